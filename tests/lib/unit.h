@@ -1,0 +1,14 @@
+/* What every unit test needs: cmocka and the headers it wants first. */
+#ifndef CORRAL_TESTS_UNIT_H
+#define CORRAL_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#endif

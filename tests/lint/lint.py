@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""Holds the house rules that a machine can see: arrows between folders, sizes, standalone headers, format.
+
+usage: lint.py SOURCE_ROOT — prints each breach as file:line: what, and exits 1 if there is any."""
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FILE_LINES = 800
+FUNCTION_LINES = 80
+# Folder -> the folders of ours that its files may include. The longest matching prefix rules.
+ARROWS = {
+    "common": ["common"],
+    "proto": ["common", "proto"],
+    "controller/core": ["controller/core", "common"],
+    "controller/db": ["controller/db", "controller/core", "common"],
+    "controller/api": ["controller/api", "controller/core", "common"],
+    "controller/nodes": ["controller/nodes", "controller/core", "common", "proto"],
+    "controller": ["controller", "common", "proto"],
+    "agent/core": ["agent/core", "common"],
+    "agent/docker": ["agent/docker", "agent/core", "common"],
+    "agent/cgroup": ["agent/cgroup", "agent/core", "common"],
+    "agent/disk": ["agent/disk", "agent/core", "common"],
+    "agent/uplink": ["agent/uplink", "agent/core", "common", "proto"],
+    "agent/init": ["agent/init"],
+    "agent": ["agent", "common", "proto"],
+    "cli": ["cli", "common"],
+    "tests": [""],
+}
+# A heart is pure: what it may never include, as text or through a library of ours that does I/O.
+IMPURE = re.compile(r"event2|nng|libpq|jansson|protobuf|\.pb-c|curl|openssl|<time\.h>|sys/socket|common/(loop|log|jsonx|"
+                    r"conf|http|ws|tls|msglink|daemon|clock_now)")
+HEARTS = ("controller/core/", "agent/core/")
+
+
+def sources(root):
+    out = subprocess.run(["git", "-C", root, "ls-files", "-co", "--exclude-standard", "*.c", "*.h"],
+                         capture_output=True, text=True, check=True).stdout
+    return [p for p in out.splitlines() if (Path(root) / p).is_file()]
+
+
+def arrow_breaches(path, text):
+    allowed = ARROWS[max((f for f in ARROWS if path.startswith(f + "/")), key=len, default="tests")]
+    for n, line in enumerate(text.splitlines(), 1):
+        m = re.match(r'\s*#\s*include\s+([<"])([^>"]+)', line)
+        if not m:
+            continue
+        if path.startswith(HEARTS) and IMPURE.search(line):
+            yield f"{path}:{n}: a heart is pure and may not include {m[2]}"
+        if m[1] == '"' and not any(m[2].startswith(a) for a in allowed) and not m[2].endswith(".pb-c.h"):
+            yield f"{path}:{n}: this folder may not include {m[2]}"
+
+
+def size_breaches(path, text):
+    lines = text.splitlines()
+    if len(lines) > FILE_LINES:
+        yield f"{path}:1: {len(lines)} lines; {FILE_LINES} is the stop"
+    start = None
+    for n, line in enumerate(lines, 1):
+        if line == "{":
+            start = n
+        elif line == "}" and start:
+            if n - start - 1 > FUNCTION_LINES:
+                yield f"{path}:{start}: a function of {n - start - 1} lines; {FUNCTION_LINES} is the stop"
+            start = None
+
+
+def header_breach(root, path):
+    with tempfile.NamedTemporaryFile("w", suffix=".c") as f:
+        f.write(f'#include "{path}"\n')
+        f.flush()
+        run = subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-I", root, f.name],
+                             capture_output=True, text=True)
+    return [f"{path}:1: does not compile alone: {run.stderr.splitlines()[0]}"] if run.returncode else []
+
+
+def format_breaches(root, paths):
+    run = subprocess.run(["clang-format-14", "--dry-run", "--Werror", *paths], cwd=root, capture_output=True, text=True)
+    return [l for l in run.stderr.splitlines() if "error:" in l]
+
+
+def main(root):
+    paths = sources(root)
+    breaches = []
+    for path in paths:
+        text = (Path(root) / path).read_text()
+        breaches += [*arrow_breaches(path, text), *size_breaches(path, text)]
+    with ThreadPoolExecutor() as pool:
+        headers = [p for p in paths if p.endswith(".h")]
+        for found in pool.map(lambda p: header_breach(root, p), headers):
+            breaches += found
+    breaches += format_breaches(root, paths)
+    print("\n".join(breaches) or f"{len(paths)} files keep the rules")
+    return 1 if breaches or not paths else 0
+
+
+sys.exit(main(sys.argv[1]))
