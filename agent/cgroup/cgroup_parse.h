@@ -1,0 +1,35 @@
+/*
+ * Parsers of the kernel's cgroup files. They take bytes, not paths: a reader hands over what one pread gave.
+ * The bytes may be cut or strange (a cgroup that is being removed, a newer kernel): a parser then says so
+ * and touches nothing. Numbers past 64 bits are refused. Pure.
+ *
+ * Formats: Linux Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, accounting/psi.rst.
+ */
+#ifndef CORRAL_AGENT_CGROUP_PARSE_H
+#define CORRAL_AGENT_CGROUP_PARSE_H
+
+#include "common/defs.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The value of a limit file that says "max" (v2). */
+#define CGROUP_NO_LIMIT UINT64_MAX
+
+/* One number and a line end, or "max". False where the file holds anything else. */
+bool cgroup_parse_number(const char *bytes, size_t len, uint64_t *out);
+
+/*
+ * The value of a key in a flat keyed file ("key value" lines), as memory.stat, cpu.stat and memory.events
+ * are. False where the key is missing or its value is no number. The key matches whole words only.
+ */
+bool cgroup_parse_key(const char *bytes, size_t len, const char *key, uint64_t *out);
+
+/*
+ * avg10 of the "some" line of a pressure file, in hundredths of a percent (0 to 10000). False where the
+ * file has none (a kernel with PSI switched off answers an error instead of a file).
+ */
+bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_centi);
+
+#endif

@@ -1,0 +1,76 @@
+#include "agent/cgroup/cgroup_parse.h"
+#include "tests/lib/unit.h"
+
+#define BYTES(s) (s), sizeof(s) - 1
+
+static void test_numbers(void **state)
+{
+    uint64_t n = 7;
+    assert_true(cgroup_parse_number(BYTES("268435456\n"), &n));
+    assert_int_equal(n, 268435456);
+    assert_true(cgroup_parse_number(BYTES("max\n"), &n));
+    assert_true(n == CGROUP_NO_LIMIT);
+    assert_true(cgroup_parse_number(BYTES("18446744073709551615"), &n));
+    n = 7;
+    assert_false(cgroup_parse_number(BYTES("18446744073709551616\n"), &n));
+    assert_false(cgroup_parse_number(BYTES(""), &n));
+    assert_false(cgroup_parse_number(BYTES("-1\n"), &n));
+    assert_false(cgroup_parse_number(BYTES("12 34\n"), &n));
+    assert_false(cgroup_parse_number(BYTES("maximum\n"), &n));
+    assert_int_equal(n, 7);
+}
+
+static void test_keys_match_whole_words(void **state)
+{
+    static const char stat[] = "inactive_file 10\ntotal_inactive_file 20\nfile 30\noom_kill 2";
+    uint64_t n = 0;
+    assert_true(cgroup_parse_key(BYTES(stat), "file", &n));
+    assert_int_equal(n, 30);
+    assert_true(cgroup_parse_key(BYTES(stat), "inactive_file", &n));
+    assert_int_equal(n, 10);
+    assert_true(cgroup_parse_key(BYTES(stat), "oom_kill", &n));
+    assert_int_equal(n, 2);
+    assert_false(cgroup_parse_key(BYTES(stat), "oom", &n));
+    assert_false(cgroup_parse_key(BYTES(stat), "anon", &n));
+    assert_false(cgroup_parse_key(BYTES("file x\n"), "file", &n));
+    assert_false(cgroup_parse_key(BYTES("file"), "file", &n));
+}
+
+static void test_pressure(void **state)
+{
+    uint32_t p = 1;
+    assert_true(cgroup_parse_pressure(BYTES("some avg10=12.34 avg60=0.00 avg300=0.00 total=1\n"), &p));
+    assert_int_equal(p, 1234);
+    assert_true(cgroup_parse_pressure(BYTES("some avg10=100.00 avg60=0.00\n"), &p));
+    assert_int_equal(p, 10000);
+    assert_false(cgroup_parse_pressure(BYTES("full avg10=1.00\n"), &p));
+    assert_false(cgroup_parse_pressure(BYTES("some avg10=1.0"), &p));
+    assert_false(cgroup_parse_pressure(BYTES("some avg10="), &p));
+}
+
+/* Every prefix of a real file parses or is refused, and reads nothing behind its end (held by ASan). */
+static void test_cut_files_are_safe(void **state)
+{
+    static const char stat[] = "cache 4096\nrss 8192\nhierarchical_memory_limit 268435456\n";
+    for (size_t len = 0; len < sizeof(stat); len++) {
+        char *cut = malloc(len ? len : 1);
+        uint64_t n;
+        uint32_t p;
+        memcpy(cut, stat, len);
+        (void)cgroup_parse_key(cut, len, "hierarchical_memory_limit", &n);
+        (void)cgroup_parse_number(cut, len, &n);
+        (void)cgroup_parse_pressure(cut, len, &p);
+        free(cut);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_keys_match_whole_words),
+        cmocka_unit_test(test_pressure),
+        cmocka_unit_test(test_cut_files_are_safe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
