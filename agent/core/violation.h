@@ -1,0 +1,57 @@
+/*
+ * Decides when a sandbox's use of one resource is a violation: an episode opens at the warning level, may
+ * rise to critical, and closes below the clearing level. One opening and one closing, however many samples
+ * lie between; a rise to critical opens the warning first, in the same step if need be. Pure: the caller
+ * brings the time of a clock that does not jump.
+ */
+#ifndef CORRAL_AGENT_CORE_VIOLATION_H
+#define CORRAL_AGENT_CORE_VIOLATION_H
+
+#include "common/defs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum violation_kind { VIOLATION_MEMORY, VIOLATION_CPU, VIOLATION_DISK, VIOLATION_PIDS, VIOLATION_KIND_COUNT };
+
+enum violation_level { VIOLATION_NONE, VIOLATION_WARNING, VIOLATION_CRITICAL };
+
+/* Levels in hundredths of a percent of the limit. */
+struct violation_rule {
+    uint32_t warning_centi;
+    uint32_t critical_centi; /* 0: this kind has no critical level */
+    uint32_t clear_centi;    /* below warning_centi */
+    uint32_t sustain_ms;     /* how long the use must hold before an episode opens, or closes */
+};
+
+/* The rules of the contract, one a kind; a configuration may bring its own. */
+extern const struct violation_rule violation_default_rules[VIOLATION_KIND_COUNT];
+
+/* One resource of one sandbox. All zero is the start; the caller's memory. */
+struct violation {
+    enum violation_level level; /* of the open episode, or VIOLATION_NONE */
+    bool timing;                /* the use is on the other side since since_ms, and not yet long enough */
+    uint64_t since_ms;
+};
+
+/* What a step asks its caller to do, in this order. */
+struct violation_step {
+    bool opened;
+    bool became_critical;
+    bool closed;
+};
+
+/*
+ * Takes one sample: used and limit in the same unit, now_ms never going back. A limit of 0 means that there
+ * is none, and ends an open episode.
+ */
+struct violation_step violation_tick(struct violation *v, const struct violation_rule *rule, uint64_t used,
+                                     uint64_t limit, uint64_t now_ms);
+
+/* The share of the limit in hundredths of a percent, rounded down; at most UINT32_MAX; 0 without a limit. */
+uint32_t violation_share_centi(uint64_t used, uint64_t limit);
+
+/* The kind's public name. Static. */
+const char *violation_kind_name(enum violation_kind kind);
+
+#endif
