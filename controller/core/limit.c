@@ -1,0 +1,57 @@
+#include "controller/core/limit.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static const char *const kind_names[] = {
+    [LIMIT_MEMORY_BYTES] = "memory_bytes",
+    [LIMIT_CPU_MILLIS] = "cpu_millis",
+    [LIMIT_CPU_SHARES] = "cpu_shares",
+    [LIMIT_STORAGE_BYTES] = "storage_bytes",
+    [LIMIT_PIDS] = "pids",
+    [LIMIT_NOFILE] = "nofile",
+    [LIMIT_LIFETIME_SECONDS] = "lifetime_seconds",
+};
+
+const char *limit_kind_name(enum limit_kind kind)
+{
+    if (kind >= LIMIT_KIND_COUNT)
+        abort();
+    return kind_names[kind];
+}
+
+struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides)
+{
+    struct limit_set out = *tier;
+    for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
+        if (overrides->value[i])
+            out.value[i] = overrides->value[i];
+    }
+    return out;
+}
+
+static uint64_t default_within(uint64_t wanted, uint64_t maximum)
+{
+    if (!wanted || (maximum && wanted > maximum))
+        return maximum;
+    return wanted;
+}
+
+int limit_resolve(const struct limit_set *asked, const struct limit_set *defaults,
+                  const struct limit_set *maxima, struct limit_set *out, enum limit_kind *field,
+                  struct err *e)
+{
+    struct limit_set resolved;
+    for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
+        uint64_t want = asked->value[i], maximum = maxima->value[i];
+        if (want && maximum && want > maximum) {
+            *field = (enum limit_kind)i;
+            return err_set(e, ERR_ABOVE_TIER_LIMIT,
+                           "%s is %" PRIu64 ", above the %" PRIu64 " that your tier allows", kind_names[i],
+                           want, maximum);
+        }
+        resolved.value[i] = want ? want : default_within(defaults->value[i], maximum);
+    }
+    *out = resolved;
+    return 0;
+}

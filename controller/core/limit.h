@@ -1,0 +1,47 @@
+/*
+ * Which limits a new sandbox gets. Each is a row with the same four sources, in this order: what the
+ * request asks, the default of the installation, the tier's maximum (a user's override stands in for it).
+ *   - a request above the maximum is refused, never lowered
+ *   - a default above the maximum is lowered to it
+ *   - without a default, the maximum is the default
+ * Pure.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_LIMIT_H
+#define CORRAL_CONTROLLER_CORE_LIMIT_H
+
+#include "common/err.h"
+
+#include <stdint.h>
+
+enum limit_kind {
+    LIMIT_MEMORY_BYTES,
+    LIMIT_CPU_MILLIS,
+    LIMIT_CPU_SHARES,
+    LIMIT_STORAGE_BYTES,
+    LIMIT_PIDS,
+    LIMIT_NOFILE,
+    LIMIT_LIFETIME_SECONDS,
+    LIMIT_KIND_COUNT
+};
+
+/* One value a kind; 0 stands for "not given" everywhere. */
+struct limit_set {
+    uint64_t value[LIMIT_KIND_COUNT];
+};
+
+/* The field's name in requests and answers ("memory_bytes"). Static. */
+const char *limit_kind_name(enum limit_kind kind);
+
+/* A user's maxima: the override where there is one, else the tier's. */
+struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides);
+
+/*
+ * Fills out from the three sources, or returns ERR_ABOVE_TIER_LIMIT with the first field that is too high in
+ * *field and a sentence in e. A kind with neither request, default nor maximum stays 0: unlimited, which no
+ * seeded tier allows.
+ */
+int limit_resolve(const struct limit_set *asked, const struct limit_set *defaults,
+                  const struct limit_set *maxima, struct limit_set *out, enum limit_kind *field,
+                  struct err *e) MUST_CHECK;
+
+#endif
