@@ -1,0 +1,50 @@
+/*
+ * What a sandbox is to be: all that its host needs to make it, and nothing of who asked. The controller makes
+ * it once, at admission; it never changes afterwards, except for the limits and the deadline, which travel
+ * beside it (struct want). Pure.
+ */
+#ifndef CORRAL_COMMON_SANDBOX_SPEC_H
+#define CORRAL_COMMON_SANDBOX_SPEC_H
+
+#include "common/defs.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the kernel holds a sandbox to. A value of 0 means "no such limit", which no seeded tier allows. */
+struct sandbox_limits {
+    uint64_t memory_bytes;
+    uint64_t cpu_millis;
+    uint64_t cpu_shares;
+    uint64_t storage_bytes;
+    uint64_t pids;
+    uint64_t nofile;
+};
+
+enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
+
+/* A list of strings; every string and the array are owned by the struct that holds it. */
+struct string_list {
+    char **item;
+    size_t count;
+};
+
+struct sandbox_spec {
+    char *image;                /* a reference as the user gave it */
+    struct string_list command; /* empty: idle under init, or the image's own with use_image_command */
+    struct string_list env;     /* "NAME=value" */
+    enum sandbox_network network;
+    char *runtime; /* NULL: the daemon's default */
+    bool use_image_command;
+    uint64_t idle_timeout_seconds; /* 0: none */
+};
+
+/* Appends a copy of text. */
+void string_list_add(struct string_list *list, const char *text);
+void string_list_fini(struct string_list *list);
+
+/* Frees what the spec holds and zeroes it; an all-zero spec is fine. */
+void sandbox_spec_fini(struct sandbox_spec *spec);
+
+#endif

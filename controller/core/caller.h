@@ -1,0 +1,36 @@
+/*
+ * Who makes a request: the user and the API key that proved it, with all that admission and the routes need
+ * to know of them. Read from the database with the key; never kept past the request. Pure.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_CALLER_H
+#define CORRAL_CONTROLLER_CORE_CALLER_H
+
+#include "controller/core/limit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define USER_ID_MAX  30 /* "usr_" and 26 characters, as sandbox ids are made */
+#define KEY_ID_MAX   30 /* "key_" and 26 */
+#define NAME_MAX_LEN 63
+
+enum scope_bit { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4 };
+
+struct caller {
+    char user_id[USER_ID_MAX + 1];
+    char user_name[NAME_MAX_LEN + 1];
+    char key_id[KEY_ID_MAX + 1];
+    char tier[33];
+    bool admin;      /* the user's role */
+    uint32_t scopes; /* enum scope_bit, of the key */
+    struct limit_set tier_limits;
+    struct limit_set overrides;
+};
+
+/* An administrator's route asks for the role and for the scope. */
+static inline bool caller_is_admin(const struct caller *caller)
+{
+    return caller->admin && (caller->scopes & SCOPE_ADMIN);
+}
+
+#endif

@@ -1,0 +1,101 @@
+#include "common/loop.h"
+
+#include "tests/lib/unit.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+struct seen {
+    struct loop *loop;
+    struct timer timer;
+    struct later later;
+    int calls;
+};
+
+static void again(void *arg)
+{
+    struct seen *seen = arg;
+    if (++seen->calls < 3)
+        timer_start(&seen->timer, seen->loop, 1, again, seen);
+    else
+        loop_stop(seen->loop);
+}
+
+static void test_timer_restarts_itself(void **state)
+{
+    struct seen seen = {.loop = loop_new()};
+    uint64_t before = loop_now_ms();
+    timer_start(&seen.timer, seen.loop, 1, again, &seen);
+    loop_run(seen.loop);
+    assert_int_equal(seen.calls, 3);
+    assert_true(loop_now_ms() >= before + 2);
+    assert_false(timer_armed(&seen.timer));
+    loop_free(seen.loop);
+}
+
+static void never(void *arg)
+{
+    fail();
+}
+
+static void stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void test_stopped_timer_and_later_stay_silent(void **state)
+{
+    struct seen seen = {.loop = loop_new()};
+    struct later last = {0};
+    timer_start(&seen.timer, seen.loop, 0, never, NULL);
+    later_call(&seen.later, seen.loop, never, NULL);
+    timer_stop(&seen.timer);
+    later_cancel(&seen.later);
+    later_call(&last, seen.loop, stop, seen.loop);
+    loop_run(seen.loop);
+    loop_free(seen.loop);
+}
+
+static void on_pipe(void *arg, bool readable, bool writable)
+{
+    assert_true(readable);
+    assert_false(writable);
+    loop_stop(arg);
+}
+
+static void test_watch_sees_bytes(void **state)
+{
+    struct loop *loop = loop_new();
+    struct watch watch = {0};
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    watch_start(&watch, loop, fds[0], true, false, on_pipe, loop);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    loop_run(loop);
+    watch_stop(&watch);
+    close(fds[0]);
+    close(fds[1]);
+    loop_free(loop);
+}
+
+static void test_signal_arrives_on_the_loop(void **state)
+{
+    struct loop *loop = loop_new();
+    struct signal_watch watch = {0};
+    signal_watch_start(&watch, loop, SIGHUP, stop, loop);
+    raise(SIGHUP);
+    loop_run(loop);
+    signal_watch_stop(&watch);
+    loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_timer_restarts_itself),
+        cmocka_unit_test(test_stopped_timer_and_later_stay_silent),
+        cmocka_unit_test(test_watch_sees_bytes),
+        cmocka_unit_test(test_signal_arrives_on_the_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
