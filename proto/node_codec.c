@@ -1,0 +1,379 @@
+#include "proto/node_codec.h"
+
+#include "common/mem.h"
+#include "proto/envelope.pb-c.h"
+#include "proto/node_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PART(arena, field, name)                                                                             \
+    Corral__##name *field = pb_alloc(arena, 1, sizeof *field);                                               \
+    *field = (Corral__##name)CORRAL__INIT_##name
+
+#define CORRAL__INIT_Hello     CORRAL__HELLO__INIT
+#define CORRAL__INIT_Challenge CORRAL__CHALLENGE__INIT
+#define CORRAL__INIT_Proof     CORRAL__PROOF__INIT
+#define CORRAL__INIT_Welcome   CORRAL__WELCOME__INIT
+#define CORRAL__INIT_Report    CORRAL__REPORT__INIT
+#define CORRAL__INIT_ReportAck CORRAL__REPORT_ACK__INIT
+#define CORRAL__INIT_Poll      CORRAL__POLL__INIT
+#define CORRAL__INIT_News      CORRAL__NEWS__INIT
+#define CORRAL__INIT_Refused   CORRAL__REFUSED__INIT
+
+typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out);
+typedef bool from_payload_fn(const Corral__Envelope *in, struct node_message *m);
+typedef void fini_payload_fn(struct node_message *m);
+
+static bool in_name_alphabet(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+bool node_name_valid(const char *name)
+{
+    size_t len = strnlen(name, NODE_NAME_MAX + 1);
+    if (!len || len > NODE_NAME_MAX || !in_name_alphabet(name[0]) || !in_name_alphabet(name[len - 1]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!in_name_alphabet(name[i]) && name[i] != '-' && name[i] != '.')
+            return false;
+    return true;
+}
+
+/* Copies a bytes field of 1 to max; false outside of that. */
+static bool from_bytes(const ProtobufCBinaryData *in, size_t max, uint8_t **out, size_t *len)
+{
+    if (!in->data || !in->len || in->len > max)
+        return false;
+    *out = mem_dup(in->data, in->len);
+    *len = in->len;
+    return true;
+}
+
+static bool to_hello(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, hello, Hello);
+    out->hello = hello;
+    hello->name = (char *)m->hello.name;
+    hello->certificate.data = m->hello.certificate;
+    hello->certificate.len = m->hello.certificate_len;
+    hello->highest_epoch = m->hello.highest_epoch;
+    return node_name_valid(m->hello.name) && m->hello.certificate_len <= NODE_CERTIFICATE_MAX;
+}
+
+static bool from_hello(const Corral__Envelope *in, struct node_message *m)
+{
+    m->hello.highest_epoch = in->hello->highest_epoch;
+    return pb_text(m->hello.name, sizeof m->hello.name, in->hello->name) && node_name_valid(m->hello.name) &&
+           from_bytes(&in->hello->certificate, NODE_CERTIFICATE_MAX, &m->hello.certificate,
+                      &m->hello.certificate_len);
+}
+
+static void fini_hello(struct node_message *m)
+{
+    free(m->hello.certificate);
+}
+
+static bool to_challenge(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, challenge, Challenge);
+    out->challenge = challenge;
+    challenge->nonce.data = (uint8_t *)m->nonce;
+    challenge->nonce.len = sizeof m->nonce;
+    return true;
+}
+
+static bool from_challenge(const Corral__Envelope *in, struct node_message *m)
+{
+    if (!in->challenge->nonce.data || in->challenge->nonce.len != sizeof m->nonce)
+        return false;
+    memcpy(m->nonce, in->challenge->nonce.data, sizeof m->nonce);
+    return true;
+}
+
+static bool to_proof(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, proof, Proof);
+    out->proof = proof;
+    proof->signature.data = m->proof.signature;
+    proof->signature.len = m->proof.signature_len;
+    proof->inventory.data = m->proof.inventory;
+    proof->inventory.len = m->proof.inventory_len;
+    return m->proof.signature_len <= NODE_SIGNATURE_MAX;
+}
+
+static bool from_proof(const Corral__Envelope *in, struct node_message *m)
+{
+    return from_bytes(&in->proof->signature, NODE_SIGNATURE_MAX, &m->proof.signature,
+                      &m->proof.signature_len) &&
+           from_bytes(&in->proof->inventory, NODE_MESSAGE_MAX, &m->proof.inventory, &m->proof.inventory_len);
+}
+
+static void fini_proof(struct node_message *m)
+{
+    free(m->proof.signature);
+    free(m->proof.inventory);
+}
+
+static bool to_welcome(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, welcome, Welcome);
+    out->welcome = welcome;
+    welcome->lease_ms = m->welcome.lease_ms;
+    welcome->settings = m->welcome.settings.item;
+    welcome->n_settings = m->welcome.settings.count;
+    return m->welcome.lease_ms > 0 && pb_list_check(m->welcome.settings.item, m->welcome.settings.count,
+                                                    NODE_LABELS_MAX, NODE_LABEL_MAX);
+}
+
+static bool from_welcome(const Corral__Envelope *in, struct node_message *m)
+{
+    m->welcome.lease_ms = in->welcome->lease_ms;
+    return in->welcome->lease_ms > 0 &&
+           pb_list_copy(&m->welcome.settings, in->welcome->settings, in->welcome->n_settings, NODE_LABELS_MAX,
+                        NODE_LABEL_MAX);
+}
+
+static void fini_welcome(struct node_message *m)
+{
+    string_list_fini(&m->welcome.settings);
+}
+
+static bool to_report(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    const struct node_report *in = &m->report;
+    PART(arena, report, Report);
+    out->report = report;
+    report->n_observations = in->observation_count;
+    report->n_samples = in->sample_count;
+    report->n_violations = in->violation_count;
+    return in->observation_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
+           in->violation_count <= NODE_REPORT_MAX &&
+           to_observations(arena, in->observations, in->observation_count, &report->observations) &&
+           to_samples(arena, in->samples, in->sample_count, &report->samples) &&
+           to_violations(arena, in->violations, in->violation_count, &report->violations);
+}
+
+static bool from_report(const Corral__Envelope *in, struct node_message *m)
+{
+    const Corral__Report *pb = in->report;
+    struct node_report *out = &m->report;
+    return from_observations(pb->observations, pb->n_observations, NODE_REPORT_MAX, &out->observations,
+                             &out->observation_count) &&
+           from_samples(pb->samples, pb->n_samples, &out->samples, &out->sample_count) &&
+           from_violations(pb->violations, pb->n_violations, &out->violations, &out->violation_count);
+}
+
+static void fini_report(struct node_message *m)
+{
+    free(m->report.observations);
+    free(m->report.samples);
+    free(m->report.violations);
+}
+
+static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, ack, ReportAck);
+    out->report_ack = ack;
+    return true;
+}
+
+static bool from_nothing(const Corral__Envelope *in, struct node_message *m)
+{
+    return true;
+}
+
+static bool to_poll(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, poll, Poll);
+    out->poll = poll;
+    poll->taken = m->taken;
+    return true;
+}
+
+static bool from_poll(const Corral__Envelope *in, struct node_message *m)
+{
+    m->taken = in->poll->taken;
+    return true;
+}
+
+static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    const struct node_news *in = &m->news;
+    PART(arena, news, News);
+    out->news = news;
+    news->number = in->number;
+    news->n_wants = in->want_count;
+    news->n_acceptances = in->acceptance_count;
+    news->violations_accepted = in->violations_accepted;
+    return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
+           to_wants(arena, in->wants, in->want_count, &news->wants) &&
+           to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
+}
+
+static bool from_news(const Corral__Envelope *in, struct node_message *m)
+{
+    const Corral__News *pb = in->news;
+    m->news.number = pb->number;
+    m->news.violations_accepted = pb->violations_accepted;
+    return from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
+           from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,
+                            &m->news.acceptance_count);
+}
+
+static void fini_news(struct node_message *m)
+{
+    for (size_t i = 0; i < m->news.want_count; i++)
+        free((void *)m->news.wants[i].spec);
+    free(m->news.wants);
+    free(m->news.acceptances);
+}
+
+static bool to_refused(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+{
+    PART(arena, refused, Refused);
+    out->refused = refused;
+    refused->why = m->refused.why;
+    refused->text = pb_alloc(arena, 1, sizeof m->refused.text);
+    return (unsigned)m->refused.why < NODE_REFUSED_COUNT &&
+           pb_sentence(refused->text, sizeof m->refused.text, m->refused.text);
+}
+
+static bool from_refused(const Corral__Envelope *in, struct node_message *m)
+{
+    m->refused.why = (enum node_refusal)in->refused->why;
+    return in->refused->why < NODE_REFUSED_COUNT &&
+           pb_sentence(m->refused.text, sizeof m->refused.text, in->refused->text);
+}
+
+static void fini_nothing(struct node_message *m)
+{
+}
+
+static const struct {
+    Corral__Envelope__PayloadCase pb;
+    to_payload_fn *to;
+    from_payload_fn *from;
+    fini_payload_fn *fini;
+} payloads[] = {
+    [NODE_HELLO] = {CORRAL__ENVELOPE__PAYLOAD_HELLO, to_hello, from_hello, fini_hello},
+    [NODE_CHALLENGE] = {CORRAL__ENVELOPE__PAYLOAD_CHALLENGE, to_challenge, from_challenge, fini_nothing},
+    [NODE_PROOF] = {CORRAL__ENVELOPE__PAYLOAD_PROOF, to_proof, from_proof, fini_proof},
+    [NODE_WELCOME] = {CORRAL__ENVELOPE__PAYLOAD_WELCOME, to_welcome, from_welcome, fini_welcome},
+    [NODE_REPORT] = {CORRAL__ENVELOPE__PAYLOAD_REPORT, to_report, from_report, fini_report},
+    [NODE_REPORT_ACK] = {CORRAL__ENVELOPE__PAYLOAD_REPORT_ACK, to_report_ack, from_nothing, fini_nothing},
+    [NODE_POLL] = {CORRAL__ENVELOPE__PAYLOAD_POLL, to_poll, from_poll, fini_nothing},
+    [NODE_NEWS] = {CORRAL__ENVELOPE__PAYLOAD_NEWS, to_news, from_news, fini_news},
+    [NODE_REFUSED] = {CORRAL__ENVELOPE__PAYLOAD_REFUSED, to_refused, from_refused, fini_nothing},
+};
+
+int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct err *err)
+{
+    struct pb_arena arena = {0};
+    Corral__Envelope pb = CORRAL__ENVELOPE__INIT;
+    int rc;
+    pb.version = NODE_PROTOCOL_VERSION;
+    pb.cluster = (char *)m->cluster;
+    pb.epoch = m->epoch;
+    pb.session.data = (uint8_t *)m->session.byte;
+    pb.session.len = sizeof m->session.byte;
+    pb.request = m->request;
+    pb.payload_case = payloads[m->kind].pb;
+    if (payloads[m->kind].to(&arena, m, &pb))
+        rc = pb_pack(&pb.base, NODE_MESSAGE_MAX, out, len, err);
+    else
+        rc = err_set(err, ERR_INVALID, "a message to the other side breaks a bound");
+    pb_arena_fini(&arena);
+    return rc;
+}
+
+static bool from_envelope(const Corral__Envelope *pb, struct node_message *m)
+{
+    if (!pb_text(m->cluster, sizeof m->cluster, pb->cluster) || !pb->session.data ||
+        pb->session.len != sizeof m->session.byte)
+        return false;
+    memcpy(m->session.byte, pb->session.data, sizeof m->session.byte);
+    m->epoch = pb->epoch;
+    m->request = pb->request;
+    for (size_t i = 0; i < ARRAY_LEN(payloads); i++) {
+        if (payloads[i].pb != pb->payload_case)
+            continue;
+        m->kind = (enum node_message_kind)i;
+        /* The members of a oneof share their place: one look tells of all that it is there. */
+        if (pb->hello && payloads[i].from(pb, m))
+            return true;
+        payloads[i].fini(m);
+        return false;
+    }
+    return false;
+}
+
+int node_message_unpack(const uint8_t *bytes, size_t len, struct node_message *m, struct err *err)
+{
+    Corral__Envelope *pb =
+        (Corral__Envelope *)pb_unpack(&corral__envelope__descriptor, bytes, len, NODE_MESSAGE_MAX);
+    bool ok;
+    memset(m, 0, sizeof *m);
+    if (!pb)
+        return err_set(err, ERR_PROTOCOL, "a message of %zu bytes does not parse", len);
+    uint32_t version = pb->version;
+    ok = version == NODE_PROTOCOL_VERSION && from_envelope(pb, m);
+    corral__envelope__free_unpacked(pb, NULL);
+    if (!ok)
+        memset(m, 0, sizeof *m);
+    m->version = version;
+    if (version != NODE_PROTOCOL_VERSION)
+        return err_set(err, ERR_PROTOCOL, "the peer speaks protocol %u; this one speaks %d", version,
+                       NODE_PROTOCOL_VERSION);
+    return ok ? 0
+              : err_set(err, ERR_PROTOCOL,
+                        "a message breaks a bound, or says what this version does not know");
+}
+
+void node_message_fini(struct node_message *m)
+{
+    payloads[m->kind].fini(m);
+    memset(m, 0, sizeof *m);
+}
+
+int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, size_t *len, struct err *err)
+{
+    struct pb_arena arena = {0};
+    Corral__Inventory pb = CORRAL__INVENTORY__INIT;
+    int rc;
+    pb.n_observations = inventory->observation_count;
+    if (inventory->observation_count <= NODE_OBSERVATIONS_MAX &&
+        to_facts(&arena, &inventory->facts, &pb.facts) &&
+        to_observations(&arena, inventory->observations, inventory->observation_count, &pb.observations))
+        /* Room for the envelope around it. */
+        rc = pb_pack(&pb.base, NODE_MESSAGE_MAX - 4096, out, len, err);
+    else
+        rc = err_set(err, ERR_INVALID, "the inventory breaks a bound");
+    pb_arena_fini(&arena);
+    return rc;
+}
+
+int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventory *inventory, struct err *err)
+{
+    Corral__Inventory *pb =
+        (Corral__Inventory *)pb_unpack(&corral__inventory__descriptor, bytes, len, NODE_MESSAGE_MAX);
+    memset(inventory, 0, sizeof *inventory);
+    if (!pb)
+        return err_set(err, ERR_PROTOCOL, "an inventory of %zu bytes does not parse", len);
+    bool ok = pb->facts && from_facts(pb->facts, &inventory->facts) &&
+              from_observations(pb->observations, pb->n_observations, NODE_OBSERVATIONS_MAX,
+                                &inventory->observations, &inventory->observation_count);
+    corral__inventory__free_unpacked(pb, NULL);
+    if (ok)
+        return 0;
+    node_inventory_fini(inventory);
+    return err_set(err, ERR_PROTOCOL, "an inventory breaks a bound, or says what this version does not know");
+}
+
+void node_inventory_fini(struct node_inventory *inventory)
+{
+    node_facts_fini(&inventory->facts);
+    free(inventory->observations);
+    memset(inventory, 0, sizeof *inventory);
+}

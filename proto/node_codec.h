@@ -1,0 +1,157 @@
+/*
+ * The messages between controller and agent as plain structs, and their bytes. Pack and unpack hold every
+ * bound below on both ways, so that what one side sends the other takes. Bad bytes are an error, never more:
+ * unknown enum values, missing parts, sizes past a bound and bytes that make unpacking costly are refused.
+ * No I/O, no clock; any thread.
+ */
+#ifndef CORRAL_PROTO_NODE_CODEC_H
+#define CORRAL_PROTO_NODE_CODEC_H
+
+#include "common/err.h"
+#include "common/node_wire.h"
+
+#include <stdint.h>
+
+#define NODE_PROTOCOL_VERSION 1
+
+#define NODE_MESSAGE_MAX      (2 * 1024 * 1024) /* bytes of a packed message */
+#define NODE_OBSERVATIONS_MAX 4096              /* in an inventory */
+#define NODE_REPORT_MAX       1024              /* of each kind in a report */
+#define NODE_NEWS_MAX         1024              /* of each kind in news */
+#define NODE_NEWS_BYTES_MAX   (1024 * 1024)     /* of the specs in one news */
+#define NODE_LABELS_MAX       64                /* labels, runtimes, settings: each */
+#define NODE_LABEL_MAX        255               /* bytes of one */
+#define NODE_CLUSTER_MAX      63
+#define NODE_CERTIFICATE_MAX  8192 /* bytes of DER */
+#define NODE_SIGNATURE_MAX    512
+#define NODE_NONCE_LEN        32
+#define NODE_SESSION_LEN      16
+
+#define SPEC_IMAGE_MAX  512          /* bytes of the image reference, and of the runtime's name */
+#define SPEC_LIST_MAX   1024         /* words of a command, variables of an environment */
+#define SPEC_STRING_MAX (32 * 1024)  /* bytes of one of these */
+#define SPEC_PACKED_MAX (128 * 1024) /* bytes of a packed spec */
+
+enum node_message_kind {
+    NODE_HELLO,
+    NODE_CHALLENGE,
+    NODE_PROOF,
+    NODE_WELCOME,
+    NODE_REPORT,
+    NODE_REPORT_ACK,
+    NODE_POLL,
+    NODE_NEWS,
+    NODE_REFUSED
+};
+
+enum node_refusal {
+    NODE_REFUSED_MALFORMED,     /* the message does not parse, or does not belong here */
+    NODE_REFUSED_VERSION,       /* another protocol version */
+    NODE_REFUSED_UNKNOWN,       /* no such node is wanted */
+    NODE_REFUSED_CERTIFICATE,   /* not of our CA, out of time, or of another name */
+    NODE_REFUSED_PROOF,         /* the challenge is unknown, used or old, or the signature is wrong */
+    NODE_REFUSED_STALE_SESSION, /* the session is over, or replaced by a newer one */
+    NODE_REFUSED_OLD_EPOCH,     /* the controller or the session is of an epoch that passed */
+    NODE_REFUSED_COUNT
+};
+
+struct node_session_id {
+    uint8_t byte[NODE_SESSION_LEN];
+};
+
+/* Sizes in bytes. Packing borrows every pointer; unpacking allocates them, node_message_fini frees. */
+struct node_hello {
+    char name[NODE_NAME_MAX + 1];
+    uint8_t *certificate;
+    size_t certificate_len;
+    uint64_t highest_epoch;
+};
+
+struct node_proof {
+    uint8_t *signature;
+    size_t signature_len;
+    uint8_t *inventory; /* what node_inventory_pack made */
+    size_t inventory_len;
+};
+
+struct node_report {
+    struct observation *observations;
+    size_t observation_count;
+    struct sample *samples;
+    size_t sample_count;
+    struct violation_news *violations;
+    size_t violation_count;
+};
+
+struct node_news {
+    uint64_t number;
+    struct want *wants; /* of unpacked news the specs are owned too */
+    size_t want_count;
+    struct acceptance *acceptances;
+    size_t acceptance_count;
+    uint64_t violations_accepted;
+};
+
+struct node_message {
+    uint32_t version; /* set by packing */
+    char cluster[NODE_CLUSTER_MAX + 1];
+    uint64_t epoch;
+    struct node_session_id session; /* all zero before there is one */
+    uint64_t request;
+    enum node_message_kind kind;
+    union {
+        struct node_hello hello;
+        uint8_t nonce[NODE_NONCE_LEN]; /* NODE_CHALLENGE */
+        struct node_proof proof;
+        struct {
+            uint32_t lease_ms;
+            struct string_list settings;
+        } welcome;
+        struct node_report report;
+        uint64_t taken; /* NODE_POLL */
+        struct node_news news;
+        struct {
+            enum node_refusal why;
+            char text[NODE_DETAIL_MAX + 1];
+        } refused;
+    };
+};
+
+/* What an agent says of itself: facts and every sandbox that it holds. */
+struct node_inventory {
+    struct node_facts facts;
+    struct observation *observations;
+    size_t observation_count;
+};
+
+/* *out gets bytes that the caller frees. Borrows m. Fails with ERR_INVALID where m breaks a bound. */
+int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct err *err) MUST_CHECK;
+
+/*
+ * Fills *m, which node_message_fini then frees. Fails with ERR_PROTOCOL, and *m holds nothing; of a peer of
+ * another version m->version tells which.
+ */
+int node_message_unpack(const uint8_t *bytes, size_t len, struct node_message *m, struct err *err) MUST_CHECK;
+
+/* Only for unpacked messages; idempotent. */
+void node_message_fini(struct node_message *m);
+
+/* As above, for the inventory inside a proof. */
+int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, size_t *len,
+                        struct err *err) MUST_CHECK;
+int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventory *inventory,
+                          struct err *err) MUST_CHECK;
+void node_inventory_fini(struct node_inventory *inventory);
+
+/* Bytes of a spec as the database keeps them and wants carry them; the caller frees *out. */
+int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *len,
+                      struct err *err) MUST_CHECK;
+
+/* Fills *spec, which sandbox_spec_fini frees. Fails with ERR_PROTOCOL, and *spec holds nothing. */
+int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *spec,
+                        struct err *err) MUST_CHECK;
+
+/* A node's name as node_wire.h writes it. */
+bool node_name_valid(const char *name);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * What the codecs share: memory for packing that is freed at once, memory for unpacking that is bounded, and
+ * checked copies between strings of protobuf and ours. Only for the .c files of this folder.
+ */
+#ifndef CORRAL_PROTO_PB_H
+#define CORRAL_PROTO_PB_H
+
+#include "common/err.h"
+#include "common/sandbox_spec.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Many small allocations that go away together. Starts all zero. */
+struct pb_arena {
+    struct pb_block *head;
+};
+
+/* Zeroed memory that lives until pb_arena_fini. Never NULL. */
+void *pb_alloc(struct pb_arena *arena, size_t count, size_t size);
+void pb_arena_fini(struct pb_arena *arena);
+
+/*
+ * Unpacks bytes of at most max; NULL for what does not parse. Bytes can ask for far more memory than they
+ * have (a million empty items of 200 bytes each): it may be 64 KiB and eight times their size. The caller
+ * frees the result with protobuf_c_message_free_unpacked(message, NULL).
+ */
+ProtobufCMessage *pb_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t len,
+                            size_t max);
+
+/* Packs into memory that the caller frees; ERR_INVALID past max. */
+int pb_pack(const ProtobufCMessage *message, size_t max, uint8_t **out, size_t *len,
+            struct err *err) MUST_CHECK;
+
+/* Copies text (NULL counts as "") into out of out_size; false where it does not fit or is not clean. */
+bool pb_text(char *out, size_t out_size, const char *text);
+
+/* As pb_text for sentences: what is not clean is mended with '?'; false only where it does not fit. */
+bool pb_sentence(char *out, size_t out_size, const char *text);
+
+/* UTF-8 without control characters. */
+bool pb_text_clean(const char *text);
+
+/* Copies both ways; false past a bound or on a NULL item. Packing borrows the strings. */
+bool pb_list_check(char *const *item, size_t count, size_t count_max, size_t len_max);
+bool pb_list_copy(struct string_list *out, char *const *item, size_t count, size_t count_max, size_t len_max);
+
+#endif

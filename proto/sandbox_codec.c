@@ -1,0 +1,70 @@
+#include "proto/node_codec.h"
+
+#include "common/mem.h"
+#include "proto/pb.h"
+#include "proto/sandbox.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *breach(const struct sandbox_spec *spec)
+{
+    if (!spec->image || !*spec->image || strlen(spec->image) > SPEC_IMAGE_MAX)
+        return "image";
+    if (spec->runtime && strlen(spec->runtime) > SPEC_IMAGE_MAX)
+        return "runtime";
+    if (!pb_list_check(spec->command.item, spec->command.count, SPEC_LIST_MAX, SPEC_STRING_MAX))
+        return "command";
+    if (!pb_list_check(spec->env.item, spec->env.count, SPEC_LIST_MAX, SPEC_STRING_MAX))
+        return "env";
+    if ((unsigned)spec->network > NETWORK_EGRESS)
+        return "network";
+    return NULL;
+}
+
+int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *len, struct err *err)
+{
+    Corral__SandboxSpec pb = CORRAL__SANDBOX_SPEC__INIT;
+    const char *field = breach(spec);
+    if (field)
+        return err_set(err, ERR_INVALID, "%s: missing or too large", field);
+    pb.image = spec->image;
+    pb.n_command = spec->command.count;
+    pb.command = spec->command.item;
+    pb.n_env = spec->env.count;
+    pb.env = spec->env.item;
+    pb.network = spec->network;
+    if (spec->runtime)
+        pb.runtime = spec->runtime;
+    pb.use_image_command = spec->use_image_command;
+    pb.idle_timeout_seconds = spec->idle_timeout_seconds;
+    return pb_pack(&pb.base, SPEC_PACKED_MAX, out, len, err);
+}
+
+/* Counts are checked before anything is copied; breach() then sees the rest, as it does on the way out. */
+static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
+{
+    if (pb->network > NETWORK_EGRESS || !pb->image)
+        return false;
+    spec->network = (enum sandbox_network)pb->network;
+    spec->use_image_command = pb->use_image_command;
+    spec->idle_timeout_seconds = pb->idle_timeout_seconds;
+    spec->image = mem_strdup(pb->image);
+    spec->runtime = pb->runtime && *pb->runtime ? mem_strdup(pb->runtime) : NULL;
+    return pb_list_copy(&spec->command, pb->command, pb->n_command, SPEC_LIST_MAX, SPEC_STRING_MAX) &&
+           pb_list_copy(&spec->env, pb->env, pb->n_env, SPEC_LIST_MAX, SPEC_STRING_MAX) && !breach(spec);
+}
+
+int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *spec, struct err *err)
+{
+    ProtobufCMessage *pb = pb_unpack(&corral__sandbox_spec__descriptor, bytes, len, SPEC_PACKED_MAX);
+    memset(spec, 0, sizeof *spec);
+    if (!pb)
+        return err_set(err, ERR_PROTOCOL, "the spec of %zu bytes does not parse", len);
+    bool ok = take((const Corral__SandboxSpec *)pb, spec);
+    protobuf_c_message_free_unpacked(pb, NULL);
+    if (ok)
+        return 0;
+    sandbox_spec_fini(spec);
+    return err_set(err, ERR_PROTOCOL, "the spec breaks a bound, or says what this version does not know");
+}

@@ -1,0 +1,286 @@
+#include "proto/node_codec.h"
+
+#include "tests/lib/unit.h"
+
+static const struct sandbox_id id = {"sbx_01ARZ3NDEKTSV4RRFFQ69G5FAV"};
+
+/* Packs and unpacks; the caller frees *out. */
+static void round_trip(const struct node_message *m, struct node_message *out)
+{
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    assert_int_equal(node_message_pack(m, &bytes, &len, &err), 0);
+    assert_int_equal(node_message_unpack(bytes, len, out, &err), 0);
+    assert_int_equal(out->kind, m->kind);
+    assert_int_equal(out->version, NODE_PROTOCOL_VERSION);
+    assert_string_equal(out->cluster, m->cluster);
+    assert_int_equal(out->epoch, m->epoch);
+    assert_int_equal(out->request, m->request);
+    assert_memory_equal(&out->session, &m->session, sizeof m->session);
+    free(bytes);
+}
+
+static struct node_message envelope(enum node_message_kind kind)
+{
+    return (struct node_message){
+        .kind = kind, .cluster = "c1", .epoch = 7, .request = 9, .session.byte = {1, 2, 3}};
+}
+
+static void test_handshake(void **state)
+{
+    struct node_message m = envelope(NODE_HELLO), back;
+    uint8_t cert[] = {1, 0, 2}, inventory[] = {3, 0};
+    strcpy(m.hello.name, "h1");
+    m.hello.certificate = cert;
+    m.hello.certificate_len = sizeof cert;
+    m.hello.highest_epoch = 6;
+    round_trip(&m, &back);
+    assert_string_equal(back.hello.name, "h1");
+    assert_int_equal(back.hello.certificate_len, sizeof cert);
+    assert_memory_equal(back.hello.certificate, cert, sizeof cert);
+    assert_int_equal(back.hello.highest_epoch, 6);
+    node_message_fini(&back);
+
+    m = envelope(NODE_CHALLENGE);
+    memset(m.nonce, 0xab, sizeof m.nonce);
+    round_trip(&m, &back);
+    assert_memory_equal(back.nonce, m.nonce, sizeof m.nonce);
+    node_message_fini(&back);
+
+    m = envelope(NODE_PROOF);
+    m.proof = (struct node_proof){cert, sizeof cert, inventory, sizeof inventory};
+    round_trip(&m, &back);
+    assert_int_equal(back.proof.inventory_len, sizeof inventory);
+    assert_memory_equal(back.proof.signature, cert, sizeof cert);
+    node_message_fini(&back);
+
+    m = envelope(NODE_WELCOME);
+    m.welcome.lease_ms = 10000;
+    string_list_add(&m.welcome.settings, "a=b");
+    round_trip(&m, &back);
+    assert_int_equal(back.welcome.lease_ms, 10000);
+    assert_string_equal(back.welcome.settings.item[0], "a=b");
+    node_message_fini(&back);
+    string_list_fini(&m.welcome.settings);
+}
+
+static struct observation an_observation(void)
+{
+    return (struct observation){.id = id,
+                                .generation = 3,
+                                .number = 4,
+                                .state = SANDBOX_STOPPED,
+                                .reason = REASON_EXITED,
+                                .detail = "it ended",
+                                .has_exit_code = true,
+                                .exit_code = -1,
+                                .enforced = ENFORCE_MEMORY | ENFORCE_PIDS,
+                                .ran = true,
+                                .started_ago_ms = 500,
+                                .ended_ago_ms = 20};
+}
+
+static void test_report(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct observation observation = an_observation();
+    struct sample sample = {.id = id, .ago_ms = 1, .io_some_centi = SAMPLE_NO_PRESSURE, .responsive = true};
+    struct violation_news news = {.id = id, .number = 8, .kind = 3, .opened = true, .percent_centi = 9000};
+    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1};
+    round_trip(&m, &back);
+    assert_string_equal(back.report.observations[0].detail, observation.detail);
+    assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
+    assert_int_equal(back.report.observations[0].exit_code, -1);
+    assert_int_equal(back.report.observations[0].ended_ago_ms, 20);
+    assert_int_equal(back.report.samples[0].ago_ms, 1);
+    assert_int_equal(back.report.samples[0].io_some_centi, SAMPLE_NO_PRESSURE);
+    assert_true(back.report.samples[0].responsive);
+    assert_string_equal(back.report.violations[0].id.text, id.text);
+    assert_int_equal(back.report.violations[0].kind, 3);
+    assert_int_equal(back.report.violations[0].percent_centi, 9000);
+    node_message_fini(&back);
+}
+
+static void test_news(void **state)
+{
+    struct node_message m = envelope(NODE_NEWS), back;
+    uint8_t spec[] = {1, 0, 3};
+    struct want wants[] = {{.id = id,
+                            .generation = 1,
+                            .state = WANT_RUNNING,
+                            .remaining_ms = 60000,
+                            .limits.nofile = 99,
+                            .spec = spec,
+                            .spec_len = sizeof spec},
+                           {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED}};
+    struct acceptance acceptance = {id, 12};
+    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44};
+    round_trip(&m, &back);
+    assert_int_equal(back.news.number, 5);
+    assert_int_equal(back.news.want_count, 2);
+    assert_int_equal(back.news.wants[0].limits.nofile, 99);
+    assert_memory_equal(back.news.wants[0].spec, spec, sizeof spec);
+    assert_int_equal(back.news.wants[1].reason, REASON_DELETED);
+    assert_null(back.news.wants[1].spec);
+    assert_int_equal(back.news.acceptances[0].number, 12);
+    assert_int_equal(back.news.violations_accepted, 44);
+    node_message_fini(&back);
+}
+
+static void test_inventory(void **state)
+{
+    struct node_inventory in = {.facts = {.name = "h1", .boot_id = "b", .enforces = 63, .sick = "no\tdisk"}};
+    struct node_inventory out;
+    struct observation observation = an_observation();
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    string_list_add(&in.facts.labels, "zone=a");
+    in.facts.capacity.memory_bytes = 1 << 30;
+    in.observations = &observation;
+    in.observation_count = 1;
+    assert_int_equal(node_inventory_pack(&in, &bytes, &len, &err), 0);
+    assert_int_equal(node_inventory_unpack(bytes, len, &out, &err), 0);
+    assert_string_equal(out.facts.name, "h1");
+    assert_string_equal(out.facts.labels.item[0], "zone=a");
+    assert_string_equal(out.facts.sick, "no?disk");
+    assert_int_equal(out.facts.capacity.memory_bytes, 1 << 30);
+    assert_int_equal(out.observation_count, 1);
+    node_inventory_fini(&out);
+    string_list_fini(&in.facts.labels);
+    free(bytes);
+}
+
+static void test_bounds_are_refused_on_the_way_out(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT);
+    struct observation observation = an_observation();
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    m.report.observations = &observation;
+    m.report.observation_count = 1;
+    observation.state = SANDBOX_LOST;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    observation = an_observation();
+    observation.reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    observation = an_observation();
+    strcpy(observation.id.text, "sbx_short");
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+}
+
+static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct observation observation = an_observation();
+    struct sample sample = {.id = id, .ago_ms = 1};
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    m.report = (struct node_report){&observation, 1, &sample, 1, NULL, 0};
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), 0);
+    for (size_t i = 0; i < len; i++) {
+        if (node_message_unpack(bytes, i, &back, &err) == 0)
+            node_message_fini(&back);
+        for (int bit = 0; bit < 8; bit++) {
+            bytes[i] ^= (uint8_t)(1 << bit);
+            if (node_message_unpack(bytes, len, &back, &err) == 0)
+                node_message_fini(&back);
+            bytes[i] ^= (uint8_t)(1 << bit);
+        }
+    }
+    free(bytes);
+}
+
+/* A report (tag 20) of a million empty samples (tag 2): two bytes each ask for some 200 of memory. */
+static void test_bytes_that_ask_for_much_memory_are_refused(void **state)
+{
+    size_t samples = 1000000, inner = samples * 2, at = 0;
+    uint8_t *bytes = malloc(inner + 32);
+    struct node_message m;
+    struct err err;
+    bytes[at++] = 1 << 3;
+    bytes[at++] = NODE_PROTOCOL_VERSION;
+    bytes[at++] = 0xa2;
+    bytes[at++] = 0x01;
+    for (size_t rest = inner; rest; rest >>= 7)
+        bytes[at++] = (uint8_t)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+    for (size_t i = 0; i < samples; i++) {
+        bytes[at++] = 2 << 3 | 2;
+        bytes[at++] = 0;
+    }
+    assert_int_equal(node_message_unpack(bytes, at, &m, &err), ERR_PROTOCOL);
+    assert_non_null(strstr(err.text, "does not parse"));
+    free(bytes);
+}
+
+static void test_another_version_is_named(void **state)
+{
+    uint8_t bytes[] = {1 << 3, 9};
+    struct node_message m;
+    struct err err;
+    assert_int_equal(node_message_unpack(bytes, sizeof bytes, &m, &err), ERR_PROTOCOL);
+    assert_int_equal(m.version, 9);
+    assert_non_null(strstr(err.text, "protocol 9"));
+}
+
+static void test_spec(void **state)
+{
+    struct sandbox_spec spec = {.image = (char *)"corral-base:latest", .network = NETWORK_EGRESS}, back;
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    string_list_add(&spec.command, "sh");
+    string_list_add(&spec.command, "");
+    string_list_add(&spec.env, "A=\xff");
+    spec.idle_timeout_seconds = 60;
+    assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), 0);
+    assert_int_equal(sandbox_spec_unpack(bytes, len, &back, &err), 0);
+    assert_string_equal(back.image, spec.image);
+    assert_null(back.runtime);
+    assert_int_equal(back.command.count, 2);
+    assert_string_equal(back.env.item[0], "A=\xff");
+    assert_int_equal(back.network, NETWORK_EGRESS);
+    assert_int_equal(back.idle_timeout_seconds, 60);
+    sandbox_spec_fini(&back);
+    assert_int_equal(sandbox_spec_unpack(bytes, len - 1, &back, &err), ERR_PROTOCOL);
+    free(bytes);
+    spec.network = (enum sandbox_network)2;
+    assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), ERR_INVALID);
+    string_list_fini(&spec.command);
+    string_list_fini(&spec.env);
+}
+
+static void test_node_names(void **state)
+{
+    char longest[NODE_NAME_MAX + 2];
+    memset(longest, 'a', sizeof longest);
+    longest[NODE_NAME_MAX + 1] = 0;
+    assert_false(node_name_valid(longest));
+    assert_true(node_name_valid(longest + 1));
+    assert_true(node_name_valid("h1.zone-a"));
+    assert_false(node_name_valid(""));
+    assert_false(node_name_valid("-h"));
+    assert_false(node_name_valid("h."));
+    assert_false(node_name_valid("H1"));
+    assert_false(node_name_valid("a/b"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handshake),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_news),
+        cmocka_unit_test(test_inventory),
+        cmocka_unit_test(test_bounds_are_refused_on_the_way_out),
+        cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),
+        cmocka_unit_test(test_bytes_that_ask_for_much_memory_are_refused),
+        cmocka_unit_test(test_another_version_is_named),
+        cmocka_unit_test(test_spec),
+        cmocka_unit_test(test_node_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
