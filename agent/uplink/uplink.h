@@ -1,0 +1,92 @@
+/*
+ * The agent's connection to the controller. It dials, proves who this host is, keeps the two lanes (reports
+ * go up, news comes down) and begins anew with jittered backoff whenever the session is lost. Nothing that
+ * the controller has not accepted is forgotten: observations are resent until they are accepted by number,
+ * violations too, samples are kept for ten minutes. Ages are counted anew at each sending.
+ *
+ * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none
+ * after stop; the owner may call anything but uplink_free from a callback.
+ *
+ * Bounds: 4096 observations (newest per sandbox), 4096 violations (oldest dropped, counted), 65536 samples or
+ * ten minutes (oldest dropped, counted).
+ */
+#ifndef CORRAL_AGENT_UPLINK_UPLINK_H
+#define CORRAL_AGENT_UPLINK_UPLINK_H
+
+#include "common/err.h"
+#include "common/loop.h"
+#include "common/node_wire.h"
+
+#include <stdint.h>
+
+struct uplink;
+
+/* Strings are copied. The certificate files are read by uplink_new. */
+struct uplink_conf {
+    const char *node;               /* this host's name, the one in its certificate */
+    const struct string_list *urls; /* tls+tcp://host:7420, or ipc:///path on one host; tried in turn */
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    uint64_t highest_epoch; /* that was ever seen, from disk; 0: none */
+};
+
+/* What the controller said at the start of a session. Borrowed for the call. */
+struct uplink_welcome {
+    const char *cluster;
+    uint64_t epoch; /* the owner keeps it on disk, so that an older leader is refused after a restart too */
+    uint32_t lease_ms;
+    const struct string_list *settings; /* "name=value" */
+};
+
+struct uplink_stats {
+    bool connected;
+    uint64_t sessions, lost; /* since the start */
+    uint64_t samples_waiting, samples_dropped, observations_waiting, violations_waiting, violations_dropped;
+};
+
+/* Every array is borrowed for the call. All members are needed. */
+struct uplink_ops {
+    /*
+     * Before each session: fills facts (all zero; the uplink frees what it holds) and returns in *inventory
+     * an array, made by malloc and taken by the uplink, of an observation of every sandbox that this host
+     * holds. facts->name is set by the uplink.
+     */
+    void (*fill_hello)(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count);
+    void (*on_welcome)(void *owner, const struct uplink_welcome *welcome);
+    void (*on_wants)(void *owner, const struct want *wants, size_t count);
+    void (*on_accepted)(void *owner, const struct acceptance *acceptances, size_t count);
+    void (*on_violations_accepted)(void *owner, uint64_t up_to);
+    /* A session that was welcomed is over, for the reason that the sentence says. */
+    void (*on_lost)(void *owner, const char *why);
+};
+
+/* Copies conf and ops. *out is the caller's. ERR_CONFIG: a certificate, key or url that cannot be used. */
+int uplink_new(struct uplink **out, struct loop *loop, const struct uplink_conf *conf,
+               const struct uplink_ops *ops, void *owner, struct err *err) MUST_CHECK;
+void uplink_free(struct uplink *uplink);
+
+/* Begins to dial; failures from here on are retried, and logged once. */
+void uplink_start(struct uplink *uplink);
+
+/* Ends the session silently: no callback afterwards. What waits is kept; start may be called again. */
+void uplink_stop(struct uplink *uplink);
+
+/* Ends the session and begins another with fresh facts: for a change of what fill_hello says. */
+void uplink_renew(struct uplink *uplink);
+
+/*
+ * Sends what a sandbox is now, and again until on_accepted names its number or a later one. Replaces an older
+ * observation of the same sandbox. The *_ago_ms are as of now.
+ */
+void uplink_observe(struct uplink *uplink, const struct observation *observation);
+
+/* Sends a sample once a session is there. ago_ms is as of now. */
+void uplink_sample(struct uplink *uplink, const struct sample *sample);
+
+/* Sends news until on_violations_accepted names its number or a later one. ago_ms is as of now. */
+void uplink_violation(struct uplink *uplink, const struct violation_news *news);
+
+struct uplink_stats uplink_stats(const struct uplink *uplink);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * The controller's side of all agents: listens, lets in who proves to be a node that is wanted, hands over
+ * what agents report, and sends what is wanted of them. One session a node: a newer one that is proved
+ * replaces the older.
+ *
+ * Lifecycle: new, start with the epoch of this leadership, stop when it is lost (or at the end), start again
+ * with a higher epoch; free. All on the loop. No callback fires inside a call of the owner, nor after stop;
+ * the owner may call anything but node_link_free from a callback.
+ *
+ * Delivery is at least once: what node_link_want queued is resent until the agent has taken the message up,
+ * and is forgotten with the session. So at on_session the owner says again all that it wants of that node.
+ */
+#ifndef CORRAL_CONTROLLER_NODES_NODE_LINK_H
+#define CORRAL_CONTROLLER_NODES_NODE_LINK_H
+
+#include "common/err.h"
+#include "common/loop.h"
+#include "common/node_wire.h"
+
+#include <stdint.h>
+
+#define NODE_LINK_LEASE_MS  10000
+#define NODE_LINK_NODES_MAX 4096 /* sessions */
+#define NODE_LINK_WANTS_MAX 4096 /* sandboxes that wait in one session */
+
+struct node_link;
+
+/* Strings are copied. The files are read by node_link_new. */
+struct node_link_conf {
+    const char *url; /* tls+tcp://0.0.0.0:7420, or ipc:///path or tcp://127.0.0.1:port on one host */
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    const char *cluster;
+    uint32_t lease_ms;                  /* 0: NODE_LINK_LEASE_MS */
+    const struct string_list *settings; /* "name=value" for every agent; may be NULL */
+};
+
+struct node_link_stats {
+    uint64_t sessions;                  /* now */
+    uint64_t handshakes, refused;       /* since new */
+    uint64_t messages_in, messages_bad; /* since new */
+};
+
+/* Every array is borrowed for the call. All members are needed. */
+struct node_link_ops {
+    /* Whether a node of this name may join. Called with a certificate of our CA for that name. */
+    bool (*allowed)(void *owner, const char *node);
+    /* A node is here, with all that it holds. Comes again, without on_node_gone, when it replaces its
+     * session. */
+    void (*on_session)(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                       size_t count);
+    void (*on_observations)(void *owner, const char *node, const struct observation *observations,
+                            size_t count);
+    void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
+    void (*on_violations)(void *owner, const char *node, const struct violation_news *news, size_t count);
+    /* No message for the time of the lease, or node_link_forget. */
+    void (*on_node_gone)(void *owner, const char *node);
+};
+
+/* Copies conf and ops. *out is the caller's. ERR_CONFIG: a certificate, key or url that cannot be used. */
+int node_link_new(struct node_link **out, struct loop *loop, const struct node_link_conf *conf,
+                  const struct node_link_ops *ops, void *owner, struct err *err) MUST_CHECK;
+void node_link_free(struct node_link *link);
+
+/* Listens. ERR_IO: the address is in use or not ours. */
+int node_link_start(struct node_link *link, uint64_t epoch, struct err *err) MUST_CHECK;
+
+/* Ends every session silently and closes the address. Idempotent. */
+void node_link_stop(struct node_link *link);
+
+/*
+ * Sends a want (copied, with its spec); the newest per sandbox wins. remaining_ms is as of now and is counted
+ * down while it waits. ERR_NOT_FOUND: the node has no session. ERR_RATE_LIMITED: too many wait already.
+ */
+int node_link_want(struct node_link *link, const char *node, const struct want *want,
+                   struct err *err) MUST_CHECK;
+
+/* Says that observations up to this number are committed. Without a session it does nothing: they come again.
+ */
+void node_link_accept(struct node_link *link, const char *node, const struct acceptance *acceptance);
+
+/* Says that violations up to this number are committed. */
+void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to);
+
+/* Ends a node's session, if it has one (removed by an admin); on_node_gone follows. */
+void node_link_forget(struct node_link *link, const char *node);
+
+struct node_link_stats node_link_stats(const struct node_link *link);
+
+#endif
