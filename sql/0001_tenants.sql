@@ -20,19 +20,23 @@ insert into tiers values
     ('pro',        10, 10, 1073741824, 1000, 1024,  5368709120, 256,  4096,  86400, true),
     ('enterprise', 50, 50, 2147483648, 2000, 2048, 10737418240, 512, 16384, 604800, true);
 
+-- A deleted user stays as a row, for what its sandboxes and the audit say; its name becomes free.
 create table users (
     id          text primary key,
-    name        text not null unique,
+    name        text not null check (length(name) between 1 and 63),
     tier        text not null references tiers,
     role        text not null default 'user' check (role in ('user', 'admin')),
     overrides   jsonb not null default '{}' check (jsonb_typeof(overrides) = 'object'),
-    created_at  timestamptz not null default now()
+    created_at  timestamptz not null default now(),
+    deleted_at  timestamptz
 );
+
+create unique index users_name on users (name) where deleted_at is null;
 
 -- A key is found by its public prefix and proved by its hash; the key itself is never stored.
 create table api_keys (
     id              text primary key,
-    user_id         text not null references users on delete cascade,
+    user_id         text not null references users,
     name            text not null,
     prefix          text not null unique,
     last_four       text not null check (length(last_four) = 4),
@@ -46,3 +50,18 @@ create table api_keys (
 );
 
 create index api_keys_user on api_keys (user_id);
+
+-- Every controller listens, and forgets what it remembers of the key whose prefix it hears, or of every key
+-- of the user or tier: a revocation, an expiry or a limit that an administrator changed holds at once.
+create function tell_key_changed() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('corral_keys', coalesce(to_jsonb(old)->>'prefix', '*'));
+    return null;
+end $$;
+
+create trigger api_keys_changed after update of revoked_at, expires_at, scopes, sha256 on api_keys
+    for each row execute function tell_key_changed();
+create trigger users_changed after update of tier, role, overrides, deleted_at on users
+    for each row execute function tell_key_changed();
+create trigger tiers_changed after update on tiers
+    for each row execute function tell_key_changed();

@@ -1,0 +1,20 @@
+/* The audit chain: who did what. Most rows are written by the act itself, in its transaction. */
+#ifndef CORRAL_CONTROLLER_DB_AUDIT_H
+#define CORRAL_CONTROLLER_DB_AUDIT_H
+
+#include "controller/db/db_pool.h"
+
+/* For an act that changes nothing in the database (a sweep, a prune). after: JSON text or NULL. */
+void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
+                  const char *after, const char *result, db_json_cb *cb, void *arg);
+
+/* A page, newest first. cursor: NULL for the first. */
+void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+
+/*
+ * Recomputes the chain (synchronously, for `audit verify`). *checked: rows that are whole. Returns
+ * ERR_CONFLICT, with the first row that was changed, removed or put in, in *seq and a sentence in e.
+ */
+int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct err *e) MUST_CHECK;
+
+#endif

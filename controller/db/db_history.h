@@ -1,0 +1,36 @@
+/* What was: samples, events, the system's own metrics. */
+#ifndef CORRAL_CONTROLLER_DB_HISTORY_H
+#define CORRAL_CONTROLLER_DB_HISTORY_H
+
+#include "common/node_wire.h"
+#include "controller/db/db_pool.h"
+
+/* One statement, at most 4096 samples; one of an instant that is there already is left out. json is NULL. */
+void db_samples_add(struct db_pool *pool, const struct sample *samples, size_t count, db_json_cb *cb,
+                    void *arg);
+
+/* The history object. from and to: RFC 3339, which the caller validated. */
+void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
+                        uint32_t step_seconds, db_json_cb *cb, void *arg);
+
+/* A violation's event. json: the event, to be told on. ERR_NOT_FOUND without such a sandbox. */
+void db_violation_add(struct db_pool *pool, const struct violation_news *news, db_json_cb *cb, void *arg);
+
+struct db_event_filter {
+    const char *owner;      /* only this user's; NULL: all */
+    const char *sandbox_id; /* NULL: any */
+    const char *after;      /* an event's id (the cursor, or Last-Event-ID); NULL: from the first */
+    unsigned limit;
+};
+/* A page, oldest first; ERR_INVALID for an `after` that is no event's id. */
+void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_json_cb *cb, void *arg);
+
+/* One row of the system's metrics: a JSON object's text. */
+void db_system_metrics_add(struct db_pool *pool, const char *data, db_json_cb *cb, void *arg);
+
+/* Once a day, and at start: partitions ahead, old samples, answers to repeated requests and events dropped.
+ */
+void db_history_upkeep(struct db_pool *pool, unsigned keep_sample_days, unsigned keep_event_days,
+                       db_json_cb *cb, void *arg);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * Answers that a repeated POST gets again. Admission reserves its key itself; these two finish it when the
+ * answer is known. Both are fire and forget: a lost answer is found again by the sandbox.
+ */
+#ifndef CORRAL_CONTROLLER_DB_IDEMPOTENCY_H
+#define CORRAL_CONTROLLER_DB_IDEMPOTENCY_H
+
+#include "controller/db/db_pool.h"
+
+/* Keeps what was answered to the request that created this sandbox (where it had an idempotency key). */
+void db_idempotency_answer(struct db_pool *pool, const char *sandbox_id, int status, const char *body);
+
+/* Forgets it: refusals (a start that failed) are not kept, so that a repetition tries again. */
+void db_idempotency_forget(struct db_pool *pool, const char *sandbox_id);
+
+#endif

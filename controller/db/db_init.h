@@ -1,0 +1,14 @@
+/* The first administrator, for the verb `init`. Synchronous. */
+#ifndef CORRAL_CONTROLLER_DB_INIT_H
+#define CORRAL_CONTROLLER_DB_INIT_H
+
+#include "common/api_key.h"
+#include "common/err.h"
+
+/*
+ * Makes a user with the role admin on tier enterprise, and a key with every scope, which is returned once.
+ * ERR_CONFLICT where an administrator exists already; ERR_NOT_READY where the schema is not there yet.
+ */
+int db_init_admin(const char *url, const char *name, struct api_key *key, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Which controller leads: the one whose connection (its own, outside the pool) holds an advisory lock. It
+ * tries each second; while it leads, it makes sure every 2 s that the connection lives. The same connection
+ * hears of keys that changed.
+ */
+#ifndef CORRAL_CONTROLLER_DB_LEADER_H
+#define CORRAL_CONTROLLER_DB_LEADER_H
+
+#include "controller/db/db_pool.h"
+
+struct db_leader;
+
+struct db_leader_events {
+    /* This controller leads from now on; epoch is higher than any before. */
+    void (*on_gained)(void *arg, uint64_t epoch);
+    /* It does not lead any more (connection lost): another may, at once. */
+    void (*on_lost)(void *arg);
+    /* The key with this prefix changed or was revoked; "*": any may have (also after a connection was lost).
+     */
+    void (*on_key_changed)(void *arg, const char *prefix);
+    void *arg;
+};
+
+/* Owned; copies url and id (which says in the database who leads). Begins at once. */
+struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *id,
+                                const struct db_leader_events *events);
+
+/* Gives the lead up. No callback. Not from one of its callbacks. */
+void db_leader_free(struct db_leader *leader);
+
+bool db_leader_leads(const struct db_leader *leader);
+
+#endif

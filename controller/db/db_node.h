@@ -1,0 +1,51 @@
+/* The hosts, and what the database knows of the system as a whole. */
+#ifndef CORRAL_CONTROLLER_DB_NODE_H
+#define CORRAL_CONTROLLER_DB_NODE_H
+
+#include "common/node_wire.h"
+#include "controller/db/db_pool.h"
+
+/* A session began: the host's row is made or brought up to date; what an administrator set stays. */
+void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg);
+
+enum db_node_health { DB_NODE_READY, DB_NODE_UNREACHABLE, DB_NODE_SICK };
+/* One event a change. reason: a sentence, "" where it is well. */
+void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
+                        const char *reason, db_json_cb *cb, void *arg);
+
+enum db_node_admin { DB_NODE_UNCORDON, DB_NODE_CORDON, DB_NODE_DRAIN };
+void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
+                       const struct db_actor *actor, db_json_cb *cb, void *arg);
+
+/* Hosts that were heard, with what they use. Fire and forget: best called every few seconds with all of them.
+ */
+struct db_node_seen {
+    const char *name;
+    struct node_resources used;
+};
+void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count);
+
+void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
+void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+
+/* Every host, for a controller that begins to lead. capacity is the host's; state as the API names it. */
+struct db_node_row {
+    const char *name, *state, *region, *labels; /* labels: a JSON object's text */
+    bool cordoned, draining;
+    struct node_resources capacity;
+    uint32_t enforces;
+};
+typedef void db_node_rows_cb(void *arg, int code, const struct err *e, const struct db_node_row *rows,
+                             size_t count);
+void db_node_rows(struct db_pool *pool, db_node_rows_cb *cb, void *arg);
+
+/* Parts of the system's stats, as JSON. Borrowed for the call; NULL where code is not 0. */
+struct db_system_stats {
+    const char *sandboxes, *nodes, *capacity, *reserved, *leader;
+    int schema_version;
+};
+typedef void db_system_stats_cb(void *arg, int code, const struct err *e,
+                                const struct db_system_stats *stats);
+void db_system_stats(struct db_pool *pool, uint64_t max_total_sandboxes, db_system_stats_cb *cb, void *arg);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * The connections to PostgreSQL: asynchronous, in pipeline mode, on the loop. A request is one call of one
+ * SQL function, a transaction of its own; what it does is a typed function of the other headers of this
+ * folder.
+ *
+ * Rules of every request: its callback fires once, on the loop, never inside the call that made it; what the
+ * callback is handed is borrowed for the call. ERR_DATABASE_UNAVAILABLE says that it is unknown whether the
+ * request was carried out (no connection, connection lost, queue full, too slow); every request may be
+ * repeated. Strings that a request is given are copied.
+ *
+ * Limits: at most queue_max requests wait or are on the way, the rest is refused; one that takes longer than
+ * timeout_ms fails, and its connection is made anew. A lost connection is made again with backoff.
+ */
+#ifndef CORRAL_CONTROLLER_DB_POOL_H
+#define CORRAL_CONTROLLER_DB_POOL_H
+
+#include "common/defs.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct db_pool;
+
+struct db_pool_options {
+    const char *url;      /* libpq's connection string or URI; copied */
+    unsigned connections; /* 0: 4; 64 at most */
+    unsigned queue_max;   /* 0: 4096 */
+    uint32_t timeout_ms;  /* 0: 10000 */
+    /* Optional: the first connection is there (up), or the last is gone. After "up", read the live rows
+       again: a create whose answer was lost may have been committed. */
+    void (*on_change)(void *arg, bool up);
+    void *arg;
+};
+
+/* What most requests answer: the object, list or nothing (NULL) as JSON; code is 0 or an error with its
+ * sentence. */
+typedef void db_json_cb(void *arg, int code, const struct err *e, const char *json);
+
+/* Owned by the caller; borrows loop. Connects only after start. */
+struct db_pool *db_pool_new(struct loop *loop, const struct db_pool_options *options);
+void db_pool_start(struct db_pool *pool);
+
+/* Calls every outstanding callback with ERR_CANCELLED, then frees. Not from a callback of the pool. */
+void db_pool_free(struct db_pool *pool);
+
+/* At least one connection is usable. */
+bool db_pool_up(const struct db_pool *pool);
+
+struct db_pool_stats {
+    unsigned connections, up, waiting, in_flight;
+    uint64_t requests, failures; /* since the start */
+    double latency_ms;           /* a moving average of answered requests */
+};
+struct db_pool_stats db_pool_stats(const struct db_pool *pool);
+
+/* 0 where the database has exactly this program's schema; else ERR_NOT_READY with what to do. */
+void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg);
+
+/* Who does an administrative act, for its audit row. Borrowed. */
+struct db_actor {
+    const char *user_id;
+    const char *key_id;
+    const char *address;
+    const char *request_id;
+};
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * Sandboxes after their admission: reading, and the changes of what they are and what is wanted of them.
+ * owner: a user's id, which hides what is not theirs (ERR_NOT_FOUND); NULL for an administrator.
+ */
+#ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
+#define CORRAL_CONTROLLER_DB_SANDBOX_H
+
+#include "common/node_wire.h"
+#include "controller/db/db_admit.h"
+
+void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);
+
+struct db_sandbox_filter {
+    const char *owner;  /* only this user's; NULL: all */
+    const char *user;   /* an administrator's filter: a user's id or name */
+    const char *state;  /* NULL: any */
+    const char *labels; /* a JSON object's text, all of which must match; NULL: any */
+    bool all;           /* ended ones too */
+    const char *cursor; /* next_cursor of the page before; one that is none is ERR_INVALID */
+    unsigned limit;
+};
+/* Answers {"items": […], "next_cursor": …}. */
+void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_json_cb *cb, void *arg);
+
+/* What the heart needs of a row, beside the object for people. Borrowed for the call. */
+struct db_sandbox_row {
+    struct sandbox_id id;
+    const char *user_id, *key_id, *tier, *node, *region; /* of a change only node; else NULL */
+    enum sandbox_state state;
+    enum want_state want;
+    enum sandbox_reason want_reason;
+    uint64_t generation, remaining_ms;
+    uint64_t age_ms; /* since created_at; live rows only */
+    struct sandbox_limits limits;
+    bool restart_elsewhere; /* live rows only */
+    const uint8_t *spec;    /* live rows only */
+    size_t spec_len;
+};
+
+/* Every row that has not ended, for a controller that begins to lead (or lost an answer). One call. */
+typedef void db_sandbox_rows_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
+                                size_t count);
+void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
+
+/* row and json are NULL where code is not 0. */
+typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                           const char *json);
+
+/*
+ * What is wanted from now on: raises the generation. WANT_GONE moves the state to "stopping" too; of one that
+ * has ended it succeeds (row->state says so), any other want is then ERR_WRONG_STATE. The same again changes
+ * nothing.
+ */
+void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, enum want_state want,
+                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+
+/*
+ * The live changes. patch: a JSON object's text with any of memory_bytes, cpu_millis, cpu_shares, name,
+ * labels, lifetime_seconds (from now), expires_at. Passes the same gate as admission: ERR_ABOVE_TIER_LIMIT,
+ * ERR_NO_CAPACITY, ERR_WRONG_STATE, ERR_INVALID. The generation rises where the node has to know.
+ */
+void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
+                      const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+
+/* A move of the state: compare and set, with its one event. */
+struct db_move {
+    struct sandbox_id id;
+    enum sandbox_state to;
+    enum sandbox_reason reason; /* of an end; REASON_NONE: the reason of what was wanted */
+    const char *detail;         /* NULL: none */
+    bool has_exit_code;
+    int32_t exit_code;
+    bool has_enforced;
+    uint32_t enforced;
+    bool ran; /* started_ago_ms holds */
+    uint64_t started_ago_ms, ended_ago_ms;
+    const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
+};
+
+enum db_move_outcome {
+    DB_MOVED,
+    DB_MOVE_SAME,      /* it was in that state already: nothing was added */
+    DB_MOVE_REFUSED,   /* not a legal move from where it is (state): a terminal state never goes back */
+    DB_MOVE_NOT_FOUND, /* no such row: the container is an orphan */
+};
+struct db_move_result {
+    enum db_move_outcome outcome;
+    enum sandbox_state state; /* where it is now; not with DB_MOVE_NOT_FOUND */
+    const char *json;         /* the sandbox; NULL with DB_MOVE_NOT_FOUND */
+    const char *event;        /* the event, as JSON; DB_MOVED only */
+    const char *user_id;      /* whose it is */
+};
+/* One result a move, in order; code not 0: none was made (or it is unknown: repeat). */
+typedef void db_move_cb(void *arg, int code, const struct err *e, const struct db_move_result *results,
+                        size_t count);
+
+/* One transaction, at most 256 moves. */
+void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
+                     void *arg);
+
+/* The quota usage object of a user, seen with a key. */
+void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,
+                    const struct db_defaults *defaults, db_json_cb *cb, void *arg);
+
+#endif

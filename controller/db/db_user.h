@@ -1,0 +1,59 @@
+/*
+ * Users, their keys, and tiers. Each change is in one transaction with its audit row. Bodies are JSON
+ * objects' texts with the API's field names, which the caller validated; what only the database can know is
+ * answered with ERR_INVALID, ERR_CONFLICT or ERR_NOT_FOUND and a sentence.
+ */
+#ifndef CORRAL_CONTROLLER_DB_USER_H
+#define CORRAL_CONTROLLER_DB_USER_H
+
+#include "controller/core/caller.h"
+#include "controller/db/db_pool.h"
+
+/* What proves a key. */
+struct db_key {
+    struct caller caller;
+    uint8_t sha256[32];
+    bool expires;
+    uint64_t remaining_ms; /* to its expiry; a cached caller is good no longer */
+};
+/* key is NULL where code is not 0; ERR_UNAUTHENTICATED: no valid key has this prefix. */
+typedef void db_key_cb(void *arg, int code, const struct err *e, const struct db_key *key);
+void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *arg);
+
+/* Notes that these keys (ids) were used now. Fire and forget: best called once a minute with all of them. */
+void db_keys_used(struct db_pool *pool, const char *const *key_ids, size_t count);
+
+/* body: {name, tier, role, overrides}. id: "usr_…", of the caller's making. */
+void db_user_create(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                    db_json_cb *cb, void *arg);
+/* body: any of name, tier, role, overrides (null removes one). */
+void db_user_patch(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg);
+/* ERR_CONFLICT while it has live sandboxes. Its keys are revoked. */
+void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg);
+void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg);
+void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+
+/*
+ * body: {name, scopes, max_sandboxes, expires_at}. Makes the key (common/api_key.h); the answer has it under
+ * "key", once. id: "key_…".
+ */
+void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
+                   const struct db_actor *actor, db_json_cb *cb, void *arg);
+void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg);
+void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
+                 db_json_cb *cb, void *arg);
+
+/* body: the columns of a tier; a null falls back to the installation's default. */
+void db_tier_create(struct db_pool *pool, const char *body, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg);
+void db_tier_patch(struct db_pool *pool, const char *name, const char *body, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg);
+/* ERR_CONFLICT while users are on it. */
+void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg);
+void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg);
+
+#endif
