@@ -1,0 +1,307 @@
+#include "controller/db/db_conn.h"
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* More statements than the program has. */
+#define STMTS_MAX 96
+
+enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_UP, CONN_BROKEN };
+
+struct db_conn {
+    struct loop *loop;
+    struct db_conn_events events;
+    char *url;
+    uint32_t timeout_ms;
+    enum conn_state state;
+    PGconn *pg;
+    struct watch watch;
+    bool writing;       /* what the watch waits for */
+    struct timer timer; /* down: the next try; connecting: its end; broken: the next turn */
+    struct backoff backoff;
+    struct db_query_list sent;
+    unsigned load;
+    const struct db_stmt *prepared[STMTS_MAX];
+    size_t prepared_count;
+    char why[200];
+};
+
+static void on_ready(void *arg, bool readable, bool writable);
+static void connect_now(void *arg);
+
+static void drop_notice(void *arg, const char *message)
+{
+}
+
+static void watch_for(struct db_conn *conn, bool read, bool write)
+{
+    conn->writing = write;
+    watch_start(&conn->watch, conn->loop, PQsocket(conn->pg), read, write, on_ready, conn);
+}
+
+static void close_pg(struct db_conn *conn)
+{
+    watch_stop(&conn->watch);
+    timer_stop(&conn->timer);
+    PQfinish(conn->pg);
+    conn->pg = NULL;
+    conn->prepared_count = 0;
+}
+
+static void tell_all(struct db_conn *conn, int code, const char *why)
+{
+    struct db_query_list lost = STAILQ_HEAD_INITIALIZER(lost);
+    struct db_query *query;
+    struct err e;
+    err_set(&e, code, "%s", why);
+    STAILQ_CONCAT(&lost, &conn->sent);
+    conn->load = 0;
+    while ((query = STAILQ_FIRST(&lost))) {
+        STAILQ_REMOVE_HEAD(&lost, link);
+        db_query_finish(query, code, &e);
+    }
+}
+
+/* The one way down. Runs in a turn of its own, so that no query is told inside the call that sent it. */
+static void go_down(void *arg)
+{
+    struct db_conn *conn = arg;
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, 0) < 0)
+        random = 0;
+    uint32_t wait_ms = backoff_next(&conn->backoff, random);
+    log_warn("database", "connection lost: %s; next try in %u ms", conn->why, wait_ms);
+    close_pg(conn);
+    conn->state = CONN_DOWN;
+    timer_start(&conn->timer, conn->loop, wait_ms, connect_now, conn);
+    tell_all(conn, ERR_DATABASE_UNAVAILABLE, "The connection to the database was lost");
+    conn->events.on_down(conn->events.arg);
+}
+
+void db_conn_drop(struct db_conn *conn, const char *why)
+{
+    if (conn->state == CONN_DOWN || conn->state == CONN_BROKEN)
+        return;
+    conn->state = CONN_BROKEN;
+    snprintf(conn->why, sizeof conn->why, "%.*s", (int)strcspn(why, "\n"), why);
+    watch_stop(&conn->watch);
+    timer_start(&conn->timer, conn->loop, 0, go_down, conn);
+}
+
+static void on_connect_timeout(void *arg)
+{
+    db_conn_drop(arg, "connecting took too long");
+}
+
+static void connect_now(void *arg)
+{
+    static const char *const keys[] = {
+        "dbname",           "fallback_application_name", "keepalives_idle", "keepalives_interval",
+        "keepalives_count", "tcp_user_timeout",          "options",         NULL};
+    struct db_conn *conn = arg;
+    char options[80];
+    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u", conn->timeout_ms);
+    const char *const values[] = {conn->url, "corral", "5", "2", "3", "10000", options, NULL};
+    conn->pg = PQconnectStartParams(keys, values, 1);
+    conn->state = CONN_CONNECTING;
+    if (PQstatus(conn->pg) == CONNECTION_BAD) {
+        db_conn_drop(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+    PQsetNoticeProcessor(conn->pg, drop_notice, NULL);
+    timer_start(&conn->timer, conn->loop, conn->timeout_ms, on_connect_timeout, conn);
+    watch_for(conn, false, true);
+}
+
+static void on_connecting(struct db_conn *conn)
+{
+    PostgresPollingStatusType poll = PQconnectPoll(conn->pg);
+    if (poll == PGRES_POLLING_READING || poll == PGRES_POLLING_WRITING) {
+        watch_for(conn, poll == PGRES_POLLING_READING, poll == PGRES_POLLING_WRITING);
+        return;
+    }
+    if (poll != PGRES_POLLING_OK || PQsetnonblocking(conn->pg, 1) != 0 ||
+        PQenterPipelineMode(conn->pg) != 1) {
+        db_conn_drop(conn, PQerrorMessage(conn->pg));
+        return;
+    }
+    timer_stop(&conn->timer);
+    backoff_reset(&conn->backoff);
+    conn->state = CONN_UP;
+    watch_for(conn, true, false);
+    conn->events.on_up(conn->events.arg);
+}
+
+static void forget_stmt(struct db_conn *conn, const struct db_stmt *stmt)
+{
+    for (size_t i = 0; i < conn->prepared_count; i++) {
+        if (conn->prepared[i] == stmt)
+            conn->prepared[i] = conn->prepared[--conn->prepared_count];
+    }
+}
+
+/* The query's transaction is over: its answer stands. */
+static void complete(struct db_conn *conn)
+{
+    struct db_query *query = STAILQ_FIRST(&conn->sent);
+    struct err e;
+    STAILQ_REMOVE_HEAD(&conn->sent, link);
+    conn->load--;
+    if (query->prepares && !query->prepared)
+        forget_stmt(conn, query->stmt);
+    int code = db_result_code(query->result, &e);
+    db_query_finish(query, code, code ? &e : NULL);
+    conn->events.on_room(conn->events.arg);
+}
+
+/* Of several results of one query the first error holds, else the last. Takes r. */
+static void keep(struct db_query *query, PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+    bool failed = status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK;
+    if (query->prepares && !query->prepared && !failed) {
+        query->prepared = true;
+        PQclear(r);
+        return;
+    }
+    if (query->result) {
+        PQclear(r);
+        return;
+    }
+    query->result = r;
+}
+
+static void take_results(struct db_conn *conn)
+{
+    bool ended = false;
+    while (conn->state == CONN_UP && !STAILQ_EMPTY(&conn->sent) && !PQisBusy(conn->pg)) {
+        PGresult *r = PQgetResult(conn->pg);
+        if (!r && ended)
+            return;
+        ended = !r;
+        if (!r)
+            continue;
+        if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+            PQclear(r);
+            complete(conn);
+        } else {
+            keep(STAILQ_FIRST(&conn->sent), r);
+        }
+    }
+}
+
+static void take_notifies(struct db_conn *conn)
+{
+    PGnotify *notify;
+    while (conn->state == CONN_UP && (notify = PQnotifies(conn->pg))) {
+        if (conn->events.on_notify)
+            conn->events.on_notify(conn->events.arg, notify->relname, notify->extra);
+        PQfreemem(notify);
+    }
+}
+
+/* While bytes wait to go out, libpq wants both directions watched: the server may be waiting for us to read.
+ */
+static void flush(struct db_conn *conn)
+{
+    int left = PQflush(conn->pg);
+    if (left < 0)
+        db_conn_drop(conn, PQerrorMessage(conn->pg));
+    else if ((left > 0) != conn->writing)
+        watch_for(conn, true, left > 0);
+}
+
+static void on_ready(void *arg, bool readable, bool writable)
+{
+    struct db_conn *conn = arg;
+    if (conn->state == CONN_CONNECTING) {
+        on_connecting(conn);
+        return;
+    }
+    bool alive = !readable || PQconsumeInput(conn->pg) == 1;
+    take_results(conn);
+    take_notifies(conn);
+    if (!alive)
+        db_conn_drop(conn, PQerrorMessage(conn->pg));
+    else if (conn->state == CONN_UP)
+        flush(conn);
+}
+
+static bool is_prepared(const struct db_conn *conn, const struct db_stmt *stmt)
+{
+    for (size_t i = 0; i < conn->prepared_count; i++) {
+        if (conn->prepared[i] == stmt)
+            return true;
+    }
+    return false;
+}
+
+void db_conn_send(struct db_conn *conn, struct db_query *query)
+{
+    const struct db_stmt *stmt = query->stmt;
+    bool sent = true;
+    STAILQ_INSERT_TAIL(&conn->sent, query, link);
+    conn->load++;
+    if (!is_prepared(conn, stmt)) {
+        query->prepares = true;
+        if (conn->prepared_count == STMTS_MAX)
+            abort();
+        conn->prepared[conn->prepared_count++] = stmt;
+        sent = PQsendPrepare(conn->pg, stmt->name, stmt->sql, 0, NULL);
+    }
+    sent = sent && PQsendQueryPrepared(conn->pg, stmt->name, stmt->params, (const char *const *)query->params,
+                                       NULL, NULL, 0);
+    if (!sent || !PQpipelineSync(conn->pg))
+        db_conn_drop(conn, PQerrorMessage(conn->pg));
+    else
+        flush(conn);
+}
+
+void db_conn_check(struct db_conn *conn)
+{
+    struct db_query *first = STAILQ_FIRST(&conn->sent);
+    if (conn->state == CONN_UP && first && loop_now_ms() > first->since_ms + conn->timeout_ms)
+        db_conn_drop(conn, "a request took too long");
+}
+
+bool db_conn_up(const struct db_conn *conn)
+{
+    return conn->state == CONN_UP;
+}
+
+unsigned db_conn_load(const struct db_conn *conn)
+{
+    return conn->load;
+}
+
+struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
+                            const struct db_conn_events *events)
+{
+    struct db_conn *conn = mem_zalloc(sizeof *conn);
+    conn->loop = loop;
+    conn->events = *events;
+    conn->url = mem_strdup(url);
+    conn->timeout_ms = timeout_ms;
+    backoff_init(&conn->backoff, 100, 5000);
+    STAILQ_INIT(&conn->sent);
+    timer_start(&conn->timer, loop, 0, connect_now, conn);
+    return conn;
+}
+
+void db_conn_free(struct db_conn *conn)
+{
+    if (!conn)
+        return;
+    close_pg(conn);
+    conn->state = CONN_DOWN;
+    tell_all(conn, ERR_CANCELLED, "The controller is stopping");
+    free(conn->url);
+    free(conn);
+}

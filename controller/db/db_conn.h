@@ -1,0 +1,39 @@
+/*
+ * One connection to PostgreSQL, asynchronous and in pipeline mode: many queries may be on the way, each a
+ * transaction of its own. It connects, and connects again with backoff, by itself. Private to this folder.
+ */
+#ifndef CORRAL_CONTROLLER_DB_CONN_H
+#define CORRAL_CONTROLLER_DB_CONN_H
+
+#include "controller/db/db_query.h"
+
+struct db_conn;
+
+struct db_conn_events {
+    void (*on_up)(void *arg);
+    void (*on_down)(void *arg); /* after the queries on the way were told */
+    void (*on_room)(void *arg); /* a query is done: there is room for another */
+    void (*on_notify)(void *arg, const char *channel, const char *payload); /* may be NULL */
+    void *arg;
+};
+
+/* Owned; begins to connect at once. timeout_ms: of connecting, and of one query. */
+struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
+                            const struct db_conn_events *events);
+
+/* Tells the queries on the way ERR_CANCELLED; no event. Not from a callback. */
+void db_conn_free(struct db_conn *conn);
+
+bool db_conn_up(const struct db_conn *conn);
+unsigned db_conn_load(const struct db_conn *conn);
+
+/* Takes the query, which is told on the loop, later. The connection must be up. */
+void db_conn_send(struct db_conn *conn, struct db_query *query);
+
+/* Drops the connection and makes it anew; what is on the way gets ERR_DATABASE_UNAVAILABLE. */
+void db_conn_drop(struct db_conn *conn, const char *why);
+
+/* Drops it where its oldest query takes longer than timeout_ms. Called regularly. */
+void db_conn_check(struct db_conn *conn);
+
+#endif

@@ -1,0 +1,230 @@
+#include "controller/db/db_pool.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "controller/db/db_conn.h"
+#include "controller/db/db_migrate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CONNECTIONS_MAX 64
+#define PIPELINE_DEPTH  32
+#define CHECK_MS        250
+
+struct db_pool {
+    struct loop *loop;
+    char *url;
+    struct db_pool_options options;
+    struct db_conn *conns[CONNECTIONS_MAX];
+    struct db_query_list waiting; /* for room on a connection */
+    struct db_query_list refused; /* for the next turn, to be told so */
+    unsigned waiting_count, in_flight, up;
+    struct later tell_refused;
+    struct timer check;
+    uint64_t requests, failures;
+    double latency_ms;
+};
+
+/* A query of a caller, with what the pool counts of it. */
+struct counted {
+    struct db_pool *pool;
+    db_result_cb *cb;
+    void *arg;
+    uint64_t since_ms;
+};
+
+static void on_counted(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct counted c = *(struct counted *)arg;
+    free(arg);
+    c.pool->in_flight--;
+    if (code == ERR_DATABASE_UNAVAILABLE || code == ERR_INTERNAL)
+        c.pool->failures++;
+    else if (code != ERR_CANCELLED)
+        c.pool->latency_ms += ((double)(loop_now_ms() - c.since_ms) - c.pool->latency_ms) / 64;
+    c.cb(c.arg, code, e, r);
+}
+
+static struct db_conn *least_loaded(const struct db_pool *pool)
+{
+    struct db_conn *best = NULL;
+    for (unsigned i = 0; i < pool->options.connections; i++) {
+        struct db_conn *conn = pool->conns[i];
+        if (conn && db_conn_up(conn) && db_conn_load(conn) < PIPELINE_DEPTH &&
+            (!best || db_conn_load(conn) < db_conn_load(best)))
+            best = conn;
+    }
+    return best;
+}
+
+static void dispatch(struct db_pool *pool)
+{
+    struct db_conn *conn;
+    struct db_query *query;
+    while ((query = STAILQ_FIRST(&pool->waiting)) && (conn = least_loaded(pool))) {
+        STAILQ_REMOVE_HEAD(&pool->waiting, link);
+        pool->waiting_count--;
+        query->since_ms = loop_now_ms();
+        db_conn_send(conn, query);
+    }
+}
+
+static void tell_refused(void *arg)
+{
+    struct db_pool *pool = arg;
+    struct db_query *query;
+    while ((query = STAILQ_FIRST(&pool->refused))) {
+        STAILQ_REMOVE_HEAD(&pool->refused, link);
+        db_query_finish(query, query->error.code, &query->error);
+    }
+}
+
+static void refuse(struct db_pool *pool, struct db_query *query, const char *why)
+{
+    err_set(&query->error, ERR_DATABASE_UNAVAILABLE, "%s", why);
+    STAILQ_INSERT_TAIL(&pool->refused, query, link);
+    later_call(&pool->tell_refused, pool->loop, tell_refused, pool);
+}
+
+static void refuse_waiting(struct db_pool *pool, uint64_t older_than_ms, const char *why)
+{
+    struct db_query *query;
+    while ((query = STAILQ_FIRST(&pool->waiting)) && query->since_ms <= older_than_ms) {
+        STAILQ_REMOVE_HEAD(&pool->waiting, link);
+        pool->waiting_count--;
+        refuse(pool, query, why);
+    }
+}
+
+static void on_room(void *arg)
+{
+    dispatch(arg);
+}
+
+static void on_conn_change(void *arg)
+{
+    struct db_pool *pool = arg;
+    bool was_up = pool->up > 0;
+    pool->up = 0;
+    for (unsigned i = 0; i < pool->options.connections; i++)
+        pool->up += pool->conns[i] && db_conn_up(pool->conns[i]);
+    if (pool->up == 0)
+        refuse_waiting(pool, UINT64_MAX, "The database does not answer");
+    dispatch(pool);
+    if (was_up != (pool->up > 0)) {
+        log_info("database", "%s", pool->up ? "connected" : "no connection left");
+        if (pool->options.on_change)
+            pool->options.on_change(pool->options.arg, pool->up > 0);
+    }
+}
+
+static void on_check(void *arg)
+{
+    struct db_pool *pool = arg;
+    uint64_t now = loop_now_ms();
+    for (unsigned i = 0; i < pool->options.connections; i++)
+        db_conn_check(pool->conns[i]);
+    if (now > pool->options.timeout_ms)
+        refuse_waiting(pool, now - pool->options.timeout_ms, "The database is too slow");
+    timer_start(&pool->check, pool->loop, CHECK_MS, on_check, pool);
+}
+
+void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
+              void *arg)
+{
+    struct counted *c = mem_zalloc(sizeof *c);
+    *c = (struct counted){pool, cb, arg, loop_now_ms()};
+    struct db_query *query = db_query_new(stmt, params, on_counted, c);
+    pool->requests++;
+    pool->in_flight++;
+    if (pool->up == 0) {
+        refuse(pool, query, "The database does not answer");
+    } else if (pool->in_flight > pool->options.queue_max) {
+        refuse(pool, query, "Too many requests wait for the database");
+    } else {
+        STAILQ_INSERT_TAIL(&pool->waiting, query, link);
+        pool->waiting_count++;
+        dispatch(pool);
+    }
+}
+
+struct db_pool *db_pool_new(struct loop *loop, const struct db_pool_options *options)
+{
+    struct db_pool *pool = mem_zalloc(sizeof *pool);
+    pool->loop = loop;
+    pool->options = *options;
+    pool->url = mem_strdup(options->url);
+    if (!pool->options.connections)
+        pool->options.connections = 4;
+    if (pool->options.connections > CONNECTIONS_MAX)
+        pool->options.connections = CONNECTIONS_MAX;
+    if (!pool->options.queue_max)
+        pool->options.queue_max = 4096;
+    if (!pool->options.timeout_ms)
+        pool->options.timeout_ms = 10000;
+    STAILQ_INIT(&pool->waiting);
+    STAILQ_INIT(&pool->refused);
+    return pool;
+}
+
+void db_pool_start(struct db_pool *pool)
+{
+    struct db_conn_events events = {on_conn_change, on_conn_change, on_room, NULL, pool};
+    for (unsigned i = 0; i < pool->options.connections; i++)
+        pool->conns[i] = db_conn_new(pool->loop, pool->url, pool->options.timeout_ms, &events);
+    timer_start(&pool->check, pool->loop, CHECK_MS, on_check, pool);
+}
+
+void db_pool_free(struct db_pool *pool)
+{
+    struct db_query *query;
+    struct err e;
+    if (!pool)
+        return;
+    err_set(&e, ERR_CANCELLED, "The controller is stopping");
+    timer_stop(&pool->check);
+    pool->up = 0;
+    for (unsigned i = 0; i < pool->options.connections; i++)
+        db_conn_free(pool->conns[i]);
+    while ((query = STAILQ_FIRST(&pool->waiting))) {
+        STAILQ_REMOVE_HEAD(&pool->waiting, link);
+        db_query_finish(query, ERR_CANCELLED, &e);
+    }
+    later_cancel(&pool->tell_refused);
+    tell_refused(pool);
+    later_cancel(&pool->tell_refused);
+    free(pool->url);
+    free(pool);
+}
+
+bool db_pool_up(const struct db_pool *pool)
+{
+    return pool->up > 0;
+}
+
+struct db_pool_stats db_pool_stats(const struct db_pool *pool)
+{
+    return (struct db_pool_stats){
+        .connections = pool->options.connections,
+        .up = pool->up,
+        .waiting = pool->waiting_count,
+        .in_flight = pool->in_flight,
+        .requests = pool->requests,
+        .failures = pool->failures,
+        .latency_ms = pool->latency_ms,
+    };
+}
+
+void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "schema_check", "select max(number)::text from schema_migrations having max(number) = $1::integer",
+        1};
+    char number[16];
+    snprintf(number, sizeof number, "%d", db_schema_version());
+    const char *params[] = {number};
+    db_query_json(pool, &stmt, params, ERR_NOT_READY,
+                  "The database has not this program's schema: run corral-controller migrate", cb, arg);
+}

@@ -1,0 +1,162 @@
+#include "controller/db/db_query.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "controller/db/db_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct db_query *db_query_new(const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
+                              void *arg)
+{
+    struct db_query *query = mem_zalloc(sizeof *query);
+    if (stmt->params > DB_PARAMS_MAX)
+        abort();
+    query->stmt = stmt;
+    query->cb = cb;
+    query->arg = arg;
+    query->since_ms = loop_now_ms();
+    for (int i = 0; i < stmt->params; i++)
+        query->params[i] = mem_strdup(params[i]);
+    return query;
+}
+
+void db_query_finish(struct db_query *query, int code, const struct err *e)
+{
+    query->cb(query->arg, code, e, code ? NULL : query->result);
+    for (int i = 0; i < query->stmt->params; i++)
+        free(query->params[i]);
+    PQclear(query->result);
+    free(query);
+}
+
+/* SQLSTATE, or the beginning of one, and what it means to a client. The first that fits holds. */
+static const struct {
+    const char *state;
+    int code;
+    const char *sentence;
+} states[] = {
+    {"CO001", ERR_WRONG_STATE, "Not possible in this state"},
+    {"42P01", ERR_NOT_READY, "The database has not this program's schema: run corral-controller migrate"},
+    {"42883", ERR_NOT_READY, "The database has not this program's schema: run corral-controller migrate"},
+    {"22", ERR_INVALID, "A value is not one that the database can take"},
+    {"23", ERR_CONFLICT, "That does not go together with what is there"},
+    {"40", ERR_DATABASE_UNAVAILABLE, "The database is busy"},
+    {"53", ERR_DATABASE_UNAVAILABLE, "The database is out of resources"},
+    {"55", ERR_DATABASE_UNAVAILABLE, "The database is busy"},
+    {"57", ERR_DATABASE_UNAVAILABLE, "The database stopped the request"},
+    {"", ERR_INTERNAL, "The database refused the request"},
+};
+
+int db_result_code(const PGresult *r, struct err *e)
+{
+    ExecStatusType status = PQresultStatus(r);
+    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    size_t i = 0;
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return 0;
+    if (!state)
+        state = status == PGRES_PIPELINE_ABORTED ? "57" : "";
+    while (strncmp(state, states[i].state, strlen(states[i].state)) != 0)
+        i++;
+    log_warn("database", "sqlstate=%s %s", state, PQresultErrorMessage(r));
+    return err_set(e, states[i].code, "%s", states[i].sentence);
+}
+
+int db_code_of(const char *outcome)
+{
+    if (strcmp(outcome, "ok") == 0)
+        return 0;
+    for (int i = 1; i < ERR_INDEX_COUNT; i++) {
+        if (strcmp(err_name(-i), outcome) == 0)
+            return -i;
+    }
+    return ERR_INTERNAL;
+}
+
+/* What stands between a statement of one text (or one act) and its caller's callback. */
+struct answer {
+    db_json_cb *cb;
+    void *arg;
+    int missing;
+    const char *sentence;
+};
+
+static struct answer *answer_new(db_json_cb *cb, void *arg, int missing, const char *sentence)
+{
+    struct answer *a = mem_zalloc(sizeof *a);
+    *a = (struct answer){cb, arg, missing, sentence};
+    return a;
+}
+
+static void answer(struct answer *a, int code, const struct err *e, const char *json)
+{
+    if (a->cb)
+        a->cb(a->arg, code, e, json);
+    else if (code)
+        log_warn("database", "%s: %s", a->sentence, e->text);
+    free(a);
+}
+
+static const char *value_of(const PGresult *r, int column)
+{
+    return PQntuples(r) == 0 || PQnfields(r) <= column || PQgetisnull(r, 0, column)
+               ? NULL
+               : PQgetvalue(r, 0, column);
+}
+
+static void on_act(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct err refusal;
+    if (!code) {
+        const char *outcome = value_of(r, 0), *detail = value_of(r, 1);
+        code = db_code_of(outcome ? outcome : "internal");
+        if (code)
+            err_set(&refusal, code, "%s", detail ? detail : "The database gave no answer");
+        e = &refusal;
+    }
+    answer(arg, code, code ? e : NULL, code ? NULL : value_of(r, 2));
+}
+
+static void on_json(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct answer *a = arg;
+    struct err none;
+    const char *json = code ? NULL : value_of(r, 0);
+    if (!code && !json && a->missing) {
+        code = err_set(&none, a->missing, "%s", a->sentence);
+        e = &none;
+    }
+    answer(a, code, e, json);
+}
+
+void db_query_act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_json_cb *cb,
+                  void *arg)
+{
+    db_query(pool, stmt, params, on_act, answer_new(cb, arg, 0, stmt->name));
+}
+
+void db_query_json(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,
+                   const char *sentence, db_json_cb *cb, void *arg)
+{
+    db_query(pool, stmt, params, on_json, answer_new(cb, arg, missing, sentence));
+}
+
+void db_query_forget(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params)
+{
+    db_query(pool, stmt, params, on_json, answer_new(NULL, NULL, 0, stmt->name));
+}
+
+char *db_actor_json(const struct db_actor *actor)
+{
+    struct db_text text = {0};
+    db_text_add(&text, "{");
+    db_text_str(&text, "user_id", actor->user_id);
+    db_text_str(&text, "key_id", actor->key_id);
+    db_text_str(&text, "address", actor->address);
+    db_text_str(&text, "request_id", actor->request_id);
+    db_text_add(&text, "}");
+    return text.data;
+}
