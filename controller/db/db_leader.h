@@ -1,6 +1,6 @@
 /*
  * Which controller leads: the one whose connection (its own, outside the pool) holds an advisory lock. It
- * tries each second; while it leads, it makes sure every 2 s that the connection lives. The same connection
+ * tries each second; while it leads, it makes sure as often that the connection lives. The same connection
  * hears of keys that changed.
  */
 #ifndef CORRAL_CONTROLLER_DB_LEADER_H

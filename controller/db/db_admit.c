@@ -1,0 +1,270 @@
+#include "controller/db/db_admit.h"
+
+#include "common/loop.h"
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_row.h"
+#include "controller/db/db_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITING_MAX 4096
+#define BATCH_MAX   64
+#define LIFE_MS     5000
+#define AGAIN_MS    100
+
+struct admitting {
+    STAILQ_ENTRY(admitting) link;
+    char *json; /* the request, as the SQL function takes it */
+    db_admit_cb *cb;
+    void *arg;
+    uint64_t until_ms;
+    bool alone; /* it was in a batch that failed: not together with others again */
+};
+STAILQ_HEAD(admitting_list, admitting);
+
+struct db_admit {
+    struct loop *loop;
+    struct db_pool *pool;
+    char *defaults;
+    struct admitting_list waiting, batch, refused;
+    unsigned waiting_count;
+    bool on_its_way, cancelled;
+    struct later tell_refused;
+    struct timer next; /* the next batch, in a turn of its own or after a pause */
+};
+
+static void send_batch(void *arg);
+
+static void finish(struct admitting *a, int code, const struct err *e, const struct db_admit_result *r)
+{
+    a->cb(a->arg, code, e, r);
+    free(a->json);
+    free(a);
+}
+
+static void fail(struct admitting *a, int code, const char *why)
+{
+    struct err e;
+    err_set(&e, code, "%s", why);
+    finish(a, code, &e, NULL);
+}
+
+/* Outcomes as the SQL function names them, in the order of enum db_admit_outcome. */
+static const char *const outcomes[] = {"admitted", "quota_exceeded",       "no_capacity",
+                                       "replay",   "idempotency_mismatch", "unauthenticated"};
+
+/* Columns of the type admission. */
+enum { ORD, OUTCOME, SCOPE, MAX, USED, STATUS, BODY, SANDBOX, NODE, GENERATION, REMAINING };
+
+static void finish_row(struct admitting *a, const PGresult *r, int n)
+{
+    struct db_admit_result result = {
+        .scope = db_cell(r, n, SCOPE),
+        .limit = db_cell_num(r, n, MAX),
+        .used = db_cell_num(r, n, USED),
+        .id = db_cell(r, n, SANDBOX),
+        .node = db_cell(r, n, NODE),
+        .generation = db_cell_num(r, n, GENERATION),
+        .remaining_ms = db_cell_num(r, n, REMAINING),
+        .json = db_cell(r, n, BODY),
+        .status = (int)db_cell_num(r, n, STATUS),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        if (strcmp(PQgetvalue(r, n, OUTCOME), outcomes[i]) == 0) {
+            result.outcome = (enum db_admit_outcome)i;
+            finish(a, 0, NULL, &result);
+            return;
+        }
+    }
+    fail(a, ERR_INTERNAL, "The database gave an answer that this program does not know");
+}
+
+static struct admitting *take(struct admitting_list *list)
+{
+    struct admitting *a = STAILQ_FIRST(list);
+    if (a)
+        STAILQ_REMOVE_HEAD(list, link);
+    return a;
+}
+
+/* The batch was not carried out, or nobody knows: its requests wait again, or have waited enough. */
+static void batch_failed(struct db_admit *admit, int code, const struct err *e)
+{
+    struct admitting_list again = STAILQ_HEAD_INITIALIZER(again);
+    bool single = STAILQ_FIRST(&admit->batch) && !STAILQ_NEXT(STAILQ_FIRST(&admit->batch), link);
+    bool lost = code == ERR_DATABASE_UNAVAILABLE;
+    struct admitting *a;
+    while ((a = take(&admit->batch))) {
+        bool over = lost ? loop_now_ms() >= a->until_ms : single;
+        if (over || code == ERR_CANCELLED) {
+            finish(a, code, e, NULL);
+            continue;
+        }
+        a->alone = a->alone || !lost;
+        admit->waiting_count++;
+        STAILQ_INSERT_TAIL(&again, a, link);
+    }
+    STAILQ_CONCAT(&again, &admit->waiting);
+    STAILQ_CONCAT(&admit->waiting, &again);
+}
+
+static void on_batch(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct db_admit *admit = arg;
+    struct admitting *a;
+    admit->on_its_way = false;
+    if (admit->cancelled) {
+        free(admit->defaults);
+        free(admit);
+        return;
+    }
+    if (code)
+        batch_failed(admit, code, e);
+    else
+        for (int n = 0; (a = take(&admit->batch)); n++)
+            finish_row(a, r, n);
+    if (!STAILQ_EMPTY(&admit->waiting))
+        timer_start(&admit->next, admit->loop, code == ERR_DATABASE_UNAVAILABLE ? AGAIN_MS : 0, send_batch,
+                    admit);
+}
+
+/* Fills the batch from what waits: up to the first that must go alone, or that one by itself. */
+static void gather(struct db_admit *admit, struct db_text *text)
+{
+    struct admitting *a;
+    size_t count = 0;
+    bool alone = false;
+    while ((a = STAILQ_FIRST(&admit->waiting)) && count < BATCH_MAX && !alone && !(a->alone && count)) {
+        STAILQ_REMOVE_HEAD(&admit->waiting, link);
+        STAILQ_INSERT_TAIL(&admit->batch, a, link);
+        admit->waiting_count--;
+        db_text_comma(text);
+        db_text_add(text, a->json);
+        alone = a->alone;
+        count++;
+    }
+}
+
+static void send_batch(void *arg)
+{
+    static const struct db_stmt stmt = {"admit", "select * from admit($1, $2) order by ord", 2};
+    struct db_admit *admit = arg;
+    struct db_text text = {0};
+    if (admit->on_its_way || STAILQ_EMPTY(&admit->waiting))
+        return;
+    db_text_add(&text, "[");
+    gather(admit, &text);
+    db_text_add(&text, "]");
+    const char *params[] = {text.data, admit->defaults};
+    admit->on_its_way = true;
+    db_query(admit->pool, &stmt, params, on_batch, admit);
+    db_text_fini(&text);
+}
+
+static void tell_refused(void *arg)
+{
+    struct db_admit *admit = arg;
+    struct admitting *a;
+    while ((a = take(&admit->refused)))
+        fail(a, ERR_DATABASE_UNAVAILABLE, "Too many creates wait for the database");
+}
+
+static const char *or_empty(const char *s)
+{
+    return s ? s : "";
+}
+
+static void add_limits(struct db_text *t, const struct sandbox_limits *l)
+{
+    db_text_num(t, "memory_bytes", l->memory_bytes);
+    db_text_num(t, "cpu_millis", l->cpu_millis);
+    db_text_num(t, "cpu_shares", l->cpu_shares);
+    db_text_num(t, "storage_bytes", l->storage_bytes);
+    db_text_num(t, "pids", l->pids);
+    db_text_num(t, "nofile", l->nofile);
+}
+
+static char *request_json(const struct db_admit_request *q)
+{
+    struct db_text t = {0};
+    db_text_add(&t, "{");
+    db_text_str(&t, "id", q->id);
+    db_text_str(&t, "user_id", q->user_id);
+    db_text_str(&t, "key_id", q->key_id);
+    db_text_str(&t, "name", or_empty(q->name));
+    db_text_str(&t, "image", or_empty(q->image));
+    db_text_str(&t, "node", or_empty(q->node));
+    db_text_str(&t, "region", or_empty(q->region));
+    db_text_str(&t, "runtime", or_empty(q->runtime));
+    db_text_str(&t, "network", q->network == NETWORK_EGRESS ? "egress" : "none");
+    db_text_str(&t, "restart", q->restart_elsewhere ? "elsewhere" : "never");
+    db_text_json(&t, "labels", q->labels ? q->labels : "{}");
+    add_limits(&t, &q->limits);
+    db_text_num(&t, "enforced", q->enforced);
+    db_text_bool(&t, "warm", q->warm);
+    db_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
+    db_text_hex(&t, "spec", q->spec, q->spec_len);
+    db_text_str(&t, "request_id", or_empty(q->request_id));
+    if (q->idempotency_key) {
+        db_text_str(&t, "idempotency_key", q->idempotency_key);
+        db_text_hex(&t, "body_sha256", q->body_sha256, sizeof q->body_sha256);
+    }
+    db_text_add(&t, "}");
+    return t.data;
+}
+
+void db_admit(struct db_admit *admit, const struct db_admit_request *request, db_admit_cb *cb, void *arg)
+{
+    struct admitting *a = mem_zalloc(sizeof *a);
+    if (admit->waiting_count < WAITING_MAX)
+        a->json = request_json(request);
+    a->cb = cb;
+    a->arg = arg;
+    a->until_ms = loop_now_ms() + LIFE_MS;
+    if (!a->json) {
+        STAILQ_INSERT_TAIL(&admit->refused, a, link);
+        later_call(&admit->tell_refused, admit->loop, tell_refused, admit);
+        return;
+    }
+    STAILQ_INSERT_TAIL(&admit->waiting, a, link);
+    admit->waiting_count++;
+    if (!admit->on_its_way && !timer_armed(&admit->next))
+        timer_start(&admit->next, admit->loop, 0, send_batch, admit);
+}
+
+struct db_admit *db_admit_new(struct loop *loop, struct db_pool *pool, const struct db_defaults *defaults)
+{
+    struct db_admit *admit = mem_zalloc(sizeof *admit);
+    admit->loop = loop;
+    admit->pool = pool;
+    admit->defaults = db_defaults_json(defaults);
+    STAILQ_INIT(&admit->waiting);
+    STAILQ_INIT(&admit->batch);
+    STAILQ_INIT(&admit->refused);
+    return admit;
+}
+
+void db_admit_set_defaults(struct db_admit *admit, const struct db_defaults *defaults)
+{
+    free(admit->defaults);
+    admit->defaults = db_defaults_json(defaults);
+}
+
+void db_admit_free(struct db_admit *admit)
+{
+    struct admitting *a;
+    if (!admit)
+        return;
+    timer_stop(&admit->next);
+    later_cancel(&admit->tell_refused);
+    while ((a = take(&admit->batch)) || (a = take(&admit->waiting)) || (a = take(&admit->refused)))
+        fail(a, ERR_CANCELLED, "The controller is stopping");
+    /* The pool still holds its callback, which then frees the rest. */
+    admit->cancelled = true;
+    if (!admit->on_its_way) {
+        free(admit->defaults);
+        free(admit);
+    }
+}

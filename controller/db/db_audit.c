@@ -1,0 +1,30 @@
+#include "controller/db/db_audit.h"
+
+#include "controller/db/db_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
+                  const char *after, const char *result, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "add_audit", "select null::text from add_audit($1, $2, $3, null, $4::jsonb, $5)", 5};
+    char *who = db_actor_json(actor);
+    const char *params[] = {who, action, target, after, result};
+    db_query_json(pool, &stmt, params, 0, "", cb, arg);
+    free(who);
+}
+
+void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_audit", "select list_audit($1, $2)", 2};
+    char most[16];
+    const char *params[] = {cursor, most};
+    /* A cursor that is no number must not reach the cast. */
+    if (cursor && (strlen(cursor) > 18 || strspn(cursor, "0123456789") != strlen(cursor)))
+        params[0] = "0";
+    snprintf(most, sizeof most, "%u", limit);
+    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
+}

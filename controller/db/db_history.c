@@ -1,0 +1,135 @@
+#include "controller/db/db_history.h"
+
+#include "controller/db/db_query.h"
+#include "controller/db/db_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SAMPLES_MAX 4096
+
+/* The columns of add_samples after the id, each with where its value lies in a sample. */
+#define COLUMN(member)                                                                                       \
+    {                                                                                                        \
+        offsetof(struct sample, member), sizeof(((struct sample *)0)->member)                                \
+    }
+static const struct {
+    size_t offset, size;
+} columns[] = {
+    COLUMN(ago_ms),
+    COLUMN(memory_used_bytes),
+    COLUMN(memory_unreclaimable_bytes),
+    COLUMN(memory_limit_bytes),
+    COLUMN(cpu_centi),
+    COLUMN(throttled_centi),
+    COLUMN(disk_used_bytes),
+    COLUMN(disk_limit_bytes),
+    COLUMN(rx_bytes),
+    COLUMN(tx_bytes),
+    COLUMN(pids),
+    COLUMN(pids_limit),
+};
+
+/* SQL's integers are signed: what is above them is a broken counter, and is cut. */
+static uint64_t value_of(const struct sample *s, size_t column)
+{
+    const char *at = (const char *)s + columns[column].offset;
+    if (columns[column].size == sizeof(uint32_t)) {
+        uint32_t value = *(const uint32_t *)(const void *)at;
+        return value > INT32_MAX ? INT32_MAX : value;
+    }
+    uint64_t value = *(const uint64_t *)(const void *)at;
+    return value > INT64_MAX ? INT64_MAX : value;
+}
+
+void db_samples_add(struct db_pool *pool, const struct sample *samples, size_t count, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {
+        "add_samples",
+        "select null::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", 13};
+    struct db_text text[1 + ARRAY_LEN(columns)] = {{0}};
+    const char *params[ARRAY_LEN(text)];
+    if (count > SAMPLES_MAX)
+        abort();
+    for (size_t c = 0; c < ARRAY_LEN(text); c++) {
+        db_text_add(&text[c], "{");
+        for (size_t i = 0; i < count; i++) {
+            db_text_comma(&text[c]);
+            if (c == 0)
+                db_text_add(&text[c], samples[i].id.text);
+            else
+                db_text_fmt(&text[c], "%" PRIu64, value_of(&samples[i], c - 1));
+        }
+        db_text_add(&text[c], "}");
+        params[c] = text[c].data;
+    }
+    db_query_json(pool, &stmt, params, 0, "", cb, arg);
+    for (size_t c = 0; c < ARRAY_LEN(text); c++)
+        db_text_fini(&text[c]);
+}
+
+void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
+                        uint32_t step_seconds, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"stats_history", "select stats_history($1, $2, $3, $4)", 4};
+    char step[16];
+    const char *params[] = {sandbox_id, from, to, step};
+    snprintf(step, sizeof step, "%u", step_seconds);
+    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No history", cb, arg);
+}
+
+void db_violation_add(struct db_pool *pool, const struct violation_news *news, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"add_violation", "select add_violation($1)", 1};
+    static const char *const kinds[] = {"memory", "cpu", "disk", "pids"};
+    struct db_text t = {0};
+    db_text_add(&t, "{");
+    db_text_str(&t, "sandbox_id", news->id.text);
+    db_text_bool(&t, "opened", news->opened);
+    db_text_num(&t, "number", news->number);
+    db_text_str(&t, "kind", kinds[news->kind & 3]);
+    db_text_str(&t, "level", news->critical ? "critical" : "warning");
+    db_text_comma(&t);
+    db_text_fmt(&t, "\"percent\":%u.%02u", news->percent_centi / 100, news->percent_centi % 100);
+    db_text_num(&t, "limit", news->limit);
+    db_text_add(&t, "}");
+    const char *params[] = {t.data};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such sandbox", cb, arg);
+    db_text_fini(&t);
+}
+
+void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_events", "select list_events($1)", 1};
+    struct db_text t = {0};
+    db_text_add(&t, "{");
+    db_text_str(&t, "owner", filter->owner);
+    db_text_str(&t, "sandbox_id", filter->sandbox_id);
+    db_text_str(&t, "after", filter->after);
+    db_text_num(&t, "limit", filter->limit);
+    db_text_add(&t, "}");
+    const char *params[] = {t.data};
+    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
+    db_text_fini(&t);
+}
+
+void db_system_metrics_add(struct db_pool *pool, const char *data, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "add_system_metrics", "insert into system_metrics values (now(), $1) on conflict do nothing", 1};
+    const char *params[] = {data};
+    db_query_json(pool, &stmt, params, 0, "", cb, arg);
+}
+
+void db_history_upkeep(struct db_pool *pool, unsigned keep_sample_days, unsigned keep_event_days,
+                       db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"upkeep", "select null::text from upkeep($1, $2)", 2};
+    char sample_days[16], event_days[16];
+    const char *params[] = {sample_days, event_days};
+    snprintf(sample_days, sizeof sample_days, "%u", keep_sample_days);
+    snprintf(event_days, sizeof event_days, "%u", keep_event_days);
+    db_query_json(pool, &stmt, params, 0, "", cb, arg);
+}

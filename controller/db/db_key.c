@@ -1,0 +1,76 @@
+#include "controller/db/db_user.h"
+
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct finding {
+    db_key_cb *cb;
+    void *arg;
+};
+
+/* Columns of find_key, then 7 limits of the tier and 7 overrides, in the order of enum limit_kind. */
+enum { COL_SHA256, COL_USER, COL_NAME, COL_KEY, COL_TIER, COL_ADMIN, COL_SCOPES, COL_REMAINING, COL_LIMITS };
+
+static void copy(char *out, size_t size, const PGresult *r, int column)
+{
+    snprintf(out, size, "%s", PQgetvalue(r, 0, column));
+}
+
+static uint64_t number(const PGresult *r, int column)
+{
+    return strtoull(PQgetvalue(r, 0, column), NULL, 10);
+}
+
+static void fill(struct db_key *key, const PGresult *r)
+{
+    struct caller *c = &key->caller;
+    const char *hex = PQgetvalue(r, 0, COL_SHA256);
+    for (int i = 0; i < 32; i++)
+        sscanf(hex + 2 * i, "%2hhx", &key->sha256[i]);
+    copy(c->user_id, sizeof c->user_id, r, COL_USER);
+    copy(c->user_name, sizeof c->user_name, r, COL_NAME);
+    copy(c->key_id, sizeof c->key_id, r, COL_KEY);
+    copy(c->tier, sizeof c->tier, r, COL_TIER);
+    c->admin = PQgetvalue(r, 0, COL_ADMIN)[0] == 't';
+    c->scopes = (uint32_t)number(r, COL_SCOPES);
+    key->expires = !PQgetisnull(r, 0, COL_REMAINING);
+    key->remaining_ms = number(r, COL_REMAINING);
+    for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
+        c->tier_limits.value[i] = number(r, COL_LIMITS + i);
+        c->overrides.value[i] = number(r, COL_LIMITS + LIMIT_KIND_COUNT + i);
+    }
+}
+
+static void on_found(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct finding f = *(struct finding *)arg;
+    struct db_key key = {0};
+    struct err none;
+    free(arg);
+    if (!code && PQntuples(r) == 0) {
+        code = err_set(&none, ERR_UNAUTHENTICATED, "The API key is not valid");
+        e = &none;
+    }
+    if (!code)
+        fill(&key, r);
+    f.cb(f.arg, code, e, code ? NULL : &key);
+}
+
+void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "find_key",
+        "select sha256, user_id, user_name, key_id, tier, admin, scopes, remaining_ms,"
+        " tier_limits[1], tier_limits[2], tier_limits[3], tier_limits[4], tier_limits[5], tier_limits[6],"
+        " tier_limits[7], overrides[1], overrides[2], overrides[3], overrides[4], overrides[5], overrides[6],"
+        " overrides[7] from find_key($1)",
+        1};
+    struct finding *f = mem_zalloc(sizeof *f);
+    const char *params[] = {prefix};
+    *f = (struct finding){cb, arg};
+    db_query(pool, &stmt, params, on_found, f);
+}

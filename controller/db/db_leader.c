@@ -1,0 +1,122 @@
+#include "controller/db/db_leader.h"
+
+#include "common/loop.h"
+#include "common/mem.h"
+#include "controller/db/db_conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Tries for the lock, and makes sure that it is still held. A lost host must be noticed before others wait
+ * long. */
+#define TRY_MS     1000
+#define TIMEOUT_MS 4000
+
+struct db_leader {
+    struct loop *loop;
+    struct db_conn *conn;
+    struct db_leader_events events;
+    char *id;
+    bool leads, asked, stopping;
+    struct timer timer;
+};
+
+static void ask(struct db_leader *leader, const struct db_stmt *stmt, const char *const *params,
+                db_result_cb *cb)
+{
+    leader->asked = true;
+    db_conn_send(leader->conn, db_query_new(stmt, params, cb, leader));
+}
+
+static void on_answer(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct db_leader *leader = arg;
+    leader->asked = false;
+    if (code || leader->leads || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+        return;
+    leader->leads = true;
+    leader->events.on_gained(leader->events.arg, strtoull(PQgetvalue(r, 0, 0), NULL, 10));
+}
+
+static void on_listening(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct db_leader *leader = arg;
+    leader->asked = false;
+    if (leader->stopping)
+        return;
+    if (code) {
+        db_conn_drop(leader->conn, e->text);
+        return;
+    }
+    /* What was told while nobody listened is lost: any key may have changed. */
+    leader->events.on_key_changed(leader->events.arg, "*");
+}
+
+static void on_timer(void *arg)
+{
+    static const struct db_stmt try = {"lead", "select lead($1)", 1};
+    static const struct db_stmt still = {"still", "select null", 0};
+    struct db_leader *leader = arg;
+    const char *params[] = {leader->id};
+    timer_start(&leader->timer, leader->loop, TRY_MS, on_timer, leader);
+    db_conn_check(leader->conn);
+    if (db_conn_up(leader->conn) && !leader->asked)
+        ask(leader, leader->leads ? &still : &try, params, on_answer);
+}
+
+static void on_up(void *arg)
+{
+    static const struct db_stmt listen = {"listen", "listen corral_keys", 0};
+    struct db_leader *leader = arg;
+    ask(leader, &listen, NULL, on_listening);
+    timer_start(&leader->timer, leader->loop, 0, on_timer, leader);
+}
+
+static void on_down(void *arg)
+{
+    struct db_leader *leader = arg;
+    bool led = leader->leads;
+    leader->leads = false;
+    leader->asked = false;
+    timer_stop(&leader->timer);
+    if (led)
+        leader->events.on_lost(leader->events.arg);
+}
+
+static void on_room(void *arg)
+{
+}
+
+static void on_notify(void *arg, const char *channel, const char *payload)
+{
+    struct db_leader *leader = arg;
+    leader->events.on_key_changed(leader->events.arg, payload);
+}
+
+struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *id,
+                                const struct db_leader_events *events)
+{
+    struct db_leader *leader = mem_zalloc(sizeof *leader);
+    struct db_conn_events conn_events = {on_up, on_down, on_room, on_notify, leader};
+    leader->loop = loop;
+    leader->events = *events;
+    leader->id = mem_strdup(id);
+    leader->conn = db_conn_new(loop, url, TIMEOUT_MS, &conn_events);
+    return leader;
+}
+
+void db_leader_free(struct db_leader *leader)
+{
+    if (!leader)
+        return;
+    leader->stopping = true;
+    timer_stop(&leader->timer);
+    db_conn_free(leader->conn);
+    free(leader->id);
+    free(leader);
+}
+
+bool db_leader_leads(const struct db_leader *leader)
+{
+    return leader->leads;
+}

@@ -1,0 +1,87 @@
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_row.h"
+#include "controller/db/db_sandbox.h"
+#include "controller/db/db_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOVES_MAX 256
+
+struct moving {
+    db_move_cb *cb;
+    void *arg;
+};
+
+/* Outcomes as the SQL function names them, in the order of enum db_move_outcome. */
+static const char *const outcomes[] = {"ok", "same", "wrong_state", "not_found"};
+
+/* Columns of the type sandbox_moved. */
+enum { ORD, OUTCOME, STATE, BODY, EVENT, USER };
+
+static void fill(struct db_move_result *m, const PGresult *r, int n)
+{
+    const char *state = db_cell(r, n, STATE);
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        if (strcmp(PQgetvalue(r, n, OUTCOME), outcomes[i]) == 0)
+            m->outcome = (enum db_move_outcome)i;
+    }
+    if (state && !sandbox_state_parse(state, &m->state))
+        m->outcome = DB_MOVE_REFUSED;
+    m->json = db_cell(r, n, BODY);
+    m->event = db_cell(r, n, EVENT);
+    m->user_id = db_cell(r, n, USER);
+}
+
+static void on_moved(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct moving m = *(struct moving *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct db_move_result *results = mem_zalloc((count + 1) * sizeof *results);
+    free(arg);
+    for (size_t i = 0; i < count; i++)
+        fill(&results[i], r, (int)i);
+    m.cb(m.arg, code, e, results, count);
+    free(results);
+}
+
+static void add_move(struct db_text *t, const struct db_move *m)
+{
+    db_text_comma(t);
+    db_text_add(t, "{");
+    db_text_str(t, "id", m->id.text);
+    db_text_str(t, "to", sandbox_state_name(m->to));
+    if (m->reason != REASON_NONE)
+        db_text_str(t, "reason", sandbox_reason_name(m->reason));
+    db_text_str(t, "detail", m->detail);
+    if (m->has_exit_code) {
+        db_text_comma(t);
+        db_text_fmt(t, "\"exit_code\":%d", m->exit_code);
+    }
+    if (m->has_enforced)
+        db_text_num(t, "enforced", m->enforced);
+    if (m->ran)
+        db_text_num(t, "started_ago_ms", m->started_ago_ms);
+    db_text_num(t, "ended_ago_ms", m->ended_ago_ms);
+    db_text_json(t, "figures", m->figures);
+    db_text_add(t, "}");
+}
+
+void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
+                     void *arg)
+{
+    static const struct db_stmt stmt = {"move_sandboxes", "select * from move_sandboxes($1) order by ord", 1};
+    struct moving *m = mem_zalloc(sizeof *m);
+    struct db_text text = {0};
+    if (count > MOVES_MAX)
+        abort();
+    *m = (struct moving){cb, arg};
+    db_text_add(&text, "[");
+    for (size_t i = 0; i < count; i++)
+        add_move(&text, &moves[i]);
+    db_text_add(&text, "]");
+    const char *params[] = {text.data};
+    db_query(pool, &stmt, params, on_moved, m);
+    db_text_fini(&text);
+}

@@ -1,0 +1,194 @@
+#include "controller/db/db_node.h"
+
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_row.h"
+#include "controller/db/db_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_labels(struct db_text *t, const struct string_list *labels)
+{
+    db_text_json(t, "labels", "{");
+    for (size_t i = 0; i < labels->count; i++) {
+        const char *split = strchr(labels->item[i], '=');
+        char name[128];
+        if (!split || split - labels->item[i] >= (int)sizeof name || strpbrk(labels->item[i], "\"\\"))
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)(split - labels->item[i]), labels->item[i]);
+        db_text_str(t, name, split + 1);
+    }
+    db_text_add(t, "}");
+}
+
+static void add_runtimes(struct db_text *t, const struct string_list *runtimes)
+{
+    db_text_json(t, "runtimes", "[");
+    for (size_t i = 0; i < runtimes->count; i++) {
+        if (strpbrk(runtimes->item[i], "\"\\"))
+            continue;
+        db_text_comma(t);
+        db_text_fmt(t, "\"%s\"", runtimes->item[i]);
+    }
+    db_text_add(t, "]");
+}
+
+static void add_resources(struct db_text *t, const struct node_resources *r)
+{
+    db_text_num(t, "memory_bytes", r->memory_bytes);
+    db_text_num(t, "cpu_millis", r->cpu_millis);
+    db_text_num(t, "storage_bytes", r->storage_bytes);
+    db_text_num(t, "sandboxes", r->sandboxes);
+}
+
+void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"node_joined", "select * from node_joined($1)", 1};
+    struct db_text t = {0};
+    db_text_add(&t, "{");
+    db_text_str(&t, "name", facts->name);
+    db_text_str(&t, "health", facts->sick[0] ? "sick" : "ready");
+    db_text_str(&t, "reason", facts->sick);
+    db_text_str(&t, "region", facts->region);
+    db_text_str(&t, "boot_id", facts->boot_id);
+    db_text_str(&t, "agent_version", facts->agent_version);
+    db_text_str(&t, "docker_version", facts->docker_version);
+    db_text_str(&t, "docker_api_version", facts->docker_api_version);
+    add_labels(&t, &facts->labels);
+    add_runtimes(&t, &facts->runtimes);
+    add_resources(&t, &facts->capacity);
+    db_text_num(&t, "enforces", facts->enforces);
+    db_text_add(&t, "}");
+    const char *params[] = {t.data};
+    db_query_act(pool, &stmt, params, cb, arg);
+    db_text_fini(&t);
+}
+
+void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
+                        const char *reason, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"node_health", "select * from set_node_health($1, $2, $3)", 3};
+    static const char *const names[] = {"ready", "unreachable", "sick"};
+    const char *params[] = {name, names[health], reason};
+    db_query_act(pool, &stmt, params, cb, arg);
+}
+
+void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
+                       const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"node_admin", "select * from set_node_admin($1, $2, $3)", 3};
+    static const char *const names[] = {"ready", "cordoned", "draining"};
+    char *who = db_actor_json(actor);
+    const char *params[] = {name, names[state], who};
+    db_query_act(pool, &stmt, params, cb, arg);
+    free(who);
+}
+
+void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count)
+{
+    static const struct db_stmt stmt = {"touch_nodes", "select touch_nodes($1)", 1};
+    struct db_text t = {0};
+    db_text_add(&t, "[");
+    for (size_t i = 0; i < count; i++) {
+        db_text_comma(&t);
+        db_text_add(&t, "{");
+        db_text_str(&t, "name", seen[i].name);
+        db_text_json(&t, "used", "{");
+        add_resources(&t, &seen[i].used);
+        db_text_add(&t, "}}");
+    }
+    db_text_add(&t, "]");
+    const char *params[] = {t.data};
+    db_query_forget(pool, &stmt, params);
+    db_text_fini(&t);
+}
+
+void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"get_node", "select node_json(n)::text from nodes n where name = $1",
+                                        1};
+    const char *params[] = {name};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such node", cb, arg);
+}
+
+void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_nodes", "select list_nodes($1, $2)", 2};
+    char most[16];
+    const char *params[] = {cursor, most};
+    snprintf(most, sizeof most, "%u", limit);
+    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
+}
+
+struct reading {
+    db_node_rows_cb *cb;
+    void *arg;
+};
+
+static void fill(struct db_node_row *row, const PGresult *r, int n)
+{
+    const char *admin = PQgetvalue(r, n, 4);
+    row->name = PQgetvalue(r, n, 0);
+    row->state = PQgetvalue(r, n, 1);
+    row->region = PQgetvalue(r, n, 2);
+    row->labels = PQgetvalue(r, n, 3);
+    row->cordoned = strcmp(admin, "cordoned") == 0;
+    row->draining = strcmp(admin, "draining") == 0;
+    row->capacity = (struct node_resources){db_cell_num(r, n, 5), db_cell_num(r, n, 6), db_cell_num(r, n, 7),
+                                            db_cell_num(r, n, 8)};
+    row->enforces = (uint32_t)db_cell_num(r, n, 9);
+}
+
+static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct reading f = *(struct reading *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct db_node_row *rows = mem_zalloc((count + 1) * sizeof *rows);
+    free(arg);
+    for (size_t i = 0; i < count; i++)
+        fill(&rows[i], r, (int)i);
+    f.cb(f.arg, code, e, rows, count);
+    free(rows);
+}
+
+void db_node_rows(struct db_pool *pool, db_node_rows_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "node_rows",
+        "select name, node_state(n), region, labels::text, admin_state, memory_bytes, cpu_millis,"
+        " storage_bytes, sandboxes, enforces from nodes n order by name",
+        0};
+    struct reading *f = mem_zalloc(sizeof *f);
+    *f = (struct reading){cb, arg};
+    db_query(pool, &stmt, NULL, on_rows, f);
+}
+
+struct asking {
+    db_system_stats_cb *cb;
+    void *arg;
+};
+
+static void on_stats(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct asking a = *(struct asking *)arg;
+    struct db_system_stats stats = {0};
+    free(arg);
+    if (!code)
+        stats = (struct db_system_stats){PQgetvalue(r, 0, 0), PQgetvalue(r, 0, 1), PQgetvalue(r, 0, 2),
+                                         PQgetvalue(r, 0, 3), PQgetvalue(r, 0, 4), (int)db_cell_num(r, 0, 5)};
+    a.cb(a.arg, code, e, code ? NULL : &stats);
+}
+
+void db_system_stats(struct db_pool *pool, uint64_t max_total_sandboxes, db_system_stats_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"system_stats", "select * from system_stats($1)", 1};
+    struct asking *a = mem_zalloc(sizeof *a);
+    char limit[24];
+    const char *params[] = {limit};
+    *a = (struct asking){cb, arg};
+    snprintf(limit, sizeof limit, "%" PRIu64, max_total_sandboxes);
+    db_query(pool, &stmt, params, on_stats, a);
+}

@@ -1,0 +1,129 @@
+#include "controller/db/db_row.h"
+
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t db_cell_num(const PGresult *r, int row, int column)
+{
+    return strtoull(PQgetvalue(r, row, column), NULL, 10);
+}
+
+const char *db_cell(const PGresult *r, int row, int column)
+{
+    return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
+}
+
+static bool want_parse(const char *name, enum want_state *out)
+{
+    *out = name[0] == 'r' ? WANT_RUNNING : name[0] == 'p' ? WANT_PAUSED : WANT_GONE;
+    return name[0] == 'r' || name[0] == 'p' || name[0] == 'g';
+}
+
+/* The columns that a change and a live row share, from id on without the node. */
+static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_row *row, struct err *e)
+{
+    if (!sandbox_id_parse(PQgetvalue(r, n, id), &row->id) ||
+        !sandbox_state_parse(PQgetvalue(r, n, state), &row->state) ||
+        !want_parse(PQgetvalue(r, n, state + 1), &row->want) ||
+        !sandbox_reason_parse(PQgetvalue(r, n, state + 2), &row->want_reason))
+        return err_set(e, ERR_INTERNAL, "The database has a sandbox that this program cannot read");
+    row->generation = db_cell_num(r, n, state + 3);
+    row->remaining_ms = db_cell_num(r, n, state + 4);
+    return 0;
+}
+
+static void fill_limits(const PGresult *r, int n, int column, struct sandbox_limits *l)
+{
+    l->memory_bytes = db_cell_num(r, n, column);
+    l->cpu_millis = db_cell_num(r, n, column + 1);
+    l->cpu_shares = db_cell_num(r, n, column + 2);
+    l->storage_bytes = db_cell_num(r, n, column + 3);
+    l->pids = db_cell_num(r, n, column + 4);
+    l->nofile = db_cell_num(r, n, column + 5);
+}
+
+int db_row_change(const PGresult *r, int column, struct db_sandbox_row *row, struct err *e)
+{
+    row->node = PQgetvalue(r, 0, column + 1);
+    fill_limits(r, 0, column + 7, &row->limits);
+    return fill(r, 0, column, column + 2, row, e);
+}
+
+char *db_defaults_json(const struct db_defaults *d)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } members[] = {
+        {"max_sandboxes", d->max_sandboxes},
+        {"max_key_sandboxes", d->max_key_sandboxes},
+        {"memory_bytes", d->memory_bytes},
+        {"cpu_millis", d->cpu_millis},
+        {"cpu_shares", d->cpu_shares},
+        {"storage_bytes", d->storage_bytes},
+        {"lifetime_seconds", d->lifetime_seconds},
+    };
+    struct db_text text = {0};
+    db_text_add(&text, "{");
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        if (members[i].value || i < 2)
+            db_text_num(&text, members[i].name, members[i].value);
+    }
+    db_text_num(&text, "max_total_sandboxes", d->max_total_sandboxes);
+    db_text_add(&text, "}");
+    return text.data;
+}
+
+struct reading {
+    db_sandbox_rows_cb *cb;
+    void *arg;
+};
+
+/* Columns of live_sandboxes(). */
+enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, SPEC };
+
+static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
+{
+    row->user_id = PQgetvalue(r, n, USER);
+    row->key_id = PQgetvalue(r, n, KEY);
+    row->tier = PQgetvalue(r, n, TIER);
+    row->node = PQgetvalue(r, n, NODE);
+    row->region = PQgetvalue(r, n, REGION);
+    row->age_ms = db_cell_num(r, n, AGE);
+    fill_limits(r, n, LIMITS, &row->limits);
+    row->restart_elsewhere = PQgetvalue(r, n, RESTART)[0] == 'e';
+    row->spec = PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->spec_len);
+    return fill(r, n, ID, STATE, row, e);
+}
+
+static void on_live(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct reading f = *(struct reading *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r), i;
+    struct db_sandbox_row *rows = mem_zalloc((count + 1) * sizeof *rows);
+    struct err bad;
+    free(arg);
+    for (i = 0; i < count; i++) {
+        int wrong = fill_live(r, (int)i, &rows[i], &bad);
+        if (wrong) {
+            code = wrong;
+            e = &bad;
+        }
+    }
+    f.cb(f.arg, code, e, code ? NULL : rows, code ? 0 : count);
+    for (i = 0; i < count; i++)
+        PQfreemem((void *)(uintptr_t)rows[i].spec);
+    free(rows);
+}
+
+void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"live_sandboxes", "select * from live_sandboxes()", 0};
+    struct reading *f = mem_zalloc(sizeof *f);
+    *f = (struct reading){cb, arg};
+    db_query(pool, &stmt, NULL, on_live, f);
+}

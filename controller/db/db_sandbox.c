@@ -1,0 +1,103 @@
+#include "controller/db/db_sandbox.h"
+
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_row.h"
+#include "controller/db/db_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const want_names[] = {"running", "paused", "gone"};
+
+void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "get_sandbox",
+        "select sandbox_json(s)::text from sandboxes s where id = $1 and ($2::text is null or user_id = $2)",
+        2};
+    const char *params[] = {id, owner};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such sandbox", cb, arg);
+}
+
+void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_sandboxes", "select list_sandboxes($1)", 1};
+    struct db_text text = {0};
+    db_text_add(&text, "{");
+    db_text_str(&text, "owner", filter->owner);
+    db_text_str(&text, "user", filter->user);
+    db_text_str(&text, "state", filter->state);
+    db_text_json(&text, "labels", filter->labels);
+    db_text_bool(&text, "all", filter->all);
+    db_text_str(&text, "cursor", filter->cursor);
+    db_text_num(&text, "limit", filter->limit);
+    db_text_add(&text, "}");
+    const char *params[] = {text.data};
+    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
+    db_text_fini(&text);
+}
+
+struct changing {
+    db_sandbox_cb *cb;
+    void *arg;
+};
+
+/* Columns: outcome, detail, body, then those of db_row_change. */
+static void on_changed(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct changing c = *(struct changing *)arg;
+    struct db_sandbox_row row = {0};
+    struct err refusal;
+    free(arg);
+    if (!code) {
+        code = db_code_of(PQgetvalue(r, 0, 0));
+        if (code)
+            err_set(&refusal, code, "%s", PQgetvalue(r, 0, 1));
+        else
+            code = db_row_change(r, 3, &row, &refusal);
+        e = &refusal;
+    }
+    c.cb(c.arg, code, code ? e : NULL, code ? NULL : &row, code ? NULL : PQgetvalue(r, 0, 2));
+}
+
+static void change(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params,
+                   db_sandbox_cb *cb, void *arg)
+{
+    struct changing *c = mem_zalloc(sizeof *c);
+    *c = (struct changing){cb, arg};
+    db_query(pool, stmt, params, on_changed, c);
+}
+
+void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, enum want_state want,
+                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"want_sandbox", "select * from want_sandbox($1, $2, $3, $4, $5)", 5};
+    char *who = db_actor_json(actor);
+    const char *params[] = {id, owner, want_names[want], sandbox_reason_name(reason), who};
+    change(pool, &stmt, params, cb, arg);
+    free(who);
+}
+
+void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
+                      const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"patch_sandbox", "select * from patch_sandbox($1, $2, $3, '{}', $4)",
+                                        4};
+    char *who = db_actor_json(actor);
+    const char *params[] = {id, owner, patch, who};
+    change(pool, &stmt, params, cb, arg);
+    free(who);
+}
+
+void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,
+                    const struct db_defaults *defaults, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"quota_usage", "select quota_usage($1, $2, $3)::text", 3};
+    char *json = db_defaults_json(defaults);
+    const char *params[] = {user_id, key_id, json};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
+    free(json);
+}

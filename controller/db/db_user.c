@@ -1,0 +1,165 @@
+#include "controller/db/db_user.h"
+
+#include "common/api_key.h"
+#include "common/mem.h"
+#include "controller/db/db_query.h"
+#include "controller/db/db_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An act of one or two names and a body, with its actor last. NULL parameters are left out. */
+static void act(struct db_pool *pool, const struct db_stmt *stmt, const char *a, const char *b,
+                const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    char *who = db_actor_json(actor);
+    const char *params[] = {a, b ? b : who, who};
+    db_query_act(pool, stmt, params, cb, arg);
+    free(who);
+}
+
+void db_user_create(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                    db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "create_user", "select * from create_user($2::jsonb || jsonb_build_object('id', $1::text), $3)", 3};
+    act(pool, &stmt, id, body, actor, cb, arg);
+}
+
+void db_user_patch(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"patch_user", "select * from patch_user($1, $2, $3)", 3};
+    act(pool, &stmt, id, body, actor, cb, arg);
+}
+
+void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {"delete_user", "select * from delete_user($1, $2)", 2};
+    act(pool, &stmt, id, NULL, actor, cb, arg);
+}
+
+void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "get_user", "select user_json(u)::text from users u where id = $1 and deleted_at is null", 1};
+    const char *params[] = {id};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
+}
+
+void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_users", "select list_users($1, $2)", 2};
+    char most[16];
+    const char *params[] = {cursor, most};
+    snprintf(most, sizeof most, "%u", limit);
+    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
+}
+
+/* A key that is being made: its secret is put into the answer, and is nowhere else. */
+struct making {
+    db_json_cb *cb;
+    void *arg;
+    struct api_key key;
+};
+
+static void on_key_made(void *arg, int code, const struct err *e, const char *json)
+{
+    struct making *m = arg;
+    struct db_text text = {0};
+    if (!code) {
+        db_text_add(&text, "{");
+        db_text_str(&text, "key", m->key.text);
+        db_text_comma(&text);
+        db_text_add(&text, strchr(json, '{') + 1);
+    }
+    m->cb(m->arg, code, e, text.data);
+    db_text_fini(&text);
+    explicit_bzero(m, sizeof *m);
+    free(m);
+}
+
+void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
+                   const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"create_key", "select * from create_key($1::jsonb || $2::jsonb, $3)",
+                                        3};
+    struct making *m = mem_zalloc(sizeof *m);
+    struct db_text text = {0};
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    uint8_t hash[32];
+    *m = (struct making){cb, arg, api_key_make()};
+    if (!api_key_prefix(m->key.text, prefix))
+        abort();
+    api_key_sha256(m->key.text, hash);
+    db_text_add(&text, "{");
+    db_text_str(&text, "id", id);
+    db_text_str(&text, "user_id", user_id);
+    db_text_str(&text, "prefix", prefix);
+    db_text_str(&text, "last_four", m->key.text + API_KEY_LEN - 4);
+    db_text_hex(&text, "sha256", hash, sizeof hash);
+    db_text_add(&text, "}");
+    act(pool, &stmt, body, text.data, actor, on_key_made, m);
+    db_text_fini(&text);
+}
+
+void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"revoke_key", "select * from revoke_key($1, $2, $3)", 3};
+    act(pool, &stmt, user_id, id, actor, cb, arg);
+}
+
+void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
+                 db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_keys", "select list_keys($1, $2, $3)", 3};
+    char most[16];
+    const char *params[] = {user_id, cursor, most};
+    snprintf(most, sizeof most, "%u", limit);
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
+}
+
+void db_keys_used(struct db_pool *pool, const char *const *key_ids, size_t count)
+{
+    static const struct db_stmt stmt = {"keys_used", "select keys_used($1)", 1};
+    struct db_text text = {0};
+    db_text_add(&text, "[");
+    for (size_t i = 0; i < count; i++) {
+        db_text_comma(&text);
+        db_text_fmt(&text, "\"%s\"", key_ids[i]);
+    }
+    db_text_add(&text, "]");
+    const char *params[] = {text.data};
+    db_query_forget(pool, &stmt, params);
+    db_text_fini(&text);
+}
+
+void db_tier_create(struct db_pool *pool, const char *body, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {"create_tier", "select * from create_tier($1, $2)", 2};
+    act(pool, &stmt, body, NULL, actor, cb, arg);
+}
+
+void db_tier_patch(struct db_pool *pool, const char *name, const char *body, const struct db_actor *actor,
+                   db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"patch_tier", "select * from patch_tier($1, $2, $3)", 3};
+    act(pool, &stmt, name, body, actor, cb, arg);
+}
+
+void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {"delete_tier", "select * from delete_tier($1, $2)", 2};
+    act(pool, &stmt, name, NULL, actor, cb, arg);
+}
+
+void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_tiers", "select list_tiers()", 0};
+    db_query_json(pool, &stmt, NULL, ERR_INTERNAL, "No list", cb, arg);
+}
