@@ -34,9 +34,9 @@ begin
     if not found then
         return null;
     elsif r.body_sha256 <> idempotency_find.body_sha256 then
-        return ('idempotency_mismatch', null, null, null);
+        return ('idempotency_mismatch', null, null, null)::idempotency_answer;
     end if;
-    return ('replay', r.status, r.body, r.sandbox_id);
+    return ('replay', r.status, r.body, r.sandbox_id)::idempotency_answer;
 end $$;
 
 create function idempotency_keep(key_id text, route text, key text, body_sha256 bytea, sandbox_id text,

@@ -166,8 +166,10 @@ static void send_batch(void *arg)
 static void tell_refused(void *arg)
 {
     struct db_admit *admit = arg;
+    struct admitting_list now = STAILQ_HEAD_INITIALIZER(now);
     struct admitting *a;
-    while ((a = take(&admit->refused)))
+    STAILQ_CONCAT(&now, &admit->refused);
+    while ((a = take(&now)))
         fail(a, ERR_DATABASE_UNAVAILABLE, "Too many creates wait for the database");
 }
 

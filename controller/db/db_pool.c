@@ -22,6 +22,7 @@ struct db_pool {
     struct db_query_list refused; /* for the next turn, to be told so */
     unsigned waiting_count, in_flight, up;
     struct later tell_refused;
+    bool stopping;
     struct timer check;
     uint64_t requests, failures;
     double latency_ms;
@@ -74,16 +75,19 @@ static void dispatch(struct db_pool *pool)
 static void tell_refused(void *arg)
 {
     struct db_pool *pool = arg;
+    struct db_query_list now = STAILQ_HEAD_INITIALIZER(now);
     struct db_query *query;
-    while ((query = STAILQ_FIRST(&pool->refused))) {
-        STAILQ_REMOVE_HEAD(&pool->refused, link);
+    /* A callback that asks again is refused in the next turn, not in this one for ever. */
+    STAILQ_CONCAT(&now, &pool->refused);
+    while ((query = STAILQ_FIRST(&now))) {
+        STAILQ_REMOVE_HEAD(&now, link);
         db_query_finish(query, query->error.code, &query->error);
     }
 }
 
 static void refuse(struct db_pool *pool, struct db_query *query, const char *why)
 {
-    err_set(&query->error, ERR_DATABASE_UNAVAILABLE, "%s", why);
+    err_set(&query->error, pool->stopping ? ERR_CANCELLED : ERR_DATABASE_UNAVAILABLE, "%s", why);
     STAILQ_INSERT_TAIL(&pool->refused, query, link);
     later_call(&pool->tell_refused, pool->loop, tell_refused, pool);
 }
@@ -185,6 +189,7 @@ void db_pool_free(struct db_pool *pool)
         return;
     err_set(&e, ERR_CANCELLED, "The controller is stopping");
     timer_stop(&pool->check);
+    pool->stopping = true;
     pool->up = 0;
     for (unsigned i = 0; i < pool->options.connections; i++)
         db_conn_free(pool->conns[i]);
@@ -192,8 +197,8 @@ void db_pool_free(struct db_pool *pool)
         STAILQ_REMOVE_HEAD(&pool->waiting, link);
         db_query_finish(query, ERR_CANCELLED, &e);
     }
-    later_cancel(&pool->tell_refused);
-    tell_refused(pool);
+    while (!STAILQ_EMPTY(&pool->refused))
+        tell_refused(pool);
     later_cancel(&pool->tell_refused);
     free(pool->url);
     free(pool);
