@@ -1,0 +1,50 @@
+/*
+ * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the host, loses nothing:
+ * what is wanted of it, how far it came, and, when it has ended, the last word that the controller has not
+ * yet accepted. Written before the container is made, removed after its end was accepted. Pure.
+ */
+#ifndef CORRAL_AGENT_CORE_BOX_RECORD_H
+#define CORRAL_AGENT_CORE_BOX_RECORD_H
+
+#include "common/node_wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum box_phase {
+    BOX_NEW,      /* its record is being saved */
+    BOX_MAKING,   /* image, volume, container, start */
+    BOX_RUNNING,  /* or paused */
+    BOX_KILLING,  /* its processes are to go */
+    BOX_REMOVING, /* its container and volume are to go */
+    BOX_ENDED     /* nothing is left but the last word */
+};
+
+struct box_record {
+    struct sandbox_id id;
+    uint64_t generation; /* of the want that was taken up */
+    uint64_t number;     /* of the latest observation */
+    enum box_phase phase;
+    enum want_state want;
+    bool paused;
+    bool failed; /* it never ran: its end is FAILED, not STOPPED */
+    enum sandbox_reason reason;
+    char detail[NODE_DETAIL_MAX + 1];
+    bool has_exit_code;
+    int32_t exit_code;
+    bool ran;
+    uint32_t enforced; /* enum enforce_bit */
+
+    /* On CLOCK_BOOTTIME of the boot below; the wall clock's word counts only after another boot. */
+    uint64_t deadline_ms, started_ms, ended_ms;
+    char boot_id[37];          /* filled when it is saved */
+    uint64_t deadline_wall_ms; /* filled when it is saved */
+
+    struct sandbox_limits limits;
+    char container_id[65]; /* "" before it is made */
+    uint8_t *spec;         /* packed SandboxSpec, owned */
+    size_t spec_len;
+};
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * The heart of the agent: every sandbox that this host holds, from the want that brought it to the last word
+ * that the controller accepted. Each function takes one event and appends to `effects` what the owner is to
+ * do, in order; nothing is done here. The rules:
+ *
+ *   - a want is taken up once: generations only rise, and an id that ended here is never made again
+ *   - nothing is made before its record is on disk; nothing is reported as ended before that is on disk
+ *   - a deadline comes nearer at any word, and goes away only with a higher generation
+ *   - processes are killed first; container and volume are removed after; both are repeated until they
+ * happened
+ *   - the last word is repeated until it is accepted, then the record goes
+ *
+ * Pure: `now` is CLOCK_BOOTTIME in milliseconds.
+ */
+#ifndef CORRAL_AGENT_CORE_KEEPER_H
+#define CORRAL_AGENT_CORE_KEEPER_H
+
+#include "agent/core/box_record.h"
+#include "common/node_wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum keeper_effect_kind {
+    KEEPER_SAVE,   /* write the box's record durably, then keeper_saved */
+    KEEPER_MAKE,   /* make and start it as its spec and limits say, then keeper_made */
+    KEEPER_ABORT,  /* it is not wanted any more: break the making off; keeper_made still comes */
+    KEEPER_PAUSE,  /* freeze it, then keeper_paused */
+    KEEPER_RESUME, /* thaw it, then keeper_paused */
+    KEEPER_RESIZE, /* hold it to the box's limits from now on, then keeper_resized */
+    KEEPER_KILL,   /* end its processes at once, without waiting for Docker, then keeper_dead */
+    KEEPER_REMOVE, /* remove container and volume, also half-made ones, then keeper_removed */
+    KEEPER_REPORT, /* send the observation, again and again until it is accepted or overtaken */
+    KEEPER_FORGET  /* remove its record */
+};
+
+struct keeper_effect {
+    enum keeper_effect_kind kind;
+    struct sandbox_id id;
+    struct observation observation; /* KEEPER_REPORT */
+};
+
+struct keeper_effects {
+    struct keeper_effect *item;
+    size_t count;
+    size_t room;
+};
+void keeper_effects_clear(struct keeper_effects *effects);
+void keeper_effects_fini(struct keeper_effects *effects);
+
+struct keeper;
+struct keeper *keeper_new(void);
+void keeper_free(struct keeper *keeper);
+
+/*
+ * Takes a record up after a restart (copies it, spec included). The owner says what it found of its container
+ * later: keeper_found. deadline_ms, started_ms and ended_ms are already on this boot's clock.
+ */
+void keeper_restore(struct keeper *keeper, const struct box_record *record);
+
+/*
+ * What Docker says of each restored box, once after the restart: its container runs, or it does not (dead, or
+ * none). exit says how it ended where that is known (else NULL). Until then nothing but a kill happens to it.
+ */
+struct box_exit {
+    enum sandbox_reason reason; /* EXITED or OOM_KILLED, or NODE_LOST after another boot */
+    char detail[NODE_DETAIL_MAX + 1];
+    bool has_exit_code;
+    int32_t exit_code;
+};
+void keeper_found(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool runs,
+                  const struct box_exit *exit, struct keeper_effects *effects);
+
+/* A want of the controller. Its spec is borrowed and copied. */
+void keeper_want(struct keeper *keeper, uint64_t now, const struct want *want,
+                 struct keeper_effects *effects);
+
+void keeper_accepted(struct keeper *keeper, const struct acceptance *acceptance,
+                     struct keeper_effects *effects);
+
+/*
+ * While it is made: its container exists and is about to start. Recorded, so that an agent that is restarted
+ * can find its processes without Docker.
+ */
+void keeper_created(struct keeper *keeper, const struct sandbox_id *id, const char *container_id,
+                    struct keeper_effects *effects);
+
+/* Answers to effects. */
+void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
+                  struct keeper_effects *effects);
+
+struct box_made {
+    bool ok;
+    enum sandbox_reason reason; /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
+    char detail[NODE_DETAIL_MAX + 1];
+    uint32_t enforced;
+};
+void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
+                 const struct box_made *made, struct keeper_effects *effects);
+void keeper_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok, bool paused,
+                   struct keeper_effects *effects);
+void keeper_resized(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok);
+void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
+                    struct keeper_effects *effects);
+
+/* Its processes are gone: by themselves (exit says how), or after KEEPER_KILL (exit may be NULL). */
+void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
+                 const struct box_exit *exit, struct keeper_effects *effects);
+
+/* The guard ends it: memory critical, idle, … detail is the sentence for people. */
+void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, enum sandbox_reason reason,
+                const char *detail, struct keeper_effects *effects);
+
+/* Ends what is past its deadline, repeats what failed. Call at keeper_due, and at least once a second. */
+void keeper_tick(struct keeper *keeper, uint64_t now, struct keeper_effects *effects);
+
+/* When the next deadline falls, UINT64_MAX where there is none. */
+uint64_t keeper_due(const struct keeper *keeper);
+
+/* The observation of each box, for the hello of a session. out has room for keeper_count of them. */
+size_t keeper_count(const struct keeper *keeper);
+void keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out);
+
+/* Borrowed until the next call; NULL where there is none. */
+const struct box_record *keeper_find(const struct keeper *keeper, const struct sandbox_id *id);
+
+#endif

@@ -1,0 +1,475 @@
+#include "controller/core/fleet.h"
+
+#include "controller/core/sandbox_table.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WANT_REPEAT_MS    2000 /* an unanswered want is sent again after this */
+#define PERSIST_RETRY_MS  500  /* a commit that failed is tried again after this */
+#define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
+
+struct fleet {
+    struct sandbox_table sandboxes;
+    struct node_table nodes;
+    uint64_t lease_ms;
+};
+
+void fleet_effects_clear(struct fleet_effects *effects)
+{
+    effects->count = 0;
+}
+
+void fleet_effects_fini(struct fleet_effects *effects)
+{
+    free(effects->item);
+    memset(effects, 0, sizeof *effects);
+}
+
+static struct fleet_effect *effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
+                                       const struct sandbox_entry *s)
+{
+    if (effects->count == effects->room) {
+        effects->room = effects->room ? effects->room * 2 : 16;
+        effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
+    }
+    struct fleet_effect *effect = &effects->item[effects->count++];
+    memset(effect, 0, sizeof *effect);
+    effect->kind = kind;
+    if (s) {
+        effect->id = s->id;
+        memcpy(effect->node, s->node->facts.name, sizeof effect->node);
+    }
+    return effect;
+}
+
+struct fleet *fleet_new(uint64_t lease_ms)
+{
+    struct fleet *fleet = mem_zalloc(sizeof *fleet);
+    fleet->lease_ms = lease_ms;
+    return fleet;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+    if (!fleet)
+        return;
+    sandbox_table_fini(&fleet->sandboxes);
+    node_table_fini(&fleet->nodes);
+    free(fleet);
+}
+
+/* --- what goes out --- */
+
+static void send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    if (!s->node->session || !s->admitted)
+        return;
+    s->want_sent_ms = now;
+    struct want *want = &effect_add(effects, FLEET_WANT, s)->want;
+    *want = (struct want){.id = s->id,
+                          .generation = s->generation,
+                          .state = s->want,
+                          .reason = s->want_reason,
+                          .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
+                          .limits = s->limits};
+    if (s->want != WANT_GONE) {
+        want->spec = s->spec;
+        want->spec_len = s->spec_len;
+    }
+}
+
+static void send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = effect_add(effects, FLEET_ACCEPT, NULL);
+    effect->id = o->id;
+    snprintf(effect->node, sizeof effect->node, "%s", node);
+    effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
+}
+
+/* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
+static void send_away(const char *node, const struct observation *o, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = effect_add(effects, FLEET_WANT, NULL);
+    effect->id = o->id;
+    snprintf(effect->node, sizeof effect->node, "%s", node);
+    effect->want = (struct want){
+        .id = o->id, .generation = o->generation + 1, .state = WANT_GONE, .reason = REASON_ORPHANED};
+}
+
+static void persist(struct sandbox_entry *s, const struct fleet_move *move, struct fleet_effects *effects)
+{
+    s->persisting = true;
+    effect_add(effects, FLEET_PERSIST, s)->move = *move;
+}
+
+/* --- the step: compare what is committed with what is known --- */
+
+/* The next legal state on the way to `to`, or `from` where there is no way. */
+static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
+{
+    if (sandbox_state_may_move(from, to))
+        return to;
+    for (int via = 0; via < SANDBOX_STATE_COUNT; via++) {
+        enum sandbox_state between = (enum sandbox_state)via;
+        if (between != SANDBOX_LOST && sandbox_state_may_move(from, between) &&
+            sandbox_state_may_move(between, to))
+            return between;
+    }
+    return from;
+}
+
+static struct fleet_move move_of(const struct observation *o, enum sandbox_state to, uint64_t waited_ms)
+{
+    struct fleet_move move = {.to = to,
+                              .enforced = o->enforced,
+                              .ran = o->ran,
+                              .started_ago_ms = o->started_ago_ms + waited_ms,
+                              .ended_ago_ms = o->ended_ago_ms + waited_ms};
+    if (!sandbox_state_terminal(to))
+        return move;
+    move.reason = o->reason;
+    move.has_exit_code = o->has_exit_code;
+    move.exit_code = o->exit_code;
+    memcpy(move.detail, o->detail, sizeof move.detail);
+    return move;
+}
+
+/* A state that the host reports and that the row has, or can never have: nothing left to commit. */
+static void settle(struct sandbox_entry *s, struct fleet_effects *effects)
+{
+    if (s->accepted_number == s->latest.number)
+        return;
+    s->accepted_number = s->latest.number;
+    send_acceptance(s->node->facts.name, &s->latest, effects);
+}
+
+/* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
+static bool overtaken(const struct sandbox_entry *s)
+{
+    return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
+}
+
+static void evaluate_report(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    if (s->latest.state == s->state || overtaken(s)) {
+        settle(s, effects);
+        return;
+    }
+    enum sandbox_state next = step_towards(s->state, s->latest.state);
+    if (next == s->state) {
+        settle(s, effects);
+        return;
+    }
+    struct fleet_move move = move_of(&s->latest, next, now - s->latest_ms);
+    persist(s, &move, effects);
+}
+
+static void evaluate_silence(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    struct fleet_move move = {.to = SANDBOX_LOST};
+    if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
+        move.to = SANDBOX_STOPPED;
+        move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
+        snprintf(move.detail, sizeof move.detail, "its host %s was unreachable when its lifetime ended",
+                 s->node->facts.name);
+    } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
+        return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
+    }
+    persist(s, &move, effects);
+}
+
+static void evaluate_missing(struct sandbox_entry *s, struct fleet_effects *effects)
+{
+    bool wanted_gone = s->want == WANT_GONE;
+    struct fleet_move move = {.to = SANDBOX_STOPPED,
+                              .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
+    if (!sandbox_state_may_move(s->state, move.to))
+        move.to = step_towards(s->state, SANDBOX_STOPPED);
+    if (move.to == s->state)
+        return;
+    if (!wanted_gone)
+        snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
+    persist(s, &move, effects);
+}
+
+static void evaluate(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    if (!s->admitted || s->persisting || now < s->retry_at_ms)
+        return;
+    if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
+        evaluate_report(s, now, effects);
+    else if (s->node->gone)
+        evaluate_silence(s, now, effects);
+    else if (s->missing)
+        evaluate_missing(s, effects);
+}
+
+/* --- rows --- */
+
+static void entry_fill(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+{
+    s->generation = row->generation;
+    s->want = row->want;
+    s->want_reason = row->want_reason;
+    s->deadline_ms = now + row->remaining_ms;
+    if (s->node) {
+        node_release(s->node, &s->limits);
+        node_reserve(s->node, &row->limits);
+    }
+    s->limits = row->limits;
+}
+
+static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
+{
+    struct sandbox_entry *s = sandbox_table_get(&fleet->sandboxes, &row->id);
+    entry_fill(s, now, row);
+    if (!s->node) {
+        s->node = node_table_get(&fleet->nodes, row->node);
+        node_reserve(s->node, &s->limits);
+    }
+    s->state = row->state;
+    s->admitted = true;
+    if (!s->spec && row->spec) {
+        s->spec = mem_dup(row->spec, row->spec_len);
+        s->spec_len = row->spec_len;
+    }
+    return s;
+}
+
+void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
+{
+    struct sandbox_entry *s = entry_make(fleet, now, row);
+    if (!s->node->session && !s->node->gone && !s->node->gone_at_ms)
+        s->node->gone_at_ms = now + fleet->lease_ms;
+}
+
+const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
+                        struct err *e)
+{
+    struct node *node = place(&fleet->nodes, request, e);
+    if (!node)
+        return NULL;
+    struct sandbox_entry *s = sandbox_table_get(&fleet->sandboxes, id);
+    s->node = node;
+    s->limits = request->limits;
+    node_reserve(node, &s->limits);
+    return node->facts.name;
+}
+
+void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                    struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = entry_make(fleet, now, row);
+    send_want(s, now, effects);
+}
+
+static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
+{
+    node_release(s->node, &s->limits);
+    sandbox_table_drop(&fleet->sandboxes, s);
+}
+
+void fleet_refused(struct fleet *fleet, const struct sandbox_id *id)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (s && !s->admitted)
+        entry_drop(fleet, s);
+}
+
+/* Takes what a commit answered, unless a later answer came first. */
+static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                         struct fleet_effects *effects)
+{
+    if (step_towards(s->state, state) == s->state)
+        return;
+    s->state = state;
+    effect_add(effects, FLEET_CHANGED, s)->state = state;
+    if (!sandbox_state_terminal(state))
+        return;
+    if (s->reported && sandbox_state_terminal(s->latest.state))
+        settle(s, effects);
+    entry_drop(fleet, s);
+}
+
+void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                  struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
+    if (!s || !s->admitted || row->generation < s->generation)
+        return;
+    entry_fill(s, now, row);
+    send_want(s, now, effects);
+    commit_state(fleet, s, row->state, effects);
+}
+
+/* --- hosts --- */
+
+static void note_report(struct sandbox_entry *s, uint64_t now, const struct observation *o)
+{
+    s->latest = *o;
+    s->latest_ms = now;
+    s->reported = true;
+    s->missing = false;
+}
+
+static void observe(struct fleet *fleet, uint64_t now, struct node *node, const struct observation *o,
+                    bool anew, struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &o->id);
+    if (!s || !s->admitted || s->node != node) {
+        if (sandbox_state_terminal(o->state))
+            send_acceptance(node->facts.name, o, effects);
+        else
+            send_away(node->facts.name, o, effects);
+        return;
+    }
+    if (!anew && s->reported && o->number < s->latest.number)
+        return;
+    if (anew || !s->reported || o->number > s->latest.number)
+        note_report(s, now, o);
+    if (s->accepted_number == o->number)
+        s->accepted_number = 0; /* it asks again: the acceptance was lost */
+    evaluate(s, now, effects);
+}
+
+static void say_node_state(struct node *node, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = effect_add(effects, FLEET_NODE, NULL);
+    memcpy(effect->node, node->facts.name, sizeof effect->node);
+    effect->node_state = node_state(node);
+}
+
+void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
+                   const struct observation *inventory, size_t count, struct fleet_effects *effects)
+{
+    struct node *node = node_table_get(&fleet->nodes, facts->name);
+    node_facts_copy(&node->facts, facts);
+    node->session = true;
+    node->gone = false;
+    node->gone_at_ms = 0;
+    say_node_state(node, effects);
+
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node != node)
+            continue;
+        s->was_reported = s->reported;
+        s->reported = false;
+        s->accepted_number = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        observe(fleet, now, node, &inventory[i], true, effects);
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node != node || !s->admitted || s->reported)
+            continue;
+        s->missing = s->was_reported || s->state != SANDBOX_PENDING;
+        if (s->missing)
+            evaluate(s, now, effects);
+        else
+            send_want(s, now, effects); /* never taken up */
+    }
+}
+
+static void lose_node(struct fleet *fleet, uint64_t now, struct node *node, struct fleet_effects *effects)
+{
+    node->session = false;
+    node->gone = true;
+    node->gone_at_ms = 0;
+    say_node_state(node, effects);
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node == node)
+            evaluate(s, now, effects);
+    }
+}
+
+void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *name, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && !node->gone)
+        lose_node(fleet, now, node, effects);
+}
+
+void fleet_node_mark(struct fleet *fleet, const char *name, bool cordoned, bool draining,
+                     struct fleet_effects *effects)
+{
+    struct node *node = node_table_get(&fleet->nodes, name);
+    if (node->cordoned == cordoned && node->draining == draining)
+        return;
+    node->cordoned = cordoned;
+    node->draining = draining;
+    say_node_state(node, effects);
+}
+
+void fleet_observed(struct fleet *fleet, uint64_t now, const char *name,
+                    const struct observation *observation, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && node->session)
+        observe(fleet, now, node, observation, false, effects);
+}
+
+/* --- answers and time --- */
+
+void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id *id, bool ok,
+                     enum sandbox_state state, struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (!s || !s->persisting)
+        return;
+    s->persisting = false;
+    if (!ok) {
+        s->retry_at_ms = now + PERSIST_RETRY_MS;
+        return;
+    }
+    bool ended = sandbox_state_terminal(state);
+    commit_state(fleet, s, state, effects);
+    if (!ended)
+        evaluate(s, now, effects);
+}
+
+static void tick_sandbox(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    evaluate(s, now, effects);
+    bool heard = s->reported && s->latest.generation >= s->generation;
+    if (!heard && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
+        send_want(s, now, effects);
+}
+
+void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects)
+{
+    for (size_t i = 0; i < fleet->nodes.count; i++) {
+        struct node *node = fleet->nodes.item[i];
+        if (!node->session && node->gone_at_ms && now >= node->gone_at_ms)
+            lose_node(fleet, now, node, effects);
+    }
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    tick_sandbox(s, now, effects);
+}
+
+bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct fleet_view *out)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (!s || !s->admitted)
+        return false;
+    *out = (struct fleet_view){.node = s->node->facts.name, .state = s->state, .generation = s->generation};
+    return true;
+}
+
+const struct node_table *fleet_nodes(const struct fleet *fleet)
+{
+    return &fleet->nodes;
+}
+
+size_t fleet_count(const struct fleet *fleet)
+{
+    return HASH_COUNT(fleet->sandboxes.head);
+}

@@ -1,0 +1,153 @@
+/*
+ * The heart of the controller: every live sandbox and every host, what is wanted of them, and what the hosts
+ * say. Each function takes one event and appends to `effects` what the owner is to do, in order; nothing is
+ * done here. The rules:
+ *
+ *   - what PostgreSQL has committed is `state`; it changes only by what a commit answered
+ *   - one move of a sandbox is under way at a time; what was observed meanwhile is looked at afterwards
+ *   - an observation is accepted only when what it says is committed, or when a later one overtook it
+ *   - a want is repeated until the host says that it took that generation up
+ *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
+ *     end at their deadline
+ *
+ * Level-triggered, as Kubernetes' controllers are: each step compares what is with what should be, and needs
+ * no memory of how it came about. Pure: `now` is the loop's clock in milliseconds.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_FLEET_H
+#define CORRAL_CONTROLLER_CORE_FLEET_H
+
+#include "common/node_wire.h"
+#include "controller/core/node_table.h"
+#include "controller/core/placement.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A live sandbox as the database has it. spec is borrowed and copied. */
+struct fleet_row {
+    struct sandbox_id id;
+    const char *node;
+    uint64_t generation;
+    enum want_state want;
+    enum sandbox_reason want_reason;
+    enum sandbox_state state;
+    uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
+    struct sandbox_limits limits;
+    const uint8_t *spec;
+    size_t spec_len;
+};
+
+/* A move that the database is asked to commit: compare-and-set, with its one event. */
+struct fleet_move {
+    enum sandbox_state to;
+    enum sandbox_reason reason;
+    char detail[NODE_DETAIL_MAX + 1];
+    bool has_exit_code;
+    int32_t exit_code;
+    uint32_t enforced;
+    bool ran;
+    uint64_t started_ago_ms;
+    uint64_t ended_ago_ms;
+};
+
+enum fleet_effect_kind {
+    FLEET_PERSIST, /* move: commit it, then call fleet_persisted */
+    FLEET_WANT,    /* want: send it to node */
+    FLEET_ACCEPT,  /* acceptance: send it to node */
+    FLEET_CHANGED, /* state is committed: whoever waits for it may look */
+    FLEET_NODE     /* node's state changed: commit it (node_state) */
+};
+
+struct fleet_effect {
+    enum fleet_effect_kind kind;
+    struct sandbox_id id; /* all but FLEET_NODE */
+    char node[NODE_NAME_MAX + 1];
+    union {
+        struct fleet_move move;
+        struct want want; /* its spec is borrowed from the fleet: valid until the next call */
+        struct acceptance acceptance;
+        enum sandbox_state state;
+        enum node_state node_state;
+    };
+};
+
+/* What a step asks for. The owner's memory: all zero at first, emptied by fleet_effects_clear. */
+struct fleet_effects {
+    struct fleet_effect *item;
+    size_t count;
+    size_t room;
+};
+void fleet_effects_clear(struct fleet_effects *effects);
+void fleet_effects_fini(struct fleet_effects *effects);
+
+struct fleet;
+
+/* lease_ms: how long a host may be silent before it counts as gone. */
+struct fleet *fleet_new(uint64_t lease_ms);
+void fleet_free(struct fleet *fleet);
+
+/* Takes up a live row at the start. Its node gets one lease of time to come back. */
+void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row);
+
+/*
+ * Chooses a host and holds the room on it for this id until fleet_admitted or fleet_refused. The node's name
+ * is borrowed until the next call; NULL and e set where there is none (placement.h).
+ */
+const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
+                        struct err *e);
+
+/* The admission of an id that was placed is committed: send it. A row never placed is taken up as well. */
+void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                    struct fleet_effects *effects);
+
+/* The admission did not happen: the room is free again. */
+void fleet_refused(struct fleet *fleet, const struct sandbox_id *id);
+
+/*
+ * A change of what is wanted is committed (deletion, pause, resume, extension, resize): row carries the new
+ * generation. spec is ignored. A sandbox that is not here any more is left alone.
+ */
+void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                  struct fleet_effects *effects);
+
+/*
+ * A host has proved who it is and brings what it holds. What it does not hold is sent again, or, where it had
+ * it before, ends as orphaned. facts and inventory are borrowed.
+ */
+void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
+                   const struct observation *inventory, size_t count, struct fleet_effects *effects);
+
+/* The host is silent past its lease, or its connection was given up. */
+void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *node, struct fleet_effects *effects);
+
+/* An administrator's word on a node; kept over sessions. */
+void fleet_node_mark(struct fleet *fleet, const char *node, bool cordoned, bool draining,
+                     struct fleet_effects *effects);
+
+/* One observation of a host in session. */
+void fleet_observed(struct fleet *fleet, uint64_t now, const char *node,
+                    const struct observation *observation, struct fleet_effects *effects);
+
+/*
+ * The database answered a FLEET_PERSIST. ok: state is what the row holds now (also where the move was found
+ * illegal and left undone); else nothing is known, and it is tried again.
+ */
+void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id *id, bool ok,
+                     enum sandbox_state state, struct fleet_effects *effects);
+
+/* Call about once a second: repeats wants, retries commits, declares silence, ends what is past its deadline.
+ */
+void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects);
+
+/* What others may look at. */
+struct fleet_view {
+    const char *node;
+    enum sandbox_state state;
+    uint64_t generation;
+};
+bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct fleet_view *out);
+const struct node_table *fleet_nodes(const struct fleet *fleet);
+size_t fleet_count(const struct fleet *fleet);
+
+#endif

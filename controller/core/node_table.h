@@ -1,0 +1,53 @@
+/*
+ * The hosts that the controller knows: what each said of itself, whether its session stands, and how much of
+ * it is promised to sandboxes. Pure; held by the fleet, which keeps `reserved` true.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_NODE_TABLE_H
+#define CORRAL_CONTROLLER_CORE_NODE_TABLE_H
+
+#include "common/node_wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum node_state { NODE_READY, NODE_CORDONED, NODE_DRAINING, NODE_UNREACHABLE, NODE_SICK };
+
+struct node {
+    struct node_facts facts; /* of its latest session; only the name before the first one */
+    bool session;            /* it is connected now */
+    bool gone;               /* its silence was declared: unreachable */
+    bool cordoned;
+    bool draining;
+    uint64_t gone_at_ms; /* without a session: when its silence is declared */
+    struct node_resources reserved;
+};
+
+struct node_table {
+    struct node **item;
+    size_t count;
+};
+
+/* Frees every node; the table is empty afterwards. */
+void node_table_fini(struct node_table *table);
+
+/* Borrowed until node_table_fini; NULL where there is none. */
+struct node *node_table_find(const struct node_table *table, const char *name);
+
+/* The node of this name, made if need be (no session, not gone). Borrowed. */
+struct node *node_table_get(struct node_table *table, const char *name);
+
+/* What people and placement are told: unreachable, sick, draining, cordoned, ready, the first that holds. */
+enum node_state node_state(const struct node *node);
+
+/* The state's public name. Static. */
+const char *node_state_name(enum node_state state);
+
+/* Adds what a sandbox with these limits takes of a node, or gives it back. */
+void node_reserve(struct node *node, const struct sandbox_limits *limits);
+void node_release(struct node *node, const struct sandbox_limits *limits);
+
+/* Copies facts (strings and lists included) into dst, which is all zero or holds earlier facts. */
+void node_facts_copy(struct node_facts *dst, const struct node_facts *src);
+
+#endif

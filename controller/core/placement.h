@@ -1,0 +1,23 @@
+/*
+ * Which host gets a new sandbox: of those that are ready and have room, the one that is least full after
+ * taking it ("spread"; fullness is the largest share of memory, CPU, disk and count, as in Dominant Resource
+ * Fairness, Ghodsi et al., NSDI 2011). The one place that decides this. Pure.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_PLACEMENT_H
+#define CORRAL_CONTROLLER_CORE_PLACEMENT_H
+
+#include "common/err.h"
+#include "controller/core/node_table.h"
+
+struct place_request {
+    struct sandbox_limits limits;
+    const char *region;        /* NULL: any */
+    struct string_list labels; /* "key=value", each of which the host must carry. Borrowed */
+    const char *runtime;       /* NULL: the daemon's default */
+    uint32_t enforce;          /* enum enforce_bit that the host must hold */
+};
+
+/* The chosen node (borrowed), or NULL and in e ERR_NO_CAPACITY with what stood in the way. */
+struct node *place(const struct node_table *nodes, const struct place_request *request, struct err *e);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * The live sandboxes that the controller holds in memory, by id. Private to the fleet, which gives the fields
+ * their meaning. Pure.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
+#define CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
+
+#include "common/node_wire.h"
+#include "controller/core/node_table.h"
+
+#include <uthash.h>
+
+struct sandbox_entry {
+    struct sandbox_id id;
+    struct node *node; /* borrowed from the node table, which outlives it */
+    bool admitted;     /* committed; until then it only holds room on the node */
+
+    uint64_t generation;
+    enum want_state want;
+    enum sandbox_reason want_reason;
+    uint64_t deadline_ms;
+    struct sandbox_limits limits;
+    uint8_t *spec; /* owned */
+    size_t spec_len;
+    uint64_t want_sent_ms;
+
+    enum sandbox_state state; /* as committed */
+    bool persisting;          /* a move is with the database */
+    uint64_t retry_at_ms;
+
+    bool reported;             /* latest holds what the node said in this session */
+    bool was_reported;         /* …in an earlier one */
+    bool missing;              /* the node came back without it */
+    struct observation latest; /* and when it came */
+    uint64_t latest_ms;
+    uint64_t accepted_number;
+
+    UT_hash_handle hh;
+};
+
+struct sandbox_table {
+    struct sandbox_entry *head;
+};
+
+/* s: loop variable; next: a second one, so that s may be dropped in the body. */
+#define SANDBOX_TABLE_EACH(table, s, next) HASH_ITER(hh, (table)->head, s, next)
+
+/* Borrowed; NULL where there is none. */
+struct sandbox_entry *sandbox_table_find(const struct sandbox_table *table, const struct sandbox_id *id);
+
+/* The entry of this id, made (all zero) if need be. Borrowed. */
+struct sandbox_entry *sandbox_table_get(struct sandbox_table *table, const struct sandbox_id *id);
+
+/* Takes it out and frees it. */
+void sandbox_table_drop(struct sandbox_table *table, struct sandbox_entry *s);
+
+void sandbox_table_fini(struct sandbox_table *table);
+
+#endif

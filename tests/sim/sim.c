@@ -1,0 +1,334 @@
+/*
+ * Runs clusters under virtual time with seeded faults, and holds them to the invariants after each step.
+ * usage: sim [--seeds N] [--from SEED] [--verbose]     A failing seed is printed with the command to replay
+ * it.
+ */
+#include "tests/sim/world.h"
+
+#include "common/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_MS  120000 /* of requests and faults */
+#define CALM_MS  200000 /* until everything must have come to rest: the longest lifetime, leases, retries */
+#define SWEEP_MS 30000  /* a container without a live row lives no longer, its host being connected */
+
+uint64_t sim_random(struct world *w, uint64_t below)
+{
+    /* splitmix64 (Steele, Lea, Flood, OOPSLA 2014) */
+    uint64_t z = (w->random += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (z ^ (z >> 31)) % below;
+}
+
+bool sim_chance(struct world *w, unsigned percent)
+{
+    return sim_random(w, 100) < percent;
+}
+
+static void say(struct world *w, const char *fmt, va_list args)
+{
+    fprintf(stderr, "%8.3f ", (double)w->now / 1000);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+}
+
+void sim_say(struct world *w, const char *fmt, ...)
+{
+    if (!w->verbose)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    say(w, fmt, args);
+    va_end(args);
+}
+
+void sim_fail(struct world *w, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    say(w, fmt, args);
+    va_end(args);
+    fprintf(stderr, "seed %llu failed; replay: sim --from %llu --seeds 1 --verbose\n",
+            (unsigned long long)w->seed, (unsigned long long)w->seed);
+    exit(1);
+}
+
+struct sandbox_id sim_id(int sandbox)
+{
+    uint8_t random[10] = {0};
+    return sandbox_id_make((uint64_t)sandbox + 1, random);
+}
+
+int sim_index(const struct sandbox_id *id)
+{
+    for (int i = 0; i < SIM_SANDBOXES; i++) {
+        struct sandbox_id other = sim_id(i);
+        if (!memcmp(&other, id, sizeof other))
+            return i;
+    }
+    return 0;
+}
+
+/* --- the queue of what will happen: a binary heap by time, then by order --- */
+
+static bool before(const struct sim_event *a, const struct sim_event *b)
+{
+    return a->at != b->at ? a->at < b->at : a->seq < b->seq;
+}
+
+static void swap(struct world *w, size_t i, size_t j)
+{
+    struct sim_event *e = w->heap[i];
+    w->heap[i] = w->heap[j];
+    w->heap[j] = e;
+}
+
+struct sim_event *sim_after(struct world *w, uint64_t delay_ms,
+                            void (*run)(struct world *, struct sim_event *))
+{
+    if (w->count == w->room) {
+        w->room = w->room ? w->room * 2 : 256;
+        w->heap = mem_grow(w->heap, w->room, sizeof *w->heap);
+    }
+    struct sim_event *e = mem_zalloc(sizeof *e);
+    e->at = w->now + delay_ms;
+    e->seq = w->seq++;
+    e->run = run;
+    size_t i = w->count++;
+    w->heap[i] = e;
+    for (; i && before(w->heap[i], w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        swap(w, i, (i - 1) / 2);
+    return e;
+}
+
+static struct sim_event *take_first(struct world *w)
+{
+    struct sim_event *first = w->heap[0];
+    w->heap[0] = w->heap[--w->count];
+    for (size_t i = 0, least = 0;; i = least) {
+        for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < w->count; child++) {
+            if (before(w->heap[child], w->heap[least]))
+                least = child;
+        }
+        if (least == i)
+            return first;
+        swap(w, i, least);
+    }
+}
+
+void wire(struct world *w, const struct sim_event *message)
+{
+    int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
+    if (!w->host[message->node].linked)
+        return;
+    while (copies--) {
+        struct sim_event *e = sim_after(w, 1 + sim_random(w, w->calm ? 20 : 500), message->run);
+        uint64_t at = e->at, seq = e->seq;
+        *e = *message;
+        e->at = at;
+        e->seq = seq;
+    }
+}
+
+/* --- what goes wrong --- */
+
+static void mishap(struct world *w)
+{
+    int node = (int)sim_random(w, SIM_NODES);
+    struct host *h = &w->host[node];
+    switch (sim_random(w, 10)) {
+    case 0:
+        controller_down(w);
+        break;
+    case 1:
+    case 2:
+        agent_down(w, node);
+        break;
+    case 3:
+        host_reboot(w, node);
+        break;
+    case 4:
+        h->linked = !h->linked;
+        break;
+    case 5:
+        h->docker_stuck_ms = w->now + sim_random(w, 20000);
+        break;
+    case 6:
+        h->disk_full_ms = w->now + sim_random(w, 5000);
+        break;
+    case 7:
+        w->database_down_ms = w->now + sim_random(w, 20000);
+        break;
+    case 8:
+        if (sim_chance(w, 20))
+            host_wiped(w, node);
+        break;
+    case 9:
+        sandbox_exits(w, node, (int)sim_random(w, SIM_SANDBOXES));
+        break;
+    }
+}
+
+static void heal(struct world *w)
+{
+    w->calm = true;
+    w->database_down_ms = 0;
+    controller_up(w);
+    for (int i = 0; i < SIM_NODES; i++) {
+        w->host[i].linked = true;
+        w->host[i].docker_stuck_ms = w->host[i].disk_full_ms = 0;
+        agent_up(w, i);
+    }
+}
+
+static void beat(struct world *w, struct sim_event *e)
+{
+    sim_after(w, 250, beat);
+    if (!w->calm && w->now >= BUSY_MS)
+        heal(w);
+    if (!w->calm) {
+        if (sim_chance(w, 40))
+            controller_request(w);
+        if (sim_chance(w, 8))
+            mishap(w);
+        if (sim_chance(w, 20))
+            controller_up(w);
+        if (sim_chance(w, 20))
+            agent_up(w, (int)sim_random(w, SIM_NODES));
+        if (sim_chance(w, 5))
+            w->host[sim_random(w, SIM_NODES)].linked = true;
+    }
+    controller_tick(w);
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct host *h = &w->host[i];
+        agent_tick(w, i);
+        if (w->fleet && h->keeper && !h->session && h->linked && (w->calm || sim_chance(w, 50)))
+            controller_session(w, i);
+    }
+}
+
+/* --- what must hold --- */
+
+static void check_box(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    if (b->runs && !r->used)
+        sim_fail(w, "sandbox %d runs and has no row", sandbox);
+    uint64_t latest = r->deadline_ms + 2000 > b->excused_ms ? r->deadline_ms + 2000 : b->excused_ms;
+    /* An extension that is on its way never shortens; only what the agent knows can be held to the deadline.
+     */
+    if (b->runs && h->keeper && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
+        sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
+                 (unsigned long long)(w->now - r->deadline_ms));
+    bool unwanted = b->container && sandbox_state_terminal(r->state) && h->session && h->linked && w->calm;
+    if (!unwanted)
+        b->unwanted_ms = 0;
+    else if (!b->unwanted_ms)
+        b->unwanted_ms = w->now;
+    else if (w->now - b->unwanted_ms > SWEEP_MS)
+        sim_fail(w, "sandbox %d is over and its container lives", sandbox);
+}
+
+static void check_step(struct world *w)
+{
+    for (int n = 0; n < SIM_NODES; n++) {
+        for (int i = 0; i < w->rows; i++)
+            check_box(w, n, i);
+    }
+}
+
+/* Calm for long: everything ended, with nothing left of it, and the books are balanced. */
+static void check_rest(struct world *w)
+{
+    for (int i = 0; i < w->rows; i++) {
+        const struct row *r = &w->row[i];
+        if (!sandbox_state_terminal(r->state))
+            sim_fail(w, "sandbox %d is %s long after its deadline", i, sandbox_state_name(r->state));
+        if (r->moves != r->events)
+            sim_fail(w, "sandbox %d moved %u times and has %u events", i, r->moves, r->events);
+        for (int n = 0; n < SIM_NODES; n++) {
+            const struct box_model *b = &w->host[n].box[i];
+            if (b->container || b->runs)
+                sim_fail(w, "sandbox %d left a container on host %d", i, n);
+            if (b->saved)
+                sim_fail(w, "sandbox %d left a record on host %d", i, n);
+        }
+    }
+    if (fleet_count(w->fleet))
+        sim_fail(w, "the fleet still holds %zu sandboxes", fleet_count(w->fleet));
+    const struct node_table *nodes = fleet_nodes(w->fleet);
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->item[i]->reserved.sandboxes || nodes->item[i]->reserved.memory_bytes)
+            sim_fail(w, "host %zu has room reserved for nobody", i);
+    }
+}
+
+static void world_fini(struct world *w)
+{
+    fleet_free(w->fleet);
+    fleet_effects_fini(&w->effects);
+    for (int i = 0; i < SIM_NODES; i++) {
+        keeper_free(w->host[i].keeper);
+        keeper_effects_fini(&w->host[i].effects);
+    }
+    while (w->count)
+        free(take_first(w));
+    free(w->heap);
+    free(w);
+}
+
+static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes)
+{
+    struct world *w = mem_zalloc(sizeof *w);
+    w->seed = w->random = seed;
+    w->verbose = verbose;
+    controller_up(w);
+    for (int i = 0; i < SIM_NODES; i++) {
+        w->host[i].linked = true;
+        agent_up(w, i);
+    }
+    sim_after(w, 1, beat);
+    while (w->now < BUSY_MS + CALM_MS) {
+        struct sim_event *e = take_first(w);
+        w->now = e->at;
+        e->run(w, e);
+        free(e);
+        w->steps++;
+        check_step(w);
+    }
+    check_rest(w);
+    unsigned long steps = w->steps;
+    *sandboxes += w->rows;
+    world_fini(w);
+    return steps;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seeds = 100, from = 1;
+    bool verbose = false;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--verbose"))
+            verbose = true;
+        else if (!strcmp(argv[i], "--seeds") && i + 1 < argc)
+            seeds = strtoull(argv[++i], NULL, 10);
+        else if (!strcmp(argv[i], "--from") && i + 1 < argc)
+            from = strtoull(argv[++i], NULL, 10);
+        else
+            return fprintf(stderr, "usage: sim [--seeds N] [--from SEED] [--verbose]\n"), 2;
+    }
+    unsigned long steps = 0;
+    int sandboxes = 0;
+    for (uint64_t seed = from; seed < from + seeds; seed++)
+        steps += run_seed(seed, verbose, &sandboxes);
+    printf("%llu seeds, %d sandboxes, %lu steps, %.1f hours of virtual time\n", (unsigned long long)seeds,
+           sandboxes, steps, (double)seeds * (BUSY_MS + CALM_MS) / 3600000);
+    return sandboxes ? 0 : 1;
+}

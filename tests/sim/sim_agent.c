@@ -1,0 +1,305 @@
+/* The hosts of the simulation: a keeper each, and Docker and the disk as tables that outlive it. */
+#include "tests/sim/world.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void run_effects(struct world *w, int node);
+
+static struct sim_event *answer_after(struct world *w, int node, int sandbox, uint64_t delay,
+                                      void (*run)(struct world *, struct sim_event *))
+{
+    struct sim_event *e = sim_after(w, delay, run);
+    e->node = node;
+    e->sandbox = sandbox;
+    e->incarnation = w->host[node].incarnation;
+    return e;
+}
+
+static struct keeper *listener(struct world *w, const struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    return h->incarnation == e->incarnation ? h->keeper : NULL;
+}
+
+static void saved(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    if (!listener(w, e))
+        return;
+    keeper_saved(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
+    run_effects(w, e->node);
+}
+
+static void save(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    struct sandbox_id id = sim_id(sandbox);
+    struct sim_event *e = answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved);
+    e->flag = w->now >= h->disk_full_ms;
+    if (!e->flag)
+        return;
+    b->saved = true;
+    b->record = *keeper_find(h->keeper, &id);
+    b->record.spec = NULL;
+    b->record.spec_len = 0;
+}
+
+static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
+{
+    struct host *h = &w->host[node];
+    uint64_t stuck = h->docker_stuck_ms > w->now ? h->docker_stuck_ms - w->now : 0;
+    return stuck + usual / 2 + sim_random(w, usual);
+}
+
+/* A container starts; the answer comes a little later, if the agent still lives. */
+static void made(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    if (!listener(w, e))
+        return;
+    struct box_made result = {.ok = e->flag, .reason = REASON_START_FAILED};
+    keeper_made(w->host[e->node].keeper, w->now, &id, &result, &w->host[e->node].effects);
+    run_effects(w, e->node);
+}
+
+static void start(struct world *w, struct sim_event *e)
+{
+    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    if (!listener(w, e))
+        return;
+    if (b->forgotten)
+        sim_fail(w, "sandbox %d was made again after its end", e->sandbox);
+    struct sandbox_id id = sim_id(e->sandbox);
+    keeper_created(w->host[e->node].keeper, &id, "container", &w->host[e->node].effects);
+    run_effects(w, e->node);
+    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
+    answer->flag = !b->aborted && !sim_chance(w, 5);
+    b->container = true;
+    b->runs = answer->flag;
+    b->paused = false;
+}
+
+static void dead(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
+    if (!listener(w, e) || w->host[e->node].box[e->sandbox].runs)
+        return;
+    keeper_dead(w->host[e->node].keeper, w->now, &id, &exit, &w->host[e->node].effects);
+    run_effects(w, e->node);
+}
+
+static void killed(struct world *w, struct sim_event *e)
+{
+    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    if (!listener(w, e) || (!w->calm && sim_chance(w, 10)))
+        return; /* a kill that did not work is tried again */
+    b->runs = false;
+    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 20), dead);
+}
+
+static void removed(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    if (!listener(w, e))
+        return;
+    if (e->flag)
+        w->host[e->node].box[e->sandbox].container = w->host[e->node].box[e->sandbox].runs = false;
+    keeper_removed(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
+    run_effects(w, e->node);
+}
+
+static void paused(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    if (!listener(w, e))
+        return;
+    bool ok = b->runs;
+    if (ok)
+        b->paused = e->flag;
+    keeper_paused(w->host[e->node].keeper, w->now, &id, ok, e->flag, &w->host[e->node].effects);
+    run_effects(w, e->node);
+}
+
+static void resized(struct world *w, struct sim_event *e)
+{
+    struct sandbox_id id = sim_id(e->sandbox);
+    if (listener(w, e))
+        keeper_resized(w->host[e->node].keeper, w->now, &id, true);
+}
+
+static void run_effect(struct world *w, int node, const struct keeper_effect *effect)
+{
+    struct host *h = &w->host[node];
+    int sandbox = sim_index(&effect->id);
+    struct box_model *b = &h->box[sandbox];
+    switch (effect->kind) {
+    case KEEPER_SAVE:
+        save(w, node, sandbox);
+        break;
+    case KEEPER_MAKE:
+        b->aborted = false;
+        answer_after(w, node, sandbox, docker_delay(w, node, 300), start);
+        break;
+    case KEEPER_ABORT: /* the container may come, its command does not */
+        b->aborted = true;
+        break;
+    case KEEPER_PAUSE:
+    case KEEPER_RESUME:
+        answer_after(w, node, sandbox, docker_delay(w, node, 20), paused)->flag =
+            effect->kind == KEEPER_PAUSE;
+        break;
+    case KEEPER_RESIZE:
+        answer_after(w, node, sandbox, docker_delay(w, node, 20), resized);
+        break;
+    case KEEPER_KILL:
+        answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
+        break;
+    case KEEPER_REMOVE:
+        answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
+            w->calm || !sim_chance(w, 10);
+        break;
+    case KEEPER_REPORT:
+        b->pending_report = true;
+        b->report = effect->observation;
+        break;
+    case KEEPER_FORGET:
+        b->saved = false;
+        b->forgotten = true;
+        break;
+    }
+    if (effect->kind != KEEPER_REPORT || !h->session || !h->linked)
+        return;
+    struct sim_event message = {.run = controller_hear, .node = node, .session = h->session, .flag = true};
+    message.observation = effect->observation;
+    wire(w, &message);
+}
+
+/* Effects are drained from a list of their own: nothing of what runs them may add to it meanwhile. */
+static void run_effects(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    for (size_t i = 0; i < h->effects.count; i++)
+        run_effect(w, node, &h->effects.item[i]);
+    keeper_effects_clear(&h->effects);
+}
+
+void agent_hear_want(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    if (!h->keeper || e->session != h->session)
+        return;
+    if (e->want.spec)
+        e->want.spec = (const uint8_t *)"spec";
+    keeper_want(h->keeper, w->now, &e->want, &h->effects);
+    run_effects(w, e->node);
+}
+
+void agent_hear_acceptance(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    struct box_model *b = &h->box[e->sandbox];
+    if (!h->keeper || e->session != h->session)
+        return;
+    if (b->pending_report && e->acceptance.number >= b->report.number)
+        b->pending_report = false;
+    keeper_accepted(h->keeper, &e->acceptance, &h->effects);
+    run_effects(w, e->node);
+}
+
+/* After a restart Docker is asked what became of each container. */
+static void found(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    struct sandbox_id id = sim_id(e->sandbox);
+    struct box_exit exit = {.reason = REASON_EXITED};
+    if (!listener(w, e))
+        return;
+    keeper_found(h->keeper, w->now, &id, h->box[e->sandbox].runs, &exit, &h->effects);
+    run_effects(w, e->node);
+}
+
+void agent_up(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    if (h->keeper)
+        return;
+    h->keeper = keeper_new();
+    h->incarnation++;
+    sim_say(w, "agent %d up", node);
+    for (int i = 0; i < SIM_SANDBOXES; i++) {
+        struct box_model *b = &h->box[i];
+        b->excused_ms = w->now + 5000;
+        if (b->saved) {
+            keeper_restore(h->keeper, &b->record);
+            answer_after(w, node, i, docker_delay(w, node, 50), found);
+        } else if (b->container) {
+            b->container = b->runs = false; /* no record: not ours to keep */
+        }
+    }
+}
+
+void agent_down(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    if (!h->keeper)
+        return;
+    sim_say(w, "agent %d down", node);
+    keeper_free(h->keeper);
+    h->keeper = NULL;
+    keeper_effects_clear(&h->effects);
+    h->session = 0;
+    for (int i = 0; i < SIM_SANDBOXES; i++)
+        h->box[i].pending_report = false;
+}
+
+void host_reboot(struct world *w, int node)
+{
+    agent_down(w, node);
+    for (int i = 0; i < SIM_SANDBOXES; i++)
+        w->host[node].box[i].runs = false;
+}
+
+/* Its state folder is gone with the disk: the agent finds containers that it knows nothing of. */
+void host_wiped(struct world *w, int node)
+{
+    agent_down(w, node);
+    for (int i = 0; i < SIM_SANDBOXES; i++)
+        w->host[node].box[i].saved = false;
+}
+
+void sandbox_exits(struct world *w, int node, int sandbox)
+{
+    struct box_model *b = &w->host[node].box[sandbox];
+    if (!b->runs || b->paused)
+        return;
+    b->runs = false;
+    if (w->host[node].keeper)
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), dead);
+}
+
+void agent_tick(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    if (!h->keeper)
+        return;
+    keeper_tick(h->keeper, w->now, &h->effects);
+    run_effects(w, node);
+    if (!h->session || !h->linked)
+        return;
+    struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};
+    wire(w, &beat);
+    for (int i = 0; i < SIM_SANDBOXES; i++) {
+        if (!h->box[i].pending_report)
+            continue;
+        struct sim_event message = {
+            .run = controller_hear, .node = node, .session = h->session, .flag = true};
+        message.observation = h->box[i].report;
+        wire(w, &message);
+    }
+}

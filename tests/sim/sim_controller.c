@@ -1,0 +1,261 @@
+/* The controller's side of the simulation: the fleet, and PostgreSQL as a table that outlives it. */
+#include "tests/sim/world.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *node_name(int node)
+{
+    static const char *const names[SIM_NODES] = {"host-0", "host-1", "host-2"};
+    return names[node];
+}
+
+static int node_index(const char *name)
+{
+    return name[strlen(name) - 1] - '0';
+}
+
+static struct fleet_row row_of(const struct world *w, int sandbox)
+{
+    const struct row *r = &w->row[sandbox];
+    static const uint8_t spec[] = "spec";
+    return (struct fleet_row){.id = r->id,
+                              .node = node_name(r->node),
+                              .generation = r->generation,
+                              .want = r->want,
+                              .want_reason = r->reason,
+                              .state = r->state,
+                              .remaining_ms = r->deadline_ms > w->now ? r->deadline_ms - w->now : 0,
+                              .limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1},
+                              .spec = spec,
+                              .spec_len = sizeof spec};
+}
+
+/* The one place where a row's state changes: legal moves only, one event each. */
+static void row_move(struct world *w, int sandbox, enum sandbox_state to)
+{
+    struct row *r = &w->row[sandbox];
+    if (!sandbox_state_may_move(r->state, to))
+        return;
+    if (sandbox_state_terminal(r->state))
+        sim_fail(w, "sandbox %d left the terminal state %s", sandbox, sandbox_state_name(r->state));
+    sim_say(w, "db: sandbox %d %s -> %s", sandbox, sandbox_state_name(r->state), sandbox_state_name(to));
+    r->state = to;
+    r->moves++;
+    r->events++;
+    if (sandbox_state_terminal(to))
+        r->terminal_ms = w->now;
+}
+
+static void run_effects(struct world *w);
+
+static void persisted(struct world *w, struct sim_event *e)
+{
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    struct sandbox_id id = sim_id(e->sandbox);
+    fleet_persisted(w->fleet, w->now, &id, e->flag, e->state, &w->effects);
+    run_effects(w);
+}
+
+static void commit(struct world *w, struct sim_event *e)
+{
+    bool ok = w->now >= w->database_down_ms;
+    if (ok)
+        row_move(w, e->sandbox, e->move.to);
+    struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
+    answer->incarnation = e->incarnation;
+    answer->sandbox = e->sandbox;
+    /* The answer of a commit that happened may be lost with its connection. */
+    answer->flag = ok && (w->calm || !sim_chance(w, 3));
+    answer->state = w->row[e->sandbox].state;
+}
+
+static void send(struct world *w, const char *node, void (*run)(struct world *, struct sim_event *),
+                 struct sim_event *message)
+{
+    message->run = run;
+    message->node = node_index(node);
+    message->session = w->host[message->node].session;
+    if (message->session)
+        wire(w, message);
+}
+
+static void run_effects(struct world *w)
+{
+    for (size_t i = 0; i < w->effects.count; i++) {
+        struct fleet_effect *effect = &w->effects.item[i];
+        struct sim_event message = {.sandbox = sim_index(&effect->id)};
+        switch (effect->kind) {
+        case FLEET_PERSIST: {
+            struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), commit);
+            e->incarnation = w->incarnation;
+            e->sandbox = sim_index(&effect->id);
+            e->move = effect->move;
+            break;
+        }
+        case FLEET_WANT:
+            message.want = effect->want;
+            send(w, effect->node, agent_hear_want, &message);
+            break;
+        case FLEET_ACCEPT:
+            message.acceptance = effect->acceptance;
+            if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
+                send(w, effect->node, agent_hear_acceptance, &message);
+            break;
+        case FLEET_CHANGED:
+        case FLEET_NODE:
+            break;
+        }
+    }
+    fleet_effects_clear(&w->effects);
+}
+
+void controller_up(struct world *w)
+{
+    if (w->fleet || w->now < w->database_down_ms)
+        return;
+    w->incarnation++;
+    w->fleet = fleet_new(SIM_LEASE_MS);
+    sim_say(w, "controller up");
+    for (int i = 0; i < w->rows; i++) {
+        struct fleet_row row = row_of(w, i);
+        if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
+            fleet_load(w->fleet, w->now, &row);
+    }
+}
+
+void controller_down(struct world *w)
+{
+    if (!w->fleet)
+        return;
+    sim_say(w, "controller down");
+    fleet_free(w->fleet);
+    w->fleet = NULL;
+    fleet_effects_clear(&w->effects);
+    for (int i = 0; i < SIM_NODES; i++)
+        w->host[i].session = 0;
+}
+
+static void told(struct world *w, struct sim_event *e)
+{
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    if (e->flag)
+        fleet_admitted(w->fleet, w->now, &e->row, &w->effects);
+    else
+        fleet_wanted(w->fleet, w->now, &e->row, &w->effects);
+    run_effects(w);
+}
+
+/* What was committed comes back later; a controller that died meanwhile never hears of it. */
+static void tell(struct world *w, int sandbox, bool admitted)
+{
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), told);
+    e->incarnation = w->incarnation;
+    e->flag = admitted;
+    e->row = row_of(w, sandbox);
+}
+
+static void create(struct world *w)
+{
+    struct sandbox_id id = sim_id(w->rows);
+    struct place_request request = {.limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1}};
+    const char *node = w->rows < SIM_SANDBOXES ? fleet_place(w->fleet, &id, &request, NULL) : NULL;
+    if (!node)
+        return;
+    if (w->now < w->database_down_ms) {
+        fleet_refused(w->fleet, &id);
+        return;
+    }
+    int sandbox = w->rows++;
+    w->row[sandbox] = (struct row){.used = true,
+                                   .id = id,
+                                   .node = node_index(node),
+                                   .generation = 1,
+                                   .want = WANT_RUNNING,
+                                   .state = SANDBOX_PENDING,
+                                   .deadline_ms = w->now + 2000 + sim_random(w, 60000)};
+    sim_say(w, "create sandbox %d on %s", sandbox, node);
+    tell(w, sandbox, true);
+}
+
+static void change(struct world *w, int sandbox)
+{
+    struct row *r = &w->row[sandbox];
+    if (sandbox_state_terminal(r->state) || r->want == WANT_GONE)
+        return;
+    switch (sim_random(w, 4)) {
+    case 0:
+    case 1:
+        r->want = WANT_GONE;
+        r->reason = REASON_DELETED;
+        row_move(w, sandbox, SANDBOX_STOPPING);
+        break;
+    case 2:
+        if (r->state != SANDBOX_RUNNING && r->state != SANDBOX_PAUSED)
+            return;
+        r->want = r->want == WANT_PAUSED ? WANT_RUNNING : WANT_PAUSED;
+        break;
+    case 3:
+        if (r->deadline_ms <= w->now)
+            return;
+        r->deadline_ms = w->now + 1000 + sim_random(w, 60000);
+        break;
+    }
+    r->generation++;
+    tell(w, sandbox, false);
+}
+
+void controller_request(struct world *w)
+{
+    if (!w->fleet)
+        return;
+    if (sim_chance(w, 60) || !w->rows)
+        create(w);
+    else if (w->now >= w->database_down_ms)
+        change(w, (int)sim_random(w, (uint64_t)w->rows));
+}
+
+void controller_session(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    struct observation inventory[SIM_SANDBOXES];
+    keeper_inventory(h->keeper, w->now, inventory);
+    struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
+    snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
+    h->session = ++w->sessions;
+    h->heard_ms = w->now;
+    sim_say(w, "session of host %d with %zu boxes", node, keeper_count(h->keeper));
+    fleet_session(w->fleet, w->now, &facts, inventory, keeper_count(h->keeper), &w->effects);
+    run_effects(w);
+}
+
+void controller_hear(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    if (!w->fleet || e->session != h->session)
+        return;
+    h->heard_ms = w->now;
+    if (e->flag) {
+        fleet_observed(w->fleet, w->now, node_name(e->node), &e->observation, &w->effects);
+        run_effects(w);
+    }
+}
+
+void controller_tick(struct world *w)
+{
+    if (!w->fleet)
+        return;
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct host *h = &w->host[i];
+        if (h->session && w->now - h->heard_ms > SIM_LEASE_MS) {
+            h->session = 0;
+            fleet_node_gone(w->fleet, w->now, node_name(i), &w->effects);
+        }
+    }
+    fleet_tick(w->fleet, w->now, &w->effects);
+    run_effects(w);
+}
