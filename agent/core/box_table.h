@@ -13,17 +13,18 @@
 
 struct box {
     struct box_record record;
-    bool found;           /* what became of its container over the restart is known; true for a new box */
-    bool ending;          /* record.reason says why; waits for the making to stop */
-    bool making;          /* KEEPER_MAKE is not answered */
-    bool saving;          /* KEEPER_SAVE is not answered */
-    bool unsaved;         /* the record changed since it was handed out for saving */
-    bool leftovers;       /* of a making that a restart broke off: removed before it is made anew */
-    bool changing;        /* KEEPER_PAUSE or _RESUME is not answered */
-    bool resize_wanted;   /* the limits changed, or the last try failed */
-    bool resizing;        /* KEEPER_RESIZE is not answered */
-    bool removing;        /* KEEPER_REMOVE is not answered */
-    uint64_t next_try_ms; /* of what is repeated */
+    bool found;            /* what became of its container over the restart is known; true for a new box */
+    bool ending;           /* record.reason says why; waits for the making to stop */
+    bool making;           /* KEEPER_MAKE is not answered */
+    bool saving;           /* KEEPER_SAVE is not answered */
+    bool unsaved;          /* the record changed since it was handed out for saving */
+    bool leftovers;        /* of a making that a restart broke off: removed before it is made anew */
+    bool changing;         /* KEEPER_PAUSE or _RESUME is not answered */
+    bool resize_wanted;    /* the limits changed, or the last try failed */
+    bool resizing;         /* KEEPER_RESIZE is not answered */
+    bool removing;         /* KEEPER_REMOVE is not answered */
+    uint64_t next_save_ms; /* after a disk that took no record */
+    uint64_t next_try_ms;  /* of what is repeated */
     UT_hash_handle hh;
 };
 

@@ -365,7 +365,7 @@ static void start_making(struct box *b, struct keeper_effects *effects)
 static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->unsaved = true;
-    b->next_try_ms = now + RETRY_MS;
+    b->next_save_ms = now + RETRY_MS;
     if (b->record.phase == BOX_NEW && !b->leftovers) {
         struct box_exit exit = exit_of(REASON_START_FAILED, "its host could not write its record to disk");
         end(b, now, &exit, effects);
@@ -512,10 +512,10 @@ static void tick_box(struct box *b, uint64_t now, struct keeper_effects *effects
         struct box_exit exit = exit_of(REASON_EXPIRED, "its lifetime ended");
         end(b, now, &exit, effects);
     }
+    if (b->unsaved && !b->saving && now >= b->next_save_ms)
+        save(b, effects);
     if (now < b->next_try_ms)
         return;
-    if (b->unsaved && !b->saving)
-        save(b, effects);
     if (b->record.phase == BOX_KILLING)
         kill_now(b, now, effects);
     if (b->ending && from_before(b)) {

@@ -439,7 +439,7 @@ static void tick_sandbox(struct sandbox_entry *s, uint64_t now, struct fleet_eff
 {
     evaluate(s, now, effects);
     bool heard = s->reported && s->latest.generation >= s->generation;
-    if (!heard && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
+    if (!heard && !s->missing && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
         send_want(s, now, effects);
 }
 
