@@ -2,6 +2,7 @@
  * Drives the database's functions as the controller does. usage: db_client URL VERB ARG...
  *   walk                   calls each function once; prints what was not as expected
  *   race USER KEY COUNT    that many creates at once; prints "admitted N quota N other N"
+ *   flow MS                64 creates of many users always on the way; prints "admitted N a second"
  *   steady MS              requests without a pause; prints "ok N unavailable N other N up N"
  */
 #include "common/api_key.h"
@@ -22,7 +23,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 static const struct db_defaults defaults = {
-    .max_sandboxes = 5, .max_key_sandboxes = 3, .max_total_sandboxes = 1000};
+    .max_sandboxes = 5, .max_key_sandboxes = 3, .max_total_sandboxes = 1000000};
 static const struct db_actor actor = {"usr_admin", "key_admin", "127.0.0.1", "r1"};
 
 struct client {
@@ -35,6 +36,7 @@ struct client {
     unsigned admitted, quota, ok, unavailable, other, ups, left;
     uint64_t until_ms;
     struct sandbox_id id;
+    char node[16];
     struct db_leader *leader;
     bool stopping;
 };
@@ -58,7 +60,7 @@ static void admit_one(struct client *c, const char *user, const char *key, const
         .key_id = key,
         .name = "bad \xff byte \"quoted\"",
         .image = "corral-base:latest",
-        .node = "h1",
+        .node = c->node,
         .labels = "{\"a\":\"b\"}",
         .limits = {16 * MIB, 10, 100, 16 * MIB, 10, 10},
         .enforced = 63,
@@ -89,6 +91,40 @@ static void race(struct client *c)
     c->left = (unsigned)atoi(c->args[2]);
     for (unsigned i = 0, n = c->left; i < n; i++)
         admit_one(c, c->args[0], c->args[1], NULL, on_raced);
+}
+
+/* flow: for the benchmark. */
+static void on_flow(void *arg, int code, const struct err *e, const struct db_admit_result *r);
+
+static void flow_one(struct client *c)
+{
+    char user[16], key[16];
+    unsigned n = c->admitted % 256;
+    snprintf(user, sizeof user, "usr_%u", n);
+    snprintf(key, sizeof key, "key_%u", n);
+    snprintf(c->node, sizeof c->node, "h%u", n % 64);
+    admit_one(c, user, key, NULL, on_flow);
+}
+
+static void on_flow(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct client *c = arg;
+    if (!code && r->outcome == DB_ADMITTED)
+        c->admitted++;
+    else
+        c->other++;
+    if (loop_now_ms() < c->until_ms)
+        flow_one(c);
+    else if (--c->left == 0)
+        loop_stop(c->loop);
+}
+
+static void flow(struct client *c)
+{
+    c->until_ms = loop_now_ms() + strtoull(c->args[0], NULL, 10);
+    c->left = 64;
+    for (int i = 0; i < 64; i++)
+        flow_one(c);
 }
 
 /* steady: 16 always on the way, until the time is over. */
@@ -501,9 +537,9 @@ static void on_change(void *arg, bool up)
 
 int main(int argc, char **argv)
 {
-    struct client c = {.loop = loop_new(), .begin = next, .args = argv + 3};
+    struct client c = {.loop = loop_new(), .begin = next, .node = "h1", .args = argv + 3};
     if (argc > 3)
-        c.begin = strcmp(argv[2], "race") == 0 ? race : steady;
+        c.begin = strcmp(argv[2], "race") == 0 ? race : strcmp(argv[2], "flow") == 0 ? flow : steady;
     struct db_pool_options options = {.url = argv[1], .connections = 3, .on_change = on_change, .arg = &c};
     c.pool = db_pool_new(c.loop, &options);
     c.admit = db_admit_new(c.loop, c.pool, &defaults);
@@ -515,6 +551,8 @@ int main(int argc, char **argv)
     loop_free(c.loop);
     if (c.begin == race)
         printf("admitted %u quota %u other %u\n", c.admitted, c.quota, c.other);
+    if (c.begin == flow)
+        printf("admitted %u a second, other %u\n", (unsigned)(c.admitted * 1000.0 / atoi(argv[3])), c.other);
     if (c.begin == steady)
         printf("ok %u unavailable %u other %u up %u\n", c.ok, c.unavailable, c.other, c.ups);
     return c.bad ? 1 : 0;
