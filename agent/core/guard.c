@@ -1,0 +1,98 @@
+#include "agent/core/guard.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct use {
+    uint64_t used, limit;
+};
+
+static void uses_of(const struct sample *s, struct use use[VIOLATION_KIND_COUNT])
+{
+    use[VIOLATION_MEMORY] = (struct use){s->memory_unreclaimable_bytes, s->memory_limit_bytes};
+    use[VIOLATION_CPU] =
+        (struct use){s->cpu_limit_millis ? s->cpu_centi : 0, s->cpu_limit_millis ? 10000 : 0};
+    use[VIOLATION_DISK] = (struct use){s->disk_used_bytes, s->disk_limit_bytes};
+    use[VIOLATION_PIDS] = (struct use){s->pids, s->pids_limit};
+}
+
+static struct violation_news *news_add(struct guard_step *step, const struct sandbox_id *id, int kind)
+{
+    struct violation_news *news = &step->news[step->news_count++];
+    *news = (struct violation_news){.id = *id, .kind = (uint8_t)kind};
+    return news;
+}
+
+static void tell(struct guard_step *step, const struct sample *s, int kind, struct violation_step what,
+                 struct use use)
+{
+    uint32_t percent_centi = violation_share_centi(use.used, use.limit);
+    uint64_t limit = kind == VIOLATION_CPU ? s->cpu_limit_millis : use.limit;
+    const bool happened[] = {what.opened, what.became_critical, what.closed};
+    for (int i = 0; i < 3; i++) {
+        if (!happened[i])
+            continue;
+        struct violation_news *news = news_add(step, &s->id, kind);
+        news->opened = i < 2;
+        news->critical = i == 1;
+        news->percent_centi = percent_centi;
+        news->limit = limit;
+    }
+}
+
+static bool worked(struct guard *g, const struct sample *s, bool attached)
+{
+    bool moved = s->rx_packets != g->rx_packets || s->tx_packets != g->tx_packets;
+    g->rx_packets = s->rx_packets;
+    g->tx_packets = s->tx_packets;
+    return moved || attached || s->cpu_centi >= GUARD_IDLE_CPU_CENTI;
+}
+
+static void end_critical(struct guard_step *step, const struct sample *s)
+{
+    step->end = REASON_MEMORY_CRITICAL;
+    snprintf(step->detail, sizeof step->detail,
+             "it held %" PRIu64 " of %" PRIu64 " bytes of memory that the kernel could not take back",
+             s->memory_unreclaimable_bytes, s->memory_limit_bytes);
+}
+
+struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
+                             bool attached, uint64_t now)
+{
+    struct guard_step step = {0};
+    struct use use[VIOLATION_KIND_COUNT];
+    uses_of(s, use);
+    s->open_violations = 0;
+    for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
+        struct violation *v = &g->violation[kind];
+        tell(&step, s, kind, violation_tick(v, &rules->violation[kind], use[kind].used, use[kind].limit, now),
+             use[kind]);
+        if (v->level >= VIOLATION_WARNING)
+            s->open_violations |= 1u << kind;
+        if (v->level == VIOLATION_CRITICAL)
+            s->open_violations |= 16u << kind;
+    }
+    if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
+        end_critical(&step, s);
+
+    if (worked(g, s, attached) || !g->seen)
+        g->busy_ms = now;
+    g->seen = true;
+    if (!step.end && rules->idle_timeout_seconds && now - g->busy_ms >= rules->idle_timeout_seconds * 1000) {
+        step.end = REASON_IDLE;
+        snprintf(step.detail, sizeof step.detail, "it did no work for %" PRIu64 " s",
+                 rules->idle_timeout_seconds);
+    }
+    return step;
+}
+
+struct guard_step guard_close(struct guard *g, const struct sandbox_id *id)
+{
+    struct guard_step step = {0};
+    for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
+        if (g->violation[kind].level != VIOLATION_NONE)
+            news_add(&step, id, kind);
+        g->violation[kind] = (struct violation){0};
+    }
+    return step;
+}

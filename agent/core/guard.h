@@ -1,0 +1,46 @@
+/*
+ * Watches one sandbox by its samples: opens and closes episodes of violation, says when a limit or idleness
+ * ends it. Pure; one struct a sandbox, all zero at the start.
+ */
+#ifndef CORRAL_AGENT_CORE_GUARD_H
+#define CORRAL_AGENT_CORE_GUARD_H
+
+#include "agent/core/violation.h"
+#include "common/node_wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GUARD_IDLE_CPU_CENTI 100 /* below a hundredth of its CPU limit it does no work */
+
+struct guard {
+    struct violation violation[VIOLATION_KIND_COUNT];
+    bool seen;        /* a sample was taken: the counters below hold */
+    uint64_t busy_ms; /* when it last worked */
+    uint64_t rx_packets, tx_packets;
+};
+
+struct guard_rules {
+    struct violation_rule violation[VIOLATION_KIND_COUNT];
+    uint64_t idle_timeout_seconds; /* 0: none */
+};
+
+/* What a step asks for: the news in order, then perhaps an end. */
+struct guard_step {
+    struct violation_news news[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
+    unsigned news_count;
+    enum sandbox_reason end; /* MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
+    char detail[NODE_DETAIL_MAX + 1];
+};
+
+/*
+ * Takes a sample, and writes its open_violations. attached: somebody has a stream to the sandbox, so it is
+ * not idle. now: CLOCK_BOOTTIME in ms.
+ */
+struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rules, struct sample *sample,
+                             bool attached, uint64_t now);
+
+/* The sandbox ends: every open episode closes. */
+struct guard_step guard_close(struct guard *guard, const struct sandbox_id *id);
+
+#endif

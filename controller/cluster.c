@@ -1,0 +1,354 @@
+#include "controller/cluster.h"
+
+#include "controller/cluster_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/pki.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS       1000
+#define SEEN_TICKS    5  /* between words to the database on the hosts */
+#define REFRESH_TICKS 60 /* between looks for rows that nobody told us of */
+
+static void on_tick(void *arg)
+{
+    struct cluster *c = arg;
+    timer_start(&c->tick, c->loop, TICK_MS, on_tick, c);
+    fleet_tick(c->fleet, loop_now_ms(), &c->effects);
+    cluster_run_effects(c);
+    c->ticks++;
+    if (c->ticks % SEEN_TICKS == 0)
+        cluster_say_nodes_seen(c);
+    if (c->ticks % REFRESH_TICKS == 0)
+        cluster_refresh(c);
+}
+
+int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct err *e)
+{
+    struct cluster *c = mem_zalloc(sizeof *c);
+    c->loop = conf->loop;
+    c->pool = conf->pool;
+    c->admit = conf->admit;
+    int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
+    if (rc) {
+        free(c);
+        return rc;
+    }
+    c->waiters = waiters_new(c->loop);
+    c->stats = stats_new();
+    *out = c;
+    return 0;
+}
+
+void cluster_free(struct cluster *c)
+{
+    if (!c)
+        return;
+    cluster_unlead(c);
+    waiters_free(c->waiters);
+    node_link_free(c->link);
+    stats_free(c->stats);
+    fleet_effects_fini(&c->effects);
+    free(c);
+}
+
+bool cluster_ready(const struct cluster *c)
+{
+    return c->ready;
+}
+
+/* --- leadership --- */
+
+struct reading {
+    struct cluster *cluster;
+    uint64_t term;
+};
+
+static struct reading *reading_new(struct cluster *c)
+{
+    struct reading *reading = mem_zalloc(sizeof *reading);
+    reading->cluster = c;
+    reading->term = c->term;
+    return reading;
+}
+
+static struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
+{
+    return (struct fleet_row){.id = r->id,
+                              .node = r->node,
+                              .generation = r->generation,
+                              .want = r->want,
+                              .want_reason = r->want_reason,
+                              .state = r->state,
+                              .remaining_ms = r->remaining_ms,
+                              .limits = r->limits,
+                              .spec = r->spec,
+                              .spec_len = r->spec_len};
+}
+
+static void listen_for_nodes(struct cluster *c)
+{
+    struct err e;
+    if (node_link_start(c->link, c->epoch, &e)) {
+        log_error("cluster", "cannot listen for hosts: %s", e.text);
+        return; /* the tick that follows tries again */
+    }
+    c->ready = true;
+    log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
+             fleet_count(c->fleet));
+    timer_start(&c->tick, c->loop, TICK_MS, on_tick, c);
+}
+
+static void read_rows(void *arg);
+
+static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+{
+    struct reading *reading = arg;
+    struct cluster *c = reading->cluster;
+    bool ours = c->fleet && reading->term == c->term;
+    free(reading);
+    if (!ours)
+        return;
+    if (code) {
+        log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
+        if (!c->ready)
+            timer_start(&c->tick, c->loop, TICK_MS, read_rows, c);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct fleet_row row = fleet_row_of(&rows[i]);
+        struct fleet_view view;
+        if (fleet_find(c->fleet, &row.id, &view))
+            continue;
+        if (c->ready)
+            fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
+        else
+            fleet_load(c->fleet, loop_now_ms(), &row);
+    }
+    cluster_run_effects(c);
+    if (!c->ready)
+        listen_for_nodes(c);
+}
+
+static void read_rows(void *arg)
+{
+    struct cluster *c = arg;
+    db_sandbox_live(c->pool, on_rows, reading_new(c));
+}
+
+/* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
+static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
+{
+    struct reading *reading = arg;
+    struct cluster *c = reading->cluster;
+    bool ours = c->fleet && reading->term == c->term;
+    free(reading);
+    if (!ours)
+        return;
+    for (size_t i = 0; !code && i < count; i++)
+        fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);
+    fleet_effects_clear(&c->effects); /* that a host is not here yet is no news */
+    if (!code)
+        read_rows(c);
+    else if (code != ERR_CANCELLED)
+        cluster_lead(c, c->epoch);
+}
+
+void cluster_lead(struct cluster *c, uint64_t epoch)
+{
+    cluster_unlead(c);
+    c->term++;
+    c->epoch = epoch;
+    c->fleet = fleet_new(NODE_LINK_LEASE_MS);
+    db_node_rows(c->pool, on_nodes, reading_new(c));
+}
+
+void cluster_unlead(struct cluster *c)
+{
+    if (!c->fleet)
+        return;
+    node_link_stop(c->link);
+    timer_stop(&c->tick);
+    fleet_free(c->fleet);
+    c->fleet = NULL;
+    c->ready = false;
+    c->term++;
+    fleet_effects_clear(&c->effects);
+}
+
+void cluster_refresh(struct cluster *c)
+{
+    if (c->ready)
+        read_rows(c);
+}
+
+/* --- requests --- */
+
+struct create {
+    struct cluster *cluster;
+    uint64_t term;
+    struct sandbox_id id;
+    struct db_admit_request request; /* its strings are the caller's: only used before the first answer */
+    uint8_t *spec;
+    size_t spec_len;
+    struct later later;
+    struct err error;
+    int code;
+    db_admit_cb *cb;
+    void *arg;
+};
+
+static void create_finish(struct create *create, int code, const struct err *e,
+                          const struct db_admit_result *r)
+{
+    create->cb(create->arg, code, e, r);
+    free(create->spec);
+    free(create);
+}
+
+static void create_fail_now(void *arg)
+{
+    struct create *create = arg;
+    create_finish(create, create->code, &create->error, NULL);
+}
+
+static void create_fail(struct create *create, int code)
+{
+    create->code = code;
+    later_call(&create->later, create->cluster->loop, create_fail_now, create);
+}
+
+static void take_up(struct create *create, const struct db_admit_result *r)
+{
+    struct cluster *c = create->cluster;
+    struct fleet_row row = {.id = create->id,
+                            .node = r->node,
+                            .generation = r->generation,
+                            .want = WANT_RUNNING,
+                            .state = SANDBOX_PENDING,
+                            .remaining_ms = r->remaining_ms,
+                            .limits = create->request.limits,
+                            .spec = create->spec,
+                            .spec_len = create->spec_len};
+    fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
+    cluster_run_effects(c);
+}
+
+static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct create *create = arg;
+    struct cluster *c = create->cluster;
+    bool ours = c->fleet && create->term == c->term;
+    if (ours && !code && r->outcome == DB_ADMITTED)
+        take_up(create, r);
+    else if (ours)
+        fleet_refused(c->fleet, &create->id);
+    if (ours && code == ERR_DATABASE_UNAVAILABLE)
+        cluster_refresh(c); /* it may have been committed all the same */
+    create_finish(create, code, e, r);
+}
+
+static struct sandbox_id new_id(void)
+{
+    uint8_t random[10];
+    pki_random(random, sizeof random);
+    return sandbox_id_make(wall_now_ms(), random);
+}
+
+void cluster_create(struct cluster *c, const struct db_admit_request *request,
+                    const struct place_request *place, db_admit_cb *cb, void *arg)
+{
+    struct create *create = mem_zalloc(sizeof *create);
+    *create = (struct create){
+        .cluster = c, .term = c->term, .id = new_id(), .request = *request, .cb = cb, .arg = arg};
+    if (!c->ready) {
+        create_fail(create,
+                    err_set(&create->error, ERR_NOT_READY, "this controller does not lead; try again"));
+        return;
+    }
+    const char *node = fleet_place(c->fleet, &create->id, place, &create->error);
+    if (!node) {
+        create_fail(create, ERR_NO_CAPACITY);
+        return;
+    }
+    const struct node *host = node_table_find(fleet_nodes(c->fleet), node);
+    create->spec = mem_dup(request->spec, request->spec_len);
+    create->spec_len = request->spec_len;
+    create->request.id = create->id.text;
+    create->request.node = node;
+    create->request.region = host->facts.region;
+    create->request.enforced = host->facts.enforces;
+    db_admit(c->admit, &create->request, on_admitted, create);
+}
+
+struct change {
+    struct cluster *cluster;
+    uint64_t term;
+    db_sandbox_cb *cb;
+    void *arg;
+};
+
+static struct change *change_new(struct cluster *c, db_sandbox_cb *cb, void *arg)
+{
+    struct change *change = mem_zalloc(sizeof *change);
+    *change = (struct change){.cluster = c, .term = c->term, .cb = cb, .arg = arg};
+    return change;
+}
+
+static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                       const char *json)
+{
+    struct change *change = arg;
+    struct cluster *c = change->cluster;
+    if (!code && c->fleet && change->term == c->term) {
+        struct fleet_row fleet_row = fleet_row_of(row);
+        fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
+        cluster_run_effects(c);
+        waiters_tell(c->waiters, &row->id, row->state, json);
+    }
+    change->cb(change->arg, code, e, row, json);
+    free(change);
+}
+
+void cluster_want(struct cluster *c, const char *id, const char *owner, enum want_state want,
+                  enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+{
+    db_sandbox_want(c->pool, id, owner, want, reason, actor, on_changed, change_new(c, cb, arg));
+}
+
+void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch,
+                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+{
+    db_sandbox_patch(c->pool, id, owner, patch, actor, on_changed, change_new(c, cb, arg));
+}
+
+void cluster_node_mark(struct cluster *c, const char *node, bool cordoned, bool draining)
+{
+    if (!c->fleet)
+        return;
+    fleet_node_mark(c->fleet, node, cordoned, draining, &c->effects);
+    cluster_run_effects(c);
+}
+
+struct waiters *cluster_waiters(struct cluster *c)
+{
+    return c->waiters;
+}
+
+struct stats *cluster_stats(struct cluster *c)
+{
+    return c->stats;
+}
+
+const struct fleet *cluster_fleet(const struct cluster *c)
+{
+    return c->fleet;
+}
+
+struct node_link_stats cluster_link_stats(const struct cluster *c)
+{
+    return node_link_stats(c->link);
+}

@@ -1,0 +1,64 @@
+/*
+ * The cluster as the leading controller runs it: carries the fleet's decisions to PostgreSQL and to the
+ * hosts, and their answers back. What the API's operations on sandboxes stand on. On the loop.
+ *
+ * Lifecycle: new; lead (reads the live rows, then listens for hosts) when leadership is gained, unlead when
+ * it is lost; free. Callbacks fire once, never inside the call.
+ */
+#ifndef CORRAL_CONTROLLER_CLUSTER_H
+#define CORRAL_CONTROLLER_CLUSTER_H
+
+#include "controller/core/fleet.h"
+#include "controller/core/stats.h"
+#include "controller/db/db_admit.h"
+#include "controller/db/db_sandbox.h"
+#include "controller/nodes/node_link.h"
+#include "controller/waiters.h"
+
+struct cluster;
+
+/* Borrows all, which outlive it; copies link_conf's strings (through the link). */
+struct cluster_conf {
+    struct loop *loop;
+    struct db_pool *pool;
+    struct db_admit *admit;
+    const struct node_link_conf *link;
+};
+
+/* *out is the caller's. Fails where the link's certificates cannot be used. */
+int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct err *e) MUST_CHECK;
+void cluster_free(struct cluster *cluster);
+
+void cluster_lead(struct cluster *cluster, uint64_t epoch);
+void cluster_unlead(struct cluster *cluster);
+
+/* It leads, has read the live rows, and listens. */
+bool cluster_ready(const struct cluster *cluster);
+
+/* The database is back: rows whose commit was not answered are taken up. */
+void cluster_refresh(struct cluster *cluster);
+
+/*
+ * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
+ * its wishes. cb as of db_admit; on DB_ADMITTED the host has been told. ERR_NO_CAPACITY where no host has
+ * room, ERR_NOT_READY where this controller does not lead.
+ */
+void cluster_create(struct cluster *cluster, const struct db_admit_request *request,
+                    const struct place_request *place, db_admit_cb *cb, void *arg);
+
+/* As db_sandbox_want and db_sandbox_patch; the host is told before cb. */
+void cluster_want(struct cluster *cluster, const char *id, const char *owner, enum want_state want,
+                  enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+void cluster_patch(struct cluster *cluster, const char *id, const char *owner, const char *patch,
+                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+
+/* An administrator marked a node (the database knows it already). */
+void cluster_node_mark(struct cluster *cluster, const char *node, bool cordoned, bool draining);
+
+/* Borrowed. */
+struct waiters *cluster_waiters(struct cluster *cluster);
+struct stats *cluster_stats(struct cluster *cluster);
+const struct fleet *cluster_fleet(const struct cluster *cluster); /* NULL while it does not lead */
+struct node_link_stats cluster_link_stats(const struct cluster *cluster);
+
+#endif

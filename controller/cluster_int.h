@@ -1,0 +1,35 @@
+/* What the files of the cluster share. Private to cluster*.c. */
+#ifndef CORRAL_CONTROLLER_CLUSTER_INT_H
+#define CORRAL_CONTROLLER_CLUSTER_INT_H
+
+#include "controller/cluster.h"
+
+#include "controller/db/db_history.h"
+#include "controller/db/db_node.h"
+
+struct cluster {
+    struct loop *loop;
+    struct db_pool *pool;
+    struct db_admit *admit;
+    struct node_link *link;
+    struct waiters *waiters;
+    struct stats *stats;
+    struct fleet *fleet; /* NULL while it does not lead */
+    struct fleet_effects effects;
+    struct timer tick;
+    unsigned ticks;
+    uint64_t term; /* rises with each gain and loss: answers of an earlier one are not for this fleet */
+    uint64_t epoch;
+    bool ready;
+};
+
+/* cluster_effects.c: carries out what the fleet asked for. Call after each event that it was given. */
+void cluster_run_effects(struct cluster *c);
+
+/* cluster_nodes.c: what the link calls. */
+extern const struct node_link_ops cluster_link_ops;
+
+/* Says to the database which hosts were heard, with what they use. */
+void cluster_say_nodes_seen(struct cluster *c);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The latest look at each live sandbox, as its host sent it: what GET …/stats answers without asking anybody.
+ * Bounded by the live sandboxes: the owner forgets one that ended. Pure: `now` is the loop's clock.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_STATS_H
+#define CORRAL_CONTROLLER_CORE_STATS_H
+
+#include "common/node_wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATS_STORE_EVERY_MS 10000 /* one sample in this time goes to the database */
+#define STATS_JSON_MAX       2048
+
+struct stats;
+struct stats *stats_new(void);
+void stats_free(struct stats *stats);
+
+/* Takes a sample. True where it is due to be stored: the first in STATS_STORE_EVERY_MS of its sandbox. */
+bool stats_take(struct stats *stats, uint64_t now, const struct sample *sample);
+
+void stats_forget(struct stats *stats, const struct sandbox_id *id);
+
+/* The latest sample, with ago_ms as of now. False where there is none. */
+bool stats_find(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out);
+
+/* The stats object of the API. wall_ms: Unix milliseconds now. Returns its length. */
+size_t stats_json(const struct sample *sample, bool paused, uint64_t wall_ms,
+                  char out[static STATS_JSON_MAX]);
+
+/* The last figures, for the event of an end: a JSON object. Returns its length. */
+size_t stats_figures_json(const struct sample *sample, char out[static STATS_JSON_MAX]);
+
+/* Sums what the sandboxes of an owner's choice use, for its node or the system. */
+void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sample *sample), void *arg);
+
+#endif

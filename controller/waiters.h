@@ -1,0 +1,40 @@
+/*
+ * Requests that wait for a sandbox to come to a state: a create for it to run, a delete for its end, and
+ * …/wait. Each is called back once: when the state is reached, or when its time is over. At most
+ * WAITERS_MAX; on the loop.
+ */
+#ifndef CORRAL_CONTROLLER_WAITERS_H
+#define CORRAL_CONTROLLER_WAITERS_H
+
+#include "common/id.h"
+#include "common/loop.h"
+#include "common/sandbox_state.h"
+
+#define WAITERS_MAX 16384
+
+enum waiter_goal {
+    WAIT_BEGUN, /* it runs, or has ended */
+    WAIT_ENDED,
+    WAIT_STATE /* the state that was named, or the end */
+};
+
+/* state: where it is; json: the sandbox, NULL where only the time is over. Borrowed for the call. */
+typedef void waiter_cb(void *arg, bool reached, enum sandbox_state state, const char *json);
+
+struct waiters;
+struct waiters *waiters_new(struct loop *loop);
+
+/* Calls every waiter back as not reached, then frees. Not from a waiter's callback. */
+void waiters_free(struct waiters *waiters);
+
+/* False, and cb is never called, where too many wait. named: for WAIT_STATE. */
+bool waiters_add(struct waiters *waiters, const struct sandbox_id *id, enum waiter_goal goal,
+                 enum sandbox_state named, uint64_t timeout_ms, waiter_cb *cb, void *arg) MUST_CHECK;
+
+/* A state was committed: calls back who waited for it. */
+void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
+                  const char *json);
+
+size_t waiters_count(const struct waiters *waiters);
+
+#endif

@@ -1,0 +1,70 @@
+#include "tests/lib/unit.h"
+
+#include "controller/core/stats.h"
+
+static struct sample a_sample(uint64_t ago_ms)
+{
+    uint8_t random[10] = {7};
+    return (struct sample){.id = sandbox_id_make(1, random),
+                           .ago_ms = ago_ms,
+                           .memory_unreclaimable_bytes = 50,
+                           .memory_limit_bytes = 200,
+                           .cpu_centi = 1234,
+                           .memory_some_centi = SAMPLE_NO_PRESSURE,
+                           .responsive = true};
+}
+
+static void test_json_says_what_the_sample_says(void **state)
+{
+    char out[STATS_JSON_MAX];
+    struct sample s = a_sample(500);
+    s.open_violations = 1u | 16u | 8u;
+    size_t len = stats_json(&s, false, 1500, out);
+    assert_int_equal(len, strlen(out));
+    assert_non_null(strstr(out, "\"sampled_at\":\"1970-01-01T00:00:01.000Z\""));
+    assert_non_null(strstr(out, "\"percent\":25.00"));
+    assert_non_null(strstr(out, "\"cpu\":{\"percent\":12.34"));
+    assert_non_null(strstr(out, "\"memory_some_avg10\":null"));
+    assert_non_null(strstr(out, "\"violations\":[{\"kind\":\"memory\",\"level\":\"critical\"},"
+                                "{\"kind\":\"pids\",\"level\":\"warning\"}]"));
+    assert_non_null(strstr(out, "\"status\":\"degraded\""));
+}
+
+static void test_largest_numbers_fit(void **state)
+{
+    char out[STATS_JSON_MAX];
+    struct sample s = a_sample(0);
+    memset((char *)&s + offsetof(struct sample, memory_used_bytes), 0xff,
+           offsetof(struct sample, memory_some_centi) - offsetof(struct sample, memory_used_bytes));
+    assert_true(stats_json(&s, true, 0, out) < STATS_JSON_MAX);
+    assert_true(stats_figures_json(&s, out) < STATS_JSON_MAX);
+}
+
+static void test_latest_wins_and_one_in_ten_seconds_is_stored(void **state)
+{
+    struct stats *stats = stats_new();
+    struct sample s = a_sample(0), found;
+    assert_true(stats_take(stats, 20000, &s));
+    assert_false(stats_take(stats, 21000, &s));
+    s = a_sample(5000); /* an older one, late */
+    s.cpu_centi = 1;
+    assert_false(stats_take(stats, 22000, &s));
+    assert_true(stats_find(stats, 23000, &s.id, &found));
+    assert_int_equal(found.cpu_centi, 1234);
+    assert_int_equal(found.ago_ms, 2000);
+    s = a_sample(0);
+    assert_true(stats_take(stats, 30000, &s));
+    stats_forget(stats, &s.id);
+    assert_false(stats_find(stats, 30000, &s.id, &found));
+    stats_free(stats);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_says_what_the_sample_says),
+        cmocka_unit_test(test_largest_numbers_fit),
+        cmocka_unit_test(test_latest_wins_and_one_in_ten_seconds_is_stored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
