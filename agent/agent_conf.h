@@ -1,0 +1,23 @@
+/* The configuration of the agent: its values, and the table that they come from (common/conf.h). */
+#ifndef CORRAL_AGENT_AGENT_CONF_H
+#define CORRAL_AGENT_AGENT_CONF_H
+
+#include "common/conf.h"
+
+struct agent_conf {
+    char *node, *region, *labels, *cluster; /* node NULL: the host's name */
+    char *controller_urls, *ca_file, *cert_file, *key_file;
+    char *state_dir, *docker_socket, *cgroup_parent, *init_path, *seccomp_profile;
+    uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes; /* capacity; 0: what the host has */
+    uint64_t sample_interval_ms;
+    uint64_t memory_warning, memory_critical, memory_clear;
+    uint64_t cpu_warning, cpu_clear, cpu_seconds;
+    uint64_t disk_warning, disk_clear, pids_warning, pids_clear;
+    uint64_t cleanup_interval_minutes;
+    char *log_level, *pid_file;
+};
+
+extern const struct conf_table agent_conf_table;
+#define AGENT_CONF_FILE "/etc/corral/agent.yaml"
+
+#endif

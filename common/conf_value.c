@@ -1,0 +1,167 @@
+/* One value of the configuration: from text, to text, and the texts about all of them. */
+#include "common/conf.h"
+
+#include "common/mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int set_text(const struct conf_row *row, void *values, const char *where, const char *text,
+                    struct err *e)
+{
+    size_t max = row->max ? row->max : CONF_STRING_MAX;
+    if (strlen(text) > max)
+        return err_set(e, ERR_CONFIG, "%s: %s is longer than %zu characters", where, row->key, max);
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ')
+            return err_set(e, ERR_CONFIG, "%s: %s holds a control character", where, row->key);
+    }
+    char **slot = (char **)(void *)((char *)values + row->offset);
+    free(*slot);
+    *slot = text[0] ? mem_strdup(text) : NULL;
+    return 0;
+}
+
+static int set_choice(const struct conf_row *row, void *values, const char *where, const char *text,
+                      struct err *e)
+{
+    size_t n = strlen(text);
+    for (const char *c = row->choices; *c; c += strcspn(c, " "), c += strspn(c, " ")) {
+        if (n && strcspn(c, " ") == n && !strncmp(c, text, n))
+            return set_text(row, values, where, text, e);
+    }
+    return err_set(e, ERR_CONFIG, "%s: %s is \"%.60s\"; allowed: %s", where, row->key, text, row->choices);
+}
+
+static int set_bool(const struct conf_row *row, void *values, const char *where, const char *text,
+                    struct err *e)
+{
+    bool *slot = (bool *)((char *)values + row->offset);
+    *slot = !strcmp(text, "true");
+    if (*slot || !strcmp(text, "false"))
+        return 0;
+    return err_set(e, ERR_CONFIG, "%s: %s is \"%.60s\"; allowed: true, false", where, row->key, text);
+}
+
+/* The multiplier of a suffix K, M, G or T (with or without "iB" or "B"); 0 for any other. */
+static uint64_t unit(const char *suffix)
+{
+    static const char letters[] = "KMGT";
+    if (!*suffix)
+        return 1;
+    const char *at = strchr(letters, toupper((unsigned char)*suffix));
+    if (!at || (suffix[1] && strcasecmp(suffix + 1, "B") && strcasecmp(suffix + 1, "iB")))
+        return 0;
+    return 1ull << (10 * (at - letters + 1));
+}
+
+static int set_number(const struct conf_row *row, void *values, const char *where, const char *text,
+                      struct err *e)
+{
+    char *end;
+    errno = 0;
+    uint64_t n = strtoull(text, &end, 10);
+    uint64_t times = row->type == CONF_BYTES ? unit(end) : !*end;
+    uint64_t max = row->max ? row->max : UINT64_MAX / 2;
+    bool good = isdigit((unsigned char)text[0]) && !errno && times && n <= UINT64_MAX / times;
+    if (!good || n * times < row->min || n * times > max)
+        return err_set(e, ERR_CONFIG,
+                       "%s: %s is \"%.60s\"; allowed: a number from %" PRIu64 " to %" PRIu64 "%s", where,
+                       row->key, text, row->min, max, row->type == CONF_BYTES ? ", or with K, M, G" : "");
+    *(uint64_t *)(void *)((char *)values + row->offset) = n * times;
+    return 0;
+}
+
+int conf_set(const struct conf_row *row, void *values, const char *where, const char *text, struct err *e)
+{
+    static int (*const set[])(const struct conf_row *, void *, const char *, const char *, struct err *) = {
+        [CONF_STRING] = set_text, [CONF_LIST] = set_text,   [CONF_CHOICE] = set_choice,
+        [CONF_BOOL] = set_bool,   [CONF_UINT] = set_number, [CONF_BYTES] = set_number};
+    return set[row->type](row, values, where, text, e);
+}
+
+void conf_value_text(const struct conf_row *row, const void *values, char *out, size_t size)
+{
+    const char *at = (const char *)values + row->offset;
+    switch (row->type) {
+    case CONF_BOOL:
+        snprintf(out, size, "%s", *(const bool *)at ? "true" : "false");
+        return;
+    case CONF_UINT:
+    case CONF_BYTES:
+        snprintf(out, size, "%" PRIu64, *(const uint64_t *)(const void *)at);
+        return;
+    default: {
+        const char *text = *(char *const *)(const void *)at;
+        snprintf(out, size, "%s", !text ? "" : row->secret ? "(hidden)" : text);
+    }
+    }
+}
+
+/* A plain YAML double-quoted scalar; values hold no control characters. */
+static void put_quoted(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+void conf_show(const struct conf_table *table, const void *values, FILE *out)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_row *row = &table->row[i];
+        char text[CONF_STRING_MAX + 1];
+        conf_value_text(row, values, text, sizeof text);
+        fprintf(out, "%s: ", row->key);
+        if (row->type == CONF_STRING || row->type == CONF_LIST || row->type == CONF_CHOICE)
+            put_quoted(out, text);
+        else
+            fputs(text, out);
+        fputc('\n', out);
+    }
+}
+
+static void put_range(FILE *out, const struct conf_row *row)
+{
+    if (row->type == CONF_CHOICE)
+        fprintf(out, "one of: %s", row->choices);
+    else if (row->type == CONF_BOOL)
+        fputs("true, false", out);
+    else if ((row->type == CONF_UINT || row->type == CONF_BYTES) && row->max)
+        fprintf(out, "%" PRIu64 " to %" PRIu64, row->min, row->max);
+    else if (row->type == CONF_UINT || row->type == CONF_BYTES)
+        fprintf(out, "%" PRIu64 " or more", row->min);
+    else
+        fputs(row->type == CONF_LIST ? "words, commas between" : "text", out);
+}
+
+void conf_env_example(const struct conf_table *table, FILE *out)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_row *row = &table->row[i];
+        fprintf(out, "# %s (", row->help);
+        put_range(out, row);
+        fprintf(out, ")\n%s%s=%s\n", row->preset ? "" : "#", row->env, row->preset ? row->preset : "");
+    }
+}
+
+void conf_markdown(const struct conf_table *table, FILE *out)
+{
+    fputs("| key | environment | default | allowed | reload | meaning |\n| --- | --- | --- | --- | --- | --- "
+          "|\n",
+          out);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct conf_row *row = &table->row[i];
+        fprintf(out, "| `%s` | `%s` | %s%s%s | ", row->key, row->env, row->preset ? "`" : "",
+                row->preset ? row->preset : "none", row->preset ? "`" : "");
+        put_range(out, row);
+        fprintf(out, " | %s | %s |\n", row->reloadable ? "yes" : "no", row->help);
+    }
+}

@@ -1,0 +1,73 @@
+#include "common/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_help(FILE *out, const char *program, const char *about, const struct verb *verbs,
+                       size_t count)
+{
+    fprintf(out, "%s\n\nusage:\n", about);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "  %s %s%s%s\n        %s\n", program, verbs[i].name, verbs[i].args[0] ? " " : "",
+                verbs[i].args, verbs[i].help);
+    fprintf(out, "  %s --help | --version\n", program);
+}
+
+/* How many words of argv the verb's name takes; 0 where it is not that verb. */
+static int words_taken(const struct verb *verb, int argc, char **argv)
+{
+    const char *at = verb->name;
+    for (int i = 0; i < argc; i++) {
+        size_t n = strcspn(at, " ");
+        if (strlen(argv[i]) != n || strncmp(argv[i], at, n))
+            return 0;
+        at += n;
+        if (!*at)
+            return i + 1;
+        at++;
+    }
+    return 0;
+}
+
+static int wants_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return 1;
+    }
+    return 0;
+}
+
+int verb_main(const char *program, const char *about, const struct verb *verbs, size_t count, int argc,
+              char **argv)
+{
+    argc--;
+    argv++;
+    if (argc && !strcmp(argv[0], "--version")) {
+        printf("%s %s\n", program, CORRAL_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int taken = words_taken(&verbs[i], argc, argv);
+        if (!taken)
+            continue;
+        if (wants_help(argc - taken, argv + taken)) {
+            print_help(stdout, program, verbs[i].help, &verbs[i], 1);
+            return 0;
+        }
+        return verbs[i].run(argc - taken, argv + taken);
+    }
+    if (wants_help(argc, argv)) {
+        print_help(stdout, program, about, verbs, count);
+        return 0;
+    }
+    fprintf(stderr, "%s: %s; %s --help lists the verbs\n", program,
+            argc ? "no such verb" : "a verb is missing", program);
+    return 2;
+}
+
+int verb_failed(const char *program, const char *sentence)
+{
+    fprintf(stderr, "%s: %s\n", program, sentence);
+    return 1;
+}

@@ -1,0 +1,33 @@
+/* The configuration of the controller: its values, and the table that they come from (common/conf.h). */
+#ifndef CORRAL_CONTROLLER_CTL_CONF_H
+#define CORRAL_CONTROLLER_CTL_CONF_H
+
+#include "common/conf.h"
+
+struct ctl_conf {
+    /* REST */
+    char *listen_address;
+    uint64_t listen_port;
+    char *tls_cert, *tls_key;
+    uint64_t connections, connections_per_address, body_bytes;
+    uint64_t rate_per_second, rate_burst, start_timeout_seconds;
+    bool metrics_open;
+    /* PostgreSQL */
+    char *database_url;
+    uint64_t database_connections;
+    /* hosts */
+    char *node_url, *pki_dir, *cluster;
+    /* what a sandbox gets that asks for nothing, and how many there may be */
+    char *base_image;
+    uint64_t memory_bytes, cpu_shares, storage_bytes, lifetime_hours;
+    uint64_t max_per_user, max_per_key, max_total;
+    uint64_t cleanup_interval_minutes;
+    /* upkeep */
+    uint64_t keep_sample_days, keep_event_days;
+    char *log_level, *pid_file;
+};
+
+extern const struct conf_table ctl_conf_table;
+#define CTL_CONF_FILE "/etc/corral/controller.yaml"
+
+#endif
