@@ -1,0 +1,137 @@
+/*
+ * The one place that talks to Docker. Asynchronous on the loop: each callback fires once, never inside the
+ * call, also at docker_free (ERR_CANCELLED). What a callback is handed is borrowed for the call.
+ *
+ * Errors: ERR_IO (no connection), ERR_NODE_TIMEOUT (Docker does not answer: a frozen daemon), ERR_NOT_FOUND,
+ * ERR_CONFLICT (not in a state for it), ERR_IMAGE_UNAVAILABLE, ERR_START_FAILED, ERR_PROTOCOL (an answer that
+ * makes no sense), each with Docker's own sentence.
+ */
+#ifndef CORRAL_AGENT_DOCKER_DOCKER_H
+#define CORRAL_AGENT_DOCKER_DOCKER_H
+
+#include "common/err.h"
+#include "common/id.h"
+#include "common/loop.h"
+#include "common/sandbox_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DOCKER_ID_LEN     64
+#define DOCKER_STARTS_MAX 4     /* at once: more make all of them slower (measured) */
+#define DOCKER_CPU_PERIOD 20000 /* us: a short burst waits for a fifth of the usual period */
+
+struct docker;
+
+/* What the daemon says of itself. All zero, or filled; docker_facts_fini frees. */
+struct docker_facts {
+    char version[32];
+    char api_version[16]; /* the one that is spoken */
+    struct string_list runtimes;
+    bool userns;         /* user namespaces are on */
+    uint32_t userns_uid; /* the host's id of a container's root; 0 without */
+    bool live_restore;
+    bool seccomp;
+    bool cgroup_v2;
+    uint64_t memory_bytes, cpus;
+};
+void docker_facts_fini(struct docker_facts *facts);
+
+struct docker_image {
+    char id[80];
+    struct string_list volumes;    /* paths that it declares */
+    struct string_list entrypoint; /* and what it would run */
+    struct string_list command;
+};
+void docker_image_fini(struct docker_image *image);
+
+struct docker_bind {
+    const char *source, *target;
+    bool read_only;
+};
+
+/* A container to be. All strings are borrowed for the call. */
+struct docker_container {
+    const char *name;
+    const char *image;
+    struct string_list entrypoint; /* never empty: Corral's init */
+    struct string_list env;
+    struct string_list labels; /* "key=value" */
+    const struct docker_bind *binds;
+    size_t bind_count;
+    struct sandbox_limits limits;
+    const char *network;       /* "none" or a bridge's name */
+    const char *runtime;       /* NULL: the daemon's default */
+    const char *cgroup_parent; /* NULL: the daemon's default */
+    const char *seccomp;       /* the profile's JSON text; NULL: Docker's own */
+};
+
+struct docker_state {
+    char id[DOCKER_ID_LEN + 1];
+    bool running, paused, oom_killed;
+    pid_t pid; /* of its process 1, as the host sees it; 0 where it does not run */
+    int exit_code;
+};
+
+struct docker_listed {
+    char id[DOCKER_ID_LEN + 1];
+    char sandbox[SANDBOX_ID_LEN + 1]; /* of the label; "" where it is not an id */
+    char cluster[64];
+    bool running;
+};
+
+enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_OTHER };
+struct docker_event {
+    enum docker_event_kind kind;
+    struct sandbox_id sandbox;
+    int exit_code; /* DOCKER_DIED */
+};
+
+/* Owned by the caller; copies socket_path. Talks to nobody yet. */
+struct docker *docker_new(struct loop *loop, const char *socket_path);
+void docker_free(struct docker *docker);
+
+typedef void docker_cb(void *arg, int code, const struct err *e);
+typedef void docker_facts_cb(void *arg, int code, const struct err *e, const struct docker_facts *facts);
+typedef void docker_image_cb(void *arg, int code, const struct err *e, const struct docker_image *image);
+typedef void docker_id_cb(void *arg, int code, const struct err *e, const char *id);
+typedef void docker_state_cb(void *arg, int code, const struct err *e, const struct docker_state *state);
+typedef void docker_list_cb(void *arg, int code, const struct err *e, const struct docker_listed *items,
+                            size_t count);
+
+/* Agrees on an API version and reads what the daemon is; before anything else, and again after it was away.
+ */
+void docker_hello(struct docker *docker, docker_facts_cb *cb, void *arg);
+
+void docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb, void *arg);
+void docker_image_pull(struct docker *docker, const char *ref, docker_cb *cb, void *arg);
+
+void docker_container_create(struct docker *docker, const struct docker_container *container,
+                             docker_id_cb *cb, void *arg);
+
+/* The rest take a container's id or name. Starts wait their turn, DOCKER_STARTS_MAX at once. */
+void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+void docker_container_unpause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+void docker_container_update(struct docker *docker, const char *id, const struct sandbox_limits *limits,
+                             docker_cb *cb, void *arg);
+
+/* Kills and removes, with its anonymous volumes. One that is not there is a success. */
+void docker_container_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+
+void docker_container_inspect(struct docker *docker, const char *id, docker_state_cb *cb, void *arg);
+
+/* Every container, running or not, that carries the label corral.sandbox. */
+void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg);
+
+/*
+ * Deaths and OOMs of our containers, until docker_free; the stream is taken up again by itself. on_gap is
+ * called each time it was broken and stands again: what happened meanwhile has to be asked for.
+ */
+typedef void docker_event_cb(void *arg, const struct docker_event *event);
+void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_gap, void *arg);
+
+#endif

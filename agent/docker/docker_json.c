@@ -1,0 +1,298 @@
+#include "agent/docker/docker_json.h"
+
+#include "common/mem.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void json_drop(json_t **json)
+{
+    json_decref(*json);
+}
+
+static json_t *parse(const char *bytes, size_t len, struct err *e)
+{
+    json_error_t error;
+    json_t *root = json_loadb(bytes, len, 0, &error);
+    if (!root)
+        (void)err_set(e, ERR_PROTOCOL, "Docker's answer is not JSON: %s", error.text);
+    return root;
+}
+
+/* The member's string; "" where it is missing or of another type. Borrowed. */
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static void list_of_array(const json_t *array, struct string_list *out)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(array, i, item)
+    {
+        if (json_is_string(item))
+            string_list_add(out, json_string_value(item));
+    }
+}
+
+static void list_of_keys(json_t *object, struct string_list *out)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) string_list_add(out, key);
+}
+
+int docker_json_version(const char *bytes, size_t len, struct docker_facts *out, char min_api[16],
+                        struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    if (!root)
+        return ERR_PROTOCOL;
+    snprintf(out->version, sizeof out->version, "%s", text_of(root, "Version"));
+    snprintf(out->api_version, sizeof out->api_version, "%s", text_of(root, "ApiVersion"));
+    snprintf(min_api, 16, "%s", text_of(root, "MinAPIVersion"));
+    if (!out->api_version[0])
+        return err_set(e, ERR_PROTOCOL, "Docker names no API version");
+    return 0;
+}
+
+/* A remapped daemon keeps its data in a folder named after the ids: ".../100000.100000". */
+static uint32_t remapped_uid(const char *root_dir)
+{
+    const char *slash = strrchr(root_dir, '/');
+    unsigned uid = 0, gid = 0;
+    return slash && sscanf(slash, "/%u.%u", &uid, &gid) == 2 ? uid : 0;
+}
+
+int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    if (!root)
+        return ERR_PROTOCOL;
+    size_t i;
+    json_t *option;
+    json_array_foreach(json_object_get(root, "SecurityOptions"), i, option)
+    {
+        const char *text = json_string_value(option);
+        out->userns |= text && strstr(text, "name=userns");
+        out->seccomp |= text && strstr(text, "name=seccomp");
+    }
+    if (out->userns)
+        out->userns_uid = remapped_uid(text_of(root, "DockerRootDir"));
+    out->live_restore = json_is_true(json_object_get(root, "LiveRestoreEnabled"));
+    out->cgroup_v2 = !strcmp(text_of(root, "CgroupVersion"), "2");
+    out->memory_bytes = (uint64_t)json_integer_value(json_object_get(root, "MemTotal"));
+    out->cpus = (uint64_t)json_integer_value(json_object_get(root, "NCPU"));
+    list_of_keys(json_object_get(root, "Runtimes"), &out->runtimes);
+    return 0;
+}
+
+int docker_json_image(const char *bytes, size_t len, struct docker_image *out, struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    if (!root)
+        return ERR_PROTOCOL;
+    json_t *config = json_object_get(root, "Config");
+    snprintf(out->id, sizeof out->id, "%s", text_of(root, "Id"));
+    list_of_keys(json_object_get(config, "Volumes"), &out->volumes);
+    list_of_array(json_object_get(config, "Entrypoint"), &out->entrypoint);
+    list_of_array(json_object_get(config, "Cmd"), &out->command);
+    return 0;
+}
+
+static int copy_id(const char *text, char id[DOCKER_ID_LEN + 1], struct err *e)
+{
+    if (strlen(text) != DOCKER_ID_LEN || strspn(text, "0123456789abcdef") != DOCKER_ID_LEN)
+        return err_set(e, ERR_PROTOCOL, "Docker's answer has no container id");
+    memcpy(id, text, DOCKER_ID_LEN + 1);
+    return 0;
+}
+
+int docker_json_created(const char *bytes, size_t len, char id[DOCKER_ID_LEN + 1], struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    return root ? copy_id(text_of(root, "Id"), id, e) : ERR_PROTOCOL;
+}
+
+int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out, struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    *out = (struct docker_state){0};
+    if (!root)
+        return ERR_PROTOCOL;
+    json_t *state = json_object_get(root, "State");
+    out->running = json_is_true(json_object_get(state, "Running"));
+    out->paused = json_is_true(json_object_get(state, "Paused"));
+    out->oom_killed = json_is_true(json_object_get(state, "OOMKilled"));
+    out->exit_code = (int)json_integer_value(json_object_get(state, "ExitCode"));
+    json_int_t pid = json_integer_value(json_object_get(state, "Pid"));
+    out->pid = pid > 0 && pid <= 4194304 ? (pid_t)pid : 0;
+    return copy_id(text_of(root, "Id"), out->id, e);
+}
+
+int docker_json_event(const char *bytes, size_t len, struct docker_event *out, struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    *out = (struct docker_event){.kind = DOCKER_OTHER};
+    if (!root)
+        return ERR_PROTOCOL;
+    json_t *attributes = json_object_get(json_object_get(root, "Actor"), "Attributes");
+    if (!sandbox_id_parse(text_of(attributes, "corral.sandbox"), &out->sandbox))
+        return err_set(e, ERR_PROTOCOL, "Docker told of a container without a sandbox's id");
+    const char *action = text_of(root, "Action");
+    out->kind = !strcmp(action, "die") ? DOCKER_DIED : !strcmp(action, "oom") ? DOCKER_OOM : DOCKER_OTHER;
+    out->exit_code = atoi(text_of(attributes, "exitCode"));
+    return 0;
+}
+
+int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count, struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    *out = NULL;
+    *count = 0;
+    if (!json_is_array(root))
+        return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
+    struct docker_listed *items = mem_zalloc(json_array_size(root) * sizeof *items);
+    size_t i;
+    json_t *item;
+    json_array_foreach(root, i, item)
+    {
+        struct docker_listed *listed = &items[*count];
+        struct sandbox_id id;
+        json_t *labels = json_object_get(item, "Labels");
+        if (copy_id(text_of(item, "Id"), listed->id, e))
+            continue;
+        if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
+            memcpy(listed->sandbox, id.text, sizeof listed->sandbox);
+        snprintf(listed->cluster, sizeof listed->cluster, "%s", text_of(labels, "corral.cluster"));
+        listed->running =
+            !strcmp(text_of(item, "State"), "running") || !strcmp(text_of(item, "State"), "paused");
+        (*count)++;
+    }
+    *out = items;
+    return 0;
+}
+
+void docker_json_message(const char *bytes, size_t len, char *out, size_t size)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, NULL);
+    snprintf(out, size, "%s", text_of(root, "message"));
+}
+
+bool docker_json_pull_failed(const char *bytes, size_t len, char *out, size_t size)
+{
+    for (size_t at = 0; at < len;) {
+        const char *end = memchr(bytes + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - bytes) - at : len - at;
+        CLEANUP(json_drop) json_t *line = n ? json_loadb(bytes + at, n, 0, NULL) : NULL;
+        const char *error = text_of(line, "error");
+        if (error[0]) {
+            snprintf(out, size, "%s", error);
+            return true;
+        }
+        at += n + 1;
+    }
+    return false;
+}
+
+/* --- bodies --- */
+
+static json_t *array_of(const struct string_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        json_array_append_new(array, json_string(list->item[i]));
+    return array;
+}
+
+static json_t *labels_of(const struct string_list *list)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < list->count; i++) {
+        const char *equals = strchr(list->item[i], '=');
+        if (!equals)
+            continue;
+        char *key = mem_dup(list->item[i], (size_t)(equals - list->item[i]));
+        json_object_set_new(object, key, json_string(equals + 1));
+        free(key);
+    }
+    return object;
+}
+
+/* Mounts and not "Binds": a source that is missing is an error then, and not made by root. */
+static json_t *mounts_of(const struct docker_container *c)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < c->bind_count; i++)
+        json_array_append_new(array,
+                              json_pack("{s:s,s:s,s:s,s:b}", "Type", "bind", "Source", c->binds[i].source,
+                                        "Target", c->binds[i].target, "ReadOnly", c->binds[i].read_only));
+    return array;
+}
+
+static json_t *security_of(const struct docker_container *c)
+{
+    json_t *array = json_pack("[s]", "no-new-privileges");
+    if (!c->seccomp)
+        return array;
+    static const char name[] = "seccomp=";
+    char *text = mem_zalloc(sizeof name + strlen(c->seccomp));
+    strcpy(text, name);
+    strcpy(text + sizeof name - 1, c->seccomp);
+    json_array_append_new(array, json_string(text));
+    free(text);
+    return array;
+}
+
+static void put_limits(json_t *host, const struct sandbox_limits *limits)
+{
+    json_int_t quota = (json_int_t)(limits->cpu_millis * DOCKER_CPU_PERIOD / 1000);
+    json_object_set_new(host, "Memory", json_integer((json_int_t)limits->memory_bytes));
+    json_object_set_new(host, "MemorySwap", json_integer((json_int_t)limits->memory_bytes));
+    json_object_set_new(host, "CpuPeriod", json_integer(DOCKER_CPU_PERIOD));
+    json_object_set_new(host, "CpuQuota", json_integer(quota < 1000 ? 1000 : quota)); /* the kernel's least */
+    json_object_set_new(host, "CpuShares", json_integer((json_int_t)limits->cpu_shares));
+    json_object_set_new(host, "PidsLimit", json_integer((json_int_t)limits->pids));
+}
+
+/* Contract section 4, as Docker spells it. */
+static json_t *host_config(const struct docker_container *c)
+{
+    json_int_t nofile = (json_int_t)c->limits.nofile;
+    json_t *host =
+        json_pack("{s:b,s:[s],s:o,s:s,s:s,s:{s:s},s:{s:s,s:{s:s,s:s}},s:o,s:b,s:i}", "ReadonlyRootfs", 1,
+                  "CapDrop", "ALL", "SecurityOpt", security_of(c), "NetworkMode", c->network, "IpcMode",
+                  "private", "RestartPolicy", "Name", "no", "LogConfig", "Type", "json-file", "Config",
+                  "max-size", "1m", "max-file", "2", "Mounts", mounts_of(c), "Init", 0, "OomScoreAdj", 500);
+    put_limits(host, &c->limits);
+    json_object_set_new(host, "MemorySwappiness", json_integer(0));
+    json_object_set_new(host, "Ulimits",
+                        json_pack("[{s:s,s:I,s:I},{s:s,s:i,s:i}]", "Name", "nofile", "Soft", nofile, "Hard",
+                                  nofile, "Name", "core", "Soft", 0, "Hard", 0));
+    if (c->runtime)
+        json_object_set_new(host, "Runtime", json_string(c->runtime));
+    if (c->cgroup_parent)
+        json_object_set_new(host, "CgroupParent", json_string(c->cgroup_parent));
+    return host;
+}
+
+char *docker_json_create_body(const struct docker_container *c)
+{
+    CLEANUP(json_drop)
+    json_t *body = json_pack("{s:s,s:s,s:s,s:o,s:[],s:o,s:o,s:o,s:{s:[s]}}", "Image", c->image, "User",
+                             "1000:1000", "WorkingDir", "/workspace", "Entrypoint", array_of(&c->entrypoint),
+                             "Cmd", "Env", array_of(&c->env), "Labels", labels_of(&c->labels), "HostConfig",
+                             host_config(c), "Healthcheck", "Test", "NONE");
+    return body ? json_dumps(body, JSON_COMPACT) : NULL;
+}
+
+char *docker_json_update_body(const struct sandbox_limits *limits)
+{
+    CLEANUP(json_drop) json_t *body = json_object();
+    put_limits(body, limits);
+    return json_dumps(body, JSON_COMPACT);
+}

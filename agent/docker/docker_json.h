@@ -1,0 +1,33 @@
+/*
+ * Docker's JSON: answers into plain structs, and the body of a create. Takes bytes, so that tests need no
+ * Docker; hostile answers are an error, never more. The only door to the JSON library in the agent.
+ */
+#ifndef CORRAL_AGENT_DOCKER_DOCKER_JSON_H
+#define CORRAL_AGENT_DOCKER_DOCKER_JSON_H
+
+#include "agent/docker/docker.h"
+
+/* Each fills *out (strings and lists owned by the struct, see its fini) or returns ERR_PROTOCOL. */
+int docker_json_version(const char *bytes, size_t len, struct docker_facts *out, char min_api[16],
+                        struct err *e) MUST_CHECK;
+int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, struct err *e) MUST_CHECK;
+int docker_json_image(const char *bytes, size_t len, struct docker_image *out, struct err *e) MUST_CHECK;
+int docker_json_created(const char *bytes, size_t len, char id[DOCKER_ID_LEN + 1], struct err *e) MUST_CHECK;
+int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out, struct err *e) MUST_CHECK;
+int docker_json_event(const char *bytes, size_t len, struct docker_event *out, struct err *e) MUST_CHECK;
+
+/* *out: an array of *count, to be freed with free(). */
+int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count,
+                     struct err *e) MUST_CHECK;
+
+/* The "message" of an error answer into out; "" where there is none. */
+void docker_json_message(const char *bytes, size_t len, char *out, size_t size);
+
+/* The error of a pull's progress lines into out; false where it went well. */
+bool docker_json_pull_failed(const char *bytes, size_t len, char *out, size_t size);
+
+/* The body of POST /containers/create, and of …/update; free() it. */
+char *docker_json_create_body(const struct docker_container *container);
+char *docker_json_update_body(const struct sandbox_limits *limits);
+
+#endif

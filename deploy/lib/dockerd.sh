@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# A Docker daemon of our own: in a network namespace, with its own data, runtime folder, socket and containerd,
+# user namespaces on, and containers that outlive it. A Docker that the host has already is not touched.
+# Sourced it gives the functions; run it does one:
+#
+#   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
+#   dockerd.sh stop NAME DIR                    containers go on living (--live-restore)
+#   dockerd.sh sweep NAME DIR [SOCKET]          removes every container of ours
+#   dockerd.sh reset NAME DIR                   stop, then removes the namespace, its cgroups and DIR
+#
+# NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
+
+dockerd_pid() { # DIR
+    local pid
+    pid=$(cat "$1/dockerd.pid" 2>/dev/null) && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] && echo "$pid"
+}
+
+dockerd_answers() { # SOCKET
+    curl -fsS --max-time 2 --unix-socket "$1" http://docker/_ping >/dev/null 2>&1
+}
+
+dockerd_start() { # NAME DIR [SOCKET] [LOG]
+    local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} tries
+    if [ ${#socket} -gt 107 ]; then
+        echo "dockerd: the socket's path is longer than 107 characters: $socket" >&2
+        return 1
+    fi
+    if dockerd_pid "$dir" >/dev/null && dockerd_answers "$socket"; then return 0; fi
+    mkdir -p "$dir"
+    chmod 711 "$dir"
+    [ -e "/run/netns/$name" ] || ip netns add "$name" || return 1
+    ip -n "$name" link set lo up
+    rm -f "$socket" "$dir/dockerd.pid"
+    echo "{}" >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
+    # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
+    setsid nsenter --net="/run/netns/$name" dockerd \
+        --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \
+        --userns-remap default --live-restore --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs \
+        --config-file "$dir/daemon.json" --log-level warn </dev/null >>"$log" 2>&1 &
+    for ((tries = 0; tries < 300; tries++)); do
+        dockerd_answers "$socket" && return 0
+        kill -0 $! 2>/dev/null || break
+        sleep 0.1
+    done
+    echo "dockerd: it does not start; the end of $log:" >&2
+    tail -n 5 "$log" >&2
+    return 1
+}
+
+dockerd_wait_gone() { # PID
+    local tries
+    for ((tries = 0; tries < 200; tries++)); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    kill -KILL "$1" 2>/dev/null || true
+}
+
+dockerd_stop() { # NAME DIR
+    local dir=$2 pid
+    if pid=$(dockerd_pid "$dir"); then
+        kill -TERM "$pid"
+        dockerd_wait_gone "$pid"
+    fi
+    pid=$(cat "$dir/exec/containerd/containerd.pid" 2>/dev/null) || return 0
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = containerd ]; then
+        kill -TERM "$pid"
+        dockerd_wait_gone "$pid"
+    fi
+}
+
+dockerd_sweep() { # NAME DIR [SOCKET]
+    local socket=${3:-$2/docker.sock} ids
+    ids=$(/usr/bin/docker -H "unix://$socket" ps -aq --filter label=corral.sandbox) || return 1
+    [ -z "$ids" ] || /usr/bin/docker -H "unix://$socket" rm -fv $ids >/dev/null
+}
+
+dockerd_reset() { # NAME DIR
+    local name=$1 dir=$2 mount cgroup
+    if dockerd_pid "$dir" >/dev/null && [ -S "$dir/docker.sock" ]; then dockerd_sweep "$name" "$dir" || true; fi
+    dockerd_stop "$name" "$dir"
+    awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
+        umount -l "$mount" || true
+    done
+    [ -e "/run/netns/$name" ] && ip netns delete "$name"
+    for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
+        [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
+    done
+    rm -rf "$dir"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    set -euo pipefail
+    verb=${1:?"usage: dockerd.sh start|stop|sweep|reset NAME DIR"}
+    shift
+    "dockerd_$verb" "$@"
+fi

@@ -1,0 +1,255 @@
+/*
+ * Drives agent/docker through the life of containers on a real daemon.
+ * usage: docker_client SOCKET VOLUME_FOLDER    (with an image corral-test:latest that has busybox)
+ */
+#include "agent/docker/docker.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: %s does not hold (%s)\n", __FILE__, __LINE__, #condition, t.error.text); \
+            exit(1);                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+static struct test {
+    struct loop *loop;
+    struct docker *docker;
+    int code;
+    struct err error;
+    char id[DOCKER_ID_LEN + 1];
+    struct docker_state state;
+    bool userns;
+    size_t listed, volumes;
+    int pending;
+    int died_code;
+    bool died, oom;
+    bool waits_for_death;
+} t;
+
+static void answered(int code, const struct err *e)
+{
+    t.code = code;
+    t.error = e && code ? *e : (struct err){0};
+    if (--t.pending == 0)
+        loop_stop(t.loop);
+}
+
+static void on_done(void *arg, int code, const struct err *e)
+{
+    answered(code, e);
+}
+
+static void on_facts(void *arg, int code, const struct err *e, const struct docker_facts *facts)
+{
+    t.userns = facts && facts->userns && facts->userns_uid >= 1000;
+    answered(code, e);
+}
+
+static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
+{
+    t.volumes = image ? image->volumes.count : 0;
+    answered(code, e);
+}
+
+static void on_id(void *arg, int code, const struct err *e, const char *id)
+{
+    if (id)
+        memcpy(t.id, id, sizeof t.id);
+    answered(code, e);
+}
+
+static void on_state(void *arg, int code, const struct err *e, const struct docker_state *state)
+{
+    if (state)
+        t.state = *state;
+    answered(code, e);
+}
+
+static void on_list(void *arg, int code, const struct err *e, const struct docker_listed *items, size_t count)
+{
+    t.listed = count;
+    answered(code, e);
+}
+
+static void on_event(void *arg, const struct docker_event *event)
+{
+    t.oom |= event->kind == DOCKER_OOM;
+    if (event->kind != DOCKER_DIED)
+        return;
+    t.died = true;
+    t.died_code = event->exit_code;
+    if (t.waits_for_death)
+        loop_stop(t.loop);
+}
+
+static void on_gap(void *arg)
+{
+}
+
+static void await(void)
+{
+    t.pending++;
+    loop_run(t.loop);
+}
+
+static void await_death(void)
+{
+    t.waits_for_death = true;
+    if (!t.died)
+        loop_run(t.loop);
+    t.waits_for_death = false;
+}
+
+static struct sandbox_id id_of(int n)
+{
+    uint8_t random[10] = {(uint8_t)n};
+    return sandbox_id_make(1, random);
+}
+
+static void create(int n, const char *volume, const char *command, uint64_t memory)
+{
+    struct sandbox_id id = id_of(n);
+    char label[64];
+    snprintf(label, sizeof label, "corral.sandbox=%s", id.text);
+    struct docker_bind bind = {.source = volume, .target = "/workspace"};
+    struct docker_container c = {.name = id.text,
+                                 .image = "corral-test:latest",
+                                 .binds = &bind,
+                                 .bind_count = 1,
+                                 .limits = {memory, 500, 512, 0, 64, 256},
+                                 .network = "none"};
+    string_list_add(&c.entrypoint, "/bin/sh");
+    string_list_add(&c.entrypoint, "-c");
+    string_list_add(&c.entrypoint, command);
+    string_list_add(&c.labels, label);
+    string_list_add(&c.labels, "corral.cluster=test");
+    docker_container_create(t.docker, &c, on_id, NULL);
+    await();
+    string_list_fini(&c.entrypoint);
+    string_list_fini(&c.labels);
+    CHECK(!t.code);
+    t.died = t.oom = false;
+}
+
+static void act(void (*verb)(struct docker *, const char *, docker_cb *, void *))
+{
+    verb(t.docker, t.id, on_done, NULL);
+    await();
+}
+
+static void inspect(void)
+{
+    docker_container_inspect(t.docker, t.id, on_state, NULL);
+    await();
+}
+
+static void test_life(const char *volume)
+{
+    create(1, volume, "exec sleep 100", 64 << 20);
+    act(docker_container_start);
+    CHECK(!t.code);
+    inspect();
+    CHECK(t.state.running && t.state.pid > 1);
+    act(docker_container_pause);
+    inspect();
+    CHECK(t.state.paused);
+    act(docker_container_unpause);
+    CHECK(!t.code);
+    struct sandbox_limits more = {96 << 20, 1000, 1024, 0, 32, 0};
+    docker_container_update(t.docker, t.id, &more, on_done, NULL);
+    await();
+    CHECK(!t.code);
+    docker_container_list(t.docker, on_list, NULL);
+    await();
+    CHECK(t.listed == 1);
+    act(docker_container_kill);
+    await_death();
+    CHECK(t.died_code == 137);
+    act(docker_container_remove);
+    CHECK(!t.code);
+    act(docker_container_remove);
+    CHECK(!t.code); /* again is a success */
+    inspect();
+    CHECK(t.code == ERR_NOT_FOUND);
+}
+
+static void test_exit_codes_and_hardening(const char *volume)
+{
+    static const char script[] =
+        "test \"$(cat /proc/self/status | head -n 30)\" || exit 1; touch /x 2>/dev/null && exit 2;"
+        "echo a > /workspace/a || exit 3; exit 42";
+    create(2, volume, script, 64 << 20);
+    act(docker_container_start);
+    await_death();
+    CHECK(t.died_code == 42);
+    act(docker_container_remove);
+}
+
+static void test_oom(const char *volume)
+{
+    create(3, volume, "exec dd if=/dev/zero of=/dev/null bs=200M count=1", 32 << 20);
+    act(docker_container_start);
+    await_death();
+    CHECK(t.oom && t.died_code == 137);
+    inspect();
+    CHECK(t.state.oom_killed);
+    act(docker_container_remove);
+}
+
+static void test_many_starts(const char *volume)
+{
+    char ids[8][DOCKER_ID_LEN + 1];
+    for (int i = 0; i < 8; i++) {
+        create(10 + i, volume, "exec sleep 100", 32 << 20);
+        memcpy(ids[i], t.id, sizeof ids[i]);
+    }
+    t.pending = 7;
+    for (int i = 0; i < 8; i++)
+        docker_container_start(t.docker, ids[i], on_done, NULL);
+    await();
+    CHECK(!t.code);
+    t.pending = 7;
+    for (int i = 0; i < 8; i++)
+        docker_container_remove(t.docker, ids[i], on_done, NULL);
+    await();
+    CHECK(!t.code);
+}
+
+static void test_refusals(void)
+{
+    docker_image_inspect(t.docker, "../containers/json?x=", on_image, NULL);
+    await();
+    CHECK(t.code == ERR_NOT_FOUND || t.code == ERR_IO);
+    docker_container_start(t.docker, "nothing", on_done, NULL);
+    await();
+    CHECK(t.code == ERR_NOT_FOUND);
+}
+
+int main(int argc, char **argv)
+{
+    assert(argc == 3);
+    t.loop = loop_new();
+    t.docker = docker_new(t.loop, argv[1]);
+    docker_hello(t.docker, on_facts, NULL);
+    await();
+    CHECK(!t.code && t.userns);
+    docker_image_inspect(t.docker, "corral-test:latest", on_image, NULL);
+    await();
+    CHECK(!t.code && t.volumes == 1);
+    docker_events(t.docker, on_event, on_gap, NULL);
+    test_life(argv[2]);
+    test_exit_codes_and_hardening(argv[2]);
+    test_oom(argv[2]);
+    test_many_starts(argv[2]);
+    test_refusals();
+    docker_free(t.docker);
+    loop_free(t.loop);
+    puts("the client and Docker agree");
+    return 0;
+}
