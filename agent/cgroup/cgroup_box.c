@@ -1,0 +1,289 @@
+#include "agent/cgroup/cgroup_box.h"
+
+#include "agent/cgroup/cgroup_parse.h"
+#include "agent/cgroup/cgroup_path.h"
+
+#include "common/mem.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_MAX 8192
+
+enum file {
+    FILE_MEMORY_USED,
+    FILE_MEMORY_PEAK,
+    FILE_MEMORY_STAT,
+    FILE_MEMORY_EVENTS,
+    FILE_CPU_USAGE,
+    FILE_CPU_STAT,
+    FILE_PIDS,
+    FILE_MEMORY_PRESSURE,
+    FILE_CPU_PRESSURE,
+    FILE_IO_PRESSURE,
+    FILE_NET_DEV,
+    FILE_COUNT
+};
+
+/* Where each file is: on v1 in its controller's folder, on v2 all in one. */
+static const struct {
+    enum cgroup_controller controller;
+    const char *v1, *v2;
+} places[FILE_COUNT] = {
+    [FILE_MEMORY_USED] = {CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current"},
+    [FILE_MEMORY_PEAK] = {CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak"},
+    [FILE_MEMORY_STAT] = {CGROUP_MEMORY, "memory.stat", "memory.stat"},
+    [FILE_MEMORY_EVENTS] = {CGROUP_MEMORY, "memory.oom_control", "memory.events"},
+    [FILE_CPU_USAGE] = {CGROUP_CPUACCT, "cpuacct.usage", NULL},
+    [FILE_CPU_STAT] = {CGROUP_CPU, "cpu.stat", "cpu.stat"},
+    [FILE_PIDS] = {CGROUP_PIDS, "pids.current", "pids.current"},
+};
+
+struct counters {
+    uint64_t cpu_ns, periods, throttled, rx_bytes, tx_bytes;
+};
+
+struct cgroup_box {
+    struct cgroup_paths paths;
+    int fd[FILE_COUNT];
+    uint64_t opened_ms, before_ms;
+    struct counters before;
+    uint64_t peak_bytes; /* on kernels that keep none */
+};
+
+static int open_in(const char *folder, const char *name)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    if (!folder[0] || !name)
+        return -1;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int cgroup_box_open(struct cgroup_box **out, pid_t pid, struct err *e)
+{
+    struct cgroup_box *box = mem_zalloc(sizeof *box);
+    char net_dev[64];
+    int rc = cgroup_paths_of(pid, &box->paths, e);
+    if (rc) {
+        free(box);
+        return rc;
+    }
+    for (int i = 0; i < FILE_COUNT; i++)
+        box->fd[i] =
+            open_in(box->paths.folder[places[i].controller], box->paths.v2 ? places[i].v2 : places[i].v1);
+    box->fd[FILE_MEMORY_PRESSURE] = open_in(box->paths.unified, "memory.pressure");
+    box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure");
+    box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure");
+    snprintf(net_dev, sizeof net_dev, "/proc/%d/net/dev", (int)pid);
+    box->fd[FILE_NET_DEV] = open(net_dev, O_RDONLY | O_CLOEXEC);
+    if (box->fd[FILE_MEMORY_USED] < 0) {
+        cgroup_box_close(box);
+        return err_set(e, ERR_NOT_FOUND, "the memory cgroup of process %d is gone", (int)pid);
+    }
+    *out = box;
+    return 0;
+}
+
+void cgroup_box_close(struct cgroup_box *box)
+{
+    if (!box)
+        return;
+    for (int i = 0; i < FILE_COUNT; i++) {
+        if (box->fd[i] >= 0)
+            close(box->fd[i]);
+    }
+    free(box);
+}
+
+static size_t read_file(const struct cgroup_box *box, enum file file, char bytes[static FILE_MAX])
+{
+    ssize_t n = box->fd[file] < 0 ? -1 : pread(box->fd[file], bytes, FILE_MAX, 0);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static uint64_t number(const struct cgroup_box *box, enum file file)
+{
+    char bytes[FILE_MAX];
+    uint64_t n = 0;
+    size_t len = read_file(box, file, bytes);
+    return len && cgroup_parse_number(bytes, len, &n) ? n : 0;
+}
+
+static uint64_t key(const char *bytes, size_t len, const char *name)
+{
+    uint64_t n = 0;
+    return len && cgroup_parse_key(bytes, len, name, &n) ? n : 0;
+}
+
+uint64_t cgroup_box_oom_kills(struct cgroup_box *box)
+{
+    char bytes[FILE_MAX];
+    return key(bytes, read_file(box, FILE_MEMORY_EVENTS, bytes), "oom_kill");
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static int sample_memory(struct cgroup_box *box, struct sample *out)
+{
+    char bytes[FILE_MAX];
+    size_t len = read_file(box, FILE_MEMORY_USED, bytes);
+    if (!len || !cgroup_parse_number(bytes, len, &out->memory_used_bytes))
+        return ERR_NOT_FOUND;
+    len = read_file(box, FILE_MEMORY_STAT, bytes);
+    bool v2 = box->paths.v2;
+    uint64_t inactive = key(bytes, len, v2 ? "inactive_file" : "total_inactive_file");
+    uint64_t active = key(bytes, len, v2 ? "active_file" : "total_active_file");
+    uint64_t slab = key(bytes, len, "slab_reclaimable"); /* v1 does not count it apart */
+    out->memory_working_set_bytes = less(out->memory_used_bytes, inactive);
+    out->memory_unreclaimable_bytes = less(out->memory_used_bytes, inactive + active + slab);
+    out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
+    if (out->memory_used_bytes > box->peak_bytes)
+        box->peak_bytes = out->memory_used_bytes;
+    if (out->memory_peak_bytes < box->peak_bytes)
+        out->memory_peak_bytes = box->peak_bytes;
+    out->oom_kills = cgroup_box_oom_kills(box);
+    return 0;
+}
+
+/* Sums every interface but the loopback; the first two lines are heads. */
+static void sample_network(const struct cgroup_box *box, struct sample *out)
+{
+    char bytes[FILE_MAX + 1];
+    size_t len = read_file(box, FILE_NET_DEV, bytes);
+    bytes[len] = 0;
+    for (char *line = bytes; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        unsigned long long rx, rx_packets, tx, tx_packets;
+        char name[32];
+        if (sscanf(line, " %31[^: ]: %llu %llu %*u %*u %*u %*u %*u %*u %llu %llu", name, &rx, &rx_packets,
+                   &tx, &tx_packets) != 5 ||
+            !strcmp(name, "lo"))
+            continue;
+        out->rx_bytes += rx;
+        out->rx_packets += rx_packets;
+        out->tx_bytes += tx;
+        out->tx_packets += tx_packets;
+    }
+}
+
+static uint64_t rate(uint64_t now, uint64_t before, uint64_t ms)
+{
+    return now >= before && ms ? (now - before) * 1000 / ms : 0;
+}
+
+static void sample_cpu(struct cgroup_box *box, struct counters *c)
+{
+    char bytes[FILE_MAX];
+    size_t len = read_file(box, FILE_CPU_STAT, bytes);
+    c->periods = key(bytes, len, "nr_periods");
+    c->throttled = key(bytes, len, "nr_throttled");
+    c->cpu_ns = box->paths.v2 ? key(bytes, len, "usage_usec") * 1000 : number(box, FILE_CPU_USAGE);
+}
+
+static void sample_rates(struct cgroup_box *box, uint64_t now, struct counters c, struct sample *out)
+{
+    const struct counters *b = &box->before;
+    uint64_t ms = now - box->before_ms;
+    if (box->before_ms && ms) {
+        uint64_t ns_per_s = rate(c.cpu_ns, b->cpu_ns, ms);
+        if (out->cpu_limit_millis)
+            out->cpu_centi =
+                (uint32_t)(ns_per_s / 100 / out->cpu_limit_millis); /* of limit_millis * 1e6 ns/s */
+        if (c.periods > b->periods && c.throttled >= b->throttled)
+            out->throttled_centi =
+                (uint32_t)((c.throttled - b->throttled) * 10000 / (c.periods - b->periods));
+        out->rx_bytes_per_second = rate(c.rx_bytes, b->rx_bytes, ms);
+        out->tx_bytes_per_second = rate(c.tx_bytes, b->tx_bytes, ms);
+    }
+    box->before = c;
+    box->before_ms = now;
+}
+
+static uint32_t pressure(const struct cgroup_box *box, enum file file)
+{
+    char bytes[FILE_MAX];
+    uint32_t centi;
+    size_t len = read_file(box, file, bytes);
+    return len && cgroup_parse_pressure(bytes, len, &centi) ? centi : SAMPLE_NO_PRESSURE;
+}
+
+int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox_limits *limits,
+                      struct sample *out, struct err *e)
+{
+    struct counters c = {0};
+    out->memory_limit_bytes = limits->memory_bytes;
+    out->cpu_limit_millis = limits->cpu_millis;
+    out->pids_limit = limits->pids;
+    if (sample_memory(box, out))
+        return err_set(e, ERR_NOT_FOUND, "the cgroup is gone");
+    sample_network(box, out);
+    sample_cpu(box, &c);
+    c.rx_bytes = out->rx_bytes;
+    c.tx_bytes = out->tx_bytes;
+    out->cpu_usage_ns = c.cpu_ns;
+    out->pids = number(box, FILE_PIDS);
+    sample_rates(box, now, c, out);
+    out->memory_some_centi = pressure(box, FILE_MEMORY_PRESSURE);
+    out->cpu_some_centi = pressure(box, FILE_CPU_PRESSURE);
+    out->io_some_centi = pressure(box, FILE_IO_PRESSURE);
+    return 0;
+}
+
+/* --- the end --- */
+
+static bool write_in(const char *folder, const char *name, const char *text)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = folder[0] ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return false;
+    bool good = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    close(fd);
+    return good;
+}
+
+/* Sends SIGKILL to each process of the cgroup; how many there were. */
+static unsigned kill_each(const struct cgroup_box *box)
+{
+    char path[CGROUP_PATH_MAX + 64], line[32];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "%s/cgroup.procs", box->paths.folder[CGROUP_MEMORY]);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    while (fgets(line, sizeof line, f)) {
+        long pid = strtol(line, NULL, 10);
+        if (pid > 1)
+            kill((pid_t)pid, SIGKILL);
+        count++;
+    }
+    fclose(f);
+    return count;
+}
+
+/*
+ * Frozen first where there is a freezer, so that nothing can fork away from the walk; thawed after, for a
+ * frozen process dies only then (v1). With cgroup.kill the kernel does the walk at once.
+ */
+bool cgroup_box_kill(struct cgroup_box *box)
+{
+    const char *freezer = box->paths.folder[CGROUP_FREEZER];
+    if (!write_in(box->paths.unified, "cgroup.kill", "1")) {
+        if (!box->paths.v2)
+            write_in(freezer, "freezer.state", "FROZEN");
+        kill_each(box);
+    }
+    if (box->paths.v2)
+        write_in(box->paths.unified, "cgroup.freeze", "0");
+    else
+        write_in(freezer, "freezer.state", "THAWED");
+    return kill_each(box) == 0;
+}

@@ -1,0 +1,41 @@
+/*
+ * Where the kernel keeps a process' cgroups: v1, v2, and the hybrid of both. Reads /proc; paths may be given,
+ * so that tests bring recorded trees.
+ */
+#ifndef CORRAL_AGENT_CGROUP_PATH_H
+#define CORRAL_AGENT_CGROUP_PATH_H
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define CGROUP_PATH_MAX 512
+
+enum cgroup_controller {
+    CGROUP_MEMORY,
+    CGROUP_CPU,
+    CGROUP_CPUACCT,
+    CGROUP_PIDS,
+    CGROUP_FREEZER,
+    CGROUP_COUNT
+};
+
+/* Folders, "" where there is none. On v2 every controller's folder is the unified one. */
+struct cgroup_paths {
+    char folder[CGROUP_COUNT][CGROUP_PATH_MAX];
+    char unified[CGROUP_PATH_MAX]; /* with PSI and cgroup.kill; also beside v1 controllers (hybrid) */
+    bool v2;                       /* the controllers are on the unified one */
+};
+
+/*
+ * Finds the cgroups of a process from the text of its /proc/PID/cgroup and of a mountinfo. Pure.
+ * ERR_NOT_FOUND where the mounts do not show its memory cgroup.
+ */
+int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cgroup_paths *out,
+                       struct err *e) MUST_CHECK;
+
+/* The same from the running system. ERR_NOT_FOUND also where the process is gone. */
+int cgroup_paths_of(pid_t pid, struct cgroup_paths *out, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,275 @@
+#include "agent/disk/record.h"
+
+#include "common/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECORD_MAX (1u << 20)
+#define SUM_LEN    21 /* "sum " and 16 digits and a line end */
+
+/* FNV-1a, 64 bits (draft-eastlake-fnv): finds a torn write; nobody attacks our own disk. */
+static uint64_t sum_of(const char *bytes, size_t len)
+{
+    uint64_t sum = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < len; i++)
+        sum = (sum ^ (unsigned char)bytes[i]) * 0x100000001b3u;
+    return sum;
+}
+
+/* The numbers of a record, as rows: name, place. */
+struct number {
+    const char *name;
+    size_t offset, size;
+};
+#define NUMBER(member)                                                                                       \
+    {                                                                                                        \
+#member, offsetof(struct box_record, member), sizeof(((struct box_record *)0)->member)               \
+    }
+static const struct number numbers[] = {
+    NUMBER(generation),
+    NUMBER(number),
+    NUMBER(phase),
+    NUMBER(want),
+    NUMBER(paused),
+    NUMBER(failed),
+    NUMBER(reason),
+    NUMBER(has_exit_code),
+    NUMBER(exit_code),
+    NUMBER(ran),
+    NUMBER(enforced),
+    NUMBER(deadline_ms),
+    NUMBER(started_ms),
+    NUMBER(ended_ms),
+    NUMBER(deadline_wall_ms),
+    NUMBER(limits.memory_bytes),
+    NUMBER(limits.cpu_millis),
+    NUMBER(limits.cpu_shares),
+    NUMBER(limits.storage_bytes),
+    NUMBER(limits.pids),
+    NUMBER(limits.nofile),
+};
+
+static uint64_t number_get(const struct number *n, const struct box_record *record)
+{
+    uint64_t value = 0;
+    memcpy(&value, (const char *)record + n->offset, n->size); /* little endian, as all that Corral runs on */
+    return value;
+}
+
+char *record_format(const struct box_record *r)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    if (!out)
+        abort();
+    fprintf(out, "corral-box 1\nid %s\n", r->id.text);
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        fprintf(out, "%s %" PRIu64 "\n", numbers[i].name, number_get(&numbers[i], r));
+    fprintf(out, "boot_id %s\ncontainer_id %s\ndetail ", r->boot_id, r->container_id);
+    for (const char *c = r->detail; *c; c++)
+        fputc((unsigned char)*c < ' ' ? ' ' : *c, out);
+    fputs("\nspec ", out);
+    for (size_t i = 0; i < r->spec_len; i++)
+        fprintf(out, "%02x", r->spec[i]);
+    fputc('\n', out);
+    fflush(out);
+    fprintf(out, "sum %016" PRIx64 "\n", sum_of(text, len));
+    fclose(out);
+    return text;
+}
+
+/* --- back --- */
+
+static bool text_take(const char *value, size_t len, char *out, size_t size)
+{
+    if (len >= size)
+        return false;
+    memcpy(out, value, len);
+    out[len] = 0;
+    return true;
+}
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool spec_take(const char *value, size_t len, struct box_record *out)
+{
+    if (len % 2 || out->spec)
+        return false;
+    out->spec = mem_zalloc(len / 2 + 1);
+    out->spec_len = len / 2;
+    for (size_t i = 0; i < len / 2; i++) {
+        int high = digit(value[2 * i]), low = digit(value[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        out->spec[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static bool number_take(const char *name, size_t name_len, const char *value, struct box_record *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        const struct number *n = &numbers[i];
+        if (strlen(n->name) != name_len || strncmp(n->name, name, name_len))
+            continue;
+        char *end;
+        uint64_t number = strtoull(value, &end, 10);
+        if (*end != '\n' || end == value)
+            return false;
+        memcpy((char *)out + n->offset, &number, n->size);
+        return true;
+    }
+    return true; /* a newer agent's key */
+}
+
+static bool line_take(const char *line, size_t len, struct box_record *out)
+{
+    const char *space = memchr(line, ' ', len);
+    if (!space)
+        return false;
+    size_t name_len = (size_t)(space - line);
+    const char *value = space + 1;
+    size_t value_len = len - name_len - 1;
+    char id[SANDBOX_ID_LEN + 1];
+    if (!strncmp(line, "id ", 3))
+        return text_take(value, value_len, id, sizeof id) && sandbox_id_parse(id, &out->id);
+    if (!strncmp(line, "boot_id ", 8))
+        return text_take(value, value_len, out->boot_id, sizeof out->boot_id);
+    if (!strncmp(line, "container_id ", 13))
+        return text_take(value, value_len, out->container_id, sizeof out->container_id);
+    if (!strncmp(line, "detail ", 7))
+        return text_take(value, value_len, out->detail, sizeof out->detail);
+    if (!strncmp(line, "spec ", 5))
+        return spec_take(value, value_len, out);
+    return number_take(line, name_len, value, out);
+}
+
+static bool sum_holds(const char *text, size_t len)
+{
+    if (len < SUM_LEN || strncmp(text + len - SUM_LEN, "sum ", 4) || text[len - 1] != '\n')
+        return false;
+    return strtoull(text + len - SUM_LEN + 4, NULL, 16) == sum_of(text, len - SUM_LEN);
+}
+
+static bool plausible(const struct box_record *r)
+{
+    return r->id.text[0] && r->phase <= BOX_ENDED && r->want <= WANT_GONE && r->reason < SANDBOX_REASON_COUNT;
+}
+
+int record_parse(const char *text, struct box_record *out, struct err *e)
+{
+    size_t len = strlen(text);
+    memset(out, 0, sizeof *out);
+    bool good = !strncmp(text, "corral-box 1\n", 13) && sum_holds(text, len);
+    for (const char *line = text + 13; good && line < text + len - SUM_LEN;) {
+        size_t n = strcspn(line, "\n");
+        good = line_take(line, n, out);
+        line += n + 1;
+    }
+    if (good && plausible(out))
+        return 0;
+    free(out->spec);
+    memset(out, 0, sizeof *out);
+    return err_set(e, ERR_PROTOCOL, "it is torn, or no record");
+}
+
+/* --- files --- */
+
+static int sync_folder(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 ? -1 : fsync(fd);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int write_durably(const char *path, const char *text)
+{
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    size_t len = strlen(text);
+    int rc = write(fd, text, len) == (ssize_t)len ? fsync(fd) : -1;
+    if (close(fd))
+        rc = -1;
+    return rc;
+}
+
+int record_save(const char *dir, const struct box_record *record, struct err *e)
+{
+    char path[512], temporary[512];
+    CLEANUP(mem_free_ptr) char *text = record_format(record);
+    snprintf(path, sizeof path, "%s/%s", dir, record->id.text);
+    snprintf(temporary, sizeof temporary, "%s/%s.new", dir, record->id.text);
+    if (write_durably(temporary, text) || rename(temporary, path) || sync_folder(dir))
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+int record_remove(const char *dir, const struct sandbox_id *id, struct err *e)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", dir, id->text);
+    if (unlink(path) && errno != ENOENT)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static char *read_whole(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return NULL;
+    char *text = mem_zalloc(RECORD_MAX + 1);
+    size_t len = fread(text, 1, RECORD_MAX, f);
+    fclose(f);
+    text[len] = 0;
+    return text;
+}
+
+static void load_one(const char *dir, const char *name, record_cb *on_record, record_bad_cb *on_bad,
+                     void *arg)
+{
+    char path[512], aside[520];
+    struct box_record record;
+    struct err e;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    CLEANUP(mem_free_ptr) char *text = read_whole(path);
+    if (text && !record_parse(text, &record, &e)) {
+        on_record(arg, &record);
+        free(record.spec);
+        return;
+    }
+    snprintf(aside, sizeof aside, "%s.bad", path);
+    bool moved = !rename(path, aside);
+    on_bad(arg, name, !text ? "it cannot be read" : moved ? e.text : "it is torn, and cannot be set aside");
+}
+
+int record_load_all(const char *dir, record_cb *on_record, record_bad_cb *on_bad, void *arg, struct err *e)
+{
+    if (mkdir(dir, 0700) && errno != EEXIST)
+        return err_set(e, ERR_IO, "%s: %s", dir, strerror(errno));
+    DIR *folder = opendir(dir);
+    if (!folder)
+        return err_set(e, ERR_IO, "%s: %s", dir, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        struct sandbox_id id;
+        if (sandbox_id_parse(entry->d_name, &id))
+            load_one(dir, entry->d_name, on_record, on_bad, arg);
+    }
+    closedir(folder);
+    return 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * Box records on disk, one file a sandbox, written so that a crash leaves the old or the new one: a temporary
+ * file, fsync, rename, fsync of the folder. Text, with a checksum at its end; one that is torn or strange is
+ * set aside (".bad") and told, never fatal. Blocking for the time of an fsync.
+ */
+#ifndef CORRAL_AGENT_DISK_RECORD_H
+#define CORRAL_AGENT_DISK_RECORD_H
+
+#include "agent/core/box_record.h"
+#include "common/err.h"
+
+/* Writes it durably. Borrows record. */
+int record_save(const char *dir, const struct box_record *record, struct err *e) MUST_CHECK;
+
+/* Removes it; one that is not there is a success. */
+int record_remove(const char *dir, const struct sandbox_id *id, struct err *e) MUST_CHECK;
+
+/* Calls on_record for each (borrowed, spec too), on_bad for each that was set aside. */
+typedef void record_cb(void *arg, const struct box_record *record);
+typedef void record_bad_cb(void *arg, const char *name, const char *why);
+int record_load_all(const char *dir, record_cb *on_record, record_bad_cb *on_bad, void *arg,
+                    struct err *e) MUST_CHECK;
+
+/* The file's text (to be freed), and back; ERR_PROTOCOL for bytes that are no record. *out owns its spec. */
+char *record_format(const struct box_record *record);
+int record_parse(const char *text, struct box_record *out, struct err *e) MUST_CHECK;
+
+#endif

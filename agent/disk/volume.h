@@ -1,0 +1,51 @@
+/*
+ * One disk for each sandbox: a file of exactly its limit under the state folder, an ext4 in it, mounted by a
+ * loop device that goes when the mount goes. So writes past the limit get ENOSPC, and nothing else notices.
+ * Names carry the sandbox's id: what a crash left is found by them.
+ */
+#ifndef CORRAL_AGENT_DISK_VOLUME_H
+#define CORRAL_AGENT_DISK_VOLUME_H
+
+#include "common/err.h"
+#include "common/id.h"
+#include "common/loop.h"
+#include "common/sandbox_spec.h"
+
+#include <stdint.h>
+
+#define VOLUME_PATH_MAX    256
+#define VOLUME_FOLDERS_MAX 34
+
+struct volumes;
+
+/* dir: its folder, made if need be (0711). owner: the host's id of a container's 1000:1000. Copies dir. */
+int volumes_new(struct volumes **out, struct loop *loop, const char *dir, uint32_t owner,
+                struct err *e) MUST_CHECK;
+
+/* Makings that are under way end with ERR_CANCELLED. */
+void volumes_free(struct volumes *volumes);
+
+typedef void volume_cb(void *arg, int code, const struct err *e);
+
+/*
+ * Makes, formats and mounts it, with folders numbered from 0 to folders - 1 (volume_folder). One that is left
+ * from before is removed first. ERR_IO with the reason, and then nothing is left. cb: once, on the loop,
+ * later.
+ */
+void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t bytes, unsigned folders,
+                 volume_cb *cb, void *arg);
+
+/* The path of a folder on it. */
+void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, unsigned folder,
+                   char out[static VOLUME_PATH_MAX]);
+
+/* Use and size in bytes; false where it is not mounted. Microseconds. */
+bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used, uint64_t *limit);
+
+/* Unmounts and removes it. One that is not there is a success. */
+int volume_remove(struct volumes *volumes, const struct sandbox_id *id, struct err *e) MUST_CHECK;
+
+/* The ids of all that are there, also half-made ones. The caller frees *ids. */
+size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids);
+
+#endif

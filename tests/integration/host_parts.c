@@ -1,0 +1,202 @@
+/*
+ * The agent's disks and cgroups on the real kernel. Needs root.
+ * usage: host_parts FOLDER
+ */
+#include "agent/cgroup/cgroup_box.h"
+#include "agent/disk/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB 1048576u
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: %s does not hold (%s; %s)\n", __FILE__, __LINE__, #condition, e.text,    \
+                    strerror(errno));                                                                        \
+            exit(1);                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+static struct err e;
+static struct loop *loop;
+static int made_code, pending;
+
+static void on_made(void *arg, int code, const struct err *error)
+{
+    made_code = code;
+    if (error)
+        e = *error;
+    if (--pending == 0)
+        loop_stop(loop);
+}
+
+static struct sandbox_id id_of(uint8_t n)
+{
+    uint8_t random[10] = {n};
+    return sandbox_id_make((uint64_t)getpid(), random);
+}
+
+/* Writes until it cannot; how much went in. */
+static uint64_t fill(const char *path, int *why)
+{
+    static char block[MIB];
+    uint64_t written = 0;
+    int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
+    for (ssize_t n; (n = write(fd, block, sizeof block)) > 0;)
+        written += (uint64_t)n;
+    *why = errno;
+    close(fd);
+    return written;
+}
+
+static void test_disk(const char *dir)
+{
+    struct volumes *volumes;
+    struct sandbox_id id = id_of(1), *left;
+    char folder[VOLUME_PATH_MAX], file[VOLUME_PATH_MAX + 8];
+    uint64_t used, limit;
+    int why;
+    CHECK(!volumes_new(&volumes, loop, dir, 101000, &e));
+    pending = 1;
+    volume_make(volumes, &id, 64 * MIB, 2, on_made, NULL);
+    loop_run(loop);
+    CHECK(!made_code);
+    volume_folder(volumes, &id, 1, folder);
+    struct stat st;
+    CHECK(!stat(folder, &st) && st.st_uid == 101000);
+    CHECK(volume_use(volumes, &id, &used, &limit));
+    CHECK(used < 2 * MIB && limit <= 64 * MIB && limit > 56 * MIB);
+    snprintf(file, sizeof file, "%s/fill", folder);
+    uint64_t written = fill(file, &why);
+    CHECK(why == ENOSPC && written <= 64 * MIB && written > 50 * MIB);
+    CHECK(volume_use(volumes, &id, &used, &limit) && used > limit * 9 / 10);
+    CHECK(volume_list(volumes, &left) == 2);
+    free(left);
+    /* One that a crash left is made anew, empty. */
+    pending = 1;
+    volume_make(volumes, &id, 64 * MIB, 1, on_made, NULL);
+    loop_run(loop);
+    CHECK(!made_code && volume_use(volumes, &id, &used, &limit) && used < 2 * MIB);
+    CHECK(!volume_remove(volumes, &id, &e) && !volume_remove(volumes, &id, &e));
+    CHECK(volume_list(volumes, &left) == 0);
+    CHECK(!volume_use(volumes, &id, &used, &limit));
+    pending = 4;
+    for (uint8_t i = 0; i < 4; i++) {
+        id = id_of((uint8_t)(10 + i));
+        volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    }
+    loop_run(loop);
+    CHECK(!made_code);
+    for (uint8_t i = 0; i < 4; i++) {
+        id = id_of((uint8_t)(10 + i));
+        CHECK(!volume_remove(volumes, &id, &e));
+    }
+    volumes_free(volumes);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+}
+
+static bool v1(void)
+{
+    return !access("/sys/fs/cgroup/memory/cgroup.procs", F_OK);
+}
+
+static const char *const parents[] = {"memory", "cpu", "cpuacct", "pids", "freezer", "unified"};
+
+/* A cgroup of the test's own in each hierarchy, and a process in it that holds memory and burns CPU. */
+static pid_t child_in_cgroup(const char *name)
+{
+    char path[256], pid_text[16];
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        signal(SIGTERM, SIG_IGN);
+        raise(SIGSTOP);
+        if (fork() == 0) {
+            for (;;)
+                pause();
+        }
+        char *hold = malloc(32 * MIB);
+        memset(hold, 1, 32 * MIB);
+        for (volatile int i = 0;; i++)
+            hold[i % MIB]++;
+    }
+    waitpid(pid, NULL, WUNTRACED);
+    snprintf(pid_text, sizeof pid_text, "%d", (int)pid);
+    for (size_t i = 0; i < (v1() ? ARRAY_LEN(parents) : 1); i++) {
+        snprintf(path, sizeof path, "/sys/fs/cgroup/%s/%s", v1() ? parents[i] : "", name);
+        CHECK(!mkdir(path, 0755) || errno == EEXIST);
+        strcat(path, "/cgroup.procs");
+        write_file(path, pid_text);
+    }
+    kill(pid, SIGCONT);
+    return pid;
+}
+
+static void remove_cgroups(const char *name)
+{
+    char path[256];
+    for (size_t i = 0; i < (v1() ? ARRAY_LEN(parents) : 1); i++) {
+        snprintf(path, sizeof path, "/sys/fs/cgroup/%s/%s", v1() ? parents[i] : "", name);
+        for (int tries = 0; rmdir(path) && errno == EBUSY && tries < 1000; tries++)
+            usleep(1000);
+    }
+}
+
+static void test_cgroup(void)
+{
+    char name[64];
+    snprintf(name, sizeof name, "corral-test-%d", (int)getpid());
+    pid_t pid = child_in_cgroup(name);
+    struct cgroup_box *box;
+    struct sandbox_limits limits = {64 * MIB, 1000, 512, 0, 16, 0};
+    struct sample s = {0};
+    CHECK(!cgroup_box_open(&box, pid, &e));
+    for (int i = 0; i < 2000 && (s.memory_unreclaimable_bytes < 30 * MIB || s.cpu_centi < 5000); i++) {
+        s = (struct sample){0};
+        usleep(5000);
+        CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
+    }
+    CHECK(s.memory_unreclaimable_bytes >= 30 * MIB && s.memory_unreclaimable_bytes <= s.memory_used_bytes);
+    CHECK(s.memory_peak_bytes >= s.memory_used_bytes && s.memory_limit_bytes == 64 * MIB);
+    CHECK(s.cpu_centi >= 5000 && s.cpu_usage_ns > 0);
+    CHECK(s.pids == 2 && s.pids_limit == 16);
+    bool gone = false;
+    for (int i = 0; i < 1000 && !gone; i++) {
+        gone = cgroup_box_kill(box);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        if (!gone)
+            usleep(1000);
+    }
+    CHECK(gone);
+    remove_cgroups(name);
+    CHECK(cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e) == ERR_NOT_FOUND || s.pids == 0);
+    cgroup_box_close(box);
+    CHECK(cgroup_box_open(&box, pid, &e) == ERR_NOT_FOUND);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 2);
+    loop = loop_new();
+    test_disk(argv[1]);
+    test_cgroup();
+    loop_free(loop);
+    puts("disks and cgroups hold");
+    return 0;
+}
