@@ -1,0 +1,108 @@
+#include "agent/init/init_link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+void init_link_init(struct init_link *link, const char *path, uint64_t now_ms)
+{
+    link->path = path;
+    link->fd = -1;
+    link->lost_at_ms = now_ms;
+}
+
+bool init_link_connect(struct init_link *link)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", link->path) >=
+        sizeof address.sun_path)
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        close(fd);
+        return false;
+    }
+    link->fd = fd;
+    link->in_len = link->in_at = link->out_len = 0;
+    return true;
+}
+
+int init_link_retry_ms(const struct init_link *link, uint64_t now_ms)
+{
+    return now_ms - link->lost_at_ms < 2000 ? 10 : 250;
+}
+
+void init_link_close(struct init_link *link, uint64_t now_ms)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    link->lost_at_ms = now_ms;
+}
+
+static bool may_read(const struct init_link *link)
+{
+    return sizeof link->out - link->out_len >= INIT_LINK_REPLY_ROOM;
+}
+
+short init_link_events(const struct init_link *link)
+{
+    return (short)((may_read(link) ? POLLIN : 0) | (link->out_len ? POLLOUT : 0));
+}
+
+static bool worth_another_try(ssize_t n)
+{
+    return n < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+bool init_link_receive(struct init_link *link)
+{
+    memmove(link->in, link->in + link->in_at, link->in_len - link->in_at);
+    link->in_len -= link->in_at;
+    link->in_at = 0;
+    if (link->in_len == sizeof link->in)
+        return true; /* a whole frame is in there, and waits for room to answer it */
+    ssize_t n = recv(link->fd, link->in + link->in_len, sizeof link->in - link->in_len, 0);
+    if (n > 0)
+        link->in_len += (size_t)n;
+    return n > 0 || worth_another_try(n);
+}
+
+bool init_link_flush(struct init_link *link)
+{
+    if (!link->out_len)
+        return true;
+    ssize_t n = send(link->fd, link->out, link->out_len, MSG_NOSIGNAL);
+    if (n < 0)
+        return worth_another_try(n);
+    link->out_len -= (size_t)n;
+    memmove(link->out, link->out + n, link->out_len);
+    return true;
+}
+
+int init_link_next(struct init_link *link, struct init_frame *out)
+{
+    if (!may_read(link))
+        return 0;
+    long size = init_frame_get(link->in + link->in_at, link->in_len - link->in_at, out);
+    if (size > 0)
+        link->in_at += (size_t)size;
+    return size > 0 ? 1 : (int)size;
+}
+
+bool init_link_send(struct init_link *link, enum init_type type, uint32_t stream, const void *payload,
+                    size_t len)
+{
+    if (link->fd < 0)
+        return false;
+    size_t size =
+        init_frame_put(link->out + link->out_len, sizeof link->out - link->out_len, type, stream, payload, len);
+    link->out_len += size;
+    return size > 0;
+}

@@ -1,0 +1,51 @@
+/*
+ * The init's end of the link to the agent: connects again for ever, holds one buffer for each direction.
+ * Fixed memory, no callbacks: the poll loop of init_main.c drives it.
+ *
+ * Room: before a frame is read, INIT_LINK_REPLY_ROOM bytes of the out buffer are free, so that an answer
+ * always fits. An agent that does not read stops being served until it does.
+ */
+#ifndef CORRAL_AGENT_INIT_LINK_H
+#define CORRAL_AGENT_INIT_LINK_H
+
+#include "agent/init/init_proto.h"
+
+#define INIT_LINK_IN_BYTES   (INIT_PAYLOAD_MAX + sizeof(struct init_head))
+#define INIT_LINK_OUT_BYTES  4096
+#define INIT_LINK_REPLY_ROOM 256
+
+struct init_link {
+    const char *path;
+    int fd;              /* -1 while there is none */
+    uint64_t lost_at_ms; /* since when there is none */
+    size_t in_len, in_at, out_len;
+    uint8_t in[INIT_LINK_IN_BYTES];
+    uint8_t out[INIT_LINK_OUT_BYTES];
+};
+
+/* All zero before. The path is borrowed. */
+void init_link_init(struct init_link *link, const char *path, uint64_t now_ms);
+
+/* Tries once, without waiting. True when it is connected now. */
+bool init_link_connect(struct init_link *link);
+
+/* How long to wait before the next try: short at first, so that a start costs little. */
+int init_link_retry_ms(const struct init_link *link, uint64_t now_ms);
+
+void init_link_close(struct init_link *link, uint64_t now_ms);
+
+/* What poll should watch for. */
+short init_link_events(const struct init_link *link);
+
+/* Moves bytes that poll announced. False when the link is broken: close it. */
+bool init_link_receive(struct init_link *link);
+bool init_link_flush(struct init_link *link);
+
+/* The next frame that arrived whole: 1, none yet: 0, bytes that break a rule: -1. Valid until the next call. */
+int init_link_next(struct init_link *link, struct init_frame *out);
+
+/* Queues a frame. False without a link or without room. */
+bool init_link_send(struct init_link *link, enum init_type type, uint32_t stream, const void *payload,
+                    size_t len);
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * corral-init: PID 1 of a sandbox. Idles or runs the command that the agent sends, reaps every orphan, and
+ * ends with the command's own exit code. See init_proto.h for how it meets the agent.
+ *
+ * usage: corral-init [SOCKET]
+ */
+#include "agent/init/init_link.h"
+#include "agent/init/init_proc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long the agent has to take the command's end, before Docker's record of the exit code must do. */
+#define FAREWELL_MS 2000
+
+struct init {
+    struct init_link link;
+    struct init_proc proc;
+    int signal_fd;
+    uint64_t ended_at_ms;
+    bool acknowledged;
+    int stop_signal; /* that ended an idle sandbox, else 0 */
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void send_exited(struct init *init)
+{
+    if (init->proc.state == INIT_MAIN_ENDED)
+        init_link_send(&init->link, INIT_EXITED, INIT_MAIN, &init->proc.end, sizeof init->proc.end);
+}
+
+/* What the command left behind ends with it, at once and not only when the init exits. */
+static void on_main_ended(struct init *init)
+{
+    init->ended_at_ms = now_ms();
+    kill(-1, SIGKILL);
+    send_exited(init);
+}
+
+static void greet(struct init *init)
+{
+    struct init_hello hello = {.version = INIT_VERSION, .main_state = (uint32_t)init->proc.state};
+    init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
+    send_exited(init);
+}
+
+static bool on_start(struct init *init, const struct init_frame *frame)
+{
+    struct init_start start;
+    if (frame->stream != INIT_MAIN || !init_start_get(frame->payload, frame->len, &start))
+        return false;
+    if (init->proc.state == INIT_MAIN_IDLE) {
+        init_proc_start(&init->proc, &start);
+        if (init->proc.state == INIT_MAIN_ENDED)
+            on_main_ended(init);
+    } else if (init->proc.state == INIT_MAIN_RUNNING && init->proc.error_fd < 0 && !init->proc.error) {
+        return init_link_send(&init->link, INIT_STARTED, INIT_MAIN, NULL, 0);
+    }
+    return true;
+}
+
+static bool on_signal_frame(struct init *init, const struct init_frame *frame)
+{
+    struct init_signal signal;
+    memcpy(&signal, frame->payload, sizeof signal);
+    if (signal.signo < 1 || signal.signo > 64 || frame->stream != INIT_MAIN)
+        return false;
+    if (signal.everything)
+        kill(-1, signal.signo);
+    else
+        init_proc_signal(&init->proc, signal.signo);
+    return true;
+}
+
+/* False when the frame is not the agent's to send: the link ends. */
+static bool on_frame(struct init *init, const struct init_frame *frame)
+{
+    switch (frame->type) {
+    case INIT_PING:
+        return init_link_send(&init->link, INIT_PONG, 0, frame->payload, frame->len);
+    case INIT_START:
+        return on_start(init, frame);
+    case INIT_SIGNAL:
+        return on_signal_frame(init, frame);
+    case INIT_EXITED_ACK:
+        init->acknowledged = init->proc.state == INIT_MAIN_ENDED;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool serve_frames(struct init *init)
+{
+    struct init_frame frame;
+    int got;
+    while ((got = init_link_next(&init->link, &frame)) > 0)
+        if (!on_frame(init, &frame))
+            return false;
+    return got == 0;
+}
+
+static void serve_link(struct init *init, short happened)
+{
+    bool good = true;
+    if (happened & (POLLIN | POLLHUP | POLLERR))
+        good = init_link_receive(&init->link);
+    good = good && serve_frames(init) && init_link_flush(&init->link);
+    if (!good)
+        init_link_close(&init->link, now_ms());
+}
+
+static void reap(struct init *init)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (init->proc.state != INIT_MAIN_RUNNING || pid != init->proc.pid)
+            continue;
+        init_proc_reaped(&init->proc, status);
+        on_main_ended(init);
+    }
+}
+
+static void on_signals(struct init *init)
+{
+    struct signalfd_siginfo info;
+    while (read(init->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            reap(init);
+        else if (init->proc.state == INIT_MAIN_RUNNING)
+            init_proc_signal(&init->proc, (int)info.ssi_signo);
+        else if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            init->stop_signal = (int)info.ssi_signo;
+    }
+}
+
+static void on_program(struct init *init)
+{
+    if (init_proc_read_error(&init->proc))
+        init_link_send(&init->link, INIT_STARTED, INIT_MAIN, NULL, 0);
+}
+
+static int wait_ms(const struct init *init)
+{
+    int wait = init->link.fd < 0 ? init_link_retry_ms(&init->link, now_ms()) : -1;
+    if (init->proc.state == INIT_MAIN_ENDED && (wait < 0 || wait > 100))
+        wait = 100;
+    return wait;
+}
+
+static bool finished(const struct init *init)
+{
+    if (init->stop_signal)
+        return true;
+    if (init->proc.state != INIT_MAIN_ENDED)
+        return false;
+    return init->acknowledged || now_ms() - init->ended_at_ms >= FAREWELL_MS;
+}
+
+static void turn(struct init *init)
+{
+    if (init->link.fd < 0 && init_link_connect(&init->link))
+        greet(init);
+    struct pollfd fds[] = {
+        {.fd = init->signal_fd, .events = POLLIN},
+        {.fd = init->proc.error_fd, .events = POLLIN},
+        {.fd = init->link.fd, .events = init_link_events(&init->link)},
+    };
+    if (poll(fds, sizeof fds / sizeof fds[0], wait_ms(init)) < 0)
+        return;
+    if (fds[1].revents)
+        on_program(init);
+    if (fds[0].revents)
+        on_signals(init);
+    if (fds[2].fd >= 0 && (fds[2].revents || init->link.out_len))
+        serve_link(init, fds[2].revents);
+}
+
+/* Every signal that may be caught is read from a descriptor, so that nothing interrupts the loop. */
+static int open_signals(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, 0}; *s; s++)
+        sigdelset(&all, *s);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Says why on stderr, which is the container's log, and gives Docker's code for a failure of the runtime. */
+static int refuse(const char *why)
+{
+    ssize_t n = write(STDERR_FILENO, why, strlen(why));
+    (void)n; /* there is nobody else to tell */
+    return 125;
+}
+
+int main(int argc, char **argv)
+{
+    static struct init init;
+    if (getpid() != 1)
+        return refuse("corral-init: runs only as PID 1 of a sandbox\n");
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || (init.signal_fd = open_signals()) < 0)
+        return refuse("corral-init: the kernel refused signalfd or prctl\n");
+    init_proc_init(&init.proc);
+    init_link_init(&init.link, argc > 1 ? argv[1] : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());
+    while (!finished(&init))
+        turn(&init);
+    return init.stop_signal ? 128 + init.stop_signal : init_exit_status(&init.proc.end);
+}

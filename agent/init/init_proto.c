@@ -1,0 +1,155 @@
+#include "agent/init/init_proto.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct bounds {
+    uint32_t least, most;
+    bool known;
+};
+
+static const struct bounds bounds[] = {
+#define INIT_FRAME(name, number, min, max) [number] = {.least = min, .most = max, .known = true},
+    INIT_FRAMES(INIT_FRAME)
+#undef INIT_FRAME
+};
+
+static bool head_valid(const struct init_head *head)
+{
+    if (head->type >= sizeof bounds / sizeof bounds[0] || !bounds[head->type].known || head->zero)
+        return false;
+    return head->len >= bounds[head->type].least && head->len <= bounds[head->type].most;
+}
+
+long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out)
+{
+    struct init_head head;
+    if (len < sizeof head)
+        return 0;
+    memcpy(&head, bytes, sizeof head);
+    if (!head_valid(&head))
+        return -1;
+    if (len - sizeof head < head.len)
+        return 0;
+    *out = (struct init_frame){.type = (enum init_type)head.type,
+                               .stream = head.stream,
+                               .payload = bytes + sizeof head,
+                               .len = head.len};
+    return (long)(sizeof head + head.len);
+}
+
+size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
+                      size_t len)
+{
+    struct init_head head = {.len = (uint32_t)len, .stream = stream, .type = (uint16_t)type};
+    if (len > INIT_PAYLOAD_MAX || !head_valid(&head) || cap < sizeof head + len)
+        return 0;
+    memcpy(out, &head, sizeof head);
+    if (len)
+        memmove(out + sizeof head, payload, len);
+    return sizeof head + len;
+}
+
+/* The counts, then every string with its NUL: cwd, arguments, environment. */
+struct start_head {
+    uint32_t argc, envc, zero[2];
+};
+
+struct cursor {
+    const char *at, *end;
+};
+
+/* The next string, NULL when its NUL is not in the payload. */
+static const char *take_string(struct cursor *cursor)
+{
+    const char *s = cursor->at;
+    const char *nul = memchr(s, 0, (size_t)(cursor->end - s));
+    if (!nul)
+        return NULL;
+    cursor->at = nul + 1;
+    return s;
+}
+
+static bool take_strings(struct cursor *cursor, const char **out, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!(out[i] = take_string(cursor)))
+            return false;
+    out[count] = NULL;
+    return true;
+}
+
+static bool start_valid(const struct init_start *start)
+{
+    if (start->argc == 0 || start->argc > INIT_STRINGS_MAX || start->envc > INIT_STRINGS_MAX)
+        return false;
+    for (uint32_t i = 0; i < start->envc; i++)
+        if (start->env[i][0] == '=' || !strchr(start->env[i], '='))
+            return false;
+    return true;
+}
+
+bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out)
+{
+    struct start_head head;
+    if (len < sizeof head)
+        return false;
+    memcpy(&head, payload, sizeof head);
+    if (head.argc > INIT_STRINGS_MAX || head.envc > INIT_STRINGS_MAX || head.zero[0] || head.zero[1])
+        return false;
+    struct cursor cursor = {.at = (const char *)payload + sizeof head, .end = (const char *)payload + len};
+    out->argc = head.argc;
+    out->envc = head.envc;
+    out->cwd = take_string(&cursor);
+    return out->cwd && take_strings(&cursor, out->argv, head.argc) &&
+           take_strings(&cursor, out->env, head.envc) && cursor.at == cursor.end && start_valid(out);
+}
+
+static bool put_string(uint8_t *out, size_t cap, size_t *at, const char *s)
+{
+    size_t len = strlen(s) + 1;
+    if (cap - *at < len)
+        return false;
+    memcpy(out + *at, s, len);
+    *at += len;
+    return true;
+}
+
+size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
+{
+    struct start_head head = {.argc = start->argc, .envc = start->envc};
+    size_t at = sizeof head;
+    if (cap < sizeof head || !start_valid(start) || !put_string(out, cap, &at, start->cwd))
+        return 0;
+    memcpy(out, &head, sizeof head);
+    for (uint32_t i = 0; i < start->argc; i++)
+        if (!put_string(out, cap, &at, start->argv[i]))
+            return 0;
+    for (uint32_t i = 0; i < start->envc; i++)
+        if (!put_string(out, cap, &at, start->env[i]))
+            return 0;
+    return at;
+}
+
+bool init_exit_valid(const struct init_exit *end)
+{
+    switch (end->kind) {
+    case INIT_EXIT_CODE:
+        return end->value >= 0 && end->value <= 255;
+    case INIT_EXIT_SIGNAL:
+        return end->value >= 1 && end->value <= 64;
+    case INIT_EXIT_NOT_STARTED:
+        return end->value >= 1 && end->value <= 4095;
+    default:
+        return false;
+    }
+}
+
+int init_exit_status(const struct init_exit *end)
+{
+    if (end->kind == INIT_EXIT_CODE)
+        return end->value;
+    if (end->kind == INIT_EXIT_SIGNAL)
+        return 128 + end->value;
+    return end->value == ENOENT || end->value == ENOTDIR ? 127 : 126;
+}

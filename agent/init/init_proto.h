@@ -1,0 +1,127 @@
+/*
+ * What the agent and corral-init, PID 1 of each sandbox, say to each other over a unix stream socket.
+ *
+ * Who listens: the agent does, in a folder of the sandbox's own that is mounted read-only into the container.
+ * The init connects out, first before any tenant code runs, and again whenever the link is lost. Why so:
+ *   - The agent takes exactly one connection, and only from the process id of the container's init
+ *     (SO_PEERCRED, filled in by the kernel): a tenant has the same user id, but never that process id.
+ *   - The agent removes the socket as soon as it is linked, so a tenant finds nothing to connect to, and the
+ *     read-only mount lets it neither remove nor replace one. An init that listened would need a folder that
+ *     its user may write, which is the tenant's user too.
+ *   - Ownership does not matter: the socket is open to all (0666) and its folder enterable (0755), so it works
+ *     the same with and without a remap of user ids.
+ *   - The init is not dumpable, so a tenant can neither trace it nor take its descriptors; PID 1 cannot be
+ *     killed or stopped from inside. All the same the agent believes none of its bytes.
+ *
+ * A frame is a head and at most INIT_PAYLOAD_MAX bytes. Numbers are in host byte order: both ends run on one
+ * kernel. A frame that breaks a rule ends the link, nothing else. Delivery is at least once: the init says how
+ * the command stands in each HELLO, repeats EXITED on a new link until it is acknowledged, and answers a
+ * repeated START without starting again.
+ *
+ * This header is all that the two sides share; it includes nothing of ours.
+ */
+#ifndef CORRAL_AGENT_INIT_PROTO_H
+#define CORRAL_AGENT_INIT_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INIT_VERSION     1
+#define INIT_PAYLOAD_MAX 65536
+#define INIT_STRINGS_MAX 1024 /* of arguments, and of environment entries */
+#define INIT_MAIN        1    /* the stream of the sandbox's command; its stdio is the container's log */
+
+/* Where the two mounts stand in a container. */
+#define INIT_BINARY_PATH "/.corral/init"
+#define INIT_LINK_FOLDER "/.corral/link"
+#define INIT_SOCKET_NAME "agent"
+
+/* INIT_FRAME(NAME, number, least payload, most payload): never change a number. */
+#define INIT_FRAMES(INIT_FRAME)                                                                              \
+    INIT_FRAME(HELLO, 1, 8, 8)                  /* init: struct init_hello */                                \
+    INIT_FRAME(PING, 2, 8, 8)                   /* agent: any 8 bytes */                                     \
+    INIT_FRAME(PONG, 3, 8, 8)                   /* init: the same bytes */                                   \
+    INIT_FRAME(START, 4, 16, INIT_PAYLOAD_MAX)  /* agent: init_start_pack */                                 \
+    INIT_FRAME(STARTED, 5, 0, 0)                /* init: the program was invoked */                          \
+    INIT_FRAME(EXITED, 6, 8, 8)                 /* init: struct init_exit */                                 \
+    INIT_FRAME(EXITED_ACK, 7, 0, 0)             /* agent: the end is known; the init exits after MAIN's */   \
+    INIT_FRAME(SIGNAL, 8, 8, 8)                 /* agent: struct init_signal */                              \
+    INIT_FRAME(STDIN, 9, 0, INIT_PAYLOAD_MAX)   /* agent: bytes; none is the end */                          \
+    INIT_FRAME(STDOUT, 10, 0, INIT_PAYLOAD_MAX) /* init: likewise */                                         \
+    INIT_FRAME(STDERR, 11, 0, INIT_PAYLOAD_MAX) /* init: likewise */                                         \
+    INIT_FRAME(CREDIT, 12, 4, 4)                /* both: uint32, bytes that may be sent further */
+/* Reserved: 13 RESIZE, 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
+
+enum init_type {
+#define INIT_FRAME(name, number, least, most) INIT_##name = number,
+    INIT_FRAMES(INIT_FRAME)
+#undef INIT_FRAME
+};
+
+struct init_head {
+    uint32_t len; /* of the payload */
+    uint32_t stream;
+    uint16_t type;
+    uint16_t zero;
+};
+
+/* One frame inside a buffer; payload is borrowed from it. */
+struct init_frame {
+    enum init_type type;
+    uint32_t stream;
+    const uint8_t *payload;
+    size_t len;
+};
+
+enum init_main_state { INIT_MAIN_IDLE, INIT_MAIN_RUNNING, INIT_MAIN_ENDED };
+
+struct init_hello {
+    uint32_t version;
+    uint32_t main_state; /* enum init_main_state */
+};
+
+enum init_exit_kind {
+    INIT_EXIT_CODE,       /* value: its exit code */
+    INIT_EXIT_SIGNAL,     /* value: the signal that ended it */
+    INIT_EXIT_NOT_STARTED /* value: errno of what failed */
+};
+
+struct init_exit {
+    uint32_t kind; /* enum init_exit_kind */
+    int32_t value;
+};
+
+struct init_signal {
+    int32_t signo;
+    uint32_t everything; /* 0: the process group of the stream; 1: every process but the init */
+};
+
+/* What to run. Strings are borrowed. */
+struct init_start {
+    const char *cwd; /* "" is the container's own */
+    uint32_t argc, envc;
+    const char *argv[INIT_STRINGS_MAX + 1]; /* looked up in PATH; NULL after the last */
+    const char *env[INIT_STRINGS_MAX + 1];  /* NAME=value, over the container's own; NULL after the last */
+};
+
+/* Reads the first frame. Returns its size with head, 0 when more bytes are needed, -1 when it breaks a rule. */
+long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out);
+
+/* Writes a frame. Returns its size with head, 0 when it does not fit into cap or breaks a rule. */
+size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
+                      size_t len);
+
+/* Reads a START's payload; the strings stay in it. False when it breaks a rule. */
+bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out);
+
+/* Writes a START's payload. Returns its size, 0 when it does not fit or breaks a rule. */
+size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start);
+
+/* Whether the kind is known, and the value possible for it. */
+bool init_exit_valid(const struct init_exit *end);
+
+/* The exit code that a shell, and Docker, would give: the code, 128 + signal, 127 not found, 126 not invokable. */
+int init_exit_status(const struct init_exit *end);
+
+#endif

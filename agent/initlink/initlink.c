@@ -1,0 +1,315 @@
+#include "agent/initlink/initlink.h"
+
+#include "agent/initlink/initlink_door.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FRAME_MAX (sizeof(struct init_head) + INIT_PAYLOAD_MAX)
+/* Beyond a START, room for the small frames that may wait with it. */
+#define SMALL_FRAMES 256
+
+struct initlink {
+    struct loop *loop;
+    struct initlink_events events;
+    void *arg;
+    struct initlink_door *door;
+    struct watch watch;
+    struct timer ping;
+    int fd; /* -1: not linked */
+    bool greeted, started, exited;
+    uint64_t answered_at_ms;
+    size_t in_len, out_len;
+    uint8_t in[FRAME_MAX];
+    uint8_t *out; /* NULL while nothing waits */
+    bool *freed;  /* set while a callback runs; the callback may free us */
+};
+
+static void on_io(void *arg, bool readable, bool writable);
+static void on_ping(void *arg);
+static void on_connection(void *arg, int fd);
+
+static void watch_link(struct initlink *link)
+{
+    watch_start(&link->watch, link->loop, link->fd, true, link->out_len > 0, on_io, link);
+}
+
+static void close_link(struct initlink *link)
+{
+    watch_stop(&link->watch);
+    timer_stop(&link->ping);
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    link->in_len = link->out_len = 0;
+    free(link->out);
+    link->out = NULL;
+}
+
+/* Listens again; tries once a second where the disk does not allow it. */
+static void listen_again(void *arg)
+{
+    struct initlink *link = arg;
+    if (initlink_door_open(link->door, NULL) != 0)
+        timer_start(&link->ping, link->loop, 1000, listen_again, link);
+}
+
+static void lose(struct initlink *link, const struct err *why)
+{
+    bool was_ready = link->greeted;
+    close_link(link);
+    link->greeted = false;
+    listen_again(link);
+    if (was_ready && link->events.on_lost)
+        link->events.on_lost(link->arg, why);
+}
+
+static void lose_for(struct initlink *link, int code, const char *why)
+{
+    struct err e;
+    err_set(&e, code, "%s", why);
+    lose(link, &e);
+}
+
+/* False when the link is broken. */
+static bool flush(struct initlink *link)
+{
+    if (!link->out_len)
+        return true;
+    ssize_t n = send(link->fd, link->out, link->out_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    link->out_len -= (size_t)n;
+    memmove(link->out, link->out + n, link->out_len);
+    if (!link->out_len) {
+        free(link->out);
+        link->out = NULL;
+    }
+    return true;
+}
+
+/*
+ * Queues and tries to send at once. What fails to go out because the link broke is seen by the watch, so that
+ * no callback runs inside the caller's call.
+ */
+static int queue_frame(struct initlink *link, enum init_type type, uint32_t stream, const void *payload,
+                       size_t len, struct err *e)
+{
+    size_t cap = FRAME_MAX + SMALL_FRAMES;
+    if (!initlink_ready(link))
+        return err_set(e, ERR_NOT_READY, "the sandbox's init is not linked");
+    if (!link->out)
+        link->out = mem_zalloc(cap);
+    /* A large frame leaves room for the small ones, of which a ping a second is the most. */
+    size_t room = cap - link->out_len;
+    size_t size = init_frame_put(link->out + link->out_len, room, type, stream, payload, len);
+    if (!size)
+        return err_set(e, ERR_NOT_READY, "the sandbox's init does not read");
+    link->out_len += size;
+    if (flush(link))
+        watch_link(link);
+    return 0;
+}
+
+static bool on_hello(struct initlink *link, const struct init_frame *frame)
+{
+    struct init_hello hello;
+    memcpy(&hello, frame->payload, sizeof hello);
+    if (link->greeted || hello.version != INIT_VERSION || hello.main_state > INIT_MAIN_ENDED)
+        return false;
+    link->greeted = true;
+    timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
+    if (link->events.on_ready)
+        link->events.on_ready(link->arg, (enum init_main_state)hello.main_state);
+    return true;
+}
+
+static bool on_exited(struct initlink *link, const struct init_frame *frame)
+{
+    struct init_exit end;
+    memcpy(&end, frame->payload, sizeof end);
+    if (frame->stream != INIT_MAIN || !init_exit_valid(&end))
+        return false;
+    if (queue_frame(link, INIT_EXITED_ACK, INIT_MAIN, NULL, 0, NULL) != 0)
+        return false;
+    if (link->exited)
+        return true;
+    link->exited = true;
+    if (link->events.on_exited)
+        link->events.on_exited(link->arg, &end);
+    return true;
+}
+
+static bool on_started(struct initlink *link, const struct init_frame *frame)
+{
+    if (frame->stream != INIT_MAIN || link->exited)
+        return false;
+    if (link->started)
+        return true;
+    link->started = true;
+    if (link->events.on_started)
+        link->events.on_started(link->arg);
+    return true;
+}
+
+static bool on_frame(struct initlink *link, const struct init_frame *frame)
+{
+    if (!link->greeted && frame->type != INIT_HELLO)
+        return false;
+    switch (frame->type) {
+    case INIT_HELLO:
+        return on_hello(link, frame);
+    case INIT_PONG:
+        link->answered_at_ms = loop_now_ms();
+        return true;
+    case INIT_STARTED:
+        return on_started(link, frame);
+    case INIT_EXITED:
+        return on_exited(link, frame);
+    default:
+        return false;
+    }
+}
+
+/* Returns false when a frame broke a rule. Stops early when a callback freed the link. */
+static bool serve_frames(struct initlink *link, const bool *freed)
+{
+    size_t at = 0;
+    long size = 0;
+    struct init_frame frame;
+    while (link->fd >= 0 && (size = init_frame_get(link->in + at, link->in_len - at, &frame)) > 0) {
+        at += (size_t)size;
+        bool good = on_frame(link, &frame);
+        if (*freed)
+            return true;
+        if (!good)
+            return false;
+    }
+    link->in_len -= at;
+    memmove(link->in, link->in + at, link->in_len);
+    return size >= 0;
+}
+
+/* Returns false when the peer is gone. */
+static bool receive(struct initlink *link)
+{
+    ssize_t n = recv(link->fd, link->in + link->in_len, sizeof link->in - link->in_len, MSG_DONTWAIT);
+    if (n > 0)
+        link->in_len += (size_t)n;
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void on_io(void *arg, bool readable, bool writable)
+{
+    struct initlink *link = arg;
+    bool freed = false;
+    if (writable && flush(link))
+        watch_link(link);
+    if (!readable)
+        return;
+    bool there = receive(link);
+    link->freed = &freed;
+    bool good = serve_frames(link, &freed);
+    if (freed)
+        return;
+    link->freed = NULL;
+    if (!good)
+        lose_for(link, ERR_PROTOCOL, "the sandbox's init broke the protocol");
+    else if (!there)
+        lose_for(link, ERR_IO, "the sandbox's init closed its link");
+}
+
+static void on_ping(void *arg)
+{
+    struct initlink *link = arg;
+    uint64_t now = loop_now_ms();
+    if (now - link->answered_at_ms >= INITLINK_LOST_MS) {
+        lose_for(link, ERR_NODE_TIMEOUT, "the sandbox's init does not answer");
+        return;
+    }
+    /* A ping that does not fit is one that the init would not read anyway. */
+    int error = queue_frame(link, INIT_PING, 0, &now, sizeof now, NULL);
+    timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
+    (void)error;
+}
+
+/* The init must say hello soon: one that does not is lost like any other. */
+static void on_silent(void *arg)
+{
+    lose_for(arg, ERR_NODE_TIMEOUT, "the sandbox's init did not say hello");
+}
+
+static void on_connection(void *arg, int fd)
+{
+    struct initlink *link = arg;
+    initlink_door_close(link->door);
+    link->fd = fd;
+    link->answered_at_ms = loop_now_ms();
+    timer_start(&link->ping, link->loop, INITLINK_UNRESPONSIVE_MS, on_silent, link);
+    watch_link(link);
+}
+
+int initlink_new(struct loop *loop, const char *folder, const struct initlink_events *events, void *arg,
+                 struct initlink **out, struct err *e)
+{
+    struct initlink *link = mem_zalloc(sizeof *link);
+    link->loop = loop;
+    link->events = *events;
+    link->arg = arg;
+    link->fd = -1;
+    link->door = initlink_door_new(loop, folder, on_connection, link);
+    int error = initlink_door_open(link->door, e);
+    if (error) {
+        initlink_free(link);
+        return error;
+    }
+    *out = link;
+    return 0;
+}
+
+void initlink_free(struct initlink *link)
+{
+    if (!link)
+        return;
+    if (link->freed)
+        *link->freed = true;
+    close_link(link);
+    initlink_door_free(link->door);
+    free(link);
+}
+
+void initlink_expect(struct initlink *link, pid_t pid)
+{
+    initlink_door_expect(link->door, pid);
+}
+
+int initlink_start(struct initlink *link, const struct init_start *start, struct err *e)
+{
+    uint8_t *payload = mem_zalloc(INIT_PAYLOAD_MAX);
+    size_t len = init_start_pack(payload, INIT_PAYLOAD_MAX, start);
+    int error = len ? queue_frame(link, INIT_START, INIT_MAIN, payload, len, e)
+                    : err_set(e, ERR_TOO_LARGE, "command and environment are limited to %d bytes and %d entries",
+                              INIT_PAYLOAD_MAX, INIT_STRINGS_MAX);
+    free(payload);
+    return error;
+}
+
+int initlink_signal(struct initlink *link, int signo, bool everything, struct err *e)
+{
+    struct init_signal signal = {.signo = signo, .everything = everything};
+    return queue_frame(link, INIT_SIGNAL, INIT_MAIN, &signal, sizeof signal, e);
+}
+
+bool initlink_ready(const struct initlink *link)
+{
+    return link->fd >= 0 && link->greeted;
+}
+
+bool initlink_responsive(const struct initlink *link)
+{
+    return initlink_ready(link) && loop_now_ms() - link->answered_at_ms < INITLINK_UNRESPONSIVE_MS;
+}
