@@ -1,0 +1,475 @@
+#include "agent/agent.h"
+
+#include "agent/agent_int.h"
+#include "agent/disk/record.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TICK_MS 200
+
+/* --- holders --- */
+
+struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id)
+{
+    struct holder *h;
+    HASH_FIND(hh, agent->holders, id, sizeof *id, h);
+    return h;
+}
+
+struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id)
+{
+    struct holder *h = agent_holder_find(agent, id);
+    if (h)
+        return h;
+    h = mem_zalloc(sizeof *h);
+    h->agent = agent;
+    h->id = *id;
+    HASH_ADD(hh, agent->holders, id, sizeof h->id, h);
+    return h;
+}
+
+static void link_folder(const struct holder *h, char out[static 512])
+{
+    snprintf(out, 512, "%s/%s", h->agent->links_dir, h->id.text);
+}
+
+void agent_holder_drop(struct holder *h)
+{
+    char folder[512];
+    HASH_DEL(h->agent->holders, h);
+    maker_free(h->maker);
+    initlink_free(h->init);
+    cgroup_box_close(h->cgroup);
+    link_folder(h, folder);
+    if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
+        log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
+    free(h);
+}
+
+/* --- the sandbox's init --- */
+
+static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
+{
+    struct box_exit out = {
+        .reason = REASON_EXITED, .has_exit_code = true, .exit_code = init_exit_status(end)};
+    if (h->cgroup && cgroup_box_oom_kills(h->cgroup)) {
+        out.reason = REASON_OOM_KILLED;
+        snprintf(out.detail, sizeof out.detail, "the kernel killed it at its memory limit");
+        return out;
+    }
+    if (end->kind == INIT_EXIT_SIGNAL)
+        snprintf(out.detail, sizeof out.detail, "its command was ended by signal %d (%s)", end->value,
+                 strsignal(end->value));
+    else if (end->kind == INIT_EXIT_NOT_STARTED)
+        snprintf(out.detail, sizeof out.detail, "its command could not be invoked: %s", strerror(end->value));
+    else
+        snprintf(out.detail, sizeof out.detail, "its command exited with code %d", end->value);
+    return out;
+}
+
+static void on_init_ready(void *arg, enum init_main_state state)
+{
+    struct holder *h = arg;
+    if (h->maker)
+        maker_init_ready(h->maker, state);
+}
+
+static void on_init_started(void *arg)
+{
+    struct holder *h = arg;
+    if (h->maker)
+        maker_init_started(h->maker);
+}
+
+static void on_init_exited(void *arg, const struct init_exit *end)
+{
+    struct holder *h = arg;
+    struct agent *agent = h->agent;
+    struct sandbox_id id = h->id;
+    struct box_exit exit = exit_of(h, end);
+    if (h->maker)
+        maker_init_started(h->maker); /* it ran, and has ended already */
+    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, &agent->effects);
+    agent_run_effects(agent);
+}
+
+int agent_holder_listen(struct holder *h, struct err *e)
+{
+    static const struct initlink_events events = {
+        .on_ready = on_init_ready, .on_started = on_init_started, .on_exited = on_init_exited};
+    char folder[512];
+    link_folder(h, folder);
+    return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
+}
+
+int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
+{
+    cgroup_box_close(h->cgroup);
+    h->cgroup = NULL;
+    int rc = cgroup_box_open(&h->cgroup, pid, e);
+    if (!rc && h->init)
+        initlink_expect(h->init, pid);
+    return rc;
+}
+
+/* --- effects --- */
+
+static void tell_saves(void *arg)
+{
+    struct agent *agent = arg;
+    struct saved *saves = agent->saves;
+    size_t count = agent->save_count;
+    agent->saves = NULL;
+    agent->save_count = 0;
+    for (size_t i = 0; i < count; i++)
+        keeper_saved(agent->keeper, loop_now_ms(), &saves[i].id, saves[i].ok, &agent->effects);
+    free(saves);
+    agent_run_effects(agent);
+}
+
+static void save(struct agent *agent, const struct sandbox_id *id)
+{
+    struct box_record record = *keeper_find(agent->keeper, id);
+    struct err e;
+    uint64_t now = loop_now_ms();
+    memcpy(record.boot_id, agent->boot_id, sizeof record.boot_id);
+    record.deadline_wall_ms = wall_now_ms() + (record.deadline_ms > now ? record.deadline_ms - now : 0);
+    bool ok = !record_save(agent->records_dir, &record, &e);
+    if (!ok)
+        log_error("agent", "sandbox=%s its record is not written: %s", id->text, e.text);
+    agent->saves = mem_grow(agent->saves, agent->save_count + 1, sizeof *agent->saves);
+    agent->saves[agent->save_count++] = (struct saved){.id = *id, .ok = ok};
+    later_call(&agent->telling, agent->loop, tell_saves, agent);
+}
+
+static void on_killed(void *arg, int code, const struct err *e)
+{
+    struct agent *agent = arg;
+    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
+        log_warn("agent", "Docker did not kill: %s", e->text);
+    (void)agent;
+}
+
+/* Through the cgroup at once; Docker is asked only where the cgroup is not known. */
+static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
+{
+    struct holder *h = agent_holder(agent, id);
+    if (!h->cgroup)
+        docker_container_kill(agent->docker, id->text, on_killed, agent);
+    else if (cgroup_box_kill(h->cgroup))
+        keeper_dead(agent->keeper, loop_now_ms(), id, NULL, &agent->effects);
+}
+
+static void close_episodes(struct agent *agent, struct holder *h)
+{
+    struct guard_step step = guard_close(&h->guard, &h->id);
+    for (unsigned i = 0; i < step.news_count; i++) {
+        step.news[i].number = ++agent->violation_number;
+        uplink_violation(agent->uplink, &step.news[i]);
+    }
+}
+
+static void removed(struct holder *h, bool ok)
+{
+    struct agent *agent = h->agent;
+    struct sandbox_id id = h->id;
+    h->removing = false;
+    if (ok)
+        agent_holder_drop(h);
+    keeper_removed(agent->keeper, loop_now_ms(), &id, ok, &agent->effects);
+    agent_run_effects(agent);
+}
+
+static void on_container_removed(void *arg, int code, const struct err *error)
+{
+    struct holder *h = arg;
+    struct err e;
+    if (code == ERR_CANCELLED)
+        return;
+    if (!code)
+        code = volume_remove(h->agent->volumes, &h->id, &e);
+    else
+        e = *error;
+    if (code)
+        log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e.text);
+    removed(h, !code);
+}
+
+static void remove_sandbox(struct agent *agent, const struct sandbox_id *id)
+{
+    struct holder *h = agent_holder(agent, id);
+    if (h->removing)
+        return;
+    h->removing = true;
+    close_episodes(agent, h);
+    initlink_free(h->init);
+    h->init = NULL;
+    docker_container_remove(agent->docker, id->text, on_container_removed, h);
+}
+
+struct change {
+    struct agent *agent;
+    struct sandbox_id id;
+    enum keeper_effect_kind kind;
+};
+
+static void on_changed(void *arg, int code, const struct err *e)
+{
+    struct change *change = arg;
+    struct agent *agent = change->agent;
+    struct change what = *change;
+    free(change);
+    if (code == ERR_CANCELLED)
+        return;
+    if (code)
+        log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
+    if (what.kind == KEEPER_RESIZE)
+        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code);
+    else
+        keeper_paused(agent->keeper, loop_now_ms(), &what.id, !code, what.kind == KEEPER_PAUSE,
+                      &agent->effects);
+    agent_run_effects(agent);
+}
+
+static void change_sandbox(struct agent *agent, const struct keeper_effect *effect)
+{
+    struct change *change = mem_zalloc(sizeof *change);
+    *change = (struct change){agent, effect->id, effect->kind};
+    const char *id = effect->id.text;
+    if (effect->kind == KEEPER_PAUSE)
+        docker_container_pause(agent->docker, id, on_changed, change);
+    else if (effect->kind == KEEPER_RESUME)
+        docker_container_unpause(agent->docker, id, on_changed, change);
+    else
+        docker_container_update(agent->docker, id, &keeper_find(agent->keeper, &effect->id)->limits,
+                                on_changed, change);
+}
+
+static void forget(struct agent *agent, const struct sandbox_id *id)
+{
+    struct err e;
+    if (record_remove(agent->records_dir, id, &e))
+        log_warn("agent", "sandbox=%s its record stays: %s", id->text, e.text);
+}
+
+static void abort_making(struct agent *agent, const struct sandbox_id *id)
+{
+    struct holder *h = agent_holder_find(agent, id);
+    if (h && h->maker)
+        maker_abort(h->maker);
+}
+
+static void run_effect(struct agent *agent, const struct keeper_effect *effect)
+{
+    switch (effect->kind) {
+    case KEEPER_SAVE:
+        save(agent, &effect->id);
+        break;
+    case KEEPER_MAKE:
+        agent_make(agent_holder(agent, &effect->id));
+        break;
+    case KEEPER_ABORT:
+        abort_making(agent, &effect->id);
+        break;
+    case KEEPER_PAUSE:
+    case KEEPER_RESUME:
+    case KEEPER_RESIZE:
+        change_sandbox(agent, effect);
+        break;
+    case KEEPER_KILL:
+        kill_sandbox(agent, &effect->id);
+        break;
+    case KEEPER_REMOVE:
+        remove_sandbox(agent, &effect->id);
+        break;
+    case KEEPER_REPORT:
+        uplink_observe(agent->uplink, &effect->observation);
+        break;
+    case KEEPER_FORGET:
+        forget(agent, &effect->id);
+        break;
+    }
+}
+
+/* Kills before all else: with many due at once, none waits for the disk of another. */
+static void run_list(struct agent *agent, const struct keeper_effects *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->item[i].kind == KEEPER_KILL)
+            run_effect(agent, &list->item[i]);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->item[i].kind != KEEPER_KILL)
+            run_effect(agent, &list->item[i]);
+    }
+}
+
+void agent_run_effects(struct agent *agent)
+{
+    if (agent->running_effects)
+        return; /* whoever runs them comes to the new ones too */
+    agent->running_effects = true;
+    while (agent->effects.count) {
+        struct keeper_effects list = agent->effects;
+        agent->effects = (struct keeper_effects){0};
+        run_list(agent, &list);
+        keeper_effects_fini(&list);
+    }
+    agent->running_effects = false;
+}
+
+/* --- time --- */
+
+static void on_tick(void *arg)
+{
+    struct agent *agent = arg;
+    uint64_t now = loop_now_ms();
+    keeper_tick(agent->keeper, now, &agent->effects);
+    agent_run_effects(agent);
+    uint64_t due = keeper_due(agent->keeper), wait = TICK_MS;
+    if (due > now && due - now < wait)
+        wait = due - now;
+    timer_start(&agent->tick, agent->loop, wait, on_tick, agent);
+}
+
+/* --- life --- */
+
+static int read_text(const char *path, char *out, size_t size, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    size_t len = fread(out, 1, size - 1, f);
+    fclose(f);
+    out[len] = 0;
+    out[strcspn(out, "\n")] = 0;
+    return 0;
+}
+
+static int make_folder(const char *path, mode_t mode, struct err *e)
+{
+    if (mkdir(path, mode) && errno != EEXIST)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int make_folders(struct agent *agent, struct err *e)
+{
+    const char *state = agent->conf->state_dir;
+    snprintf(agent->records_dir, sizeof agent->records_dir, "%s/records", state);
+    snprintf(agent->links_dir, sizeof agent->links_dir, "%s/links", state);
+    int rc = make_folder(state, 0711, e);
+    if (!rc)
+        rc = make_folder(agent->records_dir, 0700, e);
+    if (!rc)
+        rc = make_folder(agent->links_dir, 0711, e);
+    if (!rc && access(agent->conf->init_path, X_OK))
+        rc = err_set(e, ERR_CONFIG, "init_path: %s: %s", agent->conf->init_path, strerror(errno));
+    return rc;
+}
+
+static int read_seccomp(struct agent *agent, struct err *e)
+{
+    if (!agent->conf->seccomp_profile)
+        return 0;
+    FILE *f = fopen(agent->conf->seccomp_profile, "re");
+    if (!f)
+        return err_set(e, ERR_CONFIG, "seccomp_profile: %s: %s", agent->conf->seccomp_profile,
+                       strerror(errno));
+    agent->seccomp = mem_zalloc(CONF_FILE_MAX + 1);
+    agent->seccomp[fread(agent->seccomp, 1, CONF_FILE_MAX, f)] = 0;
+    fclose(f);
+    return 0;
+}
+
+static int make_uplink(struct agent *agent, struct err *e)
+{
+    struct string_list urls = {0};
+    char *copy = mem_strdup(agent->conf->controller_urls), *rest = copy;
+    for (char *url; rest && (url = strsep(&rest, ","));)
+        string_list_add(&urls, url);
+    struct uplink_conf conf = {.node = agent->node,
+                               .urls = &urls,
+                               .ca_file = agent->conf->ca_file,
+                               .cert_file = agent->conf->cert_file,
+                               .key_file = agent->conf->key_file};
+    int rc = uplink_new(&agent->uplink, agent->loop, &conf, &agent_uplink_ops, agent, e);
+    string_list_fini(&urls);
+    free(copy);
+    return rc;
+}
+
+int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *conf, struct err *e)
+{
+    struct agent *agent = mem_zalloc(sizeof *agent);
+    agent->loop = loop;
+    agent->conf = conf;
+    agent->keeper = keeper_new();
+    agent->violation_number = wall_now_ms() << 10; /* rises over restarts */
+    if (conf->node)
+        snprintf(agent->node, sizeof agent->node, "%s", conf->node);
+    else
+        gethostname(agent->node, sizeof agent->node - 1);
+    snprintf(agent->sick, sizeof agent->sick, "Docker has not answered yet");
+    int rc = read_text("/proc/sys/kernel/random/boot_id", agent->boot_id, sizeof agent->boot_id, e);
+    if (!rc)
+        rc = make_folders(agent, e);
+    if (!rc)
+        rc = read_seccomp(agent, e);
+    if (!rc)
+        rc = make_uplink(agent, e);
+    if (rc) {
+        agent_free(agent);
+        return rc;
+    }
+    agent->docker = docker_new(loop, conf->docker_socket);
+    *out = agent;
+    return 0;
+}
+
+int agent_start(struct agent *agent, struct err *e)
+{
+    int rc = agent_restore_records(agent, e);
+    if (rc)
+        return rc;
+    on_tick(agent); /* what is past its deadline ends now, Docker or not */
+    agent_meet_docker(agent);
+    agent_watch_start(agent);
+    uplink_start(agent->uplink);
+    return 0;
+}
+
+void agent_reload(struct agent *agent)
+{
+    log_info("agent", "configuration reloaded");
+}
+
+void agent_free(struct agent *agent)
+{
+    struct holder *h, *next;
+    if (!agent)
+        return;
+    timer_stop(&agent->tick);
+    timer_stop(&agent->sampling);
+    timer_stop(&agent->docker_retry);
+    later_cancel(&agent->telling);
+    uplink_free(agent->uplink);
+    docker_free(agent->docker);
+    volumes_free(agent->volumes);
+    HASH_ITER(hh, agent->holders, h, next)
+    agent_holder_drop(h);
+    keeper_free(agent->keeper);
+    keeper_effects_fini(&agent->effects);
+    docker_facts_fini(&agent->docker_facts);
+    free(agent->saves);
+    free(agent->seccomp);
+    free(agent);
+}

@@ -1,0 +1,93 @@
+/* What the controller says to this host, and what it is told of it. */
+#include "agent/agent_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define CPU_OVERCOMMIT 4 /* sandboxes seldom use their whole CPU; shares decide when they do */
+
+static uint64_t or_else(uint64_t asked, uint64_t otherwise)
+{
+    return asked ? asked : otherwise;
+}
+
+static struct node_resources capacity_of(const struct agent *agent)
+{
+    const struct agent_conf *c = agent->conf;
+    struct statvfs fs = {0};
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t disk = statvfs(c->state_dir, &fs) ? 0 : (uint64_t)fs.f_blocks * fs.f_frsize;
+    return (struct node_resources){.memory_bytes = or_else(c->memory_bytes, memory / 10 * 9),
+                                   .cpu_millis = or_else(c->cpu_millis, cpus * 1000 * CPU_OVERCOMMIT),
+                                   .storage_bytes = or_else(c->storage_bytes, disk / 10 * 9),
+                                   .sandboxes = c->sandboxes};
+}
+
+static void fill_hello(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count)
+{
+    struct agent *agent = owner;
+    memcpy(facts->boot_id, agent->boot_id, sizeof facts->boot_id);
+    snprintf(facts->agent_version, sizeof facts->agent_version, "%s", CORRAL_VERSION);
+    memcpy(facts->docker_version, agent->docker_facts.version, sizeof facts->docker_version);
+    memcpy(facts->docker_api_version, agent->docker_facts.api_version, sizeof facts->docker_api_version);
+    if (agent->conf->region)
+        snprintf(facts->region, sizeof facts->region, "%s", agent->conf->region);
+    char *labels = mem_strdup(agent->conf->labels), *rest = labels;
+    for (char *label; rest && (label = strsep(&rest, ","));)
+        string_list_add(&facts->labels, label);
+    free(labels);
+    for (size_t i = 0; i < agent->docker_facts.runtimes.count; i++)
+        string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
+    facts->capacity = capacity_of(agent);
+    facts->enforces =
+        ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_DISK | ENFORCE_PIDS | ENFORCE_NOFILE | ENFORCE_NETWORK;
+    memcpy(facts->sick, agent->sick, sizeof facts->sick);
+    *count = keeper_count(agent->keeper);
+    *inventory = mem_zalloc(*count * sizeof **inventory);
+    keeper_inventory(agent->keeper, loop_now_ms(), *inventory);
+}
+
+static void on_welcome(void *owner, const struct uplink_welcome *welcome)
+{
+    log_info("agent", "welcome to cluster %s, epoch %llu", welcome->cluster,
+             (unsigned long long)welcome->epoch);
+}
+
+static void on_wants(void *owner, const struct want *wants, size_t count)
+{
+    struct agent *agent = owner;
+    for (size_t i = 0; i < count; i++)
+        keeper_want(agent->keeper, loop_now_ms(), &wants[i], &agent->effects);
+    agent_run_effects(agent);
+}
+
+static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
+{
+    struct agent *agent = owner;
+    for (size_t i = 0; i < count; i++)
+        keeper_accepted(agent->keeper, &acceptances[i], &agent->effects);
+    agent_run_effects(agent);
+}
+
+static void on_violations_accepted(void *owner, uint64_t up_to)
+{
+}
+
+static void on_lost(void *owner, const char *why)
+{
+    log_warn("agent", "the controller is away, this host goes on alone: %s", why);
+}
+
+const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
+                                            .on_welcome = on_welcome,
+                                            .on_wants = on_wants,
+                                            .on_accepted = on_accepted,
+                                            .on_violations_accepted = on_violations_accepted,
+                                            .on_lost = on_lost};

@@ -1,0 +1,154 @@
+#include "controller/verbs.h"
+
+#include "controller/ctl_conf.h"
+#include "controller/db/db_audit.h"
+#include "controller/db/db_init.h"
+#include "controller/db/db_migrate.h"
+
+#include "common/conf_verbs.h"
+#include "common/pki.h"
+#include "common/verb.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRAM "corral-controller"
+
+/* Loads the configuration for a verb; *conf is to be freed by conf_fini where this returns 0. */
+static int load(int argc, char **argv, struct ctl_conf *conf)
+{
+    struct conf_sources sources;
+    memset(conf, 0, sizeof *conf);
+    return conf_from_command(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv, &sources, conf);
+}
+
+/* Takes a word that is no configuration key out of argv; whether it was there. */
+static int take_word(int *argc, char **argv, const char *word)
+{
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], word))
+            continue;
+        memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i - 1) * sizeof *argv);
+        (*argc)--;
+        return 1;
+    }
+    return 0;
+}
+
+/* The same for "--name VALUE"; NULL where it is not there. Borrowed from argv. */
+static const char *take_value(int *argc, char **argv, const char *name)
+{
+    for (int i = 0; i + 1 < *argc; i++) {
+        if (strcmp(argv[i], name))
+            continue;
+        const char *value = argv[i + 1];
+        memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 2) * sizeof *argv);
+        *argc -= 2;
+        return value;
+    }
+    return NULL;
+}
+
+/* Arguments that do not begin with "--" stand before the keys. */
+static const char *take_argument(int *argc, char ***argv)
+{
+    if (!*argc || !strncmp(**argv, "--", 2))
+        return NULL;
+    (*argc)--;
+    return *(*argv)++;
+}
+
+static void print_migration(void *arg, const struct db_migration *m)
+{
+    printf("%04d %-24s %-8s %s\n", m->number, m->name, m->state, m->applied_at);
+}
+
+int verb_migrate(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    int status = take_word(&argc, argv, "--status"), applied = 0;
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = status ? db_migrate_status(conf.database_url, print_migration, NULL, &e)
+                : db_migrate(conf.database_url, &applied, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    if (rc)
+        return verb_failed(PROGRAM, e.text);
+    if (!status)
+        printf("%d applied, the schema is at version %d\n", applied, db_schema_version());
+    return 0;
+}
+
+int verb_init(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct api_key key;
+    struct err e;
+    const char *name = take_value(&argc, argv, "--name");
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = db_init_admin(conf.database_url, name ? name : "admin", &key, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    if (rc)
+        return verb_failed(PROGRAM, e.text);
+    puts(key.text);
+    return 0;
+}
+
+int verb_audit_verify(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    uint64_t checked = 0, row = 0;
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = db_audit_verify(conf.database_url, &checked, &row, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    if (rc)
+        return verb_failed(PROGRAM, e.text);
+    printf("%" PRIu64 " rows are whole\n", checked);
+    return 0;
+}
+
+int verb_pki_init(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    struct string_list hosts = {0};
+    for (const char *host; (host = take_argument(&argc, &argv));)
+        string_list_add(&hosts, host);
+    int rc = load(argc, argv, &conf);
+    if (!rc && pki_init(conf.pki_dir, &hosts, &e))
+        rc = verb_failed(PROGRAM, e.text);
+    else if (!rc)
+        printf("the CA and the controller's certificate are in %s\n", conf.pki_dir);
+    conf_fini(&ctl_conf_table, &conf);
+    string_list_fini(&hosts);
+    return rc;
+}
+
+int verb_pki_issue(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    const char *node = take_argument(&argc, &argv), *out = take_value(&argc, argv, "--out");
+    if (!node) {
+        fprintf(stderr, "%s: pki issue needs the node's name\n", PROGRAM);
+        return 2;
+    }
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    if (pki_issue(conf.pki_dir, node, out ? out : conf.pki_dir, &e))
+        rc = verb_failed(PROGRAM, e.text);
+    else
+        printf("%s/%s.crt and .key\n", out ? out : conf.pki_dir, node);
+    conf_fini(&ctl_conf_table, &conf);
+    return rc;
+}
