@@ -101,8 +101,8 @@ bool init_link_send(struct init_link *link, enum init_type type, uint32_t stream
 {
     if (link->fd < 0)
         return false;
-    size_t size =
-        init_frame_put(link->out + link->out_len, sizeof link->out - link->out_len, type, stream, payload, len);
+    size_t size = init_frame_put(link->out + link->out_len, sizeof link->out - link->out_len, type, stream,
+                                 payload, len);
     link->out_len += size;
     return size > 0;
 }

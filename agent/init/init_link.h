@@ -41,7 +41,8 @@ short init_link_events(const struct init_link *link);
 bool init_link_receive(struct init_link *link);
 bool init_link_flush(struct init_link *link);
 
-/* The next frame that arrived whole: 1, none yet: 0, bytes that break a rule: -1. Valid until the next call. */
+/* The next frame that arrived whole: 1, none yet: 0, bytes that break a rule: -1. Valid until the next call.
+ */
 int init_link_next(struct init_link *link, struct init_frame *out);
 
 /* Queues a frame. False without a link or without room. */

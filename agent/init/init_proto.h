@@ -8,14 +8,14 @@
  *   - The agent removes the socket as soon as it is linked, so a tenant finds nothing to connect to, and the
  *     read-only mount lets it neither remove nor replace one. An init that listened would need a folder that
  *     its user may write, which is the tenant's user too.
- *   - Ownership does not matter: the socket is open to all (0666) and its folder enterable (0755), so it works
- *     the same with and without a remap of user ids.
+ *   - Ownership does not matter: the socket is open to all (0666) and its folder enterable (0755), so it
+ * works the same with and without a remap of user ids.
  *   - The init is not dumpable, so a tenant can neither trace it nor take its descriptors; PID 1 cannot be
  *     killed or stopped from inside. All the same the agent believes none of its bytes.
  *
  * A frame is a head and at most INIT_PAYLOAD_MAX bytes. Numbers are in host byte order: both ends run on one
- * kernel. A frame that breaks a rule ends the link, nothing else. Delivery is at least once: the init says how
- * the command stands in each HELLO, repeats EXITED on a new link until it is acknowledged, and answers a
+ * kernel. A frame that breaks a rule ends the link, nothing else. Delivery is at least once: the init says
+ * how the command stands in each HELLO, repeats EXITED on a new link until it is acknowledged, and answers a
  * repeated START without starting again.
  *
  * This header is all that the two sides share; it includes nothing of ours.
@@ -105,7 +105,8 @@ struct init_start {
     const char *env[INIT_STRINGS_MAX + 1];  /* NAME=value, over the container's own; NULL after the last */
 };
 
-/* Reads the first frame. Returns its size with head, 0 when more bytes are needed, -1 when it breaks a rule. */
+/* Reads the first frame. Returns its size with head, 0 when more bytes are needed, -1 when it breaks a rule.
+ */
 long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out);
 
 /* Writes a frame. Returns its size with head, 0 when it does not fit into cap or breaks a rule. */
@@ -121,7 +122,8 @@ size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
 /* Whether the kind is known, and the value possible for it. */
 bool init_exit_valid(const struct init_exit *end);
 
-/* The exit code that a shell, and Docker, would give: the code, 128 + signal, 127 not found, 126 not invokable. */
+/* The exit code that a shell, and Docker, would give: the code, 128 + signal, 127 not found, 126 not
+ * invokable. */
 int init_exit_status(const struct init_exit *end);
 
 #endif

@@ -291,9 +291,10 @@ int initlink_start(struct initlink *link, const struct init_start *start, struct
 {
     uint8_t *payload = mem_zalloc(INIT_PAYLOAD_MAX);
     size_t len = init_start_pack(payload, INIT_PAYLOAD_MAX, start);
-    int error = len ? queue_frame(link, INIT_START, INIT_MAIN, payload, len, e)
-                    : err_set(e, ERR_TOO_LARGE, "command and environment are limited to %d bytes and %d entries",
-                              INIT_PAYLOAD_MAX, INIT_STRINGS_MAX);
+    int error =
+        len ? queue_frame(link, INIT_START, INIT_MAIN, payload, len, e)
+            : err_set(e, ERR_TOO_LARGE, "command and environment are limited to %d bytes and %d entries",
+                      INIT_PAYLOAD_MAX, INIT_STRINGS_MAX);
     free(payload);
     return error;
 }

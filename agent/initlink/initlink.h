@@ -30,11 +30,13 @@ struct initlink;
 
 /* All on the loop, never inside a call of ours; initlink_free may be called from each. Any may be NULL. */
 struct initlink_events {
-    /* The init is there. IDLE: nothing was started yet. RUNNING: take it as started. ENDED: on_exited comes. */
+    /* The init is there. IDLE: nothing was started yet. RUNNING: take it as started. ENDED: on_exited comes.
+     */
     void (*on_ready)(void *arg, enum init_main_state state);
     /* The command's program was invoked. At most once; not called where only its end was seen. */
     void (*on_started)(void *arg);
-    /* The command ended, or could not be invoked. Exactly once, unless the container ends without the word. */
+    /* The command ended, or could not be invoked. Exactly once, unless the container ends without the word.
+     */
     void (*on_exited)(void *arg, const struct init_exit *end);
     /* Once after each on_ready, when its link breaks. Not called by initlink_free. */
     void (*on_lost)(void *arg, const struct err *why);
@@ -54,8 +56,9 @@ void initlink_free(struct initlink *link);
 void initlink_expect(struct initlink *link, pid_t pid);
 
 /*
- * Starts the command. start is borrowed for the call. ERR_NOT_READY: there is no link now, or an earlier frame
- * still waits; ERR_TOO_LARGE: more than one frame holds. May be repeated after on_ready: it starts once.
+ * Starts the command. start is borrowed for the call. ERR_NOT_READY: there is no link now, or an earlier
+ * frame still waits; ERR_TOO_LARGE: more than one frame holds. May be repeated after on_ready: it starts
+ * once.
  */
 MUST_CHECK int initlink_start(struct initlink *link, const struct init_start *start, struct err *e);
 

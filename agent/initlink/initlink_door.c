@@ -28,11 +28,12 @@ struct initlink_door {
 
 static void watch_door(void *arg);
 
-struct initlink_door *initlink_door_new(struct loop *loop, const char *folder, initlink_door_cb *cb, void *arg)
+struct initlink_door *initlink_door_new(struct loop *loop, const char *folder, initlink_door_cb *cb,
+                                        void *arg)
 {
     struct initlink_door *door = mem_zalloc(sizeof *door);
-    *door = (struct initlink_door){
-        .loop = loop, .folder = mem_strdup(folder), .cb = cb, .arg = arg, .fd = -1};
+    *door =
+        (struct initlink_door){.loop = loop, .folder = mem_strdup(folder), .cb = cb, .arg = arg, .fd = -1};
     return door;
 }
 
@@ -99,7 +100,8 @@ static int open_socket(const char *folder)
     int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (folder_fd < 0)
         return -1;
-    int fd = fchmod(folder_fd, 0755) == 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
+    int fd =
+        fchmod(folder_fd, 0755) == 0 ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -1;
     if (fd >= 0 && bind_in(folder_fd, fd) != 0) {
         int error = errno;
         close(fd);

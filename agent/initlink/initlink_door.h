@@ -16,7 +16,8 @@ struct initlink_door;
 typedef void initlink_door_cb(void *arg, int fd);
 
 /* Copies folder. */
-struct initlink_door *initlink_door_new(struct loop *loop, const char *folder, initlink_door_cb *cb, void *arg);
+struct initlink_door *initlink_door_new(struct loop *loop, const char *folder, initlink_door_cb *cb,
+                                        void *arg);
 
 /* Makes the folder where it is absent and listens in it. ERR_IO. */
 MUST_CHECK int initlink_door_open(struct initlink_door *door, struct err *e);

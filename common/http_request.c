@@ -1,0 +1,232 @@
+#include "common/http_request.h"
+
+#include "common/mem.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct http_request *of(http_parser *parser)
+{
+    return parser->data;
+}
+
+static int stop(struct http_request *r, int code)
+{
+    r->refusal = code;
+    return -1;
+}
+
+static void append(char **text, const char *bytes, size_t len)
+{
+    size_t had = *text ? strlen(*text) : 0;
+    *text = mem_grow(*text, had + len + 1, 1);
+    memcpy(*text + had, bytes, len);
+    (*text)[had + len] = 0;
+}
+
+static int on_url(http_parser *parser, const char *bytes, size_t len)
+{
+    struct http_request *r = of(parser);
+    if ((r->target ? strlen(r->target) : 0) + len > HTTP_TARGET_MAX)
+        return stop(r, ERR_HEADERS_TOO_LARGE);
+    append(&r->target, bytes, len);
+    return 0;
+}
+
+static int on_field(http_parser *parser, const char *bytes, size_t len)
+{
+    struct http_request *r = of(parser);
+    if (r->in_value || !r->fields) {
+        if (r->fields == HTTP_HEADERS_MAX)
+            return stop(r, ERR_HEADERS_TOO_LARGE);
+        r->fields++;
+        r->in_value = false;
+    }
+    append(&r->field[r->fields - 1].name, bytes, len);
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *bytes, size_t len)
+{
+    struct http_request *r = of(parser);
+    r->in_value = true;
+    append(&r->field[r->fields - 1].value, bytes, len);
+    return 0;
+}
+
+/* A second of any of these would let two readers disagree on what is asked, or by whom. */
+static bool repeated(const struct http_request *r)
+{
+    static const char *const once[] = {
+        "host",          "content-length", "transfer-encoding", "x-api-key",
+        "authorization", "content-type",   "idempotency-key",   "x-request-id"};
+    for (size_t i = 0; i < ARRAY_LEN(once); i++) {
+        unsigned count = 0;
+        for (unsigned f = 0; f < r->fields; f++)
+            count += !strcmp(r->field[f].name, once[i]);
+        if (count > 1)
+            return true;
+    }
+    return false;
+}
+
+static int on_head_done(http_parser *parser)
+{
+    struct http_request *r = of(parser);
+    for (unsigned i = 0; i < r->fields; i++) {
+        for (char *c = r->field[i].name; *c; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (!r->field[i].value)
+            r->field[i].value = mem_strdup("");
+    }
+    const char *coding = http_request_field(r, "transfer-encoding");
+    const char *expect = http_request_field(r, "expect");
+    if (repeated(r) || (parser->http_minor && !http_request_field(r, "host")) || parser->http_major != 1 ||
+        parser->http_minor > 1 || (coding && strcasecmp(coding, "chunked")) ||
+        (coding && http_request_field(r, "content-length")))
+        return stop(r, ERR_BAD_REQUEST);
+    if (!coding && parser->content_length != UINT64_MAX && parser->content_length > r->max_body)
+        return stop(r, ERR_TOO_LARGE);
+    r->expects_continue = expect && !strcasecmp(expect, "100-continue");
+    r->head_done = true;
+    return 0;
+}
+
+static int on_body(http_parser *parser, const char *bytes, size_t len)
+{
+    struct http_request *r = of(parser);
+    if (len > r->max_body || r->len > r->max_body - len)
+        return stop(r, ERR_TOO_LARGE);
+    r->body = mem_grow(r->body, r->len + len + 1, 1);
+    memcpy(r->body + r->len, bytes, len);
+    r->len += len;
+    r->body[r->len] = 0;
+    return 0;
+}
+
+/* Paused here, so that the bytes of the next request are not taken for this one. */
+static int on_done(http_parser *parser)
+{
+    struct http_request *r = of(parser);
+    r->done = true;
+    r->keep_alive = http_should_keep_alive(parser);
+    http_parser_pause(parser, 1);
+    return 0;
+}
+
+static const http_parser_settings settings = {.on_url = on_url,
+                                              .on_header_field = on_field,
+                                              .on_header_value = on_value,
+                                              .on_headers_complete = on_head_done,
+                                              .on_body = on_body,
+                                              .on_message_complete = on_done};
+
+void http_request_init(struct http_request *r, size_t max_body)
+{
+    memset(r, 0, sizeof *r);
+    http_parser_init(&r->parser, HTTP_REQUEST);
+    r->parser.data = r;
+    r->max_body = max_body;
+}
+
+void http_request_fini(struct http_request *r)
+{
+    for (unsigned i = 0; i < r->fields; i++) {
+        free(r->field[i].name);
+        free(r->field[i].value);
+    }
+    free(r->target);
+    free(r->body);
+    memset(r, 0, sizeof *r);
+}
+
+static int feed(struct http_request *r, const char *bytes, size_t len, size_t *used, struct err *e)
+{
+    *used = http_parser_execute(&r->parser, &settings, bytes, len);
+    enum http_errno error = HTTP_PARSER_ERRNO(&r->parser);
+    if (error == HPE_OK || error == HPE_PAUSED)
+        return 0;
+    if (r->refusal)
+        return err_set(e, r->refusal, "%s",
+                       r->refusal == ERR_TOO_LARGE ? "the body is larger than is allowed here"
+                       : r->refusal == ERR_HEADERS_TOO_LARGE
+                           ? "there are too many headers, or the path is too long"
+                           : "a header is missing, there twice, or not allowed");
+    return err_set(e, ERR_BAD_REQUEST, "the request cannot be read: %s", http_errno_description(error));
+}
+
+/* Every line ends with CR LF, none begins with a space, and no other control character is there. */
+static bool head_is_plain(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c == '\n' && (!i || bytes[i - 1] != '\r'))
+            return false;
+        if (c == '\r' && (i + 1 == len || bytes[i + 1] != '\n'))
+            return false;
+        if ((c < ' ' && c != '\r' && c != '\n' && c != '\t') || c == 0x7f)
+            return false;
+        if ((c == ' ' || c == '\t') && i && bytes[i - 1] == '\n')
+            return false;
+    }
+    return true;
+}
+
+/* "Name : value": RFC 9112 section 5.1 has it refused, since some readers take the space for the name's. */
+static bool names_are_plain(const char *bytes, size_t len)
+{
+    bool in_name = false;
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == '\n')
+            in_name = true;
+        else if (bytes[i] == ':')
+            in_name = false;
+        else if (in_name && (bytes[i] == ' ' || bytes[i] == '\t'))
+            return false;
+    }
+    return true;
+}
+
+static int split_target(struct http_request *r, struct err *e)
+{
+    for (const char *c = r->target; *c; c++) {
+        if (*c <= ' ' || *c > '~')
+            return err_set(e, ERR_BAD_REQUEST, "the path holds a character that must be percent-encoded");
+    }
+    if (r->target[0] != '/')
+        return err_set(e, ERR_BAD_REQUEST, "the path does not begin with a slash");
+    r->query = strchr(r->target, '?');
+    if (r->query)
+        *r->query++ = 0;
+    strncpy(r->method, http_method_str((enum http_method)r->parser.method), sizeof r->method - 1);
+    return 0;
+}
+
+int http_request_head(struct http_request *r, const char *bytes, size_t len, struct err *e)
+{
+    size_t used;
+    if (!head_is_plain(bytes, len) || !names_are_plain(bytes, len))
+        return err_set(e, ERR_BAD_REQUEST,
+                       "the head holds a control character, a bare line end or a folded line");
+    int rc = feed(r, bytes, len, &used, e);
+    if (rc)
+        return rc;
+    if (!r->head_done || !r->target)
+        return err_set(e, ERR_BAD_REQUEST, "the request has no complete head");
+    return split_target(r, e);
+}
+
+int http_request_body(struct http_request *r, const char *bytes, size_t len, size_t *used, struct err *e)
+{
+    return feed(r, bytes, len, used, e);
+}
+
+const char *http_request_field(const struct http_request *r, const char *name)
+{
+    for (unsigned i = 0; i < r->fields; i++) {
+        if (r->field[i].name && !strcmp(r->field[i].name, name))
+            return r->field[i].value ? r->field[i].value : "";
+    }
+    return NULL;
+}

@@ -1,0 +1,504 @@
+#include "common/http_server.h"
+
+#include "common/http_request.h"
+#include "common/mem.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
+#define LINGER_MS       2000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
+
+const struct http_limits http_default_limits = {.head_bytes = 32768,
+                                                .body_bytes = 1u << 20,
+                                                .connections = 12288,
+                                                .connections_per_address = 1024,
+                                                .head_ms = 10000,
+                                                .body_ms = 30000,
+                                                .idle_ms = 75000,
+                                                .write_ms = 30000};
+
+struct http_exchange {
+    struct connection *connection; /* NULL once the client is gone */
+    struct http_request request;
+    char address[INET6_ADDRSTRLEN];
+};
+
+enum phase { IDLE, HEAD, BODY, SERVED, CLOSING };
+
+struct connection {
+    struct http_server *server;
+    struct connection *next, **slot;
+    struct bufferevent *io;
+    struct address *address;
+    enum phase phase;
+    size_t searched; /* of the head: bytes in which its end is not */
+    struct http_exchange *exchange;
+    struct timer timer;
+    struct later later;
+};
+
+/* How many connections an address has. */
+struct address {
+    char text[INET6_ADDRSTRLEN];
+    unsigned count;
+    UT_hash_handle hh;
+};
+
+struct http_server {
+    struct loop *loop;
+    struct http_limits limits;
+    struct http_server_ops ops;
+    void *owner;
+    struct evconnlistener *listener;
+    struct connection *connections;
+    struct address *addresses;
+    unsigned count;
+    uint16_t port;
+};
+
+static void proceed(void *arg);
+
+static void connection_close(struct connection *c)
+{
+    if (c->exchange)
+        c->exchange->connection = NULL;
+    *c->slot = c->next;
+    if (c->next)
+        c->next->slot = c->slot;
+    c->server->count--;
+    if (--c->address->count == 0) {
+        HASH_DEL(c->server->addresses, c->address);
+        free(c->address);
+    }
+    timer_stop(&c->timer);
+    later_cancel(&c->later);
+    bufferevent_free(c->io);
+    free(c);
+}
+
+static void on_time_over(void *arg);
+
+static void set_timer(struct connection *c, uint32_t ms)
+{
+    timer_start(&c->timer, c->server->loop, ms, on_time_over, c);
+}
+
+/* --- answers --- */
+
+static const char *status_text(int status)
+{
+    for (int i = 1; i < ERR_INDEX_COUNT; i++) {
+        if (err_status(-i) == status)
+            return err_title(-i);
+    }
+    return status < 300 ? "OK" : "Error";
+}
+
+static void write_answer(struct connection *c, int status, const char *type, const char *headers,
+                         const void *body, size_t len, bool head_only, bool keep)
+{
+    struct evbuffer *out = bufferevent_get_output(c->io);
+    char date[64];
+    time_t now = (time_t)(wall_now_ms() / 1000);
+    struct tm tm;
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, status_text(status), date);
+    if (status != 204 && type)
+        evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+    if (status != 204)
+        evbuffer_add_printf(out, "Content-Length: %zu\r\n", len);
+    evbuffer_add_printf(out, "%s%s\r\n", headers ? headers : "", keep ? "" : "Connection: close\r\n");
+    if (!head_only && status != 204)
+        evbuffer_add(out, body, len);
+}
+
+/* Answers by itself, and ends the connection once that was taken. */
+static void refuse(struct connection *c, const struct err *e)
+{
+    const char *body = c->server->ops.problem(c->server->owner, e->code, e->text);
+    write_answer(c, err_status(e->code), "application/problem+json", NULL, body, strlen(body), false, false);
+    c->phase = CLOSING;
+    bufferevent_enable(c->io, EV_READ | EV_WRITE);
+    set_timer(c, LINGER_MS);
+}
+
+static void exchange_free(struct http_exchange *x)
+{
+    http_request_fini(&x->request);
+    free(x);
+}
+
+void http_answer(struct http_exchange *x, int status, const char *type, const char *headers, const void *body,
+                 size_t len)
+{
+    struct connection *c = x->connection;
+    if (c) {
+        bool keep = x->request.keep_alive;
+        write_answer(c, status, type, headers, body, len, !strcmp(x->request.method, "HEAD"), keep);
+        c->exchange = NULL;
+        c->phase = keep ? IDLE : CLOSING;
+        set_timer(c, keep ? c->server->limits.idle_ms : LINGER_MS);
+        if (keep)
+            later_call(&c->later, c->server->loop, proceed, c);
+    }
+    exchange_free(x);
+}
+
+/* --- requests --- */
+
+static struct http_exchange *exchange_of(struct connection *c)
+{
+    if (!c->exchange) {
+        c->exchange = mem_zalloc(sizeof *c->exchange);
+        c->exchange->connection = c;
+        memcpy(c->exchange->address, c->address->text, sizeof c->exchange->address);
+        http_request_init(&c->exchange->request, c->server->limits.body_bytes);
+    }
+    return c->exchange;
+}
+
+static void refuse_request(struct connection *c, const struct err *e)
+{
+    if (c->exchange)
+        exchange_free(c->exchange);
+    c->exchange = NULL;
+    refuse(c, e);
+}
+
+static void serve(struct connection *c)
+{
+    c->phase = SERVED;
+    timer_stop(&c->timer);
+    bufferevent_disable(c->io, EV_READ);
+    c->server->ops.on_request(c->server->owner, c->exchange);
+}
+
+/* The head, once its end is there. False where more bytes are needed, or the connection was refused. */
+static bool take_head(struct connection *c, struct evbuffer *in)
+{
+    struct err e;
+    size_t limit = c->server->limits.head_bytes, have = evbuffer_get_length(in);
+    struct evbuffer_ptr from, end;
+    evbuffer_ptr_set(in, &from, c->searched > 3 ? c->searched - 3 : 0, EVBUFFER_PTR_SET);
+    end = evbuffer_search(in, "\r\n\r\n", 4, &from);
+    if ((end.pos < 0 && have > limit) || (end.pos >= 0 && (size_t)end.pos + 4 > limit)) {
+        (void)err_set(&e, ERR_HEADERS_TOO_LARGE, "the head is larger than %zu bytes", limit);
+        refuse_request(c, &e);
+        return false;
+    }
+    if (end.pos < 0) {
+        c->searched = have;
+        return false;
+    }
+    size_t len = (size_t)end.pos + 4;
+    c->searched = 0;
+    struct http_exchange *x = exchange_of(c);
+    int rc = http_request_head(&x->request, (const char *)evbuffer_pullup(in, (ev_ssize_t)len), len, &e);
+    evbuffer_drain(in, len);
+    if (rc) {
+        e.code = rc;
+        refuse_request(c, &e);
+        return false;
+    }
+    c->phase = BODY;
+    set_timer(c, c->server->limits.body_ms);
+    if (x->request.expects_continue && !x->request.done)
+        evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
+    return true;
+}
+
+static bool take_body(struct connection *c, struct evbuffer *in)
+{
+    struct http_request *r = &c->exchange->request;
+    struct err e;
+    while (!r->done && evbuffer_get_length(in)) {
+        struct evbuffer_iovec piece;
+        size_t used;
+        evbuffer_peek(in, -1, NULL, &piece, 1);
+        int rc = http_request_body(r, piece.iov_base, piece.iov_len, &used, &e);
+        if (rc) {
+            e.code = rc;
+            refuse_request(c, &e);
+            return false;
+        }
+        evbuffer_drain(in, used);
+    }
+    return r->done;
+}
+
+/* Empty lines before a request are let pass, as RFC 9112 section 2.2 says. */
+static void skip_empty_lines(struct evbuffer *in)
+{
+    char two[2];
+    while (evbuffer_copyout(in, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+        evbuffer_drain(in, 2);
+}
+
+/* As far as the bytes that are there go. */
+static void proceed(void *arg)
+{
+    struct connection *c = arg;
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    bufferevent_enable(c->io, EV_READ);
+    if (c->phase == CLOSING) {
+        evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
+    if (c->phase == SERVED || evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
+        return;
+    if (c->phase == IDLE) {
+        skip_empty_lines(in);
+        if (!evbuffer_get_length(in))
+            return;
+        c->phase = HEAD;
+        set_timer(c, c->server->limits.head_ms);
+    }
+    if (c->phase == HEAD && !take_head(c, in))
+        return;
+    if (c->phase == BODY && (c->exchange->request.done || take_body(c, in)))
+        serve(c);
+}
+
+static void on_read(struct bufferevent *io, void *arg)
+{
+    proceed(arg);
+}
+
+static void on_written(struct bufferevent *io, void *arg)
+{
+    struct connection *c = arg;
+    if (c->phase == CLOSING)
+        shutdown(bufferevent_getfd(c->io),
+                 SHUT_WR); /* the rest is drained until the peer or the timer ends it */
+    else if (c->phase == IDLE)
+        proceed(c);
+}
+
+static void on_io_event(struct bufferevent *io, short what, void *arg)
+{
+    connection_close(arg); /* end of file, an error, or the answer is not taken */
+}
+
+static void on_time_over(void *arg)
+{
+    struct connection *c = arg;
+    struct err e;
+    if (c->phase == IDLE || c->phase == CLOSING) {
+        connection_close(c);
+        return;
+    }
+    (void)err_set(&e, ERR_REQUEST_TIMEOUT, "the request did not arrive in time");
+    refuse_request(c, &e);
+}
+
+/* --- connections --- */
+
+static void address_text(const struct sockaddr *sa, char out[static INET6_ADDRSTRLEN])
+{
+    const void *bytes = sa->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+    if (!inet_ntop(sa->sa_family, bytes, out, INET6_ADDRSTRLEN))
+        strcpy(out, "?");
+}
+
+static struct address *address_get(struct http_server *server, const char *text)
+{
+    struct address *address;
+    HASH_FIND_STR(server->addresses, text, address);
+    if (address)
+        return address;
+    address = mem_zalloc(sizeof *address);
+    strcpy(address->text, text);
+    HASH_ADD_STR(server->addresses, text, address);
+    return address;
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len,
+                      void *arg)
+{
+    struct http_server *server = arg;
+    char text[INET6_ADDRSTRLEN];
+    int on = 1;
+    address_text(sa, text);
+    struct address *address = address_get(server, text);
+    if (server->count >= server->limits.connections ||
+        address->count >= server->limits.connections_per_address) {
+        close(fd);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct connection *c = mem_zalloc(sizeof *c);
+    *c = (struct connection){
+        .server = server, .next = server->connections, .slot = &server->connections, .address = address};
+    if (c->next)
+        c->next->slot = &c->next;
+    server->connections = c;
+    server->count++;
+    address->count++;
+    c->io = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!c->io)
+        abort();
+    bufferevent_setcb(c->io, on_read, on_written, on_io_event, c);
+    struct timeval write_time = {.tv_sec = server->limits.write_ms / 1000,
+                                 .tv_usec = server->limits.write_ms % 1000 * 1000};
+    bufferevent_set_timeouts(c->io, NULL, &write_time);
+    /* Never more in memory than a head or a piece of a body. */
+    bufferevent_setwatermark(c->io, EV_READ, 0, server->limits.head_bytes + 4096);
+    bufferevent_enable(c->io, EV_READ | EV_WRITE);
+    set_timer(c, server->limits.idle_ms);
+}
+
+/* Out of descriptors: the listener rests for a moment, so that the loop does not spin. */
+static void on_accept_error(struct evconnlistener *listener, void *arg)
+{
+    (void)arg;
+}
+
+int http_server_new(struct http_server **out, struct loop *loop, const char *address, uint16_t port,
+                    const struct http_limits *limits, const struct http_server_ops *ops, void *owner,
+                    struct err *e)
+{
+    struct sockaddr_storage sa = {0};
+    int len = sizeof sa;
+    char text[300];
+    snprintf(text, sizeof text, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, port);
+    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&sa, &len))
+        return err_set(e, ERR_CONFIG, "listen_address \"%s\" is no IP address", address);
+    struct http_server *server = mem_zalloc(sizeof *server);
+    *server = (struct http_server){.loop = loop, .limits = *limits, .ops = *ops, .owner = owner};
+    server->listener = evconnlistener_new_bind(
+        loop_base(loop), on_accept, server, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC,
+        4096, (struct sockaddr *)&sa, len);
+    if (!server->listener) {
+        int rc = err_set(e, ERR_IO, "cannot listen on %s: %s", text, strerror(errno));
+        free(server);
+        return rc;
+    }
+    evconnlistener_set_error_cb(server->listener, on_accept_error);
+    socklen_t size = sizeof sa;
+    getsockname(evconnlistener_get_fd(server->listener), (struct sockaddr *)&sa, &size);
+    server->port = ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&sa)->sin6_port
+                                                  : ((struct sockaddr_in *)(void *)&sa)->sin_port);
+    *out = server;
+    return 0;
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (!server)
+        return;
+    evconnlistener_free(server->listener);
+    while (server->connections) {
+        struct connection *c = server->connections;
+        if (c->exchange && c->phase != SERVED) {
+            exchange_free(c->exchange);
+            c->exchange = NULL;
+        }
+        connection_close(c);
+    }
+    free(server);
+}
+
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
+{
+    server->limits = *limits;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    return server->port;
+}
+
+unsigned http_server_connections(const struct http_server *server)
+{
+    return server->count;
+}
+
+/* --- what a request says --- */
+
+const char *http_method(const struct http_exchange *x)
+{
+    return x->request.method;
+}
+
+const char *http_path(const struct http_exchange *x)
+{
+    return x->request.target;
+}
+
+const char *http_query(const struct http_exchange *x)
+{
+    return x->request.query ? x->request.query : "";
+}
+
+const char *http_address(const struct http_exchange *x)
+{
+    return x->address;
+}
+
+const char *http_header(const struct http_exchange *x, const char *name)
+{
+    return http_request_field(&x->request, name);
+}
+
+const char *http_body(const struct http_exchange *x, size_t *len)
+{
+    *len = x->request.len;
+    return x->request.body ? x->request.body : "";
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool decode(const char *text, size_t len, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int c = (unsigned char)text[i];
+        if (c == '%') {
+            if (i + 2 > len - 1 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+                return false;
+            c = hex(text[i + 1]) << 4 | hex(text[i + 2]);
+            i += 2;
+        } else if (c == '+') {
+            c = ' ';
+        }
+        if (!c || n + 1 >= size)
+            return false;
+        out[n++] = (char)c;
+    }
+    out[n] = 0;
+    return true;
+}
+
+bool http_query_get(const struct http_exchange *x, const char *name, char *out, size_t size)
+{
+    size_t n = strlen(name);
+    bool found = false;
+    for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
+        size_t len = strcspn(at, "&");
+        if (len < n || strncmp(at, name, n) || (len > n && at[n] != '='))
+            continue;
+        if (found || !decode(at + n + (len > n), len - n - (len > n), out, size))
+            return false;
+        found = true;
+    }
+    return found;
+}

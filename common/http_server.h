@@ -1,0 +1,74 @@
+/*
+ * An HTTP/1.1 server on the loop, over libevent's bufferevents and http_parser, both hidden here. A request
+ * is handed over whole, its answer is sent whole. Strict on purpose: what two parsers could read in two ways
+ * (bare line feeds, two lengths, length beside chunks, folded headers, NULs) is refused and the connection
+ * closed.
+ *
+ * Limits: bytes of head and body, connections in all and of one address, time for a head and a body to
+ * arrive, for a connection to idle, for an answer to be taken. One request of a connection is served at a
+ * time; further ones wait in its socket.
+ */
+#ifndef CORRAL_COMMON_HTTP_SERVER_H
+#define CORRAL_COMMON_HTTP_SERVER_H
+
+#include "common/err.h"
+#include "common/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HTTP_HEADERS_MAX 64
+#define HTTP_TARGET_MAX  4096
+
+struct http_server;
+struct http_exchange; /* a request and the answer that is owed */
+
+struct http_limits {
+    size_t head_bytes, body_bytes;
+    unsigned connections, connections_per_address;
+    uint32_t head_ms, body_ms, idle_ms, write_ms;
+};
+extern const struct http_limits http_default_limits;
+
+struct http_server_ops {
+    /* A request arrived. It is answered exactly once, now or later, by http_answer. */
+    void (*on_request)(void *owner, struct http_exchange *x);
+    /* The body (JSON) of a refusal by the server itself; static or owned by the owner, used at once. */
+    const char *(*problem)(void *owner, int code, const char *detail);
+};
+
+/* address: an IP address; port 0: any. ERR_IO with what to mend where it cannot listen. Copies limits and
+ * ops. */
+int http_server_new(struct http_server **out, struct loop *loop, const char *address, uint16_t port,
+                    const struct http_limits *limits, const struct http_server_ops *ops, void *owner,
+                    struct err *e) MUST_CHECK;
+
+/* Closes everything. Exchanges that are not answered stay valid, and are still to be answered (into nothing).
+ */
+void http_server_free(struct http_server *server);
+
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+uint16_t http_server_port(const struct http_server *server);
+unsigned http_server_connections(const struct http_server *server);
+
+/* Of a request, borrowed until it is answered. */
+const char *http_method(const struct http_exchange *x);
+const char *http_path(const struct http_exchange *x);  /* as sent, without the query; printable ASCII */
+const char *http_query(const struct http_exchange *x); /* "" where there is none */
+const char *http_address(const struct http_exchange *x);
+const char *http_header(const struct http_exchange *x, const char *name); /* name in lower case; NULL: none */
+const char *http_body(const struct http_exchange *x, size_t *len);        /* NUL-ended */
+
+/* The decoded value of a query parameter into out; false where it is missing, twice, too long or badly
+ * encoded. */
+bool http_query_get(const struct http_exchange *x, const char *name, char *out, size_t size);
+
+/*
+ * Answers and frees the exchange. headers: further lines "Name: value\r\n…", or NULL. body: bytes, copied. A
+ * HEAD gets the head only.
+ */
+void http_answer(struct http_exchange *x, int status, const char *type, const char *headers, const void *body,
+                 size_t len);
+
+#endif

@@ -1,0 +1,103 @@
+#include "tests/lib/unit.h"
+
+#include "common/http_request.h"
+
+#include <stdio.h>
+
+static int head(struct http_request *r, const char *text)
+{
+    struct err e;
+    http_request_init(r, 100);
+    return http_request_head(r, text, strlen(text), &e);
+}
+
+static void test_a_request_is_taken_apart(void **state)
+{
+    struct http_request r;
+    struct err e;
+    size_t used;
+    assert_int_equal(
+        head(&r, "POST /a/b?x=1 HTTP/1.1\r\nHost: h\r\nX-API-Key: k\r\nContent-Length: 5\r\n\r\n"), 0);
+    assert_string_equal(r.method, "POST");
+    assert_string_equal(r.target, "/a/b");
+    assert_string_equal(r.query, "x=1");
+    assert_string_equal(http_request_field(&r, "x-api-key"), "k");
+    assert_false(r.done);
+    assert_int_equal(http_request_body(&r, "12345GET /next", 14, &used, &e), 0);
+    assert_true(r.done && r.keep_alive);
+    assert_string_equal(r.body, "12345");
+    assert_int_equal(used, 5);
+    http_request_fini(&r);
+}
+
+static void test_chunks_end_where_they_end(void **state)
+{
+    struct http_request r;
+    struct err e;
+    size_t used;
+    static const char body[] = "3\r\nabc\r\n0\r\n\r\nGET";
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    assert_int_equal(http_request_body(&r, body, sizeof body - 1, &used, &e), 0);
+    assert_true(r.done);
+    assert_string_equal(r.body, "abc");
+    assert_int_equal(used, sizeof body - 1 - 3);
+    http_request_fini(&r);
+}
+
+static void test_what_two_could_read_in_two_ways_is_refused(void **state)
+{
+    static const char *const heads[] = {
+        "GET / HTTP/1.1\nHost: h\n\n\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\n",
+        "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+        "GET http://x/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /\x80 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "NONSENSE / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\nX-API-Key: a\r\nX-Api-Key: b\r\n\r\n",
+        "\r\n\r\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        struct http_request r;
+        if (head(&r, heads[i]) != ERR_BAD_REQUEST)
+            fail_msg("taken: head %zu", i);
+        http_request_fini(&r);
+    }
+}
+
+static void test_bounds(void **state)
+{
+    struct http_request r;
+    struct err e;
+    char text[8192];
+    size_t used, n = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: h\r\n");
+    for (int i = 0; i < HTTP_HEADERS_MAX; i++)
+        n += (size_t)sprintf(text + n, "a%d: b\r\n", i);
+    strcpy(text + n, "\r\n");
+    assert_int_equal(head(&r, text), ERR_HEADERS_TOO_LARGE);
+    http_request_fini(&r);
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n"), ERR_TOO_LARGE);
+    http_request_fini(&r);
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    n = (size_t)sprintf(text, "65\r\n%0101d\r\n", 0);
+    assert_int_equal(http_request_body(&r, text, n, &used, &e), ERR_TOO_LARGE);
+    http_request_fini(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_request_is_taken_apart),
+        cmocka_unit_test(test_chunks_end_where_they_end),
+        cmocka_unit_test(test_what_two_could_read_in_two_ways_is_refused),
+        cmocka_unit_test(test_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
