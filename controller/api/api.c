@@ -1,0 +1,501 @@
+#include "controller/api/api.h"
+
+#include "controller/api/api_schema.h"
+
+#include "common/api_key.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "controller/core/rate_limit.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define KEYS_MAX       4096  /* remembered callers; the oldest goes first */
+#define KEY_GOOD_MS    30000 /* then it is looked up again, should a notice have been lost */
+#define PROBLEM_TYPE   "application/problem+json"
+#define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+
+enum who { OPEN, USER, ADMIN };
+
+struct route {
+    const char *method, *path;
+    enum who who;
+    enum api_schema schema;
+};
+static const struct route routes[OP_COUNT] = {
+#define ROUTE(op, method, path, who, schema, summary) [OP_##op] = {method, path, who, SCHEMA_##schema},
+#include "controller/api/api_routes.def"
+#undef ROUTE
+};
+
+/* A caller whose key was proved lately. Kept in the order of proof: uthash iterates as was added. */
+struct known_key {
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    uint8_t sha256[32];
+    struct caller caller;
+    uint64_t good_until_ms;
+    UT_hash_handle hh;
+};
+
+/* What a key may do in a time; outlives the key's being remembered. */
+struct key_rate {
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    struct rate_bucket bucket;
+    UT_hash_handle hh;
+};
+
+struct api {
+    struct loop *loop;
+    struct http_server *server;
+    struct api_ops ops;
+    void *owner;
+    struct rate_rule rate;
+    struct known_key *keys;
+    struct key_rate *rates;
+    char *problem; /* of the server's own refusals, until the next one */
+    uint64_t requests;
+};
+
+struct key_query {
+    struct api *api;
+    struct api_call *call;
+    uint8_t sha256[32];
+    char prefix[API_KEY_PREFIX_LEN + 1];
+};
+
+/* What the call carries beside what its owner sees. */
+struct call {
+    struct api_call public; /* first */
+    struct api *api;
+    char *headers; /* rate limit */
+};
+
+static struct call *of(struct api_call *call)
+{
+    return (struct call *)(void *)call;
+}
+
+/* --- answers --- */
+
+static char *problem_text(int code, const char *detail, const char *request_id, json_t *more)
+{
+    json_t *problem =
+        json_pack("{s:s,s:s,s:i,s:s,s:s,s:s}", "type", "about:blank", "title", err_title(code), "status",
+                  err_status(code), "detail", detail, "code", err_name(code), "request_id", request_id);
+    if (!problem) /* a detail that is no UTF-8 */
+        problem = json_pack("{s:s,s:i,s:s}", "title", err_title(code), "status", err_status(code), "code",
+                            err_name(code));
+    if (more)
+        json_object_update(problem, more);
+    json_decref(more);
+    char *text = json_dumps(problem, JSON_COMPACT);
+    json_decref(problem);
+    return text;
+}
+
+static void call_free(struct call *call)
+{
+    sandbox_request_fini(&call->public.sandbox);
+    free(call->headers);
+    free(call);
+}
+
+static void answer(struct api_call *public, int status, const char *type, const char *headers,
+                   const char *text)
+{
+    struct call *call = of(public);
+    size_t len = strlen(text),
+           room = 512 + (headers ? strlen(headers) : 0) + (call->headers ? strlen(call->headers) : 0);
+    char *all = mem_zalloc(room);
+    snprintf(all, room, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s", public->request_id,
+             call->headers ? call->headers : "", headers ? headers : "");
+    http_answer(public->exchange, status, type, all, text, len);
+    free(all);
+    call_free(call);
+}
+
+void api_answer_json(struct api_call *call, int status, const char *headers, const char *json)
+{
+    answer(call, status, "application/json", headers, json);
+}
+
+void api_answer_empty(struct api_call *call, int status)
+{
+    answer(call, status, NULL, NULL, "");
+}
+
+/* Takes more. */
+static void answer_problem(struct api_call *call, const struct err *e, json_t *more)
+{
+    char *text = problem_text(e->code, e->text, call->request_id, more);
+    const char *headers = err_status(e->code) == 503    ? "Retry-After: 1\r\n"
+                          : e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
+                                                        : NULL;
+    answer(call, err_status(e->code), PROBLEM_TYPE, headers, text);
+    free(text);
+}
+
+void api_answer_err(struct api_call *call, const struct err *e)
+{
+    answer_problem(call, e, NULL);
+}
+
+void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used)
+{
+    static const char *const whose[][2] = {
+        {"user", "you"}, {"api_key", "this API key"}, {"system", "the system"}};
+    struct err e;
+    const char *who = "the system";
+    for (size_t i = 0; i < ARRAY_LEN(whose); i++) {
+        if (!strcmp(whose[i][0], scope))
+            who = whose[i][1];
+    }
+    (void)err_set(&e, ERR_QUOTA_EXCEEDED, "%s may have %llu live sandboxes, and %llu live now; end one first",
+                  who, (unsigned long long)limit, (unsigned long long)used);
+    answer_problem(
+        call, &e,
+        json_pack("{s:s,s:I,s:I}", "scope", scope, "limit", (json_int_t)limit, "used", (json_int_t)used));
+}
+
+static const char *server_problem(void *owner, int code, const char *detail)
+{
+    struct api *api = owner;
+    free(api->problem);
+    api->problem = problem_text(code, detail, "", NULL);
+    return api->problem;
+}
+
+/* --- the way of a request: route, caller, rate, body, operation --- */
+
+/* Whether the path is of this form; its {…} go into param. */
+static bool path_matches(const char *form, const char *path, char param[2][API_PARAM_MAX + 1])
+{
+    for (int n = 0; *form;) {
+        if (*form != '{') {
+            if (*form++ != *path++)
+                return false;
+            continue;
+        }
+        size_t len = strcspn(path, "/");
+        if (!len || len > API_PARAM_MAX || n == 2)
+            return false;
+        memcpy(param[n], path, len);
+        param[n++][len] = 0;
+        path += len;
+        form += strcspn(form, "}") + 1;
+    }
+    return !*path;
+}
+
+/* The route, or OP_COUNT with the error. HEAD goes where GET does. */
+static enum api_op route_of(struct api_call *call, struct err *e)
+{
+    const char *method = http_method(call->exchange), *path = http_path(call->exchange);
+    bool known = false;
+    if (!strcmp(method, "HEAD"))
+        method = "GET";
+    for (int op = 0; op < OP_COUNT; op++) {
+        if (!path_matches(routes[op].path, path, call->param))
+            continue;
+        if (!strcmp(routes[op].method, method))
+            return (enum api_op)op;
+        known = true;
+    }
+    if (known)
+        (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", method);
+    else
+        (void)err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
+    return OP_COUNT;
+}
+
+static void take_request_id(struct api_call *call)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const char *given = http_header(call->exchange, "x-request-id");
+    uint8_t random[12];
+    if (given && given[0] && strlen(given) <= 64 && !given[strspn(given, allowed)]) {
+        strcpy(call->request_id, given);
+        return;
+    }
+    if (RAND_bytes(random, sizeof random) != 1)
+        abort();
+    strcpy(call->request_id, "req_");
+    for (size_t i = 0; i < sizeof random; i++)
+        sprintf(call->request_id + 4 + 2 * i, "%02x", random[i]);
+}
+
+static int take_page(struct api_call *call, struct err *e)
+{
+    char text[16];
+    const char *query = http_query(call->exchange);
+    call->limit = 50;
+    if (http_query_get(call->exchange, "limit", text, sizeof text)) {
+        char *end;
+        unsigned long n = strtoul(text, &end, 10);
+        if (*end || n < 1 || n > 200)
+            return err_set(e, ERR_INVALID, "limit must be 1 to 200");
+        call->limit = (unsigned)n;
+    } else if (strstr(query, "limit=")) {
+        return err_set(e, ERR_INVALID, "limit must be given once, as 1 to 200");
+    }
+    if (!http_query_get(call->exchange, "cursor", call->cursor, sizeof call->cursor) &&
+        strstr(query, "cursor="))
+        return err_set(e, ERR_INVALID, "cursor must be the next_cursor of the page before");
+    return 0;
+}
+
+static int take_body(struct call *call, json_t **errors, struct err *e)
+{
+    struct api_call *public = &call->public;
+    enum api_schema schema = routes[public->op].schema;
+    json_t *body;
+    *errors = NULL;
+    public->body = http_body(public->exchange, &public->body_len);
+    if (schema == SCHEMA_NONE)
+        return 0;
+    const char *type = http_header(public->exchange, "content-type");
+    if (type && strncasecmp(type, "application/json", 16))
+        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+    if (!public->body_len && public->op == OP_SANDBOX_CREATE)
+        return 0;
+    int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
+    if (rc)
+        return rc;
+    if (schema == SCHEMA_SANDBOX)
+        api_sandbox_request(body, &public->sandbox);
+    json_decref(body);
+    return 0;
+}
+
+static int take_preferences(struct api_call *call, struct err *e)
+{
+    const char *prefer = http_header(call->exchange, "prefer");
+    call->respond_async = prefer && strstr(prefer, "respond-async");
+    call->idempotency_key = http_header(call->exchange, "idempotency-key");
+    if (call->idempotency_key && (!call->idempotency_key[0] || strlen(call->idempotency_key) > 255))
+        return err_set(e, ERR_INVALID, "Idempotency-Key must be 1 to 255 characters");
+    return 0;
+}
+
+static void run(struct call *call)
+{
+    struct api *api = call->api;
+    json_t *errors = NULL;
+    struct err e;
+    int rc = take_page(&call->public, &e);
+    if (!rc)
+        rc = take_preferences(&call->public, &e);
+    if (!rc)
+        rc = take_body(call, &errors, &e);
+    if (rc)
+        answer_problem(&call->public, &e, errors ? json_pack("{s:o}", "errors", errors) : NULL);
+    else
+        api->ops.op[call->public.op](api->owner, &call->public);
+}
+
+static int allowed(const struct api_call *call, struct err *e)
+{
+    const struct route *route = &routes[call->op];
+    uint32_t scope = strcmp(route->method, "GET") ? SCOPE_WRITE : SCOPE_READ;
+    if (route->who == ADMIN && !caller_is_admin(&call->caller))
+        return err_set(e, ERR_FORBIDDEN, "this takes an administrator, and a key with the scope admin");
+    if (route->who == USER && !(call->caller.scopes & scope))
+        return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s",
+                       scope == SCOPE_READ ? "read" : "write");
+    return 0;
+}
+
+/* A DELETE is never held up: it is what makes room. */
+static int within_rate(struct call *call, const char *prefix, struct err *e)
+{
+    struct api *api = call->api;
+    struct key_rate *rate;
+    HASH_FIND_STR(api->rates, prefix, rate);
+    if (!rate) {
+        if (HASH_COUNT(api->rates) >= KEYS_MAX) {
+            struct key_rate *oldest = api->rates;
+            HASH_DEL(api->rates, oldest);
+            free(oldest);
+        }
+        rate = mem_zalloc(sizeof *rate);
+        strcpy(rate->prefix, prefix);
+        HASH_ADD_STR(api->rates, prefix, rate);
+    }
+    struct rate_answer got = rate_take(&rate->bucket, &api->rate, loop_now_ms());
+    bool let = got.allowed || !strcmp(http_method(call->public.exchange), "DELETE");
+    call->headers = mem_zalloc(160);
+    snprintf(call->headers, 160,
+             "RateLimit-Limit: %llu\r\nRateLimit-Remaining: %llu\r\nRateLimit-Reset: %llu\r\n",
+             (unsigned long long)api->rate.burst, (unsigned long long)got.remaining,
+             (unsigned long long)got.reset_seconds);
+    return let ? 0
+               : err_set(e, ERR_RATE_LIMITED, "more than %llu requests a second; wait a second",
+                         (unsigned long long)api->rate.per_second);
+}
+
+static void admit(struct call *call, const char *prefix, const struct caller *caller)
+{
+    struct err e;
+    call->public.caller = *caller;
+    int rc = within_rate(call, prefix, &e);
+    if (!rc)
+        rc = allowed(&call->public, &e);
+    if (rc)
+        api_answer_err(&call->public, &e);
+    else
+        run(call);
+}
+
+/* --- who asks --- */
+
+static const char *key_of(const struct api_call *call)
+{
+    const char *key = http_header(call->exchange, "x-api-key");
+    const char *bearer = http_header(call->exchange, "authorization");
+    if (!key && bearer && !strncasecmp(bearer, "bearer ", 7))
+        key = bearer + 7;
+    return key;
+}
+
+static void refuse_key(struct api_call *call)
+{
+    struct err e;
+    (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
+    api_answer_err(call, &e);
+}
+
+static void remember(struct api *api, const struct key_query *q, const struct caller *caller,
+                     uint64_t good_ms)
+{
+    struct known_key *key;
+    api_forget_key(api, q->prefix);
+    if (HASH_COUNT(api->keys) >= KEYS_MAX)
+        api_forget_key(api, api->keys->prefix);
+    key = mem_zalloc(sizeof *key);
+    memcpy(key->prefix, q->prefix, sizeof key->prefix);
+    memcpy(key->sha256, q->sha256, sizeof key->sha256);
+    key->caller = *caller;
+    key->good_until_ms = loop_now_ms() + good_ms;
+    HASH_ADD_STR(api->keys, prefix, key);
+}
+
+void api_key_found(struct key_query *q, int code, const struct err *e, const struct caller *caller,
+                   const uint8_t sha256[32], bool expires, uint64_t remaining_ms)
+{
+    struct call *call = of(q->call);
+    if (code && code != ERR_UNAUTHENTICATED) {
+        api_answer_err(q->call, e);
+    } else if (code || !api_key_same(q->sha256, sha256)) {
+        refuse_key(q->call);
+    } else {
+        uint64_t good = expires && remaining_ms < KEY_GOOD_MS ? remaining_ms : KEY_GOOD_MS;
+        remember(call->api, q, caller, good);
+        admit(call, q->prefix, caller);
+    }
+    free(q);
+}
+
+static void authenticate(struct call *call)
+{
+    struct api *api = call->api;
+    const char *key = key_of(&call->public);
+    struct key_query query = {.api = api, .call = &call->public};
+    if (!key || !api_key_prefix(key, query.prefix)) {
+        refuse_key(&call->public);
+        return;
+    }
+    api_key_sha256(key, query.sha256);
+    struct known_key *known;
+    HASH_FIND_STR(api->keys, query.prefix, known);
+    if (known && loop_now_ms() < known->good_until_ms) {
+        if (!api_key_same(known->sha256, query.sha256)) {
+            refuse_key(&call->public);
+            return;
+        }
+        struct caller caller = known->caller;
+        admit(call, query.prefix, &caller);
+        return;
+    }
+    struct key_query *asked = mem_dup(&query, sizeof query);
+    api->ops.find_key(api->owner, asked->prefix, asked);
+}
+
+static void on_request(void *owner, struct http_exchange *x)
+{
+    struct api *api = owner;
+    struct call *call = mem_zalloc(sizeof *call);
+    struct err e;
+    call->api = api;
+    call->public.exchange = x;
+    api->requests++;
+    take_request_id(&call->public);
+    call->public.op = route_of(&call->public, &e);
+    if (call->public.op == OP_COUNT)
+        api_answer_err(&call->public, &e);
+    else if (routes[call->public.op].who == OPEN)
+        run(call);
+    else
+        authenticate(call);
+}
+
+/* --- life --- */
+
+void api_forget_key(struct api *api, const char *prefix)
+{
+    struct known_key *key, *next;
+    HASH_ITER(hh, api->keys, key, next)
+    {
+        if (strcmp(prefix, "*") && strcmp(prefix, key->prefix))
+            continue;
+        HASH_DEL(api->keys, key);
+        free(key);
+    }
+}
+
+int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
+            void *owner, struct err *e)
+{
+    static const struct http_server_ops server_ops = {.on_request = on_request, .problem = server_problem};
+    struct api *api = mem_zalloc(sizeof *api);
+    api->loop = loop;
+    api->ops = *ops;
+    api->owner = owner;
+    api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    int rc =
+        http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
+    if (rc) {
+        free(api);
+        return rc;
+    }
+    *out = api;
+    return 0;
+}
+
+void api_free(struct api *api)
+{
+    struct key_rate *rate, *next;
+    if (!api)
+        return;
+    http_server_free(api->server);
+    api_forget_key(api, "*");
+    HASH_ITER(hh, api->rates, rate, next)
+    {
+        HASH_DEL(api->rates, rate);
+        free(rate);
+    }
+    free(api->problem);
+    free(api);
+}
+
+uint64_t api_requests(const struct api *api)
+{
+    return api->requests;
+}
+
+unsigned api_connections(const struct api *api)
+{
+    return http_server_connections(api->server);
+}

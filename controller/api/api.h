@@ -1,0 +1,80 @@
+/*
+ * The REST interface: routes, authentication, validation, problem documents. What a request means is the
+ * owner's: each route is an operation that the owner fills in and answers later, exactly once. On the loop.
+ */
+#ifndef CORRAL_CONTROLLER_API_API_H
+#define CORRAL_CONTROLLER_API_API_H
+
+#include "common/http_server.h"
+#include "controller/core/caller.h"
+#include "controller/core/sandbox_request.h"
+
+enum api_op {
+#define ROUTE(op, method, path, who, schema, summary) OP_##op,
+#include "controller/api/api_routes.def"
+#undef ROUTE
+    OP_COUNT
+};
+
+#define API_PARAM_MAX 127
+
+/* A request that is authenticated, allowed and validated. Valid until it is answered. */
+struct api_call {
+    struct http_exchange *exchange;
+    enum api_op op;
+    struct caller caller; /* all zero on an open route */
+    char request_id[65];
+    char param[2][API_PARAM_MAX + 1]; /* the values of the path's {…}, in order */
+    unsigned limit;                   /* of a list: 1 to 200 */
+    char cursor[256];                 /* "" for the first page */
+    const char *body;                 /* the JSON text; "" where there is none */
+    size_t body_len;
+    struct sandbox_request sandbox; /* OP_SANDBOX_CREATE */
+    const char *idempotency_key;    /* NULL: none */
+    bool respond_async;
+};
+
+struct api;
+struct key_query; /* a lookup that is owed an answer */
+
+typedef void api_op_fn(void *owner, struct api_call *call);
+
+struct api_ops {
+    api_op_fn *op[OP_COUNT]; /* all of them */
+    /* Asks the database for the key with this public prefix; answered by api_key_found. */
+    void (*find_key)(void *owner, const char *prefix, struct key_query *query);
+};
+
+struct api_conf {
+    const char *address;
+    uint16_t port;
+    struct http_limits limits;
+    uint64_t rate_per_second, rate_burst;
+};
+
+/* Listens at once. Copies conf and ops. ERR_IO, ERR_CONFIG. */
+int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
+            void *owner, struct err *e) MUST_CHECK;
+
+/* Calls that are not answered are still to be answered (into nothing) before this. */
+void api_free(struct api *api);
+
+/* code 0: caller, hash and how long it is good; ERR_UNAUTHENTICATED: no such key; else the database's
+ * trouble. */
+void api_key_found(struct key_query *query, int code, const struct err *e, const struct caller *caller,
+                   const uint8_t sha256[32], bool expires, uint64_t remaining_ms);
+
+/* A key changed or was revoked: whoever is remembered with this prefix ("*": all) is looked up anew. */
+void api_forget_key(struct api *api, const char *prefix);
+
+/* Each answers the call and frees it. headers as of http_answer. */
+void api_answer_json(struct api_call *call, int status, const char *headers, const char *json);
+void api_answer_empty(struct api_call *call, int status);
+void api_answer_err(struct api_call *call, const struct err *e);
+/* quota_exceeded with its figures. */
+void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);
+
+uint64_t api_requests(const struct api *api);
+unsigned api_connections(const struct api *api);
+
+#endif

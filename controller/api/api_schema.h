@@ -1,0 +1,33 @@
+/*
+ * The bodies of requests as tables: one row a field. Validation and its error pointers come from them.
+ * Private to the API. The JSON library of the controller is behind this and api_problem.h.
+ */
+#ifndef CORRAL_CONTROLLER_API_API_SCHEMA_H
+#define CORRAL_CONTROLLER_API_API_SCHEMA_H
+
+#include "common/err.h"
+#include "controller/core/sandbox_request.h"
+
+#include <jansson.h>
+
+enum api_schema {
+    SCHEMA_NONE,
+    SCHEMA_SANDBOX,
+    SCHEMA_SANDBOX_PATCH,
+    SCHEMA_USER,
+    SCHEMA_USER_PATCH,
+    SCHEMA_KEY,
+    SCHEMA_COUNT
+};
+
+/*
+ * Parses and validates. 0: *out is the object (the caller's). ERR_MALFORMED_JSON: e says where. ERR_INVALID:
+ * *errors is an array of {pointer, detail} (the caller's).
+ */
+int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
+                     struct err *e) MUST_CHECK;
+
+/* Fills the request from a body that validated. */
+void api_sandbox_request(json_t *body, struct sandbox_request *out);
+
+#endif
