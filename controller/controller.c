@@ -1,0 +1,243 @@
+#include "controller/controller.h"
+
+#include "controller/controller_int.h"
+#include "controller/db/db_history.h"
+#include "controller/db/db_user.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UPKEEP_MS       3600000u /* partitions ahead, old rows dropped */
+#define SCHEMA_RETRY_MS 2000u
+
+/* --- keys --- */
+
+static void on_key(void *arg, int code, const struct err *e, const struct db_key *key)
+{
+    api_key_found(arg, code, e, key ? &key->caller : NULL, key ? key->sha256 : NULL, key && key->expires,
+                  key ? key->remaining_ms : 0);
+}
+
+static void find_key(void *owner, const char *prefix, struct key_query *query)
+{
+    struct controller *c = owner;
+    db_key_find(c->pool, prefix, on_key, query);
+}
+
+static const struct api_ops api_ops = {.find_key = find_key,
+                                       .op = {
+                                           [OP_SANDBOX_CREATE] = ops_sandbox_create,
+                                           [OP_SANDBOX_LIST] = ops_sandbox_list,
+                                           [OP_SANDBOX_SHOW] = ops_sandbox_show,
+                                           [OP_SANDBOX_PATCH] = ops_sandbox_patch,
+                                           [OP_SANDBOX_DELETE] = ops_sandbox_delete,
+                                           [OP_SANDBOX_WAIT] = ops_sandbox_wait,
+                                           [OP_SANDBOX_PAUSE] = ops_sandbox_pause,
+                                           [OP_SANDBOX_RESUME] = ops_sandbox_resume,
+                                           [OP_SANDBOX_STATS] = ops_sandbox_stats,
+                                           [OP_SANDBOX_HISTORY] = ops_sandbox_history,
+                                           [OP_SANDBOX_EVENTS] = ops_sandbox_events,
+                                           [OP_EVENT_LIST] = ops_event_list,
+                                           [OP_QUOTA_USAGE] = ops_quota_usage,
+                                           [OP_SYSTEM_STATS] = ops_system_stats,
+                                           [OP_NODE_LIST] = ops_node_list,
+                                           [OP_NODE_SHOW] = ops_node_show,
+                                           [OP_NODE_CORDON] = ops_node_cordon,
+                                           [OP_NODE_UNCORDON] = ops_node_uncordon,
+                                           [OP_USER_CREATE] = ops_user_create,
+                                           [OP_USER_LIST] = ops_user_list,
+                                           [OP_USER_SHOW] = ops_user_show,
+                                           [OP_USER_PATCH] = ops_user_patch,
+                                           [OP_USER_DELETE] = ops_user_delete,
+                                           [OP_KEY_CREATE] = ops_key_create,
+                                           [OP_KEY_LIST] = ops_key_list,
+                                           [OP_KEY_DELETE] = ops_key_delete,
+                                           [OP_TIER_LIST] = ops_tier_list,
+                                           [OP_AUDIT_LIST] = ops_audit_list,
+                                           [OP_HEALTHZ] = ops_healthz,
+                                           [OP_READYZ] = ops_readyz,
+                                       }};
+
+/* --- leadership --- */
+
+static void on_gained(void *arg, uint64_t epoch)
+{
+    struct controller *c = arg;
+    cluster_lead(c->cluster, epoch);
+}
+
+static void on_lost(void *arg)
+{
+    struct controller *c = arg;
+    log_warn("controller", "the lead is lost; another controller may take it");
+    cluster_unlead(c->cluster);
+}
+
+static void on_key_changed(void *arg, const char *prefix)
+{
+    struct controller *c = arg;
+    api_forget_key(c->api, prefix);
+}
+
+/* --- database --- */
+
+static void check_schema(void *arg);
+
+static void on_upkeep(void *arg, int code, const struct err *e, const char *json)
+{
+    if (code && code != ERR_CANCELLED)
+        log_warn("controller", "old rows stay for now: %s", e->text);
+}
+
+static void upkeep(void *arg)
+{
+    struct controller *c = arg;
+    db_history_upkeep(c->pool, (unsigned)c->conf->keep_sample_days, (unsigned)c->conf->keep_event_days,
+                      on_upkeep, c);
+    timer_start(&c->upkeep, c->loop, UPKEEP_MS, upkeep, c);
+}
+
+static void on_schema(void *arg, int code, const struct err *e, const char *json)
+{
+    static const struct db_leader_events events = {
+        .on_gained = on_gained, .on_lost = on_lost, .on_key_changed = on_key_changed};
+    struct controller *c = arg;
+    char id[300], host[128] = "";
+    if (code == ERR_CANCELLED)
+        return;
+    if (code) {
+        log_error("controller", "%s", e->text);
+        timer_start(&c->upkeep, c->loop, SCHEMA_RETRY_MS, check_schema, c);
+        return;
+    }
+    c->schema_good = true;
+    gethostname(host, sizeof host - 1);
+    snprintf(id, sizeof id, "%s:%ld", host, (long)getpid());
+    struct db_leader_events bound = events;
+    bound.arg = c;
+    c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
+    upkeep(c);
+}
+
+/* Only with the schema that it was built for does this program lead. */
+static void check_schema(void *arg)
+{
+    struct controller *c = arg;
+    db_schema_check(c->pool, on_schema, c);
+}
+
+static void on_database(void *arg, bool up)
+{
+    struct controller *c = arg;
+    log_info("controller", "the database %s", up ? "is there" : "is gone");
+    if (up && c->cluster)
+        cluster_refresh(c->cluster);
+}
+
+static void set_defaults(struct controller *c)
+{
+    const struct ctl_conf *conf = c->conf;
+    c->defaults = (struct db_defaults){.max_sandboxes = conf->max_per_user,
+                                       .max_key_sandboxes = conf->max_per_key,
+                                       .max_total_sandboxes = conf->max_total,
+                                       .memory_bytes = conf->memory_bytes,
+                                       .cpu_shares = conf->cpu_shares,
+                                       .storage_bytes = conf->storage_bytes,
+                                       .lifetime_seconds = conf->lifetime_hours * 3600};
+}
+
+/* --- life --- */
+
+static int make_cluster(struct controller *c, struct err *e)
+{
+    char ca[600], cert[600], key[600];
+    snprintf(ca, sizeof ca, "%s/ca.crt", c->conf->pki_dir);
+    snprintf(cert, sizeof cert, "%s/controller.crt", c->conf->pki_dir);
+    snprintf(key, sizeof key, "%s/controller.key", c->conf->pki_dir);
+    struct node_link_conf link = {.url = c->conf->node_url,
+                                  .ca_file = ca,
+                                  .cert_file = cert,
+                                  .key_file = key,
+                                  .cluster = c->conf->cluster};
+    struct cluster_conf conf = {.loop = c->loop, .pool = c->pool, .admit = c->admit, .link = &link};
+    return cluster_new(&c->cluster, &conf, e);
+}
+
+static bool is_loopback(const char *address)
+{
+    struct in_addr v4;
+    return !strcmp(address, "::1") ||
+           (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+static int make_api(struct controller *c, struct err *e)
+{
+    const struct ctl_conf *conf = c->conf;
+    struct api_conf api = {.address = conf->listen_address,
+                           .port = (uint16_t)conf->listen_port,
+                           .limits = http_default_limits,
+                           .rate_per_second = conf->rate_per_second,
+                           .rate_burst = conf->rate_burst};
+    api.limits.connections = (unsigned)conf->connections;
+    api.limits.connections_per_address = (unsigned)conf->connections_per_address;
+    api.limits.body_bytes = conf->body_bytes;
+    if (!is_loopback(conf->listen_address))
+        return err_set(e, ERR_CONFIG,
+                       "listen_address %s is not loopback, and plain HTTP is served there only",
+                       conf->listen_address);
+    return api_new(&c->api, c->loop, &api, &api_ops, c, e);
+}
+
+int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf, struct err *e)
+{
+    struct controller *c = mem_zalloc(sizeof *c);
+    c->loop = loop;
+    c->conf = conf;
+    c->started_ms = loop_now_ms();
+    set_defaults(c);
+    struct db_pool_options options = {.url = conf->database_url,
+                                      .connections = (unsigned)conf->database_connections,
+                                      .on_change = on_database,
+                                      .arg = c};
+    c->pool = db_pool_new(loop, &options);
+    c->admit = db_admit_new(loop, c->pool, &c->defaults);
+    int rc = make_cluster(c, e);
+    if (!rc)
+        rc = make_api(c, e);
+    if (rc) {
+        controller_free(c);
+        return rc;
+    }
+    db_pool_start(c->pool);
+    check_schema(c);
+    *out = c;
+    return 0;
+}
+
+void controller_reload(struct controller *c)
+{
+    set_defaults(c);
+    db_admit_set_defaults(c->admit, &c->defaults);
+    log_info("controller", "configuration reloaded");
+}
+
+/* In the order of who calls whom: first what holds requests, then what they wait for, the door last. */
+void controller_free(struct controller *c)
+{
+    if (!c)
+        return;
+    timer_stop(&c->upkeep);
+    if (c->leader)
+        db_leader_free(c->leader);
+    cluster_free(c->cluster);
+    db_admit_free(c->admit);
+    db_pool_free(c->pool);
+    api_free(c->api);
+    free(c);
+}

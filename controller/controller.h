@@ -1,0 +1,22 @@
+/*
+ * The controller: joins the REST interface, the database, the leadership and the cluster. On the loop.
+ */
+#ifndef CORRAL_CONTROLLER_CONTROLLER_H
+#define CORRAL_CONTROLLER_CONTROLLER_H
+
+#include "common/loop.h"
+#include "controller/ctl_conf.h"
+
+struct controller;
+
+/* Borrows conf, which reload may change. Fails with one clear line: certificates, address in use. */
+int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf,
+                   struct err *e) MUST_CHECK;
+
+/* The configuration was reloaded. */
+void controller_reload(struct controller *controller);
+
+/* Requests that wait are answered as not ready; sandboxes go on living. */
+void controller_free(struct controller *controller);
+
+#endif

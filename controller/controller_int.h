@@ -1,0 +1,48 @@
+/* What the controller and its operations share; private to controller.c and ops_*.c. */
+#ifndef CORRAL_CONTROLLER_CONTROLLER_INT_H
+#define CORRAL_CONTROLLER_CONTROLLER_INT_H
+
+#include "controller/api/api.h"
+#include "controller/cluster.h"
+#include "controller/controller.h"
+#include "controller/db/db_leader.h"
+
+struct controller {
+    struct loop *loop;
+    const struct ctl_conf *conf;
+    struct db_pool *pool;
+    struct db_admit *admit;
+    struct db_leader *leader;
+    struct cluster *cluster;
+    struct api *api;
+    struct db_defaults defaults;
+    bool schema_good;
+    struct timer upkeep;
+    uint64_t started_ms;
+};
+
+/* Who acts, for the audit row; borrows the call. */
+struct db_actor ops_actor(const struct api_call *call);
+
+/* The owner that a query is bound to: the caller, or NULL (everybody's) for an administrator. */
+const char *ops_owner(const struct api_call *call);
+
+/* Answers a call from what the database said: 200 with its JSON, or the error. */
+void ops_answer_json(void *arg, int code, const struct err *e, const char *json);
+void ops_answer_created(void *arg, int code, const struct err *e, const char *json); /* 201 */
+void ops_answer_gone(void *arg, int code, const struct err *e, const char *json);    /* 204 */
+
+/* A new id: "usr_" or "key_" and 26 characters. */
+void ops_new_id(const char prefix[static 4], char out[static 31]);
+
+/* ops_sandbox.c */
+api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_patch, ops_sandbox_delete,
+    ops_sandbox_wait, ops_sandbox_pause, ops_sandbox_resume, ops_sandbox_stats, ops_sandbox_history,
+    ops_sandbox_events;
+
+/* ops_admin.c */
+api_op_fn ops_event_list, ops_quota_usage, ops_system_stats, ops_node_list, ops_node_show, ops_node_cordon,
+    ops_node_uncordon, ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete,
+    ops_key_create, ops_key_list, ops_key_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+
+#endif

@@ -1,0 +1,489 @@
+/* The operations on sandboxes: each takes a validated call and answers it once. */
+#include "controller/controller_int.h"
+
+#include "common/mem.h"
+#include "controller/db/db_history.h"
+#include "controller/db/db_idempotency.h"
+#include "proto/node_codec.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DELETE_WAIT_MS 30000 /* then a DELETE answers 202, and goes on */
+#define WAIT_MAX_MS    60000
+
+/* A call that has gone on to wait for something. */
+struct pending {
+    struct controller *controller;
+    struct api_call *call;
+    struct sandbox_id id;
+    enum waiter_goal goal;
+    enum sandbox_state named;
+    uint64_t timeout_ms;
+};
+
+static struct pending *pending_new(struct controller *c, struct api_call *call)
+{
+    struct pending *p = mem_zalloc(sizeof *p);
+    p->controller = c;
+    p->call = call;
+    return p;
+}
+
+static void fail(struct api_call *call, int code, const char *detail)
+{
+    struct err e;
+    (void)err_set(&e, code, "%s", detail);
+    api_answer_err(call, &e);
+}
+
+/* The path's {id}, or a 404: what is no id is nobody's sandbox. */
+static bool take_id(struct api_call *call, struct sandbox_id *id)
+{
+    if (sandbox_id_parse(call->param[0], id))
+        return true;
+    fail(call, ERR_NOT_FOUND, "there is no such sandbox");
+    return false;
+}
+
+/* --- create --- */
+
+static void created(struct pending *p, const char *json)
+{
+    char location[64];
+    snprintf(location, sizeof location, "Location: /sandbox/%s\r\n", p->id.text);
+    db_idempotency_answer(p->controller->pool, p->id.text, 201, json);
+    api_answer_json(p->call, 201, location, json);
+}
+
+/* "reason":"…" of the object that the database made: its own text, so the simple search is safe. */
+static bool ended_as(const char *json, const char *reason)
+{
+    char text[64];
+    snprintf(text, sizeof text, "\"reason\":\"%s\"", reason);
+    if (strstr(json, text))
+        return true;
+    snprintf(text, sizeof text, "\"reason\": \"%s\"", reason);
+    return strstr(json, text);
+}
+
+static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
+{
+    struct pending *p = arg;
+    if (!reached) {
+        fail(p->call, ERR_NODE_TIMEOUT,
+             "the sandbox was admitted, and did not run in time; GET it to see how it is");
+    } else if (state != SANDBOX_FAILED) {
+        created(p, json);
+    } else {
+        db_idempotency_forget(p->controller->pool, p->id.text);
+        if (ended_as(json, "image_unavailable"))
+            fail(p->call, ERR_IMAGE_UNAVAILABLE, "the image is on no host and cannot be pulled");
+        else
+            fail(p->call, ERR_START_FAILED, "the sandbox did not start; its detail says why");
+    }
+    free(p);
+}
+
+static void wait_for_begin(struct pending *p)
+{
+    uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
+    if (waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
+                    on_begun, p))
+        return;
+    fail(p->call, ERR_NOT_READY, "too many requests wait; the sandbox was admitted, GET it to see how it is");
+    free(p);
+}
+
+static void replay(struct pending *p, const struct db_admit_result *r)
+{
+    struct fleet_view view;
+    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
+    if (r->status) {
+        api_answer_json(p->call, r->status, "Idempotent-Replay: true\r\n", r->json);
+        free(p);
+    } else if (sandbox_id_parse(r->id, &p->id) && fleet && fleet_find(fleet, &p->id, &view)) {
+        wait_for_begin(p);
+    } else {
+        fail(p->call, ERR_CONFLICT, "the first request with this Idempotency-Key has not been answered yet");
+        free(p);
+    }
+}
+
+static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct pending *p = arg;
+    if (code) {
+        api_answer_err(p->call, e);
+        free(p);
+        return;
+    }
+    switch (r->outcome) {
+    case DB_ADMITTED:
+        if (!sandbox_id_parse(r->id, &p->id))
+            abort(); /* we made it */
+        if (p->call->respond_async) {
+            db_idempotency_answer(p->controller->pool, p->id.text, 202, r->json);
+            api_answer_json(p->call, 202, NULL, r->json);
+            break;
+        }
+        wait_for_begin(p);
+        return;
+    case DB_ADMIT_REPLAY:
+        replay(p, r);
+        return;
+    case DB_ADMIT_QUOTA:
+        api_answer_quota(p->call, r->scope, r->limit, r->used);
+        break;
+    case DB_ADMIT_NO_ROOM:
+        fail(p->call, ERR_NO_CAPACITY, "no host has room; try again later");
+        break;
+    case DB_ADMIT_MISMATCH:
+        fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
+             "this Idempotency-Key was used for another body; take a new one");
+        break;
+    case DB_ADMIT_NO_CALLER:
+        fail(p->call, ERR_UNAUTHENTICATED, "the API key was revoked");
+        break;
+    }
+    free(p);
+}
+
+static struct limit_set defaults_of(const struct ctl_conf *conf)
+{
+    struct limit_set d = {0};
+    d.value[LIMIT_MEMORY_BYTES] = conf->memory_bytes;
+    d.value[LIMIT_CPU_SHARES] = conf->cpu_shares;
+    d.value[LIMIT_STORAGE_BYTES] = conf->storage_bytes;
+    d.value[LIMIT_LIFETIME_SECONDS] = conf->lifetime_hours * 3600;
+    return d;
+}
+
+static struct sandbox_limits limits_of(const struct limit_set *set)
+{
+    return (struct sandbox_limits){.memory_bytes = set->value[LIMIT_MEMORY_BYTES],
+                                   .cpu_millis = set->value[LIMIT_CPU_MILLIS],
+                                   .cpu_shares = set->value[LIMIT_CPU_SHARES],
+                                   .storage_bytes = set->value[LIMIT_STORAGE_BYTES],
+                                   .pids = set->value[LIMIT_PIDS],
+                                   .nofile = set->value[LIMIT_NOFILE]};
+}
+
+static void admit(struct controller *c, struct api_call *call, const struct limit_set *resolved,
+                  const uint8_t *spec, size_t spec_len)
+{
+    struct sandbox_request *r = &call->sandbox;
+    struct db_admit_request request = {.user_id = call->caller.user_id,
+                                       .key_id = call->caller.key_id,
+                                       .name = r->name,
+                                       .image = r->spec.image,
+                                       .runtime = r->spec.runtime,
+                                       .labels = r->labels,
+                                       .request_id = call->request_id,
+                                       .network = r->spec.network,
+                                       .restart_elsewhere = r->restart_elsewhere,
+                                       .limits = limits_of(resolved),
+                                       .lifetime_seconds = resolved->value[LIMIT_LIFETIME_SECONDS],
+                                       .spec = spec,
+                                       .spec_len = spec_len,
+                                       .idempotency_key = call->idempotency_key};
+    SHA256((const unsigned char *)call->body, call->body_len, request.body_sha256);
+    struct place_request wish = {.limits = request.limits,
+                                 .region = r->region,
+                                 .labels = r->node_labels,
+                                 .runtime = r->spec.runtime,
+                                 .enforce = ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_PIDS};
+    cluster_create(c->cluster, &request, &wish, on_admitted, pending_new(c, call));
+}
+
+void ops_sandbox_create(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct limit_set defaults = defaults_of(c->conf), resolved;
+    struct limit_set maxima = limit_maxima(&call->caller.tier_limits, &call->caller.overrides);
+    enum limit_kind field;
+    struct err e;
+    uint8_t *spec;
+    size_t spec_len;
+    if (!call->sandbox.spec.image)
+        call->sandbox.spec.image = mem_strdup(c->conf->base_image);
+    if (call->sandbox.spec.network == NETWORK_EGRESS) {
+        fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
+        return;
+    }
+    if (limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
+        sandbox_spec_pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
+        api_answer_err(call, &e);
+        return;
+    }
+    admit(c, call, &resolved, spec, spec_len);
+    free(spec);
+}
+
+/* --- read --- */
+
+void ops_sandbox_list(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    char state[32], user[64], all[8], label[300] = "", labels[640];
+    struct db_sandbox_filter filter = {
+        .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
+    enum sandbox_state parsed;
+    if (http_query_get(call->exchange, "state", state, sizeof state)) {
+        if (!sandbox_state_parse(state, &parsed)) {
+            fail(call, ERR_INVALID, "state is none that a sandbox can have");
+            return;
+        }
+        filter.state = state;
+    }
+    if (http_query_get(call->exchange, "user", user, sizeof user))
+        filter.user = user;
+    filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
+    char *colon = http_query_get(call->exchange, "label", label, sizeof label) ? strchr(label, ':') : NULL;
+    if (label[0] && (!colon || strpbrk(label, "\"\\"))) {
+        fail(call, ERR_INVALID, "label must be key:value");
+        return;
+    }
+    if (colon) {
+        *colon = 0;
+        snprintf(labels, sizeof labels, "{\"%s\":\"%s\"}", label, colon + 1);
+        filter.labels = labels;
+    }
+    db_sandbox_list(c->pool, &filter, ops_answer_json, call);
+}
+
+void ops_sandbox_show(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    if (take_id(call, &id))
+        db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
+}
+
+/* Whose it is, the database says; what it uses, memory knows. */
+static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct pending *p = arg;
+    struct cluster *cluster = p->controller->cluster;
+    struct sample sample;
+    struct fleet_view view;
+    char text[STATS_JSON_MAX];
+    if (code) {
+        api_answer_err(p->call, e);
+    } else if (!cluster_fleet(cluster) || !fleet_find(cluster_fleet(cluster), &p->id, &view)) {
+        fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
+    } else if (!stats_find(cluster_stats(cluster), loop_now_ms(), &p->id, &sample)) {
+        fail(p->call, ERR_NOT_READY, "there is no sample of this sandbox yet");
+    } else {
+        stats_json(&sample, view.state == SANDBOX_PAUSED, wall_now_ms(), text);
+        api_answer_json(p->call, 200, NULL, text);
+    }
+    free(p);
+}
+
+void ops_sandbox_stats(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    if (!take_id(call, &id))
+        return;
+    struct pending *p = pending_new(c, call);
+    p->id = id;
+    db_sandbox_get(c->pool, id.text, ops_owner(call), on_stats_owner, p);
+}
+
+/* After it is clear whose it is. */
+static void on_history_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct pending *p = arg;
+    char from[40], to[40], step[16];
+    unsigned long seconds = 60;
+    if (code) {
+        api_answer_err(p->call, e);
+    } else if (!http_query_get(p->call->exchange, "from", from, sizeof from) ||
+               !http_query_get(p->call->exchange, "to", to, sizeof to)) {
+        fail(p->call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
+    } else {
+        if (http_query_get(p->call->exchange, "step", step, sizeof step))
+            seconds = strtoul(step, NULL, 10);
+        if (seconds < 1 || seconds > 86400)
+            fail(p->call, ERR_INVALID, "step must be 1 to 86400 seconds");
+        else
+            db_samples_history(p->controller->pool, p->id.text, from, to, (uint32_t)seconds, ops_answer_json,
+                               p->call);
+    }
+    free(p);
+}
+
+void ops_sandbox_history(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    if (!take_id(call, &id))
+        return;
+    struct pending *p = pending_new(c, call);
+    p->id = id;
+    db_sandbox_get(c->pool, id.text, ops_owner(call), on_history_owner, p);
+}
+
+void ops_sandbox_events(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    struct db_event_filter filter = {
+        .owner = ops_owner(call), .after = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
+    if (!take_id(call, &id))
+        return;
+    filter.sandbox_id = id.text;
+    db_event_list(c->pool, &filter, ops_answer_json, call);
+}
+
+/* --- wait --- */
+
+static void on_waited(void *arg, bool reached, enum sandbox_state state, const char *json)
+{
+    struct pending *p = arg;
+    if (reached)
+        api_answer_json(p->call, 200, NULL, json);
+    else
+        db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), ops_answer_json, p->call);
+    free(p);
+}
+
+static bool is_there(const struct pending *p, const struct fleet_view *view)
+{
+    return p->goal == WAIT_STATE ? view->state == p->named : view->state == SANDBOX_RUNNING;
+}
+
+static void on_wait_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct pending *p = arg;
+    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
+    struct fleet_view view;
+    if (code) {
+        api_answer_err(p->call, e);
+        free(p);
+    } else if (!fleet || !fleet_find(fleet, &p->id, &view) || is_there(p, &view)) {
+        api_answer_json(p->call, 200, NULL, json);
+        free(p);
+    } else if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, p->goal, p->named, p->timeout_ms,
+                            on_waited, p)) {
+        api_answer_json(p->call, 200, NULL, json);
+        free(p);
+    }
+}
+
+void ops_sandbox_wait(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    char state[32], timeout[16];
+    if (!take_id(call, &id))
+        return;
+    struct pending *p = pending_new(c, call);
+    p->id = id;
+    p->goal = WAIT_ENDED;
+    p->timeout_ms = 30000;
+    bool good = true;
+    if (http_query_get(call->exchange, "state", state, sizeof state)) {
+        p->goal = WAIT_STATE;
+        good = sandbox_state_parse(state, &p->named);
+    }
+    if (http_query_get(call->exchange, "timeout_ms", timeout, sizeof timeout))
+        p->timeout_ms = strtoul(timeout, NULL, 10);
+    if (good && p->timeout_ms <= WAIT_MAX_MS) {
+        db_sandbox_get(c->pool, id.text, ops_owner(call), on_wait_owner, p);
+        return;
+    }
+    fail(call, ERR_INVALID, good ? "timeout_ms must be 0 to 60000" : "state is none that a sandbox can have");
+    free(p);
+}
+
+/* --- changes --- */
+
+static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                       const char *json)
+{
+    if (code)
+        api_answer_err(arg, e);
+    else
+        api_answer_json(arg, 200, NULL, json);
+}
+
+static void want(void *owner, struct api_call *call, enum want_state want)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    if (take_id(call, &id))
+        cluster_want(c->cluster, id.text, ops_owner(call), want, REASON_NONE, &actor, on_changed, call);
+}
+
+void ops_sandbox_pause(void *owner, struct api_call *call)
+{
+    want(owner, call, WANT_PAUSED);
+}
+
+void ops_sandbox_resume(void *owner, struct api_call *call)
+{
+    want(owner, call, WANT_RUNNING);
+}
+
+void ops_sandbox_patch(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    if (take_id(call, &id))
+        cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_changed, call);
+}
+
+static void on_deleted(void *arg, bool reached, enum sandbox_state state, const char *json)
+{
+    struct pending *p = arg;
+    if (reached) {
+        api_answer_empty(p->call, 204);
+        free(p);
+        return;
+    }
+    db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), ops_answer_json, p->call);
+    free(p);
+}
+
+static void on_delete_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                             const char *json)
+{
+    struct pending *p = arg;
+    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
+    struct fleet_view view;
+    const struct node *node = NULL;
+    if (code) {
+        api_answer_err(p->call, e);
+    } else if (sandbox_state_terminal(row->state)) {
+        api_answer_empty(p->call, 204);
+    } else {
+        if (fleet && fleet_find(fleet, &p->id, &view))
+            node = node_table_find(fleet_nodes(fleet), view.node);
+        if (node && node->session &&
+            waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_ENDED, SANDBOX_STOPPED,
+                        DELETE_WAIT_MS, on_deleted, p))
+            return;
+        api_answer_json(p->call, 202, NULL, json); /* its host is away: carried out when it is back */
+    }
+    free(p);
+}
+
+void ops_sandbox_delete(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    if (!take_id(call, &id))
+        return;
+    struct pending *p = pending_new(c, call);
+    p->id = id;
+    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, REASON_DELETED, &actor, on_delete_wanted,
+                 p);
+}
