@@ -1,0 +1,300 @@
+#include "common/msglink.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/tls/tls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_MAX    64 /* of a raw request: pipe and request ids */
+#define PEM_MAX       65536
+#define SEND_RETRY_MS 50 /* while there is no connection */
+#define RECEIVE_TURN  64 /* messages in one turn of the loop */
+
+struct msglink_token {
+    size_t len;
+    uint8_t header[HEADER_MAX];
+};
+
+struct msglink_server {
+    struct loop *loop;
+    nng_socket socket;
+    struct watch watch;
+    msglink_request_cb *cb;
+    void *arg;
+};
+
+struct msglink_client {
+    struct loop *loop;
+    nng_socket socket;
+    struct watch watch;
+    struct timer retry, over;
+    uint8_t *waiting; /* not yet taken by nng; NULL: nothing */
+    size_t waiting_len;
+    bool busy;
+    msglink_reply_cb *cb;
+    void *arg;
+};
+
+/* --- TLS --- */
+
+static char *read_pem(const char *path, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        (void)err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = mem_zalloc(PEM_MAX + 1);
+    text[fread(text, 1, PEM_MAX, f)] = 0;
+    fclose(f);
+    return text;
+}
+
+static int tls_fill(nng_tls_config *config, const struct msglink_tls *tls, struct err *e)
+{
+    CLEANUP(mem_free_ptr) char *ca = read_pem(tls->ca_file, e);
+    CLEANUP(mem_free_ptr) char *cert = ca ? read_pem(tls->cert_file, e) : NULL;
+    CLEANUP(mem_free_ptr) char *key = cert ? read_pem(tls->key_file, e) : NULL;
+    if (!key)
+        return ERR_CONFIG;
+    int rc = nng_tls_config_ca_chain(config, ca, NULL);
+    if (!rc)
+        rc = nng_tls_config_own_cert(config, cert, key, NULL);
+    if (!rc)
+        rc = nng_tls_config_auth_mode(config, NNG_TLS_AUTH_MODE_REQUIRED);
+    if (!rc && tls->server_name)
+        rc = nng_tls_config_server_name(config, tls->server_name);
+    return rc ? err_set(e, ERR_CONFIG, "%s: %s", tls->cert_file, nng_strerror(rc)) : 0;
+}
+
+/* *config is NULL for a URL without TLS; else the caller frees it. */
+static int tls_for(const char *url, nng_tls_mode mode, const struct msglink_tls *tls, nng_tls_config **config,
+                   struct err *e)
+{
+    *config = NULL;
+    if (strncmp(url, "tls+tcp:", 8))
+        return 0;
+    int rc = nng_tls_config_alloc(config, mode);
+    if (rc)
+        return err_set(e, ERR_CONFIG, "TLS: %s", nng_strerror(rc));
+    rc = tls_fill(*config, tls, e);
+    if (rc)
+        nng_tls_config_free(*config);
+    return rc;
+}
+
+/* --- server --- */
+
+static void serve_one(struct msglink_server *server, nng_msg *message)
+{
+    size_t len = nng_msg_header_len(message);
+    if (len <= HEADER_MAX) {
+        struct msglink_token *token = mem_zalloc(sizeof *token);
+        token->len = len;
+        memcpy(token->header, nng_msg_header(message), len);
+        server->cb(server->arg, token, nng_msg_body(message), nng_msg_len(message));
+    }
+    nng_msg_free(message);
+}
+
+static void on_requests(void *arg, bool readable, bool writable)
+{
+    struct msglink_server *server = arg;
+    nng_msg *message;
+    for (int i = 0; i < RECEIVE_TURN && !nng_recvmsg(server->socket, &message, NNG_FLAG_NONBLOCK); i++)
+        serve_one(server, message);
+}
+
+static int watch_socket(struct loop *loop, nng_socket socket, struct watch *watch, loop_watch_cb *cb,
+                        void *arg, struct err *e)
+{
+    int fd;
+    int rc = nng_socket_get_int(socket, NNG_OPT_RECVFD, &fd);
+    if (rc)
+        return err_set(e, ERR_INTERNAL, "nng gives no descriptor: %s", nng_strerror(rc));
+    watch_start(watch, loop, fd, true, false, cb, arg);
+    return 0;
+}
+
+static int server_listen(struct msglink_server *server, const char *url, const struct msglink_tls *tls,
+                         struct err *e)
+{
+    nng_listener listener;
+    nng_tls_config *config;
+    int rc = tls_for(url, NNG_TLS_MODE_SERVER, tls, &config, e);
+    if (rc)
+        return rc;
+    nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ, MSGLINK_MAX);
+    rc = nng_listener_create(&listener, server->socket, url);
+    if (!rc && config)
+        rc = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, config);
+    if (!rc)
+        rc = nng_listener_start(listener, 0);
+    if (config)
+        nng_tls_config_free(config);
+    return rc ? err_set(e, ERR_IO, "cannot listen for agents on %s: %s", url, nng_strerror(rc)) : 0;
+}
+
+int msglink_server_new(struct msglink_server **out, struct loop *loop, const char *url,
+                       const struct msglink_tls *tls, msglink_request_cb *cb, void *arg, struct err *e)
+{
+    struct msglink_server *server = mem_zalloc(sizeof *server);
+    *server = (struct msglink_server){.loop = loop, .cb = cb, .arg = arg};
+    int rc = nng_rep0_open_raw(&server->socket);
+    if (rc) {
+        free(server);
+        return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));
+    }
+    rc = server_listen(server, url, tls, e);
+    if (!rc)
+        rc = watch_socket(loop, server->socket, &server->watch, on_requests, server, e);
+    if (rc) {
+        msglink_server_free(server);
+        return rc;
+    }
+    *out = server;
+    return 0;
+}
+
+void msglink_server_free(struct msglink_server *server)
+{
+    if (!server)
+        return;
+    watch_stop(&server->watch);
+    nng_close(server->socket);
+    free(server);
+}
+
+/* What cannot be sent at once is dropped: the peer asks again. */
+void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
+                   size_t len)
+{
+    nng_msg *message;
+    if (!nng_msg_alloc(&message, 0)) {
+        if (nng_msg_header_append(message, token->header, token->len) ||
+            nng_msg_append(message, bytes, len) || nng_sendmsg(server->socket, message, NNG_FLAG_NONBLOCK))
+            nng_msg_free(message);
+    }
+    free(token);
+}
+
+void msglink_drop(struct msglink_token *token)
+{
+    free(token);
+}
+
+/* --- client --- */
+
+static void finish(struct msglink_client *client, int code, const uint8_t *bytes, size_t len)
+{
+    msglink_cancel(client);
+    client->cb(client->arg, code, bytes, len);
+}
+
+static void on_reply(void *arg, bool readable, bool writable)
+{
+    struct msglink_client *client = arg;
+    nng_msg *message;
+    if (nng_recvmsg(client->socket, &message, NNG_FLAG_NONBLOCK))
+        return;
+    if (client->busy)
+        finish(client, 0, nng_msg_body(message), nng_msg_len(message));
+    nng_msg_free(message);
+}
+
+static void on_over(void *arg)
+{
+    finish(arg, ERR_NODE_TIMEOUT, NULL, 0);
+}
+
+static void try_send(void *arg)
+{
+    struct msglink_client *client = arg;
+    nng_msg *message;
+    if (nng_msg_alloc(&message, 0))
+        return;
+    if (nng_msg_append(message, client->waiting, client->waiting_len) ||
+        nng_sendmsg(client->socket, message, NNG_FLAG_NONBLOCK)) {
+        nng_msg_free(message);
+        timer_start(&client->retry, client->loop, SEND_RETRY_MS, try_send, client);
+        return;
+    }
+    mem_free_ptr(&client->waiting);
+}
+
+void msglink_request(struct msglink_client *client, const uint8_t *bytes, size_t len, uint64_t timeout_ms)
+{
+    msglink_cancel(client);
+    client->busy = true;
+    client->waiting = mem_dup(bytes, len);
+    client->waiting_len = len;
+    timer_start(&client->over, client->loop, timeout_ms, on_over, client);
+    try_send(client);
+}
+
+void msglink_cancel(struct msglink_client *client)
+{
+    client->busy = false;
+    timer_stop(&client->over);
+    timer_stop(&client->retry);
+    mem_free_ptr(&client->waiting);
+}
+
+static int client_dial(struct msglink_client *client, const char *url, const struct msglink_tls *tls,
+                       struct err *e)
+{
+    nng_dialer dialer;
+    nng_tls_config *config;
+    int rc = tls_for(url, NNG_TLS_MODE_CLIENT, tls, &config, e);
+    if (rc)
+        return rc;
+    nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, MSGLINK_MAX);
+    nng_socket_set_ms(client->socket, NNG_OPT_RECONNMINT, 100);
+    nng_socket_set_ms(client->socket, NNG_OPT_RECONNMAXT, 2000);
+    nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, 3600000); /* our own timer decides */
+    rc = nng_dialer_create(&dialer, client->socket, url);
+    if (!rc && config)
+        rc = nng_dialer_set_ptr(dialer, NNG_OPT_TLS_CONFIG, config);
+    if (!rc)
+        rc = nng_dialer_start(dialer, NNG_FLAG_NONBLOCK);
+    if (config)
+        nng_tls_config_free(config);
+    return rc ? err_set(e, ERR_CONFIG, "cannot dial %s: %s", url, nng_strerror(rc)) : 0;
+}
+
+int msglink_client_new(struct msglink_client **out, struct loop *loop, const char *url,
+                       const struct msglink_tls *tls, msglink_reply_cb *cb, void *arg, struct err *e)
+{
+    struct msglink_client *client = mem_zalloc(sizeof *client);
+    *client = (struct msglink_client){.loop = loop, .cb = cb, .arg = arg};
+    int rc = nng_req0_open(&client->socket);
+    if (rc) {
+        free(client);
+        return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));
+    }
+    rc = client_dial(client, url, tls, e);
+    if (!rc)
+        rc = watch_socket(loop, client->socket, &client->watch, on_reply, client, e);
+    if (rc) {
+        msglink_client_free(client);
+        return rc;
+    }
+    *out = client;
+    return 0;
+}
+
+void msglink_client_free(struct msglink_client *client)
+{
+    if (!client)
+        return;
+    msglink_cancel(client);
+    watch_stop(&client->watch);
+    nng_close(client->socket);
+    free(client);
+}

@@ -1,0 +1,525 @@
+#include "controller/nodes/node_link.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/msglink.h"
+#include "common/pki.h"
+#include "proto/node_codec.h"
+#include "proto/node_proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define TICK_MS        500
+#define CHALLENGE_MS   10000 /* a challenge is good for this long, once */
+#define CHALLENGES_MAX 1024  /* hellos that were not proved yet */
+
+struct want_item {
+    struct want want; /* spec owned */
+    uint64_t queued_ms;
+    bool sent;
+};
+
+struct acceptance_item {
+    struct acceptance acceptance;
+    bool sent;
+};
+
+/* A node that said hello: challenged, and once it proved itself, in session. */
+struct session {
+    struct node_session_id id;
+    char node[NODE_NAME_MAX + 1];
+    bool proved;
+    uint8_t nonce[NODE_NONCE_LEN];
+    uint8_t *certificate;
+    size_t certificate_len;
+    uint64_t heard_ms;
+    struct msglink_token *parked; /* its poll, while there is nothing to tell */
+    uint64_t parked_ms, request;
+    uint64_t news_number, violations_accepted, violations_told;
+    struct want_item *want;
+    size_t wants;
+    struct acceptance_item *acceptance;
+    size_t acceptances;
+    UT_hash_handle hh; /* by id */
+};
+
+struct node_link {
+    struct loop *loop;
+    struct node_link_ops ops;
+    void *owner;
+    char *url, *ca_file, *cert_file, *key_file, *cluster;
+    uint32_t lease_ms;
+    struct string_list settings;
+    struct pki_ca *ca;
+    uint64_t epoch;
+    struct msglink_server *server; /* NULL: stopped */
+    struct session *sessions;
+    struct timer tick;
+    struct node_link_stats stats;
+};
+
+/* --- sessions --- */
+
+static void session_drop(struct node_link *link, struct session *s)
+{
+    HASH_DEL(link->sessions, s);
+    for (size_t i = 0; i < s->wants; i++)
+        free((void *)(uintptr_t)s->want[i].want.spec);
+    if (s->parked)
+        msglink_drop(s->parked);
+    free(s->want);
+    free(s->acceptance);
+    free(s->certificate);
+    free(s);
+}
+
+static struct session *session_of_node(const struct node_link *link, const char *node)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved && !strcmp(s->node, node))
+            return s;
+    }
+    return NULL;
+}
+
+static struct session *session_find(const struct node_link *link, const struct node_session_id *id)
+{
+    struct session *s;
+    HASH_FIND(hh, link->sessions, id, sizeof *id, s);
+    return s;
+}
+
+/* --- replies --- */
+
+static void reply(struct node_link *link, struct msglink_token *token, const struct session *s,
+                  uint64_t request, struct node_message *m)
+{
+    uint8_t *bytes;
+    size_t len;
+    struct err e;
+    snprintf(m->cluster, sizeof m->cluster, "%s", link->cluster);
+    m->epoch = link->epoch;
+    m->request = request;
+    if (s)
+        m->session = s->id;
+    if (node_message_pack(m, &bytes, &len, &e)) {
+        log_error("nodes", "a message cannot be packed: %s", e.text);
+        msglink_drop(token);
+        return;
+    }
+    msglink_reply(link->server, token, bytes, len);
+    free(bytes);
+}
+
+static void refuse(struct node_link *link, struct msglink_token *token, uint64_t request,
+                   enum node_refusal why, const char *text)
+{
+    struct node_message m = {.kind = NODE_REFUSED};
+    m.refused.why = why;
+    snprintf(m.refused.text, sizeof m.refused.text, "%s", text);
+    link->stats.refused++;
+    reply(link, token, NULL, request, &m);
+}
+
+/* --- hello, challenge, proof, welcome --- */
+
+/* Challenges that nobody answered make room; sessions that stand never do. */
+static bool make_room(struct node_link *link, uint64_t now)
+{
+    struct session *s, *next, *oldest = NULL;
+    size_t challenged = 0;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved)
+            continue;
+        if (now - s->heard_ms > CHALLENGE_MS) {
+            session_drop(link, s);
+            continue;
+        }
+        challenged++;
+        if (!oldest || s->heard_ms < oldest->heard_ms)
+            oldest = s;
+    }
+    if (challenged >= CHALLENGES_MAX)
+        session_drop(link, oldest);
+    return HASH_COUNT(link->sessions) < NODE_LINK_NODES_MAX + CHALLENGES_MAX;
+}
+
+static void on_hello(struct node_link *link, struct msglink_token *token, struct node_message *m)
+{
+    struct node_hello *hello = &m->hello;
+    struct err e;
+    if (hello->highest_epoch > link->epoch) {
+        refuse(link, token, m->request, NODE_REFUSED_OLD_EPOCH, "this controller's time to lead is over");
+        return;
+    }
+    if (pki_verify_node(link->ca, hello->name, hello->certificate, hello->certificate_len, &e)) {
+        refuse(link, token, m->request, NODE_REFUSED_CERTIFICATE, e.text);
+        return;
+    }
+    if (!link->ops.allowed(link->owner, hello->name) || !make_room(link, loop_now_ms())) {
+        refuse(link, token, m->request, NODE_REFUSED_UNKNOWN, "no node of this name is wanted");
+        return;
+    }
+    struct session *s = mem_zalloc(sizeof *s);
+    pki_random(&s->id, sizeof s->id);
+    pki_random(s->nonce, sizeof s->nonce);
+    memcpy(s->node, hello->name, sizeof s->node);
+    s->certificate = mem_dup(hello->certificate, hello->certificate_len);
+    s->certificate_len = hello->certificate_len;
+    s->heard_ms = loop_now_ms();
+    HASH_ADD(hh, link->sessions, id, sizeof s->id, s);
+    struct node_message answer = {.kind = NODE_CHALLENGE};
+    memcpy(answer.nonce, s->nonce, sizeof answer.nonce);
+    reply(link, token, s, m->request, &answer);
+}
+
+static int check_proof(const struct session *s, const struct node_proof *proof, struct err *e)
+{
+    size_t len;
+    uint8_t *said = node_proof_bytes(&s->id, s->nonce, s->node, proof->inventory, proof->inventory_len, &len);
+    int rc = pki_verify_signature(s->certificate, s->certificate_len, said, len, proof->signature,
+                                  proof->signature_len, e);
+    free(said);
+    return rc;
+}
+
+static void welcome(struct node_link *link, struct msglink_token *token, struct session *s, uint64_t request)
+{
+    struct node_message answer = {.kind = NODE_WELCOME};
+    answer.welcome.lease_ms = link->lease_ms;
+    answer.welcome.settings = link->settings;
+    reply(link, token, s, request, &answer);
+}
+
+/* A challenge is used up by its first answer, right or wrong. */
+static void on_proof(struct node_link *link, struct msglink_token *token, struct session *s,
+                     struct node_message *m)
+{
+    struct node_inventory inventory;
+    struct err e;
+    if (!s || s->proved || loop_now_ms() - s->heard_ms > CHALLENGE_MS) {
+        refuse(link, token, m->request, NODE_REFUSED_PROOF, "there is no such challenge");
+        return;
+    }
+    if (check_proof(s, &m->proof, &e) ||
+        node_inventory_unpack(m->proof.inventory, m->proof.inventory_len, &inventory, &e)) {
+        session_drop(link, s);
+        refuse(link, token, m->request, NODE_REFUSED_PROOF, e.text);
+        return;
+    }
+    struct session *older = session_of_node(link, s->node);
+    if (older)
+        session_drop(link, older);
+    s->proved = true;
+    s->heard_ms = loop_now_ms();
+    link->stats.handshakes++;
+    memcpy(inventory.facts.name, s->node, sizeof inventory.facts.name);
+    welcome(link, token, s, m->request);
+    link->ops.on_session(link->owner, &inventory.facts, inventory.observations, inventory.observation_count);
+    node_inventory_fini(&inventory);
+}
+
+/* --- reports --- */
+
+static void on_report(struct node_link *link, struct msglink_token *token, struct session *s,
+                      struct node_message *m)
+{
+    char node[NODE_NAME_MAX + 1];
+    struct node_message ack = {.kind = NODE_REPORT_ACK};
+    memcpy(node, s->node, sizeof node); /* the session may go with what the owner does */
+    reply(link, token, s, m->request, &ack);
+    if (m->report.observation_count)
+        link->ops.on_observations(link->owner, node, m->report.observations, m->report.observation_count);
+    if (m->report.sample_count)
+        link->ops.on_samples(link->owner, node, m->report.samples, m->report.sample_count);
+    if (m->report.violation_count)
+        link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
+}
+
+/* --- news --- */
+
+static bool has_news(const struct session *s)
+{
+    return s->wants || s->acceptances || s->violations_accepted > s->violations_told;
+}
+
+/* What the agent has taken is forgotten; what it has not is said again. */
+static void settle(struct session *s, bool taken)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->wants; i++) {
+        if (taken && s->want[i].sent) {
+            free((void *)(uintptr_t)s->want[i].want.spec);
+            continue;
+        }
+        s->want[kept] = s->want[i];
+        s->want[kept++].sent = false;
+    }
+    s->wants = kept;
+    kept = 0;
+    for (size_t i = 0; i < s->acceptances; i++) {
+        if (taken && s->acceptance[i].sent)
+            continue;
+        s->acceptance[kept] = s->acceptance[i];
+        s->acceptance[kept++].sent = false;
+    }
+    s->acceptances = kept;
+}
+
+static size_t take_wants(struct session *s, struct want *out, uint64_t now)
+{
+    size_t n = 0, bytes = 0;
+    for (size_t i = 0; i < s->wants && n < NODE_NEWS_MAX; i++) {
+        struct want_item *item = &s->want[i];
+        if (bytes + item->want.spec_len > NODE_NEWS_BYTES_MAX)
+            break;
+        bytes += item->want.spec_len;
+        uint64_t waited = now - item->queued_ms;
+        out[n] = item->want;
+        out[n].remaining_ms -= waited < out[n].remaining_ms ? waited : out[n].remaining_ms;
+        item->sent = true;
+        n++;
+    }
+    return n;
+}
+
+static void tell(struct node_link *link, struct session *s)
+{
+    struct want *wants = mem_zalloc(NODE_NEWS_MAX * sizeof *wants);
+    struct acceptance *acceptances = mem_zalloc(NODE_NEWS_MAX * sizeof *acceptances);
+    struct node_message m = {.kind = NODE_NEWS};
+    struct msglink_token *token = s->parked;
+    s->parked = NULL;
+    m.news.number = ++s->news_number;
+    m.news.wants = wants;
+    m.news.want_count = take_wants(s, wants, loop_now_ms());
+    m.news.acceptances = acceptances;
+    for (; m.news.acceptance_count < s->acceptances && m.news.acceptance_count < NODE_NEWS_MAX;
+         m.news.acceptance_count++) {
+        struct acceptance_item *item = &s->acceptance[m.news.acceptance_count];
+        acceptances[m.news.acceptance_count] = item->acceptance;
+        item->sent = true;
+    }
+    m.news.violations_accepted = s->violations_accepted;
+    s->violations_told = s->violations_accepted;
+    reply(link, token, s, s->request, &m);
+    free(wants);
+    free(acceptances);
+}
+
+static void on_poll(struct node_link *link, struct msglink_token *token, struct session *s,
+                    struct node_message *m)
+{
+    if (s->parked)
+        msglink_drop(s->parked);
+    settle(s, m->taken == s->news_number);
+    if (m->taken != s->news_number)
+        s->violations_told = 0;
+    s->parked = token;
+    s->parked_ms = loop_now_ms();
+    s->request = m->request;
+    if (has_news(s))
+        tell(link, s);
+}
+
+/* Said in this very turn where the agent waits for it. */
+static void nudge(struct node_link *link, struct session *s)
+{
+    if (s->parked && has_news(s))
+        tell(link, s);
+}
+
+/* --- the door --- */
+
+static void on_message(void *arg, struct msglink_token *token, const uint8_t *bytes, size_t len)
+{
+    struct node_link *link = arg;
+    struct node_message m;
+    struct err e;
+    link->stats.messages_in++;
+    if (node_message_unpack(bytes, len, &m, &e)) {
+        link->stats.messages_bad++;
+        refuse(link, token, 0,
+               m.version && m.version != NODE_PROTOCOL_VERSION ? NODE_REFUSED_VERSION
+                                                               : NODE_REFUSED_MALFORMED,
+               e.text);
+        return;
+    }
+    struct session *s = session_find(link, &m.session);
+    if (s && s->proved)
+        s->heard_ms = loop_now_ms();
+    if (m.kind == NODE_HELLO)
+        on_hello(link, token, &m);
+    else if (m.kind == NODE_PROOF)
+        on_proof(link, token, s, &m);
+    else if (!s || !s->proved)
+        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "this session is over");
+    else if (m.kind == NODE_REPORT)
+        on_report(link, token, s, &m);
+    else if (m.kind == NODE_POLL)
+        on_poll(link, token, s, &m);
+    else
+        refuse(link, token, m.request, NODE_REFUSED_MALFORMED, "this message is not an agent's to send");
+    node_message_fini(&m);
+}
+
+static void gone(struct node_link *link, struct session *s)
+{
+    char node[NODE_NAME_MAX + 1];
+    memcpy(node, s->node, sizeof node);
+    session_drop(link, s);
+    link->ops.on_node_gone(link->owner, node);
+}
+
+static void on_tick(void *arg)
+{
+    struct node_link *link = arg;
+    uint64_t now = loop_now_ms();
+    struct session *s, *next;
+    timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->parked && now - s->parked_ms >= link->lease_ms / 3)
+            tell(link, s);
+    }
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved && now - s->heard_ms > link->lease_ms) {
+            gone(link, s);
+            return; /* the owner may have changed the list; the rest in the next turn */
+        }
+    }
+}
+
+/* --- what the owner calls --- */
+
+int node_link_want(struct node_link *link, const char *node, const struct want *want, struct err *err)
+{
+    struct session *s = session_of_node(link, node);
+    size_t i = 0;
+    if (!s)
+        return err_set(err, ERR_NOT_FOUND, "node %s has no session", node);
+    while (i < s->wants && memcmp(&s->want[i].want.id, &want->id, sizeof want->id))
+        i++;
+    if (i == s->wants) {
+        if (s->wants >= NODE_LINK_WANTS_MAX)
+            return err_set(err, ERR_RATE_LIMITED, "too much waits for node %s", node);
+        s->want = mem_grow(s->want, s->wants + 1, sizeof *s->want);
+        memset(&s->want[s->wants++], 0, sizeof *s->want);
+    }
+    free((void *)(uintptr_t)s->want[i].want.spec);
+    s->want[i] = (struct want_item){.want = *want, .queued_ms = loop_now_ms()};
+    s->want[i].want.spec = want->spec ? mem_dup(want->spec, want->spec_len) : NULL;
+    nudge(link, s);
+    return 0;
+}
+
+void node_link_accept(struct node_link *link, const char *node, const struct acceptance *acceptance)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s || s->acceptances >= NODE_OBSERVATIONS_MAX)
+        return; /* the observation comes again */
+    s->acceptance = mem_grow(s->acceptance, s->acceptances + 1, sizeof *s->acceptance);
+    s->acceptance[s->acceptances++] = (struct acceptance_item){.acceptance = *acceptance};
+    nudge(link, s);
+}
+
+void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s || up_to <= s->violations_accepted)
+        return;
+    s->violations_accepted = up_to;
+    nudge(link, s);
+}
+
+void node_link_forget(struct node_link *link, const char *node)
+{
+    struct session *s = session_of_node(link, node);
+    if (s)
+        s->heard_ms = 0; /* the next tick finds it silent */
+}
+
+struct node_link_stats node_link_stats(const struct node_link *link)
+{
+    struct node_link_stats stats = link->stats;
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    stats.sessions += s->proved;
+    return stats;
+}
+
+/* --- life --- */
+
+int node_link_new(struct node_link **out, struct loop *loop, const struct node_link_conf *conf,
+                  const struct node_link_ops *ops, void *owner, struct err *err)
+{
+    struct node_link *link = mem_zalloc(sizeof *link);
+    struct pki_identity *identity = NULL;
+    *link = (struct node_link){.loop = loop,
+                               .ops = *ops,
+                               .owner = owner,
+                               .url = mem_strdup(conf->url),
+                               .ca_file = mem_strdup(conf->ca_file),
+                               .cert_file = mem_strdup(conf->cert_file),
+                               .key_file = mem_strdup(conf->key_file),
+                               .cluster = mem_strdup(conf->cluster),
+                               .lease_ms = conf->lease_ms ? conf->lease_ms : NODE_LINK_LEASE_MS};
+    for (size_t i = 0; conf->settings && i < conf->settings->count; i++)
+        string_list_add(&link->settings, conf->settings->item[i]);
+    int rc = pki_ca_load(&link->ca, conf->ca_file, err);
+    if (!rc)
+        rc = pki_identity_load(&identity, conf->cert_file, conf->key_file,
+                               err); /* so that a bad one is said now */
+    if (!rc)
+        pki_identity_free(identity);
+    if (rc) {
+        node_link_free(link);
+        return rc;
+    }
+    *out = link;
+    return 0;
+}
+
+void node_link_free(struct node_link *link)
+{
+    if (!link)
+        return;
+    node_link_stop(link);
+    pki_ca_free(link->ca);
+    string_list_fini(&link->settings);
+    free(link->url);
+    free(link->ca_file);
+    free(link->cert_file);
+    free(link->key_file);
+    free(link->cluster);
+    free(link);
+}
+
+int node_link_start(struct node_link *link, uint64_t epoch, struct err *err)
+{
+    struct msglink_tls tls = {
+        .ca_file = link->ca_file, .cert_file = link->cert_file, .key_file = link->key_file};
+    node_link_stop(link);
+    link->epoch = epoch;
+    int rc = msglink_server_new(&link->server, link->loop, link->url, &tls, on_message, link, err);
+    if (!rc)
+        timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
+    return rc;
+}
+
+void node_link_stop(struct node_link *link)
+{
+    struct session *s, *next;
+    timer_stop(&link->tick);
+    HASH_ITER(hh, link->sessions, s, next)
+    session_drop(link, s);
+    msglink_server_free(link->server);
+    link->server = NULL;
+}
