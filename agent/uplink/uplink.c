@@ -1,0 +1,376 @@
+#include "agent/uplink/uplink.h"
+
+#include "agent/uplink/uplink_queue.h"
+
+#include "common/backoff.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/msglink.h"
+#include "common/pki.h"
+#include "proto/node_proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 5000 /* of a handshake's step, or a report */
+
+enum stage { STOPPED, RESTING, HELLO, PROOF, SESSION };
+
+struct uplink {
+    struct loop *loop;
+    struct uplink_ops ops;
+    void *owner;
+    char *node, *ca_file, *cert_file, *key_file;
+    struct string_list urls;
+    size_t url; /* the one that is tried */
+    struct pki_identity *identity;
+    enum stage stage;
+    struct msglink_client *report, *poll;
+    struct backoff backoff;
+    struct timer timer; /* the pause before the next try; in a session the next report */
+    struct later failing, sending;
+    char why[200];
+    uint64_t highest_epoch, epoch, request, taken;
+    uint32_t lease_ms;
+    struct node_session_id session;
+    bool reporting;
+    struct uplink_queue queue;
+    uint64_t sessions, lost;
+};
+
+static void begin(void *arg);
+static void send_report(void *arg);
+static void send_poll(struct uplink *u);
+
+/* --- one way down: the session, or the try for one, is over --- */
+
+static void on_failed(void *arg)
+{
+    struct uplink *u = arg;
+    bool had = u->stage == SESSION;
+    if (u->stage == STOPPED)
+        return;
+    msglink_client_free(u->report);
+    msglink_client_free(u->poll);
+    u->report = u->poll = NULL;
+    u->stage = RESTING;
+    u->reporting = false;
+    u->url = (u->url + 1) % u->urls.count;
+    uint32_t random;
+    pki_random(&random, sizeof random);
+    timer_start(&u->timer, u->loop, backoff_next(&u->backoff, random), begin, u);
+    if (!had)
+        return;
+    u->lost++;
+    u->ops.on_lost(u->owner, u->why);
+}
+
+/* Carried out in the next turn: a client may not be freed in its own callback. */
+static void fail(struct uplink *u, const char *why)
+{
+    if (u->stage != SESSION && strcmp(u->why, why))
+        log_warn("uplink", "no session yet: %s", why);
+    snprintf(u->why, sizeof u->why, "%s", why);
+    later_call(&u->failing, u->loop, on_failed, u);
+}
+
+/* --- sending --- */
+
+static void send(struct uplink *u, struct msglink_client *lane, struct node_message *m, uint64_t timeout_ms)
+{
+    uint8_t *bytes;
+    size_t len;
+    struct err e;
+    m->epoch = u->epoch;
+    m->session = u->session;
+    m->request = ++u->request;
+    if (node_message_pack(m, &bytes, &len, &e)) {
+        fail(u, e.text);
+        return;
+    }
+    msglink_request(lane, bytes, len, timeout_ms);
+    free(bytes);
+}
+
+static void send_proof(struct uplink *u, const struct node_message *challenge)
+{
+    struct node_inventory inventory = {0};
+    struct node_message m = {.kind = NODE_PROOF};
+    uint8_t signature[PKI_SIGNATURE_MAX];
+    struct err e;
+    size_t len;
+    u->ops.fill_hello(u->owner, &inventory.facts, &inventory.observations, &inventory.observation_count);
+    snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", u->node);
+    int rc = node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &e);
+    if (!rc) {
+        uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, u->node, m.proof.inventory,
+                                         m.proof.inventory_len, &len);
+        rc = pki_sign(u->identity, said, len, signature, &m.proof.signature_len, &e);
+        free(said);
+        m.proof.signature = signature;
+    }
+    u->session = challenge->session;
+    u->stage = PROOF;
+    if (rc)
+        fail(u, e.text);
+    else
+        send(u, u->report, &m, ANSWER_MS);
+    free(m.proof.inventory);
+    node_inventory_fini(&inventory);
+}
+
+static void on_welcomed(struct uplink *u, struct node_message *m)
+{
+    struct uplink_welcome welcome = {.cluster = m->cluster,
+                                     .epoch = m->epoch,
+                                     .lease_ms = m->welcome.lease_ms,
+                                     .settings = &m->welcome.settings};
+    u->stage = SESSION;
+    u->epoch = u->highest_epoch = m->epoch;
+    u->lease_ms = m->welcome.lease_ms;
+    u->taken = 0;
+    u->sessions++;
+    u->why[0] = 0;
+    backoff_reset(&u->backoff);
+    uplink_queue_resend_all(&u->queue);
+    u->ops.on_welcome(u->owner, &welcome);
+    send_poll(u);
+    send_report(u);
+}
+
+/* --- the lane of reports --- */
+
+static void take_refusal(struct uplink *u, const struct node_message *m)
+{
+    fail(u, m->refused.text[0] ? m->refused.text : "the controller refused");
+}
+
+/* Whether the answer is from who leads now, and belongs to this session. */
+static bool is_ours(const struct uplink *u, const struct node_message *m)
+{
+    bool known = u->stage == PROOF || u->stage == SESSION;
+    return m->epoch >= u->highest_epoch && (!known || !memcmp(&m->session, &u->session, sizeof m->session));
+}
+
+static void on_report_answer(struct uplink *u, struct node_message *m)
+{
+    if (u->stage == HELLO && m->kind == NODE_CHALLENGE)
+        send_proof(u, m);
+    else if (u->stage == PROOF && m->kind == NODE_WELCOME)
+        on_welcomed(u, m);
+    else if (u->stage == SESSION && m->kind == NODE_REPORT_ACK) {
+        u->reporting = false;
+        uplink_queue_acknowledged(&u->queue);
+        timer_start(&u->timer, u->loop, uplink_queue_urgent(&u->queue) ? 0 : u->lease_ms / 10, send_report,
+                    u);
+    } else
+        fail(u, "the controller sent what does not belong here");
+}
+
+static void on_news(struct uplink *u, struct node_message *m)
+{
+    if (m->news.number == u->taken) {
+        send_poll(u); /* the same again: our word that it was taken was lost */
+        return;
+    }
+    u->taken = m->news.number;
+    for (size_t i = 0; i < m->news.acceptance_count; i++)
+        uplink_queue_accept(&u->queue, &m->news.acceptances[i]);
+    if (m->news.acceptance_count)
+        u->ops.on_accepted(u->owner, m->news.acceptances, m->news.acceptance_count);
+    if (m->news.violations_accepted) {
+        uplink_queue_accept_violations(&u->queue, m->news.violations_accepted);
+        u->ops.on_violations_accepted(u->owner, m->news.violations_accepted);
+    }
+    if (m->news.want_count)
+        u->ops.on_wants(u->owner, m->news.wants, m->news.want_count);
+    if (u->stage == SESSION && u->poll)
+        send_poll(u);
+}
+
+static void on_reply(struct uplink *u, bool poll, int code, const uint8_t *bytes, size_t len)
+{
+    struct node_message m;
+    struct err e;
+    if (code) {
+        fail(u, "the controller does not answer");
+        return;
+    }
+    if (node_message_unpack(bytes, len, &m, &e)) {
+        fail(u, e.text);
+        return;
+    }
+    if (m.kind == NODE_REFUSED)
+        take_refusal(u, &m);
+    else if (!is_ours(u, &m))
+        fail(u, "the answer is of an older leader, or of another session");
+    else if (!poll)
+        on_report_answer(u, &m);
+    else if (m.kind == NODE_NEWS)
+        on_news(u, &m);
+    else
+        fail(u, "the controller sent what does not belong here");
+    node_message_fini(&m);
+}
+
+static void on_report_reply(void *arg, int code, const uint8_t *bytes, size_t len)
+{
+    on_reply(arg, false, code, bytes, len);
+}
+
+static void on_poll_reply(void *arg, int code, const uint8_t *bytes, size_t len)
+{
+    on_reply(arg, true, code, bytes, len);
+}
+
+static void send_poll(struct uplink *u)
+{
+    struct node_message m = {.kind = NODE_POLL};
+    m.taken = u->taken;
+    send(u, u->poll, &m, u->lease_ms);
+}
+
+/* Also with nothing to say: it keeps the lease. */
+static void send_report(void *arg)
+{
+    struct uplink *u = arg;
+    struct node_message m = {.kind = NODE_REPORT};
+    if (u->stage != SESSION || u->reporting)
+        return;
+    u->reporting = true;
+    uplink_queue_take(&u->queue, loop_now_ms(), &m.report);
+    send(u, u->report, &m, ANSWER_MS);
+    uplink_queue_taken_free(&m.report);
+}
+
+static void hurry(struct uplink *u)
+{
+    if (u->stage == SESSION && !u->reporting)
+        later_call(&u->sending, u->loop, send_report, u);
+}
+
+/* --- the beginning --- */
+
+static int open_lanes(struct uplink *u, struct err *e)
+{
+    struct msglink_tls tls = {.ca_file = u->ca_file,
+                              .cert_file = u->cert_file,
+                              .key_file = u->key_file,
+                              .server_name = PKI_CONTROLLER_NAME};
+    const char *url = u->urls.item[u->url];
+    int rc = msglink_client_new(&u->report, u->loop, url, &tls, on_report_reply, u, e);
+    return rc ? rc : msglink_client_new(&u->poll, u->loop, url, &tls, on_poll_reply, u, e);
+}
+
+static void begin(void *arg)
+{
+    struct uplink *u = arg;
+    struct node_message m = {.kind = NODE_HELLO};
+    struct err e;
+    u->stage = HELLO;
+    memset(&u->session, 0, sizeof u->session);
+    if (open_lanes(u, &e)) {
+        fail(u, e.text);
+        return;
+    }
+    snprintf(m.hello.name, sizeof m.hello.name, "%s", u->node);
+    m.hello.certificate = (uint8_t *)(uintptr_t)pki_identity_cert(u->identity, &m.hello.certificate_len);
+    m.hello.highest_epoch = u->highest_epoch;
+    send(u, u->report, &m, ANSWER_MS);
+}
+
+/* --- what the owner calls --- */
+
+int uplink_new(struct uplink **out, struct loop *loop, const struct uplink_conf *conf,
+               const struct uplink_ops *ops, void *owner, struct err *err)
+{
+    struct uplink *u = mem_zalloc(sizeof *u);
+    *u = (struct uplink){.loop = loop,
+                         .ops = *ops,
+                         .owner = owner,
+                         .node = mem_strdup(conf->node),
+                         .ca_file = mem_strdup(conf->ca_file),
+                         .cert_file = mem_strdup(conf->cert_file),
+                         .key_file = mem_strdup(conf->key_file),
+                         .highest_epoch = conf->highest_epoch};
+    for (size_t i = 0; i < conf->urls->count; i++)
+        string_list_add(&u->urls, conf->urls->item[i]);
+    backoff_init(&u->backoff, 200, 5000);
+    int rc = u->urls.count ? 0 : err_set(err, ERR_CONFIG, "controller_urls names no controller");
+    if (!rc && !node_name_valid(u->node))
+        rc = err_set(err, ERR_CONFIG, "node \"%s\" must be of a-z, 0-9, '-' and '.'", u->node);
+    if (!rc)
+        rc = pki_identity_load(&u->identity, conf->cert_file, conf->key_file, err);
+    if (rc) {
+        uplink_free(u);
+        return rc;
+    }
+    *out = u;
+    return 0;
+}
+
+void uplink_free(struct uplink *u)
+{
+    if (!u)
+        return;
+    uplink_stop(u);
+    uplink_queue_fini(&u->queue);
+    if (u->identity)
+        pki_identity_free(u->identity);
+    string_list_fini(&u->urls);
+    free(u->node);
+    free(u->ca_file);
+    free(u->cert_file);
+    free(u->key_file);
+    free(u);
+}
+
+void uplink_start(struct uplink *u)
+{
+    if (u->stage == STOPPED)
+        begin(u);
+}
+
+void uplink_stop(struct uplink *u)
+{
+    timer_stop(&u->timer);
+    later_cancel(&u->failing);
+    later_cancel(&u->sending);
+    msglink_client_free(u->report);
+    msglink_client_free(u->poll);
+    u->report = u->poll = NULL;
+    u->stage = STOPPED;
+    u->reporting = false;
+}
+
+void uplink_renew(struct uplink *u)
+{
+    if (u->stage == SESSION)
+        fail(u, "what this host can do has changed");
+}
+
+void uplink_observe(struct uplink *u, const struct observation *observation)
+{
+    uplink_queue_observe(&u->queue, loop_now_ms(), observation);
+    hurry(u);
+}
+
+void uplink_sample(struct uplink *u, const struct sample *sample)
+{
+    uplink_queue_sample(&u->queue, loop_now_ms(), sample);
+    hurry(u);
+}
+
+void uplink_violation(struct uplink *u, const struct violation_news *news)
+{
+    uplink_queue_violation(&u->queue, loop_now_ms(), news);
+    hurry(u);
+}
+
+struct uplink_stats uplink_stats(const struct uplink *u)
+{
+    struct uplink_stats stats = {.connected = u->stage == SESSION, .sessions = u->sessions, .lost = u->lost};
+    uplink_queue_stats(&u->queue, &stats);
+    return stats;
+}
