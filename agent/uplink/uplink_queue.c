@@ -144,7 +144,8 @@ void uplink_queue_taken_free(struct node_report *report)
 void uplink_queue_acknowledged(struct uplink_queue *q)
 {
     q->samples -= q->samples_sent;
-    memmove(q->sample, q->sample + q->samples_sent, q->samples * sizeof *q->sample);
+    if (q->samples) /* memmove may not be given the NULL of an empty queue */
+        memmove(q->sample, q->sample + q->samples_sent, q->samples * sizeof *q->sample);
     q->samples_sent = 0;
 }
 
