@@ -2,9 +2,8 @@
 #include "common/conf.h"
 
 #include "common/mem.h"
+#include "common/units.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,32 +45,16 @@ static int set_bool(const struct conf_row *row, void *values, const char *where,
     return err_set(e, ERR_CONFIG, "%s: %s is \"%.60s\"; allowed: true, false", where, row->key, text);
 }
 
-/* The multiplier of a suffix K, M, G or T (with or without "iB" or "B"); 0 for any other. */
-static uint64_t unit(const char *suffix)
-{
-    static const char letters[] = "KMGT";
-    if (!*suffix)
-        return 1;
-    const char *at = strchr(letters, toupper((unsigned char)*suffix));
-    if (!at || (suffix[1] && strcasecmp(suffix + 1, "B") && strcasecmp(suffix + 1, "iB")))
-        return 0;
-    return 1ull << (10 * (at - letters + 1));
-}
-
 static int set_number(const struct conf_row *row, void *values, const char *where, const char *text,
                       struct err *e)
 {
-    char *end;
-    errno = 0;
-    uint64_t n = strtoull(text, &end, 10);
-    uint64_t times = row->type == CONF_BYTES ? unit(end) : !*end;
-    uint64_t max = row->max ? row->max : UINT64_MAX / 2;
-    bool good = isdigit((unsigned char)text[0]) && !errno && times && n <= UINT64_MAX / times;
-    if (!good || n * times < row->min || n * times > max)
+    uint64_t n = 0, max = row->max ? row->max : UINT64_MAX / 2;
+    bool plain = row->type == CONF_BYTES || !text[strspn(text, "0123456789")];
+    if (!plain || !units_parse_bytes(text, &n) || n < row->min || n > max)
         return err_set(e, ERR_CONFIG,
                        "%s: %s is \"%.60s\"; allowed: a number from %" PRIu64 " to %" PRIu64 "%s", where,
                        row->key, text, row->min, max, row->type == CONF_BYTES ? ", or with K, M, G" : "");
-    *(uint64_t *)(void *)((char *)values + row->offset) = n * times;
+    *(uint64_t *)(void *)((char *)values + row->offset) = n;
     return 0;
 }
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Applies every migration in order to a private PostgreSQL cluster, so that none of them can be broken SQL;
+# Applies every migration to a private PostgreSQL cluster by the program's own verb;
 # and holds the cluster's script to what it says: start twice, stop twice, start again with its data.
 # usage: migrations.sh SOURCE_ROOT
 set -euo pipefail
 root=$1
 . "$root/tests/lib/database.sh"
 database_start
-for file in "$root"/sql/[0-9]*.sql; do
-    postgres_psql "$DB_DIR" -1 -f "$file"
-done
+export CORRAL_DATABASE_URL=$DATABASE_URL
+"$CORRAL_BUILD_ROOT/controller/corral-controller" migrate --status | grep -q pending
+"$CORRAL_BUILD_ROOT/controller/corral-controller" migrate
+if "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate --status | grep pending; then exit 1; fi
 postgres_start "$DB_DIR"
 postgres_stop "$DB_DIR"
 postgres_stop "$DB_DIR"

@@ -1,0 +1,268 @@
+/* The only file that talks to the server. */
+#include "cli/cli_int.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_URL  "http://127.0.0.1:3000"
+#define ANSWER_MAX   (64u << 20)
+#define TIME_OUT_S   90L /* a wait of the server takes up to 60 s */
+#define KEY_FILE_MAX 4096
+
+/* --- where, and who --- */
+
+void cli_use(struct cli *cli, const char *url, const char *key)
+{
+    char *new_url = mem_strdup(url), *new_key = mem_strdup(key);
+    free(cli->url);
+    free(cli->key);
+    cli->url = new_url;
+    cli->key = new_key;
+    for (size_t n = strlen(new_url); n && new_url[n - 1] == '/';)
+        new_url[--n] = 0;
+}
+
+const char *cli_url(const struct cli *cli)
+{
+    return cli->url;
+}
+
+void cli_prefer_async(struct cli *cli)
+{
+    cli->async = true;
+}
+
+/* The folder of the login, made if asked for; the caller's. NULL where there is no home. */
+static char *login_path(bool make)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char *path = NULL;
+    if (config && config[0] == '/') {
+        if (asprintf(&path, "%s/corral", config) < 0)
+            abort();
+    } else if (home && home[0] == '/') {
+        if (asprintf(&path, "%s/.config/corral", home) < 0)
+            abort();
+    } else {
+        return NULL;
+    }
+    for (char *slash = path + 1; make && slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        mkdir(path, 0700);
+        *slash = '/';
+        if (!strchr(slash + 1, '/')) {
+            mkdir(path, 0700);
+            break;
+        }
+    }
+    char *file = NULL;
+    if (asprintf(&file, "%s/login.json", path) < 0)
+        abort();
+    free(path);
+    return file;
+}
+
+bool cli_store_login(const char *url, const char *key)
+{
+    CLEANUP(mem_free_ptr) char *path = login_path(true);
+    if (!path) {
+        fprintf(stderr, "corral: HOME is not set, so there is no place for the login\n");
+        return false;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    json_t *login = json_pack("{s:s,s:s}", "url", url, "api_key", key);
+    bool good = fd >= 0 && !fchmod(fd, 0600) && !json_dumpfd(login, fd, JSON_INDENT(2));
+    if (fd >= 0 && close(fd))
+        good = false;
+    json_decref(login);
+    if (!good)
+        fprintf(stderr, "corral: cannot write %s: %s\n", path, strerror(errno));
+    return good;
+}
+
+/* The first line of $CORRAL_API_KEY_FILE. */
+static bool key_from_file(const char *path, char key[static KEY_FILE_MAX])
+{
+    FILE *in = fopen(path, "re");
+    bool good = in && fgets(key, KEY_FILE_MAX, in);
+    if (in)
+        fclose(in);
+    if (!good)
+        fprintf(stderr, "corral: cannot read the API key in %s (CORRAL_API_KEY_FILE)\n", path);
+    else
+        key[strcspn(key, "\r\n")] = 0;
+    return good;
+}
+
+bool cli_find_login(struct cli *cli)
+{
+    const char *url = getenv("CORRAL_URL"), *key = getenv("CORRAL_API_KEY"),
+               *file = getenv("CORRAL_API_KEY_FILE");
+    char read_key[KEY_FILE_MAX];
+    CLEANUP(mem_free_ptr) char *path = login_path(false);
+    json_t *login = path ? json_load_file(path, 0, NULL) : NULL;
+    if (!key && file) {
+        if (!key_from_file(file, read_key)) {
+            json_decref(login);
+            return false;
+        }
+        key = read_key;
+    }
+    if (!key) {
+        key = json_string_value(json_object_get(login, "api_key"));
+        if (!url)
+            url = json_string_value(json_object_get(login, "url"));
+    }
+    if (key)
+        cli_use(cli, url ? url : DEFAULT_URL, key);
+    else
+        fprintf(stderr, "corral: there is no API key; run corral login, or set CORRAL_API_KEY\n");
+    json_decref(login);
+    return key;
+}
+
+/* --- requests --- */
+
+struct bytes {
+    char *at;
+    size_t len;
+};
+
+static size_t on_bytes(char *at, size_t size, size_t count, void *arg)
+{
+    struct bytes *b = arg;
+    size_t n = size * count;
+    if (b->len + n > ANSWER_MAX)
+        return 0;
+    b->at = mem_grow(b->at, b->len + n + 1, 1);
+    memcpy(b->at + b->len, at, n);
+    b->len += n;
+    b->at[b->len] = 0;
+    return n;
+}
+
+char *cli_path(const char *format, ...)
+{
+    char *out = NULL;
+    size_t len;
+    va_list args;
+    FILE *text = open_memstream(&out, &len);
+    va_start(args, format);
+    for (; *format; format++) {
+        if (format[0] != '%' || format[1] != 's') {
+            fputc(*format, text);
+            continue;
+        }
+        char *escaped = curl_easy_escape(NULL, va_arg(args, const char *), 0);
+        fputs(escaped, text);
+        curl_free(escaped);
+        format++;
+    }
+    va_end(args);
+    fclose(text);
+    return out;
+}
+
+static void print_problem(const struct cli *cli, long status, const json_t *problem)
+{
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    const char *code = json_string_value(json_object_get(problem, "code"));
+    const char *request = json_string_value(json_object_get(problem, "request_id"));
+    size_t i;
+    json_t *error;
+    if (cli_wants_json(cli) && problem) {
+        json_dumpf(problem, stderr, JSON_INDENT(2));
+        fputc('\n', stderr);
+        return;
+    }
+    fprintf(stderr, "corral: %s (%s%s%ld%s%s)\n", detail ? detail : "the server refused", code ? code : "",
+            code ? ", status " : "status ", status, request && *request ? ", request " : "",
+            request ? request : "");
+    json_array_foreach(json_object_get(problem, "errors"), i, error)
+        fprintf(stderr, "  %s %s\n", json_string_value(json_object_get(error, "pointer")),
+                json_string_value(json_object_get(error, "detail")));
+}
+
+static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
+{
+    char key[KEY_FILE_MAX + 16];
+    snprintf(key, sizeof key, "X-API-Key: %s", cli->key);
+    struct curl_slist *headers = curl_slist_append(NULL, key);
+    headers = curl_slist_append(headers, has_body ? "Content-Type: application/json" : "Content-Type:");
+    if (cli->async)
+        headers = curl_slist_append(headers, "Prefer: respond-async");
+    return headers;
+}
+
+static CURLcode perform(struct cli *cli, const char *method, const char *path, const char *text,
+                        struct bytes *got)
+{
+    CLEANUP(mem_free_ptr) char *url = NULL;
+    const char *ca = getenv("CORRAL_CA_FILE");
+    if (asprintf(&url, "%s%s", cli->url, path) < 0)
+        abort();
+    if (!cli->curl && !(cli->curl = curl_easy_init()))
+        abort();
+    CURL *c = cli->curl;
+    struct curl_slist *headers = headers_of(cli, text);
+    curl_easy_reset(c);
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, TIME_OUT_S);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, got);
+    if (ca)
+        curl_easy_setopt(c, CURLOPT_CAINFO, ca);
+    if (text)
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, text);
+    CURLcode rc = curl_easy_perform(c);
+    curl_slist_free_all(headers);
+    return rc;
+}
+
+int cli_call(struct cli *cli, const char *method, const char *path, json_t *body, struct cli_answer *answer)
+{
+    CLEANUP(mem_free_ptr) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    struct bytes got = {0};
+    json_error_t where;
+    *answer = (struct cli_answer){0};
+    json_decref(body);
+    CURLcode rc = perform(cli, method, path, text, &got);
+    if (rc) {
+        fprintf(stderr, "corral: %s does not answer: %s\n", cli->url, curl_easy_strerror(rc));
+        free(got.at);
+        return CLI_UNREACHABLE;
+    }
+    curl_easy_getinfo(cli->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+    if (got.len)
+        answer->json = json_loadb(got.at, got.len, 0, &where);
+    bool odd = got.len && !answer->json && answer->status < 400;
+    free(got.at);
+    if (odd) {
+        fprintf(stderr, "corral: %s answers with something that is not JSON; is it Corral?\n", cli->url);
+        return CLI_UNREACHABLE;
+    }
+    if (answer->status < 400)
+        return CLI_DONE;
+    print_problem(cli, answer->status, answer->json);
+    cli_answer_fini(answer);
+    return CLI_REFUSED;
+}
+
+void cli_answer_fini(struct cli_answer *answer)
+{
+    json_decref(answer->json);
+    answer->json = NULL;
+}

@@ -1,0 +1,77 @@
+/* Hosts, the whole, and the record of who did what. */
+#include "cli/verbs.h"
+
+#include "common/mem.h"
+
+static int node_ls(struct cli *cli, int argc, char **argv)
+{
+    static const struct column columns[] = {
+        {"NAME", "name", AS_TEXT},
+        {"STATE", "state", AS_TEXT},
+        {"REGION", "region", AS_TEXT},
+        {"SANDBOXES", "reserved.sandboxes", AS_TEXT},
+        {"OF", "capacity.sandboxes", AS_TEXT},
+        {"MEMORY", "reserved.memory_bytes", AS_BYTES},
+        {"OF", "capacity.memory_bytes", AS_BYTES},
+        {"CPU", "reserved.cpu_millis", AS_TEXT},
+        {"OF", "capacity.cpu_millis", AS_TEXT},
+        {"SEEN", "last_seen_at", AS_AGO},
+    };
+    return cli_list(cli, "/sandbox/system/nodes", columns, ARRAY_LEN(columns), "name");
+}
+
+const struct command cmd_node_ls = {.name = "node ls", .args = "", .help = "Lists hosts.", .run = node_ls};
+
+static int node_show(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/nodes/%s", argv[0]);
+    return cli_show(cli, "GET", path, NULL);
+}
+
+const struct command cmd_node_show = {
+    .name = "node show", .args = "NAME", .help = "Shows a host.", .least = 1, .most = 1, .run = node_show};
+
+static int node_cordon(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "POST", "/sandbox/system/nodes/", "/cordon", argc, argv);
+}
+
+const struct command cmd_node_cordon = {.name = "node cordon",
+                                        .args = "NAME...",
+                                        .help = "Keeps new sandboxes off hosts.",
+                                        .least = 1,
+                                        .most = -1,
+                                        .run = node_cordon};
+
+static int node_uncordon(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "POST", "/sandbox/system/nodes/", "/uncordon", argc, argv);
+}
+
+const struct command cmd_node_uncordon = {.name = "node uncordon",
+                                          .args = "NAME...",
+                                          .help = "Lets hosts take sandboxes again.",
+                                          .least = 1,
+                                          .most = -1,
+                                          .run = node_uncordon};
+
+static int system_stats(struct cli *cli, int argc, char **argv)
+{
+    return cli_show(cli, "GET", "/sandbox/system/stats", NULL);
+}
+
+const struct command cmd_system_stats = {
+    .name = "system stats", .args = "", .help = "Totals, capacity and load.", .run = system_stats};
+
+static int audit(struct cli *cli, int argc, char **argv)
+{
+    static const struct column columns[] = {
+        {"ID", "id", AS_TEXT},           {"AGO", "at", AS_AGO},         {"USER", "user", AS_TEXT},
+        {"ADDRESS", "address", AS_TEXT}, {"ACTION", "action", AS_TEXT}, {"TARGET", "target", AS_TEXT},
+        {"RESULT", "result", AS_TEXT},
+    };
+    return cli_list(cli, "/sandbox/system/audit", columns, ARRAY_LEN(columns), "id");
+}
+
+const struct command cmd_audit = {
+    .name = "audit", .args = "", .help = "Who did what, newest first.", .run = audit};

@@ -1,0 +1,200 @@
+/* Users, their keys, and tiers. */
+#include "cli/verbs.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt user_options[] = {
+    {"tier", 't', OPT_TEXT, "TIER", "tier", "Tier, such as free, pro or enterprise."},
+    {"role", 'r', OPT_TEXT, "user|admin", "role", "Role."},
+    {"name", 'n', OPT_TEXT, "NAME", "name", "Name."},
+    {"override", 0, OPT_PAIR, "LIMIT=N", NULL,
+     "A limit of this user's own, such as max_sandboxes=20; an empty value removes it; may be given again."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+/* Overrides are numbers, or null. */
+static int put_override(void *arg, const char *text)
+{
+    json_t *overrides = arg;
+    char name[64], *end;
+    const char *value = strchr(text, '=') + 1;
+    snprintf(name, sizeof name, "%.*s", (int)(value - text - 1), text);
+    long long n = strtoll(value, &end, 10);
+    if (*end)
+        return CLI_USAGE;
+    json_object_set_new(overrides, name, value[0] ? json_integer(n) : json_null());
+    return CLI_DONE;
+}
+
+static int with_overrides(struct cli *cli, json_t *body)
+{
+    json_t *overrides = json_object();
+    int rc = cli_each_option(cli, "override", put_override, overrides);
+    if (json_object_size(overrides))
+        json_object_set(body, "overrides", overrides);
+    json_decref(overrides);
+    return rc ? cli_usage(cli, "--override takes LIMIT=NUMBER") : CLI_DONE;
+}
+
+static int user_add(struct cli *cli, int argc, char **argv)
+{
+    json_t *body = cli_body(cli);
+    json_object_set_new(body, "name", json_string(argv[0]));
+    if (!json_object_get(body, "tier"))
+        json_object_set_new(body, "tier", json_string("free"));
+    if (with_overrides(cli, body)) {
+        json_decref(body);
+        return CLI_USAGE;
+    }
+    return cli_show(cli, "POST", "/sandbox/system/users", body);
+}
+
+const struct command cmd_user_add = {
+    .name = "user add",
+    .args = "NAME",
+    .help = "Adds a user, on tier free if none is named.",
+    .options = user_options,
+    .least = 1,
+    .most = 1,
+    .run = user_add,
+};
+
+static int user_ls(struct cli *cli, int argc, char **argv)
+{
+    static const struct column columns[] = {
+        {"ID", "id", AS_TEXT},     {"NAME", "name", AS_TEXT},         {"TIER", "tier", AS_TEXT},
+        {"ROLE", "role", AS_TEXT}, {"CREATED", "created_at", AS_AGO},
+    };
+    return cli_list(cli, "/sandbox/system/users", columns, ARRAY_LEN(columns), "id");
+}
+
+const struct command cmd_user_ls = {.name = "user ls", .args = "", .help = "Lists users.", .run = user_ls};
+
+static int user_show(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s", argv[0]);
+    return cli_show(cli, "GET", path, NULL);
+}
+
+const struct command cmd_user_show = {
+    .name = "user show", .args = "ID", .help = "Shows a user.", .least = 1, .most = 1, .run = user_show};
+
+static int user_set(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s", argv[0]);
+    json_t *body = cli_body(cli);
+    if (with_overrides(cli, body) || !json_object_size(body)) {
+        json_decref(body);
+        return cli_usage(cli, "say what is to change, such as --tier pro");
+    }
+    return cli_show(cli, "PATCH", path, body);
+}
+
+const struct command cmd_user_set = {
+    .name = "user set",
+    .args = "ID",
+    .help = "Changes a user's name, tier, role or own limits.",
+    .options = user_options,
+    .least = 1,
+    .most = 1,
+    .run = user_set,
+};
+
+static int user_rm(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "DELETE", "/sandbox/system/users/", "", argc, argv);
+}
+
+const struct command cmd_user_rm = {.name = "user rm",
+                                    .args = "ID...",
+                                    .help =
+                                        "Removes users that have no live sandboxes, and revokes their keys.",
+                                    .least = 1,
+                                    .most = -1,
+                                    .run = user_rm};
+
+static const struct opt key_options[] = {
+    {"name", 'n', OPT_TEXT, "NAME", "name", "What the key is for."},
+    {"scope", 's', OPT_LIST, "read|write|admin", "scopes", "What it may do; may be given again."},
+    {"max-sandboxes", 0, OPT_NUMBER, "N", "max_sandboxes", "Live sandboxes of this key."},
+    {"expires-at", 0, OPT_TEXT, "TIME", "expires_at", "When it stops to be good (RFC 3339)."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+static int key_add(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys", argv[0]);
+    json_t *body = cli_body(cli);
+    if (!json_object_get(body, "name"))
+        json_object_set_new(body, "name", json_string("default"));
+    return cli_show(cli, "POST", path, body);
+}
+
+const struct command cmd_key_add = {
+    .name = "key add",
+    .args = "USER",
+    .help = "Makes an API key of a user (by id) and shows it, this once.",
+    .options = key_options,
+    .least = 1,
+    .most = 1,
+    .run = key_add,
+};
+
+static int key_ls(struct cli *cli, int argc, char **argv)
+{
+    static const struct column columns[] = {
+        {"ID", "id", AS_TEXT},
+        {"NAME", "name", AS_TEXT},
+        {"PREFIX", "prefix", AS_TEXT},
+        {"ENDS", "last_four", AS_TEXT},
+        {"SCOPES", "scopes", AS_TEXT},
+        {"CREATED", "created_at", AS_AGO},
+        {"USED", "last_used_at", AS_AGO},
+        {"REVOKED", "revoked_at", AS_AGO},
+    };
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys", argv[0]);
+    return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
+}
+
+const struct command cmd_key_ls = {.name = "key ls",
+                                   .args = "USER",
+                                   .help = "Lists a user's API keys.",
+                                   .least = 1,
+                                   .most = 1,
+                                   .run = key_ls};
+
+static int key_rm(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *before = cli_path("/sandbox/system/users/%s/keys/", argv[0]);
+    return cli_each(cli, "DELETE", before, "", argc - 1, argv + 1);
+}
+
+const struct command cmd_key_rm = {.name = "key rm",
+                                   .args = "USER KEY...",
+                                   .help = "Revokes API keys (by id), at once.",
+                                   .least = 2,
+                                   .most = -1,
+                                   .run = key_rm};
+
+static int tier_ls(struct cli *cli, int argc, char **argv)
+{
+    static const struct column columns[] = {
+        {"NAME", "name", AS_TEXT},
+        {"SANDBOXES", "max_sandboxes", AS_TEXT},
+        {"PER KEY", "max_key_sandboxes", AS_TEXT},
+        {"MEMORY", "memory_bytes", AS_BYTES},
+        {"CPU", "cpu_millis", AS_TEXT},
+        {"SHARES", "cpu_shares", AS_TEXT},
+        {"DISK", "storage_bytes", AS_BYTES},
+        {"PIDS", "pids", AS_TEXT},
+        {"FILES", "nofile", AS_TEXT},
+        {"LIFETIME", "lifetime_seconds", AS_SECONDS},
+    };
+    return cli_list(cli, "/sandbox/system/tiers", columns, ARRAY_LEN(columns), "name");
+}
+
+const struct command cmd_tier_ls = {.name = "tier ls", .args = "", .help = "Lists tiers.", .run = tier_ls};

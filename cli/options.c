@@ -1,0 +1,276 @@
+/* From the command line to values, bodies and queries, by the rows of the verb. */
+#include "cli/cli_int.h"
+
+#include "common/mem.h"
+#include "common/units.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTIONS_MAX 64
+
+const struct opt cli_common_options[] = {
+    {"json", 0, OPT_FLAG, NULL, NULL, "Print the server's JSON."},
+    {"output", 'o', OPT_TEXT, "table|json", NULL, "How to print."},
+    {"quiet", 'q', OPT_FLAG, NULL, NULL, "Print ids only."},
+    {"help", 'h', OPT_FLAG, NULL, NULL, "Print this help."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+static const struct opt *row(const struct cli *cli, int index)
+{
+    for (const struct opt *o = cli->command->options; o && o->name; o++) {
+        if (!index--)
+            return o;
+    }
+    for (const struct opt *o = cli_common_options; o->name; o++) {
+        if (!index--)
+            return o;
+    }
+    return NULL;
+}
+
+static void print_options(const struct opt *o)
+{
+    for (; o && o->name; o++) {
+        char head[64], letter[8] = "   ";
+        if (o->letter)
+            snprintf(letter, sizeof letter, "-%c,", o->letter);
+        snprintf(head, sizeof head, "%s --%s%s%s", letter, o->name, o->value ? " " : "",
+                 o->value ? o->value : "");
+        printf("  %-32s %s\n", head, o->help);
+    }
+}
+
+static void print_help(const struct command *c)
+{
+    printf("usage: corral %s [OPTION]...%s%s\n\n%s\n\noptions:\n", c->name, c->args[0] ? " " : "", c->args,
+           c->help);
+    print_options(c->options);
+    print_options(cli_common_options);
+}
+
+int cli_usage(const struct cli *cli, const char *sentence)
+{
+    fprintf(stderr, "corral %s: %s; see corral %s --help\n", cli->command->name, sentence,
+            cli->command->name);
+    return CLI_USAGE;
+}
+
+static bool value_is_good(const struct opt *o, const char *value)
+{
+    uint64_t n;
+    switch (o->type) {
+    case OPT_NUMBER:
+        return value[0] && !value[strspn(value, "0123456789")] && units_parse_bytes(value, &n) &&
+               n <= INT64_MAX;
+    case OPT_BYTES:
+        return units_parse_bytes(value, &n) && n <= INT64_MAX;
+    case OPT_SECONDS:
+        return units_parse_seconds(value, &n) && n <= INT64_MAX;
+    case OPT_PAIR:
+        return strchr(value, '=') && value[0] != '=';
+    case OPT_FLAG:
+    case OPT_TEXT:
+    case OPT_LIST:
+        break;
+    }
+    return true;
+}
+
+static int take(struct cli *cli, const struct opt *o, const char *value)
+{
+    char sentence[200];
+    if (!value_is_good(o, value)) {
+        snprintf(sentence, sizeof sentence, "--%s takes %s, not \"%.60s\"", o->name, o->value, value);
+        return cli_usage(cli, sentence);
+    }
+    if (!strcmp(o->name, "output") && strcmp(value, "table") && strcmp(value, "json"))
+        return cli_usage(cli, "--output is table or json");
+    cli->given = mem_grow(cli->given, cli->given_count + 1, sizeof *cli->given);
+    cli->given[cli->given_count++] = (struct given){o, value};
+    return CLI_DONE;
+}
+
+/* getopt's own tables, from our rows: the long one's val is 256 + the row's index, the letter is found again.
+ */
+static int rows_to_getopt(const struct cli *cli, struct option *longs, char *letters)
+{
+    int n = 0;
+    char *at = letters;
+    if (cli->command->stop_at_argument)
+        *at++ = '+';
+    *at++ = ':';
+    for (const struct opt *o; n < OPTIONS_MAX - 1 && (o = row(cli, n)); n++) {
+        bool has_value = o->type != OPT_FLAG;
+        longs[n] = (struct option){o->name, has_value ? required_argument : no_argument, NULL, 256 + n};
+        if (o->letter) {
+            *at++ = o->letter;
+            if (has_value)
+                *at++ = ':';
+        }
+    }
+    longs[n] = (struct option){0};
+    *at = 0;
+    return n;
+}
+
+static const struct opt *row_of_letter(const struct cli *cli, int letter)
+{
+    const struct opt *o;
+    for (int i = 0; (o = row(cli, i)); i++) {
+        if (o->letter == letter)
+            return o;
+    }
+    return NULL;
+}
+
+static int check_count(const struct cli *cli, int argc)
+{
+    const struct command *c = cli->command;
+    if (argc < c->least)
+        return cli_usage(cli, argc ? "an argument is missing" : "arguments are missing");
+    if (c->most >= 0 && argc > c->most)
+        return cli_usage(cli, "there are too many arguments");
+    return CLI_DONE;
+}
+
+int cli_parse(struct cli *cli, int argc, char **argv, int *first, bool *go)
+{
+    struct option longs[OPTIONS_MAX];
+    char letters[2 * OPTIONS_MAX + 3], sentence[200];
+    rows_to_getopt(cli, longs, letters);
+    *go = false;
+    opterr = 0;
+    optind = 1;
+    for (int got; (got = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        const struct opt *o = got >= 256 ? row(cli, got - 256) : row_of_letter(cli, got);
+        if (got == '?' || got == ':' || !o) {
+            snprintf(sentence, sizeof sentence, "%.100s %s", argv[optind - 1],
+                     got == ':' ? "needs a value" : "is no option");
+            return cli_usage(cli, sentence);
+        }
+        if (!strcmp(o->name, "help")) {
+            print_help(cli->command);
+            return CLI_DONE;
+        }
+        int rc = take(cli, o, o->type == OPT_FLAG ? "" : optarg);
+        if (rc)
+            return rc;
+    }
+    *first = optind;
+    *go = true;
+    return check_count(cli, argc - optind);
+}
+
+const char *cli_option(const struct cli *cli, const char *name)
+{
+    for (size_t i = cli->given_count; i--;) {
+        if (!strcmp(cli->given[i].option->name, name))
+            return cli->given[i].value;
+    }
+    return NULL;
+}
+
+int cli_each_option(const struct cli *cli, const char *name, int (*cb)(void *arg, const char *value),
+                    void *arg)
+{
+    int rc = 0;
+    for (size_t i = 0; i < cli->given_count && !rc; i++) {
+        if (!strcmp(cli->given[i].option->name, name))
+            rc = cb(arg, cli->given[i].value);
+    }
+    return rc;
+}
+
+bool cli_wants_json(const struct cli *cli)
+{
+    const char *output = cli_option(cli, "output");
+    return cli_option(cli, "json") || (output && !strcmp(output, "json"));
+}
+
+bool cli_is_quiet(const struct cli *cli)
+{
+    return cli_option(cli, "quiet");
+}
+
+static void put_pair(json_t *body, const char *field, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    json_t *object = json_object_get(body, field);
+    if (!object) {
+        object = json_object();
+        json_object_set_new(body, field, object);
+    }
+    char *name = mem_dup(text, (size_t)(equals - text));
+    json_object_set_new(object, name, json_string(equals + 1));
+    free(name);
+}
+
+static void put_item(json_t *body, const char *field, const char *text)
+{
+    if (!json_object_get(body, field))
+        json_object_set_new(body, field, json_array());
+    json_array_append_new(json_object_get(body, field), json_string(text));
+}
+
+static void put(json_t *body, const struct given *g)
+{
+    const char *field = g->option->field;
+    uint64_t n = 0;
+    switch (g->option->type) {
+    case OPT_FLAG:
+        json_object_set_new(body, field, json_true());
+        break;
+    case OPT_TEXT:
+        json_object_set_new(body, field, json_string(g->value));
+        break;
+    case OPT_NUMBER:
+    case OPT_BYTES:
+        if (units_parse_bytes(g->value, &n)) /* it was checked */
+            json_object_set_new(body, field, json_integer((json_int_t)n));
+        break;
+    case OPT_SECONDS:
+        if (units_parse_seconds(g->value, &n))
+            json_object_set_new(body, field, json_integer((json_int_t)n));
+        break;
+    case OPT_LIST:
+        put_item(body, field, g->value);
+        break;
+    case OPT_PAIR:
+        put_pair(body, field, g->value);
+        break;
+    }
+}
+
+json_t *cli_body(const struct cli *cli)
+{
+    json_t *body = json_object();
+    for (size_t i = 0; i < cli->given_count; i++) {
+        if (cli->given[i].option->field)
+            put(body, &cli->given[i]);
+    }
+    return body;
+}
+
+char *cli_query(const struct cli *cli, const char *path)
+{
+    char *out = NULL;
+    size_t len;
+    FILE *text = open_memstream(&out, &len);
+    char mark = '?';
+    fputs(path, text);
+    for (size_t i = 0; i < cli->given_count; i++) {
+        const struct opt *o = cli->given[i].option;
+        if (!o->field)
+            continue;
+        char *value = curl_easy_escape(NULL, o->type == OPT_FLAG ? "true" : cli->given[i].value, 0);
+        fprintf(text, "%c%s=%s", mark, o->field, value);
+        curl_free(value);
+        mark = '&';
+    }
+    fclose(text);
+    return out;
+}

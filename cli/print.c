@@ -1,0 +1,174 @@
+/* Tables, objects and JSON. */
+#include "cli/cli.h"
+
+#include "common/mem.h"
+#include "common/rfc3339.h"
+#include "common/units.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CELL_MAX    200
+#define COLUMNS_MAX 16
+
+static const json_t *at(const json_t *object, const char *path)
+{
+    char name[64];
+    while (object && *path) {
+        size_t n = strcspn(path, ".");
+        snprintf(name, sizeof name, "%.*s", (int)n, path);
+        object = json_object_get(object, name);
+        path += n + (path[n] == '.');
+    }
+    return object;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void put_plain(const json_t *value, char *out, size_t size)
+{
+    if (json_is_string(value)) {
+        snprintf(out, size, "%s", json_string_value(value));
+    } else if (!value || json_is_null(value)) {
+        snprintf(out, size, "-");
+    } else if (json_is_real(value)) {
+        snprintf(out, size, "%.1f", json_real_value(value));
+    } else {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        snprintf(out, size, "%s", text);
+        free(text);
+    }
+    for (char *c = out; *c; c++) { /* a name may hold what a terminal would obey */
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
+}
+
+static void put_time(const json_t *value, bool ahead, char *out, size_t size)
+{
+    uint64_t then, now = now_ms();
+    const char *text = json_string_value(value);
+    if (!text || !rfc3339_parse(text, &then)) {
+        put_plain(value, out, size);
+        return;
+    }
+    uint64_t from = ahead ? now : then, to = ahead ? then : now;
+    units_format_seconds(to > from ? (to - from) / 1000 : 0, out, size);
+}
+
+static void put_cell(const json_t *value, enum column_format format, char *out, size_t size)
+{
+    bool number = json_is_number(value);
+    if (format == AS_AGO || format == AS_LEFT)
+        put_time(value, format == AS_LEFT, out, size);
+    else if (format == AS_BYTES && number)
+        units_format_bytes((uint64_t)json_number_value(value), out, size);
+    else if (format == AS_SECONDS && number)
+        units_format_seconds((uint64_t)json_number_value(value), out, size);
+    else if (format == AS_PERCENT && number)
+        snprintf(out, size, "%.1f %%", json_number_value(value));
+    else
+        put_plain(value, out, size);
+}
+
+void cli_print_json(const json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    putchar('\n');
+}
+
+/* Columns on the screen: bytes that do not continue a UTF-8 character. */
+static int width(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += (*text & 0xc0) != 0x80;
+    return n;
+}
+
+static void print_cell(const char *text, int wide, bool last)
+{
+    fputs(text, stdout);
+    if (!last)
+        printf("%*s", wide - width(text) + 3, "");
+}
+
+void cli_print_table(const struct cli *cli, const json_t *items, const struct column *columns, size_t count)
+{
+    int widest[COLUMNS_MAX] = {0};
+    size_t rows = json_array_size(items);
+    char(*cells)[CELL_MAX] = mem_zalloc((rows + 1) * count * CELL_MAX);
+    for (size_t r = 0; r <= rows; r++) {
+        for (size_t c = 0; c < count && c < COLUMNS_MAX; c++) {
+            char *cell = cells[r * count + c];
+            if (r)
+                put_cell(at(json_array_get(items, r - 1), columns[c].path), columns[c].format, cell,
+                         CELL_MAX);
+            else
+                snprintf(cell, CELL_MAX, "%s", columns[c].head);
+            if (width(cell) > widest[c])
+                widest[c] = width(cell);
+        }
+    }
+    for (size_t r = 0; r <= rows; r++) {
+        for (size_t c = 0; c < count && c < COLUMNS_MAX; c++)
+            print_cell(cells[r * count + c], widest[c], c + 1 == count);
+        putchar('\n');
+    }
+    free(cells);
+}
+
+/* How a field is shown follows from its name, as the API names units. */
+static enum column_format format_of(const char *name)
+{
+    static const struct {
+        const char *end;
+        enum column_format format;
+    } ends[] = {{"_bytes", AS_BYTES}, {"percent", AS_PERCENT}, {"_seconds", AS_SECONDS}};
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        size_t n = strlen(name), m = strlen(ends[i].end);
+        if (n >= m && !strcmp(name + n - m, ends[i].end))
+            return ends[i].format;
+    }
+    return AS_TEXT;
+}
+
+static void print_fields(const json_t *object, const char *prefix, enum column_format format)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
+        char path[200], cell[CELL_MAX * 4];
+        snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", name);
+        enum column_format own = format_of(name);
+        if (own == AS_TEXT)
+            own = format;
+        if (json_is_object(value) && json_object_size(value)) {
+            print_fields(value, path, own);
+            continue;
+        }
+        put_cell(value, own, cell, sizeof cell);
+        printf("%-34s %s\n", path,
+               json_is_object(value) || (json_is_array(value) && !json_array_size(value)) ? "-" : cell);
+    }
+}
+
+void cli_print_object(const struct cli *cli, const json_t *object)
+{
+    const char *id = json_string_value(json_object_get(object, "id"));
+    if (cli_wants_json(cli))
+        cli_print_json(object);
+    else if (cli_is_quiet(cli) && id)
+        puts(id);
+    else
+        print_fields(object, "", AS_TEXT);
+}

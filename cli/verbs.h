@@ -1,0 +1,20 @@
+/* Every verb; the table in main.c lists them in the order of the help. */
+#ifndef CORRAL_CLI_VERBS_H
+#define CORRAL_CLI_VERBS_H
+
+#include "cli/cli.h"
+
+extern const struct command cmd_login;
+
+/* cmd_sandbox.c */
+extern const struct command cmd_create, cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
+/* cmd_watch.c */
+extern const struct command cmd_stats, cmd_wait, cmd_events, cmd_quota;
+/* cmd_tenant.c */
+extern const struct command cmd_user_add, cmd_user_ls, cmd_user_show, cmd_user_set, cmd_user_rm, cmd_key_add,
+    cmd_key_ls, cmd_key_rm, cmd_tier_ls;
+/* cmd_system.c */
+extern const struct command cmd_node_ls, cmd_node_show, cmd_node_cordon, cmd_node_uncordon, cmd_system_stats,
+    cmd_audit;
+
+#endif
