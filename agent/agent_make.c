@@ -81,11 +81,12 @@ static bool answered(struct maker *m, int code, const struct err *e, enum sandbo
             maker_free(m);
         return false;
     }
+    bool go_on = !m->aborted && !code;
     if (m->aborted)
         fail(m, REASON_START_FAILED, "it was ended before it ran");
     else if (code)
         fail(m, code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : reason, e->text);
-    return !m->aborted && !code;
+    return go_on; /* m is gone where not */
 }
 
 void maker_abort(struct maker *m)

@@ -42,8 +42,9 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct box_
     *s = (struct sample){.id = h->id};
     if (cgroup_box_sample(h->cgroup, now, &record->limits, s, &e))
         return false;
-    if (!volume_use(agent->volumes, &h->id, &s->disk_used_bytes, &s->disk_limit_bytes))
-        s->disk_limit_bytes = record->limits.storage_bytes;
+    s->disk_limit_bytes = record->limits.storage_bytes;
+    if (!volume_use(agent->volumes, &h->id, &s->disk_used_bytes))
+        s->disk_used_bytes = 0;
     s->uptime_seconds = (now - record->started_ms) / 1000;
     s->responsive = record->paused || (h->init && initlink_responsive(h->init));
     return true;

@@ -104,15 +104,22 @@ const struct command cmd_show = {
     .run = show,
 };
 
+static const struct opt rm_options[] = {
+    {"as-admin", 0, OPT_FLAG, NULL, NULL, "Say that the administration ended them (administrators)."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
 static int rm(struct cli *cli, int argc, char **argv)
 {
-    return cli_each(cli, "DELETE", "/sandbox/", "", argc, argv);
+    return cli_each(cli, "DELETE", "/sandbox/", cli_option(cli, "as-admin") ? "?reason=admin" : "", argc,
+                    argv);
 }
 
 const struct command cmd_rm = {
     .name = "rm",
     .args = "ID...",
     .help = "Ends sandboxes and removes all that they had.",
+    .options = rm_options,
     .least = 1,
     .most = -1,
     .run = rm,

@@ -64,6 +64,13 @@ static void put_time(const json_t *value, bool ahead, char *out, size_t size)
     units_format_seconds(to > from ? (to - from) / 1000 : 0, out, size);
 }
 
+/* What has ended has no time left. */
+static const json_t *left_of(const json_t *item, const struct column *column)
+{
+    const json_t *ended = json_object_get(item, "ended_at");
+    return column->format == AS_LEFT && ended && !json_is_null(ended) ? NULL : at(item, column->path);
+}
+
 static void put_cell(const json_t *value, enum column_format format, char *out, size_t size)
 {
     bool number = json_is_number(value);
@@ -110,7 +117,7 @@ void cli_print_table(const struct cli *cli, const json_t *items, const struct co
         for (size_t c = 0; c < count && c < COLUMNS_MAX; c++) {
             char *cell = cells[r * count + c];
             if (r)
-                put_cell(at(json_array_get(items, r - 1), columns[c].path), columns[c].format, cell,
+                put_cell(left_of(json_array_get(items, r - 1), &columns[c]), columns[c].format, cell,
                          CELL_MAX);
             else
                 snprintf(cell, CELL_MAX, "%s", columns[c].head);

@@ -15,6 +15,8 @@
 #define PEM_MAX       65536
 #define SEND_RETRY_MS 50 /* while there is no connection */
 #define RECEIVE_TURN  64 /* messages in one turn of the loop */
+#define QUEUE_MAX                                                                                            \
+    4096 /* messages between our thread and nng's, either way; 0, its default, drops a second reply */
 
 struct msglink_token {
     size_t len;
@@ -147,6 +149,9 @@ int msglink_server_new(struct msglink_server **out, struct loop *loop, const cha
     struct msglink_server *server = mem_zalloc(sizeof *server);
     *server = (struct msglink_server){.loop = loop, .cb = cb, .arg = arg};
     int rc = nng_rep0_open_raw(&server->socket);
+    if (!rc && ((rc = nng_socket_set_int(server->socket, NNG_OPT_SENDBUF, QUEUE_MAX)) ||
+                (rc = nng_socket_set_int(server->socket, NNG_OPT_RECVBUF, QUEUE_MAX))))
+        nng_close(server->socket);
     if (rc) {
         free(server);
         return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));

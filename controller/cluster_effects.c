@@ -107,7 +107,9 @@ static void batch_add(struct cluster *c, struct move_batch **batch, const struct
 
 static void on_node_said(void *arg, int code, const struct err *e, const char *json)
 {
-    if (code && code != ERR_CANCELLED)
+    /* A host that comes for the first time has no row yet; its joining, which is on its way, says the same.
+     */
+    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
         log_warn("cluster", "a node's state was not written: %s", e ? e->text : "");
 }
 

@@ -109,7 +109,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
         .on_gained = on_gained, .on_lost = on_lost, .on_key_changed = on_key_changed};
     struct controller *c = arg;
     char id[300], host[128] = "";
-    if (code == ERR_CANCELLED)
+    if (code == ERR_CANCELLED || c->leader)
         return;
     if (code) {
         log_error("controller", "%s", e->text);
@@ -136,7 +136,9 @@ static void on_database(void *arg, bool up)
 {
     struct controller *c = arg;
     log_info("controller", "the database %s", up ? "is there" : "is gone");
-    if (up && c->cluster)
+    if (up && !c->leader)
+        check_schema(c);
+    else if (up)
         cluster_refresh(c->cluster);
 }
 
@@ -215,7 +217,6 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
         return rc;
     }
     db_pool_start(c->pool);
-    check_schema(c);
     *out = c;
     return 0;
 }

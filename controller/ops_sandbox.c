@@ -58,15 +58,17 @@ static void created(struct pending *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
-/* "reason":"…" of the object that the database made: its own text, so the simple search is safe. */
+/* The object is the database's own text, so a search for its field is safe: no other text holds a bare quote.
+ */
 static bool ended_as(const char *json, const char *reason)
 {
-    char text[64];
-    snprintf(text, sizeof text, "\"reason\":\"%s\"", reason);
-    if (strstr(json, text))
-        return true;
-    snprintf(text, sizeof text, "\"reason\": \"%s\"", reason);
-    return strstr(json, text);
+    static const char field[] = "\"reason\"";
+    const char *at = strstr(json, field);
+    if (!at)
+        return false;
+    at += sizeof field - 1;
+    at += strspn(at, " :\"");
+    return !strncmp(at, reason, strlen(reason));
 }
 
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
@@ -354,7 +356,7 @@ static void on_waited(void *arg, bool reached, enum sandbox_state state, const c
 
 static bool is_there(const struct pending *p, const struct fleet_view *view)
 {
-    return p->goal == WAIT_STATE ? view->state == p->named : view->state == SANDBOX_RUNNING;
+    return p->goal == WAIT_STATE && view->state == p->named; /* what has ended the fleet does not know */
 }
 
 static void on_wait_owner(void *arg, int code, const struct err *e, const char *json)
@@ -475,15 +477,31 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
     free(p);
 }
 
+/* An administrator may say that the administration ends it, whoever's it is: ?reason=admin. */
+static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
+{
+    char text[16];
+    *reason = REASON_DELETED;
+    if (!strstr(http_query(call->exchange), "reason="))
+        return true;
+    if (http_query_get(call->exchange, "reason", text, sizeof text) && !strcmp(text, "admin") &&
+        caller_is_admin(&call->caller)) {
+        *reason = REASON_ADMIN;
+        return true;
+    }
+    fail(call, ERR_INVALID, "reason can only be admin, given by an administrator");
+    return false;
+}
+
 void ops_sandbox_delete(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct db_actor actor = ops_actor(call);
     struct sandbox_id id;
-    if (!take_id(call, &id))
+    enum sandbox_reason reason;
+    if (!take_id(call, &id) || !take_end_reason(call, &reason))
         return;
     struct pending *p = pending_new(c, call);
     p->id = id;
-    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, REASON_DELETED, &actor, on_delete_wanted,
-                 p);
+    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
 }

@@ -1,7 +1,7 @@
 /*
- * One disk for each sandbox: a file of exactly its limit under the state folder, an ext4 in it, mounted by a
- * loop device that goes when the mount goes. So writes past the limit get ENOSPC, and nothing else notices.
- * Names carry the sandbox's id: what a crash left is found by them.
+ * One disk for each sandbox: a file under the state folder, an ext4 in it that has room for its limit,
+ * mounted by a loop device that goes when the mount goes. So writes past the limit get ENOSPC, and nothing
+ * else notices. Names carry the sandbox's id: what a crash left is found by them.
  */
 #ifndef CORRAL_AGENT_DISK_VOLUME_H
 #define CORRAL_AGENT_DISK_VOLUME_H
@@ -39,8 +39,8 @@ void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t 
 void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, unsigned folder,
                    char out[static VOLUME_PATH_MAX]);
 
-/* Use and size in bytes; false where it is not mounted. Microseconds. */
-bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used, uint64_t *limit);
+/* Bytes in use; false where it is not mounted. Takes microseconds. */
+bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used);
 
 /* Unmounts and removes it. One that is not there is a success. */
 int volume_remove(struct volumes *volumes, const struct sandbox_id *id, struct err *e) MUST_CHECK;

@@ -55,12 +55,28 @@ static void finish(struct request *r, int code, const struct err *e)
     free(r);
 }
 
-/* Ends are told in a turn of their own: libcurl may not be called from what it calls. */
+/* The whole lines of a stream are handed on; what is left waits for its end. */
+static void take_lines(struct request *r)
+{
+    size_t from = 0;
+    if (!r->on_line || !r->len)
+        return;
+    for (char *end; (end = memchr(r->body + from, '\n', r->len - from)); from = (size_t)(end - r->body) + 1) {
+        *end = 0;
+        r->on_line(r->arg, r->body + from, (size_t)(end - r->body) - from);
+    }
+    memmove(r->body, r->body + from, r->len - from);
+    r->len -= from;
+}
+
+/* Lines and ends are told in a turn of their own: libcurl may not be called from what it calls. */
 static void on_reap(void *arg)
 {
     struct docker_http *http = arg;
     CURLMsg *message;
     int left;
+    for (struct request *r = http->requests; r; r = r->next)
+        take_lines(r);
     while ((message = curl_multi_info_read(http->multi, &left))) {
         struct request *r;
         struct err e;
@@ -160,23 +176,10 @@ void docker_http_free(struct docker_http *http)
     free(http);
 }
 
-/* Lines of a stream are handed on as they come; what is left waits for its end. */
-static void take_lines(struct request *r)
-{
-    size_t from = 0;
-    for (char *end; (end = memchr(r->body + from, '\n', r->len - from)); from = (size_t)(end - r->body) + 1) {
-        *end = 0;
-        r->on_line(r->arg, r->body + from, (size_t)(end - r->body) - from);
-    }
-    memmove(r->body, r->body + from, r->len - from);
-    r->len -= from;
-}
-
 static size_t on_bytes(char *bytes, size_t one, size_t count, void *arg)
 {
     struct request *r = arg;
-    size_t limit = r->on_line ? DOCKER_LINE_MAX : DOCKER_ANSWER_MAX;
-    if (count > limit || r->len > limit - count) {
+    if (count > DOCKER_ANSWER_MAX || r->len > DOCKER_ANSWER_MAX - count) {
         r->too_large = true;
         return 0;
     }
@@ -184,8 +187,6 @@ static size_t on_bytes(char *bytes, size_t one, size_t count, void *arg)
     memcpy(r->body + r->len, bytes, count);
     r->len += count;
     r->body[r->len] = 0;
-    if (r->on_line)
-        take_lines(r);
     return count;
 }
 

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #define DOCKER_ANSWER_MAX (8u << 20)
-#define DOCKER_LINE_MAX   (64u << 10)
 
 struct docker_http;
 

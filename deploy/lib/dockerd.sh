@@ -5,8 +5,8 @@
 #
 #   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
 #   dockerd.sh stop NAME DIR                    containers go on living (--live-restore)
-#   dockerd.sh sweep NAME DIR [SOCKET]          removes every container of ours
-#   dockerd.sh reset NAME DIR                   stop, then removes the namespace, its cgroups and DIR
+#   dockerd.sh sweep SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
+#   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR
 #
 # NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
 
@@ -69,19 +69,26 @@ dockerd_stop() { # NAME DIR
     fi
 }
 
-dockerd_sweep() { # NAME DIR [SOCKET]
-    local socket=${3:-$2/docker.sock} ids
-    ids=$(/usr/bin/docker -H "unix://$socket" ps -aq --filter label=corral.sandbox) || return 1
-    [ -z "$ids" ] || /usr/bin/docker -H "unix://$socket" rm -fv $ids >/dev/null
+dockerd_sweep() { # SOCKET [CLUSTER]
+    local ids
+    ids=$(/usr/bin/docker -H "unix://$1" ps -aq --filter "label=corral.sandbox" ${2:+--filter "label=corral.cluster=$2"}) ||
+        return 1
+    [ -z "$ids" ] || /usr/bin/docker -H "unix://$1" rm -fv $ids >/dev/null
 }
 
-dockerd_reset() { # NAME DIR
-    local name=$1 dir=$2 mount cgroup
-    if dockerd_pid "$dir" >/dev/null && [ -S "$dir/docker.sock" ]; then dockerd_sweep "$name" "$dir" || true; fi
-    dockerd_stop "$name" "$dir"
-    awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
+# Every mount under a folder, the deepest first.
+unmount_under() { # DIR
+    local mount
+    awk -v d="$1/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
         umount -l "$mount" || true
     done
+}
+
+dockerd_reset() { # NAME DIR [SOCKET]
+    local name=$1 dir=$2 socket=${3:-$2/docker.sock} cgroup
+    if dockerd_pid "$dir" >/dev/null && [ -S "$socket" ]; then dockerd_sweep "$socket" || true; fi
+    dockerd_stop "$name" "$dir"
+    unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
     for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
         [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Network namespaces as hosts, joined by a bridge in a namespace of its own (Docker's rules in the root namespace
+# drop what hosts there say to each other). The root namespace has the first address, and lets them out by NAT.
+# Sourced: hosts_up NAME SUBNET HOST...   SUBNET is three numbers, such as 198.18.7; hosts get .2, .3, …
+#          hosts_down NAME SUBNET HOST...  removes all of it
+#          hosts_free_subnet SEED          a subnet that no route of this machine knows
+
+_hosts_veth() { echo "crl$(printf %s "$1" | sha256sum | cut -c1-8)"; }
+
+hosts_free_subnet() { # SEED
+    local n i
+    n=$((16#$(printf %s "$1" | sha256sum | cut -c1-4) % 256))
+    for ((i = 0; i < 256; i++)); do
+        if ! ip route show table all | grep -q "198\.18\.$n\."; then
+            echo "198.18.$n"
+            return 0
+        fi
+        n=$(((n + 1) % 256))
+    done
+    echo "hosts: every subnet of 198.18.0.0/16 is in use" >&2
+    return 1
+}
+
+_hosts_rules() { # -A|-D NAME SUBNET
+    iptables -w -t nat "$1" POSTROUTING -s "$3.0/24" ! -d "$3.0/24" -m comment --comment "$2" -j MASQUERADE
+    iptables -w "$1" FORWARD -s "$3.0/24" -m comment --comment "$2" -j ACCEPT
+    iptables -w "$1" FORWARD -d "$3.0/24" -m comment --comment "$2" -j ACCEPT
+}
+
+hosts_up() { # NAME SUBNET HOST...
+    local name=$1 subnet=$2 veth net=$1-net host n=1
+    shift 2
+    veth=$(_hosts_veth "$name")
+    if [ ! -e "/run/netns/$net" ]; then
+        ip netns add "$net"
+        ip -n "$net" link set lo up
+        ip -n "$net" link add br0 type bridge
+        ip -n "$net" link set br0 up
+        ip link add "$veth" type veth peer name root netns "$net"
+        ip -n "$net" link set root master br0 up
+        ip addr add "$subnet.1/24" dev "$veth"
+        ip link set "$veth" up
+        _hosts_rules -A "$name" "$subnet" 2>/dev/null || echo "hosts: no NAT here; hosts reach this machine only" >&2
+        echo 1 >/proc/sys/net/ipv4/ip_forward 2>/dev/null || true
+    fi
+    for host in "$@"; do
+        n=$((n + 1))
+        [ -e "/run/netns/$host" ] || ip netns add "$host"
+        ip -n "$host" link show eth0 >/dev/null 2>&1 && continue
+        ip -n "$host" link set lo up
+        ip -n "$net" link add "host$n" type veth peer name eth0 netns "$host"
+        ip -n "$net" link set "host$n" master br0 up
+        ip -n "$host" addr add "$subnet.$n/24" dev eth0
+        ip -n "$host" link set eth0 up
+        ip -n "$host" route add default via "$subnet.1"
+    done
+}
+
+hosts_down() { # NAME SUBNET HOST...
+    local name=$1 subnet=$2 host
+    shift 2
+    [ -e "/run/netns/$name-net" ] && while _hosts_rules -D "$name" "$subnet" 2>/dev/null; do :; done
+    ip link delete "$(_hosts_veth "$name")" 2>/dev/null
+    for host in "$@" "$name-net"; do
+        [ -e "/run/netns/$host" ] && ip netns delete "$host"
+    done
+    return 0
+}

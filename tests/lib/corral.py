@@ -1,0 +1,143 @@
+"""A Corral of a test's own, started by deploy/quickstart from the programs that were built, and a client for it."""
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wait_until(what, condition, seconds=10.0, every=0.05):
+    """The first true value of condition; fails, naming what, after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+class Client:
+    """One API key's view."""
+
+    def __init__(self, url, key):
+        self.url, self.session = url, requests.Session()
+        self.session.headers["X-API-Key"] = key
+
+    def call(self, method, path, body=None, timeout=70, **more):
+        return self.session.request(method, self.url + path, json=body, timeout=timeout, **more)
+
+    def good(self, method, path, body=None, status=(200, 201, 202, 204), **more):
+        answer = self.call(method, path, body, **more)
+        assert answer.status_code in (status if isinstance(status, tuple) else (status,)), (
+            method, path, answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def refused(self, method, path, body=None, **more):
+        """The problem document of a request that must not succeed."""
+        answer = self.call(method, path, body, **more)
+        assert answer.status_code >= 400, (method, path, answer.status_code, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json", answer.headers
+        problem = answer.json()
+        assert problem["status"] == answer.status_code
+        assert {"type", "title", "detail", "code", "request_id"} <= problem.keys()
+        return problem
+
+    def create(self, **body):
+        return self.good("POST", "/sandbox", body, status=201)
+
+    def show(self, sandbox_id):
+        return self.good("GET", f"/sandbox/{sandbox_id}")
+
+    def wait(self, sandbox_id, state, seconds=15):
+        return wait_until(f"{sandbox_id} is {state}",
+                          lambda: (s := self.show(sandbox_id))["state"] == state and s, seconds)
+
+    def delete(self, sandbox_id):
+        return self.good("DELETE", f"/sandbox/{sandbox_id}", status=(202, 204))
+
+    def stats(self, sandbox_id):
+        return wait_until("stats", lambda: (a := self.call("GET", f"/sandbox/{sandbox_id}/stats")).status_code == 200
+                          and a.json(), 5)
+
+
+class Corral:
+    """An installation in a folder of its own; stop() removes every trace of it."""
+
+    def __init__(self, port, nodes=1, **env):
+        self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
+        self.home.chmod(0o755)
+        self.port, self.nodes = port, nodes
+        self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
+        self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)
+        self.output = self.quickstart("--port", str(port), "--nodes", str(nodes))
+        self.url = f"http://127.0.0.1:{port}"
+        self.admin_key = (self.home / "admin.key").read_text().strip()
+        self.admin = Client(self.url, self.admin_key)
+
+    def quickstart(self, *args, check=True, timeout=240):
+        run = subprocess.run([ROOT / "deploy/quickstart", *args], env=self.environ, capture_output=True, text=True,
+                             timeout=timeout, stdin=subprocess.DEVNULL)
+        if check and run.returncode:
+            raise AssertionError(f"quickstart {args}: {run.stdout}\n{run.stderr}\n{self.logs()}")
+        return run if not check else run.stdout
+
+    def logs(self):
+        return "\n".join(f"--- {p.name}\n{p.read_text(errors='replace')[-4000:]}" for p in (self.home / "log").glob("*.log")
+                         if p.name not in ("dockerd.log", "build.log"))
+
+    def reset(self):
+        """Ends everything; a sanitizer's word in a log is a failure."""
+        logs = self.logs()
+        self.quickstart("--reset")
+        shutil.rmtree(self.home, ignore_errors=True)
+        for word in ("Sanitizer", "runtime error:"):
+            assert word not in logs, logs
+
+    def restart(self, what):
+        self.quickstart("--restart", what)
+
+    def pid(self, name):
+        return int((self.home / "run" / f"{name}.pid").read_text())
+
+    def kill(self, name, signo=signal.SIGKILL):
+        os.kill(self.pid(name), signo)
+
+    def postgres(self, verb):
+        subprocess.run([ROOT / "deploy/lib/postgres.sh", verb, self.home / "postgres",
+                        *(["immediate"] if verb == "stop" else [])], check=True, capture_output=True)
+
+    def user(self, name, tier="free", **more):
+        """A new user and a client with a key of it."""
+        user = self.admin.good("POST", "/sandbox/system/users", {"name": name, "tier": tier, **more}, status=201)
+        key = self.key(user["id"])
+        client = Client(self.url, key["key"])
+        client.user_id, client.key_id = user["id"], key["id"]
+        return client
+
+    def key(self, user_id, name="test", **more):
+        return self.admin.good("POST", f"/sandbox/system/users/{user_id}/keys", {"name": name, **more}, status=201)
+
+    def cli(self, *args, key=None, stdin=None):
+        environ = {**self.environ, "CORRAL_URL": self.url, "CORRAL_API_KEY": key or self.admin_key}
+        return subprocess.run([self.home / "bin/corral", *args], env=environ, capture_output=True, text=True, timeout=90,
+                              input=stdin)
+
+    def docker(self, *args, node=None):
+        socket = self.home / "run" / ("docker.sock" if node is None else f"docker-{node}.sock")
+        return subprocess.run(["/usr/bin/docker", "-H", f"unix://{socket}", *args], check=True, capture_output=True,
+                              text=True, timeout=60).stdout.strip()
+
+    def containers(self):
+        return self.docker("ps", "-aq", "--no-trunc", "--filter", "label=corral.sandbox").split()
+
+    def sql(self, text):
+        return subprocess.run([ROOT / "deploy/lib/postgres.sh", "psql", self.home / "postgres", "-c", text], check=True,
+                              capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,160 @@
+"""The life of a sandbox, through every process."""
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from corral import wait_until
+
+
+def test_create_answers_when_it_runs(corral, user):
+    answer = user.call("POST", "/sandbox", {"name": "one", "labels": {"team": "a"}})
+    assert answer.status_code == 201
+    sandbox = answer.json()
+    assert answer.headers["location"] == f"/sandbox/{sandbox['id']}"
+    assert sandbox["state"] == "running" and sandbox["reason"] is None and sandbox["started_at"]
+    assert sandbox["image"] == "corral-base:latest" and sandbox["node"] == "node-1"
+    assert set(sandbox["enforced"].values()) == {"enforced"}
+    assert user.show(sandbox["id"]) == sandbox
+    user.delete(sandbox["id"])
+    ended = user.show(sandbox["id"])
+    assert ended["state"] == "stopped" and ended["reason"] == "deleted" and ended["ended_at"]
+    assert user.call("DELETE", f"/sandbox/{sandbox['id']}").status_code == 204
+    types = [e["type"] for e in user.good("GET", f"/sandbox/{sandbox['id']}/events")["items"]]
+    assert types[0] == "sandbox.created" and types[-1] == "sandbox.stopped" and "sandbox.started" in types
+
+
+@pytest.mark.parametrize("command,code", [(["true"], 0), (["sh", "-c", "exit 7"], 7), (["sh", "-c", "kill -9 $$"], 137),
+                                          (["/no/such"], 127), (["/etc/passwd"], 126)])
+def test_a_command_ends_with_its_code(user, command, code):
+    sandbox = user.create(command=command)
+    ended = user.wait(sandbox["id"], "stopped")
+    assert (ended["reason"], ended["exit_code"]) == ("exited", code)
+    assert ended["detail"]
+
+
+def test_hardening_as_docker_sees_it(corral, user):
+    sandbox = user.create(memory_bytes=128 << 20, cpu_millis=300, pids=50, storage_bytes=64 << 20)
+    seen = json.loads(corral.docker("inspect", sandbox["id"]))[0]
+    host, config = seen["HostConfig"], seen["Config"]
+    assert host["Memory"] == host["MemorySwap"] == 128 << 20
+    assert host["CpuQuota"] / host["CpuPeriod"] == pytest.approx(0.3)
+    assert host["CpuShares"] == sandbox["limits"]["cpu_shares"] and host["PidsLimit"] == 50
+    assert {"Name": "nofile", "Soft": 4096, "Hard": 4096} in host["Ulimits"]
+    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"] and not host["Privileged"]
+    assert any(o.startswith("no-new-privileges") for o in host["SecurityOpt"])
+    assert not any("seccomp=unconfined" in o or "apparmor=unconfined" in o for o in host["SecurityOpt"])
+    assert config["User"] == "1000:1000" and host["NetworkMode"] == "none"
+    assert host["RestartPolicy"]["Name"] in ("", "no") and host["LogConfig"]["Config"]["max-size"]
+    assert host["IpcMode"] == "private" and host["PidMode"] == "" and host["UsernsMode"] == ""
+    labels = config["Labels"]
+    assert labels["corral.sandbox"] == sandbox["id"] and labels["corral.node"] == "node-1" and labels["corral.cluster"]
+    assert labels["corral.expires_at"][:16] == sandbox["expires_at"][:16]
+    for target in ("/workspace", "/tmp"):
+        mount = next(m for m in seen["Mounts"] if m["Destination"] == target)
+        assert mount["RW"] and mount["Source"].startswith(str(corral.home))
+
+
+def test_stats_are_the_kernels_figures(corral, user):
+    sandbox = user.create(memory_bytes=64 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=8; sleep 60"])
+    stats = wait_until("the file is written", lambda: (s := user.stats(sandbox["id"]))["disk"]["used_bytes"] > 8 << 20 and s, 5)
+    container = corral.docker("inspect", "-f", "{{.Id}}", sandbox["id"])
+    name = corral.docker("inspect", "-f", "{{.HostConfig.CgroupParent}}", sandbox["id"])
+    limit = int(open(f"/sys/fs/cgroup/memory{name}/{container}/memory.limit_in_bytes").read())
+    usage = int(open(f"/sys/fs/cgroup/memory{name}/{container}/memory.usage_in_bytes").read())
+    assert stats["sandbox_id"] == sandbox["id"]
+    assert stats["memory"]["limit_bytes"] == limit == 64 << 20
+    assert abs(stats["memory"]["used_bytes"] - usage) < 4 << 20
+    assert stats["memory"]["unreclaimable_bytes"] < 8 << 20, "page cache does not count"
+    assert stats["disk"]["limit_bytes"] == sandbox["limits"]["storage_bytes"]
+    assert stats["pids"]["limit"] == sandbox["limits"]["pids"] and stats["pids"]["current"] >= 2
+    assert stats["health"]["status"] == "healthy" and stats["violations"] == []
+    age = time.time() - time.mktime(time.strptime(stats["sampled_at"][:19], "%Y-%m-%dT%H:%M:%S")) + time.timezone
+    assert age < 3
+
+
+def test_disk_ends_at_its_limit(user):
+    sandbox = user.create(storage_bytes=16 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k; exit 0"])
+    ended = user.wait(sandbox["id"], "stopped", 20)
+    assert ended["reason"] == "exited"
+
+
+def test_pause_and_resume(user):
+    sandbox = user.create()
+    user.good("POST", f"/sandbox/{sandbox['id']}/pause")
+    user.wait(sandbox["id"], "paused")
+    assert user.stats(sandbox["id"])["health"]["status"] == "paused"
+    user.good("POST", f"/sandbox/{sandbox['id']}/resume")
+    user.wait(sandbox["id"], "running")
+    user.delete(sandbox["id"])
+    assert user.refused("POST", f"/sandbox/{sandbox['id']}/pause")["code"] == "wrong_state"
+
+
+def test_it_ends_when_its_time_is_over(user):
+    begin = time.monotonic()
+    sandbox = user.create(lifetime_seconds=3)
+    ended = user.wait(sandbox["id"], "stopped", 8)
+    assert ended["reason"] == "expired" and 2.5 < time.monotonic() - begin < 5.5
+
+
+def test_extend_and_resize(corral, user):
+    sandbox = user.create(lifetime_seconds=5, memory_bytes=64 << 20, cpu_millis=200)
+    changed = user.good("PATCH", f"/sandbox/{sandbox['id']}", {"lifetime_seconds": 600, "memory_bytes": 128 << 20,
+                                                                "cpu_millis": 400, "name": "other"})
+    assert changed["expires_at"] > sandbox["expires_at"] and changed["limits"]["memory_bytes"] == 128 << 20
+    assert changed["name"] == "other"
+    wait_until("Docker was told", lambda: json.loads(corral.docker("inspect", sandbox["id"]))[0]["HostConfig"]["Memory"]
+               == 128 << 20, 5)
+    problem = user.refused("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 4 << 30})
+    assert problem["code"] == "above_tier_limit"
+    wait_until("it lives past its first end", lambda: time.time() > time.mktime(
+        time.strptime(sandbox["expires_at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + 1, 8)
+    assert user.show(sandbox["id"])["state"] == "running"
+
+
+def test_an_image_that_is_not_there(user):
+    problem = user.refused("POST", "/sandbox", {"image": "127.0.0.1:1/no/such:image"})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable")
+    assert user.good("GET", "/sandbox")["items"] == []
+
+
+def test_wait_answers_at_the_end(user):
+    sandbox = user.create(command=["sh", "-c", "sleep 1; exit 3"])
+    ended = user.good("GET", f"/sandbox/{sandbox['id']}/wait?timeout_ms=20000")
+    assert ended["state"] == "stopped" and ended["exit_code"] == 3
+    quick = user.create()
+    begin = time.monotonic()
+    assert user.good("GET", f"/sandbox/{quick['id']}/wait?state=stopped&timeout_ms=300")["state"] == "running"
+    assert time.monotonic() - begin < 3
+
+
+def test_respond_async_answers_before_it_runs(user):
+    answer = user.call("POST", "/sandbox", {}, headers={"Prefer": "respond-async"})
+    assert answer.status_code == 202
+    user.wait(answer.json()["id"], "running")
+
+
+def test_quota_admits_exactly_as_many(corral):
+    free = corral.user("quota-race", tier="free")
+    with ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(lambda _: free.call("POST", "/sandbox", {}), range(64)))
+    codes = [a.status_code for a in answers]
+    assert codes.count(201) == 2, codes
+    refused = [a.json() for a in answers if a.status_code != 201]
+    assert {p["code"] for p in refused} == {"quota_exceeded"}
+    assert refused[0]["scope"] in ("user", "api_key") and refused[0]["limit"] == 2 and refused[0]["used"] == 2
+    usage = free.good("GET", "/sandbox/quota/usage")
+    assert usage["used"]["sandboxes"] == 2 and usage["remaining"]["sandboxes"] == 0
+    for sandbox in free.good("GET", "/sandbox")["items"]:
+        free.delete(sandbox["id"])
+    assert free.good("GET", "/sandbox/quota/usage")["used"]["sandboxes"] == 0
+
+
+def test_nothing_is_left_of_what_ended(corral, user):
+    ids = [user.create()["id"] for _ in range(3)]
+    for sandbox_id in ids:
+        user.delete(sandbox_id)
+    assert not [c for c in corral.docker("ps", "-a", "--format", "{{.Names}}").split() if c in ids]
+    mounts = open("/proc/self/mountinfo").read()
+    volumes = [p.name for p in (corral.home / "agent/volumes").iterdir()]
+    assert not [i for i in ids if i in mounts or any(i in v for v in volumes)]
