@@ -29,7 +29,7 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     mkdir -p "$dir"
     chmod 711 "$dir"
     [ -e "/run/netns/$name" ] || ip netns add "$name" || return 1
-    ip -n "$name" link set lo up
+    nsenter --net="/run/netns/$name" ip link set lo up # not `ip -n`, which fails in a chroot
     rm -f "$socket" "$dir/dockerd.pid"
     echo "{}" >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.

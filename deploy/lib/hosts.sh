@@ -5,6 +5,9 @@
 #          hosts_down NAME SUBNET HOST...  removes all of it
 #          hosts_free_subnet SEED          a subnet that no route of this machine knows
 
+# nsenter, and not `ip -n`, which makes a mount namespace and so fails in a chroot.
+in_net() { nsenter --net="/run/netns/$1" "${@:2}"; }
+
 _hosts_veth() { echo "crl$(printf %s "$1" | sha256sum | cut -c1-8)"; }
 
 hosts_free_subnet() { # SEED
@@ -33,11 +36,11 @@ hosts_up() { # NAME SUBNET HOST...
     veth=$(_hosts_veth "$name")
     if [ ! -e "/run/netns/$net" ]; then
         ip netns add "$net"
-        ip -n "$net" link set lo up
-        ip -n "$net" link add br0 type bridge
-        ip -n "$net" link set br0 up
+        in_net "$net" ip link set lo up
+        in_net "$net" ip link add br0 type bridge
+        in_net "$net" ip link set br0 up
         ip link add "$veth" type veth peer name root netns "$net"
-        ip -n "$net" link set root master br0 up
+        in_net "$net" ip link set root master br0 up
         ip addr add "$subnet.1/24" dev "$veth"
         ip link set "$veth" up
         _hosts_rules -A "$name" "$subnet" 2>/dev/null || echo "hosts: no NAT here; hosts reach this machine only" >&2
@@ -46,13 +49,13 @@ hosts_up() { # NAME SUBNET HOST...
     for host in "$@"; do
         n=$((n + 1))
         [ -e "/run/netns/$host" ] || ip netns add "$host"
-        ip -n "$host" link show eth0 >/dev/null 2>&1 && continue
-        ip -n "$host" link set lo up
-        ip -n "$net" link add "host$n" type veth peer name eth0 netns "$host"
-        ip -n "$net" link set "host$n" master br0 up
-        ip -n "$host" addr add "$subnet.$n/24" dev eth0
-        ip -n "$host" link set eth0 up
-        ip -n "$host" route add default via "$subnet.1"
+        in_net "$host" ip link show eth0 >/dev/null 2>&1 && continue
+        in_net "$host" ip link set lo up
+        in_net "$net" ip link add "host$n" type veth peer name eth0 netns "$host"
+        in_net "$net" ip link set "host$n" master br0 up
+        in_net "$host" ip addr add "$subnet.$n/24" dev eth0
+        in_net "$host" ip link set eth0 up
+        in_net "$host" ip route add default via "$subnet.1"
     done
 }
 
