@@ -2,6 +2,7 @@
 
 #include "common/http_request.h"
 #include "common/mem.h"
+#include "common/tls_server.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <uthash.h>
 
 #define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
+#define REST_MS         100
 #define LINGER_MS       2000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
 
 const struct http_limits http_default_limits = {.head_bytes = 32768,
@@ -31,16 +33,19 @@ const struct http_limits http_default_limits = {.head_bytes = 32768,
 struct http_exchange {
     struct connection *connection; /* NULL once the client is gone */
     struct http_request request;
-    char address[INET6_ADDRSTRLEN];
+    bool tls;
+    char address[INET6_ADDRSTRLEN], network[INET6_ADDRSTRLEN];
 };
 
-enum phase { IDLE, HEAD, BODY, SERVED, CLOSING };
+enum phase { HANDSHAKE, IDLE, HEAD, BODY, SERVED, CLOSING };
 
 struct connection {
     struct http_server *server;
     struct connection *next, **slot;
     struct bufferevent *io;
-    struct address *address;
+    struct network *network;
+    char address[INET6_ADDRSTRLEN];
+    bool tls;
     enum phase phase;
     size_t searched; /* of the head: bytes in which its end is not */
     struct http_exchange *exchange;
@@ -48,8 +53,8 @@ struct connection {
     struct later later;
 };
 
-/* How many connections an address has. */
-struct address {
+/* How many connections an address, or an IPv6 /64, has. */
+struct network {
     char text[INET6_ADDRSTRLEN];
     unsigned count;
     UT_hash_handle hh;
@@ -60,14 +65,25 @@ struct http_server {
     struct http_limits limits;
     struct http_server_ops ops;
     void *owner;
+    struct tls_server *tls;
     struct evconnlistener *listener;
+    struct timer rest;
     struct connection *connections;
-    struct address *addresses;
+    struct network *networks;
     unsigned count;
     uint16_t port;
 };
 
 static void proceed(void *arg);
+
+/* Forgets a network that has no connection. */
+static void network_drop(struct http_server *server, struct network *network)
+{
+    if (network->count)
+        return;
+    HASH_DEL(server->networks, network);
+    free(network);
+}
 
 static void connection_close(struct connection *c)
 {
@@ -77,10 +93,8 @@ static void connection_close(struct connection *c)
     if (c->next)
         c->next->slot = c->slot;
     c->server->count--;
-    if (--c->address->count == 0) {
-        HASH_DEL(c->server->addresses, c->address);
-        free(c->address);
-    }
+    c->network->count--;
+    network_drop(c->server, c->network);
     timer_stop(&c->timer);
     later_cancel(&c->later);
     bufferevent_free(c->io);
@@ -126,8 +140,10 @@ static void write_answer(struct connection *c, int status, const char *type, con
 /* Answers by itself, and ends the connection once that was taken. */
 static void refuse(struct connection *c, const struct err *e)
 {
-    const char *body = c->server->ops.problem(c->server->owner, e->code, e->text);
-    write_answer(c, err_status(e->code), "application/problem+json", NULL, body, strlen(body), false, false);
+    const char *headers = NULL,
+               *body = c->server->ops.problem(c->server->owner, e->code, e->text, c->tls, &headers);
+    write_answer(c, err_status(e->code), "application/problem+json", headers, body, strlen(body), false,
+                 false);
     c->phase = CLOSING;
     bufferevent_enable(c->io, EV_READ | EV_WRITE);
     set_timer(c, LINGER_MS);
@@ -162,7 +178,9 @@ static struct http_exchange *exchange_of(struct connection *c)
     if (!c->exchange) {
         c->exchange = mem_zalloc(sizeof *c->exchange);
         c->exchange->connection = c;
-        memcpy(c->exchange->address, c->address->text, sizeof c->exchange->address);
+        c->exchange->tls = c->tls;
+        memcpy(c->exchange->address, c->address, sizeof c->exchange->address);
+        memcpy(c->exchange->network, c->network->text, sizeof c->exchange->network);
         http_request_init(&c->exchange->request, c->server->limits.body_bytes);
     }
     return c->exchange;
@@ -278,23 +296,31 @@ static void on_read(struct bufferevent *io, void *arg)
 static void on_written(struct bufferevent *io, void *arg)
 {
     struct connection *c = arg;
-    if (c->phase == CLOSING)
-        shutdown(bufferevent_getfd(c->io),
-                 SHUT_WR); /* the rest is drained until the peer or the timer ends it */
-    else if (c->phase == IDLE)
+    if (c->phase == CLOSING) {
+        if (c->tls)
+            tls_say_end(c->io);
+        /* The rest is drained until the peer or the timer ends it. */
+        shutdown(bufferevent_getfd(c->io), SHUT_WR);
+    } else if (c->phase == IDLE)
         proceed(c);
 }
 
 static void on_io_event(struct bufferevent *io, short what, void *arg)
 {
-    connection_close(arg); /* end of file, an error, or the answer is not taken */
+    struct connection *c = arg;
+    if (what & BEV_EVENT_CONNECTED) {
+        c->phase = IDLE;
+        set_timer(c, c->server->limits.idle_ms);
+        return;
+    }
+    connection_close(c); /* end of file, an error, or the answer is not taken */
 }
 
 static void on_time_over(void *arg)
 {
     struct connection *c = arg;
     struct err e;
-    if (c->phase == IDLE || c->phase == CLOSING) {
+    if (c->phase == HANDSHAKE || c->phase == IDLE || c->phase == CLOSING) {
         connection_close(c);
         return;
     }
@@ -304,66 +330,111 @@ static void on_time_over(void *arg)
 
 /* --- connections --- */
 
-static void address_text(const struct sockaddr *sa, char out[static INET6_ADDRSTRLEN])
+/* The address, and the network that it is counted with. IPv4 that arrives at an IPv6 socket is IPv4. */
+static void address_texts(const struct sockaddr *sa, char address[static INET6_ADDRSTRLEN],
+                          char network[static INET6_ADDRSTRLEN])
 {
-    const void *bytes = sa->sa_family == AF_INET6
-                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr
-                            : (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
-    if (!inet_ntop(sa->sa_family, bytes, out, INET6_ADDRSTRLEN))
-        strcpy(out, "?");
+    const struct sockaddr_in *v4 = (const void *)sa;
+    const struct sockaddr_in6 *v6 = (const void *)sa;
+    strcpy(address, "?");
+    if (sa->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &v4->sin_addr, address, INET6_ADDRSTRLEN);
+    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, address, INET6_ADDRSTRLEN);
+    } else {
+        struct in6_addr prefix = v6->sin6_addr;
+        memset(prefix.s6_addr + 8, 0, 8);
+        inet_ntop(AF_INET6, &v6->sin6_addr, address, INET6_ADDRSTRLEN);
+        inet_ntop(AF_INET6, &prefix, network, INET6_ADDRSTRLEN);
+        return;
+    }
+    strcpy(network, address);
 }
 
-static struct address *address_get(struct http_server *server, const char *text)
+static struct network *network_get(struct http_server *server, const char *text)
 {
-    struct address *address;
-    HASH_FIND_STR(server->addresses, text, address);
-    if (address)
-        return address;
-    address = mem_zalloc(sizeof *address);
-    strcpy(address->text, text);
-    HASH_ADD_STR(server->addresses, text, address);
-    return address;
+    struct network *network;
+    HASH_FIND_STR(server->networks, text, network);
+    if (network)
+        return network;
+    network = mem_zalloc(sizeof *network);
+    strcpy(network->text, text);
+    HASH_ADD_STR(server->networks, text, network);
+    return network;
+}
+
+static struct bufferevent *io_new(struct http_server *server, int fd)
+{
+    if (server->tls)
+        return tls_server_accept(server->tls, server->loop, fd);
+    struct bufferevent *io = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    if (!io)
+        close(fd);
+    return io;
+}
+
+/* Takes io. */
+static void connection_new(struct http_server *server, struct bufferevent *io, struct network *network,
+                           const char *address)
+{
+    struct connection *c = mem_zalloc(sizeof *c);
+    *c = (struct connection){.server = server,
+                             .next = server->connections,
+                             .slot = &server->connections,
+                             .io = io,
+                             .network = network,
+                             .tls = server->tls,
+                             .phase = server->tls ? HANDSHAKE : IDLE};
+    strcpy(c->address, address);
+    if (c->next)
+        c->next->slot = &c->next;
+    server->connections = c;
+    server->count++;
+    network->count++;
+    bufferevent_setcb(io, on_read, on_written, on_io_event, c);
+    struct timeval write_time = {.tv_sec = server->limits.write_ms / 1000,
+                                 .tv_usec = server->limits.write_ms % 1000 * 1000};
+    bufferevent_set_timeouts(io, NULL, &write_time);
+    /* Never more in memory than a head or a piece of a body. */
+    bufferevent_setwatermark(io, EV_READ, 0, server->limits.head_bytes + 4096);
+    bufferevent_enable(io, EV_READ | EV_WRITE);
+    set_timer(c, c->tls ? server->limits.head_ms : server->limits.idle_ms);
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len,
                       void *arg)
 {
     struct http_server *server = arg;
-    char text[INET6_ADDRSTRLEN];
+    char address[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN];
+    struct bufferevent *io = NULL;
     int on = 1;
-    address_text(sa, text);
-    struct address *address = address_get(server, text);
+    address_texts(sa, address, text);
+    struct network *network = network_get(server, text);
     if (server->count >= server->limits.connections ||
-        address->count >= server->limits.connections_per_address) {
+        network->count >= server->limits.connections_per_address) {
         close(fd);
-        return;
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        io = io_new(server, fd);
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    struct connection *c = mem_zalloc(sizeof *c);
-    *c = (struct connection){
-        .server = server, .next = server->connections, .slot = &server->connections, .address = address};
-    if (c->next)
-        c->next->slot = &c->next;
-    server->connections = c;
-    server->count++;
-    address->count++;
-    c->io = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
-    if (!c->io)
-        abort();
-    bufferevent_setcb(c->io, on_read, on_written, on_io_event, c);
-    struct timeval write_time = {.tv_sec = server->limits.write_ms / 1000,
-                                 .tv_usec = server->limits.write_ms % 1000 * 1000};
-    bufferevent_set_timeouts(c->io, NULL, &write_time);
-    /* Never more in memory than a head or a piece of a body. */
-    bufferevent_setwatermark(c->io, EV_READ, 0, server->limits.head_bytes + 4096);
-    bufferevent_enable(c->io, EV_READ | EV_WRITE);
-    set_timer(c, server->limits.idle_ms);
+    if (io)
+        connection_new(server, io, network, address);
+    else
+        network_drop(server, network);
+}
+
+static void on_rested(void *arg)
+{
+    struct http_server *server = arg;
+    evconnlistener_enable(server->listener);
 }
 
 /* Out of descriptors: the listener rests for a moment, so that the loop does not spin. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
-    (void)arg;
+    struct http_server *server = arg;
+    evconnlistener_disable(listener);
+    timer_start(&server->rest, server->loop, REST_MS, on_rested, server);
 }
 
 int http_server_new(struct http_server **out, struct loop *loop, const char *address, uint16_t port,
@@ -399,6 +470,7 @@ void http_server_free(struct http_server *server)
 {
     if (!server)
         return;
+    timer_stop(&server->rest);
     evconnlistener_free(server->listener);
     while (server->connections) {
         struct connection *c = server->connections;
@@ -408,12 +480,19 @@ void http_server_free(struct http_server *server)
         }
         connection_close(c);
     }
+    tls_server_free(server->tls);
     free(server);
 }
 
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
 {
     server->limits = *limits;
+}
+
+void http_server_set_tls(struct http_server *server, struct tls_server *tls)
+{
+    tls_server_free(server->tls);
+    server->tls = tls;
 }
 
 uint16_t http_server_port(const struct http_server *server)
@@ -446,6 +525,16 @@ const char *http_query(const struct http_exchange *x)
 const char *http_address(const struct http_exchange *x)
 {
     return x->address;
+}
+
+const char *http_network(const struct http_exchange *x)
+{
+    return x->network;
+}
+
+bool http_is_tls(const struct http_exchange *x)
+{
+    return x->tls;
 }
 
 const char *http_header(const struct http_exchange *x, const char *name)

@@ -4,8 +4,9 @@
  * (bare line feeds, two lengths, length beside chunks, folded headers, NULs) is refused and the connection
  * closed.
  *
- * Limits: bytes of head and body, connections in all and of one address, time for a head and a body to
- * arrive, for a connection to idle, for an answer to be taken. One request of a connection is served at a
+ * Limits: bytes of head and body, connections in all and of one network (an IPv4 address, an IPv6 /64), time
+ * for a TLS handshake and a head, and for a body to arrive, for a connection to idle, for an answer to be
+ * taken. One request of a connection is served at a
  * time; further ones wait in its socket.
  */
 #ifndef CORRAL_COMMON_HTTP_SERVER_H
@@ -21,6 +22,7 @@
 #define HTTP_HEADERS_MAX 64
 #define HTTP_TARGET_MAX  4096
 
+struct tls_server;
 struct http_server;
 struct http_exchange; /* a request and the answer that is owed */
 
@@ -34,8 +36,9 @@ extern const struct http_limits http_default_limits;
 struct http_server_ops {
     /* A request arrived. It is answered exactly once, now or later, by http_answer. */
     void (*on_request)(void *owner, struct http_exchange *x);
-    /* The body (JSON) of a refusal by the server itself; static or owned by the owner, used at once. */
-    const char *(*problem)(void *owner, int code, const char *detail);
+    /* The body (JSON) of a refusal by the server itself, and its further headers (as of http_answer); static
+     * or owned by the owner, used at once. */
+    const char *(*problem)(void *owner, int code, const char *detail, bool tls, const char **headers);
 };
 
 /* address: an IP address; port 0: any. ERR_IO with what to mend where it cannot listen. Copies limits and
@@ -49,6 +52,10 @@ int http_server_new(struct http_server **out, struct loop *loop, const char *add
 void http_server_free(struct http_server *server);
 
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+
+/* Of the connections from now on (NULL: plain HTTP). Takes tls, and frees the one before. */
+void http_server_set_tls(struct http_server *server, struct tls_server *tls);
+
 uint16_t http_server_port(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 
@@ -57,6 +64,9 @@ const char *http_method(const struct http_exchange *x);
 const char *http_path(const struct http_exchange *x);  /* as sent, without the query; printable ASCII */
 const char *http_query(const struct http_exchange *x); /* "" where there is none */
 const char *http_address(const struct http_exchange *x);
+const char *
+http_network(const struct http_exchange *x); /* who is counted as one: the address, of IPv6 its /64 */
+bool http_is_tls(const struct http_exchange *x);
 const char *http_header(const struct http_exchange *x, const char *name); /* name in lower case; NULL: none */
 const char *http_body(const struct http_exchange *x, size_t *len);        /* NUL-ended */
 

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/tls_server.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -178,9 +179,8 @@ static bool is_loopback(const char *address)
            (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
-static int make_api(struct controller *c, struct err *e)
+static struct api_conf api_conf_of(const struct ctl_conf *conf)
 {
-    const struct ctl_conf *conf = c->conf;
     struct api_conf api = {.address = conf->listen_address,
                            .port = (uint16_t)conf->listen_port,
                            .limits = http_default_limits,
@@ -189,11 +189,31 @@ static int make_api(struct controller *c, struct err *e)
     api.limits.connections = (unsigned)conf->connections;
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;
     api.limits.body_bytes = conf->body_bytes;
-    if (!is_loopback(conf->listen_address))
+    return api;
+}
+
+/* *out: NULL where plain HTTP is meant and may be served, which is on loopback only. */
+static int load_tls(struct tls_server **out, const char *address, const struct ctl_conf *conf, struct err *e)
+{
+    bool cert = conf->tls_cert && conf->tls_cert[0], key = conf->tls_key && conf->tls_key[0];
+    *out = NULL;
+    if (cert != key)
+        return err_set(e, ERR_CONFIG, "tls_cert and tls_key are given together or not at all");
+    if (cert)
+        return tls_server_load(out, conf->tls_cert, conf->tls_key, e);
+    if (!is_loopback(address))
         return err_set(e, ERR_CONFIG,
-                       "listen_address %s is not loopback, and plain HTTP is served there only",
-                       conf->listen_address);
-    return api_new(&c->api, c->loop, &api, &api_ops, c, e);
+                       "listen_address %s is not loopback, and plain HTTP is served there only: set tls_cert "
+                       "and tls_key",
+                       address);
+    return 0;
+}
+
+static int make_api(struct controller *c, struct err *e)
+{
+    struct api_conf api = api_conf_of(c->conf);
+    int rc = load_tls(&api.tls, c->conf->listen_address, c->conf, e);
+    return rc ? rc : api_new(&c->api, c->loop, &api, &api_ops, c, e);
 }
 
 int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf, struct err *e)
@@ -221,8 +241,18 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     return 0;
 }
 
+int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh, struct err *e)
+{
+    tls_server_free(c->fresh_tls);
+    return load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+}
+
 void controller_reload(struct controller *c)
 {
+    struct api_conf api = api_conf_of(c->conf);
+    api.tls = c->fresh_tls;
+    c->fresh_tls = NULL;
+    api_reload(c->api, &api);
     set_defaults(c);
     db_admit_set_defaults(c->admit, &c->defaults);
     log_info("controller", "configuration reloaded");
@@ -240,5 +270,6 @@ void controller_free(struct controller *c)
     db_admit_free(c->admit);
     db_pool_free(c->pool);
     api_free(c->api);
+    tls_server_free(c->fresh_tls);
     free(c);
 }

@@ -13,7 +13,11 @@ struct controller;
 int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf,
                    struct err *e) MUST_CHECK;
 
-/* The configuration was reloaded. */
+/* Whether fresh could be taken over: its certificate can be read. Keeps that for controller_reload. */
+int controller_prepare_reload(struct controller *controller, const struct ctl_conf *fresh,
+                              struct err *e) MUST_CHECK;
+
+/* The configuration was reloaded, as it was prepared. */
 void controller_reload(struct controller *controller);
 
 /* Requests that wait are answered as not ready; sandboxes go on living. */

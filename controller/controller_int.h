@@ -15,6 +15,7 @@ struct controller {
     struct db_leader *leader;
     struct cluster *cluster;
     struct api *api;
+    struct tls_server *fresh_tls; /* of a reload that is prepared */
     struct db_defaults defaults;
     bool schema_good;
     struct timer upkeep;

@@ -10,7 +10,7 @@ static const struct conf_row rows[] = {
     {"listen_port", "CORRAL_LISTEN_PORT", CONF_UINT, AT(listen_port), "3000", 1, 65535, NULL, false, false,
      "Port of the REST server."},
     {"tls_cert", "CORRAL_TLS_CERT", CONF_STRING, AT(tls_cert), NULL, 0, 0, NULL, true, false,
-     "Certificate chain (PEM) of the REST server."},
+     "Certificate chain (PEM) of the REST server, read again on SIGHUP; without one, plain HTTP."},
     {"tls_key", "CORRAL_TLS_KEY", CONF_STRING, AT(tls_key), NULL, 0, 0, NULL, true, false,
      "Private key (PEM) of the REST server."},
     {"connections", "CORRAL_CONNECTIONS", CONF_UINT, AT(connections), "12288", 16, 1000000, NULL, true, false,

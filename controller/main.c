@@ -27,11 +27,17 @@ static void on_changed(void *arg, const char *key, bool taken)
     log_info("controller", "%s changed%s", key, taken ? "" : ", which takes a restart");
 }
 
+/* All or nothing: what could go wrong is tried on a copy first. */
 static void on_reload(void *arg)
 {
     struct serving *s = arg;
     struct err e;
-    if (conf_reload(&ctl_conf_table, &s->sources, &s->conf, on_changed, NULL, &e)) {
+    struct ctl_conf fresh = {0};
+    int rc = conf_load(&ctl_conf_table, &s->sources, &fresh, &e);
+    if (!rc)
+        rc = controller_prepare_reload(s->controller, &fresh, &e);
+    conf_fini(&ctl_conf_table, &fresh);
+    if (rc || conf_reload(&ctl_conf_table, &s->sources, &s->conf, on_changed, NULL, &e)) {
         log_error("controller", "nothing was reloaded: %s", e.text);
         return;
     }

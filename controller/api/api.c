@@ -5,6 +5,7 @@
 #include "common/api_key.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/tls_server.h"
 #include "controller/core/rate_limit.h"
 
 #include <openssl/rand.h>
@@ -17,6 +18,7 @@
 #define KEY_GOOD_MS    30000 /* then it is looked up again, should a notice have been lost */
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
 enum who { OPEN, USER, ADMIN };
 
@@ -55,7 +57,7 @@ struct api {
     struct rate_rule rate;
     struct known_key *keys;
     struct key_rate *rates;
-    char *problem; /* of the server's own refusals, until the next one */
+    char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     uint64_t requests;
 };
 
@@ -110,8 +112,9 @@ static void answer(struct api_call *public, int status, const char *type, const 
     size_t len = strlen(text),
            room = 512 + (headers ? strlen(headers) : 0) + (call->headers ? strlen(call->headers) : 0);
     char *all = mem_zalloc(room);
-    snprintf(all, room, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s", public->request_id,
-             call->headers ? call->headers : "", headers ? headers : "");
+    snprintf(all, room, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s", public->request_id,
+             http_is_tls(public->exchange) ? TLS_HEADERS : "", call->headers ? call->headers : "",
+             headers ? headers : "");
     http_answer(public->exchange, status, type, all, text, len);
     free(all);
     call_free(call);
@@ -160,11 +163,26 @@ void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, 
         json_pack("{s:s,s:I,s:I}", "scope", scope, "limit", (json_int_t)limit, "used", (json_int_t)used));
 }
 
-static const char *server_problem(void *owner, int code, const char *detail)
+static void new_request_id(char out[static 65])
+{
+    uint8_t random[12];
+    if (RAND_bytes(random, sizeof random) != 1)
+        abort();
+    strcpy(out, "req_");
+    for (size_t i = 0; i < sizeof random; i++)
+        sprintf(out + 4 + 2 * i, "%02x", random[i]);
+}
+
+static const char *server_problem(void *owner, int code, const char *detail, bool tls, const char **headers)
 {
     struct api *api = owner;
+    char id[65];
+    new_request_id(id);
+    snprintf(api->problem_headers, sizeof api->problem_headers, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s",
+             id, tls ? TLS_HEADERS : "");
+    *headers = api->problem_headers;
     free(api->problem);
-    api->problem = problem_text(code, detail, "", NULL);
+    api->problem = problem_text(code, detail, id, NULL);
     return api->problem;
 }
 
@@ -215,16 +233,11 @@ static void take_request_id(struct api_call *call)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     const char *given = http_header(call->exchange, "x-request-id");
-    uint8_t random[12];
     if (given && given[0] && strlen(given) <= 64 && !given[strspn(given, allowed)]) {
         strcpy(call->request_id, given);
         return;
     }
-    if (RAND_bytes(random, sizeof random) != 1)
-        abort();
-    strcpy(call->request_id, "req_");
-    for (size_t i = 0; i < sizeof random; i++)
-        sprintf(call->request_id + 4 + 2 * i, "%02x", random[i]);
+    new_request_id(call->request_id);
 }
 
 static int take_page(struct api_call *call, struct err *e)
@@ -467,11 +480,20 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
     if (rc) {
+        tls_server_free(conf->tls);
         free(api);
         return rc;
     }
+    http_server_set_tls(api->server, conf->tls);
     *out = api;
     return 0;
+}
+
+void api_reload(struct api *api, const struct api_conf *conf)
+{
+    api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    http_server_set_limits(api->server, &conf->limits);
+    http_server_set_tls(api->server, conf->tls);
 }
 
 void api_free(struct api *api)

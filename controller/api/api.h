@@ -50,11 +50,15 @@ struct api_conf {
     uint16_t port;
     struct http_limits limits;
     uint64_t rate_per_second, rate_burst;
+    struct tls_server *tls; /* taken; NULL: plain HTTP */
 };
 
-/* Listens at once. Copies conf and ops. ERR_IO, ERR_CONFIG. */
+/* Listens at once. Copies conf (takes its tls, also where it fails) and ops. ERR_IO, ERR_CONFIG. */
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e) MUST_CHECK;
+
+/* Limits and the certificate from now on; address and port stay. Takes conf's tls. */
+void api_reload(struct api *api, const struct api_conf *conf);
 
 /* Calls that are not answered are still to be answered (into nothing) before this. */
 void api_free(struct api *api);

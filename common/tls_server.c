@@ -1,0 +1,112 @@
+#include "common/tls_server.h"
+
+#include "common/mem.h"
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of TLS 1.2; those of 1.3 are all good. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+struct tls_server {
+    SSL_CTX *context;
+};
+
+/* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
+static int refuse(struct err *e, const char *file, const char *what)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    return err_set(e, ERR_CONFIG, "%s: %s%s%s", file, what, reason ? ": " : "", reason ? reason : "");
+}
+
+/* Keeps OpenSSL from asking for a passphrase at the terminal. */
+static int no_passphrase(char *out, int size, int writing, void *arg)
+{
+    return 0;
+}
+
+/* A client that offers protocols is told the one that is spoken here, or nothing. */
+static int choose_protocol(SSL *session, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *offered, unsigned len, void *arg)
+{
+    static const unsigned char ours[] = "\x08http/1.1";
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof ours - 1, offered, len) !=
+        OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *context_new(void)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) ||
+        !SSL_CTX_set_cipher_list(context, CIPHERS))
+        abort();
+    SSL_CTX_set_options(context,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    /* Thousands of connections idle: they hold no buffers meanwhile. Sessions resume by tickets alone. */
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    return context;
+}
+
+int tls_server_load(struct tls_server **out, const char *cert_file, const char *key_file, struct err *e)
+{
+    SSL_CTX *context = context_new();
+    int rc = 0;
+    if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
+        rc = refuse(e, cert_file, "no certificate can be read");
+    else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
+        rc = refuse(e, key_file, "no key of this certificate can be read");
+    if (rc) {
+        SSL_CTX_free(context);
+        return rc;
+    }
+    *out = mem_zalloc(sizeof **out);
+    (*out)->context = context;
+    return 0;
+}
+
+void tls_server_free(struct tls_server *server)
+{
+    if (!server)
+        return;
+    SSL_CTX_free(server->context);
+    free(server);
+}
+
+struct bufferevent *tls_server_accept(struct tls_server *server, struct loop *loop, int fd)
+{
+    SSL *session = SSL_new(server->context);
+    struct bufferevent *io =
+        session ? bufferevent_openssl_socket_new(loop_base(loop), fd, session, BUFFEREVENT_SSL_ACCEPTING,
+                                                 BEV_OPT_CLOSE_ON_FREE)
+                : NULL;
+    if (io) {
+        /* A peer that goes without a word is gone, not an error that needs reading. */
+        bufferevent_openssl_set_allow_dirty_shutdown(io, 1);
+        return io;
+    }
+    SSL_free(session);
+    ERR_clear_error();
+    close(fd);
+    return NULL;
+}
+
+void tls_say_end(struct bufferevent *io)
+{
+    SSL *session = bufferevent_openssl_get_ssl(io);
+    if (session)
+        SSL_shutdown(session);
+    ERR_clear_error();
+}

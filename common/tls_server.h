@@ -1,0 +1,36 @@
+/*
+ * The server's side of TLS for connections on the loop, over OpenSSL and libevent's bufferevents, which hides
+ * both: a certificate and its key as they were when loaded, from which sessions are made. TLS 1.2 and 1.3,
+ * forward secrecy and authenticated encryption only, no renegotiation, no compression.
+ *
+ * A session keeps what it needs of its certificate: tls_server_free may follow at once, so a new certificate
+ * is a new tls_server.
+ */
+#ifndef CORRAL_COMMON_TLS_SERVER_H
+#define CORRAL_COMMON_TLS_SERVER_H
+
+#include "common/err.h"
+#include "common/loop.h"
+
+struct bufferevent;
+struct tls_server;
+
+/*
+ * Reads both files (PEM; of the certificate the chain that clients get, its own first). Blocking: for
+ * start-up and reload. The caller frees *out. ERR_CONFIG names what cannot be read or does not belong
+ * together.
+ */
+int tls_server_load(struct tls_server **out, const char *cert_file, const char *key_file,
+                    struct err *e) MUST_CHECK;
+void tls_server_free(struct tls_server *server);
+
+/*
+ * A connection whose handshake begins at once; its event callback gets BEV_EVENT_CONNECTED after it, or the
+ * error that ended it. Takes fd, also where it fails; the caller frees the result. NULL: out of memory.
+ */
+struct bufferevent *tls_server_accept(struct tls_server *server, struct loop *loop, int fd);
+
+/* Says to the peer that nothing more comes. The socket stays open for what the peer still sends. */
+void tls_say_end(struct bufferevent *io);
+
+#endif

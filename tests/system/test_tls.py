@@ -1,0 +1,164 @@
+"""TLS on the REST port: what is spoken, what is refused, and a certificate that changes while it serves."""
+import hashlib
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from corral import wait_until
+from front import Answer, Front, ends
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def make_certificate(folder, name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "tls.key",
+                    "-out", folder / "tls.crt"], check=True, capture_output=True)
+    return folder / "tls.crt", folder / "tls.key"
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return make_certificate(tmp_path, "first")
+
+
+@pytest.fixture
+def front(pair):
+    front = Front(tls=pair, CORRAL_LISTEN_ADDRESS="0.0.0.0")
+    yield front
+    front.stop()
+
+
+def shown(front):
+    with front.connect() as s:
+        return hashlib.sha256(s.getpeercert(True)).hexdigest()
+
+
+def file_hash(path):
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(path.read_text())).hexdigest()
+
+
+def get(s):
+    s.sendall(GET)
+    return Answer(s)
+
+
+def test_it_serves_with_its_headers(front, pair):
+    context = ssl.create_default_context(cafile=str(pair[0]))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", front.port), 5), server_hostname="localhost") as s:
+        assert s.version() == "TLSv1.3" and s.selected_alpn_protocol() == "http/1.1"
+        for _ in range(3):
+            answer = get(s)
+            assert answer.status == 200 and answer.headers["strict-transport-security"].startswith("max-age=")
+        s.sendall(b"BAD\r\n\r\n")
+        refused = Answer(s)
+        assert refused.status == 400 and "strict-transport-security" in refused.headers and "x-request-id" in refused.headers
+        assert ends(s)
+
+
+@pytest.mark.parametrize("version,served", [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True),
+                                            (ssl.TLSVersion.TLSv1_3, True)])
+def test_versions(front, version, served):
+    run = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{front.port}", "-cipher", "ALL:@SECLEVEL=0",
+                          {"TLSv1_1": "-tls1_1", "TLSv1_2": "-tls1_2", "TLSv1_3": "-tls1_3"}[version.name]],
+                         input=GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), capture_output=True, timeout=20)
+    assert (b"Cipher is (NONE)" not in run.stdout) is served, run.stdout
+    assert front.healthy()
+
+
+def test_only_ciphers_with_forward_secrecy(front):
+    for cipher in ("AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA", "NULL-SHA256"):
+        with pytest.raises(OSError):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_ciphers(cipher + ":@SECLEVEL=0")
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            with context.wrap_socket(front.connect(tls=False)) as s:
+                get(s)
+    assert front.healthy()
+
+
+def test_plain_http_ends_only_that_connection(front):
+    with front.connect() as kept, front.connect(tls=False) as plain:
+        assert get(kept).status == 200
+        plain.sendall(GET)
+        assert ends(plain)
+        assert get(kept).status == 200
+
+
+def test_much_at_once_in_one_record(front):
+    """What OpenSSL has already read waits for no socket."""
+    with front.connect() as s:
+        s.sendall(GET * 100)
+        rest = b""
+        for _ in range(100):
+            answer = Answer(s, rest)
+            assert answer.status == 200
+            rest = answer.rest
+        body = b"x" * (1 << 20)
+        s.sendall(b"POST /sandbox HTTP/1.1\r\nHost: h\r\nX-API-Key: none\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert Answer(s).status == 401
+        assert get(s).status == 200
+
+
+def test_a_certificate_changes_while_it_serves(front, pair, tmp_path):
+    before = file_hash(pair[0])
+    assert shown(front) == before
+    with front.connect() as kept:
+        assert get(kept).status == 200
+        make_certificate(tmp_path, "second")
+        after = file_hash(pair[0])
+        assert after != before and shown(front) == before
+        front.reload()
+        wait_until("the new certificate is shown", lambda: shown(front) == after, 10)
+        assert get(kept).status == 200
+        # What cannot be used changes nothing: no certificate, then one of another key.
+        good = pair[0].read_bytes()
+        for bad in (b"none", None):
+            if bad is None:
+                other = tmp_path / "other"
+                other.mkdir()
+                bad = make_certificate(other, "third")[0].read_bytes()
+            had = front.text().count("nothing was reloaded")
+            pair[0].write_bytes(bad)
+            front.reload()
+            wait_until("it says so", lambda: front.text().count("nothing was reloaded") > had, 10)
+            assert shown(front) == after and get(kept).status == 200
+        pair[0].write_bytes(good)
+
+
+def test_a_reload_is_all_or_nothing(pair, tmp_path):
+    """A value beside a certificate that cannot be read is not taken over either."""
+    config = tmp_path / "controller.yaml"
+    config.write_text("log_level: info\n")
+    front = Front(tls=pair, config=config)
+    try:
+        config.write_text("log_level: debug\n")
+        pair[1].write_text("none")
+        front.reload()
+        wait_until("it says so", lambda: "nothing was reloaded" in front.text(), 10)
+        assert "log_level changed" not in front.text()
+        assert front.healthy()
+    finally:
+        front.stop()
+
+
+def test_a_handshake_has_its_time(front):
+    """Half a handshake is ended; it holds up nobody."""
+    with front.connect(tls=False, timeout=20) as s, front.connect(tls=False, timeout=20) as silent:
+        begin = time.monotonic()
+        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        assert front.healthy()
+        assert ends(s) and ends(silent)
+        assert 8 < time.monotonic() - begin < 14
+
+
+@pytest.mark.parametrize("env,what", [
+    ({"CORRAL_LISTEN_ADDRESS": "0.0.0.0"}, "is not loopback"), ({"CORRAL_TLS_CERT": "/nowhere"}, "together"),
+    ({"CORRAL_TLS_CERT": "/nowhere", "CORRAL_TLS_KEY": "/nowhere"}, "/nowhere: no certificate can be read")])
+def test_what_cannot_be_served_does_not_start(env, what):
+    with pytest.raises(AssertionError, match=what):
+        Front(**env)
