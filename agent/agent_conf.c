@@ -35,7 +35,7 @@ static const struct conf_row rows[] = {
     {"memory_bytes", "CORRAL_CAPACITY_MEMORY", CONF_BYTES, AT(memory_bytes), "0", 0, 0, NULL, false, false,
      "Memory for sandboxes; 0: nine tenths of the host's."},
     {"cpu_millis", "CORRAL_CAPACITY_CPU_MILLIS", CONF_UINT, AT(cpu_millis), "0", 0, 10000000, NULL, false,
-     false, "CPU for sandboxes in thousandths; 0: four times the host's processors."},
+     false, "CPU that is promised to sandboxes, in thousandths; 0: fifty times the host's processors."},
     {"storage_bytes", "CORRAL_CAPACITY_STORAGE", CONF_BYTES, AT(storage_bytes), "0", 0, 0, NULL, false, false,
      "Disk for sandboxes; 0: nine tenths of the file system of state_dir."},
     {"sandboxes", "CORRAL_CAPACITY_SANDBOXES", CONF_UINT, AT(sandboxes), "200", 1, 4096, NULL, false, false,

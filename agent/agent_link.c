@@ -10,7 +10,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define CPU_OVERCOMMIT 4 /* sandboxes seldom use their whole CPU; shares decide when they do */
+#define CPU_OVERCOMMIT                                                                                       \
+    50 /* most sandboxes wait for somebody most of the time; shares decide when they do not */
 
 static uint64_t or_else(uint64_t asked, uint64_t otherwise)
 {

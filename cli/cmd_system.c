@@ -55,6 +55,19 @@ const struct command cmd_node_uncordon = {.name = "node uncordon",
                                           .most = -1,
                                           .run = node_uncordon};
 
+static int node_drain(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "POST", "/sandbox/system/nodes/", "/drain", argc, argv);
+}
+
+const struct command cmd_node_drain = {
+    .name = "node drain",
+    .args = "NAME...",
+    .help = "Keeps new sandboxes off hosts that are to go; what lives there ends in its time.",
+    .least = 1,
+    .most = -1,
+    .run = node_drain};
+
 static int system_stats(struct cli *cli, int argc, char **argv)
 {
     return cli_show(cli, "GET", "/sandbox/system/stats", NULL);

@@ -198,3 +198,81 @@ static int tier_ls(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_tier_ls = {.name = "tier ls", .args = "", .help = "Lists tiers.", .run = tier_ls};
+
+/* Limits of a tier are options; an empty one ("--pids=") is null, which falls back to the installation's
+ * default. */
+static const struct opt tier_options[] = {
+    {"limit", 'l', OPT_PAIR, "LIMIT=N", NULL,
+     "A limit, such as memory_bytes=268435456 or max_sandboxes=5; an empty one falls back; may be given "
+     "again."},
+    {"no-warm-starts", 0, OPT_FLAG, NULL, NULL, "Its sandboxes never come from the warm pool."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+/* The body of a tier's change; NULL after a sentence on what is wrong. */
+static json_t *tier_body(struct cli *cli)
+{
+    json_t *body = json_object();
+    if (cli_each_option(cli, "limit", put_override, body)) {
+        json_decref(body);
+        (void)cli_usage(cli, "--limit takes LIMIT=NUMBER");
+        return NULL;
+    }
+    if (cli_option(cli, "no-warm-starts"))
+        json_object_set_new(body, "warm_starts", json_false());
+    return body;
+}
+
+static int tier_show(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/tiers/%s", argv[0]);
+    return cli_show(cli, "GET", path, NULL);
+}
+
+const struct command cmd_tier_show = {
+    .name = "tier show", .args = "NAME", .help = "Shows a tier.", .least = 1, .most = 1, .run = tier_show};
+
+static int tier_add(struct cli *cli, int argc, char **argv)
+{
+    json_t *body = tier_body(cli);
+    if (!body)
+        return CLI_USAGE;
+    json_object_set_new(body, "name", json_string(argv[0]));
+    return cli_show(cli, "POST", "/sandbox/system/tiers", body);
+}
+
+const struct command cmd_tier_add = {.name = "tier add",
+                                     .args = "NAME",
+                                     .help = "Adds a tier; what is not given falls back to the defaults.",
+                                     .options = tier_options,
+                                     .least = 1,
+                                     .most = 1,
+                                     .run = tier_add};
+
+static int tier_set(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/tiers/%s", argv[0]);
+    json_t *body = tier_body(cli);
+    return body ? cli_show(cli, "PATCH", path, body) : CLI_USAGE;
+}
+
+const struct command cmd_tier_set = {.name = "tier set",
+                                     .args = "NAME",
+                                     .help =
+                                         "Changes a tier; a limit below what lives stops new sandboxes only.",
+                                     .options = tier_options,
+                                     .least = 1,
+                                     .most = 1,
+                                     .run = tier_set};
+
+static int tier_rm(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "DELETE", "/sandbox/system/tiers/", "", argc, argv);
+}
+
+const struct command cmd_tier_rm = {.name = "tier rm",
+                                    .args = "NAME...",
+                                    .help = "Removes tiers that no user is on.",
+                                    .least = 1,
+                                    .most = -1,
+                                    .run = tier_rm};

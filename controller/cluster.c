@@ -32,6 +32,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->loop = conf->loop;
     c->pool = conf->pool;
     c->admit = conf->admit;
+    STAILQ_INIT(&c->creates);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
     if (rc) {
         free(c);
@@ -48,6 +49,7 @@ void cluster_free(struct cluster *c)
     if (!c)
         return;
     cluster_unlead(c);
+    cluster_creates_end(c, ERR_CANCELLED);
     waiters_free(c->waiters);
     node_link_free(c->link);
     stats_free(c->stats);
@@ -176,6 +178,8 @@ void cluster_unlead(struct cluster *c)
     c->fleet = NULL;
     c->ready = false;
     c->term++;
+    c->placed = 0;
+    cluster_creates_end(c, ERR_NOT_READY);
     fleet_effects_clear(&c->effects);
 }
 
@@ -185,104 +189,7 @@ void cluster_refresh(struct cluster *c)
         read_rows(c);
 }
 
-/* --- requests --- */
-
-struct create {
-    struct cluster *cluster;
-    uint64_t term;
-    struct sandbox_id id;
-    struct db_admit_request request; /* its strings are the caller's: only used before the first answer */
-    uint8_t *spec;
-    size_t spec_len;
-    struct later later;
-    struct err error;
-    int code;
-    db_admit_cb *cb;
-    void *arg;
-};
-
-static void create_finish(struct create *create, int code, const struct err *e,
-                          const struct db_admit_result *r)
-{
-    create->cb(create->arg, code, e, r);
-    free(create->spec);
-    free(create);
-}
-
-static void create_fail_now(void *arg)
-{
-    struct create *create = arg;
-    create_finish(create, create->code, &create->error, NULL);
-}
-
-static void create_fail(struct create *create, int code)
-{
-    create->code = code;
-    later_call(&create->later, create->cluster->loop, create_fail_now, create);
-}
-
-static void take_up(struct create *create, const struct db_admit_result *r)
-{
-    struct cluster *c = create->cluster;
-    struct fleet_row row = {.id = create->id,
-                            .node = r->node,
-                            .generation = r->generation,
-                            .want = WANT_RUNNING,
-                            .state = SANDBOX_PENDING,
-                            .remaining_ms = r->remaining_ms,
-                            .limits = create->request.limits,
-                            .spec = create->spec,
-                            .spec_len = create->spec_len};
-    fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
-    cluster_run_effects(c);
-}
-
-static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
-{
-    struct create *create = arg;
-    struct cluster *c = create->cluster;
-    bool ours = c->fleet && create->term == c->term;
-    if (ours && !code && r->outcome == DB_ADMITTED)
-        take_up(create, r);
-    else if (ours)
-        fleet_refused(c->fleet, &create->id);
-    if (ours && code == ERR_DATABASE_UNAVAILABLE)
-        cluster_refresh(c); /* it may have been committed all the same */
-    create_finish(create, code, e, r);
-}
-
-static struct sandbox_id new_id(void)
-{
-    uint8_t random[10];
-    pki_random(random, sizeof random);
-    return sandbox_id_make(wall_now_ms(), random);
-}
-
-void cluster_create(struct cluster *c, const struct db_admit_request *request,
-                    const struct place_request *place, db_admit_cb *cb, void *arg)
-{
-    struct create *create = mem_zalloc(sizeof *create);
-    *create = (struct create){
-        .cluster = c, .term = c->term, .id = new_id(), .request = *request, .cb = cb, .arg = arg};
-    if (!c->ready) {
-        create_fail(create,
-                    err_set(&create->error, ERR_NOT_READY, "this controller does not lead; try again"));
-        return;
-    }
-    const char *node = fleet_place(c->fleet, &create->id, place, &create->error);
-    if (!node) {
-        create_fail(create, ERR_NO_CAPACITY);
-        return;
-    }
-    const struct node *host = node_table_find(fleet_nodes(c->fleet), node);
-    create->spec = mem_dup(request->spec, request->spec_len);
-    create->spec_len = request->spec_len;
-    create->request.id = create->id.text;
-    create->request.node = node;
-    create->request.region = host->facts.region;
-    create->request.enforced = host->facts.enforces;
-    db_admit(c->admit, &create->request, on_admitted, create);
-}
+/* --- changes --- */
 
 struct change {
     struct cluster *cluster;

@@ -7,6 +7,11 @@
 #include "controller/db/db_history.h"
 #include "controller/db/db_node.h"
 
+#include <sys/queue.h>
+
+struct create;
+STAILQ_HEAD(create_list, create);
+
 struct cluster {
     struct loop *loop;
     struct db_pool *pool;
@@ -21,10 +26,16 @@ struct cluster {
     uint64_t term; /* rises with each gain and loss: answers of an earlier one are not for this fleet */
     uint64_t epoch;
     bool ready;
+    struct create_list creates; /* that wait for room which others hold until they are answered */
+    size_t creates_waiting;
+    size_t placed; /* that hold room, and are with the database */
 };
 
 /* cluster_effects.c: carries out what the fleet asked for. Call after each event that it was given. */
 void cluster_run_effects(struct cluster *c);
+
+/* cluster_create.c: ends every create that still waits, at once. */
+void cluster_creates_end(struct cluster *c, int code);
 
 /* cluster_nodes.c: what the link calls. */
 extern const struct node_link_ops cluster_link_ops;

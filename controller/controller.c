@@ -60,6 +60,12 @@ static const struct api_ops api_ops = {.find_key = find_key,
                                            [OP_KEY_LIST] = ops_key_list,
                                            [OP_KEY_DELETE] = ops_key_delete,
                                            [OP_TIER_LIST] = ops_tier_list,
+                                           [OP_TIER_CREATE] = ops_tier_create,
+                                           [OP_TIER_SHOW] = ops_tier_show,
+                                           [OP_TIER_PATCH] = ops_tier_patch,
+                                           [OP_TIER_DELETE] = ops_tier_delete,
+                                           [OP_NODE_DRAIN] = ops_node_drain,
+                                           [OP_METRICS] = ops_metrics,
                                            [OP_AUDIT_LIST] = ops_audit_list,
                                            [OP_HEALTHZ] = ops_healthz,
                                            [OP_READYZ] = ops_readyz,
@@ -185,7 +191,8 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
                            .port = (uint16_t)conf->listen_port,
                            .limits = http_default_limits,
                            .rate_per_second = conf->rate_per_second,
-                           .rate_burst = conf->rate_burst};
+                           .rate_burst = conf->rate_burst,
+                           .metrics_open = conf->metrics_open};
     api.limits.connections = (unsigned)conf->connections;
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;
     api.limits.body_bytes = conf->body_bytes;
@@ -252,8 +259,8 @@ void controller_reload(struct controller *c)
     struct api_conf api = api_conf_of(c->conf);
     api.tls = c->fresh_tls;
     c->fresh_tls = NULL;
-    api_reload(c->api, &api);
     set_defaults(c);
+    api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
     log_info("controller", "configuration reloaded");
 }

@@ -5,6 +5,7 @@
 #include "controller/api/api.h"
 #include "controller/cluster.h"
 #include "controller/controller.h"
+#include "controller/core/rates.h"
 #include "controller/db/db_leader.h"
 
 struct controller {
@@ -17,6 +18,7 @@ struct controller {
     struct api *api;
     struct tls_server *fresh_tls; /* of a reload that is prepared */
     struct db_defaults defaults;
+    struct rates rates;
     bool schema_good;
     struct timer upkeep;
     uint64_t started_ms;
@@ -42,8 +44,12 @@ api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_pa
     ops_sandbox_events;
 
 /* ops_admin.c */
-api_op_fn ops_event_list, ops_quota_usage, ops_system_stats, ops_node_list, ops_node_show, ops_node_cordon,
-    ops_node_uncordon, ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete,
-    ops_key_create, ops_key_list, ops_key_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+api_op_fn ops_event_list, ops_quota_usage, ops_node_list, ops_node_show, ops_node_cordon, ops_node_uncordon,
+    ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete, ops_key_create,
+    ops_key_list, ops_key_delete, ops_node_drain, ops_tier_create, ops_tier_show, ops_tier_patch,
+    ops_tier_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+
+/* metrics.c */
+api_op_fn ops_system_stats, ops_metrics;
 
 #endif

@@ -5,20 +5,28 @@
 #include "common/pki.h"
 #include "controller/db/db_audit.h"
 #include "controller/db/db_history.h"
-#include "controller/db/db_migrate.h"
 #include "controller/db/db_node.h"
 #include "controller/db/db_user.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct db_actor ops_actor(const struct api_call *call)
 {
-    return (struct db_actor){.user_id = call->caller.user_id,
+    struct db_actor actor = {.user_id = call->caller.user_id,
                              .key_id = call->caller.key_id,
                              .address = http_address(call->exchange),
-                             .request_id = call->request_id};
+                             .request_id = call->request_id,
+                             .idempotency_key = call->idempotency_key,
+                             .if_match = call->if_match};
+    if (actor.idempotency_key) {
+        snprintf(actor.route, sizeof actor.route, "%s %s", http_method(call->exchange),
+                 http_path(call->exchange));
+        SHA256((const unsigned char *)call->body, call->body_len, actor.body_sha256);
+    }
+    return actor;
 }
 
 const char *ops_owner(const struct api_call *call)
@@ -77,51 +85,6 @@ void ops_quota_usage(void *owner, struct api_call *call)
     db_quota_usage(c->pool, call->caller.user_id, call->caller.key_id, &c->defaults, ops_answer_json, call);
 }
 
-/* --- the whole --- */
-
-struct stats_call {
-    struct controller *controller;
-    struct api_call *call;
-};
-
-static void on_system_stats(void *arg, int code, const struct err *e, const struct db_system_stats *s)
-{
-    struct stats_call *sc = arg;
-    struct controller *c = sc->controller;
-    struct db_pool_stats pool = db_pool_stats(c->pool);
-    struct node_link_stats link = cluster_link_stats(c->cluster);
-    char *text = NULL;
-    size_t len = 0;
-    if (code) {
-        api_answer_err(sc->call, e);
-        free(sc);
-        return;
-    }
-    FILE *out = open_memstream(&text, &len);
-    fprintf(out,
-            "{\"sandboxes\":%s,\"nodes\":%s,\"capacity\":%s,\"reserved\":%s,\"leader\":%s,"
-            "\"queues\":{\"waiters\":%zu,\"database\":%u},"
-            "\"database\":{\"pool\":{\"connections\":%u,\"up\":%u,\"in_flight\":%u},\"latency_ms\":%.3f,"
-            "\"schema_version\":%d},\"connections\":{\"http\":%u,\"websocket\":0,\"nodes\":%llu},"
-            "\"uptime_seconds\":%llu}",
-            s->sandboxes, s->nodes, s->capacity, s->reserved, s->leader ? s->leader : "null",
-            waiters_count(cluster_waiters(c->cluster)), pool.waiting, pool.connections, pool.up,
-            pool.in_flight, pool.latency_ms, s->schema_version, api_connections(c->api),
-            (unsigned long long)link.sessions, (unsigned long long)((loop_now_ms() - c->started_ms) / 1000));
-    fclose(out);
-    api_answer_json(sc->call, 200, NULL, text);
-    free(text);
-    free(sc);
-}
-
-void ops_system_stats(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    struct stats_call *sc = mem_zalloc(sizeof *sc);
-    *sc = (struct stats_call){c, call};
-    db_system_stats(c->pool, c->defaults.max_total_sandboxes, on_system_stats, sc);
-}
-
 void ops_healthz(void *owner, struct api_call *call)
 {
     api_answer_json(call, 200, NULL, "{\"status\":\"ok\"}");
@@ -161,35 +124,39 @@ void ops_node_show(void *owner, struct api_call *call)
 struct mark_call {
     struct controller *controller;
     struct api_call *call;
-    bool cordoned;
+    bool cordoned, draining;
 };
 
 static void on_marked(void *arg, int code, const struct err *e, const char *json)
 {
     struct mark_call *mark = arg;
     if (!code)
-        cluster_node_mark(mark->controller->cluster, mark->call->param[0], mark->cordoned, false);
+        cluster_node_mark(mark->controller->cluster, mark->call->param[0], mark->cordoned, mark->draining);
     ops_answer_json(mark->call, code, e, json);
     free(mark);
 }
 
-static void mark_node(struct controller *c, struct api_call *call, bool cordoned)
+static void mark_node(struct controller *c, struct api_call *call, enum db_node_admin wish)
 {
     struct mark_call *mark = mem_zalloc(sizeof *mark);
     struct db_actor actor = ops_actor(call);
-    *mark = (struct mark_call){c, call, cordoned};
-    db_node_set_admin(c->pool, call->param[0], cordoned ? DB_NODE_CORDON : DB_NODE_UNCORDON, &actor,
-                      on_marked, mark);
+    *mark = (struct mark_call){c, call, wish == DB_NODE_CORDON, wish == DB_NODE_DRAIN};
+    db_node_set_admin(c->pool, call->param[0], wish, &actor, on_marked, mark);
 }
 
 void ops_node_cordon(void *owner, struct api_call *call)
 {
-    mark_node(owner, call, true);
+    mark_node(owner, call, DB_NODE_CORDON);
 }
 
 void ops_node_uncordon(void *owner, struct api_call *call)
 {
-    mark_node(owner, call, false);
+    mark_node(owner, call, DB_NODE_UNCORDON);
+}
+
+void ops_node_drain(void *owner, struct api_call *call)
+{
+    mark_node(owner, call, DB_NODE_DRAIN);
 }
 
 /* --- users, keys, tiers --- */
@@ -215,22 +182,27 @@ void ops_user_show(void *owner, struct api_call *call)
     db_user_get(c->pool, call->param[0], ops_answer_json, call);
 }
 
+struct owned_call {
+    struct controller *controller;
+    struct api_call *call;
+};
+
 /* A user's limits are remembered with each key: forgotten with the change. */
 static void on_user_changed(void *arg, int code, const struct err *e, const char *json)
 {
-    struct stats_call *sc = arg;
+    struct owned_call *sc = arg;
     api_forget_key(sc->controller->api, "*");
-    if (json)
+    if (json || code)
         ops_answer_json(sc->call, code, e, json);
     else
         ops_answer_gone(sc->call, code, e, json);
     free(sc);
 }
 
-static struct stats_call *with_controller(struct controller *c, struct api_call *call)
+static struct owned_call *with_controller(struct controller *c, struct api_call *call)
 {
-    struct stats_call *sc = mem_zalloc(sizeof *sc);
-    *sc = (struct stats_call){c, call};
+    struct owned_call *sc = mem_zalloc(sizeof *sc);
+    *sc = (struct owned_call){c, call};
     return sc;
 }
 
@@ -265,7 +237,7 @@ void ops_key_list(void *owner, struct api_call *call)
 
 static void on_key_revoked(void *arg, int code, const struct err *e, const char *json)
 {
-    struct stats_call *sc = arg;
+    struct owned_call *sc = arg;
     api_forget_key(sc->controller->api, "*");
     ops_answer_gone(sc->call, code, e, json);
     free(sc);
@@ -282,6 +254,33 @@ void ops_tier_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     db_tier_list(c->pool, ops_answer_json, call);
+}
+
+void ops_tier_create(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_tier_create(c->pool, call->body, &actor, ops_answer_created, call);
+}
+
+void ops_tier_show(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    db_tier_get(c->pool, call->param[0], ops_answer_json, call);
+}
+
+void ops_tier_patch(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_tier_patch(c->pool, call->param[0], call->body, &actor, on_user_changed, with_controller(c, call));
+}
+
+void ops_tier_delete(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_tier_delete(c->pool, call->param[0], &actor, ops_answer_gone, call);
 }
 
 void ops_audit_list(void *owner, struct api_call *call)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define DELETE_WAIT_MS 30000 /* then a DELETE answers 202, and goes on */
-#define WAIT_MAX_MS    60000
 
 /* A call that has gone on to wait for something. */
 struct pending {
@@ -22,6 +21,7 @@ struct pending {
     enum waiter_goal goal;
     enum sandbox_state named;
     uint64_t timeout_ms;
+    uint64_t since_ms; /* of a create */
 };
 
 static struct pending *pending_new(struct controller *c, struct api_call *call)
@@ -71,6 +71,13 @@ static bool ended_as(const char *json, const char *reason)
     return !strncmp(at, reason, strlen(reason));
 }
 
+static void fail_start(const struct pending *p)
+{
+    struct err e;
+    (void)err_set(&e, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
+    api_answer_err(p->call, &e);
+}
+
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct pending *p = arg;
@@ -78,13 +85,14 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
         fail(p->call, ERR_NODE_TIMEOUT,
              "the sandbox was admitted, and did not run in time; GET it to see how it is");
     } else if (state != SANDBOX_FAILED) {
+        rates_started(&p->controller->rates, loop_now_ms() - p->since_ms);
         created(p, json);
     } else {
         db_idempotency_forget(p->controller->pool, p->id.text);
         if (ended_as(json, "image_unavailable"))
             fail(p->call, ERR_IMAGE_UNAVAILABLE, "the image is on no host and cannot be pulled");
         else
-            fail(p->call, ERR_START_FAILED, "the sandbox did not start; its detail says why");
+            fail_start(p);
     }
     free(p);
 }
@@ -124,6 +132,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     }
     switch (r->outcome) {
     case DB_ADMITTED:
+        rates_created(&p->controller->rates, loop_now_ms());
         if (!sandbox_id_parse(r->id, &p->id))
             abort(); /* we made it */
         if (p->call->respond_async) {
@@ -197,7 +206,9 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                  .labels = r->node_labels,
                                  .runtime = r->spec.runtime,
                                  .enforce = ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_PIDS};
-    cluster_create(c->cluster, &request, &wish, on_admitted, pending_new(c, call));
+    struct pending *p = pending_new(c, call);
+    p->since_ms = loop_now_ms();
+    cluster_create(c->cluster, &request, &wish, on_admitted, p);
 }
 
 void ops_sandbox_create(void *owner, struct api_call *call)
@@ -232,14 +243,8 @@ void ops_sandbox_list(void *owner, struct api_call *call)
     char state[32], user[64], all[8], label[300] = "", labels[640];
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
-    enum sandbox_state parsed;
-    if (http_query_get(call->exchange, "state", state, sizeof state)) {
-        if (!sandbox_state_parse(state, &parsed)) {
-            fail(call, ERR_INVALID, "state is none that a sandbox can have");
-            return;
-        }
+    if (http_query_get(call->exchange, "state", state, sizeof state))
         filter.state = state;
-    }
     if (http_query_get(call->exchange, "user", user, sizeof user))
         filter.user = user;
     filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
@@ -264,7 +269,18 @@ void ops_sandbox_show(void *owner, struct api_call *call)
         db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
 }
 
-/* Whose it is, the database says; what it uses, memory knows. */
+/* Looks up whose it is first: cb gets the pending call, and the sandbox or a 404. */
+static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
+{
+    struct sandbox_id id;
+    if (!take_id(call, &id))
+        return;
+    struct pending *p = pending_new(c, call);
+    p->id = id;
+    db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
+}
+
+/* What it uses, memory knows. */
 static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
 {
     struct pending *p = arg;
@@ -287,13 +303,7 @@ static void on_stats_owner(void *arg, int code, const struct err *e, const char 
 
 void ops_sandbox_stats(void *owner, struct api_call *call)
 {
-    struct controller *c = owner;
-    struct sandbox_id id;
-    if (!take_id(call, &id))
-        return;
-    struct pending *p = pending_new(c, call);
-    p->id = id;
-    db_sandbox_get(c->pool, id.text, ops_owner(call), on_stats_owner, p);
+    with_owner(owner, call, on_stats_owner);
 }
 
 /* After it is clear whose it is. */
@@ -310,36 +320,35 @@ static void on_history_owner(void *arg, int code, const struct err *e, const cha
     } else {
         if (http_query_get(p->call->exchange, "step", step, sizeof step))
             seconds = strtoul(step, NULL, 10);
-        if (seconds < 1 || seconds > 86400)
-            fail(p->call, ERR_INVALID, "step must be 1 to 86400 seconds");
-        else
-            db_samples_history(p->controller->pool, p->id.text, from, to, (uint32_t)seconds, ops_answer_json,
-                               p->call);
+        db_samples_history(p->controller->pool, p->id.text, from, to, (uint32_t)seconds, ops_answer_json,
+                           p->call);
     }
     free(p);
 }
 
 void ops_sandbox_history(void *owner, struct api_call *call)
 {
-    struct controller *c = owner;
-    struct sandbox_id id;
-    if (!take_id(call, &id))
+    with_owner(owner, call, on_history_owner);
+}
+
+static void on_events_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct pending p = *(struct pending *)arg;
+    free(arg);
+    if (code) {
+        api_answer_err(p.call, e);
         return;
-    struct pending *p = pending_new(c, call);
-    p->id = id;
-    db_sandbox_get(c->pool, id.text, ops_owner(call), on_history_owner, p);
+    }
+    struct db_event_filter filter = {.owner = ops_owner(p.call),
+                                     .sandbox_id = p.id.text,
+                                     .after = p.call->cursor[0] ? p.call->cursor : NULL,
+                                     .limit = p.call->limit};
+    db_event_list(p.controller->pool, &filter, ops_answer_json, p.call);
 }
 
 void ops_sandbox_events(void *owner, struct api_call *call)
 {
-    struct controller *c = owner;
-    struct sandbox_id id;
-    struct db_event_filter filter = {
-        .owner = ops_owner(call), .after = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
-    if (!take_id(call, &id))
-        return;
-    filter.sandbox_id = id.text;
-    db_event_list(c->pool, &filter, ops_answer_json, call);
+    with_owner(owner, call, on_events_owner);
 }
 
 /* --- wait --- */
@@ -388,19 +397,11 @@ void ops_sandbox_wait(void *owner, struct api_call *call)
     p->id = id;
     p->goal = WAIT_ENDED;
     p->timeout_ms = 30000;
-    bool good = true;
-    if (http_query_get(call->exchange, "state", state, sizeof state)) {
+    if (http_query_get(call->exchange, "state", state, sizeof state) && sandbox_state_parse(state, &p->named))
         p->goal = WAIT_STATE;
-        good = sandbox_state_parse(state, &p->named);
-    }
     if (http_query_get(call->exchange, "timeout_ms", timeout, sizeof timeout))
         p->timeout_ms = strtoul(timeout, NULL, 10);
-    if (good && p->timeout_ms <= WAIT_MAX_MS) {
-        db_sandbox_get(c->pool, id.text, ops_owner(call), on_wait_owner, p);
-        return;
-    }
-    fail(call, ERR_INVALID, good ? "timeout_ms must be 0 to 60000" : "state is none that a sandbox can have");
-    free(p);
+    db_sandbox_get(c->pool, id.text, ops_owner(call), on_wait_owner, p);
 }
 
 /* --- changes --- */
@@ -481,15 +482,11 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
 static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
 {
     char text[16];
-    *reason = REASON_DELETED;
-    if (!strstr(http_query(call->exchange), "reason="))
+    bool given = http_query_get(call->exchange, "reason", text, sizeof text);
+    *reason = given ? REASON_ADMIN : REASON_DELETED;
+    if (!given || caller_is_admin(&call->caller))
         return true;
-    if (http_query_get(call->exchange, "reason", text, sizeof text) && !strcmp(text, "admin") &&
-        caller_is_admin(&call->caller)) {
-        *reason = REASON_ADMIN;
-        return true;
-    }
-    fail(call, ERR_INVALID, "reason can only be admin, given by an administrator");
+    fail(call, ERR_FORBIDDEN, "reason is for an administrator to give");
     return false;
 }
 

@@ -1,5 +1,7 @@
 #include "controller/api/api.h"
 
+#include "controller/api/api_openapi.h"
+#include "controller/api/api_query.h"
 #include "controller/api/api_schema.h"
 
 #include "common/api_key.h"
@@ -8,6 +10,7 @@
 #include "common/tls_server.h"
 #include "controller/core/rate_limit.h"
 
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +23,17 @@
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
-enum who { OPEN, USER, ADMIN };
+enum who { OPEN, USER, ADMIN, METRICS };
 
 struct route {
     const char *method, *path;
     enum who who;
     enum api_schema schema;
+    const char *answer;
 };
 static const struct route routes[OP_COUNT] = {
-#define ROUTE(op, method, path, who, schema, summary) [OP_##op] = {method, path, who, SCHEMA_##schema},
+#define ROUTE(op, method, path, who, schema, status, answer, summary)                                        \
+    [OP_##op] = {method, path, who, SCHEMA_##schema, answer},
 #include "controller/api/api_routes.def"
 #undef ROUTE
 };
@@ -58,7 +63,9 @@ struct api {
     struct known_key *keys;
     struct key_rate *rates;
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
-    uint64_t requests;
+    bool metrics_open;
+    char *openapi;
+    struct api_stats stats;
 };
 
 struct key_query {
@@ -117,12 +124,48 @@ static void answer(struct api_call *public, int status, const char *type, const 
              headers ? headers : "");
     http_answer(public->exchange, status, type, all, text, len);
     free(all);
+    if (status >= 100 && status < 600)
+        call->api->stats.answered[status / 100]++;
     call_free(call);
+}
+
+/* Objects that can be patched carry a strong tag of their text; the database makes the same for If-Match. */
+static bool has_etag(const struct api_call *call, int status)
+{
+    static const char *const tagged[] = {"Sandbox", "User", "Tier"};
+    for (size_t i = 0; status < 300 && i < ARRAY_LEN(tagged); i++) {
+        if (!strcmp(routes[call->op].answer, tagged[i]))
+            return true;
+    }
+    return false;
+}
+
+static void etag(const char *json, char out[static 48])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!EVP_Digest(json, strlen(json), digest, &len, EVP_md5(), NULL))
+        abort();
+    strcpy(out, "ETag: \"");
+    for (unsigned i = 0; i < len && i < 16; i++)
+        sprintf(out + strlen(out), "%02x", digest[i]);
+    strcat(out, "\"\r\n");
 }
 
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json)
 {
+    char all[256], tag[48];
+    if (has_etag(call, status)) {
+        etag(json, tag);
+        snprintf(all, sizeof all, "%s%s", headers ? headers : "", tag);
+        headers = all;
+    }
     answer(call, status, "application/json", headers, json);
+}
+
+void api_answer_text(struct api_call *call, int status, const char *type, const char *text)
+{
+    answer(call, status, type, NULL, text);
 }
 
 void api_answer_empty(struct api_call *call, int status)
@@ -134,6 +177,8 @@ void api_answer_empty(struct api_call *call, int status)
 static void answer_problem(struct api_call *call, const struct err *e, json_t *more)
 {
     char *text = problem_text(e->code, e->text, call->request_id, more);
+    if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
+        of(call)->api->stats.refused[-e->code]++;
     const char *headers = err_status(e->code) == 503    ? "Retry-After: 1\r\n"
                           : e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
                                                         : NULL;
@@ -240,24 +285,15 @@ static void take_request_id(struct api_call *call)
     new_request_id(call->request_id);
 }
 
-static int take_page(struct api_call *call, struct err *e)
+/* The query was checked against the table of parameters. */
+static void take_page(struct api_call *call)
 {
     char text[16];
-    const char *query = http_query(call->exchange);
     call->limit = 50;
-    if (http_query_get(call->exchange, "limit", text, sizeof text)) {
-        char *end;
-        unsigned long n = strtoul(text, &end, 10);
-        if (*end || n < 1 || n > 200)
-            return err_set(e, ERR_INVALID, "limit must be 1 to 200");
-        call->limit = (unsigned)n;
-    } else if (strstr(query, "limit=")) {
-        return err_set(e, ERR_INVALID, "limit must be given once, as 1 to 200");
-    }
-    if (!http_query_get(call->exchange, "cursor", call->cursor, sizeof call->cursor) &&
-        strstr(query, "cursor="))
-        return err_set(e, ERR_INVALID, "cursor must be the next_cursor of the page before");
-    return 0;
+    if (http_query_get(call->exchange, "limit", text, sizeof text))
+        call->limit = (unsigned)strtoul(text, NULL, 10);
+    if (!http_query_get(call->exchange, "cursor", call->cursor, sizeof call->cursor))
+        call->cursor[0] = 0;
 }
 
 static int take_body(struct call *call, json_t **errors, struct err *e)
@@ -290,6 +326,7 @@ static int take_preferences(struct api_call *call, struct err *e)
     call->idempotency_key = http_header(call->exchange, "idempotency-key");
     if (call->idempotency_key && (!call->idempotency_key[0] || strlen(call->idempotency_key) > 255))
         return err_set(e, ERR_INVALID, "Idempotency-Key must be 1 to 255 characters");
+    call->if_match = http_header(call->exchange, "if-match");
     return 0;
 }
 
@@ -298,13 +335,16 @@ static void run(struct call *call)
     struct api *api = call->api;
     json_t *errors = NULL;
     struct err e;
-    int rc = take_page(&call->public, &e);
+    int rc = api_query_check(call->public.op, call->public.exchange, &e);
     if (!rc)
         rc = take_preferences(&call->public, &e);
     if (!rc)
         rc = take_body(call, &errors, &e);
+    take_page(&call->public);
     if (rc)
         answer_problem(&call->public, &e, errors ? json_pack("{s:o}", "errors", errors) : NULL);
+    else if (call->public.op == OP_OPENAPI)
+        api_answer_json(&call->public, 200, NULL, api->openapi);
     else
         api->ops.op[call->public.op](api->owner, &call->public);
 }
@@ -313,7 +353,7 @@ static int allowed(const struct api_call *call, struct err *e)
 {
     const struct route *route = &routes[call->op];
     uint32_t scope = strcmp(route->method, "GET") ? SCOPE_WRITE : SCOPE_READ;
-    if (route->who == ADMIN && !caller_is_admin(&call->caller))
+    if (route->who >= ADMIN && !caller_is_admin(&call->caller))
         return err_set(e, ERR_FORBIDDEN, "this takes an administrator, and a key with the scope admin");
     if (route->who == USER && !(call->caller.scopes & scope))
         return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s",
@@ -436,6 +476,11 @@ static void authenticate(struct call *call)
     api->ops.find_key(api->owner, asked->prefix, asked);
 }
 
+static bool is_open(const struct api *api, enum api_op op)
+{
+    return routes[op].who == OPEN || (routes[op].who == METRICS && api->metrics_open);
+}
+
 static void on_request(void *owner, struct http_exchange *x)
 {
     struct api *api = owner;
@@ -443,12 +488,12 @@ static void on_request(void *owner, struct http_exchange *x)
     struct err e;
     call->api = api;
     call->public.exchange = x;
-    api->requests++;
+    api->stats.requests++;
     take_request_id(&call->public);
     call->public.op = route_of(&call->public, &e);
     if (call->public.op == OP_COUNT)
         api_answer_err(&call->public, &e);
-    else if (routes[call->public.op].who == OPEN)
+    else if (is_open(api, call->public.op))
         run(call);
     else
         authenticate(call);
@@ -477,6 +522,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->ops = *ops;
     api->owner = owner;
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    api->metrics_open = conf->metrics_open;
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
     if (rc) {
@@ -485,6 +531,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
         return rc;
     }
     http_server_set_tls(api->server, conf->tls);
+    api->openapi = api_openapi_text();
     *out = api;
     return 0;
 }
@@ -492,6 +539,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
 void api_reload(struct api *api, const struct api_conf *conf)
 {
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    api->metrics_open = conf->metrics_open;
     http_server_set_limits(api->server, &conf->limits);
     http_server_set_tls(api->server, conf->tls);
 }
@@ -509,15 +557,13 @@ void api_free(struct api *api)
         free(rate);
     }
     free(api->problem);
+    free(api->openapi);
     free(api);
 }
 
-uint64_t api_requests(const struct api *api)
+struct api_stats api_stats(const struct api *api)
 {
-    return api->requests;
-}
-
-unsigned api_connections(const struct api *api)
-{
-    return http_server_connections(api->server);
+    struct api_stats stats = api->stats;
+    stats.connections = http_server_connections(api->server);
+    return stats;
 }

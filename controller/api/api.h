@@ -10,7 +10,7 @@
 #include "controller/core/sandbox_request.h"
 
 enum api_op {
-#define ROUTE(op, method, path, who, schema, summary) OP_##op,
+#define ROUTE(op, method, path, who, schema, status, answer, summary) OP_##op,
 #include "controller/api/api_routes.def"
 #undef ROUTE
     OP_COUNT
@@ -31,6 +31,7 @@ struct api_call {
     size_t body_len;
     struct sandbox_request sandbox; /* OP_SANDBOX_CREATE */
     const char *idempotency_key;    /* NULL: none */
+    const char *if_match;           /* NULL: none */
     bool respond_async;
 };
 
@@ -40,7 +41,7 @@ struct key_query; /* a lookup that is owed an answer */
 typedef void api_op_fn(void *owner, struct api_call *call);
 
 struct api_ops {
-    api_op_fn *op[OP_COUNT]; /* all of them */
+    api_op_fn *op[OP_COUNT]; /* all of them but OP_OPENAPI, which the API answers itself */
     /* Asks the database for the key with this public prefix; answered by api_key_found. */
     void (*find_key)(void *owner, const char *prefix, struct key_query *query);
 };
@@ -51,13 +52,14 @@ struct api_conf {
     struct http_limits limits;
     uint64_t rate_per_second, rate_burst;
     struct tls_server *tls; /* taken; NULL: plain HTTP */
+    bool metrics_open;
 };
 
 /* Listens at once. Copies conf (takes its tls, also where it fails) and ops. ERR_IO, ERR_CONFIG. */
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e) MUST_CHECK;
 
-/* Limits and the certificate from now on; address and port stay. Takes conf's tls. */
+/* Limits, rates, metrics_open and the certificate from now on; address and port stay. Takes conf's tls. */
 void api_reload(struct api *api, const struct api_conf *conf);
 
 /* Calls that are not answered are still to be answered (into nothing) before this. */
@@ -73,12 +75,18 @@ void api_forget_key(struct api *api, const char *prefix);
 
 /* Each answers the call and frees it. headers as of http_answer. */
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json);
+void api_answer_text(struct api_call *call, int status, const char *type, const char *text);
 void api_answer_empty(struct api_call *call, int status);
 void api_answer_err(struct api_call *call, const struct err *e);
 /* quota_exceeded with its figures. */
 void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);
 
-uint64_t api_requests(const struct api *api);
-unsigned api_connections(const struct api *api);
+struct api_stats {
+    uint64_t requests;
+    uint64_t answered[6];              /* by the first digit of the status */
+    uint64_t refused[ERR_INDEX_COUNT]; /* by the code, as -code */
+    unsigned connections;
+};
+struct api_stats api_stats(const struct api *api);
 
 #endif

@@ -1,132 +1,14 @@
 #include "controller/api/api_schema.h"
 
 #include "common/mem.h"
+#include "controller/api/api_fields.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ERRORS_MAX 32
 #define DEPTH_MAX  16
-
-enum type { TEXT, NUMBER, TRUTH, WORDS, MAP, OBJECT };
-
-typedef const char *rule_fn(const char *text); /* what is wrong with it; NULL: nothing */
-
-struct field {
-    const char *name;
-    enum type type;
-    json_int_t least, most; /* of a number; of a text, its length; of words and maps, their count */
-    const char *choices;    /* of a text: words with spaces between */
-    rule_fn *rule;          /* of a text, or of each word, key and value */
-    bool required, nullable;
-};
-
-/* --- rules on texts --- */
-
-static const char *no_control(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c < ' ' || *c == 0x7f)
-            return "may not hold control characters";
-    }
-    return NULL;
-}
-
-/* What a reference of an image may be (distribution/reference): no spaces, no shell characters. */
-static const char *image(const char *text)
-{
-    if (!isalnum((unsigned char)text[0]) ||
-        text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@")])
-        return "must be the name of an image, such as corral-base:latest";
-    return strstr(text, "..") || strstr(text, "//")
-               ? "must be the name of an image, such as corral-base:latest"
-               : NULL;
-}
-
-static const char *word(const char *text)
-{
-    bool good = isalnum((unsigned char)text[0]) &&
-                !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")];
-    return good ? NULL : "must begin with a letter or digit, and hold only those, '.', '_', '/' and '-'";
-}
-
-static const char *variable(const char *text)
-{
-    bool good = (isalpha((unsigned char)text[0]) || text[0] == '_') &&
-                !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
-    return good ? NULL : "must be the name of a variable: letters, digits and '_', no digit first";
-}
-
-/* --- the tables --- */
-
-#define BIG 1000000000000000 /* 10^15: what fits everywhere, also in JavaScript */
-#define LIMIT_FIELDS                                                                                         \
-    {"memory_bytes", NUMBER, 6291456, BIG, NULL, NULL, false, false},                                        \
-        {"cpu_millis", NUMBER, 10, 1000000, NULL, NULL, false, false},                                       \
-    {                                                                                                        \
-        "cpu_shares", NUMBER, 2, 262144, NULL, NULL, false, false                                            \
-    }
-
-static const struct field sandbox[] = {
-    {"image", TEXT, 1, 255, NULL, image, false, false},
-    {"name", TEXT, 0, 63, NULL, no_control, false, false},
-    {"command", WORDS, 0, 1024, NULL, NULL, false, false},
-    {"env", MAP, 0, 1024, NULL, variable, false, false},
-    {"labels", MAP, 0, 64, NULL, word, false, false},
-    LIMIT_FIELDS,
-    {"storage_bytes", NUMBER, 4194304, BIG, NULL, NULL, false, false},
-    {"pids", NUMBER, 1, 4194304, NULL, NULL, false, false},
-    {"lifetime_seconds", NUMBER, 1, 315360000, NULL, NULL, false, false},
-    {"idle_timeout_seconds", NUMBER, 1, 315360000, NULL, NULL, false, false},
-    {"network", TEXT, 1, 16, "none", NULL, false, false},
-    {"restart", TEXT, 1, 16, "never elsewhere", NULL, false, false},
-    {"region", TEXT, 1, 63, NULL, word, false, false},
-    {"node_labels", MAP, 0, 64, NULL, word, false, false},
-    {"runtime", TEXT, 1, 63, NULL, word, false, false},
-    {"use_image_command", TRUTH, 0, 0, NULL, NULL, false, false},
-};
-
-static const struct field sandbox_patch[] = {
-    LIMIT_FIELDS,
-    {"name", TEXT, 0, 63, NULL, no_control, false, false},
-    {"labels", MAP, 0, 64, NULL, word, false, false},
-    {"lifetime_seconds", NUMBER, 1, 315360000, NULL, NULL, false, false},
-    {"expires_at", TEXT, 20, 40, NULL, no_control, false, false},
-};
-
-static const struct field user[] = {
-    {"name", TEXT, 1, 63, NULL, word, true, false},
-    {"tier", TEXT, 1, 32, NULL, word, true, false},
-    {"role", TEXT, 1, 8, "user admin", NULL, false, false},
-    {"overrides", OBJECT, 0, 32, NULL, NULL, false, false},
-};
-
-static const struct field user_patch[] = {
-    {"name", TEXT, 1, 63, NULL, word, false, false},
-    {"tier", TEXT, 1, 32, NULL, word, false, false},
-    {"role", TEXT, 1, 8, "user admin", NULL, false, false},
-    {"overrides", OBJECT, 0, 32, NULL, NULL, false, false},
-};
-
-static const struct field key[] = {
-    {"name", TEXT, 1, 63, NULL, no_control, true, false},
-    {"scopes", WORDS, 1, 3, "read write admin", NULL, false, false},
-    {"max_sandboxes", NUMBER, 0, 1000000, NULL, NULL, false, true},
-    {"expires_at", TEXT, 20, 40, NULL, no_control, false, true},
-};
-
-static const struct {
-    const struct field *field;
-    size_t count;
-} schemas[SCHEMA_COUNT] = {
-    [SCHEMA_SANDBOX] = {sandbox, ARRAY_LEN(sandbox)},
-    [SCHEMA_SANDBOX_PATCH] = {sandbox_patch, ARRAY_LEN(sandbox_patch)},
-    [SCHEMA_USER] = {user, ARRAY_LEN(user)},
-    [SCHEMA_USER_PATCH] = {user_patch, ARRAY_LEN(user_patch)},
-    [SCHEMA_KEY] = {key, ARRAY_LEN(key)},
-};
 
 /* --- checking --- */
 
@@ -184,7 +66,7 @@ static void check_text(const struct field *f, const json_t *value, json_t *error
                  (long long)f->most);
         wrong = detail;
     } else if (f->rule) {
-        wrong = f->rule(text);
+        wrong = f->rule->wrong(text);
     }
     if (wrong)
         complain(errors, f->name, NULL, wrong);
@@ -236,13 +118,43 @@ static void check_map(const struct field *f, json_t *value, json_t *errors)
         return;
     json_object_foreach(value, name, item)
     {
-        const char *wrong = strlen(name) > 127 ? "has a name longer than 127 bytes" : f->rule(name);
-        if (!wrong && (!json_is_string(item) || json_string_length(item) > 32767))
-            wrong = "must be a string of at most 32767 bytes";
-        if (!wrong && f->rule == word && json_string_length(item) > 255)
-            wrong = "must be a string of at most 255 bytes";
+        char detail[64];
+        const char *wrong = strlen(name) > 127 ? "has a name longer than 127 bytes" : f->rule->wrong(name);
+        if (!wrong && (!json_is_string(item) || json_string_length(item) > f->rule->value_max)) {
+            snprintf(detail, sizeof detail, "must be a string of at most %zu bytes", f->rule->value_max);
+            wrong = detail;
+        }
         if (wrong)
             complain(errors, f->name, name, wrong);
+    }
+}
+
+static const struct field *field_find(const struct field_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (!strcmp(table->field[i].name, name))
+            return &table->field[i];
+    }
+    return NULL;
+}
+
+/* An object of numbers, which may be null. */
+static void check_inner(const struct field *f, json_t *value, json_t *errors)
+{
+    const char *name;
+    json_t *item;
+    json_object_foreach(value, name, item)
+    {
+        char detail[160];
+        const struct field *in = field_find(f->inner, name);
+        json_int_t n = json_integer_value(item);
+        if (!in)
+            complain(errors, f->name, name, "is no field that is known here");
+        else if (!json_is_null(item) && (!json_is_integer(item) || n < in->least || n > in->most)) {
+            snprintf(detail, sizeof detail, "must be an integer from %lld to %lld, or null",
+                     (long long)in->least, (long long)in->most);
+            complain(errors, f->name, name, detail);
+        }
     }
 }
 
@@ -251,60 +163,53 @@ static void check_value(const struct field *f, json_t *value, json_t *errors)
     static const struct {
         const char *name;
         json_type type;
-    } types[] = {[TEXT] = {"must be a string", JSON_STRING},
-                 [NUMBER] = {"must be an integer", JSON_INTEGER},
-                 [TRUTH] = {"must be true or false", JSON_TRUE},
-                 [WORDS] = {"must be a list of strings", JSON_ARRAY},
-                 [MAP] = {"must be an object of strings", JSON_OBJECT},
-                 [OBJECT] = {"must be an object", JSON_OBJECT}};
+    } types[] = {[FIELD_TEXT] = {"must be a string", JSON_STRING},
+                 [FIELD_NUMBER] = {"must be an integer", JSON_INTEGER},
+                 [FIELD_TRUTH] = {"must be true or false", JSON_TRUE},
+                 [FIELD_WORDS] = {"must be a list of strings", JSON_ARRAY},
+                 [FIELD_MAP] = {"must be an object of strings", JSON_OBJECT},
+                 [FIELD_OBJECT] = {"must be an object", JSON_OBJECT}};
     if (json_is_null(value) && f->nullable)
         return;
-    if (f->type == TRUTH ? !json_is_boolean(value) : json_typeof(value) != types[f->type].type) {
+    if (f->type == FIELD_TRUTH ? !json_is_boolean(value) : json_typeof(value) != types[f->type].type) {
         complain(errors, f->name, NULL, types[f->type].name);
         return;
     }
     switch (f->type) {
-    case TEXT:
+    case FIELD_TEXT:
         check_text(f, value, errors);
         break;
-    case NUMBER:
+    case FIELD_NUMBER:
         check_number(f, value, errors);
         break;
-    case WORDS:
+    case FIELD_WORDS:
         check_words(f, value, errors);
         break;
-    case MAP:
+    case FIELD_MAP:
         check_map(f, value, errors);
         break;
-    case TRUTH:
-    case OBJECT:
+    case FIELD_OBJECT:
+        check_inner(f, value, errors);
+        break;
+    case FIELD_TRUTH:
         break;
     }
 }
 
-static const struct field *field_find(enum api_schema schema, const char *name)
-{
-    for (size_t i = 0; i < schemas[schema].count; i++) {
-        if (!strcmp(schemas[schema].field[i].name, name))
-            return &schemas[schema].field[i];
-    }
-    return NULL;
-}
-
-static void check_object(enum api_schema schema, json_t *root, json_t *errors)
+static void check_object(const struct field_table *table, json_t *root, json_t *errors)
 {
     const char *name;
     json_t *value;
     json_object_foreach(root, name, value)
     {
-        const struct field *f = field_find(schema, name);
+        const struct field *f = field_find(table, name);
         if (f)
             check_value(f, value, errors);
         else
             complain(errors, name, NULL, "is no field that is known here");
     }
-    for (size_t i = 0; i < schemas[schema].count; i++) {
-        const struct field *f = &schemas[schema].field[i];
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *f = &table->field[i];
         if (f->required && !json_object_get(root, f->name))
             complain(errors, f->name, NULL, "is missing");
     }
@@ -341,7 +246,7 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
         return err_set(e, ERR_MALFORMED_JSON, "line %d, column %d: %s", where.line, where.column, where.text);
     *errors = json_array();
     if (json_is_object(root))
-        check_object(schema, root, *errors);
+        check_object(&field_tables[schema], root, *errors);
     else
         complain(*errors, NULL, NULL, "must be an object");
     if (json_array_size(*errors)) {
@@ -352,6 +257,77 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
     *errors = NULL;
     *out = root;
     return 0;
+}
+
+/* --- describing --- */
+
+static json_t *words_of(const char *choices)
+{
+    json_t *out = json_array();
+    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
+        json_array_append_new(out, json_stringn(c, strcspn(c, " ")));
+    return out;
+}
+
+static json_t *describe_text(const struct field *f)
+{
+    json_t *out = json_pack("{s:s}", "type", "string");
+    if (f->choices)
+        json_object_set_new(out, "enum", words_of(f->choices));
+    else if (f->type == FIELD_TEXT)
+        json_object_update_new(out, json_pack("{s:I,s:I}", "minLength", f->least, "maxLength", f->most));
+    if (f->rule)
+        json_object_set_new(out, "pattern", json_string(f->rule->pattern));
+    return out;
+}
+
+static json_t *describe_table(const struct field_table *table);
+
+static json_t *describe_field(const struct field *f)
+{
+    switch (f->type) {
+    case FIELD_TEXT:
+        return describe_text(f);
+    case FIELD_NUMBER:
+        return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", f->least, "maximum", f->most);
+    case FIELD_TRUTH:
+        return json_pack("{s:s}", "type", "boolean");
+    case FIELD_WORDS:
+        return json_pack("{s:s,s:I,s:I,s:o}", "type", "array", "minItems", f->least, "maxItems", f->most,
+                         "items", describe_text(f));
+    case FIELD_MAP:
+        return json_pack("{s:s,s:I,s:{s:s},s:{s:s,s:I}}", "type", "object", "maxProperties", f->most,
+                         "propertyNames", "pattern", f->rule->pattern, "additionalProperties", "type",
+                         "string", "maxLength", (json_int_t)f->rule->value_max);
+    case FIELD_OBJECT:
+        break;
+    }
+    return describe_table(f->inner);
+}
+
+static json_t *describe_table(const struct field_table *table)
+{
+    json_t *properties = json_object(), *required = json_array();
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *f = &table->field[i];
+        json_t *one = describe_field(f);
+        if (f->nullable)
+            json_object_set_new(one, "type", json_pack("[O,s]", json_object_get(one, "type"), "null"));
+        json_object_set_new(properties, f->name, one);
+        if (f->required)
+            json_array_append_new(required, json_string(f->name));
+    }
+    json_t *out =
+        json_pack("{s:s,s:b,s:o}", "type", "object", "additionalProperties", 0, "properties", properties);
+    if (json_array_size(required))
+        json_object_set(out, "required", required);
+    json_decref(required);
+    return out;
+}
+
+json_t *api_schema_describe(enum api_schema schema)
+{
+    return describe_table(&field_tables[schema]);
 }
 
 /* --- POST /sandbox --- */

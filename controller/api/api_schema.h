@@ -17,6 +17,8 @@ enum api_schema {
     SCHEMA_USER,
     SCHEMA_USER_PATCH,
     SCHEMA_KEY,
+    SCHEMA_TIER,
+    SCHEMA_TIER_PATCH,
     SCHEMA_COUNT
 };
 
@@ -26,6 +28,9 @@ enum api_schema {
  */
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
                      struct err *e) MUST_CHECK;
+
+/* The body as a JSON Schema (draft 2020-12). The caller's. */
+json_t *api_schema_describe(enum api_schema schema);
 
 /* Fills the request from a body that validated. */
 void api_sandbox_request(json_t *body, struct sandbox_request *out);

@@ -473,3 +473,10 @@ size_t fleet_count(const struct fleet *fleet)
 {
     return HASH_COUNT(fleet->sandboxes.head);
 }
+
+void fleet_by_state(const struct fleet *fleet, size_t out[static SANDBOX_STATE_COUNT])
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    out[s->state]++;
+}

@@ -150,4 +150,7 @@ bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct f
 const struct node_table *fleet_nodes(const struct fleet *fleet);
 size_t fleet_count(const struct fleet *fleet);
 
+/* Adds to out how many sandboxes are in each state. */
+void fleet_by_state(const struct fleet *fleet, size_t out[static SANDBOX_STATE_COUNT]);
+
 #endif

@@ -65,6 +65,11 @@ struct db_actor {
     const char *key_id;
     const char *address;
     const char *request_id;
+    /* Of a POST that may be repeated; idempotency_key NULL: none. */
+    const char *idempotency_key;
+    char route[160];
+    uint8_t body_sha256[32];
+    const char *if_match; /* the version that a change is meant for; NULL: any */
 };
 
 #endif

@@ -157,6 +157,12 @@ char *db_actor_json(const struct db_actor *actor)
     db_text_str(&text, "key_id", actor->key_id);
     db_text_str(&text, "address", actor->address);
     db_text_str(&text, "request_id", actor->request_id);
+    db_text_str(&text, "if_match", actor->if_match);
+    if (actor->idempotency_key) {
+        db_text_str(&text, "idempotency_key", actor->idempotency_key);
+        db_text_str(&text, "route", actor->route);
+        db_text_hex(&text, "body_sha256", actor->body_sha256, sizeof actor->body_sha256);
+    }
     db_text_add(&text, "}");
     return text.data;
 }

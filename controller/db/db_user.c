@@ -69,13 +69,15 @@ static void on_key_made(void *arg, int code, const struct err *e, const char *js
 {
     struct making *m = arg;
     struct db_text text = {0};
-    if (!code) {
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    bool ours = !code && api_key_prefix(m->key.text, prefix) && strstr(json, prefix);
+    if (ours) { /* else the answer of an earlier request is repeated, and its secret is not known any more */
         db_text_add(&text, "{");
         db_text_str(&text, "key", m->key.text);
         db_text_comma(&text);
         db_text_add(&text, strchr(json, '{') + 1);
     }
-    m->cb(m->arg, code, e, text.data);
+    m->cb(m->arg, code, e, ours ? text.data : json);
     db_text_fini(&text);
     explicit_bzero(m, sizeof *m);
     free(m);
@@ -156,6 +158,14 @@ void db_tier_delete(struct db_pool *pool, const char *name, const struct db_acto
 {
     static const struct db_stmt stmt = {"delete_tier", "select * from delete_tier($1, $2)", 2};
     act(pool, &stmt, name, NULL, actor, cb, arg);
+}
+
+void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"get_tier", "select tier_json(t)::text from tiers t where name = $1",
+                                        1};
+    const char *params[] = {name};
+    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such tier", cb, arg);
 }
 
 void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg)

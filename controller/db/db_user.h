@@ -37,7 +37,7 @@ void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_j
 
 /*
  * body: {name, scopes, max_sandboxes, expires_at}. Makes the key (common/api_key.h); the answer has it under
- * "key", once. id: "key_…".
+ * "key", once: where an earlier answer is repeated, the secret is missing. id: "key_…".
  */
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                    const struct db_actor *actor, db_json_cb *cb, void *arg);
@@ -54,6 +54,7 @@ void db_tier_patch(struct db_pool *pool, const char *name, const char *body, con
 /* ERR_CONFLICT while users are on it. */
 void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
                     void *arg);
+void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
 void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg);
 
 #endif

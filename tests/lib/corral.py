@@ -1,5 +1,6 @@
 """A Corral of a test's own, started by deploy/quickstart from the programs that were built, and a client for it."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import jsonschema
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,15 +26,63 @@ def wait_until(what, condition, seconds=10.0, every=0.05):
         time.sleep(every)
 
 
+class Description:
+    """The server's own OpenAPI document; every answer is held to it."""
+
+    def __init__(self, url):
+        self.document = requests.get(url + "/openapi.json", timeout=10).json()
+        self.forms = []
+        for path, methods in self.document["paths"].items():
+            form = re.compile("/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/")))
+            self.forms.append((form, path, methods))
+
+    def operation(self, method, path):
+        """The literal path wins over one with a {…}, as in the server."""
+        path = path.split("?")[0]
+        if path in self.document["paths"]:
+            return self.document["paths"][path].get(method.lower())
+        return next((m.get(method.lower()) for form, _, m in self.forms if form.fullmatch(path)), None)
+
+    def check(self, method, path, answer):
+        operation = self.operation(method, path)
+        if not operation:
+            assert answer.status_code in (404, 405), (method, path, answer.status_code)
+            return
+        responses, status = operation["responses"], answer.status_code
+        response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+        assert response, f"{method} {path} may not answer {status}"
+        if "$ref" in response:
+            response = self.document["components"]["responses"][response["$ref"].rsplit("/", 1)[1]]
+        content = response.get("content")
+        if not content:
+            assert not answer.content, (method, path, answer.text)
+            return
+        kind = answer.headers["content-type"].split(";")[0]
+        assert kind in content, (method, path, kind)
+        if "json" in kind:
+            schema = {**content[kind]["schema"], "components": self.document["components"]}
+            errors = list(jsonschema.Draft202012Validator(schema).iter_errors(answer.json()))
+            assert not errors, (method, path, errors[0].message, list(errors[0].path), answer.text)
+
+
 class Client:
     """One API key's view."""
+
+    described = {}
 
     def __init__(self, url, key):
         self.url, self.session = url, requests.Session()
         self.session.headers["X-API-Key"] = key
 
     def call(self, method, path, body=None, timeout=70, **more):
-        return self.session.request(method, self.url + path, json=body, timeout=timeout, **more)
+        answer = self.session.request(method, self.url + path, json=body, timeout=timeout, **more)
+        self.description().check(method, path, answer)
+        return answer
+
+    def description(self):
+        if self.url not in self.described:
+            self.described[self.url] = Description(self.url)
+        return self.described[self.url]
 
     def good(self, method, path, body=None, status=(200, 201, 202, 204), **more):
         answer = self.call(method, path, body, **more)

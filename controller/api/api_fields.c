@@ -1,0 +1,146 @@
+#include "controller/api/api_fields.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* --- rules on texts --- */
+
+static const char *no_control(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c < ' ' || *c == 0x7f)
+            return "may not hold control characters";
+    }
+    return NULL;
+}
+
+/* What a reference of an image may be (distribution/reference): no spaces, no shell characters. */
+static const char *image(const char *text)
+{
+    if (!isalnum((unsigned char)text[0]) ||
+        text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@")])
+        return "must be the name of an image, such as corral-base:latest";
+    return strstr(text, "..") || strstr(text, "//")
+               ? "must be the name of an image, such as corral-base:latest"
+               : NULL;
+}
+
+static const char *word(const char *text)
+{
+    bool good = isalnum((unsigned char)text[0]) &&
+                !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")];
+    return good ? NULL : "must begin with a letter or digit, and hold only those, '.', '_', '/' and '-'";
+}
+
+static const char *variable(const char *text)
+{
+    bool good = (isalpha((unsigned char)text[0]) || text[0] == '_') &&
+                !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
+    return good ? NULL : "must be the name of a variable: letters, digits and '_', no digit first";
+}
+
+static const char *tier_name(const char *text)
+{
+    bool good =
+        text[0] >= 'a' && text[0] <= 'z' && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")];
+    return good ? NULL : "must begin with a letter, and hold only a-z, 0-9, '_' and '-'";
+}
+
+static const struct field_rule tier_rule = {"^[a-z][a-z0-9_-]*$", tier_name, 0};
+static const struct field_rule plain_rule = {"^[^\\u0000-\\u001f\\u007f]*$", no_control, 0};
+static const struct field_rule image_rule = {"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", image, 0};
+static const struct field_rule word_rule = {"^[A-Za-z0-9][A-Za-z0-9._/-]*$", word, 255};
+static const struct field_rule variable_rule = {"^[A-Za-z_][A-Za-z0-9_]*$", variable, 32767};
+
+/* --- the tables --- */
+
+#define BIG 1000000000000000 /* 10^15: what fits everywhere, also in JavaScript */
+#define LIMIT_FIELDS                                                                                         \
+    {"memory_bytes", FIELD_NUMBER, 6291456, BIG, NULL, NULL, false, false, NULL},                            \
+        {"cpu_millis", FIELD_NUMBER, 10, 1000000, NULL, NULL, false, false, NULL},                           \
+    {                                                                                                        \
+        "cpu_shares", FIELD_NUMBER, 2, 262144, NULL, NULL, false, false                                      \
+    }
+
+static const struct field sandbox[] = {
+    {"image", FIELD_TEXT, 1, 255, NULL, &image_rule, false, false, NULL},
+    {"name", FIELD_TEXT, 0, 63, NULL, &plain_rule, false, false, NULL},
+    {"command", FIELD_WORDS, 0, 1024, NULL, NULL, false, false, NULL},
+    {"env", FIELD_MAP, 0, 1024, NULL, &variable_rule, false, false, NULL},
+    {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
+    LIMIT_FIELDS,
+    {"storage_bytes", FIELD_NUMBER, 4194304, BIG, NULL, NULL, false, false, NULL},
+    {"pids", FIELD_NUMBER, 1, 4194304, NULL, NULL, false, false, NULL},
+    {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
+    {"idle_timeout_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
+    {"network", FIELD_TEXT, 1, 16, "none", NULL, false, false, NULL},
+    {"restart", FIELD_TEXT, 1, 16, "never elsewhere", NULL, false, false, NULL},
+    {"region", FIELD_TEXT, 1, 63, NULL, &word_rule, false, false, NULL},
+    {"node_labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
+    {"runtime", FIELD_TEXT, 1, 63, NULL, &word_rule, false, false, NULL},
+    {"use_image_command", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+};
+
+static const struct field sandbox_patch[] = {
+    LIMIT_FIELDS,
+    {"name", FIELD_TEXT, 0, 63, NULL, &plain_rule, false, false, NULL},
+    {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
+    {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, false, NULL},
+};
+
+#define TIER_LIMIT(name, least, most)                                                                        \
+    {                                                                                                        \
+        name, FIELD_NUMBER, least, most, NULL, NULL, false, true, NULL                                       \
+    }
+#define TIER_LIMITS                                                                                          \
+    TIER_LIMIT("max_sandboxes", 0, 1000000), TIER_LIMIT("max_key_sandboxes", 0, 1000000),                    \
+        TIER_LIMIT("memory_bytes", 6291456, BIG), TIER_LIMIT("cpu_millis", 10, 1000000),                     \
+        TIER_LIMIT("cpu_shares", 2, 262144), TIER_LIMIT("storage_bytes", 4194304, BIG),                      \
+        TIER_LIMIT("pids", 1, 4194304), TIER_LIMIT("nofile", 16, 1048576),                                   \
+        TIER_LIMIT("lifetime_seconds", 1, 315360000)
+
+static const struct field overrides[] = {TIER_LIMITS};
+static const struct field_table overrides_table = {overrides, ARRAY_LEN(overrides)};
+
+static const struct field user[] = {
+    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
+    {"tier", FIELD_TEXT, 1, 32, NULL, &word_rule, true, false, NULL},
+    {"role", FIELD_TEXT, 1, 8, "user admin", NULL, false, false, NULL},
+    {"overrides", FIELD_OBJECT, 0, 32, NULL, NULL, false, false, &overrides_table},
+};
+
+static const struct field user_patch[] = {
+    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, false, false, NULL},
+    {"tier", FIELD_TEXT, 1, 32, NULL, &word_rule, false, false, NULL},
+    {"role", FIELD_TEXT, 1, 8, "user admin", NULL, false, false, NULL},
+    {"overrides", FIELD_OBJECT, 0, 32, NULL, NULL, false, false, &overrides_table},
+};
+
+static const struct field key[] = {
+    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
+    {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
+    {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, true, NULL},
+};
+
+static const struct field tier[] = {
+    {"name", FIELD_TEXT, 1, 32, NULL, &tier_rule, true, false, NULL},
+    TIER_LIMITS,
+    {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+};
+
+static const struct field tier_patch[] = {
+    TIER_LIMITS,
+    {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+};
+
+const struct field_table field_tables[SCHEMA_COUNT] = {
+    [SCHEMA_SANDBOX] = {sandbox, ARRAY_LEN(sandbox)},
+    [SCHEMA_SANDBOX_PATCH] = {sandbox_patch, ARRAY_LEN(sandbox_patch)},
+    [SCHEMA_USER] = {user, ARRAY_LEN(user)},
+    [SCHEMA_USER_PATCH] = {user_patch, ARRAY_LEN(user_patch)},
+    [SCHEMA_KEY] = {key, ARRAY_LEN(key)},
+    [SCHEMA_TIER] = {tier, ARRAY_LEN(tier)},
+    [SCHEMA_TIER_PATCH] = {tier_patch, ARRAY_LEN(tier_patch)},
+};

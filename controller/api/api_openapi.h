@@ -1,0 +1,9 @@
+/* GET /openapi.json, from the tables of routes, parameters and bodies, and objects.json. Private to the API.
+ */
+#ifndef CORRAL_CONTROLLER_API_API_OPENAPI_H
+#define CORRAL_CONTROLLER_API_API_OPENAPI_H
+
+/* The document's text; the caller frees it. Aborts where objects.json, which is built in, is no JSON. */
+char *api_openapi_text(void);
+
+#endif

@@ -1,0 +1,151 @@
+#include "controller/api/api_query.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_MAX 300
+
+enum type { TEXT, NUMBER, TRUTH, TIME };
+
+static const struct param {
+    enum api_op op;
+    const char *name;
+    enum type type;
+    unsigned long least, most;
+    const char *choices, *help;
+} params[] = {
+#define PARAM(op, name, type, least, most, choices, help) {OP_##op, name, type, least, most, choices, help},
+#include "controller/api/api_params.def"
+#undef PARAM
+};
+
+static const struct param *find(enum api_op op, const char *name, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+        if (params[i].op == op && strlen(params[i].name) == len && !memcmp(params[i].name, name, len))
+            return &params[i];
+    }
+    return NULL;
+}
+
+static bool among(const char *choices, const char *text)
+{
+    size_t n = strlen(text);
+    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " ")) {
+        if (n && strcspn(c, " ") == n && !strncmp(c, text, n))
+            return true;
+    }
+    return false;
+}
+
+static bool is_number(const char *text, unsigned long least, unsigned long most)
+{
+    size_t len = strlen(text);
+    if (!len || len > 9 || text[strspn(text, "0123456789")])
+        return false;
+    unsigned long n = strtoul(text, NULL, 10);
+    return n >= least && n <= most;
+}
+
+/* "2026-01-02T03:04:05", a fraction, and "Z" or an offset: what PostgreSQL then takes without a surprise. */
+static bool is_time(const char *text)
+{
+    static const char form[] = "dddd-dd-ddTdd:dd:dd";
+    const char *t = text;
+    for (const char *f = form; *f; f++, t++) {
+        if (*f == 'd' ? !isdigit((unsigned char)*t) : *t != *f)
+            return false;
+    }
+    if (*t == '.') {
+        size_t digits = strspn(++t, "0123456789");
+        if (!digits || digits > 9)
+            return false;
+        t += digits;
+    }
+    if (!strcmp(t, "Z"))
+        return true;
+    return (*t == '+' || *t == '-') && strlen(t) == 6 && t[3] == ':' && isdigit((unsigned char)t[1]) &&
+           isdigit((unsigned char)t[2]) && isdigit((unsigned char)t[4]) && isdigit((unsigned char)t[5]);
+}
+
+static int check_one(const struct param *p, const char *value, struct err *e)
+{
+    switch (p->type) {
+    case NUMBER:
+        return is_number(value, p->least, p->most)
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s must be %lu to %lu", p->name, p->least, p->most);
+    case TRUTH:
+        return !strcmp(value, "true") || !strcmp(value, "false")
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s must be true or false", p->name);
+    case TIME:
+        return is_time(value) ? 0
+                              : err_set(e, ERR_INVALID, "%s must be a time as 2026-01-02T03:04:05Z", p->name);
+    case TEXT:
+        break;
+    }
+    if (p->choices[0] && !among(p->choices, value))
+        return err_set(e, ERR_INVALID, "%s must be one of: %s", p->name, p->choices);
+    if (strlen(value) < p->least || strlen(value) > p->most)
+        return err_set(e, ERR_INVALID, "%s must be %lu to %lu bytes long", p->name, p->least, p->most);
+    return 0;
+}
+
+int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e)
+{
+    char value[VALUE_MAX];
+    for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
+        size_t len = strcspn(at, "=&");
+        const struct param *p = find(op, at, len);
+        if (!p)
+            return err_set(e, ERR_INVALID, "%.*s is no parameter that is known here",
+                           len < 60 ? (int)len : 60, at);
+        if (!http_query_get(x, p->name, value, sizeof value))
+            return err_set(e, ERR_INVALID, "%s must be given once, with a value that can be read", p->name);
+        int rc = check_one(p, value, e);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static json_t *words(const char *choices)
+{
+    json_t *out = json_array();
+    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
+        json_array_append_new(out, json_stringn(c, strcspn(c, " ")));
+    return out;
+}
+
+static json_t *schema_of(const struct param *p)
+{
+    switch (p->type) {
+    case NUMBER:
+        return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", (json_int_t)p->least, "maximum",
+                         (json_int_t)p->most);
+    case TRUTH:
+        return json_pack("{s:s}", "type", "boolean");
+    case TIME:
+        return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
+    case TEXT:
+        break;
+    }
+    if (p->choices[0])
+        return json_pack("{s:s,s:o}", "type", "string", "enum", words(p->choices));
+    return json_pack("{s:s,s:I,s:I}", "type", "string", "minLength", (json_int_t)p->least, "maxLength",
+                     (json_int_t)p->most);
+}
+
+json_t *api_query_describe(enum api_op op)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
+        if (params[i].op == op)
+            json_array_append_new(out,
+                                  json_pack("{s:s,s:s,s:s,s:o}", "name", params[i].name, "in", "query",
+                                            "description", params[i].help, "schema", schema_of(&params[i])));
+    }
+    return out;
+}

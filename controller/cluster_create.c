@@ -1,0 +1,157 @@
+/*
+ * Creates: placed by the fleet, admitted by the database. Room is held from the placement to the database's
+ * answer, and most of a flood is then refused by a quota; so one that finds no room only because others hold
+ * it waits for their answers. Whether a quota or the lack of room is why a create is refused, the database
+ * says.
+ */
+#include "controller/cluster_int.h"
+
+#include "common/mem.h"
+#include "common/pki.h"
+
+#include <stdlib.h>
+
+#define WAITING_MAX 8192
+
+struct create {
+    STAILQ_ENTRY(create) link;
+    struct cluster *cluster;
+    uint64_t term;
+    struct sandbox_id id;
+    struct db_admit_request request;
+    struct place_request place;
+    uint8_t *spec;
+    bool holds; /* room on a host */
+    struct later later;
+    struct err error;
+    db_admit_cb *cb;
+    void *arg;
+};
+
+static void finish(struct create *create, int code, const struct err *e, const struct db_admit_result *r)
+{
+    create->cb(create->arg, code, e, r);
+    free(create->spec);
+    free(create);
+}
+
+static void fail_now(void *arg)
+{
+    struct create *create = arg;
+    finish(create, create->error.code, &create->error, NULL);
+}
+
+static void fail(struct create *create, int code, const char *why)
+{
+    create->error.code = err_set(&create->error, code, "%s", why);
+    later_call(&create->later, create->cluster->loop, fail_now, create);
+}
+
+static void take_up(struct create *create, const struct db_admit_result *r)
+{
+    struct cluster *c = create->cluster;
+    struct fleet_row row = {.id = create->id,
+                            .node = r->node,
+                            .generation = r->generation,
+                            .want = WANT_RUNNING,
+                            .state = SANDBOX_PENDING,
+                            .remaining_ms = r->remaining_ms,
+                            .limits = create->request.limits,
+                            .spec = create->spec,
+                            .spec_len = create->request.spec_len};
+    fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
+    cluster_run_effects(c);
+}
+
+static void place_waiting(struct cluster *c);
+
+static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct create *create = arg;
+    struct cluster *c = create->cluster;
+    bool ours = c->fleet && create->term == c->term;
+    if (ours && create->holds)
+        c->placed--;
+    if (ours && !code && r->outcome == DB_ADMITTED)
+        take_up(create, r);
+    else if (ours)
+        fleet_refused(c->fleet, &create->id);
+    if (ours && code == ERR_DATABASE_UNAVAILABLE)
+        cluster_refresh(c); /* it may have been committed all the same */
+    finish(create, code, e, r);
+    if (ours)
+        place_waiting(c);
+}
+
+/* With a host, or without one for the database to say what is in the way. */
+static void admit(struct create *create, const char *node)
+{
+    struct cluster *c = create->cluster;
+    create->request.id = create->id.text;
+    create->request.node = node ? node : "";
+    if (node) {
+        const struct node *host = node_table_find(fleet_nodes(c->fleet), node);
+        create->request.region = host->facts.region;
+        create->request.enforced = host->facts.enforces;
+        create->holds = true;
+        c->placed++;
+    }
+    db_admit(c->admit, &create->request, on_admitted, create);
+}
+
+/* In the order in which they came. */
+static void place_waiting(struct cluster *c)
+{
+    struct create *create;
+    while (c->ready && (create = STAILQ_FIRST(&c->creates))) {
+        const char *node = fleet_place(c->fleet, &create->id, &create->place, &create->error);
+        if (!node && c->placed)
+            return;
+        STAILQ_REMOVE_HEAD(&c->creates, link);
+        c->creates_waiting--;
+        admit(create, node);
+    }
+}
+
+static struct sandbox_id new_id(void)
+{
+    uint8_t random[10];
+    pki_random(random, sizeof random);
+    return sandbox_id_make(wall_now_ms(), random);
+}
+
+void cluster_create(struct cluster *c, const struct db_admit_request *request,
+                    const struct place_request *place, db_admit_cb *cb, void *arg)
+{
+    struct create *create = mem_zalloc(sizeof *create);
+    *create = (struct create){.cluster = c,
+                              .term = c->term,
+                              .id = new_id(),
+                              .request = *request,
+                              .place = *place,
+                              .spec = mem_dup(request->spec, request->spec_len),
+                              .cb = cb,
+                              .arg = arg};
+    create->request.spec = create->spec;
+    if (!c->ready) {
+        fail(create, ERR_NOT_READY, "this controller does not lead; try again");
+    } else if (c->creates_waiting >= WAITING_MAX) {
+        fail(create, ERR_NO_CAPACITY, "too many creates wait for room; try again");
+    } else {
+        STAILQ_INSERT_TAIL(&c->creates, create, link);
+        c->creates_waiting++;
+        place_waiting(c);
+    }
+}
+
+void cluster_creates_end(struct cluster *c, int code)
+{
+    struct create *create;
+    while ((create = STAILQ_FIRST(&c->creates))) {
+        struct err e;
+        STAILQ_REMOVE_HEAD(&c->creates, link);
+        c->creates_waiting--;
+        (void)err_set(&e, code, "this controller does not lead any more; try again");
+        finish(create, code, &e, NULL);
+    }
+}

@@ -1,0 +1,234 @@
+/* What is known of the whole: GET /sandbox/system/stats, and GET /metrics in Prometheus' text format 0.0.4.
+ */
+#include "controller/controller_int.h"
+
+#include "common/mem.h"
+#include "controller/db/db_node.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- system stats --- */
+
+struct stats_call {
+    struct controller *controller;
+    struct api_call *call;
+};
+
+static void add_use(void *arg, const struct sample *s)
+{
+    struct node_resources *used = arg;
+    used->memory_bytes += s->memory_used_bytes;
+    used->cpu_millis += s->cpu_limit_millis * s->cpu_centi / 10000;
+    used->storage_bytes += s->disk_used_bytes;
+    used->sandboxes++;
+}
+
+static struct node_resources use_of(const struct controller *c)
+{
+    struct node_resources used = {0};
+    stats_each(cluster_stats(c->cluster), add_use, &used);
+    return used;
+}
+
+static void print_refusals(FILE *out, const struct api_stats *api)
+{
+    const char *comma = "";
+    for (int i = 1; i < ERR_INDEX_COUNT; i++) {
+        if (!api->refused[i])
+            continue;
+        fprintf(out, "%s\"%s\":%" PRIu64, comma, err_name(-i), api->refused[i]);
+        comma = ",";
+    }
+}
+
+static void print_percentile(FILE *out, const char *name, const struct rates *rates, uint32_t ms,
+                             const char *after)
+{
+    if (rates->starts)
+        fprintf(out, "\"%s\":%" PRIu32 "%s", name, ms, after);
+    else
+        fprintf(out, "\"%s\":null%s", name, after);
+}
+
+static void print_rates(FILE *out, const struct controller *c, const struct api_stats *api)
+{
+    const struct rates *rates = &c->rates;
+    struct rates_view view;
+    rates_view(rates, loop_now_ms(), &view);
+    fprintf(out, "\"rates\":{\"creates_per_minute\":%" PRIu64 ",\"refusals_by_code\":{",
+            view.creates_per_minute);
+    print_refusals(out, api);
+    fputs("},\"start_ms\":{", out);
+    print_percentile(out, "p50", rates, view.p50_ms, ",");
+    print_percentile(out, "p95", rates, view.p95_ms, ",");
+    print_percentile(out, "p99", rates, view.p99_ms, "}},");
+}
+
+static void print_stats(FILE *out, const struct controller *c, const struct db_system_stats *s)
+{
+    struct db_pool_stats pool = db_pool_stats(c->pool);
+    struct api_stats api = api_stats(c->api);
+    struct node_resources used = use_of(c);
+    fprintf(out, "{\"sandboxes\":%s,\"nodes\":%s,\"capacity\":%s,\"reserved\":%s,", s->sandboxes, s->nodes,
+            s->capacity, s->reserved);
+    fprintf(out,
+            "\"used\":{\"memory_bytes\":%" PRIu64 ",\"cpu_millis\":%" PRIu64 ",\"storage_bytes\":%" PRIu64
+            ",\"sandboxes\":%" PRIu64 "},",
+            used.memory_bytes, used.cpu_millis, used.storage_bytes, used.sandboxes);
+    print_rates(out, c, &api);
+    fprintf(out, "\"leader\":%s,\"queues\":{\"waiters\":%zu,\"database\":%u},",
+            s->leader ? s->leader : "null", waiters_count(cluster_waiters(c->cluster)), pool.waiting);
+    fprintf(out,
+            "\"database\":{\"pool\":{\"connections\":%u,\"up\":%u,\"in_flight\":%u},\"latency_ms\":%.3f,"
+            "\"schema_version\":%d},",
+            pool.connections, pool.up, pool.in_flight, pool.latency_ms, s->schema_version);
+    fprintf(out,
+            "\"connections\":{\"http\":%u,\"websocket\":0,\"nodes\":%" PRIu64 "},\"uptime_seconds\":%" PRIu64
+            "}",
+            api.connections, (uint64_t)cluster_link_stats(c->cluster).sessions,
+            (loop_now_ms() - c->started_ms) / 1000);
+}
+
+static void on_system_stats(void *arg, int code, const struct err *e, const struct db_system_stats *s)
+{
+    struct stats_call sc = *(struct stats_call *)arg;
+    char *text = NULL;
+    size_t len = 0;
+    free(arg);
+    if (code) {
+        api_answer_err(sc.call, e);
+        return;
+    }
+    FILE *out = open_memstream(&text, &len);
+    print_stats(out, sc.controller, s);
+    fclose(out);
+    api_answer_json(sc.call, 200, NULL, text);
+    free(text);
+}
+
+void ops_system_stats(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct stats_call *sc = mem_zalloc(sizeof *sc);
+    *sc = (struct stats_call){c, call};
+    db_system_stats(c->pool, c->defaults.max_total_sandboxes, on_system_stats, sc);
+}
+
+/* --- metrics --- */
+
+static void head(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(FILE *out, const char *name, const char *type, const char *help, double value)
+{
+    head(out, name, type, help);
+    fprintf(out, "%s %.17g\n", name, value);
+}
+
+static void print_fleet(FILE *out, const struct controller *c)
+{
+    const struct fleet *fleet = cluster_fleet(c->cluster);
+    size_t states[SANDBOX_STATE_COUNT] = {0}, nodes[NODE_SICK + 1] = {0};
+    if (fleet) {
+        fleet_by_state(fleet, states);
+        for (size_t i = 0; i < fleet_nodes(fleet)->count; i++)
+            nodes[node_state(fleet_nodes(fleet)->item[i])]++;
+    }
+    one(out, "corral_leader", "gauge", "Whether this controller leads.", cluster_ready(c->cluster));
+    head(out, "corral_sandboxes", "gauge", "Live sandboxes by state.");
+    for (int i = 0; i < SANDBOX_STATE_COUNT; i++) {
+        if (!sandbox_state_terminal((enum sandbox_state)i))
+            fprintf(out, "corral_sandboxes{state=\"%s\"} %zu\n", sandbox_state_name((enum sandbox_state)i),
+                    states[i]);
+    }
+    head(out, "corral_nodes", "gauge", "Hosts by state.");
+    for (int i = 0; i <= NODE_SICK; i++)
+        fprintf(out, "corral_nodes{state=\"%s\"} %zu\n", node_state_name((enum node_state)i), nodes[i]);
+}
+
+static void print_use(FILE *out, const struct controller *c)
+{
+    struct node_resources used = use_of(c);
+    one(out, "corral_used_memory_bytes", "gauge", "Memory that sandboxes use.", (double)used.memory_bytes);
+    one(out, "corral_used_cpu_cores", "gauge", "Processors that sandboxes use.",
+        (double)used.cpu_millis / 1000);
+    one(out, "corral_used_storage_bytes", "gauge", "Disk that sandboxes use.", (double)used.storage_bytes);
+}
+
+static void print_starts(FILE *out, const struct controller *c)
+{
+    const struct rates *rates = &c->rates;
+    struct rates_view view;
+    rates_view(rates, loop_now_ms(), &view);
+    one(out, "corral_sandboxes_created_total", "counter", "Sandboxes that were admitted.",
+        (double)rates->creates);
+    head(out, "corral_sandbox_start_seconds", "summary", "From a create to its sandbox running.");
+    fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.5\"} %g\n", view.p50_ms / 1000.0);
+    fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.95\"} %g\n", view.p95_ms / 1000.0);
+    fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.99\"} %g\n", view.p99_ms / 1000.0);
+    fprintf(out, "corral_sandbox_start_seconds_sum %.17g\n", (double)rates->start_ms_sum / 1000);
+    fprintf(out, "corral_sandbox_start_seconds_count %" PRIu64 "\n", rates->ran);
+}
+
+static void print_http(FILE *out, const struct controller *c)
+{
+    struct api_stats api = api_stats(c->api);
+    one(out, "corral_http_connections", "gauge", "Open HTTP connections.", api.connections);
+    head(out, "corral_http_answers_total", "counter", "Answers by the class of their status.");
+    for (int i = 2; i <= 5; i++)
+        fprintf(out, "corral_http_answers_total{class=\"%dxx\"} %" PRIu64 "\n", i, api.answered[i]);
+    head(out, "corral_http_refusals_total", "counter", "Refused requests by code.");
+    for (int i = 1; i < ERR_INDEX_COUNT; i++) {
+        if (api.refused[i])
+            fprintf(out, "corral_http_refusals_total{code=\"%s\"} %" PRIu64 "\n", err_name(-i),
+                    api.refused[i]);
+    }
+}
+
+static void print_database(FILE *out, const struct controller *c)
+{
+    struct db_pool_stats pool = db_pool_stats(c->pool);
+    one(out, "corral_database_connections_up", "gauge", "Usable connections to PostgreSQL.", pool.up);
+    one(out, "corral_database_requests_waiting", "gauge", "Requests that wait for a connection.",
+        pool.waiting);
+    one(out, "corral_database_requests_total", "counter", "Requests to PostgreSQL.", (double)pool.requests);
+    one(out, "corral_database_failures_total", "counter", "Requests to PostgreSQL that failed.",
+        (double)pool.failures);
+    one(out, "corral_database_latency_seconds", "gauge", "Moving average of a request's time.",
+        pool.latency_ms / 1000);
+}
+
+static void print_process(FILE *out, const struct controller *c)
+{
+    long pages = 0, resident = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm) {
+        if (fscanf(statm, "%ld %ld", &pages, &resident) != 2)
+            resident = 0;
+        fclose(statm);
+    }
+    one(out, "process_resident_memory_bytes", "gauge", "Resident memory of the controller.",
+        (double)resident * (double)sysconf(_SC_PAGESIZE));
+    one(out, "process_start_time_seconds", "gauge", "When the controller was started, in Unix time.",
+        (double)(wall_now_ms() - (loop_now_ms() - c->started_ms)) / 1000);
+}
+
+void ops_metrics(void *owner, struct api_call *call)
+{
+    static void (*const parts[])(FILE *, const struct controller *) = {
+        print_fleet, print_use, print_starts, print_http, print_database, print_process};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        parts[i](out, owner);
+    fclose(out);
+    api_answer_text(call, 200, "text/plain; version=0.0.4; charset=utf-8", text);
+    free(text);
+}

@@ -1,0 +1,253 @@
+"""What the REST interface promises beside the life of a sandbox."""
+import re
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from corral import Client
+
+ADMIN_ROUTES = [("GET", "/sandbox/system/stats"), ("GET", "/sandbox/system/nodes"), ("GET", "/sandbox/system/users"),
+                ("POST", "/sandbox/system/users"), ("GET", "/sandbox/system/tiers"), ("GET", "/sandbox/system/audit"),
+                ("GET", "/metrics")]
+
+
+def new_name(prefix):
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def test_open_routes(corral):
+    assert requests.get(corral.url + "/healthz", timeout=5).json() == {"status": "ok"}
+    assert requests.get(corral.url + "/readyz", timeout=5).status_code == 200
+    document = requests.get(corral.url + "/openapi.json", timeout=5).json()
+    assert document["openapi"].startswith("3.1") and "/sandbox/{id}/stats" in document["paths"]
+
+
+def test_who_may_do_what(corral, user):
+    nobody = Client(corral.url, "crl_" + "0" * 48)
+    for method, path in ADMIN_ROUTES:
+        assert user.refused(method, path)["status"] == 403
+        assert nobody.refused(method, path)["status"] == 401
+    assert requests.get(corral.url + "/sandbox", timeout=5).status_code == 401
+    bearer = requests.get(corral.url + "/sandbox", headers={"Authorization": f"Bearer {user.session.headers['X-API-Key']}"},
+                          timeout=5)
+    assert bearer.status_code == 200
+
+
+def test_scopes(corral, user):
+    reader = Client(corral.url, corral.key(user.user_id, scopes=["read"])["key"])
+    writer = Client(corral.url, corral.key(user.user_id, scopes=["write"])["key"])
+    assert reader.call("GET", "/sandbox").status_code == 200
+    assert reader.refused("POST", "/sandbox", {})["code"] == "forbidden"
+    assert writer.refused("GET", "/sandbox")["code"] == "forbidden"
+    narrow = Client(corral.url, corral.key(corral.admin.good("GET", "/sandbox/quota/usage")["user"]["id"],
+                                           scopes=["read", "write"])["key"])
+    assert narrow.refused("GET", "/sandbox/system/stats")["code"] == "forbidden"
+
+
+def test_what_is_anothers_is_not_there(corral, user):
+    other = corral.user(new_name("other"), tier="pro")
+    sandbox = other.create()["id"]
+    missing = "sbx_" + "0" * 26
+    for method, path, body in [("GET", "", None), ("DELETE", "", None), ("PATCH", "", {"name": "x"}), ("GET", "/stats", None),
+                               ("GET", "/events", None), ("GET", "/wait?timeout_ms=1", None), ("POST", "/pause", None),
+                               ("POST", "/resume", None),
+                               ("GET", "/stats/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", None)]:
+        answers = [user.refused(method, f"/sandbox/{i}{path}", body) for i in (sandbox, missing)]
+        for answer in answers:
+            answer.pop("request_id")
+        assert answers[0] == answers[1] and answers[0]["status"] == 404, (method, path, answers)
+    assert sandbox not in user.call("GET", "/sandbox?all=true").text
+    assert sandbox not in user.call("GET", "/sandbox/events?limit=200").text
+    assert user.good("GET", f"/sandbox?user={other.user_id}")["items"] == []
+    assert other.show(sandbox)["state"] == "running"
+    other.delete(sandbox)
+
+
+def test_revoked_at_once(corral, user):
+    key = corral.key(user.user_id, "short-lived")
+    client = Client(corral.url, key["key"])
+    assert client.call("GET", "/sandbox").status_code == 200
+    corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}")
+    assert client.call("GET", "/sandbox").status_code == 401
+    listed = corral.admin.good("GET", f"/sandbox/system/users/{user.user_id}/keys")["items"]
+    assert next(k for k in listed if k["id"] == key["id"])["revoked_at"]
+    assert key["key"] not in corral.sql("select string_agg(a::text, '') from audit a") + corral.sql(
+        "select string_agg(k::text, '') from api_keys k")
+
+
+@pytest.mark.parametrize("body,pointer", [
+    ({"memory_bytes": "1G"}, "/memory_bytes"), ({"memory_bytes": 1}, "/memory_bytes"), ({"memory_bytes": 10 ** 17}, "/memory_bytes"),
+    ({"colour": "red"}, "/colour"), ({"command": "ls"}, "/command"), ({"command": ["a", 1]}, "/command/1"),
+    ({"env": {"1A": "x"}}, "/env/1A"), ({"labels": {"a/b": 1}}, "/labels/a~1b"), ({"image": "a b; rm -rf /"}, "/image"),
+    ({"image": "../etc"}, "/image"), ({"network": "host"}, "/network"), ({"name": "a\u0007"}, "/name"), ({"pids": 0}, "/pids"),
+    ({"lifetime_seconds": -1}, "/lifetime_seconds"), ({"labels": {f"k{i}": "" for i in range(1000)}}, "/labels"), ([], "")])
+def test_a_body_that_does_not_validate(user, body, pointer):
+    problem = user.refused("POST", "/sandbox", body)
+    assert (problem["status"], problem["code"]) == (422, "invalid")
+    assert problem["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 100000, b'{"name":"a","name":"b"}', b'{"name":"\xff"}', b'{"name":"\\u0000"}',
+                                  b"{} {}", b'{"memory_bytes":1e400}', b'{"memory_bytes":99999999999999999999}', b"nul"])
+def test_bytes_that_are_no_json(user, text):
+    answer = user.session.post(user.url + "/sandbox", data=text, headers={"Content-Type": "application/json"}, timeout=10)
+    assert answer.status_code == 400 and answer.json()["code"] == "malformed_json"
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "colour=red", "state=flying", "all=1",
+                                   "cursor=%00", "label=x"])
+def test_a_query_that_does_not_validate(user, query):
+    assert user.refused("GET", f"/sandbox?{query}")["code"] == "invalid"
+
+
+def test_paths_and_methods(corral, user):
+    assert user.refused("GET", "/nothing")["code"] == "not_found"
+    assert user.refused("PUT", "/sandbox")["status"] == 405
+    answer = user.call("GET", "/sandbox", headers={"X-Request-Id": "mine.1"})
+    assert answer.headers["x-request-id"] == "mine.1"
+    odd = user.call("GET", "/sandbox", headers={"X-Request-Id": "no good"})
+    assert re.fullmatch("req_[0-9a-f]+", odd.headers["x-request-id"])
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert int(answer.headers["ratelimit-limit"]) > 0
+
+
+def test_pages_stay_right_while_rows_come(corral, user):
+    made = [user.create()["id"] for _ in range(5)]
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = user.good("GET", f"/sandbox?limit=2{'&cursor=' + cursor if cursor else ''}")
+        seen += [s["id"] for s in page["items"]]
+        cursor = page["next_cursor"]
+        if len(seen) == 2:
+            user.delete(made[4] if made[4] not in seen else made[0])
+            made.append(user.create()["id"])
+    assert len(seen) == len(set(seen)) and set(made[1:4]) <= set(seen)
+
+
+def test_repeated_creates_are_one(corral, user):
+    headers = {"Idempotency-Key": new_name("k")}
+    body = {"name": "once"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: user.call("POST", "/sandbox", body, headers=headers), range(8)))
+    done = [a for a in answers if a.status_code == 201]
+    assert done and all(a.status_code in (201, 409) for a in answers)
+    assert len({a.json()["id"] for a in done}) == 1
+    assert user.call("POST", "/sandbox", body, headers=headers).json()["id"] == done[0].json()["id"]
+    assert user.refused("POST", "/sandbox", {"name": "two"}, headers=headers)["code"] == "idempotency_mismatch"
+    assert len(user.good("GET", "/sandbox")["items"]) == 1
+
+
+def test_refusals_are_not_kept(corral):
+    free = corral.user(new_name("refused"))
+    made = [free.create()["id"] for _ in range(2)]
+    headers = {"Idempotency-Key": "again"}
+    assert free.refused("POST", "/sandbox", {}, headers=headers)["code"] == "quota_exceeded"
+    free.delete(made[0])
+    again = free.call("POST", "/sandbox", {}, headers=headers)
+    assert again.status_code == 201
+    for sandbox in (made[1], again.json()["id"]):
+        free.delete(sandbox)
+
+
+def test_repeated_administration(corral):
+    admin, name = corral.admin, new_name("twice")
+    headers = {"Idempotency-Key": new_name("u")}
+    first = admin.call("POST", "/sandbox/system/users", {"name": name, "tier": "free"}, headers=headers)
+    second = admin.call("POST", "/sandbox/system/users", {"name": name, "tier": "free"}, headers=headers)
+    assert first.status_code == second.status_code == 201 and first.json() == second.json()
+    assert admin.refused("POST", "/sandbox/system/users", {"name": name, "tier": "pro"}, headers=headers)["status"] == 409
+    path = f"/sandbox/system/users/{first.json()['id']}/keys"
+    keys = [admin.good("POST", path, {"name": "k"}, headers=headers) for _ in range(2)]
+    assert keys[0]["id"] == keys[1]["id"] and "key" in keys[0] and "key" not in keys[1]
+    assert len(admin.good("GET", path)["items"]) == 1
+
+
+def test_changes_can_name_their_version(corral, user):
+    sandbox = user.create()["id"]
+    answer = user.call("GET", f"/sandbox/{sandbox}")
+    tag = answer.headers["etag"]
+    changed = user.call("PATCH", f"/sandbox/{sandbox}", {"name": "one"}, headers={"If-Match": tag})
+    assert changed.status_code == 200 and changed.headers["etag"] != tag
+    assert user.refused("PATCH", f"/sandbox/{sandbox}", {"name": "two"}, headers={"If-Match": tag})["status"] == 412
+    assert user.call("PATCH", f"/sandbox/{sandbox}", {"name": "two"}, headers={"If-Match": "*"}).status_code == 200
+    path = f"/sandbox/system/users/{user.user_id}"
+    tag = corral.admin.call("GET", path).headers["etag"]
+    assert corral.admin.call("PATCH", path, {"tier": "pro"}, headers={"If-Match": '"x"'}).status_code == 412
+    assert corral.admin.call("PATCH", path, {"tier": "pro"}, headers={"If-Match": tag}).status_code == 200
+
+
+def test_tiers_and_overrides(corral):
+    admin, name = corral.admin, new_name("small")
+    tier = admin.good("POST", "/sandbox/system/tiers", {"name": name, "memory_bytes": 64 << 20, "cpu_millis": 100, "pids": 32,
+                                                      "nofile": 256, "storage_bytes": 32 << 20}, status=201)
+    assert tier["max_sandboxes"] is None
+    member = corral.user(new_name("member"), tier=name)
+    usage = member.good("GET", "/sandbox/quota/usage")
+    assert usage["limits"]["sandboxes"] == 5 and usage["limits"]["api_key_sandboxes"] == 3
+    sandbox = member.create()
+    assert sandbox["limits"] == {"memory_bytes": 64 << 20, "cpu_millis": 100, "cpu_shares": 512, "storage_bytes": 32 << 20,
+                                 "pids": 32, "nofile": 256}
+    assert member.refused("POST", "/sandbox", {"memory_bytes": 65 << 20})["code"] == "above_tier_limit"
+    admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {"memory_bytes": 128 << 20, "max_sandboxes": 1}})
+    assert member.refused("POST", "/sandbox", {"memory_bytes": 65 << 20})["scope"] == "user"
+    assert admin.refused("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {"memory": 1}})["errors"][0][
+        "pointer"] == "/overrides/memory"
+    assert admin.refused("DELETE", f"/sandbox/system/tiers/{name}")["code"] == "conflict"
+    assert admin.refused("DELETE", f"/sandbox/system/users/{member.user_id}")["code"] == "conflict"
+    member.delete(sandbox["id"])
+    admin.good("DELETE", f"/sandbox/system/users/{member.user_id}")
+    assert member.call("GET", "/sandbox").status_code == 401
+
+
+def test_an_administrators_end_says_so(corral, user):
+    sandbox = user.create()["id"]
+    corral.admin.delete(sandbox)
+    assert user.show(sandbox)["reason"] == "admin"
+    assert user.refused("DELETE", f"/sandbox/{sandbox}?reason=admin")["status"] == 403
+
+
+def test_audit(corral):
+    before = corral.admin.good("GET", "/sandbox/system/audit?limit=1")["items"][0]["id"]
+    member = corral.user(new_name("audited"))
+    rows = corral.admin.good("GET", "/sandbox/system/audit?limit=10")["items"]
+    new = [r for r in rows if r["id"] > before]
+    assert [r["action"] for r in new] == ["key.create", "user.create"]
+    assert new[1]["target"] == member.user_id and new[1]["address"] == "127.0.0.1" and new[1]["request_id"]
+
+
+def test_metrics(corral):
+    text = corral.admin.call("GET", "/metrics").text
+    assert re.search(r'^corral_nodes\{state="ready"\} 1$', text, re.M)
+    assert re.search(r"^process_resident_memory_bytes [0-9.e+]+$", text, re.M)
+    names = re.findall(r"^# TYPE (\w+)", text, re.M)
+    assert len(names) == len(set(names)) and all(re.search(rf"^{n}[ {{_]", text, re.M) for n in names)
+
+
+def test_rate_limit(corral, user):
+    """The installation of these tests allows 100,000 a second: what is looked at is that a bucket is told of."""
+    answer = user.call("GET", "/sandbox")
+    assert int(answer.headers["ratelimit-remaining"]) <= int(answer.headers["ratelimit-limit"])
+    assert int(answer.headers["ratelimit-reset"]) >= 0
+
+
+def test_a_node_that_is_cordoned_gets_nothing(corral, user):
+    node = "/sandbox/system/nodes/node-1"
+    corral.admin.good("POST", node + "/cordon")
+    try:
+        assert corral.admin.good("GET", node)["state"] == "cordoned"
+        assert user.refused("POST", "/sandbox", {})["code"] == "no_capacity"
+    finally:
+        corral.admin.good("POST", node + "/uncordon")
+    assert user.create()["state"] == "running"
+
+
+def test_history_has_what_was_measured(corral, user):
+    sandbox = user.create()["id"]
+    user.stats(sandbox)
+    now = time.time()
+    when = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t)) for t in (now - 60, now + 60)]
+    history = user.good("GET", f"/sandbox/{sandbox}/stats/history?from={when[0]}&to={when[1]}&step=10")
+    assert history["step_seconds"] == 10
+    assert user.refused("GET", f"/sandbox/{sandbox}/stats/history?from=yesterday&to=now")["code"] == "invalid"
