@@ -7,6 +7,7 @@
 #include "common/mem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define TICK_MS 200
+#define TRIM_MS                                                                                              \
+    60000 /* measured with 50 sandboxes: 3.6 of 5.3 MB of the heap are free and stay resident else */
 
 /* --- holders --- */
 
@@ -334,6 +337,10 @@ static void on_tick(void *arg)
     uint64_t now = loop_now_ms();
     keeper_tick(agent->keeper, now, &agent->effects);
     agent_run_effects(agent);
+    if (now - agent->trimmed_ms >= TRIM_MS) {
+        malloc_trim(0);
+        agent->trimmed_ms = now;
+    }
     uint64_t due = keeper_due(agent->keeper), wait = TICK_MS;
     if (due > now && due - now < wait)
         wait = due - now;

@@ -52,7 +52,7 @@ struct agent {
     char records_dir[256], links_dir[256];
     char *seccomp; /* the profile's text, owned; NULL: Docker's own */
     uint64_t violation_number;
-    uint64_t last_sample_ms;
+    uint64_t last_sample_ms, trimmed_ms;
     struct timer tick, sampling, docker_retry;
     struct later telling;
     struct saved *saves;

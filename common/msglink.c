@@ -7,12 +7,14 @@
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/tls/tls.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEADER_MAX    64 /* of a raw request: pipe and request ids */
 #define PEM_MAX       65536
+#define CLOSER_STACK  (256u * 1024)
 #define SEND_RETRY_MS 50 /* while there is no connection */
 #define RECEIVE_TURN  64 /* messages in one turn of the loop */
 #define QUEUE_MAX                                                                                            \
@@ -294,12 +296,36 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
     return 0;
 }
 
+static void *close_socket(void *arg)
+{
+    nng_socket socket = {.id = (uint32_t)(uintptr_t)arg};
+    nng_close(socket);
+    return NULL;
+}
+
+/*
+ * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever (a peer that hangs up
+ * again and again while a large message is on its way). A guard's loop may not hang with it, so a thread does
+ * the waiting.
+ */
+static void close_apart(nng_socket socket)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, CLOSER_STACK);
+    if (pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)socket.id))
+        nng_close(socket);
+    pthread_attr_destroy(&attr);
+}
+
 void msglink_client_free(struct msglink_client *client)
 {
     if (!client)
         return;
     msglink_cancel(client);
     watch_stop(&client->watch);
-    nng_close(client->socket);
+    close_apart(client->socket);
     free(client);
 }

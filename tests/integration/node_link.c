@@ -1,0 +1,336 @@
+/*
+ * The controller's door for hosts, over real nng and real TLS, against peers that are not what they say: a
+ * certificate of another CA, one of another name, a stolen one without its key, a proof that is used again, a
+ * controller whose time is over, a message that is too large, bytes that are no message, a session that is
+ * over. usage: node_link FOLDER
+ */
+#include "controller/nodes/node_link.h"
+
+#include "common/mem.h"
+#include "common/msglink.h"
+#include "common/pki.h"
+#include "proto/node_codec.h"
+#include "proto/node_proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(condition)                                                                                     \
+    do {                                                                                                     \
+        if (!(condition)) {                                                                                  \
+            fprintf(stderr, "%s:%d: %s does not hold (%s)\n", __FILE__, __LINE__, #condition, e.text);       \
+            exit(1);                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+#define ANSWER_MS 4000
+#define EPOCH     7
+
+static struct loop *loop;
+static struct node_link *link_;
+static struct err e;
+static const char *dir;
+static char url[64];
+static int sessions;
+static char joined[NODE_NAME_MAX + 1];
+
+/* --- the controller's side --- */
+
+static bool allowed(void *owner, const char *node)
+{
+    return strcmp(node, "unwanted");
+}
+
+static void on_session(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                       size_t count)
+{
+    sessions++;
+    memcpy(joined, facts->name, sizeof joined);
+}
+
+static void on_observations(void *owner, const char *node, const struct observation *o, size_t count)
+{
+}
+
+static void on_samples(void *owner, const char *node, const struct sample *s, size_t count)
+{
+}
+
+static void on_violations(void *owner, const char *node, const struct violation_news *v, size_t count)
+{
+}
+
+static void on_node_gone(void *owner, const char *node)
+{
+}
+
+static void start_link(const char *ca_dir, uint64_t epoch)
+{
+    static const struct node_link_ops ops = {.allowed = allowed,
+                                             .on_session = on_session,
+                                             .on_observations = on_observations,
+                                             .on_samples = on_samples,
+                                             .on_violations = on_violations,
+                                             .on_node_gone = on_node_gone};
+    char ca[300], cert[300], key[300];
+    snprintf(ca, sizeof ca, "%s/ca.crt", ca_dir);
+    snprintf(cert, sizeof cert, "%s/controller.crt", ca_dir);
+    snprintf(key, sizeof key, "%s/controller.key", ca_dir);
+    struct node_link_conf conf = {
+        .url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .cluster = "test", .lease_ms = 60000};
+    CHECK(!node_link_new(&link_, loop, &conf, &ops, NULL, &e));
+    CHECK(!node_link_start(link_, epoch, &e));
+}
+
+/* --- a peer --- */
+
+struct peer {
+    struct msglink_client *client;
+    struct node_message answer;
+    int code;
+};
+
+static void on_reply(void *arg, int code, const uint8_t *bytes, size_t len)
+{
+    struct peer *p = arg;
+    p->code = code;
+    if (!code && node_message_unpack(bytes, len, &p->answer, &e))
+        p->code = ERR_PROTOCOL;
+    loop_stop(loop);
+}
+
+/* Connects with the certificate NAME of a folder. */
+static void peer_open(struct peer *p, const char *from, const char *name)
+{
+    char ca[300], cert[300], key[300];
+    *p = (struct peer){0};
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    snprintf(cert, sizeof cert, "%s/%s.crt", from, name);
+    snprintf(key, sizeof key, "%s/%s.key", from, name);
+    struct msglink_tls tls = {ca, cert, key, PKI_CONTROLLER_NAME};
+    CHECK(!msglink_client_new(&p->client, loop, url, &tls, on_reply, p, &e));
+}
+
+static void peer_close(struct peer *p)
+{
+    if (!p->code)
+        node_message_fini(&p->answer);
+    msglink_client_free(p->client);
+}
+
+static void ask_bytes(struct peer *p, const uint8_t *bytes, size_t len, uint64_t ms)
+{
+    msglink_request(p->client, bytes, len, ms);
+    loop_run(loop);
+}
+
+static void ask(struct peer *p, struct node_message *m)
+{
+    uint8_t *bytes;
+    size_t len;
+    CHECK(!node_message_pack(m, &bytes, &len, &e));
+    ask_bytes(p, bytes, len, ANSWER_MS);
+    free(bytes);
+}
+
+static struct pki_identity *identity(const char *from, const char *name)
+{
+    struct pki_identity *out;
+    char cert[300], key[300];
+    snprintf(cert, sizeof cert, "%s/%s.crt", from, name);
+    snprintf(key, sizeof key, "%s/%s.key", from, name);
+    CHECK(!pki_identity_load(&out, cert, key, &e));
+    return out;
+}
+
+static void say_hello(struct peer *p, const char *name, const struct pki_identity *of, uint64_t highest_epoch)
+{
+    struct node_message m = {.kind = NODE_HELLO};
+    snprintf(m.hello.name, sizeof m.hello.name, "%s", name);
+    m.hello.certificate = (uint8_t *)(uintptr_t)pki_identity_cert(of, &m.hello.certificate_len);
+    m.hello.highest_epoch = highest_epoch;
+    ask(p, &m);
+}
+
+/* The packed answer to a challenge, signed by this key; to be freed. */
+static uint8_t *proof_for(const struct node_message *challenge, const char *name,
+                          const struct pki_identity *by, size_t *len)
+{
+    struct node_inventory inventory = {.facts = {.capacity = {1, 1, 1, 1}}};
+    struct node_message m = {.kind = NODE_PROOF, .session = challenge->session};
+    uint8_t signature[PKI_SIGNATURE_MAX], *out;
+    size_t said_len;
+    snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", name);
+    snprintf(inventory.facts.boot_id, sizeof inventory.facts.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+    CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &e));
+    uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, name, m.proof.inventory,
+                                     m.proof.inventory_len, &said_len);
+    CHECK(!pki_sign(by, said, said_len, signature, &m.proof.signature_len, &e));
+    m.proof.signature = signature;
+    CHECK(!node_message_pack(&m, &out, len, &e));
+    free(said);
+    free(m.proof.inventory);
+    return out;
+}
+
+static bool refused(const struct peer *p, enum node_refusal why)
+{
+    return !p->code && p->answer.kind == NODE_REFUSED && p->answer.refused.why == why;
+}
+
+/* --- what is tried --- */
+
+static void test_a_node_joins_and_its_proof_is_good_once(void)
+{
+    struct peer p, thief;
+    struct pki_identity *one = identity(dir, "one");
+    size_t len;
+    peer_open(&p, dir, "one");
+    say_hello(&p, "one", one, 0);
+    CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+    uint8_t *proof = proof_for(&p.answer, "one", one, &len);
+    ask_bytes(&p, proof, len, ANSWER_MS);
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME && p.answer.epoch == EPOCH);
+    CHECK(sessions == 1 && !strcmp(joined, "one"));
+    /* Whoever saw it on the way cannot use it: neither again in this session, nor for a challenge of their
+     * own. */
+    peer_open(&thief, dir, "two");
+    ask_bytes(&thief, proof, len, ANSWER_MS);
+    CHECK(refused(&thief, NODE_REFUSED_PROOF));
+    say_hello(&thief, "one", one, 0);
+    CHECK(!thief.code && thief.answer.kind == NODE_CHALLENGE);
+    ask_bytes(&thief, proof, len, ANSWER_MS);
+    CHECK(refused(&thief, NODE_REFUSED_PROOF) && sessions == 1);
+    free(proof);
+    peer_close(&thief);
+    peer_close(&p);
+    pki_identity_free(one);
+}
+
+static void test_a_stolen_certificate_without_its_key(void)
+{
+    struct peer p;
+    struct pki_identity *one = identity(dir, "one"), *two = identity(dir, "two");
+    size_t len;
+    peer_open(&p, dir, "two");
+    say_hello(&p, "one", one, 0); /* certificates are public: this much anybody can */
+    CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+    uint8_t *proof = proof_for(&p.answer, "one", two, &len);
+    ask_bytes(&p, proof, len, ANSWER_MS);
+    CHECK(refused(&p, NODE_REFUSED_PROOF) && sessions == 1);
+    free(proof);
+    peer_close(&p);
+    pki_identity_free(one);
+    pki_identity_free(two);
+}
+
+static void test_names_that_are_not_ones_own(void)
+{
+    struct peer p;
+    struct pki_identity *two = identity(dir, "two"), *controller = identity(dir, "controller"),
+                        *unwanted = identity(dir, "unwanted");
+    peer_open(&p, dir, "two");
+    say_hello(&p, "one", two, 0);
+    CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
+    say_hello(&p, "corral-controller", controller, 0);
+    CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
+    say_hello(&p, "unwanted", unwanted, 0);
+    CHECK(refused(&p, NODE_REFUSED_UNKNOWN));
+    peer_close(&p);
+    pki_identity_free(two);
+    pki_identity_free(controller);
+    pki_identity_free(unwanted);
+}
+
+static void test_a_foreign_certificate_gets_no_connection(const char *foreign)
+{
+    struct peer p;
+    struct pki_identity *theirs = identity(foreign, "one");
+    struct node_message m = {.kind = NODE_HELLO};
+    uint8_t *bytes;
+    size_t len;
+    snprintf(m.hello.name, sizeof m.hello.name, "one");
+    m.hello.certificate = (uint8_t *)(uintptr_t)pki_identity_cert(theirs, &m.hello.certificate_len);
+    CHECK(!node_message_pack(&m, &bytes, &len, &e));
+    uint64_t before = node_link_stats(link_).messages_in;
+    peer_open(&p, foreign, "one");
+    ask_bytes(&p, bytes, len, 1500);
+    CHECK(p.code == ERR_NODE_TIMEOUT && node_link_stats(link_).messages_in == before);
+    peer_close(&p);
+    /* And inside a connection of our own, theirs is no better. */
+    peer_open(&p, dir, "two");
+    say_hello(&p, "one", theirs, 0);
+    CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
+    peer_close(&p);
+    free(bytes);
+    pki_identity_free(theirs);
+}
+
+static void test_epochs_versions_and_sessions_that_are_over(void)
+{
+    struct peer p;
+    struct pki_identity *two = identity(dir, "two");
+    struct node_message poll = {.kind = NODE_POLL};
+    peer_open(&p, dir, "two");
+    say_hello(&p, "two", two, EPOCH + 1); /* it has heard a later leader than us */
+    CHECK(refused(&p, NODE_REFUSED_OLD_EPOCH));
+    memset(&poll.session, 0xab, sizeof poll.session);
+    ask(&p, &poll);
+    CHECK(refused(&p, NODE_REFUSED_STALE_SESSION));
+    peer_close(&p);
+    pki_identity_free(two);
+}
+
+static void test_bytes_that_are_no_message(void)
+{
+    struct peer p;
+    uint8_t noise[64];
+    pki_random(noise, sizeof noise);
+    noise[0] = 0xff;
+    peer_open(&p, dir, "two");
+    ask_bytes(&p, noise, sizeof noise, ANSWER_MS);
+    CHECK(refused(&p, NODE_REFUSED_MALFORMED));
+    peer_close(&p);
+    /* Past the limit of a message the connection ends, and only this one. */
+    uint8_t *large = mem_zalloc(MSGLINK_MAX + 4096);
+    peer_open(&p, dir, "two");
+    ask_bytes(&p, large, MSGLINK_MAX + 4096, 1500);
+    CHECK(p.code == ERR_NODE_TIMEOUT);
+    peer_close(&p);
+    free(large);
+    struct pki_identity *two = identity(dir, "two");
+    peer_open(&p, dir, "two");
+    say_hello(&p, "two", two, 0);
+    CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+    peer_close(&p);
+    pki_identity_free(two);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const names[] = {"one", "two", "unwanted"};
+    char foreign[300];
+    if (argc != 2)
+        return 2;
+    dir = argv[1];
+    uint16_t random;
+    pki_random(&random, sizeof random);
+    snprintf(url, sizeof url, "tls+tcp://127.0.0.1:%u", 20000u + random % 20000u);
+    snprintf(foreign, sizeof foreign, "%s/foreign", dir);
+    CHECK(!pki_init(dir, NULL, &e) && !pki_init(foreign, NULL, &e) &&
+          !pki_issue(foreign, "one", foreign, &e));
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        CHECK(!pki_issue(dir, names[i], dir, &e));
+    loop = loop_new();
+    start_link(dir, EPOCH);
+    test_a_node_joins_and_its_proof_is_good_once();
+    test_a_stolen_certificate_without_its_key();
+    test_names_that_are_not_ones_own();
+    test_a_foreign_certificate_gets_no_connection(foreign);
+    test_epochs_versions_and_sessions_that_are_over();
+    test_bytes_that_are_no_message();
+    node_link_free(link_);
+    loop_free(loop);
+    return 0;
+}
