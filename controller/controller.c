@@ -16,6 +16,8 @@
 
 #define UPKEEP_MS       3600000u /* partitions ahead, old rows dropped */
 #define SCHEMA_RETRY_MS 2000u
+#define KEY_NOTES_MS    20000u
+#define USED_KEYS_MAX   4096 /* as many as the API remembers */
 
 /* --- keys --- */
 
@@ -110,6 +112,29 @@ static void upkeep(void *arg)
     timer_start(&c->upkeep, c->loop, UPKEEP_MS, upkeep, c);
 }
 
+struct used_keys {
+    const char *id[USED_KEYS_MAX];
+    size_t count;
+};
+
+static void add_used(void *arg, const char *key_id)
+{
+    struct used_keys *used = arg;
+    if (used->count < USED_KEYS_MAX)
+        used->id[used->count++] = key_id;
+}
+
+/* When a key was last used is known to half a minute: a write for each request would be too dear. */
+static void note_keys(void *arg)
+{
+    struct controller *c = arg;
+    struct used_keys used = {.count = 0};
+    api_take_used_keys(c->api, add_used, &used);
+    if (used.count)
+        db_keys_used(c->pool, used.id, used.count);
+    timer_start(&c->key_notes, c->loop, KEY_NOTES_MS, note_keys, c);
+}
+
 static void on_schema(void *arg, int code, const struct err *e, const char *json)
 {
     static const struct db_leader_events events = {
@@ -130,6 +155,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     bound.arg = c;
     c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
     upkeep(c);
+    note_keys(c);
 }
 
 /* Only with the schema that it was built for does this program lead. */
@@ -271,6 +297,7 @@ void controller_free(struct controller *c)
     if (!c)
         return;
     timer_stop(&c->upkeep);
+    timer_stop(&c->key_notes);
     if (c->leader)
         db_leader_free(c->leader);
     cluster_free(c->cluster);

@@ -20,7 +20,7 @@ struct controller {
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;
-    struct timer upkeep;
+    struct timer upkeep, key_notes;
     uint64_t started_ms;
 };
 

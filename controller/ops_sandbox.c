@@ -240,7 +240,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
 void ops_sandbox_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    char state[32], user[64], all[8], label[300] = "", labels[640];
+    char state[32], user[64], all[8], label[300] = "";
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
     if (http_query_get(call->exchange, "state", state, sizeof state))
@@ -249,14 +249,14 @@ void ops_sandbox_list(void *owner, struct api_call *call)
         filter.user = user;
     filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
     char *colon = http_query_get(call->exchange, "label", label, sizeof label) ? strchr(label, ':') : NULL;
+    if (colon) {
+        *colon = 0;
+        filter.label_name = label;
+        filter.label_value = colon + 1;
+    }
     if (label[0] && (!colon || strpbrk(label, "\"\\"))) {
         fail(call, ERR_INVALID, "label must be key:value");
         return;
-    }
-    if (colon) {
-        *colon = 0;
-        snprintf(labels, sizeof labels, "{\"%s\":\"%s\"}", label, colon + 1);
-        filter.labels = labels;
     }
     db_sandbox_list(c->pool, &filter, ops_answer_json, call);
 }

@@ -7,6 +7,7 @@
 
 #include "common/conf_verbs.h"
 #include "common/pki.h"
+#include "common/units.h"
 #include "common/verb.h"
 
 #include <inttypes.h>
@@ -113,6 +114,39 @@ int verb_audit_verify(int argc, char **argv)
     if (rc)
         return verb_failed(PROGRAM, e.text);
     printf("%" PRIu64 " rows are whole\n", checked);
+    return 0;
+}
+
+int verb_audit_export(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = db_audit_export(conf.database_url, stdout, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    return rc ? verb_failed(PROGRAM, e.text) : 0;
+}
+
+int verb_audit_prune(int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    uint64_t removed = 0, seconds;
+    const char *age = take_value(&argc, argv, "--older-than");
+    if (!age || !units_parse_seconds(age, &seconds) || seconds < 86400 || seconds / 86400 > 36500) {
+        fprintf(stderr, "%s: audit prune needs --older-than, such as 365d\n", PROGRAM);
+        return 2;
+    }
+    int rc = load(argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = db_audit_prune(conf.database_url, seconds / 86400, &removed, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    if (rc)
+        return verb_failed(PROGRAM, e.text);
+    printf("%" PRIu64 " rows removed\n", removed);
     return 0;
 }
 

@@ -5,6 +5,8 @@
 int verb_migrate(int argc, char **argv);
 int verb_init(int argc, char **argv);
 int verb_audit_verify(int argc, char **argv);
+int verb_audit_export(int argc, char **argv);
+int verb_audit_prune(int argc, char **argv);
 int verb_pki_init(int argc, char **argv);
 int verb_pki_issue(int argc, char **argv);
 

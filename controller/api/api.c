@@ -44,6 +44,7 @@ struct known_key {
     uint8_t sha256[32];
     struct caller caller;
     uint64_t good_until_ms;
+    bool used; /* since its use was last written down */
     UT_hash_handle hh;
 };
 
@@ -431,6 +432,7 @@ static void remember(struct api *api, const struct key_query *q, const struct ca
     memcpy(key->prefix, q->prefix, sizeof key->prefix);
     memcpy(key->sha256, q->sha256, sizeof key->sha256);
     key->caller = *caller;
+    key->used = true;
     key->good_until_ms = loop_now_ms() + good_ms;
     HASH_ADD_STR(api->keys, prefix, key);
 }
@@ -469,6 +471,7 @@ static void authenticate(struct call *call)
             return;
         }
         struct caller caller = known->caller;
+        known->used = true;
         admit(call, query.prefix, &caller);
         return;
     }
@@ -559,6 +562,17 @@ void api_free(struct api *api)
     free(api->problem);
     free(api->openapi);
     free(api);
+}
+
+void api_take_used_keys(struct api *api, void (*cb)(void *arg, const char *key_id), void *arg)
+{
+    struct known_key *key, *next;
+    HASH_ITER(hh, api->keys, key, next)
+    {
+        if (key->used)
+            cb(arg, key->caller.key_id);
+        key->used = false;
+    }
 }
 
 struct api_stats api_stats(const struct api *api)

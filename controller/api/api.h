@@ -81,6 +81,9 @@ void api_answer_err(struct api_call *call, const struct err *e);
 /* quota_exceeded with its figures. */
 void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);
 
+/* Calls cb with the id of each key that was used since the last call. */
+void api_take_used_keys(struct api *api, void (*cb)(void *arg, const char *key_id), void *arg);
+
 struct api_stats {
     uint64_t requests;
     uint64_t answered[6];              /* by the first digit of the status */

@@ -4,6 +4,8 @@
 
 #include "controller/db/db_pool.h"
 
+#include <stdio.h>
+
 /* For an act that changes nothing in the database (a sweep, a prune). after: JSON text or NULL. */
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
@@ -16,5 +18,12 @@ void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_
  * ERR_CONFLICT, with the first row that was changed, removed or put in, in *seq and a sentence in e.
  */
 int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct err *e) MUST_CHECK;
+
+/* For `audit export`: every row as one line of JSON, oldest first. ERR_IO where out takes no more. */
+int db_audit_export(const char *url, FILE *out, struct err *e) MUST_CHECK;
+
+/* For `audit prune`: removes rows older than so many days; the chain begins after them, and stays provable.
+ */
+int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err *e) MUST_CHECK;
 
 #endif

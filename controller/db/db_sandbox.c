@@ -30,7 +30,14 @@ void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filte
     db_text_str(&text, "owner", filter->owner);
     db_text_str(&text, "user", filter->user);
     db_text_str(&text, "state", filter->state);
-    db_text_json(&text, "labels", filter->labels);
+    if (filter->label_name) {
+        struct db_text label = {0};
+        db_text_add(&label, "{");
+        db_text_str(&label, filter->label_name, filter->label_value);
+        db_text_add(&label, "}");
+        db_text_json(&text, "labels", label.data);
+        db_text_fini(&label);
+    }
     db_text_bool(&text, "all", filter->all);
     db_text_str(&text, "cursor", filter->cursor);
     db_text_num(&text, "limit", filter->limit);

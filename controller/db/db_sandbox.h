@@ -11,11 +11,11 @@
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);
 
 struct db_sandbox_filter {
-    const char *owner;  /* only this user's; NULL: all */
-    const char *user;   /* an administrator's filter: a user's id or name */
-    const char *state;  /* NULL: any */
-    const char *labels; /* a JSON object's text, all of which must match; NULL: any */
-    bool all;           /* ended ones too */
+    const char *owner;                    /* only this user's; NULL: all */
+    const char *user;                     /* an administrator's filter: a user's id or name */
+    const char *state;                    /* NULL: any */
+    const char *label_name, *label_value; /* NULL: any; the name holds no quote and no backslash */
+    bool all;                             /* ended ones too */
     const char *cursor; /* next_cursor of the page before; one that is none is ERR_INVALID */
     unsigned limit;
 };

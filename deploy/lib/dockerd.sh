@@ -91,7 +91,7 @@ dockerd_reset() { # NAME DIR [SOCKET]
     unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
     for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
-        [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
+        [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
     done
     rm -rf "$dir"
 }

@@ -25,8 +25,8 @@ hosts_free_subnet() { # SEED
 }
 
 _hosts_rules() { # -A|-D NAME SUBNET
-    iptables -w -t nat "$1" POSTROUTING -s "$3.0/24" ! -d "$3.0/24" -m comment --comment "$2" -j MASQUERADE
-    iptables -w "$1" FORWARD -s "$3.0/24" -m comment --comment "$2" -j ACCEPT
+    iptables -w -t nat "$1" POSTROUTING -s "$3.0/24" ! -d "$3.0/24" -m comment --comment "$2" -j MASQUERADE || return 1
+    iptables -w "$1" FORWARD -s "$3.0/24" -m comment --comment "$2" -j ACCEPT || return 1
     iptables -w "$1" FORWARD -d "$3.0/24" -m comment --comment "$2" -j ACCEPT
 }
 
@@ -62,8 +62,8 @@ hosts_up() { # NAME SUBNET HOST...
 hosts_down() { # NAME SUBNET HOST...
     local name=$1 subnet=$2 host
     shift 2
-    [ -e "/run/netns/$name-net" ] && while _hosts_rules -D "$name" "$subnet" 2>/dev/null; do :; done
-    ip link delete "$(_hosts_veth "$name")" 2>/dev/null
+    while _hosts_rules -D "$name" "$subnet" 2>/dev/null; do :; done
+    ip link delete "$(_hosts_veth "$name")" 2>/dev/null || true
     for host in "$@" "$name-net"; do
         [ -e "/run/netns/$host" ] && ip netns delete "$host"
     done

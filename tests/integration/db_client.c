@@ -401,7 +401,7 @@ static void walk_sandbox(struct client *c)
                           .has_exit_code = true,
                           .exit_code = 137,
                           .figures = "{\"memory\":1}"};
-    struct db_sandbox_filter filter = {.owner = "usr_w", .labels = "{\"a\":\"b\"}", .limit = 1};
+    struct db_sandbox_filter filter = {.owner = "usr_w", .label_name = "a", .label_value = "b", .limit = 1};
     switch (c->step) {
     case 15:
         join(c);

@@ -1,7 +1,7 @@
 """A Corral of a test's own, started by deploy/quickstart from the programs that were built, and a client for it."""
+import hashlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +24,13 @@ def wait_until(what, condition, seconds=10.0, every=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 class Description:
@@ -146,8 +153,13 @@ class Corral:
     def reset(self):
         """Ends everything; a sanitizer's word in a log is a failure."""
         logs = self.logs()
+        name = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
         self.quickstart("--reset")
-        shutil.rmtree(self.home, ignore_errors=True)
+        left = [str(p) for p in (self.home, *Path("/run/netns").glob(f"{name}*"), *Path("/sys/fs/cgroup").glob(f"*/{name}*"))
+                if p.exists()]
+        left += [line for line in open("/proc/self/mountinfo") if str(self.home) in line]
+        left += [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(self.home).encode() in read(p)]
+        assert not left, left
         for word in ("Sanitizer", "runtime error:"):
             assert word not in logs, logs
 

@@ -1,12 +1,14 @@
 """What the REST interface promises beside the life of a sandbox."""
+import json
 import re
+import subprocess
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from corral import Client
+from corral import Client, wait_until
 
 ADMIN_ROUTES = [("GET", "/sandbox/system/stats"), ("GET", "/sandbox/system/nodes"), ("GET", "/sandbox/system/users"),
                 ("POST", "/sandbox/system/users"), ("GET", "/sandbox/system/tiers"), ("GET", "/sandbox/system/audit"),
@@ -251,3 +253,45 @@ def test_history_has_what_was_measured(corral, user):
     history = user.good("GET", f"/sandbox/{sandbox}/stats/history?from={when[0]}&to={when[1]}&step=10")
     assert history["step_seconds"] == 10
     assert user.refused("GET", f"/sandbox/{sandbox}/stats/history?from=yesterday&to=now")["code"] == "invalid"
+
+
+INJECTIONS = ["' or 1=1 --", "'; drop table users; --", "\" or \"\"=\"", "1) union select sha256 from api_keys --", "%27%20or%201", "$(reboot)",
+              "`id`", "../../etc/passwd", "{{7*7}}", "\\\\x00", "sbx_' || pg_sleep(5) --", "\u202e\U0001f600", "-1", "null", "%"]
+
+
+@pytest.mark.parametrize("text", INJECTIONS)
+def test_injections_are_only_text(corral, user, text):
+    quoted = requests.utils.quote(text, safe="")
+    begin = time.monotonic()
+    for path in (f"/sandbox/{quoted}", f"/sandbox/{quoted}/stats", f"/sandbox/{quoted}/events"):
+        assert user.call("GET", path).status_code == 404
+    for query in ("label=a:", "user=", "cursor=", "state="):
+        assert user.call("GET", f"/sandbox?{query}{quoted}").status_code in (200, 422)
+    for path in ("users", "nodes", "tiers"):
+        assert corral.admin.call("GET", f"/sandbox/system/{path}/{quoted}").status_code == 404
+    assert corral.admin.call("GET", f"/sandbox/system/audit?cursor={quoted}").status_code in (200, 422)
+    assert user.call("GET", f"/sandbox/events?cursor={quoted}").status_code in (200, 422)
+    for field in ("name", "image", "region", "runtime"):
+        assert user.call("POST", "/sandbox", {field: text, "region": "nowhere"} if field != "region" else {field: text}
+                         ).status_code in (422, 503)
+    answer = user.call("POST", "/sandbox", {"labels": {"k": text}, "env": {"V": text}, "name": text}, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 201
+    sandbox = answer.json()
+    assert sandbox["labels"] == {"k": text} and sandbox["name"] == text
+    assert [s["id"] for s in user.good("GET", f"/sandbox?label=k:{quoted}")["items"]] == [sandbox["id"]]
+    user.delete(sandbox["id"])
+    assert time.monotonic() - begin < 5
+
+
+def test_a_keys_use_is_noted(corral, user):
+    user.call("GET", "/sandbox")
+    wait_until("its use is noted", lambda: corral.admin.good("GET", f"/sandbox/system/users/{user.user_id}/keys")["items"][0][
+        "last_used_at"], 25, 0.5)
+
+
+def test_audit_export(corral):
+    run = subprocess.run([corral.home / "bin/corral-controller", "audit", "export"], capture_output=True, text=True, check=True,
+                         env={**corral.environ, "CORRAL_DATABASE_URL": f"postgresql://corral@/corral?host={corral.home}/postgres"})
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [r["id"] for r in rows] == list(range(rows[0]["id"], rows[0]["id"] + len(rows)))
+    assert {"actor", "before", "after", "hash", "result"} - {"actor"} <= rows[0].keys()

@@ -1,4 +1,5 @@
 """Several hosts: network namespaces with a Docker and an agent each."""
+import os
 import signal
 
 import pytest
@@ -72,7 +73,9 @@ def test_stop_ends_all_as_the_administrator(hosts):
     hosts.quickstart("--stop")
     for pid in pids:
         with pytest.raises(ProcessLookupError):
-            __import__("os").kill(pid, 0)
+            os.kill(pid, 0)
     hosts.quickstart()
     ended = user.show(sandbox)
     assert (ended["state"], ended["reason"]) == ("stopped", "admin")
+    hosts.quickstart("--stop")
+    hosts.quickstart("--stop")
