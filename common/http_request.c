@@ -90,27 +90,19 @@ static int on_head_done(http_parser *parser)
         return stop(r, ERR_TOO_LARGE);
     r->expects_continue = expect && !strcasecmp(expect, "100-continue");
     r->head_done = true;
-    return 0;
+    r->keep_alive = http_should_keep_alive(parser);
+    if (coding)
+        http_body_begin_chunks(&r->body, r->max_body);
+    else
+        http_body_begin_length(&r->body, parser->content_length == UINT64_MAX ? 0 : parser->content_length,
+                               r->max_body);
+    r->done = r->body.done;
+    return 1; /* the parser's part ends here: as Debian builds it, it takes any two bytes for a chunk's end */
 }
 
-static int on_body(http_parser *parser, const char *bytes, size_t len)
-{
-    struct http_request *r = of(parser);
-    if (len > r->max_body || r->len > r->max_body - len)
-        return stop(r, ERR_TOO_LARGE);
-    r->body = mem_grow(r->body, r->len + len + 1, 1);
-    memcpy(r->body + r->len, bytes, len);
-    r->len += len;
-    r->body[r->len] = 0;
-    return 0;
-}
-
-/* Paused here, so that the bytes of the next request are not taken for this one. */
+/* Paused here, so that no byte after the head is looked at. */
 static int on_done(http_parser *parser)
 {
-    struct http_request *r = of(parser);
-    r->done = true;
-    r->keep_alive = http_should_keep_alive(parser);
     http_parser_pause(parser, 1);
     return 0;
 }
@@ -119,7 +111,6 @@ static const http_parser_settings settings = {.on_url = on_url,
                                               .on_header_field = on_field,
                                               .on_header_value = on_value,
                                               .on_headers_complete = on_head_done,
-                                              .on_body = on_body,
                                               .on_message_complete = on_done};
 
 void http_request_init(struct http_request *r, size_t max_body)
@@ -137,23 +128,25 @@ void http_request_fini(struct http_request *r)
         free(r->field[i].value);
     }
     free(r->target);
-    free(r->body);
+    http_body_fini(&r->body);
     memset(r, 0, sizeof *r);
 }
 
-static int feed(struct http_request *r, const char *bytes, size_t len, size_t *used, struct err *e)
+static int feed(struct http_request *r, const char *bytes, size_t len, struct err *e)
 {
-    *used = http_parser_execute(&r->parser, &settings, bytes, len);
+    size_t used = http_parser_execute(&r->parser, &settings, bytes, len);
     enum http_errno error = HTTP_PARSER_ERRNO(&r->parser);
-    if (error == HPE_OK || error == HPE_PAUSED)
-        return 0;
     if (r->refusal)
         return err_set(e, r->refusal, "%s",
                        r->refusal == ERR_TOO_LARGE ? "the body is larger than is allowed here"
                        : r->refusal == ERR_HEADERS_TOO_LARGE
                            ? "there are too many headers, or the path is too long"
                            : "a header is missing, there twice, or not allowed");
-    return err_set(e, ERR_BAD_REQUEST, "the request cannot be read: %s", http_errno_description(error));
+    if (error != HPE_OK && error != HPE_PAUSED)
+        return err_set(e, ERR_BAD_REQUEST, "the request cannot be read: %s", http_errno_description(error));
+    if (used != len || !r->head_done)
+        return err_set(e, ERR_BAD_REQUEST, "the request has no complete head");
+    return 0;
 }
 
 /* Every line ends with CR LF, none begins with a space, and no other control character is there. */
@@ -205,21 +198,22 @@ static int split_target(struct http_request *r, struct err *e)
 
 int http_request_head(struct http_request *r, const char *bytes, size_t len, struct err *e)
 {
-    size_t used;
     if (!head_is_plain(bytes, len) || !names_are_plain(bytes, len))
         return err_set(e, ERR_BAD_REQUEST,
                        "the head holds a control character, a bare line end or a folded line");
-    int rc = feed(r, bytes, len, &used, e);
+    int rc = feed(r, bytes, len, e);
     if (rc)
         return rc;
-    if (!r->head_done || !r->target)
+    if (!r->target)
         return err_set(e, ERR_BAD_REQUEST, "the request has no complete head");
     return split_target(r, e);
 }
 
 int http_request_body(struct http_request *r, const char *bytes, size_t len, size_t *used, struct err *e)
 {
-    return feed(r, bytes, len, used, e);
+    int rc = http_body_take(&r->body, bytes, len, used, e);
+    r->done = !rc && r->body.done;
+    return rc;
 }
 
 const char *http_request_field(const struct http_request *r, const char *name)

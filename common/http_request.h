@@ -3,6 +3,7 @@
 #define CORRAL_COMMON_HTTP_REQUEST_H
 
 #include "common/err.h"
+#include "common/http_body.h"
 #include "common/http_server.h"
 
 #include <http_parser.h>
@@ -18,8 +19,8 @@ struct http_request {
     struct http_field field[HTTP_HEADERS_MAX];
     unsigned fields;
     bool in_value;
-    char *body;
-    size_t len, max_body;
+    struct http_body body;
+    size_t max_body;
     bool head_done, done, keep_alive, expects_continue;
     int refusal; /* why a callback stopped the parser; 0: it did not */
 };

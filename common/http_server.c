@@ -544,8 +544,8 @@ const char *http_header(const struct http_exchange *x, const char *name)
 
 const char *http_body(const struct http_exchange *x, size_t *len)
 {
-    *len = x->request.len;
-    return x->request.body ? x->request.body : "";
+    *len = x->request.body.len;
+    return x->request.body.bytes ? x->request.body.bytes : "";
 }
 
 static int hex(char c)

@@ -25,7 +25,7 @@ static void test_a_request_is_taken_apart(void **state)
     assert_false(r.done);
     assert_int_equal(http_request_body(&r, "12345GET /next", 14, &used, &e), 0);
     assert_true(r.done && r.keep_alive);
-    assert_string_equal(r.body, "12345");
+    assert_string_equal(r.body.bytes, "12345");
     assert_int_equal(used, 5);
     http_request_fini(&r);
 }
@@ -39,9 +39,52 @@ static void test_chunks_end_where_they_end(void **state)
     assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
     assert_int_equal(http_request_body(&r, body, sizeof body - 1, &used, &e), 0);
     assert_true(r.done);
-    assert_string_equal(r.body, "abc");
+    assert_string_equal(r.body.bytes, "abc");
     assert_int_equal(used, sizeof body - 1 - 3);
     http_request_fini(&r);
+}
+
+static int chunks(const char *text, size_t *used)
+{
+    struct http_request r;
+    struct err e;
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    int rc = 0;
+    /* Byte by byte and in one piece: the same answer. */
+    for (size_t i = 0; text[i] && !rc && !r.done; i++)
+        rc = http_request_body(&r, text + i, 1, used, &e);
+    bool done = r.done;
+    http_request_fini(&r);
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    assert_int_equal(http_request_body(&r, text, strlen(text), used, &e), rc);
+    assert_int_equal(r.done, done);
+    http_request_fini(&r);
+    return rc ? rc : done;
+}
+
+static void test_chunks_are_read_strictly(void **state)
+{
+    static const char *const bad[] = {
+        "1\r\naXY0\r\n\r\n",
+        "1\na\n0\n\n",
+        "1;x=y\r\na\r\n0\r\n\r\n",
+        "0\r\nX-API-Key: k\r\n\r\n",
+        "1 \r\na\r\n0\r\n\r\n",
+        "0x1\r\na\r\n0\r\n\r\n",
+        "-1\r\n",
+        "\r\n",
+        "000000001\r\na\r\n",
+        "1\r\na0\r\n\r\n",
+        "0\r\n\n",
+    };
+    size_t used;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (chunks(bad[i], &used) != ERR_BAD_REQUEST)
+            fail_msg("taken: %s", bad[i]);
+    }
+    assert_int_equal(chunks("ffffffff\r\na", &used), ERR_TOO_LARGE);
+    assert_int_equal(chunks("A\r\n0123456789\r\n00\r\n\r\nGET", &used), 1);
+    assert_int_equal(used, 21);
 }
 
 static void test_what_two_could_read_in_two_ways_is_refused(void **state)
@@ -96,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_request_is_taken_apart),
         cmocka_unit_test(test_chunks_end_where_they_end),
+        cmocka_unit_test(test_chunks_are_read_strictly),
         cmocka_unit_test(test_what_two_could_read_in_two_ways_is_refused),
         cmocka_unit_test(test_bounds),
     };
