@@ -364,7 +364,7 @@ static int read_text(const char *path, char *out, size_t size, struct err *e)
 static int make_folder(const char *path, mode_t mode, struct err *e)
 {
     if (mkdir(path, mode) && errno != EEXIST)
-        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
+        return err_set(e, ERR_CONFIG, "state_dir: %s: %s", path, strerror(errno));
     return 0;
 }
 

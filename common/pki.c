@@ -30,7 +30,9 @@ void pki_random(void *out, size_t len)
 /* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
 static int refuse(struct err *err, int code, const char *what, const char *about)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long error = ERR_peek_error();
+    const char *reason =
+        ERR_GET_LIB(error) == ERR_LIB_SYS ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
     ERR_clear_error();
     return err_set(err, code, "%s: %s%s%s", about, what, reason ? ": " : "", reason ? reason : "");
 }

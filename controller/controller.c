@@ -143,6 +143,11 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->leader)
         return;
+    if (code == ERR_NOT_READY) { /* nothing to wait for: it takes somebody to migrate, or another program */
+        c->failure = *e;
+        loop_stop(c->loop);
+        return;
+    }
     if (code) {
         log_error("controller", "%s", e->text);
         timer_start(&c->upkeep, c->loop, SCHEMA_RETRY_MS, check_schema, c);
@@ -278,6 +283,12 @@ int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh
 {
     tls_server_free(c->fresh_tls);
     return load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+}
+
+int controller_failure(const struct controller *c, struct err *e)
+{
+    *e = c->failure;
+    return c->failure.code;
 }
 
 void controller_reload(struct controller *c)

@@ -17,6 +17,9 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
 int controller_prepare_reload(struct controller *controller, const struct ctl_conf *fresh,
                               struct err *e) MUST_CHECK;
 
+/* After the loop: 0, or why the controller stopped it by itself (a schema that is not this program's). */
+int controller_failure(const struct controller *controller, struct err *e) MUST_CHECK;
+
 /* The configuration was reloaded, as it was prepared. */
 void controller_reload(struct controller *controller);
 

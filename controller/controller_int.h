@@ -20,6 +20,7 @@ struct controller {
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;
+    struct err failure; /* why it stopped the loop by itself; code 0: it did not */
     struct timer upkeep, key_notes;
     uint64_t started_ms;
 };

@@ -57,6 +57,7 @@ static int run(struct serving *s)
         daemon_notify("READY=1");
         loop_run(loop);
         daemon_stop(&daemon);
+        rc = controller_failure(s->controller, &e);
     }
     controller_free(s->controller);
     loop_free(loop);

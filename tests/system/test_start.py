@@ -1,0 +1,81 @@
+"""What stops a start: one clear line, exit code 1, nothing left half-started."""
+import subprocess
+
+import pytest
+from corral import wait_until
+
+
+def start(corral, program, *args, user=None, **env):
+    """Runs a daemon that must refuse to run; its one line."""
+    command = [corral.home / f"bin/corral-{program}", *args]
+    if user:
+        command = ["setpriv", f"--reuid={user}", "--clear-groups", *command]
+    base = {**corral.environ, "CORRAL_DATABASE_URL": f"postgresql://corral@/corral?host={corral.home}/postgres",
+            "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": "3190", "CORRAL_NODE_URL": "tls+tcp://127.0.0.1:3191",
+            "CORRAL_STATE_DIR": str(corral.home / "agent-x"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init"),
+            "CORRAL_CA_FILE": str(corral.home / "pki/ca.crt"), "CORRAL_CERT_FILE": str(corral.home / "pki/node-1.crt"),
+            "CORRAL_KEY_FILE": str(corral.home / "pki/node-1.key"), "CORRAL_LOG_LEVEL": "error"}
+    run = subprocess.run(command, env={**base, **env}, capture_output=True, text=True, timeout=20)
+    assert run.returncode == 1, (run.returncode, run.stderr)
+    lines = [line for line in run.stderr.splitlines() if line]
+    assert len(lines) == 1, run.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("text,said", [
+    ("listen_port: [1", ":"), ("listen_port: 99999", "1 to 65535"), ("\n\nlisten_prot: 3000", ":3: "), ("a: &x b\nc: *x", ":1: "),
+    ("listen_port: 1\nlisten_port: 2", "listen_port"), ("log_level: loud", "error warn info debug")])
+def test_a_configuration_that_cannot_be(corral, tmp_path, text, said):
+    path = tmp_path / "controller.yaml"
+    path.write_text(text)
+    line = start(corral, "controller", "serve", "--config", str(path))
+    assert str(path) in line and said in line
+
+
+def test_a_port_in_use(corral):
+    assert "cannot listen on 127.0.0.1:3100" in start(corral, "controller", "serve", CORRAL_LISTEN_PORT="3100")
+
+
+def test_no_certificates(corral, tmp_path):
+    assert "ca.crt" in start(corral, "controller", "serve", CORRAL_PKI_DIR=str(tmp_path))
+    assert "node.key" in start(corral, "agent", "serve", CORRAL_KEY_FILE=str(tmp_path / "node.key"))
+
+
+def test_a_schema_that_is_not_this_programs(corral):
+    corral.sql("create database empty")
+    line = start(corral, "controller", "serve", CORRAL_DATABASE_URL=f"postgresql://corral@/empty?host={corral.home}/postgres")
+    assert "corral-controller migrate" in line
+
+
+def test_no_database_for_a_verb(corral):
+    line = start(corral, "controller", "migrate", CORRAL_DATABASE_URL="postgresql://corral@/corral?host=/nonexistent")
+    assert "/nonexistent" in line
+
+
+def test_no_permission(corral):
+    assert "ermission denied" in start(corral, "controller", "serve", user=65534)
+    assert "ermission denied" in start(corral, "agent", "serve", user=65534)
+
+
+def test_an_agent_without_its_parts(corral, tmp_path):
+    assert "init_path" in start(corral, "agent", "serve", CORRAL_INIT_PATH=str(tmp_path / "none"))
+    assert "state_dir" in start(corral, "agent", "serve", CORRAL_STATE_DIR="/proc/none")
+    assert "must be of a-z" in start(corral, "agent", "serve", CORRAL_NODE="Not A Name")
+
+
+def test_secrets_come_from_files_and_are_not_shown(corral, tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://u:verysecret@h/d\n")
+    run = subprocess.run([corral.home / "bin/corral-controller", "config", "show"], capture_output=True, text=True,
+                         env={**corral.environ, "CORRAL_DATABASE_URL_FILE": str(secret)})
+    assert run.returncode == 0 and "verysecret" not in run.stdout and "database_url" in run.stdout
+
+
+def test_reload_is_all_or_nothing(corral):
+    """Over the environment nothing changes at SIGHUP; that the daemon stays and says so is what is seen here."""
+    import os
+    import signal
+    before = (corral.home / "log/controller.log").read_text().count("reloaded")
+    os.kill(corral.pid("controller"), signal.SIGHUP)
+    wait_until("it said so", lambda: (corral.home / "log/controller.log").read_text().count("reloaded") > before, 5)
+    assert corral.admin.call("GET", "/readyz").status_code == 200
