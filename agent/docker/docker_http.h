@@ -1,5 +1,5 @@
 /*
- * Requests to the Docker daemon's unix socket, many at once, on the loop (libcurl's multi interface). Private
+ * Requests to the Docker daemon's unix socket, many at once, on the loop (http_parser over libevent). Private
  * to this folder. Answers are capped; a callback fires once, on the loop, never inside the call.
  */
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_HTTP_H
