@@ -80,7 +80,7 @@ def main():
         print(f"{name}: median {statistics.median(times) * 1000:.0f} ms, p95 {times[int(len(times) * .95)] * 1000:.0f} ms")
     print(f"ratio at the median: {statistics.median(took['corral']) / statistics.median(took['docker']):.2f} (aim: at most 1.15)")
     ids = [session.post(URL + "/sandbox", json={"memory_bytes": 32 << 20, "cpu_millis": 100}).json()["id"] for _ in range(49)]
-    time.sleep(3)
+    time.sleep(15)
     print(f"resident with {len(ids)} sandboxes: agent {resident('agent'):.1f} MiB (aim: 10), "
           f"controller {resident('controller'):.1f} MiB (aim: 30)")
     for sandbox_id in ids:
