@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define FRAME_MAX (sizeof(struct init_head) + INIT_PAYLOAD_MAX)
+#define IN_FIRST  256
 /* Beyond a START, room for the small frames that may wait with it. */
 #define SMALL_FRAMES 256
 
@@ -23,8 +24,8 @@ struct initlink {
     int fd; /* -1: not linked */
     bool greeted, started, exited;
     uint64_t answered_at_ms;
-    size_t in_len, out_len;
-    uint8_t in[FRAME_MAX];
+    size_t in_len, in_room, out_len;
+    uint8_t *in;  /* IN_FIRST bytes, more only while a larger frame comes: there are hundreds of links */
     uint8_t *out; /* NULL while nothing waits */
     bool *freed;  /* set while a callback runs; the callback may free us */
 };
@@ -45,9 +46,10 @@ static void close_link(struct initlink *link)
     if (link->fd >= 0)
         close(link->fd);
     link->fd = -1;
-    link->in_len = link->out_len = 0;
+    link->in_len = link->in_room = link->out_len = 0;
+    free(link->in);
     free(link->out);
-    link->out = NULL;
+    link->in = link->out = NULL;
 }
 
 /* Listens again; tries once a second where the disk does not allow it. */
@@ -175,6 +177,12 @@ static bool on_frame(struct initlink *link, const struct init_frame *frame)
     }
 }
 
+static void make_room(struct initlink *link, size_t room)
+{
+    link->in = mem_grow(link->in, room, 1);
+    link->in_room = room;
+}
+
 /* Returns false when a frame broke a rule. Stops early when a callback freed the link. */
 static bool serve_frames(struct initlink *link, const bool *freed)
 {
@@ -189,15 +197,21 @@ static bool serve_frames(struct initlink *link, const bool *freed)
         if (!good)
             return false;
     }
+    if (link->fd < 0)
+        return size >= 0;
     link->in_len -= at;
     memmove(link->in, link->in + at, link->in_len);
+    if (!link->in_len && link->in_room > IN_FIRST)
+        make_room(link, IN_FIRST);
     return size >= 0;
 }
 
 /* Returns false when the peer is gone. */
 static bool receive(struct initlink *link)
 {
-    ssize_t n = recv(link->fd, link->in + link->in_len, sizeof link->in - link->in_len, MSG_DONTWAIT);
+    if (link->in_len == link->in_room)
+        make_room(link, link->in_room ? FRAME_MAX : IN_FIRST);
+    ssize_t n = recv(link->fd, link->in + link->in_len, link->in_room - link->in_len, MSG_DONTWAIT);
     if (n > 0)
         link->in_len += (size_t)n;
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));

@@ -112,11 +112,17 @@ static void take_observations(struct uplink_queue *q, uint64_t now, struct node_
     }
 }
 
+/* Of each kind in one report; never 0, so that there is an array. */
+static size_t most(size_t waiting)
+{
+    return waiting > NODE_REPORT_MAX ? NODE_REPORT_MAX : waiting ? waiting : 1;
+}
+
 void uplink_queue_take(struct uplink_queue *q, uint64_t now, struct node_report *report)
 {
-    report->observations = mem_zalloc(NODE_REPORT_MAX * sizeof *report->observations);
-    report->samples = mem_zalloc(NODE_REPORT_MAX * sizeof *report->samples);
-    report->violations = mem_zalloc(NODE_REPORT_MAX * sizeof *report->violations);
+    report->observations = mem_zalloc(most(HASH_COUNT(q->observations)) * sizeof *report->observations);
+    report->samples = mem_zalloc(most(q->samples) * sizeof *report->samples);
+    report->violations = mem_zalloc(most(q->violations) * sizeof *report->violations);
     take_observations(q, now, report);
     for (size_t i = 0; i < q->violations && report->violation_count < NODE_REPORT_MAX; i++) {
         if (!due(q->violation[i].sent_ms, now))
