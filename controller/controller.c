@@ -223,6 +223,8 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
                            .limits = http_default_limits,
                            .rate_per_second = conf->rate_per_second,
                            .rate_burst = conf->rate_burst,
+                           .auth_failures_per_second = conf->auth_failures_per_second,
+                           .auth_failures_burst = conf->auth_failures_burst,
                            .metrics_open = conf->metrics_open};
     api.limits.connections = (unsigned)conf->connections;
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;

@@ -3,12 +3,12 @@
 #include "controller/api/api_openapi.h"
 #include "controller/api/api_query.h"
 #include "controller/api/api_schema.h"
+#include "controller/api/rate_table.h"
 
 #include "common/api_key.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/tls_server.h"
-#include "controller/core/rate_limit.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -48,21 +48,15 @@ struct known_key {
     UT_hash_handle hh;
 };
 
-/* What a key may do in a time; outlives the key's being remembered. */
-struct key_rate {
-    char prefix[API_KEY_PREFIX_LEN + 1];
-    struct rate_bucket bucket;
-    UT_hash_handle hh;
-};
-
 struct api {
     struct loop *loop;
     struct http_server *server;
     struct api_ops ops;
     void *owner;
-    struct rate_rule rate;
+    struct rate_rule rate, failure_rate;
     struct known_key *keys;
-    struct key_rate *rates;
+    struct rate_table rates;             /* by key; outlives the key's being remembered */
+    struct rate_table failures;          /* by network */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     bool metrics_open;
     char *openapi;
@@ -362,32 +356,28 @@ static int allowed(const struct api_call *call, struct err *e)
     return 0;
 }
 
+/* Takes a token, and tells so in the headers of the answer. */
+static bool take_token(struct call *call, struct rate_table *table, const char *name,
+                       const struct rate_rule *rule)
+{
+    struct rate_answer got = rate_table_take(table, name, rule, loop_now_ms());
+    call->headers = mem_zalloc(160);
+    snprintf(call->headers, 160,
+             "RateLimit-Limit: %llu\r\nRateLimit-Remaining: %llu\r\nRateLimit-Reset: %llu\r\n",
+             (unsigned long long)rule->burst, (unsigned long long)got.remaining,
+             (unsigned long long)got.reset_seconds);
+    return got.allowed;
+}
+
 /* A DELETE is never held up: it is what makes room. */
 static int within_rate(struct call *call, const char *prefix, struct err *e)
 {
     struct api *api = call->api;
-    struct key_rate *rate;
-    HASH_FIND_STR(api->rates, prefix, rate);
-    if (!rate) {
-        if (HASH_COUNT(api->rates) >= KEYS_MAX) {
-            struct key_rate *oldest = api->rates;
-            HASH_DEL(api->rates, oldest);
-            free(oldest);
-        }
-        rate = mem_zalloc(sizeof *rate);
-        strcpy(rate->prefix, prefix);
-        HASH_ADD_STR(api->rates, prefix, rate);
-    }
-    struct rate_answer got = rate_take(&rate->bucket, &api->rate, loop_now_ms());
-    bool let = got.allowed || !strcmp(http_method(call->public.exchange), "DELETE");
-    call->headers = mem_zalloc(160);
-    snprintf(call->headers, 160,
-             "RateLimit-Limit: %llu\r\nRateLimit-Remaining: %llu\r\nRateLimit-Reset: %llu\r\n",
-             (unsigned long long)api->rate.burst, (unsigned long long)got.remaining,
-             (unsigned long long)got.reset_seconds);
-    return let ? 0
-               : err_set(e, ERR_RATE_LIMITED, "more than %llu requests a second; wait a second",
-                         (unsigned long long)api->rate.per_second);
+    if (take_token(call, &api->rates, prefix, &api->rate) ||
+        !strcmp(http_method(call->public.exchange), "DELETE"))
+        return 0;
+    return err_set(e, ERR_RATE_LIMITED, "more than %llu requests a second; wait a second",
+                   (unsigned long long)api->rate.per_second);
 }
 
 static void admit(struct call *call, const char *prefix, const struct caller *caller)
@@ -414,11 +404,20 @@ static const char *key_of(const struct api_call *call)
     return key;
 }
 
-static void refuse_key(struct api_call *call)
+/* Who guesses is counted by network; whoever has a key is not, whatever others do at the same address. */
+static void refuse_key(struct api_call *public)
 {
+    struct call *call = of(public);
+    struct api *api = call->api;
     struct err e;
-    (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
-    api_answer_err(call, &e);
+    if (take_token(call, &api->failures, http_network(public->exchange), &api->failure_rate))
+        (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
+    else
+        (void)err_set(
+            &e, ERR_RATE_LIMITED,
+            "more than %llu requests a second without a valid API key from this address; wait a second",
+            (unsigned long long)api->failure_rate.per_second);
+    api_answer_err(public, &e);
 }
 
 static void remember(struct api *api, const struct key_query *q, const struct caller *caller,
@@ -525,6 +524,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->ops = *ops;
     api->owner = owner;
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
     api->metrics_open = conf->metrics_open;
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
@@ -542,6 +542,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
 void api_reload(struct api *api, const struct api_conf *conf)
 {
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
     api->metrics_open = conf->metrics_open;
     http_server_set_limits(api->server, &conf->limits);
     http_server_set_tls(api->server, conf->tls);
@@ -549,16 +550,12 @@ void api_reload(struct api *api, const struct api_conf *conf)
 
 void api_free(struct api *api)
 {
-    struct key_rate *rate, *next;
     if (!api)
         return;
     http_server_free(api->server);
     api_forget_key(api, "*");
-    HASH_ITER(hh, api->rates, rate, next)
-    {
-        HASH_DEL(api->rates, rate);
-        free(rate);
-    }
+    rate_table_fini(&api->rates);
+    rate_table_fini(&api->failures);
     free(api->problem);
     free(api->openapi);
     free(api);

@@ -50,8 +50,9 @@ struct api_conf {
     const char *address;
     uint16_t port;
     struct http_limits limits;
-    uint64_t rate_per_second, rate_burst;
-    struct tls_server *tls; /* taken; NULL: plain HTTP */
+    uint64_t rate_per_second, rate_burst;                   /* of a key */
+    uint64_t auth_failures_per_second, auth_failures_burst; /* of a network, without a valid key */
+    struct tls_server *tls;                                 /* taken; NULL: plain HTTP */
     bool metrics_open;
 };
 
