@@ -181,6 +181,15 @@ static bool names_are_plain(const char *bytes, size_t len)
     return true;
 }
 
+/* Method, target and version with one space between; the parser takes more. */
+static bool first_line_is_plain(const char *bytes, size_t len)
+{
+    unsigned spaces = 0;
+    for (size_t i = 0; i < len && bytes[i] != '\r'; i++)
+        spaces += bytes[i] == ' ';
+    return spaces == 2;
+}
+
 static int split_target(struct http_request *r, struct err *e)
 {
     for (const char *c = r->target; *c; c++) {
@@ -198,9 +207,10 @@ static int split_target(struct http_request *r, struct err *e)
 
 int http_request_head(struct http_request *r, const char *bytes, size_t len, struct err *e)
 {
-    if (!head_is_plain(bytes, len) || !names_are_plain(bytes, len))
-        return err_set(e, ERR_BAD_REQUEST,
-                       "the head holds a control character, a bare line end or a folded line");
+    if (!first_line_is_plain(bytes, len) || !head_is_plain(bytes, len) || !names_are_plain(bytes, len))
+        return err_set(
+            e, ERR_BAD_REQUEST,
+            "the head holds a control character, a bare line end, a folded line or a space too many");
     int rc = feed(r, bytes, len, e);
     if (rc)
         return rc;

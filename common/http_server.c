@@ -18,6 +18,7 @@
 #include <uthash.h>
 
 #define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
+#define ROOM_LOOKS      64    /* connections that are looked at for one that idles */
 #define REST_MS         100
 #define LINGER_MS       2000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
 
@@ -41,7 +42,7 @@ enum phase { HANDSHAKE, IDLE, HEAD, BODY, SERVED, CLOSING };
 
 struct connection {
     struct http_server *server;
-    struct connection *next, **slot;
+    struct connection *older, *newer;
     struct bufferevent *io;
     struct network *network;
     char address[INET6_ADDRSTRLEN];
@@ -68,13 +69,27 @@ struct http_server {
     struct tls_server *tls;
     struct evconnlistener *listener;
     struct timer rest;
-    struct connection *connections;
+    struct connection *oldest, *newest; /* by when they were last answered, or came */
     struct network *networks;
     unsigned count;
     uint16_t port;
 };
 
 static void proceed(void *arg);
+
+static void unlink_connection(struct connection *c)
+{
+    *(c->older ? &c->older->newer : &c->server->oldest) = c->newer;
+    *(c->newer ? &c->newer->older : &c->server->newest) = c->older;
+}
+
+static void link_newest(struct connection *c)
+{
+    c->newer = NULL;
+    c->older = c->server->newest;
+    *(c->older ? &c->older->newer : &c->server->oldest) = c;
+    c->server->newest = c;
+}
 
 /* Forgets a network that has no connection. */
 static void network_drop(struct http_server *server, struct network *network)
@@ -85,13 +100,19 @@ static void network_drop(struct http_server *server, struct network *network)
     free(network);
 }
 
+static void exchange_free(struct http_exchange *x)
+{
+    http_request_fini(&x->request);
+    free(x);
+}
+
 static void connection_close(struct connection *c)
 {
-    if (c->exchange)
-        c->exchange->connection = NULL;
-    *c->slot = c->next;
-    if (c->next)
-        c->next->slot = c->slot;
+    if (c->exchange && c->phase == SERVED)
+        c->exchange->connection = NULL; /* its owner still owes the answer */
+    else if (c->exchange)
+        exchange_free(c->exchange);
+    unlink_connection(c);
     c->server->count--;
     c->network->count--;
     network_drop(c->server, c->network);
@@ -149,12 +170,6 @@ static void refuse(struct connection *c, const struct err *e)
     set_timer(c, LINGER_MS);
 }
 
-static void exchange_free(struct http_exchange *x)
-{
-    http_request_fini(&x->request);
-    free(x);
-}
-
 void http_answer(struct http_exchange *x, int status, const char *type, const char *headers, const void *body,
                  size_t len)
 {
@@ -164,6 +179,8 @@ void http_answer(struct http_exchange *x, int status, const char *type, const ch
         write_answer(c, status, type, headers, body, len, !strcmp(x->request.method, "HEAD"), keep);
         c->exchange = NULL;
         c->phase = keep ? IDLE : CLOSING;
+        unlink_connection(c);
+        link_newest(c);
         set_timer(c, keep ? c->server->limits.idle_ms : LINGER_MS);
         if (keep)
             later_call(&c->later, c->server->loop, proceed, c);
@@ -363,6 +380,20 @@ static struct network *network_get(struct http_server *server, const char *text)
     return network;
 }
 
+/* Where all places are taken, one that idles is given up, of the longest idle ones; true where there was one.
+ */
+static bool make_room(struct http_server *server)
+{
+    unsigned looked = 0;
+    for (struct connection *c = server->oldest; c && looked < ROOM_LOOKS; c = c->newer, looked++) {
+        if (c->phase == IDLE && !evbuffer_get_length(bufferevent_get_output(c->io))) {
+            connection_close(c);
+            return true;
+        }
+    }
+    return false;
+}
+
 static struct bufferevent *io_new(struct http_server *server, int fd)
 {
     if (server->tls)
@@ -379,16 +410,12 @@ static void connection_new(struct http_server *server, struct bufferevent *io, s
 {
     struct connection *c = mem_zalloc(sizeof *c);
     *c = (struct connection){.server = server,
-                             .next = server->connections,
-                             .slot = &server->connections,
                              .io = io,
                              .network = network,
                              .tls = server->tls,
                              .phase = server->tls ? HANDSHAKE : IDLE};
     strcpy(c->address, address);
-    if (c->next)
-        c->next->slot = &c->next;
-    server->connections = c;
+    link_newest(c);
     server->count++;
     network->count++;
     bufferevent_setcb(io, on_read, on_written, on_io_event, c);
@@ -409,9 +436,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct bufferevent *io = NULL;
     int on = 1;
     address_texts(sa, address, text);
+    bool room = server->count < server->limits.connections || make_room(server);
     struct network *network = network_get(server, text);
-    if (server->count >= server->limits.connections ||
-        network->count >= server->limits.connections_per_address) {
+    if (!room || network->count >= server->limits.connections_per_address) {
         close(fd);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -472,14 +499,8 @@ void http_server_free(struct http_server *server)
         return;
     timer_stop(&server->rest);
     evconnlistener_free(server->listener);
-    while (server->connections) {
-        struct connection *c = server->connections;
-        if (c->exchange && c->phase != SERVED) {
-            exchange_free(c->exchange);
-            c->exchange = NULL;
-        }
-        connection_close(c);
-    }
+    while (server->oldest)
+        connection_close(server->oldest);
     tls_server_free(server->tls);
     free(server);
 }

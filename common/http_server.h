@@ -6,8 +6,8 @@
  *
  * Limits: bytes of head and body, connections in all and of one network (an IPv4 address, an IPv6 /64), time
  * for a TLS handshake and a head, and for a body to arrive, for a connection to idle, for an answer to be
- * taken. One request of a connection is served at a
- * time; further ones wait in its socket.
+ * taken. Where all places are taken, a new connection takes that of the longest idle one. One request of a
+ * connection is served at a time; further ones wait in its socket.
  */
 #ifndef CORRAL_COMMON_HTTP_SERVER_H
 #define CORRAL_COMMON_HTTP_SERVER_H

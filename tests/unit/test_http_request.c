@@ -93,6 +93,8 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
         "GET / HTTP/1.1\nHost: h\n\n\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
+        "GET  / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /  HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",

@@ -1,0 +1,291 @@
+"""The HTTP front under attack: what is refused, what is bounded, and that others are served meanwhile and afterwards."""
+import json
+import socket
+import struct
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from corral import wait_until
+from front import Answer, Front, ends
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /sandbox HTTP/1.1\r\nHost: h\r\n"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def shared():
+    front = Front()
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def front(shared):
+    """One for all; it is well after each attack."""
+    yield shared
+    assert shared.healthy()
+    wait_until("its connections are gone", lambda: shared.files() < 60, 15)
+
+
+def is_refusal(answer):
+    """A problem document or a close, nothing else."""
+    if answer.status is None:
+        return True
+    problem = json.loads(answer.body)
+    assert answer.headers["content-type"] == "application/problem+json" and answer.headers["connection"] == "close"
+    assert problem["status"] == answer.status and problem["request_id"] == answer.headers["x-request-id"]
+    return answer.status >= 400
+
+
+@pytest.mark.parametrize("sent", [
+    b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+    b"Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde",
+    b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd",
+    b"Content-Length: 4, 4\r\n\r\nabcd",
+    b"Content-Length: +4\r\n\r\nabcd",
+    b"Content-Length: 0x4\r\n\r\nabcd",
+    b"Content-Length: 4 5\r\n\r\nabcd",
+    b"Content-Length: 99999999999999999999\r\n\r\n",
+    b"Content-Length: \r\n\r\n",
+    b"Content-Length : 4\r\n\r\nabcd",
+    b"Content-Length\t: 4\r\n\r\nabcd",
+    b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n1\r\naXY0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n",
+    b"Transfer-Encoding: chunked\r\n\r\n1;x\r\na\r\n0\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-API-Key: k\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+    b"X: a\r\n folded\r\n\r\n",
+    b"X: a\r\n\tfolded\r\n\r\n",
+    b"X: a\nContent-Length: 4\r\n\r\nabcd",
+    b"X: a\rContent-Length: 4\r\n\r\nabcd",
+    b"X: a\x00b\r\n\r\n",
+    b"Host: other\r\n\r\n",
+    b": nameless\r\n\r\n",
+    b"nocolon\r\n\r\n",
+])
+def test_smuggling_is_refused_and_ends_the_connection(front, sent):
+    with front.connect() as s:
+        s.sendall(POST + sent + GET)
+        answer = Answer(s)
+        assert is_refusal(answer), (answer.status, answer.body)
+        assert Answer(s, answer.rest).status is None, "nothing after it was taken for a request"
+
+
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\n\r\n", b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", b"GET / HTTP/9.9\r\nHost: h\r\n\r\n",
+                                  b"GET /\x00 HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n",
+                                  b"CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n", b"G" * 40000])
+def test_what_is_no_request_is_refused(front, sent):
+    with front.connect() as s:
+        s.sendall(sent)
+        assert is_refusal(Answer(s))
+        assert ends(s)
+
+
+def test_pipelining(front):
+    with front.connect() as s:
+        s.sendall(GET * 100)
+        rest = b""
+        for _ in range(100):
+            answer = Answer(s, rest)
+            assert answer.status == 200
+            rest = answer.rest
+        assert not rest
+
+
+def test_a_slow_reader_holds_little(front):
+    """Answers that nobody takes stop the requests, not the server."""
+    before = front.rss()
+    with front.connect() as s:
+        s.setblocking(False)
+        sent, end = 0, time.monotonic() + 3
+        many = GET * 500
+        while time.monotonic() < end and sent < 200 * MIB:
+            try:
+                sent += s.send(many)
+            except BlockingIOError:
+                time.sleep(0.02)
+        assert sent < 64 * MIB, "the socket was full at some time"
+        assert front.healthy() and front.rss() - before < 16 * MIB
+
+
+def test_header_floods(front):
+    with front.connect() as s:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n" + b"".join(b"h%d: v\r\n" % i for i in range(100)) + b"\r\n")
+        answer = Answer(s)
+        assert answer.status == 431 and is_refusal(answer)
+    for one in (b"GET / HTTP/1.1\r\nHost: h\r\nX: ", b"GET /", b"GET / HTTP/1.1\r\n"):
+        with front.connect() as s:
+            try:
+                s.sendall(one)
+                for _ in range(64):
+                    s.sendall(b"x" * 65536 if one[-1:] != b"\n" else b"a: b\r\n" * 10000)
+            except OSError:
+                pass
+            assert is_refusal(Answer(s))
+
+
+def test_body_floods(front):
+    before = front.rss()
+    with front.connect() as s:
+        s.sendall(POST + b"Content-Length: 1000000000000\r\n\r\n")
+        assert Answer(s).status == 413
+    for head, piece in ((b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+                        (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 30000)):
+        with front.connect() as s:
+            s.sendall(POST + head)
+            try:
+                for _ in range(200):
+                    s.sendall(piece)
+            except OSError:
+                pass
+            assert is_refusal(Answer(s))
+    assert front.rss() - before < 64 * MIB
+
+
+def test_slow_senders_have_their_time(front):
+    """One byte a second of a head, a head that stops, and a body that stops: each is told 408, others are served."""
+    def slow(start, seconds, drip):
+        begin = time.monotonic()
+        with front.connect(timeout=60) as s:
+            s.sendall(start)
+            s.settimeout(0.5)
+            while drip:
+                try:
+                    s.sendall(b"x")
+                    if s.recv(1, socket.MSG_PEEK):
+                        break
+                except TimeoutError:
+                    assert time.monotonic() - begin < seconds + 4
+            s.settimeout(60)
+            answer = Answer(s)
+            took = time.monotonic() - begin
+            return answer.status, is_refusal(answer), seconds - 2 < took < seconds + 4
+
+    head = b"GET / HTTP/1.1\r\nHost: h\r\nX: "
+    body = POST + b"Content-Length: 1000\r\n\r\n"
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(slow, *way) for way in ((head, 10, True), (head, 10, False), (b"G", 10, False), (body, 30, True),
+                                                    (body, 30, False))]
+        while not all(r.done() for r in runs):
+            begin = time.monotonic()
+            assert front.healthy() and time.monotonic() - begin < 1
+            time.sleep(0.5)
+        for run in runs:
+            assert run.result() == (408, True, True)
+
+
+def test_half_open_and_reset_connections(front):
+    for i in range(300):
+        s = front.connect()
+        s.sendall((GET * 20, POST + b"Content-Length: 10\r\n\r\nab", b"GET /he")[i % 3])
+        if i % 2:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            s.shutdown(socket.SHUT_WR)
+        s.close()
+    assert front.healthy()
+
+
+def test_idle_connections(front):
+    """2,000 from three addresses: others are served, memory is bounded, and one address gets no more than its share."""
+    before = front.rss()
+    held = [front.connect(f"127.0.0.{2 + i // 1000}") for i in range(2000)]
+    try:
+        wait_until("all are taken", lambda: front.files() > 2000, 10)
+        begin = time.monotonic()
+        assert front.healthy() and time.monotonic() - begin < 1
+        assert (front.rss() - before) / 2000 < 16384
+        for s in held[::97]:
+            s.sendall(GET)
+            assert Answer(s).status == 200
+        more = [front.connect("127.0.0.2") for _ in range(40)]
+        refused = 0
+        for s in more:
+            s.settimeout(0.3)
+            try:
+                refused += not s.recv(1)
+            except TimeoutError:
+                pass
+        assert refused == 1000 + 40 - 1024
+        for s in more:
+            s.close()
+    finally:
+        for s in held:
+            s.close()
+    wait_until("all are gone", lambda: front.files() < 60, 10)
+
+
+def test_room_is_made_for_new_ones():
+    """Where all places are taken by idle connections, the longest idle one goes."""
+    front = Front(CORRAL_CONNECTIONS="20")
+    try:
+        held = []
+        for _ in range(19):
+            held.append(front.connect())
+            held[-1].sendall(GET)
+            assert Answer(held[-1]).status == 200
+        more = [front.connect("127.0.0.9") for _ in range(3)]
+        for s in more:
+            s.sendall(GET)
+            assert Answer(s).status == 200
+        assert ends(held[0])
+        held[9].sendall(GET)
+        assert Answer(held[9]).status == 200
+        for s in held + more:
+            s.close()
+    finally:
+        front.stop()
+
+
+def test_out_of_descriptors():
+    """The loop does not spin, and those who wait are served once there is room."""
+    front = Front(files=100)
+    try:
+        held = [front.connect() for _ in range(150)]
+        wait_until("it is out of descriptors", lambda: front.files() >= 98, 5)
+        held[0].sendall(GET)
+        assert Answer(held[0]).status == 200, "whoever is in is served"
+        begin, cpu = time.monotonic(), front.cpu_seconds()
+        wait_until("two seconds passed", lambda: time.monotonic() - begin > 2, 5, 0.5)
+        assert front.cpu_seconds() - cpu < 0.8
+        for s in held:
+            s.close()
+        wait_until("it answers again", front.healthy, 5)
+    finally:
+        front.stop()
+
+
+def test_who_has_no_key_is_slowed_by_address(front):
+    def ask(source, method="GET"):
+        with front.connect(source) as s:
+            s.sendall(b"%s /sandbox HTTP/1.1\r\nHost: h\r\nX-API-Key: crl_wrong\r\nConnection: close\r\n\r\n" % method.encode())
+            return Answer(s)
+
+    answers = [ask("127.0.1.1") for _ in range(120)]
+    assert {a.status for a in answers} == {401, 429}
+    assert 50 <= sum(a.status == 401 for a in answers) < 100
+    slowed = next(a for a in answers if a.status == 429)
+    assert int(slowed.headers["retry-after"]) >= 1 and json.loads(slowed.body)["code"] == "rate_limited"
+    assert slowed.headers["ratelimit-remaining"] == "0" and slowed.headers["ratelimit-limit"] == "50"
+    assert ask("127.0.1.2").status == 401, "another address is not touched"
+    assert front.healthy("127.0.1.1"), "health is never held up"
+    wait_until("it may ask again", lambda: ask("127.0.1.1").status == 401, 5, 0.3)
+
+
+def test_many_addresses_cost_little(front):
+    before = front.rss()
+    for i in range(3000):
+        with front.connect(f"127.1.{i // 250}.{1 + i % 250}") as s:
+            s.sendall(b"GET /sandbox HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert Answer(s).status == 401
+    assert front.rss() - before < 24 * MIB
