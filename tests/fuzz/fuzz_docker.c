@@ -1,0 +1,51 @@
+#include "tests/fuzz/target.h"
+
+#include "agent/docker/docker_json.h"
+
+#include <stdlib.h>
+
+/* The first byte chooses which answer the rest is taken for. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    const char *text = (const char *)bytes + 1;
+    struct docker_facts facts = {0};
+    struct docker_image image = {0};
+    struct docker_state state = {0};
+    struct docker_event event;
+    struct docker_listed *listed = NULL;
+    char id[DOCKER_ID_LEN + 1], api[16], said[100];
+    size_t count;
+    struct err e;
+    if (!len--)
+        return 0;
+    switch (bytes[0] % 8) {
+    case 0:
+        (void)!docker_json_version(text, len, &facts, api, &e);
+        break;
+    case 1:
+        (void)!docker_json_info(text, len, &facts, &e);
+        break;
+    case 2:
+        (void)!docker_json_image(text, len, &image, &e);
+        break;
+    case 3:
+        (void)!docker_json_created(text, len, id, &e);
+        break;
+    case 4:
+        (void)!docker_json_inspect(text, len, &state, &e);
+        break;
+    case 5:
+        (void)!docker_json_event(text, len, &event, &e);
+        break;
+    case 6:
+        if (!docker_json_list(text, len, &listed, &count, &e))
+            free(listed);
+        break;
+    default:
+        docker_json_message(text, len, said, sizeof said);
+        (void)docker_json_pull_failed(text, len, said, sizeof said);
+    }
+    docker_facts_fini(&facts);
+    docker_image_fini(&image);
+    return 0;
+}
