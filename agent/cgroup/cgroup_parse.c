@@ -76,7 +76,7 @@ bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_c
     if (!skip_text(&p, end, "some avg10=") || !take_digits(&p, end, &whole) || !skip_text(&p, end, "."))
         return false;
     const char *dot = p;
-    if (!take_digits(&p, end, &fraction) || p - dot != 2 || whole > 100)
+    if (!take_digits(&p, end, &fraction) || p - dot != 2 || whole > 100 || whole * 100 + fraction > 10000)
         return false;
     *some_avg10_centi = (uint32_t)(whole * 100 + fraction);
     return true;

@@ -43,6 +43,7 @@ static void test_pressure(void **state)
     assert_int_equal(p, 1234);
     assert_true(cgroup_parse_pressure(BYTES("some avg10=100.00 avg60=0.00\n"), &p));
     assert_int_equal(p, 10000);
+    assert_false(cgroup_parse_pressure(BYTES("some avg10=100.25 avg60=0.00\n"), &p));
     assert_false(cgroup_parse_pressure(BYTES("full avg10=1.00\n"), &p));
     assert_false(cgroup_parse_pressure(BYTES("some avg10=1.0"), &p));
     assert_false(cgroup_parse_pressure(BYTES("some avg10="), &p));
