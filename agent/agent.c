@@ -50,6 +50,7 @@ void agent_holder_drop(struct holder *h)
     HASH_DEL(h->agent->holders, h);
     maker_free(h->maker);
     initlink_free(h->init);
+    cgroup_alarm_drop(h->watched);
     cgroup_box_close(h->cgroup);
     link_folder(h, folder);
     if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
@@ -118,6 +119,8 @@ int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
     cgroup_box_close(h->cgroup);
     h->cgroup = NULL;
     int rc = cgroup_box_open(&h->cgroup, pid, e);
+    if (!rc)
+        rc = agent_watch_memory(h, e);
     if (!rc && h->init)
         initlink_expect(h->init, pid);
     return rc;
@@ -234,6 +237,9 @@ static void on_changed(void *arg, int code, const struct err *e)
         return;
     if (code)
         log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
+    struct holder *h = agent_holder_find(agent, &what.id);
+    if (what.kind == KEEPER_RESIZE && h)
+        agent_watch_level(h);
     if (what.kind == KEEPER_RESIZE)
         keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code);
     else
@@ -432,6 +438,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     if (!rc)
         rc = read_seccomp(agent, e);
     if (!rc)
+        rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
+    if (!rc)
         rc = make_uplink(agent, e);
     if (rc) {
         agent_free(agent);
@@ -456,7 +464,10 @@ int agent_start(struct agent *agent, struct err *e)
 
 void agent_reload(struct agent *agent)
 {
+    struct holder *h, *next;
     log_info("agent", "configuration reloaded");
+    HASH_ITER(hh, agent->holders, h, next)
+    agent_watch_level(h);
 }
 
 void agent_free(struct agent *agent)
@@ -473,6 +484,7 @@ void agent_free(struct agent *agent)
     volumes_free(agent->volumes);
     HASH_ITER(hh, agent->holders, h, next)
     agent_holder_drop(h);
+    cgroup_alarm_free(agent->alarm);
     keeper_free(agent->keeper);
     keeper_effects_fini(&agent->effects);
     docker_facts_fini(&agent->docker_facts);

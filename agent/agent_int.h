@@ -3,6 +3,7 @@
 #define CORRAL_AGENT_AGENT_INT_H
 
 #include "agent/agent.h"
+#include "agent/cgroup/cgroup_alarm.h"
 #include "agent/cgroup/cgroup_box.h"
 #include "agent/core/guard.h"
 #include "agent/core/keeper.h"
@@ -21,8 +22,8 @@ struct holder {
     struct initlink *init;     /* NULL likewise */
     struct guard guard;
     uint64_t idle_timeout_seconds;
-    bool near;           /* its memory is near the limit: looked at every few milliseconds */
-    struct maker *maker; /* while it is made */
+    struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
+    struct maker *maker;            /* while it is made */
     bool removing;
     UT_hash_handle hh;
 };
@@ -45,6 +46,7 @@ struct agent {
     bool docker_ready; /* it answers, and what it holds was looked through */
     bool listening;    /* to Docker's events */
     char sick[NODE_DETAIL_MAX + 1];
+    struct cgroup_alarm *alarm;
     struct volumes *volumes;
     struct uplink *uplink;
     char node[NODE_NAME_MAX + 1];
@@ -52,7 +54,7 @@ struct agent {
     char records_dir[256], links_dir[256];
     char *seccomp; /* the profile's text, owned; NULL: Docker's own */
     uint64_t violation_number;
-    uint64_t last_sample_ms, trimmed_ms;
+    uint64_t trimmed_ms;
     struct timer tick, sampling, docker_retry;
     struct later telling;
     struct saved *saves;
@@ -85,6 +87,9 @@ void agent_meet_docker(struct agent *agent);
 
 /* agent_watch.c: samples, violations, idleness. */
 void agent_watch_start(struct agent *agent);
+int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
+void agent_watch_level(struct holder *holder);  /* its limit, or the levels, were changed */
+void agent_on_alarm(void *agent, void *holder); /* of its memory */
 
 /* agent_link.c: what the controller says, and what it is told. */
 extern const struct uplink_ops agent_uplink_ops;

@@ -1,13 +1,11 @@
-/* Looks at every running sandbox once in an interval, and every few milliseconds at one near its memory
- * limit. */
+/* Looks at every running sandbox once in an interval, and at once where the alarm of its memory rings. */
 #include "agent/agent_int.h"
 
 #include "common/log.h"
 
 #include <string.h>
 
-#define NEAR_MS      10
-#define NEAR_PERCENT 75
+#define NEAR_PERCENT 75 /* of its limit: from here on the alarm looks every few milliseconds */
 
 static struct guard_rules rules_of(const struct agent *agent, const struct holder *h)
 {
@@ -59,30 +57,65 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
         return;
     struct guard_rules rules = rules_of(agent, h);
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
-    h->near =
-        s.memory_limit_bytes && s.memory_unreclaimable_bytes >= s.memory_limit_bytes / 100 * NEAR_PERCENT;
     if (regular || step.news_count)
         uplink_sample(agent->uplink, &s);
     act_on(agent, &h->id, &step);
 }
 
+/* --- memory, between the regular looks --- */
+
+static struct cgroup_levels levels_of(const struct holder *h)
+{
+    const struct agent_conf *c = h->agent->conf;
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    uint64_t limit = record ? record->limits.memory_bytes : 0, part = limit / 100;
+    return (struct cgroup_levels){
+        .near = part * (c->memory_warning < NEAR_PERCENT ? c->memory_warning : NEAR_PERCENT),
+        .warning = part * c->memory_warning,
+        .critical = part * c->memory_critical,
+        .limit = limit};
+}
+
+int agent_watch_memory(struct holder *h, struct err *e)
+{
+    struct cgroup_levels levels = levels_of(h);
+    cgroup_alarm_drop(h->watched);
+    h->watched = NULL;
+    return cgroup_alarm_watch(h->agent->alarm, cgroup_box_paths(h->cgroup), &levels, h, &h->watched, e);
+}
+
+void agent_watch_level(struct holder *h)
+{
+    struct cgroup_levels levels = levels_of(h);
+    if (h->watched)
+        cgroup_alarm_level(h->watched, &levels);
+}
+
+/* Held at its critical level, most often: it is ended, or it goes on. */
+void agent_on_alarm(void *arg, void *watched_arg)
+{
+    struct agent *agent = arg;
+    struct holder *h = watched_arg;
+    struct sandbox_id id = h->id;
+    look_at(agent, h, loop_now_ms(), false);
+    agent_run_effects(agent);
+    const struct box_record *record = keeper_find(agent->keeper, &id);
+    h = agent_holder_find(agent, &id);
+    if (h && h->watched && record && record->phase <= BOX_RUNNING)
+        cgroup_alarm_release(h->watched);
+}
+
+/* --- the clock --- */
+
 static void on_sampling(void *arg)
 {
     struct agent *agent = arg;
     uint64_t now = loop_now_ms(), interval = agent->conf->sample_interval_ms;
-    bool regular = now - agent->last_sample_ms >= interval, near = false;
     struct holder *h, *next;
-    if (regular)
-        agent->last_sample_ms = now;
     HASH_ITER(hh, agent->holders, h, next)
-    {
-        if (regular || h->near)
-            look_at(agent, h, now, regular);
-        near |= h->near;
-    }
+    look_at(agent, h, now, true);
     agent_run_effects(agent);
-    uint64_t rest = agent->last_sample_ms + interval - now;
-    timer_start(&agent->sampling, agent->loop, near && rest > NEAR_MS ? NEAR_MS : rest, on_sampling, agent);
+    timer_start(&agent->sampling, agent->loop, interval, on_sampling, agent);
 }
 
 void agent_watch_start(struct agent *agent)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FILE_MAX 8192
+#define RATE_MS  90 /* a little less than the shortest interval of samples */
 
 enum file {
     FILE_MEMORY_USED,
@@ -49,6 +50,8 @@ struct counters {
 
 struct cgroup_box {
     struct cgroup_paths paths;
+    uint32_t cpu_centi, throttled_centi;
+    uint64_t rx_rate, tx_rate;
     int fd[FILE_COUNT];
     uint64_t opened_ms, before_ms;
     struct counters before;
@@ -87,6 +90,11 @@ int cgroup_box_open(struct cgroup_box **out, pid_t pid, struct err *e)
     }
     *out = box;
     return 0;
+}
+
+const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box)
+{
+    return &box->paths;
 }
 
 void cgroup_box_close(struct cgroup_box *box)
@@ -140,10 +148,8 @@ static int sample_memory(struct cgroup_box *box, struct sample *out)
     len = read_file(box, FILE_MEMORY_STAT, bytes);
     bool v2 = box->paths.v2;
     uint64_t inactive = key(bytes, len, v2 ? "inactive_file" : "total_inactive_file");
-    uint64_t active = key(bytes, len, v2 ? "active_file" : "total_active_file");
-    uint64_t slab = key(bytes, len, "slab_reclaimable"); /* v1 does not count it apart */
     out->memory_working_set_bytes = less(out->memory_used_bytes, inactive);
-    out->memory_unreclaimable_bytes = less(out->memory_used_bytes, inactive + active + slab);
+    out->memory_unreclaimable_bytes = cgroup_parse_unreclaimable(bytes, len, v2, out->memory_used_bytes);
     out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
     if (out->memory_used_bytes > box->peak_bytes)
         box->peak_bytes = out->memory_used_bytes;
@@ -187,23 +193,28 @@ static void sample_cpu(struct cgroup_box *box, struct counters *c)
     c->cpu_ns = box->paths.v2 ? key(bytes, len, "usage_usec") * 1000 : number(box, FILE_CPU_USAGE);
 }
 
+/* Rates of a few milliseconds say nothing: a look that comes soon after another tells what that one told. */
 static void sample_rates(struct cgroup_box *box, uint64_t now, struct counters c, struct sample *out)
 {
     const struct counters *b = &box->before;
     uint64_t ms = now - box->before_ms;
-    if (box->before_ms && ms) {
-        uint64_t ns_per_s = rate(c.cpu_ns, b->cpu_ns, ms);
-        if (out->cpu_limit_millis)
-            out->cpu_centi =
-                (uint32_t)(ns_per_s / 100 / out->cpu_limit_millis); /* of limit_millis * 1e6 ns/s */
-        if (c.periods > b->periods && c.throttled >= b->throttled)
-            out->throttled_centi =
-                (uint32_t)((c.throttled - b->throttled) * 10000 / (c.periods - b->periods));
-        out->rx_bytes_per_second = rate(c.rx_bytes, b->rx_bytes, ms);
-        out->tx_bytes_per_second = rate(c.tx_bytes, b->tx_bytes, ms);
+    if (!box->before_ms || ms >= RATE_MS) {
+        bool first = !box->before_ms;
+        uint64_t ns_per_s = first ? 0 : rate(c.cpu_ns, b->cpu_ns, ms);
+        /* of limit_millis * 1e6 ns/s */
+        box->cpu_centi = out->cpu_limit_millis ? (uint32_t)(ns_per_s / 100 / out->cpu_limit_millis) : 0;
+        bool ran = !first && c.periods > b->periods && c.throttled >= b->throttled;
+        box->throttled_centi =
+            ran ? (uint32_t)((c.throttled - b->throttled) * 10000 / (c.periods - b->periods)) : 0;
+        box->rx_rate = first ? 0 : rate(c.rx_bytes, b->rx_bytes, ms);
+        box->tx_rate = first ? 0 : rate(c.tx_bytes, b->tx_bytes, ms);
+        box->before = c;
+        box->before_ms = now;
     }
-    box->before = c;
-    box->before_ms = now;
+    out->cpu_centi = box->cpu_centi;
+    out->throttled_centi = box->throttled_centi;
+    out->rx_bytes_per_second = box->rx_rate;
+    out->tx_bytes_per_second = box->tx_rate;
 }
 
 static uint32_t pressure(const struct cgroup_box *box, enum file file)
@@ -281,9 +292,8 @@ bool cgroup_box_kill(struct cgroup_box *box)
             write_in(freezer, "freezer.state", "FROZEN");
         kill_each(box);
     }
-    if (box->paths.v2)
-        write_in(box->paths.unified, "cgroup.freeze", "0");
-    else
+    write_in(box->paths.unified, "cgroup.freeze", "0");
+    if (!box->paths.v2)
         write_in(freezer, "freezer.state", "THAWED");
     return kill_each(box) == 0;
 }

@@ -6,9 +6,9 @@
 #ifndef CORRAL_AGENT_CGROUP_BOX_H
 #define CORRAL_AGENT_CGROUP_BOX_H
 
-#include "common/node_wire.h"
-
+#include "agent/cgroup/cgroup_path.h"
 #include "common/err.h"
+#include "common/node_wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +20,9 @@ struct cgroup_box;
  */
 int cgroup_box_open(struct cgroup_box **out, pid_t pid, struct err *e) MUST_CHECK;
 void cgroup_box_close(struct cgroup_box *box);
+
+/* Where its cgroups are. Borrowed. */
+const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box);
 
 /*
  * Fills memory, CPU, pids, network and pressure of *out, the rest it leaves. Percentages and rates are since

@@ -81,3 +81,19 @@ bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_c
     *some_avg10_centi = (uint32_t)(whole * 100 + fraction);
     return true;
 }
+
+static uint64_t key_or_zero(const char *bytes, size_t len, const char *name)
+{
+    uint64_t n = 0;
+    return cgroup_parse_key(bytes, len, name, &n) ? n : 0;
+}
+
+uint64_t cgroup_parse_unreclaimable(const char *stat, size_t len, bool v2, uint64_t usage)
+{
+    uint64_t back = key_or_zero(stat, len, v2 ? "inactive_file" : "total_inactive_file");
+    uint64_t active = key_or_zero(stat, len, v2 ? "active_file" : "total_active_file");
+    uint64_t slab = key_or_zero(stat, len, "slab_reclaimable");
+    if (__builtin_add_overflow(back, active, &back) || __builtin_add_overflow(back, slab, &back))
+        return 0;
+    return usage > back ? usage - back : 0;
+}

@@ -32,4 +32,10 @@ bool cgroup_parse_key(const char *bytes, size_t len, const char *key, uint64_t *
  */
 bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_centi);
 
+/*
+ * Of `usage` bytes what the kernel cannot take back: less the inactive and the active file cache and the
+ * reclaimable slab that memory.stat shows (v1 shows no slab). Of an unreadable one: all of it.
+ */
+uint64_t cgroup_parse_unreclaimable(const char *stat, size_t len, bool v2, uint64_t usage);
+
 #endif

@@ -56,6 +56,15 @@ static void end_critical(struct guard_step *step, const struct sample *s)
              s->memory_unreclaimable_bytes, s->memory_limit_bytes);
 }
 
+/* The kernel was first: what it left of the sandbox goes too. */
+static void end_oom(struct guard_step *step, const struct sample *s)
+{
+    step->end = REASON_OOM_KILLED;
+    snprintf(step->detail, sizeof step->detail,
+             "the kernel killed one of its processes at its memory limit of %" PRIu64 " bytes",
+             s->memory_limit_bytes);
+}
+
 struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
                              bool attached, uint64_t now)
 {
@@ -72,7 +81,9 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
         if (v->level == VIOLATION_CRITICAL)
             s->open_violations |= 16u << kind;
     }
-    if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
+    if (s->oom_kills)
+        end_oom(&step, s);
+    else if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
         end_critical(&step, s);
 
     if (worked(g, s, attached) || !g->seen)

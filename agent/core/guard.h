@@ -29,7 +29,7 @@ struct guard_rules {
 struct guard_step {
     struct violation_news news[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
     unsigned news_count;
-    enum sandbox_reason end; /* MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
+    enum sandbox_reason end; /* OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
     char detail[NODE_DETAIL_MAX + 1];
 };
 

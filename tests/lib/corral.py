@@ -12,6 +12,7 @@ import jsonschema
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+BUILD_ROOT = Path(os.environ["CORRAL_BUILD_ROOT"])
 
 
 def wait_until(what, condition, seconds=10.0, every=0.05):

@@ -10,7 +10,7 @@ from corral import Corral  # noqa: E402
 @pytest.fixture(scope="session")
 def corral():
     """One installation for all; each test has users of its own."""
-    installation = Corral(3100, CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000",
+    installation = Corral(int(os.environ.get("CORRAL_TEST_PORT", "3100")), CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000",
                           CORRAL_AUTH_FAILURES_BURST="100000", MAX_TOTAL_SANDBOXES="60")
     yield installation
     installation.reset()

@@ -65,12 +65,27 @@ static void test_cut_files_are_safe(void **state)
     }
 }
 
+static uint64_t unreclaimable(const char *stat, bool v2, uint64_t usage)
+{
+    return cgroup_parse_unreclaimable(stat, strlen(stat), v2, usage);
+}
+
+static void test_what_the_kernel_cannot_take_back(void **state)
+{
+    assert_int_equal(unreclaimable("total_inactive_file 30\ntotal_active_file 20\n", false, 100), 50);
+    assert_int_equal(unreclaimable("inactive_file 30\nactive_file 20\nslab_reclaimable 5\n", true, 100), 45);
+    assert_int_equal(unreclaimable("total_inactive_file 130\n", false, 100), 0);
+    assert_int_equal(unreclaimable("inactive_file 18446744073709551615\nactive_file 2\n", true, 100), 0);
+    assert_int_equal(unreclaimable("", true, 100), 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_keys_match_whole_words),
         cmocka_unit_test(test_pressure),
+        cmocka_unit_test(test_what_the_kernel_cannot_take_back),
         cmocka_unit_test(test_cut_files_are_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,11 +65,23 @@ static void test_idle_is_aware_of_work(void **state)
     assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end, REASON_IDLE);
 }
 
+static void test_the_kernel_was_first(void **state)
+{
+    struct guard g = {0};
+    struct guard_rules r = rules(0);
+    struct sample s = using(99);
+    s.oom_kills = 1;
+    struct guard_step step = guard_tick(&g, &r, &s, false, 1000);
+    assert_int_equal(step.end, REASON_OOM_KILLED);
+    assert_non_null(strstr(step.detail, "100 bytes"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_warns_then_kills),
         cmocka_unit_test(test_page_cache_alone_is_no_violation),
+        cmocka_unit_test(test_the_kernel_was_first),
         cmocka_unit_test(test_idle_is_aware_of_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,182 @@
+#include "agent/cgroup/cgroup_memory.h"
+
+#include "agent/cgroup/cgroup_parse.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define FILE_MAX 8192
+
+static int open_in(const char *folder, const char *name, int flags)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    if (!folder[0])
+        return -1;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return open(path, flags | O_CLOEXEC);
+}
+
+static void write_text(int fd, const char *text)
+{
+    if (fd >= 0 && pwrite(fd, text, strlen(text), 0) < 0)
+        return; /* the cgroup is gone, and what was to be done to it is done */
+}
+
+static void write_number(const char *folder, const char *name, uint64_t n)
+{
+    char text[32];
+    int fd = open_in(folder, name, O_WRONLY);
+    snprintf(text, sizeof text, "%" PRIu64, n);
+    write_text(fd, text);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* One eventfd for every notice: which it was, its use says. See
+ * Documentation/admin-guide/cgroup-v1/memory.rst.
+ */
+static int ask_v1(const struct cgroup_memory *m)
+{
+    const char *folder = m->paths.folder[CGROUP_MEMORY];
+    const uint64_t at[] = {m->levels.near, m->levels.warning, m->levels.critical};
+    int control = open_in(folder, "cgroup.event_control", O_WRONLY);
+    int fd = control < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    char text[64];
+    for (size_t i = 0; fd >= 0 && i < ARRAY_LEN(at); i++) {
+        snprintf(text, sizeof text, "%d %d %" PRIu64, fd, m->usage_fd, at[i]);
+        write_text(control, text);
+    }
+    snprintf(text, sizeof text, "%d %d", fd, m->oom_fd);
+    if (fd >= 0)
+        write_text(control, text);
+    if (control >= 0)
+        close(control);
+    return fd;
+}
+
+/* A little above critical: at that level itself the last pages of its programs would keep it from being
+ * reached.
+ */
+static int ask_v2(const struct cgroup_memory *m)
+{
+    const char *folder = m->paths.folder[CGROUP_MEMORY];
+    const struct cgroup_levels *l = &m->levels;
+    write_number(folder, "memory.high", l->critical + (l->limit - l->critical) / 3);
+    return open_in(folder, "memory.events", O_RDONLY);
+}
+
+static void ask(struct cgroup_memory *m)
+{
+    m->notice_fd = m->paths.v2 ? ask_v2(m) : ask_v1(m);
+}
+
+static void open_freezer(struct cgroup_memory *m)
+{
+    m->freeze_fd = -1;
+    if (m->paths.v2)
+        return;
+    m->freeze_fd = open_in(m->paths.unified, "cgroup.freeze", O_WRONLY);
+    m->own_freezer = m->freeze_fd >= 0;
+    if (m->own_freezer)
+        write_text(m->freeze_fd, "0"); /* an agent that was killed may have held it */
+    else
+        m->freeze_fd = open_in(m->paths.folder[CGROUP_FREEZER], "freezer.state", O_WRONLY);
+}
+
+int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths,
+                       const struct cgroup_levels *levels, struct err *e)
+{
+    const char *folder = paths->folder[CGROUP_MEMORY];
+    *m = (struct cgroup_memory){.paths = *paths, .levels = *levels, .notice_fd = -1, .freeze_fd = -1};
+    m->oom_fd = open_in(folder, paths->v2 ? "memory.events" : "memory.oom_control", O_RDONLY);
+    m->usage_fd = open_in(folder, paths->v2 ? "memory.current" : "memory.usage_in_bytes", O_RDONLY);
+    m->stat_fd = open_in(folder, "memory.stat", O_RDONLY);
+    if (m->usage_fd < 0 || m->stat_fd < 0) {
+        cgroup_memory_close(m);
+        return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", folder);
+    }
+    open_freezer(m);
+    ask(m);
+    return 0;
+}
+
+static void drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void cgroup_memory_close(struct cgroup_memory *m)
+{
+    cgroup_memory_release(m);
+    drop(&m->usage_fd);
+    drop(&m->stat_fd);
+    drop(&m->oom_fd);
+    drop(&m->freeze_fd);
+    drop(&m->notice_fd);
+}
+
+void cgroup_memory_level(struct cgroup_memory *m, const struct cgroup_levels *levels)
+{
+    drop(&m->notice_fd); /* and with it what it was asked for */
+    m->levels = *levels;
+    ask(m);
+}
+
+void cgroup_memory_noticed(struct cgroup_memory *m)
+{
+    char bytes[FILE_MAX];
+    if (m->notice_fd < 0)
+        return;
+    ssize_t n =
+        m->paths.v2 ? pread(m->notice_fd, bytes, sizeof bytes, 0) : read(m->notice_fd, bytes, sizeof bytes);
+    (void)n; /* nothing there: it was taken already */
+}
+
+static size_t read_at(int fd, char *bytes)
+{
+    ssize_t n = fd < 0 ? -1 : pread(fd, bytes, FILE_MAX, 0);
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool cgroup_memory_usage(const struct cgroup_memory *m, uint64_t *usage)
+{
+    char bytes[FILE_MAX];
+    size_t len = read_at(m->usage_fd, bytes);
+    return len && cgroup_parse_number(bytes, len, usage);
+}
+
+uint64_t cgroup_memory_oom_kills(const struct cgroup_memory *m)
+{
+    char bytes[FILE_MAX];
+    uint64_t n = 0;
+    size_t len = read_at(m->oom_fd, bytes);
+    return len && cgroup_parse_key(bytes, len, "oom_kill", &n) ? n : 0;
+}
+
+uint64_t cgroup_memory_unreclaimable(const struct cgroup_memory *m, uint64_t usage)
+{
+    char bytes[FILE_MAX];
+    return cgroup_parse_unreclaimable(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage);
+}
+
+void cgroup_memory_hold(struct cgroup_memory *m)
+{
+    if (m->held || m->freeze_fd < 0)
+        return;
+    write_text(m->freeze_fd, m->own_freezer ? "1" : "FROZEN");
+    m->held = true;
+}
+
+void cgroup_memory_release(struct cgroup_memory *m)
+{
+    if (!m->held)
+        return;
+    write_text(m->freeze_fd, m->own_freezer ? "0" : "THAWED");
+    m->held = false;
+}
