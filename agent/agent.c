@@ -164,10 +164,23 @@ static void on_killed(void *arg, int code, const struct err *e)
     (void)agent;
 }
 
+/* After a restart Docker may not answer: the record names the container, and the kernel knows its processes.
+ */
+static void find_cgroup(struct holder *h)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    pid_t pid = record ? cgroup_find_container(record->container_id) : 0;
+    struct err e;
+    if (pid && cgroup_box_open(&h->cgroup, pid, &e))
+        h->cgroup = NULL; /* it ended meanwhile */
+}
+
 /* Through the cgroup at once; Docker is asked only where the cgroup is not known. */
 static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
 {
     struct holder *h = agent_holder(agent, id);
+    if (!h->cgroup)
+        find_cgroup(h);
     if (!h->cgroup)
         docker_container_kill(agent->docker, id->text, on_killed, agent);
     else if (cgroup_box_kill(h->cgroup))
@@ -200,7 +213,9 @@ static void on_container_removed(void *arg, int code, const struct err *error)
     struct err e;
     if (code == ERR_CANCELLED)
         return;
-    if (!code)
+    if (!code && !h->agent->volumes)
+        code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
+    else if (!code)
         code = volume_remove(h->agent->volumes, &h->id, &e);
     else
         e = *error;

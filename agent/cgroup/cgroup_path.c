@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,4 +122,24 @@ int cgroup_paths_of(pid_t pid, struct cgroup_paths *out, struct err *e)
     if (!proc_cgroup || !mountinfo)
         return err_set(e, ERR_NOT_FOUND, "process %d is gone", (int)pid);
     return cgroup_paths_parse(proc_cgroup, mountinfo, out, e);
+}
+
+pid_t cgroup_find_container(const char *container_id)
+{
+    pid_t found = 0;
+    DIR *proc = container_id[0] ? opendir("/proc") : NULL;
+    if (!proc)
+        return 0;
+    for (struct dirent *entry; !found && (entry = readdir(proc));) {
+        char path[300];
+        long pid = strtol(entry->d_name, NULL, 10);
+        if (pid <= 1)
+            continue;
+        snprintf(path, sizeof path, "/proc/%ld/cgroup", pid);
+        CLEANUP(mem_free_ptr) char *text = read_text(path);
+        if (text && strstr(text, container_id))
+            found = (pid_t)pid;
+    }
+    closedir(proc);
+    return found;
 }

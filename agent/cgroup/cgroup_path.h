@@ -38,4 +38,10 @@ int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cg
 /* The same from the running system. ERR_NOT_FOUND also where the process is gone. */
 int cgroup_paths_of(pid_t pid, struct cgroup_paths *out, struct err *e) MUST_CHECK;
 
+/*
+ * A process of this container, found by the container's id in the names of its cgroups, so without Docker; 0
+ * where none lives. Reads all of /proc: for the rare case only.
+ */
+pid_t cgroup_find_container(const char *container_id);
+
 #endif

@@ -1,9 +1,10 @@
 """Daemons that are killed, and what holds without them. These run last: they disturb the whole installation."""
 import os
 import signal
+import subprocess
 import time
 
-from corral import wait_until
+from corral import ROOT, wait_until
 
 
 def ready(corral):
@@ -66,6 +67,24 @@ def test_expiry_with_a_frozen_docker(corral, user):
         wait_until("its process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
     finally:
         corral.kill("dockerd", signal.SIGCONT)
+    assert user.wait(sandbox["id"], "stopped", 40)["reason"] == "expired"
+
+
+def test_expiry_with_a_restarted_agent_and_a_frozen_docker(corral, user):
+    sandbox = user.create(lifetime_seconds=4)
+    deadline = time.monotonic() + 4.5
+    pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
+    corral.kill("dockerd", signal.SIGSTOP)
+    try:
+        corral.kill("agent")
+        wait_until("its deadline is past", lambda: time.monotonic() > deadline, 6)
+        assert os.path.exists(f"/proc/{pid}"), "nobody is there to end it"
+        restart = subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("its process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
+    finally:
+        corral.kill("dockerd", signal.SIGCONT)
+    assert restart.wait(60) == 0
     assert user.wait(sandbox["id"], "stopped", 40)["reason"] == "expired"
 
 
