@@ -46,7 +46,7 @@ struct connection {
     struct bufferevent *io;
     struct network *network;
     char address[INET6_ADDRSTRLEN];
-    bool tls;
+    bool tls, ended; /* ended: the peer sends no more */
     enum phase phase;
     size_t searched; /* of the head: bytes in which its end is not */
     struct http_exchange *exchange;
@@ -71,7 +71,7 @@ struct http_server {
     struct timer rest;
     struct connection *oldest, *newest; /* by when they were last answered, or came */
     struct network *networks;
-    unsigned count;
+    unsigned count, served;
     uint16_t port;
 };
 
@@ -214,8 +214,12 @@ static void refuse_request(struct connection *c, const struct err *e)
 static void serve(struct connection *c)
 {
     c->phase = SERVED;
+    c->server->served++;
     timer_stop(&c->timer);
-    bufferevent_disable(c->io, EV_READ);
+    /* Under TLS at once: there an end that is read ends writing too. Else only if more comes: it costs two
+     * calls. */
+    if (c->tls)
+        bufferevent_disable(c->io, EV_READ);
     c->server->ops.on_request(c->server->owner, c->exchange);
 }
 
@@ -281,17 +285,8 @@ static void skip_empty_lines(struct evbuffer *in)
 }
 
 /* As far as the bytes that are there go. */
-static void proceed(void *arg)
+static void advance(struct connection *c, struct evbuffer *in)
 {
-    struct connection *c = arg;
-    struct evbuffer *in = bufferevent_get_input(c->io);
-    bufferevent_enable(c->io, EV_READ);
-    if (c->phase == CLOSING) {
-        evbuffer_drain(in, evbuffer_get_length(in));
-        return;
-    }
-    if (c->phase == SERVED || evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
-        return;
     if (c->phase == IDLE) {
         skip_empty_lines(in);
         if (!evbuffer_get_length(in))
@@ -303,6 +298,42 @@ static void proceed(void *arg)
         return;
     if (c->phase == BODY && (c->exchange->request.done || take_body(c, in)))
         serve(c);
+}
+
+/* Nothing more comes, and what came is answered: the connection ends once the answers are taken. */
+static void finish(struct connection *c)
+{
+    if (!evbuffer_get_length(bufferevent_get_output(c->io))) {
+        connection_close(c);
+        return;
+    }
+    if (c->exchange)
+        exchange_free(c->exchange);
+    c->exchange = NULL;
+    c->phase = CLOSING;
+    set_timer(c, LINGER_MS);
+}
+
+static void proceed(void *arg)
+{
+    struct connection *c = arg;
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    if (c->phase == SERVED) {
+        bufferevent_disable(c->io, EV_READ);
+        return;
+    }
+    if (!c->ended)
+        bufferevent_enable(c->io, EV_READ);
+    if (c->phase == CLOSING) {
+        evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
+    if (evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
+        return;
+    unsigned before = c->server->served;
+    advance(c, in);
+    if (c->ended && c->server->served == before && c->phase != CLOSING)
+        finish(c);
 }
 
 static void on_read(struct bufferevent *io, void *arg)
@@ -328,6 +359,14 @@ static void on_io_event(struct bufferevent *io, short what, void *arg)
     if (what & BEV_EVENT_CONNECTED) {
         c->phase = IDLE;
         set_timer(c, c->server->limits.idle_ms);
+        return;
+    }
+    /* Whoever says no more may still wait for the answers. (Under TLS the end of reading has ended writing.)
+     */
+    if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != CLOSING && c->phase != HANDSHAKE) {
+        c->ended = true;
+        bufferevent_enable(c->io, EV_WRITE);
+        proceed(c);
         return;
     }
     connection_close(c); /* end of file, an error, or the answer is not taken */

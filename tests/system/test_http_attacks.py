@@ -102,6 +102,19 @@ def test_pipelining(front):
         assert not rest
 
 
+def test_whoever_says_no_more_still_gets_the_answers(front):
+    with front.connect() as s:
+        s.sendall(GET * 20 + b"GET /sandbox HTTP/1.1\r\nHost: h\r\nX-API-Key: crl_" + b"a" * 40 + b"\r\n\r\n")
+        s.shutdown(socket.SHUT_WR)
+        rest = b""
+        for _ in range(20):
+            answer = Answer(s, rest)
+            assert answer.status == 200
+            rest = answer.rest
+        assert Answer(s, rest).status in (401, 503)
+        assert ends(s)
+
+
 def test_a_slow_reader_holds_little(front):
     """Answers that nobody takes stop the requests, not the server."""
     before = front.rss()
