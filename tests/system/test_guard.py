@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from corral import BUILD_ROOT
+from corral import BUILD_ROOT, wait_until
 
 MIB = 1 << 20
 
@@ -71,3 +71,36 @@ def test_a_reader_of_large_files_is_left_alone(user, hostile):
     ended = user.wait(sandbox["id"], "stopped", 60)
     assert (ended["reason"], ended["exit_code"]) == ("exited", 7), ended["detail"]
     assert not [e for e in events_of(user, sandbox) if e[0].startswith("violation") and e[1] == "memory"]
+
+
+def test_a_fork_bomb_stays_within_its_processes(user, hostile):
+    sandbox = run(user, hostile, "hostile", "fork", pids=64)
+    wait_until("it is warned", lambda: ("violation.opened", "pids", "warning") in events_of(user, sandbox), 10)
+    assert user.stats(sandbox["id"])["pids"]["current"] <= 64
+    bystander = user.create(command=["true"])
+    assert user.wait(bystander["id"], "stopped")["exit_code"] == 0
+    user.delete(sandbox["id"])
+
+
+def test_files_end_with_its_disk(user, hostile):
+    begin = shutil.disk_usage("/var/tmp").used
+    sandbox = run(user, hostile, "hostile", "files", "/workspace", storage_bytes=32 * MIB)
+    assert user.wait(sandbox["id"], "stopped", 40)["reason"] in ("exited", "memory_critical")
+    big = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; stat -c %s /workspace/f; "
+              "exec sleep 60", storage_bytes=32 * MIB)
+    wait_until("it is warned", lambda: ("violation.opened", "disk", "warning") in events_of(user, big), 10)
+    user.delete(big["id"])
+    assert shutil.disk_usage("/var/tmp").used - begin < 200 * MIB
+
+
+def test_a_volume_of_its_image_lies_on_its_disk(user, hostile):
+    sandbox = run(user, "hostile:volume", "sh", "-c", "dd if=/dev/zero of=/data/f bs=1M count=200 2>/dev/null && exit 9; "
+                  "[ $(stat -c %s /data/f) -lt 40000000 ]", storage_bytes=32 * MIB)
+    ended = user.wait(sandbox["id"], "stopped", 20)
+    assert (ended["reason"], ended["exit_code"]) == ("exited", 0), ended["detail"]
+
+
+def test_whoever_heeds_no_signal_ends_all_the_same(corral, user, hostile):
+    sandbox = run(user, hostile, "hostile", "stubborn", lifetime_seconds=3)
+    ended = user.wait(sandbox["id"], "stopped", 8)
+    assert ended["reason"] == "expired"
