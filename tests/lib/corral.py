@@ -2,6 +2,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -154,6 +155,8 @@ class Corral:
     def reset(self):
         """Ends everything; a sanitizer's word in a log is a failure."""
         logs = self.logs()
+        if "CORRAL_TEST_LOGS" in os.environ: # a folder to keep them in
+            shutil.copytree(self.home / "log", Path(os.environ["CORRAL_TEST_LOGS"]) / self.home.name)
         name = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
         self.quickstart("--reset")
         left = [str(p) for p in (self.home, *Path("/run/netns").glob(f"{name}*"), *Path("/sys/fs/cgroup").glob(f"*/{name}*"))

@@ -1,0 +1,158 @@
+"""Tenants that cannot hurt each other: races for every quota, watched at each insert; everything of another is missing."""
+import json
+import random
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from corral import Client, wait_until
+
+SMALL = {"memory_bytes": 8 << 20, "cpu_millis": 10, "storage_bytes": 4 << 20, "pids": 8}
+
+# Whatever is admitted is counted by the database itself, in the transaction of the insert.
+WATCH = """
+create table if not exists overshoot (at timestamptz default now(), what text, n bigint, most bigint);
+create or replace function watch_overshoot() returns trigger language plpgsql as $$
+declare
+    k api_keys;
+    t tiers;
+    n bigint;
+begin
+    select tiers.* into t from tiers where name = new.tier;
+    select * into k from api_keys where id = new.key_id;
+    select count(*) into n from sandboxes where user_id = new.user_id and ended_at is null;
+    if n > t.max_sandboxes then insert into overshoot values (default, 'user', n, t.max_sandboxes); end if;
+    select count(*) into n from sandboxes where key_id = new.key_id and ended_at is null;
+    if n > coalesce(k.max_sandboxes, t.max_key_sandboxes) then insert into overshoot values (default, 'key', n, k.max_sandboxes); end if;
+    select count(*) into n from sandboxes where ended_at is null;
+    if n > 60 then insert into overshoot values (default, 'system', n, 60); end if;
+    return null;
+end $$;
+drop trigger if exists watch_overshoot on sandboxes;
+create trigger watch_overshoot after insert on sandboxes for each row execute function watch_overshoot();
+"""
+
+
+@pytest.fixture
+def watched(corral):
+    corral.sql(WATCH)
+    yield corral
+    overshoot = corral.sql("select * from overshoot")
+    corral.sql("drop trigger watch_overshoot on sandboxes; drop table overshoot")
+    assert overshoot == ""
+
+
+def end_all(clients):
+    with ThreadPoolExecutor(8) as pool:
+        for client in clients:
+            list(pool.map(lambda s, c=client: c.delete(s["id"]), client.good("GET", "/sandbox?limit=200")["items"]))
+
+
+@pytest.mark.parametrize("creates", [64, 512])
+def test_races_for_user_key_and_system(watched, creates):
+    users = [watched.user(f"race-{uuid.uuid4().hex[:8]}", tier="pro") for _ in range(8)]
+    keys = [Client(watched.url, watched.key(u.user_id, max_sandboxes=n)["key"]) for u in users for n in (3, 9)]
+    with ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(lambda i: keys[i % len(keys)].call("POST", "/sandbox", SMALL, headers={"Prefer": "respond-async"}),
+                                range(creates)))
+    codes = [a.status_code for a in answers]
+    assert set(codes) <= {202, 429}, set(codes)
+    refused = {a.json()["scope"] for a in answers if a.status_code == 429}
+    live = int(watched.sql("select count(*) from sandboxes where ended_at is null"))
+    assert codes.count(202) == live == 60 if creates == 512 else codes.count(202) == live <= 60
+    assert creates == 64 or {"api_key", "system"} <= refused
+    for user in users:
+        usage = user.good("GET", "/sandbox/quota/usage")
+        assert usage["used"]["sandboxes"] <= 10
+    end_all(users)
+
+
+def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
+    user = corral.user(f"lowered-{uuid.uuid4().hex[:8]}", tier="pro")
+    made = [user.create(**SMALL)["id"] for _ in range(3)]
+    corral.admin.good("PATCH", f"/sandbox/system/users/{user.user_id}", {"overrides": {"max_sandboxes": 1}})
+    assert all(user.show(i)["state"] == "running" for i in made)
+    problem = user.refused("POST", "/sandbox", SMALL)
+    assert (problem["code"], problem["scope"], problem["limit"], problem["used"]) == ("quota_exceeded", "user", 1, 3)
+    usage = user.good("GET", "/sandbox/quota/usage")
+    assert usage["remaining"]["sandboxes"] == 0 and usage["limits"]["sandboxes"] == 1
+    end_all([user])
+
+
+def operations_on_a_sandbox(client):
+    """Every operation of the description that names a sandbox."""
+    for path, methods in client.description().document["paths"].items():
+        if path.startswith("/sandbox/{id}"):
+            yield from ((method.upper(), path, operation) for method, operation in methods.items())
+
+
+BODIES = {"PATCH": {"name": "x"}}
+QUERIES = {"/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+           "/sandbox/{id}/wait": "?timeout_ms=1"}
+
+
+@pytest.mark.parametrize("scopes", [["read"], ["write"], ["read", "write"], ["read", "write", "admin"]])
+def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
+    other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
+    theirs, missing = other.create(**SMALL)["id"], "sbx_" + "0" * 26
+    client = Client(corral.url, corral.key(user.user_id, scopes=scopes)["key"])
+    for method, path, _ in operations_on_a_sandbox(client):
+        answers = []
+        for sandbox in (theirs, missing, "nonsense"):
+            answer = client.call(method, path.replace("{id}", sandbox) + QUERIES.get(path, ""), BODIES.get(method))
+            problem = answer.json()
+            problem.pop("request_id")
+            answers.append((answer.status_code, json.dumps(problem)))
+        needed = "read" if method == "GET" else "write"
+        assert len(set(answers)) == 1, (method, path, answers)
+        assert answers[0][0] == (404 if needed in scopes else 403), (method, path, answers)
+    assert other.show(theirs)["state"] == "running"
+    end_all([other])
+
+
+def test_a_key_that_is_revoked_in_a_flood(corral):
+    user = corral.user(f"revoked-{uuid.uuid4().hex[:8]}", tier="pro")
+    key = corral.key(user.user_id)
+    answers, stop = [], threading.Event()
+
+    def flood():
+        client = Client(corral.url, key["key"])
+        while not stop.is_set():
+            begin = time.monotonic()
+            answers.append((begin, client.call("GET", "/sandbox").status_code))
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(flood)
+        wait_until("the flood is there", lambda: len(answers) > 100)
+        corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}")
+        revoked = time.monotonic()
+        wait_until("it went on", lambda: len(answers) > 400)
+        stop.set()
+    assert {code for _, code in answers} == {200, 401}
+    assert not [code for begin, code in answers if begin > revoked and code != 401]
+
+
+def test_a_key_that_expires(corral, user):
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
+    client = Client(corral.url, corral.key(user.user_id, expires_at=soon)["key"])
+    assert client.call("GET", "/sandbox").status_code == 200
+    wait_until("it has expired", lambda: client.call("GET", "/sandbox").status_code == 401, 6)
+
+
+def test_tampering_with_the_audit_is_found(corral):
+    import subprocess
+    verify = [corral.home / "bin/corral-controller", "audit", "verify"]
+    environ = {**corral.environ, "CORRAL_DATABASE_URL": f"postgresql://corral@/corral?host={corral.home}/postgres"}
+    good = subprocess.run(verify, env=environ, capture_output=True, text=True)
+    assert good.returncode == 0 and "whole" in good.stdout
+    last = int(corral.sql("select max(seq) from audit"))
+    victim = random.randint(1, last - 1)
+    old = corral.sql(f"select result from audit where seq = {victim}")
+    corral.sql(f"update audit set result = 'nothing happened' where seq = {victim}")
+    bad = subprocess.run(verify, env=environ, capture_output=True, text=True)
+    corral.sql(f"update audit set result = '{old}' where seq = {victim}")
+    assert bad.returncode == 1 and f"row {victim}" in bad.stderr
+    assert subprocess.run(verify, env=environ, capture_output=True).returncode == 0
