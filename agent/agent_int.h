@@ -43,6 +43,7 @@ struct agent {
     struct holder *holders;
     struct docker *docker;
     struct docker_facts docker_facts;
+    uint32_t enforces; /* as the host was probed when Docker last said what it is */
     bool docker_ready; /* it answers, and what it holds was looked through */
     bool listening;    /* to Docker's events */
     char sick[NODE_DETAIL_MAX + 1];

@@ -47,8 +47,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     for (size_t i = 0; i < agent->docker_facts.runtimes.count; i++)
         string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
     facts->capacity = capacity_of(agent);
-    facts->enforces =
-        ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_DISK | ENFORCE_PIDS | ENFORCE_NOFILE | ENFORCE_NETWORK;
+    facts->enforces = agent->enforces;
     memcpy(facts->sick, agent->sick, sizeof facts->sick);
     *count = keeper_count(agent->keeper);
     *inventory = mem_zalloc(*count * sizeof **inventory);

@@ -60,15 +60,9 @@ static void fail(struct maker *m, enum sandbox_reason reason, const char *why)
     finish(m, &made);
 }
 
-/* What this host holds a sandbox to. */
-static uint32_t enforced(const struct agent *agent)
-{
-    return ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_DISK | ENFORCE_PIDS | ENFORCE_NOFILE | ENFORCE_NETWORK;
-}
-
 static void succeed(struct maker *m)
 {
-    struct box_made made = {.ok = true, .enforced = enforced(m->holder->agent)};
+    struct box_made made = {.ok = true, .enforced = m->holder->agent->enforces};
     finish(m, &made);
 }
 

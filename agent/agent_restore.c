@@ -1,6 +1,7 @@
 /* After a restart: the records of the last life, then what Docker holds, then what belongs to neither. */
 #include "agent/agent_int.h"
 #include "agent/disk/record.h"
+#include "agent/host_probe.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -215,6 +216,18 @@ static void on_gap(void *arg)
     }
 }
 
+static void probe_host(struct agent *agent)
+{
+    struct host_check checks[HOST_CHECKS_MAX];
+    size_t count = host_probe(agent->conf, &agent->docker_facts, checks);
+    agent->enforces = host_enforces(checks, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!checks[i].ok && checks[i].needed_for)
+            log_warn("agent", "check=%s %s; to mend it: %s", checks[i].name, checks[i].detail,
+                     checks[i].mend);
+    }
+}
+
 static void on_facts(void *arg, int code, const struct err *error, const struct docker_facts *facts)
 {
     struct agent *agent = arg;
@@ -231,6 +244,7 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
     agent->docker_facts.runtimes = (struct string_list){0};
     for (size_t i = 0; i < facts->runtimes.count; i++)
         string_list_add(&agent->docker_facts.runtimes, facts->runtimes.item[i]);
+    probe_host(agent);
     snprintf(dir, sizeof dir, "%s/volumes", agent->conf->state_dir);
     if (!agent->volumes &&
         volumes_new(&agent->volumes, agent->loop, dir, facts->userns_uid + REMAPPED_USER, &e)) {

@@ -1,5 +1,6 @@
 /* corral-agent: parses, builds, starts, loops, tears down. */
 #include "agent/agent.h"
+#include "agent/host_probe.h"
 
 #include "common/conf_verbs.h"
 #include "common/daemon.h"
@@ -95,6 +96,8 @@ static int config_docs(int argc, char **argv)
 
 static const struct verb verbs[] = {
     {"serve", "[--config FILE] [--KEY VALUE]...", "Runs the agent of this host.", serve},
+    {"doctor", "[--json] [--config FILE]",
+     "Says what this host enforces, what it cannot, and how to mend it.", agent_doctor},
     {"config check", "[--config FILE] [--KEY VALUE]...", "Says whether the configuration can be used.",
      config_check},
     {"config show", "[--config FILE] [--effective]", "Prints what is in force, secrets hidden.", config_show},

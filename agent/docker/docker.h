@@ -35,6 +35,7 @@ struct docker_facts {
     bool live_restore;
     bool seccomp;
     bool cgroup_v2;
+    bool memory_limit, swap_limit, cpu_quota, pids_limit; /* what the kernel offers to containers */
     uint64_t memory_bytes, cpus;
 };
 void docker_facts_fini(struct docker_facts *facts);

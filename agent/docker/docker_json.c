@@ -84,6 +84,10 @@ int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, st
     if (out->userns)
         out->userns_uid = remapped_uid(text_of(root, "DockerRootDir"));
     out->live_restore = json_is_true(json_object_get(root, "LiveRestoreEnabled"));
+    out->memory_limit = json_is_true(json_object_get(root, "MemoryLimit"));
+    out->swap_limit = json_is_true(json_object_get(root, "SwapLimit"));
+    out->cpu_quota = json_is_true(json_object_get(root, "CpuCfsQuota"));
+    out->pids_limit = json_is_true(json_object_get(root, "PidsLimit"));
     out->cgroup_v2 = !strcmp(text_of(root, "CgroupVersion"), "2");
     out->memory_bytes = (uint64_t)json_integer_value(json_object_get(root, "MemTotal"));
     out->cpus = (uint64_t)json_integer_value(json_object_get(root, "NCPU"));

@@ -1,4 +1,5 @@
 """What stops a start: one clear line, exit code 1, nothing left half-started."""
+import json
 import subprocess
 
 import pytest
@@ -79,3 +80,17 @@ def test_reload_is_all_or_nothing(corral):
     os.kill(corral.pid("controller"), signal.SIGHUP)
     wait_until("it said so", lambda: (corral.home / "log/controller.log").read_text().count("reloaded") > before, 5)
     assert corral.admin.call("GET", "/readyz").status_code == 200
+
+
+def test_the_doctor(corral):
+    environ = {**corral.environ, "CORRAL_DOCKER_SOCKET": str(corral.home / "run/docker.sock"),
+               "CORRAL_STATE_DIR": str(corral.home / "agent"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init")}
+    doctor = [corral.home / "bin/corral-agent", "doctor"]
+    good = subprocess.run([*doctor, "--json"], env=environ, capture_output=True, text=True)
+    checks = {c["name"]: c for c in json.loads(good.stdout)["checks"]}
+    assert good.returncode == 0 and {"memory", "swap", "cpu", "pids", "disk", "userns-remap", "live-restore"} <= checks.keys()
+    assert checks["userns-remap"]["ok"] and checks["live-restore"]["ok"] and checks["disk"]["ok"]
+    no_mkfs = subprocess.run(doctor, env={**environ, "PATH": "/nowhere"}, capture_output=True, text=True)
+    assert no_mkfs.returncode == 1 and "mkfs.ext4 is not in PATH" in no_mkfs.stdout and "mend: " in no_mkfs.stdout
+    away = subprocess.run(doctor, env={**environ, "CORRAL_DOCKER_SOCKET": "/nowhere.sock"}, capture_output=True, text=True)
+    assert away.returncode == 1 and "no answer at /nowhere.sock" in away.stdout

@@ -1,0 +1,99 @@
+/* corral-agent doctor: what this host enforces, what it cannot, and how to mend it. */
+#include "agent/host_probe.h"
+
+#include "common/conf_verbs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRAM "corral-agent"
+
+struct patient {
+    struct loop *loop;
+    const struct agent_conf *conf;
+    struct host_check check[HOST_CHECKS_MAX];
+    size_t count;
+};
+
+static void on_facts(void *arg, int code, const struct err *e, const struct docker_facts *facts)
+{
+    struct patient *p = arg;
+    p->count = host_probe(p->conf, code ? NULL : facts, p->check);
+    loop_stop(p->loop);
+}
+
+static const char *word_of(const struct host_check *check)
+{
+    return check->ok ? "ok" : check->needed_for ? "ADVISORY" : "advice";
+}
+
+static void print_table(const struct patient *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct host_check *c = &p->check[i];
+        printf("%-9s %-13s %s\n", word_of(c), c->name, c->detail);
+        if (!c->ok)
+            printf("%-9s %-13s mend: %s\n", "", "", c->mend);
+    }
+}
+
+static void print_text(const char *text)
+{
+    putchar('"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        if ((unsigned char)*text >= ' ')
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_json(const struct patient *p)
+{
+    fputs("{\"checks\":[", stdout);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct host_check *c = &p->check[i];
+        printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"detail\":", i ? "," : "", c->name, c->ok ? "true" : "false");
+        print_text(c->detail);
+        fputs(",\"mend\":", stdout);
+        print_text(c->ok ? "" : c->mend);
+        putchar('}');
+    }
+    puts("]}");
+}
+
+static int examine(const struct agent_conf *conf, bool json)
+{
+    struct patient p = {.loop = loop_new(), .conf = conf};
+    struct docker *docker = docker_new(p.loop, conf->docker_socket);
+    docker_hello(docker, on_facts, &p);
+    loop_run(p.loop);
+    docker_free(docker);
+    loop_free(p.loop);
+    if (json)
+        print_json(&p);
+    else
+        print_table(&p);
+    uint32_t enforced = host_enforces(p.check, p.count);
+    for (size_t i = 0; i < p.count; i++) {
+        if (p.check[i].needed_for & ~enforced)
+            return 1;
+    }
+    return 0;
+}
+
+int agent_doctor(int argc, char **argv)
+{
+    struct conf_sources sources;
+    struct agent_conf conf = {0};
+    bool json = argc && !strcmp(argv[0], "--json");
+    int rc = conf_from_command(PROGRAM, &agent_conf_table, AGENT_CONF_FILE, argc - json, argv + json,
+                               &sources, &conf);
+    if (rc)
+        return rc;
+    rc = examine(&conf, json);
+    conf_fini(&agent_conf_table, &conf);
+    return rc;
+}
