@@ -44,7 +44,7 @@ static bool take_id(struct api_call *call, struct sandbox_id *id)
 {
     if (sandbox_id_parse(call->param[0], id))
         return true;
-    fail(call, ERR_NOT_FOUND, "there is no such sandbox");
+    fail(call, ERR_NOT_FOUND, "There is no such sandbox");
     return false;
 }
 
