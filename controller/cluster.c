@@ -80,6 +80,7 @@ static struct reading *reading_new(struct cluster *c)
 static struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
 {
     return (struct fleet_row){.id = r->id,
+                              .user = r->user_id,
                               .node = r->node,
                               .generation = r->generation,
                               .want = r->want,

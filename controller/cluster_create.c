@@ -51,6 +51,7 @@ static void take_up(struct create *create, const struct db_admit_result *r)
 {
     struct cluster *c = create->cluster;
     struct fleet_row row = {.id = create->id,
+                            .user = create->request.user_id,
                             .node = r->node,
                             .generation = r->generation,
                             .want = WANT_RUNNING,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STALE_MS       5000  /* five looks that did not come */
 #define DELETE_WAIT_MS 30000 /* then a DELETE answers 202, and goes on */
 
 /* A call that has gone on to wait for something. */
@@ -280,30 +281,47 @@ static void with_owner(struct controller *c, struct api_call *call, db_json_cb *
     db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
 }
 
-/* What it uses, memory knows. */
+/* A live one is known in memory, with its owner: no host and no database is asked. */
+static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                         const struct fleet_view *view)
+{
+    struct sample sample;
+    char text[STATS_JSON_MAX];
+    if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
+        fail(call, ERR_NOT_READY, "there is no sample of this sandbox yet");
+    } else if (sample.ago_ms > STALE_MS) {
+        fail(call, ERR_NODE_TIMEOUT,
+             "the host of the sandbox is silent; its last sample is too old to be shown as now");
+    } else {
+        stats_json(&sample, view->state == SANDBOX_PAUSED, wall_now_ms(), text);
+        api_answer_json(call, 200, NULL, text);
+    }
+}
+
+/* It is not live. */
 static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
 {
     struct pending *p = arg;
-    struct cluster *cluster = p->controller->cluster;
-    struct sample sample;
-    struct fleet_view view;
-    char text[STATS_JSON_MAX];
-    if (code) {
+    if (code)
         api_answer_err(p->call, e);
-    } else if (!cluster_fleet(cluster) || !fleet_find(cluster_fleet(cluster), &p->id, &view)) {
+    else
         fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
-    } else if (!stats_find(cluster_stats(cluster), loop_now_ms(), &p->id, &sample)) {
-        fail(p->call, ERR_NOT_READY, "there is no sample of this sandbox yet");
-    } else {
-        stats_json(&sample, view.state == SANDBOX_PAUSED, wall_now_ms(), text);
-        api_answer_json(p->call, 200, NULL, text);
-    }
     free(p);
 }
 
 void ops_sandbox_stats(void *owner, struct api_call *call)
 {
-    with_owner(owner, call, on_stats_owner);
+    struct controller *c = owner;
+    const struct fleet *fleet = cluster_fleet(c->cluster);
+    const char *of = ops_owner(call);
+    struct sandbox_id id;
+    struct fleet_view view;
+    if (!sandbox_id_parse(call->param[0], &id) || !fleet || !fleet_find(fleet, &id, &view))
+        with_owner(c, call, on_stats_owner);
+    else if (of && strcmp(of, view.user))
+        fail(call, ERR_NOT_FOUND, "There is no such sandbox");
+    else
+        answer_stats(c, call, &id, &view);
 }
 
 /* After it is clear whose it is. */

@@ -233,6 +233,8 @@ static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const
     }
     s->state = row->state;
     s->admitted = true;
+    if (row->user)
+        strncpy(s->user, row->user, sizeof s->user - 1);
     if (!s->spec && row->spec) {
         s->spec = mem_dup(row->spec, row->spec_len);
         s->spec_len = row->spec_len;
@@ -460,7 +462,8 @@ bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct f
     const struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
     if (!s || !s->admitted)
         return false;
-    *out = (struct fleet_view){.node = s->node->facts.name, .state = s->state, .generation = s->generation};
+    *out = (struct fleet_view){
+        .user = s->user, .node = s->node->facts.name, .state = s->state, .generation = s->generation};
     return true;
 }
 

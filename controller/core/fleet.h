@@ -27,6 +27,7 @@
 /* A live sandbox as the database has it. spec is borrowed and copied. */
 struct fleet_row {
     struct sandbox_id id;
+    const char *user; /* whose it is; NULL in a change */
     const char *node;
     uint64_t generation;
     enum want_state want;
@@ -142,6 +143,7 @@ void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects
 
 /* What others may look at. */
 struct fleet_view {
+    const char *user;
     const char *node;
     enum sandbox_state state;
     uint64_t generation;

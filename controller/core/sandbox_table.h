@@ -6,12 +6,14 @@
 #define CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
 
 #include "common/node_wire.h"
+#include "controller/core/caller.h"
 #include "controller/core/node_table.h"
 
 #include <uthash.h>
 
 struct sandbox_entry {
     struct sandbox_id id;
+    char user[USER_ID_MAX + 1];
     struct node *node; /* borrowed from the node table, which outlives it */
     bool admitted;     /* committed; until then it only holds room on the node */
 
