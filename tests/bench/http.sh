@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # GETs a second of the controller, open and with an API key, beside a bare evhttp hello-world in the same run; and
 # what 10,000 idle connections cost in memory. Aim: a ratio of at least 0.6.
-# usage: tests/bench/http.sh [SECONDS]   (CORRAL_BUILD: a release build; else one is made in build-release)
+# usage: tests/bench/http.sh [SECONDS]   (CORRAL_BUILD: a release build; else one is made in build-bench)
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${1:-5}
-build=${CORRAL_BUILD:-$root/build-release}
+build=${CORRAL_BUILD:-$root/build-bench}
 "$root/deploy/packages" build bench
 [ -f "$build/build.ninja" ] || meson setup "$build" "$root" --buildtype=release >/dev/null
 ninja -C "$build" controller/corral-controller tests/bench_hello >/dev/null
