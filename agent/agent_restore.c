@@ -203,11 +203,27 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     agent_run_effects(check.agent);
 }
 
+/* What lives goes on under this agent; new sandboxes are for other hosts. */
+static void on_away(void *arg)
+{
+    struct agent *agent = arg;
+    log_error("agent", "Docker does not answer any more");
+    agent->docker_ready = false;
+    snprintf(agent->sick, sizeof agent->sick, "Docker does not answer");
+    uplink_renew(agent->uplink);
+}
+
 /* Docker's events were cut off and are back: each sandbox is looked at once. */
 static void on_gap(void *arg)
 {
     struct agent *agent = arg;
     struct holder *h, *next;
+    if (agent->sick[0] && agent->volumes) {
+        log_info("agent", "Docker is back");
+        agent->docker_ready = true;
+        agent->sick[0] = 0;
+        uplink_renew(agent->uplink);
+    }
     HASH_ITER(hh, agent->holders, h, next)
     {
         struct check *check = mem_zalloc(sizeof *check);
@@ -252,7 +268,7 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
         return;
     }
     if (!agent->listening)
-        docker_events(agent->docker, on_event, on_gap, agent);
+        docker_events(agent->docker, on_event, on_away, on_gap, agent);
     agent->listening = true;
     docker_container_list(agent->docker, on_listed, agent);
 }

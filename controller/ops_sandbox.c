@@ -461,15 +461,22 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
         cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_changed, call);
 }
 
+/* It takes longer than anybody waits: taken, and carried out later. */
+static void on_still_ending(void *arg, int code, const struct err *e, const char *json)
+{
+    if (code)
+        api_answer_err(arg, e);
+    else
+        api_answer_json(arg, 202, NULL, json);
+}
+
 static void on_deleted(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct pending *p = arg;
-    if (reached) {
+    if (reached)
         api_answer_empty(p->call, 204);
-        free(p);
-        return;
-    }
-    db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), ops_answer_json, p->call);
+    else
+        db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_still_ending, p->call);
     free(p);
 }
 

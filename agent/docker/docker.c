@@ -31,7 +31,8 @@ struct docker {
     unsigned starts;
     struct waiting_start *first, **last;
     docker_event_cb *on_event;
-    loop_cb *on_gap;
+    loop_cb *on_away, *on_gap;
+    bool away; /* and on_away was told */
     void *event_arg;
     struct timer event_retry;
     struct backoff event_backoff;
@@ -458,9 +459,14 @@ static void on_back(void *arg, int code, const struct err *e, const struct docke
 {
     struct docker *docker = arg;
     if (code) {
+        bool news = !docker->away && code != ERR_CANCELLED;
+        docker->away = true;
         on_events_end(docker, code, e, 0, "", 0);
+        if (news)
+            docker->on_away(docker->event_arg);
         return;
     }
+    docker->away = false;
     listen_now(docker);
     docker->on_gap(docker->event_arg);
 }
@@ -470,9 +476,11 @@ static void listen_again(void *arg)
     docker_hello(arg, on_back, arg);
 }
 
-void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_gap, void *arg)
+void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,
+                   void *arg)
 {
     docker->on_event = on_event;
+    docker->on_away = on_away;
     docker->on_gap = on_gap;
     docker->event_arg = arg;
     listen_now(docker);

@@ -129,10 +129,12 @@ void docker_container_inspect(struct docker *docker, const char *id, docker_stat
 void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg);
 
 /*
- * Deaths and OOMs of our containers, until docker_free; the stream is taken up again by itself. on_gap is
- * called each time it was broken and stands again: what happened meanwhile has to be asked for.
+ * Deaths and OOMs of our containers, until docker_free; the stream is taken up again by itself. on_away is
+ * called once when it is broken and Docker does not answer; on_gap each time it was broken and stands again:
+ * what happened meanwhile has to be asked for.
  */
 typedef void docker_event_cb(void *arg, const struct docker_event *event);
-void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_gap, void *arg);
+void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,
+                   void *arg);
 
 #endif

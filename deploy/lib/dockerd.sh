@@ -19,6 +19,14 @@ dockerd_answers() { # SOCKET
     curl -fsS --max-time 2 --unix-socket "$1" http://docker/_ping >/dev/null 2>&1
 }
 
+# After dockerd was killed its containerd is dead too; where nobody has reaped it yet, a new dockerd takes the zombie
+# for alive, and waits for it in vain.
+dockerd_forget_dead_containerd() { # DIR
+    local file=$1/exec/containerd/containerd.pid pid
+    pid=$(cat "$file" 2>/dev/null) || return 0
+    grep -qs '^State:[[:space:]][^Z]' "/proc/$pid/status" || rm -f "$file"
+}
+
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} tries
     if [ ${#socket} -gt 107 ]; then
@@ -31,6 +39,7 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     [ -e "/run/netns/$name" ] || ip netns add "$name" || return 1
     nsenter --net="/run/netns/$name" ip link set lo up # not `ip -n`, which fails in a chroot
     rm -f "$socket" "$dir/dockerd.pid"
+    dockerd_forget_dead_containerd "$dir"
     echo "{}" >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
     setsid nsenter --net="/run/netns/$name" dockerd \

@@ -242,7 +242,7 @@ int main(int argc, char **argv)
     docker_image_inspect(t.docker, "corral-test:latest", on_image, NULL);
     await();
     CHECK(!t.code && t.volumes == 1);
-    docker_events(t.docker, on_event, on_gap, NULL);
+    docker_events(t.docker, on_event, on_gap, on_gap, NULL);
     test_life(argv[2]);
     test_exit_codes_and_hardening(argv[2]);
     test_oom(argv[2]);

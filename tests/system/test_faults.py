@@ -98,3 +98,19 @@ def test_the_database_goes_and_comes_back(corral, user):
     ready(corral)
     assert user.show(sandbox["id"])["state"] == "running"
     wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
+
+
+def test_docker_is_killed_and_comes_back(corral, user):
+    sandbox = user.create(command=["sh", "-c", "sleep 600"])
+    node = "/sandbox/system/nodes/node-1"
+    pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
+    corral.kill("dockerd")
+    sick = wait_until("the host is sick", lambda: (n := corral.admin.good("GET", node))["state"] == "sick" and n, 15)
+    assert "Docker" in sick["reason"]
+    assert user.refused("POST", "/sandbox", {})["code"] == "no_capacity"
+    assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
+    corral.quickstart()
+    wait_until("it is well again", lambda: corral.admin.good("GET", node)["state"] == "ready", 20)
+    assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
+    assert user.create()["state"] == "running"
+    assert corral.sql("select count(*) from events where type = 'node.sick'") == "1"
