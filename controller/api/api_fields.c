@@ -144,3 +144,21 @@ const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_TIER] = {tier, ARRAY_LEN(tier)},
     [SCHEMA_TIER_PATCH] = {tier_patch, ARRAY_LEN(tier_patch)},
 };
+
+bool choices_have(const char *choices, const char *text)
+{
+    size_t n = strlen(text);
+    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " ")) {
+        if (n && strcspn(c, " ") == n && !strncmp(c, text, n))
+            return true;
+    }
+    return false;
+}
+
+json_t *choices_json(const char *choices)
+{
+    json_t *out = json_array();
+    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
+        json_array_append_new(out, json_stringn(c, strcspn(c, " ")));
+    return out;
+}

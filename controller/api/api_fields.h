@@ -35,4 +35,8 @@ struct field_table {
 
 extern const struct field_table field_tables[SCHEMA_COUNT];
 
+/* Of choices, words with spaces between: whether text is one of them; and all as an array, the caller's. */
+bool choices_have(const char *choices, const char *text);
+json_t *choices_json(const char *choices);
+
 #endif

@@ -1,5 +1,7 @@
 #include "controller/api/api_query.h"
 
+#include "controller/api/api_fields.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +29,6 @@ static const struct param *find(enum api_op op, const char *name, size_t len)
             return &params[i];
     }
     return NULL;
-}
-
-static bool among(const char *choices, const char *text)
-{
-    size_t n = strlen(text);
-    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " ")) {
-        if (n && strcspn(c, " ") == n && !strncmp(c, text, n))
-            return true;
-    }
-    return false;
 }
 
 static bool is_number(const char *text, unsigned long least, unsigned long most)
@@ -86,7 +78,7 @@ static int check_one(const struct param *p, const char *value, struct err *e)
     case TEXT:
         break;
     }
-    if (p->choices[0] && !among(p->choices, value))
+    if (p->choices[0] && !choices_have(p->choices, value))
         return err_set(e, ERR_INVALID, "%s must be one of: %s", p->name, p->choices);
     if (strlen(value) < p->least || strlen(value) > p->most)
         return err_set(e, ERR_INVALID, "%s must be %lu to %lu bytes long", p->name, p->least, p->most);
@@ -111,14 +103,6 @@ int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e
     return 0;
 }
 
-static json_t *words(const char *choices)
-{
-    json_t *out = json_array();
-    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
-        json_array_append_new(out, json_stringn(c, strcspn(c, " ")));
-    return out;
-}
-
 static json_t *schema_of(const struct param *p)
 {
     switch (p->type) {
@@ -133,7 +117,7 @@ static json_t *schema_of(const struct param *p)
         break;
     }
     if (p->choices[0])
-        return json_pack("{s:s,s:o}", "type", "string", "enum", words(p->choices));
+        return json_pack("{s:s,s:o}", "type", "string", "enum", choices_json(p->choices));
     return json_pack("{s:s,s:I,s:I}", "type", "string", "minLength", (json_int_t)p->least, "maxLength",
                      (json_int_t)p->most);
 }

@@ -42,23 +42,13 @@ static void complain(json_t *errors, const char *name, const char *inner, const 
     json_array_append_new(errors, error);
 }
 
-static bool among(const char *choices, const char *text)
-{
-    size_t n = strlen(text);
-    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " ")) {
-        if (n && strcspn(c, " ") == n && !strncmp(c, text, n))
-            return true;
-    }
-    return false;
-}
-
 static void check_text(const struct field *f, const json_t *value, json_t *errors)
 {
     char detail[160];
     const char *text = json_string_value(value);
     size_t len = json_string_length(value);
     const char *wrong = NULL;
-    if (f->choices && !among(f->choices, text)) {
+    if (f->choices && !choices_have(f->choices, text)) {
         snprintf(detail, sizeof detail, "must be one of: %s", f->choices);
         wrong = detail;
     } else if (len < (size_t)f->least || len > (size_t)f->most) {
@@ -105,7 +95,7 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
         snprintf(index, sizeof index, "%zu", i);
         if (!json_is_string(item) || json_string_length(item) > 32767)
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
-        else if (f->choices && !among(f->choices, json_string_value(item)))
+        else if (f->choices && !choices_have(f->choices, json_string_value(item)))
             complain(errors, f->name, index, "is none of the words that are allowed here");
     }
 }
@@ -261,19 +251,11 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
 
 /* --- describing --- */
 
-static json_t *words_of(const char *choices)
-{
-    json_t *out = json_array();
-    for (const char *c = choices; *c; c += strcspn(c, " "), c += strspn(c, " "))
-        json_array_append_new(out, json_stringn(c, strcspn(c, " ")));
-    return out;
-}
-
 static json_t *describe_text(const struct field *f)
 {
     json_t *out = json_pack("{s:s}", "type", "string");
     if (f->choices)
-        json_object_set_new(out, "enum", words_of(f->choices));
+        json_object_set_new(out, "enum", choices_json(f->choices));
     else if (f->type == FIELD_TEXT)
         json_object_update_new(out, json_pack("{s:I,s:I}", "minLength", f->least, "maxLength", f->most));
     if (f->rule)
