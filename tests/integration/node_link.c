@@ -12,9 +12,13 @@
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"
 
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define CHECK(condition)                                                                                     \
     do {                                                                                                     \
@@ -282,6 +286,54 @@ static void test_epochs_versions_and_sessions_that_are_over(void)
     pki_identity_free(two);
 }
 
+static void stop_loop(void *arg)
+{
+    loop_stop(loop);
+}
+
+/* Sends, again and again, what is larger than a message may be. In a process of its own: nng's client may
+ * hang. */
+static int send_too_much(void)
+{
+    struct peer p;
+    uint8_t *large = mem_zalloc(MSGLINK_MAX + 4096);
+    loop = loop_new();
+    peer_open(&p, dir, "two");
+    msglink_request(p.client, large, MSGLINK_MAX + 4096, 60000);
+    loop_run(loop);
+    return 0;
+}
+
+static pid_t start_sender(char *program)
+{
+    char folder[300], word[] = "too-much";
+    char *argv[] = {program, folder, word, url, NULL};
+    pid_t pid;
+    snprintf(folder, sizeof folder, "%s", dir);
+    CHECK(!posix_spawn(&pid, program, NULL, NULL, argv, environ));
+    return pid;
+}
+
+/* Past the limit of a message the connection ends, and only this one. */
+static void test_a_message_that_is_too_large(char *program)
+{
+    struct timer timer = {0};
+    struct peer p;
+    struct pki_identity *two = identity(dir, "two");
+    uint64_t before = node_link_stats(link_).messages_in;
+    pid_t pid = start_sender(program);
+    timer_start(&timer, loop, 1500, stop_loop, NULL);
+    loop_run(loop);
+    CHECK(node_link_stats(link_).messages_in == before);
+    peer_open(&p, dir, "two");
+    say_hello(&p, "two", two, 0);
+    CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+    kill(pid, SIGKILL);
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    peer_close(&p);
+    pki_identity_free(two);
+}
+
 static void test_bytes_that_are_no_message(void)
 {
     struct peer p;
@@ -292,13 +344,6 @@ static void test_bytes_that_are_no_message(void)
     ask_bytes(&p, noise, sizeof noise, ANSWER_MS);
     CHECK(refused(&p, NODE_REFUSED_MALFORMED));
     peer_close(&p);
-    /* Past the limit of a message the connection ends, and only this one. */
-    uint8_t *large = mem_zalloc(MSGLINK_MAX + 4096);
-    peer_open(&p, dir, "two");
-    ask_bytes(&p, large, MSGLINK_MAX + 4096, 1500);
-    CHECK(p.code == ERR_NODE_TIMEOUT);
-    peer_close(&p);
-    free(large);
     struct pki_identity *two = identity(dir, "two");
     peer_open(&p, dir, "two");
     say_hello(&p, "two", two, 0);
@@ -311,9 +356,13 @@ int main(int argc, char **argv)
 {
     static const char *const names[] = {"one", "two", "unwanted"};
     char foreign[300];
-    if (argc != 2)
+    if (argc < 2)
         return 2;
     dir = argv[1];
+    if (argc == 4) {
+        snprintf(url, sizeof url, "%s", argv[3]);
+        return send_too_much();
+    }
     uint16_t random;
     pki_random(&random, sizeof random);
     snprintf(url, sizeof url, "tls+tcp://127.0.0.1:%u", 20000u + random % 20000u);
@@ -330,6 +379,7 @@ int main(int argc, char **argv)
     test_a_foreign_certificate_gets_no_connection(foreign);
     test_epochs_versions_and_sessions_that_are_over();
     test_bytes_that_are_no_message();
+    test_a_message_that_is_too_large(argv[0]);
     node_link_free(link_);
     loop_free(loop);
     return 0;
