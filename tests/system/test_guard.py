@@ -1,7 +1,11 @@
 """Hostile and careless sandboxes on a host that guards itself."""
+import datetime
+import os
 import shutil
 import subprocess
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +24,14 @@ def hostile(corral):
         subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "build", "-q", "-t", tag, context],
                        env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, timeout=60)
     return "hostile:plain"
+
+
+def running(pid):
+    """Whether it runs: a zombie that nobody has reaped does not."""
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def run(user, image, *command, **more):
@@ -104,3 +116,21 @@ def test_whoever_heeds_no_signal_ends_all_the_same(corral, user, hostile):
     sandbox = run(user, hostile, "hostile", "stubborn", lifetime_seconds=3)
     ended = user.wait(sandbox["id"], "stopped", 8)
     assert ended["reason"] == "expired"
+
+
+def test_fifty_expiries_in_one_second(corral):
+    user = corral.user("fifty", tier="enterprise")
+    small = {"memory_bytes": 8 * MIB, "cpu_millis": 10, "storage_bytes": 4 * MIB, "pids": 8}
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: user.create(**small)["id"], range(50)))
+    pids = [int(p) for p in corral.docker("inspect", "-f", "{{.State.Pid}}", *made).split()]
+    assert len(pids) == 50 and all(pids)
+    deadline = time.time() + 6
+    at = datetime.datetime.utcfromtimestamp(deadline).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: user.good("PATCH", f"/sandbox/{i}", {"expires_at": at}), made))
+    assert time.time() < deadline and all(os.path.exists(f"/proc/{p}") for p in pids)
+    wait_until("all have ended", lambda: not any(running(p) for p in pids), deadline + 2 - time.time(), 0.02)
+    assert time.time() >= deadline
+    for sandbox in made:
+        assert user.wait(sandbox, "stopped", 60)["reason"] == "expired"
