@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/msglink.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -16,7 +17,8 @@
 
 #define TICK_MS 200
 /* Measured with 50 sandboxes: 3 of 5 MB of the heap are free and stay resident else. */
-#define TRIM_MS 10000
+#define TRIM_MS  10000
+#define STUCK_MS 20000
 
 /* --- holders --- */
 
@@ -352,12 +354,46 @@ void agent_run_effects(struct agent *agent)
 
 /* --- time --- */
 
+/* Becomes a new process in place: the same number, the same command. Sandboxes are taken up as after any
+ * restart. */
+static void begin_anew(void)
+{
+    char text[8192], *argv[64];
+    size_t argc = 0;
+    FILE *f = fopen("/proc/self/cmdline", "re");
+    size_t len = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[len] = 0;
+    for (size_t at = 0; at < len && argc < ARRAY_LEN(argv) - 1; at += strlen(text + at) + 1)
+        argv[argc++] = text + at;
+    argv[argc] = NULL;
+    if (argc)
+        execv("/proc/self/exe", argv);
+    log_error("agent", "it cannot begin anew: %s", strerror(errno));
+}
+
+/* nng's threads were seen to wait for each other for ever; then no session comes about any more. */
+static void watch_link(struct agent *agent, uint64_t now)
+{
+    if (!msglink_closing())
+        agent->closing_since_ms = 0;
+    else if (!agent->closing_since_ms)
+        agent->closing_since_ms = now;
+    else if (now - agent->closing_since_ms > STUCK_MS) {
+        log_error("agent", "the link to the controller is stuck in nng; the agent begins anew");
+        agent->closing_since_ms = 0;
+        begin_anew();
+    }
+}
+
 static void on_tick(void *arg)
 {
     struct agent *agent = arg;
     uint64_t now = loop_now_ms();
     keeper_tick(agent->keeper, now, &agent->effects);
     agent_run_effects(agent);
+    watch_link(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
         agent->trimmed_ms = now;

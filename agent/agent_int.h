@@ -56,6 +56,7 @@ struct agent {
     char *seccomp; /* the profile's text, owned; NULL: Docker's own */
     uint64_t violation_number;
     uint64_t trimmed_ms;
+    uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct timer tick, sampling, docker_retry;
     struct later telling;
     struct saved *saves;

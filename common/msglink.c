@@ -8,6 +8,7 @@
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/tls/tls.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,10 +297,19 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
     return 0;
 }
 
+/* Of the whole process, as nng's own threads are. */
+static atomic_uint closing;
+
+unsigned msglink_closing(void)
+{
+    return atomic_load(&closing);
+}
+
 static void *close_socket(void *arg)
 {
     nng_socket socket = {.id = (uint32_t)(uintptr_t)arg};
     nng_close(socket);
+    atomic_fetch_sub(&closing, 1);
     return NULL;
 }
 
@@ -315,8 +325,9 @@ static void close_apart(nng_socket socket)
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, CLOSER_STACK);
+    atomic_fetch_add(&closing, 1);
     if (pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)socket.id))
-        nng_close(socket);
+        close_socket((void *)(uintptr_t)socket.id);
     pthread_attr_destroy(&attr);
 }
 

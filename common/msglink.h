@@ -58,4 +58,10 @@ void msglink_client_free(struct msglink_client *client);
 void msglink_request(struct msglink_client *client, const uint8_t *bytes, size_t len, uint64_t timeout_ms);
 void msglink_cancel(struct msglink_client *client);
 
+/*
+ * How many clients that were freed nng has not closed yet. Milliseconds as a rule; where it stays above 0,
+ * nng's own threads wait for each other, and only a new process helps.
+ */
+unsigned msglink_closing(void);
+
 #endif

@@ -92,20 +92,21 @@ static struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
                               .spec_len = r->spec_len};
 }
 
+static void read_rows(void *arg);
+
 static void listen_for_nodes(struct cluster *c)
 {
     struct err e;
     if (node_link_start(c->link, c->epoch, &e)) {
-        log_error("cluster", "cannot listen for hosts: %s", e.text);
-        return; /* the tick that follows tries again */
+        log_error("cluster", "cannot listen for hosts, trying again: %s", e.text);
+        timer_start(&c->tick, c->loop, TICK_MS, read_rows, c);
+        return;
     }
     c->ready = true;
     log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
              fleet_count(c->fleet));
     timer_start(&c->tick, c->loop, TICK_MS, on_tick, c);
 }
-
-static void read_rows(void *arg);
 
 static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
 {
