@@ -136,7 +136,11 @@ class Corral:
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
         self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)
-        self.output = self.quickstart("--port", str(port), "--nodes", str(nodes))
+        try:
+            self.output = self.quickstart("--port", str(port), "--nodes", str(nodes))
+        except AssertionError:
+            self.quickstart("--reset", check=False)
+            raise
         self.url = f"http://127.0.0.1:{port}"
         self.admin_key = (self.home / "admin.key").read_text().strip()
         self.admin = Client(self.url, self.admin_key)
