@@ -17,13 +17,6 @@ struct serving {
     struct agent *agent;
 };
 
-static void set_log_level(const char *name)
-{
-    enum log_level level;
-    if (log_level_parse(name, &level))
-        log_set_level(level);
-}
-
 static void on_changed(void *arg, const char *key, bool taken)
 {
     log_info("agent", "%s changed%s", key, taken ? "" : ", which takes a restart");
@@ -37,7 +30,7 @@ static void on_reload(void *arg)
         log_error("agent", "nothing was reloaded: %s", e.text);
         return;
     }
-    set_log_level(s->conf.log_level);
+    log_set_level_name(s->conf.log_level);
     agent_reload(s->agent);
 }
 
@@ -67,7 +60,7 @@ static int serve(int argc, char **argv)
     int rc = conf_from_command(PROGRAM, &agent_conf_table, AGENT_CONF_FILE, argc, argv, &s.sources, &s.conf);
     if (rc)
         return rc;
-    set_log_level(s.conf.log_level);
+    log_set_level_name(s.conf.log_level);
     daemon_raise_files();
     rc = run(&s);
     conf_fini(&agent_conf_table, &s.conf);

@@ -75,3 +75,10 @@ void log_line(enum log_level level, const char *object, const char *fmt, ...)
     ssize_t ignored = write(STDERR_FILENO, line, len);
     (void)ignored;
 }
+
+void log_set_level_name(const char *name)
+{
+    enum log_level level;
+    if (log_level_parse(name, &level))
+        log_set_level(level);
+}

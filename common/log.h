@@ -29,4 +29,7 @@ void log_line(enum log_level level, const char *object, const char *fmt, ...) PR
 #define log_info(object, ...)  log_line(LOG_INFO, object, __VA_ARGS__)
 #define log_debug(object, ...) log_line(LOG_DEBUG, object, __VA_ARGS__)
 
+/* Sets the level by its public name; one that is none changes nothing. */
+void log_set_level_name(const char *name);
+
 #endif

@@ -77,6 +77,15 @@ static struct reading *reading_new(struct cluster *c)
     return reading;
 }
 
+/* Its cluster, or NULL where what was read is of an earlier term. Frees it. */
+static struct cluster *reading_end(struct reading *reading)
+{
+    struct cluster *c = reading->cluster;
+    bool ours = c->fleet && reading->term == c->term;
+    free(reading);
+    return ours ? c : NULL;
+}
+
 static struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
 {
     return (struct fleet_row){.id = r->id,
@@ -110,11 +119,8 @@ static void listen_for_nodes(struct cluster *c)
 
 static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
 {
-    struct reading *reading = arg;
-    struct cluster *c = reading->cluster;
-    bool ours = c->fleet && reading->term == c->term;
-    free(reading);
-    if (!ours)
+    struct cluster *c = reading_end(arg);
+    if (!c)
         return;
     if (code) {
         log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
@@ -146,11 +152,8 @@ static void read_rows(void *arg)
 /* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
 static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
 {
-    struct reading *reading = arg;
-    struct cluster *c = reading->cluster;
-    bool ours = c->fleet && reading->term == c->term;
-    free(reading);
-    if (!ours)
+    struct cluster *c = reading_end(arg);
+    if (!c)
         return;
     for (size_t i = 0; !code && i < count; i++)
         fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);

@@ -15,13 +15,6 @@ struct serving {
     struct controller *controller;
 };
 
-static void set_log_level(const char *name)
-{
-    enum log_level level;
-    if (log_level_parse(name, &level))
-        log_set_level(level);
-}
-
 static void on_changed(void *arg, const char *key, bool taken)
 {
     log_info("controller", "%s changed%s", key, taken ? "" : ", which takes a restart");
@@ -41,7 +34,7 @@ static void on_reload(void *arg)
         log_error("controller", "nothing was reloaded: %s", e.text);
         return;
     }
-    set_log_level(s->conf.log_level);
+    log_set_level_name(s->conf.log_level);
     controller_reload(s->controller);
 }
 
@@ -70,7 +63,7 @@ static int serve(int argc, char **argv)
     int rc = conf_from_command(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv, &s.sources, &s.conf);
     if (rc)
         return rc;
-    set_log_level(s.conf.log_level);
+    log_set_level_name(s.conf.log_level);
     daemon_raise_files();
     rc = run(&s);
     conf_fini(&ctl_conf_table, &s.conf);
