@@ -1,9 +1,11 @@
 """A Corral of a test's own, started by deploy/quickstart from the programs that were built, and a client for it."""
 import hashlib
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -26,6 +28,24 @@ def wait_until(what, condition, seconds=10.0, every=0.05):
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("0.0.0.0", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_port(beside=0):
+    """Below the ports that the kernel gives to those who connect; the one so far beside it is free too."""
+    while True:
+        port = random.randrange(12000, 28000)
+        if is_free(port) and is_free(port + beside):
+            return port
 
 
 def read(path):
@@ -130,9 +150,10 @@ class Client:
 class Corral:
     """An installation in a folder of its own; stop() removes every trace of it."""
 
-    def __init__(self, port, nodes=1, **env):
+    def __init__(self, nodes=1, **env):
         self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
         self.home.chmod(0o755)
+        port = free_port(beside=4420) # agents dial in there
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
         self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)

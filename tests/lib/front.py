@@ -1,6 +1,5 @@
 """A controller without a database or hosts: its HTTP front answers all the same. And sockets that speak raw bytes."""
 import os
-import random
 import shutil
 import signal
 import socket
@@ -9,22 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from corral import wait_until
+from corral import free_port, wait_until
 
 KEEP = ("PATH", "HOME", "UBSAN_OPTIONS")
-
-
-def free_port():
-    """Below the ports that the kernel gives to those who connect."""
-    while True:
-        port = random.randrange(12000, 30000)
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("0.0.0.0", port))
-                return port
-            except OSError:
-                pass
 
 
 class Front:

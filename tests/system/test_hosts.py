@@ -8,7 +8,7 @@ from corral import Corral, wait_until
 
 @pytest.fixture(scope="module")
 def hosts():
-    installation = Corral(3200, nodes=2)
+    installation = Corral(nodes=2)
     yield installation
     installation.reset()
 

@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def hostile(corral):
-    """Images with tests/system/hostile.c: one plain, one that declares a VOLUME."""
+    """Images with tests/chaos/hostile.c: one plain, one that declares a VOLUME."""
     for tag, more in (("hostile:plain", ""), ("hostile:volume", "VOLUME /data\n")):
         context = Path(tempfile.mkdtemp(dir=corral.home))
         shutil.copy(BUILD_ROOT / "tests/hostile", context)

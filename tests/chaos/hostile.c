@@ -1,5 +1,5 @@
 /*
- * What careless and hostile programs do, for tests/system: static, so that it runs in any image.
+ * What careless and hostile programs do, for tests/chaos: static, so that it runs in any image.
  *
  *   hostile memory MIB [MIB_PER_SECOND]   takes memory for good, at full speed or slowly, then stays
  *   hostile read FILE [TIMES]             reads a file again and again

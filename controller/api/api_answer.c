@@ -1,0 +1,155 @@
+/* The API's answers: objects, pages, problem documents, and the headers that each carries. */
+#include "controller/api/api_int.h"
+
+#include "common/mem.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM_TYPE   "application/problem+json"
+#define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
+
+static char *problem_text(int code, const char *detail, const char *request_id, json_t *more)
+{
+    json_t *problem =
+        json_pack("{s:s,s:s,s:i,s:s,s:s,s:s}", "type", "about:blank", "title", err_title(code), "status",
+                  err_status(code), "detail", detail, "code", err_name(code), "request_id", request_id);
+    if (!problem) /* a detail that is no UTF-8 */
+        problem = json_pack("{s:s,s:i,s:s}", "title", err_title(code), "status", err_status(code), "code",
+                            err_name(code));
+    if (more)
+        json_object_update(problem, more);
+    json_decref(more);
+    char *text = json_dumps(problem, JSON_COMPACT);
+    json_decref(problem);
+    return text;
+}
+
+static void call_free(struct call *call)
+{
+    sandbox_request_fini(&call->public.sandbox);
+    free(call->headers);
+    free(call);
+}
+
+static void answer(struct api_call *public, int status, const char *type, const char *headers,
+                   const char *text)
+{
+    struct call *call = api_call_of(public);
+    size_t len = strlen(text),
+           room = 512 + (headers ? strlen(headers) : 0) + (call->headers ? strlen(call->headers) : 0);
+    char *all = mem_zalloc(room);
+    snprintf(all, room, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s", public->request_id,
+             http_is_tls(public->exchange) ? TLS_HEADERS : "", call->headers ? call->headers : "",
+             headers ? headers : "");
+    http_answer(public->exchange, status, type, all, text, len);
+    free(all);
+    if (status >= 100 && status < 600)
+        call->api->stats.answered[status / 100]++;
+    call_free(call);
+}
+
+/* Objects that can be patched carry a strong tag of their text; the database makes the same for If-Match. */
+static bool has_etag(const struct api_call *call, int status)
+{
+    static const char *const tagged[] = {"Sandbox", "User", "Tier"};
+    for (size_t i = 0; status < 300 && i < ARRAY_LEN(tagged); i++) {
+        if (!strcmp(api_routes[call->op].answer, tagged[i]))
+            return true;
+    }
+    return false;
+}
+
+static void etag(const char *json, char out[static 48])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    if (!EVP_Digest(json, strlen(json), digest, &len, EVP_md5(), NULL))
+        abort();
+    strcpy(out, "ETag: \"");
+    for (unsigned i = 0; i < len && i < 16; i++)
+        sprintf(out + strlen(out), "%02x", digest[i]);
+    strcat(out, "\"\r\n");
+}
+
+void api_answer_json(struct api_call *call, int status, const char *headers, const char *json)
+{
+    char all[256], tag[48];
+    if (has_etag(call, status)) {
+        etag(json, tag);
+        snprintf(all, sizeof all, "%s%s", headers ? headers : "", tag);
+        headers = all;
+    }
+    answer(call, status, "application/json", headers, json);
+}
+
+void api_answer_text(struct api_call *call, int status, const char *type, const char *text)
+{
+    answer(call, status, type, NULL, text);
+}
+
+void api_answer_empty(struct api_call *call, int status)
+{
+    answer(call, status, NULL, NULL, "");
+}
+
+void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)
+{
+    char *text = problem_text(e->code, e->text, call->request_id, more);
+    if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
+        api_call_of(call)->api->stats.refused[-e->code]++;
+    const char *headers = err_status(e->code) == 503    ? "Retry-After: 1\r\n"
+                          : e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
+                                                        : NULL;
+    answer(call, err_status(e->code), PROBLEM_TYPE, headers, text);
+    free(text);
+}
+
+void api_answer_err(struct api_call *call, const struct err *e)
+{
+    api_answer_problem(call, e, NULL);
+}
+
+void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used)
+{
+    static const char *const whose[][2] = {
+        {"user", "you"}, {"api_key", "this API key"}, {"system", "the system"}};
+    struct err e;
+    const char *who = "the system";
+    for (size_t i = 0; i < ARRAY_LEN(whose); i++) {
+        if (!strcmp(whose[i][0], scope))
+            who = whose[i][1];
+    }
+    (void)err_set(&e, ERR_QUOTA_EXCEEDED, "%s may have %llu live sandboxes, and %llu live now; end one first",
+                  who, (unsigned long long)limit, (unsigned long long)used);
+    api_answer_problem(
+        call, &e,
+        json_pack("{s:s,s:I,s:I}", "scope", scope, "limit", (json_int_t)limit, "used", (json_int_t)used));
+}
+
+void api_new_request_id(char out[static 65])
+{
+    uint8_t random[12];
+    if (RAND_bytes(random, sizeof random) != 1)
+        abort();
+    strcpy(out, "req_");
+    for (size_t i = 0; i < sizeof random; i++)
+        sprintf(out + 4 + 2 * i, "%02x", random[i]);
+}
+
+const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers)
+{
+    struct api *api = owner;
+    char id[65];
+    api_new_request_id(id);
+    snprintf(api->problem_headers, sizeof api->problem_headers, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s",
+             id, tls ? TLS_HEADERS : "");
+    *headers = api->problem_headers;
+    free(api->problem);
+    api->problem = problem_text(code, detail, id, NULL);
+    return api->problem;
+}

@@ -1,0 +1,82 @@
+/* What the files of the API share; private to api*.c. */
+#ifndef CORRAL_CONTROLLER_API_API_INT_H
+#define CORRAL_CONTROLLER_API_API_INT_H
+
+#include "controller/api/api.h"
+#include "controller/api/api_schema.h"
+#include "controller/api/rate_table.h"
+
+#include "common/api_key.h"
+
+#include <jansson.h>
+#include <uthash.h>
+
+enum who { OPEN, USER, ADMIN, METRICS };
+
+struct route {
+    const char *method, *path;
+    enum who who;
+    enum api_schema schema;
+    const char *answer;
+};
+extern const struct route api_routes[OP_COUNT];
+
+/* A caller whose key was proved lately. Kept in the order of proof: uthash iterates as was added. */
+struct known_key {
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    uint8_t sha256[32];
+    struct caller caller;
+    uint64_t good_until_ms;
+    bool used; /* since its use was last written down */
+    UT_hash_handle hh;
+};
+
+struct api {
+    struct loop *loop;
+    struct http_server *server;
+    struct api_ops ops;
+    void *owner;
+    struct rate_rule rate, failure_rate;
+    struct known_key *keys;
+    struct rate_table rates;             /* by key; outlives the key's being remembered */
+    struct rate_table failures;          /* by network */
+    char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
+    bool metrics_open;
+    char *openapi;
+    struct api_stats stats;
+};
+
+struct key_query {
+    struct api *api;
+    struct api_call *call;
+    uint8_t sha256[32];
+    char prefix[API_KEY_PREFIX_LEN + 1];
+};
+
+/* What the call carries beside what its owner sees. */
+struct call {
+    struct api_call public; /* first */
+    struct api *api;
+    char *headers; /* rate limit */
+};
+
+static inline struct call *api_call_of(struct api_call *call)
+{
+    return (struct call *)(void *)call;
+}
+
+/* api_answer.c: each answers the call and frees it. */
+void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
+void api_new_request_id(char out[static 65]);
+/* Of the server's own refusals; as http_server_ops.problem. */
+const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);
+
+/* api_caller.c: finds out who asks, then api_admit; or refuses. */
+void api_authenticate(struct call *call);
+/* Within the rate of its key, or ERR_RATE_LIMITED; the answer's headers tell. */
+int api_within_rate(struct call *call, const char *prefix, struct err *e) MUST_CHECK;
+
+/* api.c: the caller is known. */
+void api_admit(struct call *call, const char *prefix, const struct caller *caller);
+
+#endif

@@ -1,0 +1,21 @@
+"""The fixtures that tests of a whole installation share; a conftest.py takes them by name."""
+import pytest
+from corral import Corral
+
+
+@pytest.fixture(scope="session")
+def corral():
+    """One installation for all; each test has users of its own."""
+    installation = Corral(CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000",
+                          CORRAL_AUTH_FAILURES_BURST="100000", MAX_TOTAL_SANDBOXES="60")
+    yield installation
+    installation.reset()
+
+
+@pytest.fixture
+def user(corral, request):
+    """A new user of tier pro; what is left of it is removed."""
+    client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
+    yield client
+    for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
+        client.delete(sandbox["id"])
