@@ -32,6 +32,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->loop = conf->loop;
     c->pool = conf->pool;
     c->admit = conf->admit;
+    c->defaults = conf->defaults;
     STAILQ_INIT(&c->creates);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
     if (rc) {
@@ -234,7 +235,7 @@ void cluster_want(struct cluster *c, const char *id, const char *owner, enum wan
 void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch,
                    const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    db_sandbox_patch(c->pool, id, owner, patch, actor, on_changed, change_new(c, cb, arg));
+    db_sandbox_patch(c->pool, id, owner, patch, c->defaults, actor, on_changed, change_new(c, cb, arg));
 }
 
 void cluster_node_mark(struct cluster *c, const char *node, bool cordoned, bool draining)

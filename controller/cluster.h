@@ -22,6 +22,7 @@ struct cluster_conf {
     struct loop *loop;
     struct db_pool *pool;
     struct db_admit *admit;
+    const struct db_defaults *defaults; /* those in force */
     const struct node_link_conf *link;
 };
 

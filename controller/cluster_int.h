@@ -16,6 +16,7 @@ struct cluster {
     struct loop *loop;
     struct db_pool *pool;
     struct db_admit *admit;
+    const struct db_defaults *defaults;
     struct node_link *link;
     struct waiters *waiters;
     struct stats *stats;

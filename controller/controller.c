@@ -1,6 +1,7 @@
 #include "controller/controller.h"
 
 #include "controller/controller_int.h"
+#include "controller/db/db_audit.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_user.h"
 
@@ -60,6 +61,8 @@ static const struct api_ops api_ops = {.find_key = find_key,
                                            [OP_USER_DELETE] = ops_user_delete,
                                            [OP_KEY_CREATE] = ops_key_create,
                                            [OP_KEY_LIST] = ops_key_list,
+                                           [OP_KEY_SHOW] = ops_key_show,
+                                           [OP_KEY_PATCH] = ops_key_patch,
                                            [OP_KEY_DELETE] = ops_key_delete,
                                            [OP_TIER_LIST] = ops_tier_list,
                                            [OP_TIER_CREATE] = ops_tier_create,
@@ -109,6 +112,7 @@ static void upkeep(void *arg)
     struct controller *c = arg;
     db_history_upkeep(c->pool, (unsigned)c->conf->keep_sample_days, (unsigned)c->conf->keep_event_days,
                       on_upkeep, c);
+    db_audit_expire(c->pool, (unsigned)c->conf->keep_audit_days, on_upkeep, c);
     timer_start(&c->upkeep, c->loop, UPKEEP_MS, upkeep, c);
 }
 
@@ -187,8 +191,11 @@ static void set_defaults(struct controller *c)
                                        .max_key_sandboxes = conf->max_per_key,
                                        .max_total_sandboxes = conf->max_total,
                                        .memory_bytes = conf->memory_bytes,
+                                       .cpu_millis = conf->cpu_millis,
                                        .cpu_shares = conf->cpu_shares,
                                        .storage_bytes = conf->storage_bytes,
+                                       .pids = conf->pids,
+                                       .nofile = conf->nofile,
                                        .lifetime_seconds = conf->lifetime_hours * 3600};
 }
 
@@ -205,7 +212,8 @@ static int make_cluster(struct controller *c, struct err *e)
                                   .cert_file = cert,
                                   .key_file = key,
                                   .cluster = c->conf->cluster};
-    struct cluster_conf conf = {.loop = c->loop, .pool = c->pool, .admit = c->admit, .link = &link};
+    struct cluster_conf conf = {
+        .loop = c->loop, .pool = c->pool, .admit = c->admit, .defaults = &c->defaults, .link = &link};
     return cluster_new(&c->cluster, &conf, e);
 }
 

@@ -31,7 +31,7 @@ struct db_actor ops_actor(const struct api_call *call);
 /* The owner that a query is bound to: the caller, or NULL (everybody's) for an administrator. */
 const char *ops_owner(const struct api_call *call);
 
-/* Answers a call from what the database said: 200 with its JSON, or the error. */
+/* Answers a call from what the database said: 200 with its JSON and e's notice, or the error. */
 void ops_answer_json(void *arg, int code, const struct err *e, const char *json);
 void ops_answer_created(void *arg, int code, const struct err *e, const char *json); /* 201 */
 void ops_answer_gone(void *arg, int code, const struct err *e, const char *json);    /* 204 */
@@ -47,8 +47,8 @@ api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_pa
 /* ops_admin.c */
 api_op_fn ops_event_list, ops_quota_usage, ops_node_list, ops_node_show, ops_node_cordon, ops_node_uncordon,
     ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete, ops_key_create,
-    ops_key_list, ops_key_delete, ops_node_drain, ops_tier_create, ops_tier_show, ops_tier_patch,
-    ops_tier_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+    ops_key_list, ops_key_show, ops_key_patch, ops_key_delete, ops_node_drain, ops_tier_create, ops_tier_show,
+    ops_tier_patch, ops_tier_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
 
 /* metrics.c */
 api_op_fn ops_system_stats, ops_metrics;

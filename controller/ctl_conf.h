@@ -20,11 +20,11 @@ struct ctl_conf {
     char *node_url, *pki_dir, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */
     char *base_image;
-    uint64_t memory_bytes, cpu_shares, storage_bytes, lifetime_hours;
+    uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_hours;
     uint64_t max_per_user, max_per_key, max_total;
     uint64_t cleanup_interval_minutes;
     /* upkeep */
-    uint64_t keep_sample_days, keep_event_days;
+    uint64_t keep_sample_days, keep_event_days, keep_audit_days;
     char *log_level, *pid_file;
 };
 

@@ -39,7 +39,7 @@ void ops_answer_json(void *arg, int code, const struct err *e, const char *json)
     if (code)
         api_answer_err(arg, e);
     else
-        api_answer_json(arg, 200, NULL, json ? json : "{}");
+        api_answer_noticed(arg, 200, json ? json : "{}", e ? e->text : NULL);
 }
 
 void ops_answer_created(void *arg, int code, const struct err *e, const char *json)
@@ -235,6 +235,20 @@ void ops_key_list(void *owner, struct api_call *call)
     db_key_list(c->pool, call->param[0], cursor_of(call), call->limit, ops_answer_json, call);
 }
 
+void ops_key_show(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    db_key_get(c->pool, call->param[0], call->param[1], ops_answer_json, call);
+}
+
+void ops_key_patch(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_key_patch(c->pool, call->param[0], call->param[1], call->body, &actor, on_user_changed,
+                 with_controller(c, call));
+}
+
 static void on_key_revoked(void *arg, int code, const struct err *e, const char *json)
 {
     struct owned_call *sc = arg;
@@ -253,7 +267,7 @@ void ops_key_delete(void *owner, struct api_call *call)
 void ops_tier_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    db_tier_list(c->pool, ops_answer_json, call);
+    db_tier_list(c->pool, cursor_of(call), call->limit, ops_answer_json, call);
 }
 
 void ops_tier_create(void *owner, struct api_call *call)

@@ -163,6 +163,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     free(p);
 }
 
+/* Of a sandbox that asks for nothing. CPU, pids and open files are then as many as the tier allows. */
 static struct limit_set defaults_of(const struct ctl_conf *conf)
 {
     struct limit_set d = {0};
@@ -171,6 +172,16 @@ static struct limit_set defaults_of(const struct ctl_conf *conf)
     d.value[LIMIT_STORAGE_BYTES] = conf->storage_bytes;
     d.value[LIMIT_LIFETIME_SECONDS] = conf->lifetime_hours * 3600;
     return d;
+}
+
+/* Of a tier that sets none. */
+static struct limit_set fallback_of(const struct ctl_conf *conf)
+{
+    struct limit_set f = defaults_of(conf);
+    f.value[LIMIT_CPU_MILLIS] = conf->cpu_millis;
+    f.value[LIMIT_PIDS] = conf->pids;
+    f.value[LIMIT_NOFILE] = conf->nofile;
+    return f;
 }
 
 static struct sandbox_limits limits_of(const struct limit_set *set)
@@ -194,6 +205,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                        .runtime = r->spec.runtime,
                                        .labels = r->labels,
                                        .request_id = call->request_id,
+                                       .address = http_address(call->exchange),
                                        .network = r->spec.network,
                                        .restart_elsewhere = r->restart_elsewhere,
                                        .limits = limits_of(resolved),
@@ -215,8 +227,8 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
 void ops_sandbox_create(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    struct limit_set defaults = defaults_of(c->conf), resolved;
-    struct limit_set maxima = limit_maxima(&call->caller.tier_limits, &call->caller.overrides);
+    struct limit_set defaults = defaults_of(c->conf), fallback = fallback_of(c->conf), resolved;
+    struct limit_set maxima = limit_maxima(&call->caller.tier_limits, &call->caller.overrides, &fallback);
     enum limit_kind field;
     struct err e;
     uint8_t *spec;

@@ -150,10 +150,9 @@ void api_admit(struct call *call, const char *prefix, const struct caller *calle
 {
     struct err e;
     call->public.caller = *caller;
-    int rc = api_within_rate(call, prefix, &e);
-    if (!rc)
-        rc = allowed(&call->public, &e);
-    if (rc)
+    if (api_within_rate(call, prefix, &e))
+        api_answer_held(&call->public, &e);
+    else if (allowed(&call->public, &e))
         api_answer_err(&call->public, &e);
     else
         run(call);
@@ -223,6 +222,7 @@ void api_free(struct api *api)
     if (!api)
         return;
     http_server_free(api->server);
+    api_answers_end(api);
     api_forget_key(api, "*");
     rate_table_fini(&api->rates);
     rate_table_fini(&api->failures);

@@ -76,6 +76,9 @@ void api_forget_key(struct api *api, const char *prefix);
 
 /* Each answers the call and frees it. headers as of http_answer. */
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json);
+/* 200 with an object to which a notice is added, where there is one (NULL or "": none); its ETag is without.
+ */
+void api_answer_noticed(struct api_call *call, int status, const char *json, const char *notice);
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text);
 void api_answer_empty(struct api_call *call, int status);
 void api_answer_err(struct api_call *call, const struct err *e);

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HOLD_MS        100
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define LINK_MAX       2048
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
 static char *problem_text(int code, const char *detail, const char *request_id, json_t *more)
@@ -31,6 +33,7 @@ static char *problem_text(int code, const char *detail, const char *request_id, 
 
 static void call_free(struct call *call)
 {
+    timer_stop(&call->hold);
     sandbox_request_fini(&call->public.sandbox);
     free(call->headers);
     free(call);
@@ -56,7 +59,7 @@ static void answer(struct api_call *public, int status, const char *type, const 
 /* Objects that can be patched carry a strong tag of their text; the database makes the same for If-Match. */
 static bool has_etag(const struct api_call *call, int status)
 {
-    static const char *const tagged[] = {"Sandbox", "User", "Tier"};
+    static const char *const tagged[] = {"Sandbox", "User", "Key", "Tier"};
     for (size_t i = 0; status < 300 && i < ARRAY_LEN(tagged); i++) {
         if (!strcmp(api_routes[call->op].answer, tagged[i]))
             return true;
@@ -64,7 +67,7 @@ static bool has_etag(const struct api_call *call, int status)
     return false;
 }
 
-static void etag(const char *json, char out[static 48])
+static void etag(const char *json, char *out)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
@@ -76,15 +79,60 @@ static void etag(const char *json, char out[static 48])
     strcat(out, "\"\r\n");
 }
 
+/* The query again, but for its cursor. */
+static void other_parameters(const char *query, char *out, size_t size)
+{
+    size_t len = 0;
+    for (const char *at = query; *at; at += strcspn(at, "&"), at += *at == '&') {
+        int n = (int)strcspn(at, "&");
+        if (n && strncmp(at, "cursor=", 7) && len + (size_t)n + 2 < size)
+            len += (size_t)snprintf(out + len, size - len, "%.*s&", n, at);
+    }
+    out[len] = 0;
+}
+
+/* Where the next page is (RFC 8288). A page's cursor is its last member, and no cursor needs an escape. */
+static void link_next(const struct api_call *call, const char *json, char out[static LINK_MAX])
+{
+    static const char member[] = "\"next_cursor\"";
+    char others[LINK_MAX / 2];
+    const char *last = NULL;
+    for (const char *at = json; (at = strstr(at, member)); at++)
+        last = at + sizeof member - 1;
+    out[0] = 0;
+    last = last ? last + strspn(last, " :") : "";
+    if (*last != '"')
+        return;
+    other_parameters(http_query(call->exchange), others, sizeof others);
+    snprintf(out, LINK_MAX, "Link: <%s?%scursor=%.*s>; rel=\"next\"\r\n", http_path(call->exchange), others,
+             (int)strcspn(last + 1, "\""), last + 1);
+}
+
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json)
 {
-    char all[256], tag[48];
-    if (has_etag(call, status)) {
-        etag(json, tag);
-        snprintf(all, sizeof all, "%s%s", headers ? headers : "", tag);
-        headers = all;
+    char all[LINK_MAX + 256], more[LINK_MAX] = "";
+    if (has_etag(call, status))
+        etag(json, more);
+    else if (strchr(api_routes[call->op].answer, '['))
+        link_next(call, json, more);
+    snprintf(all, sizeof all, "%s%s", headers ? headers : "", more);
+    answer(call, status, "application/json", all, json);
+}
+
+void api_answer_noticed(struct api_call *call, int status, const char *json, const char *notice)
+{
+    char tag[48];
+    if (!notice || !notice[0]) {
+        api_answer_json(call, status, NULL, json);
+        return;
     }
-    answer(call, status, "application/json", headers, json);
+    etag(json, tag);
+    json_t *object = json_loads(json, 0, NULL);
+    json_object_set_new(object, "notice", json_string(notice));
+    char *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    answer(call, status, "application/json", tag, text ? text : json);
+    free(text);
 }
 
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text)
@@ -107,6 +155,34 @@ void api_answer_problem(struct api_call *call, const struct err *e, json_t *more
                                                         : NULL;
     answer(call, err_status(e->code), PROBLEM_TYPE, headers, text);
     free(text);
+}
+
+/*
+ * Whoever asks too much, or guesses keys, is answered a little later: a flood then costs next to nothing,
+ * since a connection has one answer after the other. What is held is bounded by the connections.
+ */
+static void on_held(void *arg)
+{
+    struct call *call = arg;
+    LIST_REMOVE(call, held);
+    api_answer_err(&call->public, &call->refusal);
+}
+
+void api_answer_held(struct api_call *public, const struct err *e)
+{
+    struct call *call = api_call_of(public);
+    call->refusal = *e;
+    LIST_INSERT_HEAD(&call->api->held, call, held);
+    timer_start(&call->hold, call->api->loop, HOLD_MS, on_held, call);
+}
+
+void api_answers_end(struct api *api)
+{
+    struct call *call;
+    while ((call = LIST_FIRST(&api->held))) {
+        timer_stop(&call->hold);
+        on_held(call);
+    }
 }
 
 void api_answer_err(struct api_call *call, const struct err *e)

@@ -49,14 +49,15 @@ static void refuse_key(struct api_call *public)
     struct call *call = api_call_of(public);
     struct api *api = call->api;
     struct err e;
-    if (take_token(call, &api->failures, http_network(public->exchange), &api->failure_rate))
+    if (take_token(call, &api->failures, http_network(public->exchange), &api->failure_rate)) {
         (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
-    else
-        (void)err_set(
-            &e, ERR_RATE_LIMITED,
-            "more than %llu requests a second without a valid API key from this address; wait a second",
-            (unsigned long long)api->failure_rate.per_second);
-    api_answer_err(public, &e);
+        api_answer_err(public, &e);
+        return;
+    }
+    (void)err_set(&e, ERR_RATE_LIMITED,
+                  "more than %llu requests a second without a valid API key from this address; wait a second",
+                  (unsigned long long)api->failure_rate.per_second);
+    api_answer_held(public, &e);
 }
 
 static void remember(struct api *api, const struct key_query *q, const struct caller *caller,

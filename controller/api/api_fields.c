@@ -124,6 +124,13 @@ static const struct field key[] = {
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, true, NULL},
 };
 
+static const struct field key_patch[] = {
+    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, false, false, NULL},
+    {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
+    {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, true, NULL},
+};
+
 static const struct field tier[] = {
     {"name", FIELD_TEXT, 1, 32, NULL, &tier_rule, true, false, NULL},
     TIER_LIMITS,
@@ -141,6 +148,7 @@ const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_USER] = {user, ARRAY_LEN(user)},
     [SCHEMA_USER_PATCH] = {user_patch, ARRAY_LEN(user_patch)},
     [SCHEMA_KEY] = {key, ARRAY_LEN(key)},
+    [SCHEMA_KEY_PATCH] = {key_patch, ARRAY_LEN(key_patch)},
     [SCHEMA_TIER] = {tier, ARRAY_LEN(tier)},
     [SCHEMA_TIER_PATCH] = {tier_patch, ARRAY_LEN(tier_patch)},
 };

@@ -8,7 +8,10 @@
 
 #include "common/api_key.h"
 
+#include "common/loop.h"
+
 #include <jansson.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 enum who { OPEN, USER, ADMIN, METRICS };
@@ -38,6 +41,7 @@ struct api {
     void *owner;
     struct rate_rule rate, failure_rate;
     struct known_key *keys;
+    LIST_HEAD(, call) held;
     struct rate_table rates;             /* by key; outlives the key's being remembered */
     struct rate_table failures;          /* by network */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
@@ -57,7 +61,10 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char *headers; /* rate limit */
+    char *headers;         /* rate limit */
+    LIST_ENTRY(call) held; /* while its refusal is held back */
+    struct timer hold;
+    struct err refusal;
 };
 
 static inline struct call *api_call_of(struct api_call *call)
@@ -67,6 +74,9 @@ static inline struct call *api_call_of(struct api_call *call)
 
 /* api_answer.c: each answers the call and frees it. */
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
+void api_answer_held(struct api_call *call,
+                     const struct err *e); /* after a while: for whoever asks too much */
+void api_answers_end(struct api *api);     /* what is held is answered now */
 void api_new_request_id(char out[static 65]);
 /* Of the server's own refusals; as http_server_ops.problem. */
 const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);

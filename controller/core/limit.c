@@ -20,13 +20,14 @@ const char *limit_kind_name(enum limit_kind kind)
     return kind_names[kind];
 }
 
-struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides)
+struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides,
+                              const struct limit_set *fallback)
 {
-    struct limit_set out = *tier;
-    for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
-        if (overrides->value[i])
-            out.value[i] = overrides->value[i];
-    }
+    struct limit_set out;
+    for (int i = 0; i < LIMIT_KIND_COUNT; i++)
+        out.value[i] = overrides->value[i] ? overrides->value[i]
+                       : tier->value[i]    ? tier->value[i]
+                                           : fallback->value[i];
     return out;
 }
 

@@ -2,7 +2,7 @@
  * Which limits a new sandbox gets. Each is a row with the same four sources, in this order: what the
  * request asks, the default of the installation, the tier's maximum (a user's override stands in for it).
  *   - a request above the maximum is refused, never lowered
- *   - a default above the maximum is lowered to it
+ *   - a default above the maximum is lowered to it; where the tier sets no maximum, the installation does
  *   - without a default, the maximum is the default
  * Pure.
  */
@@ -32,13 +32,13 @@ struct limit_set {
 /* The field's name in requests and answers ("memory_bytes"). Static. */
 const char *limit_kind_name(enum limit_kind kind);
 
-/* A user's maxima: the override where there is one, else the tier's. */
-struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides);
+/* A user's maxima: the override where there is one, else the tier's, else the installation's fallback. */
+struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_set *overrides,
+                              const struct limit_set *fallback);
 
 /*
  * Fills out from the three sources, or returns ERR_ABOVE_TIER_LIMIT with the first field that is too high in
- * *field and a sentence in e. A kind with neither request, default nor maximum stays 0: unlimited, which no
- * seeded tier allows.
+ * *field and a sentence in e.
  */
 int limit_resolve(const struct limit_set *asked, const struct limit_set *defaults,
                   const struct limit_set *maxima, struct limit_set *out, enum limit_kind *field,

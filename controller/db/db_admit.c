@@ -209,6 +209,7 @@ static char *request_json(const struct db_admit_request *q)
     db_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
     db_text_hex(&t, "spec", q->spec, q->spec_len);
     db_text_str(&t, "request_id", or_empty(q->request_id));
+    db_text_str(&t, "address", or_empty(q->address));
     if (q->idempotency_key) {
         db_text_str(&t, "idempotency_key", q->idempotency_key);
         db_text_hex(&t, "body_sha256", q->body_sha256, sizeof q->body_sha256);

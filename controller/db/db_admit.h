@@ -14,15 +14,15 @@ struct db_admit;
 /* What the installation gives where tier, override and key are silent (contract, environment names). */
 struct db_defaults {
     uint64_t max_sandboxes, max_key_sandboxes, max_total_sandboxes;
-    uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, lifetime_seconds; /* 0: none */
+    uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_seconds;
 };
 
 /* All strings are copied; NULL stands for "". */
 struct db_admit_request {
     const char *id, *user_id, *key_id;
     const char *name, *image, *node, *region, *runtime;
-    const char *labels; /* a JSON object's text; NULL: none */
-    const char *request_id;
+    const char *labels;               /* a JSON object's text; NULL: none */
+    const char *request_id, *address; /* for the audit */
     enum sandbox_network network;
     bool restart_elsewhere;
     bool warm;

@@ -14,6 +14,12 @@ void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char
 void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
 
 /*
+ * Removes rows older than so many days; the chain begins after them, stays provable, and says so in a row of
+ * its own. 0: keeps all.
+ */
+void db_audit_expire(struct db_pool *pool, unsigned days, db_json_cb *cb, void *arg);
+
+/*
  * Recomputes the chain (synchronously, for `audit verify`). *checked: rows that are whole. Returns
  * ERR_CONFLICT, with the first row that was changed, removed or put in, in *seq and a sentence in e.
  */
@@ -22,8 +28,7 @@ int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct er
 /* For `audit export`: every row as one line of JSON, oldest first. ERR_IO where out takes no more. */
 int db_audit_export(const char *url, FILE *out, struct err *e) MUST_CHECK;
 
-/* For `audit prune`: removes rows older than so many days; the chain begins after them, and stays provable.
- */
+/* The same for `audit prune`. */
 int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err *e) MUST_CHECK;
 
 #endif

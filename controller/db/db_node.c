@@ -79,7 +79,9 @@ void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_hea
 void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
                        const struct db_actor *actor, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"node_admin", "select * from set_node_admin($1, $2, $3)", 3};
+    static const struct db_stmt stmt = {
+        "node_admin", "select * from act_audited($3, 'node.' || $2, $1, null, set_node_admin($1, $2, $3))",
+        3};
     static const char *const names[] = {"ready", "cordoned", "draining"};
     char *who = db_actor_json(actor);
     const char *params[] = {name, names[state], who};

@@ -109,15 +109,16 @@ static const char *value_of(const PGresult *r, int column)
 
 static void on_act(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct err refusal;
+    struct err said;
+    bool notice = false;
     if (!code) {
         const char *outcome = value_of(r, 0), *detail = value_of(r, 1);
         code = db_code_of(outcome ? outcome : "internal");
-        if (code)
-            err_set(&refusal, code, "%s", detail ? detail : "The database gave no answer");
-        e = &refusal;
+        (void)err_set(&said, code, "%s", detail ? detail : code ? "The database gave no answer" : "");
+        notice = !code && said.text[0];
+        e = &said;
     }
-    answer(arg, code, code ? e : NULL, code ? NULL : value_of(r, 2));
+    answer(arg, code, code || notice ? e : NULL, code ? NULL : value_of(r, 2));
 }
 
 static void on_json(void *arg, int code, const struct err *e, const PGresult *r)

@@ -54,7 +54,7 @@ int db_code_of(const char *outcome);
 void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
               void *arg);
 
-/* For a statement that answers (outcome, detail, body). */
+/* For a statement that answers (outcome, detail, body). The detail of 'ok', if any, is handed over as e. */
 void db_query_act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_json_cb *cb,
                   void *arg);
 

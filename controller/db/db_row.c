@@ -65,6 +65,8 @@ char *db_defaults_json(const struct db_defaults *d)
         {"cpu_millis", d->cpu_millis},
         {"cpu_shares", d->cpu_shares},
         {"storage_bytes", d->storage_bytes},
+        {"pids", d->pids},
+        {"nofile", d->nofile},
         {"lifetime_seconds", d->lifetime_seconds},
     };
     struct db_text text = {0};

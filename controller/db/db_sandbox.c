@@ -89,14 +89,16 @@ void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, en
 }
 
 void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
-                      const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+                      const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
+                      void *arg)
 {
-    static const struct db_stmt stmt = {"patch_sandbox", "select * from patch_sandbox($1, $2, $3, '{}', $4)",
-                                        4};
-    char *who = db_actor_json(actor);
-    const char *params[] = {id, owner, patch, who};
+    static const struct db_stmt stmt = {"patch_sandbox", "select * from patch_sandbox($1, $2, $3, $4, $5)",
+                                        5};
+    char *who = db_actor_json(actor), *json = db_defaults_json(defaults);
+    const char *params[] = {id, owner, patch, json, who};
     change(pool, &stmt, params, cb, arg);
     free(who);
+    free(json);
 }
 
 void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,

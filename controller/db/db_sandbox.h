@@ -60,7 +60,8 @@ void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, en
  * ERR_NO_CAPACITY, ERR_WRONG_STATE, ERR_INVALID. The generation rises where the node has to know.
  */
 void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
-                      const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+                      const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
+                      void *arg);
 
 /* A move of the state: compare and set, with its one event. */
 struct db_move {

@@ -9,36 +9,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An act of one or two names and a body, with its actor last. NULL parameters are left out. */
-static void act(struct db_pool *pool, const struct db_stmt *stmt, const char *a, const char *b,
+/* An act of some names and perhaps a body, with its actor last. */
+static void act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *words,
                 const struct db_actor *actor, db_json_cb *cb, void *arg)
 {
     char *who = db_actor_json(actor);
-    const char *params[] = {a, b ? b : who, who};
+    const char *params[4] = {NULL};
+    int last = stmt->params - 1;
+    for (int i = 0; i < last; i++)
+        params[i] = words[i];
+    params[last] = who;
     db_query_act(pool, stmt, params, cb, arg);
     free(who);
 }
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__})
 
 void db_user_create(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
                     db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {
         "create_user", "select * from create_user($2::jsonb || jsonb_build_object('id', $1::text), $3)", 3};
-    act(pool, &stmt, id, body, actor, cb, arg);
+    act(pool, &stmt, WORDS(id, body), actor, cb, arg);
 }
 
 void db_user_patch(struct db_pool *pool, const char *id, const char *body, const struct db_actor *actor,
                    db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"patch_user", "select * from patch_user($1, $2, $3)", 3};
-    act(pool, &stmt, id, body, actor, cb, arg);
+    act(pool, &stmt, WORDS(id, body), actor, cb, arg);
 }
 
 void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
                     void *arg)
 {
-    static const struct db_stmt stmt = {"delete_user", "select * from delete_user($1, $2)", 2};
-    act(pool, &stmt, id, NULL, actor, cb, arg);
+    static const struct db_stmt stmt = {
+        "delete_user", "select * from act_audited($2, 'user.delete', $1, null, delete_user($1, $2))", 2};
+    act(pool, &stmt, WORDS(id), actor, cb, arg);
 }
 
 void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg)
@@ -103,15 +110,30 @@ void db_key_create(struct db_pool *pool, const char *user_id, const char *id, co
     db_text_str(&text, "last_four", m->key.text + API_KEY_LEN - 4);
     db_text_hex(&text, "sha256", hash, sizeof hash);
     db_text_add(&text, "}");
-    act(pool, &stmt, body, text.data, actor, on_key_made, m);
+    act(pool, &stmt, WORDS(body, text.data), actor, on_key_made, m);
     db_text_fini(&text);
+}
+
+void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
+                  const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"patch_key", "select * from patch_key($1, $2, $3, $4)", 4};
+    act(pool, &stmt, WORDS(user_id, id, body), actor, cb, arg);
+}
+
+void db_key_get(struct db_pool *pool, const char *user_id, const char *id, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "get_key", "select key_json(k)::text from api_keys k where user_id = $1 and id = $2", 2};
+    db_query_json(pool, &stmt, WORDS(user_id, id), ERR_NOT_FOUND, "There is no such key", cb, arg);
 }
 
 void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, const struct db_actor *actor,
                    db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"revoke_key", "select * from revoke_key($1, $2, $3)", 3};
-    act(pool, &stmt, user_id, id, actor, cb, arg);
+    static const struct db_stmt stmt = {
+        "revoke_key", "select * from act_audited($3, 'key.revoke', $2, null, revoke_key($1, $2, $3))", 3};
+    act(pool, &stmt, WORDS(user_id, id), actor, cb, arg);
 }
 
 void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
@@ -143,21 +165,22 @@ void db_tier_create(struct db_pool *pool, const char *body, const struct db_acto
                     void *arg)
 {
     static const struct db_stmt stmt = {"create_tier", "select * from create_tier($1, $2)", 2};
-    act(pool, &stmt, body, NULL, actor, cb, arg);
+    act(pool, &stmt, WORDS(body), actor, cb, arg);
 }
 
 void db_tier_patch(struct db_pool *pool, const char *name, const char *body, const struct db_actor *actor,
                    db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"patch_tier", "select * from patch_tier($1, $2, $3)", 3};
-    act(pool, &stmt, name, body, actor, cb, arg);
+    act(pool, &stmt, WORDS(name, body), actor, cb, arg);
 }
 
 void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
                     void *arg)
 {
-    static const struct db_stmt stmt = {"delete_tier", "select * from delete_tier($1, $2)", 2};
-    act(pool, &stmt, name, NULL, actor, cb, arg);
+    static const struct db_stmt stmt = {
+        "delete_tier", "select * from act_audited($2, 'tier.delete', $1, null, delete_tier($1, $2))", 2};
+    act(pool, &stmt, WORDS(name), actor, cb, arg);
 }
 
 void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)
@@ -168,8 +191,10 @@ void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *a
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such tier", cb, arg);
 }
 
-void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg)
+void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_tiers", "select list_tiers()", 0};
-    db_query_json(pool, &stmt, NULL, ERR_INTERNAL, "No list", cb, arg);
+    static const struct db_stmt stmt = {"list_tiers", "select list_tiers($1, $2)", 2};
+    char most[16];
+    snprintf(most, sizeof most, "%u", limit);
+    db_query_json(pool, &stmt, WORDS(cursor, most), ERR_INTERNAL, "No list", cb, arg);
 }

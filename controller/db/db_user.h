@@ -1,7 +1,9 @@
 /*
  * Users, their keys, and tiers. Each change is in one transaction with its audit row. Bodies are JSON
  * objects' texts with the API's field names, which the caller validated; what only the database can know is
- * answered with ERR_INVALID, ERR_CONFLICT or ERR_NOT_FOUND and a sentence.
+ * answered with ERR_INVALID, ERR_CONFLICT or ERR_NOT_FOUND and a sentence. A change that went well may have a
+ * notice, such as that more lives than a lowered limit allows: its callback's e is then that sentence (code
+ * 0).
  */
 #ifndef CORRAL_CONTROLLER_DB_USER_H
 #define CORRAL_CONTROLLER_DB_USER_H
@@ -41,6 +43,10 @@ void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_j
  */
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                    const struct db_actor *actor, db_json_cb *cb, void *arg);
+/* body: any of name, scopes, max_sandboxes, expires_at. ERR_CONFLICT: it is revoked. */
+void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
+                  const struct db_actor *actor, db_json_cb *cb, void *arg);
+void db_key_get(struct db_pool *pool, const char *user_id, const char *id, db_json_cb *cb, void *arg);
 void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, const struct db_actor *actor,
                    db_json_cb *cb, void *arg);
 void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
@@ -55,6 +61,6 @@ void db_tier_patch(struct db_pool *pool, const char *name, const char *body, con
 void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
                     void *arg);
 void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
-void db_tier_list(struct db_pool *pool, db_json_cb *cb, void *arg);
+void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
 
 #endif

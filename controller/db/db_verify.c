@@ -81,7 +81,9 @@ int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err
     int code = db_sync_open(url, &conn, e);
     if (code)
         return code;
-    code = db_sync_run(conn, "select audit_prune(now() - $1::integer * interval '1 day')", 1, params, &r, e);
+    code = db_sync_run(
+        conn, "select audit_expire(now() - $1::integer * interval '1 day', '{\"address\": \"local\"}')", 1,
+        params, &r, e);
     if (!code)
         *removed = strtoull(PQgetvalue(r, 0, 0), NULL, 10);
     PQclear(r);

@@ -374,7 +374,7 @@ static void walk_tenants(struct client *c)
         db_tier_delete(c->pool, "free", &actor, on_conflict, c);
         break;
     case 13:
-        db_tier_list(c->pool, on_items, c);
+        db_tier_list(c->pool, NULL, 50, on_items, c);
         break;
     default:
         db_user_get(c->pool, "usr_none", on_not_found, c);
@@ -430,11 +430,12 @@ static void walk_sandbox(struct client *c)
         move_about(c);
         break;
     case 23:
-        db_sandbox_patch(c->pool, c->id.text, "usr_w", "{\"memory_bytes\":33554432,\"name\":\"n\"}", &actor,
-                         on_changed, c);
+        db_sandbox_patch(c->pool, c->id.text, "usr_w", "{\"memory_bytes\":33554432,\"name\":\"n\"}",
+                         &defaults, &actor, on_changed, c);
         break;
     case 24:
-        db_sandbox_patch(c->pool, c->id.text, NULL, "{\"lifetime_seconds\":7300}", &actor, on_above, c);
+        db_sandbox_patch(c->pool, c->id.text, NULL, "{\"lifetime_seconds\":7300}", &defaults, &actor,
+                         on_above, c);
         break;
     case 25:
         db_sandbox_live(c->pool, on_live, c);

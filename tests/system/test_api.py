@@ -210,6 +210,111 @@ def test_audit(corral):
     assert new[1]["target"] == member.user_id and new[1]["address"] == "127.0.0.1" and new[1]["request_id"]
 
 
+def audit_of(corral, target):
+    rows = corral.admin.good("GET", "/sandbox/system/audit?limit=200")["items"]
+    return [r for r in reversed(rows) if r["target"] == target]
+
+
+def test_what_anybody_does_to_a_sandbox_is_on_record(corral, user):
+    sandbox = user.create(memory_bytes=64 << 20)["id"]
+    user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 << 20, "name": "small"}, headers={"X-Request-Id": "patch.1"})
+    user.good("POST", f"/sandbox/{sandbox}/pause")
+    user.good("POST", f"/sandbox/{sandbox}/resume")
+    user.delete(sandbox)
+    user.delete(sandbox)
+    rows = audit_of(corral, sandbox)
+    assert [r["action"] for r in rows] == [f"sandbox.{what}" for what in ("create", "patch", "pause", "resume", "delete")]
+    assert {(r["user"], r["key"], r["address"], r["result"]) for r in rows} == {(user.user_id, user.key_id, "127.0.0.1", "ok")}
+    patch = rows[1]
+    assert patch["request_id"] == "patch.1"
+    assert (patch["before"]["memory_bytes"], patch["before"]["name"]) == (64 << 20, "")
+    assert (patch["after"]["memory_bytes"], patch["after"]["name"]) == (32 << 20, "small")
+    assert rows[4]["after"]["reason"] == "deleted"
+
+
+def test_refused_administration_is_on_record(corral, user):
+    admin = corral.admin
+    sandbox = user.create()["id"]
+    assert admin.refused("DELETE", f"/sandbox/system/users/{user.user_id}")["code"] == "conflict"
+    assert admin.refused("DELETE", "/sandbox/system/tiers/free")["code"] == "conflict"
+    assert admin.refused("PATCH", "/sandbox/system/tiers/nowhere", {"pids": 5})["code"] == "not_found"
+    name = new_name("taken")
+    corral.user(name)
+    assert admin.refused("POST", "/sandbox/system/users", {"name": name, "tier": "free"})["code"] == "conflict"
+    assert audit_of(corral, user.user_id)[-1]["result"] == "conflict"
+    assert (audit_of(corral, "free")[-1]["action"], audit_of(corral, "free")[-1]["result"]) == ("tier.delete", "conflict")
+    last = audit_of(corral, "nowhere")[-1]
+    assert (last["action"], last["result"], last["after"]) == ("tier.patch", "not_found", {"pids": 5})
+    user.delete(sandbox)
+
+
+def test_keys_can_be_changed(corral, user):
+    path = f"/sandbox/system/users/{user.user_id}/keys"
+    made = corral.key(user.user_id, "old", scopes=["read"])
+    client = Client(corral.url, made["key"])
+    assert client.refused("POST", "/sandbox", {})["code"] == "forbidden"
+    shown = corral.admin.call("GET", f"{path}/{made['id']}")
+    assert "key" not in shown.json() and shown.json()["name"] == "old"
+    changed = corral.admin.call("PATCH", f"{path}/{made['id']}", {"name": "new", "scopes": ["read", "write"], "max_sandboxes": 1},
+                                headers={"If-Match": shown.headers["etag"]})
+    assert changed.status_code == 200 and changed.json()["scopes"] == ["read", "write"]
+    assert corral.admin.refused("PATCH", f"{path}/{made['id']}", {"name": "x"}, headers={"If-Match": shown.headers["etag"]})[
+        "status"] == 412
+    sandbox = client.create()["id"]
+    assert client.refused("POST", "/sandbox", {})["scope"] == "api_key"
+    noticed = corral.admin.call("PATCH", f"{path}/{made['id']}", {"max_sandboxes": 0})
+    assert "1 sandboxes live, and 0 may" in noticed.json()["notice"]
+    assert noticed.headers["etag"] == corral.admin.call("GET", f"{path}/{made['id']}").headers["etag"]
+    assert corral.admin.good("PATCH", f"{path}/{made['id']}", {"max_sandboxes": None})["max_sandboxes"] is None
+    client.delete(sandbox)
+    corral.admin.good("DELETE", f"{path}/{made['id']}")
+    assert corral.admin.refused("PATCH", f"{path}/{made['id']}", {"expires_at": None})["code"] == "conflict"
+    assert client.call("GET", "/sandbox").status_code == 401
+
+
+def test_a_limit_below_what_lives_is_told(corral):
+    name = new_name("narrow")
+    corral.admin.good("POST", "/sandbox/system/tiers", {"name": name, "max_sandboxes": 5, "memory_bytes": 64 << 20})
+    member = corral.user(new_name("member"), tier=name)
+    made = [member.create()["id"] for _ in range(2)]
+    tier = corral.admin.good("PATCH", f"/sandbox/system/tiers/{name}", {"max_sandboxes": 1, "memory_bytes": 32 << 20})
+    assert "1 users have more sandboxes than 1" in tier["notice"] and "2 live sandboxes are larger" in tier["notice"]
+    person = corral.admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {"max_sandboxes": 0}})
+    assert "2 sandboxes live, and 0 may" in person["notice"]
+    assert member.refused("PATCH", f"/sandbox/{made[0]}", {"memory_bytes": 65 << 20})["code"] == "above_tier_limit"
+    assert "notice" not in corral.admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {
+        "max_sandboxes": 2, "memory_bytes": 64 << 20}})
+    for sandbox in made:
+        assert member.show(sandbox)["state"] == "running"
+        member.delete(sandbox)
+
+
+def test_a_tier_that_sets_nothing_falls_back(corral):
+    name = new_name("bare")
+    corral.admin.good("POST", "/sandbox/system/tiers", {"name": name})
+    member = corral.user(new_name("member"), tier=name)
+    usage = member.good("GET", "/sandbox/quota/usage")["per_sandbox"]
+    assert usage == {"memory_bytes": 512 << 20, "cpu_millis": 1000, "storage_bytes": 1 << 30, "lifetime_seconds": 86400,
+                     "pids": 256, "nofile": 4096}
+    for field, most in (("memory_bytes", 512 << 20), ("cpu_millis", 1000), ("pids", 256), ("lifetime_seconds", 86400)):
+        assert member.refused("POST", "/sandbox", {field: most + 1})["code"] == "above_tier_limit"
+    sandbox = member.create(memory_bytes=8 << 20, storage_bytes=4 << 20)
+    assert (sandbox["limits"]["pids"], sandbox["limits"]["nofile"], sandbox["limits"]["cpu_millis"]) == (256, 4096, 1000)
+    assert member.refused("PATCH", f"/sandbox/{sandbox['id']}", {"cpu_millis": 1001})["code"] == "above_tier_limit"
+    member.delete(sandbox["id"])
+
+
+def test_pages_name_the_next(corral, user):
+    made = [user.create()["id"] for _ in range(3)]
+    answer = user.call("GET", "/sandbox?limit=2&all=true")
+    assert answer.links["next"]["url"] == f"/sandbox?limit=2&all=true&cursor={answer.json()['next_cursor']}"
+    last = user.call("GET", answer.links["next"]["url"])
+    assert [s["id"] for s in last.json()["items"]] == made[2:] and "link" not in last.headers
+    tiers = corral.admin.call("GET", "/sandbox/system/tiers?limit=1")
+    assert len(tiers.json()["items"]) == 1
+    assert corral.admin.good("GET", tiers.links["next"]["url"])["items"][0]["name"] > tiers.json()["items"][0]["name"]
+
+
 def test_metrics(corral):
     text = corral.admin.call("GET", "/metrics").text
     assert re.search(r'^corral_nodes\{state="ready"\} 1$', text, re.M)

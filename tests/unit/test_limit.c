@@ -37,18 +37,22 @@ static void test_a_request_above_the_maximum_is_refused_and_nothing_is_written(v
 static void test_an_override_stands_in_for_the_tier(void **state)
 {
     struct limit_set overrides = {.value = {[LIMIT_PIDS] = 300}};
-    struct limit_set maxima = limit_maxima(&free_tier, &overrides);
+    struct limit_set maxima = limit_maxima(&free_tier, &overrides, &defaults);
     assert_int_equal(maxima.value[LIMIT_PIDS], 300);
     assert_int_equal(maxima.value[LIMIT_NOFILE], 1024);
 }
 
-static void test_a_null_column_falls_back_to_the_default(void **state)
+static void test_a_null_column_falls_back_to_the_installation(void **state)
 {
-    struct limit_set asked = {.value = {[LIMIT_CPU_MILLIS] = 99999}}, out;
+    struct limit_set fallback = {.value = {512 << 20, 1000, 512, 1 << 30, 256, 4096, 86400}};
+    struct limit_set maxima = limit_maxima(&none, &none, &fallback);
+    struct limit_set asked = {.value = {[LIMIT_CPU_MILLIS] = 1001}}, out;
     enum limit_kind field;
-    assert_int_equal(limit_resolve(&asked, &defaults, &none, &out, &field, NULL), 0);
+    assert_int_equal(limit_resolve(&asked, &defaults, &maxima, &out, &field, NULL), ERR_ABOVE_TIER_LIMIT);
+    assert_int_equal(limit_resolve(&none, &defaults, &maxima, &out, &field, NULL), 0);
     assert_int_equal(out.value[LIMIT_MEMORY_BYTES], 512 << 20);
-    assert_int_equal(out.value[LIMIT_CPU_MILLIS], 99999);
+    assert_int_equal(out.value[LIMIT_CPU_MILLIS], 1000);
+    assert_int_equal(out.value[LIMIT_PIDS], 256);
 }
 
 int main(void)
@@ -57,7 +61,7 @@ int main(void)
         cmocka_unit_test(test_a_default_is_lowered_and_a_missing_one_is_the_maximum),
         cmocka_unit_test(test_a_request_above_the_maximum_is_refused_and_nothing_is_written),
         cmocka_unit_test(test_an_override_stands_in_for_the_tier),
-        cmocka_unit_test(test_a_null_column_falls_back_to_the_default),
+        cmocka_unit_test(test_a_null_column_falls_back_to_the_installation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
