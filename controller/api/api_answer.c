@@ -100,8 +100,9 @@ static void link_next(const struct api_call *call, const char *json, char out[st
     for (const char *at = json; (at = strstr(at, member)); at++)
         last = at + sizeof member - 1;
     out[0] = 0;
-    last = last ? last + strspn(last, " :") : "";
-    if (*last != '"')
+    if (last)
+        last += strspn(last, " :");
+    if (!last || *last != '"')
         return;
     other_parameters(http_query(call->exchange), others, sizeof others);
     snprintf(out, LINK_MAX, "Link: <%s?%scursor=%.*s>; rel=\"next\"\r\n", http_path(call->exchange), others,
