@@ -81,35 +81,61 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
     end_all([user])
 
 
-def operations_on_a_sandbox(client):
-    """Every operation of the description that names a sandbox."""
-    for path, methods in client.description().document["paths"].items():
-        if path.startswith("/sandbox/{id}"):
-            yield from ((method.upper(), path, operation) for method, operation in methods.items())
-
-
-BODIES = {"PATCH": {"name": "x"}}
+BODIES = {"POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
+          "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
 QUERIES = {"/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
 
 
+def operations(client):
+    for path, methods in client.description().document["paths"].items():
+        yield from ((method.upper(), path, operation) for method, operation in methods.items())
+
+
+def answer_of(client, method, form, names):
+    """Status and body of a request with these values for the path's parameters; what differs by chance is left out."""
+    body = BODIES.get(f"{method} {form}", {"name": "x"} if method == "PATCH" else None)
+    path = form + QUERIES.get(form, "")
+    for name, value in names.items():
+        path = path.replace("{%s}" % name, value)
+    answer = client.call(method, path, body)
+    problem = answer.json()
+    problem.pop("request_id")
+    return answer.status_code, json.dumps(problem)
+
+
 @pytest.mark.parametrize("scopes", [["read"], ["write"], ["read", "write"], ["read", "write", "admin"]])
 def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
+    """Every route with a name in it: another's, one that is not, and nonsense get the same answer."""
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
-    theirs, missing = other.create(**SMALL)["id"], "sbx_" + "0" * 26
+    sandbox = other.create(**SMALL)["id"]
     client = Client(corral.url, corral.key(user.user_id, scopes=scopes)["key"])
-    for method, path, _ in operations_on_a_sandbox(client):
-        answers = []
-        for sandbox in (theirs, missing, "nonsense"):
-            answer = client.call(method, path.replace("{id}", sandbox) + QUERIES.get(path, ""), BODIES.get(method))
-            problem = answer.json()
-            problem.pop("request_id")
-            answers.append((answer.status_code, json.dumps(problem)))
-        needed = "read" if method == "GET" else "write"
+    tried = 0
+    for method, path, _ in operations(client):
+        if "{" not in path:
+            continue
+        mine = path.startswith("/sandbox/{id}")
+        theirs = {"id": sandbox if mine else other.user_id, "key": other.key_id, "name": "node-1"}
+        missing = {"id": "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere"}
+        answers = [answer_of(client, method, path, names)
+                   for names in (theirs, missing, {"id": "nonsense", "key": "%20", "name": "..."})]
+        allowed = mine and ("read" if method == "GET" else "write") in scopes
         assert len(set(answers)) == 1, (method, path, answers)
-        assert answers[0][0] == (404 if needed in scopes else 403), (method, path, answers)
-    assert other.show(theirs)["state"] == "running"
+        assert answers[0][0] == (404 if allowed else 403), (method, path, answers)
+        tried += 1
+    assert tried >= 20
+    assert other.show(sandbox)["state"] == "running"
     end_all([other])
+
+
+@pytest.mark.parametrize("path", ["/sandbox?all=true&limit=200", "/sandbox/events?limit=200", "/sandbox/quota/usage"])
+def test_lists_hold_nothing_of_another(corral, user, path):
+    other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
+    before = user.call("GET", path).text
+    theirs = other.create(**SMALL)["id"]
+    other.delete(theirs)
+    assert user.call("GET", path).text == before
+    assert not {theirs, other.user_id, other.key_id} & set(user.call("GET", path).text.split('"'))
 
 
 def test_a_key_that_is_revoked_in_a_flood(corral):

@@ -98,13 +98,19 @@ class Client:
     """One API key's view."""
 
     described = {}
+    via = {}  # url: a proxy before it, and what to do with each answer that came through it
 
     def __init__(self, url, key):
         self.url, self.session = url, requests.Session()
         self.session.headers["X-API-Key"] = key
 
     def call(self, method, path, body=None, timeout=70, **more):
-        answer = self.session.request(method, self.url + path, json=body, timeout=timeout, **more)
+        url, check = self.via.get(self.url, (self.url, None))
+        if check: # it ends what is idle, at a moment of its own
+            more["headers"] = {**more.get("headers", {}), "Connection": "close"}
+        answer = self.session.request(method, url + path, json=body, timeout=timeout, **more)
+        if check:
+            check(method, path, answer)
         self.description().check(method, path, answer)
         return answer
 

@@ -1,5 +1,19 @@
 import os
 import sys
 
+import pytest
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from checking_proxy import CheckingProxy, check  # noqa: E402
+from corral import Client  # noqa: E402
 from installation import corral, user  # noqa: E402, F401
+
+
+@pytest.fixture(scope="session", autouse=True)
+def proxy(corral):
+    """Whatever these tests ask goes through a proxy that knows nothing but the server's description."""
+    checking = CheckingProxy(corral.url)
+    Client.via[corral.url] = (checking.url, check)
+    yield checking
+    del Client.via[corral.url]
+    checking.stop()

@@ -351,34 +351,6 @@ def test_history_has_what_was_measured(corral, user):
     assert user.refused("GET", f"/sandbox/{sandbox}/stats/history?from=yesterday&to=now")["code"] == "invalid"
 
 
-INJECTIONS = ["' or 1=1 --", "'; drop table users; --", "\" or \"\"=\"", "1) union select sha256 from api_keys --", "%27%20or%201", "$(reboot)",
-              "`id`", "../../etc/passwd", "{{7*7}}", "\\\\x00", "sbx_' || pg_sleep(5) --", "\u202e\U0001f600", "-1", "null", "%"]
-
-
-@pytest.mark.parametrize("text", INJECTIONS)
-def test_injections_are_only_text(corral, user, text):
-    quoted = requests.utils.quote(text, safe="")
-    begin = time.monotonic()
-    for path in (f"/sandbox/{quoted}", f"/sandbox/{quoted}/stats", f"/sandbox/{quoted}/events"):
-        assert user.call("GET", path).status_code == 404
-    for query in ("label=a:", "user=", "cursor=", "state="):
-        assert user.call("GET", f"/sandbox?{query}{quoted}").status_code in (200, 422)
-    for path in ("users", "nodes", "tiers"):
-        assert corral.admin.call("GET", f"/sandbox/system/{path}/{quoted}").status_code == 404
-    assert corral.admin.call("GET", f"/sandbox/system/audit?cursor={quoted}").status_code in (200, 422)
-    assert user.call("GET", f"/sandbox/events?cursor={quoted}").status_code in (200, 422)
-    for field in ("name", "image", "region", "runtime"):
-        assert user.call("POST", "/sandbox", {field: text, "region": "nowhere"} if field != "region" else {field: text}
-                         ).status_code in (422, 503)
-    answer = user.call("POST", "/sandbox", {"labels": {"k": text}, "env": {"V": text}, "name": text}, headers={"Idempotency-Key": "k"})
-    assert answer.status_code == 201
-    sandbox = answer.json()
-    assert sandbox["labels"] == {"k": text} and sandbox["name"] == text
-    assert [s["id"] for s in user.good("GET", f"/sandbox?label=k:{quoted}")["items"]] == [sandbox["id"]]
-    user.delete(sandbox["id"])
-    assert time.monotonic() - begin < 5
-
-
 def test_a_keys_use_is_noted(corral, user):
     user.call("GET", "/sandbox")
     wait_until("its use is noted", lambda: corral.admin.good("GET", f"/sandbox/system/users/{user.user_id}/keys")["items"][0][

@@ -1,0 +1,33 @@
+"""The server's description of itself: it lints clean, says every route, and a proxy that is held to it finds breaches."""
+import re
+import subprocess
+
+import pytest
+import requests
+from checking_proxy import CheckingProxy, check
+from corral import BUILD_ROOT, ROOT
+
+
+def test_it_lints_clean(corral, proxy):
+    lint = subprocess.run([BUILD_ROOT / "openapi/node_modules/.bin/redocly", "lint", "--extends", "recommended",
+                           proxy.log.with_suffix(".json")], capture_output=True, text=True, timeout=60)
+    assert lint.returncode == 0 and "warning" not in lint.stderr, lint.stderr + lint.stdout
+
+
+def test_it_says_every_route(corral):
+    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)"', (ROOT / "controller/api/api_routes.def").read_text(), re.M)
+    paths = requests.get(corral.url + "/openapi.json", timeout=10).json()["paths"]
+    assert len(rows) > 30 and {(m.upper(), p) for p, methods in paths.items() for m in methods} == set(rows)
+
+
+def test_the_proxy_finds_an_answer_that_is_not_as_described(corral):
+    document = requests.get(corral.url + "/openapi.json", timeout=10).json()
+    del document["components"]["schemas"]["QuotaUsage"]["properties"]["used"]
+    document["components"]["schemas"]["QuotaUsage"]["additionalProperties"] = False
+    proxy = CheckingProxy(corral.url, document)
+    try:
+        answer = requests.get(proxy.url + "/sandbox/quota/usage", headers={"X-API-Key": corral.admin_key}, timeout=10)
+        with pytest.raises(AssertionError, match="used"):
+            check("GET", "/sandbox/quota/usage", answer)
+    finally:
+        proxy.stop()
