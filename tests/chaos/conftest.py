@@ -2,4 +2,4 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from installation import corral, user  # noqa: E402, F401
+from installation import corral, hosts, user  # noqa: E402, F401

@@ -19,3 +19,11 @@ def user(corral, request):
     yield client
     for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
         client.delete(sandbox["id"])
+
+
+@pytest.fixture(scope="session")
+def hosts():
+    """Two hosts, and every limit as it is by default."""
+    installation = Corral(nodes=2)
+    yield installation
+    installation.reset()

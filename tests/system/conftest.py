@@ -6,7 +6,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from checking_proxy import CheckingProxy, check  # noqa: E402
 from corral import Client  # noqa: E402
-from installation import corral, user  # noqa: E402, F401
+from installation import corral, hosts, user  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session", autouse=True)

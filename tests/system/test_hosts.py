@@ -3,14 +3,7 @@ import os
 import signal
 
 import pytest
-from corral import Corral, wait_until
-
-
-@pytest.fixture(scope="module")
-def hosts():
-    installation = Corral(nodes=2)
-    yield installation
-    installation.reset()
+from corral import wait_until
 
 
 def state(hosts, n):

@@ -1,0 +1,59 @@
+"""A key that asks too much, under the rates of a new installation: it is told when to come again, and nobody else notices."""
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from corral import Client
+
+SMALL = {"memory_bytes": 8 << 20, "cpu_millis": 10, "storage_bytes": 4 << 20, "pids": 8}
+
+
+@pytest.fixture
+def flooded(hosts):
+    """A client whose tokens are spent, and go on being spent."""
+    user = hosts.user(f"flood-{time.monotonic_ns()}", tier="pro")
+    user.sandbox = user.create(**SMALL)["id"]
+    end = time.monotonic() + 4
+
+    def flood(_):
+        session, codes = requests.Session(), []
+        while time.monotonic() < end:
+            answer = session.get(hosts.url + "/sandbox", headers=user.session.headers, timeout=10)
+            codes.append((answer.status_code, answer.headers.get("retry-after"), answer.headers["ratelimit-remaining"]))
+        return codes
+
+    pool = ThreadPoolExecutor(16)
+    floods = [pool.submit(flood, i) for i in range(16)]
+    time.sleep(1)  # the burst is spent
+    user.codes = lambda: [code for f in floods for code in f.result()]
+    yield user
+    pool.shutdown()
+
+
+def test_it_is_told_and_nobody_else_notices(hosts, flooded):
+    other = hosts.user(f"other-{time.monotonic_ns()}", tier="pro")
+    took = []
+    for _ in range(40):
+        begin = time.monotonic()
+        assert other.call("GET", "/sandbox").status_code == 200
+        took.append(time.monotonic() - begin)
+        time.sleep(0.025)
+    assert requests.get(hosts.url + "/healthz", timeout=1).status_code == 200
+    assert sorted(took)[-4] < 0.1, sorted(took)
+    assert flooded.call("DELETE", f"/sandbox/{flooded.sandbox}").status_code == 204  # what makes room is never held up
+    assert all(n["state"] == "ready" for n in hosts.admin.good("GET", "/sandbox/system/nodes")["items"])
+    codes = flooded.codes()
+    served, refused = [c for c in codes if c[0] == 200], [c for c in codes if c[0] == 429]
+    assert len(served) + len(refused) == len(codes) and refused
+    assert {c[1] for c in refused} == {"1"} and {c[2] for c in refused} == {"0"}
+    assert len(served) <= 100 + 50 * 6, "the burst, and fifty a second"
+
+
+def test_a_guesser_of_keys_is_slowed(hosts):
+    guesser = Client(hosts.url, "crl_" + "0" * 48)
+    codes, begin = [], time.monotonic()
+    while time.monotonic() - begin < 3:
+        codes.append(guesser.call("GET", "/sandbox").status_code)
+    assert set(codes) == {401, 429} and len(codes) <= 50 + 2 * 10 * 4
+    assert hosts.admin.call("GET", "/sandbox").status_code == 200, "whoever has a key, at the same address"
