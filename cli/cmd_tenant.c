@@ -167,6 +167,27 @@ const struct command cmd_key_ls = {.name = "key ls",
                                    .most = 1,
                                    .run = key_ls};
 
+static int key_set(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys/%s", argv[0], argv[1]);
+    json_t *body = cli_body(cli);
+    if (!json_object_size(body)) {
+        json_decref(body);
+        return cli_usage(cli, "say what is to change, such as --scope read");
+    }
+    return cli_show(cli, "PATCH", path, body);
+}
+
+const struct command cmd_key_set = {
+    .name = "key set",
+    .args = "USER KEY",
+    .help = "Changes an API key's name, scopes, own limit or end.",
+    .options = key_options,
+    .least = 2,
+    .most = 2,
+    .run = key_set,
+};
+
 static int key_rm(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *before = cli_path("/sandbox/system/users/%s/keys/", argv[0]);

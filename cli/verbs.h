@@ -12,7 +12,7 @@ extern const struct command cmd_create, cmd_ls, cmd_show, cmd_rm, cmd_extend, cm
 extern const struct command cmd_stats, cmd_wait, cmd_events, cmd_quota;
 /* cmd_tenant.c */
 extern const struct command cmd_user_add, cmd_user_ls, cmd_user_show, cmd_user_set, cmd_user_rm, cmd_key_add,
-    cmd_key_ls, cmd_key_rm, cmd_tier_ls, cmd_tier_show, cmd_tier_add, cmd_tier_set, cmd_tier_rm;
+    cmd_key_ls, cmd_key_set, cmd_key_rm, cmd_tier_ls, cmd_tier_show, cmd_tier_add, cmd_tier_set, cmd_tier_rm;
 /* cmd_system.c */
 extern const struct command cmd_node_ls, cmd_node_show, cmd_node_cordon, cmd_node_uncordon, cmd_node_drain,
     cmd_system_stats, cmd_audit;

@@ -1,4 +1,5 @@
 """deploy/quickstart as a new user runs it."""
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -51,3 +52,13 @@ def test_the_command_line(corral, user):
     for verbs in (["node", "ls"], ["user", "ls"], ["tier", "ls"], ["system", "stats"], ["audit"], ["events"], ["quota"]):
         shown = corral.cli(*verbs)
         assert shown.returncode == 0, (verbs, shown.stderr)
+
+
+def test_a_key_by_the_command_line(corral, user):
+    made = json.loads(corral.cli("key", "add", user.user_id, "--name", "ci", "--json").stdout)
+    changed = corral.cli("key", "set", user.user_id, made["id"], "--scope", "read", "--max-sandboxes", "1", "--json")
+    assert changed.returncode == 0 and json.loads(changed.stdout)["scopes"] == ["read"], changed.stderr
+    assert corral.cli("create", key=made["key"]).returncode == 1
+    assert corral.cli("key", "set", user.user_id, made["id"]).returncode == 2
+    assert corral.cli("key", "rm", user.user_id, made["id"]).returncode == 0
+    assert corral.cli("ls", key=made["key"]).returncode == 1
