@@ -233,7 +233,8 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
                            .rate_burst = conf->rate_burst,
                            .auth_failures_per_second = conf->auth_failures_per_second,
                            .auth_failures_burst = conf->auth_failures_burst,
-                           .metrics_open = conf->metrics_open};
+                           .metrics_open = conf->metrics_open,
+                           .cors_origins = conf->cors_origins};
     api.limits.connections = (unsigned)conf->connections;
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;
     api.limits.body_bytes = conf->body_bytes;

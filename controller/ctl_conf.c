@@ -33,6 +33,9 @@ static const struct conf_row rows[] = {
      3600, NULL, true, false, "How long a create waits for its sandbox to run before it answers 504."},
     {"metrics_open", "CORRAL_METRICS_OPEN", CONF_BOOL, AT(metrics_open), "false", 0, 0, NULL, true, false,
      "Whether GET /metrics needs no API key of an administrator."},
+    {"cors_origins", "CORRAL_CORS_ORIGINS", CONF_LIST, AT(cors_origins), NULL, 0, 0, NULL, true, false,
+     "Origins whose pages may ask from a browser, such as https://console.example; * for any; without one "
+     "none may."},
     {"database_url", "CORRAL_DATABASE_URL", CONF_STRING, AT(database_url), "postgresql:///corral", 0, 0, NULL,
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,

@@ -13,6 +13,7 @@ struct ctl_conf {
     uint64_t auth_failures_per_second, auth_failures_burst;
     uint64_t rate_per_second, rate_burst, start_timeout_seconds;
     bool metrics_open;
+    char *cors_origins;
     /* PostgreSQL */
     char *database_url;
     uint64_t database_connections;

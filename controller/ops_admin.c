@@ -55,7 +55,7 @@ void ops_answer_gone(void *arg, int code, const struct err *e, const char *json)
     if (code)
         api_answer_err(arg, e);
     else
-        api_answer_empty(arg, 204);
+        api_answer_empty(arg, 204, NULL);
 }
 
 void ops_new_id(const char prefix[static 4], char out[static 31])

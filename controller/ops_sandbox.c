@@ -486,7 +486,7 @@ static void on_deleted(void *arg, bool reached, enum sandbox_state state, const 
 {
     struct pending *p = arg;
     if (reached)
-        api_answer_empty(p->call, 204);
+        api_answer_empty(p->call, 204, NULL);
     else
         db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_still_ending, p->call);
     free(p);
@@ -502,7 +502,7 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
     if (code) {
         api_answer_err(p->call, e);
     } else if (sandbox_state_terminal(row->state)) {
-        api_answer_empty(p->call, 204);
+        api_answer_empty(p->call, 204, NULL);
     } else {
         if (fleet && fleet_find(fleet, &p->id, &view))
             node = node_table_find(fleet_nodes(fleet), view.node);

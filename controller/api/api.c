@@ -1,11 +1,13 @@
 #include "controller/api/api_int.h"
 
+#include "controller/api/api_cors.h"
 #include "controller/api/api_openapi.h"
 #include "controller/api/api_query.h"
 
 #include "common/mem.h"
 #include "common/tls_server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,20 +44,26 @@ static bool path_matches(const char *form, const char *path, char param[2][API_P
 static enum api_op route_of(struct api_call *call, struct err *e)
 {
     const char *method = http_method(call->exchange), *path = http_path(call->exchange);
-    bool known = false;
+    char allow[sizeof api_call_of(call)->allow] = "Allow: ";
+    const char *comma = "";
     if (!strcmp(method, "HEAD"))
         method = "GET";
     for (int op = 0; op < OP_COUNT; op++) {
-        if (!path_matches(api_routes[op].path, path, call->param))
+        const struct route *route = &api_routes[op];
+        if (!path_matches(route->path, path, call->param))
             continue;
-        if (!strcmp(api_routes[op].method, method))
+        if (!strcmp(route->method, method))
             return (enum api_op)op;
-        known = true;
+        if (!strstr(allow, route->method) && strlen(allow) + 12 < sizeof allow)
+            sprintf(allow + strlen(allow), "%s%s", comma, route->method);
+        comma = ", ";
     }
-    if (known)
-        (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", method);
-    else
+    if (!comma[0]) {
         (void)err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
+        return OP_COUNT;
+    }
+    snprintf(api_call_of(call)->allow, sizeof allow, "%s\r\n", allow);
+    (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", method);
     return OP_COUNT;
 }
 
@@ -167,11 +175,16 @@ static void on_request(void *owner, struct http_exchange *x)
 {
     struct api *api = owner;
     struct call *call = mem_zalloc(sizeof *call);
+    char cors[CORS_HEADERS_MAX];
     struct err e;
     call->api = api;
     call->public.exchange = x;
     api->stats.requests++;
     take_request_id(&call->public);
+    if (api_cors_preflight(api->cors_origins, x, cors)) {
+        api_answer_empty(&call->public, 204, cors);
+        return;
+    }
     call->public.op = route_of(&call->public, &e);
     if (call->public.op == OP_COUNT)
         api_answer_err(&call->public, &e);
@@ -183,6 +196,15 @@ static void on_request(void *owner, struct http_exchange *x)
 
 /* --- life --- */
 
+static void take_conf(struct api *api, const struct api_conf *conf)
+{
+    api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
+    api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
+    api->metrics_open = conf->metrics_open;
+    free(api->cors_origins);
+    api->cors_origins = mem_strdup(conf->cors_origins);
+}
+
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e)
 {
@@ -192,9 +214,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->loop = loop;
     api->ops = *ops;
     api->owner = owner;
-    api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
-    api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
-    api->metrics_open = conf->metrics_open;
+    take_conf(api, conf);
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
     if (rc) {
@@ -210,9 +230,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
 
 void api_reload(struct api *api, const struct api_conf *conf)
 {
-    api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
-    api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
-    api->metrics_open = conf->metrics_open;
+    take_conf(api, conf);
     http_server_set_limits(api->server, &conf->limits);
     http_server_set_tls(api->server, conf->tls);
 }
@@ -226,6 +244,7 @@ void api_free(struct api *api)
     api_forget_key(api, "*");
     rate_table_fini(&api->rates);
     rate_table_fini(&api->failures);
+    free(api->cors_origins);
     free(api->problem);
     free(api->openapi);
     free(api);

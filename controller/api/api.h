@@ -54,6 +54,7 @@ struct api_conf {
     uint64_t auth_failures_per_second, auth_failures_burst; /* of a network, without a valid key */
     struct tls_server *tls;                                 /* taken; NULL: plain HTTP */
     bool metrics_open;
+    const char *cors_origins; /* whose pages may ask, with commas between; NULL: nobody's. Copied */
 };
 
 /* Listens at once. Copies conf (takes its tls, also where it fails) and ops. ERR_IO, ERR_CONFIG. */
@@ -80,7 +81,7 @@ void api_answer_json(struct api_call *call, int status, const char *headers, con
  */
 void api_answer_noticed(struct api_call *call, int status, const char *json, const char *notice);
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text);
-void api_answer_empty(struct api_call *call, int status);
+void api_answer_empty(struct api_call *call, int status, const char *headers);
 void api_answer_err(struct api_call *call, const struct err *e);
 /* quota_exceeded with its figures. */
 void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);

@@ -1,4 +1,5 @@
 /* The API's answers: objects, pages, problem documents, and the headers that each carries. */
+#include "controller/api/api_cors.h"
 #include "controller/api/api_int.h"
 
 #include "common/mem.h"
@@ -12,6 +13,7 @@
 #define HOLD_MS        100
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+#define HEADERS_MAX    4096 /* ours only: what a peer chose is bounded before */
 #define LINK_MAX       2048
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
@@ -35,7 +37,6 @@ static void call_free(struct call *call)
 {
     timer_stop(&call->hold);
     sandbox_request_fini(&call->public.sandbox);
-    free(call->headers);
     free(call);
 }
 
@@ -43,14 +44,13 @@ static void answer(struct api_call *public, int status, const char *type, const 
                    const char *text)
 {
     struct call *call = api_call_of(public);
-    size_t len = strlen(text),
-           room = 512 + (headers ? strlen(headers) : 0) + (call->headers ? strlen(call->headers) : 0);
-    char *all = mem_zalloc(room);
-    snprintf(all, room, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s", public->request_id,
-             http_is_tls(public->exchange) ? TLS_HEADERS : "", call->headers ? call->headers : "",
+    char all[HEADERS_MAX], cors[CORS_HEADERS_MAX];
+    api_tell_rate(call);
+    api_cors_headers(call->api->cors_origins, public->exchange, cors);
+    snprintf(all, sizeof all, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s%s%s", public->request_id,
+             http_is_tls(public->exchange) ? TLS_HEADERS : "", call->rate, call->allow, cors,
              headers ? headers : "");
-    http_answer(public->exchange, status, type, all, text, len);
-    free(all);
+    http_answer(public->exchange, status, type, all, text, strlen(text));
     if (status >= 100 && status < 600)
         call->api->stats.answered[status / 100]++;
     call_free(call);
@@ -141,9 +141,9 @@ void api_answer_text(struct api_call *call, int status, const char *type, const 
     answer(call, status, type, NULL, text);
 }
 
-void api_answer_empty(struct api_call *call, int status)
+void api_answer_empty(struct api_call *call, int status, const char *headers)
 {
-    answer(call, status, NULL, NULL, "");
+    answer(call, status, NULL, headers, "");
 }
 
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)

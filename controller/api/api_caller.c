@@ -10,17 +10,30 @@
 #define KEYS_MAX    4096  /* remembered callers; the oldest goes first */
 #define KEY_GOOD_MS 30000 /* then it is looked up again, should a notice have been lost */
 
+static void tell_rate(struct call *call, const struct rate_rule *rule, struct rate_answer got)
+{
+    snprintf(call->rate, sizeof call->rate,
+             "RateLimit-Limit: %llu\r\nRateLimit-Remaining: %llu\r\nRateLimit-Reset: %llu\r\n",
+             (unsigned long long)rule->burst, (unsigned long long)got.remaining,
+             (unsigned long long)got.reset_seconds);
+}
+
 /* Takes a token, and tells so in the headers of the answer. */
 static bool take_token(struct call *call, struct rate_table *table, const char *name,
                        const struct rate_rule *rule)
 {
     struct rate_answer got = rate_table_take(table, name, rule, loop_now_ms());
-    call->headers = mem_zalloc(160);
-    snprintf(call->headers, 160,
-             "RateLimit-Limit: %llu\r\nRateLimit-Remaining: %llu\r\nRateLimit-Reset: %llu\r\n",
-             (unsigned long long)rule->burst, (unsigned long long)got.remaining,
-             (unsigned long long)got.reset_seconds);
+    tell_rate(call, rule, got);
     return got.allowed;
+}
+
+void api_tell_rate(struct call *call)
+{
+    struct api *api = call->api;
+    if (!call->rate[0])
+        tell_rate(call, &api->failure_rate,
+                  rate_table_look(&api->failures, http_network(call->public.exchange), &api->failure_rate,
+                                  loop_now_ms()));
 }
 
 /* A DELETE is never held up: it is what makes room. */

@@ -46,6 +46,7 @@ struct api {
     struct rate_table failures;          /* by network */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     bool metrics_open;
+    char *cors_origins;
     char *openapi;
     struct api_stats stats;
 };
@@ -61,7 +62,8 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char *headers;         /* rate limit */
+    char rate[160];        /* headers that tell of its rate */
+    char allow[64];        /* and of the methods that there are, where this is none of them */
     LIST_ENTRY(call) held; /* while its refusal is held back */
     struct timer hold;
     struct err refusal;
@@ -83,6 +85,8 @@ const char *api_server_problem(void *owner, int code, const char *detail, bool t
 
 /* api_caller.c: finds out who asks, then api_admit; or refuses. */
 void api_authenticate(struct call *call);
+/* Its answer tells of its rate: that of its network, where it did not come to its key's. */
+void api_tell_rate(struct call *call);
 /* Within the rate of its key, or ERR_RATE_LIMITED; the answer's headers tell. */
 int api_within_rate(struct call *call, const char *prefix, struct err *e) MUST_CHECK;
 

@@ -37,6 +37,15 @@ struct rate_answer rate_table_take(struct rate_table *table, const char *name, c
     return rate_take(&row->bucket, rule, now_ms);
 }
 
+struct rate_answer rate_table_look(const struct rate_table *table, const char *name,
+                                   const struct rate_rule *rule, uint64_t now_ms)
+{
+    static const struct rate_bucket unused;
+    struct rate_row *row;
+    HASH_FIND_STR(table->rows, name, row);
+    return rate_look(row ? &row->bucket : &unused, rule, now_ms);
+}
+
 size_t rate_table_count(const struct rate_table *table)
 {
     return HASH_COUNT(table->rows);

@@ -22,6 +22,9 @@ struct rate_table {
 /* Takes a token of this name's bucket. */
 struct rate_answer rate_table_take(struct rate_table *table, const char *name, const struct rate_rule *rule,
                                    uint64_t now_ms);
+/* What this name has, without taking any. */
+struct rate_answer rate_table_look(const struct rate_table *table, const char *name,
+                                   const struct rate_rule *rule, uint64_t now_ms);
 size_t rate_table_count(const struct rate_table *table);
 void rate_table_fini(struct rate_table *table);
 

@@ -24,6 +24,9 @@ struct rate_answer {
     uint64_t reset_seconds; /* until it is full again, rounded up */
 };
 
+/* What there is, without taking any. */
+struct rate_answer rate_look(const struct rate_bucket *bucket, const struct rate_rule *rule, uint64_t now_ms);
+
 struct rate_answer rate_take(struct rate_bucket *bucket, const struct rate_rule *rule, uint64_t now_ms);
 
 #endif

@@ -98,6 +98,7 @@ def test_a_query_that_does_not_validate(user, query):
 def test_paths_and_methods(corral, user):
     assert user.refused("GET", "/nothing")["code"] == "not_found"
     assert user.refused("PUT", "/sandbox")["status"] == 405
+    assert user.call("PUT", "/sandbox").headers["allow"] == "POST, GET"
     answer = user.call("GET", "/sandbox", headers={"X-Request-Id": "mine.1"})
     assert answer.headers["x-request-id"] == "mine.1"
     odd = user.call("GET", "/sandbox", headers={"X-Request-Id": "no good"})
@@ -323,10 +324,11 @@ def test_metrics(corral):
     assert len(names) == len(set(names)) and all(re.search(rf"^{n}[ {{_]", text, re.M) for n in names)
 
 
-def test_rate_limit(corral, user):
+@pytest.mark.parametrize("path", ["/sandbox", "/sandbox/sbx_x", "/healthz", "/nothing", "/openapi.json", "/sandbox/system/nodes"])
+def test_every_answer_tells_of_a_rate(corral, user, path):
     """The installation of these tests allows 100,000 a second: what is looked at is that a bucket is told of."""
-    answer = user.call("GET", "/sandbox")
-    assert int(answer.headers["ratelimit-remaining"]) <= int(answer.headers["ratelimit-limit"])
+    answer = user.call("GET", path)
+    assert 0 <= int(answer.headers["ratelimit-remaining"]) <= int(answer.headers["ratelimit-limit"])
     assert int(answer.headers["ratelimit-reset"]) >= 0
 
 
