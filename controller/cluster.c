@@ -150,6 +150,8 @@ static void read_rows(void *arg)
     db_sandbox_live(c->pool, on_rows, reading_new(c));
 }
 
+static void read_nodes(void *arg);
+
 /* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
 static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
 {
@@ -161,8 +163,14 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     fleet_effects_clear(&c->effects); /* that a host is not here yet is no news */
     if (!code)
         read_rows(c);
-    else if (code != ERR_CANCELLED)
-        cluster_lead(c, c->epoch);
+    else
+        timer_start(&c->tick, c->loop, TICK_MS, read_nodes, c);
+}
+
+static void read_nodes(void *arg)
+{
+    struct cluster *c = arg;
+    db_node_rows(c->pool, on_nodes, reading_new(c));
 }
 
 void cluster_lead(struct cluster *c, uint64_t epoch)
@@ -171,7 +179,7 @@ void cluster_lead(struct cluster *c, uint64_t epoch)
     c->term++;
     c->epoch = epoch;
     c->fleet = fleet_new(NODE_LINK_LEASE_MS);
-    db_node_rows(c->pool, on_nodes, reading_new(c));
+    read_nodes(c);
 }
 
 void cluster_unlead(struct cluster *c)

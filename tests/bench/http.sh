@@ -2,6 +2,8 @@
 # GETs a second of the controller, open and with an API key, beside a bare evhttp hello-world in the same run; and
 # what 10,000 idle connections cost in memory. Aim: a ratio of at least 0.6.
 # usage: tests/bench/http.sh [SECONDS]   (CORRAL_BUILD: a release build; else one is made in build-bench)
+# With the env of a running deploy/quickstart sourced (started with CORRAL_RATE_PER_SECOND=1000000
+# CORRAL_RATE_BURST=1000000) also the stats of a sandbox that lives there.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${1:-5}
@@ -41,6 +43,12 @@ show() { echo "$1: $2 a second, ratio $(awk -v a="$2" -v b="$bare" 'BEGIN {print
 show "GET /healthz" "$(rate "http://127.0.0.1:$port/healthz")"
 show "GET /sandbox/quota/usage with a key" "$(rate "http://127.0.0.1:$port/sandbox/quota/usage" -H "X-API-Key: $key")"
 show "GET /sandbox with a key" "$(rate "http://127.0.0.1:$port/sandbox" -H "X-API-Key: $key")"
+if [ -n "${CORRAL_API_KEY:-}" ]; then
+    id=$(corral create --quiet --lifetime 5m)
+    until corral stats "$id" >/dev/null 2>&1; do sleep 0.1; done
+    show "GET /sandbox/{id}/stats with a key" "$(rate "$CORRAL_URL/sandbox/$id/stats" -H "X-API-Key: $CORRAL_API_KEY")"
+    corral rm "$id" >/dev/null
+fi
 /usr/bin/python3 - "$port" "$served" <<'PY'
 import resource, socket, sys, time
 port, pid = int(sys.argv[1]), sys.argv[2]
