@@ -30,9 +30,11 @@ static bool table_missing(PGconn *conn)
 static const char *state_of(const PGresult *applied, int row)
 {
     int number = atoi(PQgetvalue(applied, row, 0));
-    if (number < 1 || (size_t)number > db_sql_count)
-        return "unknown";
-    return strcmp(PQgetvalue(applied, row, 2), db_sql[number - 1].sha256) == 0 ? "applied" : "edited";
+    for (size_t i = 0; i < db_sql_count; i++) {
+        if (db_sql[i].number == number)
+            return strcmp(PQgetvalue(applied, row, 2), db_sql[i].sha256) == 0 ? "applied" : "edited";
+    }
+    return "unknown";
 }
 
 /* The row of a number; -1 where it is not applied. */

@@ -7,10 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+struct counts {
+    int all, pending;
+};
+
 static void count(void *arg, const struct db_migration *m)
 {
-    int *pending = arg;
-    *pending += strcmp(m->state, "pending") == 0;
+    struct counts *counts = arg;
+    counts->all++;
+    counts->pending += strcmp(m->state, "pending") == 0;
 }
 
 static int check(int ok, const char *what, const struct err *e)
@@ -24,11 +29,13 @@ static int fresh(const char *url)
 {
     struct err e = {0};
     struct api_key key;
-    int pending = 0, applied = 0, bad = 0;
+    struct counts counts = {0};
+    int applied = 0, bad = 0;
     uint64_t rows = 0, seq = 0;
-    bad += check(db_migrate_status(url, count, &pending, &e) == 0 && pending == db_schema_version(),
-                 "all are pending", &e);
-    bad += check(db_migrate(url, &applied, &e) == 0 && applied == pending, "all are applied", &e);
+    bad +=
+        check(db_migrate_status(url, count, &counts, &e) == 0 && counts.all && counts.pending == counts.all,
+              "all are pending", &e);
+    bad += check(db_migrate(url, &applied, &e) == 0 && applied == counts.all, "all are applied", &e);
     bad += check(db_migrate(url, &applied, &e) == 0 && applied == 0, "a second time does nothing", &e);
     bad += check(db_init_admin(url, "root", &key, &e) == 0, "the first administrator", &e);
     bad += check(db_init_admin(url, "other", &key, &e) == ERR_CONFLICT, "no second one", &e);
