@@ -242,11 +242,16 @@ static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const
     return s;
 }
 
+/* A host that is not here gets one lease to come. */
+static void await_node(const struct fleet *fleet, uint64_t now, struct node *node)
+{
+    if (!node->session && !node->gone && !node->gone_at_ms)
+        node->gone_at_ms = now + fleet->lease_ms;
+}
+
 void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
 {
-    struct sandbox_entry *s = entry_make(fleet, now, row);
-    if (!s->node->session && !s->node->gone && !s->node->gone_at_ms)
-        s->node->gone_at_ms = now + fleet->lease_ms;
+    await_node(fleet, now, entry_make(fleet, now, row)->node);
 }
 
 const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
@@ -265,8 +270,14 @@ const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const 
 void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
                     struct fleet_effects *effects)
 {
+    bool placed = sandbox_table_find(&fleet->sandboxes, &row->id);
     struct sandbox_entry *s = entry_make(fleet, now, row);
-    send_want(s, now, effects);
+    await_node(fleet, now, s->node);
+    s->missing = !placed && s->node->session && s->state != SANDBOX_PENDING;
+    if (s->missing)
+        evaluate(s, now, effects);
+    else
+        send_want(s, now, effects);
 }
 
 static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)

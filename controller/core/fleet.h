@@ -98,7 +98,10 @@ void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row);
 const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
                         struct err *e);
 
-/* The admission of an id that was placed is committed: send it. A row never placed is taken up as well. */
+/*
+ * The admission of an id that was placed is committed: send it. A row that nobody told us of is taken up as
+ * well: sent where it is pending; else its host, if it is here, does not have it.
+ */
 void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
                     struct fleet_effects *effects);
 

@@ -1,0 +1,76 @@
+/* What the simulation does not come to: rows that nobody told the fleet of. */
+#include "controller/core/fleet.h"
+
+#include "tests/lib/unit.h"
+
+#define LEASE_MS 10000
+#define HOUR_MS  3600000
+
+static struct fleet *fleet;
+static struct fleet_effects effects;
+
+static struct fleet_row running_row(const char *node)
+{
+    uint8_t random[10] = {1};
+    return (struct fleet_row){.id = sandbox_id_make(1, random),
+                              .user = "usr_1",
+                              .node = node,
+                              .generation = 1,
+                              .want = WANT_RUNNING,
+                              .state = SANDBOX_RUNNING,
+                              .remaining_ms = HOUR_MS,
+                              .spec = (const uint8_t *)"s",
+                              .spec_len = 1};
+}
+
+static int set_up(void **state)
+{
+    struct node_facts facts = {.name = "h1"};
+    fleet = fleet_new(LEASE_MS);
+    fleet_session(fleet, 0, &facts, NULL, 0, &effects);
+    fleet_effects_clear(&effects);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fleet_free(fleet);
+    fleet_effects_fini(&effects);
+    return 0;
+}
+
+static const struct fleet_effect *effect_of(enum fleet_effect_kind kind)
+{
+    for (size_t i = 0; i < effects.count; i++) {
+        if (effects.item[i].kind == kind)
+            return &effects.item[i];
+    }
+    return NULL;
+}
+
+static void test_a_running_row_is_not_made_anew(void **state)
+{
+    struct fleet_row row = running_row("h1");
+    fleet_admitted(fleet, 5, &row, &effects);
+    assert_null(effect_of(FLEET_WANT));
+    assert_non_null(effect_of(FLEET_PERSIST));
+    assert_int_equal(effect_of(FLEET_PERSIST)->move.reason, REASON_ORPHANED);
+}
+
+static void test_a_row_of_a_host_that_never_comes(void **state)
+{
+    struct fleet_row row = running_row("h9");
+    fleet_admitted(fleet, 5, &row, &effects);
+    fleet_tick(fleet, LEASE_MS + 5, &effects);
+    assert_non_null(effect_of(FLEET_PERSIST));
+    assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_LOST);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
