@@ -17,6 +17,7 @@
 #include "common/id.h"
 #include "common/sandbox_spec.h"
 #include "common/sandbox_state.h"
+#include "common/sweep.h"
 
 #include <stdint.h>
 
@@ -98,6 +99,20 @@ struct violation_news {
     bool critical;
     uint32_t percent_centi;
     uint64_t limit;
+};
+
+/* Controller to agent: look for what should not be on this host. */
+struct sweep_order {
+    uint64_t number; /* of each order another; 0: none */
+    bool dry_run;    /* count only */
+};
+
+/* Agent to controller: what a sweep of the host came to. Only the kinds that a host has are counted. */
+struct sweep_report {
+    uint64_t number; /* rises over the agent's life; accepted by it */
+    uint64_t asked;  /* the order's number; 0: by itself */
+    bool dry_run;
+    struct sweep_counts counts;
 };
 
 struct node_resources {

@@ -148,11 +148,13 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, Corr
     report->n_observations = in->observation_count;
     report->n_samples = in->sample_count;
     report->n_violations = in->violation_count;
+    report->n_sweeps = in->sweep_count;
     return in->observation_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
-           in->violation_count <= NODE_REPORT_MAX &&
+           in->violation_count <= NODE_REPORT_MAX && in->sweep_count <= NODE_SWEEPS_MAX &&
            to_observations(arena, in->observations, in->observation_count, &report->observations) &&
            to_samples(arena, in->samples, in->sample_count, &report->samples) &&
-           to_violations(arena, in->violations, in->violation_count, &report->violations);
+           to_violations(arena, in->violations, in->violation_count, &report->violations) &&
+           to_sweeps(arena, in->sweeps, in->sweep_count, &report->sweeps);
 }
 
 static bool from_report(const Corral__Envelope *in, struct node_message *m)
@@ -162,7 +164,8 @@ static bool from_report(const Corral__Envelope *in, struct node_message *m)
     return from_observations(pb->observations, pb->n_observations, NODE_REPORT_MAX, &out->observations,
                              &out->observation_count) &&
            from_samples(pb->samples, pb->n_samples, &out->samples, &out->sample_count) &&
-           from_violations(pb->violations, pb->n_violations, &out->violations, &out->violation_count);
+           from_violations(pb->violations, pb->n_violations, &out->violations, &out->violation_count) &&
+           from_sweeps(pb->sweeps, pb->n_sweeps, &out->sweeps, &out->sweep_count);
 }
 
 static void fini_report(struct node_message *m)
@@ -170,6 +173,7 @@ static void fini_report(struct node_message *m)
     free(m->report.observations);
     free(m->report.samples);
     free(m->report.violations);
+    free(m->report.sweeps);
 }
 
 static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
@@ -207,6 +211,8 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral
     news->n_wants = in->want_count;
     news->n_acceptances = in->acceptance_count;
     news->violations_accepted = in->violations_accepted;
+    news->sweeps_accepted = in->sweeps_accepted;
+    to_sweep_order(arena, &in->sweep, &news->sweep);
     return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
            to_wants(arena, in->wants, in->want_count, &news->wants) &&
            to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
@@ -217,7 +223,9 @@ static bool from_news(const Corral__Envelope *in, struct node_message *m)
     const Corral__News *pb = in->news;
     m->news.number = pb->number;
     m->news.violations_accepted = pb->violations_accepted;
-    return from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
+    m->news.sweeps_accepted = pb->sweeps_accepted;
+    return from_sweep_order(pb->sweep, &m->news.sweep) &&
+           from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
            from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,
                             &m->news.acceptance_count);
 }

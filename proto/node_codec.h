@@ -19,6 +19,8 @@
 #define NODE_REPORT_MAX       1024              /* of each kind in a report */
 #define NODE_NEWS_MAX         1024              /* of each kind in news */
 #define NODE_NEWS_BYTES_MAX   (1024 * 1024)     /* of the specs in one news */
+#define NODE_SWEEPS_MAX       16                /* in a report */
+#define SWEEP_COUNT_MAX       1000000           /* of a kind, in one sweep */
 #define NODE_LABELS_MAX       64                /* labels, runtimes, settings: each */
 #define NODE_LABEL_MAX        255               /* bytes of one */
 #define NODE_CLUSTER_MAX      63
@@ -81,6 +83,8 @@ struct node_report {
     size_t sample_count;
     struct violation_news *violations;
     size_t violation_count;
+    struct sweep_report *sweeps;
+    size_t sweep_count;
 };
 
 struct node_news {
@@ -90,6 +94,8 @@ struct node_news {
     struct acceptance *acceptances;
     size_t acceptance_count;
     uint64_t violations_accepted;
+    struct sweep_order sweep; /* number 0: none */
+    uint64_t sweeps_accepted;
 };
 
 struct node_message {

@@ -41,8 +41,12 @@
     X(io_some_centi)                                                                                         \
     X(uptime_seconds) X(responsive) X(open_violations)
 #define VIOLATION_FIELDS(X) X(number) X(ago_ms) X(opened) X(critical) X(percent_centi) X(limit)
-#define RESOURCE_FIELDS(X)  X(memory_bytes) X(cpu_millis) X(storage_bytes) X(sandboxes)
-#define COPY(name)          out->name = in->name;
+#define SWEEP_FIELDS(X)                                                                                      \
+    X(orphan_container, SWEEP_ORPHAN_CONTAINER)                                                              \
+    X(volume, SWEEP_VOLUME)                                                                                  \
+    X(network, SWEEP_NETWORK) X(state_file, SWEEP_STATE_FILE) X(image, SWEEP_IMAGE)
+#define RESOURCE_FIELDS(X) X(memory_bytes) X(cpu_millis) X(storage_bytes) X(sandboxes)
+#define COPY(name)         out->name = in->name;
 
 /* A field of the kernel's or a peer's that is past PostgreSQL's bigint would fail a whole batch there. */
 static bool fits(uint64_t n)
@@ -174,6 +178,71 @@ static bool from_violation(const Corral__Violation *in, struct violation_news *o
            fits(in->limit);
 }
 
+static bool to_sweep_counts(struct pb_arena *arena, const uint64_t in[static SWEEP_KIND_COUNT],
+                            Corral__SweepCounts **result)
+{
+    bool all_fit = true;
+    Corral__SweepCounts *out = *result = pb_alloc(arena, 1, sizeof *out);
+    corral__sweep_counts__init(out);
+#define PUT(name, kind)                                                                                      \
+    out->name = in[kind];                                                                                    \
+    all_fit = all_fit && in[kind] <= SWEEP_COUNT_MAX;
+    SWEEP_FIELDS(PUT)
+#undef PUT
+    return all_fit;
+}
+
+static bool from_sweep_counts(const Corral__SweepCounts *in, uint64_t out[static SWEEP_KIND_COUNT])
+{
+    bool all_fit = true;
+    if (!in)
+        return false;
+#define TAKE(name, kind)                                                                                     \
+    out[kind] = in->name;                                                                                    \
+    all_fit = all_fit && in->name <= SWEEP_COUNT_MAX;
+    SWEEP_FIELDS(TAKE)
+#undef TAKE
+    return all_fit;
+}
+
+static bool to_sweep_report(struct pb_arena *arena, const struct sweep_report *in, Corral__SweepReport *out)
+{
+    out->number = in->number;
+    out->asked = in->asked;
+    out->dry_run = in->dry_run;
+    return in->number > 0 && to_sweep_counts(arena, in->counts.found, &out->found) &&
+           to_sweep_counts(arena, in->counts.removed, &out->removed);
+}
+
+static bool from_sweep_report(const Corral__SweepReport *in, struct sweep_report *out)
+{
+    out->number = in->number;
+    out->asked = in->asked;
+    out->dry_run = in->dry_run;
+    return in->number > 0 && fits(in->number) && from_sweep_counts(in->found, out->counts.found) &&
+           from_sweep_counts(in->removed, out->counts.removed);
+}
+
+void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, Corral__SweepOrder **out)
+{
+    *out = NULL;
+    if (!in->number)
+        return;
+    *out = pb_alloc(arena, 1, sizeof **out);
+    corral__sweep_order__init(*out);
+    (*out)->number = in->number;
+    (*out)->dry_run = in->dry_run;
+}
+
+bool from_sweep_order(const Corral__SweepOrder *in, struct sweep_order *out)
+{
+    if (!in)
+        return true;
+    out->number = in->number;
+    out->dry_run = in->dry_run;
+    return in->number > 0;
+}
+
 /* The two directions of an array are the same for every part. */
 #define ARRAYS(plural, part, plain, Generated)                                                               \
     bool to_##plural(struct pb_arena *arena, const plain *in, size_t count, Generated ***out)                \
@@ -207,6 +276,7 @@ ARRAYS(observations, observation, struct observation, Corral__Observation)
 ARRAYS(acceptances, acceptance, struct acceptance, Corral__Acceptance)
 ARRAYS(samples, sample, struct sample, Corral__Sample)
 ARRAYS(violations, violation, struct violation_news, Corral__Violation)
+ARRAYS(sweeps, sweep_report, struct sweep_report, Corral__SweepReport)
 
 bool from_wants(Corral__Want *const *in, size_t count, struct want **out, size_t *out_count)
 {
@@ -233,6 +303,11 @@ bool from_violations(Corral__Violation *const *in, size_t count, struct violatio
                      size_t *out_count)
 {
     return from_array_violation(in, count, NODE_REPORT_MAX, out, out_count);
+}
+
+bool from_sweeps(Corral__SweepReport *const *in, size_t count, struct sweep_report **out, size_t *out_count)
+{
+    return from_array_sweep_report(in, count, NODE_SWEEPS_MAX, out, out_count);
 }
 
 static void to_resources(const struct node_resources *in, Corral__NodeResources *out)

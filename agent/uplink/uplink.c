@@ -183,6 +183,10 @@ static void on_news(struct uplink *u, struct node_message *m)
         uplink_queue_accept_violations(&u->queue, m->news.violations_accepted);
         u->ops.on_violations_accepted(u->owner, m->news.violations_accepted);
     }
+    if (m->news.sweeps_accepted)
+        uplink_queue_accept_sweeps(&u->queue, m->news.sweeps_accepted);
+    if (m->news.sweep.number)
+        u->ops.on_sweep(u->owner, &m->news.sweep);
     if (m->news.want_count)
         u->ops.on_wants(u->owner, m->news.wants, m->news.want_count);
     if (u->stage == SESSION && u->poll)
@@ -365,6 +369,12 @@ void uplink_sample(struct uplink *u, const struct sample *sample)
 void uplink_violation(struct uplink *u, const struct violation_news *news)
 {
     uplink_queue_violation(&u->queue, loop_now_ms(), news);
+    hurry(u);
+}
+
+void uplink_sweep(struct uplink *u, const struct sweep_report *report)
+{
+    uplink_queue_sweep(&u->queue, report);
     hurry(u);
 }
 

@@ -7,8 +7,8 @@
  * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none
  * after stop; the owner may call anything but uplink_free from a callback.
  *
- * Bounds: 4096 observations (newest per sandbox), 4096 violations (oldest dropped, counted), 65536 samples or
- * ten minutes (oldest dropped, counted).
+ * Bounds: 4096 observations (newest per sandbox), 4096 violations (oldest dropped, counted), 16 sweeps
+ * (oldest dropped), 65536 samples or ten minutes (oldest dropped, counted).
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_H
 #define CORRAL_AGENT_UPLINK_UPLINK_H
@@ -57,6 +57,8 @@ struct uplink_ops {
     void (*on_wants)(void *owner, const struct want *wants, size_t count);
     void (*on_accepted)(void *owner, const struct acceptance *acceptances, size_t count);
     void (*on_violations_accepted)(void *owner, uint64_t up_to);
+    /* The same order may come again: its number says so. */
+    void (*on_sweep)(void *owner, const struct sweep_order *order);
     /* A session that was welcomed is over, for the reason that the sentence says. */
     void (*on_lost)(void *owner, const char *why);
 };
@@ -86,6 +88,9 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 
 /* Sends news until on_violations_accepted names its number or a later one. ago_ms is as of now. */
 void uplink_violation(struct uplink *uplink, const struct violation_news *news);
+
+/* Sends what a sweep came to until a number that is not lower is accepted. */
+void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
 
 struct uplink_stats uplink_stats(const struct uplink *uplink);
 

@@ -18,6 +18,11 @@ struct queued_violation {
     uint64_t at_ms, sent_ms;
 };
 
+struct queued_sweep {
+    struct sweep_report report;
+    uint64_t sent_ms;
+};
+
 struct queued_sample {
     struct sample sample;
     uint64_t at_ms;
@@ -32,6 +37,7 @@ void uplink_queue_fini(struct uplink_queue *q)
         free(w);
     }
     free(q->violation);
+    free(q->sweep);
     free(q->sample);
     memset(q, 0, sizeof *q);
 }
@@ -90,6 +96,17 @@ void uplink_queue_violation(struct uplink_queue *q, uint64_t now, const struct v
     q->urgent = true;
 }
 
+void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *report)
+{
+    if (q->sweeps == UPLINK_SWEEPS_MAX) {
+        memmove(q->sweep, q->sweep + 1, (q->sweeps - 1) * sizeof *q->sweep);
+        q->sweeps--;
+    }
+    q->sweep = mem_grow(q->sweep, q->sweeps + 1, sizeof *q->sweep);
+    q->sweep[q->sweeps++] = (struct queued_sweep){.report = *report};
+    q->urgent = true;
+}
+
 static bool due(uint64_t sent_ms, uint64_t now)
 {
     return !sent_ms || now - sent_ms >= UPLINK_RESEND_MS;
@@ -112,6 +129,16 @@ static void take_observations(struct uplink_queue *q, uint64_t now, struct node_
     }
 }
 
+static void take_sweeps(struct uplink_queue *q, uint64_t now, struct node_report *report)
+{
+    for (size_t i = 0; i < q->sweeps; i++) {
+        if (!due(q->sweep[i].sent_ms, now))
+            continue;
+        report->sweeps[report->sweep_count++] = q->sweep[i].report;
+        q->sweep[i].sent_ms = now;
+    }
+}
+
 /* Of each kind in one report; never 0, so that there is an array. */
 static size_t most(size_t waiting)
 {
@@ -123,7 +150,9 @@ void uplink_queue_take(struct uplink_queue *q, uint64_t now, struct node_report 
     report->observations = mem_zalloc(most(HASH_COUNT(q->observations)) * sizeof *report->observations);
     report->samples = mem_zalloc(most(q->samples) * sizeof *report->samples);
     report->violations = mem_zalloc(most(q->violations) * sizeof *report->violations);
+    report->sweeps = mem_zalloc(most(q->sweeps) * sizeof *report->sweeps);
     take_observations(q, now, report);
+    take_sweeps(q, now, report);
     for (size_t i = 0; i < q->violations && report->violation_count < NODE_REPORT_MAX; i++) {
         if (!due(q->violation[i].sent_ms, now))
             continue;
@@ -145,6 +174,7 @@ void uplink_queue_taken_free(struct node_report *report)
     free(report->observations);
     free(report->samples);
     free(report->violations);
+    free(report->sweeps);
 }
 
 void uplink_queue_acknowledged(struct uplink_queue *q)
@@ -175,6 +205,16 @@ void uplink_queue_accept_violations(struct uplink_queue *q, uint64_t up_to)
     q->violations = kept;
 }
 
+void uplink_queue_accept_sweeps(struct uplink_queue *q, uint64_t up_to)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < q->sweeps; i++) {
+        if (q->sweep[i].report.number > up_to)
+            q->sweep[kept++] = q->sweep[i];
+    }
+    q->sweeps = kept;
+}
+
 void uplink_queue_resend_all(struct uplink_queue *q)
 {
     struct uplink_waiting *w, *next;
@@ -182,6 +222,8 @@ void uplink_queue_resend_all(struct uplink_queue *q)
     w->sent_ms = 0;
     for (size_t i = 0; i < q->violations; i++)
         q->violation[i].sent_ms = 0;
+    for (size_t i = 0; i < q->sweeps; i++)
+        q->sweep[i].sent_ms = 0;
     q->samples_sent = 0;
 }
 

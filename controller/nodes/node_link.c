@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/msglink.h"
 #include "common/pki.h"
+#include "controller/core/sweep.h"
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"
 
@@ -13,8 +14,7 @@
 #include <uthash.h>
 
 #define TICK_MS        500
-#define CHALLENGE_MS   10000 /* a challenge is good for this long, once */
-#define CHALLENGES_MAX 1024  /* hellos that were not proved yet */
+#define CHALLENGES_MAX 1024 /* hellos that were not proved yet */
 
 struct want_item {
     struct want want; /* spec owned */
@@ -38,7 +38,8 @@ struct session {
     uint64_t heard_ms;
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
-    uint64_t news_number, violations_accepted, violations_told;
+    uint64_t news_number, violations_accepted, violations_told, sweeps_accepted, sweeps_told, sweep_told;
+    struct sweep_order sweep;
     struct want_item *want;
     size_t wants;
     struct acceptance_item *acceptance;
@@ -137,7 +138,7 @@ static bool make_room(struct node_link *link, uint64_t now)
     {
         if (s->proved)
             continue;
-        if (now - s->heard_ms > CHALLENGE_MS) {
+        if (sweep_session_stale(false, now - s->heard_ms, link->lease_ms)) {
             session_drop(link, s);
             continue;
         }
@@ -203,7 +204,7 @@ static void on_proof(struct node_link *link, struct msglink_token *token, struct
 {
     struct node_inventory inventory;
     struct err e;
-    if (!s || s->proved || loop_now_ms() - s->heard_ms > CHALLENGE_MS) {
+    if (!s || s->proved || sweep_session_stale(false, loop_now_ms() - s->heard_ms, link->lease_ms)) {
         refuse(link, token, m->request, NODE_REFUSED_PROOF, "there is no such challenge");
         return;
     }
@@ -240,13 +241,16 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_samples(link->owner, node, m->report.samples, m->report.sample_count);
     if (m->report.violation_count)
         link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
+    if (m->report.sweep_count)
+        link->ops.on_sweeps(link->owner, node, m->report.sweeps, m->report.sweep_count);
 }
 
 /* --- news --- */
 
 static bool has_news(const struct session *s)
 {
-    return s->wants || s->acceptances || s->violations_accepted > s->violations_told;
+    return s->wants || s->acceptances || s->violations_accepted > s->violations_told ||
+           s->sweeps_accepted > s->sweeps_told || s->sweep.number != s->sweep_told;
 }
 
 /* What the agent has taken is forgotten; what it has not is said again. */
@@ -308,6 +312,9 @@ static void tell(struct node_link *link, struct session *s)
     }
     m.news.violations_accepted = s->violations_accepted;
     s->violations_told = s->violations_accepted;
+    m.news.sweeps_accepted = s->sweeps_told = s->sweeps_accepted;
+    m.news.sweep = s->sweep;
+    s->sweep_told = s->sweep.number;
     reply(link, token, s, s->request, &m);
     free(wants);
     free(acceptances);
@@ -320,7 +327,7 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
         msglink_drop(s->parked);
     settle(s, m->taken == s->news_number);
     if (m->taken != s->news_number)
-        s->violations_told = 0;
+        s->violations_told = s->sweeps_told = s->sweep_told = 0;
     s->parked = token;
     s->parked_ms = loop_now_ms();
     s->request = m->request;
@@ -390,7 +397,7 @@ static void on_tick(void *arg)
     }
     HASH_ITER(hh, link->sessions, s, next)
     {
-        if (s->proved && now - s->heard_ms > link->lease_ms) {
+        if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms)) {
             gone(link, s);
             return; /* the owner may have changed the list; the rest in the next turn */
         }
@@ -437,6 +444,45 @@ void node_link_accept_violations(struct node_link *link, const char *node, uint6
         return;
     s->violations_accepted = up_to;
     nudge(link, s);
+}
+
+bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s)
+        return false;
+    s->sweep = *order;
+    nudge(link, s);
+    return true;
+}
+
+void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t up_to)
+{
+    struct session *s = session_of_node(link, node);
+    if (!s || up_to <= s->sweeps_accepted)
+        return;
+    s->sweeps_accepted = up_to;
+    nudge(link, s);
+}
+
+size_t node_link_drop_stale(struct node_link *link, bool dry_run)
+{
+    uint64_t now = loop_now_ms();
+    struct session *s, *next;
+    size_t found = 0;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (!sweep_session_stale(s->proved, now - s->heard_ms, link->lease_ms))
+            continue;
+        found++;
+        if (dry_run)
+            continue;
+        if (s->proved)
+            s->heard_ms = 0; /* the next tick finds it silent, and tells the owner */
+        else
+            session_drop(link, s);
+    }
+    return found;
 }
 
 void node_link_forget(struct node_link *link, const char *node)

@@ -54,6 +54,8 @@ struct node_link_ops {
                             size_t count);
     void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
     void (*on_violations)(void *owner, const char *node, const struct violation_news *news, size_t count);
+    /* What sweeps came to; again until node_link_accept_sweeps. */
+    void (*on_sweeps)(void *owner, const char *node, const struct sweep_report *reports, size_t count);
     /* No message for the time of the lease, or node_link_forget. */
     void (*on_node_gone)(void *owner, const char *node);
 };
@@ -82,6 +84,15 @@ void node_link_accept(struct node_link *link, const char *node, const struct acc
 
 /* Says that violations up to this number are committed. */
 void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to);
+
+/* Orders a sweep of a node in session; the newest order counts. False where it has no session. */
+bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order) MUST_CHECK;
+
+/* Says that what sweeps up to this number came to is written down. */
+void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t up_to);
+
+/* Ends the connections of hosts that are over (sweep_session_stale), unless dry_run. Returns how many. */
+size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 
 /* Ends a node's session, if it has one (removed by an admin); on_node_gone follows. */
 void node_link_forget(struct node_link *link, const char *node);

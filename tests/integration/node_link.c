@@ -65,6 +65,13 @@ static void on_violations(void *owner, const char *node, const struct violation_
 {
 }
 
+static struct sweep_report swept;
+
+static void on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count)
+{
+    swept = reports[0];
+}
+
 static void on_node_gone(void *owner, const char *node)
 {
 }
@@ -76,6 +83,7 @@ static void start_link(const char *ca_dir, uint64_t epoch)
                                              .on_observations = on_observations,
                                              .on_samples = on_samples,
                                              .on_violations = on_violations,
+                                             .on_sweeps = on_sweeps,
                                              .on_node_gone = on_node_gone};
     char ca[300], cert[300], key[300];
     snprintf(ca, sizeof ca, "%s/ca.crt", ca_dir);
@@ -286,6 +294,53 @@ static void test_epochs_versions_and_sessions_that_are_over(void)
     pki_identity_free(two);
 }
 
+/* Asks with what a node in session may say; the answer before is done with. */
+static void say(struct peer *p, struct node_message *m, const struct node_session_id *session)
+{
+    if (!p->code)
+        node_message_fini(&p->answer);
+    m->session = *session;
+    ask(p, m);
+}
+
+/* An order comes with the news until it was taken; what came of it is accepted by its number. */
+static void test_an_order_to_sweep_and_its_answer(void)
+{
+    struct peer p;
+    struct pki_identity *two = identity(dir, "two");
+    struct sweep_order order = {.number = 4, .dry_run = true};
+    struct sweep_report report = {.number = 90, .asked = 4, .counts.found = {[SWEEP_VOLUME] = 2}};
+    struct node_message poll = {.kind = NODE_POLL}, said = {.kind = NODE_REPORT};
+    size_t len;
+    CHECK(!node_link_sweep(link_, "two", &order)); /* it has no session */
+    peer_open(&p, dir, "two");
+    say_hello(&p, "two", two, 0);
+    CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+    struct node_session_id session = p.answer.session;
+    uint8_t *proof = proof_for(&p.answer, "two", two, &len);
+    ask_bytes(&p, proof, len, ANSWER_MS);
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME);
+    CHECK(node_link_sweep(link_, "two", &order));
+    for (int i = 0; i < 2; i++) { /* the word that it was taken is lost: the same again */
+        say(&p, &poll, &session);
+        CHECK(!p.code && p.answer.kind == NODE_NEWS);
+        CHECK(p.answer.news.sweep.number == 4 && p.answer.news.sweep.dry_run);
+    }
+    poll.taken = p.answer.news.number;
+    said.report.sweeps = &report;
+    said.report.sweep_count = 1;
+    say(&p, &said, &session);
+    CHECK(!p.code && p.answer.kind == NODE_REPORT_ACK);
+    CHECK(swept.number == 90 && swept.asked == 4 && swept.counts.found[SWEEP_VOLUME] == 2);
+    node_link_accept_sweeps(link_, "two", swept.number);
+    say(&p, &poll, &session);
+    CHECK(!p.code && p.answer.kind == NODE_NEWS && p.answer.news.sweeps_accepted == 90);
+    CHECK(node_link_drop_stale(link_, false) == 0 && node_link_stats(link_).sessions > 0);
+    free(proof);
+    peer_close(&p);
+    pki_identity_free(two);
+}
+
 static void stop_loop(void *arg)
 {
     loop_stop(loop);
@@ -379,6 +434,7 @@ int main(int argc, char **argv)
     test_a_foreign_certificate_gets_no_connection(foreign);
     test_epochs_versions_and_sessions_that_are_over();
     test_bytes_that_are_no_message();
+    test_an_order_to_sweep_and_its_answer();
     test_a_message_that_is_too_large(argv[0]);
     node_link_free(link_);
     loop_free(loop);

@@ -87,7 +87,10 @@ static void test_report(void **state)
     struct observation observation = an_observation();
     struct sample sample = {.id = id, .ago_ms = 1, .io_some_centi = SAMPLE_NO_PRESSURE, .responsive = true};
     struct violation_news news = {.id = id, .number = 8, .kind = 3, .opened = true, .percent_centi = 9000};
-    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1};
+    struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
+    sweep.counts.found[SWEEP_VOLUME] = 3;
+    sweep.counts.removed[SWEEP_IMAGE] = 2;
+    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1};
     round_trip(&m, &back);
     assert_string_equal(back.report.observations[0].detail, observation.detail);
     assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
@@ -99,6 +102,11 @@ static void test_report(void **state)
     assert_string_equal(back.report.violations[0].id.text, id.text);
     assert_int_equal(back.report.violations[0].kind, 3);
     assert_int_equal(back.report.violations[0].percent_centi, 9000);
+    assert_int_equal(back.report.sweep_count, 1);
+    assert_memory_equal(&back.report.sweeps[0].counts, &sweep.counts, sizeof sweep.counts);
+    assert_int_equal(back.report.sweeps[0].number, 7);
+    assert_int_equal(back.report.sweeps[0].asked, 6);
+    assert_true(back.report.sweeps[0].dry_run);
     node_message_fini(&back);
 }
 
@@ -115,7 +123,7 @@ static void test_news(void **state)
                             .spec_len = sizeof spec},
                            {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED}};
     struct acceptance acceptance = {id, 12};
-    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44};
+    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44, {9, true}, 8};
     round_trip(&m, &back);
     assert_int_equal(back.news.number, 5);
     assert_int_equal(back.news.want_count, 2);
@@ -125,6 +133,14 @@ static void test_news(void **state)
     assert_null(back.news.wants[1].spec);
     assert_int_equal(back.news.acceptances[0].number, 12);
     assert_int_equal(back.news.violations_accepted, 44);
+    assert_int_equal(back.news.sweep.number, 9);
+    assert_true(back.news.sweep.dry_run);
+    assert_int_equal(back.news.sweeps_accepted, 8);
+    node_message_fini(&back);
+
+    m.news = (struct node_news){.number = 6};
+    round_trip(&m, &back);
+    assert_int_equal(back.news.sweep.number, 0);
     node_message_fini(&back);
 }
 
@@ -171,15 +187,34 @@ static void test_bounds_are_refused_on_the_way_out(void **state)
     assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
 }
 
+static void test_bounds_of_a_sweep(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT);
+    struct sweep_report sweeps[NODE_SWEEPS_MAX + 1] = {{.number = 1}};
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    m.report.sweeps = sweeps;
+    m.report.sweep_count = NODE_SWEEPS_MAX + 1;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    m.report.sweep_count = 1;
+    sweeps[0].number = 0;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    sweeps[0].number = 1;
+    sweeps[0].counts.found[SWEEP_NETWORK] = SWEEP_COUNT_MAX + 1;
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+}
+
 static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
     struct observation observation = an_observation();
     struct sample sample = {.id = id, .ago_ms = 1};
+    struct sweep_report sweep = {.number = 1, .counts.found = {[SWEEP_VOLUME] = 4}};
     struct err err;
     uint8_t *bytes;
     size_t len;
-    m.report = (struct node_report){&observation, 1, &sample, 1, NULL, 0};
+    m.report = (struct node_report){&observation, 1, &sample, 1, NULL, 0, &sweep, 1};
     assert_int_equal(node_message_pack(&m, &bytes, &len, &err), 0);
     for (size_t i = 0; i < len; i++) {
         if (node_message_unpack(bytes, i, &back, &err) == 0)
@@ -276,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_inventory),
         cmocka_unit_test(test_bounds_are_refused_on_the_way_out),
+        cmocka_unit_test(test_bounds_of_a_sweep),
         cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),
         cmocka_unit_test(test_bytes_that_ask_for_much_memory_are_refused),
         cmocka_unit_test(test_another_version_is_named),

@@ -1,0 +1,33 @@
+/*
+ * What the controller's part of a sweep decides: which live rows have nothing behind them, and which
+ * connections of hosts are over. Pure.
+ */
+#ifndef CORRAL_CONTROLLER_CORE_SWEEP_H
+#define CORRAL_CONTROLLER_CORE_SWEEP_H
+
+#include "common/sandbox_state.h"
+#include "common/sweep.h"
+
+#define SESSION_PROOF_MS 10000 /* from a challenge to its proof; later it is good no more */
+
+/* Whether this connection of a host is over: silent past its lease, or never proved. */
+bool sweep_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms);
+
+/* What is known of one live row. */
+struct sweep_row {
+    enum sandbox_state state;
+    bool known;     /* the fleet holds it */
+    bool moving;    /* a move of it is with the database, or its admission */
+    bool reported;  /* its host said it in this session */
+    bool missing;   /* its host is here without it */
+    bool overdue;   /* past its deadline, and past the time that any host has to end it */
+    bool host_here; /* its host is in session */
+};
+
+/*
+ * SWEEP_EXPIRED, SWEEP_ROW_WITHOUT_CONTAINER, or SWEEP_KIND_COUNT where it is as it should be, or where the
+ * fleet's own step comes to it: a host that is away has its lease, and what was just admitted is sent.
+ */
+enum sweep_kind sweep_row_judge(const struct sweep_row *row);
+
+#endif
