@@ -76,6 +76,23 @@ static int system_stats(struct cli *cli, int argc, char **argv)
 const struct command cmd_system_stats = {
     .name = "system stats", .args = "", .help = "Totals, capacity and load.", .run = system_stats};
 
+static const struct opt cleanup_options[] = {
+    {"dry-run", 'n', OPT_FLAG, NULL, "dry_run", "Count what is found, and remove nothing."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+static int system_cleanup(struct cli *cli, int argc, char **argv)
+{
+    return cli_show(cli, "POST", "/sandbox/system/cleanup", cli_body(cli));
+}
+
+const struct command cmd_system_cleanup = {
+    .name = "system cleanup",
+    .args = "",
+    .help = "Sweeps now: removes what should not be there, and says what it was.",
+    .options = cleanup_options,
+    .run = system_cleanup};
+
 static int audit(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {

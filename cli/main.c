@@ -7,12 +7,15 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &cmd_login,   &cmd_create,       &cmd_ls,          &cmd_show,          &cmd_stats,      &cmd_wait,
-    &cmd_events,  &cmd_extend,       &cmd_pause,       &cmd_resume,        &cmd_rm,         &cmd_quota,
-    &cmd_node_ls, &cmd_node_show,    &cmd_node_cordon, &cmd_node_uncordon, &cmd_node_drain, &cmd_user_add,
-    &cmd_user_ls, &cmd_user_show,    &cmd_user_set,    &cmd_user_rm,       &cmd_key_add,    &cmd_key_ls,
-    &cmd_key_set, &cmd_key_rm,       &cmd_tier_ls,     &cmd_tier_show,     &cmd_tier_add,   &cmd_tier_set,
-    &cmd_tier_rm, &cmd_system_stats, &cmd_audit,
+    &cmd_login,          &cmd_create,    &cmd_ls,          &cmd_show,
+    &cmd_stats,          &cmd_wait,      &cmd_events,      &cmd_extend,
+    &cmd_pause,          &cmd_resume,    &cmd_rm,          &cmd_quota,
+    &cmd_node_ls,        &cmd_node_show, &cmd_node_cordon, &cmd_node_uncordon,
+    &cmd_node_drain,     &cmd_user_add,  &cmd_user_ls,     &cmd_user_show,
+    &cmd_user_set,       &cmd_user_rm,   &cmd_key_add,     &cmd_key_ls,
+    &cmd_key_set,        &cmd_key_rm,    &cmd_tier_ls,     &cmd_tier_show,
+    &cmd_tier_add,       &cmd_tier_set,  &cmd_tier_rm,     &cmd_system_stats,
+    &cmd_system_cleanup, &cmd_audit,
 };
 
 static void print_help(FILE *out)

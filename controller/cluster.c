@@ -34,6 +34,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->admit = conf->admit;
     c->defaults = conf->defaults;
     STAILQ_INIT(&c->creates);
+    STAILQ_INIT(&c->sweeps);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
     if (rc) {
         free(c);
@@ -87,7 +88,7 @@ static struct cluster *reading_end(struct reading *reading)
     return ours ? c : NULL;
 }
 
-static struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
+struct fleet_row cluster_fleet_row(const struct db_sandbox_row *r)
 {
     return (struct fleet_row){.id = r->id,
                               .user = r->user_id,
@@ -130,7 +131,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        struct fleet_row row = fleet_row_of(&rows[i]);
+        struct fleet_row row = cluster_fleet_row(&rows[i]);
         struct fleet_view view;
         if (fleet_find(c->fleet, &row.id, &view))
             continue;
@@ -194,6 +195,7 @@ void cluster_unlead(struct cluster *c)
     c->term++;
     c->placed = 0;
     cluster_creates_end(c, ERR_NOT_READY);
+    cluster_sweeps_end(c, ERR_NOT_READY);
     fleet_effects_clear(&c->effects);
 }
 
@@ -225,7 +227,7 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     struct change *change = arg;
     struct cluster *c = change->cluster;
     if (!code && c->fleet && change->term == c->term) {
-        struct fleet_row fleet_row = fleet_row_of(row);
+        struct fleet_row fleet_row = cluster_fleet_row(row);
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row->id, row->state, json);

@@ -54,6 +54,26 @@ void cluster_want(struct cluster *cluster, const char *id, const char *owner, en
 void cluster_patch(struct cluster *cluster, const char *id, const char *owner, const char *patch,
                    const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 
+/* What a sweep came to. */
+struct cluster_swept {
+    bool dry_run;
+    struct sweep_counts counts;
+    uint64_t duration_ms;
+};
+typedef void cluster_sweep_cb(void *arg, int code, const struct err *e, const struct cluster_swept *swept);
+
+/*
+ * Sweeps the cluster and every host in session, after those that were asked for before; within half a minute
+ * of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in any
+ * case), NULL for a sweep in its time. ERR_NOT_READY where this controller does not lead, ERR_RATE_LIMITED
+ * where too many wait.
+ */
+void cluster_sweep(struct cluster *cluster, const struct db_actor *actor, bool dry_run, cluster_sweep_cb *cb,
+                   void *arg);
+
+/* What all sweeps came to since the start, those of the hosts included. Borrowed. */
+const struct sweep_counts *cluster_swept(const struct cluster *cluster);
+
 /* An administrator marked a node (the database knows it already). */
 void cluster_node_mark(struct cluster *cluster, const char *node, bool cordoned, bool draining);
 

@@ -146,6 +146,8 @@ static void run_effect(struct cluster *c, const struct fleet_effect *effect, siz
     case FLEET_CHANGED:
         if (sandbox_state_terminal(effect->state))
             stats_forget(c->stats, &effect->id);
+        if (effect->swept)
+            cluster_sweep_row_ended(c, effect->stray);
         break;
     case FLEET_NODE:
         say_node(c, effect);

@@ -131,6 +131,7 @@ const struct node_link_ops cluster_link_ops = {.allowed = on_allowed,
                                                .on_observations = on_observations,
                                                .on_samples = on_samples,
                                                .on_violations = on_violations,
+                                               .on_sweeps = cluster_on_sweeps,
                                                .on_node_gone = on_node_gone};
 
 struct use {

@@ -50,6 +50,7 @@ static const struct api_ops api_ops = {.find_key = find_key,
                                            [OP_EVENT_LIST] = ops_event_list,
                                            [OP_QUOTA_USAGE] = ops_quota_usage,
                                            [OP_SYSTEM_STATS] = ops_system_stats,
+                                           [OP_SYSTEM_CLEANUP] = ops_system_cleanup,
                                            [OP_NODE_LIST] = ops_node_list,
                                            [OP_NODE_SHOW] = ops_node_show,
                                            [OP_NODE_CORDON] = ops_node_cordon,
@@ -286,6 +287,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
         return rc;
     }
     db_pool_start(c->pool);
+    controller_arm_sweep(c);
     *out = c;
     return 0;
 }
@@ -310,6 +312,7 @@ void controller_reload(struct controller *c)
     set_defaults(c);
     api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
+    controller_arm_sweep(c);
     log_info("controller", "configuration reloaded");
 }
 
@@ -320,6 +323,7 @@ void controller_free(struct controller *c)
         return;
     timer_stop(&c->upkeep);
     timer_stop(&c->key_notes);
+    timer_stop(&c->sweep);
     if (c->leader)
         db_leader_free(c->leader);
     cluster_free(c->cluster);

@@ -21,7 +21,7 @@ struct controller {
     struct rates rates;
     bool schema_good;
     struct err failure; /* why it stopped the loop by itself; code 0: it did not */
-    struct timer upkeep, key_notes;
+    struct timer upkeep, key_notes, sweep;
     uint64_t started_ms;
 };
 
@@ -49,6 +49,11 @@ api_op_fn ops_event_list, ops_quota_usage, ops_node_list, ops_node_show, ops_nod
     ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete, ops_key_create,
     ops_key_list, ops_key_show, ops_key_patch, ops_key_delete, ops_node_drain, ops_tier_create, ops_tier_show,
     ops_tier_patch, ops_tier_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+
+/* ops_sweep.c */
+api_op_fn ops_system_cleanup;
+/* The next sweep in its time, one interval from now. */
+void controller_arm_sweep(struct controller *controller);
 
 /* metrics.c */
 api_op_fn ops_system_stats, ops_metrics;

@@ -204,6 +204,15 @@ static void print_database(FILE *out, const struct controller *c)
         pool.latency_ms / 1000);
 }
 
+static void print_sweeps(FILE *out, const struct controller *c)
+{
+    const struct sweep_counts *swept = cluster_swept(c->cluster);
+    head(out, "corral_swept_total", "counter", "What sweeps removed, by kind.");
+    for (int i = 0; i < SWEEP_KIND_COUNT; i++)
+        fprintf(out, "corral_swept_total{kind=\"%s\"} %" PRIu64 "\n", sweep_kind_name((enum sweep_kind)i),
+                swept->removed[i]);
+}
+
 static void print_process(FILE *out, const struct controller *c)
 {
     long pages = 0, resident = 0;
@@ -222,7 +231,7 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet, print_use, print_starts, print_http, print_database, print_process};
+        print_fleet, print_use, print_starts, print_http, print_database, print_sweeps, print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

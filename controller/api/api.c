@@ -101,13 +101,14 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
     const char *type = http_header(public->exchange, "content-type");
     if (type && strncasecmp(type, "application/json", 16))
         return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
-    if (!public->body_len && public->op == OP_SANDBOX_CREATE)
+    if (!public->body_len && api_schema_optional(schema))
         return 0;
     int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
     if (rc)
         return rc;
     if (schema == SCHEMA_SANDBOX)
         api_sandbox_request(body, &public->sandbox);
+    public->dry_run = json_is_true(json_object_get(body, "dry_run"));
     json_decref(body);
     return 0;
 }

@@ -30,6 +30,7 @@ struct api_call {
     const char *body;                 /* the JSON text; "" where there is none */
     size_t body_len;
     struct sandbox_request sandbox; /* OP_SANDBOX_CREATE */
+    bool dry_run;                   /* OP_SYSTEM_CLEANUP */
     const char *idempotency_key;    /* NULL: none */
     const char *if_match;           /* NULL: none */
     bool respond_async;

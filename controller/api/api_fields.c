@@ -142,6 +142,10 @@ static const struct field tier_patch[] = {
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
 };
 
+static const struct field cleanup[] = {
+    {"dry_run", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+};
+
 const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_SANDBOX] = {sandbox, ARRAY_LEN(sandbox)},
     [SCHEMA_SANDBOX_PATCH] = {sandbox_patch, ARRAY_LEN(sandbox_patch)},
@@ -151,6 +155,7 @@ const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_KEY_PATCH] = {key_patch, ARRAY_LEN(key_patch)},
     [SCHEMA_TIER] = {tier, ARRAY_LEN(tier)},
     [SCHEMA_TIER_PATCH] = {tier_patch, ARRAY_LEN(tier_patch)},
+    [SCHEMA_CLEANUP] = {cleanup, ARRAY_LEN(cleanup)},
 };
 
 bool choices_have(const char *choices, const char *text)

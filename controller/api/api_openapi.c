@@ -95,7 +95,7 @@ static json_t *parameters_of(const struct row *r)
     json_t *query = api_query_describe((enum api_op)(r - rows));
     json_array_extend(out, query);
     json_decref(query);
-    if (!strcmp(r->method, "POST") && r->schema)
+    if (!strcmp(r->method, "POST") && r->status == 201)
         json_array_append_new(out, reference("parameters", "IdempotencyKey"));
     if (!strcmp(r->method, "PATCH"))
         json_array_append_new(out, reference("parameters", "IfMatch"));
@@ -137,8 +137,9 @@ static json_t *operation_of(const struct row *r)
         json_object_set_new(out, "security", json_array());
     if (r->schema)
         json_object_set_new(out, "requestBody",
-                            json_pack("{s:b,s:{s:{s:o}}}", "required", r->schema != SCHEMA_SANDBOX, "content",
-                                      "application/json", "schema", api_schema_describe(r->schema)));
+                            json_pack("{s:b,s:{s:{s:o}}}", "required", !api_schema_optional(r->schema),
+                                      "content", "application/json", "schema",
+                                      api_schema_describe(r->schema)));
     return out;
 }
 

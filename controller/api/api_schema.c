@@ -307,6 +307,11 @@ static json_t *describe_table(const struct field_table *table)
     return out;
 }
 
+bool api_schema_optional(enum api_schema schema)
+{
+    return schema == SCHEMA_SANDBOX || schema == SCHEMA_CLEANUP;
+}
+
 json_t *api_schema_describe(enum api_schema schema)
 {
     return describe_table(&field_tables[schema]);

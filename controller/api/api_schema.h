@@ -20,6 +20,7 @@ enum api_schema {
     SCHEMA_KEY_PATCH,
     SCHEMA_TIER,
     SCHEMA_TIER_PATCH,
+    SCHEMA_CLEANUP,
     SCHEMA_COUNT
 };
 
@@ -29,6 +30,9 @@ enum api_schema {
  */
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
                      struct err *e) MUST_CHECK;
+
+/* Whether the body may be left out. */
+bool api_schema_optional(enum api_schema schema);
 
 /* The body as a JSON Schema (draft 2020-12). The caller's. */
 json_t *api_schema_describe(enum api_schema schema);

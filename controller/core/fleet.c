@@ -196,11 +196,28 @@ static void evaluate_missing(struct sandbox_entry *s, struct fleet_effects *effe
     persist(s, &move, effects);
 }
 
+static void evaluate_stray(struct sandbox_entry *s, struct fleet_effects *effects)
+{
+    bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
+    struct fleet_move move = {.to = SANDBOX_STOPPED,
+                              .reason = wanted_gone ? s->want_reason
+                                        : expired   ? REASON_EXPIRED
+                                                    : REASON_ORPHANED};
+    if (!sandbox_state_may_move(s->state, move.to))
+        move.to = SANDBOX_FAILED; /* it never ran */
+    if (!wanted_gone)
+        snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
+                 expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
+    persist(s, &move, effects);
+}
+
 static void evaluate(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     if (!s->admitted || s->persisting || now < s->retry_at_ms)
         return;
-    if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
+    if (s->swept)
+        evaluate_stray(s, effects);
+    else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(s, now, effects);
     else if (s->node->gone)
         evaluate_silence(s, now, effects);
@@ -280,6 +297,31 @@ void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *r
         send_want(s, now, effects);
 }
 
+enum sweep_kind fleet_stray(const struct fleet *fleet, uint64_t now, const struct fleet_row *row)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
+    const struct node *node = s ? s->node : node_table_find(&fleet->nodes, row->node);
+    struct sweep_row facts = {.state = s ? s->state : row->state,
+                              .known = s,
+                              .moving = s && (s->persisting || !s->admitted),
+                              .reported = s && s->reported,
+                              .missing = s && s->missing,
+                              .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
+                              .host_here = node && node->session};
+    return sweep_row_judge(&facts);
+}
+
+void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *row, enum sweep_kind kind,
+                     struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
+    if (!s)
+        s = entry_make(fleet, now, row);
+    s->swept = true;
+    s->stray = kind;
+    evaluate(s, now, effects);
+}
+
 static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
 {
     node_release(s->node, &s->limits);
@@ -300,7 +342,10 @@ static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sand
     if (step_towards(s->state, state) == s->state)
         return;
     s->state = state;
-    effect_add(effects, FLEET_CHANGED, s)->state = state;
+    struct fleet_effect *effect = effect_add(effects, FLEET_CHANGED, s);
+    effect->state = state;
+    effect->swept = s->swept;
+    effect->stray = s->stray;
     if (!sandbox_state_terminal(state))
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
@@ -326,7 +371,7 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct obse
     s->latest = *o;
     s->latest_ms = now;
     s->reported = true;
-    s->missing = false;
+    s->missing = s->swept = false;
 }
 
 static void observe(struct fleet *fleet, uint64_t now, struct node *node, const struct observation *o,

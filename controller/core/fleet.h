@@ -19,6 +19,7 @@
 #include "common/node_wire.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"
+#include "controller/core/sweep.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,7 +57,7 @@ enum fleet_effect_kind {
     FLEET_PERSIST, /* move: commit it, then call fleet_persisted */
     FLEET_WANT,    /* want: send it to node */
     FLEET_ACCEPT,  /* acceptance: send it to node */
-    FLEET_CHANGED, /* state is committed: whoever waits for it may look */
+    FLEET_CHANGED, /* state is committed: whoever waits for it may look; swept: by a sweep, as a stray */
     FLEET_NODE     /* node's state changed: commit it (node_state) */
 };
 
@@ -64,6 +65,8 @@ struct fleet_effect {
     enum fleet_effect_kind kind;
     struct sandbox_id id; /* all but FLEET_NODE */
     char node[NODE_NAME_MAX + 1];
+    bool swept;
+    enum sweep_kind stray;
     union {
         struct fleet_move move;
         struct want want; /* its spec is borrowed from the fleet: valid until the next call */
@@ -104,6 +107,18 @@ const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const 
  */
 void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
                     struct fleet_effects *effects);
+
+/*
+ * Whether this live row has nothing behind it, and how so; SWEEP_KIND_COUNT where it has. The row was read
+ * while the fleet went on: one that is a stray may just have ended, so it is one only if a row that was read
+ * after this answer says the same.
+ */
+enum sweep_kind fleet_stray(const struct fleet *fleet, uint64_t now, const struct fleet_row *row);
+
+/* Ends such a row, as this kind: a FLEET_CHANGED that says so follows, unless its host brings it after all.
+ */
+void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *row, enum sweep_kind kind,
+                     struct fleet_effects *effects);
 
 /* The admission did not happen: the room is free again. */
 void fleet_refused(struct fleet *fleet, const struct sandbox_id *id);

@@ -8,6 +8,7 @@
 #include "common/node_wire.h"
 #include "controller/core/caller.h"
 #include "controller/core/node_table.h"
+#include "controller/core/sweep.h"
 
 #include <uthash.h>
 
@@ -29,6 +30,9 @@ struct sandbox_entry {
     enum sandbox_state state; /* as committed */
     bool persisting;          /* a move is with the database */
     uint64_t retry_at_ms;
+
+    bool swept; /* it is ended by a sweep, as a stray of this kind */
+    enum sweep_kind stray;
 
     bool reported;             /* latest holds what the node said in this session */
     bool was_reported;         /* …in an earlier one */

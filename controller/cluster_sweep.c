@@ -1,0 +1,358 @@
+/*
+ * A sweep of the whole: live rows that have nothing behind them, connections of hosts that are over, and what
+ * the hosts in session find on themselves. One at a time, each within SWEEP_MS; what a host says later, or of
+ * a sweep of its own, is written down by itself.
+ */
+#include "controller/cluster_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "controller/db/db_sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP_MS    30000
+#define WAITING_MAX 16
+
+struct sweep {
+    STAILQ_ENTRY(sweep) link;
+    struct cluster *cluster;
+    const struct db_actor *actor; /* NULL: nobody asked */
+    bool dry_run, begun, read, written;
+    bool orphaned; /* the lead was lost while it was written down */
+    uint64_t number, began_ms;
+    struct sweep_counts counts;
+    struct db_sweep_host *host; /* that were asked */
+    size_t hosts;
+    struct sandbox_id *suspect; /* strays by the first reading; the second proves them */
+    size_t suspects;
+    size_t rows; /* that are being ended */
+    struct timer timer;
+    struct later later;
+    cluster_sweep_cb *cb;
+    void *arg;
+};
+
+static void begin_next(struct cluster *c);
+
+/* --- its end --- */
+
+static void finish(struct sweep *s, int code, const struct err *e)
+{
+    struct cluster_swept swept = {.dry_run = s->dry_run, .counts = s->counts};
+    if (!code)
+        swept.duration_ms = loop_now_ms() - s->began_ms;
+    timer_stop(&s->timer);
+    later_cancel(&s->later);
+    s->cb(s->arg, code, e, &swept);
+    free(s->host);
+    free(s->suspect);
+    free(s);
+}
+
+static void finish_first(struct cluster *c, struct sweep *s, int code, const struct err *e)
+{
+    STAILQ_REMOVE(&c->sweeps, s, sweep, link);
+    c->sweeps_waiting--;
+    finish(s, code, e);
+    begin_next(c);
+}
+
+static void say(const struct sweep *s)
+{
+    char text[SWEEP_TEXT_MAX];
+    sweep_text(&s->counts, text);
+    if (s->actor || sweep_found_any(&s->counts))
+        log_info("sweep", "%s%s", s->dry_run ? "a dry run, found/removed: " : "found/removed: ", text);
+    for (size_t i = 0; i < s->hosts; i++) {
+        if (!s->host[i].number)
+            log_warn("sweep", "node=%s did not answer in time", s->host[i].name);
+    }
+}
+
+/* What the hosts said counts as taken only now: else they say it again. */
+static void on_written(void *arg, int code, const struct err *e, const char *json)
+{
+    struct sweep *s = arg;
+    struct cluster *c = s->cluster;
+    if (code == ERR_CANCELLED || s->orphaned) { /* the cluster may be gone */
+        finish(s, code, e);
+        return;
+    }
+    for (size_t i = 0; !code && i < s->hosts; i++)
+        node_link_accept_sweeps(c->link, s->host[i].name, s->host[i].number);
+    if (!code)
+        sweep_counts_add(&c->swept, &s->counts);
+    finish_first(c, s, code, e);
+}
+
+static void write_down(void *arg)
+{
+    struct sweep *s = arg;
+    if (s->written)
+        return;
+    s->written = true;
+    timer_stop(&s->timer);
+    say(s);
+    if (s->actor || sweep_removed_any(&s->counts))
+        db_sweep_add(s->cluster->pool, s->actor, "", s->dry_run, &s->counts, s->host, s->hosts, on_written,
+                     s);
+    else
+        on_written(s, 0, NULL, NULL);
+}
+
+static bool all_answered(const struct sweep *s)
+{
+    for (size_t i = 0; i < s->hosts; i++) {
+        if (!s->host[i].number)
+            return false;
+    }
+    return s->read && !s->rows;
+}
+
+static void check_done(struct sweep *s)
+{
+    if (all_answered(s))
+        later_call(&s->later, s->cluster->loop, write_down, s);
+}
+
+/* --- rows --- */
+
+struct sweep_reading {
+    struct cluster *cluster;
+    uint64_t number;
+};
+
+static void read_rows(struct sweep *s);
+
+/* The sweep that is under way and has this number. */
+static struct sweep *current(const struct cluster *c, uint64_t number)
+{
+    struct sweep *s = STAILQ_FIRST(&c->sweeps);
+    return s && s->begun && !s->written && s->number == number ? s : NULL;
+}
+
+static bool suspected(const struct sweep *s, const struct sandbox_id *id)
+{
+    for (size_t i = 0; i < s->suspects; i++) {
+        if (!memcmp(&s->suspect[i], id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
+static void suspect(struct sweep *s, const struct sandbox_id *id)
+{
+    s->suspect = mem_grow(s->suspect, s->suspects + 1, sizeof *s->suspect);
+    s->suspect[s->suspects++] = *id;
+}
+
+static void end_stray(struct sweep *s, const struct fleet_row *row, enum sweep_kind kind)
+{
+    struct cluster *c = s->cluster;
+    s->counts.found[kind]++;
+    if (s->dry_run)
+        return;
+    s->rows++;
+    log_warn("sweep", "sandbox=%s kind=%s its row is live and is ended", row->id.text, sweep_kind_name(kind));
+    fleet_end_stray(c->fleet, loop_now_ms(), row, kind, &c->effects);
+}
+
+static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+{
+    struct sweep_reading reading = *(struct sweep_reading *)arg;
+    free(arg);
+    if (code == ERR_CANCELLED)
+        return;
+    struct sweep *s = current(reading.cluster, reading.number);
+    if (!s)
+        return;
+    if (code)
+        log_warn("sweep", "the live rows cannot be read: %s", e->text);
+    bool first = !s->suspects;
+    for (size_t i = 0; !code && i < count; i++) {
+        struct fleet_row row = cluster_fleet_row(&rows[i]);
+        enum sweep_kind kind = fleet_stray(s->cluster->fleet, loop_now_ms(), &row);
+        if (kind == SWEEP_KIND_COUNT)
+            continue;
+        if (first)
+            suspect(s, &row.id);
+        else if (suspected(s, &row.id))
+            end_stray(s, &row, kind);
+    }
+    if (first && s->suspects) {
+        read_rows(s);
+        return;
+    }
+    s->read = true;
+    cluster_run_effects(s->cluster);
+    check_done(s);
+}
+
+static void read_rows(struct sweep *s)
+{
+    struct sweep_reading *reading = mem_zalloc(sizeof *reading);
+    *reading = (struct sweep_reading){s->cluster, s->number};
+    db_sandbox_live(s->cluster->pool, on_rows, reading);
+}
+
+void cluster_sweep_row_ended(struct cluster *c, enum sweep_kind kind)
+{
+    struct sweep *s = STAILQ_FIRST(&c->sweeps);
+    if (!s || !s->rows)
+        return;
+    s->counts.removed[kind]++;
+    s->rows--;
+    check_done(s);
+}
+
+/* --- hosts --- */
+
+static void ask_hosts(struct sweep *s)
+{
+    const struct node_table *nodes = fleet_nodes(s->cluster->fleet);
+    struct sweep_order order = {.number = s->number, .dry_run = s->dry_run};
+    s->host = mem_zalloc(nodes->count * sizeof *s->host);
+    for (size_t i = 0; i < nodes->count; i++) {
+        const char *name = nodes->item[i]->facts.name;
+        if (node_link_sweep(s->cluster->link, name, &order))
+            strncpy(s->host[s->hosts++].name, name, NODE_NAME_MAX);
+    }
+}
+
+static bool answers(struct sweep *s, const char *node, const struct sweep_report *report)
+{
+    for (size_t i = 0; i < s->hosts; i++) {
+        if (strcmp(s->host[i].name, node))
+            continue;
+        if (!s->host[i].number)
+            sweep_counts_add(&s->counts, &report->counts);
+        s->host[i].number = report->number;
+        return true;
+    }
+    return false;
+}
+
+/* A host's own sweep, or one that it ended too late for who asked. */
+struct own_sweep {
+    struct cluster *cluster;
+    uint64_t term;
+    struct sweep_counts counts;
+    struct db_sweep_host host;
+};
+
+static void on_own_written(void *arg, int code, const struct err *e, const char *json)
+{
+    struct own_sweep own = *(struct own_sweep *)arg;
+    free(arg);
+    if (code == ERR_CANCELLED)
+        return;
+    if (code) /* the host says it again */
+        log_warn("sweep", "node=%s its sweep is not yet written down: %s", own.host.name, e->text);
+    else if (own.term == own.cluster->term)
+        node_link_accept_sweeps(own.cluster->link, own.host.name, own.host.number);
+    if (!code && json)
+        sweep_counts_add(&own.cluster->swept, &own.counts);
+}
+
+static void take_own(struct cluster *c, const char *node, const struct sweep_report *report)
+{
+    char text[SWEEP_TEXT_MAX];
+    if (report->dry_run || !sweep_removed_any(&report->counts)) {
+        node_link_accept_sweeps(c->link, node, report->number);
+        return;
+    }
+    struct own_sweep *own = mem_zalloc(sizeof *own);
+    *own = (struct own_sweep){.cluster = c, .term = c->term, .counts = report->counts};
+    strncpy(own->host.name, node, NODE_NAME_MAX);
+    own->host.number = report->number;
+    sweep_text(&report->counts, text);
+    log_info("sweep", "node=%s by itself, found/removed: %s", node, text);
+    db_sweep_add(c->pool, NULL, node, false, &own->counts, &own->host, 1, on_own_written, own);
+}
+
+void cluster_on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count)
+{
+    struct cluster *c = owner;
+    struct sweep *s = STAILQ_FIRST(&c->sweeps);
+    for (size_t i = 0; i < count; i++) {
+        bool asked = s && s->begun && s->number == reports[i].asked;
+        if (asked && s->written)
+            continue; /* too late for its sum: it comes again, and is then the host's own */
+        if (!asked || !answers(s, node, &reports[i]))
+            take_own(c, node, &reports[i]);
+    }
+    if (s && s->begun && !s->written)
+        check_done(s);
+}
+
+/* --- its beginning --- */
+
+static void begin(void *arg)
+{
+    struct sweep *s = arg;
+    struct cluster *c = s->cluster;
+    uint64_t now = wall_now_ms();
+    s->begun = true;
+    s->began_ms = loop_now_ms();
+    /* Never one that an earlier leader gave. */
+    s->number = c->sweep_number = now > c->sweep_number ? now : c->sweep_number + 1;
+    timer_start(&s->timer, c->loop, SWEEP_MS, write_down, s);
+    s->counts.found[SWEEP_STALE_SESSION] = node_link_drop_stale(c->link, s->dry_run);
+    if (!s->dry_run)
+        s->counts.removed[SWEEP_STALE_SESSION] = s->counts.found[SWEEP_STALE_SESSION];
+    ask_hosts(s);
+    read_rows(s);
+}
+
+static void begin_next(struct cluster *c)
+{
+    struct sweep *s = STAILQ_FIRST(&c->sweeps);
+    if (s && !s->begun)
+        later_call(&s->later, c->loop, begin, s);
+}
+
+static void refuse(void *arg)
+{
+    struct sweep *s = arg;
+    struct err e;
+    int code = s->cluster->ready ? err_set(&e, ERR_RATE_LIMITED, "too many sweeps wait; try again")
+                                 : err_set(&e, ERR_NOT_READY, "this controller does not lead; try again");
+    finish(s, code, &e);
+}
+
+void cluster_sweep(struct cluster *c, const struct db_actor *actor, bool dry_run, cluster_sweep_cb *cb,
+                   void *arg)
+{
+    struct sweep *s = mem_zalloc(sizeof *s);
+    *s = (struct sweep){.cluster = c, .actor = actor, .dry_run = dry_run, .cb = cb, .arg = arg};
+    if (!c->ready || c->sweeps_waiting >= WAITING_MAX) {
+        later_call(&s->later, c->loop, refuse, s);
+        return;
+    }
+    STAILQ_INSERT_TAIL(&c->sweeps, s, link);
+    c->sweeps_waiting++;
+    begin_next(c);
+}
+
+/* One that is being written down ends when the database answers. */
+void cluster_sweeps_end(struct cluster *c, int code)
+{
+    struct sweep *s;
+    while ((s = STAILQ_FIRST(&c->sweeps))) {
+        struct err e;
+        STAILQ_REMOVE_HEAD(&c->sweeps, link);
+        c->sweeps_waiting--;
+        (void)err_set(&e, code, "this controller does not lead any more; try again");
+        if (s->written)
+            s->orphaned = true;
+        else
+            finish(s, code, &e);
+    }
+}
+
+const struct sweep_counts *cluster_swept(const struct cluster *c)
+{
+    return &c->swept;
+}
