@@ -169,6 +169,7 @@ static void on_tick(void *arg)
     keeper_tick(agent->keeper, now, &agent->effects);
     agent_run_effects(agent);
     watch_link(agent, now);
+    agent_sweep_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
         agent->trimmed_ms = now;
@@ -253,6 +254,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent->conf = conf;
     agent->keeper = keeper_new();
     agent->violation_number = wall_now_ms() << 10; /* rises over restarts */
+    agent->sweep_number = agent->violation_number;
+    agent->swept_ms = loop_now_ms();
     if (conf->node)
         snprintf(agent->node, sizeof agent->node, "%s", conf->node);
     else
@@ -281,6 +284,7 @@ int agent_start(struct agent *agent, struct err *e)
     int rc = agent_restore_records(agent, e);
     if (rc)
         return rc;
+    agent_images_load(agent);
     on_tick(agent); /* what is past its deadline ends now, Docker or not */
     agent_meet_docker(agent);
     agent_watch_start(agent);
@@ -307,6 +311,7 @@ void agent_free(struct agent *agent)
     later_cancel(&agent->telling);
     uplink_free(agent->uplink);
     docker_free(agent->docker);
+    agent_sweep_free(agent);
     volumes_free(agent->volumes);
     HASH_ITER(hh, agent->holders, h, next)
     agent_holder_drop(h);
@@ -316,5 +321,6 @@ void agent_free(struct agent *agent)
     docker_facts_fini(&agent->docker_facts);
     free(agent->saves);
     free(agent->seccomp);
+    image_memory_fini(&agent->images);
     free(agent);
 }

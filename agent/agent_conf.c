@@ -63,7 +63,12 @@ static const struct conf_row rows[] = {
     {"pids_clear", "CORRAL_PIDS_CLEAR", CONF_UINT, AT(pids_clear), "80", 0, 100, NULL, true, false,
      "Percent below which a process warning is over."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
-     1440, NULL, true, false, "Time between sweeps for what should not be there."},
+     1440, NULL, true, false,
+     "Time between sweeps for what should not be there; the controller asks for them, and without it the "
+     "agent "
+     "sweeps by itself."},
+    {"image_keep_hours", "CORRAL_IMAGE_KEEP_HOURS", CONF_UINT, AT(image_keep_hours), "168", 1, 87600, NULL,
+     true, false, "How long an image that the agent pulled stays after its last use."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,
      false, "The least important lines that are logged."},
     {"pid_file", "CORRAL_PID_FILE", CONF_STRING, AT(pid_file), NULL, 0, 0, NULL, false, false,

@@ -6,6 +6,7 @@
 #include "agent/cgroup/cgroup_alarm.h"
 #include "agent/cgroup/cgroup_box.h"
 #include "agent/core/guard.h"
+#include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
@@ -57,6 +58,12 @@ struct agent {
     uint64_t violation_number;
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
+    struct image_memory images;
+    struct sweep *sweep;              /* NULL: none is under way */
+    struct sweep_order sweep_waiting; /* number 0: none */
+    uint64_t sweep_ordered;           /* the latest order's number */
+    uint64_t sweep_number;            /* of the latest word on a sweep */
+    uint64_t swept_ms;                /* when the latest whole sweep began */
     struct timer tick, sampling, docker_retry;
     struct later telling;
     struct saved *saves;
@@ -92,6 +99,17 @@ void agent_watch_start(struct agent *agent);
 int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
 void agent_watch_level(struct holder *holder);  /* its limit, or the levels, were changed */
 void agent_on_alarm(void *agent, void *holder); /* of its memory */
+
+/* agent_sweep.c: what belongs to no sandbox goes. */
+void agent_sweep_ordered(struct agent *agent, const struct sweep_order *order); /* by the controller */
+void agent_sweep_at_beginning(struct agent *agent); /* Docker was met: strays of the last life */
+void agent_sweep_tick(struct agent *agent, uint64_t now);
+void agent_sweep_free(struct agent *agent);
+
+/* agent_strays.c: the images that the agent pulled, which it may remove. */
+void agent_images_load(struct agent *agent);
+void agent_image_pulled(struct agent *agent, const char *ref, const char *id);
+void agent_image_used(struct agent *agent, const char *ref);
 
 /* agent_link.c: what the controller says, and what it is told. */
 extern const struct uplink_ops agent_uplink_ops;

@@ -80,6 +80,11 @@ static void on_violations_accepted(void *owner, uint64_t up_to)
 {
 }
 
+static void on_sweep(void *owner, const struct sweep_order *order)
+{
+    agent_sweep_ordered(owner, order);
+}
+
 static void on_lost(void *owner, const char *why)
 {
     log_warn("agent", "the controller is away, this host goes on alone: %s", why);
@@ -90,4 +95,5 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_wants = on_wants,
                                             .on_accepted = on_accepted,
                                             .on_violations_accepted = on_violations_accepted,
+                                            .on_sweep = on_sweep,
                                             .on_lost = on_lost};

@@ -303,6 +303,10 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
         return;
     }
     image_copy(&m->image, image);
+    if (m->pulled)
+        agent_image_pulled(agent, m->spec.image, image->id);
+    else
+        agent_image_used(agent, m->spec.image);
     volume_make(agent->volumes, &m->holder->id,
                 keeper_find(agent->keeper, &m->holder->id)->limits.storage_bytes, folders_of(m), on_disk, m);
 }

@@ -1,4 +1,4 @@
-/* After a restart: the records of the last life, then what Docker holds, then what belongs to neither. */
+/* After a restart: the records of the last life, then what Docker holds of them. */
 #include "agent/agent_int.h"
 #include "agent/disk/record.h"
 #include "agent/host_probe.h"
@@ -90,37 +90,6 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     found(agent, &finding.id, false, &exit);
 }
 
-static void on_stray_removed(void *arg, int code, const struct err *e)
-{
-    if (code && code != ERR_CANCELLED)
-        log_warn("agent", "a stray container is not yet removed: %s", e->text);
-}
-
-/* Ours by label and cluster, and nobody knows it: it goes. What is not ours is never touched. */
-static void remove_strays(struct agent *agent, const struct docker_listed *items, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct sandbox_id id;
-        if (!sandbox_id_parse(items[i].sandbox, &id) || strcmp(items[i].cluster, agent->conf->cluster) ||
-            keeper_find(agent->keeper, &id))
-            continue;
-        log_warn("agent", "sandbox=%s its container is known to nobody and is removed", id.text);
-        docker_container_remove(agent->docker, items[i].id, on_stray_removed, agent);
-    }
-}
-
-static void remove_stray_volumes(struct agent *agent)
-{
-    struct sandbox_id *ids;
-    struct err e;
-    size_t count = volume_list(agent->volumes, &ids);
-    for (size_t i = 0; i < count; i++) {
-        if (!keeper_find(agent->keeper, &ids[i]) && volume_remove(agent->volumes, &ids[i], &e))
-            log_warn("agent", "sandbox=%s its disk stays: %s", ids[i].text, e.text);
-    }
-    free(ids);
-}
-
 static void inspect_restored(struct agent *agent)
 {
     struct holder *h, *next;
@@ -145,18 +114,9 @@ static void not_ready(struct agent *agent, const struct err *e)
     timer_start(&agent->docker_retry, agent->loop, DOCKER_RETRY_MS, retry, agent);
 }
 
-static void on_listed(void *arg, int code, const struct err *e, const struct docker_listed *items,
-                      size_t count)
+static void take_up(struct agent *agent)
 {
-    struct agent *agent = arg;
-    if (code == ERR_CANCELLED)
-        return;
-    if (code) {
-        not_ready(agent, e);
-        return;
-    }
-    remove_strays(agent, items, count);
-    remove_stray_volumes(agent);
+    agent_sweep_at_beginning(agent);
     inspect_restored(agent);
     agent->docker_ready = true;
     agent->sick[0] = 0;
@@ -270,7 +230,7 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
     if (!agent->listening)
         docker_events(agent->docker, on_event, on_away, on_gap, agent);
     agent->listening = true;
-    docker_container_list(agent->docker, on_listed, agent);
+    take_up(agent);
 }
 
 void agent_meet_docker(struct agent *agent)

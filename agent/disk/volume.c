@@ -310,9 +310,10 @@ size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids)
     for (struct dirent *entry; (entry = readdir(dir));) {
         char name[SANDBOX_ID_LEN + 1];
         struct sandbox_id id;
+        const char *rest = entry->d_name + strnlen(entry->d_name, SANDBOX_ID_LEN);
         snprintf(name, sizeof name, "%.*s", SANDBOX_ID_LEN, entry->d_name);
-        if (!sandbox_id_parse(name, &id))
-            continue;
+        if (!sandbox_id_parse(name, &id) || (*rest && strcmp(rest, ".img")))
+            continue; /* not of our making */
         *ids = mem_grow(*ids, count + 1, sizeof **ids);
         (*ids)[count++] = id;
     }

@@ -81,7 +81,7 @@ void docker_free(struct docker *docker)
 
 /* --- one call: what is asked for, and who is told --- */
 
-enum answer { ANSWER_NONE, ANSWER_IMAGE, ANSWER_ID, ANSWER_STATE, ANSWER_LIST };
+enum answer { ANSWER_NONE, ANSWER_IMAGE, ANSWER_ID, ANSWER_STATE, ANSWER_LIST, ANSWER_NETWORKS };
 
 struct call {
     struct docker *docker;
@@ -149,6 +149,16 @@ static void tell_list(const struct call *call, int code, struct err *e, const ch
     free(items);
 }
 
+static void tell_networks(const struct call *call, int code, struct err *e, const char *body, size_t len)
+{
+    struct docker_network *items = NULL;
+    size_t count = 0;
+    if (!code)
+        code = docker_json_networks(body, len, &items, &count, e);
+    ((docker_networks_cb *)call->cb)(call->arg, code, e, items, count);
+    free(items);
+}
+
 static void next_starts(struct docker *docker);
 
 static void on_answer(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
@@ -176,6 +186,9 @@ static void on_answer(void *arg, int code, const struct err *error, long status,
         break;
     case ANSWER_LIST:
         tell_list(call, code, &e, body, len);
+        break;
+    case ANSWER_NETWORKS:
+        tell_networks(call, code, &e, body, len);
         break;
     }
     free(call);
@@ -318,6 +331,50 @@ void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg)
     struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
     ask(docker, "GET", "/containers/json?all=true&filters=", "{\"label\":[\"corral.sandbox\"]}", "", NULL,
         QUICK_MS, &call);
+}
+
+static void ask_filtered(struct docker *docker, const char *before, const char *key,
+                         const char *const *values, const struct call *call)
+{
+    char *filters = docker_json_filters(key, values);
+    ask(docker, "GET", before, filters ? filters : "{}", "", NULL, QUICK_MS, call);
+    free(filters);
+}
+
+void docker_container_list_of_network(struct docker *docker, const struct docker_network *network,
+                                      docker_list_cb *cb, void *arg)
+{
+    struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
+    const char *values[] = {network->id, network->name, NULL}; /* one that never ran is known by name only */
+    ask_filtered(docker, "/containers/json?all=true&limit=1&filters=", "network", values, &call);
+}
+
+void docker_container_list_of_image(struct docker *docker, const char *id, docker_list_cb *cb, void *arg)
+{
+    struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
+    const char *values[] = {id, NULL};
+    ask_filtered(docker, "/containers/json?all=true&limit=1&filters=", "ancestor", values, &call);
+}
+
+void docker_image_remove(struct docker *docker, const char *ref, docker_cb *cb, void *arg)
+{
+    struct call call = {.answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
+    ask(docker, "DELETE", "/images/", ref, "", NULL, START_MS, &call);
+}
+
+void docker_network_list(struct docker *docker, const char *cluster, docker_networks_cb *cb, void *arg)
+{
+    struct call call = {.answer = ANSWER_NETWORKS, .cb = (void (*)(void))cb, .arg = arg};
+    char label[128];
+    snprintf(label, sizeof label, "corral.cluster=%s", cluster);
+    const char *values[] = {label, NULL};
+    ask_filtered(docker, "/networks?filters=", "label", values, &call);
+}
+
+void docker_network_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg)
+{
+    struct call call = {.answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
+    ask(docker, "DELETE", "/networks/", id, "", NULL, QUICK_MS, &call);
 }
 
 /* --- hello: version, then info --- */

@@ -83,6 +83,13 @@ struct docker_listed {
     bool running;
 };
 
+struct docker_network {
+    char id[DOCKER_ID_LEN + 1];
+    char name[256];
+    char sandbox[SANDBOX_ID_LEN + 1]; /* of its label; "" where there is none, or it is not an id */
+    char cluster[64];
+};
+
 enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_OTHER };
 struct docker_event {
     enum docker_event_kind kind;
@@ -101,6 +108,8 @@ typedef void docker_id_cb(void *arg, int code, const struct err *e, const char *
 typedef void docker_state_cb(void *arg, int code, const struct err *e, const struct docker_state *state);
 typedef void docker_list_cb(void *arg, int code, const struct err *e, const struct docker_listed *items,
                             size_t count);
+typedef void docker_networks_cb(void *arg, int code, const struct err *e, const struct docker_network *items,
+                                size_t count);
 
 /* Agrees on an API version and reads what the daemon is; before anything else, and again after it was away.
  */
@@ -127,6 +136,19 @@ void docker_container_inspect(struct docker *docker, const char *id, docker_stat
 
 /* Every container, running or not, that carries the label corral.sandbox. */
 void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg);
+
+/* Those, running or not, that a network (by id or name) or an image (by id) has. At most 1 is listed. */
+void docker_container_list_of_network(struct docker *docker, const struct docker_network *network,
+                                      docker_list_cb *cb, void *arg);
+void docker_container_list_of_image(struct docker *docker, const char *id, docker_list_cb *cb, void *arg);
+
+/* Untags, and removes with the last name. ERR_CONFLICT where a container has it; gone already is a success.
+ */
+void docker_image_remove(struct docker *docker, const char *ref, docker_cb *cb, void *arg);
+
+/* The networks whose label corral.cluster is this. */
+void docker_network_list(struct docker *docker, const char *cluster, docker_networks_cb *cb, void *arg);
+void docker_network_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 
 /*
  * Deaths and OOMs of our containers, until docker_free; the stream is taken up again by itself. on_away is

@@ -181,6 +181,44 @@ int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, 
     return 0;
 }
 
+int docker_json_networks(const char *bytes, size_t len, struct docker_network **out, size_t *count,
+                         struct err *e)
+{
+    CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
+    *out = NULL;
+    *count = 0;
+    if (!json_is_array(root))
+        return root ? err_set(e, ERR_PROTOCOL, "Docker's list is no list") : ERR_PROTOCOL;
+    struct docker_network *items = mem_zalloc(json_array_size(root) * sizeof *items);
+    size_t i;
+    json_t *item;
+    json_array_foreach(root, i, item)
+    {
+        struct docker_network *network = &items[*count];
+        struct sandbox_id id;
+        json_t *labels = json_object_get(item, "Labels");
+        const char *name = text_of(item, "Name");
+        if (copy_id(text_of(item, "Id"), network->id, e) || strlen(name) >= sizeof network->name)
+            continue;
+        strcpy(network->name, name);
+        if (sandbox_id_parse(text_of(labels, "corral.sandbox"), &id))
+            memcpy(network->sandbox, id.text, sizeof network->sandbox);
+        snprintf(network->cluster, sizeof network->cluster, "%s", text_of(labels, "corral.cluster"));
+        (*count)++;
+    }
+    *out = items;
+    return 0;
+}
+
+char *docker_json_filters(const char *key, const char *const *values)
+{
+    json_t *array = json_array();
+    for (; *values; values++)
+        json_array_append_new(array, json_string(*values));
+    CLEANUP(json_drop) json_t *filters = json_pack("{s:o}", key, array);
+    return json_dumps(filters, JSON_COMPACT);
+}
+
 void docker_json_message(const char *bytes, size_t len, char *out, size_t size)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, NULL);

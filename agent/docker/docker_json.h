@@ -20,6 +20,13 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
 int docker_json_list(const char *bytes, size_t len, struct docker_listed **out, size_t *count,
                      struct err *e) MUST_CHECK;
 
+/* *out: an array of *count networks, to be freed with free(). */
+int docker_json_networks(const char *bytes, size_t len, struct docker_network **out, size_t *count,
+                         struct err *e) MUST_CHECK;
+
+/* The filters of a list: those whose key has one of these values (an array that NULL ends); free() it. */
+char *docker_json_filters(const char *key, const char *const *values);
+
 /* The "message" of an error answer into out; "" where there is none. */
 void docker_json_message(const char *bytes, size_t len, char *out, size_t size);
 

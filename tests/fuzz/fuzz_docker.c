@@ -13,12 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct docker_state state = {0};
     struct docker_event event;
     struct docker_listed *listed = NULL;
+    struct docker_network *networks = NULL;
     char id[DOCKER_ID_LEN + 1], api[16], said[100];
     size_t count;
     struct err e;
     if (!len--)
         return 0;
-    switch (bytes[0] % 8) {
+    switch (bytes[0] % 9) {
     case 0:
         (void)!docker_json_version(text, len, &facts, api, &e);
         break;
@@ -40,6 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     case 6:
         if (!docker_json_list(text, len, &listed, &count, &e))
             free(listed);
+        break;
+    case 8:
+        if (!docker_json_networks(text, len, &networks, &count, &e))
+            free(networks);
         break;
     default:
         docker_json_message(text, len, said, sizeof said);

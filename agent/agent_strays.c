@@ -1,0 +1,410 @@
+/*
+ * What a sweep of this host looks for. What the heart knows in the moment of looking decides: a record is
+ * there before anything else of a sandbox is, and goes after all of it. What is not ours, by label, cluster,
+ * folder or name, is nobody's here to judge.
+ */
+#include "agent/agent_sweep.h"
+#include "agent/cgroup/cgroup_leftover.h"
+#include "agent/disk/image_file.h"
+#include "agent/disk/loop_file.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOUR_MS 3600000u
+
+/* --- containers --- */
+
+static void on_containers(void *arg, int code, const struct err *e, const struct docker_listed *items,
+                          size_t count)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct sandbox_id id = {""};
+        bool has_id = sandbox_id_parse(items[i].sandbox, &id);
+        const struct box_record *record = has_id ? keeper_find(s->agent->keeper, &id) : NULL;
+        if (!strcmp(items[i].cluster, s->agent->conf->cluster) && stray_container(record, items[i].id))
+            sweep_suspect(s, &id, items[i].id, "");
+    }
+    sweep_listed(s, code, e);
+}
+
+static void list_containers(struct sweep *s)
+{
+    docker_container_list(s->agent->docker, on_containers, s);
+}
+
+static void on_container(void *arg, int code, const struct err *e, const struct docker_state *state)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    const struct suspect *it = &s->item[s->at];
+    sweep_looked(s, !code && stray_container(sweep_record_of(s, it), it->name));
+}
+
+static void look_at_container(struct sweep *s, const struct suspect *it)
+{
+    docker_container_inspect(s->agent->docker, it->name, on_container, s);
+}
+
+static void on_removed(void *arg, int code, const struct err *e)
+{
+    if (code != ERR_CANCELLED)
+        sweep_removed(arg, code, e);
+}
+
+static void remove_container(struct sweep *s, const struct suspect *it)
+{
+    docker_container_remove(s->agent->docker, it->name, on_removed, s);
+}
+
+/* --- disks --- */
+
+static void volumes_dir(const struct sweep *s, char out[static 300])
+{
+    snprintf(out, 300, "%s/volumes", s->agent->conf->state_dir);
+}
+
+static bool has_suspect(const struct sweep *s, const struct sandbox_id *id)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (!memcmp(&s->item[i].id, id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
+/* Takes ids. A disk is a file, a folder, a mount and a loop device: one suspect. */
+static void add_disks(struct sweep *s, struct sandbox_id *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (stray_sandbox(keeper_find(s->agent->keeper, &ids[i])) && !has_suspect(s, &ids[i]))
+            sweep_suspect(s, &ids[i], "", "");
+    }
+    free(ids);
+}
+
+static void list_disks(struct sweep *s)
+{
+    struct sandbox_id *ids;
+    char dir[300];
+    volumes_dir(s, dir);
+    if (s->agent->volumes) {
+        size_t count = volume_list(s->agent->volumes, &ids);
+        add_disks(s, ids, count);
+        count = loop_file_list(dir, &ids);
+        add_disks(s, ids, count);
+    }
+    sweep_listed(s, 0, NULL);
+}
+
+static void look_at_disk(struct sweep *s, const struct suspect *it)
+{
+    sweep_looked(s, stray_sandbox(sweep_record_of(s, it)));
+}
+
+static void remove_disk(struct sweep *s, const struct suspect *it)
+{
+    char dir[300];
+    struct err e;
+    volumes_dir(s, dir);
+    int rc = volume_remove(s->agent->volumes, &it->id, &e);
+    loop_file_detach(dir, &it->id);
+    sweep_removed(s, rc, &e);
+}
+
+/* --- networks --- */
+
+static void on_networks(void *arg, int code, const struct err *e, const struct docker_network *items,
+                        size_t count)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct sandbox_id id = {""};
+        bool has_id = sandbox_id_parse(items[i].sandbox, &id);
+        if (!strcmp(items[i].cluster, s->agent->conf->cluster) &&
+            (!has_id || stray_sandbox(keeper_find(s->agent->keeper, &id))))
+            sweep_suspect(s, &id, items[i].id, items[i].name);
+    }
+    sweep_listed(s, code, e);
+}
+
+static void list_networks(struct sweep *s)
+{
+    docker_network_list(s->agent->docker, s->agent->conf->cluster, on_networks, s);
+}
+
+static void on_network_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
+                             size_t count)
+{
+    struct sweep *s = arg;
+    if (code != ERR_CANCELLED)
+        sweep_looked(s, !code && !count && stray_sandbox(sweep_record_of(s, &s->item[s->at])));
+}
+
+static void look_at_network(struct sweep *s, const struct suspect *it)
+{
+    struct docker_network network = {.cluster = ""};
+    snprintf(network.id, sizeof network.id, "%s", it->name);
+    snprintf(network.name, sizeof network.name, "%s", it->other_name);
+    docker_container_list_of_network(s->agent->docker, &network, on_network_users, s);
+}
+
+static void remove_network(struct sweep *s, const struct suspect *it)
+{
+    docker_network_remove(s->agent->docker, it->name, on_removed, s);
+}
+
+/* --- files of the agent's own --- */
+
+static bool stray_file(const struct sweep *s, const char *name, struct sandbox_id *id)
+{
+    enum state_file file = state_file_of(name, id);
+    return file != STATE_FILE_FOREIGN && stray_state_file(file, keeper_find(s->agent->keeper, id));
+}
+
+static void list_records(struct sweep *s)
+{
+    DIR *dir = opendir(s->agent->records_dir);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct sandbox_id id;
+        if (stray_file(s, entry->d_name, &id))
+            sweep_suspect(s, &id, entry->d_name, "");
+    }
+    if (dir)
+        closedir(dir);
+    sweep_listed(s, 0, NULL);
+}
+
+static void look_at_record(struct sweep *s, const struct suspect *it)
+{
+    struct sandbox_id id;
+    sweep_looked(s, stray_file(s, it->name, &id));
+}
+
+static void remove_path(struct sweep *s, const char *dir, const char *name, int (*how)(const char *path))
+{
+    char path[1024];
+    struct err e;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int rc = how(path) && errno != ENOENT ? err_set(&e, ERR_IO, "%s", strerror(errno)) : 0;
+    sweep_removed(s, rc, &e);
+}
+
+static void remove_record(struct sweep *s, const struct suspect *it)
+{
+    remove_path(s, s->agent->records_dir, it->name, unlink);
+}
+
+static bool stray_link(const struct sweep *s, const struct sandbox_id *id)
+{
+    return stray_sandbox(keeper_find(s->agent->keeper, id)) && !agent_holder_find(s->agent, id);
+}
+
+static void list_links(struct sweep *s)
+{
+    DIR *dir = opendir(s->agent->links_dir);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        struct sandbox_id id;
+        if (sandbox_id_parse(entry->d_name, &id) && stray_link(s, &id))
+            sweep_suspect(s, &id, entry->d_name, "");
+    }
+    if (dir)
+        closedir(dir);
+    sweep_listed(s, 0, NULL);
+}
+
+static void look_at_link(struct sweep *s, const struct suspect *it)
+{
+    sweep_looked(s, stray_link(s, &it->id));
+}
+
+/* Nothing but a socket is ever in it. */
+static void remove_link(struct sweep *s, const struct suspect *it)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s/%s", s->agent->links_dir, it->name, INIT_SOCKET_NAME);
+    unlink(path);
+    remove_path(s, s->agent->links_dir, it->name, rmdir);
+}
+
+/* --- cgroups --- */
+
+static bool container_is_recorded(const struct sweep *s, const char *container_id)
+{
+    const struct holder *h, *next;
+    HASH_ITER(hh, s->agent->holders, h, next)
+    {
+        const struct box_record *record = keeper_find(s->agent->keeper, &h->id);
+        if (record && !strcmp(record->container_id, container_id))
+            return true;
+    }
+    return false;
+}
+
+static void list_cgroups(struct sweep *s)
+{
+    char(*ids)[CONTAINER_ID_LEN + 1];
+    const char *parent = s->agent->conf->cgroup_parent;
+    size_t count = parent && parent[0] ? cgroup_leftovers(parent, &ids) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!container_is_recorded(s, ids[i]))
+            sweep_suspect(s, NULL, ids[i], "");
+    }
+    if (parent && parent[0])
+        free(ids);
+    sweep_listed(s, 0, NULL);
+}
+
+/* Docker puts the containers of others there too, and one that starts has no process yet. */
+static void on_cgroup_container(void *arg, int code, const struct err *e, const struct docker_state *state)
+{
+    struct sweep *s = arg;
+    if (code != ERR_CANCELLED)
+        sweep_looked(s, code == ERR_NOT_FOUND && !container_is_recorded(s, s->item[s->at].name));
+}
+
+static void look_at_cgroup(struct sweep *s, const struct suspect *it)
+{
+    docker_container_inspect(s->agent->docker, it->name, on_cgroup_container, s);
+}
+
+static void remove_cgroup(struct sweep *s, const struct suspect *it)
+{
+    struct err e;
+    int rc = cgroup_leftover_remove(s->agent->conf->cgroup_parent, it->name)
+                 ? 0
+                 : err_set(&e, ERR_IO, "a process is in its cgroup");
+    sweep_removed(s, rc, &e);
+}
+
+/* --- images --- */
+
+static void images_path(const struct agent *agent, char out[static 300])
+{
+    snprintf(out, 300, "%s/images", agent->conf->state_dir);
+}
+
+void agent_images_load(struct agent *agent)
+{
+    char path[300];
+    struct err e;
+    images_path(agent, path);
+    if (image_file_load(path, &agent->images, &e))
+        log_error("agent", "which images were pulled is forgotten, and they stay: %s", e.text);
+}
+
+static void save_images(struct agent *agent)
+{
+    char path[300];
+    struct err e;
+    images_path(agent, path);
+    if (image_file_save(path, &agent->images, &e))
+        log_error("agent", "which images were pulled is not written: %s", e.text);
+}
+
+void agent_image_pulled(struct agent *agent, const char *ref, const char *id)
+{
+    image_memory_pulled(&agent->images, wall_now_ms(), ref, id);
+    save_images(agent);
+}
+
+void agent_image_used(struct agent *agent, const char *ref)
+{
+    if (image_memory_used(&agent->images, wall_now_ms(), ref))
+        save_images(agent);
+}
+
+static void forget_image(struct agent *agent, const char *ref)
+{
+    image_memory_forget(&agent->images, ref);
+    save_images(agent);
+}
+
+static bool image_due(const struct sweep *s, const char *ref)
+{
+    const struct image_entry *entry = image_memory_find(&s->agent->images, ref);
+    return entry && image_entry_due(entry, wall_now_ms(), s->agent->conf->image_keep_hours * HOUR_MS);
+}
+
+static void list_images(struct sweep *s)
+{
+    for (size_t i = 0; i < s->agent->images.count; i++) {
+        const struct image_entry *entry = &s->agent->images.item[i];
+        if (image_due(s, entry->ref))
+            sweep_suspect(s, NULL, entry->ref, entry->id);
+    }
+    sweep_listed(s, 0, NULL);
+}
+
+static void on_image_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
+                           size_t count)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    const char *ref = s->item[s->at].name;
+    if (!code && count && !s->report.dry_run)
+        agent_image_used(s->agent, ref);
+    sweep_looked(s, !code && !count && image_due(s, ref));
+}
+
+/* What has its name now may be another's image, and is then not ours any more. */
+static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    const struct suspect *it = &s->item[s->at];
+    bool ours = !code && !strcmp(image->id, it->other_name);
+    if ((code == ERR_NOT_FOUND || (!code && !ours)) && !s->report.dry_run)
+        forget_image(s->agent, it->name);
+    if (ours)
+        docker_container_list_of_image(s->agent->docker, it->other_name, on_image_users, s);
+    else
+        sweep_looked(s, false);
+}
+
+static void look_at_image(struct sweep *s, const struct suspect *it)
+{
+    docker_image_inspect(s->agent->docker, it->name, on_image, s);
+}
+
+static void on_image_removed(void *arg, int code, const struct err *e)
+{
+    struct sweep *s = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    if (!code)
+        forget_image(s->agent, s->item[s->at].name);
+    sweep_removed(s, code, e);
+}
+
+static void remove_image(struct sweep *s, const struct suspect *it)
+{
+    docker_image_remove(s->agent->docker, it->name, on_image_removed, s);
+}
+
+/* --- all of them --- */
+
+const struct stray_kind stray_kinds[STRAY_KINDS] = {
+    {SWEEP_ORPHAN_CONTAINER, true, true, list_containers, look_at_container, remove_container},
+    {SWEEP_VOLUME, true, false, list_disks, look_at_disk, remove_disk},
+    {SWEEP_NETWORK, false, true, list_networks, look_at_network, remove_network},
+    {SWEEP_STATE_FILE, false, false, list_records, look_at_record, remove_record},
+    {SWEEP_STATE_FILE, false, false, list_links, look_at_link, remove_link},
+    {SWEEP_STATE_FILE, false, true, list_cgroups, look_at_cgroup, remove_cgroup},
+    {SWEEP_IMAGE, false, true, list_images, look_at_image, remove_image},
+};

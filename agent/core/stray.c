@@ -1,0 +1,49 @@
+#include "agent/core/stray.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool stray_sandbox(const struct box_record *record)
+{
+    return !record || record->phase == BOX_ENDED;
+}
+
+bool stray_container(const struct box_record *record, const char *container_id)
+{
+    return stray_sandbox(record) || (record->phase == BOX_RUNNING && record->container_id[0] &&
+                                     strcmp(record->container_id, container_id));
+}
+
+enum state_file state_file_of(const char *name, struct sandbox_id *id)
+{
+    char text[SANDBOX_ID_LEN + 1];
+    const char *rest = name + strnlen(name, SANDBOX_ID_LEN);
+    snprintf(text, sizeof text, "%s", name);
+    if (!sandbox_id_parse(text, id))
+        return STATE_FILE_FOREIGN;
+    return !*rest                  ? STATE_FILE_RECORD
+           : !strcmp(rest, ".new") ? STATE_FILE_TEMPORARY
+           : !strcmp(rest, ".bad") ? STATE_FILE_BAD
+                                   : STATE_FILE_FOREIGN;
+}
+
+bool stray_state_file(enum state_file file, bool known)
+{
+    return file == STATE_FILE_BAD || (file != STATE_FILE_FOREIGN && !known);
+}
+
+bool stray_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1])
+{
+    bool scope = !strncmp(name, "docker-", 7);
+    const char *from = scope ? name + 7 : name;
+    if (strspn(from, "0123456789abcdef") != CONTAINER_ID_LEN ||
+        strcmp(from + CONTAINER_ID_LEN, scope ? ".scope" : ""))
+        return false;
+    snprintf(id, CONTAINER_ID_LEN + 1, "%s", from);
+    return true;
+}
+
+bool stray_sweep_due(uint64_t now, uint64_t swept_ms, uint64_t interval_ms, bool connected)
+{
+    return now - swept_ms >= (connected ? 2 * interval_ms : interval_ms);
+}

@@ -1,0 +1,36 @@
+#include "agent/disk/image_file.h"
+
+#include "common/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (1u << 20)
+
+int image_file_load(const char *path, struct image_memory *memory, struct err *e)
+{
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return errno == ENOENT ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    CLEANUP(mem_free_ptr) char *text = mem_zalloc(FILE_MAX + 1);
+    text[fread(text, 1, FILE_MAX, f)] = 0;
+    fclose(f);
+    return image_memory_parse(text, memory, e);
+}
+
+/* Without fsync: what a crash of the host loses is a use, and an image that then stays. */
+int image_file_save(const char *path, const struct image_memory *memory, struct err *e)
+{
+    char temporary[512];
+    CLEANUP(mem_free_ptr) char *text = image_memory_format(memory);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *f = fopen(temporary, "we");
+    bool good = f && fputs(text, f) >= 0;
+    if (f && fclose(f))
+        good = false;
+    if (!good || rename(temporary, path))
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    return 0;
+}
