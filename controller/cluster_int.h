@@ -50,6 +50,7 @@ extern const struct node_link_ops cluster_link_ops;
 
 /* cluster_sweep.c: what the link calls, what the fleet's effects tell, and the end of all that wait. */
 void cluster_on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count);
+void cluster_sweep_node_gone(struct cluster *c, const char *node);
 void cluster_sweep_row_ended(struct cluster *c, enum sweep_kind kind);
 void cluster_sweeps_end(struct cluster *c, int code);
 

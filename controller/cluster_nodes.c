@@ -124,6 +124,7 @@ static void on_node_gone(void *owner, const char *node)
     log_warn("cluster", "node=%s is silent past its lease", node);
     fleet_node_gone(c->fleet, loop_now_ms(), node, &c->effects);
     cluster_run_effects(c);
+    cluster_sweep_node_gone(c, node);
 }
 
 const struct node_link_ops cluster_link_ops = {.allowed = on_allowed,

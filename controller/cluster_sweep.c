@@ -105,7 +105,7 @@ static void write_down(void *arg)
 static bool all_answered(const struct sweep *s)
 {
     for (size_t i = 0; i < s->hosts; i++) {
-        if (!s->host[i].number)
+        if (!s->host[i].number && !s->host[i].gone)
             return false;
     }
     return s->read && !s->rows;
@@ -232,6 +232,16 @@ static bool answers(struct sweep *s, const char *node, const struct sweep_report
         return true;
     }
     return false;
+}
+
+void cluster_sweep_node_gone(struct cluster *c, const char *node)
+{
+    struct sweep *s = STAILQ_FIRST(&c->sweeps);
+    if (!s || !s->begun || s->written)
+        return;
+    for (size_t i = 0; i < s->hosts; i++)
+        s->host[i].gone |= !strcmp(s->host[i].name, node);
+    check_done(s);
 }
 
 /* A host's own sweep, or one that it ended too late for who asked. */

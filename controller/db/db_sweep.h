@@ -6,10 +6,11 @@
 #include "common/sweep.h"
 #include "controller/db/db_pool.h"
 
-/* A host that was asked; number of its word, 0: it did not answer. */
+/* A host that was asked. */
 struct db_sweep_host {
     char name[NODE_NAME_MAX + 1];
-    uint64_t number;
+    uint64_t number; /* of its word; 0: it did not answer */
+    bool gone;       /* nor is it awaited any more: its session ended */
 };
 
 /*

@@ -153,6 +153,11 @@ class Client:
                           and a.json(), 5)
 
 
+def cluster(corral):
+    """The name that deploy/quickstart gives an installation, its cluster and its hosts."""
+    return "corral-" + hashlib.sha256(str(corral.home).encode()).hexdigest()[:6]
+
+
 class Corral:
     """An installation in a folder of its own; stop() removes every trace of it."""
 
@@ -188,7 +193,7 @@ class Corral:
         logs = self.logs()
         if "CORRAL_TEST_LOGS" in os.environ: # a folder to keep them in
             shutil.copytree(self.home / "log", Path(os.environ["CORRAL_TEST_LOGS"]) / self.home.name)
-        name = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
+        name = cluster(self)
         self.quickstart("--reset")
         left = [str(p) for p in (self.home, *Path("/run/netns").glob(f"{name}*"), *Path("/sys/fs/cgroup").glob(f"*/{name}*"))
                 if p.exists()]

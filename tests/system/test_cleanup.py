@@ -1,6 +1,5 @@
 """The sweep: one of each thing that should not be there is planted, and beside it what only looks like it."""
 import contextlib
-import hashlib
 import json
 import os
 import random
@@ -9,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from corral import wait_until
+from corral import cluster, wait_until
 from node_peer import say_hello
 
 KINDS = ("expired", "orphan_container", "volume", "network", "state_file", "stale_session", "row_without_container", "image")
@@ -18,10 +17,6 @@ NOTHING = dict.fromkeys(KINDS, 0)
 
 def new_id():
     return "sbx_0" + "".join(random.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=25))
-
-
-def cluster(corral):
-    return "corral-" + hashlib.sha256(str(corral.home).encode()).hexdigest()[:6]
 
 
 def sweep(corral, **body):
