@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "controller/db/db_sweep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,7 +218,7 @@ static void ask_hosts(struct sweep *s)
     for (size_t i = 0; i < nodes->count; i++) {
         const char *name = nodes->item[i]->facts.name;
         if (node_link_sweep(s->cluster->link, name, &order))
-            strncpy(s->host[s->hosts++].name, name, NODE_NAME_MAX);
+            snprintf(s->host[s->hosts++].name, NODE_NAME_MAX + 1, "%s", name);
     }
 }
 
