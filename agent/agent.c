@@ -18,6 +18,8 @@
 /* Measured with 50 sandboxes: 3 of 5 MB of the heap are free and stay resident else. */
 #define TRIM_MS  10000
 #define STUCK_MS 20000
+/* As many as Docker starts at once; one that hangs on a bad disk holds up its own sandbox only. */
+#define DISK_THREADS 4
 
 /* --- holders --- */
 
@@ -269,6 +271,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     if (!rc)
         rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
     if (!rc)
+        rc = worker_new(&agent->worker, loop, DISK_THREADS, e);
+    if (!rc)
         rc = make_uplink(agent, e);
     if (rc) {
         agent_free(agent);
@@ -308,10 +312,10 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->tick);
     timer_stop(&agent->sampling);
     timer_stop(&agent->docker_retry);
-    later_cancel(&agent->telling);
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_sweep_free(agent);
+    worker_free(agent->worker);
     volumes_free(agent->volumes);
     HASH_ITER(hh, agent->holders, h, next)
     agent_holder_drop(h);
@@ -319,7 +323,6 @@ void agent_free(struct agent *agent)
     keeper_free(agent->keeper);
     keeper_effects_fini(&agent->effects);
     docker_facts_fini(&agent->docker_facts);
-    free(agent->saves);
     free(agent->seccomp);
     image_memory_fini(&agent->images);
     free(agent);

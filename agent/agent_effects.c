@@ -8,33 +8,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void tell_saves(void *arg)
+/* --- records: formatted here, written in the order of their sandbox --- */
+
+struct saving {
+    struct agent *agent;
+    struct sandbox_id id;
+    char *text; /* NULL: the record is removed */
+};
+
+static int save_work(void *arg, struct err *e)
 {
-    struct agent *agent = arg;
-    struct saved *saves = agent->saves;
-    size_t count = agent->save_count;
-    agent->saves = NULL;
-    agent->save_count = 0;
-    for (size_t i = 0; i < count; i++)
-        keeper_saved(agent->keeper, loop_now_ms(), &saves[i].id, saves[i].ok, &agent->effects);
-    free(saves);
+    const struct saving *s = arg;
+    return s->text ? record_write(s->agent->records_dir, &s->id, s->text, e)
+                   : record_remove(s->agent->records_dir, &s->id, e);
+}
+
+static void on_saved(void *arg, int code, const struct err *e)
+{
+    struct saving saving = *(struct saving *)arg;
+    struct agent *agent = saving.agent;
+    free(saving.text);
+    free(arg);
+    if (code == ERR_CANCELLED)
+        return;
+    if (code)
+        log_error("agent", "sandbox=%s its record is not %s: %s", saving.id.text,
+                  saving.text ? "written" : "removed", e->text);
+    if (saving.text)
+        keeper_saved(agent->keeper, loop_now_ms(), &saving.id, !code, &agent->effects);
     agent_run_effects(agent);
+}
+
+static void write_record(struct agent *agent, const struct sandbox_id *id, char *text)
+{
+    struct saving *saving = mem_zalloc(sizeof *saving);
+    *saving = (struct saving){.agent = agent, .id = *id, .text = text};
+    worker_do(agent->worker, id, save_work, on_saved, saving);
 }
 
 static void save(struct agent *agent, const struct sandbox_id *id)
 {
     struct box_record record = *keeper_find(agent->keeper, id);
-    struct err e;
     uint64_t now = loop_now_ms();
     memcpy(record.boot_id, agent->boot_id, sizeof record.boot_id);
     record.deadline_wall_ms = wall_now_ms() + (record.deadline_ms > now ? record.deadline_ms - now : 0);
-    bool ok = !record_save(agent->records_dir, &record, &e);
-    if (!ok)
-        log_error("agent", "sandbox=%s its record is not written: %s", id->text, e.text);
-    agent->saves = mem_grow(agent->saves, agent->save_count + 1, sizeof *agent->saves);
-    agent->saves[agent->save_count++] = (struct saved){.id = *id, .ok = ok};
-    later_call(&agent->telling, agent->loop, tell_saves, agent);
+    write_record(agent, id, record_format(&record));
 }
+
+static void forget(struct agent *agent, const struct sandbox_id *id)
+{
+    write_record(agent, id, NULL);
+}
+
+/* --- ends --- */
 
 static void on_killed(void *arg, int code, const struct err *e)
 {
@@ -87,21 +113,28 @@ static void removed(struct holder *h, bool ok)
     agent_run_effects(agent);
 }
 
+static void on_volume_removed(void *arg, int code, const struct err *e)
+{
+    struct holder *h = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    if (code)
+        log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e->text);
+    removed(h, !code);
+}
+
 static void on_container_removed(void *arg, int code, const struct err *error)
 {
     struct holder *h = arg;
     struct err e;
-    if (code == ERR_CANCELLED)
-        return;
-    if (!code && !h->agent->volumes)
+    if (!code && !h->agent->volumes) {
         code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
-    else if (!code)
-        code = volume_remove(h->agent->volumes, &h->id, &e);
-    else
-        e = *error;
+        error = &e;
+    }
     if (code)
-        log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e.text);
-    removed(h, !code);
+        on_volume_removed(h, code, error);
+    else
+        volume_remove(h->agent->volumes, &h->id, on_volume_removed, h);
 }
 
 static void remove_sandbox(struct agent *agent, const struct sandbox_id *id)
@@ -155,13 +188,6 @@ static void change_sandbox(struct agent *agent, const struct keeper_effect *effe
     else
         docker_container_update(agent->docker, id, &keeper_find(agent->keeper, &effect->id)->limits,
                                 on_changed, change);
-}
-
-static void forget(struct agent *agent, const struct sandbox_id *id)
-{
-    struct err e;
-    if (record_remove(agent->records_dir, id, &e))
-        log_warn("agent", "sandbox=%s its record stays: %s", id->text, e.text);
 }
 
 static void abort_making(struct agent *agent, const struct sandbox_id *id)

@@ -29,12 +29,6 @@ struct holder {
     UT_hash_handle hh;
 };
 
-/* A save that was done and is to be told in the next turn. */
-struct saved {
-    struct sandbox_id id;
-    bool ok;
-};
-
 struct agent {
     struct loop *loop;
     const struct agent_conf *conf;
@@ -49,6 +43,7 @@ struct agent {
     bool listening;    /* to Docker's events */
     char sick[NODE_DETAIL_MAX + 1];
     struct cgroup_alarm *alarm;
+    struct worker *worker; /* for what may wait for the disk */
     struct volumes *volumes;
     struct uplink *uplink;
     char node[NODE_NAME_MAX + 1];
@@ -65,9 +60,6 @@ struct agent {
     uint64_t sweep_number;            /* of the latest word on a sweep */
     uint64_t swept_ms;                /* when the latest whole sweep began */
     struct timer tick, sampling, docker_retry;
-    struct later telling;
-    struct saved *saves;
-    size_t save_count;
 };
 
 /* Runs what the heart asked for, until it asks for nothing more. After each event that it was given. */

@@ -223,7 +223,7 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
     probe_host(agent);
     snprintf(dir, sizeof dir, "%s/volumes", agent->conf->state_dir);
     if (!agent->volumes &&
-        volumes_new(&agent->volumes, agent->loop, dir, facts->userns_uid + REMAPPED_USER, &e)) {
+        volumes_new(&agent->volumes, agent->worker, dir, facts->userns_uid + REMAPPED_USER, &e)) {
         not_ready(agent, &e);
         return;
     }

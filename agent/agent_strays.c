@@ -113,14 +113,20 @@ static void look_at_disk(struct sweep *s, const struct suspect *it)
     sweep_looked(s, stray_sandbox(sweep_record_of(s, it)));
 }
 
+static void on_disk_removed(void *arg, int code, const struct err *e)
+{
+    struct sweep *s = arg;
+    char dir[300];
+    if (code == ERR_CANCELLED)
+        return;
+    volumes_dir(s, dir);
+    loop_file_detach(dir, &s->item[s->at].id);
+    sweep_removed(s, code, e);
+}
+
 static void remove_disk(struct sweep *s, const struct suspect *it)
 {
-    char dir[300];
-    struct err e;
-    volumes_dir(s, dir);
-    int rc = volume_remove(s->agent->volumes, &it->id, &e);
-    loop_file_detach(dir, &it->id);
-    sweep_removed(s, rc, &e);
+    volume_remove(s->agent->volumes, &it->id, on_disk_removed, s);
 }
 
 /* --- networks --- */

@@ -208,12 +208,11 @@ static int write_durably(const char *path, const char *text)
     return rc;
 }
 
-int record_save(const char *dir, const struct box_record *record, struct err *e)
+int record_write(const char *dir, const struct sandbox_id *id, const char *text, struct err *e)
 {
     char path[512], temporary[512];
-    CLEANUP(mem_free_ptr) char *text = record_format(record);
-    snprintf(path, sizeof path, "%s/%s", dir, record->id.text);
-    snprintf(temporary, sizeof temporary, "%s/%s.new", dir, record->id.text);
+    snprintf(path, sizeof path, "%s/%s", dir, id->text);
+    snprintf(temporary, sizeof temporary, "%s/%s.new", dir, id->text);
     if (write_durably(temporary, text) || rename(temporary, path) || sync_folder(dir))
         return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
     return 0;

@@ -9,10 +9,10 @@
 #include "agent/core/box_record.h"
 #include "common/err.h"
 
-/* Writes it durably. Borrows record. */
-int record_save(const char *dir, const struct box_record *record, struct err *e) MUST_CHECK;
+/* Writes what record_format made of a record durably; any thread. */
+int record_write(const char *dir, const struct sandbox_id *id, const char *text, struct err *e) MUST_CHECK;
 
-/* Removes it; one that is not there is a success. */
+/* Removes it; one that is not there is a success. Any thread. */
 int record_remove(const char *dir, const struct sandbox_id *id, struct err *e) MUST_CHECK;
 
 /* Calls on_record for each (borrowed, spec too), on_bad for each that was set aside. */

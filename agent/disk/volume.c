@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,29 +23,23 @@
 #define KEPT_MAX    (16u << 20)
 #define SMALL_PARTS (448u << 10)
 
-struct making {
-    struct volumes *volumes;
-    struct making *next, **slot;
+/* One job on its way; on a thread it reads only what never changes of the volumes. */
+struct volume_job {
+    const struct volumes *volumes;
     struct sandbox_id id;
+    uint64_t bytes;
     unsigned folders;
-    pid_t pid;
-    int pidfd;
-    struct watch watch;
-    struct later later;
-    int code;
-    struct err error;
     volume_cb *cb;
     void *arg;
 };
 
 struct volumes {
-    struct loop *loop;
+    struct worker *worker;
     char dir[VOLUME_PATH_MAX - 64];
     uint32_t owner;
-    struct making *makings;
 };
 
-int volumes_new(struct volumes **out, struct loop *loop, const char *dir, uint32_t owner, struct err *e)
+int volumes_new(struct volumes **out, struct worker *worker, const char *dir, uint32_t owner, struct err *e)
 {
     struct volumes *volumes = mem_zalloc(sizeof *volumes);
     if (strlen(dir) >= sizeof volumes->dir) {
@@ -53,7 +47,7 @@ int volumes_new(struct volumes **out, struct loop *loop, const char *dir, uint32
         return err_set(e, ERR_CONFIG, "the state folder's path is too long: %s", dir);
     }
     strcpy(volumes->dir, dir);
-    volumes->loop = loop;
+    volumes->worker = worker;
     volumes->owner = owner;
     if ((mkdir(dir, 0711) && errno != EEXIST) || chmod(dir, 0711)) {
         int rc = err_set(e, ERR_IO, "%s: %s", dir, strerror(errno));
@@ -82,32 +76,7 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
     snprintf(out, VOLUME_PATH_MAX, "%s/%s/%u", volumes->dir, id->text, folder);
 }
 
-/* --- making: the file, mkfs in a child, then loop device and mount --- */
-
-static void making_finish(struct making *m)
-{
-    *m->slot = m->next;
-    if (m->next)
-        m->next->slot = m->slot;
-    if (m->code) {
-        struct err ignored;
-        if (volume_remove(m->volumes, &m->id, &ignored))
-            (void)0; /* the sweep finds it by its name */
-    }
-    m->cb(m->arg, m->code, m->code ? &m->error : NULL);
-    free(m);
-}
-
-static void making_end(void *arg)
-{
-    making_finish(arg);
-}
-
-static void making_fail(struct making *m, int code)
-{
-    m->code = code;
-    later_call(&m->later, m->volumes->loop, making_end, m);
-}
+/* --- making: the file, mkfs, then loop device and mount --- */
 
 /* A free loop device with the file behind it, which the kernel lets go with its last user. */
 static int loop_attach(int image, char device[32])
@@ -131,17 +100,17 @@ static int loop_attach(int image, char device[32])
     return -1;
 }
 
-static int mount_it(struct making *m)
+static int mount_it(const struct volume_job *job, struct err *e)
 {
     char image[VOLUME_PATH_MAX], path[VOLUME_PATH_MAX], device[32];
-    image_path(m->volumes, &m->id, image);
-    mount_path(m->volumes, &m->id, path);
+    image_path(job->volumes, &job->id, image);
+    mount_path(job->volumes, &job->id, path);
     int file = open(image, O_RDWR | O_CLOEXEC);
     int fd = file < 0 ? -1 : loop_attach(file, device);
     int rc = fd < 0 || mkdir(path, 0711) ||
              mount(device, path, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME, "discard");
     if (rc)
-        rc = err_set(&m->error, ERR_IO, "the sandbox's disk cannot be mounted: %s", strerror(errno));
+        rc = err_set(e, ERR_IO, "the sandbox's disk cannot be mounted: %s", strerror(errno));
     if (fd >= 0)
         close(fd);
     if (file >= 0)
@@ -149,40 +118,23 @@ static int mount_it(struct making *m)
     return rc;
 }
 
-static int make_folders(struct making *m)
+static int make_folders(const struct volume_job *job, struct err *e)
 {
     char path[VOLUME_PATH_MAX];
-    for (unsigned i = 0; i < m->folders; i++) {
-        volume_folder(m->volumes, &m->id, i, path);
-        if (mkdir(path, 0755) || chown(path, m->volumes->owner, m->volumes->owner))
-            return err_set(&m->error, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
+    for (unsigned i = 0; i < job->folders; i++) {
+        volume_folder(job->volumes, &job->id, i, path);
+        if (mkdir(path, 0755) || chown(path, job->volumes->owner, job->volumes->owner))
+            return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
     }
     return 0;
 }
 
-static void on_formatted(void *arg, bool readable, bool writable)
-{
-    struct making *m = arg;
-    int status = 0;
-    watch_stop(&m->watch);
-    close(m->pidfd);
-    m->pidfd = -1;
-    waitpid(m->pid, &status, 0);
-    if (status)
-        m->code = err_set(&m->error, ERR_IO, "mkfs.ext4 failed on the sandbox's disk");
-    if (!m->code)
-        m->code = mount_it(m);
-    if (!m->code)
-        m->code = make_folders(m);
-    making_finish(m);
-}
-
-static int make_file(struct making *m, const char *path, uint64_t bytes)
+static int make_file(const char *path, uint64_t bytes, struct err *e)
 {
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     int rc = fd < 0 || ftruncate(fd, (off_t)bytes);
     if (rc)
-        rc = err_set(&m->error, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
+        rc = err_set(e, ERR_IO, "the sandbox's disk cannot be made: %s", strerror(errno));
     if (fd >= 0)
         close(fd);
     return rc;
@@ -201,74 +153,122 @@ static uint64_t file_size(uint64_t bytes)
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* Without a journal: after a crash of the host nobody needs what is on it. */
-static int format(struct making *m, char *path)
+/* Its output goes nowhere, and it takes the signals that the thread does not. */
+static int spawn(char *const *argv, pid_t *pid)
 {
-    char options[96], name[] = "mkfs.ext4", quiet[] = "-q", force[] = "-F", o[] = "-O",
-                      features[] = "^has_journal,^resize_inode";
-    char e[] = "-E", reserve[] = "-m", none[] = "0", block[] = "-b", block_bytes[] = "4096", inodes[] = "-i",
-         inode_each[] = "8192";
-    snprintf(options, sizeof options, "lazy_itable_init=1,nodiscard,root_owner=%u:%u", m->volumes->owner,
-             m->volumes->owner);
-    char *argv[] = {name, quiet, force,       o,      features,   e,    options, reserve,
-                    none, block, block_bytes, inodes, inode_each, path, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    int rc = posix_spawnp(&m->pid, name, &actions, NULL, argv, environ);
+    int rc = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return rc;
+}
+
+/* Without a journal: after a crash of the host nobody needs what is on it. */
+static int format(const struct volumes *volumes, char *path, struct err *e)
+{
+    char options[96], name[] = "mkfs.ext4", quiet[] = "-q", force[] = "-F", o[] = "-O",
+                      features[] = "^has_journal,^resize_inode";
+    char extended[] = "-E", reserve[] = "-m", none[] = "0", block[] = "-b", block_bytes[] = "4096",
+         inodes[] = "-i", inode_each[] = "8192";
+    snprintf(options, sizeof options, "lazy_itable_init=1,nodiscard,root_owner=%u:%u", volumes->owner,
+             volumes->owner);
+    char *argv[] = {name, quiet, force,       o,      features,   extended, options, reserve,
+                    none, block, block_bytes, inodes, inode_each, path,     NULL};
+    pid_t pid;
+    int status, rc = spawn(argv, &pid);
     if (rc)
-        return err_set(&m->error, ERR_IO, "mkfs.ext4 cannot be run: %s", strerror(rc));
-    m->pidfd = (int)syscall(SYS_pidfd_open, m->pid, 0);
-    if (m->pidfd < 0)
-        return err_set(&m->error, ERR_IO, "mkfs.ext4 cannot be watched: %s", strerror(errno));
-    watch_start(&m->watch, m->volumes->loop, m->pidfd, true, false, on_formatted, m);
+        return err_set(e, ERR_IO, "mkfs.ext4 cannot be run: %s", strerror(rc));
+    if (waitpid(pid, &status, 0) != pid || status)
+        return err_set(e, ERR_IO, "mkfs.ext4 failed on the sandbox's disk");
     return 0;
+}
+
+/* --- removing --- */
+
+static int remove_it(const struct volumes *volumes, const struct sandbox_id *id, struct err *e)
+{
+    char image[VOLUME_PATH_MAX], path[VOLUME_PATH_MAX];
+    image_path(volumes, id, image);
+    mount_path(volumes, id, path);
+    /* Whoever still looks into it keeps the space, not the name. */
+    while (!umount2(path, MNT_DETACH))
+        ;
+    if (rmdir(path) && errno != ENOENT)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    if (unlink(image) && errno != ENOENT)
+        return err_set(e, ERR_IO, "%s: %s", image, strerror(errno));
+    return 0;
+}
+
+/* --- jobs --- */
+
+static int make_work(void *arg, struct err *e)
+{
+    const struct volume_job *job = arg;
+    struct err ignored;
+    char path[VOLUME_PATH_MAX];
+    image_path(job->volumes, &job->id, path);
+    int rc = remove_it(job->volumes, &job->id, e);
+    if (!rc)
+        rc = make_file(path, file_size(job->bytes), e);
+    if (!rc)
+        rc = format(job->volumes, path, e);
+    if (!rc)
+        rc = mount_it(job, e);
+    if (!rc)
+        rc = make_folders(job, e);
+    if (rc && remove_it(job->volumes, &job->id, &ignored))
+        return rc; /* the sweep finds what is left by its name */
+    return rc;
+}
+
+static int remove_work(void *arg, struct err *e)
+{
+    const struct volume_job *job = arg;
+    return remove_it(job->volumes, &job->id, e);
+}
+
+static void on_job(void *arg, int code, const struct err *e)
+{
+    struct volume_job job = *(struct volume_job *)arg;
+    free(arg);
+    job.cb(job.arg, code, e);
+}
+
+static struct volume_job *job_new(const struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb,
+                                  void *arg)
+{
+    struct volume_job *job = mem_zalloc(sizeof *job);
+    *job = (struct volume_job){.volumes = volumes, .id = *id, .cb = cb, .arg = arg};
+    return job;
 }
 
 void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t bytes, unsigned folders,
                  volume_cb *cb, void *arg)
 {
-    char path[VOLUME_PATH_MAX];
-    struct making *m = mem_zalloc(sizeof *m);
-    *m = (struct making){.volumes = volumes,
-                         .next = volumes->makings,
-                         .slot = &volumes->makings,
-                         .id = *id,
-                         .folders = folders,
-                         .pidfd = -1,
-                         .cb = cb,
-                         .arg = arg};
-    if (m->next)
-        m->next->slot = &m->next;
-    volumes->makings = m;
-    image_path(volumes, id, path);
-    int rc = volume_remove(volumes, id, &m->error);
-    if (!rc)
-        rc = make_file(m, path, file_size(bytes));
-    if (!rc)
-        rc = format(m, path);
-    if (rc)
-        making_fail(m, rc);
+    struct volume_job *job = job_new(volumes, id, cb, arg);
+    job->bytes = bytes;
+    job->folders = folders;
+    worker_do(volumes->worker, id, make_work, on_job, job);
+}
+
+void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg)
+{
+    worker_do(volumes->worker, id, remove_work, on_job, job_new(volumes, id, cb, arg));
 }
 
 void volumes_free(struct volumes *volumes)
 {
-    if (!volumes)
-        return;
-    while (volumes->makings) {
-        struct making *m = volumes->makings;
-        watch_stop(&m->watch);
-        later_cancel(&m->later);
-        if (m->pidfd >= 0) {
-            close(m->pidfd);
-            waitpid(m->pid, NULL, 0);
-        }
-        m->code = err_set(&m->error, ERR_CANCELLED, "the agent is stopping");
-        making_finish(m);
-    }
     free(volumes);
 }
 
@@ -283,21 +283,6 @@ bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint
         return false;
     *used = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
     return true;
-}
-
-int volume_remove(struct volumes *volumes, const struct sandbox_id *id, struct err *e)
-{
-    char image[VOLUME_PATH_MAX], path[VOLUME_PATH_MAX];
-    image_path(volumes, id, image);
-    mount_path(volumes, id, path);
-    /* Whoever still looks into it keeps the space, not the name. */
-    while (!umount2(path, MNT_DETACH))
-        ;
-    if (rmdir(path) && errno != ENOENT)
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
-    if (unlink(image) && errno != ENOENT)
-        return err_set(e, ERR_IO, "%s: %s", image, strerror(errno));
-    return 0;
 }
 
 size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids)

@@ -1,15 +1,16 @@
 /*
  * One disk for each sandbox: a file under the state folder, an ext4 in it that has room for its limit,
  * mounted by a loop device that goes when the mount goes. So writes past the limit get ENOSPC, and nothing
- * else notices. Names carry the sandbox's id: what a crash left is found by them.
+ * else notices. Names carry the sandbox's id: what a crash left is found by them. Making and removing are a
+ * worker's jobs, in the order of their sandbox.
  */
 #ifndef CORRAL_AGENT_DISK_VOLUME_H
 #define CORRAL_AGENT_DISK_VOLUME_H
 
 #include "common/err.h"
 #include "common/id.h"
-#include "common/loop.h"
 #include "common/sandbox_spec.h"
+#include "common/worker.h"
 
 #include <stdint.h>
 
@@ -18,19 +19,20 @@
 
 struct volumes;
 
-/* dir: its folder, made if need be (0711). owner: the host's id of a container's 1000:1000. Copies dir. */
-int volumes_new(struct volumes **out, struct loop *loop, const char *dir, uint32_t owner,
+/*
+ * dir: its folder, made if need be (0711). owner: the host's id of a container's 1000:1000. Copies dir,
+ * borrows worker, which is freed first.
+ */
+int volumes_new(struct volumes **out, struct worker *worker, const char *dir, uint32_t owner,
                 struct err *e) MUST_CHECK;
-
-/* Makings that are under way end with ERR_CANCELLED. */
 void volumes_free(struct volumes *volumes);
 
-typedef void volume_cb(void *arg, int code, const struct err *e);
+/* Once, on the loop, later; ERR_CANCELLED where the worker was freed. */
+typedef worker_cb volume_cb;
 
 /*
  * Makes, formats and mounts it, with folders numbered from 0 to folders - 1 (volume_folder). One that is left
- * from before is removed first. ERR_IO with the reason, and then nothing is left. cb: once, on the loop,
- * later.
+ * from before is removed first. ERR_IO with the reason, and then nothing is left.
  */
 void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t bytes, unsigned folders,
                  volume_cb *cb, void *arg);
@@ -43,7 +45,7 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
 bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used);
 
 /* Unmounts and removes it. One that is not there is a success. */
-int volume_remove(struct volumes *volumes, const struct sandbox_id *id, struct err *e) MUST_CHECK;
+void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
 
 /* The ids of all that are there, also half-made ones. The caller frees *ids. */
 size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids);

@@ -27,6 +27,7 @@
 
 static struct err e;
 static struct loop *loop;
+static struct worker *worker;
 static int made_code, pending;
 
 static void on_made(void *arg, int code, const struct err *error)
@@ -44,6 +45,14 @@ static struct sandbox_id id_of(uint8_t n)
     return sandbox_id_make((uint64_t)getpid(), random);
 }
 
+static void removed(struct volumes *volumes, const struct sandbox_id *id)
+{
+    pending = 1;
+    volume_remove(volumes, id, on_made, NULL);
+    loop_run(loop);
+    CHECK(!made_code);
+}
+
 /* Writes until it cannot; how much went in. */
 static uint64_t fill(const char *path, int *why)
 {
@@ -58,6 +67,25 @@ static uint64_t fill(const char *path, int *why)
     return written;
 }
 
+/* Made, removed and made again in one breath: the last word holds. */
+static void test_what_is_given_in_one_go(struct volumes *volumes)
+{
+    struct sandbox_id id = id_of(20), *left;
+    uint64_t used;
+    pending = 3;
+    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    volume_remove(volumes, &id, on_made, NULL);
+    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    loop_run(loop);
+    CHECK(!made_code && volume_use(volumes, &id, &used));
+    pending = 2;
+    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    volume_remove(volumes, &id, on_made, NULL);
+    loop_run(loop);
+    CHECK(!made_code && volume_list(volumes, &left) == 0);
+    free(left);
+}
+
 static void test_disk(const char *dir)
 {
     struct volumes *volumes;
@@ -65,7 +93,7 @@ static void test_disk(const char *dir)
     char folder[VOLUME_PATH_MAX], file[VOLUME_PATH_MAX + 8];
     uint64_t used;
     int why;
-    CHECK(!volumes_new(&volumes, loop, dir, 101000, &e));
+    CHECK(!volumes_new(&volumes, worker, dir, 101000, &e));
     pending = 1;
     volume_make(volumes, &id, 64 * MIB, 2, on_made, NULL);
     loop_run(loop);
@@ -86,7 +114,8 @@ static void test_disk(const char *dir)
     volume_make(volumes, &id, 64 * MIB, 1, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code && volume_use(volumes, &id, &used) && used < 2 * MIB);
-    CHECK(!volume_remove(volumes, &id, &e) && !volume_remove(volumes, &id, &e));
+    removed(volumes, &id);
+    removed(volumes, &id);
     CHECK(volume_list(volumes, &left) == 0);
     CHECK(!volume_use(volumes, &id, &used));
     pending = 4;
@@ -98,8 +127,10 @@ static void test_disk(const char *dir)
     CHECK(!made_code);
     for (uint8_t i = 0; i < 4; i++) {
         id = id_of((uint8_t)(10 + i));
-        CHECK(!volume_remove(volumes, &id, &e));
+        removed(volumes, &id);
     }
+    test_what_is_given_in_one_go(volumes);
+    worker_free(worker);
     volumes_free(volumes);
 }
 
@@ -194,6 +225,7 @@ int main(int argc, char **argv)
 {
     CHECK(argc == 2);
     loop = loop_new();
+    CHECK(!worker_new(&worker, loop, 4, &e));
     test_disk(argv[1]);
     test_cgroup();
     loop_free(loop);
