@@ -72,9 +72,14 @@ struct acceptance {
 
 #define SAMPLE_NO_PRESSURE UINT32_MAX
 
-/* One look at one running sandbox. Counters count from its start. */
+/*
+ * One look at one running sandbox. Counters count from its start. The latest is sent for the moment, and is
+ * lost where the link is; of some one is kept for the history, with a number, until it is accepted by that.
+ */
 struct sample {
     struct sandbox_id id;
+    uint64_t number; /* of a kept one: rises over the restarts of its agent */
+    bool kept;
     uint64_t ago_ms; /* since it was taken */
     uint64_t memory_used_bytes, memory_working_set_bytes, memory_unreclaimable_bytes, memory_limit_bytes;
     uint64_t memory_peak_bytes, oom_kills;
@@ -92,7 +97,7 @@ struct sample {
 /* One thing that happened to a sandbox and is not a change of its state. */
 struct violation_news {
     struct sandbox_id id;
-    uint64_t number; /* rises over the agent's life; accepted by it */
+    uint64_t number; /* rises over the restarts of its agent; accepted by it */
     uint64_t ago_ms;
     uint8_t kind; /* memory, cpu, disk, pids: 0 to 3 */
     bool opened;  /* else closed */

@@ -149,6 +149,8 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, Corr
     report->n_samples = in->sample_count;
     report->n_violations = in->violation_count;
     report->n_sweeps = in->sweep_count;
+    report->samples_dropped = in->samples_dropped;
+    report->violations_dropped = in->violations_dropped;
     return in->observation_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
            in->violation_count <= NODE_REPORT_MAX && in->sweep_count <= NODE_SWEEPS_MAX &&
            to_observations(arena, in->observations, in->observation_count, &report->observations) &&
@@ -161,6 +163,8 @@ static bool from_report(const Corral__Envelope *in, struct node_message *m)
 {
     const Corral__Report *pb = in->report;
     struct node_report *out = &m->report;
+    out->samples_dropped = pb->samples_dropped;
+    out->violations_dropped = pb->violations_dropped;
     return from_observations(pb->observations, pb->n_observations, NODE_REPORT_MAX, &out->observations,
                              &out->observation_count) &&
            from_samples(pb->samples, pb->n_samples, &out->samples, &out->sample_count) &&
@@ -213,6 +217,7 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral
     news->violations_accepted = in->violations_accepted;
     news->sweeps_accepted = in->sweeps_accepted;
     to_sweep_order(arena, &in->sweep, &news->sweep);
+    news->samples_accepted = in->samples_accepted;
     return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
            to_wants(arena, in->wants, in->want_count, &news->wants) &&
            to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
@@ -224,6 +229,7 @@ static bool from_news(const Corral__Envelope *in, struct node_message *m)
     m->news.number = pb->number;
     m->news.violations_accepted = pb->violations_accepted;
     m->news.sweeps_accepted = pb->sweeps_accepted;
+    m->news.samples_accepted = pb->samples_accepted;
     return from_sweep_order(pb->sweep, &m->news.sweep) &&
            from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
            from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,

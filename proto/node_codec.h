@@ -85,6 +85,7 @@ struct node_report {
     size_t violation_count;
     struct sweep_report *sweeps;
     size_t sweep_count;
+    uint64_t samples_dropped, violations_dropped; /* by this host, ever */
 };
 
 struct node_news {
@@ -93,8 +94,8 @@ struct node_news {
     size_t want_count;
     struct acceptance *acceptances;
     size_t acceptance_count;
-    uint64_t violations_accepted;
-    struct sweep_order sweep; /* number 0: none */
+    uint64_t violations_accepted, samples_accepted; /* up to these numbers; 0: none */
+    struct sweep_order sweep;                       /* number 0: none */
     uint64_t sweeps_accepted;
 };
 

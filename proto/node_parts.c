@@ -15,6 +15,8 @@
     X(generation)                                                                                            \
     X(number) X(has_exit_code) X(exit_code) X(enforced) X(ran) X(started_ago_ms) X(ended_ago_ms)
 #define SAMPLE_FIELDS(X)                                                                                     \
+    X(number)                                                                                                \
+    X(kept)                                                                                                  \
     X(ago_ms)                                                                                                \
     X(memory_used_bytes)                                                                                     \
     X(memory_working_set_bytes)                                                                              \

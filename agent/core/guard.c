@@ -97,6 +97,11 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
     return step;
 }
 
+void guard_restore(struct guard *g, enum violation_kind kind, enum violation_level level)
+{
+    g->violation[kind] = (struct violation){.level = level};
+}
+
 struct guard_step guard_close(struct guard *g, const struct sandbox_id *id)
 {
     struct guard_step step = {0};

@@ -40,6 +40,9 @@ struct guard_step {
 struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rules, struct sample *sample,
                              bool attached, uint64_t now);
 
+/* After a restart: this episode is open. Idleness counts anew. */
+void guard_restore(struct guard *guard, enum violation_kind kind, enum violation_level level);
+
 /* The sandbox ends: every open episode closes. */
 struct guard_step guard_close(struct guard *guard, const struct sandbox_id *id);
 

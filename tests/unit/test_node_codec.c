@@ -85,18 +85,27 @@ static void test_report(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
     struct observation observation = an_observation();
-    struct sample sample = {.id = id, .ago_ms = 1, .io_some_centi = SAMPLE_NO_PRESSURE, .responsive = true};
+    struct sample sample = {.id = id,
+                            .number = 77,
+                            .kept = true,
+                            .ago_ms = 1,
+                            .io_some_centi = SAMPLE_NO_PRESSURE,
+                            .responsive = true};
     struct violation_news news = {.id = id, .number = 8, .kind = 3, .opened = true, .percent_centi = 9000};
     struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
     sweep.counts.found[SWEEP_VOLUME] = 3;
     sweep.counts.removed[SWEEP_IMAGE] = 2;
-    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1};
+    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1, 5, 6};
     round_trip(&m, &back);
     assert_string_equal(back.report.observations[0].detail, observation.detail);
     assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
     assert_int_equal(back.report.observations[0].exit_code, -1);
     assert_int_equal(back.report.observations[0].ended_ago_ms, 20);
     assert_int_equal(back.report.samples[0].ago_ms, 1);
+    assert_int_equal(back.report.samples[0].number, 77);
+    assert_true(back.report.samples[0].kept);
+    assert_int_equal(back.report.samples_dropped, 5);
+    assert_int_equal(back.report.violations_dropped, 6);
     assert_int_equal(back.report.samples[0].io_some_centi, SAMPLE_NO_PRESSURE);
     assert_true(back.report.samples[0].responsive);
     assert_string_equal(back.report.violations[0].id.text, id.text);
@@ -123,7 +132,7 @@ static void test_news(void **state)
                             .spec_len = sizeof spec},
                            {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED}};
     struct acceptance acceptance = {id, 12};
-    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44, {9, true}, 8};
+    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44, 45, {9, true}, 8};
     round_trip(&m, &back);
     assert_int_equal(back.news.number, 5);
     assert_int_equal(back.news.want_count, 2);
@@ -133,6 +142,7 @@ static void test_news(void **state)
     assert_null(back.news.wants[1].spec);
     assert_int_equal(back.news.acceptances[0].number, 12);
     assert_int_equal(back.news.violations_accepted, 44);
+    assert_int_equal(back.news.samples_accepted, 45);
     assert_int_equal(back.news.sweep.number, 9);
     assert_true(back.news.sweep.dry_run);
     assert_int_equal(back.news.sweeps_accepted, 8);

@@ -1,0 +1,65 @@
+/* What the outbox and its text share; private to outbox*.c. */
+#ifndef CORRAL_AGENT_CORE_OUTBOX_INT_H
+#define CORRAL_AGENT_CORE_OUTBOX_INT_H
+
+#include "agent/core/outbox.h"
+
+/* On this boot's clock; before 0 for what an earlier boot left. */
+struct kept_violation {
+    struct violation_news news;
+    int64_t at_ms;
+};
+
+struct kept_sample {
+    struct sample sample;
+    int64_t at_ms;
+    bool last;
+};
+
+struct episodes {
+    struct sandbox_id id;
+    uint8_t level[VIOLATION_KIND_COUNT];
+};
+
+/* An array in the order of its numbers, and how far it is told. */
+struct kept_line {
+    size_t count, room;
+    bool taken; /* and not accepted yet */
+    uint64_t taken_ms;
+};
+
+struct outbox {
+    struct kept_violation *violation;
+    struct kept_line violations;
+    struct kept_sample *sample;
+    struct kept_line samples;
+    struct episodes *episode;
+    size_t episodes;
+    uint64_t next_number, reserved; /* numbers below reserved are on disk as used */
+    uint64_t epoch, violations_dropped, samples_dropped;
+
+    /* The writing of it; a copy has nothing of this. */
+    struct outbox_text {
+        char *at;
+        size_t len, room;
+    } text; /* not yet handed out */
+    bool sync, whole, writing;
+    uint64_t mark, told_up_to; /* highest numbers: in the write under way, and that may be sent */
+    size_t file_len;
+};
+
+/* outbox_text.c: appends a line. */
+void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v);
+void outbox_line_sample(struct outbox_text *t, const struct kept_sample *s);
+void outbox_line_accepted(struct outbox_text *t, uint64_t violations, uint64_t samples);
+void outbox_line_reserved(struct outbox_text *t, uint64_t reserved);
+void outbox_line_epoch(struct outbox_text *t, uint64_t epoch);
+void outbox_line_dropped(struct outbox_text *t, const struct outbox *o);
+
+/* outbox.c: as in life, but without a word to the disk. */
+void outbox_put_violation(struct outbox *o, const struct kept_violation *v);
+void outbox_put_sample(struct outbox *o, const struct kept_sample *s);
+void outbox_put_episode(struct outbox *o, const struct sandbox_id *id, unsigned kind, unsigned level);
+void outbox_drop_accepted(struct outbox *o, uint64_t violations, uint64_t samples);
+
+#endif
