@@ -361,12 +361,18 @@ static void start_making(struct box *b, struct keeper_effects *effects)
     effect_add(effects, KEEPER_MAKE, &b->record.id);
 }
 
+/* Nothing of it was ever made: of one from before a restart that is known only once it was looked for. */
+static bool is_fresh(const struct box *b)
+{
+    return b->record.phase == BOX_NEW && b->found && !b->leftovers;
+}
+
 /* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
 static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->unsaved = true;
     b->next_save_ms = now + RETRY_MS;
-    if (b->record.phase == BOX_NEW && !b->leftovers) {
+    if (is_fresh(b)) {
         struct box_exit exit = exit_of(REASON_START_FAILED, "its host could not write its record to disk");
         end(b, now, &exit, effects);
         ended(b, now, effects);
@@ -388,7 +394,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     }
     if (b->unsaved)
         save(b, effects);
-    if (b->record.phase == BOX_NEW && !b->leftovers) {
+    if (is_fresh(b)) {
         if (b->ending)
             ended(b, now, effects);
         else
