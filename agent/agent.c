@@ -170,6 +170,7 @@ static void on_tick(void *arg)
     uint64_t now = loop_now_ms();
     keeper_tick(agent->keeper, now, &agent->effects);
     agent_run_effects(agent);
+    agent_outbox_flush(agent);
     watch_link(agent, now);
     agent_sweep_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
@@ -242,7 +243,9 @@ static int make_uplink(struct agent *agent, struct err *e)
                                .urls = &urls,
                                .ca_file = agent->conf->ca_file,
                                .cert_file = agent->conf->cert_file,
-                               .key_file = agent->conf->key_file};
+                               .key_file = agent->conf->key_file,
+                               .highest_epoch = outbox_epoch(agent->outbox),
+                               .outbox = agent->outbox};
     int rc = uplink_new(&agent->uplink, agent->loop, &conf, &agent_uplink_ops, agent, e);
     string_list_fini(&urls);
     free(copy);
@@ -255,8 +258,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent->loop = loop;
     agent->conf = conf;
     agent->keeper = keeper_new();
-    agent->violation_number = wall_now_ms() << 10; /* rises over restarts */
-    agent->sweep_number = agent->violation_number;
+    agent->sweep_number = wall_now_ms() << 10; /* rises over restarts */
     agent->swept_ms = loop_now_ms();
     if (conf->node)
         snprintf(agent->node, sizeof agent->node, "%s", conf->node);
@@ -272,8 +274,10 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
     if (!rc)
         rc = worker_new(&agent->worker, loop, DISK_THREADS, e);
-    if (!rc)
+    if (!rc) {
+        agent_outbox_open(agent);
         rc = make_uplink(agent, e);
+    }
     if (rc) {
         agent_free(agent);
         return rc;
@@ -289,6 +293,7 @@ int agent_start(struct agent *agent, struct err *e)
     if (rc)
         return rc;
     agent_images_load(agent);
+    agent_outbox_restore(agent);
     on_tick(agent); /* what is past its deadline ends now, Docker or not */
     agent_meet_docker(agent);
     agent_watch_start(agent);
@@ -316,6 +321,7 @@ void agent_free(struct agent *agent)
     docker_free(agent->docker);
     agent_sweep_free(agent);
     worker_free(agent->worker);
+    agent_outbox_close(agent);
     volumes_free(agent->volumes);
     HASH_ITER(hh, agent->holders, h, next)
     agent_holder_drop(h);

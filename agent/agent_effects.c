@@ -96,10 +96,9 @@ static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
 static void close_episodes(struct agent *agent, struct holder *h)
 {
     struct guard_step step = guard_close(&h->guard, &h->id);
-    for (unsigned i = 0; i < step.news_count; i++) {
-        step.news[i].number = ++agent->violation_number;
-        uplink_violation(agent->uplink, &step.news[i]);
-    }
+    agent_watch_end(h);
+    agent_keep_news(agent, &step);
+    agent_outbox_flush(agent);
 }
 
 static void removed(struct holder *h, bool ok)

@@ -8,6 +8,8 @@
 #include "agent/core/guard.h"
 #include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
+#include "agent/core/outbox.h"
+#include "agent/disk/journal.h"
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
 #include "agent/initlink/initlink.h"
@@ -22,6 +24,8 @@ struct holder {
     struct cgroup_box *cgroup; /* NULL before its container runs */
     struct initlink *init;     /* NULL likewise */
     struct guard guard;
+    struct sample last;        /* the latest look */
+    uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
     uint64_t idle_timeout_seconds;
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
@@ -45,12 +49,16 @@ struct agent {
     struct cgroup_alarm *alarm;
     struct worker *worker; /* for what may wait for the disk */
     struct volumes *volumes;
+    struct outbox *outbox;
+    struct journal *journal;  /* of the outbox; the worker's while it writes */
+    uint64_t outbox_retry_ms; /* after a disk that took nothing; 0: it takes */
+    uint64_t dropped;         /* by the outbox, that is logged or was before */
+    bool dropping;            /* it is said already that it drops */
     struct uplink *uplink;
     char node[NODE_NAME_MAX + 1];
     char boot_id[37];
     char records_dir[256], links_dir[256];
     char *seccomp; /* the profile's text, owned; NULL: Docker's own */
-    uint64_t violation_number;
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct image_memory images;
@@ -92,6 +100,18 @@ int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
 void agent_watch_level(struct holder *holder);  /* its limit, or the levels, were changed */
 void agent_on_alarm(void *agent, void *holder); /* of its memory */
 
+void agent_watch_end(struct holder *holder); /* its last sample is kept */
+
+/* agent_outbox.c: what is told until the controller has committed it. open before the uplink is made, restore
+ * once the records are there. */
+void agent_outbox_open(struct agent *agent);
+void agent_outbox_restore(struct agent *agent);
+void agent_outbox_close(struct agent *agent);
+void agent_outbox_flush(struct agent *agent); /* writes what is to be written, if the disk is not busy */
+void agent_keep_news(struct agent *agent, const struct guard_step *step);
+void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last); /* flush follows */
+void agent_epoch_seen(struct agent *agent, uint64_t epoch);
+void agent_committed(void *agent, uint64_t violations, uint64_t samples);
 /* agent_sweep.c: what belongs to no sandbox goes. */
 void agent_sweep_ordered(struct agent *agent, const struct sweep_order *order); /* by the controller */
 void agent_sweep_at_beginning(struct agent *agent); /* Docker was met: strays of the last life */

@@ -56,6 +56,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
 {
+    agent_epoch_seen(owner, welcome->epoch);
     log_info("agent", "welcome to cluster %s, epoch %llu", welcome->cluster,
              (unsigned long long)welcome->epoch);
 }
@@ -76,10 +77,6 @@ static void on_accepted(void *owner, const struct acceptance *acceptances, size_
     agent_run_effects(agent);
 }
 
-static void on_violations_accepted(void *owner, uint64_t up_to)
-{
-}
-
 static void on_sweep(void *owner, const struct sweep_order *order)
 {
     agent_sweep_ordered(owner, order);
@@ -94,6 +91,6 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_welcome = on_welcome,
                                             .on_wants = on_wants,
                                             .on_accepted = on_accepted,
-                                            .on_violations_accepted = on_violations_accepted,
+                                            .on_committed = agent_committed,
                                             .on_sweep = on_sweep,
                                             .on_lost = on_lost};

@@ -23,16 +23,6 @@ static struct guard_rules rules_of(const struct agent *agent, const struct holde
     return rules;
 }
 
-static void act_on(struct agent *agent, const struct sandbox_id *id, struct guard_step *step)
-{
-    for (unsigned i = 0; i < step->news_count; i++) {
-        step->news[i].number = ++agent->violation_number;
-        uplink_violation(agent->uplink, &step->news[i]);
-    }
-    if (step->end)
-        keeper_end(agent->keeper, loop_now_ms(), id, step->end, step->detail, &agent->effects);
-}
-
 static bool take_sample(struct agent *agent, struct holder *h, const struct box_record *record, uint64_t now,
                         struct sample *s)
 {
@@ -48,6 +38,31 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct box_
     return true;
 }
 
+/* One in a while goes to the history. */
+static void remember(struct holder *h, const struct sample *s, uint64_t now)
+{
+    h->last = *s;
+    h->last_ms = now;
+    if (h->kept_ms && now - h->kept_ms < OUTBOX_SAMPLE_EVERY_MS)
+        return;
+    h->kept_ms = now;
+    agent_keep_sample(h->agent, s, false);
+}
+
+/* One that ended before the first look is looked at now: its init still holds its cgroup. */
+void agent_watch_end(struct holder *h)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    uint64_t now = loop_now_ms();
+    if (!h->last_ms && h->cgroup && record && take_sample(h->agent, h, record, now, &h->last))
+        h->last_ms = now;
+    if (h->last_ms == h->kept_ms)
+        return; /* there is none, or it is kept already */
+    h->last.ago_ms = now - h->last_ms;
+    agent_keep_sample(h->agent, &h->last, true);
+    h->kept_ms = h->last_ms;
+}
+
 static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool regular)
 {
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
@@ -59,7 +74,10 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
     if (regular || step.news_count)
         uplink_sample(agent->uplink, &s);
-    act_on(agent, &h->id, &step);
+    remember(h, &s, now);
+    agent_keep_news(agent, &step);
+    if (step.end)
+        keeper_end(agent->keeper, now, &h->id, step.end, step.detail, &agent->effects);
 }
 
 /* --- memory, between the regular looks --- */
@@ -114,6 +132,7 @@ static void on_sampling(void *arg)
     struct holder *h, *next;
     HASH_ITER(hh, agent->holders, h, next)
     look_at(agent, h, now, true);
+    agent_outbox_flush(agent);
     agent_run_effects(agent);
     timer_start(&agent->sampling, agent->loop, interval, on_sampling, agent);
 }

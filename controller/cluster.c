@@ -275,3 +275,8 @@ struct node_link_stats cluster_link_stats(const struct cluster *c)
 {
     return node_link_stats(c->link);
 }
+
+void cluster_dropped(const struct cluster *c, node_link_dropped_cb *cb, void *arg)
+{
+    node_link_dropped(c->link, cb, arg);
+}

@@ -82,5 +82,6 @@ struct waiters *cluster_waiters(struct cluster *cluster);
 struct stats *cluster_stats(struct cluster *cluster);
 const struct fleet *cluster_fleet(const struct cluster *cluster); /* NULL while it does not lead */
 struct node_link_stats cluster_link_stats(const struct cluster *cluster);
+void cluster_dropped(const struct cluster *cluster, node_link_dropped_cb *cb, void *arg);
 
 #endif

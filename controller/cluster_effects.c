@@ -97,7 +97,7 @@ static void batch_add(struct cluster *c, struct move_batch **batch, const struct
                              .ran = from->ran,
                              .started_ago_ms = from->started_ago_ms,
                              .ended_ago_ms = from->ended_ago_ms};
-    if (sandbox_state_terminal(from->to) && stats_find(c->stats, loop_now_ms(), &effect->id, &last)) {
+    if (sandbox_state_terminal(from->to) && stats_last(c->stats, loop_now_ms(), &effect->id, &last)) {
         stats_figures_json(&last, text->figures);
         move->figures = text->figures;
     }

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES_MAX 1024 /* to the database at once */
-
 /* Every certificate of our CA names a node that was issued one: that is the permission. */
 static bool on_allowed(void *owner, const char *node)
 {
@@ -57,65 +55,76 @@ static void on_observations(void *owner, const char *node, const struct observat
     cluster_run_effects(c);
 }
 
-static void on_stored(void *arg, int code, const struct err *e, const char *json)
-{
-    if (code && code != ERR_CANCELLED)
-        log_warn("cluster", "samples were lost to the history: %s", e ? e->text : "");
-}
-
-/* Only a host's own sandboxes, of which the fleet knows, are listened to. */
-static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
-{
-    struct cluster *c = owner;
-    struct sample due[SAMPLES_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct fleet_view view;
-        if (!fleet_find(c->fleet, &samples[i].id, &view) || strcmp(view.node, node))
-            continue;
-        if (stats_take(c->stats, loop_now_ms(), &samples[i]) && n < SAMPLES_MAX)
-            due[n++] = samples[i];
-    }
-    if (n)
-        db_samples_add(c->pool, due, n, on_stored, c);
-}
-
-struct violation_batch {
+/* What a host keeps until it hears that all up to a number is committed. */
+struct kept_batch {
     struct cluster *cluster;
     uint64_t term;
     char node[NODE_NAME_MAX + 1];
     uint64_t up_to;
-    size_t waiting;
-    bool failed;
 };
 
-/* All of a batch, or it comes again: the database knows each by its number. */
-static void on_violation_added(void *arg, int code, const struct err *e, const char *json)
+static struct kept_batch *kept_batch_new(struct cluster *c, const char *node)
 {
-    struct violation_batch *batch = arg;
+    struct kept_batch *batch = mem_zalloc(sizeof *batch);
+    *batch = (struct kept_batch){.cluster = c, .term = c->term};
+    strncpy(batch->node, node, NODE_NAME_MAX);
+    return batch;
+}
+
+/* Whether it is committed; else it comes again. Frees it. */
+static bool kept_batch_end(struct kept_batch *batch, int code, const struct err *e, const char *what)
+{
     struct cluster *c = batch->cluster;
-    if (code && code != ERR_NOT_FOUND)
-        batch->failed = true;
-    if (--batch->waiting)
-        return;
-    if (!batch->failed && c->fleet && batch->term == c->term)
-        node_link_accept_violations(c->link, batch->node, batch->up_to);
+    bool ours = c->fleet && batch->term == c->term;
+    if (code && code != ERR_CANCELLED)
+        log_warn("cluster", "node=%s its %s are not written down yet: %s", batch->node, what,
+                 e ? e->text : "");
     free(batch);
+    return ours && !code;
+}
+
+static void on_samples_stored(void *arg, int code, const struct err *e, const char *json)
+{
+    struct kept_batch batch = *(struct kept_batch *)arg;
+    if (kept_batch_end(arg, code, e, "samples"))
+        node_link_accept_samples(batch.cluster->link, batch.node, batch.up_to);
+}
+
+/* For the moment only a host's own sandboxes, of which the fleet knows; whose the kept ones are the database
+ * knows, also of one that ended. */
+static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
+{
+    struct cluster *c = owner;
+    struct sample *kept = mem_zalloc(count * sizeof *kept + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct fleet_view view;
+        if (fleet_find(c->fleet, &samples[i].id, &view) && !strcmp(view.node, node))
+            stats_take(c->stats, loop_now_ms(), &samples[i]);
+        if (samples[i].kept)
+            kept[n++] = samples[i];
+    }
+    if (n) {
+        struct kept_batch *batch = kept_batch_new(c, node);
+        batch->up_to = kept[n - 1].number;
+        db_samples_add(c->pool, node, kept, n, on_samples_stored, batch);
+    }
+    free(kept);
+}
+
+static void on_violations_added(void *arg, int code, const struct err *e, const char *json)
+{
+    struct kept_batch batch = *(struct kept_batch *)arg;
+    if (kept_batch_end(arg, code, e, "violations"))
+        node_link_accept_violations(batch.cluster->link, batch.node, batch.up_to);
 }
 
 static void on_violations(void *owner, const char *node, const struct violation_news *news, size_t count)
 {
     struct cluster *c = owner;
-    if (!count)
-        return;
-    struct violation_batch *batch = mem_zalloc(sizeof *batch);
-    *batch = (struct violation_batch){.cluster = c, .term = c->term, .waiting = count};
-    strncpy(batch->node, node, NODE_NAME_MAX);
-    for (size_t i = 0; i < count; i++) {
-        if (news[i].number > batch->up_to)
-            batch->up_to = news[i].number;
-        db_violation_add(c->pool, &news[i], on_violation_added, batch);
-    }
+    struct kept_batch *batch = kept_batch_new(c, node);
+    batch->up_to = news[count - 1].number;
+    db_violations_add(c->pool, node, news, count, on_violations_added, batch);
 }
 
 static void on_node_gone(void *owner, const char *node)

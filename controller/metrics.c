@@ -152,6 +152,20 @@ static void print_fleet(FILE *out, const struct controller *c)
         fprintf(out, "corral_nodes{state=\"%s\"} %zu\n", node_state_name((enum node_state)i), nodes[i]);
 }
 
+static void print_node_dropped(void *arg, const char *node, uint64_t samples, uint64_t violations)
+{
+    FILE *out = arg;
+    fprintf(out, "corral_node_dropped_total{node=\"%s\",kind=\"sample\"} %" PRIu64 "\n", node, samples);
+    fprintf(out, "corral_node_dropped_total{node=\"%s\",kind=\"violation\"} %" PRIu64 "\n", node, violations);
+}
+
+static void print_dropped(FILE *out, const struct controller *c)
+{
+    head(out, "corral_node_dropped_total", "counter",
+         "What a host could not keep until it was told: it was cut off for too long.");
+    cluster_dropped(c->cluster, print_node_dropped, out);
+}
+
 static void print_use(FILE *out, const struct controller *c)
 {
     struct node_resources used = use_of(c);
@@ -231,7 +245,8 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet, print_use, print_starts, print_http, print_database, print_sweeps, print_process};
+        print_fleet, print_dropped,  print_use,    print_starts,
+        print_http,  print_database, print_sweeps, print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

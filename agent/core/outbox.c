@@ -176,7 +176,7 @@ static uint64_t number(struct outbox *o)
     return o->next_number++;
 }
 
-void outbox_violation(struct outbox *o, uint64_t now, const struct violation_news *news)
+uint64_t outbox_violation(struct outbox *o, uint64_t now, const struct violation_news *news)
 {
     uint64_t dropped = o->violations_dropped;
     struct kept_violation v = {.news = *news, .at_ms = (int64_t)(now - news->ago_ms)};
@@ -186,9 +186,10 @@ void outbox_violation(struct outbox *o, uint64_t now, const struct violation_new
     if (o->violations_dropped != dropped)
         outbox_line_dropped(&o->text, o);
     o->sync = true;
+    return v.news.number;
 }
 
-void outbox_sample(struct outbox *o, uint64_t now, const struct sample *sample, bool last)
+uint64_t outbox_sample(struct outbox *o, uint64_t now, const struct sample *sample, bool last)
 {
     struct kept_sample s = {.sample = *sample, .at_ms = (int64_t)(now - sample->ago_ms), .last = last};
     make_room(o, (int64_t)now);
@@ -197,6 +198,7 @@ void outbox_sample(struct outbox *o, uint64_t now, const struct sample *sample, 
     outbox_put_sample(o, &s);
     outbox_line_sample(&o->text, &s);
     o->sync |= last;
+    return s.sample.number;
 }
 
 uint64_t outbox_epoch(const struct outbox *o)

@@ -36,10 +36,9 @@ void outbox_free(struct outbox *outbox);
 
 /* --- what happens --- */
 
-void outbox_violation(struct outbox *outbox, uint64_t now, const struct violation_news *news);
-
-/* last: it is the last one of its sandbox. */
-void outbox_sample(struct outbox *outbox, uint64_t now, const struct sample *sample, bool last);
+/* Both return the number that it got. last: it is the last one of its sandbox. */
+uint64_t outbox_violation(struct outbox *outbox, uint64_t now, const struct violation_news *news);
+uint64_t outbox_sample(struct outbox *outbox, uint64_t now, const struct sample *sample, bool last);
 
 /* The level of this sandbox's open episode, VIOLATION_NONE without one. */
 enum violation_level outbox_episode(const struct outbox *outbox, const struct sandbox_id *id,

@@ -35,8 +35,8 @@ struct uplink {
     uint32_t lease_ms;
     struct node_session_id session;
     bool reporting;
+    struct outbox *outbox;
     struct uplink_queue queue;
-    uint64_t sessions, lost;
 };
 
 static void begin(void *arg);
@@ -60,10 +60,8 @@ static void on_failed(void *arg)
     uint32_t random;
     pki_random(&random, sizeof random);
     timer_start(&u->timer, u->loop, backoff_next(&u->backoff, random), begin, u);
-    if (!had)
-        return;
-    u->lost++;
-    u->ops.on_lost(u->owner, u->why);
+    if (had)
+        u->ops.on_lost(u->owner, u->why);
 }
 
 /* Carried out in the next turn: a client may not be freed in its own callback. */
@@ -130,10 +128,10 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
     u->epoch = u->highest_epoch = m->epoch;
     u->lease_ms = m->welcome.lease_ms;
     u->taken = 0;
-    u->sessions++;
     u->why[0] = 0;
     backoff_reset(&u->backoff);
     uplink_queue_resend_all(&u->queue);
+    outbox_resend(u->outbox);
     u->ops.on_welcome(u->owner, &welcome);
     send_poll(u);
     send_report(u);
@@ -161,9 +159,8 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
         on_welcomed(u, m);
     else if (u->stage == SESSION && m->kind == NODE_REPORT_ACK) {
         u->reporting = false;
-        uplink_queue_acknowledged(&u->queue);
-        timer_start(&u->timer, u->loop, uplink_queue_urgent(&u->queue) ? 0 : u->lease_ms / 10, send_report,
-                    u);
+        bool urgent = uplink_queue_urgent(&u->queue) || outbox_urgent(u->outbox);
+        timer_start(&u->timer, u->loop, urgent ? 0 : u->lease_ms / 10, send_report, u);
     } else
         fail(u, "the controller sent what does not belong here");
 }
@@ -179,10 +176,8 @@ static void on_news(struct uplink *u, struct node_message *m)
         uplink_queue_accept(&u->queue, &m->news.acceptances[i]);
     if (m->news.acceptance_count)
         u->ops.on_accepted(u->owner, m->news.acceptances, m->news.acceptance_count);
-    if (m->news.violations_accepted) {
-        uplink_queue_accept_violations(&u->queue, m->news.violations_accepted);
-        u->ops.on_violations_accepted(u->owner, m->news.violations_accepted);
-    }
+    if (m->news.violations_accepted || m->news.samples_accepted)
+        u->ops.on_committed(u->owner, m->news.violations_accepted, m->news.samples_accepted);
     if (m->news.sweeps_accepted)
         uplink_queue_accept_sweeps(&u->queue, m->news.sweeps_accepted);
     if (m->news.sweep.number)
@@ -243,12 +238,12 @@ static void send_report(void *arg)
     if (u->stage != SESSION || u->reporting)
         return;
     u->reporting = true;
-    uplink_queue_take(&u->queue, loop_now_ms(), &m.report);
+    uplink_queue_take(&u->queue, u->outbox, loop_now_ms(), &m.report);
     send(u, u->report, &m, ANSWER_MS);
     uplink_queue_taken_free(&m.report);
 }
 
-static void hurry(struct uplink *u)
+void uplink_hurry(struct uplink *u)
 {
     if (u->stage == SESSION && !u->reporting)
         later_call(&u->sending, u->loop, send_report, u);
@@ -297,7 +292,8 @@ int uplink_new(struct uplink **out, struct loop *loop, const struct uplink_conf 
                          .ca_file = mem_strdup(conf->ca_file),
                          .cert_file = mem_strdup(conf->cert_file),
                          .key_file = mem_strdup(conf->key_file),
-                         .highest_epoch = conf->highest_epoch};
+                         .highest_epoch = conf->highest_epoch,
+                         .outbox = conf->outbox};
     for (size_t i = 0; i < conf->urls->count; i++)
         string_list_add(&u->urls, conf->urls->item[i]);
     backoff_init(&u->backoff, 200, 5000);
@@ -357,30 +353,17 @@ void uplink_renew(struct uplink *u)
 void uplink_observe(struct uplink *u, const struct observation *observation)
 {
     uplink_queue_observe(&u->queue, loop_now_ms(), observation);
-    hurry(u);
+    uplink_hurry(u);
 }
 
 void uplink_sample(struct uplink *u, const struct sample *sample)
 {
     uplink_queue_sample(&u->queue, loop_now_ms(), sample);
-    hurry(u);
-}
-
-void uplink_violation(struct uplink *u, const struct violation_news *news)
-{
-    uplink_queue_violation(&u->queue, loop_now_ms(), news);
-    hurry(u);
+    uplink_hurry(u);
 }
 
 void uplink_sweep(struct uplink *u, const struct sweep_report *report)
 {
     uplink_queue_sweep(&u->queue, report);
-    hurry(u);
-}
-
-struct uplink_stats uplink_stats(const struct uplink *u)
-{
-    struct uplink_stats stats = {.connected = u->stage == SESSION, .sessions = u->sessions, .lost = u->lost};
-    uplink_queue_stats(&u->queue, &stats);
-    return stats;
+    uplink_hurry(u);
 }

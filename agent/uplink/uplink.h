@@ -2,17 +2,17 @@
  * The agent's connection to the controller. It dials, proves who this host is, keeps the two lanes (reports
  * go up, news comes down) and begins anew with jittered backoff whenever the session is lost. Nothing that
  * the controller has not accepted is forgotten: observations are resent until they are accepted by number,
- * violations too, samples are kept for ten minutes. Ages are counted anew at each sending.
+ * and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted anew at each sending.
  *
  * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none
  * after stop; the owner may call anything but uplink_free from a callback.
  *
- * Bounds: 4096 observations (newest per sandbox), 4096 violations (oldest dropped, counted), 16 sweeps
- * (oldest dropped), 65536 samples or ten minutes (oldest dropped, counted).
+ * Bounds: of each sandbox its newest observation and its newest sample, 16 sweeps (oldest dropped).
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_H
 #define CORRAL_AGENT_UPLINK_UPLINK_H
 
+#include "agent/core/outbox.h"
 #include "common/err.h"
 #include "common/loop.h"
 #include "common/node_wire.h"
@@ -29,6 +29,7 @@ struct uplink_conf {
     const char *cert_file;
     const char *key_file;
     uint64_t highest_epoch; /* that was ever seen, from disk; 0: none */
+    struct outbox *outbox;  /* borrowed */
 };
 
 /* What the controller said at the start of a session. Borrowed for the call. */
@@ -37,12 +38,6 @@ struct uplink_welcome {
     uint64_t epoch; /* the owner keeps it on disk, so that an older leader is refused after a restart too */
     uint32_t lease_ms;
     const struct string_list *settings; /* "name=value" */
-};
-
-struct uplink_stats {
-    bool connected;
-    uint64_t sessions, lost; /* since the start */
-    uint64_t samples_waiting, samples_dropped, observations_waiting, violations_waiting, violations_dropped;
 };
 
 /* Every array is borrowed for the call. All members are needed. */
@@ -56,7 +51,8 @@ struct uplink_ops {
     void (*on_welcome)(void *owner, const struct uplink_welcome *welcome);
     void (*on_wants)(void *owner, const struct want *wants, size_t count);
     void (*on_accepted)(void *owner, const struct acceptance *acceptances, size_t count);
-    void (*on_violations_accepted)(void *owner, uint64_t up_to);
+    /* Of the outbox, up to these numbers. */
+    void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* The same order may come again: its number says so. */
     void (*on_sweep)(void *owner, const struct sweep_order *order);
     /* A session that was welcomed is over, for the reason that the sentence says. */
@@ -83,15 +79,14 @@ void uplink_renew(struct uplink *uplink);
  */
 void uplink_observe(struct uplink *uplink, const struct observation *observation);
 
-/* Sends a sample once a session is there. ago_ms is as of now. */
+/* Sends the latest sample of a sandbox once, for the moment; it replaces an older one. ago_ms is as of now.
+ */
 void uplink_sample(struct uplink *uplink, const struct sample *sample);
-
-/* Sends news until on_violations_accepted names its number or a later one. ago_ms is as of now. */
-void uplink_violation(struct uplink *uplink, const struct violation_news *news);
 
 /* Sends what a sweep came to until a number that is not lower is accepted. */
 void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
 
-struct uplink_stats uplink_stats(const struct uplink *uplink);
+/* The outbox has something that was never sent. */
+void uplink_hurry(struct uplink *uplink);
 
 #endif

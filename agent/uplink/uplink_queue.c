@@ -6,16 +6,16 @@
 #include <string.h>
 #include <uthash.h>
 
+/* Of one sandbox. */
 struct uplink_waiting {
     struct sandbox_id id;
     struct observation observation;
-    uint64_t at_ms, sent_ms; /* sent_ms 0: not yet */
+    bool observed;           /* there is an observation */
+    uint64_t at_ms, sent_ms; /* of it; sent_ms 0: not yet */
+    struct sample sample;
+    bool sampled; /* there is a sample */
+    uint64_t sampled_ms;
     UT_hash_handle hh;
-};
-
-struct queued_violation {
-    struct violation_news news;
-    uint64_t at_ms, sent_ms;
 };
 
 struct queued_sweep {
@@ -23,77 +23,67 @@ struct queued_sweep {
     uint64_t sent_ms;
 };
 
-struct queued_sample {
-    struct sample sample;
-    uint64_t at_ms;
-};
-
 void uplink_queue_fini(struct uplink_queue *q)
 {
     struct uplink_waiting *w, *next;
-    HASH_ITER(hh, q->observations, w, next)
+    HASH_ITER(hh, q->waiting, w, next)
     {
-        HASH_DEL(q->observations, w);
+        HASH_DEL(q->waiting, w);
         free(w);
     }
-    free(q->violation);
     free(q->sweep);
-    free(q->sample);
     memset(q, 0, sizeof *q);
+}
+
+static struct uplink_waiting *waiting_get(struct uplink_queue *q, const struct sandbox_id *id)
+{
+    struct uplink_waiting *w;
+    HASH_FIND(hh, q->waiting, id, sizeof *id, w);
+    if (w)
+        return w;
+    w = mem_zalloc(sizeof *w);
+    w->id = *id;
+    HASH_ADD(hh, q->waiting, id, sizeof w->id, w);
+    return w;
+}
+
+static void drop_idle(struct uplink_queue *q, struct uplink_waiting *w)
+{
+    if (w->observed || w->sampled)
+        return;
+    HASH_DEL(q->waiting, w);
+    free(w);
 }
 
 void uplink_queue_observe(struct uplink_queue *q, uint64_t now, const struct observation *o)
 {
-    struct uplink_waiting *w;
-    HASH_FIND(hh, q->observations, &o->id, sizeof o->id, w);
-    if (!w) {
-        w = mem_zalloc(sizeof *w);
-        w->id = o->id;
-        HASH_ADD(hh, q->observations, id, sizeof w->id, w);
-    }
+    struct uplink_waiting *w = waiting_get(q, &o->id);
     w->observation = *o;
+    w->observed = true;
     w->at_ms = now;
     w->sent_ms = 0;
     q->urgent = true;
 }
 
-/* The oldest go first: from the front of the array, a quarter at a time so that moving them costs little. */
-static void drop_old_samples(struct uplink_queue *q, uint64_t now)
-{
-    size_t drop = q->samples == UPLINK_SAMPLES_MAX ? UPLINK_SAMPLES_MAX / 4 : 0;
-    if (q->samples && now - q->sample[0].at_ms > UPLINK_SAMPLE_KEEP_MS) {
-        while (drop < q->samples && now - q->sample[drop].at_ms > UPLINK_SAMPLE_KEEP_MS / 4 * 3)
-            drop++;
-    }
-    if (!drop)
-        return;
-    memmove(q->sample, q->sample + drop, (q->samples - drop) * sizeof *q->sample);
-    q->samples -= drop;
-    q->samples_sent -= drop < q->samples_sent ? drop : q->samples_sent;
-    q->samples_dropped += drop;
-}
-
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s)
 {
-    drop_old_samples(q, now);
-    if (q->samples == q->samples_room) {
-        q->samples_room = q->samples_room ? q->samples_room * 2 : 64;
-        q->sample = mem_grow(q->sample, q->samples_room, sizeof *q->sample);
-    }
-    q->sample[q->samples++] = (struct queued_sample){.sample = *s, .at_ms = now - s->ago_ms};
+    struct uplink_waiting *w = waiting_get(q, &s->id);
+    w->sample = *s;
+    w->sampled = true;
+    w->sampled_ms = now - s->ago_ms;
     q->urgent = true;
 }
 
-void uplink_queue_violation(struct uplink_queue *q, uint64_t now, const struct violation_news *news)
+static void take_observation(struct uplink_waiting *w, uint64_t now, struct node_report *report)
 {
-    if (q->violations == UPLINK_VIOLATIONS_MAX) {
-        memmove(q->violation, q->violation + 1, (q->violations - 1) * sizeof *q->violation);
-        q->violations--;
-        q->violations_dropped++;
-    }
-    q->violation = mem_grow(q->violation, q->violations + 1, sizeof *q->violation);
-    q->violation[q->violations++] = (struct queued_violation){.news = *news, .at_ms = now - news->ago_ms};
-    q->urgent = true;
+    if (!w->observed || report->observation_count == NODE_REPORT_MAX ||
+        (w->sent_ms && now - w->sent_ms < UPLINK_RESEND_MS))
+        return;
+    struct observation *o = &report->observations[report->observation_count++];
+    *o = w->observation;
+    o->started_ago_ms += o->ran ? now - w->at_ms : 0;
+    o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
+    w->sent_ms = now;
 }
 
 void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *report)
@@ -107,66 +97,58 @@ void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *repor
     q->urgent = true;
 }
 
-static bool due(uint64_t sent_ms, uint64_t now)
+/* Whether it stays, for want of room. */
+static bool take_sample(struct uplink_waiting *w, uint64_t now, struct node_report *report)
 {
-    return !sent_ms || now - sent_ms >= UPLINK_RESEND_MS;
+    if (!w->sampled || report->sample_count == NODE_REPORT_MAX)
+        return w->sampled;
+    struct sample *s = &report->samples[report->sample_count++];
+    *s = w->sample;
+    s->ago_ms = now - w->sampled_ms;
+    w->sampled = false;
+    return false;
 }
 
-static void take_observations(struct uplink_queue *q, uint64_t now, struct node_report *report)
+static size_t smaller(size_t a, size_t b)
 {
-    struct uplink_waiting *w, *next;
-    HASH_ITER(hh, q->observations, w, next)
-    {
-        if (report->observation_count == NODE_REPORT_MAX)
-            return;
-        if (!due(w->sent_ms, now))
-            continue;
-        struct observation *o = &report->observations[report->observation_count++];
-        *o = w->observation;
-        o->started_ago_ms += o->ran ? now - w->at_ms : 0;
-        o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
-        w->sent_ms = now;
-    }
+    return a < b ? a : b;
 }
 
 static void take_sweeps(struct uplink_queue *q, uint64_t now, struct node_report *report)
 {
     for (size_t i = 0; i < q->sweeps; i++) {
-        if (!due(q->sweep[i].sent_ms, now))
+        if (q->sweep[i].sent_ms && now - q->sweep[i].sent_ms < UPLINK_RESEND_MS)
             continue;
         report->sweeps[report->sweep_count++] = q->sweep[i].report;
         q->sweep[i].sent_ms = now;
     }
 }
 
-/* Of each kind in one report; never 0, so that there is an array. */
-static size_t most(size_t waiting)
+/* What is kept goes first: it is older. */
+void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t now,
+                       struct node_report *report)
 {
-    return waiting > NODE_REPORT_MAX ? NODE_REPORT_MAX : waiting ? waiting : 1;
-}
-
-void uplink_queue_take(struct uplink_queue *q, uint64_t now, struct node_report *report)
-{
-    report->observations = mem_zalloc(most(HASH_COUNT(q->observations)) * sizeof *report->observations);
-    report->samples = mem_zalloc(most(q->samples) * sizeof *report->samples);
-    report->violations = mem_zalloc(most(q->violations) * sizeof *report->violations);
-    report->sweeps = mem_zalloc(most(q->sweeps) * sizeof *report->sweeps);
-    take_observations(q, now, report);
+    struct outbox_stats stats = outbox_stats(outbox);
+    size_t boxes = smaller(HASH_COUNT(q->waiting), NODE_REPORT_MAX);
+    size_t kept = smaller(stats.samples, OUTBOX_SEND_MAX);
+    struct uplink_waiting *w, *next;
+    report->observations = mem_zalloc((boxes + 1) * sizeof *report->observations);
+    report->samples = mem_zalloc((boxes + kept + 1) * sizeof *report->samples);
+    report->violations =
+        mem_zalloc((smaller(stats.violations, OUTBOX_SEND_MAX) + 1) * sizeof *report->violations);
+    report->sweeps = mem_zalloc((q->sweeps + 1) * sizeof *report->sweeps);
     take_sweeps(q, now, report);
-    for (size_t i = 0; i < q->violations && report->violation_count < NODE_REPORT_MAX; i++) {
-        if (!due(q->violation[i].sent_ms, now))
-            continue;
-        report->violations[report->violation_count] = q->violation[i].news;
-        report->violations[report->violation_count++].ago_ms = now - q->violation[i].at_ms;
-        q->violation[i].sent_ms = now;
+    report->violation_count = outbox_take_violations(outbox, now, report->violations);
+    report->sample_count = outbox_take_samples(outbox, now, report->samples);
+    report->violations_dropped = stats.violations_dropped;
+    report->samples_dropped = stats.samples_dropped;
+    q->urgent = false;
+    HASH_ITER(hh, q->waiting, w, next)
+    {
+        take_observation(w, now, report);
+        q->urgent |= take_sample(w, now, report);
+        drop_idle(q, w);
     }
-    for (; report->sample_count < q->samples && report->sample_count < NODE_REPORT_MAX;
-         report->sample_count++) {
-        report->samples[report->sample_count] = q->sample[report->sample_count].sample;
-        report->samples[report->sample_count].ago_ms = now - q->sample[report->sample_count].at_ms;
-    }
-    q->samples_sent = report->sample_count;
-    q->urgent = q->samples > q->samples_sent;
 }
 
 void uplink_queue_taken_free(struct node_report *report)
@@ -177,32 +159,14 @@ void uplink_queue_taken_free(struct node_report *report)
     free(report->sweeps);
 }
 
-void uplink_queue_acknowledged(struct uplink_queue *q)
-{
-    q->samples -= q->samples_sent;
-    if (q->samples) /* memmove may not be given the NULL of an empty queue */
-        memmove(q->sample, q->sample + q->samples_sent, q->samples * sizeof *q->sample);
-    q->samples_sent = 0;
-}
-
 void uplink_queue_accept(struct uplink_queue *q, const struct acceptance *a)
 {
     struct uplink_waiting *w;
-    HASH_FIND(hh, q->observations, &a->id, sizeof a->id, w);
-    if (!w || w->observation.number > a->number)
+    HASH_FIND(hh, q->waiting, &a->id, sizeof a->id, w);
+    if (!w || !w->observed || w->observation.number > a->number)
         return;
-    HASH_DEL(q->observations, w);
-    free(w);
-}
-
-void uplink_queue_accept_violations(struct uplink_queue *q, uint64_t up_to)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < q->violations; i++) {
-        if (q->violation[i].news.number > up_to)
-            q->violation[kept++] = q->violation[i];
-    }
-    q->violations = kept;
+    w->observed = false;
+    drop_idle(q, w);
 }
 
 void uplink_queue_accept_sweeps(struct uplink_queue *q, uint64_t up_to)
@@ -218,25 +182,13 @@ void uplink_queue_accept_sweeps(struct uplink_queue *q, uint64_t up_to)
 void uplink_queue_resend_all(struct uplink_queue *q)
 {
     struct uplink_waiting *w, *next;
-    HASH_ITER(hh, q->observations, w, next)
+    HASH_ITER(hh, q->waiting, w, next)
     w->sent_ms = 0;
-    for (size_t i = 0; i < q->violations; i++)
-        q->violation[i].sent_ms = 0;
     for (size_t i = 0; i < q->sweeps; i++)
         q->sweep[i].sent_ms = 0;
-    q->samples_sent = 0;
 }
 
 bool uplink_queue_urgent(const struct uplink_queue *q)
 {
     return q->urgent;
-}
-
-void uplink_queue_stats(const struct uplink_queue *q, struct uplink_stats *stats)
-{
-    stats->samples_waiting = q->samples;
-    stats->samples_dropped = q->samples_dropped;
-    stats->observations_waiting = HASH_COUNT(q->observations);
-    stats->violations_waiting = q->violations;
-    stats->violations_dropped = q->violations_dropped;
 }

@@ -12,12 +12,15 @@
 
 #define DEGRADED_THROTTLED_CENTI 5000
 
-struct stats_entry {
-    struct sandbox_id id;
+struct look {
     struct sample sample;
     uint64_t at_ms; /* when it was taken */
-    uint64_t stored_at_ms;
-    bool stored;
+    bool there;
+};
+
+struct stats_entry {
+    struct sandbox_id id;
+    struct look now, kept; /* kept: for the history, perhaps of long ago */
     UT_hash_handle hh;
 };
 
@@ -50,7 +53,7 @@ static struct stats_entry *find(const struct stats *stats, const struct sandbox_
     return entry;
 }
 
-bool stats_take(struct stats *stats, uint64_t now, const struct sample *sample)
+void stats_take(struct stats *stats, uint64_t now, const struct sample *sample)
 {
     uint64_t at = sample->ago_ms < now ? now - sample->ago_ms : 0;
     struct stats_entry *entry = find(stats, &sample->id);
@@ -59,15 +62,9 @@ bool stats_take(struct stats *stats, uint64_t now, const struct sample *sample)
         entry->id = sample->id;
         HASH_ADD(hh, stats->head, id, sizeof entry->id, entry);
     }
-    if (at >= entry->at_ms) {
-        entry->sample = *sample;
-        entry->at_ms = at;
-    }
-    if (entry->stored && at < entry->stored_at_ms + STATS_STORE_EVERY_MS)
-        return false;
-    entry->stored = true;
-    entry->stored_at_ms = at;
-    return true;
+    struct look *look = sample->kept ? &entry->kept : &entry->now;
+    if (!look->there || at >= look->at_ms)
+        *look = (struct look){.sample = *sample, .at_ms = at, .there = true};
 }
 
 void stats_forget(struct stats *stats, const struct sandbox_id *id)
@@ -79,21 +76,38 @@ void stats_forget(struct stats *stats, const struct sandbox_id *id)
     free(entry);
 }
 
+static bool look_get(const struct look *look, uint64_t now, struct sample *out)
+{
+    if (!look->there)
+        return false;
+    *out = look->sample;
+    out->ago_ms = now - look->at_ms;
+    return true;
+}
+
 bool stats_find(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out)
+{
+    const struct stats_entry *entry = find(stats, id);
+    return entry && look_get(&entry->now, now, out);
+}
+
+bool stats_last(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out)
 {
     const struct stats_entry *entry = find(stats, id);
     if (!entry)
         return false;
-    *out = entry->sample;
-    out->ago_ms = now - entry->at_ms;
-    return true;
+    bool kept_is_later = entry->kept.there && (!entry->now.there || entry->kept.at_ms > entry->now.at_ms);
+    return look_get(kept_is_later ? &entry->kept : &entry->now, now, out);
 }
 
 void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sample *sample), void *arg)
 {
     struct stats_entry *entry, *next;
     HASH_ITER(hh, stats->head, entry, next)
-    cb(arg, &entry->sample);
+    {
+        if (entry->now.there)
+            cb(arg, &entry->now.sample);
+    }
 }
 
 /* --- JSON: numbers only, so that nothing needs escaping --- */

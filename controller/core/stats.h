@@ -11,20 +11,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATS_STORE_EVERY_MS 10000 /* one sample in this time goes to the database */
-#define STATS_JSON_MAX       2048
+#define STATS_JSON_MAX 2048
 
 struct stats;
 struct stats *stats_new(void);
 void stats_free(struct stats *stats);
 
-/* Takes a sample. True where it is due to be stored: the first in STATS_STORE_EVERY_MS of its sandbox. */
-bool stats_take(struct stats *stats, uint64_t now, const struct sample *sample);
+/* Takes a sample, in whatever order they come. A kept one is never shown as now: it may be of long ago. */
+void stats_take(struct stats *stats, uint64_t now, const struct sample *sample);
 
 void stats_forget(struct stats *stats, const struct sandbox_id *id);
 
-/* The latest sample, with ago_ms as of now. False where there is none. */
+/* The latest sample for the moment, with ago_ms as of now. False where there is none. */
 bool stats_find(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out);
+
+/* Likewise the latest of all, kept ones too: the last figures of one that ended. */
+bool stats_last(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out);
 
 /* The stats object of the API. wall_ms: Unix milliseconds now. Returns its length. */
 size_t stats_json(const struct sample *sample, bool paused, uint64_t wall_ms,

@@ -9,7 +9,7 @@
 
 #define SAMPLES_MAX 4096
 
-/* The columns of add_samples after the id, each with where its value lies in a sample. */
+/* The columns of add_samples after the host and the id, each with where its value lies in a sample. */
 #define COLUMN(member)                                                                                       \
     {                                                                                                        \
         offsetof(struct sample, member), sizeof(((struct sample *)0)->member)                                \
@@ -17,6 +17,7 @@
 static const struct {
     size_t offset, size;
 } columns[] = {
+    COLUMN(number),
     COLUMN(ago_ms),
     COLUMN(memory_used_bytes),
     COLUMN(memory_unreclaimable_bytes),
@@ -43,14 +44,15 @@ static uint64_t value_of(const struct sample *s, size_t column)
     return value > INT64_MAX ? INT64_MAX : value;
 }
 
-void db_samples_add(struct db_pool *pool, const struct sample *samples, size_t count, db_json_cb *cb,
-                    void *arg)
+void db_samples_add(struct db_pool *pool, const char *node, const struct sample *samples, size_t count,
+                    db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {
-        "add_samples",
-        "select null::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", 13};
+    static const struct db_stmt stmt = {"add_samples",
+                                        "select null::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, "
+                                        "$9, $10, $11, $12, $13, $14, $15)",
+                                        15};
     struct db_text text[1 + ARRAY_LEN(columns)] = {{0}};
-    const char *params[ARRAY_LEN(text)];
+    const char *params[1 + ARRAY_LEN(text)] = {node};
     if (count > SAMPLES_MAX)
         abort();
     for (size_t c = 0; c < ARRAY_LEN(text); c++) {
@@ -63,7 +65,7 @@ void db_samples_add(struct db_pool *pool, const struct sample *samples, size_t c
                 db_text_fmt(&text[c], "%" PRIu64, value_of(&samples[i], c - 1));
         }
         db_text_add(&text[c], "}");
-        params[c] = text[c].data;
+        params[1 + c] = text[c].data;
     }
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
     for (size_t c = 0; c < ARRAY_LEN(text); c++)
@@ -80,23 +82,34 @@ void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char
     db_query_json(pool, &stmt, params, ERR_INTERNAL, "No history", cb, arg);
 }
 
-void db_violation_add(struct db_pool *pool, const struct violation_news *news, db_json_cb *cb, void *arg)
+static void violation_text(struct db_text *t, const struct violation_news *news)
 {
-    static const struct db_stmt stmt = {"add_violation", "select add_violation($1)", 1};
     static const char *const kinds[] = {"memory", "cpu", "disk", "pids"};
+    db_text_comma(t);
+    db_text_add(t, "{");
+    db_text_str(t, "sandbox_id", news->id.text);
+    db_text_bool(t, "opened", news->opened);
+    db_text_num(t, "number", news->number);
+    db_text_num(t, "ago_ms", news->ago_ms);
+    db_text_str(t, "kind", kinds[news->kind & 3]);
+    db_text_str(t, "level", news->critical ? "critical" : "warning");
+    db_text_comma(t);
+    db_text_fmt(t, "\"percent\":%u.%02u", news->percent_centi / 100, news->percent_centi % 100);
+    db_text_num(t, "limit", news->limit);
+    db_text_add(t, "}");
+}
+
+void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
+                       size_t count, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"add_violations", "select null::text from add_violations($1, $2)", 2};
     struct db_text t = {0};
-    db_text_add(&t, "{");
-    db_text_str(&t, "sandbox_id", news->id.text);
-    db_text_bool(&t, "opened", news->opened);
-    db_text_num(&t, "number", news->number);
-    db_text_str(&t, "kind", kinds[news->kind & 3]);
-    db_text_str(&t, "level", news->critical ? "critical" : "warning");
-    db_text_comma(&t);
-    db_text_fmt(&t, "\"percent\":%u.%02u", news->percent_centi / 100, news->percent_centi % 100);
-    db_text_num(&t, "limit", news->limit);
-    db_text_add(&t, "}");
-    const char *params[] = {t.data};
-    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such sandbox", cb, arg);
+    db_text_add(&t, "[");
+    for (size_t i = 0; i < count; i++)
+        violation_text(&t, &news[i]);
+    db_text_add(&t, "]");
+    const char *params[] = {node, t.data};
+    db_query_json(pool, &stmt, params, 0, "", cb, arg);
     db_text_fini(&t);
 }
 

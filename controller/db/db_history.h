@@ -5,16 +5,19 @@
 #include "common/node_wire.h"
 #include "controller/db/db_pool.h"
 
-/* One statement, at most 4096 samples; one of an instant that is there already is left out. json is NULL. */
-void db_samples_add(struct db_pool *pool, const struct sample *samples, size_t count, db_json_cb *cb,
-                    void *arg);
+/*
+ * What a host keeps until it is told that this was committed: stored once, however often it comes. Of a
+ * sandbox that is not this node's it is left out. One transaction each; json is NULL. samples: at most 4096,
+ * their numbers rising.
+ */
+void db_samples_add(struct db_pool *pool, const char *node, const struct sample *samples, size_t count,
+                    db_json_cb *cb, void *arg);
+void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
+                       size_t count, db_json_cb *cb, void *arg);
 
 /* The history object. from and to: RFC 3339, which the caller validated. */
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
                         uint32_t step_seconds, db_json_cb *cb, void *arg);
-
-/* A violation's event. json: the event, to be told on. ERR_NOT_FOUND without such a sandbox. */
-void db_violation_add(struct db_pool *pool, const struct violation_news *news, db_json_cb *cb, void *arg);
 
 struct db_event_filter {
     const char *owner;      /* only this user's; NULL: all */

@@ -38,8 +38,12 @@ struct session {
     uint64_t heard_ms;
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
-    uint64_t news_number, violations_accepted, violations_told, sweeps_accepted, sweeps_told, sweep_told;
+    uint64_t news_number, sweep_told;
     struct sweep_order sweep;
+    struct kept_until {
+        uint64_t accepted, told;
+    } violations, samples, sweeps;                /* numbers up to which the host may forget */
+    uint64_t samples_dropped, violations_dropped; /* as it says */
     struct want_item *want;
     size_t wants;
     struct acceptance_item *acceptance;
@@ -235,22 +239,25 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
     struct node_message ack = {.kind = NODE_REPORT_ACK};
     memcpy(node, s->node, sizeof node); /* the session may go with what the owner does */
     reply(link, token, s, m->request, &ack);
-    if (m->report.observation_count)
-        link->ops.on_observations(link->owner, node, m->report.observations, m->report.observation_count);
+    s->samples_dropped = m->report.samples_dropped;
+    s->violations_dropped = m->report.violations_dropped;
     if (m->report.sample_count)
         link->ops.on_samples(link->owner, node, m->report.samples, m->report.sample_count);
     if (m->report.violation_count)
         link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
     if (m->report.sweep_count)
         link->ops.on_sweeps(link->owner, node, m->report.sweeps, m->report.sweep_count);
+    if (m->report.observation_count)
+        link->ops.on_observations(link->owner, node, m->report.observations, m->report.observation_count);
 }
 
 /* --- news --- */
 
 static bool has_news(const struct session *s)
 {
-    return s->wants || s->acceptances || s->violations_accepted > s->violations_told ||
-           s->sweeps_accepted > s->sweeps_told || s->sweep.number != s->sweep_told;
+    return s->wants || s->acceptances || s->violations.accepted > s->violations.told ||
+           s->samples.accepted > s->samples.told || s->sweeps.accepted > s->sweeps.told ||
+           s->sweep.number != s->sweep_told;
 }
 
 /* What the agent has taken is forgotten; what it has not is said again. */
@@ -310,9 +317,9 @@ static void tell(struct node_link *link, struct session *s)
         acceptances[m.news.acceptance_count] = item->acceptance;
         item->sent = true;
     }
-    m.news.violations_accepted = s->violations_accepted;
-    s->violations_told = s->violations_accepted;
-    m.news.sweeps_accepted = s->sweeps_told = s->sweeps_accepted;
+    m.news.violations_accepted = s->violations.told = s->violations.accepted;
+    m.news.samples_accepted = s->samples.told = s->samples.accepted;
+    m.news.sweeps_accepted = s->sweeps.told = s->sweeps.accepted;
     m.news.sweep = s->sweep;
     s->sweep_told = s->sweep.number;
     reply(link, token, s, s->request, &m);
@@ -327,7 +334,7 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
         msglink_drop(s->parked);
     settle(s, m->taken == s->news_number);
     if (m->taken != s->news_number)
-        s->violations_told = s->sweeps_told = s->sweep_told = 0;
+        s->violations.told = s->samples.told = s->sweeps.told = s->sweep_told = 0;
     s->parked = token;
     s->parked_ms = loop_now_ms();
     s->request = m->request;
@@ -437,13 +444,36 @@ void node_link_accept(struct node_link *link, const char *node, const struct acc
     nudge(link, s);
 }
 
+static void accept_until(struct node_link *link, struct session *s, struct kept_until *until, uint64_t up_to)
+{
+    if (up_to <= until->accepted)
+        return;
+    until->accepted = up_to;
+    nudge(link, s);
+}
+
 void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
-    if (!s || up_to <= s->violations_accepted)
-        return;
-    s->violations_accepted = up_to;
-    nudge(link, s);
+    if (s)
+        accept_until(link, s, &s->violations, up_to);
+}
+
+void node_link_accept_samples(struct node_link *link, const char *node, uint64_t up_to)
+{
+    struct session *s = session_of_node(link, node);
+    if (s)
+        accept_until(link, s, &s->samples, up_to);
+}
+
+void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved)
+            cb(arg, s->node, s->samples_dropped, s->violations_dropped);
+    }
 }
 
 bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order)
@@ -459,10 +489,8 @@ bool node_link_sweep(struct node_link *link, const char *node, const struct swee
 void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
-    if (!s || up_to <= s->sweeps_accepted)
-        return;
-    s->sweeps_accepted = up_to;
-    nudge(link, s);
+    if (s)
+        accept_until(link, s, &s->sweeps, up_to);
 }
 
 size_t node_link_drop_stale(struct node_link *link, bool dry_run)

@@ -52,6 +52,8 @@ struct node_link_ops {
                        size_t count);
     void (*on_observations)(void *owner, const char *node, const struct observation *observations,
                             size_t count);
+    /* These two with at least one, in the order of their numbers, and before the observations of the same
+     * report. */
     void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
     void (*on_violations)(void *owner, const char *node, const struct violation_news *news, size_t count);
     /* What sweeps came to; again until node_link_accept_sweeps. */
@@ -82,8 +84,9 @@ int node_link_want(struct node_link *link, const char *node, const struct want *
  */
 void node_link_accept(struct node_link *link, const char *node, const struct acceptance *acceptance);
 
-/* Says that violations up to this number are committed. */
+/* Says that violations, kept samples, up to this number are committed. Without a session it does nothing. */
 void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to);
+void node_link_accept_samples(struct node_link *link, const char *node, uint64_t up_to);
 
 /* Orders a sweep of a node in session; the newest order counts. False where it has no session. */
 bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order) MUST_CHECK;
@@ -98,5 +101,9 @@ size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 void node_link_forget(struct node_link *link, const char *node);
 
 struct node_link_stats node_link_stats(const struct node_link *link);
+
+/* Tells of each host in session how many samples and violations it says that it had to drop, ever. */
+typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations);
+void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg);
 
 #endif

@@ -460,20 +460,21 @@ static void walk_sandbox(struct client *c)
 
 static void walk_rest(struct client *c)
 {
-    const struct sample sample = {.id = c->id, .ago_ms = 10, .rx_bytes = UINT64_MAX, .cpu_centi = UINT32_MAX};
+    const struct sample sample = {
+        .id = c->id, .number = 5, .ago_ms = 10, .rx_bytes = UINT64_MAX, .cpu_centi = UINT32_MAX};
     const struct violation_news news = {
         .id = c->id, .number = 7, .opened = true, .percent_centi = 9105, .limit = 5};
     const struct db_event_filter events = {.owner = "usr_w", .sandbox_id = c->id.text, .limit = 3};
     const struct db_node_seen seen = {"h1", {1, 2, 3, 4}};
     switch (c->step) {
     case 31:
-        db_samples_add(c->pool, &sample, 1, on_ok, c);
+        db_samples_add(c->pool, "h1", &sample, 1, on_ok, c);
         break;
     case 32:
         db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60, on_ok, c);
         break;
     case 33:
-        db_violation_add(c->pool, &news, on_ok, c);
+        db_violations_add(c->pool, "h1", &news, 1, on_ok, c);
         break;
     case 34:
         db_event_list(c->pool, &events, on_items, c);

@@ -13,6 +13,34 @@ say() { echo "$*" >&2; exit 1; }
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 timeout 60 "$client" "$DATABASE_URL" walk
 
+# What a host keeps is stored once, however often it comes, and from nobody but its host.
+id=$(sql "select sandbox_id from samples")
+add() { # HOST NUMBER AGO_MS
+    sql "select add_samples('$1', '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
+}
+[ "$(add h1 5 20)$(add h1 4 30)" = 00 ] || say 'a sample that came before is new'
+[ "$(add h2 6 5000)" = 0 ] || say "a sample of another's sandbox is taken"
+for i in 1 2 3 4; do add h1 6 $((5000 + i)) >"$DB_HOME/add$i" & done
+wait
+[ "$(cat "$DB_HOME"/add? | sort | tr -d '\n')" = 0001 ] || say 'four at once'
+[ "$(add h1 7 400000000000)" = 0 ] && [ "$(add h1 8 1)" = 1 ] || say 'a sample that no partition takes'
+[ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '3|t' ] || say 'samples'
+tell() { # HOST NUMBER OPENED AGO_MS ...
+    local news=
+    for ((i = 2; i < $#; i += 3)); do
+        news+=",{\"sandbox_id\":\"$id\",\"number\":${!i},\"kind\":\"disk\",\"level\":\"warning\",\"percent\":1,\"limit\":1"
+        local opened=$((i + 1)) ago=$((i + 2))
+        news+=",\"opened\":${!opened},\"ago_ms\":${!ago}}"
+    done
+    sql "select add_violations('$1', '[${news:1}]')" >/dev/null
+}
+tell h1 8 true 60000 9 false 30000 & tell h1 8 true 60001 9 false 30001 10 true 1000 & tell h2 11 false 0
+wait
+tell h1 9 false 30500 10 true 1500
+seen=$(sql "select string_agg(type || ' ' || (data->>'number') || ' ' || round(extract(epoch from now() - at)), ', ' order by seq)
+    from events where type like 'violation%' and (data->>'number')::int > 7")
+[[ $seen =~ ^'violation.opened 8 6'[0-9]', violation.closed 9 3'[0-9]', violation.opened 10 '[1-9]$ ]] || say "violations: $seen"
+
 # At every insert, by whoever: no more live sandboxes of the user than the tier allows, or the insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,
         storage_bytes = 1::bigint << 40, sandboxes = 1000;

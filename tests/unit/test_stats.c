@@ -40,22 +40,48 @@ static void test_largest_numbers_fit(void **state)
     assert_true(stats_figures_json(&s, out) < STATS_JSON_MAX);
 }
 
-static void test_latest_wins_and_one_in_ten_seconds_is_stored(void **state)
+static void test_the_latest_wins(void **state)
 {
     struct stats *stats = stats_new();
     struct sample s = a_sample(0), found;
-    assert_true(stats_take(stats, 20000, &s));
-    assert_false(stats_take(stats, 21000, &s));
+    stats_take(stats, 20000, &s);
     s = a_sample(5000); /* an older one, late */
     s.cpu_centi = 1;
-    assert_false(stats_take(stats, 22000, &s));
+    stats_take(stats, 22000, &s);
     assert_true(stats_find(stats, 23000, &s.id, &found));
     assert_int_equal(found.cpu_centi, 1234);
-    assert_int_equal(found.ago_ms, 2000);
-    s = a_sample(0);
-    assert_true(stats_take(stats, 30000, &s));
+    assert_int_equal(found.ago_ms, 3000);
     stats_forget(stats, &s.id);
     assert_false(stats_find(stats, 30000, &s.id, &found));
+    stats_free(stats);
+}
+
+static void count(void *arg, const struct sample *s)
+{
+    ++*(int *)arg;
+}
+
+static void test_what_was_kept_is_never_shown_as_now(void **state)
+{
+    struct stats *stats = stats_new();
+    struct sample s = a_sample(20000), found;
+    int live = 0;
+    s.kept = true;
+    s.number = 1;
+    stats_take(stats, 30000, &s);
+    assert_false(stats_find(stats, 30000, &s.id, &found));
+    stats_each(stats, count, &live);
+    assert_int_equal(live, 0);
+    assert_true(stats_last(stats, 30000, &s.id, &found) && found.ago_ms == 20000);
+    s = a_sample(0);
+    stats_take(stats, 31000, &s);
+    assert_true(stats_find(stats, 31000, &s.id, &found) && !found.kept);
+    assert_true(stats_last(stats, 31000, &s.id, &found) && !found.kept);
+    s = a_sample(0); /* the last one of one that ended */
+    s.kept = true;
+    stats_take(stats, 32000, &s);
+    assert_true(stats_find(stats, 32000, &s.id, &found) && found.ago_ms == 1000);
+    assert_true(stats_last(stats, 32000, &s.id, &found) && found.kept);
     stats_free(stats);
 }
 
@@ -64,7 +90,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_says_what_the_sample_says),
         cmocka_unit_test(test_largest_numbers_fit),
-        cmocka_unit_test(test_latest_wins_and_one_in_ten_seconds_is_stored),
+        cmocka_unit_test(test_the_latest_wins),
+        cmocka_unit_test(test_what_was_kept_is_never_shown_as_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,194 @@
+/* What this host has to tell of the past: between the heart (core/outbox.h), its file and the uplink. */
+#include "agent/agent_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NUMBERS_PER_MS                                                                                       \
+    1024 /* more than are ever used: numbers from the clock rise over restarts by themselves */
+#define RETRY_MS 1000
+
+/* What the wall clock said when the loop's was 0. */
+static int64_t boot_wall_ms(void)
+{
+    return (int64_t)(wall_now_ms() - loop_now_ms());
+}
+
+/* --- to disk --- */
+
+struct writing {
+    struct agent *agent;
+    struct outbox_write write;
+    int64_t boot_wall_ms;
+    size_t file_len; /* afterwards */
+};
+
+static int write_work(void *arg, struct err *e)
+{
+    struct writing *w = arg;
+    struct journal *journal = w->agent->journal;
+    int rc;
+    if (w->write.whole) {
+        size_t len;
+        char *text = outbox_format(w->write.whole, w->agent->boot_id, w->boot_wall_ms, &len);
+        rc = journal_replace(journal, text, len, e);
+        free(text);
+    } else {
+        rc = journal_append(journal, w->write.text, w->write.len, w->write.sync, e);
+    }
+    w->file_len = journal_len(journal);
+    return rc;
+}
+
+static void writing_free(struct writing *w)
+{
+    outbox_free(w->write.whole);
+    free(w->write.text);
+    free(w);
+}
+
+static void on_written(void *arg, int code, const struct err *e)
+{
+    struct writing *w = arg;
+    struct agent *agent = w->agent;
+    size_t len = w->file_len;
+    writing_free(w);
+    if (code == ERR_CANCELLED)
+        return;
+    if (code && !agent->outbox_retry_ms)
+        log_error("agent", "what is to be told would not survive a crash now: %s", e->text);
+    if (!code && agent->outbox_retry_ms)
+        log_info("agent", "what is to be told is on disk again");
+    agent->outbox_retry_ms = code ? loop_now_ms() + RETRY_MS : 0;
+    outbox_written(agent->outbox, !code, len);
+    agent_outbox_flush(agent);
+    if (outbox_urgent(agent->outbox))
+        uplink_hurry(agent->uplink);
+}
+
+void agent_outbox_flush(struct agent *agent)
+{
+    struct outbox_write write;
+    if (loop_now_ms() < agent->outbox_retry_ms || !outbox_write(agent->outbox, &write))
+        return;
+    struct writing *w = mem_zalloc(sizeof *w);
+    *w = (struct writing){.agent = agent, .write = write, .boot_wall_ms = boot_wall_ms()};
+    worker_do(agent->worker, NULL, write_work, on_written, w);
+}
+
+/* --- what happens --- */
+
+/* Once for each time that it begins: until the controller takes something again. */
+static void say_dropped(struct agent *agent)
+{
+    struct outbox_stats stats = outbox_stats(agent->outbox);
+    uint64_t dropped = stats.samples_dropped + stats.violations_dropped;
+    if (dropped > agent->dropped && !agent->dropping)
+        log_warn("agent",
+                 "the controller is away for too long: the oldest samples and violations are dropped, "
+                 "samples=%" PRIu64 " violations=%" PRIu64 " so far",
+                 stats.samples_dropped, stats.violations_dropped);
+    agent->dropping |= dropped > agent->dropped;
+    agent->dropped = dropped;
+}
+
+void agent_keep_news(struct agent *agent, const struct guard_step *step)
+{
+    if (!step->news_count)
+        return;
+    for (unsigned i = 0; i < step->news_count; i++)
+        outbox_violation(agent->outbox, loop_now_ms(), &step->news[i]);
+    say_dropped(agent);
+    agent_outbox_flush(agent);
+}
+
+void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last)
+{
+    outbox_sample(agent->outbox, loop_now_ms(), sample, last);
+    say_dropped(agent);
+}
+
+void agent_committed(void *owner, uint64_t violations, uint64_t samples)
+{
+    struct agent *agent = owner;
+    outbox_accept(agent->outbox, violations, samples);
+    agent->dropping = false;
+    agent_outbox_flush(agent);
+    if (outbox_urgent(agent->outbox))
+        uplink_hurry(agent->uplink);
+}
+
+void agent_epoch_seen(struct agent *agent, uint64_t epoch)
+{
+    outbox_epoch_seen(agent->outbox, epoch);
+    agent_outbox_flush(agent);
+}
+
+/* --- at the start --- */
+
+static void read_back(struct agent *agent, const char *text, size_t len)
+{
+    struct outbox_reading reading;
+    struct err e;
+    outbox_read(agent->outbox, text, len, agent->boot_id, loop_now_ms(), boot_wall_ms(), &reading);
+    if (reading.torn)
+        log_warn("agent", "the last line of what is to be told is torn, as after a crash");
+    if (!reading.strange)
+        return;
+    bool kept = !journal_set_aside(agent->journal, &e);
+    log_error("agent", "%zu of %zu lines of what is to be told make no sense; the file is %s",
+              reading.strange, reading.lines, kept ? "set aside" : e.text);
+}
+
+void agent_outbox_open(struct agent *agent)
+{
+    char path[300], *text;
+    size_t len;
+    struct err e;
+    snprintf(path, sizeof path, "%s/outbox", agent->conf->state_dir);
+    agent->journal = journal_new(path);
+    agent->outbox = outbox_new(wall_now_ms() * NUMBERS_PER_MS);
+    if (journal_read(agent->journal, &text, &len, &e))
+        log_error("agent", "what an earlier life had to tell cannot be read: %s", e.text);
+    read_back(agent, text, len);
+    agent->dropped =
+        outbox_stats(agent->outbox).samples_dropped + outbox_stats(agent->outbox).violations_dropped;
+    free(text);
+}
+
+static void restore_episodes(void *arg, const struct sandbox_id *id)
+{
+    struct agent *agent = arg;
+    struct holder *h = agent_holder(agent, id);
+    for (unsigned kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
+        guard_restore(&h->guard, (enum violation_kind)kind,
+                      outbox_episode(agent->outbox, id, (enum violation_kind)kind));
+}
+
+/* An episode of a sandbox that has ended meanwhile, or of which nothing else is left, ends too. */
+void agent_outbox_restore(struct agent *agent)
+{
+    struct holder *h, *next;
+    outbox_episodes(agent->outbox, restore_episodes, agent);
+    HASH_ITER(hh, agent->holders, h, next)
+    {
+        const struct box_record *record = keeper_find(agent->keeper, &h->id);
+        if (record && record->phase != BOX_ENDED)
+            continue;
+        struct guard_step step = guard_close(&h->guard, &h->id);
+        agent_keep_news(agent, &step);
+        if (!record)
+            agent_holder_drop(h);
+    }
+    agent_outbox_flush(agent);
+}
+
+void agent_outbox_close(struct agent *agent)
+{
+    outbox_free(agent->outbox);
+    journal_free(agent->journal);
+}
