@@ -161,6 +161,7 @@ static void run_effect(struct world *w, int node, const struct keeper_effect *ef
         answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
         break;
     case KEEPER_REMOVE:
+        outbox_ended(w, node, sandbox);
         answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
             w->calm || !sim_chance(w, 10);
         break;
@@ -242,6 +243,7 @@ void agent_up(struct world *w, int node)
             b->container = b->runs = false; /* no record: not ours to keep */
         }
     }
+    outbox_up(w, node);
 }
 
 void agent_down(struct world *w, int node)
@@ -250,6 +252,7 @@ void agent_down(struct world *w, int node)
     if (!h->keeper)
         return;
     sim_say(w, "agent %d down", node);
+    outbox_down(w, node);
     keeper_free(h->keeper);
     h->keeper = NULL;
     keeper_effects_clear(&h->effects);
@@ -269,6 +272,7 @@ void host_reboot(struct world *w, int node)
 void host_wiped(struct world *w, int node)
 {
     agent_down(w, node);
+    outbox_wiped(w, node);
     for (int i = 0; i < SIM_SANDBOXES; i++)
         w->host[node].box[i].saved = false;
 }
@@ -290,6 +294,7 @@ void agent_tick(struct world *w, int node)
         return;
     keeper_tick(h->keeper, w->now, &h->effects);
     run_effects(w, node);
+    outbox_tick(w, node);
     if (!h->session || !h->linked)
         return;
     struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};

@@ -227,6 +227,7 @@ void controller_session(struct world *w, int node)
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
     h->session = ++w->sessions;
+    outbox_resend(h->outbox);
     h->heard_ms = w->now;
     sim_say(w, "session of host %d with %zu boxes", node, keeper_count(h->keeper));
     fleet_session(w->fleet, w->now, &facts, inventory, keeper_count(h->keeper), &w->effects);

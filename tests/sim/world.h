@@ -6,7 +6,9 @@
 #ifndef CORRAL_TESTS_SIM_WORLD_H
 #define CORRAL_TESTS_SIM_WORLD_H
 
+#include "agent/core/guard.h"
 #include "agent/core/keeper.h"
+#include "agent/core/outbox.h"
 #include "controller/core/fleet.h"
 
 #define SIM_NODES     3
@@ -24,6 +26,26 @@ struct row {
     uint64_t deadline_ms;
     uint64_t terminal_ms;
     unsigned moves, events;
+    uint64_t highest_sample;             /* that the database has stored */
+    bool news_excused;                   /* its host lost what it had written, or could not write */
+    uint8_t level[VIOLATION_KIND_COUNT]; /* of its episodes, as the stored news tell them */
+};
+
+/* One thing that was put into an outbox. */
+struct fact {
+    int node, sandbox;
+    uint64_t number, at;
+    bool sample;
+    bool written, told; /* on its host's disk; or could not be written, and may be told all the same */
+    bool lost;          /* its agent died before it was on disk, or its disk is gone */
+    bool stored;
+};
+
+/* What an outbox gave to be sent. */
+struct batch {
+    struct violation_news *news;
+    struct sample *samples;
+    size_t news_count, sample_count;
 };
 
 /* One sandbox as one host has it. */
@@ -36,6 +58,8 @@ struct box_model {
     bool pending_report; /* the uplink repeats it */
     struct observation report;
     uint64_t unwanted_ms; /* since when it lives without a live row, 0: it does not */
+    struct guard guard;   /* the agent's, gone with it */
+    uint64_t kept_ms;     /* when a sample was last kept; likewise */
 };
 
 struct host {
@@ -48,6 +72,12 @@ struct host {
     uint64_t disk_full_ms;
     struct box_model box[SIM_SANDBOXES];
     struct keeper_effects effects;
+    struct outbox *outbox; /* NULL: the agent is down */
+    struct outbox_write write;
+    bool writing, unwritten;          /* unwritten: something was told that the disk did not take */
+    uint64_t last_number, write_mark; /* that was given, ever; that the write under way has */
+    char *file;                       /* the outbox's, on disk */
+    size_t file_len;
 };
 
 struct world;
@@ -64,6 +94,10 @@ struct sim_event {
         struct fleet_move move;
         enum sandbox_state state;
         struct fleet_row row;
+        struct {
+            size_t batch;
+            uint64_t news_up_to, samples_up_to;
+        } outbox;
     };
 };
 
@@ -80,7 +114,11 @@ struct world {
     struct row row[SIM_SANDBOXES];
     int rows;
     struct host host[SIM_NODES];
-    unsigned long steps;
+    struct fact *fact;
+    size_t facts, facts_room;
+    struct batch *batch;
+    size_t batches;
+    unsigned long steps, told;
     bool verbose;
 };
 
@@ -116,6 +154,15 @@ void agent_tick(struct world *w, int node);
 void agent_hear_want(struct world *w, struct sim_event *e);
 void agent_hear_acceptance(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
+
+/* sim_outbox.c: what the hosts tell of the past, once. */
+void outbox_up(struct world *w, int node);
+void outbox_down(struct world *w, int node);
+void outbox_wiped(struct world *w, int node);
+void outbox_tick(struct world *w, int node);
+void outbox_ended(struct world *w, int node, int sandbox); /* its container is to be removed */
+void outbox_check_rest(struct world *w);
+void outbox_fini(struct world *w);
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);

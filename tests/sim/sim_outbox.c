@@ -1,0 +1,366 @@
+/*
+ * What the hosts of the simulation tell of the past: a real outbox and real guards each, its file as a string
+ * that outlives the agent, torn where it died while it wrote; the database's side as sql/0021 has it.
+ */
+#include "tests/sim/world.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BOOT     "a-boot"
+#define LATE_MS  600 /* on the way at most, each way of a message included */
+#define SAMPLE_C 15  /* percent: a running sandbox is looked at in a tick */
+
+/* --- facts --- */
+
+static void fact_add(struct world *w, int node, int sandbox, uint64_t number, bool sample)
+{
+    struct host *h = &w->host[node];
+    if (number <= h->last_number)
+        sim_fail(w, "host %d gives the number %llu twice", node, (unsigned long long)number);
+    h->last_number = number;
+    if (w->facts == w->facts_room) {
+        w->facts_room = w->facts_room ? w->facts_room * 2 : 1024;
+        w->fact = mem_grow(w->fact, w->facts_room, sizeof *w->fact);
+    }
+    w->fact[w->facts++] =
+        (struct fact){.node = node, .sandbox = sandbox, .number = number, .at = w->now, .sample = sample};
+}
+
+static struct fact *fact_find(struct world *w, int node, uint64_t number)
+{
+    for (size_t i = w->facts; i--;) {
+        if (w->fact[i].node == node && w->fact[i].number == number)
+            return &w->fact[i];
+    }
+    sim_fail(w, "host %d tells of %llu, which never happened", node, (unsigned long long)number);
+}
+
+static void news_add(struct world *w, int node, const struct guard_step *step)
+{
+    struct host *h = &w->host[node];
+    for (unsigned i = 0; i < step->news_count; i++)
+        fact_add(w, node, sim_index(&step->news[i].id), outbox_violation(h->outbox, w->now, &step->news[i]),
+                 false);
+}
+
+/* --- the disk --- */
+
+static void write_next(struct world *w, int node);
+
+static void apply(struct host *h, size_t len)
+{
+    if (h->write.whole) {
+        free(h->file);
+        h->file = outbox_format(h->write.whole, BOOT, 0, &h->file_len);
+        return;
+    }
+    h->file = mem_grow(h->file, h->file_len + len + 1, 1);
+    memcpy(h->file + h->file_len, h->write.text, len);
+    h->file_len += len;
+}
+
+static void mark(struct world *w, int node, bool written)
+{
+    for (size_t i = w->facts; i--;) {
+        struct fact *f = &w->fact[i];
+        if (f->node != node || f->number > w->host[node].write_mark || f->lost)
+            continue;
+        if (f->written)
+            return; /* and all before it */
+        f->written = written;
+        f->told = true;
+    }
+}
+
+static void write_end(struct host *h)
+{
+    outbox_free(h->write.whole);
+    free(h->write.text);
+    h->writing = false;
+}
+
+static void written(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    if (!h->outbox || h->incarnation != e->incarnation)
+        return;
+    bool ok = w->now >= h->disk_full_ms;
+    if (ok)
+        apply(h, h->write.len);
+    mark(w, e->node, ok);
+    write_end(h);
+    outbox_written(h->outbox, ok, h->file_len);
+    if (ok)
+        write_next(w, e->node);
+}
+
+static void write_next(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    if (!outbox_write(h->outbox, &h->write))
+        return;
+    h->writing = true;
+    h->write_mark = h->last_number;
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30), written);
+    e->node = node;
+    e->incarnation = h->incarnation;
+}
+
+/* --- the agent --- */
+
+void outbox_up(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    struct outbox_reading reading = {0};
+    /* A clock that went back is made up for by what is read; what could not be written needs the clock. */
+    h->outbox = outbox_new(h->file && !h->unwritten ? 1 : w->now * 1024 + 1);
+    h->unwritten = false;
+    if (h->file)
+        outbox_read(h->outbox, h->file, h->file_len, BOOT, w->now, 0, &reading);
+    if (reading.strange)
+        sim_fail(w, "host %d finds %zu strange lines in its outbox", node, reading.strange);
+    for (int i = 0; i < SIM_SANDBOXES; i++) {
+        struct box_model *b = &h->box[i];
+        struct sandbox_id id = sim_id(i);
+        b->kept_ms = 0;
+        b->guard = (struct guard){0};
+        for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
+            guard_restore(&b->guard, (enum violation_kind)kind,
+                          outbox_episode(h->outbox, &id, (enum violation_kind)kind));
+        if (b->saved && b->record.phase != BOX_ENDED)
+            continue;
+        struct guard_step step = guard_close(&b->guard, &id);
+        news_add(w, node, &step);
+    }
+}
+
+/* It dies between any two of writing, sending and being answered; of the write under way a part is there. */
+void outbox_down(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    if (h->writing && sim_chance(w, 60)) {
+        bool all = h->write.whole || sim_chance(w, 30);
+        apply(h, all ? h->write.len : sim_random(w, h->write.len));
+        if (all)
+            mark(w, node, true);
+    }
+    if (h->writing)
+        write_end(h);
+    h->last_number = 0;
+    for (size_t i = w->facts; i--;) {
+        struct fact *f = &w->fact[i];
+        if (f->node != node)
+            continue;
+        if ((f->told || f->written) && f->number > h->last_number)
+            h->last_number = f->number; /* a number that nobody has seen may be given again */
+        if (f->written || f->lost)
+            continue;
+        /* What stands before the tear is written, and will be told. */
+        f->lost = true;
+        w->row[f->sandbox].news_excused |= f->told;
+        h->unwritten |= f->told;
+    }
+    outbox_free(h->outbox);
+    h->outbox = NULL;
+}
+
+void outbox_wiped(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    free(h->file);
+    h->file = NULL;
+    h->file_len = 0;
+    for (size_t i = 0; i < w->facts; i++) {
+        if (w->fact[i].node != node)
+            continue;
+        w->fact[i].lost |= !w->fact[i].stored;
+        w->row[w->fact[i].sandbox].news_excused = true;
+    }
+}
+
+static struct sample sample_of(struct world *w, int sandbox)
+{
+    static const uint64_t percents[] = {50, 50, 92, 97};
+    struct sample s = {.id = sim_id(sandbox), .memory_limit_bytes = 100, .pids_limit = 100};
+    s.memory_unreclaimable_bytes = percents[sim_random(w, 4)];
+    s.pids = percents[sim_random(w, 4)];
+    return s;
+}
+
+static void look_at(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    struct sample s = sample_of(w, sandbox);
+    struct guard_rules rules = {0};
+    memcpy(rules.violation, violation_default_rules, sizeof rules.violation);
+    struct guard_step step = guard_tick(&b->guard, &rules, &s, true, w->now);
+    if (!b->kept_ms || w->now - b->kept_ms >= OUTBOX_SAMPLE_EVERY_MS) {
+        b->kept_ms = w->now;
+        fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, false), true);
+    }
+    news_add(w, node, &step);
+}
+
+void outbox_ended(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    struct sandbox_id id = sim_id(sandbox);
+    struct guard_step step = guard_close(&b->guard, &id);
+    news_add(w, node, &step);
+    if (b->kept_ms) {
+        struct sample s = sample_of(w, sandbox);
+        fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, true), true);
+    }
+    b->kept_ms = 0;
+}
+
+/* --- on the wire, and in the database --- */
+
+static void committed(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    if (h->outbox && e->session == h->session)
+        outbox_accept(h->outbox, e->outbox.news_up_to, e->outbox.samples_up_to);
+}
+
+static void store(struct world *w, int node, const struct sandbox_id *id, uint64_t number, uint64_t ago)
+{
+    struct fact *f = fact_find(w, node, number);
+    uint64_t at = w->now - ago;
+    if (f->stored || f->sandbox != sim_index(id))
+        sim_fail(w, "%llu of host %d is stored twice", (unsigned long long)number, node);
+    if (!f->told && !f->written && !f->lost)
+        sim_fail(w, "%llu of host %d was sent before it was on disk", (unsigned long long)number, node);
+    if (at < f->at || at - f->at > LATE_MS)
+        sim_fail(w, "%llu of host %d has a wrong time", (unsigned long long)number, node);
+    f->stored = true;
+    w->told++;
+}
+
+static void store_news(struct world *w, int node, const struct violation_news *n)
+{
+    struct row *r = &w->row[sim_index(&n->id)];
+    if (r->node != node || fact_find(w, node, n->number)->stored)
+        return;
+    store(w, node, &n->id, n->number, n->ago_ms);
+    uint8_t *level = &r->level[n->kind];
+    uint8_t next = n->opened ? n->critical ? VIOLATION_CRITICAL : VIOLATION_WARNING : VIOLATION_NONE;
+    bool follows = next == VIOLATION_NONE ? *level != VIOLATION_NONE : next == *level + 1;
+    if (!follows && !r->news_excused)
+        sim_fail(w, "sandbox %d: from level %d its episode goes to %d", sim_index(&n->id), *level, next);
+    *level = next;
+}
+
+static void store_sample(struct world *w, int node, const struct sample *s)
+{
+    struct row *r = &w->row[sim_index(&s->id)];
+    if (r->node != node || s->number <= r->highest_sample)
+        return;
+    store(w, node, &s->id, s->number, s->ago_ms);
+    r->highest_sample = s->number;
+}
+
+/* One transaction; its answer may be lost. */
+static void commit(struct world *w, struct sim_event *e)
+{
+    const struct batch *b = &w->batch[e->outbox.batch];
+    if (w->now < w->database_down_ms)
+        return;
+    for (size_t i = 0; i < b->news_count; i++)
+        store_news(w, e->node, &b->news[i]);
+    for (size_t i = 0; i < b->sample_count; i++)
+        store_sample(w, e->node, &b->samples[i]);
+    if (!w->fleet || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
+        return;
+    struct sim_event answer = {.run = committed, .node = e->node, .session = e->session};
+    answer.outbox.news_up_to = b->news_count ? b->news[b->news_count - 1].number : 0;
+    answer.outbox.samples_up_to = b->sample_count ? b->samples[b->sample_count - 1].number : 0;
+    wire(w, &answer);
+}
+
+static void hear(struct world *w, struct sim_event *e)
+{
+    if (!w->fleet || e->session != w->host[e->node].session)
+        return;
+    struct sim_event *next = sim_after(w, 1 + sim_random(w, 20), commit);
+    next->node = e->node;
+    next->session = e->session;
+    next->incarnation = w->incarnation;
+    next->outbox = e->outbox;
+}
+
+static void send(struct world *w, int node)
+{
+    static struct violation_news news[OUTBOX_SEND_MAX];
+    static struct sample samples[OUTBOX_SEND_MAX];
+    struct host *h = &w->host[node];
+    struct batch b = {.news_count = outbox_take_violations(h->outbox, w->now, news),
+                      .sample_count = outbox_take_samples(h->outbox, w->now, samples)};
+    if (!b.news_count && !b.sample_count)
+        return;
+    b.news = mem_dup(news, b.news_count * sizeof *news);
+    b.samples = mem_dup(samples, b.sample_count * sizeof *samples);
+    w->batch = mem_grow(w->batch, w->batches + 1, sizeof *w->batch);
+    w->batch[w->batches] = b;
+    struct sim_event message = {.run = hear, .node = node, .session = h->session};
+    message.outbox.batch = w->batches++;
+    wire(w, &message);
+}
+
+void outbox_tick(struct world *w, int node)
+{
+    struct host *h = &w->host[node];
+    for (int i = 0; i < w->rows; i++) {
+        struct sandbox_id id = sim_id(i);
+        const struct box_record *record = keeper_find(h->keeper, &id);
+        if (h->box[i].runs && record && record->phase == BOX_RUNNING && sim_chance(w, SAMPLE_C))
+            look_at(w, node, i);
+    }
+    write_next(w, node);
+    if (h->session && h->linked)
+        send(w, node);
+}
+
+/* --- at rest --- */
+
+void outbox_check_rest(struct world *w)
+{
+    for (size_t i = 0; i < w->facts; i++) {
+        const struct fact *f = &w->fact[i];
+        if (!f->stored && !f->lost)
+            sim_fail(w, "%llu of host %d, of sandbox %d, was never told", (unsigned long long)f->number,
+                     f->node, f->sandbox);
+    }
+    for (int i = 0; i < w->rows; i++) {
+        for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
+            if (w->row[i].level[kind] != VIOLATION_NONE && !w->row[i].news_excused)
+                sim_fail(w, "sandbox %d has an episode that never closed", i);
+        }
+    }
+    for (int n = 0; n < SIM_NODES; n++) {
+        struct outbox_stats stats = outbox_stats(w->host[n].outbox);
+        if (stats.violations || stats.samples || stats.violations_dropped || stats.samples_dropped)
+            sim_fail(w, "the outbox of host %d is not empty, or dropped something", n);
+    }
+}
+
+void outbox_fini(struct world *w)
+{
+    for (int n = 0; n < SIM_NODES; n++) {
+        if (w->host[n].writing)
+            write_end(&w->host[n]);
+        outbox_free(w->host[n].outbox);
+        free(w->host[n].file);
+    }
+    for (size_t i = 0; i < w->batches; i++) {
+        free(w->batch[i].news);
+        free(w->batch[i].samples);
+    }
+    free(w->batch);
+    free(w->fact);
+}
