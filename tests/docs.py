@@ -59,6 +59,12 @@ def man_daemon(build, program, what):
     body = f".SH SYNOPSIS\n.B corral-{program}\nVERB [OPTION]...\n.SH DESCRIPTION\n.nf\n{roff(help_text)}\n.fi\n"
     body += (".SH CONFIGURATION\nSee docs/configuration.md; every key is a flag, an environment variable and a key of the YAML"
              f" file.\n.nf\n{roff(run(build / program / f'corral-{program}', 'config', 'env'))}\n.fi\n")
+    if program == "agent":
+        body += (".SH FILES\n.TP\nrecords/\nWhat is wanted of each sandbox, in the folder state_dir.\n"
+                 ".TP\noutbox\nWhat the controller has not yet committed, which episodes are open, and the highest epoch of a"
+                 " controller that was seen: an older one is refused. Where the database was put back to an earlier copy, raise"
+                 " the epoch in its table leadership to more than it ever was, or stop the agents and remove this file.\n"
+                 ".TP\n*.bad\nOne of these that made no sense; kept for you to look at.\n")
     body += ".SH SIGNALS\nSIGHUP reloads the configuration, SIGTERM ends the daemon; sandboxes go on living.\n"
     return man(f"corral-{program}", 8, what, body)
 
