@@ -31,7 +31,7 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct box_
     if (cgroup_box_sample(h->cgroup, now, &record->limits, s, &e))
         return false;
     s->disk_limit_bytes = record->limits.storage_bytes;
-    if (!volume_use(agent->volumes, &h->id, &s->disk_used_bytes))
+    if (!agent->volumes || !volume_use(agent->volumes, &h->id, &s->disk_used_bytes))
         s->disk_used_bytes = 0;
     s->uptime_seconds = (now - record->started_ms) / 1000;
     s->responsive = record->paused || (h->init && initlink_responsive(h->init));
