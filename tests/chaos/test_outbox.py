@@ -157,5 +157,5 @@ def test_an_older_leader_is_refused_after_a_restart_too(corral, user):
         corral.sql(f"update leadership set epoch = {epoch + 1}")
         corral.restart("controller")
     assert restarting.wait(60) == 0
-    ready(corral)
-    assert user.create()["state"] == "running"
+    wait_until("it is welcome", lambda: log_of(corral).count("welcome to") > before.count("welcome to"), 20)
+    wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
