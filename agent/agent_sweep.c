@@ -159,8 +159,7 @@ void agent_sweep_at_beginning(struct agent *agent)
 void agent_sweep_tick(struct agent *agent, uint64_t now)
 {
     uint64_t interval = agent->conf->cleanup_interval_minutes * MINUTE_MS;
-    if (!agent->sweep &&
-        stray_sweep_due(now, agent->swept_ms, interval, uplink_stats(agent->uplink).connected))
+    if (!agent->sweep && stray_sweep_due(now, agent->swept_ms, interval, uplink_connected(agent->uplink)))
         start(agent, &(struct sweep_order){0}, false);
 }
 

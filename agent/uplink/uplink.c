@@ -367,3 +367,8 @@ void uplink_sweep(struct uplink *u, const struct sweep_report *report)
     uplink_queue_sweep(&u->queue, report);
     uplink_hurry(u);
 }
+
+bool uplink_connected(const struct uplink *u)
+{
+    return u->stage == SESSION;
+}

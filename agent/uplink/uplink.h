@@ -86,6 +86,9 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 /* Sends what a sweep came to until a number that is not lower is accepted. */
 void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
 
+/* Whether there is a session. */
+bool uplink_connected(const struct uplink *uplink);
+
 /* The outbox has something that was never sent. */
 void uplink_hurry(struct uplink *uplink);
 

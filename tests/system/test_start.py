@@ -34,7 +34,7 @@ def test_a_configuration_that_cannot_be(corral, tmp_path, text, said):
 
 
 def test_a_port_in_use(corral):
-    assert "cannot listen on 127.0.0.1:3100" in start(corral, "controller", "serve", CORRAL_LISTEN_PORT="3100")
+    assert f"cannot listen on 127.0.0.1:{corral.port}" in start(corral, "controller", "serve", CORRAL_LISTEN_PORT=str(corral.port))
 
 
 def test_no_certificates(corral, tmp_path):
