@@ -81,6 +81,12 @@ static bool folder_of(const char *proc_cgroup, const char *mountinfo, const char
     return true;
 }
 
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cgroup_paths *out,
                        struct err *e)
 {
@@ -88,8 +94,12 @@ int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cg
     folder_of(proc_cgroup, mountinfo, NULL, out->unified);
     for (int i = 0; i < CGROUP_COUNT; i++)
         folder_of(proc_cgroup, mountinfo, names[i], out->folder[i]);
-    if (out->folder[CGROUP_MEMORY][0])
+    if (out->folder[CGROUP_MEMORY][0]) {
+        /* A runtime that knows v1 only leaves its processes in the unified cgroup of who started them. */
+        if (strcmp(last_part(out->unified), last_part(out->folder[CGROUP_MEMORY])))
+            out->unified[0] = 0;
         return 0;
+    }
     if (!out->unified[0])
         return err_set(e, ERR_NOT_FOUND, "the process' cgroup is not to be seen in the mounts");
     out->v2 = true;

@@ -20,6 +20,20 @@ static void test_hybrid(void **state)
     assert_string_equal(p.unified, "/sys/fs/cgroup/unified/p/c1");
 }
 
+/* gVisor's: what is done through the unified cgroup would be done to Docker itself. */
+static void test_hybrid_with_v1_only(void **state)
+{
+    struct cgroup_paths p;
+    struct err e;
+    static const char *const procs[] = {"4:memory:/docker/c1\n0::/system.slice/docker.service\n",
+                                        "4:memory:/docker/c1\n0::/\n", "4:memory:/docker/c1\n"};
+    for (size_t i = 0; i < ARRAY_LEN(procs); i++) {
+        assert_int_equal(cgroup_paths_parse(procs[i], hybrid_mounts, &p, &e), 0);
+        assert_string_equal(p.folder[CGROUP_MEMORY], "/sys/fs/cgroup/memory/docker/c1");
+        assert_string_equal(p.unified, "");
+    }
+}
+
 static void test_v2(void **state)
 {
     struct cgroup_paths p;
@@ -44,7 +58,8 @@ static void test_strange_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hybrid), cmocka_unit_test(test_v2),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hybrid),
+                                       cmocka_unit_test(test_hybrid_with_v1_only), cmocka_unit_test(test_v2),
                                        cmocka_unit_test(test_strange_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
