@@ -45,7 +45,8 @@ enum enforce_bit {
     ENFORCE_DISK = 4,
     ENFORCE_PIDS = 8,
     ENFORCE_NOFILE = 16,
-    ENFORCE_NETWORK = 32
+    ENFORCE_NETWORK = 32,
+    ENFORCE_ALL = 63
 };
 
 /* Agent to controller: this sandbox is so. */

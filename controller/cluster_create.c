@@ -79,7 +79,11 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         fleet_refused(c->fleet, &create->id);
     if (ours && code == ERR_DATABASE_UNAVAILABLE)
         cluster_refresh(c); /* it may have been committed all the same */
-    finish(create, code, e, r);
+    bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
+    if (unplaced) /* the placement knows better why */
+        finish(create, create->error.code, &create->error, NULL);
+    else
+        finish(create, code, e, r);
     if (ours)
         place_waiting(c);
 }

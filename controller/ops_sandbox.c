@@ -218,7 +218,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                  .region = r->region,
                                  .labels = r->node_labels,
                                  .runtime = r->spec.runtime,
-                                 .enforce = ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_PIDS};
+                                 .enforce = ENFORCE_ALL};
     struct pending *p = pending_new(c, call);
     p->since_ms = loop_now_ms();
     cluster_create(c->cluster, &request, &wish, on_admitted, p);

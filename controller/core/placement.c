@@ -13,14 +13,22 @@ static bool list_has(const struct string_list *list, const char *text)
     return false;
 }
 
+static bool has_runtime(const struct node *node, const char *runtime)
+{
+    return !runtime || list_has(&node->facts.runtimes, runtime);
+}
+
+static bool enforces(const struct node *node, const struct place_request *request)
+{
+    return (node->facts.enforces & request->enforce) == request->enforce;
+}
+
 /* Whether the host is of the kind that was asked for, full or not. */
 static bool suits(const struct node *node, const struct place_request *request)
 {
     if (request->region && strcmp(request->region, node->facts.region))
         return false;
-    if (request->runtime && !list_has(&node->facts.runtimes, request->runtime))
-        return false;
-    if ((node->facts.enforces & request->enforce) != request->enforce)
+    if (!has_runtime(node, request->runtime))
         return false;
     for (size_t i = 0; i < request->labels.count; i++) {
         if (!list_has(&node->facts.labels, request->labels.item[i]))
@@ -54,16 +62,49 @@ static uint64_t fullness(const struct node *node, const struct sandbox_limits *l
     return largest;
 }
 
+/* Whether any host, away or not, may have it: one that was not heard since this controller began might. */
+static bool anybody_has(const struct node_table *nodes, const char *runtime)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        const struct node *node = nodes->item[i];
+        if (has_runtime(node, runtime) || !node->facts.boot_id[0])
+            return true;
+    }
+    return !nodes->count;
+}
+
+static void say_why(const struct node_table *nodes, const struct place_request *request, size_t ready,
+                    size_t enforcing, size_t suitable, struct err *e)
+{
+    if (!anybody_has(nodes, request->runtime))
+        (void)err_set(e, ERR_INVALID, "runtime: no host has %s", request->runtime);
+    else if (!ready)
+        (void)err_set(e, ERR_NO_CAPACITY, "no host is ready; try again when one has joined");
+    else if (!enforcing)
+        (void)err_set(
+            e, ERR_NO_CAPACITY,
+            "no ready host can enforce the limits of a sandbox; corral-agent doctor there says why");
+    else if (!suitable)
+        (void)err_set(e, ERR_NO_CAPACITY,
+                      "no ready host has the region, labels or runtime that were asked for");
+    else
+        (void)err_set(e, ERR_NO_CAPACITY,
+                      "no host has enough memory, CPU and disk left; try again later or ask for less");
+}
+
 struct node *place(const struct node_table *nodes, const struct place_request *request, struct err *e)
 {
     struct node *best = NULL;
     uint64_t best_fullness = SHARE_UNIT + 1;
-    size_t ready = 0, suitable = 0;
+    size_t ready = 0, enforcing = 0, suitable = 0;
     for (size_t i = 0; i < nodes->count; i++) {
         struct node *node = nodes->item[i];
         if (node_state(node) != NODE_READY)
             continue;
         ready++;
+        if (!enforces(node, request))
+            continue;
+        enforcing++;
         if (!suits(node, request))
             continue;
         suitable++;
@@ -73,15 +114,7 @@ struct node *place(const struct node_table *nodes, const struct place_request *r
             best_fullness = full;
         }
     }
-    if (best)
-        return best;
-    if (!ready)
-        (void)err_set(e, ERR_NO_CAPACITY, "no host is ready; try again when one has joined");
-    else if (!suitable)
-        (void)err_set(e, ERR_NO_CAPACITY,
-                      "no ready host has the region, labels or runtime that were asked for");
-    else
-        (void)err_set(e, ERR_NO_CAPACITY,
-                      "no host has enough memory, CPU and disk left; try again later or ask for less");
-    return NULL;
+    if (!best)
+        say_why(nodes, request, ready, enforcing, suitable, e);
+    return best;
 }

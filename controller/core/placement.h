@@ -17,7 +17,10 @@ struct place_request {
     uint32_t enforce;          /* enum enforce_bit that the host must hold */
 };
 
-/* The chosen node (borrowed), or NULL and in e ERR_NO_CAPACITY with what stood in the way. */
+/*
+ * The chosen node (borrowed), or NULL and in e what stood in the way: ERR_NO_CAPACITY, or ERR_INVALID where
+ * no host is known to have the runtime.
+ */
 struct node *place(const struct node_table *nodes, const struct place_request *request, struct err *e);
 
 #endif
