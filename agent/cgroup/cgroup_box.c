@@ -19,6 +19,7 @@ enum file {
     FILE_MEMORY_USED,
     FILE_MEMORY_PEAK,
     FILE_MEMORY_STAT,
+    FILE_MEMORY_KERNEL,
     FILE_MEMORY_EVENTS,
     FILE_CPU_USAGE,
     FILE_CPU_STAT,
@@ -38,6 +39,7 @@ static const struct {
     [FILE_MEMORY_USED] = {CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current"},
     [FILE_MEMORY_PEAK] = {CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak"},
     [FILE_MEMORY_STAT] = {CGROUP_MEMORY, "memory.stat", "memory.stat"},
+    [FILE_MEMORY_KERNEL] = {CGROUP_MEMORY, "memory.kmem.usage_in_bytes", NULL},
     [FILE_MEMORY_EVENTS] = {CGROUP_MEMORY, "memory.oom_control", "memory.events"},
     [FILE_CPU_USAGE] = {CGROUP_CPUACCT, "cpuacct.usage", NULL},
     [FILE_CPU_STAT] = {CGROUP_CPU, "cpu.stat", "cpu.stat"},
@@ -149,7 +151,9 @@ static int sample_memory(struct cgroup_box *box, struct sample *out)
     bool v2 = box->paths.v2;
     uint64_t inactive = key(bytes, len, v2 ? "inactive_file" : "total_inactive_file");
     out->memory_working_set_bytes = less(out->memory_used_bytes, inactive);
-    out->memory_unreclaimable_bytes = cgroup_parse_unreclaimable(bytes, len, v2, out->memory_used_bytes);
+    out->memory_unreclaimable_bytes =
+        less(cgroup_parse_unreclaimable(bytes, len, v2, out->memory_used_bytes),
+             cgroup_kernel_reclaimable(number(box, FILE_MEMORY_KERNEL), number(box, FILE_PIDS)));
     out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
     if (out->memory_used_bytes > box->peak_bytes)
         box->peak_bytes = out->memory_used_bytes;

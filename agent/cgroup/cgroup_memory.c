@@ -95,6 +95,8 @@ int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths
     m->oom_fd = open_in(folder, paths->v2 ? "memory.events" : "memory.oom_control", O_RDONLY);
     m->usage_fd = open_in(folder, paths->v2 ? "memory.current" : "memory.usage_in_bytes", O_RDONLY);
     m->stat_fd = open_in(folder, "memory.stat", O_RDONLY);
+    m->kernel_fd = paths->v2 ? -1 : open_in(folder, "memory.kmem.usage_in_bytes", O_RDONLY);
+    m->pids_fd = paths->v2 ? -1 : open_in(paths->folder[CGROUP_PIDS], "pids.current", O_RDONLY);
     if (m->usage_fd < 0 || m->stat_fd < 0) {
         cgroup_memory_close(m);
         return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", folder);
@@ -116,6 +118,8 @@ void cgroup_memory_close(struct cgroup_memory *m)
     cgroup_memory_release(m);
     drop(&m->usage_fd);
     drop(&m->stat_fd);
+    drop(&m->kernel_fd);
+    drop(&m->pids_fd);
     drop(&m->oom_fd);
     drop(&m->freeze_fd);
     drop(&m->notice_fd);
@@ -144,11 +148,16 @@ static size_t read_at(int fd, char *bytes)
     return n > 0 ? (size_t)n : 0;
 }
 
-bool cgroup_memory_usage(const struct cgroup_memory *m, uint64_t *usage)
+static bool number_at(int fd, uint64_t *number)
 {
     char bytes[FILE_MAX];
-    size_t len = read_at(m->usage_fd, bytes);
-    return len && cgroup_parse_number(bytes, len, usage);
+    size_t len = read_at(fd, bytes);
+    return len && cgroup_parse_number(bytes, len, number);
+}
+
+bool cgroup_memory_usage(const struct cgroup_memory *m, uint64_t *usage)
+{
+    return number_at(m->usage_fd, usage);
 }
 
 uint64_t cgroup_memory_oom_kills(const struct cgroup_memory *m)
@@ -162,7 +171,11 @@ uint64_t cgroup_memory_oom_kills(const struct cgroup_memory *m)
 uint64_t cgroup_memory_unreclaimable(const struct cgroup_memory *m, uint64_t usage)
 {
     char bytes[FILE_MAX];
-    return cgroup_parse_unreclaimable(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage);
+    uint64_t kernel = 0, processes = 0, back = 0;
+    uint64_t rest = cgroup_parse_unreclaimable(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage);
+    if (number_at(m->kernel_fd, &kernel) && number_at(m->pids_fd, &processes))
+        back = cgroup_kernel_reclaimable(kernel, processes);
+    return rest > back ? rest - back : 0;
 }
 
 void cgroup_memory_hold(struct cgroup_memory *m)

@@ -1,7 +1,7 @@
 /*
- * The memory of one sandbox as its alarm needs it: two files that are read in microseconds, the kernel's own
- * notices, and a way to hold the sandbox still. On v1 the notices are thresholds (cgroup.event_control) and
- * the hold is a freezer: the unified one beside v1 controllers where there is one, since Docker pauses
+ * The memory of one sandbox as its alarm needs it: a few files that are read in microseconds, the kernel's
+ * own notices, and a way to hold the sandbox still. On v1 the notices are thresholds (cgroup.event_control)
+ * and the hold is a freezer: the unified one beside v1 controllers where there is one, since Docker pauses
  * through the other. On v2 memory.high slows the sandbox down above its critical level, so that it needs no
  * freezer, and memory.events gives the notices. Any thread; no two at once.
  */
@@ -23,6 +23,7 @@ struct cgroup_memory {
     struct cgroup_paths paths;
     struct cgroup_levels levels;
     int usage_fd, stat_fd, freeze_fd;
+    int kernel_fd, pids_fd; /* v1, where memory.stat does not tell of the kernel's memory */
     int notice_fd;    /* v1: an eventfd; v2: memory.events, which shows EPOLLPRI. -1 where there is none */
     int oom_fd;       /* counts what the kernel's OOM killed */
     bool own_freezer; /* nobody else freezes through it */

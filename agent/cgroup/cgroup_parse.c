@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define KERNEL_BASE (1u << 20)
+#define KERNEL_EACH (192u << 10)
+
 /* Reads digits at *p; moves *p behind them. False without a digit or past 64 bits. */
 static bool take_digits(const char **p, const char *end, uint64_t *out)
 {
@@ -86,6 +89,15 @@ static uint64_t key_or_zero(const char *bytes, size_t len, const char *name)
 {
     uint64_t n = 0;
     return cgroup_parse_key(bytes, len, name, &n) ? n : 0;
+}
+
+uint64_t cgroup_kernel_reclaimable(uint64_t kernel, uint64_t processes)
+{
+    uint64_t each, needed;
+    if (__builtin_mul_overflow(processes, KERNEL_EACH, &each) ||
+        __builtin_add_overflow(each, KERNEL_BASE, &needed))
+        return 0;
+    return kernel > needed ? kernel - needed : 0;
 }
 
 uint64_t cgroup_parse_unreclaimable(const char *stat, size_t len, bool v2, uint64_t usage)

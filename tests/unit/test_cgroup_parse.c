@@ -79,6 +79,16 @@ static void test_what_the_kernel_cannot_take_back(void **state)
     assert_int_equal(unreclaimable("", true, 100), 100);
 }
 
+static void test_kernel_memory_that_it_can_take_back(void **state)
+{
+    const uint64_t mib = 1 << 20;
+    assert_int_equal(cgroup_kernel_reclaimable(0, 0), 0);
+    assert_int_equal(cgroup_kernel_reclaimable(mib, 3), 0);
+    assert_int_equal(cgroup_kernel_reclaimable(12 * mib, 64), 0);
+    assert_int_equal(cgroup_kernel_reclaimable(17 * mib, 64), 4 * mib);
+    assert_int_equal(cgroup_kernel_reclaimable(UINT64_MAX, UINT64_MAX), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +96,7 @@ int main(void)
         cmocka_unit_test(test_keys_match_whole_words),
         cmocka_unit_test(test_pressure),
         cmocka_unit_test(test_what_the_kernel_cannot_take_back),
+        cmocka_unit_test(test_kernel_memory_that_it_can_take_back),
         cmocka_unit_test(test_cut_files_are_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
