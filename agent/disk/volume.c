@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <linux/major.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -15,13 +16,15 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LOOP_TRIES  16 /* others may take the free loop device that the kernel named */
-#define BLOCK       4096u
-#define KEPT_MAX    (16u << 20)
-#define SMALL_PARTS (448u << 10)
+#define EXT4_SHUTDOWN _IOR('X', 125, uint32_t) /* fs/ext4/ext4.h; in no header of user space */
+#define LOOP_TRIES    16 /* others may take the free loop device that the kernel named */
+#define BLOCK         4096u
+#define KEPT_MAX      (16u << 20)
+#define SMALL_PARTS   (448u << 10)
 
 /* One job on its way; on a thread it reads only what never changes of the volumes. */
 struct volume_job {
@@ -200,6 +203,7 @@ static int remove_it(const struct volumes *volumes, const struct sandbox_id *id,
     char image[VOLUME_PATH_MAX], path[VOLUME_PATH_MAX];
     image_path(volumes, id, image);
     mount_path(volumes, id, path);
+    abandon(volumes, path);
     /* Whoever still looks into it keeps the space, not the name. */
     while (!umount2(path, MNT_DETACH))
         ;
