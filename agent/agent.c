@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/agent_int.h"
+#include "agent/host_probe.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -219,20 +220,6 @@ static int make_folders(struct agent *agent, struct err *e)
     return rc;
 }
 
-static int read_seccomp(struct agent *agent, struct err *e)
-{
-    if (!agent->conf->seccomp_profile)
-        return 0;
-    FILE *f = fopen(agent->conf->seccomp_profile, "re");
-    if (!f)
-        return err_set(e, ERR_CONFIG, "seccomp_profile: %s: %s", agent->conf->seccomp_profile,
-                       strerror(errno));
-    agent->seccomp = mem_zalloc(CONF_FILE_MAX + 1);
-    agent->seccomp[fread(agent->seccomp, 1, CONF_FILE_MAX, f)] = 0;
-    fclose(f);
-    return 0;
-}
-
 static int make_uplink(struct agent *agent, struct err *e)
 {
     struct string_list urls = {0};
@@ -269,7 +256,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     if (!rc)
         rc = make_folders(agent, e);
     if (!rc)
-        rc = read_seccomp(agent, e);
+        rc = host_seccomp(conf, &agent->seccomp, e);
     if (!rc)
         rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
     if (!rc)

@@ -8,6 +8,7 @@ struct agent_conf {
     char *node, *region, *labels, *cluster; /* node NULL: the host's name */
     char *controller_urls, *ca_file, *cert_file, *key_file;
     char *state_dir, *docker_socket, *cgroup_parent, *init_path, *seccomp_profile;
+    uint64_t disk_read_bytes, disk_write_bytes, disk_operations; /* a second; 0: no limit */
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes; /* capacity; 0: what the host has */
     uint64_t sample_interval_ms;
     uint64_t memory_warning, memory_critical, memory_clear;

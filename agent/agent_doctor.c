@@ -23,16 +23,16 @@ static void on_facts(void *arg, int code, const struct err *e, const struct dock
     loop_stop(p->loop);
 }
 
-static const char *word_of(const struct host_check *check)
+static const char *level_of(const struct host_check *check)
 {
-    return check->ok ? "ok" : check->needed_for ? "ADVISORY" : "advice";
+    return check->ok ? "ok" : check->needed_for ? "advisory" : "advice";
 }
 
 static void print_table(const struct patient *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct host_check *c = &p->check[i];
-        printf("%-9s %-13s %s\n", word_of(c), c->name, c->detail);
+        printf("%-9s %-13s %s\n", level_of(c), c->name, c->detail);
         if (!c->ok)
             printf("%-9s %-13s mend: %s\n", "", "", c->mend);
     }
@@ -55,7 +55,8 @@ static void print_json(const struct patient *p)
     fputs("{\"checks\":[", stdout);
     for (size_t i = 0; i < p->count; i++) {
         const struct host_check *c = &p->check[i];
-        printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"detail\":", i ? "," : "", c->name, c->ok ? "true" : "false");
+        printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"detail\":", i ? "," : "", c->name,
+               c->ok ? "true" : "false", level_of(c));
         print_text(c->detail);
         fputs(",\"mend\":", stdout);
         print_text(c->ok ? "" : c->mend);

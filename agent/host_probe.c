@@ -1,5 +1,6 @@
 #include "agent/host_probe.h"
 
+#include "common/mem.h"
 #include "common/node_wire.h"
 
 #include <errno.h>
@@ -9,11 +10,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
-#define ALL_ENFORCED                                                                                         \
-    (ENFORCE_MEMORY | ENFORCE_CPU | ENFORCE_DISK | ENFORCE_PIDS | ENFORCE_NOFILE | ENFORCE_NETWORK)
-#define FREE_LEAST 10 /* percent */
+#define FREE_LEAST     10 /* percent */
+#define OLDEST_API     1.41
+#define V1_BLKIO       "/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device"
+#define V2_CONTROLLERS "/sys/fs/cgroup/cgroup.controllers"
 
 struct probe {
     const struct agent_conf *conf;
@@ -116,26 +119,137 @@ static void probe_state_dir(struct probe *p)
         "choose a state_dir that others can come to");
 }
 
-static void probe_advice(struct probe *p)
+int host_seccomp(const struct agent_conf *conf, char **text, struct err *e)
+{
+    struct err why;
+    const char *path = conf->seccomp_profile;
+    *text = NULL;
+    if (!path)
+        return 0;
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return err_set(e, ERR_CONFIG, "seccomp_profile: %s: %s", path, strerror(errno));
+    char *profile = mem_zalloc(CONF_FILE_MAX + 1);
+    profile[fread(profile, 1, CONF_FILE_MAX, f)] = 0;
+    fclose(f);
+    if (docker_seccomp_check(profile, &why)) {
+        free(profile);
+        return err_set(e, ERR_CONFIG, "seccomp_profile: %s: %s", path, why.text);
+    }
+    *text = profile;
+    return 0;
+}
+
+static void probe_seccomp(struct probe *p)
+{
+    char *profile, detail[240];
+    struct err e;
+    bool wrong = host_seccomp(p->conf, &profile, &e) != 0;
+    if (!p->facts->seccomp)
+        snprintf(detail, sizeof detail, "system calls are not filtered, so this host takes no sandboxes");
+    else if (wrong)
+        snprintf(detail, sizeof detail, "%s", e.text);
+    else if (!profile)
+        snprintf(detail, sizeof detail, "system calls are filtered by Docker's own profile");
+    else
+        snprintf(detail, sizeof detail, "system calls are filtered by %.150s", p->conf->seccomp_profile);
+    add(p, "seccomp", p->facts->seccomp && profile, 0, detail,
+        p->facts->seccomp ? "set seccomp_profile to the one that comes with Corral, share/corral/seccomp.json"
+                          : "run a kernel with CONFIG_SECCOMP_FILTER and a Docker that has seccomp");
+    free(profile);
+}
+
+/* The three of November 2025 are mended in 1.2.8, in 1.3.3 and from 1.4 on. */
+static bool runc_is_mended(const char *version)
+{
+    unsigned major = 0, minor = 0, patch = 0;
+    sscanf(version, "%u.%u.%u", &major, &minor, &patch);
+    if (major != 1)
+        return major > 1;
+    return minor > 3 || (minor == 3 && patch >= 3) || (minor == 2 && patch >= 8);
+}
+
+static void probe_runc(struct probe *p)
+{
+    const struct docker_facts *f = p->facts;
+    char detail[240];
+    bool mended = runc_is_mended(f->runc_version);
+    snprintf(detail, sizeof detail, "version %s%s%s", f->runc_version[0] ? f->runc_version : "unknown",
+             mended ? "" : " may lack the fixes for CVE-2025-31133, -52565 and -52881",
+             mended      ? ""
+             : f->userns ? "; user namespaces keep them from this host's root"
+                         : ", which lead to this host's root");
+    add(p, "runc", mended || f->userns, 0, detail,
+        "install runc 1.2.8, 1.3.3 or later, or set userns-remap in Docker's daemon.json");
+}
+
+static bool file_has_word(const char *path, const char *word)
+{
+    char text[512] = " ";
+    FILE *f = fopen(path, "re");
+    bool has = f && fgets(text, sizeof text, f) && strstr(text, word);
+    if (f)
+        fclose(f);
+    return has;
+}
+
+/* On v1 what the kernel writes back later is nobody's, so only what a process waits for is held. */
+static void probe_blkio(struct probe *p)
+{
+    const struct agent_conf *c = p->conf;
+    bool v2 = p->facts->cgroup_v2, asked = c->disk_read_bytes || c->disk_write_bytes || c->disk_operations;
+    bool can = v2 ? file_has_word(V2_CONTROLLERS, "io") : !access(V1_BLKIO, W_OK);
+    add(p, "blkio", can && asked && v2, 0,
+        !can     ? "this kernel does not limit how fast a sandbox uses its disk"
+        : !asked ? "no sandbox is limited in how fast it uses its disk"
+        : v2
+            ? "each sandbox is limited in how fast it uses its disk"
+            : "reads, and writes that a sandbox waits for, are limited; what the kernel writes back later is "
+              "not, with cgroups of version 1",
+        !can     ? "run a kernel with CONFIG_BLK_DEV_THROTTLING and the io (blkio) controller mounted"
+        : !asked ? "set disk_read_bytes, disk_write_bytes and disk_operations"
+                 : "boot with cgroups of version 2 (systemd.unified_cgroup_hierarchy=1)");
+}
+
+static void probe_runsc(struct probe *p)
 {
     const struct docker_facts *f = p->facts;
     bool runsc = false;
     for (size_t i = 0; i < f->runtimes.count; i++)
-        runsc |= !strcmp(f->runtimes.item[i], "runsc");
+        runsc |= !strncmp(f->runtimes.item[i], "runsc", 5);
+    add(p, "runsc", runsc || !f->runsc_shut, 0,
+        runsc ? "gVisor is there: a sandbox may ask for it"
+        : f->runsc_shut
+            ? "gVisor is there, and lets a sandbox not come to its init's socket: it is not offered"
+            : "gVisor is not there: no sandbox can ask for it",
+        "add \"--host-uds=open\" to runtimeArgs of runsc in Docker's daemon.json");
+}
+
+static void probe_clock(struct probe *p)
+{
+    struct timex now = {0};
+    bool good = adjtimex(&now) != TIME_ERROR;
+    add(p, "clock", good, 0,
+        good ? "synchronized"
+             : "not synchronized: deadlines do not need it, certificates and the times in answers do",
+        "run chrony or systemd-timesyncd");
+}
+
+static void probe_advice(struct probe *p)
+{
+    const struct docker_facts *f = p->facts;
     add(p, "userns-remap", f->userns, 0,
-        f->userns
-            ? "root in a container is nobody on this host"
-            : "root in a container is root on this host: CVE-2025-31133, -52565 and -52881 of runc reach it",
+        f->userns ? "root in a container is nobody on this host" : "root in a container is root on this host",
         "set \"userns-remap\": \"default\" in Docker's daemon.json");
     add(p, "live-restore", f->live_restore, 0,
         f->live_restore ? "sandboxes outlive a restart of Docker" : "a restart of Docker ends all sandboxes",
         "set \"live-restore\": true in Docker's daemon.json");
-    add(p, "seccomp", f->seccomp, 0,
-        f->seccomp ? "system calls are filtered" : "system calls are not filtered",
-        "run a kernel with CONFIG_SECCOMP_FILTER and a Docker that has seccomp");
     add(p, "cgroups", true, 0, f->cgroup_v2 ? "version 2" : "version 1", "");
-    add(p, "runsc", true, 0,
-        runsc ? "there: a sandbox may ask for it" : "not there: no sandbox can ask for it", "");
+    probe_seccomp(p);
+    probe_runc(p);
+    probe_runsc(p);
+    probe_blkio(p);
+    probe_clock(p);
 }
 
 size_t host_probe(const struct agent_conf *conf, const struct docker_facts *facts,
@@ -147,7 +261,9 @@ size_t host_probe(const struct agent_conf *conf, const struct docker_facts *fact
         snprintf(detail, sizeof detail, "version %s, API %s", facts->version, facts->api_version);
     else
         snprintf(detail, sizeof detail, "no answer at %.150s", conf->docker_socket);
-    add(&p, "docker", facts, facts ? 0 : ALL_ENFORCED, detail, "start Docker, or set docker_socket");
+    bool new_enough = facts && atof(facts->api_version) >= OLDEST_API;
+    add(&p, "docker", new_enough, facts ? 0 : ENFORCE_ALL, detail,
+        facts ? "install Docker 20.10 or later" : "start Docker, or set docker_socket");
     add(&p, "init", !access(conf->init_path, X_OK), 0, conf->init_path,
         "install corral-init, or set init_path");
     if (!facts)
@@ -161,7 +277,7 @@ size_t host_probe(const struct agent_conf *conf, const struct docker_facts *fact
 
 uint32_t host_enforces(const struct host_check *checks, size_t count)
 {
-    uint32_t bits = ALL_ENFORCED;
+    uint32_t bits = ENFORCE_ALL;
     for (size_t i = 0; i < count; i++) {
         if (!checks[i].ok)
             bits &= ~checks[i].needed_for;

@@ -9,7 +9,7 @@
 #include "agent/agent_conf.h"
 #include "agent/docker/docker.h"
 
-#define HOST_CHECKS_MAX 24
+#define HOST_CHECKS_MAX 32
 
 struct host_check {
     const char *name;
@@ -18,6 +18,9 @@ struct host_check {
     char detail[240];    /* one sentence */
     const char *mend;    /* what to do where it is not ok */
 };
+
+/* The text of the configured seccomp profile, owned; NULL where none is. ERR_CONFIG: it cannot be used. */
+int host_seccomp(const struct agent_conf *conf, char **text, struct err *e) MUST_CHECK;
 
 /* facts: NULL where Docker does not answer. Returns how many there are. */
 size_t host_probe(const struct agent_conf *conf, const struct docker_facts *facts,

@@ -29,9 +29,11 @@ struct docker;
 struct docker_facts {
     char version[32];
     char api_version[16]; /* the one that is spoken */
-    struct string_list runtimes;
-    bool userns;         /* user namespaces are on */
-    uint32_t userns_uid; /* the host's id of a container's root; 0 without */
+    char runc_version[32];
+    struct string_list runtimes; /* that can run a sandbox */
+    bool runsc_shut;             /* there is gVisor too, and it lets no socket of the host in */
+    bool userns;                 /* user namespaces are on */
+    uint32_t userns_uid;         /* the host's id of a container's root; 0 without */
     bool live_restore;
     bool seccomp;
     bool cgroup_v2;
@@ -125,6 +127,9 @@ void docker_container_create(struct docker *docker, const struct docker_containe
 void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+/* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
+int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
+
 void docker_container_unpause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_update(struct docker *docker, const char *id, const struct sandbox_limits *limits,
                              docker_cb *cb, void *arg);

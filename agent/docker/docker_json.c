@@ -46,6 +46,17 @@ static void list_of_keys(json_t *object, struct string_list *out)
     json_object_foreach(object, key, value) string_list_add(out, key);
 }
 
+static void read_runc_version(const json_t *components, struct docker_facts *out)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(components, i, item)
+    {
+        if (!strcmp(text_of(item, "Name"), "runc"))
+            snprintf(out->runc_version, sizeof out->runc_version, "%s", text_of(item, "Version"));
+    }
+}
+
 int docker_json_version(const char *bytes, size_t len, struct docker_facts *out, char min_api[16],
                         struct err *e)
 {
@@ -55,6 +66,7 @@ int docker_json_version(const char *bytes, size_t len, struct docker_facts *out,
     snprintf(out->version, sizeof out->version, "%s", text_of(root, "Version"));
     snprintf(out->api_version, sizeof out->api_version, "%s", text_of(root, "ApiVersion"));
     snprintf(min_api, 16, "%s", text_of(root, "MinAPIVersion"));
+    read_runc_version(json_object_get(root, "Components"), out);
     if (!out->api_version[0])
         return err_set(e, ERR_PROTOCOL, "Docker names no API version");
     return 0;
@@ -297,6 +309,14 @@ static void put_limits(json_t *host, const struct sandbox_limits *limits)
     json_object_set_new(host, "MemorySwap", json_integer((json_int_t)limits->memory_bytes));
     json_object_set_new(host, "CpuPeriod", json_integer(DOCKER_CPU_PERIOD));
     json_object_set_new(host, "CpuQuota", json_integer(quota < 1000 ? 1000 : quota)); /* the kernel's least */
+int docker_seccomp_check(const char *text, struct err *e)
+{
+    CLEANUP(json_drop) json_t *profile = parse(text, strlen(text), NULL);
+    if (text_of(profile, "defaultAction")[0] && json_is_array(json_object_get(profile, "syscalls")))
+        return 0;
+    return err_set(e, ERR_CONFIG, "this is no seccomp profile: JSON with a defaultAction and syscalls");
+}
+
     json_object_set_new(host, "CpuShares", json_integer((json_int_t)limits->cpu_shares));
     json_object_set_new(host, "PidsLimit", json_integer((json_int_t)limits->pids));
 }

@@ -15,7 +15,8 @@ def start(corral, program, *args, user=None, **env):
             "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": "3190", "CORRAL_NODE_URL": "tls+tcp://127.0.0.1:3191",
             "CORRAL_STATE_DIR": str(corral.home / "agent-x"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init"),
             "CORRAL_CA_FILE": str(corral.home / "pki/ca.crt"), "CORRAL_CERT_FILE": str(corral.home / "pki/node-1.crt"),
-            "CORRAL_KEY_FILE": str(corral.home / "pki/node-1.key"), "CORRAL_LOG_LEVEL": "error"}
+            "CORRAL_KEY_FILE": str(corral.home / "pki/node-1.key"), "CORRAL_LOG_LEVEL": "error",
+            "CORRAL_SECCOMP_PROFILE": str(corral.home / "seccomp.json")}
     run = subprocess.run(command, env={**base, **env}, capture_output=True, text=True, timeout=20)
     assert run.returncode == 1, (run.returncode, run.stderr)
     lines = [line for line in run.stderr.splitlines() if line]
@@ -61,6 +62,11 @@ def test_no_permission(corral):
 def test_an_agent_without_its_parts(corral, tmp_path):
     assert "init_path" in start(corral, "agent", "serve", CORRAL_INIT_PATH=str(tmp_path / "none"))
     assert "state_dir" in start(corral, "agent", "serve", CORRAL_STATE_DIR="/proc/none")
+    profile = tmp_path / "seccomp.json"
+    for text in (None, "{", "[]", '{"defaultAction": "SCMP_ACT_ERRNO"}'):
+        if text:
+            profile.write_text(text)
+        assert "seccomp_profile" in start(corral, "agent", "serve", CORRAL_SECCOMP_PROFILE=str(profile))
     assert "must be of a-z" in start(corral, "agent", "serve", CORRAL_NODE="Not A Name")
 
 
@@ -84,12 +90,20 @@ def test_reload_is_all_or_nothing(corral):
 
 def test_the_doctor(corral):
     environ = {**corral.environ, "CORRAL_DOCKER_SOCKET": str(corral.home / "run/docker.sock"),
-               "CORRAL_STATE_DIR": str(corral.home / "agent"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init")}
+               "CORRAL_STATE_DIR": str(corral.home / "agent"), "CORRAL_INIT_PATH": str(corral.home / "bin/corral-init"),
+               "CORRAL_SECCOMP_PROFILE": str(corral.home / "seccomp.json")}
     doctor = [corral.home / "bin/corral-agent", "doctor"]
     good = subprocess.run([*doctor, "--json"], env=environ, capture_output=True, text=True)
     checks = {c["name"]: c for c in json.loads(good.stdout)["checks"]}
     assert good.returncode == 0 and {"memory", "swap", "cpu", "pids", "disk", "userns-remap", "live-restore"} <= checks.keys()
-    assert checks["userns-remap"]["ok"] and checks["live-restore"]["ok"] and checks["disk"]["ok"]
+    assert {"seccomp", "runc", "runsc", "blkio", "cgroups", "clock", "space", "docker"} <= checks.keys()
+    for name in ("userns-remap", "live-restore", "disk", "seccomp", "runc", "runsc"):
+        assert checks[name]["ok"], checks[name]
+    assert all(c["ok"] or c["mend"] for c in checks.values())
+    dockers = subprocess.run(doctor, env={**environ, "CORRAL_SECCOMP_PROFILE": ""}, capture_output=True, text=True)
+    assert dockers.returncode == 0 and "Docker's own profile" in dockers.stdout
+    unlimited = {f"CORRAL_DISK_{what}": "0" for what in ("READ_BYTES", "WRITE_BYTES", "OPERATIONS")}
+    assert "no sandbox is limited" in subprocess.run(doctor, env={**environ, **unlimited}, capture_output=True, text=True).stdout
     no_mkfs = subprocess.run(doctor, env={**environ, "PATH": "/nowhere"}, capture_output=True, text=True)
     assert no_mkfs.returncode == 1 and "mkfs.ext4 is not in PATH" in no_mkfs.stdout and "mend: " in no_mkfs.stdout
     away = subprocess.run(doctor, env={**environ, "CORRAL_DOCKER_SOCKET": "/nowhere.sock"}, capture_output=True, text=True)
