@@ -227,7 +227,7 @@ static void create_container(struct maker *m)
     struct agent *agent = h->agent;
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
     struct paths *paths = mem_zalloc(sizeof *paths);
-    char expires[RFC3339_LEN + 1];
+    char expires[RFC3339_LEN + 1], device[VOLUME_PATH_MAX];
     uint64_t now = loop_now_ms();
     bind_all(m, paths);
     struct docker_container c = {.name = h->id.text,
@@ -239,7 +239,11 @@ static void create_container(struct maker *m)
                                  .network = "none",
                                  .runtime = m->spec.runtime,
                                  .cgroup_parent = agent->conf->cgroup_parent,
-                                 .seccomp = agent->seccomp};
+                                 .seccomp = agent->seccomp,
+                                 .disk_limits = {agent->conf->disk_read_bytes, agent->conf->disk_write_bytes,
+                                                 agent->conf->disk_operations}};
+    if (volume_device(agent->volumes, &h->id, device))
+        c.disk_device = device;
     rfc3339_format(wall_now_ms() + (record->deadline_ms > now ? record->deadline_ms - now : 0), expires);
     string_list_add(&c.entrypoint, INIT_BINARY_PATH);
     label_add(&c.labels, "corral.sandbox", h->id.text);

@@ -198,6 +198,24 @@ static int format(const struct volumes *volumes, char *path, struct err *e)
 
 /* --- removing --- */
 
+/*
+ * Nobody needs what is on it, so nothing is to be written back: that would hold the caller until the disk has
+ * taken all that the sandbox had still in memory (measured: 4.9 s for 800 MB, and the guard's loop with it).
+ */
+static void abandon(const struct volumes *volumes, const char *path)
+{
+    uint32_t without_flush = 2;
+    struct stat inside, outside;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Where it is not mounted, this would be the host's own file system. */
+    bool mounted = fd >= 0 && !fstat(fd, &inside) && !stat(volumes->dir, &outside) &&
+                   inside.st_dev != outside.st_dev && major(inside.st_dev) == LOOP_MAJOR;
+    if (mounted)
+        (void)ioctl(fd, EXT4_SHUTDOWN, &without_flush); /* where it fails, it only takes longer */
+    if (fd >= 0)
+        close(fd);
+}
+
 static int remove_it(const struct volumes *volumes, const struct sandbox_id *id, struct err *e)
 {
     char image[VOLUME_PATH_MAX], path[VOLUME_PATH_MAX];
@@ -277,6 +295,24 @@ void volumes_free(struct volumes *volumes)
 }
 
 /* --- what is there --- */
+
+bool volume_device(const struct volumes *volumes, const struct sandbox_id *id,
+                   char out[static VOLUME_PATH_MAX])
+{
+    char path[VOLUME_PATH_MAX], target[VOLUME_PATH_MAX - 4];
+    struct stat st;
+    mount_path(volumes, id, path);
+    if (stat(path, &st))
+        return false;
+    snprintf(path, sizeof path, "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    target[n > 0 ? n : 0] = 0;
+    const char *name = strrchr(target, '/');
+    if (!name || strncmp(name, "/loop", 5))
+        return false;
+    snprintf(out, VOLUME_PATH_MAX, "/dev%s", name);
+    return true;
+}
 
 bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used)
 {

@@ -41,6 +41,10 @@ void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t 
 void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, unsigned folder,
                    char out[static VOLUME_PATH_MAX]);
 
+/* The block device that it is on ("/dev/loop7"); false where it is not mounted. */
+bool volume_device(const struct volumes *volumes, const struct sandbox_id *id,
+                   char out[static VOLUME_PATH_MAX]);
+
 /* Bytes in use; false where it is not mounted. Takes microseconds. */
 bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used);
 

@@ -55,6 +55,11 @@ struct docker_bind {
     bool read_only;
 };
 
+/* A second; 0: none. */
+struct docker_disk_limits {
+    uint64_t read_bytes, write_bytes, operations;
+};
+
 /* A container to be. All strings are borrowed for the call. */
 struct docker_container {
     const char *name;
@@ -69,6 +74,8 @@ struct docker_container {
     const char *runtime;       /* NULL: the daemon's default */
     const char *cgroup_parent; /* NULL: the daemon's default */
     const char *seccomp;       /* the profile's JSON text; NULL: Docker's own */
+    const char *disk_device;   /* what disk_limits are for; NULL: for none */
+    struct docker_disk_limits disk_limits;
 };
 
 struct docker_state {
@@ -120,6 +127,9 @@ void docker_hello(struct docker *docker, docker_facts_cb *cb, void *arg);
 void docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb, void *arg);
 void docker_image_pull(struct docker *docker, const char *ref, docker_cb *cb, void *arg);
 
+/* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
+int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
+
 void docker_container_create(struct docker *docker, const struct docker_container *container,
                              docker_id_cb *cb, void *arg);
 
@@ -127,9 +137,6 @@ void docker_container_create(struct docker *docker, const struct docker_containe
 void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
-/* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
-int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
-
 void docker_container_unpause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_update(struct docker *docker, const char *id, const struct sandbox_limits *limits,
                              docker_cb *cb, void *arg);

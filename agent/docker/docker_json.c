@@ -342,6 +342,20 @@ static json_t *host_config(const struct docker_container *c)
     return host;
 }
 
+static void put_disk_limit(json_t *host, const char *key, const char *device, uint64_t rate)
+{
+    if (rate)
+        json_object_set_new(host, key, json_pack("[{s:s,s:I}]", "Path", device, "Rate", (json_int_t)rate));
+}
+
+static void put_disk_limits(json_t *host, const char *device, const struct docker_disk_limits *limits)
+{
+    put_disk_limit(host, "BlkioDeviceReadBps", device, limits->read_bytes);
+    put_disk_limit(host, "BlkioDeviceWriteBps", device, limits->write_bytes);
+    put_disk_limit(host, "BlkioDeviceReadIOps", device, limits->operations);
+    put_disk_limit(host, "BlkioDeviceWriteIOps", device, limits->operations);
+}
+
 char *docker_json_create_body(const struct docker_container *c)
 {
     CLEANUP(json_drop)
@@ -358,3 +372,5 @@ char *docker_json_update_body(const struct sandbox_limits *limits)
     put_limits(body, limits);
     return json_dumps(body, JSON_COMPACT);
 }
+    if (c->disk_device)
+        put_disk_limits(host, c->disk_device, &c->disk_limits);
