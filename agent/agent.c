@@ -43,6 +43,12 @@ struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id)
     return h;
 }
 
+void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
+{
+    h->idle_timeout_seconds = spec->idle_timeout_seconds;
+    h->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
+}
+
 static void link_folder(const struct holder *h, char out[static 512])
 {
     snprintf(out, 512, "%s/%s", h->agent->links_dir, h->id.text);

@@ -1,5 +1,6 @@
 /* Carries out what the heart asked for: on disk, through Docker, through the kernel, to the controller. */
 #include "agent/agent_int.h"
+#include "agent/cgroup/cgroup_limit.h"
 #include "agent/disk/record.h"
 
 #include "common/log.h"
@@ -175,8 +176,26 @@ static void on_changed(void *arg, int code, const struct err *e)
     agent_run_effects(agent);
 }
 
+static void resize_by_cgroup(struct holder *h)
+{
+    struct agent *agent = h->agent;
+    struct err e;
+    int rc = h->cgroup
+                 ? cgroup_limit(cgroup_box_paths(h->cgroup), &keeper_find(agent->keeper, &h->id)->limits, &e)
+                 : err_set(&e, ERR_NOT_FOUND, "its cgroup is not known");
+    if (rc)
+        log_warn("agent", "sandbox=%s its limits are not changed: %s", h->id.text, e.text);
+    agent_watch_level(h);
+    keeper_resized(agent->keeper, loop_now_ms(), &h->id, !rc);
+}
+
 static void change_sandbox(struct agent *agent, const struct keeper_effect *effect)
 {
+    struct holder *h = agent_holder_find(agent, &effect->id);
+    if (effect->kind == KEEPER_RESIZE && h && h->has_no_update) {
+        resize_by_cgroup(h);
+        return;
+    }
     struct change *change = mem_zalloc(sizeof *change);
     *change = (struct change){agent, effect->id, effect->kind};
     const char *id = effect->id.text;

@@ -27,6 +27,7 @@ struct holder {
     struct sample last;        /* the latest look */
     uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
     uint64_t idle_timeout_seconds;
+    bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
     bool removing;
@@ -76,6 +77,9 @@ void agent_run_effects(struct agent *agent);
 struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id); /* made if need be */
 struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id);
 void agent_holder_drop(struct holder *holder);
+
+/* What of its spec is needed while it lives. */
+void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
 
 /* Opens the cgroup of its process 1 and lets its init in. */
 int agent_holder_attach(struct holder *holder, pid_t pid, struct err *e) MUST_CHECK;

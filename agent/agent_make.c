@@ -335,7 +335,7 @@ void agent_make(struct holder *h)
         timer_start(&m->timer, agent->loop, 0, on_cannot, m);
         return;
     }
-    h->idle_timeout_seconds = m->spec.idle_timeout_seconds;
+    agent_holder_take_spec(h, &m->spec);
     m->busy = true;
     docker_image_inspect(agent->docker, m->spec.image, on_image, m);
 }

@@ -35,7 +35,7 @@ static void on_record(void *arg, const struct box_record *found)
     keeper_restore(agent->keeper, &record);
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
-        h->idle_timeout_seconds = spec.idle_timeout_seconds;
+        agent_holder_take_spec(h, &spec);
     sandbox_spec_fini(&spec);
 }
 

@@ -80,6 +80,38 @@ static uint32_t remapped_uid(const char *root_dir)
     return slash && sscanf(slash, "/%u.%u", &uid, &gid) == 2 ? uid : 0;
 }
 
+/* gVisor's runsc, registered so that a sandbox cannot come to the socket of its init. */
+static bool is_shut(const json_t *runtime)
+{
+    static const char *const opens[] = {"--host-uds=open", "--host-uds=all", "--fsgofer-host-uds"};
+    const char *path = text_of(runtime, "path"), *slash = strrchr(path, '/');
+    size_t i;
+    json_t *arg;
+    if (strcmp(slash ? slash + 1 : path, "runsc"))
+        return false;
+    json_array_foreach(json_object_get(runtime, "runtimeArgs"), i, arg)
+    {
+        for (size_t k = 0; k < ARRAY_LEN(opens); k++) {
+            if (json_is_string(arg) && !strcmp(json_string_value(arg), opens[k]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void read_runtimes(json_t *runtimes, struct docker_facts *out)
+{
+    const char *name;
+    json_t *runtime;
+    json_object_foreach(runtimes, name, runtime)
+    {
+        if (is_shut(runtime))
+            out->runsc_shut = true;
+        else
+            string_list_add(&out->runtimes, name);
+    }
+}
+
 int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
@@ -103,7 +135,7 @@ int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, st
     out->cgroup_v2 = !strcmp(text_of(root, "CgroupVersion"), "2");
     out->memory_bytes = (uint64_t)json_integer_value(json_object_get(root, "MemTotal"));
     out->cpus = (uint64_t)json_integer_value(json_object_get(root, "NCPU"));
-    list_of_keys(json_object_get(root, "Runtimes"), &out->runtimes);
+    read_runtimes(json_object_get(root, "Runtimes"), out);
     return 0;
 }
 
@@ -277,6 +309,14 @@ static json_t *labels_of(const struct string_list *list)
     return object;
 }
 
+int docker_seccomp_check(const char *text, struct err *e)
+{
+    CLEANUP(json_drop) json_t *profile = parse(text, strlen(text), NULL);
+    if (text_of(profile, "defaultAction")[0] && json_is_array(json_object_get(profile, "syscalls")))
+        return 0;
+    return err_set(e, ERR_CONFIG, "this is no seccomp profile: JSON with a defaultAction and syscalls");
+}
+
 /* Mounts and not "Binds": a source that is missing is an error then, and not made by root. */
 static json_t *mounts_of(const struct docker_container *c)
 {
@@ -302,6 +342,20 @@ static json_t *security_of(const struct docker_container *c)
     return array;
 }
 
+static void put_disk_limit(json_t *host, const char *key, const char *device, uint64_t rate)
+{
+    if (rate)
+        json_object_set_new(host, key, json_pack("[{s:s,s:I}]", "Path", device, "Rate", (json_int_t)rate));
+}
+
+static void put_disk_limits(json_t *host, const char *device, const struct docker_disk_limits *limits)
+{
+    put_disk_limit(host, "BlkioDeviceReadBps", device, limits->read_bytes);
+    put_disk_limit(host, "BlkioDeviceWriteBps", device, limits->write_bytes);
+    put_disk_limit(host, "BlkioDeviceReadIOps", device, limits->operations);
+    put_disk_limit(host, "BlkioDeviceWriteIOps", device, limits->operations);
+}
+
 static void put_limits(json_t *host, const struct sandbox_limits *limits)
 {
     json_int_t quota = (json_int_t)(limits->cpu_millis * DOCKER_CPU_PERIOD / 1000);
@@ -309,14 +363,6 @@ static void put_limits(json_t *host, const struct sandbox_limits *limits)
     json_object_set_new(host, "MemorySwap", json_integer((json_int_t)limits->memory_bytes));
     json_object_set_new(host, "CpuPeriod", json_integer(DOCKER_CPU_PERIOD));
     json_object_set_new(host, "CpuQuota", json_integer(quota < 1000 ? 1000 : quota)); /* the kernel's least */
-int docker_seccomp_check(const char *text, struct err *e)
-{
-    CLEANUP(json_drop) json_t *profile = parse(text, strlen(text), NULL);
-    if (text_of(profile, "defaultAction")[0] && json_is_array(json_object_get(profile, "syscalls")))
-        return 0;
-    return err_set(e, ERR_CONFIG, "this is no seccomp profile: JSON with a defaultAction and syscalls");
-}
-
     json_object_set_new(host, "CpuShares", json_integer((json_int_t)limits->cpu_shares));
     json_object_set_new(host, "PidsLimit", json_integer((json_int_t)limits->pids));
 }
@@ -335,25 +381,13 @@ static json_t *host_config(const struct docker_container *c)
     json_object_set_new(host, "Ulimits",
                         json_pack("[{s:s,s:I,s:I},{s:s,s:i,s:i}]", "Name", "nofile", "Soft", nofile, "Hard",
                                   nofile, "Name", "core", "Soft", 0, "Hard", 0));
+    if (c->disk_device)
+        put_disk_limits(host, c->disk_device, &c->disk_limits);
     if (c->runtime)
         json_object_set_new(host, "Runtime", json_string(c->runtime));
     if (c->cgroup_parent)
         json_object_set_new(host, "CgroupParent", json_string(c->cgroup_parent));
     return host;
-}
-
-static void put_disk_limit(json_t *host, const char *key, const char *device, uint64_t rate)
-{
-    if (rate)
-        json_object_set_new(host, key, json_pack("[{s:s,s:I}]", "Path", device, "Rate", (json_int_t)rate));
-}
-
-static void put_disk_limits(json_t *host, const char *device, const struct docker_disk_limits *limits)
-{
-    put_disk_limit(host, "BlkioDeviceReadBps", device, limits->read_bytes);
-    put_disk_limit(host, "BlkioDeviceWriteBps", device, limits->write_bytes);
-    put_disk_limit(host, "BlkioDeviceReadIOps", device, limits->operations);
-    put_disk_limit(host, "BlkioDeviceWriteIOps", device, limits->operations);
 }
 
 char *docker_json_create_body(const struct docker_container *c)
@@ -372,5 +406,3 @@ char *docker_json_update_body(const struct sandbox_limits *limits)
     put_limits(body, limits);
     return json_dumps(body, JSON_COMPACT);
 }
-    if (c->disk_device)
-        put_disk_limits(host, c->disk_device, &c->disk_limits);

@@ -27,6 +27,17 @@ dockerd_forget_dead_containerd() { # DIR
     grep -qs '^State:[[:space:]][^Z]' "/proc/$pid/status" || rm -f "$file"
 }
 
+# gVisor where it is installed: its own kernel for each sandbox, by ptrace, which works on any machine. host-uds=open
+# lets corral-init come to the agent's socket.
+dockerd_config() {
+    if command -v runsc >/dev/null; then
+        echo "{\"runtimes\": {\"runsc\": {\"path\": \"$(command -v runsc)\",
+            \"runtimeArgs\": [\"--platform=ptrace\", \"--network=none\", \"--host-uds=open\"]}}}"
+    else
+        echo "{}"
+    fi
+}
+
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} tries
     if [ ${#socket} -gt 107 ]; then
@@ -40,7 +51,7 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     nsenter --net="/run/netns/$name" ip link set lo up # not `ip -n`, which fails in a chroot
     rm -f "$socket" "$dir/dockerd.pid"
     dockerd_forget_dead_containerd "$dir"
-    echo "{}" >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
+    dockerd_config >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
     setsid nsenter --net="/run/netns/$name" dockerd \
         --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \

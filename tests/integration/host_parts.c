@@ -4,6 +4,7 @@
  * cgroup)
  */
 #include "agent/cgroup/cgroup_box.h"
+#include "agent/cgroup/cgroup_limit.h"
 #include "agent/disk/volume.h"
 
 #include <errno.h>
@@ -189,6 +190,26 @@ static void remove_cgroups(const char *name)
     }
 }
 
+/* Twice the memory and a tenth of the CPU; what cannot be is refused. */
+static void test_limit(struct cgroup_box *box)
+{
+    const struct cgroup_paths *paths = cgroup_box_paths(box);
+    struct sandbox_limits limits = {128 * MIB, 100, 1024, 0, 16, 0};
+    struct sample s = {0};
+    CHECK(!cgroup_limit(paths, &limits, &e));
+    s.cpu_centi = 20000;
+    for (int i = 0; i < 100 && s.cpu_centi > 15000; i++) {
+        usleep(100000);
+        CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
+    }
+    CHECK(s.cpu_centi > 5000 && s.cpu_centi <= 15000); /* of its new limit */
+    limits.memory_bytes = 48 * MIB;
+    CHECK(!cgroup_limit(paths, &limits, &e));
+    limits.memory_bytes = 8 * MIB;
+    if (v1()) /* v2 takes it, and ends whoever is above it */
+        CHECK(cgroup_limit(paths, &limits, &e) == ERR_CONFLICT && strstr(e.text, "memory"));
+}
+
 static void test_cgroup(void)
 {
     char name[64];
@@ -207,6 +228,7 @@ static void test_cgroup(void)
     CHECK(s.memory_peak_bytes >= s.memory_used_bytes && s.memory_limit_bytes == 64 * MIB);
     CHECK(s.cpu_centi >= 5000 && s.cpu_usage_ns > 0);
     CHECK(s.pids == 2 && s.pids_limit == 16);
+    test_limit(box);
     bool gone = false;
     for (int i = 0; i < 1000 && !gone; i++) {
         gone = cgroup_box_kill(box);
