@@ -1,5 +1,24 @@
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from corral import BUILD_ROOT  # noqa: E402
 from installation import corral, hosts, user  # noqa: E402, F401
+
+
+@pytest.fixture(scope="session")
+def hostile(corral):  # noqa: F811
+    """Images with tests/chaos/hostile.c: one plain, one that declares a VOLUME."""
+    for tag, more in (("hostile:plain", ""), ("hostile:volume", "VOLUME /data\n")):
+        context = Path(tempfile.mkdtemp(dir=corral.home))
+        shutil.copy(BUILD_ROOT / "tests/hostile", context)
+        (context / "Dockerfile").write_text(f"FROM corral-base:latest\nCOPY hostile /bin/hostile\n{more}")
+        subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "build", "-q", "-t", tag, context],
+                       env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, timeout=60)
+    return "hostile:plain"

@@ -9,14 +9,25 @@
  *   hostile spin [THREADS]                uses every CPU that it gets
  *   hostile log                           writes lines as fast as it can
  *   hostile stubborn                      heeds no signal that can be ignored
+ *   hostile dentries FOLDER COUNT         looks for so many files that are not there
+ *   hostile udp                           sends to itself over the loopback as fast as it can
+ *   hostile work SECONDS                  counts how much it computes in that time, says so, stays
+ *   hostile escapes                       tries what must fail, says how each went, stays
+ *   hostile int80                         makes a system call of 32 bits
  */
+#include "tests/chaos/escapes.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,14 +39,15 @@ static void pass(long ns)
     nanosleep(&t, NULL);
 }
 
-static void stay(void)
+static void stay_for_ever(void)
 {
     for (;;)
         pause();
 }
 
-static void take_memory(long mib, long per_second)
+static void take_memory(const char *mib_text, const char *per_second_text)
 {
+    long mib = atol(mib_text), per_second = atol(per_second_text);
     for (long i = 0; i < mib; i++) {
         char *p = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p == MAP_FAILED)
@@ -44,13 +56,13 @@ static void take_memory(long mib, long per_second)
         if (per_second)
             pass(1000000000 / per_second);
     }
-    stay();
+    stay_for_ever();
 }
 
-static void read_again(const char *path, long times)
+static void read_again(const char *path, const char *times)
 {
     static char block[MIB];
-    for (long i = 0; i < times; i++) {
+    for (long i = 0; i < atol(times); i++) {
         int fd = open(path, O_RDONLY);
         if (fd < 0)
             exit(4);
@@ -60,13 +72,13 @@ static void read_again(const char *path, long times)
     }
 }
 
-static void fork_for_ever(void)
+static void fork_for_ever(const char *one, const char *two)
 {
     for (;;)
         fork();
 }
 
-static void make_files(const char *folder)
+static void make_files(const char *folder, const char *two)
 {
     char path[256];
     long n = 0;
@@ -83,7 +95,7 @@ static void make_files(const char *folder)
     fflush(stdout);
 }
 
-static void open_files(void)
+static void open_files(const char *one, const char *two)
 {
     long n = 0;
     while (open("/dev/null", O_RDONLY) >= 0)
@@ -92,12 +104,12 @@ static void open_files(void)
     close(5);
     printf("%ld descriptors: %s\n", n, strerror(why));
     fflush(stdout);
-    stay();
+    stay_for_ever();
 }
 
-static void spin(long threads)
+static void spin(const char *threads, const char *two)
 {
-    for (long i = 1; i < threads; i++) {
+    for (long i = 1; i < atol(threads); i++) {
         if (!fork())
             break;
     }
@@ -105,40 +117,101 @@ static void spin(long threads)
         ;
 }
 
-static void flood_log(void)
+static void flood_log(const char *one, const char *two)
 {
     for (;;)
         puts("a line that nobody asked for, and that somebody has to keep, and another after it, and so on");
 }
 
-static void be_stubborn(void)
+static void be_stubborn(const char *one, const char *two)
 {
     for (int s = 1; s < 64; s++)
         signal(s, SIG_IGN);
-    stay();
+    stay_for_ever();
 }
+
+/* Names that are long enough to be kept outside their dentries. */
+static void look_for_files(const char *folder, const char *count)
+{
+    char path[256];
+    struct stat st;
+    for (long i = 0; i < atol(count); i++) {
+        snprintf(path, sizeof path, "%s/a-name-that-is-not-there-and-is-remembered-all-the-same-%ld", folder,
+                 i);
+        if (!stat(path, &st))
+            exit(5);
+    }
+}
+
+static void flood_loopback(const char *one, const char *two)
+{
+    static char datagram[1400];
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(9999), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int in = socket(AF_INET, SOCK_DGRAM, 0), out = socket(AF_INET, SOCK_DGRAM, 0);
+    if (in < 0 || out < 0 || bind(in, (struct sockaddr *)&to, sizeof to))
+        exit(6);
+    if (!fork()) {
+        for (;;)
+            recv(in, datagram, sizeof datagram, 0);
+    }
+    for (;;)
+        sendto(out, datagram, sizeof datagram, 0, (struct sockaddr *)&to, sizeof to);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void work(const char *seconds, const char *two)
+{
+    uint64_t end = now_ns() + (uint64_t)atol(seconds) * 1000000000, sum = 1;
+    unsigned long rounds = 0;
+    for (; now_ns() < end; rounds++) {
+        for (int i = 0; i < 20000; i++)
+            sum = sum * 6364136223846793005u + 1442695040888963407u;
+    }
+    printf("%lu rounds %d\n", rounds, (int)(sum & 1));
+    fflush(stdout);
+    stay_for_ever();
+}
+
+static void call_as_32_bits(const char *one, const char *two)
+{
+#ifdef __x86_64__
+    long got;
+    __asm__ volatile("int $0x80" : "=a"(got) : "a"(20L) : "memory"); /* getpid */
+    printf("%ld\n", got);
+#endif
+}
+
+static void try_escapes(const char *one, const char *two)
+{
+    escapes_try(stdout);
+    fflush(stdout);
+    stay_for_ever();
+}
+
+static const struct {
+    const char *name;
+    void (*run)(const char *one, const char *two);
+} all[] = {{"memory", take_memory},      {"read", read_again},       {"fork", fork_for_ever},
+           {"files", make_files},        {"open", open_files},       {"spin", spin},
+           {"log", flood_log},           {"stubborn", be_stubborn},  {"udp", flood_loopback},
+           {"dentries", look_for_files}, {"int80", call_as_32_bits}, {"work", work},
+           {"escapes", try_escapes}};
 
 int main(int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "", *one = argc > 2 ? argv[2] : "1",
-               *two = argc > 3 ? argv[3] : "0";
-    if (!strcmp(what, "memory"))
-        take_memory(atol(one), atol(two));
-    else if (!strcmp(what, "read"))
-        read_again(one, atol(two));
-    else if (!strcmp(what, "fork"))
-        fork_for_ever();
-    else if (!strcmp(what, "files"))
-        make_files(one);
-    else if (!strcmp(what, "open"))
-        open_files();
-    else if (!strcmp(what, "spin"))
-        spin(atol(one));
-    else if (!strcmp(what, "log"))
-        flood_log();
-    else if (!strcmp(what, "stubborn"))
-        be_stubborn();
-    else
-        return 2;
-    return 0;
+    const char *one = argc > 2 ? argv[2] : "1", *two = argc > 3 ? argv[3] : "0";
+    for (size_t i = 0; argc > 1 && i < sizeof all / sizeof all[0]; i++) {
+        if (strcmp(argv[1], all[i].name))
+            continue;
+        all[i].run(one, two);
+        return 0;
+    }
+    return 2;
 }

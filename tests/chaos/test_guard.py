@@ -2,28 +2,12 @@
 import datetime
 import os
 import shutil
-import subprocess
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import pytest
-from corral import BUILD_ROOT, wait_until
+from corral import wait_until
 
 MIB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def hostile(corral):
-    """Images with tests/chaos/hostile.c: one plain, one that declares a VOLUME."""
-    for tag, more in (("hostile:plain", ""), ("hostile:volume", "VOLUME /data\n")):
-        context = Path(tempfile.mkdtemp(dir=corral.home))
-        shutil.copy(BUILD_ROOT / "tests/hostile", context)
-        (context / "Dockerfile").write_text(f"FROM corral-base:latest\nCOPY hostile /bin/hostile\n{more}")
-        subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "build", "-q", "-t", tag, context],
-                       env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, timeout=60)
-    return "hostile:plain"
 
 
 def running(pid):
