@@ -448,8 +448,9 @@ static void on_events_end(void *arg, int code, const struct err *e, long status,
 static void listen_now(struct docker *docker)
 {
     char escaped[256], path[320];
-    escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\"],\"label\":[\"corral.sandbox\"]}", escaped,
-           sizeof escaped);
+    escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"pause\",\"unpause\",\"destroy\"],"
+           "\"label\":[\"corral.sandbox\"]}",
+           escaped, sizeof escaped);
     snprintf(path, sizeof path, "%s/events?filters=%s", docker->prefix, escaped);
     docker_http_stream(docker->http, path, on_event_line, on_events_end, docker);
 }

@@ -108,6 +108,7 @@ static void take_observations(struct uplink_queue *q, uint64_t now, struct node_
         *o = w->observation;
         o->started_ago_ms += o->ran ? now - w->at_ms : 0;
         o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
+        o->last.ago_ms += o->has_last ? now - w->at_ms : 0;
         w->sent_ms = now;
     }
 }

@@ -135,6 +135,9 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
     memcpy(move.detail, o->detail, sizeof move.detail);
+    move.has_last = o->has_last;
+    move.last = o->last;
+    move.last.ago_ms += waited_ms;
     return move;
 }
 
