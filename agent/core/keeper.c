@@ -219,7 +219,7 @@ void keeper_restore(struct keeper *keeper, const struct box_record *record)
     b->record = *record;
     b->record.spec = mem_dup(record->spec, record->spec_len);
     b->record.number += NUMBER_GAP;
-    b->ending = record->phase >= BOX_KILLING;
+    b->ending = record->phase >= BOX_KILLING || record->reason != REASON_NONE;
 }
 
 /* It was being made when the agent went: whatever is there of it goes, and it is made anew. */
@@ -404,12 +404,18 @@ static void start_making(struct box *b, struct keeper_effects *effects)
     effect_add(effects, KEEPER_MAKE, &b->record.id);
 }
 
+/* Nothing of it was made, by this life of the agent or by one before. */
+static bool is_new(const struct box *b)
+{
+    return b->record.phase == BOX_NEW && b->found && !b->leftovers;
+}
+
 /* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
 static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->unsaved = true;
     b->next_save_ms = now + RETRY_MS;
-    if (b->record.phase == BOX_NEW && !b->leftovers) {
+    if (is_new(b)) {
         struct box_exit exit = ending_unwritten();
         end(b, now, &exit, effects);
         ended(b, now, effects);
@@ -431,7 +437,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     }
     if (b->unsaved)
         save(b, effects);
-    if (b->record.phase == BOX_NEW && !b->leftovers) {
+    if (is_new(b)) {
         if (b->ending)
             ended(b, now, effects);
         else

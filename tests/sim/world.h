@@ -23,6 +23,7 @@ struct row {
     enum sandbox_state state;
     uint64_t deadline_ms;
     uint64_t terminal_ms;
+    uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
     unsigned moves, events;
 };
 
@@ -31,6 +32,7 @@ struct box_model {
     bool saved;
     struct box_record record;
     bool container, runs, paused, aborted;
+    bool begun;          /* its command was, on this boot: never a second time */
     bool forgotten;      /* its end was accepted: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     bool pending_report; /* the uplink repeats it */
@@ -116,6 +118,7 @@ void agent_tick(struct world *w, int node);
 void agent_hear_want(struct world *w, struct sim_event *e);
 void agent_hear_acceptance(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
+void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);
