@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ void agent_holder_drop(struct holder *h)
     HASH_DEL(h->agent->holders, h);
     maker_free(h->maker);
     timer_stop(&h->adopting);
+    timer_stop(&h->asking);
     initlink_free(h->init);
     cgroup_alarm_drop(h->watched);
     cgroup_box_close(h->cgroup);
@@ -68,6 +70,9 @@ static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
     agent_last_look(h);
     if (agent_oom(h))
         return agent_ending_oom(h, true, code);
+    bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
+    if (stopped && !docker_hears(h->agent->docker))
+        return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
     if (end->kind == INIT_EXIT_SIGNAL)
         return ending_signal(code, end->value, strsignal(end->value));
     if (end->kind == INIT_EXIT_NOT_STARTED)

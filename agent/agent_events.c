@@ -71,29 +71,33 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     agent_run_effects(agent);
 }
 
-static struct check *check_new(struct holder *h, enum ending_when when)
+static struct check *check_new(struct holder *h)
 {
     struct check *check = mem_zalloc(sizeof *check);
-    *check = (struct check){.agent = h->agent, .id = h->id, .when = when};
+    *check = (struct check){.agent = h->agent,
+                            .id = h->id,
+                            .when = docker_hears(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
     return check;
 }
 
 void agent_check(struct holder *h)
 {
-    docker_container_inspect(h->agent->docker, h->id.text, on_checked, check_new(h, ENDING_SEEN));
+    docker_container_inspect(h->agent->docker, h->id.text, on_checked, check_new(h));
 }
 
 /* Most often its init has told it before. */
 static void on_died(struct holder *h, const struct docker_event *event)
 {
     struct agent *agent = h->agent;
+    if (timer_armed(&h->adopting))
+        agent_adopt(h, true); /* how far it came is not known: it is not begun again */
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
     if (h->maker) {
         maker_container_died(h->maker, event->exit_code);
     } else if (record && record->phase == BOX_KILLING) {
         keeper_dead(agent->keeper, loop_now_ms(), &h->id, NULL, &agent->effects);
     } else if (record && record->phase == BOX_RUNNING) {
-        struct check *check = check_new(h, ENDING_SEEN);
+        struct check *check = check_new(h);
         check->died = true;
         check->exit_code = event->exit_code;
         docker_container_inspect(agent->docker, h->id.text, on_checked, check);
@@ -144,7 +148,11 @@ static void on_gap(void *arg)
         uplink_renew(agent->uplink);
     }
     HASH_ITER(hh, agent->holders, h, next)
-    docker_container_inspect(agent->docker, h->id.text, on_checked, check_new(h, ENDING_DOCKER_AWAY));
+    {
+        struct check *check = check_new(h);
+        check->when = ENDING_DOCKER_AWAY;
+        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
+    }
 }
 
 void agent_listen_to_docker(struct agent *agent)

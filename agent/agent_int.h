@@ -25,6 +25,7 @@ struct holder {
     uint64_t idle_timeout_seconds;
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
+    struct timer asking;            /* armed while Docker is to be asked again what became of it */
     struct timer adopting;          /* armed while its init is to say how far its making came */
     bool removing;
     bool killing; /* its last look was taken */

@@ -129,6 +129,8 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
     agent_check(h);
 }
 
+static void ask(void *arg);
+
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
     struct finding finding = *(struct finding *)arg;
@@ -138,17 +140,30 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     if (code == ERR_CANCELLED || !record)
         return;
     struct holder *h = agent_holder(agent, &finding.id);
+    if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing of the container */
+        timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
+        return;
+    }
     bool making = record->phase <= BOX_MAKING;
     if (!code && state->running && state->pid) {
         take_up(h, state, making);
         return;
     }
     struct box_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
-    if (making && !code && state->begun) {
+    bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
+    if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);
         keeper_dead(agent->keeper, loop_now_ms(), &finding.id, &exit, &agent->effects);
     }
     found(agent, &finding.id, false, &exit);
+}
+
+static void ask(void *arg)
+{
+    struct holder *h = arg;
+    struct finding *finding = mem_zalloc(sizeof *finding);
+    *finding = (struct finding){h->agent, h->id};
+    docker_container_inspect(h->agent->docker, h->id.text, on_inspected, finding);
 }
 
 static void on_stray_removed(void *arg, int code, const struct err *e)
@@ -186,11 +201,7 @@ static void inspect_restored(struct agent *agent)
 {
     struct holder *h, *next;
     HASH_ITER(hh, agent->holders, h, next)
-    {
-        struct finding *finding = mem_zalloc(sizeof *finding);
-        *finding = (struct finding){agent, h->id};
-        docker_container_inspect(agent->docker, h->id.text, on_inspected, finding);
-    }
+    ask(h);
 }
 
 static void retry(void *arg)
