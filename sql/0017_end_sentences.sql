@@ -14,6 +14,8 @@ create function end_sentence(s sandboxes) returns text language sql stable as $$
             when s.ended_at < s.expires_at - interval '1 second'
                 then format('; its host had not heard of the extension, and ended it at %s', rfc3339(s.ended_at))
             else '' end
+        when 'node_lost' then format('its host %s was unreachable when its lifetime of %s s ended at %s', s.node,
+            seconds_between(s.created_at, s.expires_at), rfc3339(s.expires_at))
         when 'deleted' then format('its user deleted it; it had lived for %s s', seconds_between(s.created_at, s.ended_at))
         when 'admin' then format('an administrator ended it; it had lived for %s s',
             seconds_between(s.created_at, s.ended_at))

@@ -177,8 +177,7 @@ static void evaluate_silence(struct sandbox_entry *s, uint64_t now, struct fleet
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
         move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
-        snprintf(move.detail, sizeof move.detail, "its host %s was unreachable when its lifetime ended",
-                 s->node->facts.name);
+        move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
         return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
     }
