@@ -2,6 +2,7 @@
  * What careless and hostile programs do, for tests/chaos: static, so that it runs in any image.
  *
  *   hostile memory MIB [MIB_PER_SECOND]   takes memory for good, at full speed or slowly, then stays
+ *   hostile burst MIB                     takes it in one call, which no freezer stops half-way
  *   hostile read FILE [TIMES]             reads a file again and again
  *   hostile fork                          forks for ever, children do the same
  *   hostile files FOLDER                  makes small files until none can be made
@@ -45,6 +46,13 @@ static void take_memory(long mib, long per_second)
             pass(1000000000 / per_second);
     }
     stay();
+}
+
+static void take_at_once(long mib)
+{
+    size_t size = (size_t)mib * MIB;
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    exit(p == MAP_FAILED ? 3 : 4);
 }
 
 static void read_again(const char *path, long times)
@@ -124,6 +132,8 @@ int main(int argc, char **argv)
                *two = argc > 3 ? argv[3] : "0";
     if (!strcmp(what, "memory"))
         take_memory(atol(one), atol(two));
+    else if (!strcmp(what, "burst"))
+        take_at_once(atol(one));
     else if (!strcmp(what, "read"))
         read_again(one, atol(two));
     else if (!strcmp(what, "fork"))
