@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,8 @@ void agent_holder_drop(struct holder *h)
     char folder[512];
     HASH_DEL(h->agent->holders, h);
     maker_free(h->maker);
+    timer_stop(&h->adopting);
+    timer_stop(&h->asking);
     initlink_free(h->init);
     cgroup_alarm_drop(h->watched);
     cgroup_box_close(h->cgroup);
@@ -72,21 +75,18 @@ void agent_holder_drop(struct holder *h)
 
 static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
 {
-    struct box_exit out = {
-        .reason = REASON_EXITED, .has_exit_code = true, .exit_code = init_exit_status(end)};
-    if (h->cgroup && cgroup_box_oom_kills(h->cgroup)) {
-        out.reason = REASON_OOM_KILLED;
-        snprintf(out.detail, sizeof out.detail, "the kernel killed it at its memory limit");
-        return out;
-    }
+    int code = init_exit_status(end);
+    agent_last_look(h);
+    if (agent_oom(h))
+        return agent_ending_oom(h, true, code);
+    bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
+    if (stopped && !docker_hears(h->agent->docker))
+        return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
     if (end->kind == INIT_EXIT_SIGNAL)
-        snprintf(out.detail, sizeof out.detail, "its command was ended by signal %d (%s)", end->value,
-                 strsignal(end->value));
-    else if (end->kind == INIT_EXIT_NOT_STARTED)
-        snprintf(out.detail, sizeof out.detail, "its command could not be invoked: %s", strerror(end->value));
-    else
-        snprintf(out.detail, sizeof out.detail, "its command exited with code %d", end->value);
-    return out;
+        return ending_signal(code, end->value, strsignal(end->value));
+    if (end->kind == INIT_EXIT_NOT_STARTED)
+        return ending_not_invoked(code, strerror(end->value));
+    return ending_exited(code);
 }
 
 static void on_init_ready(void *arg, enum init_main_state state)
@@ -94,6 +94,8 @@ static void on_init_ready(void *arg, enum init_main_state state)
     struct holder *h = arg;
     if (h->maker)
         maker_init_ready(h->maker, state);
+    else if (timer_armed(&h->adopting))
+        agent_adopt(h, state != INIT_MAIN_IDLE);
 }
 
 static void on_init_started(void *arg)
@@ -128,9 +130,12 @@ int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
 {
     cgroup_box_close(h->cgroup);
     h->cgroup = NULL;
+    h->pid = pid;
     int rc = cgroup_box_open(&h->cgroup, pid, e);
     if (!rc)
         rc = agent_watch_memory(h, e);
+    if (!rc)
+        agent_last_look(h); /* whatever comes before the first regular one */
     if (!rc && h->init)
         initlink_expect(h->init, pid);
     return rc;

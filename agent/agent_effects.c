@@ -88,6 +88,9 @@ static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
     struct holder *h = agent_holder(agent, id);
     if (!h->cgroup)
         find_cgroup(h);
+    if (!h->killing)
+        agent_last_look(h);
+    h->killing = true;
     if (!h->cgroup)
         docker_container_kill(agent->docker, id->text, on_killed, agent);
     else if (cgroup_box_kill(h->cgroup))
@@ -168,6 +171,8 @@ static void on_changed(void *arg, int code, const struct err *e)
     struct holder *h = agent_holder_find(agent, &what.id);
     if (what.kind == KEEPER_RESIZE && h)
         agent_watch_level(h);
+    else if (code && h)
+        agent_check(h); /* it may be so already, by somebody else's hand */
     if (what.kind == KEEPER_RESIZE)
         keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code);
     else

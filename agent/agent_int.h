@@ -21,6 +21,7 @@
 struct holder {
     struct agent *agent;
     struct sandbox_id id;
+    pid_t pid;                 /* of its process 1 as this agent took it up, 0 before */
     struct cgroup_box *cgroup; /* NULL before its container runs */
     struct initlink *init;     /* NULL likewise */
     struct guard guard;
@@ -30,7 +31,10 @@ struct holder {
     bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
+    struct timer asking;            /* armed while Docker is to be asked again what became of it */
+    struct timer adopting;          /* armed while its init is to say how far its making came */
     bool removing;
+    bool killing; /* its last look was taken */
     UT_hash_handle hh;
 };
 
@@ -92,14 +96,23 @@ void agent_make(struct holder *holder);
 void maker_abort(struct maker *maker);
 void maker_init_ready(struct maker *maker, enum init_main_state state);
 void maker_init_started(struct maker *maker);
+void maker_container_died(struct maker *maker, int exit_code);
 void maker_free(struct maker *maker);
 
 /* agent_restore.c: what the last life left, on disk and in Docker. */
 int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;
 void agent_meet_docker(struct agent *agent);
+void agent_adopt(struct holder *holder, bool begun); /* its init told whether its command has begun */
+
+/* agent_events.c: what happens to containers, told by Docker or found out. */
+void agent_listen_to_docker(struct agent *agent);
+void agent_check(struct holder *holder);     /* asks Docker how it is */
+bool agent_oom(const struct holder *holder); /* whether the kernel's OOM killer came to it */
+struct box_exit agent_ending_oom(const struct holder *holder, bool has_code, int code);
 
 /* agent_watch.c: samples, violations, idleness. */
 void agent_watch_start(struct agent *agent);
+void agent_last_look(struct holder *holder); /* the figures that go with its end */
 int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
 void agent_watch_level(struct holder *holder);  /* its limit, or the levels, were changed */
 void agent_on_alarm(void *agent, void *holder); /* of its memory */

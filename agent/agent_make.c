@@ -113,7 +113,9 @@ static struct init_start *command_of(const struct maker *m)
 
 static void on_no_init(void *arg)
 {
-    fail(arg, REASON_START_FAILED, "its init did not answer");
+    char why[80];
+    snprintf(why, sizeof why, "its init did not answer within %d s", INIT_WAIT_MS / 1000);
+    fail(arg, REASON_START_FAILED, why);
 }
 
 void maker_init_ready(struct maker *m, enum init_main_state state)
@@ -137,6 +139,14 @@ void maker_init_started(struct maker *m)
         succeed(m);
 }
 
+void maker_container_died(struct maker *m, int exit_code)
+{
+    char why[80];
+    snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
+    if (m->waits_for_init)
+        fail(m, REASON_START_FAILED, why);
+}
+
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
     struct maker *m = arg;
@@ -144,7 +154,9 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     if (!answered(m, code, error, REASON_START_FAILED))
         return;
     if (!state->running || !state->pid) {
-        fail(m, REASON_START_FAILED, "its container ended at once");
+        char why[80];
+        snprintf(why, sizeof why, "its container ended at once, with code %d", state->exit_code);
+        fail(m, REASON_START_FAILED, why);
         return;
     }
     if (agent_holder_attach(m->holder, state->pid, &e)) {

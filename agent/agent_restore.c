@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/rfc3339.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>
@@ -12,17 +13,28 @@
 #include <string.h>
 
 #define DOCKER_RETRY_MS 1000
-#define REMAPPED_USER   1000 /* the user of every sandbox, in the container's own count */
+#define ADOPT_WAIT_MS   30000 /* for the init of one that was being made */
+#define REMAPPED_USER   1000  /* the user of every sandbox, in the container's own count */
 
 /* Times of another boot count from the wall clock: that is all that is left of them. */
-static void to_this_boot(const struct agent *agent, struct box_record *record)
+static void to_this_boot(struct box_record *record)
 {
     uint64_t now = loop_now_ms(), wall = wall_now_ms();
-    if (!strcmp(record->boot_id, agent->boot_id))
-        return;
     uint64_t left = record->deadline_wall_ms > wall ? record->deadline_wall_ms - wall : 0;
     record->deadline_ms = now + left;
-    record->started_ms = record->ended_ms = now;
+    record->started_ms = now;
+    record->ended_ms = record->ended_ms ? now : 0;
+    record->last_ms = record->last_ms ? now : 0;
+}
+
+/* What ran before the boot does not run any more, whatever Docker will say of its container. */
+static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
+{
+    char booted_at[RFC3339_LEN + 1];
+    uint64_t now = loop_now_ms();
+    rfc3339_format(wall_now_ms() - now, booted_at);
+    struct box_exit exit = ending_booted(booted_at);
+    keeper_found(agent->keeper, now, id, false, &exit, &agent->effects);
 }
 
 static void on_record(void *arg, const struct box_record *found)
@@ -31,12 +43,16 @@ static void on_record(void *arg, const struct box_record *found)
     struct box_record record = *found;
     struct sandbox_spec spec = {0};
     struct err e;
-    to_this_boot(agent, &record);
+    bool booted = strcmp(record.boot_id, agent->boot_id) != 0;
+    if (booted)
+        to_this_boot(&record);
     keeper_restore(agent->keeper, &record);
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
         agent_holder_take_spec(h, &spec);
     sandbox_spec_fini(&spec);
+    if (booted && record.phase > BOX_MAKING)
+        end_by_boot(agent, &record.id);
 }
 
 static void on_bad_record(void *arg, const char *name, const char *why)
@@ -62,43 +78,99 @@ static void found(struct agent *agent, const struct sandbox_id *id, bool runs, c
     agent_run_effects(agent);
 }
 
+/* When it ended, on this boot's clock: told by the wall clocks of Docker and of this host, which may differ.
+ */
+static uint64_t ended_ms(const struct box_record *record, const struct docker_state *state)
+{
+    uint64_t now = loop_now_ms(), wall = wall_now_ms();
+    if (!state->finished_wall_ms || state->finished_wall_ms > wall || wall - state->finished_wall_ms > now)
+        return 0;
+    uint64_t ended = now - (wall - state->finished_wall_ms);
+    return ended > record->started_ms ? ended : record->started_ms;
+}
+
+static struct box_exit ending_while_down(const struct box_record *record, const struct docker_state *state)
+{
+    struct box_exit exit = state->oom_killed ? ending_oom(NULL, record->limits.memory_bytes)
+                                             : ending_container(ENDING_AGENT_DOWN, state->exit_code);
+    exit.has_exit_code = true;
+    exit.exit_code = state->exit_code;
+    exit.ended_ms = ended_ms(record, state);
+    return exit;
+}
+
+/* It was being made. What its init has not begun is made anew; else it goes on, or its end is told. */
+void agent_adopt(struct holder *h, bool begun)
+{
+    struct agent *agent = h->agent;
+    timer_stop(&h->adopting);
+    if (begun)
+        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, &agent->effects);
+    else
+        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, &agent->effects);
+    agent_run_effects(agent);
+}
+
+static void on_silent(void *arg)
+{
+    agent_adopt(arg, false);
+}
+
+static void take_up(struct holder *h, const struct docker_state *state, bool making)
+{
+    struct err e = {0};
+    if (making)
+        timer_start(&h->adopting, h->agent->loop, ADOPT_WAIT_MS, on_silent, h);
+    if (agent_holder_listen(h, &e) || agent_holder_attach(h, state->pid, &e))
+        log_warn("agent", "sandbox=%s is taken up in part only: %s", h->id.text, e.text);
+    if (making)
+        return;
+    found(h->agent, &h->id, true, NULL);
+    agent_check(h);
+}
+
+static void ask(void *arg);
+
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
     struct finding finding = *(struct finding *)arg;
     struct agent *agent = finding.agent;
-    struct err e = {0};
     free(arg);
-    if (code == ERR_CANCELLED)
+    const struct box_record *record = keeper_find(agent->keeper, &finding.id);
+    if (code == ERR_CANCELLED || !record)
         return;
     struct holder *h = agent_holder(agent, &finding.id);
-    if (!code && state->running && state->pid) {
-        if (agent_holder_listen(h, &e) || agent_holder_attach(h, state->pid, &e))
-            log_warn("agent", "sandbox=%s is taken up in part only: %s", finding.id.text, e.text);
-        found(agent, &finding.id, true, NULL);
+    if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing of the container */
+        timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
         return;
     }
-    struct box_exit exit = {.reason = REASON_NODE_LOST};
-    if (!code) {
-        exit.reason = state->oom_killed ? REASON_OOM_KILLED : REASON_EXITED;
-        exit.has_exit_code = true;
-        exit.exit_code = state->exit_code;
-        snprintf(exit.detail, sizeof exit.detail, "it ended with code %d while its host's agent was down",
-                 state->exit_code);
-    } else {
-        snprintf(exit.detail, sizeof exit.detail, "its container was gone when its host's agent came back");
+    bool making = record->phase <= BOX_MAKING;
+    if (!code && state->running && state->pid) {
+        take_up(h, state, making);
+        return;
+    }
+    struct box_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
+    bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
+    if (making && !booted && !code && state->begun && !state->running) {
+        agent_adopt(h, true);
+        keeper_dead(agent->keeper, loop_now_ms(), &finding.id, &exit, &agent->effects);
     }
     found(agent, &finding.id, false, &exit);
+}
+
+static void ask(void *arg)
+{
+    struct holder *h = arg;
+    struct finding *finding = mem_zalloc(sizeof *finding);
+    *finding = (struct finding){h->agent, h->id};
+    docker_container_inspect(h->agent->docker, h->id.text, on_inspected, finding);
 }
 
 static void inspect_restored(struct agent *agent)
 {
     struct holder *h, *next;
     HASH_ITER(hh, agent->holders, h, next)
-    {
-        struct finding *finding = mem_zalloc(sizeof *finding);
-        *finding = (struct finding){agent, h->id};
-        docker_container_inspect(agent->docker, h->id.text, on_inspected, finding);
-    }
+    ask(h);
 }
 
 static void retry(void *arg)
@@ -114,82 +186,13 @@ static void not_ready(struct agent *agent, const struct err *e)
     timer_start(&agent->docker_retry, agent->loop, DOCKER_RETRY_MS, retry, agent);
 }
 
-static void take_up(struct agent *agent)
+static void take_all_up(struct agent *agent)
 {
     agent_sweep_at_beginning(agent);
     inspect_restored(agent);
     agent->docker_ready = true;
     agent->sick[0] = 0;
     uplink_renew(agent->uplink);
-}
-
-/* A death that its init did not tell: the container's own exit code says what is known. */
-static void on_event(void *arg, const struct docker_event *event)
-{
-    struct agent *agent = arg;
-    struct holder *h = agent_holder_find(agent, &event->sandbox);
-    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true, .exit_code = event->exit_code};
-    if (!h || h->maker)
-        return;
-    if (event->kind == DOCKER_OOM) {
-        keeper_end(agent->keeper, loop_now_ms(), &event->sandbox, REASON_OOM_KILLED,
-                   "the kernel killed one of its processes at its memory limit", &agent->effects);
-    } else {
-        if (h->cgroup && cgroup_box_oom_kills(h->cgroup))
-            exit.reason = REASON_OOM_KILLED;
-        snprintf(exit.detail, sizeof exit.detail, "its container ended with code %d", event->exit_code);
-        keeper_dead(agent->keeper, loop_now_ms(), &event->sandbox, &exit, &agent->effects);
-    }
-    agent_run_effects(agent);
-}
-
-struct check {
-    struct agent *agent;
-    struct sandbox_id id;
-};
-
-static void on_checked(void *arg, int code, const struct err *e, const struct docker_state *state)
-{
-    struct check check = *(struct check *)arg;
-    free(arg);
-    bool dead = code == ERR_NOT_FOUND || (!code && !state->running);
-    struct holder *h = agent_holder_find(check.agent, &check.id);
-    if (!dead || !h || h->maker)
-        return;
-    struct box_exit exit = {
-        .reason = REASON_EXITED, .has_exit_code = !code, .exit_code = code ? 0 : state->exit_code};
-    snprintf(exit.detail, sizeof exit.detail, "its container ended while Docker was away");
-    keeper_dead(check.agent->keeper, loop_now_ms(), &check.id, &exit, &check.agent->effects);
-    agent_run_effects(check.agent);
-}
-
-/* What lives goes on under this agent; new sandboxes are for other hosts. */
-static void on_away(void *arg)
-{
-    struct agent *agent = arg;
-    log_error("agent", "Docker does not answer any more");
-    agent->docker_ready = false;
-    snprintf(agent->sick, sizeof agent->sick, "Docker does not answer");
-    uplink_renew(agent->uplink);
-}
-
-/* Docker's events were cut off and are back: each sandbox is looked at once. */
-static void on_gap(void *arg)
-{
-    struct agent *agent = arg;
-    struct holder *h, *next;
-    if (agent->sick[0] && agent->volumes) {
-        log_info("agent", "Docker is back");
-        agent->docker_ready = true;
-        agent->sick[0] = 0;
-        uplink_renew(agent->uplink);
-    }
-    HASH_ITER(hh, agent->holders, h, next)
-    {
-        struct check *check = mem_zalloc(sizeof *check);
-        *check = (struct check){agent, h->id};
-        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
-    }
 }
 
 static void probe_host(struct agent *agent)
@@ -227,10 +230,8 @@ static void on_facts(void *arg, int code, const struct err *error, const struct 
         not_ready(agent, &e);
         return;
     }
-    if (!agent->listening)
-        docker_events(agent->docker, on_event, on_away, on_gap, agent);
-    agent->listening = true;
-    take_up(agent);
+    agent_listen_to_docker(agent);
+    take_all_up(agent);
 }
 
 void agent_meet_docker(struct agent *agent)

@@ -33,7 +33,7 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct box_
     s->disk_limit_bytes = record->limits.storage_bytes;
     if (!agent->volumes || !volume_use(agent->volumes, &h->id, &s->disk_used_bytes))
         s->disk_used_bytes = 0;
-    s->uptime_seconds = (now - record->started_ms) / 1000;
+    s->uptime_seconds = record->ran ? (now - record->started_ms) / 1000 : 0;
     s->responsive = record->paused || (h->init && initlink_responsive(h->init));
     return true;
 }
@@ -63,6 +63,15 @@ void agent_watch_end(struct holder *h)
     h->kept_ms = h->last_ms;
 }
 
+void agent_last_look(struct holder *h)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    uint64_t now = loop_now_ms();
+    struct sample s;
+    if (record && h->cgroup && take_sample(h->agent, h, record, now, &s))
+        keeper_sampled(h->agent->keeper, now, &s);
+}
+
 static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool regular)
 {
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
@@ -70,14 +79,15 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     if (!record || record->phase != BOX_RUNNING || !h->cgroup || h->maker ||
         !take_sample(agent, h, record, now, &s))
         return;
+    keeper_sampled(agent->keeper, now, &s);
     struct guard_rules rules = rules_of(agent, h);
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
     if (regular || step.news_count)
         uplink_sample(agent->uplink, &s);
     remember(h, &s, now);
     agent_keep_news(agent, &step);
-    if (step.end)
-        keeper_end(agent->keeper, now, &h->id, step.end, step.detail, &agent->effects);
+    if (step.end.reason)
+        keeper_end(agent->keeper, now, &h->id, &step.end, &agent->effects);
 }
 
 /* --- memory, between the regular looks --- */

@@ -49,28 +49,6 @@ enum enforce_bit {
     ENFORCE_ALL = 63
 };
 
-/* Agent to controller: this sandbox is so. */
-struct observation {
-    struct sandbox_id id;
-    uint64_t generation;      /* of the want that was taken up; 0 for one that it knows no want of */
-    uint64_t number;          /* rises with each news about this sandbox; what is accepted is named by it */
-    enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
-    enum sandbox_reason reason;
-    char detail[NODE_DETAIL_MAX + 1];
-    bool has_exit_code;
-    int32_t exit_code;
-    uint32_t enforced; /* enum enforce_bit */
-    bool ran;          /* it was running at some time */
-    uint64_t started_ago_ms;
-    uint64_t ended_ago_ms;
-};
-
-/* Controller to agent: observations of this sandbox up to this number are committed. */
-struct acceptance {
-    struct sandbox_id id;
-    uint64_t number;
-};
-
 #define SAMPLE_NO_PRESSURE UINT32_MAX
 
 /*
@@ -93,6 +71,30 @@ struct sample {
     uint64_t uptime_seconds;
     bool responsive;          /* its init answered within the last 5 s */
     uint32_t open_violations; /* bits: 1 << kind (memory, cpu, disk, pids), and 16 << kind where critical */
+};
+
+/* Agent to controller: this sandbox is so. */
+struct observation {
+    struct sandbox_id id;
+    uint64_t generation;      /* of the want that was taken up; 0 for one that it knows no want of */
+    uint64_t number;          /* rises with each news about this sandbox; what is accepted is named by it */
+    enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
+    enum sandbox_reason reason;
+    char detail[NODE_DETAIL_MAX + 1];
+    bool has_exit_code;
+    int32_t exit_code;
+    uint32_t enforced; /* enum enforce_bit */
+    bool ran;          /* it was running at some time */
+    uint64_t started_ago_ms;
+    uint64_t ended_ago_ms;
+    bool has_last; /* an end brings the last figures, where it was ever looked at */
+    struct sample last;
+};
+
+/* Controller to agent: observations of this sandbox up to this number are committed. */
+struct acceptance {
+    struct sandbox_id id;
+    uint64_t number;
 };
 
 /* One thing that happened to a sandbox and is not a change of its state. */

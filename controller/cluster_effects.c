@@ -74,6 +74,20 @@ static struct move_batch *batch_new(struct cluster *c, size_t room)
     return batch;
 }
 
+/* What its host brought with the end, unless a later look at it was heard of. False where there was none. */
+static bool last_figures(struct cluster *c, const struct fleet_effect *effect,
+                         char out[static STATS_JSON_MAX])
+{
+    const struct fleet_move *move = &effect->move;
+    struct sample heard;
+    bool known = stats_find(c->stats, loop_now_ms(), &effect->id, &heard);
+    if (!known && !move->has_last)
+        return false;
+    bool brought = move->has_last && (!known || move->last.ago_ms <= heard.ago_ms);
+    stats_figures_json(brought ? &move->last : &heard, out);
+    return true;
+}
+
 /* more: an upper bound of the moves that are still to come. */
 static void batch_add(struct cluster *c, struct move_batch **batch, const struct fleet_effect *effect,
                       size_t more)
@@ -84,7 +98,6 @@ static void batch_add(struct cluster *c, struct move_batch **batch, const struct
     const struct fleet_move *from = &effect->move;
     struct move_text *text = &(*batch)->text[i];
     struct db_move *move = &(*batch)->move[i];
-    struct sample last;
     memcpy(text->detail, from->detail, sizeof text->detail);
     *move = (struct db_move){.id = effect->id,
                              .to = from->to,
@@ -97,10 +110,8 @@ static void batch_add(struct cluster *c, struct move_batch **batch, const struct
                              .ran = from->ran,
                              .started_ago_ms = from->started_ago_ms,
                              .ended_ago_ms = from->ended_ago_ms};
-    if (sandbox_state_terminal(from->to) && stats_last(c->stats, loop_now_ms(), &effect->id, &last)) {
-        stats_figures_json(&last, text->figures);
+    if (sandbox_state_terminal(from->to) && last_figures(c, effect, text->figures))
         move->figures = text->figures;
-    }
     if ((*batch)->count == (*batch)->room)
         batch_send(c, batch);
 }

@@ -59,17 +59,18 @@ static void created(struct pending *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
-/* The object is the database's own text, so a search for its field is safe: no other text holds a bare quote.
+/*
+ * The object is the database's own text, so a search for its "state" or "reason" is safe: no text holds a
+ * bare quote, and labels come after.
  */
-static bool ended_as(const char *json, const char *reason)
+static bool says(const char *json, const char *quoted_field, const char *value)
 {
-    static const char field[] = "\"reason\"";
-    const char *at = strstr(json, field);
+    const char *at = strstr(json, quoted_field);
     if (!at)
         return false;
-    at += sizeof field - 1;
+    at += strlen(quoted_field);
     at += strspn(at, " :\"");
-    return !strncmp(at, reason, strlen(reason));
+    return !strncmp(at, value, strlen(value));
 }
 
 static void fail_start(const struct pending *p)
@@ -90,7 +91,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
         created(p, json);
     } else {
         db_idempotency_forget(p->controller->pool, p->id.text);
-        if (ended_as(json, "image_unavailable"))
+        if (says(json, "\"reason\"", "image_unavailable"))
             fail(p->call, ERR_IMAGE_UNAVAILABLE, "the image is on no host and cannot be pulled");
         else
             fail_start(p);
@@ -108,15 +109,40 @@ static void wait_for_begin(struct pending *p)
     free(p);
 }
 
-static void replay(struct pending *p, const struct db_admit_result *r)
+static void accepted(struct pending *p, const char *json)
 {
+    db_idempotency_answer(p->controller->pool, p->id.text, 202, json);
+    api_answer_json(p->call, 202, NULL, json);
+    free(p);
+}
+
+/* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
+static void on_replayed(void *arg, int code, const struct err *e, const char *json)
+{
+    struct pending *p = arg;
     struct fleet_view view;
     const struct fleet *fleet = cluster_fleet(p->controller->cluster);
+    bool live = !code && fleet && fleet_find(fleet, &p->id, &view);
+    if (code) {
+        api_answer_err(p->call, e);
+        free(p);
+    } else if (p->call->respond_async) {
+        accepted(p, json);
+    } else if (live && (view.state == SANDBOX_PENDING || view.state == SANDBOX_STARTING)) {
+        wait_for_begin(p);
+    } else {
+        bool failed = says(json, "\"state\"", sandbox_state_name(SANDBOX_FAILED));
+        on_begun(p, true, failed ? SANDBOX_FAILED : SANDBOX_RUNNING, json);
+    }
+}
+
+static void replay(struct pending *p, const struct db_admit_result *r)
+{
     if (r->status) {
         api_answer_json(p->call, r->status, "Idempotent-Replay: true\r\n", r->json);
         free(p);
-    } else if (sandbox_id_parse(r->id, &p->id) && fleet && fleet_find(fleet, &p->id, &view)) {
-        wait_for_begin(p);
+    } else if (sandbox_id_parse(r->id, &p->id)) {
+        db_sandbox_get(p->controller->pool, p->id.text, NULL, on_replayed, p);
     } else {
         fail(p->call, ERR_CONFLICT, "the first request with this Idempotency-Key has not been answered yet");
         free(p);
@@ -136,12 +162,10 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         rates_created(&p->controller->rates, loop_now_ms());
         if (!sandbox_id_parse(r->id, &p->id))
             abort(); /* we made it */
-        if (p->call->respond_async) {
-            db_idempotency_answer(p->controller->pool, p->id.text, 202, r->json);
-            api_answer_json(p->call, 202, NULL, r->json);
-            break;
-        }
-        wait_for_begin(p);
+        if (p->call->respond_async)
+            accepted(p, r->json);
+        else
+            wait_for_begin(p);
         return;
     case DB_ADMIT_REPLAY:
         replay(p, r);

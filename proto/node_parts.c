@@ -116,12 +116,34 @@ static bool from_want(const Corral__Want *in, struct want *out)
     return true;
 }
 
+static bool to_sample(struct pb_arena *arena, const struct sample *in, Corral__Sample *out)
+{
+    SAMPLE_FIELDS(COPY)
+    return to_id(&in->id, &out->id);
+}
+
+static bool from_sample(const Corral__Sample *in, struct sample *out)
+{
+    bool all_fit = true;
+    SAMPLE_FIELDS(COPY)
+#define CHECK(name) all_fit = all_fit && fits(in->name);
+    SAMPLE_FIELDS(CHECK)
+#undef CHECK
+    return all_fit && from_id(in->id, &out->id);
+}
+
 static bool to_observation(struct pb_arena *arena, const struct observation *in, Corral__Observation *out)
 {
     OBSERVATION_FIELDS(COPY)
     out->state = in->state;
     out->reason = in->reason;
     out->detail = pb_alloc(arena, 1, sizeof in->detail);
+    if (in->has_last) {
+        out->last = pb_alloc(arena, 1, sizeof *out->last);
+        corral__sample__init(out->last);
+        if (!to_sample(arena, &in->last, out->last))
+            return false;
+    }
     return to_id(&in->id, &out->id) && state_observable(in->state) &&
            (unsigned)in->reason < SANDBOX_REASON_COUNT && memchr(in->detail, 0, sizeof in->detail) &&
            pb_sentence(out->detail, sizeof in->detail, in->detail);
@@ -132,6 +154,9 @@ static bool from_observation(const Corral__Observation *in, struct observation *
     OBSERVATION_FIELDS(COPY)
     out->state = (enum sandbox_state)in->state;
     out->reason = (enum sandbox_reason)in->reason;
+    out->has_last = in->last;
+    if (in->last && !from_sample(in->last, &out->last))
+        return false;
     return from_id(in->id, &out->id) && state_observable(in->state) && in->reason < SANDBOX_REASON_COUNT &&
            fits(in->generation) && fits(in->number) && fits(in->started_ago_ms) && fits(in->ended_ago_ms) &&
            pb_sentence(out->detail, sizeof out->detail, in->detail);
@@ -147,22 +172,6 @@ static bool from_acceptance(const Corral__Acceptance *in, struct acceptance *out
 {
     out->number = in->number;
     return from_id(in->id, &out->id);
-}
-
-static bool to_sample(struct pb_arena *arena, const struct sample *in, Corral__Sample *out)
-{
-    SAMPLE_FIELDS(COPY)
-    return to_id(&in->id, &out->id);
-}
-
-static bool from_sample(const Corral__Sample *in, struct sample *out)
-{
-    bool all_fit = true;
-    SAMPLE_FIELDS(COPY)
-#define CHECK(name) all_fit = all_fit && fits(in->name);
-    SAMPLE_FIELDS(CHECK)
-#undef CHECK
-    return all_fit && from_id(in->id, &out->id);
 }
 
 static bool to_violation(struct pb_arena *arena, const struct violation_news *in, Corral__Violation *out)

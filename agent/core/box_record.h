@@ -41,6 +41,9 @@ struct box_record {
     char boot_id[37];          /* filled when it is saved */
     uint64_t deadline_wall_ms; /* filled when it is saved */
 
+    uint64_t last_ms; /* when it was last looked at; 0: never */
+    struct sample last;
+
     struct sandbox_limits limits;
     char container_id[65]; /* "" before it is made */
     uint8_t *spec;         /* packed SandboxSpec, owned */

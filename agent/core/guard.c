@@ -1,8 +1,5 @@
 #include "agent/core/guard.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 struct use {
     uint64_t used, limit;
 };
@@ -48,23 +45,6 @@ static bool worked(struct guard *g, const struct sample *s, bool attached)
     return moved || attached || s->cpu_centi >= GUARD_IDLE_CPU_CENTI;
 }
 
-static void end_critical(struct guard_step *step, const struct sample *s)
-{
-    step->end = REASON_MEMORY_CRITICAL;
-    snprintf(step->detail, sizeof step->detail,
-             "it held %" PRIu64 " of %" PRIu64 " bytes of memory that the kernel could not take back",
-             s->memory_unreclaimable_bytes, s->memory_limit_bytes);
-}
-
-/* The kernel was first: what it left of the sandbox goes too. */
-static void end_oom(struct guard_step *step, const struct sample *s)
-{
-    step->end = REASON_OOM_KILLED;
-    snprintf(step->detail, sizeof step->detail,
-             "the kernel killed one of its processes at its memory limit of %" PRIu64 " bytes",
-             s->memory_limit_bytes);
-}
-
 struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
                              bool attached, uint64_t now)
 {
@@ -81,19 +61,17 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
         if (v->level == VIOLATION_CRITICAL)
             s->open_violations |= 16u << kind;
     }
-    if (s->oom_kills)
-        end_oom(&step, s);
+    if (s->oom_kills) /* the kernel was first: what it left of the sandbox goes too */
+        step.end = ending_oom(s, s->memory_limit_bytes);
     else if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
-        end_critical(&step, s);
+        step.end = ending_critical(s, rules->violation[VIOLATION_MEMORY].critical_centi);
 
     if (worked(g, s, attached) || !g->seen)
         g->busy_ms = now;
     g->seen = true;
-    if (!step.end && rules->idle_timeout_seconds && now - g->busy_ms >= rules->idle_timeout_seconds * 1000) {
-        step.end = REASON_IDLE;
-        snprintf(step.detail, sizeof step.detail, "it did no work for %" PRIu64 " s",
-                 rules->idle_timeout_seconds);
-    }
+    if (!step.end.reason && rules->idle_timeout_seconds &&
+        now - g->busy_ms >= rules->idle_timeout_seconds * 1000)
+        step.end = ending_idle(rules->idle_timeout_seconds, GUARD_IDLE_CPU_CENTI);
     return step;
 }
 

@@ -5,6 +5,7 @@
 #ifndef CORRAL_AGENT_CORE_GUARD_H
 #define CORRAL_AGENT_CORE_GUARD_H
 
+#include "agent/core/ending.h"
 #include "agent/core/violation.h"
 #include "common/node_wire.h"
 
@@ -29,8 +30,7 @@ struct guard_rules {
 struct guard_step {
     struct violation_news news[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
     unsigned news_count;
-    enum sandbox_reason end; /* OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
-    char detail[NODE_DETAIL_MAX + 1];
+    struct box_exit end; /* reason OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
 };
 
 /*

@@ -88,6 +88,12 @@ static void observe(const struct box_record *r, uint64_t now, struct observation
                               .started_ago_ms = r->ran ? now - r->started_ms : 0,
                               .ended_ago_ms = r->phase == BOX_ENDED ? now - r->ended_ms : 0};
     memcpy(o->detail, r->detail, sizeof o->detail);
+    o->has_last = r->phase == BOX_ENDED && r->last_ms;
+    if (!o->has_last)
+        return;
+    o->last = r->last;
+    o->last.id = r->id;
+    o->last.ago_ms = now - r->last_ms;
 }
 
 static void report_again(const struct box *b, uint64_t now, struct keeper_effects *effects)
@@ -114,14 +120,18 @@ static void save(struct box *b, struct keeper_effects *effects)
 
 static void ended(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
+    if (!b->record.ended_ms)
+        b->record.ended_ms = now;
     b->record.phase = BOX_ENDED;
-    b->record.ended_ms = now;
     b->record.number++;
     save(b, effects); /* the report follows when this is on disk */
 }
 
+/* It ended when its processes did: what Docker takes to clean up after it is not its life. */
 static void remove_now(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
+    if (!b->record.ended_ms)
+        b->record.ended_ms = now;
     b->record.phase = BOX_REMOVING;
     b->removing = true;
     effect_add(effects, KEEPER_REMOVE, &b->record.id);
@@ -147,6 +157,7 @@ static void set_end(struct box *b, const struct box_exit *exit)
     b->record.has_exit_code = exit->has_exit_code;
     b->record.exit_code = exit->exit_code;
     memcpy(b->record.detail, exit->detail, sizeof b->record.detail);
+    b->record.ended_ms = exit->ended_ms;
 }
 
 /* What an earlier life of the agent was making may run, though Docker has not yet said so. */
@@ -177,11 +188,25 @@ static void end(struct box *b, uint64_t now, const struct box_exit *exit, struct
     }
 }
 
-static struct box_exit exit_of(enum sandbox_reason reason, const char *detail)
+/* --- what is wanted of a running one --- */
+
+static void follow_pause(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
-    struct box_exit exit = {.reason = reason};
-    snprintf(exit.detail, sizeof exit.detail, "%s", detail);
-    return exit;
+    bool wanted = b->record.want == WANT_PAUSED;
+    if (b->record.phase != BOX_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
+        now < b->next_try_ms)
+        return;
+    b->changing = true;
+    effect_add(effects, wanted ? KEEPER_PAUSE : KEEPER_RESUME, &b->record.id);
+}
+
+static void follow_limits(struct box *b, struct keeper_effects *effects)
+{
+    if (b->record.phase != BOX_RUNNING || !b->resize_wanted || b->resizing || !b->found)
+        return;
+    b->resizing = true;
+    b->resize_wanted = false;
+    effect_add(effects, KEEPER_RESIZE, &b->record.id);
 }
 
 /* --- restart --- */
@@ -194,7 +219,7 @@ void keeper_restore(struct keeper *keeper, const struct box_record *record)
     b->record = *record;
     b->record.spec = mem_dup(record->spec, record->spec_len);
     b->record.number += NUMBER_GAP;
-    b->ending = record->phase >= BOX_KILLING;
+    b->ending = record->phase >= BOX_KILLING || record->reason != REASON_NONE;
 }
 
 /* It was being made when the agent went: whatever is there of it goes, and it is made anew. */
@@ -205,6 +230,30 @@ static void make_again(struct box *b, struct keeper_effects *effects)
     b->removing = true;
     effect_add(effects, KEEPER_REMOVE, &b->record.id);
     save(b, effects);
+}
+
+/* Its deadline passed while nobody looked; it had ended by itself before. */
+static void note_earlier_end(struct box *b, const struct box_exit *exit)
+{
+    bool earlier = exit && exit->ended_ms && exit->ended_ms < b->record.deadline_ms;
+    if (b->record.reason == REASON_EXPIRED && earlier)
+        set_end(b, exit);
+}
+
+/* Its command has begun. */
+static void runs_now(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    b->record.phase = BOX_RUNNING;
+    b->record.ran = true;
+    b->record.started_ms = now;
+    if (b->ending) {
+        kill_now(b, now, effects);
+        return;
+    }
+    save(b, effects);
+    report(b, now, effects);
+    follow_pause(b, now, effects);
+    follow_limits(b, effects);
 }
 
 void keeper_found(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool runs,
@@ -232,12 +281,25 @@ void keeper_found(struct keeper *keeper, uint64_t now, const struct sandbox_id *
         return;
     case BOX_KILLING:
     case BOX_REMOVING:
+        if (!runs)
+            note_earlier_end(b, exit);
         if (runs)
             kill_now(b, now, effects);
         else if (!b->removing)
             remove_now(b, now, effects);
         return;
     }
+}
+
+void keeper_adopted(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, uint32_t enforced,
+                    struct keeper_effects *effects)
+{
+    struct box *b = box_table_find(&keeper->boxes, id);
+    if (!b || b->found || b->record.phase > BOX_MAKING)
+        return;
+    b->found = true;
+    b->record.enforced = enforced;
+    runs_now(b, now, effects);
 }
 
 /* --- wants --- */
@@ -283,31 +345,12 @@ static void want_new(struct keeper *keeper, uint64_t now, const struct want *wan
     report(b, now, effects);
 }
 
-static void follow_pause(struct box *b, uint64_t now, struct keeper_effects *effects)
-{
-    bool wanted = b->record.want == WANT_PAUSED;
-    if (b->record.phase != BOX_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
-        now < b->next_try_ms)
-        return;
-    b->changing = true;
-    effect_add(effects, wanted ? KEEPER_PAUSE : KEEPER_RESUME, &b->record.id);
-}
-
-static void follow_limits(struct box *b, struct keeper_effects *effects)
-{
-    if (b->record.phase != BOX_RUNNING || !b->resize_wanted || b->resizing || !b->found)
-        return;
-    b->resizing = true;
-    b->resize_wanted = false;
-    effect_add(effects, KEEPER_RESIZE, &b->record.id);
-}
-
 static void want_news(struct box *b, uint64_t now, const struct want *want, struct keeper_effects *effects)
 {
     struct box_record *r = &b->record;
     r->generation = want->generation;
     if (want->state == WANT_GONE) {
-        struct box_exit exit = exit_of(want->reason, "");
+        struct box_exit exit = ending_of(want->reason);
         end(b, now, &exit, effects);
     } else {
         r->want = want->state;
@@ -361,8 +404,8 @@ static void start_making(struct box *b, struct keeper_effects *effects)
     effect_add(effects, KEEPER_MAKE, &b->record.id);
 }
 
-/* Nothing of it was ever made: of one from before a restart that is known only once it was looked for. */
-static bool is_fresh(const struct box *b)
+/* Nothing of it was made, by this life of the agent or by one before. */
+static bool is_new(const struct box *b)
 {
     return b->record.phase == BOX_NEW && b->found && !b->leftovers;
 }
@@ -372,8 +415,8 @@ static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effe
 {
     b->unsaved = true;
     b->next_save_ms = now + RETRY_MS;
-    if (is_fresh(b)) {
-        struct box_exit exit = exit_of(REASON_START_FAILED, "its host could not write its record to disk");
+    if (is_new(b)) {
+        struct box_exit exit = ending_unwritten();
         end(b, now, &exit, effects);
         ended(b, now, effects);
     } else if (b->record.phase == BOX_ENDED) {
@@ -394,7 +437,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     }
     if (b->unsaved)
         save(b, effects);
-    if (is_fresh(b)) {
+    if (is_new(b)) {
         if (b->ending)
             ended(b, now, effects);
         else
@@ -413,24 +456,15 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
     b->making = false;
     b->record.enforced = made->enforced;
     if (!made->ok) {
-        struct box_exit exit = exit_of(made->reason, made->detail);
+        struct box_exit exit = ending_of(made->reason);
+        memcpy(exit.detail, made->detail, sizeof exit.detail);
         if (!b->ending)
             set_end(b, &exit);
         b->record.failed = true;
         remove_now(b, now, effects);
         return;
     }
-    b->record.phase = BOX_RUNNING;
-    b->record.ran = true;
-    b->record.started_ms = now;
-    if (b->ending) {
-        kill_now(b, now, effects);
-        return;
-    }
-    save(b, effects);
-    report(b, now, effects);
-    follow_pause(b, now, effects);
-    follow_limits(b, effects);
+    runs_now(b, now, effects);
 }
 
 void keeper_created(struct keeper *keeper, const struct sandbox_id *id, const char *container_id,
@@ -476,7 +510,7 @@ void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
     if (!b || (b->record.phase != BOX_RUNNING && b->record.phase != BOX_KILLING))
         return;
     if (!b->ending) {
-        struct box_exit unknown = exit_of(REASON_EXITED, "its processes ended; their exit code is not known");
+        struct box_exit unknown = ending_unknown();
         set_end(b, exit ? exit : &unknown);
     }
     remove_now(b, now, effects);
@@ -500,13 +534,34 @@ void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id
         start_making(b, effects);
 }
 
-void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, enum sandbox_reason reason,
-                const char *detail, struct keeper_effects *effects)
+void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const struct box_exit *exit,
+                struct keeper_effects *effects)
 {
     struct box *b = box_table_find(&keeper->boxes, id);
-    struct box_exit exit = exit_of(reason, detail);
     if (b)
-        end(b, now, &exit, effects);
+        end(b, now, exit, effects);
+}
+
+void keeper_sampled(struct keeper *keeper, uint64_t now, const struct sample *sample)
+{
+    struct box *b = box_table_find(&keeper->boxes, &sample->id);
+    if (!b)
+        return;
+    b->record.last_ms = now;
+    b->record.last = *sample;
+}
+
+/* Told first, so that the state is true; what is wanted follows a moment later. */
+void keeper_seen_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool paused,
+                        struct keeper_effects *effects)
+{
+    struct box *b = box_table_find(&keeper->boxes, id);
+    if (!b || b->record.phase != BOX_RUNNING || !b->found || b->changing || b->record.paused == paused)
+        return;
+    b->record.paused = paused;
+    b->next_try_ms = now + RETRY_MS;
+    save(b, effects);
+    report(b, now, effects);
 }
 
 /* --- time --- */
@@ -515,7 +570,7 @@ void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id
 static void tick_box(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     if (!b->ending && now >= b->record.deadline_ms) {
-        struct box_exit exit = exit_of(REASON_EXPIRED, "its lifetime ended");
+        struct box_exit exit = ending_of(REASON_EXPIRED);
         end(b, now, &exit, effects);
     }
     if (b->unsaved && !b->saving && now >= b->next_save_ms)

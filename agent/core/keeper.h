@@ -16,6 +16,7 @@
 #define CORRAL_AGENT_CORE_KEEPER_H
 
 #include "agent/core/box_record.h"
+#include "agent/core/ending.h"
 #include "common/node_wire.h"
 
 #include <stdbool.h>
@@ -61,16 +62,16 @@ void keeper_restore(struct keeper *keeper, const struct box_record *record);
 
 /*
  * What Docker says of each restored box, once after the restart: its container runs, or it does not (dead, or
- * none). exit says how it ended where that is known (else NULL). Until then nothing but a kill happens to it.
+ * none). exit says how it ended where that is known (else NULL); where that was before its deadline, it did
+ * not expire. Until then nothing but a kill happens to it. One that was being made is removed, and made anew.
  */
-struct box_exit {
-    enum sandbox_reason reason; /* EXITED or OOM_KILLED, or NODE_LOST after another boot */
-    char detail[NODE_DETAIL_MAX + 1];
-    bool has_exit_code;
-    int32_t exit_code;
-};
 void keeper_found(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool runs,
                   const struct box_exit *exit, struct keeper_effects *effects);
+
+/* The same of one that was being made, where its command runs or has ended: that is not begun a second time.
+ */
+void keeper_adopted(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, uint32_t enforced,
+                    struct keeper_effects *effects);
 
 /* A want of the controller. Its spec is borrowed and copied. */
 void keeper_want(struct keeper *keeper, uint64_t now, const struct want *want,
@@ -108,9 +109,17 @@ void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id
 void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
                  const struct box_exit *exit, struct keeper_effects *effects);
 
-/* The guard ends it: memory critical, idle, … detail is the sentence for people. */
-void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, enum sandbox_reason reason,
-                const char *detail, struct keeper_effects *effects);
+/* It is to end, its processes too if there are any: memory critical, idle, its container taken away, … */
+void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const struct box_exit *exit,
+                struct keeper_effects *effects);
+
+/* A look at it was taken: the latest goes with its last word. */
+void keeper_sampled(struct keeper *keeper, uint64_t now, const struct sample *sample);
+
+/* Docker says that it is frozen, or not. Where nobody of ours did that, it is reported, and mended in time.
+ */
+void keeper_seen_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool paused,
+                        struct keeper_effects *effects);
 
 /* Ends what is past its deadline, repeats what failed. Call at keeper_due, and at least once a second. */
 void keeper_tick(struct keeper *keeper, uint64_t now, struct keeper_effects *effects);

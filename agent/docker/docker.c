@@ -32,7 +32,8 @@ struct docker {
     struct waiting_start *first, **last;
     docker_event_cb *on_event;
     loop_cb *on_away, *on_gap;
-    bool away; /* and on_away was told */
+    bool hears; /* the stream of events stands */
+    bool away;  /* and on_away was told */
     void *event_arg;
     struct timer event_retry;
     struct backoff event_backoff;
@@ -498,6 +499,7 @@ static void on_events_end(void *arg, int code, const struct err *e, long status,
     struct docker *docker = arg;
     if (docker->stopping)
         return;
+    docker->hears = false;
     timer_start(&docker->event_retry, docker->loop, backoff_next(&docker->event_backoff, (uint32_t)rand()),
                 listen_again, docker);
 }
@@ -505,10 +507,17 @@ static void on_events_end(void *arg, int code, const struct err *e, long status,
 static void listen_now(struct docker *docker)
 {
     char escaped[256], path[320];
-    escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\"],\"label\":[\"corral.sandbox\"]}", escaped,
-           sizeof escaped);
+    escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"pause\",\"unpause\",\"destroy\"],"
+           "\"label\":[\"corral.sandbox\"]}",
+           escaped, sizeof escaped);
     snprintf(path, sizeof path, "%s/events?filters=%s", docker->prefix, escaped);
+    docker->hears = true;
     docker_http_stream(docker->http, path, on_event_line, on_events_end, docker);
+}
+
+bool docker_hears(const struct docker *docker)
+{
+    return docker->hears;
 }
 
 /* Only when Docker answers again is there something to ask: a hello finds that out. */

@@ -81,8 +81,11 @@ struct docker_container {
 struct docker_state {
     char id[DOCKER_ID_LEN + 1];
     bool running, paused, oom_killed;
-    pid_t pid; /* of its process 1, as the host sees it; 0 where it does not run */
+    bool removing; /* somebody removes it at this moment */
+    bool begun;    /* it was started, be it ended by now */
+    pid_t pid;     /* of its process 1, as the host sees it; 0 where it does not run */
     int exit_code;
+    uint64_t finished_wall_ms; /* Unix, by Docker's clock; 0 where it runs or never did */
 };
 
 struct docker_listed {
@@ -99,7 +102,8 @@ struct docker_network {
     char cluster[64];
 };
 
-enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_OTHER };
+/* CHANGED: paused, thawed, removed; whoever hears it asks. */
+enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_CHANGED, DOCKER_OTHER };
 struct docker_event {
     enum docker_event_kind kind;
     struct sandbox_id sandbox;
@@ -163,12 +167,15 @@ void docker_network_list(struct docker *docker, const char *cluster, docker_netw
 void docker_network_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 
 /*
- * Deaths and OOMs of our containers, until docker_free; the stream is taken up again by itself. on_away is
- * called once when it is broken and Docker does not answer; on_gap each time it was broken and stands again:
- * what happened meanwhile has to be asked for.
+ * Deaths, OOMs and changes of our containers, until docker_free; the stream is taken up again by itself.
+ * on_away is called once when it is broken and Docker does not answer; on_gap each time it was broken and
+ * stands again: what happened meanwhile has to be asked for.
  */
 typedef void docker_event_cb(void *arg, const struct docker_event *event);
 void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,
                    void *arg);
+
+/* Whether that stream stands: Docker is there, and has been without a break. */
+bool docker_hears(const struct docker *docker);
 
 #endif

@@ -1,6 +1,7 @@
 #include "agent/docker/docker_json.h"
 
 #include "common/mem.h"
+#include "common/rfc3339.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -166,6 +167,24 @@ int docker_json_created(const char *bytes, size_t len, char id[DOCKER_ID_LEN + 1
     return root ? copy_id(text_of(root, "Id"), id, e) : ERR_PROTOCOL;
 }
 
+/* RFC 3339 in UTC, with up to nanoseconds; 0 for what is none, and for Docker's "never". */
+static uint64_t unix_ms_of(const char *text)
+{
+    char exact[RFC3339_LEN + 1];
+    unsigned ms = 0;
+    uint64_t out;
+    const char *fraction = strchr(text, '.');
+    for (int i = 1; i <= 3; i++) {
+        if (fraction && (fraction[i] < '0' || fraction[i] > '9'))
+            fraction = NULL;
+        ms = ms * 10 + (fraction ? (unsigned)(fraction[i] - '0') : 0);
+    }
+    if (strlen(text) < 20 || text[strlen(text) - 1] != 'Z')
+        return 0;
+    snprintf(exact, sizeof exact, "%.19s.%03uZ", text, ms);
+    return rfc3339_parse(exact, &out) ? out : 0;
+}
+
 int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
@@ -177,10 +196,23 @@ int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out,
     out->paused = json_is_true(json_object_get(state, "Paused"));
     out->oom_killed = json_is_true(json_object_get(state, "OOMKilled"));
     out->exit_code = (int)json_integer_value(json_object_get(state, "ExitCode"));
+    const char *status = text_of(state, "Status");
+    out->removing = !strcmp(status, "removing") || !strcmp(status, "dead");
+    out->begun = status[0] && strcmp(status, "created");
+    if (!out->running)
+        out->finished_wall_ms = unix_ms_of(text_of(state, "FinishedAt"));
     json_int_t pid = json_integer_value(json_object_get(state, "Pid"));
     out->pid = pid > 0 && pid <= 4194304 ? (pid_t)pid : 0;
     return copy_id(text_of(root, "Id"), out->id, e);
 }
+
+static const struct {
+    const char *name;
+    enum docker_event_kind kind;
+} actions[] = {
+    {"die", DOCKER_DIED},        {"oom", DOCKER_OOM},         {"pause", DOCKER_CHANGED},
+    {"unpause", DOCKER_CHANGED}, {"destroy", DOCKER_CHANGED},
+};
 
 int docker_json_event(const char *bytes, size_t len, struct docker_event *out, struct err *e)
 {
@@ -192,7 +224,10 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
     if (!sandbox_id_parse(text_of(attributes, "corral.sandbox"), &out->sandbox))
         return err_set(e, ERR_PROTOCOL, "Docker told of a container without a sandbox's id");
     const char *action = text_of(root, "Action");
-    out->kind = !strcmp(action, "die") ? DOCKER_DIED : !strcmp(action, "oom") ? DOCKER_OOM : DOCKER_OTHER;
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (!strcmp(action, actions[i].name))
+            out->kind = actions[i].kind;
+    }
     out->exit_code = atoi(text_of(attributes, "exitCode"));
     return 0;
 }

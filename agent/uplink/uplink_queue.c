@@ -83,6 +83,7 @@ static void take_observation(struct uplink_waiting *w, uint64_t now, struct node
     *o = w->observation;
     o->started_ago_ms += o->ran ? now - w->at_ms : 0;
     o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
+    o->last.ago_ms += o->has_last ? now - w->at_ms : 0;
     w->sent_ms = now;
 }
 

@@ -135,6 +135,9 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
     memcpy(move.detail, o->detail, sizeof move.detail);
+    move.has_last = o->has_last;
+    move.last = o->last;
+    move.last.ago_ms += waited_ms;
     return move;
 }
 
@@ -174,8 +177,7 @@ static void evaluate_silence(struct sandbox_entry *s, uint64_t now, struct fleet
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
         move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
-        snprintf(move.detail, sizeof move.detail, "its host %s was unreachable when its lifetime ended",
-                 s->node->facts.name);
+        move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
         return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
     }

@@ -51,6 +51,8 @@ struct fleet_move {
     bool ran;
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
+    bool has_last; /* the last figures, as its host brought them */
+    struct sample last;
 };
 
 enum fleet_effect_kind {

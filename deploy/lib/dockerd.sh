@@ -4,7 +4,7 @@
 # Sourced it gives the functions; run it does one:
 #
 #   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
-#   dockerd.sh stop NAME DIR                    containers go on living (--live-restore)
+#   dockerd.sh stop NAME DIR                    containers go on living (--live-restore; not with DOCKERD_LIVE_RESTORE=no)
 #   dockerd.sh sweep SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
 #   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR
 #
@@ -39,7 +39,8 @@ dockerd_config() {
 }
 
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
-    local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} tries
+    local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} live_restore=true tries
+    [ "${DOCKERD_LIVE_RESTORE:-yes}" = yes ] || live_restore=false # tests show what happens then
     if [ ${#socket} -gt 107 ]; then
         echo "dockerd: the socket's path is longer than 107 characters: $socket" >&2
         return 1
@@ -55,7 +56,7 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
     setsid nsenter --net="/run/netns/$name" dockerd \
         --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \
-        --userns-remap default --live-restore --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs \
+        --userns-remap default --live-restore="$live_restore" --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs \
         --config-file "$dir/daemon.json" --log-level warn </dev/null >>"$log" 2>&1 &
     for ((tries = 0; tries < 300; tries++)); do
         dockerd_answers "$socket" && return 0

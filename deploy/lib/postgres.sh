@@ -40,12 +40,20 @@ _postgres_init() {
     _postgres_as "$bin/initdb" -D "$dir" -U corral -A trust -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
 }
 
+# A server that was killed and that nobody has reaped yet is taken for alive by pg_ctl.
+_postgres_forget_dead() {
+    local pid
+    pid=$(head -1 "$1/postmaster.pid" 2>/dev/null) || return 0
+    grep -qs '^State:[[:space:]][^Z]' "/proc/$pid/status" || rm -f "$1/postmaster.pid" "$1"/.s.PGSQL.*.lock
+}
+
 postgres_start() {
     local dir=$1 log=${2:-$1/server.log} bin
     bin=$(_postgres_bin)
     [ -n "$bin" ] || { echo "postgres: no PostgreSQL found; run deploy/packages run" >&2; return 1; }
     [ ${#dir} -le 80 ] || { echo "postgres: the path $dir is too long for a unix socket (80 at most)" >&2; return 1; }
     [ -f "$dir/PG_VERSION" ] || _postgres_init "$dir" "$bin" || return 1
+    _postgres_forget_dead "$dir"
     if ! _postgres_as "$bin/pg_ctl" -D "$dir" status >/dev/null 2>&1; then
         touch "$log" && { [ "$(id -u)" -ne 0 ] || chown postgres "$log"; } || return 1
         _postgres_as "$bin/pg_ctl" -D "$dir" -l "$log" -w -t 60 \

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from corral import BUILD_ROOT  # noqa: E402
+from corral import BUILD_ROOT, TORN  # noqa: E402
 from installation import corral, hosts, user  # noqa: E402, F401
 
 
@@ -22,3 +22,11 @@ def hostile(corral):  # noqa: F811
         subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "build", "-q", "-t", tag, context],
                        env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, timeout=60)
     return "hostile:plain"
+
+
+@pytest.fixture(autouse=True)
+def whole_histories(request):
+    """Whatever was done to it: each state has its one event, in order, and each end its reason."""
+    yield
+    if "corral" in request.fixturenames:
+        assert request.getfixturevalue("corral").sql(TORN) == ""

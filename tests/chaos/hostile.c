@@ -2,6 +2,7 @@
  * What careless and hostile programs do, for tests/chaos: static, so that it runs in any image.
  *
  *   hostile memory MIB [MIB_PER_SECOND]   takes memory for good, at full speed or slowly, then stays
+ *   hostile burst MIB                     takes it in one call, which no freezer stops half-way
  *   hostile read FILE [TIMES]             reads a file again and again
  *   hostile fork                          forks for ever, children do the same
  *   hostile files FOLDER                  makes small files until none can be made
@@ -57,6 +58,13 @@ static void take_memory(const char *mib_text, const char *per_second_text)
             pass(1000000000 / per_second);
     }
     stay_for_ever();
+}
+
+static void take_at_once(const char *mib, const char *two)
+{
+    size_t size = (size_t)atol(mib) * MIB;
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    exit(p == MAP_FAILED ? 3 : 4);
 }
 
 static void read_again(const char *path, const char *times)
@@ -198,11 +206,11 @@ static void try_escapes(const char *one, const char *two)
 static const struct {
     const char *name;
     void (*run)(const char *one, const char *two);
-} all[] = {{"memory", take_memory},      {"read", read_again},       {"fork", fork_for_ever},
-           {"files", make_files},        {"open", open_files},       {"spin", spin},
-           {"log", flood_log},           {"stubborn", be_stubborn},  {"udp", flood_loopback},
-           {"dentries", look_for_files}, {"int80", call_as_32_bits}, {"work", work},
-           {"escapes", try_escapes}};
+} all[] = {{"memory", take_memory}, {"burst", take_at_once},      {"read", read_again},
+           {"fork", fork_for_ever}, {"files", make_files},        {"open", open_files},
+           {"spin", spin},          {"log", flood_log},           {"stubborn", be_stubborn},
+           {"udp", flood_loopback}, {"dentries", look_for_files}, {"int80", call_as_32_bits},
+           {"work", work},          {"escapes", try_escapes}};
 
 int main(int argc, char **argv)
 {

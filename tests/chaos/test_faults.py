@@ -1,10 +1,22 @@
-"""Daemons that are killed, and what holds without them. These run last: they disturb the whole installation."""
+"""Daemons that are killed, frozen and cut off, and what holds without them. These run last: they disturb the whole installation."""
 import os
+import random
 import signal
+import struct
 import subprocess
+import threading
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from corral import ROOT, wait_until
+import pytest
+import requests
+from corral import BUILD_ROOT, ROOT, wait_until
+from hermits import SMALL, Hermits, pid_of, runs
+
+ROUNDS = int(os.environ.get("CORRAL_CHAOS_ROUNDS", "5")) # of random faults; many for a soak
+SEED = int(os.environ.get("CORRAL_CHAOS_SEED", "1"))
 
 
 def ready(corral):
@@ -17,6 +29,44 @@ def try_ready(corral):
         return corral.admin.call("GET", "/readyz", timeout=2).status_code == 200
     except OSError:
         return False
+
+
+def create(user, **body):
+    """As soon as a host takes it: a controller that has just begun waits for its hosts."""
+    return wait_until("a host takes it", lambda: (a := user.call("POST", "/sandbox", body)).status_code == 201 and a.json(), 15)
+
+
+def new_pid(corral, name, old):
+    try:
+        pid = corral.pid(name)
+    except (OSError, ValueError):
+        return None # it is about to be written
+    return pid if pid != old and runs(pid) else None
+
+
+def seconds_until_gone(pid, most):
+    begin = time.monotonic()
+    wait_until("its process is gone", lambda: not runs(pid), most, 0.01)
+    return time.monotonic() - begin
+
+
+def docker_dir(corral):
+    return corral.home / "docker"
+
+
+def unsettled(corral):
+    """What lacks its container or its row, or is on its way."""
+    rows = set(corral.sql("select id from sandboxes where ended_at is null").split())
+    names = set(corral.docker("ps", "-a", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split())
+    on_the_way = corral.sql("select id, state from sandboxes where ended_at is null and state not in ('running', 'paused')")
+    return [*(rows ^ names), *on_the_way.split()]
+
+
+def wait_settled(corral, seconds):
+    try:
+        wait_until("all is settled", lambda: not unsettled(corral), seconds, 0.5)
+    except AssertionError:
+        raise AssertionError(f"not within {seconds} s: {unsettled(corral)}") from None
 
 
 def test_kill_the_controller(corral, user):
@@ -114,3 +164,360 @@ def test_docker_is_killed_and_comes_back(corral, user):
     assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
     assert user.create()["state"] == "running"
     assert corral.sql("select count(*) from events where type = 'node.sick'") == "1"
+
+
+# --- what a host decides while nobody listens ---
+
+def test_ends_while_controller_and_database_are_gone(corral, user):
+    hermits = Hermits(corral, user)
+    full = user.create(command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k 2>/dev/null; sleep 600"], **SMALL)["id"]
+    pid = pid_of(corral, full)
+    corral.kill("controller")
+    corral.postgres("stop")
+    hermits.end_alone()
+    assert runs(pid), "whoever fills its disk is refused, and lives"
+    corral.restart("postgres")
+    corral.restart("controller")
+    ready(corral)
+    hermits.are_told_truly()
+    assert user.stats(full)["disk"]["percent"] >= 80
+    wait_until("it is warned", lambda: ("violation.opened", "disk") in [
+        (e["type"], e["data"].get("kind")) for e in user.good("GET", f"/sandbox/{full}/events?limit=200")["items"]], 10)
+    assert corral.late(user) == ""
+
+
+# --- the agent ---
+
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_a_deadline_passes_while_the_agent_is_down(corral, user, signo):
+    late = user.create(lifetime_seconds=3)["id"]
+    exited = user.create(lifetime_seconds=4, command=["sh", "-c", "sleep 1; exit 3"])["id"]
+    pid, began = pid_of(corral, late), time.monotonic()
+    agent = corral.pid("agent")
+    corral.kill("agent", signo)
+    wait_until("the agent is gone", lambda: not runs(agent), 10)
+    wait_until("both deadlines are past", lambda: time.monotonic() > began + 4.5, 6)
+    assert runs(pid), "nobody is there to end it"
+    restart = subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until("the agent is back", lambda: new_pid(corral, "agent", agent), 10, 0.01)
+    took = seconds_until_gone(pid, 5)
+    print(f"gone {took:.2f} s after the agent was back")
+    assert restart.wait(60) == 0
+    ended = user.wait(late, "stopped", 15)
+    assert ended["reason"] == "expired" and "s later" in ended["detail"], ended["detail"]
+    ended = user.wait(exited, "stopped", 15)
+    assert (ended["reason"], ended["exit_code"]) == ("exited", 3), ended["detail"]
+
+
+def test_a_frozen_agent(corral, user):
+    """It wakes and does at once what it slept through; what ended meanwhile is told as it was."""
+    late = user.create(lifetime_seconds=3)["id"]
+    exited = user.create(command=["sh", "-c", "sleep 1; exit 9"])["id"]
+    pid, began = pid_of(corral, late), time.monotonic()
+    corral.kill("agent", signal.SIGSTOP)
+    try:
+        wait_until("its deadline is past", lambda: time.monotonic() > began + 4, 6)
+        assert runs(pid)
+    finally:
+        corral.kill("agent", signal.SIGCONT)
+    assert seconds_until_gone(pid, 2) < 2
+    assert user.wait(late, "stopped", 15)["reason"] == "expired"
+    ended = user.wait(exited, "stopped", 15)
+    assert (ended["reason"], ended["exit_code"]) == ("exited", 9), ended["detail"]
+
+
+def kill_and_restart_agent(corral, pause):
+    corral.kill("agent")
+    time.sleep(pause)
+    corral.restart("agent")
+
+
+def churn(user, rng, stop, made):
+    """Makes and ends sandboxes in every way until it is told to stop."""
+    while not stop.is_set():
+        body = rng.choice([{}, {"command": ["sh", "-c", "exit 5"]}, {"lifetime_seconds": rng.randrange(1, 6)},
+                           {"command": ["sh", "-c", "sleep 2; exit 6"]}])
+        answer = user.call("POST", "/sandbox", {**SMALL, **body}, headers={"Prefer": "respond-async"})
+        if answer.status_code == 202:
+            made.append((answer.json()["id"], body))
+        mine = user.good("GET", "/sandbox?limit=200")["items"]
+        if len(mine) > 4:
+            user.call("DELETE", f"/sandbox/{rng.choice(mine)['id']}")
+
+
+def test_the_agent_dies_again_and_again(corral):
+    """In the middle of whatever it does: making, killing, removing. The moments are random, by a seed."""
+    rng, stop, made = random.Random(SEED), threading.Event(), []
+    user = corral.user(f"again-{SEED}", tier="pro")
+    thread = threading.Thread(target=churn, args=(user, random.Random(SEED), stop, made))
+    thread.start()
+    try:
+        for _ in range(ROUNDS):
+            time.sleep(rng.uniform(0.05, 1.2)) # the fault's moment
+            kill_and_restart_agent(corral, rng.uniform(0, 0.3))
+    finally:
+        stop.set()
+        thread.join(60)
+    assert made and not thread.is_alive()
+    wait_settled(corral, 40)
+    for sandbox, body in made:
+        seen = user.show(sandbox)
+        code = {"exit 5": 5, "sleep 2; exit 6": 6}.get(body.get("command", [""])[-1])
+        if seen["reason"] == "exited":
+            assert seen["exit_code"] == code, (body, seen["detail"])
+        assert seen["state"] in ("running", "stopped", "failed") and seen["reason"] in (
+            None, "deleted", "exited", "expired", "start_failed"), (body, seen)
+    for sandbox in user.good("GET", "/sandbox?limit=200")["items"]:
+        user.delete(sandbox["id"])
+
+
+def test_a_command_that_runs_is_not_run_again(corral, user):
+    """The agent dies before it could note that the command began: its next life takes the command up, not anew."""
+    made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
+
+    def create():
+        made.update(user.call("POST", "/sandbox", {"command": ["sh", "-c", "date +%s%N >>/workspace/begun; sleep 605"], **SMALL}).json())
+
+    def begun():
+        names = corral.docker("ps", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split()
+        return next((n for n in names if n not in others and "sleep 605" in subprocess.run(
+            ["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "top", n], capture_output=True, text=True).stdout), None)
+
+    thread = threading.Thread(target=create)
+    thread.start()
+    sandbox = wait_until("its command runs", begun, 15, 0.002)
+    corral.kill("agent")
+    pid = pid_of(corral, sandbox)
+    corral.restart("agent")
+    thread.join(60)
+    assert made["state"] == "running" and made["id"] == sandbox
+    assert pid_of(corral, sandbox) == pid and runs(pid)
+    assert corral.docker("exec", sandbox, "wc", "-l", "/workspace/begun").split()[0] == "1"
+    corral.kill("agent")
+    corral.docker("kill", sandbox) # and one that has ended by then is not begun again either
+    corral.restart("agent")
+    assert user.wait(sandbox, "stopped", 15)["exit_code"] == 137
+
+
+# --- Docker ---
+
+def containerd_pid(corral):
+    return int((docker_dir(corral) / "exec/containerd/containerd.pid").read_text())
+
+
+def test_containerd_is_killed(corral, user):
+    sandbox = user.create(command=["sh", "-c", "sleep 600"])["id"]
+    pid, containerd = pid_of(corral, sandbox), containerd_pid(corral)
+    os.kill(containerd, signal.SIGKILL)
+    wait_until("Docker has a new one", lambda: containerd_pid(corral) != containerd and runs(containerd_pid(corral)), 20)
+    assert runs(pid) and user.show(sandbox)["state"] == "running"
+    wait_until("another starts", lambda: user.call("POST", "/sandbox", SMALL).status_code == 201, 20)
+    user.delete(sandbox)
+    assert not runs(pid)
+
+
+def start_dockerd(corral, live_restore):
+    """Killed, and started by hand from the same parts."""
+    name = next(p.name for p in Path("/run/netns").iterdir() if p.name.endswith("-1") and corral.installed_as in p.name)
+    corral.kill("dockerd")
+    wait_until("it is gone", lambda: not runs(corral.pid("dockerd")), 10)
+    subprocess.run([ROOT / "deploy/lib/dockerd.sh", "start", name, docker_dir(corral), corral.home / "run/docker.sock",
+                    corral.home / "log/dockerd.log"], env={**corral.environ, "DOCKERD_LIVE_RESTORE": live_restore}, check=True,
+                   timeout=60, capture_output=True)
+
+
+def test_docker_without_live_restore(corral, user):
+    """Its restart kills what runs: the ends are told, as its host's doing and not as the command's."""
+    command = user.create(command=["sh", "-c", "sleep 600"], **SMALL)["id"]
+    idler = user.create(**SMALL)["id"]
+    paused = user.create(**SMALL)["id"]
+    user.good("POST", f"/sandbox/{paused}/pause")
+    try:
+        start_dockerd(corral, "no")
+        for sandbox in (command, idler, paused):
+            ended = user.wait(sandbox, "stopped", 30)
+            assert ended["reason"] == "node_lost" and "Docker" in ended["detail"], ended
+        assert not corral.containers() or wait_until("no container is left", lambda: not corral.containers(), 10)
+    finally:
+        start_dockerd(corral, "yes")
+    ready(corral)
+    assert user.create(**SMALL)["state"] == "running"
+
+
+def test_docker_dies_while_the_agent_comes_back(corral, user):
+    """What was asked and not answered says nothing of a container."""
+    rng = random.Random(SEED)
+    mine = [user.create(**SMALL)["id"], user.create(command=["sh", "-c", "sleep 600"], **SMALL)["id"]]
+    pids = [pid_of(corral, i) for i in mine]
+    for _ in range(3):
+        agent = corral.pid("agent")
+        corral.kill("agent")
+        restart = subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("the agent is back", lambda: new_pid(corral, "agent", agent), 10, 0.01)
+        time.sleep(rng.uniform(0, 0.3)) # the fault's moment
+        start_dockerd(corral, "yes")
+        assert restart.wait(60) == 0
+    ready(corral)
+    for sandbox, pid in zip(mine, pids):
+        assert user.wait(sandbox, "running", 10) and runs(pid)
+        assert user.stats(sandbox)["health"]["status"] == "healthy"
+
+
+# --- clocks ---
+
+class WallClock:
+    """Of the daemons that are started with it."""
+
+    def __init__(self, corral):
+        self.file = corral.home / "wallclock"
+        self.jump(0)
+
+    def jump(self, seconds):
+        with open(self.file, "r+b" if self.file.exists() else "wb") as f:
+            f.write(struct.pack("<q", seconds * 10**9))
+
+    def env(self):
+        # The library comes before the sanitizer's.
+        return {"WALLCLOCK_FILE": str(self.file), "LD_PRELOAD": str(BUILD_ROOT / "tests/libwallclock.so"),
+                "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
+@pytest.fixture
+def wall_clock(corral):
+    clock = WallClock(corral)
+    for daemon in ("controller", "agent"):
+        corral.kill(daemon)
+    for daemon in ("controller", "agent"):
+        corral.restart(daemon, **clock.env())
+    ready(corral)
+    yield clock
+    clock.jump(0)
+    for daemon in ("controller", "agent"):
+        corral.kill(daemon)
+    for daemon in ("controller", "agent"):
+        corral.restart(daemon)
+    ready(corral)
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_the_wall_clock_jumps(corral, user, wall_clock, hours):
+    before = {"created": time.monotonic(), "id": create(user, lifetime_seconds=5)["id"]}
+    stays = user.create(lifetime_seconds=1800)["id"]
+    wall_clock.jump(hours * 3600)
+    after = {"created": time.monotonic(), "id": user.create(lifetime_seconds=5)["id"]}
+    for sandbox in (before, after):
+        pid = pid_of(corral, sandbox["id"])
+        wait_until("it ends", lambda: not runs(pid), 9, 0.02)
+        lived = time.monotonic() - sandbox["created"]
+        assert 4.5 <= lived <= 7.5, lived # it begins to count within the create, and ends at most 2 s late
+        assert user.wait(sandbox["id"], "stopped", 10)["reason"] == "expired"
+    corral.kill("agent")
+    corral.restart("agent", **wall_clock.env())
+    assert user.show(stays)["state"] in ("running", "lost")
+    wait_until("it runs", lambda: user.show(stays)["state"] == "running", 15)
+    assert runs(pid_of(corral, stays))
+    assert corral.late(user) == ""
+
+
+# --- acknowledged is acknowledged ---
+
+def many_creates(corral, fault, count=30):
+    """Creates with keys, a fault in the middle of them, and each again until it is answered. {key: id}"""
+    user = corral.user(f"many-{uuid.uuid4().hex[:8]}", tier="enterprise")
+    keys = [uuid.uuid4().hex for _ in range(count)]
+    first = {}
+
+    def create(key):
+        try:
+            answer = user.session.post(corral.url + "/sandbox", json={**SMALL, "labels": {"key": key}}, timeout=30,
+                                       headers={"Prefer": "respond-async", "Idempotency-Key": key})
+        except requests.RequestException:
+            return None
+        if answer.status_code == 202:
+            first.setdefault(key, set()).add(answer.json()["id"])
+        return answer.status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        rounds = list(pool.map(lambda k: (create(k), fault() if k == keys[count // 3] else None), keys))
+    acknowledged = {k: set(v) for k, v in first.items()}
+    assert rounds
+    ready(corral)
+    for key in keys:
+        wait_until("it is taken", lambda: create(key) == 202, 20)
+    # An answer that was lost with the controller is given all the same, also where somebody waits for it.
+    lost = corral.sql(f"update idempotency set status = null, body = null where key in ('{keys[0]}', '{keys[1]}') returning key").split()
+    assert len(lost) == 2
+    begin = time.monotonic()
+    for key in lost:
+        answer = user.session.post(corral.url + "/sandbox", json={**SMALL, "labels": {"key": key}}, timeout=30,
+                                   headers={"Idempotency-Key": key})
+        assert answer.status_code == 201 and answer.json()["id"] in first[key]
+        user.delete(answer.json()["id"])
+        corral.sql(f"update idempotency set status = null, body = null where key = '{key}'")
+        answer = user.session.post(corral.url + "/sandbox", json={**SMALL, "labels": {"key": key}}, timeout=30,
+                                   headers={"Idempotency-Key": key})
+        assert answer.status_code == 201 and answer.json()["state"] == "stopped"
+    assert time.monotonic() - begin < 10
+    assert len(first) == count and all(len(ids) == 1 for ids in first.values()), "one key, one sandbox"
+    doubled = corral.sql(f"select labels->>'key', count(*) from sandboxes where user_id = '{user.user_id}' group by 1 having count(*) > 1")
+    assert doubled == ""
+    for ids in acknowledged.values():
+        wait_until("it runs, or has ended", lambda: (s := user.show(next(iter(ids))))["state"] in ("running", "stopped", "failed")
+                   and (s["state"] == "running" or s["reason"]), 60)
+    wait_settled(corral, 60)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda s: user.delete(s["id"]), user.good("GET", "/sandbox?limit=200")["items"]))
+
+
+def kill_postgres(corral):
+    """All of it, at once, as the kernel's OOM killer would."""
+    postmaster = int((corral.home / "postgres/postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    for pid in [postmaster, *map(int, children)]:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass # it died of the one before
+    wait_until("all of it is gone", lambda: not any(runs(p) for p in [postmaster, *children]), 10)
+    corral.restart("postgres")
+
+
+def test_postgres_is_killed_in_the_middle_of_creates(corral):
+    many_creates(corral, lambda: kill_postgres(corral))
+
+
+def test_the_controller_is_killed_in_the_middle_of_creates(corral):
+    def fault():
+        corral.kill("controller")
+        corral.restart("controller")
+    many_creates(corral, fault)
+
+
+# --- another boot ---
+
+def checksum(text):
+    """FNV-1a, as agent/disk/record.c has it."""
+    value = 0xcbf29ce484222325
+    for byte in text:
+        value = (value ^ byte) * 0x100000001b3 % (1 << 64)
+    return value
+
+
+def test_the_host_was_booted(corral, user):
+    """As far as it can be shown: no process is left, and the record is of another boot."""
+    sandbox, kept = user.create(**SMALL)["id"], user.create(**SMALL)["id"]
+    corral.kill("agent")
+    corral.docker("kill", sandbox)
+    record = corral.home / "agent/records" / sandbox
+    lines = record.read_bytes().split(b"\n")
+    text = b"\n".join(b"boot_id 00000000-0000-4000-8000-000000000000" if line.startswith(b"boot_id ") else line for line in lines)
+    text = text[:text.rindex(b"sum ")]
+    record.write_bytes(text + b"sum %016x\n" % checksum(text))
+    corral.restart("agent")
+    ready(corral)
+    ended = user.wait(sandbox, "stopped", 20)
+    assert ended["reason"] == "node_lost" and "its host was booted at 20" in ended["detail"], ended
+    assert user.show(kept)["state"] == "running"
+    assert not corral.docker("ps", "-aq", "--filter", f"name={sandbox}")

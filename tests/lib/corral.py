@@ -153,9 +153,20 @@ class Client:
                           and a.json(), 5)
 
 
-def cluster(corral):
-    """The name that deploy/quickstart gives an installation, its cluster and its hosts."""
-    return "corral-" + hashlib.sha256(str(corral.home).encode()).hexdigest()[:6]
+# What breaks the promises of a history: events that do not follow from each other, a state without its event, an
+# end without its reason and sentence.
+TORN = """
+with moves as (
+    select sandbox_id, seq, data->>'from' as was, data->>'to' as is_now,
+        lag(data->>'to', 1, 'pending') over (partition by sandbox_id order by seq) as before
+    from events where sandbox_id is not null and data ? 'to')
+select 'does not follow', sandbox_id, was, is_now, before from moves where was <> before
+union all select 'is no legal move', sandbox_id, was, is_now, before from moves
+    where not exists (select from sandbox_moves v where v.from_state = was and v.to_state = is_now)
+union all select 'has no event', s.id, s.state, null, null from sandboxes s
+    where s.state <> coalesce((select is_now from moves m where m.sandbox_id = s.id order by seq desc limit 1), 'pending')
+union all select 'ends mutely', id, reason, detail, state from sandboxes where ended_at is not null and (reason is null or detail = '')
+"""
 
 
 class Corral:
@@ -164,6 +175,7 @@ class Corral:
     def __init__(self, nodes=1, **env):
         self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
         self.home.chmod(0o755)
+        self.installed_as = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
         port = free_port(beside=4420) # agents dial in there
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
@@ -177,8 +189,8 @@ class Corral:
         self.admin_key = (self.home / "admin.key").read_text().strip()
         self.admin = Client(self.url, self.admin_key)
 
-    def quickstart(self, *args, check=True, timeout=240):
-        run = subprocess.run([ROOT / "deploy/quickstart", *args], env=self.environ, capture_output=True, text=True,
+    def quickstart(self, *args, check=True, timeout=240, **env):
+        run = subprocess.run([ROOT / "deploy/quickstart", *args], env={**self.environ, **env}, capture_output=True, text=True,
                              timeout=timeout, stdin=subprocess.DEVNULL)
         if check and run.returncode:
             raise AssertionError(f"quickstart {args}: {run.stdout}\n{run.stderr}\n{self.logs()}")
@@ -193,7 +205,7 @@ class Corral:
         logs = self.logs()
         if "CORRAL_TEST_LOGS" in os.environ: # a folder to keep them in
             shutil.copytree(self.home / "log", Path(os.environ["CORRAL_TEST_LOGS"]) / self.home.name)
-        name = cluster(self)
+        name = self.installed_as
         self.quickstart("--reset")
         left = [str(p) for p in (self.home, *Path("/run/netns").glob(f"{name}*"), *Path("/sys/fs/cgroup").glob(f"*/{name}*"))
                 if p.exists()]
@@ -203,8 +215,8 @@ class Corral:
         for word in ("Sanitizer", "runtime error:"):
             assert word not in logs, logs
 
-    def restart(self, what):
-        self.quickstart("--restart", what)
+    def restart(self, what, **env):
+        self.quickstart("--restart", what, **env)
 
     def pid(self, name):
         return int((self.home / "run" / f"{name}.pid").read_text())
@@ -239,6 +251,13 @@ class Corral:
 
     def containers(self):
         return self.docker("ps", "-aq", "--no-trunc", "--filter", "label=corral.sandbox").split()
+
+    def late(self, user):
+        """What of a user's ran longer than 2 s past its expires_at."""
+        print("past expires_at at most", self.sql(
+            f"select max(ended_at - expires_at) from sandboxes where reason = 'expired' and user_id = '{user.user_id}'"))
+        return self.sql("select id, reason, ended_at - expires_at from sandboxes where ended_at > expires_at + interval '2 seconds'"
+                        f" and user_id = '{user.user_id}'")
 
     def sql(self, text):
         return subprocess.run([ROOT / "deploy/lib/postgres.sh", "psql", self.home / "postgres", "-c", text], check=True,

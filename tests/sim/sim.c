@@ -141,7 +141,7 @@ static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
     struct host *h = &w->host[node];
-    switch (sim_random(w, 10)) {
+    switch (sim_random(w, 11)) {
     case 0:
         controller_down(w);
         break;
@@ -170,6 +170,9 @@ static void mishap(struct world *w)
         break;
     case 9:
         sandbox_exits(w, node, (int)sim_random(w, SIM_SANDBOXES));
+        break;
+    case 10:
+        sandbox_touched(w, node, (int)sim_random(w, SIM_SANDBOXES));
         break;
     }
 }
@@ -214,6 +217,19 @@ static void beat(struct world *w, struct sim_event *e)
 
 /* --- what must hold --- */
 
+/* Who is told to end one does so, whatever it was in the middle of when it was told. */
+static void check_stopping(struct world *w, int node, int sandbox)
+{
+    const struct host *h = &w->host[node];
+    struct row *r = &w->row[sandbox];
+    if (!w->calm || r->state != SANDBOX_STOPPING || !h->session || !h->linked)
+        r->stopping_ms = 0;
+    else if (!r->stopping_ms)
+        r->stopping_ms = w->now;
+    else if (w->now - r->stopping_ms > SWEEP_MS)
+        sim_fail(w, "sandbox %d was to end, and does not", sandbox);
+}
+
 static void check_box(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -227,6 +243,8 @@ static void check_box(struct world *w, int node, int sandbox)
     if (b->runs && h->keeper && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
         sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
                  (unsigned long long)(w->now - r->deadline_ms));
+    if (r->node == node && b->container)
+        check_stopping(w, node, sandbox);
     bool unwanted = b->container && sandbox_state_terminal(r->state) && h->session && h->linked && w->calm;
     if (!unwanted)
         b->unwanted_ms = 0;

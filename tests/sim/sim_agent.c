@@ -73,13 +73,15 @@ static void start(struct world *w, struct sim_event *e)
         return;
     if (b->forgotten)
         sim_fail(w, "sandbox %d was made again after its end", e->sandbox);
+    if (b->begun)
+        sim_fail(w, "sandbox %d was begun a second time", e->sandbox);
     struct sandbox_id id = sim_id(e->sandbox);
     keeper_created(w->host[e->node].keeper, &id, "container", &w->host[e->node].effects);
     run_effects(w, e->node);
     struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
     answer->flag = !b->aborted && !sim_chance(w, 5);
     b->container = true;
-    b->runs = answer->flag;
+    b->runs = b->begun = answer->flag;
     b->paused = false;
 }
 
@@ -213,16 +215,48 @@ void agent_hear_acceptance(struct world *w, struct sim_event *e)
     run_effects(w, e->node);
 }
 
+/* Docker is asked how it is, and what it says holds. */
+static void looked(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    struct box_model *b = &h->box[e->sandbox];
+    struct sandbox_id id = sim_id(e->sandbox);
+    struct box_exit exit = {.reason = REASON_ORPHANED};
+    const struct box_record *record = listener(w, e) ? keeper_find(h->keeper, &id) : NULL;
+    if (!record || record->phase != BOX_RUNNING)
+        return;
+    if (b->container)
+        keeper_seen_paused(h->keeper, w->now, &id, b->paused, &h->effects);
+    else
+        keeper_end(h->keeper, w->now, &id, &exit, &h->effects);
+    run_effects(w, e->node);
+}
+
+/* Its command had begun when the agent went. */
+static void adopt(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct sandbox_id id = sim_id(sandbox);
+    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
+    keeper_adopted(h->keeper, w->now, &id, 0, &h->effects);
+    if (!h->box[sandbox].runs)
+        keeper_dead(h->keeper, w->now, &id, &exit, &h->effects);
+}
+
 /* After a restart Docker is asked what became of each container. */
 static void found(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     struct sandbox_id id = sim_id(e->sandbox);
     struct box_exit exit = {.reason = REASON_EXITED};
-    if (!listener(w, e))
+    const struct box_record *record = listener(w, e) ? keeper_find(h->keeper, &id) : NULL;
+    if (!record)
         return;
+    if (record->phase <= BOX_MAKING && h->box[e->sandbox].container && h->box[e->sandbox].begun)
+        adopt(w, e->node, e->sandbox);
     keeper_found(h->keeper, w->now, &id, h->box[e->sandbox].runs, &exit, &h->effects);
     run_effects(w, e->node);
+    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), looked);
 }
 
 void agent_up(struct world *w, int node)
@@ -265,7 +299,7 @@ void host_reboot(struct world *w, int node)
 {
     agent_down(w, node);
     for (int i = 0; i < SIM_SANDBOXES; i++)
-        w->host[node].box[i].runs = false;
+        w->host[node].box[i].runs = w->host[node].box[i].begun = false;
 }
 
 /* Its state folder is gone with the disk: the agent finds containers that it knows nothing of. */
@@ -274,7 +308,7 @@ void host_wiped(struct world *w, int node)
     agent_down(w, node);
     outbox_wiped(w, node);
     for (int i = 0; i < SIM_SANDBOXES; i++)
-        w->host[node].box[i].saved = false;
+        w->host[node].box[i].saved = w->host[node].box[i].begun = false;
 }
 
 void sandbox_exits(struct world *w, int node, int sandbox)
@@ -285,6 +319,18 @@ void sandbox_exits(struct world *w, int node, int sandbox)
     b->runs = false;
     if (w->host[node].keeper)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), dead);
+}
+
+void sandbox_touched(struct world *w, int node, int sandbox)
+{
+    struct box_model *b = &w->host[node].box[sandbox];
+    if (!b->runs)
+        return;
+    b->paused = !b->paused;
+    if (sim_chance(w, 30))
+        b->container = b->runs = b->begun = false;
+    if (w->host[node].keeper)
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
 }
 
 void agent_tick(struct world *w, int node)

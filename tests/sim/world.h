@@ -25,6 +25,7 @@ struct row {
     enum sandbox_state state;
     uint64_t deadline_ms;
     uint64_t terminal_ms;
+    uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
     unsigned moves, events;
     uint64_t highest_sample;             /* that the database has stored */
     bool news_excused;                   /* its host lost what it had written, or could not write */
@@ -53,6 +54,7 @@ struct box_model {
     bool saved;
     struct box_record record;
     bool container, runs, paused, aborted;
+    bool begun;          /* its command was, on this boot: never a second time */
     bool forgotten;      /* its end was accepted: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     bool pending_report; /* the uplink repeats it */
@@ -154,6 +156,7 @@ void agent_tick(struct world *w, int node);
 void agent_hear_want(struct world *w, struct sim_event *e);
 void agent_hear_acceptance(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
+void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
 
 /* sim_outbox.c: what the hosts tell of the past, once. */
 void outbox_up(struct world *w, int node);

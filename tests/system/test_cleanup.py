@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from corral import cluster, wait_until
+from corral import wait_until
 from node_peer import say_hello
 
 KINDS = ("expired", "orphan_container", "volume", "network", "state_file", "stale_session", "row_without_container", "image")
@@ -78,7 +78,7 @@ class Plants:
 
     def containers(self):
         labels = lambda sandbox, of: ["--label", f"corral.sandbox={sandbox}", "--label", f"corral.cluster={of}"]
-        ours = cluster(self.corral)
+        ours = self.corral.installed_as
         self.docker(self.ours, "container", "stray", *labels(new_id(), ours))
         self.docker(self.ours, "container", "made-up", *labels("sbx_none", ours))
         self.docker(self.foreign, "container", "of-another-cluster", *labels(new_id(), "another"))
@@ -86,7 +86,7 @@ class Plants:
         return 2
 
     def networks(self):
-        ours = f"corral.cluster={cluster(self.corral)}"
+        ours = f"corral.cluster={self.corral.installed_as}"
         self.docker(self.ours, "network", "stray-net", "--label", f"corral.sandbox={new_id()}", "--label", ours)
         self.docker(self.foreign, "network", "used-net", "--label", ours)
         self.docker(self.foreign, "container", "its-user", "--network", "used-net")
@@ -118,8 +118,8 @@ class Plants:
         self.path(self.ours, links / new_id(), Path.mkdir)
         self.path(self.foreign, records / "README", Path.touch)
         self.path(self.foreign, links / "another", Path.mkdir)
-        parents = [p for p in (*Path("/sys/fs/cgroup").glob(f"*/{cluster(self.corral)}-1"),
-                               Path("/sys/fs/cgroup") / f"{cluster(self.corral)}-1") if p.is_dir()]
+        parents = [p for p in (*Path("/sys/fs/cgroup").glob(f"*/{self.corral.installed_as}-1"),
+                               Path("/sys/fs/cgroup") / f"{self.corral.installed_as}-1") if p.is_dir()]
         assert parents
         stray, foreign = os.urandom(32).hex(), "another"
         for parent in parents:
@@ -223,7 +223,7 @@ def registry(corral, tmp_path):
     """A registry that the host's Docker, and nobody else, can reach; its address."""
     config = tmp_path / "registry.yml"
     config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\nhttp: {{addr: '127.0.0.1:5000'}}\n")
-    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{cluster(corral)}-1", "docker-registry", "serve", config],
+    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{corral.installed_as}-1", "docker-registry", "serve", config],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield "127.0.0.1:5000"
     process.terminate()

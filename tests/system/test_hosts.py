@@ -3,7 +3,7 @@ import os
 import signal
 
 import pytest
-from corral import cluster, wait_until
+from corral import wait_until
 
 
 def state(hosts, n):
@@ -25,7 +25,7 @@ def test_sandboxes_are_spread(hosts):
 
 def test_every_host_is_swept(hosts):
     for n in (1, 2):
-        hosts.docker("create", "--label", "corral.sandbox=sbx_none", "--label", f"corral.cluster={cluster(hosts)}",
+        hosts.docker("create", "--label", "corral.sandbox=sbx_none", "--label", f"corral.cluster={hosts.installed_as}",
                      "corral-base:latest", "true", node=n)
     swept = hosts.admin.good("POST", "/sandbox/system/cleanup")
     assert swept["found"]["orphan_container"] == swept["removed"]["orphan_container"] == 2

@@ -27,12 +27,12 @@ static void test_memory_warns_then_kills(void **state)
     assert_int_equal(step.news_count, 1);
     assert_true(step.news[0].opened && !step.news[0].critical);
     assert_int_equal(s.open_violations, 1);
-    assert_int_equal(step.end, REASON_NONE);
+    assert_int_equal(step.end.reason, REASON_NONE);
     s = using(96);
     step = guard_tick(&g, &r, &s, false, 1001);
     assert_true(step.news[0].critical);
-    assert_int_equal(step.end, REASON_MEMORY_CRITICAL);
-    assert_non_null(strstr(step.detail, "96 of 100"));
+    assert_int_equal(step.end.reason, REASON_MEMORY_CRITICAL);
+    assert_non_null(strstr(step.end.detail, "96 of 100"));
     assert_int_equal(s.open_violations, 1 | 16);
     step = guard_close(&g, &s.id);
     assert_int_equal(step.news_count, 1);
@@ -54,15 +54,15 @@ static void test_idle_is_aware_of_work(void **state)
     struct guard g = {0};
     struct guard_rules r = rules(10);
     struct sample s = using(1);
-    assert_int_equal(guard_tick(&g, &r, &s, false, 1000).end, REASON_NONE);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 1000).end.reason, REASON_NONE);
     s.cpu_centi = GUARD_IDLE_CPU_CENTI;
-    assert_int_equal(guard_tick(&g, &r, &s, false, 10000).end, REASON_NONE);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 10000).end.reason, REASON_NONE);
     s.cpu_centi = 0;
     s.tx_packets = 1;
-    assert_int_equal(guard_tick(&g, &r, &s, false, 19000).end, REASON_NONE);
-    assert_int_equal(guard_tick(&g, &r, &s, true, 28000).end, REASON_NONE);
-    assert_int_equal(guard_tick(&g, &r, &s, false, 37999).end, REASON_NONE);
-    assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end, REASON_IDLE);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 19000).end.reason, REASON_NONE);
+    assert_int_equal(guard_tick(&g, &r, &s, true, 28000).end.reason, REASON_NONE);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 37999).end.reason, REASON_NONE);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end.reason, REASON_IDLE);
 }
 
 static void test_the_kernel_was_first(void **state)
@@ -72,8 +72,8 @@ static void test_the_kernel_was_first(void **state)
     struct sample s = using(99);
     s.oom_kills = 1;
     struct guard_step step = guard_tick(&g, &r, &s, false, 1000);
-    assert_int_equal(step.end, REASON_OOM_KILLED);
-    assert_non_null(strstr(step.detail, "100 bytes"));
+    assert_int_equal(step.end.reason, REASON_OOM_KILLED);
+    assert_non_null(strstr(step.end.detail, "100 bytes"));
 }
 
 int main(void)

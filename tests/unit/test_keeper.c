@@ -1,43 +1,184 @@
-#include "tests/lib/unit.h"
-
 #include "agent/core/keeper.h"
 
-static bool asked_for(struct keeper_effects *effects, enum keeper_effect_kind kind)
+#include "tests/lib/unit.h"
+
+#define HOUR_MS 3600000
+
+static struct keeper_effects effects;
+static struct sandbox_id id;
+
+static const struct keeper_effect *last_of(enum keeper_effect_kind kind)
 {
-    bool found = false;
-    for (size_t i = 0; i < effects->count; i++)
-        found |= effects->item[i].kind == kind;
-    keeper_effects_clear(effects);
-    return found;
+    for (size_t i = effects.count; i; i--) {
+        if (effects.item[i - 1].kind == kind)
+            return &effects.item[i - 1];
+    }
+    return NULL;
 }
 
-/* It may be half made: it is looked for, and removed, before it is made anew. */
-static void test_a_restored_box_is_not_made_before_it_was_looked_for(void **state)
+/* Saves at once whatever is to be saved, and forgets the other effects. */
+static void settle(struct keeper *k, uint64_t now)
 {
-    uint8_t random[10] = {1}, spec[] = {1};
-    struct box_record record = {.id = sandbox_id_make(1, random), .generation = 1, .deadline_ms = 60000};
-    struct want want = {.id = record.id, .generation = 2, .remaining_ms = 60000, .spec = spec, .spec_len = 1};
-    struct keeper_effects effects = {0};
-    struct keeper *keeper = keeper_new();
-    keeper_restore(keeper, &record);
-    keeper_want(keeper, 10, &want, &effects);
-    assert_true(asked_for(&effects, KEEPER_SAVE));
-    keeper_saved(keeper, 20, &record.id, true, &effects);
-    assert_false(asked_for(&effects, KEEPER_MAKE));
-    keeper_found(keeper, 30, &record.id, false, NULL, &effects);
-    assert_true(asked_for(&effects, KEEPER_REMOVE));
-    keeper_saved(keeper, 40, &record.id, true, &effects);
-    assert_false(asked_for(&effects, KEEPER_MAKE));
-    keeper_removed(keeper, 50, &record.id, true, &effects);
-    assert_true(asked_for(&effects, KEEPER_MAKE));
-    keeper_free(keeper);
+    while (last_of(KEEPER_SAVE)) {
+        keeper_effects_clear(&effects);
+        keeper_saved(k, now, &id, true, &effects);
+    }
+}
+
+static struct keeper *running(uint64_t now, uint64_t lifetime_ms)
+{
+    uint8_t random[10] = {1};
+    struct keeper *k = keeper_new();
+    id = sandbox_id_make(7, random);
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = lifetime_ms, .spec = (uint8_t *)"x", .spec_len = 1};
+    struct box_made made = {.ok = true};
+    keeper_effects_clear(&effects);
+    keeper_want(k, now, &want, &effects);
+    settle(k, now);
+    keeper_made(k, now, &id, &made, &effects);
+    settle(k, now);
+    assert_int_equal(keeper_find(k, &id)->phase, BOX_RUNNING);
+    keeper_effects_clear(&effects);
+    return k;
+}
+
+static void end(struct keeper *k)
+{
+    keeper_free(k);
     keeper_effects_fini(&effects);
+}
+
+/* The heart's clock counts suspension: who wakes late is told so by it, and ends what is due at once. */
+static void test_a_night_of_suspension(void **state)
+{
+    struct keeper *k = running(1000, 60000);
+    keeper_tick(k, 60999, &effects);
+    assert_null(last_of(KEEPER_KILL));
+    keeper_tick(k, 1000 + 8 * HOUR_MS, &effects);
+    assert_non_null(last_of(KEEPER_KILL));
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_EXPIRED);
+    end(k);
+}
+
+static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    struct sample look = {.id = id, .memory_peak_bytes = 77};
+    struct box_exit exit = ending_exited(3);
+    keeper_sampled(k, 1900, &look);
+    keeper_dead(k, 2000, &id, &exit, &effects);
+    settle(k, 2000);
+    keeper_removed(k, 7000, &id, true, &effects);
+    settle(k, 7000);
+    const struct observation *last = &last_of(KEEPER_REPORT)->observation;
+    assert_int_equal(last->state, SANDBOX_STOPPED);
+    assert_int_equal(last->ended_ago_ms, 5000);
+    assert_true(last->has_last && last->last.memory_peak_bytes == 77);
+    assert_int_equal(last->last.ago_ms, 5100);
+    assert_string_equal(last->detail, "its command exited with code 3");
+    end(k);
+}
+
+static struct keeper *restored_ending(enum box_phase phase, uint64_t deadline_ms, enum sandbox_reason reason)
+{
+    uint8_t random[10] = {1};
+    struct keeper *k = keeper_new();
+    id = sandbox_id_make(7, random);
+    struct box_record record = {.id = id,
+                                .generation = 1,
+                                .phase = phase,
+                                .reason = reason,
+                                .deadline_ms = deadline_ms,
+                                .ran = phase > BOX_MAKING,
+                                .spec = (uint8_t *)"x",
+                                .spec_len = 1};
+    keeper_effects_clear(&effects);
+    keeper_restore(k, &record);
+    return k;
+}
+
+static struct keeper *restored(enum box_phase phase, uint64_t deadline_ms)
+{
+    return restored_ending(phase, deadline_ms, REASON_NONE);
+}
+
+static void test_a_deletion_outlives_the_agent(void **state)
+{
+    struct keeper *k = restored_ending(BOX_MAKING, HOUR_MS, REASON_DELETED);
+    keeper_found(k, 100, &id, false, NULL, &effects);
+    settle(k, 100);
+    keeper_removed(k, 200, &id, true, &effects);
+    settle(k, 200);
+    assert_null(last_of(KEEPER_MAKE));
+    assert_int_equal(keeper_find(k, &id)->phase, BOX_ENDED);
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_DELETED);
+    end(k);
+}
+
+/* A want may come before Docker was looked at: nothing is made beside what may be there. */
+static void test_a_restored_one_waits_for_docker(void **state)
+{
+    struct keeper *k = restored(BOX_NEW, HOUR_MS);
+    struct want longer = {
+        .id = id, .generation = 2, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    keeper_want(k, 100, &longer, &effects);
+    settle(k, 100);
+    assert_null(last_of(KEEPER_MAKE));
+    keeper_found(k, 200, &id, false, NULL, &effects);
+    settle(k, 200);
+    keeper_removed(k, 300, &id, true, &effects);
+    assert_non_null(last_of(KEEPER_MAKE));
+    end(k);
+}
+
+static void test_what_ended_before_its_deadline_did_not_expire(void **state)
+{
+    struct keeper *k = restored(BOX_RUNNING, 5000);
+    keeper_tick(k, 9000, &effects);
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_EXPIRED);
+    struct box_exit exit = ending_container(ENDING_AGENT_DOWN, 3);
+    exit.ended_ms = 4000;
+    keeper_found(k, 9100, &id, false, &exit, &effects);
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_EXITED);
+    assert_int_equal(keeper_find(k, &id)->exit_code, 3);
+    assert_int_equal(keeper_find(k, &id)->ended_ms, 4000);
+    end(k);
+}
+
+static void test_a_command_that_has_begun_is_not_begun_again(void **state)
+{
+    struct keeper *k = restored(BOX_MAKING, HOUR_MS);
+    keeper_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
+    assert_null(last_of(KEEPER_REMOVE));
+    assert_null(last_of(KEEPER_MAKE));
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    keeper_seen_paused(k, 2000, &id, true, &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_PAUSED);
+    assert_null(last_of(KEEPER_RESUME));
+    keeper_tick(k, 3000, &effects);
+    assert_non_null(last_of(KEEPER_RESUME));
+    keeper_paused(k, 3010, &id, true, false, &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_restored_box_is_not_made_before_it_was_looked_for),
+        cmocka_unit_test(test_a_night_of_suspension),
+        cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
+        cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
+        cmocka_unit_test(test_a_deletion_outlives_the_agent),
+        cmocka_unit_test(test_a_restored_one_waits_for_docker),
+        cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
+        cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,11 @@
 
 #include "tests/lib/unit.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct seen {
@@ -89,10 +93,39 @@ static void test_signal_arrives_on_the_loop(void **state)
     loop_free(loop);
 }
 
+/* As after an hour of suspension: that clock is ahead of the one that sleeps with the machine. */
+static int read_ahead(void)
+{
+    struct timespec awake;
+    clock_gettime(CLOCK_MONOTONIC, &awake);
+    uint64_t awake_ms = (uint64_t)awake.tv_sec * 1000 + (uint64_t)awake.tv_nsec / 1000000;
+    return loop_now_ms() >= awake_ms + 3600000 ? 0 : 1;
+}
+
+static void test_the_clock_counts_suspension(void **state)
+{
+    int status = 0;
+    pid_t outer = fork();
+    if (outer == 0) {
+        FILE *f = unshare(CLONE_NEWTIME) ? NULL : fopen("/proc/self/timens_offsets", "w");
+        if (!f || fputs("boottime 3600 0\n", f) < 0 || fclose(f))
+            _exit(77);
+        pid_t inner = fork();
+        if (inner == 0)
+            _exit(read_ahead());
+        _exit(waitpid(inner, &status, 0) == inner && WIFEXITED(status) ? WEXITSTATUS(status) : 2);
+    }
+    assert_int_equal(waitpid(outer, &status, 0), outer);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip(); /* no time namespaces, or not root */
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timer_restarts_itself),
+        cmocka_unit_test(test_the_clock_counts_suspension),
         cmocka_unit_test(test_stopped_timer_and_later_stay_silent),
         cmocka_unit_test(test_watch_sees_bytes),
         cmocka_unit_test(test_signal_arrives_on_the_loop),

@@ -78,7 +78,9 @@ static struct observation an_observation(void)
                                 .enforced = ENFORCE_MEMORY | ENFORCE_PIDS,
                                 .ran = true,
                                 .started_ago_ms = 500,
-                                .ended_ago_ms = 20};
+                                .ended_ago_ms = 20,
+                                .has_last = true,
+                                .last = {.id = id, .memory_peak_bytes = 77}};
 }
 
 static void test_report(void **state)
@@ -101,6 +103,8 @@ static void test_report(void **state)
     assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
     assert_int_equal(back.report.observations[0].exit_code, -1);
     assert_int_equal(back.report.observations[0].ended_ago_ms, 20);
+    assert_true(back.report.observations[0].has_last);
+    assert_int_equal(back.report.observations[0].last.memory_peak_bytes, 77);
     assert_int_equal(back.report.samples[0].ago_ms, 1);
     assert_int_equal(back.report.samples[0].number, 77);
     assert_true(back.report.samples[0].kept);

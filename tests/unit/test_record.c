@@ -16,6 +16,8 @@ static struct box_record a_record(void)
                            .exit_code = -9,
                            .deadline_ms = 123,
                            .limits = {1, 2, 3, 4, 5, 6},
+                           .last_ms = 99,
+                           .last = {.memory_peak_bytes = 77},
                            .spec = spec,
                            .spec_len = sizeof spec};
     strcpy(r.detail, "a line\nand another");
@@ -34,6 +36,7 @@ static void test_round_trip(void **state)
     assert_true(back.paused && back.has_exit_code && !back.failed);
     assert_string_equal(back.detail, "a line and another");
     assert_string_equal(back.container_id, "abc");
+    assert_true(back.last_ms == 99 && back.last.memory_peak_bytes == 77);
     assert_memory_equal(&back.limits, &r.limits, sizeof r.limits);
     assert_memory_equal(back.spec, r.spec, 3);
     free(back.spec);

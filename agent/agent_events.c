@@ -1,0 +1,163 @@
+/*
+ * What happens to containers beside what Corral does: they die, Docker goes and comes back, somebody pauses
+ * or removes one by hand. Whatever is told, the container itself is asked, and what it is holds.
+ */
+#include "agent/agent_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct check {
+    struct agent *agent;
+    struct sandbox_id id;
+    enum ending_when when;
+    bool died; /* as Docker told, with this code */
+    int exit_code;
+};
+
+bool agent_oom(const struct holder *h)
+{
+    return h->cgroup && cgroup_box_oom_kills(h->cgroup);
+}
+
+struct box_exit agent_ending_oom(const struct holder *h, bool has_code, int code)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    struct box_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
+                                      record ? record->limits.memory_bytes : 0);
+    exit.has_exit_code = has_code;
+    exit.exit_code = code;
+    return exit;
+}
+
+static void dead(struct holder *h, const struct check *check, bool oom, int code)
+{
+    struct box_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
+    keeper_dead(check->agent->keeper, loop_now_ms(), &check->id, &exit, &check->agent->effects);
+}
+
+/* Not there under its name, or not the one that was made: what is left of its processes goes too. */
+static void taken_away(const struct check *check, const struct box_exit *exit)
+{
+    keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, &check->agent->effects);
+}
+
+static void on_checked(void *arg, int code, const struct err *e, const struct docker_state *state)
+{
+    struct check check = *(struct check *)arg;
+    struct agent *agent = check.agent;
+    free(arg);
+    struct holder *h = agent_holder_find(agent, &check.id);
+    const struct box_record *record = keeper_find(agent->keeper, &check.id);
+    if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != BOX_RUNNING)
+        return;
+    struct box_exit exit;
+    if (code == ERR_NOT_FOUND || (!code && state->removing)) {
+        exit = ending_taken_away(check.when);
+        taken_away(&check, &exit);
+    } else if (!code && !state->running) {
+        dead(h, &check, agent_oom(h) || state->oom_killed, state->exit_code);
+    } else if (!code && h->pid && state->pid && state->pid != h->pid) {
+        exit = ending_started_anew();
+        taken_away(&check, &exit);
+    } else if (!code) {
+        keeper_seen_paused(agent->keeper, loop_now_ms(), &check.id, state->paused, &agent->effects);
+    } else if (check.died) {
+        dead(h, &check, agent_oom(h), check.exit_code);
+    }
+    agent_run_effects(agent);
+}
+
+static struct check *check_new(struct holder *h)
+{
+    struct check *check = mem_zalloc(sizeof *check);
+    *check = (struct check){.agent = h->agent,
+                            .id = h->id,
+                            .when = docker_hears(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
+    return check;
+}
+
+void agent_check(struct holder *h)
+{
+    docker_container_inspect(h->agent->docker, h->id.text, on_checked, check_new(h));
+}
+
+/* Most often its init has told it before. */
+static void on_died(struct holder *h, const struct docker_event *event)
+{
+    struct agent *agent = h->agent;
+    if (timer_armed(&h->adopting))
+        agent_adopt(h, true); /* how far it came is not known: it is not begun again */
+    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    if (h->maker) {
+        maker_container_died(h->maker, event->exit_code);
+    } else if (record && record->phase == BOX_KILLING) {
+        keeper_dead(agent->keeper, loop_now_ms(), &h->id, NULL, &agent->effects);
+    } else if (record && record->phase == BOX_RUNNING) {
+        struct check *check = check_new(h);
+        check->died = true;
+        check->exit_code = event->exit_code;
+        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
+    }
+}
+
+static void on_oom(struct holder *h)
+{
+    agent_last_look(h);
+    struct box_exit exit = agent_ending_oom(h, false, 0);
+    keeper_end(h->agent->keeper, loop_now_ms(), &h->id, &exit, &h->agent->effects);
+}
+
+static void on_event(void *arg, const struct docker_event *event)
+{
+    struct agent *agent = arg;
+    struct holder *h = agent_holder_find(agent, &event->sandbox);
+    if (!h)
+        return;
+    if (event->kind == DOCKER_DIED)
+        on_died(h, event);
+    else if (event->kind == DOCKER_OOM)
+        on_oom(h);
+    else
+        agent_check(h);
+    agent_run_effects(agent);
+}
+
+/* What lives goes on under this agent; new sandboxes are for other hosts. */
+static void on_away(void *arg)
+{
+    struct agent *agent = arg;
+    log_error("agent", "Docker does not answer any more");
+    agent->docker_ready = false;
+    snprintf(agent->sick, sizeof agent->sick, "Docker does not answer");
+    uplink_renew(agent->uplink);
+}
+
+/* Docker's events were cut off and are back: each sandbox is looked at once. */
+static void on_gap(void *arg)
+{
+    struct agent *agent = arg;
+    struct holder *h, *next;
+    if (agent->sick[0] && agent->volumes) {
+        log_info("agent", "Docker is back");
+        agent->docker_ready = true;
+        agent->sick[0] = 0;
+        uplink_renew(agent->uplink);
+    }
+    HASH_ITER(hh, agent->holders, h, next)
+    {
+        struct check *check = check_new(h);
+        check->when = ENDING_DOCKER_AWAY;
+        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
+    }
+}
+
+void agent_listen_to_docker(struct agent *agent)
+{
+    if (!agent->listening)
+        docker_events(agent->docker, on_event, on_away, on_gap, agent);
+    agent->listening = true;
+}

@@ -1,0 +1,126 @@
+#include "agent/core/ending.h"
+
+#include "common/defs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DOCKER_KILLED 137 /* 128 and SIGKILL, which nobody inside can send to its process 1 */
+
+#define SENTENCE(end, ...) snprintf((end).detail, sizeof(end).detail, __VA_ARGS__)
+
+struct box_exit ending_of(enum sandbox_reason reason)
+{
+    return (struct box_exit){.reason = reason};
+}
+
+static struct box_exit with_code(enum sandbox_reason reason, int code)
+{
+    return (struct box_exit){.reason = reason, .has_exit_code = true, .exit_code = code};
+}
+
+struct box_exit ending_exited(int code)
+{
+    struct box_exit end = with_code(REASON_EXITED, code);
+    SENTENCE(end, "its command exited with code %d", code);
+    return end;
+}
+
+struct box_exit ending_signal(int code, int signo, const char *name)
+{
+    struct box_exit end = with_code(REASON_EXITED, code);
+    SENTENCE(end, "its command was ended by signal %d (%s): exit code %d", signo, name, code);
+    return end;
+}
+
+struct box_exit ending_not_invoked(int code, const char *why)
+{
+    struct box_exit end = with_code(REASON_EXITED, code);
+    SENTENCE(end, "its command could not be invoked: %s: exit code %d", why, code);
+    return end;
+}
+
+struct box_exit ending_unknown(void)
+{
+    struct box_exit end = ending_of(REASON_EXITED);
+    SENTENCE(end, "its processes ended; their exit code is not known");
+    return end;
+}
+
+struct box_exit ending_unwritten(void)
+{
+    struct box_exit end = ending_of(REASON_START_FAILED);
+    SENTENCE(end, "its host could not write its record to disk");
+    return end;
+}
+
+struct box_exit ending_oom(const struct sample *last, uint64_t limit_bytes)
+{
+    struct box_exit end = ending_of(REASON_OOM_KILLED);
+    if (last && last->oom_kills)
+        SENTENCE(end,
+                 "the kernel killed %" PRIu64 " of its processes at its memory limit of %" PRIu64
+                 " bytes; at most %" PRIu64 " bytes were in use",
+                 last->oom_kills, limit_bytes, last->memory_peak_bytes);
+    else
+        SENTENCE(end, "the kernel killed one of its processes at its memory limit of %" PRIu64 " bytes",
+                 limit_bytes);
+    return end;
+}
+
+struct box_exit ending_critical(const struct sample *last, uint32_t critical_centi)
+{
+    struct box_exit end = ending_of(REASON_MEMORY_CRITICAL);
+    uint64_t held = last->memory_unreclaimable_bytes, limit = last->memory_limit_bytes;
+    double percent = limit ? 100.0 * (double)held / (double)limit : 0;
+    SENTENCE(end,
+             "it held %" PRIu64 " of %" PRIu64
+             " bytes of memory that the kernel could not take back: %.1f %%, and %g %% is critical",
+             held, limit, percent, (double)critical_centi / 100);
+    return end;
+}
+
+struct box_exit ending_idle(uint64_t seconds, uint32_t cpu_centi)
+{
+    struct box_exit end = ending_of(REASON_IDLE);
+    SENTENCE(end, "it did no work for %" PRIu64 " s: no packets, and less than %u %% of its CPU limit",
+             seconds, cpu_centi / 100);
+    return end;
+}
+
+struct box_exit ending_booted(const char *booted_at)
+{
+    struct box_exit end = ending_of(REASON_NODE_LOST);
+    SENTENCE(end, "its host was booted at %s, and nothing that ran before is left", booted_at);
+    return end;
+}
+
+struct box_exit ending_container(enum ending_when when, int code)
+{
+    static const char *const while_what[] = {
+        [ENDING_SEEN] = "",
+        [ENDING_AGENT_DOWN] = " while its host's agent was down",
+        [ENDING_DOCKER_AWAY] = " while its host's Docker was down, or by its restart",
+    };
+    struct box_exit end = with_code(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED, code);
+    SENTENCE(end, "its container ended with code %d%s%s", code, while_what[when],
+             code == DOCKER_KILLED ? ": it was killed, and not by Corral" : "");
+    return end;
+}
+
+struct box_exit ending_taken_away(enum ending_when when)
+{
+    struct box_exit end = ending_of(REASON_ORPHANED);
+    SENTENCE(end, "its container was removed from its host's Docker, and not by Corral%s",
+             when == ENDING_AGENT_DOWN    ? ", while its host's agent was down"
+             : when == ENDING_DOCKER_AWAY ? ", while Docker was away"
+                                          : "");
+    return end;
+}
+
+struct box_exit ending_started_anew(void)
+{
+    struct box_exit end = ending_of(REASON_ORPHANED);
+    SENTENCE(end, "its container was ended and started anew in its host's Docker, and not by Corral");
+    return end;
+}

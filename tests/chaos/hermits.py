@@ -1,0 +1,52 @@
+"""Sandboxes that end by themselves, while nobody listens to their host."""
+import time
+
+from corral import wait_until
+
+MIB = 1 << 20
+SMALL = {"memory_bytes": 16 * MIB, "cpu_millis": 100, "storage_bytes": 4 * MIB, "pids": 16}
+
+
+def runs(pid):
+    """Whether it runs: a zombie that nobody has reaped does not."""
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def pid_of(corral, sandbox_id, node=None):
+    return int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox_id, node=node))
+
+
+class Hermits:
+    """One for each thing that ends a sandbox without anybody's word, all within seconds; by their reasons."""
+
+    def __init__(self, corral, user, node=None):
+        self.user, self.created = user, time.monotonic()
+        grows = ["sh", "-c", "sleep 3; head -c 60000000 /dev/zero | tail -c 50000000 >/dev/null; sleep 600"]
+        self.made = {
+            "expired": user.create(lifetime_seconds=5, **SMALL)["id"],
+            "idle": user.create(idle_timeout_seconds=4, **SMALL)["id"],
+            "exited": user.create(command=["sh", "-c", "sleep 4; exit 7"], **SMALL)["id"],
+            "memory_critical": user.create(command=grows, **{**SMALL, "memory_bytes": 32 * MIB})["id"],
+        }
+        self.pids = {reason: pid_of(corral, i, node) for reason, i in self.made.items()}
+
+    def end_alone(self):
+        assert all(map(runs, self.pids.values())), "they were to be watched"
+        for reason, pid in self.pids.items():
+            wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12, 0.02)
+            assert reason != "expired" or 4.5 < time.monotonic() - self.created < 7.5
+
+    def are_told_truly(self, but=()):
+        """Once each, with the last figures. but: reasons that are looked at by the caller."""
+        for reason, sandbox in self.made.items():
+            if reason in but:
+                continue
+            ended = self.user.wait(sandbox, "stopped", 20)
+            assert ended["reason"] == reason, ended["detail"]
+            events = self.user.good("GET", f"/sandbox/{sandbox}/events?limit=200")["items"]
+            stopped = [e["data"] for e in events if e["type"] == "sandbox.stopped"]
+            assert len(stopped) == 1 and stopped[0]["last"]["memory"]["limit_bytes"] == ended["limits"]["memory_bytes"]
+        assert self.user.show(self.made["exited"])["exit_code"] == 7

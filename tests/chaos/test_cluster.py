@@ -1,0 +1,68 @@
+"""A host that is cut off from the controller: what it does alone, and what is told when it is back."""
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+from corral import TORN, Corral, wait_until
+from hermits import SMALL, Hermits, pid_of, runs
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    installation = Corral(nodes=2)
+    installation.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all of them on the second
+    yield installation
+    try:
+        assert installation.sql(TORN) == ""
+    finally:
+        installation.reset()
+
+
+@contextmanager
+def cut_off(hosts):
+    """Node 2 without its network."""
+    def link(state):
+        subprocess.run(["nsenter", f"--net=/run/netns/{hosts.installed_as}-net", "ip", "link", "set", "host3", state], check=True)
+    link("down")
+    try:
+        yield
+    finally:
+        link("up")
+
+
+def is_back(hosts):
+    wait_until("it is back", lambda: hosts.admin.good("GET", "/sandbox/system/nodes/node-2")["state"] == "ready", 40)
+
+
+def test_ends_in_a_partition_shorter_than_the_lease(hosts):
+    user = hosts.user("short", tier="pro")
+    hermits = Hermits(hosts, user, node=2)
+    with cut_off(hosts):
+        hermits.end_alone()
+    is_back(hosts)
+    hermits.are_told_truly()
+    assert hosts.late(user) == ""
+
+
+def test_ends_in_a_partition_longer_than_the_lease(hosts):
+    user = hosts.user("long", tier="pro")
+    lives = user.create(**SMALL)["id"]
+    deleted = user.create(**SMALL)["id"]
+    hermits = Hermits(hosts, user, node=2)
+    pid = pid_of(hosts, deleted, node=2)
+    with cut_off(hosts):
+        hermits.end_alone()
+        user.wait(lives, "lost", 20)
+        late = user.call("DELETE", f"/sandbox/{deleted}")
+        assert late.status_code == 202 and late.json()["state"] == "stopping" and runs(pid)
+    is_back(hosts)
+    hermits.are_told_truly(but=("expired",))
+    # Past its deadline and out of reach it counted as ended: nothing else could be known, and an end is never changed.
+    ended = user.wait(hermits.made["expired"], "stopped", 5)
+    assert ended["reason"] == "node_lost" and "node-2 was unreachable" in ended["detail"], ended
+    user.wait(lives, "running", 20)
+    assert user.wait(deleted, "stopped", 20)["reason"] == "deleted" and not runs(pid)
+    types = [e["type"] for e in user.good("GET", f"/sandbox/{lives}/events")["items"]]
+    assert types[-2:] == ["sandbox.lost", "sandbox.returned"]
+    user.delete(lives)
+    wait_until("nothing is left on it", lambda: not hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=2), 10)
