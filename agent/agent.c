@@ -119,7 +119,7 @@ int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
 {
     cgroup_box_close(h->cgroup);
     h->cgroup = NULL;
-    int rc = cgroup_box_open(&h->cgroup, pid, e);
+    int rc = cgroup_box_open(&h->cgroup, "", pid, e);
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc && h->init)

@@ -162,7 +162,7 @@ uint64_t cgroup_memory_oom_kills(const struct cgroup_memory *m)
 uint64_t cgroup_memory_unreclaimable(const struct cgroup_memory *m, uint64_t usage)
 {
     char bytes[FILE_MAX];
-    return cgroup_parse_unreclaimable(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage);
+    return cgroup_parse_use(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage).unreclaimable;
 }
 
 void cgroup_memory_hold(struct cgroup_memory *m)
