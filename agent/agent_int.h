@@ -22,6 +22,7 @@ struct holder {
     struct initlink *init;     /* NULL likewise */
     struct guard guard;
     uint64_t idle_timeout_seconds;
+    struct violation_levels levels; /* of its tier */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
     bool removing;

@@ -328,6 +328,7 @@ void agent_make(struct holder *h)
         return;
     }
     h->idle_timeout_seconds = m->spec.idle_timeout_seconds;
+    h->levels = m->spec.levels;
     m->busy = true;
     docker_image_inspect(agent->docker, m->spec.image, on_image, m);
 }

@@ -34,8 +34,10 @@ static void on_record(void *arg, const struct box_record *found)
     to_this_boot(agent, &record);
     keeper_restore(agent->keeper, &record);
     struct holder *h = agent_holder(agent, &record.id);
-    if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
+    if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e)) {
         h->idle_timeout_seconds = spec.idle_timeout_seconds;
+        h->levels = spec.levels;
+    }
     sandbox_spec_fini(&spec);
 }
 

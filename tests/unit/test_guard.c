@@ -4,8 +4,9 @@
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {
+    static const struct violation_levels none, host = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
     struct guard_rules r = {.idle_timeout_seconds = idle_timeout_seconds};
-    memcpy(r.violation, violation_default_rules, sizeof r.violation);
+    violation_rules(&none, &host, r.violation);
     return r;
 }
 
