@@ -11,7 +11,8 @@
 static struct guard_rules rules_of(const struct holder *h)
 {
     const struct agent_conf *c = h->agent->conf;
-    struct guard_rules rules = {.idle_timeout_seconds = h->idle_timeout_seconds};
+    struct guard_rules rules = {.idle_timeout_seconds = h->idle_timeout_seconds,
+                                .idle_pauses = !strcmp(c->idle_action, "pause")};
 #define LEVEL(name) .name = (uint32_t)c->name,
     struct violation_levels host = {VIOLATION_LEVELS(LEVEL)};
 #undef LEVEL
@@ -21,12 +22,15 @@ static struct guard_rules rules_of(const struct holder *h)
 
 static void act_on(struct agent *agent, const struct sandbox_id *id, struct guard_step *step)
 {
+    uint64_t now = loop_now_ms();
     for (unsigned i = 0; i < step->news_count; i++) {
         step->news[i].number = ++agent->violation_number;
         uplink_violation(agent->uplink, &step->news[i]);
     }
     if (step->end)
-        keeper_end(agent->keeper, loop_now_ms(), id, step->end, step->detail, &agent->effects);
+        keeper_end(agent->keeper, now, id, step->end, step->detail, &agent->effects);
+    else if (step->pause)
+        keeper_pause(agent->keeper, now, id, step->detail, &agent->effects);
 }
 
 static bool take_sample(struct agent *agent, struct holder *h, const struct box_record *record, uint64_t now,

@@ -1,5 +1,5 @@
 -- Where violations begin and end for the sandboxes of a tier; null, or a level that is missing: as the host is
--- configured. A sandbox takes them with it when it is created.
+-- configured. A sandbox takes them with it when it is created. And: what a host paused for idleness is wanted so.
 
 -- In the order of VIOLATION_LEVELS in common/sandbox_spec.h.
 create function violation_keys() returns text[] language sql immutable as $$
@@ -83,4 +83,18 @@ begin
     return act_ok(tier_json(new));
 exception when check_violation or not_null_violation or data_exception then
     return act_not('invalid', 'A value does not fit its limit');
+end $$;
+
+-- A move to 'paused' with the reason 'idle' was made by the host alone: it becomes what is wanted, unless something
+-- newer than its generation is. So a resume is a change of what is wanted, and an extension does not wake it.
+alter function move_one(integer, jsonb) rename to move_one_state;
+create function move_one(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
+declare
+    moved sandbox_moved := move_one_state(ord, m);
+begin
+    if moved.outcome = 'ok' and m->>'to' = 'paused' and m->>'reason' = 'idle' then
+        update sandboxes set want = 'paused'
+            where id = m->>'id' and want = 'running' and generation = (m->>'generation')::bigint;
+    end if;
+    return moved;
 end $$;

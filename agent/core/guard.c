@@ -40,12 +40,19 @@ static void tell(struct guard_step *step, const struct sample *s, int kind, stru
     }
 }
 
+/* Without a limit its CPU percentage is of one processor. */
+static bool computed(const struct sample *s)
+{
+    uint64_t limit_millis = s->cpu_limit_millis ? s->cpu_limit_millis : 1000;
+    return s->cpu_centi >= GUARD_IDLE_CPU_CENTI && s->cpu_centi * limit_millis / 10 >= GUARD_INIT_US;
+}
+
 static bool worked(struct guard *g, const struct sample *s, bool attached)
 {
     bool moved = s->rx_packets != g->rx_packets || s->tx_packets != g->tx_packets;
     g->rx_packets = s->rx_packets;
     g->tx_packets = s->tx_packets;
-    return moved || attached || s->cpu_centi >= GUARD_IDLE_CPU_CENTI;
+    return moved || attached || computed(s);
 }
 
 static void end_critical(struct guard_step *step, const struct sample *s)
@@ -63,6 +70,20 @@ static void end_oom(struct guard_step *step, const struct sample *s)
     snprintf(step->detail, sizeof step->detail,
              "the kernel killed one of its processes at its memory limit of %" PRIu64 " bytes",
              s->memory_limit_bytes);
+}
+
+static void idle(struct guard_step *step, const struct guard_rules *rules, struct guard *g, uint64_t now)
+{
+    if (step->end || !rules->idle_timeout_seconds || now - g->busy_ms < rules->idle_timeout_seconds * 1000)
+        return;
+    snprintf(step->detail, sizeof step->detail, "it did no work for %" PRIu64 " s",
+             rules->idle_timeout_seconds);
+    if (rules->idle_pauses) {
+        step->pause = true;
+        g->busy_ms = now; /* where it could not be paused, it has as long again */
+    } else {
+        step->end = REASON_IDLE;
+    }
 }
 
 struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
@@ -89,11 +110,7 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
     if (worked(g, s, attached) || !g->seen)
         g->busy_ms = now;
     g->seen = true;
-    if (!step.end && rules->idle_timeout_seconds && now - g->busy_ms >= rules->idle_timeout_seconds * 1000) {
-        step.end = REASON_IDLE;
-        snprintf(step.detail, sizeof step.detail, "it did no work for %" PRIu64 " s",
-                 rules->idle_timeout_seconds);
-    }
+    idle(&step, rules, g, now);
     return step;
 }
 

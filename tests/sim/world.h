@@ -36,6 +36,7 @@ struct box_model {
     bool pending_report; /* the uplink repeats it */
     struct observation report;
     uint64_t unwanted_ms; /* since when it lives without a live row, 0: it does not */
+    uint64_t odd_ms; /* since when it is paused and wanted to run, or the other way round; 0: it is not */
 };
 
 struct host {
@@ -116,6 +117,7 @@ void agent_tick(struct world *w, int node);
 void agent_hear_want(struct world *w, struct sim_event *e);
 void agent_hear_acceptance(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
+void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses it */
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);
