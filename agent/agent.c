@@ -47,6 +47,7 @@ struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id)
 void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
 {
     h->idle_timeout_seconds = spec->idle_timeout_seconds;
+    h->levels = spec->levels;
     h->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
 }
 
@@ -131,7 +132,7 @@ int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
     cgroup_box_close(h->cgroup);
     h->cgroup = NULL;
     h->pid = pid;
-    int rc = cgroup_box_open(&h->cgroup, pid, e);
+    int rc = cgroup_box_open(&h->cgroup, "", pid, e);
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc)

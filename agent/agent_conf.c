@@ -69,6 +69,11 @@ static const struct conf_row rows[] = {
      "Percent of its process limit at which a sandbox is warned."},
     {"pids_clear", "CORRAL_PIDS_CLEAR", CONF_UINT, AT(pids_clear), "80", 0, 100, NULL, true, false,
      "Percent below which a process warning is over."},
+    {"idle_action", "CORRAL_IDLE_ACTION", CONF_CHOICE, AT(idle_action), "stop", 0, 0, "stop pause", true,
+     false,
+     "What happens to a sandbox that did no work for its idle_timeout_seconds: it ends, or it is paused. "
+     "Work is "
+     "a hundredth of its CPU limit and more than half a thousandth of a CPU, or any network packet."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
      1440, NULL, true, false,
      "Time between sweeps for what should not be there; the controller asks for them, and without it the "

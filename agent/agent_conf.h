@@ -14,6 +14,7 @@ struct agent_conf {
     uint64_t memory_warning, memory_critical, memory_clear;
     uint64_t cpu_warning, cpu_clear, cpu_seconds;
     uint64_t disk_warning, disk_clear, pids_warning, pids_clear;
+    char *idle_action;
     uint64_t cleanup_interval_minutes, image_keep_hours;
     char *log_level, *pid_file;
 };

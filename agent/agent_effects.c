@@ -78,7 +78,7 @@ static void find_cgroup(struct holder *h)
     const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
     pid_t pid = record ? cgroup_find_container(record->container_id) : 0;
     struct err e;
-    if (pid && cgroup_box_open(&h->cgroup, pid, &e))
+    if (pid && cgroup_box_open(&h->cgroup, "", pid, &e))
         h->cgroup = NULL; /* it ended meanwhile */
 }
 

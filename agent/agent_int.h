@@ -29,6 +29,7 @@ struct holder {
     uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
     uint64_t idle_timeout_seconds;
     bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
+    struct violation_levels levels; /* of its tier */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
     struct timer asking;            /* armed while Docker is to be asked again what became of it */

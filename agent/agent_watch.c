@@ -5,21 +5,18 @@
 
 #include <string.h>
 
-#define NEAR_PERCENT 75 /* of its limit: from here on the alarm looks every few milliseconds */
+#define NEAR_CENTI                                                                                           \
+    7500 /* hundredths of a percent of its limit: from here on the alarm looks every few milliseconds */
 
-static struct guard_rules rules_of(const struct agent *agent, const struct holder *h)
+static struct guard_rules rules_of(const struct holder *h)
 {
-    const struct agent_conf *c = agent->conf;
-    struct guard_rules rules = {.idle_timeout_seconds = h->idle_timeout_seconds};
-    rules.violation[VIOLATION_MEMORY] =
-        (struct violation_rule){(uint32_t)c->memory_warning * 100, (uint32_t)c->memory_critical * 100,
-                                (uint32_t)c->memory_clear * 100, 0};
-    rules.violation[VIOLATION_CPU] = (struct violation_rule){
-        (uint32_t)c->cpu_warning * 100, 0, (uint32_t)c->cpu_clear * 100, (uint32_t)c->cpu_seconds * 1000};
-    rules.violation[VIOLATION_DISK] =
-        (struct violation_rule){(uint32_t)c->disk_warning * 100, 0, (uint32_t)c->disk_clear * 100, 0};
-    rules.violation[VIOLATION_PIDS] =
-        (struct violation_rule){(uint32_t)c->pids_warning * 100, 0, (uint32_t)c->pids_clear * 100, 0};
+    const struct agent_conf *c = h->agent->conf;
+    struct guard_rules rules = {.idle_timeout_seconds = h->idle_timeout_seconds,
+                                .idle_pauses = !strcmp(c->idle_action, "pause")};
+#define LEVEL(name) .name = (uint32_t)c->name,
+    struct violation_levels host = {VIOLATION_LEVELS(LEVEL)};
+#undef LEVEL
+    violation_rules(&h->levels, &host, rules.violation);
     return rules;
 }
 
@@ -80,7 +77,7 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
         !take_sample(agent, h, record, now, &s))
         return;
     keeper_sampled(agent->keeper, now, &s);
-    struct guard_rules rules = rules_of(agent, h);
+    struct guard_rules rules = rules_of(h);
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
     if (regular || step.news_count)
         uplink_sample(agent->uplink, &s);
@@ -88,20 +85,23 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     agent_keep_news(agent, &step);
     if (step.end.reason)
         keeper_end(agent->keeper, now, &h->id, &step.end, &agent->effects);
+    else if (step.pause)
+        keeper_pause(agent->keeper, now, &h->id, step.end.detail, &agent->effects);
 }
 
 /* --- memory, between the regular looks --- */
 
 static struct cgroup_levels levels_of(const struct holder *h)
 {
-    const struct agent_conf *c = h->agent->conf;
+    const struct guard_rules rules = rules_of(h);
+    const struct violation_rule *r = &rules.violation[VIOLATION_MEMORY];
     const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    uint64_t limit = record ? record->limits.memory_bytes : 0, part = limit / 100;
-    return (struct cgroup_levels){
-        .near = part * (c->memory_warning < NEAR_PERCENT ? c->memory_warning : NEAR_PERCENT),
-        .warning = part * c->memory_warning,
-        .critical = part * c->memory_critical,
-        .limit = limit};
+    uint64_t limit = record ? record->limits.memory_bytes : 0, part = limit / 10000;
+    return (struct cgroup_levels){.near =
+                                      part * (r->warning_centi < NEAR_CENTI ? r->warning_centi : NEAR_CENTI),
+                                  .warning = part * r->warning_centi,
+                                  .critical = part * r->critical_centi,
+                                  .limit = limit};
 }
 
 int agent_watch_memory(struct holder *h, struct err *e)

@@ -226,6 +226,10 @@ static const struct opt tier_options[] = {
     {"limit", 'l', OPT_PAIR, "LIMIT=N", NULL,
      "A limit, such as memory_bytes=268435456 or max_sandboxes=5; an empty one falls back; may be given "
      "again."},
+    {"violation", 0, OPT_PAIR, "LEVEL=N", NULL,
+     "Where violations begin or end for its new sandboxes, in percent, such as memory_warning=80; an empty "
+     "one is "
+     "as the host is configured; may be given again."},
     {"no-warm-starts", 0, OPT_FLAG, NULL, NULL, "Its sandboxes never come from the warm pool."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
@@ -233,10 +237,15 @@ static const struct opt tier_options[] = {
 /* The body of a tier's change; NULL after a sentence on what is wrong. */
 static json_t *tier_body(struct cli *cli)
 {
-    json_t *body = json_object();
-    if (cli_each_option(cli, "limit", put_override, body)) {
+    json_t *body = json_object(), *levels = json_object();
+    bool good = !cli_each_option(cli, "limit", put_override, body) &&
+                !cli_each_option(cli, "violation", put_override, levels);
+    if (json_object_size(levels))
+        json_object_set(body, "violations", levels);
+    json_decref(levels);
+    if (!good) {
         json_decref(body);
-        (void)cli_usage(cli, "--limit takes LIMIT=NUMBER");
+        (void)cli_usage(cli, "--limit and --violation take NAME=NUMBER");
         return NULL;
     }
     if (cli_option(cli, "no-warm-starts"))

@@ -50,6 +50,7 @@ enum enforce_bit {
 };
 
 #define SAMPLE_NO_PRESSURE UINT32_MAX
+#define SAMPLE_NO_IO       ((uint64_t)INT64_MAX)
 
 /*
  * One look at one running sandbox. Counters count from its start. The latest is sent for the moment, and is
@@ -66,6 +67,8 @@ struct sample {
     uint32_t cpu_centi, throttled_centi; /* hundredths of a percent of its limit, of its periods */
     uint64_t disk_used_bytes, disk_limit_bytes;
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_bytes_per_second, tx_bytes_per_second;
+    uint64_t io_read_bytes,
+        io_write_bytes; /* of block devices, or SAMPLE_NO_IO where the kernel counts none */
     uint64_t pids, pids_limit;
     uint32_t memory_some_centi, cpu_some_centi, io_some_centi; /* avg10, or SAMPLE_NO_PRESSURE */
     uint64_t uptime_seconds;

@@ -24,6 +24,20 @@ struct sandbox_limits {
 
 enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
 
+/*
+ * Where violations begin and end: percents of a limit, cpu_seconds in seconds. 0: as the host is configured.
+ * X(name).
+ */
+#define VIOLATION_LEVELS(X)                                                                                  \
+    X(memory_warning)                                                                                        \
+    X(memory_critical)                                                                                       \
+    X(memory_clear)                                                                                          \
+    X(cpu_warning) X(cpu_clear) X(cpu_seconds) X(disk_warning) X(disk_clear) X(pids_warning) X(pids_clear)
+#define VIOLATION_LEVEL_MEMBER(name) uint32_t name;
+struct violation_levels {
+    VIOLATION_LEVELS(VIOLATION_LEVEL_MEMBER)
+};
+
 /* A list of strings; every string and the array are owned by the struct that holds it. */
 struct string_list {
     char **item;
@@ -37,7 +51,8 @@ struct sandbox_spec {
     enum sandbox_network network;
     char *runtime; /* NULL: the daemon's default */
     bool use_image_command;
-    uint64_t idle_timeout_seconds; /* 0: none */
+    uint64_t idle_timeout_seconds;  /* 0: none */
+    struct violation_levels levels; /* of its tier */
 };
 
 /* Appends a copy of text. */

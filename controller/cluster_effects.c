@@ -102,6 +102,7 @@ static void batch_add(struct cluster *c, struct move_batch **batch, const struct
     *move = (struct db_move){.id = effect->id,
                              .to = from->to,
                              .reason = from->reason,
+                             .generation = from->generation,
                              .detail = text->detail[0] ? text->detail : NULL,
                              .has_exit_code = from->has_exit_code,
                              .exit_code = from->exit_code,

@@ -263,6 +263,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
         fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
         return;
     }
+    call->sandbox.spec.levels = call->caller.levels;
     if (limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
         sandbox_spec_pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
         api_answer_err(call, &e);

@@ -36,6 +36,8 @@
     X(tx_packets)                                                                                            \
     X(rx_bytes_per_second)                                                                                   \
     X(tx_bytes_per_second)                                                                                   \
+    X(io_read_bytes)                                                                                         \
+    X(io_write_bytes)                                                                                        \
     X(pids)                                                                                                  \
     X(pids_limit)                                                                                            \
     X(memory_some_centi)                                                                                     \

@@ -7,6 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEVEL_MAX 3600 /* percents are less, and say so where they are set */
+
+static bool levels_fit(const struct violation_levels *levels)
+{
+    bool fit = true;
+#define FITS(name) fit = fit && levels->name <= LEVEL_MAX;
+    VIOLATION_LEVELS(FITS)
+#undef FITS
+    return fit;
+}
+
 static const char *breach(const struct sandbox_spec *spec)
 {
     if (!spec->image || !*spec->image || strlen(spec->image) > SPEC_IMAGE_MAX)
@@ -19,12 +30,15 @@ static const char *breach(const struct sandbox_spec *spec)
         return "env";
     if ((unsigned)spec->network > NETWORK_EGRESS)
         return "network";
+    if (!levels_fit(&spec->levels))
+        return "levels";
     return NULL;
 }
 
 int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *len, struct err *err)
 {
     Corral__SandboxSpec pb = CORRAL__SANDBOX_SPEC__INIT;
+    Corral__ViolationLevels levels = CORRAL__VIOLATION_LEVELS__INIT;
     const char *field = breach(spec);
     if (field)
         return err_set(err, ERR_INVALID, "%s: missing or too large", field);
@@ -38,6 +52,10 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
         pb.runtime = spec->runtime;
     pb.use_image_command = spec->use_image_command;
     pb.idle_timeout_seconds = spec->idle_timeout_seconds;
+    pb.levels = &levels;
+#define TO(name) levels.name = spec->levels.name;
+    VIOLATION_LEVELS(TO)
+#undef TO
     return pb_pack(&pb.base, SPEC_PACKED_MAX, out, len, err);
 }
 
@@ -49,6 +67,11 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
     spec->network = (enum sandbox_network)pb->network;
     spec->use_image_command = pb->use_image_command;
     spec->idle_timeout_seconds = pb->idle_timeout_seconds;
+#define FROM(name) spec->levels.name = pb->levels->name;
+    if (pb->levels) {
+        VIOLATION_LEVELS(FROM)
+    }
+#undef FROM
     spec->image = mem_strdup(pb->image);
     spec->runtime = pb->runtime && *pb->runtime ? mem_strdup(pb->runtime) : NULL;
     return pb_list_copy(&spec->command, pb->command, pb->n_command, SPEC_LIST_MAX, SPEC_STRING_MAX) &&

@@ -15,6 +15,8 @@
 #define FILE_MAX 8192
 #define RATE_MS  90 /* a little less than the shortest interval of samples */
 
+#define ONE_CPU_MILLIS 1000
+
 enum file {
     FILE_MEMORY_USED,
     FILE_MEMORY_PEAK,
@@ -24,6 +26,7 @@ enum file {
     FILE_CPU_USAGE,
     FILE_CPU_STAT,
     FILE_PIDS,
+    FILE_IO,
     FILE_MEMORY_PRESSURE,
     FILE_CPU_PRESSURE,
     FILE_IO_PRESSURE,
@@ -44,10 +47,11 @@ static const struct {
     [FILE_CPU_USAGE] = {CGROUP_CPUACCT, "cpuacct.usage", NULL},
     [FILE_CPU_STAT] = {CGROUP_CPU, "cpu.stat", "cpu.stat"},
     [FILE_PIDS] = {CGROUP_PIDS, "pids.current", "pids.current"},
+    [FILE_IO] = {CGROUP_BLKIO, "blkio.throttle.io_service_bytes", "io.stat"},
 };
 
 struct counters {
-    uint64_t cpu_ns, periods, throttled, rx_bytes, tx_bytes;
+    uint64_t cpu_ns, periods, throttled, rx_bytes, tx_bytes, read_bytes, write_bytes;
 };
 
 struct cgroup_box {
@@ -55,7 +59,8 @@ struct cgroup_box {
     uint32_t cpu_centi, throttled_centi;
     uint64_t rx_rate, tx_rate;
     int fd[FILE_COUNT];
-    uint64_t opened_ms, before_ms;
+    uint64_t before_ms; /* 0: no sample was taken */
+    uint64_t before_limit_millis;
     struct counters before;
     uint64_t peak_bytes; /* on kernels that keep none */
 };
@@ -69,11 +74,11 @@ static int open_in(const char *folder, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int cgroup_box_open(struct cgroup_box **out, pid_t pid, struct err *e)
+int cgroup_box_open(struct cgroup_box **out, const char *root, pid_t pid, struct err *e)
 {
     struct cgroup_box *box = mem_zalloc(sizeof *box);
     char net_dev[64];
-    int rc = cgroup_paths_of(pid, &box->paths, e);
+    int rc = cgroup_paths_of(root, pid, &box->paths, e);
     if (rc) {
         free(box);
         return rc;
@@ -84,8 +89,8 @@ int cgroup_box_open(struct cgroup_box **out, pid_t pid, struct err *e)
     box->fd[FILE_MEMORY_PRESSURE] = open_in(box->paths.unified, "memory.pressure");
     box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure");
     box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure");
-    snprintf(net_dev, sizeof net_dev, "/proc/%d/net/dev", (int)pid);
-    box->fd[FILE_NET_DEV] = open(net_dev, O_RDONLY | O_CLOEXEC);
+    snprintf(net_dev, sizeof net_dev, "proc/%d/net/dev", (int)pid);
+    box->fd[FILE_NET_DEV] = open_in(root[0] ? root : "/", net_dev);
     if (box->fd[FILE_MEMORY_USED] < 0) {
         cgroup_box_close(box);
         return err_set(e, ERR_NOT_FOUND, "the memory cgroup of process %d is gone", (int)pid);
@@ -124,21 +129,13 @@ static uint64_t number(const struct cgroup_box *box, enum file file)
     return len && cgroup_parse_number(bytes, len, &n) ? n : 0;
 }
 
-static uint64_t key(const char *bytes, size_t len, const char *name)
-{
-    uint64_t n = 0;
-    return len && cgroup_parse_key(bytes, len, name, &n) ? n : 0;
-}
-
 uint64_t cgroup_box_oom_kills(struct cgroup_box *box)
 {
+    static const char *const key[] = {"oom_kill"};
     char bytes[FILE_MAX];
-    return key(bytes, read_file(box, FILE_MEMORY_EVENTS, bytes), "oom_kill");
-}
-
-static uint64_t less(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
+    uint64_t kills;
+    cgroup_parse_keys(bytes, read_file(box, FILE_MEMORY_EVENTS, bytes), key, 1, &kills);
+    return kills;
 }
 
 static int sample_memory(struct cgroup_box *box, struct sample *out)
@@ -148,12 +145,10 @@ static int sample_memory(struct cgroup_box *box, struct sample *out)
     if (!len || !cgroup_parse_number(bytes, len, &out->memory_used_bytes))
         return ERR_NOT_FOUND;
     len = read_file(box, FILE_MEMORY_STAT, bytes);
-    bool v2 = box->paths.v2;
-    uint64_t inactive = key(bytes, len, v2 ? "inactive_file" : "total_inactive_file");
-    out->memory_working_set_bytes = less(out->memory_used_bytes, inactive);
-    out->memory_unreclaimable_bytes =
-        less(cgroup_parse_unreclaimable(bytes, len, v2, out->memory_used_bytes),
-             cgroup_kernel_reclaimable(number(box, FILE_MEMORY_KERNEL), number(box, FILE_PIDS)));
+    struct cgroup_use use = cgroup_parse_use(bytes, len, box->paths.v2, out->memory_used_bytes);
+    out->memory_working_set_bytes = use.working_set;
+    uint64_t back = cgroup_kernel_reclaimable(number(box, FILE_MEMORY_KERNEL), number(box, FILE_PIDS));
+    out->memory_unreclaimable_bytes = use.unreclaimable > back ? use.unreclaimable - back : 0;
     out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
     if (out->memory_used_bytes > box->peak_bytes)
         box->peak_bytes = out->memory_used_bytes;
@@ -163,57 +158,81 @@ static int sample_memory(struct cgroup_box *box, struct sample *out)
     return 0;
 }
 
-/* Sums every interface but the loopback; the first two lines are heads. */
-static void sample_network(const struct cgroup_box *box, struct sample *out)
+static void sample_cpu(struct cgroup_box *box, struct counters *c)
 {
-    char bytes[FILE_MAX + 1];
+    static const char *const keys[] = {"nr_periods", "nr_throttled", "usage_usec"};
+    char bytes[FILE_MAX];
+    uint64_t value[ARRAY_LEN(keys)];
+    size_t len = read_file(box, FILE_CPU_STAT, bytes);
+    cgroup_parse_keys(bytes, len, keys, ARRAY_LEN(keys), value);
+    c->periods = value[0];
+    c->throttled = value[1];
+    c->cpu_ns = box->paths.v2 ? value[2] * 1000 : number(box, FILE_CPU_USAGE);
+}
+
+static struct counters sample_counters(struct cgroup_box *box, struct sample *out)
+{
+    char bytes[FILE_MAX];
+    struct counters c = {0};
     size_t len = read_file(box, FILE_NET_DEV, bytes);
-    bytes[len] = 0;
-    for (char *line = bytes; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-        unsigned long long rx, rx_packets, tx, tx_packets;
-        char name[32];
-        if (sscanf(line, " %31[^: ]: %llu %llu %*u %*u %*u %*u %*u %*u %llu %llu", name, &rx, &rx_packets,
-                   &tx, &tx_packets) != 5 ||
-            !strcmp(name, "lo"))
-            continue;
-        out->rx_bytes += rx;
-        out->rx_packets += rx_packets;
-        out->tx_bytes += tx;
-        out->tx_packets += tx_packets;
-    }
+    struct cgroup_net net = cgroup_parse_net(bytes, len);
+    len = read_file(box, FILE_IO, bytes);
+    struct cgroup_io io = cgroup_parse_io(bytes, len, box->paths.v2 && box->fd[FILE_IO] >= 0);
+    sample_cpu(box, &c);
+    out->cpu_usage_ns = c.cpu_ns;
+    out->rx_bytes = c.rx_bytes = net.rx_bytes;
+    out->tx_bytes = c.tx_bytes = net.tx_bytes;
+    out->rx_packets = net.rx_packets;
+    out->tx_packets = net.tx_packets;
+    c.read_bytes = io.read_bytes;
+    c.write_bytes = io.write_bytes;
+    out->io_read_bytes = io.counted ? io.read_bytes : SAMPLE_NO_IO;
+    out->io_write_bytes = io.counted ? io.write_bytes : SAMPLE_NO_IO;
+    return c;
+}
+
+static bool ran_backwards(const struct counters *c, const struct counters *b)
+{
+    return c->cpu_ns < b->cpu_ns || c->periods < b->periods || c->throttled < b->throttled ||
+           c->rx_bytes < b->rx_bytes || c->tx_bytes < b->tx_bytes || c->read_bytes < b->read_bytes ||
+           c->write_bytes < b->write_bytes;
+}
+
+static void begin_anew(struct cgroup_box *box, const struct counters *c)
+{
+    box->before = *c;
+    box->before_ms = 0;
+    box->peak_bytes = 0;
 }
 
 static uint64_t rate(uint64_t now, uint64_t before, uint64_t ms)
 {
-    return now >= before && ms ? (now - before) * 1000 / ms : 0;
+    return (now - before) * 1000 / ms;
 }
 
-static void sample_cpu(struct cgroup_box *box, struct counters *c)
+/* What a limit that was changed meanwhile allowed in between is not known: the larger one accuses nobody. */
+static uint64_t limit_between(const struct cgroup_box *box, uint64_t limit_millis)
 {
-    char bytes[FILE_MAX];
-    size_t len = read_file(box, FILE_CPU_STAT, bytes);
-    c->periods = key(bytes, len, "nr_periods");
-    c->throttled = key(bytes, len, "nr_throttled");
-    c->cpu_ns = box->paths.v2 ? key(bytes, len, "usage_usec") * 1000 : number(box, FILE_CPU_USAGE);
+    if (!limit_millis)
+        return ONE_CPU_MILLIS;
+    return box->before_limit_millis > limit_millis ? box->before_limit_millis : limit_millis;
 }
 
 /* Rates of a few milliseconds say nothing: a look that comes soon after another tells what that one told. */
-static void sample_rates(struct cgroup_box *box, uint64_t now, struct counters c, struct sample *out)
+static void sample_rates(struct cgroup_box *box, uint64_t now, const struct counters *c, struct sample *out)
 {
     const struct counters *b = &box->before;
-    uint64_t ms = now - box->before_ms;
-    if (!box->before_ms || ms >= RATE_MS) {
-        bool first = !box->before_ms;
-        uint64_t ns_per_s = first ? 0 : rate(c.cpu_ns, b->cpu_ns, ms);
-        /* of limit_millis * 1e6 ns/s */
-        box->cpu_centi = out->cpu_limit_millis ? (uint32_t)(ns_per_s / 100 / out->cpu_limit_millis) : 0;
-        bool ran = !first && c.periods > b->periods && c.throttled >= b->throttled;
-        box->throttled_centi =
-            ran ? (uint32_t)((c.throttled - b->throttled) * 10000 / (c.periods - b->periods)) : 0;
-        box->rx_rate = first ? 0 : rate(c.rx_bytes, b->rx_bytes, ms);
-        box->tx_rate = first ? 0 : rate(c.tx_bytes, b->tx_bytes, ms);
-        box->before = c;
+    uint64_t ms = box->before_ms ? now - box->before_ms : RATE_MS;
+    if (ms >= RATE_MS) {
+        uint64_t limit = limit_between(box, out->cpu_limit_millis), periods = c->periods - b->periods;
+        /* of limit * 1e6 ns/s */
+        box->cpu_centi = (uint32_t)(rate(c->cpu_ns, b->cpu_ns, ms) / 100 / limit);
+        box->throttled_centi = periods ? (uint32_t)((c->throttled - b->throttled) * 10000 / periods) : 0;
+        box->rx_rate = rate(c->rx_bytes, b->rx_bytes, ms);
+        box->tx_rate = rate(c->tx_bytes, b->tx_bytes, ms);
+        box->before = *c;
         box->before_ms = now;
+        box->before_limit_millis = out->cpu_limit_millis;
     }
     out->cpu_centi = box->cpu_centi;
     out->throttled_centi = box->throttled_centi;
@@ -232,19 +251,16 @@ static uint32_t pressure(const struct cgroup_box *box, enum file file)
 int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox_limits *limits,
                       struct sample *out, struct err *e)
 {
-    struct counters c = {0};
     out->memory_limit_bytes = limits->memory_bytes;
     out->cpu_limit_millis = limits->cpu_millis;
     out->pids_limit = limits->pids;
+    struct counters c = sample_counters(box, out);
+    if (!box->before_ms || ran_backwards(&c, &box->before))
+        begin_anew(box, &c);
     if (sample_memory(box, out))
         return err_set(e, ERR_NOT_FOUND, "the cgroup is gone");
-    sample_network(box, out);
-    sample_cpu(box, &c);
-    c.rx_bytes = out->rx_bytes;
-    c.tx_bytes = out->tx_bytes;
-    out->cpu_usage_ns = c.cpu_ns;
+    sample_rates(box, now, &c, out);
     out->pids = number(box, FILE_PIDS);
-    sample_rates(box, now, c, out);
     out->memory_some_centi = pressure(box, FILE_MEMORY_PRESSURE);
     out->cpu_some_centi = pressure(box, FILE_CPU_PRESSURE);
     out->io_some_centi = pressure(box, FILE_IO_PRESSURE);

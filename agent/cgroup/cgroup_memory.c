@@ -172,7 +172,7 @@ uint64_t cgroup_memory_unreclaimable(const struct cgroup_memory *m, uint64_t usa
 {
     char bytes[FILE_MAX];
     uint64_t kernel = 0, processes = 0, back = 0;
-    uint64_t rest = cgroup_parse_unreclaimable(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage);
+    uint64_t rest = cgroup_parse_use(bytes, read_at(m->stat_fd, bytes), m->paths.v2, usage).unreclaimable;
     if (number_at(m->kernel_fd, &kernel) && number_at(m->pids_fd, &processes))
         back = cgroup_kernel_reclaimable(kernel, processes);
     return rest > back ? rest - back : 0;

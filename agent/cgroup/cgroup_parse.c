@@ -85,10 +85,18 @@ bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_c
     return true;
 }
 
-static uint64_t key_or_zero(const char *bytes, size_t len, const char *name)
+/* The keys of a pass; word: the first of a line. */
+static void take_key(const char *word, size_t word_len, const char *p, const char *end,
+                     const char *const *keys, size_t count, uint64_t *out)
 {
-    uint64_t n = 0;
-    return cgroup_parse_key(bytes, len, name, &n) ? n : 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value;
+        if (strncmp(keys[i], word, word_len) || keys[i][word_len])
+            continue;
+        if (take_digits(&p, end, &value) && at_line_end(p, end))
+            out[i] = value;
+        return;
+    }
 }
 
 uint64_t cgroup_kernel_reclaimable(uint64_t kernel, uint64_t processes)
@@ -100,12 +108,102 @@ uint64_t cgroup_kernel_reclaimable(uint64_t kernel, uint64_t processes)
     return kernel > needed ? kernel - needed : 0;
 }
 
-uint64_t cgroup_parse_unreclaimable(const char *stat, size_t len, bool v2, uint64_t usage)
+void cgroup_parse_keys(const char *bytes, size_t len, const char *const *keys, size_t count, uint64_t *out)
 {
-    uint64_t back = key_or_zero(stat, len, v2 ? "inactive_file" : "total_inactive_file");
-    uint64_t active = key_or_zero(stat, len, v2 ? "active_file" : "total_active_file");
-    uint64_t slab = key_or_zero(stat, len, "slab_reclaimable");
-    if (__builtin_add_overflow(back, active, &back) || __builtin_add_overflow(back, slab, &back))
+    const char *end = bytes + len;
+    memset(out, 0, count * sizeof *out);
+    for (const char *line = bytes; line < end;) {
+        const char *next = next_line(line, end);
+        const char *space = memchr(line, ' ', (size_t)(next - line));
+        if (space)
+            take_key(line, (size_t)(space - line), space + 1, end, keys, count, out);
+        line = next;
+    }
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+struct cgroup_use cgroup_parse_use(const char *stat, size_t len, bool v2, uint64_t usage)
+{
+    static const char *const v1_keys[] = {"total_inactive_file", "total_active_file"};
+    static const char *const v2_keys[] = {"inactive_file", "active_file", "slab_reclaimable"};
+    uint64_t back[3] = {0};
+    cgroup_parse_keys(stat, len, v2 ? v2_keys : v1_keys, v2 ? 3 : 2, back);
+    uint64_t working_set = less(usage, back[0]);
+    return (struct cgroup_use){working_set, less(less(working_set, back[1]), back[2])};
+}
+
+/* --- devices and interfaces --- */
+
+#define LOOP_MAJOR 7 /* Documentation/admin-guide/devices.txt */
+
+/* "MAJOR:MINOR "; moves *p behind it. False for a line of anything else, or of a loop device. */
+static bool take_device(const char **p, const char *end)
+{
+    uint64_t major, minor;
+    return take_digits(p, end, &major) && skip_text(p, end, ":") && take_digits(p, end, &minor) &&
+           skip_text(p, end, " ") && major != LOOP_MAJOR;
+}
+
+/* The number behind text in this line; 0 without it. */
+static uint64_t behind(const char *p, const char *line_end, const char *text)
+{
+    uint64_t value = 0;
+    const char *at = memmem(p, (size_t)(line_end - p), text, strlen(text));
+    if (!at)
         return 0;
-    return usage > back ? usage - back : 0;
+    at += strlen(text);
+    return take_digits(&at, line_end, &value) ? value : 0;
+}
+
+struct cgroup_io cgroup_parse_io(const char *bytes, size_t len, bool v2)
+{
+    struct cgroup_io io = {.counted = v2};
+    const char *end = bytes + len;
+    for (const char *line = bytes, *next; line < end; line = next) {
+        const char *p = line;
+        next = next_line(line, end);
+        if (!take_device(&p, next))
+            continue;
+        io.counted = true;
+        io.read_bytes += behind(p, next, v2 ? "rbytes=" : "Read ");
+        io.write_bytes += behind(p, next, v2 ? "wbytes=" : "Write ");
+    }
+    return io;
+}
+
+#define NET_COLUMNS 10 /* up to the packets that were sent */
+
+static bool take_columns(const char *p, const char *end, uint64_t out[static NET_COLUMNS])
+{
+    for (int i = 0; i < NET_COLUMNS; i++) {
+        while (p < end && *p == ' ')
+            p++;
+        if (!take_digits(&p, end, &out[i]))
+            return false;
+    }
+    return true;
+}
+
+struct cgroup_net cgroup_parse_net(const char *bytes, size_t len)
+{
+    struct cgroup_net net = {0};
+    const char *end = bytes + len;
+    for (const char *line = bytes, *next; line < end; line = next) {
+        uint64_t column[NET_COLUMNS];
+        next = next_line(line, end);
+        const char *colon = memchr(line, ':', (size_t)(next - line));
+        while (line < next && *line == ' ')
+            line++;
+        if (!colon || (colon - line == 2 && !memcmp(line, "lo", 2)) || !take_columns(colon + 1, next, column))
+            continue;
+        net.rx_bytes += column[0];
+        net.rx_packets += column[1];
+        net.tx_bytes += column[8];
+        net.tx_packets += column[9];
+    }
+    return net;
 }

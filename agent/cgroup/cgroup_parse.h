@@ -26,6 +26,9 @@ bool cgroup_parse_number(const char *bytes, size_t len, uint64_t *out);
  */
 bool cgroup_parse_key(const char *bytes, size_t len, const char *key, uint64_t *out);
 
+/* Several keys in one pass: out[i] is the value of keys[i], 0 where that is missing or no number. */
+void cgroup_parse_keys(const char *bytes, size_t len, const char *const *keys, size_t count, uint64_t *out);
+
 /*
  * avg10 of the "some" line of a pressure file, in hundredths of a percent (0 to 10000). False where the
  * file has none (a kernel with PSI switched off answers an error instead of a file).
@@ -33,10 +36,32 @@ bool cgroup_parse_key(const char *bytes, size_t len, const char *key, uint64_t *
 bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_centi);
 
 /*
- * Of `usage` bytes what the kernel cannot take back: less the inactive and the active file cache and the
- * reclaimable slab that memory.stat shows (v1 shows no slab). Of an unreadable one: all of it.
+ * What memory.stat says of `usage` bytes. working_set: less the inactive file cache. unreclaimable, what the
+ * kernel cannot take back: less the active file cache and the reclaimable slab too (v1 shows no slab). Of an
+ * unreadable one: all of it.
  */
-uint64_t cgroup_parse_unreclaimable(const char *stat, size_t len, bool v2, uint64_t usage);
+struct cgroup_use {
+    uint64_t working_set, unreclaimable;
+};
+struct cgroup_use cgroup_parse_use(const char *stat, size_t len, bool v2, uint64_t usage);
+
+/*
+ * Bytes that went through block devices: the sum over the devices of io.stat (v2) or of
+ * blkio.throttle.io_service_bytes (v1). A loop device is left out: what goes through it goes through the
+ * device below as well. v1 kernels from 6.10 on count only for devices that somebody throttles: where no
+ * device is listed, nothing was counted.
+ */
+struct cgroup_io {
+    bool counted;
+    uint64_t read_bytes, write_bytes;
+};
+struct cgroup_io cgroup_parse_io(const char *bytes, size_t len, bool v2);
+
+/* The sum over the interfaces of a /proc/PID/net/dev, the loopback left out. */
+struct cgroup_net {
+    uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets;
+};
+struct cgroup_net cgroup_parse_net(const char *bytes, size_t len);
 
 /*
  * Of v1's kernel memory what is taken for reclaimable slab (names and inodes that are remembered): all that

@@ -11,7 +11,7 @@
 
 #define TEXT_MAX (256 * 1024)
 
-static const char *const names[CGROUP_COUNT] = {"memory", "cpu", "cpuacct", "pids", "freezer"};
+static const char *const names[CGROUP_COUNT] = {"memory", "cpu", "cpuacct", "pids", "freezer", "blkio"};
 
 /* Whether word is one of the comma-separated words. */
 static bool has_word(const char *words, size_t len, const char *word)
@@ -123,15 +123,32 @@ static char *read_text(const char *path)
     return text;
 }
 
-int cgroup_paths_of(pid_t pid, struct cgroup_paths *out, struct err *e)
+static bool put_root(const char *root, char folder[CGROUP_PATH_MAX])
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
+    size_t root_len = strlen(root), len = strlen(folder);
+    if (!len)
+        return true;
+    if (root_len + len >= CGROUP_PATH_MAX)
+        return false;
+    memmove(folder + root_len, folder, len + 1);
+    memcpy(folder, root, root_len);
+    return true;
+}
+
+int cgroup_paths_of(const char *root, pid_t pid, struct cgroup_paths *out, struct err *e)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s/proc/%d/cgroup", root, (int)pid);
     CLEANUP(mem_free_ptr) char *proc_cgroup = read_text(path);
-    CLEANUP(mem_free_ptr) char *mountinfo = read_text("/proc/self/mountinfo");
+    snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
+    CLEANUP(mem_free_ptr) char *mountinfo = read_text(path);
     if (!proc_cgroup || !mountinfo)
         return err_set(e, ERR_NOT_FOUND, "process %d is gone", (int)pid);
-    return cgroup_paths_parse(proc_cgroup, mountinfo, out, e);
+    int rc = cgroup_paths_parse(proc_cgroup, mountinfo, out, e);
+    bool fits = put_root(root, out->unified);
+    for (int i = 0; i < CGROUP_COUNT; i++)
+        fits = put_root(root, out->folder[i]) && fits;
+    return rc || fits ? rc : err_set(e, ERR_NOT_FOUND, "the cgroup's path is too long");
 }
 
 pid_t cgroup_find_container(const char *container_id)

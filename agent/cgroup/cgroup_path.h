@@ -1,6 +1,6 @@
 /*
- * Where the kernel keeps a process' cgroups: v1, v2, and the hybrid of both. Reads /proc; paths may be given,
- * so that tests bring recorded trees.
+ * Where the kernel keeps a process' cgroups: v1, v2, and the hybrid of both. Reads /proc, of the running
+ * system or of a recorded one.
  */
 #ifndef CORRAL_AGENT_CGROUP_PATH_H
 #define CORRAL_AGENT_CGROUP_PATH_H
@@ -18,6 +18,7 @@ enum cgroup_controller {
     CGROUP_CPUACCT,
     CGROUP_PIDS,
     CGROUP_FREEZER,
+    CGROUP_BLKIO,
     CGROUP_COUNT
 };
 
@@ -35,8 +36,11 @@ struct cgroup_paths {
 int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cgroup_paths *out,
                        struct err *e) MUST_CHECK;
 
-/* The same from the running system. ERR_NOT_FOUND also where the process is gone. */
-int cgroup_paths_of(pid_t pid, struct cgroup_paths *out, struct err *e) MUST_CHECK;
+/*
+ * The same from a system: root is "" for the running one, or the folder of a recorded one (its proc and its
+ * mounts). ERR_NOT_FOUND also where the process is gone.
+ */
+int cgroup_paths_of(const char *root, pid_t pid, struct cgroup_paths *out, struct err *e) MUST_CHECK;
 
 /*
  * A process of this container, found by the container's id in the names of its cgroups, so without Docker; 0

@@ -28,6 +28,7 @@ struct box_record {
     enum box_phase phase;
     enum want_state want;
     bool paused;
+    bool idled;  /* it is to be paused because it stood idle, whatever the controller last wanted */
     bool failed; /* it never ran: its end is FAILED, not STOPPED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];

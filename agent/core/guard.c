@@ -37,12 +37,32 @@ static void tell(struct guard_step *step, const struct sample *s, int kind, stru
     }
 }
 
+/* Without a limit its CPU percentage is of one processor. */
+static bool computed(const struct sample *s)
+{
+    uint64_t limit_millis = s->cpu_limit_millis ? s->cpu_limit_millis : 1000;
+    return s->cpu_centi >= GUARD_IDLE_CPU_CENTI && s->cpu_centi * limit_millis / 10 >= GUARD_INIT_US;
+}
+
 static bool worked(struct guard *g, const struct sample *s, bool attached)
 {
     bool moved = s->rx_packets != g->rx_packets || s->tx_packets != g->tx_packets;
     g->rx_packets = s->rx_packets;
     g->tx_packets = s->tx_packets;
-    return moved || attached || s->cpu_centi >= GUARD_IDLE_CPU_CENTI;
+    return moved || attached || computed(s);
+}
+
+static void idle(struct guard_step *step, const struct guard_rules *rules, struct guard *g, uint64_t now)
+{
+    if (step->end.reason || !rules->idle_timeout_seconds ||
+        now - g->busy_ms < rules->idle_timeout_seconds * 1000)
+        return;
+    step->end = ending_idle(rules->idle_timeout_seconds, GUARD_IDLE_CPU_CENTI);
+    if (!rules->idle_pauses)
+        return;
+    step->end.reason = REASON_NONE;
+    step->pause = true;
+    g->busy_ms = now; /* where it could not be paused, it has as long again */
 }
 
 struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
@@ -69,9 +89,7 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
     if (worked(g, s, attached) || !g->seen)
         g->busy_ms = now;
     g->seen = true;
-    if (!step.end.reason && rules->idle_timeout_seconds &&
-        now - g->busy_ms >= rules->idle_timeout_seconds * 1000)
-        step.end = ending_idle(rules->idle_timeout_seconds, GUARD_IDLE_CPU_CENTI);
+    idle(&step, rules, g, now);
     return step;
 }
 

@@ -74,13 +74,19 @@ static enum sandbox_state visible_state(const struct box_record *r)
     abort();
 }
 
+/* Paused by its host. */
+static bool stands_idle(const struct box_record *r)
+{
+    return r->idled && r->phase == BOX_RUNNING && r->paused;
+}
+
 static void observe(const struct box_record *r, uint64_t now, struct observation *o)
 {
     *o = (struct observation){.id = r->id,
                               .generation = r->generation,
                               .number = r->number,
                               .state = visible_state(r),
-                              .reason = r->reason,
+                              .reason = stands_idle(r) ? REASON_IDLE : r->reason,
                               .has_exit_code = r->has_exit_code,
                               .exit_code = r->exit_code,
                               .enforced = r->enforced,
@@ -354,6 +360,9 @@ static void want_news(struct box *b, uint64_t now, const struct want *want, stru
         end(b, now, &exit, effects);
     } else {
         r->want = want->state;
+        if (r->idled)
+            r->detail[0] = 0;
+        r->idled = false;
         r->deadline_ms = now + want->remaining_ms;
         b->resize_wanted |= memcmp(&r->limits, &want->limits, sizeof r->limits) != 0;
         r->limits = want->limits;
@@ -562,6 +571,19 @@ void keeper_seen_paused(struct keeper *keeper, uint64_t now, const struct sandbo
     b->next_try_ms = now + RETRY_MS;
     save(b, effects);
     report(b, now, effects);
+}
+
+void keeper_pause(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const char *detail,
+                  struct keeper_effects *effects)
+{
+    struct box *b = box_table_find(&keeper->boxes, id);
+    if (!b || b->ending || b->record.phase != BOX_RUNNING || b->record.want != WANT_RUNNING)
+        return;
+    b->record.want = WANT_PAUSED;
+    b->record.idled = true;
+    snprintf(b->record.detail, sizeof b->record.detail, "%s", detail);
+    save(b, effects);
+    follow_pause(b, now, effects);
 }
 
 /* --- time --- */

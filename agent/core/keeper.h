@@ -121,6 +121,13 @@ void keeper_sampled(struct keeper *keeper, uint64_t now, const struct sample *sa
 void keeper_seen_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool paused,
                         struct keeper_effects *effects);
 
+/*
+ * The guard pauses it, for it stands idle; as said in detail, with the reason idle. The controller makes that
+ * what is wanted of it; a newer want overtakes it.
+ */
+void keeper_pause(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const char *detail,
+                  struct keeper_effects *effects);
+
 /* Ends what is past its deadline, repeats what failed. Call at keeper_due, and at least once a second. */
 void keeper_tick(struct keeper *keeper, uint64_t now, struct keeper_effects *effects);
 

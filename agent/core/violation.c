@@ -2,12 +2,35 @@
 
 #include <stdlib.h>
 
-const struct violation_rule violation_default_rules[VIOLATION_KIND_COUNT] = {
-    [VIOLATION_MEMORY] = {.warning_centi = 9000, .critical_centi = 9500, .clear_centi = 8500},
-    [VIOLATION_CPU] = {.warning_centi = 9000, .clear_centi = 8000, .sustain_ms = 60000},
-    [VIOLATION_DISK] = {.warning_centi = 8000, .clear_centi = 7500},
-    [VIOLATION_PIDS] = {.warning_centi = 9000, .clear_centi = 8000},
-};
+#define CLEAR_GAP_CENTI 500
+
+static uint32_t or_else(uint32_t own, uint32_t host)
+{
+    return own ? own : host;
+}
+
+static struct violation_rule rule_of(uint32_t warning, uint32_t critical, uint32_t clear, uint32_t seconds)
+{
+    struct violation_rule r = {warning * 100, critical * 100, clear * 100, seconds * 1000};
+    if (r.clear_centi >= r.warning_centi)
+        r.clear_centi = r.warning_centi > CLEAR_GAP_CENTI ? r.warning_centi - CLEAR_GAP_CENTI : 0;
+    if (r.critical_centi && r.critical_centi < r.warning_centi)
+        r.critical_centi = r.warning_centi;
+    return r;
+}
+
+void violation_rules(const struct violation_levels *own, const struct violation_levels *host,
+                     struct violation_rule rules[static VIOLATION_KIND_COUNT])
+{
+    struct violation_levels l;
+#define CHOOSE(name) l.name = or_else(own->name, host->name);
+    VIOLATION_LEVELS(CHOOSE)
+#undef CHOOSE
+    rules[VIOLATION_MEMORY] = rule_of(l.memory_warning, l.memory_critical, l.memory_clear, 0);
+    rules[VIOLATION_CPU] = rule_of(l.cpu_warning, 0, l.cpu_clear, l.cpu_seconds);
+    rules[VIOLATION_DISK] = rule_of(l.disk_warning, 0, l.disk_clear, 0);
+    rules[VIOLATION_PIDS] = rule_of(l.pids_warning, 0, l.pids_clear, 0);
+}
 
 static const char *const kind_names[] = {
     [VIOLATION_MEMORY] = "memory",

@@ -7,7 +7,7 @@
 #ifndef CORRAL_AGENT_CORE_VIOLATION_H
 #define CORRAL_AGENT_CORE_VIOLATION_H
 
-#include "common/defs.h"
+#include "common/sandbox_spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,8 +24,13 @@ struct violation_rule {
     uint32_t sustain_ms;     /* how long the use must hold before an episode opens, or closes */
 };
 
-/* The rules of the contract, one a kind; a configuration may bring its own. */
-extern const struct violation_rule violation_default_rules[VIOLATION_KIND_COUNT];
+/*
+ * One rule a kind, from the levels of a sandbox' own tier, each of which may be missing (0), and those of its
+ * host. Levels that do not fit together, as a tier's warning and a host's clearing may, are mended: a
+ * clearing level lies at most 5 points below its warning, a critical one not below it.
+ */
+void violation_rules(const struct violation_levels *own, const struct violation_levels *host,
+                     struct violation_rule rules[static VIOLATION_KIND_COUNT]);
 
 /* One resource of one sandbox. All zero is the start; the caller's memory. */
 struct violation {

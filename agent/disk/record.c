@@ -39,6 +39,7 @@ static const struct number numbers[] = {
     NUMBER(phase),
     NUMBER(want),
     NUMBER(paused),
+    NUMBER(idled),
     NUMBER(failed),
     NUMBER(reason),
     NUMBER(has_exit_code),

@@ -391,21 +391,38 @@ static void put_disk_limits(json_t *host, const char *device, const struct docke
     put_disk_limit(host, "BlkioDeviceWriteIOps", device, limits->operations);
 }
 
-static void put_limits(json_t *host, const struct sandbox_limits *limits)
+/* Without a limit: none, as Docker says it. */
+static json_int_t quota_of(const struct sandbox_limits *limits)
 {
     json_int_t quota = (json_int_t)(limits->cpu_millis * DOCKER_CPU_PERIOD / 1000);
+    if (!limits->cpu_millis)
+        return -1;
+    return quota < 1000 ? 1000 : quota; /* the kernel's least */
+}
+
+static void put_limits(json_t *host, const struct sandbox_limits *limits)
+{
     json_object_set_new(host, "Memory", json_integer((json_int_t)limits->memory_bytes));
     json_object_set_new(host, "MemorySwap", json_integer((json_int_t)limits->memory_bytes));
     json_object_set_new(host, "CpuPeriod", json_integer(DOCKER_CPU_PERIOD));
-    json_object_set_new(host, "CpuQuota", json_integer(quota < 1000 ? 1000 : quota)); /* the kernel's least */
+    json_object_set_new(host, "CpuQuota", json_integer(quota_of(limits)));
     json_object_set_new(host, "CpuShares", json_integer((json_int_t)limits->cpu_shares));
     json_object_set_new(host, "PidsLimit", json_integer((json_int_t)limits->pids));
+}
+
+static json_t *ulimits_of(const struct sandbox_limits *limits)
+{
+    json_int_t nofile = (json_int_t)limits->nofile;
+    json_t *array = json_pack("[{s:s,s:i,s:i}]", "Name", "core", "Soft", 0, "Hard", 0);
+    if (nofile)
+        json_array_append_new(array,
+                              json_pack("{s:s,s:I,s:I}", "Name", "nofile", "Soft", nofile, "Hard", nofile));
+    return array;
 }
 
 /* Contract section 4, as Docker spells it. */
 static json_t *host_config(const struct docker_container *c)
 {
-    json_int_t nofile = (json_int_t)c->limits.nofile;
     json_t *host =
         json_pack("{s:b,s:[s],s:o,s:s,s:s,s:{s:s},s:{s:s,s:{s:s,s:s}},s:o,s:b,s:i}", "ReadonlyRootfs", 1,
                   "CapDrop", "ALL", "SecurityOpt", security_of(c), "NetworkMode", c->network, "IpcMode",
@@ -413,11 +430,9 @@ static json_t *host_config(const struct docker_container *c)
                   "max-size", "1m", "max-file", "2", "Mounts", mounts_of(c), "Init", 0, "OomScoreAdj", 500);
     put_limits(host, &c->limits);
     json_object_set_new(host, "MemorySwappiness", json_integer(0));
-    json_object_set_new(host, "Ulimits",
-                        json_pack("[{s:s,s:I,s:I},{s:s,s:i,s:i}]", "Name", "nofile", "Soft", nofile, "Hard",
-                                  nofile, "Name", "core", "Soft", 0, "Hard", 0));
     if (c->disk_device)
         put_disk_limits(host, c->disk_device, &c->disk_limits);
+    json_object_set_new(host, "Ulimits", ulimits_of(&c->limits));
     if (c->runtime)
         json_object_set_new(host, "Runtime", json_string(c->runtime));
     if (c->cgroup_parent)

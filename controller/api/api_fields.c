@@ -103,6 +103,19 @@ static const struct field sandbox_patch[] = {
 static const struct field overrides[] = {TIER_LIMITS};
 static const struct field_table overrides_table = {overrides, ARRAY_LEN(overrides)};
 
+static const struct field violations[] = {
+    TIER_LIMIT("memory_warning", 1, 100), TIER_LIMIT("memory_critical", 1, 100),
+    TIER_LIMIT("memory_clear", 1, 100),   TIER_LIMIT("cpu_warning", 1, 100),
+    TIER_LIMIT("cpu_clear", 1, 100),      TIER_LIMIT("cpu_seconds", 1, 3600),
+    TIER_LIMIT("disk_warning", 1, 100),   TIER_LIMIT("disk_clear", 1, 100),
+    TIER_LIMIT("pids_warning", 1, 100),   TIER_LIMIT("pids_clear", 1, 100),
+};
+static const struct field_table violations_table = {violations, ARRAY_LEN(violations)};
+#define TIER_VIOLATIONS                                                                                      \
+    {                                                                                                        \
+        "violations", FIELD_OBJECT, 0, 32, NULL, NULL, false, true, &violations_table                        \
+    }
+
 static const struct field user[] = {
     {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
     {"tier", FIELD_TEXT, 1, 32, NULL, &word_rule, true, false, NULL},
@@ -135,11 +148,13 @@ static const struct field tier[] = {
     {"name", FIELD_TEXT, 1, 32, NULL, &tier_rule, true, false, NULL},
     TIER_LIMITS,
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+    TIER_VIOLATIONS,
 };
 
 static const struct field tier_patch[] = {
     TIER_LIMITS,
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+    TIER_VIOLATIONS,
 };
 
 static const struct field cleanup[] = {

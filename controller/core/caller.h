@@ -5,6 +5,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_CALLER_H
 #define CORRAL_CONTROLLER_CORE_CALLER_H
 
+#include "common/sandbox_spec.h"
 #include "controller/core/limit.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct caller {
     uint32_t scopes; /* enum scope_bit, of the key */
     struct limit_set tier_limits;
     struct limit_set overrides;
+    struct violation_levels levels; /* of the tier */
 };
 
 /* An administrator's route asks for the role and for the scope. */

@@ -10,6 +10,7 @@
 
 #define WANT_REPEAT_MS    2000 /* an unanswered want is sent again after this */
 #define PERSIST_RETRY_MS  500  /* a commit that failed is tried again after this */
+#define MOVES_MAX         3    /* from pending to paused, all of it unheard */
 #define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
 
 struct fleet {
@@ -108,18 +109,27 @@ static void persist(struct sandbox_entry *s, const struct fleet_move *move, stru
 
 /* --- the step: compare what is committed with what is known --- */
 
-/* The next legal state on the way to `to`, or `from` where there is no way. */
-static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
+/* The first state of a legal way of so many moves, or `from` where there is none. */
+static enum sandbox_state step_of(enum sandbox_state from, enum sandbox_state to, unsigned moves)
 {
-    if (sandbox_state_may_move(from, to))
-        return to;
+    if (moves == 1)
+        return sandbox_state_may_move(from, to) ? to : from;
     for (int via = 0; via < SANDBOX_STATE_COUNT; via++) {
         enum sandbox_state between = (enum sandbox_state)via;
         if (between != SANDBOX_LOST && sandbox_state_may_move(from, between) &&
-            sandbox_state_may_move(between, to))
+            step_of(between, to, moves - 1) != between)
             return between;
     }
     return from;
+}
+
+/* The next legal state on the shortest way to `to`, or `from` where there is no way. */
+static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
+{
+    enum sandbox_state next = from;
+    for (unsigned moves = 1; moves <= MOVES_MAX && next == from; moves++)
+        next = step_of(from, to, moves);
+    return next;
 }
 
 static struct fleet_move move_of(const struct observation *o, enum sandbox_state to, uint64_t waited_ms)
@@ -129,9 +139,11 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
                               .ran = o->ran,
                               .started_ago_ms = o->started_ago_ms + waited_ms,
                               .ended_ago_ms = o->ended_ago_ms + waited_ms};
-    if (!sandbox_state_terminal(to))
+    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE;
+    if (!sandbox_state_terminal(to) && !idle)
         return move;
     move.reason = o->reason;
+    move.generation = o->generation;
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
     memcpy(move.detail, o->detail, sizeof move.detail);

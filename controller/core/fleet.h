@@ -7,6 +7,7 @@
  *   - one move of a sandbox is under way at a time; what was observed meanwhile is looked at afterwards
  *   - an observation is accepted only when what it says is committed, or when a later one overtook it
  *   - a want is repeated until the host says that it took that generation up
+ *   - a host that pauses an idle sandbox makes that what is wanted of it, unless something newer is
  *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
  *     end at their deadline
  *
@@ -43,7 +44,9 @@ struct fleet_row {
 /* A move that the database is asked to commit: compare-and-set, with its one event. */
 struct fleet_move {
     enum sandbox_state to;
-    enum sandbox_reason reason;
+    enum sandbox_reason
+        reason;          /* of an end; REASON_IDLE of a pause that its host made: then that is wanted */
+    uint64_t generation; /* of the want that its host had, when it made the pause */
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;
     int32_t exit_code;

@@ -141,6 +141,14 @@ static void put_pressure(struct text *t, const char *name, uint32_t centi)
         put(t, "\"%s\":%.2f", name, centi / 100.0);
 }
 
+static void put_io(struct text *t, const char *name, uint64_t bytes)
+{
+    if (bytes == SAMPLE_NO_IO)
+        put(t, "\"%s\":null", name);
+    else
+        put(t, "\"%s\":%" PRIu64, name, bytes);
+}
+
 static void put_memory(struct text *t, const struct sample *s)
 {
     put(t,
@@ -166,6 +174,11 @@ static void put_rest(struct text *t, const struct sample *s)
         "}",
         s->rx_bytes, s->tx_bytes, s->rx_packets, s->tx_packets, s->rx_bytes_per_second,
         s->tx_bytes_per_second);
+    put(t, ",\"io\":{");
+    put_io(t, "read_bytes", s->io_read_bytes);
+    put(t, ",");
+    put_io(t, "write_bytes", s->io_write_bytes);
+    put(t, "}");
     put(t, ",\"pids\":{\"current\":%" PRIu64 ",\"limit\":%" PRIu64 "}", s->pids, s->pids_limit);
 }
 

@@ -12,8 +12,22 @@ struct finding {
     void *arg;
 };
 
-/* Columns of find_key, then 7 limits of the tier and 7 overrides, in the order of enum limit_kind. */
-enum { COL_SHA256, COL_USER, COL_NAME, COL_KEY, COL_TIER, COL_ADMIN, COL_SCOPES, COL_REMAINING, COL_LIMITS };
+/*
+ * Columns of find_key, the violation levels of the tier in one text, then 7 limits of the tier and 7
+ * overrides, in the order of enum limit_kind.
+ */
+enum {
+    COL_SHA256,
+    COL_USER,
+    COL_NAME,
+    COL_KEY,
+    COL_TIER,
+    COL_ADMIN,
+    COL_SCOPES,
+    COL_REMAINING,
+    COL_LEVELS,
+    COL_LIMITS
+};
 
 static void copy(char *out, size_t size, const PGresult *r, int column)
 {
@@ -23,6 +37,16 @@ static void copy(char *out, size_t size, const PGresult *r, int column)
 static uint64_t number(const PGresult *r, int column)
 {
     return strtoull(PQgetvalue(r, 0, column), NULL, 10);
+}
+
+static struct violation_levels levels(const char *numbers)
+{
+    struct violation_levels out;
+    char *at = (char *)numbers;
+#define TAKE(name) out.name = (uint32_t)strtoul(at, &at, 10);
+    VIOLATION_LEVELS(TAKE)
+#undef TAKE
+    return out;
 }
 
 static void fill(struct db_key *key, const PGresult *r)
@@ -39,6 +63,7 @@ static void fill(struct db_key *key, const PGresult *r)
     c->scopes = (uint32_t)number(r, COL_SCOPES);
     key->expires = !PQgetisnull(r, 0, COL_REMAINING);
     key->remaining_ms = number(r, COL_REMAINING);
+    c->levels = levels(PQgetvalue(r, 0, COL_LEVELS));
     for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
         c->tier_limits.value[i] = number(r, COL_LIMITS + i);
         c->overrides.value[i] = number(r, COL_LIMITS + LIMIT_KIND_COUNT + i);
@@ -64,10 +89,11 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
 {
     static const struct db_stmt stmt = {
         "find_key",
-        "select sha256, user_id, user_name, key_id, tier, admin, scopes, remaining_ms,"
+        "select sha256, user_id, user_name, key_id, tier, admin, scopes, remaining_ms, "
+        "violation_levels(violations),"
         " tier_limits[1], tier_limits[2], tier_limits[3], tier_limits[4], tier_limits[5], tier_limits[6],"
         " tier_limits[7], overrides[1], overrides[2], overrides[3], overrides[4], overrides[5], overrides[6],"
-        " overrides[7] from find_key($1)",
+        " overrides[7] from find_key($1) join tiers on name = tier",
         1};
     struct finding *f = mem_zalloc(sizeof *f);
     const char *params[] = {prefix};

@@ -54,6 +54,8 @@ static void add_move(struct db_text *t, const struct db_move *m)
     db_text_str(t, "to", sandbox_state_name(m->to));
     if (m->reason != REASON_NONE)
         db_text_str(t, "reason", sandbox_reason_name(m->reason));
+    if (m->generation)
+        db_text_num(t, "generation", m->generation);
     db_text_str(t, "detail", m->detail);
     if (m->has_exit_code) {
         db_text_comma(t);

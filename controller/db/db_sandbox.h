@@ -67,8 +67,13 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
 struct db_move {
     struct sandbox_id id;
     enum sandbox_state to;
-    enum sandbox_reason reason; /* of an end; REASON_NONE: the reason of what was wanted */
-    const char *detail;         /* NULL: none */
+    /*
+     * Of an end; REASON_NONE: the reason of what was wanted. REASON_IDLE of a pause: its host made it, and it
+     * is wanted from now on, if the row is still of this generation.
+     */
+    enum sandbox_reason reason;
+    uint64_t generation;
+    const char *detail; /* NULL: none */
     bool has_exit_code;
     int32_t exit_code;
     bool has_enforced;

@@ -61,6 +61,29 @@ def test_slow_memory_is_warned_then_ended(user, hostile):
     assert levels == ["warning", "critical"]
 
 
+def test_a_tier_has_levels_of_its_own(corral, hostile):
+    admin = corral.admin
+    assert corral.cli("tier", "add", "early", "--violation", "memory_warning=30", "--violation", "memory_critical=50",
+                      "--violation", "memory_clear=20").returncode == 0
+    user = corral.user("early", tier="early")
+    warned = run(user, hostile, "hostile", "memory", "24", memory_bytes=64 * MIB)
+    wait_until("it is warned", lambda: ("violation.opened", "memory", "warning") in events_of(user, warned), 10)
+    ended = user.wait(run(user, hostile, "hostile", "memory", "36", memory_bytes=64 * MIB)["id"], "stopped", 10)
+    assert ended["reason"] == "memory_critical", ended["detail"]
+    # What lives keeps its levels, over a restart of its agent too; what comes gets the new ones.
+    assert corral.cli("tier", "set", "early", "--violation", "memory_critical=", "--violation", "memory_warning=90",
+                      "--violation", "memory_clear=").returncode == 0
+    assert admin.good("GET", "/sandbox/system/tiers/early")["violations"] == {"memory_warning": 90}
+    corral.kill("agent")
+    corral.restart("agent")
+    wait_until("it is looked at again", lambda: user.stats(warned["id"])["health"]["status"] == "degraded", 15)
+    other = run(user, hostile, "hostile", "memory", "36", memory_bytes=64 * MIB)
+    wait_until("it holds its memory", lambda: user.stats(other["id"])["memory"]["percent"] > 55, 10)
+    assert user.show(other["id"])["state"] == "running" and not user.stats(other["id"])["violations"]
+    for sandbox in (warned, other):
+        user.delete(sandbox["id"])
+
+
 def test_a_reader_of_large_files_is_left_alone(user, hostile):
     sandbox = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; "
                   "hostile read /workspace/f 20; echo done; exit 7", memory_bytes=64 * MIB)

@@ -66,6 +66,20 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
+# A pause that a host made alone is wanted from then on, unless something newer is.
+one=$(sql "select id from sandboxes where user_id = 'usr_1' limit 1")
+move() { # STATE [MORE]
+    sql "select outcome from move_sandboxes(jsonb_build_array(jsonb_build_object('id', '$one', 'to', '$1'${2:-})))"
+}
+idle=", 'reason', 'idle', 'generation', 1"
+wanted() { sql "select state || ' ' || want || ' ' || generation || coalesce(reason, '') from sandboxes where id = '$one'"; }
+move starting >/dev/null; move running >/dev/null
+[ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused paused 1' ] || say "idle: $(wanted)"
+[ "$(move paused "$idle")" = same ] || say 'idle again'
+sql "select outcome from want_sandbox('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
+move running >/dev/null
+[ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
+
 wait_until() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))
     shift

@@ -218,7 +218,7 @@ static void test_cgroup(void)
     struct cgroup_box *box;
     struct sandbox_limits limits = {64 * MIB, 1000, 512, 0, 16, 0};
     struct sample s = {0};
-    CHECK(!cgroup_box_open(&box, pid, &e));
+    CHECK(!cgroup_box_open(&box, "", pid, &e));
     for (int i = 0; i < 2000 && (s.memory_unreclaimable_bytes < 30 * MIB || s.cpu_centi < 5000); i++) {
         s = (struct sample){0};
         usleep(5000);
@@ -241,7 +241,7 @@ static void test_cgroup(void)
     remove_cgroups(name);
     CHECK(cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e) == ERR_NOT_FOUND || s.pids == 0);
     cgroup_box_close(box);
-    CHECK(cgroup_box_open(&box, pid, &e) == ERR_NOT_FOUND);
+    CHECK(cgroup_box_open(&box, "", pid, &e) == ERR_NOT_FOUND);
 }
 
 int main(int argc, char **argv)

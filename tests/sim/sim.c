@@ -14,6 +14,7 @@
 
 #define BUSY_MS  120000 /* of requests and faults */
 #define CALM_MS  200000 /* until everything must have come to rest: the longest lifetime, leases, retries */
+#define AGREE_MS 25000  /* so long may a pause be under way in the calm: a stuck Docker answers late */
 #define SWEEP_MS 30000  /* a container without a live row lives no longer, its host being connected */
 
 uint64_t sim_random(struct world *w, uint64_t below)
@@ -177,6 +178,14 @@ static void mishap(struct world *w)
     }
 }
 
+/* One of the latest: most of the others have ended. */
+static void idle(struct world *w)
+{
+    int back = (int)sim_random(w, 20);
+    if (back < w->rows)
+        sandbox_idles(w, w->row[w->rows - 1 - back].node, w->rows - 1 - back);
+}
+
 static void heal(struct world *w)
 {
     w->calm = true;
@@ -199,6 +208,8 @@ static void beat(struct world *w, struct sim_event *e)
             controller_request(w);
         if (sim_chance(w, 8))
             mishap(w);
+        if (sim_chance(w, 10))
+            idle(w);
         if (sim_chance(w, 20))
             controller_up(w);
         if (sim_chance(w, 20))
@@ -254,11 +265,29 @@ static void check_box(struct world *w, int node, int sandbox)
         sim_fail(w, "sandbox %d is over and its container lives", sandbox);
 }
 
+/* What is wanted, what is said and what is: in the calm they agree, whoever paused it. */
+static void check_pause(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    bool paused = r->want == WANT_PAUSED;
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+                     !sandbox_state_terminal(r->state);
+    if (!looked_at || (b->paused == paused && (r->state == SANDBOX_PAUSED) == paused))
+        b->odd_ms = 0;
+    else if (!b->odd_ms)
+        b->odd_ms = w->now;
+    else if (w->now - b->odd_ms > AGREE_MS)
+        sim_fail(w, "sandbox %d is %s, %s, and wanted %s", sandbox, b->paused ? "paused" : "running",
+                 sandbox_state_name(r->state), paused ? "paused" : "running");
+}
+
 static void check_step(struct world *w)
 {
     for (int n = 0; n < SIM_NODES; n++) {
         for (int i = 0; i < w->rows; i++)
-            check_box(w, n, i);
+            check_box(w, n, i), check_pause(w, n, i);
     }
 }
 

@@ -333,6 +333,17 @@ void sandbox_touched(struct world *w, int node, int sandbox)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
 }
 
+void sandbox_idles(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct sandbox_id id = sim_id(sandbox);
+    if (!h->keeper || !h->box[sandbox].runs)
+        return;
+    sim_say(w, "host %d finds sandbox %d idle", node, sandbox);
+    keeper_pause(h->keeper, w->now, &id, "it did no work", &h->effects);
+    run_effects(w, node);
+}
+
 void agent_tick(struct world *w, int node)
 {
     struct host *h = &w->host[node];

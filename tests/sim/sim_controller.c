@@ -63,6 +63,11 @@ static void persisted(struct world *w, struct sim_event *e)
 static void commit(struct world *w, struct sim_event *e)
 {
     bool ok = w->now >= w->database_down_ms;
+    struct row *r = &w->row[e->sandbox];
+    bool idle = e->move.to == SANDBOX_PAUSED && e->move.reason == REASON_IDLE;
+    if (ok && idle && sandbox_state_may_move(r->state, SANDBOX_PAUSED) && r->want == WANT_RUNNING &&
+        r->generation == e->move.generation)
+        r->want = WANT_PAUSED;
     if (ok)
         row_move(w, e->sandbox, e->move.to);
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
@@ -206,6 +211,11 @@ static void change(struct world *w, int sandbox)
         break;
     }
     r->generation++;
+    sim_say(w, "db: sandbox %d is wanted %s, generation %llu", sandbox,
+            r->want == WANT_GONE     ? "gone"
+            : r->want == WANT_PAUSED ? "paused"
+                                     : "running",
+            (unsigned long long)r->generation);
     tell(w, sandbox, false);
 }
 

@@ -195,8 +195,9 @@ static void look_at(struct world *w, int node, int sandbox)
     struct host *h = &w->host[node];
     struct box_model *b = &h->box[sandbox];
     struct sample s = sample_of(w, sandbox);
+    static const struct violation_levels none, usual = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
     struct guard_rules rules = {0};
-    memcpy(rules.violation, violation_default_rules, sizeof rules.violation);
+    violation_rules(&none, &usual, rules.violation);
     struct guard_step step = guard_tick(&b->guard, &rules, &s, true, w->now);
     if (!b->kept_ms || w->now - b->kept_ms >= OUTBOX_SAMPLE_EVERY_MS) {
         b->kept_ms = w->now;

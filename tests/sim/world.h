@@ -62,6 +62,7 @@ struct box_model {
     uint64_t unwanted_ms; /* since when it lives without a live row, 0: it does not */
     struct guard guard;   /* the agent's, gone with it */
     uint64_t kept_ms;     /* when a sample was last kept; likewise */
+    uint64_t odd_ms; /* since when it is paused and wanted to run, or the other way round; 0: it is not */
 };
 
 struct host {
@@ -166,6 +167,7 @@ void outbox_tick(struct world *w, int node);
 void outbox_ended(struct world *w, int node, int sandbox); /* its container is to be removed */
 void outbox_check_rest(struct world *w);
 void outbox_fini(struct world *w);
+void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses it */
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);

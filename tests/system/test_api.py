@@ -176,7 +176,7 @@ def test_tiers_and_overrides(corral):
     admin, name = corral.admin, new_name("small")
     tier = admin.good("POST", "/sandbox/system/tiers", {"name": name, "memory_bytes": 64 << 20, "cpu_millis": 100, "pids": 32,
                                                       "nofile": 256, "storage_bytes": 32 << 20}, status=201)
-    assert tier["max_sandboxes"] is None
+    assert tier["max_sandboxes"] is None and tier["violations"] is None
     member = corral.user(new_name("member"), tier=name)
     usage = member.good("GET", "/sandbox/quota/usage")
     assert usage["limits"]["sandboxes"] == 5 and usage["limits"]["api_key_sandboxes"] == 3
@@ -190,6 +190,18 @@ def test_tiers_and_overrides(corral):
         "pointer"] == "/overrides/memory"
     assert admin.refused("DELETE", f"/sandbox/system/tiers/{name}")["code"] == "conflict"
     assert admin.refused("DELETE", f"/sandbox/system/users/{member.user_id}")["code"] == "conflict"
+    path = f"/sandbox/system/tiers/{name}"
+    levels = {"memory_warning": 80, "memory_clear": 70, "cpu_seconds": 300}
+    assert admin.good("PATCH", path, {"violations": levels})["violations"] == levels
+    assert admin.good("PATCH", path, {"pids": 33})["violations"] == levels
+    assert admin.good("PATCH", path, {"violations": {"cpu_seconds": None}})["violations"] == {
+        "memory_warning": 80, "memory_clear": 70}
+    for wrong in ({"memory_clear": 80}, {"memory_warning": 70}, {"memory_critical": 79}, {"disk_clear": 9, "disk_warning": 9}):
+        assert admin.refused("PATCH", path, {"violations": wrong})["code"] == "invalid"
+    for wrong in ("cpu_critical", "memory"):
+        assert admin.refused("PATCH", path, {"violations": {wrong: 90}})["errors"][0]["pointer"] == f"/violations/{wrong}"
+    assert admin.refused("PATCH", path, {"violations": {"pids_warning": 101}})["code"] == "invalid"
+    assert admin.good("PATCH", path, {"violations": None})["violations"] is None
     member.delete(sandbox["id"])
     admin.good("DELETE", f"/sandbox/system/users/{member.user_id}")
     assert member.call("GET", "/sandbox").status_code == 401

@@ -61,13 +61,14 @@ static void test_cut_files_are_safe(void **state)
         (void)cgroup_parse_key(cut, len, "hierarchical_memory_limit", &n);
         (void)cgroup_parse_number(cut, len, &n);
         (void)cgroup_parse_pressure(cut, len, &p);
+        (void)cgroup_parse_use(cut, len, false, 1);
         free(cut);
     }
 }
 
 static uint64_t unreclaimable(const char *stat, bool v2, uint64_t usage)
 {
-    return cgroup_parse_unreclaimable(stat, strlen(stat), v2, usage);
+    return cgroup_parse_use(stat, strlen(stat), v2, usage).unreclaimable;
 }
 
 static void test_what_the_kernel_cannot_take_back(void **state)
@@ -89,6 +90,48 @@ static void test_kernel_memory_that_it_can_take_back(void **state)
     assert_int_equal(cgroup_kernel_reclaimable(UINT64_MAX, UINT64_MAX), 0);
 }
 
+static void test_several_keys_in_one_pass(void **state)
+{
+    static const char *const keys[] = {"file", "inactive_file", "missing", "odd"};
+    static const char stat[] = "inactive_file 10\nodd x\ntotal_inactive_file 20\nfile 30\nfile_more 5\nodd";
+    uint64_t n[ARRAY_LEN(keys)] = {7, 7, 7, 7};
+    cgroup_parse_keys(BYTES(stat), keys, ARRAY_LEN(keys), n);
+    assert_int_equal(n[0], 30);
+    assert_int_equal(n[1], 10);
+    assert_int_equal(n[2] | n[3], 0);
+}
+
+static void test_block_devices(void **state)
+{
+    static const char v1[] =
+        "7:0 Read 4096\n7:0 Write 8192\n254:0 Read 1000\n254:0 Write 20\n254:0 Sync 1020\n"
+        "254:0 Total 1020\n8:16 Read 5\n8:16 Write 7\nTotal 13320\n";
+    static const char v2[] =
+        "7:1 rbytes=4096 wbytes=1 rios=1 wios=1 dbytes=0 dios=0\n"
+        "254:0 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0\n8:0\n8:16 rbytes=";
+    struct cgroup_io io = cgroup_parse_io(BYTES(v1), false);
+    assert_true(io.counted && io.read_bytes == 1005 && io.write_bytes == 27);
+    io = cgroup_parse_io(BYTES(v2), true);
+    assert_true(io.counted && io.read_bytes == 1459200 && io.write_bytes == 314773504);
+    assert_false(cgroup_parse_io(BYTES("Total 0\n"), false).counted);
+    assert_true(cgroup_parse_io("", 0, true).counted);
+}
+
+static void test_interfaces(void **state)
+{
+    static const char dev[] =
+        "Inter-|   Receive                                                |  Transmit\n"
+        " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs\n"
+        "    lo:     900       9    0    0    0     0          0         0      900       9    0\n"
+        "  eth0:    1500      11    0    0    0     0          0         0      700       7    0\n"
+        "lolo0:1 2 0 0 0 0 0 0 3 4\n  eth1:   10 1 0 0";
+    struct cgroup_net net = cgroup_parse_net(BYTES(dev));
+    assert_int_equal(net.rx_bytes, 1501);
+    assert_int_equal(net.rx_packets, 13);
+    assert_int_equal(net.tx_bytes, 703);
+    assert_int_equal(net.tx_packets, 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +140,9 @@ int main(void)
         cmocka_unit_test(test_pressure),
         cmocka_unit_test(test_what_the_kernel_cannot_take_back),
         cmocka_unit_test(test_kernel_memory_that_it_can_take_back),
+        cmocka_unit_test(test_several_keys_in_one_pass),
+        cmocka_unit_test(test_block_devices),
+        cmocka_unit_test(test_interfaces),
         cmocka_unit_test(test_cut_files_are_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,9 @@
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {
+    static const struct violation_levels none, host = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
     struct guard_rules r = {.idle_timeout_seconds = idle_timeout_seconds};
-    memcpy(r.violation, violation_default_rules, sizeof r.violation);
+    violation_rules(&none, &host, r.violation);
     return r;
 }
 
@@ -65,6 +66,61 @@ static void test_idle_is_aware_of_work(void **state)
     assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end.reason, REASON_IDLE);
 }
 
+/* What counts as work, of a sandbox with this CPU limit. */
+static void test_little_cpu_is_no_work(void **state)
+{
+    static const struct {
+        uint64_t limit_millis;
+        uint64_t us_per_second;
+        bool works;
+    } cases[] = {
+        {500, 1000, false}, /* wakes up each second for 1 ms */
+        {500, 5000, true},  {2000, 19000, false}, {2000, 20000, true}, {10, 40, false}, /* its init alone */
+        {10, 499, false},   {10, 500, true},      {50, 1000, true},    {0, 9000, false},
+        {0, 10000, true}, /* no limit: of one CPU */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct guard g = {0};
+        struct guard_rules r = rules(10);
+        struct sample s = using(1);
+        uint64_t limit = cases[i].limit_millis;
+        s.cpu_limit_millis = limit;
+        s.cpu_centi = (uint32_t)(cases[i].us_per_second * 10 / (limit ? limit : 1000));
+        assert_int_equal(guard_tick(&g, &r, &s, false, 1000).end.reason, REASON_NONE);
+        assert_int_equal(guard_tick(&g, &r, &s, false, 11000).end.reason,
+                         cases[i].works ? REASON_NONE : REASON_IDLE);
+    }
+}
+
+static void test_idle_pauses_where_that_is_configured(void **state)
+{
+    struct guard g = {0};
+    struct guard_rules r = rules(10);
+    struct sample s = using(1);
+    r.idle_pauses = true;
+    assert_false(guard_tick(&g, &r, &s, false, 1000).pause);
+    struct guard_step step = guard_tick(&g, &r, &s, false, 11000);
+    assert_true(step.pause && !step.end.reason);
+    assert_non_null(strstr(step.end.detail, "it did no work for 10 s"));
+    assert_false(guard_tick(&g, &r, &s, true, 12000).pause); /* paused, for long */
+    assert_false(guard_tick(&g, &r, &s, true, 90000).pause);
+    assert_false(guard_tick(&g, &r, &s, false, 99999).pause); /* resumed: the clock began anew */
+    assert_true(guard_tick(&g, &r, &s, false, 100000).pause);
+}
+
+static void test_no_violation_of_a_pause(void **state)
+{
+    struct guard g = {0};
+    struct guard_rules r = rules(0);
+    struct sample busy = using(1), still = using(1);
+    busy.cpu_centi = 10000;
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 0).news_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 50000).news_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &still, true, 51000).news_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 300000).news_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 360000).news_count, 1);
+}
+
 static void test_the_kernel_was_first(void **state)
 {
     struct guard g = {0};
@@ -83,6 +139,9 @@ int main(void)
         cmocka_unit_test(test_page_cache_alone_is_no_violation),
         cmocka_unit_test(test_the_kernel_was_first),
         cmocka_unit_test(test_idle_is_aware_of_work),
+        cmocka_unit_test(test_little_cpu_is_no_work),
+        cmocka_unit_test(test_idle_pauses_where_that_is_configured),
+        cmocka_unit_test(test_no_violation_of_a_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,8 @@ static struct sample a_sample(uint64_t ago_ms)
                            .memory_limit_bytes = 200,
                            .cpu_centi = 1234,
                            .memory_some_centi = SAMPLE_NO_PRESSURE,
+                           .io_read_bytes = 4096,
+                           .io_write_bytes = SAMPLE_NO_IO,
                            .responsive = true};
 }
 
@@ -25,6 +27,7 @@ static void test_json_says_what_the_sample_says(void **state)
     assert_non_null(strstr(out, "\"percent\":25.00"));
     assert_non_null(strstr(out, "\"cpu\":{\"percent\":12.34"));
     assert_non_null(strstr(out, "\"memory_some_avg10\":null"));
+    assert_non_null(strstr(out, "\"io\":{\"read_bytes\":4096,\"write_bytes\":null}"));
     assert_non_null(strstr(out, "\"violations\":[{\"kind\":\"memory\",\"level\":\"critical\"},"
                                 "{\"kind\":\"pids\",\"level\":\"warning\"}]"));
     assert_non_null(strstr(out, "\"status\":\"degraded\""));

@@ -1,6 +1,16 @@
 #include "agent/core/violation.h"
 #include "tests/lib/unit.h"
 
+/* The contract's. */
+static const struct violation_levels contract = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
+
+static const struct violation_rule *rules(void)
+{
+    static struct violation_rule out[VIOLATION_KIND_COUNT];
+    violation_rules(&(struct violation_levels){0}, &contract, out);
+    return out;
+}
+
 struct counts {
     int opened, critical, closed;
 };
@@ -10,8 +20,7 @@ static struct counts feed(struct violation *v, enum violation_kind kind, const i
 {
     struct counts sum = {0};
     for (int i = 0; i < count; i++, *now_ms += 1000) {
-        struct violation_step s =
-            violation_tick(v, &violation_default_rules[kind], (uint64_t)percents[i], 100, *now_ms);
+        struct violation_step s = violation_tick(v, &rules()[kind], (uint64_t)percents[i], 100, *now_ms);
         sum.opened += s.opened;
         sum.critical += s.became_critical;
         sum.closed += s.closed;
@@ -33,9 +42,9 @@ static void test_one_episode_however_many_samples(void **state)
 static void test_a_jump_to_critical_opens_the_warning_in_the_same_step(void **state)
 {
     struct violation v = {0};
-    struct violation_step s = violation_tick(&v, &violation_default_rules[VIOLATION_MEMORY], 95, 100, 1);
+    struct violation_step s = violation_tick(&v, &rules()[VIOLATION_MEMORY], 95, 100, 1);
     assert_true(s.opened && s.became_critical && !s.closed);
-    s = violation_tick(&v, &violation_default_rules[VIOLATION_MEMORY], 99, 100, 2);
+    s = violation_tick(&v, &rules()[VIOLATION_MEMORY], 99, 100, 2);
     assert_false(s.opened || s.became_critical || s.closed);
 }
 
@@ -62,7 +71,34 @@ static void test_shares_survive_huge_and_missing_limits(void **state)
     assert_int_equal(violation_share_centi(UINT64_MAX, 1), UINT32_MAX);
     assert_int_equal(violation_share_centi(5, 0), 0);
     struct violation v = {.level = VIOLATION_WARNING};
-    assert_true(violation_tick(&v, &violation_default_rules[VIOLATION_CPU], 9, 0, 1).closed);
+    assert_true(violation_tick(&v, &rules()[VIOLATION_CPU], 9, 0, 1).closed);
+}
+
+static void test_a_tiers_levels_and_its_hosts(void **state)
+{
+    static const struct {
+        struct violation_levels own;
+        enum violation_kind kind;
+        struct violation_rule rule;
+    } cases[] = {
+        {{0}, VIOLATION_MEMORY, {9000, 9500, 8500, 0}},
+        {{0}, VIOLATION_CPU, {9000, 0, 8000, 60000}},
+        {{0}, VIOLATION_DISK, {8000, 0, 7500, 0}},
+        {{0}, VIOLATION_PIDS, {9000, 0, 8000, 0}},
+        {{.memory_critical = 99}, VIOLATION_MEMORY, {9000, 9900, 8500, 0}},
+        {{.memory_warning = 97}, VIOLATION_MEMORY, {9700, 9700, 8500, 0}},
+        {{.memory_warning = 60}, VIOLATION_MEMORY, {6000, 9500, 5500, 0}},
+        {{.memory_warning = 3}, VIOLATION_MEMORY, {300, 9500, 0, 0}},
+        {{.memory_warning = 60, .memory_clear = 59}, VIOLATION_MEMORY, {6000, 9500, 5900, 0}},
+        {{.cpu_seconds = 1, .cpu_warning = 50, .cpu_clear = 10}, VIOLATION_CPU, {5000, 0, 1000, 1000}},
+        {{.disk_warning = 10}, VIOLATION_DISK, {1000, 0, 500, 0}},
+        {{.pids_clear = 95}, VIOLATION_PIDS, {9000, 0, 8500, 0}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct violation_rule out[VIOLATION_KIND_COUNT], *r = &out[cases[i].kind];
+        violation_rules(&cases[i].own, &contract, out);
+        assert_memory_equal(r, &cases[i].rule, sizeof *r);
+    }
 }
 
 int main(void)
@@ -71,6 +107,7 @@ int main(void)
         cmocka_unit_test(test_one_episode_however_many_samples),
         cmocka_unit_test(test_a_jump_to_critical_opens_the_warning_in_the_same_step),
         cmocka_unit_test(test_cpu_counts_only_when_sustained_both_ways),
+        cmocka_unit_test(test_a_tiers_levels_and_its_hosts),
         cmocka_unit_test(test_shares_survive_huge_and_missing_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,68 @@
+"""Sandboxes that stand idle, and those that only look like it."""
+import signal
+
+import pytest
+from corral import wait_until
+
+# 2 ms of CPU now and then; 30 ms of CPU again and again.
+DOZES = "while :; do sleep 1; done"
+WORKS = "while :; do i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done; sleep 0.2; done"
+
+
+IDLE = "it did no work for 2 s"
+
+
+def is_frozen(corral, sandbox_id):
+    return corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox_id) == "true"
+
+
+def test_idle_ends_and_work_does_not(user):
+    idle = [user.create(idle_timeout_seconds=2, **more)["id"]
+            for more in ({}, {"command": ["sleep", "600"]}, {"command": ["sh", "-c", DOZES]})]
+    works = user.create(idle_timeout_seconds=2, command=["sh", "-c", WORKS])["id"]
+    for sandbox_id in idle:
+        ended = user.wait(sandbox_id, "stopped", 15)
+        assert ended["reason"] == "idle" and ended["detail"].startswith(IDLE), ended
+    wait_until("it worked for much longer", lambda: user.stats(works)["health"]["uptime_seconds"] >= 6, 10)
+    assert user.show(works)["state"] == "running"
+
+
+@pytest.fixture
+def pausing(corral):
+    """The agent pauses what is idle."""
+    def restart(**env):
+        corral.kill("agent", signal.SIGTERM)
+        corral.environ.update(env)
+        corral.restart("agent")
+    restart(CORRAL_IDLE_ACTION="pause")
+    yield
+    restart(CORRAL_IDLE_ACTION="stop")
+
+
+def test_idle_pauses_where_that_is_configured(corral, user, pausing):
+    sandbox_id = user.create(idle_timeout_seconds=2, lifetime_seconds=600)["id"]
+    paused = user.wait(sandbox_id, "paused", 15)
+    assert paused["reason"] is None and paused["detail"].startswith(IDLE), paused
+    event = user.good("GET", f"/sandbox/{sandbox_id}/events")["items"][-1]
+    assert event["type"] == "sandbox.paused" and event["data"]["detail"].startswith(IDLE), event
+
+    # An extension does not wake it; what comes to the same host later was heard later.
+    longer = user.good("PATCH", f"/sandbox/{sandbox_id}", {"lifetime_seconds": 900})
+    assert longer["state"] == "paused" and longer["expires_at"] > paused["expires_at"]
+    user.delete(user.create()["id"])
+    assert is_frozen(corral, sandbox_id) and user.show(sandbox_id)["state"] == "paused"
+
+    user.good("POST", f"/sandbox/{sandbox_id}/resume")
+    wait_until("it is thawed", lambda: not is_frozen(corral, sandbox_id))
+    assert user.wait(sandbox_id, "running")["detail"] is None
+    assert not user.stats(sandbox_id)["violations"]
+    user.wait(sandbox_id, "paused", 15) # its idle time began anew
+
+    user.good("POST", f"/sandbox/{sandbox_id}/resume")
+    user.wait(sandbox_id, "running")
+    corral.kill("controller")
+    wait_until("its host paused it alone", lambda: is_frozen(corral, sandbox_id), 15)
+    corral.restart("controller")
+    user.wait(sandbox_id, "paused", 20)
+    user.good("POST", f"/sandbox/{sandbox_id}/resume")
+    user.wait(sandbox_id, "running")
