@@ -19,13 +19,16 @@
 
 /* How long the agent has to take the command's end, before Docker's record of the exit code must do. */
 #define FAREWELL_MS 2000
+/* How long its end waits for its last words to be printed. */
+#define LAST_WORDS_MS 200
 
 struct init {
     struct init_link link;
     struct init_proc proc;
+    struct init_out out;
     int signal_fd;
     uint64_t ended_at_ms;
-    bool acknowledged;
+    bool told, acknowledged;
     int stop_signal; /* that ended an idle sandbox, else 0 */
 };
 
@@ -46,15 +49,25 @@ static void send_exited(struct init *init)
 static void on_main_ended(struct init *init)
 {
     init->ended_at_ms = now_ms();
+    init->out.hurried = true;
     kill(-1, SIGKILL);
-    send_exited(init);
+}
+
+static void tell_end(struct init *init)
+{
+    if (init->told || init->proc.state != INIT_MAIN_ENDED)
+        return;
+    init->told = init_out_done(&init->out) || now_ms() - init->ended_at_ms >= LAST_WORDS_MS;
+    if (init->told)
+        send_exited(init);
 }
 
 static void greet(struct init *init)
 {
     struct init_hello hello = {.version = INIT_VERSION, .main_state = (uint32_t)init->proc.state};
     init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
-    send_exited(init);
+    if (init->told)
+        send_exited(init);
 }
 
 static bool on_start(struct init *init, const struct init_frame *frame)
@@ -63,7 +76,7 @@ static bool on_start(struct init *init, const struct init_frame *frame)
     if (frame->stream != INIT_MAIN || !init_start_get(frame->payload, frame->len, &start))
         return false;
     if (init->proc.state == INIT_MAIN_IDLE) {
-        init_proc_start(&init->proc, &start);
+        init_proc_start(&init->proc, &start, &init->out);
         if (init->proc.state == INIT_MAIN_ENDED)
             on_main_ended(init);
     } else if (init->proc.state == INIT_MAIN_RUNNING && init->proc.error_fd < 0 && !init->proc.error) {
@@ -154,12 +167,16 @@ static void on_program(struct init *init)
         init_link_send(&init->link, INIT_STARTED, INIT_MAIN, NULL, 0);
 }
 
+/* The shorter of two waits, of which -1 is the longest. */
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static int wait_ms(const struct init *init)
 {
     int wait = init->link.fd < 0 ? init_link_retry_ms(&init->link, now_ms()) : -1;
-    if (init->proc.state == INIT_MAIN_ENDED && (wait < 0 || wait > 100))
-        wait = 100;
-    return wait;
+    return init->proc.state == INIT_MAIN_ENDED ? sooner(wait, 100) : wait;
 }
 
 static bool finished(const struct init *init)
@@ -179,15 +196,20 @@ static void turn(struct init *init)
         {.fd = init->signal_fd, .events = POLLIN},
         {.fd = init->proc.error_fd, .events = POLLIN},
         {.fd = init->link.fd, .events = init_link_events(&init->link)},
+        {.fd = -1}, /* what it prints: INIT_OUT_STREAMS of them */
+        {.fd = -1},
     };
-    if (poll(fds, sizeof fds / sizeof fds[0], wait_ms(init)) < 0)
+    int wait = init_out_poll(&init->out, now_ms(), &fds[3]);
+    if (poll(fds, sizeof fds / sizeof fds[0], sooner(wait, wait_ms(init))) < 0)
         return;
+    init_out_move(&init->out, &fds[3]);
     if (fds[1].revents)
         on_program(init);
     if (fds[0].revents)
         on_signals(init);
     if (fds[2].fd >= 0 && (fds[2].revents || init->link.out_len))
         serve_link(init, fds[2].revents);
+    tell_end(init);
 }
 
 /* Every signal that may be caught is read from a descriptor, so that nothing interrupts the loop. */
@@ -217,6 +239,7 @@ int main(int argc, char **argv)
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || (init.signal_fd = open_signals()) < 0)
         return refuse("corral-init: the kernel refused signalfd or prctl\n");
     init_proc_init(&init.proc);
+    init_out_init(&init.out, now_ms());
     init_link_init(&init.link, argc > 1 ? argv[1] : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());
     while (!finished(&init))
         turn(&init);

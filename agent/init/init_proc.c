@@ -36,14 +36,15 @@ static int invoke(const struct init_start *start)
     return errno;
 }
 
-static void run_child(int error_fd, const struct init_start *start)
+static void run_child(int error_fd, const struct init_start *start, const struct init_out *out)
 {
+    init_out_take(out);
     int error = invoke(start);
     ssize_t n = write(error_fd, &error, sizeof error);
     _exit(n == (ssize_t)sizeof error ? 127 : 126);
 }
 
-void init_proc_start(struct init_proc *proc, const struct init_start *start)
+static void start_child(struct init_proc *proc, const struct init_start *start, const struct init_out *out)
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
@@ -52,7 +53,7 @@ void init_proc_start(struct init_proc *proc, const struct init_start *start)
     }
     pid_t pid = fork();
     if (pid == 0)
-        run_child(fds[1], start);
+        run_child(fds[1], start, out);
     int error = errno;
     close(fds[1]);
     if (pid < 0) {
@@ -63,6 +64,15 @@ void init_proc_start(struct init_proc *proc, const struct init_start *start)
     proc->pid = pid;
     proc->error_fd = fds[0];
     proc->state = INIT_MAIN_RUNNING;
+}
+
+void init_proc_start(struct init_proc *proc, const struct init_start *start, struct init_out *out)
+{
+    if (init_out_open(out))
+        start_child(proc, start, out);
+    else
+        end_not_started(proc, errno);
+    init_out_started(out);
 }
 
 bool init_proc_read_error(struct init_proc *proc)

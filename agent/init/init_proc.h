@@ -6,6 +6,7 @@
 #ifndef CORRAL_AGENT_INIT_PROC_H
 #define CORRAL_AGENT_INIT_PROC_H
 
+#include "agent/init/init_out.h"
 #include "agent/init/init_proto.h"
 
 #include <sys/types.h>
@@ -20,8 +21,8 @@ struct init_proc {
 
 void init_proc_init(struct init_proc *proc);
 
-/* Starts it. What fails at once is its end already: NOT_STARTED. */
-void init_proc_start(struct init_proc *proc, const struct init_start *start);
+/* Starts it, printing through out. What fails at once is its end already: NOT_STARTED. */
+void init_proc_start(struct init_proc *proc, const struct init_start *start, struct init_out *out);
 
 /* After poll announced error_fd. True when the program was invoked just now. */
 bool init_proc_read_error(struct init_proc *proc);
