@@ -46,13 +46,21 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     return 0;
 }
 
-void cluster_free(struct cluster *c)
+void cluster_stop(struct cluster *c)
 {
-    if (!c)
+    if (!c || !c->waiters)
         return;
     cluster_unlead(c);
     cluster_creates_end(c, ERR_CANCELLED);
     waiters_free(c->waiters);
+    c->waiters = NULL;
+}
+
+void cluster_free(struct cluster *c)
+{
+    if (!c)
+        return;
+    cluster_stop(c);
     node_link_free(c->link);
     stats_free(c->stats);
     fleet_effects_fini(&c->effects);

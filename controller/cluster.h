@@ -3,7 +3,7 @@
  * hosts, and their answers back. What the API's operations on sandboxes stand on. On the loop.
  *
  * Lifecycle: new; lead (reads the live rows, then listens for hosts) when leadership is gained, unlead when
- * it is lost; free. Callbacks fire once, never inside the call.
+ * it is lost; stop and free. Callbacks fire once, never inside the call.
  */
 #ifndef CORRAL_CONTROLLER_CLUSTER_H
 #define CORRAL_CONTROLLER_CLUSTER_H
@@ -17,7 +17,7 @@
 
 struct cluster;
 
-/* Borrows all, which outlive it; copies link_conf's strings (through the link). */
+/* Borrows all, which outlive cluster_stop; copies link_conf's strings (through the link). */
 struct cluster_conf {
     struct loop *loop;
     struct db_pool *pool;
@@ -28,7 +28,12 @@ struct cluster_conf {
 
 /* *out is the caller's. Fails where the link's certificates cannot be used. */
 int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct err *e) MUST_CHECK;
-void cluster_free(struct cluster *cluster);
+/*
+ * Before the pool and the admission go, which answer into the cluster what they still hold: leads no more,
+ * and ends whoever waits. NULL is allowed.
+ */
+void cluster_stop(struct cluster *cluster);
+void cluster_free(struct cluster *cluster); /* after them */
 
 void cluster_lead(struct cluster *cluster, uint64_t epoch);
 void cluster_unlead(struct cluster *cluster);

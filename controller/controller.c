@@ -326,9 +326,10 @@ void controller_free(struct controller *c)
     timer_stop(&c->sweep);
     if (c->leader)
         db_leader_free(c->leader);
-    cluster_free(c->cluster);
+    cluster_stop(c->cluster);
     db_admit_free(c->admit);
     db_pool_free(c->pool);
+    cluster_free(c->cluster);
     api_free(c->api);
     tls_server_free(c->fresh_tls);
     free(c);

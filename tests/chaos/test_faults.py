@@ -483,9 +483,12 @@ def test_postgres_is_killed_in_the_middle_of_creates(corral):
     many_creates(corral, lambda: kill_postgres(corral))
 
 
-def test_the_controller_is_killed_in_the_middle_of_creates(corral):
+@pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_the_controller_goes_in_the_middle_of_creates(corral, signo):
     def fault():
-        corral.kill("controller")
+        pid = corral.pid("controller")
+        os.kill(pid, signo)
+        wait_until("it is gone", lambda: not runs(pid), 10)
         corral.restart("controller")
     many_creates(corral, fault)
 
