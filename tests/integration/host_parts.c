@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,9 +158,11 @@ static pid_t child_in_cgroup(const char *name)
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (!pid) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
         signal(SIGTERM, SIG_IGN);
         raise(SIGSTOP);
         if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             for (;;)
                 pause();
         }
