@@ -1,0 +1,177 @@
+#include "agent/core/box_steps.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct keeper_effect *box_effect(struct keeper_effects *effects, enum keeper_effect_kind kind,
+                                 const struct sandbox_id *id)
+{
+    if (effects->count == effects->room) {
+        effects->room = effects->room ? effects->room * 2 : 16;
+        effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
+    }
+    struct keeper_effect *effect = &effects->item[effects->count++];
+    memset(effect, 0, sizeof *effect);
+    effect->kind = kind;
+    effect->id = *id;
+    return effect;
+}
+
+static enum sandbox_state visible_state(const struct box_record *r)
+{
+    switch (r->phase) {
+    case BOX_NEW:
+    case BOX_MAKING:
+        return SANDBOX_STARTING;
+    case BOX_RUNNING:
+        return r->paused ? SANDBOX_PAUSED : SANDBOX_RUNNING;
+    case BOX_KILLING:
+    case BOX_REMOVING:
+        return SANDBOX_STOPPING;
+    case BOX_ENDED:
+        return r->failed ? SANDBOX_FAILED : SANDBOX_STOPPED;
+    }
+    abort();
+}
+
+/* Paused by its host. */
+static bool stands_idle(const struct box_record *r)
+{
+    return r->idled && r->phase == BOX_RUNNING && r->paused;
+}
+
+void box_observe(const struct box_record *r, uint64_t now, struct observation *o)
+{
+    *o = (struct observation){.id = r->id,
+                              .generation = r->generation,
+                              .number = r->number,
+                              .state = visible_state(r),
+                              .reason = stands_idle(r) ? REASON_IDLE : r->reason,
+                              .has_exit_code = r->has_exit_code,
+                              .exit_code = r->exit_code,
+                              .enforced = r->enforced,
+                              .ran = r->ran,
+                              .started_ago_ms = r->ran ? now - r->started_ms : 0,
+                              .ended_ago_ms = r->phase == BOX_ENDED ? now - r->ended_ms : 0};
+    memcpy(o->detail, r->detail, sizeof o->detail);
+    o->has_last = r->phase == BOX_ENDED && r->last_ms;
+    if (!o->has_last)
+        return;
+    o->last = r->last;
+    o->last.id = r->id;
+    o->last.ago_ms = now - r->last_ms;
+}
+
+void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    box_observe(&b->record, now, &box_effect(effects, KEEPER_REPORT, &b->record.id)->observation);
+}
+
+void box_report(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    b->record.number++;
+    box_report_again(b, now, effects);
+}
+
+void box_save(struct box *b, struct keeper_effects *effects)
+{
+    b->unsaved = b->saving;
+    if (b->saving)
+        return;
+    b->saving = true;
+    box_effect(effects, KEEPER_SAVE, &b->record.id);
+}
+
+/* --- the way down --- */
+
+void box_ended(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    if (!b->record.ended_ms)
+        b->record.ended_ms = now;
+    b->record.phase = BOX_ENDED;
+    b->record.number++;
+    box_save(b, effects); /* the report follows when this is on disk */
+}
+
+/* It ended when its processes did: what Docker takes to clean up after it is not its life. */
+void box_remove(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    if (!b->record.ended_ms)
+        b->record.ended_ms = now;
+    b->record.phase = BOX_REMOVING;
+    b->removing = true;
+    box_effect(effects, KEEPER_REMOVE, &b->record.id);
+    box_save(b, effects);
+}
+
+void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    bool first = b->record.phase != BOX_KILLING;
+    b->record.phase = BOX_KILLING;
+    b->next_try_ms = now + BOX_KILL_AGAIN_MS;
+    box_effect(effects, KEEPER_KILL, &b->record.id);
+    if (!first)
+        return;
+    box_save(b, effects);
+    box_report(b, now, effects);
+}
+
+void box_set_end(struct box *b, const struct box_exit *exit)
+{
+    b->ending = true;
+    b->record.reason = exit->reason;
+    b->record.has_exit_code = exit->has_exit_code;
+    b->record.exit_code = exit->exit_code;
+    memcpy(b->record.detail, exit->detail, sizeof b->record.detail);
+    b->record.ended_ms = exit->ended_ms;
+}
+
+bool box_from_before(const struct box *b)
+{
+    return b->record.phase <= BOX_MAKING && (!b->found || b->leftovers);
+}
+
+void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct keeper_effects *effects)
+{
+    if (b->ending)
+        return;
+    box_set_end(b, exit);
+    if (box_from_before(b))
+        box_effect(effects, KEEPER_KILL, &b->record.id);
+    switch (b->record.phase) {
+    case BOX_NEW: /* nothing was made by this agent: its saving decides the next step */
+        b->record.failed = true;
+        break;
+    case BOX_MAKING:
+        box_effect(effects, KEEPER_ABORT, &b->record.id);
+        break;
+    case BOX_RUNNING:
+        box_kill(b, now, effects);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- what is wanted of a running one --- */
+
+void box_follow_pause(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    bool wanted = b->record.want == WANT_PAUSED;
+    if (b->record.phase != BOX_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
+        now < b->next_try_ms)
+        return;
+    b->changing = true;
+    box_effect(effects, wanted ? KEEPER_PAUSE : KEEPER_RESUME, &b->record.id);
+}
+
+void box_follow_limits(struct box *b, struct keeper_effects *effects)
+{
+    if (b->record.phase != BOX_RUNNING || !b->resize_wanted || b->resizing || !b->found)
+        return;
+    b->resizing = true;
+    b->resize_wanted = false;
+    box_effect(effects, KEEPER_RESIZE, &b->record.id);
+}
