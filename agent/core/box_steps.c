@@ -163,6 +163,8 @@ void box_follow_pause(struct box *b, uint64_t now, struct keeper_effects *effect
     if (b->record.phase != BOX_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
         now < b->next_try_ms)
         return;
+    if (wanted && b->record.idled && (b->saving || b->unsaved))
+        return; /* nobody else wants it: an agent that forgot it would resume it */
     b->changing = true;
     box_effect(effects, wanted ? KEEPER_PAUSE : KEEPER_RESUME, &b->record.id);
 }

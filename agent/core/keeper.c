@@ -278,6 +278,8 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
             start_making(b, effects);
     } else if (b->record.phase == BOX_ENDED && !b->saving) {
         box_report_again(b, now, effects);
+    } else {
+        box_follow_pause(b, now, effects);
     }
 }
 

@@ -169,9 +169,22 @@ static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
     end(k);
 }
 
+/* Nobody but this host wants it paused: one that forgot it with its death would let it run again. */
+static void test_idleness_is_on_disk_before_it_pauses(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    keeper_pause(k, 2000, &id, "it did no work", &effects);
+    assert_non_null(last_of(KEEPER_SAVE));
+    assert_null(last_of(KEEPER_PAUSE));
+    keeper_saved(k, 2001, &id, true, &effects);
+    assert_non_null(last_of(KEEPER_PAUSE));
+    end(k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idleness_is_on_disk_before_it_pauses),
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
