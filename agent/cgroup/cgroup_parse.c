@@ -91,7 +91,7 @@ static void take_key(const char *word, size_t word_len, const char *p, const cha
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value;
-        if (strncmp(keys[i], word, word_len) || keys[i][word_len])
+        if (strlen(keys[i]) != word_len || memcmp(keys[i], word, word_len)) /* which may hold a NUL */
             continue;
         if (take_digits(&p, end, &value) && at_line_end(p, end))
             out[i] = value;
