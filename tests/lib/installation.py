@@ -1,6 +1,6 @@
 """The fixtures that tests of a whole installation share; a conftest.py takes them by name."""
 import pytest
-from corral import Corral
+from corral import Corral, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -12,9 +12,17 @@ def corral():
     installation.reset()
 
 
+def host_is_ready(corral):
+    try:
+        return any(n["state"] == "ready" for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"])
+    except (OSError, AssertionError):
+        return False
+
+
 @pytest.fixture
 def user(corral, request):
-    """A new user of tier pro; what is left of it is removed."""
+    """A new user of tier pro, once a host is there for it, whatever the test before did; what is left of it is removed."""
+    wait_until("a host is ready", lambda: host_is_ready(corral), 40)
     client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
     yield client
     for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
