@@ -116,6 +116,26 @@ static void probe_state_dir(struct probe *p)
         "choose a state_dir that others can come to");
 }
 
+static bool has_apparmor(void)
+{
+    FILE *f = fopen("/sys/module/apparmor/parameters/enabled", "re");
+    bool enabled = f && fgetc(f) == 'Y';
+    if (f)
+        fclose(f);
+    return enabled;
+}
+
+/* Docker loads its profile with a program that its package only recommends. */
+static void probe_apparmor(struct probe *p)
+{
+    bool there = has_apparmor(), parser = in_path("apparmor_parser");
+    add(p, "apparmor", !there || parser, 0,
+        !there   ? "the kernel does not use it"
+        : parser ? "Docker's profile confines containers"
+                 : "the kernel uses it, and Docker starts nothing without apparmor_parser",
+        "install the package apparmor");
+}
+
 static void probe_advice(struct probe *p)
 {
     const struct docker_facts *f = p->facts;
@@ -133,6 +153,7 @@ static void probe_advice(struct probe *p)
     add(p, "seccomp", f->seccomp, 0,
         f->seccomp ? "system calls are filtered" : "system calls are not filtered",
         "run a kernel with CONFIG_SECCOMP_FILTER and a Docker that has seccomp");
+    probe_apparmor(p);
     add(p, "cgroups", true, 0, f->cgroup_v2 ? "version 2" : "version 1", "");
     add(p, "runsc", true, 0,
         runsc ? "there: a sandbox may ask for it" : "not there: no sandbox can ask for it", "");
