@@ -211,6 +211,26 @@ static void probe_blkio(struct probe *p)
                  : "boot with cgroups of version 2 (systemd.unified_cgroup_hierarchy=1)");
 }
 
+static bool has_apparmor(void)
+{
+    FILE *f = fopen("/sys/module/apparmor/parameters/enabled", "re");
+    bool enabled = f && fgetc(f) == 'Y';
+    if (f)
+        fclose(f);
+    return enabled;
+}
+
+/* Docker loads its profile with a program that its package only recommends. */
+static void probe_apparmor(struct probe *p)
+{
+    bool there = has_apparmor(), parser = in_path("apparmor_parser");
+    add(p, "apparmor", !there || parser, 0,
+        !there   ? "the kernel does not use it"
+        : parser ? "Docker's profile confines containers"
+                 : "the kernel uses it, and Docker starts nothing without apparmor_parser",
+        "install the package apparmor");
+}
+
 static void probe_runsc(struct probe *p)
 {
     const struct docker_facts *f = p->facts;
@@ -246,6 +266,7 @@ static void probe_advice(struct probe *p)
         "set \"live-restore\": true in Docker's daemon.json");
     add(p, "cgroups", true, 0, f->cgroup_v2 ? "version 2" : "version 1", "");
     probe_seccomp(p);
+    probe_apparmor(p);
     probe_runc(p);
     probe_runsc(p);
     probe_blkio(p);

@@ -81,7 +81,11 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
 
 /* --- making: the file, mkfs, then loop device and mount --- */
 
-/* A free loop device with the file behind it, which the kernel lets go with its last user. */
+/*
+ * A free loop device with the file behind it, which the kernel lets go with its last user. Past the host's
+ * page cache: on cgroup v2 that copy is charged to the sandbox too, and its writes then stood still for 4 s
+ * at a time (Linux 6.1: 300 MB at 256 MiB took 35 to 43 s, 12 to 14 without).
+ */
 static int loop_attach(int image, char device[32])
 {
     int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -91,7 +95,9 @@ static int loop_attach(int image, char device[32])
         int number = ioctl(control, LOOP_CTL_GET_FREE);
         snprintf(device, 32, "/dev/loop%d", number);
         int fd = number < 0 ? -1 : open(device, O_RDWR | O_CLOEXEC);
-        struct loop_config config = {.fd = (uint32_t)image, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+        struct loop_config config = {.fd = (uint32_t)image,
+                                     .block_size = BLOCK,
+                                     .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO}};
         if (fd >= 0 && !ioctl(fd, LOOP_CONFIGURE, &config)) {
             close(control);
             return fd;

@@ -16,6 +16,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD_ROOT = Path(os.environ["CORRAL_BUILD_ROOT"])
+CGROUP_V2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
 def wait_until(what, condition, seconds=10.0, every=0.05):
@@ -248,6 +249,14 @@ class Corral:
         socket = self.home / "run" / ("docker.sock" if node is None else f"docker-{node}.sock")
         return subprocess.run(["/usr/bin/docker", "-H", f"unix://{socket}", *args], check=True, capture_output=True,
                               text=True, timeout=60).stdout.strip()
+
+    def kernel(self, sandbox_id, v1, v2):
+        """The file of a sandbox's cgroup: v1 names its controller too."""
+        parent, container = self.docker("inspect", "-f", "{{.HostConfig.CgroupParent}} {{.Id}}", sandbox_id).split()
+        if CGROUP_V2:
+            return Path(f"/sys/fs/cgroup{parent}/{container}/{v2}")
+        controller, name = v1.split("/")
+        return Path(f"/sys/fs/cgroup/{controller}{parent}/{container}/{name}")
 
     def containers(self):
         return self.docker("ps", "-aq", "--no-trunc", "--filter", "label=corral.sandbox").split()

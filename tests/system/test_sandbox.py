@@ -58,10 +58,8 @@ def test_hardening_as_docker_sees_it(corral, user):
 def test_stats_are_the_kernels_figures(corral, user):
     sandbox = user.create(memory_bytes=64 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=8; sleep 60"])
     stats = wait_until("the file is written", lambda: (s := user.stats(sandbox["id"]))["disk"]["used_bytes"] > 8 << 20 and s, 5)
-    container = corral.docker("inspect", "-f", "{{.Id}}", sandbox["id"])
-    name = corral.docker("inspect", "-f", "{{.HostConfig.CgroupParent}}", sandbox["id"])
-    limit = int(open(f"/sys/fs/cgroup/memory{name}/{container}/memory.limit_in_bytes").read())
-    usage = int(open(f"/sys/fs/cgroup/memory{name}/{container}/memory.usage_in_bytes").read())
+    limit = int(corral.kernel(sandbox["id"], "memory/memory.limit_in_bytes", "memory.max").read_text())
+    usage = int(corral.kernel(sandbox["id"], "memory/memory.usage_in_bytes", "memory.current").read_text())
     assert stats["sandbox_id"] == sandbox["id"]
     assert stats["memory"]["limit_bytes"] == limit == 64 << 20
     assert abs(stats["memory"]["used_bytes"] - usage) < 4 << 20
