@@ -88,7 +88,8 @@ def test_stats_are_the_kernels_figures(corral, user):
     assert quota / period == pytest.approx(0.2)
     wait_until("its share of its limit is told", lambda: user.stats(sandbox["id"])["cpu"]["percent"] > 60, 20)
     assert user.stats(sandbox["id"])["cpu"]["throttled_percent"] > 10
-    assert stats["pids"] == {"current": number(folder / "pids.current"), "limit": number(folder / "pids.max")}
+    wait_until("its processes are told", lambda: user.stats(sandbox["id"])["pids"] == {
+        "current": number(folder / "pids.current"), "limit": number(folder / "pids.max")}, 10)
     pressure = wait_until("pressure of the CPU is told", lambda: (p := user.stats(sandbox["id"])["pressure"])["cpu_some_avg10"] and p, 30)
     assert all(isinstance(v, (int, float)) for v in pressure.values()), pressure
     record(sandbox, folder, host_pid(corral, sandbox))
