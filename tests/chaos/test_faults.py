@@ -230,12 +230,6 @@ def test_a_frozen_agent(corral, user):
     assert (ended["reason"], ended["exit_code"]) == ("exited", 9), ended["detail"]
 
 
-def kill_and_restart_agent(corral, pause):
-    corral.kill("agent")
-    time.sleep(pause)
-    corral.restart("agent")
-
-
 def churn(user, rng, stop, made):
     """Makes and ends sandboxes in every way until it is told to stop."""
     while not stop.is_set():
@@ -257,8 +251,10 @@ def test_the_agent_dies_again_and_again(corral):
     thread.start()
     try:
         for _ in range(ROUNDS):
-            time.sleep(rng.uniform(0.05, 1.2)) # the fault's moment
-            kill_and_restart_agent(corral, rng.uniform(0, 0.3))
+            thread.join(rng.uniform(0.05, 1.2)) # the fault's moment
+            corral.kill("agent")
+            thread.join(rng.uniform(0, 0.3))
+            corral.restart("agent")
     finally:
         stop.set()
         thread.join(60)
