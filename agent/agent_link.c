@@ -51,9 +51,8 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     memcpy(facts->sick, agent->sick, sizeof facts->sick);
     if (!facts->sick[0] && !agent->docker_facts.seccomp)
         snprintf(facts->sick, sizeof facts->sick, "system calls are not filtered here");
-    *count = keeper_count(agent->keeper);
-    *inventory = mem_zalloc(*count * sizeof **inventory);
-    keeper_inventory(agent->keeper, loop_now_ms(), *inventory);
+    *inventory = mem_zalloc(keeper_count(agent->keeper) * sizeof **inventory);
+    *count = keeper_inventory(agent->keeper, loop_now_ms(), *inventory);
 }
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)

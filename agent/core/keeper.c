@@ -173,7 +173,12 @@ static void want_new(struct keeper *keeper, uint64_t now, const struct want *wan
     r->spec = mem_dup(want->spec, want->spec_len);
     r->spec_len = want->spec_len;
     box_save(b, effects);
-    box_report(b, now, effects);
+}
+
+/* Nothing of it is on disk or was made, by this life of the agent or by one before. */
+static bool is_new(const struct box *b)
+{
+    return b->record.phase == BOX_NEW && b->found && !b->leftovers;
 }
 
 static void want_news(struct box *b, uint64_t now, const struct want *want, struct keeper_effects *effects)
@@ -197,7 +202,7 @@ static void want_news(struct box *b, uint64_t now, const struct want *want, stru
     if (r->phase == BOX_ENDED)
         r->number++; /* the last word, with the generation that asked for it */
     box_save(b, effects);
-    if (r->phase != BOX_ENDED)
+    if (r->phase != BOX_ENDED && !is_new(b))
         box_report(b, now, effects);
 }
 
@@ -231,17 +236,12 @@ void keeper_accepted(struct keeper *keeper, const struct acceptance *acceptance,
 
 /* --- answers --- */
 
-static void start_making(struct box *b, struct keeper_effects *effects)
+static void start_making(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->record.phase = BOX_MAKING;
     b->making = true;
     box_effect(effects, KEEPER_MAKE, &b->record.id);
-}
-
-/* Nothing of it was made, by this life of the agent or by one before. */
-static bool is_new(const struct box *b)
-{
-    return b->record.phase == BOX_NEW && b->found && !b->leftovers;
+    box_report(b, now, effects);
 }
 
 /* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
@@ -275,7 +275,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
         if (b->ending)
             box_ended(b, now, effects);
         else
-            start_making(b, effects);
+            start_making(b, now, effects);
     } else if (b->record.phase == BOX_ENDED && !b->saving) {
         box_report_again(b, now, effects);
     } else {
@@ -367,7 +367,7 @@ void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id
     if (b->record.phase == BOX_REMOVING || (leftovers && b->ending))
         box_ended(b, now, effects);
     else if (leftovers && b->record.phase == BOX_NEW)
-        start_making(b, effects);
+        start_making(b, now, effects);
 }
 
 void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const struct box_exit *exit,
@@ -464,11 +464,16 @@ size_t keeper_count(const struct keeper *keeper)
     return HASH_COUNT(keeper->boxes.head);
 }
 
-void keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out)
+size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out)
 {
+    size_t count = 0;
     struct box *b, *next;
     BOX_TABLE_EACH(&keeper->boxes, b, next)
-    box_observe(&b->record, now, out++);
+    {
+        if (!is_new(b))
+            box_observe(&b->record, now, &out[count++]);
+    }
+    return count;
 }
 
 const struct box_record *keeper_find(const struct keeper *keeper, const struct sandbox_id *id)

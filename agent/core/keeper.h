@@ -4,7 +4,7 @@
  * do, in order; nothing is done here. The rules:
  *
  *   - a want is taken up once: generations only rise, and an id that ended here is never made again
- *   - nothing is made before its record is on disk; nothing is reported as ended before that is on disk
+ *   - nothing is made, or told of, before its record is on disk; nor is an end before that is on disk
  *   - a deadline comes nearer at any word, and goes away only with a higher generation
  *   - processes are killed first; container and volume are removed after; both are repeated until they
  * happened
@@ -134,9 +134,13 @@ void keeper_tick(struct keeper *keeper, uint64_t now, struct keeper_effects *eff
 /* When the next deadline falls, UINT64_MAX where there is none. */
 uint64_t keeper_due(const struct keeper *keeper);
 
-/* The observation of each box, for the hello of a session. out has room for keeper_count of them. */
 size_t keeper_count(const struct keeper *keeper);
-void keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out);
+
+/*
+ * For the hello of a session: the observation of each box whose record is on disk. out has room for
+ * keeper_count of them; how many there are is returned.
+ */
+size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out);
 
 /* Borrowed until the next call; NULL where there is none. */
 const struct box_record *keeper_find(const struct keeper *keeper, const struct sandbox_id *id);

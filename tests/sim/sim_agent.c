@@ -24,11 +24,17 @@ static struct keeper *listener(struct world *w, const struct sim_event *e)
     return h->incarnation == e->incarnation ? h->keeper : NULL;
 }
 
+/* It is on disk now, unless the agent died before. */
 static void saved(struct world *w, struct sim_event *e)
 {
+    struct box_model *b = &w->host[e->node].box[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
+    if (e->flag) {
+        b->saved = true;
+        b->record = b->writing;
+    }
     keeper_saved(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
@@ -38,14 +44,10 @@ static void save(struct world *w, int node, int sandbox)
     struct host *h = &w->host[node];
     struct box_model *b = &h->box[sandbox];
     struct sandbox_id id = sim_id(sandbox);
-    struct sim_event *e = answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved);
-    e->flag = w->now >= h->disk_full_ms;
-    if (!e->flag)
-        return;
-    b->saved = true;
-    b->record = *keeper_find(h->keeper, &id);
-    b->record.spec = NULL;
-    b->record.spec_len = 0;
+    answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved)->flag = w->now >= h->disk_full_ms;
+    b->writing = *keeper_find(h->keeper, &id);
+    b->writing.spec = NULL;
+    b->writing.spec_len = 0;
 }
 
 static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
@@ -307,8 +309,11 @@ void host_wiped(struct world *w, int node)
 {
     agent_down(w, node);
     outbox_wiped(w, node);
-    for (int i = 0; i < SIM_SANDBOXES; i++)
-        w->host[node].box[i].saved = w->host[node].box[i].begun = false;
+    for (int i = 0; i < SIM_SANDBOXES; i++) {
+        struct box_model *b = &w->host[node].box[i];
+        b->wiped |= b->saved;
+        b->saved = b->begun = false;
+    }
 }
 
 void sandbox_exits(struct world *w, int node, int sandbox)

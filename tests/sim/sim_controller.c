@@ -68,6 +68,10 @@ static void commit(struct world *w, struct sim_event *e)
     if (ok && idle && sandbox_state_may_move(r->state, SANDBOX_PAUSED) && r->want == WANT_RUNNING &&
         r->generation == e->move.generation)
         r->want = WANT_PAUSED;
+    bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
+                    !sandbox_state_terminal(r->state);
+    if (given_up && !w->host[r->node].box[e->sandbox].wiped)
+        sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
     if (ok)
         row_move(w, e->sandbox, e->move.to);
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
@@ -233,14 +237,14 @@ void controller_session(struct world *w, int node)
 {
     struct host *h = &w->host[node];
     struct observation inventory[SIM_SANDBOXES];
-    keeper_inventory(h->keeper, w->now, inventory);
+    size_t count = keeper_inventory(h->keeper, w->now, inventory);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
     h->heard_ms = w->now;
-    sim_say(w, "session of host %d with %zu boxes", node, keeper_count(h->keeper));
-    fleet_session(w->fleet, w->now, &facts, inventory, keeper_count(h->keeper), &w->effects);
+    sim_say(w, "session of host %d with %zu boxes", node, count);
+    fleet_session(w->fleet, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
 }
 

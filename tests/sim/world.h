@@ -51,8 +51,8 @@ struct batch {
 
 /* One sandbox as one host has it. */
 struct box_model {
-    bool saved;
-    struct box_record record;
+    bool saved, wiped; /* wiped: it was, and its host lost its disk */
+    struct box_record record, writing;
     bool container, runs, paused, aborted;
     bool begun;          /* its command was, on this boot: never a second time */
     bool forgotten;      /* its end was accepted: it may never run again */

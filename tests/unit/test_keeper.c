@@ -132,6 +132,27 @@ static void test_a_restored_one_waits_for_docker(void **state)
     end(k);
 }
 
+/* An agent that dies before its record is on disk comes back without it: the controller must not count on it
+ * yet. */
+static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
+{
+    struct observation inventory;
+    struct keeper *k = keeper_new();
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    keeper_effects_clear(&effects);
+    keeper_want(k, 100, &want, &effects);
+    want.generation = 2;
+    keeper_want(k, 100, &want, &effects);
+    assert_null(last_of(KEEPER_REPORT));
+    assert_int_equal(keeper_inventory(k, 100, &inventory), 0);
+    keeper_saved(k, 200, &id, true, &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.generation, 2);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_STARTING);
+    assert_int_equal(keeper_inventory(k, 200, &inventory), 1);
+    end(k);
+}
+
 static void test_what_ended_before_its_deadline_did_not_expire(void **state)
 {
     struct keeper *k = restored(BOX_RUNNING, 5000);
@@ -187,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_idleness_is_on_disk_before_it_pauses),
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
+        cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
