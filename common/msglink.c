@@ -46,6 +46,42 @@ struct msglink_client {
     void *arg;
 };
 
+/* --- the end of a socket --- */
+
+/* Of the whole process, as nng's own threads are. */
+static atomic_uint closing;
+
+unsigned msglink_closing(void)
+{
+    return atomic_load(&closing);
+}
+
+static void *close_socket(void *arg)
+{
+    nng_socket socket = {.id = (uint32_t)(uintptr_t)arg};
+    nng_close(socket);
+    atomic_fetch_sub(&closing, 1);
+    return NULL;
+}
+
+/*
+ * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever, on either side (a peer
+ * that hangs up again and again while a large message is on its way; a server that is closed while its
+ * clients come and go). A loop may not hang with it, so a thread does the waiting. It stops listening first.
+ */
+static void close_apart(nng_socket socket)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, CLOSER_STACK);
+    atomic_fetch_add(&closing, 1);
+    if (pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)socket.id))
+        close_socket((void *)(uintptr_t)socket.id);
+    pthread_attr_destroy(&attr);
+}
+
 /* --- TLS --- */
 
 static char *read_pem(const char *path, struct err *e)
@@ -175,7 +211,7 @@ void msglink_server_free(struct msglink_server *server)
     if (!server)
         return;
     watch_stop(&server->watch);
-    nng_close(server->socket);
+    close_apart(server->socket);
     free(server);
 }
 
@@ -295,40 +331,6 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
     }
     *out = client;
     return 0;
-}
-
-/* Of the whole process, as nng's own threads are. */
-static atomic_uint closing;
-
-unsigned msglink_closing(void)
-{
-    return atomic_load(&closing);
-}
-
-static void *close_socket(void *arg)
-{
-    nng_socket socket = {.id = (uint32_t)(uintptr_t)arg};
-    nng_close(socket);
-    atomic_fetch_sub(&closing, 1);
-    return NULL;
-}
-
-/*
- * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever (a peer that hangs up
- * again and again while a large message is on its way). A guard's loop may not hang with it, so a thread does
- * the waiting.
- */
-static void close_apart(nng_socket socket)
-{
-    pthread_attr_t attr;
-    pthread_t thread;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, CLOSER_STACK);
-    atomic_fetch_add(&closing, 1);
-    if (pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)socket.id))
-        close_socket((void *)(uintptr_t)socket.id);
-    pthread_attr_destroy(&attr);
 }
 
 void msglink_client_free(struct msglink_client *client)

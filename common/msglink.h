@@ -33,7 +33,10 @@ int msglink_server_new(struct msglink_server **out, struct loop *loop, const cha
                        const struct msglink_tls *tls, msglink_request_cb *cb, void *arg,
                        struct err *e) MUST_CHECK;
 
-/* Not from its callback. Tokens that are left are dropped before. */
+/*
+ * Not from its callback. Tokens that are left are dropped before. Its address may be taken for a moment
+ * longer: another server there may have to be tried again.
+ */
 void msglink_server_free(struct msglink_server *server);
 
 /* Takes the token. A peer that is gone gets nothing. */
@@ -59,8 +62,9 @@ void msglink_request(struct msglink_client *client, const uint8_t *bytes, size_t
 void msglink_cancel(struct msglink_client *client);
 
 /*
- * How many clients that were freed nng has not closed yet. Milliseconds as a rule; where it stays above 0,
- * nng's own threads wait for each other, and only a new process helps.
+ * How many that were freed, clients and servers, nng has not closed yet. Milliseconds as a rule; where it
+ * stays above 0, nng's own threads wait for each other. A client that is made then may not connect, and only
+ * a new process helps.
  */
 unsigned msglink_closing(void);
 
