@@ -219,6 +219,15 @@ class Corral:
     def restart(self, what, **env):
         self.quickstart("--restart", what, **env)
 
+    def mend(self):
+        """Begins anew with what hangs or is gone."""
+        for name in ("controller", "agent"):
+            try:
+                self.kill(name)
+            except (OSError, ValueError):
+                pass # it is gone, and its file
+        self.quickstart()
+
     def pid(self, name):
         return int((self.home / "run" / f"{name}.pid").read_text())
 

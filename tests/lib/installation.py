@@ -19,10 +19,20 @@ def host_is_ready(corral):
         return False
 
 
+def need_a_host(corral):
+    """What the test before broke is told once, and mended: the tests after it have their say."""
+    try:
+        wait_until("a host is ready", lambda: host_is_ready(corral), 40)
+    except AssertionError:
+        print(corral.logs())
+        corral.mend()
+        raise
+
+
 @pytest.fixture
 def user(corral, request):
     """A new user of tier pro, once a host is there for it, whatever the test before did; what is left of it is removed."""
-    wait_until("a host is ready", lambda: host_is_ready(corral), 40)
+    need_a_host(corral)
     client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
     yield client
     for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
