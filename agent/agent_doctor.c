@@ -1,4 +1,5 @@
-/* corral-agent doctor: what this host enforces, what it cannot, and how to mend it. */
+#include "agent/agent_doctor.h"
+
 #include "agent/host_probe.h"
 
 #include "common/conf_verbs.h"
@@ -6,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define PROGRAM "corral-agent"
 
 struct patient {
     struct loop *loop;
@@ -85,13 +84,12 @@ static int examine(const struct agent_conf *conf, bool json)
     return 0;
 }
 
-int agent_doctor(int argc, char **argv)
+int agent_doctor(const struct program *program, int argc, char **argv)
 {
     struct conf_sources sources;
     struct agent_conf conf = {0};
     bool json = argc && !strcmp(argv[0], "--json");
-    int rc = conf_from_command(PROGRAM, &agent_conf_table, AGENT_CONF_FILE, argc - json, argv + json,
-                               &sources, &conf);
+    int rc = conf_from_command(program, argc - json, argv + json, &sources, &conf);
     if (rc)
         return rc;
     rc = examine(&conf, json);

@@ -29,7 +29,4 @@ size_t host_probe(const struct agent_conf *conf, const struct docker_facts *fact
 /* What is enforced by these checks, as enum enforce_bit. */
 uint32_t host_enforces(const struct host_check *checks, size_t count);
 
-/* The verb: prints the checks, as a table or with --json. Exit code 0 where all is enforced, 1 where not. */
-int agent_doctor(int argc, char **argv);
-
 #endif

@@ -1,20 +1,19 @@
 #include "common/conf_verbs.h"
 
 #include "common/mem.h"
-#include "common/verb.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int conf_from_command(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                      char **argv, struct conf_sources *sources, void *values)
+int conf_from_command(const struct program *program, int argc, char **argv, struct conf_sources *sources,
+                      void *values)
 {
     *sources = (struct conf_sources){
-        .file = default_file, .file_optional = true, .environ = environ, .argc = argc, .argv = argv};
+        .file = program->conf_file, .file_optional = true, .environ = environ, .argc = argc, .argv = argv};
     if (argc && !strcmp(argv[0], "--config")) {
         if (argc < 2) {
-            fprintf(stderr, "%s: --config needs a file\n", program);
+            fprintf(stderr, "%s: --config needs a file\n", program->name);
             return 2;
         }
         sources->file = argv[1];
@@ -23,46 +22,55 @@ int conf_from_command(const char *program, const struct conf_table *table, const
         sources->argv += 2;
     }
     struct err e;
-    return conf_load(table, sources, values, &e) ? verb_failed(program, e.text) : 0;
+    return conf_load(program->conf, sources, values, &e) ? verb_failed(program, e.text) : 0;
 }
 
-int conf_verb_check(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                    char **argv)
+/* Loads it, and has it printed where there is somewhere to print to. */
+static int try_conf(const struct program *program, int argc, char **argv, FILE *out)
 {
     struct conf_sources sources;
-    CLEANUP(mem_free_ptr) void *values = mem_zalloc(table->size);
-    int rc = conf_from_command(program, table, default_file, argc, argv, &sources, values);
+    CLEANUP(mem_free_ptr) void *values = mem_zalloc(program->conf->size);
+    int rc = conf_from_command(program, argc, argv, &sources, values);
     if (rc)
         return rc;
-    conf_fini(table, values);
-    puts("ok");
+    if (out)
+        conf_show(program->conf, values, out);
+    conf_fini(program->conf, values);
     return 0;
 }
 
-int conf_verb_show(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                   char **argv)
+int conf_verb_check(const struct program *program, int argc, char **argv)
 {
-    struct conf_sources sources;
-    CLEANUP(mem_free_ptr) void *values = mem_zalloc(table->size);
-    if (argc && !strcmp(argv[0], "--effective")) { /* what is shown is always what is in force */
-        argc--;
-        argv++;
-    }
-    int rc = conf_from_command(program, table, default_file, argc, argv, &sources, values);
-    if (rc)
-        return rc;
-    conf_show(table, values, stdout);
-    conf_fini(table, values);
-    return 0;
+    int rc = try_conf(program, argc, argv, NULL);
+    if (!rc)
+        puts("ok");
+    return rc;
 }
 
-int conf_verb_texts(const struct conf_table *table, bool markdown, int argc, char **argv)
+int conf_verb_show(const struct program *program, int argc, char **argv)
+{
+    bool effective = argc && !strcmp(argv[0], "--effective"); /* what is shown always is what is in force */
+    return try_conf(program, argc - effective, argv + effective, stdout);
+}
+
+static int no_argument(const struct program *program, const char *argument)
+{
+    fprintf(stderr, "%s: no argument is taken, such as \"%s\"\n", program->name, argument);
+    return 2;
+}
+
+int conf_verb_env(const struct program *program, int argc, char **argv)
 {
     if (argc)
-        return 2;
-    if (markdown)
-        conf_markdown(table, stdout);
-    else
-        conf_env_example(table, stdout);
+        return no_argument(program, argv[0]);
+    conf_env_example(program->conf, stdout);
+    return 0;
+}
+
+int conf_verb_docs(const struct program *program, int argc, char **argv)
+{
+    if (argc)
+        return no_argument(program, argv[0]);
+    conf_markdown(program->conf, stdout);
     return 0;
 }

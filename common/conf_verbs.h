@@ -2,22 +2,27 @@
 #ifndef CORRAL_COMMON_CONF_VERBS_H
 #define CORRAL_COMMON_CONF_VERBS_H
 
-#include "common/conf.h"
+#include "common/verb.h"
 
 /*
- * Takes "--config FILE" out of argv and loads the rest (flags, environment, the file; default_file may be
- * missing). *sources keeps what reload needs. Returns 0 or the exit code, with the sentence on stderr.
+ * Takes "--config FILE" out of argv and loads the rest (flags, environment, the file). *sources keeps what
+ * reload needs. Returns 0 or the exit code, with the sentence on stderr.
  */
-int conf_from_command(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                      char **argv, struct conf_sources *sources, void *values);
+int conf_from_command(const struct program *program, int argc, char **argv, struct conf_sources *sources,
+                      void *values);
 
-/* config check: says "ok". config show: prints what is in force. Each returns the exit code. */
-int conf_verb_check(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                    char **argv);
-int conf_verb_show(const char *program, const struct conf_table *table, const char *default_file, int argc,
-                   char **argv);
+int conf_verb_check(const struct program *program, int argc, char **argv);
+int conf_verb_show(const struct program *program, int argc, char **argv);
+int conf_verb_env(const struct program *program, int argc, char **argv);
+int conf_verb_docs(const struct program *program, int argc, char **argv);
 
-/* config env, config docs: prints deploy/env.example's part, or the Markdown table. */
-int conf_verb_texts(const struct conf_table *table, bool markdown, int argc, char **argv);
+/* Their rows in a table of verbs. */
+/* clang-format off */
+#define CONF_VERBS \
+    {"config check", "[--config FILE] [--KEY VALUE]...", "Says whether the configuration can be used.", conf_verb_check}, \
+    {"config show", "[--config FILE] [--effective]", "Prints what is in force, secrets hidden.", conf_verb_show}, \
+    {"config env", "", "Prints every key as an environment file.", conf_verb_env}, \
+    {"config docs", "", "Prints every key as a table of Markdown.", conf_verb_docs}
+/* clang-format on */
 
 #endif

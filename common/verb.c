@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_help(FILE *out, const char *program, const char *about, const struct verb *verbs,
+static void print_help(const struct program *program, const char *about, const struct verb *verbs,
                        size_t count)
 {
-    fprintf(out, "%s\n\nusage:\n", about);
+    printf("%s\n\nusage:\n", about);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "  %s %s%s%s\n        %s\n", program, verbs[i].name, verbs[i].args[0] ? " " : "",
-                verbs[i].args, verbs[i].help);
-    fprintf(out, "  %s --help | --version\n", program);
+        printf("  %s %s%s%s\n        %s\n", program->name, verbs[i].name, verbs[i].args[0] ? " " : "",
+               verbs[i].args, verbs[i].help);
+    printf("  %s --help | --version\n", program->name);
 }
 
 /* How many words of argv the verb's name takes; 0 where it is not that verb. */
@@ -38,36 +38,36 @@ static int wants_help(int argc, char **argv)
     return 0;
 }
 
-int verb_main(const char *program, const char *about, const struct verb *verbs, size_t count, int argc,
-              char **argv)
+int verb_main(const struct program *program, int argc, char **argv)
 {
     argc--;
     argv++;
     if (argc && !strcmp(argv[0], "--version")) {
-        printf("%s %s\n", program, CORRAL_VERSION);
+        printf("%s %s\n", program->name, CORRAL_VERSION);
         return 0;
     }
-    for (size_t i = 0; i < count; i++) {
-        int taken = words_taken(&verbs[i], argc, argv);
+    for (size_t i = 0; i < program->verb_count; i++) {
+        const struct verb *verb = &program->verbs[i];
+        int taken = words_taken(verb, argc, argv);
         if (!taken)
             continue;
         if (wants_help(argc - taken, argv + taken)) {
-            print_help(stdout, program, verbs[i].help, &verbs[i], 1);
+            print_help(program, verb->help, verb, 1);
             return 0;
         }
-        return verbs[i].run(argc - taken, argv + taken);
+        return verb->run(program, argc - taken, argv + taken);
     }
     if (wants_help(argc, argv)) {
-        print_help(stdout, program, about, verbs, count);
+        print_help(program, program->about, program->verbs, program->verb_count);
         return 0;
     }
-    fprintf(stderr, "%s: %s; %s --help lists the verbs\n", program,
-            argc ? "no such verb" : "a verb is missing", program);
+    fprintf(stderr, "%s: %s; %s --help lists the verbs\n", program->name,
+            argc ? "no such verb" : "a verb is missing", program->name);
     return 2;
 }
 
-int verb_failed(const char *program, const char *sentence)
+int verb_failed(const struct program *program, const char *sentence)
 {
-    fprintf(stderr, "%s: %s\n", program, sentence);
+    fprintf(stderr, "%s: %s\n", program->name, sentence);
     return 1;
 }

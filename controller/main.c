@@ -5,9 +5,6 @@
 #include "common/conf_verbs.h"
 #include "common/daemon.h"
 #include "common/log.h"
-#include "common/verb.h"
-
-#define PROGRAM "corral-controller"
 
 struct serving {
     struct ctl_conf conf;
@@ -38,7 +35,7 @@ static void on_reload(void *arg)
     controller_reload(s->controller);
 }
 
-static int run(struct serving *s)
+static int run(const struct program *program, struct serving *s)
 {
     struct loop *loop = loop_new();
     struct daemon daemon;
@@ -54,40 +51,20 @@ static int run(struct serving *s)
     }
     controller_free(s->controller);
     loop_free(loop);
-    return rc ? verb_failed(PROGRAM, e.text) : 0;
+    return rc ? verb_failed(program, e.text) : 0;
 }
 
-static int serve(int argc, char **argv)
+static int serve(const struct program *program, int argc, char **argv)
 {
     struct serving s = {0};
-    int rc = conf_from_command(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv, &s.sources, &s.conf);
+    int rc = conf_from_command(program, argc, argv, &s.sources, &s.conf);
     if (rc)
         return rc;
     log_set_level_name(s.conf.log_level);
     daemon_raise_files();
-    rc = run(&s);
+    rc = run(program, &s);
     conf_fini(&ctl_conf_table, &s.conf);
     return rc;
-}
-
-static int config_check(int argc, char **argv)
-{
-    return conf_verb_check(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv);
-}
-
-static int config_show(int argc, char **argv)
-{
-    return conf_verb_show(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv);
-}
-
-static int config_env(int argc, char **argv)
-{
-    return conf_verb_texts(&ctl_conf_table, false, argc, argv);
-}
-
-static int config_docs(int argc, char **argv)
-{
-    return conf_verb_texts(&ctl_conf_table, true, argc, argv);
 }
 
 static const struct verb verbs[] = {
@@ -105,15 +82,16 @@ static const struct verb verbs[] = {
      verb_audit_export},
     {"audit prune", "--older-than TIME [--config FILE]",
      "Removes old rows of the audit; the chain begins after them, and stays provable.", verb_audit_prune},
-    {"config check", "[--config FILE] [--KEY VALUE]...", "Says whether the configuration can be used.",
-     config_check},
-    {"config show", "[--config FILE] [--effective]", "Prints what is in force, secrets hidden.", config_show},
-    {"config env", "", "Prints every key as an environment file.", config_env},
-    {"config docs", "", "Prints every key as a table of Markdown.", config_docs},
+    CONF_VERBS,
 };
 
 int main(int argc, char **argv)
 {
-    return verb_main(PROGRAM, "corral-controller is the control plane of Corral.", verbs, ARRAY_LEN(verbs),
-                     argc, argv);
+    static const struct program program = {.name = "corral-controller",
+                                           .about = "corral-controller is the control plane of Corral.",
+                                           .conf = &ctl_conf_table,
+                                           .conf_file = CTL_CONF_FILE,
+                                           .verbs = verbs,
+                                           .verb_count = ARRAY_LEN(verbs)};
+    return verb_main(&program, argc, argv);
 }

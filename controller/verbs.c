@@ -8,21 +8,18 @@
 #include "common/conf_verbs.h"
 #include "common/pki.h"
 #include "common/units.h"
-#include "common/verb.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM "corral-controller"
-
 /* Loads the configuration for a verb; *conf is to be freed by conf_fini where this returns 0. */
-static int load(int argc, char **argv, struct ctl_conf *conf)
+static int load(const struct program *program, int argc, char **argv, struct ctl_conf *conf)
 {
     struct conf_sources sources;
     memset(conf, 0, sizeof *conf);
-    return conf_from_command(PROGRAM, &ctl_conf_table, CTL_CONF_FILE, argc, argv, &sources, conf);
+    return conf_from_command(program, argc, argv, &sources, conf);
 }
 
 /* Takes a word that is no configuration key out of argv; whether it was there. */
@@ -66,100 +63,100 @@ static void print_migration(void *arg, const struct db_migration *m)
     printf("%04d %-24s %-8s %s\n", m->number, m->name, m->state, m->applied_at);
 }
 
-int verb_migrate(int argc, char **argv)
+int verb_migrate(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
     int status = take_word(&argc, argv, "--status"), applied = 0;
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     rc = status ? db_migrate_status(conf.database_url, print_migration, NULL, &e)
                 : db_migrate(conf.database_url, &applied, &e);
     conf_fini(&ctl_conf_table, &conf);
     if (rc)
-        return verb_failed(PROGRAM, e.text);
+        return verb_failed(program, e.text);
     if (!status)
         printf("%d applied, the schema is at version %d\n", applied, db_schema_version());
     return 0;
 }
 
-int verb_init(int argc, char **argv)
+int verb_init(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct api_key key;
     struct err e;
     const char *name = take_value(&argc, argv, "--name");
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     rc = db_init_admin(conf.database_url, name ? name : "admin", &key, &e);
     conf_fini(&ctl_conf_table, &conf);
     if (rc)
-        return verb_failed(PROGRAM, e.text);
+        return verb_failed(program, e.text);
     puts(key.text);
     return 0;
 }
 
-int verb_audit_verify(int argc, char **argv)
+int verb_audit_verify(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
     uint64_t checked = 0, row = 0;
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     rc = db_audit_verify(conf.database_url, &checked, &row, &e);
     conf_fini(&ctl_conf_table, &conf);
     if (rc)
-        return verb_failed(PROGRAM, e.text);
+        return verb_failed(program, e.text);
     printf("%" PRIu64 " rows are whole\n", checked);
     return 0;
 }
 
-int verb_audit_export(int argc, char **argv)
+int verb_audit_export(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     rc = db_audit_export(conf.database_url, stdout, &e);
     conf_fini(&ctl_conf_table, &conf);
-    return rc ? verb_failed(PROGRAM, e.text) : 0;
+    return rc ? verb_failed(program, e.text) : 0;
 }
 
-int verb_audit_prune(int argc, char **argv)
+int verb_audit_prune(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
     uint64_t removed = 0, seconds;
     const char *age = take_value(&argc, argv, "--older-than");
     if (!age || !units_parse_seconds(age, &seconds) || seconds < 86400 || seconds / 86400 > 36500) {
-        fprintf(stderr, "%s: audit prune needs --older-than, such as 365d\n", PROGRAM);
+        fprintf(stderr, "%s: audit prune needs --older-than, such as 365d\n", program->name);
         return 2;
     }
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     rc = db_audit_prune(conf.database_url, seconds / 86400, &removed, &e);
     conf_fini(&ctl_conf_table, &conf);
     if (rc)
-        return verb_failed(PROGRAM, e.text);
+        return verb_failed(program, e.text);
     printf("%" PRIu64 " rows removed\n", removed);
     return 0;
 }
 
-int verb_pki_init(int argc, char **argv)
+int verb_pki_init(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
     struct string_list hosts = {0};
     for (const char *host; (host = take_argument(&argc, &argv));)
         string_list_add(&hosts, host);
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (!rc && pki_init(conf.pki_dir, &hosts, &e))
-        rc = verb_failed(PROGRAM, e.text);
+        rc = verb_failed(program, e.text);
     else if (!rc)
         printf("the CA and the controller's certificate are in %s\n", conf.pki_dir);
     conf_fini(&ctl_conf_table, &conf);
@@ -167,20 +164,20 @@ int verb_pki_init(int argc, char **argv)
     return rc;
 }
 
-int verb_pki_issue(int argc, char **argv)
+int verb_pki_issue(const struct program *program, int argc, char **argv)
 {
     struct ctl_conf conf;
     struct err e;
     const char *node = take_argument(&argc, &argv), *out = take_value(&argc, argv, "--out");
     if (!node) {
-        fprintf(stderr, "%s: pki issue needs the node's name\n", PROGRAM);
+        fprintf(stderr, "%s: pki issue needs the node's name\n", program->name);
         return 2;
     }
-    int rc = load(argc, argv, &conf);
+    int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
     if (pki_issue(conf.pki_dir, node, out ? out : conf.pki_dir, &e))
-        rc = verb_failed(PROGRAM, e.text);
+        rc = verb_failed(program, e.text);
     else
         printf("%s/%s.crt and .key\n", out ? out : conf.pki_dir, node);
     conf_fini(&ctl_conf_table, &conf);

@@ -2,12 +2,14 @@
 #ifndef CORRAL_CONTROLLER_VERBS_H
 #define CORRAL_CONTROLLER_VERBS_H
 
-int verb_migrate(int argc, char **argv);
-int verb_init(int argc, char **argv);
-int verb_audit_verify(int argc, char **argv);
-int verb_audit_export(int argc, char **argv);
-int verb_audit_prune(int argc, char **argv);
-int verb_pki_init(int argc, char **argv);
-int verb_pki_issue(int argc, char **argv);
+#include "common/verb.h"
+
+int verb_migrate(const struct program *program, int argc, char **argv);
+int verb_init(const struct program *program, int argc, char **argv);
+int verb_audit_verify(const struct program *program, int argc, char **argv);
+int verb_audit_export(const struct program *program, int argc, char **argv);
+int verb_audit_prune(const struct program *program, int argc, char **argv);
+int verb_pki_init(const struct program *program, int argc, char **argv);
+int verb_pki_issue(const struct program *program, int argc, char **argv);
 
 #endif
