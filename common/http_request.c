@@ -234,3 +234,49 @@ const char *http_request_field(const struct http_request *r, const char *name)
     }
     return NULL;
 }
+
+/* --- the query --- */
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+static bool decode(const char *text, size_t len, char *out, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int c = (unsigned char)text[i];
+        if (c == '%') {
+            if (i + 2 > len - 1 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+                return false;
+            c = hex(text[i + 1]) << 4 | hex(text[i + 2]);
+            i += 2;
+        } else if (c == '+') {
+            c = ' ';
+        }
+        if (!c || n + 1 >= size)
+            return false;
+        out[n++] = (char)c;
+    }
+    out[n] = 0;
+    return true;
+}
+
+bool http_request_query(const struct http_request *r, const char *name, char *out, size_t size)
+{
+    size_t n = strlen(name);
+    bool found = false;
+    for (const char *at = r->query ? r->query : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
+        size_t len = strcspn(at, "&");
+        if (len < n || strncmp(at, name, n) || (len > n && at[n] != '='))
+            continue;
+        if (found || !decode(at + n + (len > n), len - n - (len > n), out, size))
+            return false;
+        found = true;
+    }
+    return found;
+}

@@ -37,4 +37,8 @@ int http_request_body(struct http_request *r, const char *bytes, size_t len, siz
 
 const char *http_request_field(const struct http_request *r, const char *name);
 
+/* The parameter of the query, decoded. False where it is not there, stands twice, does not decode or does not
+ * fit. */
+bool http_request_query(const struct http_request *r, const char *name, char *out, size_t size);
+
 #endif

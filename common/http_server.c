@@ -1,10 +1,10 @@
 #include "common/http_server.h"
 
+#include "common/http_network.h"
 #include "common/http_request.h"
 #include "common/mem.h"
 #include "common/tls_server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
 #define ROOM_LOOKS      64    /* connections that are looked at for one that idles */
@@ -44,7 +43,7 @@ struct connection {
     struct http_server *server;
     struct connection *older, *newer;
     struct bufferevent *io;
-    struct network *network;
+    struct http_network *network;
     char address[INET6_ADDRSTRLEN];
     bool tls, ended; /* ended: the peer sends no more */
     enum phase phase;
@@ -52,13 +51,6 @@ struct connection {
     struct http_exchange *exchange;
     struct timer timer;
     struct later later;
-};
-
-/* How many connections an address, or an IPv6 /64, has. */
-struct network {
-    char text[INET6_ADDRSTRLEN];
-    unsigned count;
-    UT_hash_handle hh;
 };
 
 struct http_server {
@@ -70,7 +62,7 @@ struct http_server {
     struct evconnlistener *listener;
     struct timer rest;
     struct connection *oldest, *newest; /* by when they were last answered, or came */
-    struct network *networks;
+    struct http_network *networks;
     unsigned count, served;
     uint16_t port;
 };
@@ -91,15 +83,6 @@ static void link_newest(struct connection *c)
     c->server->newest = c;
 }
 
-/* Forgets a network that has no connection. */
-static void network_drop(struct http_server *server, struct network *network)
-{
-    if (network->count)
-        return;
-    HASH_DEL(server->networks, network);
-    free(network);
-}
-
 static void exchange_free(struct http_exchange *x)
 {
     http_request_fini(&x->request);
@@ -115,7 +98,7 @@ static void connection_close(struct connection *c)
     unlink_connection(c);
     c->server->count--;
     c->network->count--;
-    network_drop(c->server, c->network);
+    http_network_drop(&c->server->networks, c->network);
     timer_stop(&c->timer);
     later_cancel(&c->later);
     bufferevent_free(c->io);
@@ -386,39 +369,6 @@ static void on_time_over(void *arg)
 
 /* --- connections --- */
 
-/* The address, and the network that it is counted with. IPv4 that arrives at an IPv6 socket is IPv4. */
-static void address_texts(const struct sockaddr *sa, char address[static INET6_ADDRSTRLEN],
-                          char network[static INET6_ADDRSTRLEN])
-{
-    const struct sockaddr_in *v4 = (const void *)sa;
-    const struct sockaddr_in6 *v6 = (const void *)sa;
-    strcpy(address, "?");
-    if (sa->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &v4->sin_addr, address, INET6_ADDRSTRLEN);
-    } else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        inet_ntop(AF_INET, v6->sin6_addr.s6_addr + 12, address, INET6_ADDRSTRLEN);
-    } else {
-        struct in6_addr prefix = v6->sin6_addr;
-        memset(prefix.s6_addr + 8, 0, 8);
-        inet_ntop(AF_INET6, &v6->sin6_addr, address, INET6_ADDRSTRLEN);
-        inet_ntop(AF_INET6, &prefix, network, INET6_ADDRSTRLEN);
-        return;
-    }
-    strcpy(network, address);
-}
-
-static struct network *network_get(struct http_server *server, const char *text)
-{
-    struct network *network;
-    HASH_FIND_STR(server->networks, text, network);
-    if (network)
-        return network;
-    network = mem_zalloc(sizeof *network);
-    strcpy(network->text, text);
-    HASH_ADD_STR(server->networks, text, network);
-    return network;
-}
-
 /* Where all places are taken, one that idles is given up, of the longest idle ones; true where there was one.
  */
 static bool make_room(struct http_server *server)
@@ -444,7 +394,7 @@ static struct bufferevent *io_new(struct http_server *server, int fd)
 }
 
 /* Takes io. */
-static void connection_new(struct http_server *server, struct bufferevent *io, struct network *network,
+static void connection_new(struct http_server *server, struct bufferevent *io, struct http_network *network,
                            const char *address)
 {
     struct connection *c = mem_zalloc(sizeof *c);
@@ -474,9 +424,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     char address[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN];
     struct bufferevent *io = NULL;
     int on = 1;
-    address_texts(sa, address, text);
+    http_network_of(sa, address, text);
     bool room = server->count < server->limits.connections || make_room(server);
-    struct network *network = network_get(server, text);
+    struct http_network *network = http_network_get(&server->networks, text);
     if (!room || network->count >= server->limits.connections_per_address) {
         close(fd);
     } else {
@@ -486,7 +436,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     if (io)
         connection_new(server, io, network, address);
     else
-        network_drop(server, network);
+        http_network_drop(&server->networks, network);
 }
 
 static void on_rested(void *arg)
@@ -608,46 +558,7 @@ const char *http_body(const struct http_exchange *x, size_t *len)
     return x->request.body.bytes ? x->request.body.bytes : "";
 }
 
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-static bool decode(const char *text, size_t len, char *out, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        int c = (unsigned char)text[i];
-        if (c == '%') {
-            if (i + 2 > len - 1 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
-                return false;
-            c = hex(text[i + 1]) << 4 | hex(text[i + 2]);
-            i += 2;
-        } else if (c == '+') {
-            c = ' ';
-        }
-        if (!c || n + 1 >= size)
-            return false;
-        out[n++] = (char)c;
-    }
-    out[n] = 0;
-    return true;
-}
-
 bool http_query_get(const struct http_exchange *x, const char *name, char *out, size_t size)
 {
-    size_t n = strlen(name);
-    bool found = false;
-    for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
-        size_t len = strcspn(at, "&");
-        if (len < n || strncmp(at, name, n) || (len > n && at[n] != '='))
-            continue;
-        if (found || !decode(at + n + (len > n), len - n - (len > n), out, size))
-            return false;
-        found = true;
-    }
-    return found;
+    return http_request_query(&x->request, name, out, size);
 }

@@ -117,6 +117,25 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
     }
 }
 
+static void test_a_parameter_is_decoded_or_not_there(void **state)
+{
+    struct http_request r;
+    char out[8];
+    assert_int_equal(head(&r, "GET /?a=%41+b%2f&ab=2&twice=1&twice=2&no&half=%4&nul=%00&long=12345678 "
+                              "HTTP/1.1\r\nHost: h\r\n\r\n"),
+                     0);
+    assert_true(http_request_query(&r, "a", out, sizeof out));
+    assert_string_equal(out, "A b/");
+    assert_true(http_request_query(&r, "ab", out, sizeof out));
+    assert_string_equal(out, "2");
+    assert_true(http_request_query(&r, "no", out, sizeof out));
+    assert_string_equal(out, "");
+    for (const char *const *name = (const char *const[]){"b", "twice", "half", "nul", "long", NULL}; *name;
+         name++)
+        assert_false(http_request_query(&r, *name, out, sizeof out));
+    http_request_fini(&r);
+}
+
 static void test_bounds(void **state)
 {
     struct http_request r;
@@ -143,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_chunks_end_where_they_end),
         cmocka_unit_test(test_chunks_are_read_strictly),
         cmocka_unit_test(test_what_two_could_read_in_two_ways_is_refused),
+        cmocka_unit_test(test_a_parameter_is_decoded_or_not_there),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
