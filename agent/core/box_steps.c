@@ -101,9 +101,16 @@ void box_remove(struct box *b, uint64_t now, struct keeper_effects *effects)
     if (!b->record.ended_ms)
         b->record.ended_ms = now;
     b->record.phase = BOX_REMOVING;
+    b->next_try_ms = now;
+    box_save(b, effects); /* the removal follows when this is on disk */
+}
+
+void box_follow_end(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    if (b->record.phase != BOX_REMOVING || b->removing || b->saving || now < b->next_try_ms)
+        return;
     b->removing = true;
     box_effect(effects, KEEPER_REMOVE, &b->record.id);
-    box_save(b, effects);
 }
 
 void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects)

@@ -24,12 +24,14 @@ void box_save(struct box *b, struct keeper_effects *effects);
 
 /*
  * The way down has one door: box_end, with a reason, once; a second one changes nothing. Then its processes
- * are killed, what it had is removed, and its last word is told once that is on disk (box_ended).
+ * are killed; what it had is removed (box_follow_end), once its end is on disk: an agent that came back to
+ * neither could not tell why; and its last word is told once that is on disk (box_ended).
  */
 void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct keeper_effects *effects);
 void box_set_end(struct box *b, const struct box_exit *exit);
 void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects);
 void box_remove(struct box *b, uint64_t now, struct keeper_effects *effects);
+void box_follow_end(struct box *b, uint64_t now, struct keeper_effects *effects);
 void box_ended(struct box *b, uint64_t now, struct keeper_effects *effects);
 
 /* What an earlier life of the agent was making may run, though Docker has not yet said so. */

@@ -256,6 +256,7 @@ static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effe
     } else if (b->record.phase == BOX_ENDED) {
         box_report_again(b, now, effects);
     }
+    box_follow_end(b, now, effects); /* what goes leaves room on the disk */
 }
 
 void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
@@ -280,6 +281,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
         box_report_again(b, now, effects);
     } else {
         box_follow_pause(b, now, effects);
+        box_follow_end(b, now, effects);
     }
 }
 
@@ -432,8 +434,8 @@ static void tick_box(struct box *b, uint64_t now, struct keeper_effects *effects
         b->next_try_ms = now + BOX_KILL_AGAIN_MS;
         box_effect(effects, KEEPER_KILL, &b->record.id);
     }
-    if (b->record.phase == BOX_REMOVING && !b->removing && b->found)
-        box_remove(b, now, effects);
+    if (b->found)
+        box_follow_end(b, now, effects);
     if (b->leftovers && !b->removing)
         make_again(b, effects);
     box_follow_pause(b, now, effects);

@@ -6,8 +6,8 @@
  *   - a want is taken up once: generations only rise, and an id that ended here is never made again
  *   - nothing is made, or told of, before its record is on disk; nor is an end before that is on disk
  *   - a deadline comes nearer at any word, and goes away only with a higher generation
- *   - processes are killed first; container and volume are removed after; both are repeated until they
- * happened
+ *   - processes are killed first; container and volume are removed after, once the end is on disk, or cannot
+ *     be; both are repeated until they happened
  *   - the last word is repeated until it is accepted, then the record goes
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds.

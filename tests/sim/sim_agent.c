@@ -31,6 +31,7 @@ static void saved(struct world *w, struct sim_event *e)
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
+    b->unwritten = !e->flag;
     if (e->flag) {
         b->saved = true;
         b->record = b->writing;
@@ -108,11 +109,12 @@ static void killed(struct world *w, struct sim_event *e)
 
 static void removed(struct world *w, struct sim_event *e)
 {
+    struct box_model *b = &w->host[e->node].box[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
     if (e->flag)
-        w->host[e->node].box[e->sandbox].container = w->host[e->node].box[e->sandbox].runs = false;
+        b->container = b->runs = false;
     keeper_removed(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
@@ -165,6 +167,8 @@ static void run_effect(struct world *w, int node, const struct keeper_effect *ef
         answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
         break;
     case KEEPER_REMOVE:
+        if (b->saved && !b->unwritten && (b->record.phase == BOX_RUNNING || b->record.phase == BOX_KILLING))
+            sim_fail(w, "sandbox %d is removed before its end is on disk", sandbox);
         outbox_ended(w, node, sandbox);
         answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
             w->calm || !sim_chance(w, 10);

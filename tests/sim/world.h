@@ -53,6 +53,7 @@ struct batch {
 struct box_model {
     bool saved, wiped; /* wiped: it was, and its host lost its disk */
     struct box_record record, writing;
+    bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
     bool begun;          /* its command was, on this boot: never a second time */
     bool forgotten;      /* its end was accepted: it may never run again */

@@ -153,6 +153,30 @@ static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
     end(k);
 }
 
+/* An agent that dies in between finds the container with its exit code, or the record that has it. */
+static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true, .exit_code = 5};
+    keeper_dead(k, 2000, &id, &exit, &effects);
+    assert_non_null(last_of(KEEPER_SAVE));
+    keeper_tick(k, 2100, &effects);
+    assert_null(last_of(KEEPER_REMOVE));
+    keeper_saved(k, 2200, &id, true, &effects);
+    assert_non_null(last_of(KEEPER_REMOVE));
+    end(k);
+}
+
+static void test_a_full_disk_keeps_nothing_from_being_removed(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true, .exit_code = 5};
+    keeper_dead(k, 2000, &id, &exit, &effects);
+    keeper_saved(k, 2100, &id, false, &effects);
+    assert_non_null(last_of(KEEPER_REMOVE));
+    end(k);
+}
+
 static void test_what_ended_before_its_deadline_did_not_expire(void **state)
 {
     struct keeper *k = restored(BOX_RUNNING, 5000);
@@ -209,6 +233,8 @@ int main(void)
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
+        cmocka_unit_test(test_nothing_is_removed_before_its_end_is_on_disk),
+        cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
