@@ -105,10 +105,21 @@ unmount_under() { # DIR
     done
 }
 
+# A start that breaks off in Docker may leave its shim behind, of a container that nobody knows any more.
+dockerd_end_shims() { # DIR
+    local cmdline
+    for cmdline in /proc/[0-9]*/cmdline; do
+        case $({ tr '\0' ' ' <"$cmdline"; } 2>/dev/null) in
+        *containerd-shim*" -address $1/exec/containerd/containerd.sock"*) kill -KILL "$(basename "$(dirname "$cmdline")")" || true ;;
+        esac
+    done
+}
+
 dockerd_reset() { # NAME DIR [SOCKET]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} cgroup
     if dockerd_pid "$dir" >/dev/null && [ -S "$socket" ]; then dockerd_sweep "$socket" || true; fi
     dockerd_stop "$name" "$dir"
+    dockerd_end_shims "$dir"
     unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
     for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
