@@ -107,22 +107,32 @@ void box_remove(struct box *b, uint64_t now, struct keeper_effects *effects)
 
 void box_follow_end(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
-    if (b->record.phase != BOX_REMOVING || b->removing || b->saving || now < b->next_try_ms)
+    if (b->saving)
+        return;
+    if (b->record.phase == BOX_KILLING && b->found && !b->killed)
+        box_kill(b, now, effects);
+    if (b->record.phase != BOX_REMOVING || b->removing || now < b->next_try_ms)
         return;
     b->removing = true;
     box_effect(effects, KEEPER_REMOVE, &b->record.id);
 }
 
-void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects)
+/* Its processes are to go; the first kill follows when this is on disk, or at next_try_ms. */
+static void go_down(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
-    bool first = b->record.phase != BOX_KILLING;
     b->record.phase = BOX_KILLING;
     b->next_try_ms = now + BOX_KILL_AGAIN_MS;
-    box_effect(effects, KEEPER_KILL, &b->record.id);
-    if (!first)
-        return;
     box_save(b, effects);
     box_report(b, now, effects);
+}
+
+void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects)
+{
+    if (b->record.phase != BOX_KILLING)
+        go_down(b, now, effects);
+    b->killed = true;
+    b->next_try_ms = now + BOX_KILL_AGAIN_MS;
+    box_effect(effects, KEEPER_KILL, &b->record.id);
 }
 
 void box_set_end(struct box *b, const struct box_exit *exit)
@@ -133,6 +143,15 @@ void box_set_end(struct box *b, const struct box_exit *exit)
     b->record.exit_code = exit->exit_code;
     memcpy(b->record.detail, exit->detail, sizeof b->record.detail);
     b->record.ended_ms = exit->ended_ms;
+}
+
+/*
+ * Nobody who finds it killed could tell these ends from another's; with an end that is overdue the deadline
+ * says it, and what takes its host's memory does not wait for a disk.
+ */
+static bool may_wait(enum sandbox_reason reason)
+{
+    return reason == REASON_DELETED || reason == REASON_ADMIN || reason == REASON_IDLE;
 }
 
 bool box_from_before(const struct box *b)
@@ -155,7 +174,10 @@ void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct ke
         box_effect(effects, KEEPER_ABORT, &b->record.id);
         break;
     case BOX_RUNNING:
-        box_kill(b, now, effects);
+        if (may_wait(b->record.reason) && b->found)
+            go_down(b, now, effects);
+        else
+            box_kill(b, now, effects);
         break;
     default:
         break;

@@ -25,7 +25,8 @@ void box_save(struct box *b, struct keeper_effects *effects);
 /*
  * The way down has one door: box_end, with a reason, once; a second one changes nothing. Then its processes
  * are killed; what it had is removed (box_follow_end), once its end is on disk: an agent that came back to
- * neither could not tell why; and its last word is told once that is on disk (box_ended).
+ * neither could not tell why (a kill that is not urgent waits for that too, if not for long); and its last
+ * word is told once that is on disk (box_ended).
  */
 void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct keeper_effects *effects);
 void box_set_end(struct box *b, const struct box_exit *exit);

@@ -22,6 +22,7 @@ struct box {
     bool changing;         /* KEEPER_PAUSE or _RESUME is not answered */
     bool resize_wanted;    /* the limits changed, or the last try failed */
     bool resizing;         /* KEEPER_RESIZE is not answered */
+    bool killed;           /* KEEPER_KILL was said, in this life of the agent */
     bool removing;         /* KEEPER_REMOVE is not answered */
     uint64_t next_save_ms; /* after a disk that took no record */
     uint64_t next_try_ms;  /* of what is repeated */

@@ -68,9 +68,10 @@ static void commit(struct world *w, struct sim_event *e)
     if (ok && idle && sandbox_state_may_move(r->state, SANDBOX_PAUSED) && r->want == WANT_RUNNING &&
         r->generation == e->move.generation)
         r->want = WANT_PAUSED;
+    const struct box_model *b = &w->host[r->node].box[e->sandbox];
     bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
-                    !sandbox_state_terminal(r->state);
-    if (given_up && !w->host[r->node].box[e->sandbox].wiped)
+                    r->want != WANT_GONE && !sandbox_state_terminal(r->state);
+    if (given_up && !b->wiped && !b->unwritten)
         sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
     if (ok)
         row_move(w, e->sandbox, e->move.to);

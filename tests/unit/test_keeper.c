@@ -167,6 +167,50 @@ static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
     end(k);
 }
 
+/* What a deletion kills, an agent that comes back would take for killed by somebody else. */
+static void test_a_deletion_is_on_disk_before_it_kills(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
+    keeper_want(k, 2000, &gone, &effects);
+    assert_null(last_of(KEEPER_KILL));
+    keeper_saved(k, 2010, &id, true, &effects);
+    keeper_saved(k, 2020, &id, true, &effects);
+    assert_non_null(last_of(KEEPER_KILL));
+    end(k);
+}
+
+static void test_a_disk_that_hangs_does_not_keep_it_alive(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
+    keeper_want(k, 2000, &gone, &effects);
+    keeper_tick(k, 3000, &effects);
+    assert_non_null(last_of(KEEPER_KILL));
+    end(k);
+}
+
+static void test_a_deadline_kills_at_once(void **state)
+{
+    struct keeper *k = running(1000, 60000);
+    keeper_tick(k, 61000, &effects);
+    assert_non_null(last_of(KEEPER_KILL));
+    end(k);
+}
+
+/* The agent died between that kill and the record of it. */
+static void test_what_was_killed_past_its_deadline_expired(void **state)
+{
+    struct box_exit exit = {
+        .reason = REASON_EXITED, .has_exit_code = true, .exit_code = 137, .ended_ms = 1002};
+    struct keeper *k = restored(BOX_RUNNING, 1000);
+    keeper_found(k, 1500, &id, false, &exit, &effects);
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_EXPIRED);
+    assert_int_equal(keeper_find(k, &id)->ended_ms, 1002);
+    assert_false(keeper_find(k, &id)->has_exit_code);
+    end(k);
+}
+
 static void test_a_full_disk_keeps_nothing_from_being_removed(void **state)
 {
     struct keeper *k = running(1000, HOUR_MS);
@@ -234,6 +278,10 @@ int main(void)
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
         cmocka_unit_test(test_nothing_is_removed_before_its_end_is_on_disk),
+        cmocka_unit_test(test_a_deletion_is_on_disk_before_it_kills),
+        cmocka_unit_test(test_a_disk_that_hangs_does_not_keep_it_alive),
+        cmocka_unit_test(test_a_deadline_kills_at_once),
+        cmocka_unit_test(test_what_was_killed_past_its_deadline_expired),
         cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
