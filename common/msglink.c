@@ -1,10 +1,8 @@
-#include "common/msglink.h"
+#include "common/msglink_int.h"
 
 #include "common/mem.h"
 
 #include <errno.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <nng/supplemental/tls/tls.h>
 #include <pthread.h>
@@ -13,26 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_MAX    64 /* of a raw request: pipe and request ids */
 #define PEM_MAX       65536
 #define CLOSER_STACK  (256u * 1024)
 #define SEND_RETRY_MS 50 /* while there is no connection */
-#define RECEIVE_TURN  64 /* messages in one turn of the loop */
-#define QUEUE_MAX                                                                                            \
-    4096 /* messages between our thread and nng's, either way; 0, its default, drops a second reply */
-
-struct msglink_token {
-    size_t len;
-    uint8_t header[HEADER_MAX];
-};
-
-struct msglink_server {
-    struct loop *loop;
-    nng_socket socket;
-    struct watch watch;
-    msglink_request_cb *cb;
-    void *arg;
-};
 
 struct msglink_client {
     struct loop *loop;
@@ -69,7 +50,7 @@ static void *close_socket(void *arg)
  * that hangs up again and again while a large message is on its way; a server that is closed while its
  * clients come and go). A loop may not hang with it, so a thread does the waiting. It stops listening first.
  */
-static void close_apart(nng_socket socket)
+void msglink_close(nng_socket socket)
 {
     pthread_attr_t attr;
     pthread_t thread;
@@ -115,8 +96,8 @@ static int tls_fill(nng_tls_config *config, const struct msglink_tls *tls, struc
 }
 
 /* *config is NULL for a URL without TLS; else the caller frees it. */
-static int tls_for(const char *url, nng_tls_mode mode, const struct msglink_tls *tls, nng_tls_config **config,
-                   struct err *e)
+int msglink_tls(const char *url, nng_tls_mode mode, const struct msglink_tls *tls, nng_tls_config **config,
+                struct err *e)
 {
     *config = NULL;
     if (strncmp(url, "tls+tcp:", 8))
@@ -130,30 +111,10 @@ static int tls_for(const char *url, nng_tls_mode mode, const struct msglink_tls 
     return rc;
 }
 
-/* --- server --- */
+/* --- its descriptor --- */
 
-static void serve_one(struct msglink_server *server, nng_msg *message)
-{
-    size_t len = nng_msg_header_len(message);
-    if (len <= HEADER_MAX) {
-        struct msglink_token *token = mem_zalloc(sizeof *token);
-        token->len = len;
-        memcpy(token->header, nng_msg_header(message), len);
-        server->cb(server->arg, token, nng_msg_body(message), nng_msg_len(message));
-    }
-    nng_msg_free(message);
-}
-
-static void on_requests(void *arg, bool readable, bool writable)
-{
-    struct msglink_server *server = arg;
-    nng_msg *message;
-    for (int i = 0; i < RECEIVE_TURN && !nng_recvmsg(server->socket, &message, NNG_FLAG_NONBLOCK); i++)
-        serve_one(server, message);
-}
-
-static int watch_socket(struct loop *loop, nng_socket socket, struct watch *watch, loop_watch_cb *cb,
-                        void *arg, struct err *e)
+int msglink_watch(struct loop *loop, nng_socket socket, struct watch *watch, loop_watch_cb *cb, void *arg,
+                  struct err *e)
 {
     int fd;
     int rc = nng_socket_get_int(socket, NNG_OPT_RECVFD, &fd);
@@ -161,76 +122,6 @@ static int watch_socket(struct loop *loop, nng_socket socket, struct watch *watc
         return err_set(e, ERR_INTERNAL, "nng gives no descriptor: %s", nng_strerror(rc));
     watch_start(watch, loop, fd, true, false, cb, arg);
     return 0;
-}
-
-static int server_listen(struct msglink_server *server, const char *url, const struct msglink_tls *tls,
-                         struct err *e)
-{
-    nng_listener listener;
-    nng_tls_config *config;
-    int rc = tls_for(url, NNG_TLS_MODE_SERVER, tls, &config, e);
-    if (rc)
-        return rc;
-    nng_socket_set_size(server->socket, NNG_OPT_RECVMAXSZ, MSGLINK_MAX);
-    rc = nng_listener_create(&listener, server->socket, url);
-    if (!rc && config)
-        rc = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, config);
-    if (!rc)
-        rc = nng_listener_start(listener, 0);
-    if (config)
-        nng_tls_config_free(config);
-    return rc ? err_set(e, ERR_IO, "cannot listen for agents on %s: %s", url, nng_strerror(rc)) : 0;
-}
-
-int msglink_server_new(struct msglink_server **out, struct loop *loop, const char *url,
-                       const struct msglink_tls *tls, msglink_request_cb *cb, void *arg, struct err *e)
-{
-    struct msglink_server *server = mem_zalloc(sizeof *server);
-    *server = (struct msglink_server){.loop = loop, .cb = cb, .arg = arg};
-    int rc = nng_rep0_open_raw(&server->socket);
-    if (!rc && ((rc = nng_socket_set_int(server->socket, NNG_OPT_SENDBUF, QUEUE_MAX)) ||
-                (rc = nng_socket_set_int(server->socket, NNG_OPT_RECVBUF, QUEUE_MAX))))
-        nng_close(server->socket);
-    if (rc) {
-        free(server);
-        return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));
-    }
-    rc = server_listen(server, url, tls, e);
-    if (!rc)
-        rc = watch_socket(loop, server->socket, &server->watch, on_requests, server, e);
-    if (rc) {
-        msglink_server_free(server);
-        return rc;
-    }
-    *out = server;
-    return 0;
-}
-
-void msglink_server_free(struct msglink_server *server)
-{
-    if (!server)
-        return;
-    watch_stop(&server->watch);
-    close_apart(server->socket);
-    free(server);
-}
-
-/* What cannot be sent at once is dropped: the peer asks again. */
-void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
-                   size_t len)
-{
-    nng_msg *message;
-    if (!nng_msg_alloc(&message, 0)) {
-        if (nng_msg_header_append(message, token->header, token->len) ||
-            nng_msg_append(message, bytes, len) || nng_sendmsg(server->socket, message, NNG_FLAG_NONBLOCK))
-            nng_msg_free(message);
-    }
-    free(token);
-}
-
-void msglink_drop(struct msglink_token *token)
-{
-    free(token);
 }
 
 /* --- client --- */
@@ -295,7 +186,7 @@ static int client_dial(struct msglink_client *client, const char *url, const str
 {
     nng_dialer dialer;
     nng_tls_config *config;
-    int rc = tls_for(url, NNG_TLS_MODE_CLIENT, tls, &config, e);
+    int rc = msglink_tls(url, NNG_TLS_MODE_CLIENT, tls, &config, e);
     if (rc)
         return rc;
     nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, MSGLINK_MAX);
@@ -324,7 +215,7 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
     }
     rc = client_dial(client, url, tls, e);
     if (!rc)
-        rc = watch_socket(loop, client->socket, &client->watch, on_reply, client, e);
+        rc = msglink_watch(loop, client->socket, &client->watch, on_reply, client, e);
     if (rc) {
         msglink_client_free(client);
         return rc;
@@ -339,6 +230,6 @@ void msglink_client_free(struct msglink_client *client)
         return;
     msglink_cancel(client);
     watch_stop(&client->watch);
-    close_apart(client->socket);
+    msglink_close(client->socket);
     free(client);
 }

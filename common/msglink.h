@@ -39,6 +39,12 @@ int msglink_server_new(struct msglink_server **out, struct loop *loop, const cha
  */
 void msglink_server_free(struct msglink_server *server);
 
+/*
+ * How often nng's listener had ceased to take connections and was made anew (within some seconds; every
+ * connection that it had is closed then, and its peers dial again).
+ */
+unsigned msglink_server_renewed(const struct msglink_server *server);
+
 /* Takes the token. A peer that is gone gets nothing. */
 void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
                    size_t len);

@@ -64,6 +64,7 @@ struct node_link {
     struct session *sessions;
     struct timer tick;
     struct node_link_stats stats;
+    unsigned renewed; /* of the server, as last told */
 };
 
 /* --- sessions --- */
@@ -397,6 +398,10 @@ static void on_tick(void *arg)
     uint64_t now = loop_now_ms();
     struct session *s, *next;
     timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
+    if (msglink_server_renewed(link->server) != link->renewed) {
+        link->renewed = msglink_server_renewed(link->server);
+        log_warn("nodes", "nng had ceased to take connections; it listens anew, and every host dials again");
+    }
     HASH_ITER(hh, link->sessions, s, next)
     {
         if (s->parked && now - s->parked_ms >= link->lease_ms / 3)
@@ -596,4 +601,5 @@ void node_link_stop(struct node_link *link)
     session_drop(link, s);
     msglink_server_free(link->server);
     link->server = NULL;
+    link->renewed = 0;
 }

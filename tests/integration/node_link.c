@@ -28,6 +28,7 @@
         }                                                                                                    \
     } while (0)
 
+#define GOERS     60
 #define ANSWER_MS 4000
 #define EPOCH     7
 
@@ -389,6 +390,30 @@ static void test_a_message_that_is_too_large(char *program)
     pki_identity_free(two);
 }
 
+/* Dies in the middle of connecting, at moments of all kinds: the listener lives on, or is made anew. */
+static void test_peers_that_go_while_they_connect(char *program)
+{
+    struct pki_identity *two = identity(dir, "two");
+    struct timer timer = {0};
+    struct peer p;
+    for (int i = 0; i < GOERS; i++) {
+        pid_t pid = start_sender(program);
+        timer_start(&timer, loop, 12 + (uint64_t)i * 7 % 41, stop_loop, NULL);
+        loop_run(loop);
+        CHECK(!kill(pid, SIGKILL));
+        CHECK(waitpid(pid, NULL, 0) == pid);
+    }
+    int tries = 0;
+    do {
+        peer_open(&p, dir, "two");
+        say_hello(&p, "two", two, 0);
+        CHECK(p.code || p.answer.kind == NODE_CHALLENGE);
+        peer_close(&p);
+    } while (p.code && ++tries < 6);
+    CHECK(!p.code);
+    pki_identity_free(two);
+}
+
 static void test_bytes_that_are_no_message(void)
 {
     struct peer p;
@@ -436,6 +461,7 @@ int main(int argc, char **argv)
     test_bytes_that_are_no_message();
     test_an_order_to_sweep_and_its_answer();
     test_a_message_that_is_too_large(argv[0]);
+    test_peers_that_go_while_they_connect(argv[0]);
     node_link_free(link_);
     loop_free(loop);
     return 0;
