@@ -87,4 +87,5 @@ static const struct conf_row rows[] = {
      "File that gets the process id."},
 };
 
-const struct conf_table agent_conf_table = {rows, ARRAY_LEN(rows), sizeof(struct agent_conf)};
+const struct conf_table agent_conf_table = {
+    .row = rows, .count = ARRAY_LEN(rows), .size = sizeof(struct agent_conf)};

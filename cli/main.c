@@ -59,14 +59,15 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli->command->run(cli, argc - first, argv + first);
 }
 
-/* The verbs that begin with this noun, such as "node", on stderr. */
+/* The verbs that begin with this noun, such as "node": asked for, or because none was named. */
 static int no_such_verb(int argc, char **argv)
 {
-    bool found = false;
+    bool found = false, asked = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+    FILE *out = asked ? stdout : stderr;
     for (size_t i = 0; argc && i < ARRAY_LEN(commands); i++) {
         size_t n = strlen(argv[0]);
         if (!strncmp(commands[i]->name, argv[0], n) && commands[i]->name[n] == ' ') {
-            fprintf(stderr, "%s corral %-14s %s\n", found ? "      " : "usage:", commands[i]->name,
+            fprintf(out, "%s corral %-14s %s\n", found ? "      " : "usage:", commands[i]->name,
                     commands[i]->help);
             found = true;
         }
@@ -75,7 +76,7 @@ static int no_such_verb(int argc, char **argv)
         fprintf(stderr, "corral: there is no verb %.60s; corral --help lists them\n", argv[0]);
     else if (!found)
         print_help(stderr);
-    return CLI_USAGE;
+    return found && asked ? CLI_DONE : CLI_USAGE;
 }
 
 int main(int argc, char **argv)

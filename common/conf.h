@@ -45,6 +45,8 @@ struct conf_table {
     const struct conf_row *row;
     size_t count;
     size_t size; /* of the struct of values */
+    /* What values may not be together; NULL: nothing. ERR_CONFIG. */
+    int (*check)(const void *values, struct err *e);
 };
 
 /* Where the values come from. Borrowed. */

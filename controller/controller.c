@@ -9,7 +9,6 @@
 #include "common/mem.h"
 #include "common/tls_server.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,13 +217,6 @@ static int make_cluster(struct controller *c, struct err *e)
     return cluster_new(&c->cluster, &conf, e);
 }
 
-static bool is_loopback(const char *address)
-{
-    struct in_addr v4;
-    return !strcmp(address, "::1") ||
-           (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
-}
-
 static struct api_conf api_conf_of(const struct ctl_conf *conf)
 {
     struct api_conf api = {.address = conf->listen_address,
@@ -245,18 +237,10 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
 /* *out: NULL where plain HTTP is meant and may be served, which is on loopback only. */
 static int load_tls(struct tls_server **out, const char *address, const struct ctl_conf *conf, struct err *e)
 {
-    bool cert = conf->tls_cert && conf->tls_cert[0], key = conf->tls_key && conf->tls_key[0];
     *out = NULL;
-    if (cert != key)
-        return err_set(e, ERR_CONFIG, "tls_cert and tls_key are given together or not at all");
-    if (cert)
-        return tls_server_load(out, conf->tls_cert, conf->tls_key, e);
-    if (!is_loopback(address))
-        return err_set(e, ERR_CONFIG,
-                       "listen_address %s is not loopback, and plain HTTP is served there only: set tls_cert "
-                       "and tls_key",
-                       address);
-    return 0;
+    if (ctl_conf_check_tls(conf, address, e))
+        return ERR_CONFIG;
+    return conf->tls_cert && conf->tls_cert[0] ? tls_server_load(out, conf->tls_cert, conf->tls_key, e) : 0;
 }
 
 static int make_api(struct controller *c, struct err *e)

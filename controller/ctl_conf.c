@@ -1,5 +1,8 @@
 #include "controller/ctl_conf.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 #define AT(member) offsetof(struct ctl_conf, member)
 #define GIB        (1ull << 30)
 
@@ -82,4 +85,31 @@ static const struct conf_row rows[] = {
      "File that gets the process id."},
 };
 
-const struct conf_table ctl_conf_table = {rows, ARRAY_LEN(rows), sizeof(struct ctl_conf)};
+static bool is_loopback(const char *address)
+{
+    struct in_addr v4;
+    return !strcmp(address, "::1") ||
+           (inet_pton(AF_INET, address, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct err *e)
+{
+    bool cert = conf->tls_cert && conf->tls_cert[0], key = conf->tls_key && conf->tls_key[0];
+    if (cert != key)
+        return err_set(e, ERR_CONFIG, "tls_cert and tls_key are given together or not at all");
+    if (!cert && !is_loopback(address))
+        return err_set(e, ERR_CONFIG,
+                       "listen_address %s is not loopback, and plain HTTP is served there only: set tls_cert "
+                       "and tls_key",
+                       address);
+    return 0;
+}
+
+static int check(const void *values, struct err *e)
+{
+    const struct ctl_conf *conf = values;
+    return ctl_conf_check_tls(conf, conf->listen_address, e);
+}
+
+const struct conf_table ctl_conf_table = {
+    .row = rows, .count = ARRAY_LEN(rows), .size = sizeof(struct ctl_conf), .check = check};

@@ -30,6 +30,10 @@ struct ctl_conf {
 };
 
 extern const struct conf_table ctl_conf_table;
+
+/* Whether what is served at this address may be served so: plain HTTP on loopback only. ERR_CONFIG. */
+int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct err *e) MUST_CHECK;
+
 #define CTL_CONF_FILE "/etc/corral/controller.yaml"
 
 #endif

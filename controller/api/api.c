@@ -89,6 +89,14 @@ static void take_page(struct api_call *call)
         call->cursor[0] = 0;
 }
 
+/* Who names no type means JSON; a parameter, such as charset, may follow. */
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    return !type || (!strncasecmp(type, json, sizeof json - 1) &&
+                     (!type[sizeof json - 1] || strchr("; \t", type[sizeof json - 1])));
+}
+
 static int take_body(struct call *call, json_t **errors, struct err *e)
 {
     struct api_call *public = &call->public;
@@ -96,13 +104,12 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
     json_t *body;
     *errors = NULL;
     public->body = http_body(public->exchange, &public->body_len);
-    if (schema == SCHEMA_NONE)
+    if (schema == SCHEMA_NONE && !strcmp(api_routes[public->op].method, "GET"))
         return 0;
-    const char *type = http_header(public->exchange, "content-type");
-    if (type && strncasecmp(type, "application/json", 16))
-        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
     if (!public->body_len && api_schema_optional(schema))
         return 0;
+    if (!is_json(http_header(public->exchange, "content-type")))
+        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
     int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
     if (rc)
         return rc;

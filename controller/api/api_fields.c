@@ -1,6 +1,10 @@
 #include "controller/api/api_fields.h"
 
+#include "common/rfc3339.h"
+
 #include <ctype.h>
+#include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- rules on texts --- */
@@ -14,15 +18,27 @@ static const char *no_control(const char *text)
     return NULL;
 }
 
-/* What a reference of an image may be (distribution/reference): no spaces, no shell characters. */
+/* The grammar of an image's reference: distribution's reference package, and what Docker takes for a
+ * registry. */
+#define REGISTRY  "((localhost|[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+)(:[0-9]+)?|[A-Za-z0-9-]+:[0-9]+)/"
+#define COMPONENT "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
+#define IMAGE                                                                                                \
+    "^(" REGISTRY ")?" COMPONENT "(/" COMPONENT                                                              \
+    ")*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+
 static const char *image(const char *text)
 {
-    if (!isalnum((unsigned char)text[0]) ||
-        text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@")])
-        return "must be the name of an image, such as corral-base:latest";
-    return strstr(text, "..") || strstr(text, "//")
-               ? "must be the name of an image, such as corral-base:latest"
-               : NULL;
+    regex_t form;
+    if (regcomp(&form, IMAGE, REG_EXTENDED | REG_NOSUB))
+        abort();
+    int rc = regexec(&form, text, 0, NULL, 0);
+    regfree(&form);
+    return rc ? "must be the name of an image, such as corral-base:latest" : NULL;
+}
+
+static const char *a_time(const char *text)
+{
+    return rfc3339_valid(text) ? NULL : "must be a time such as 2026-01-02T03:04:05Z";
 }
 
 static const char *word(const char *text)
@@ -48,7 +64,10 @@ static const char *tier_name(const char *text)
 
 static const struct field_rule tier_rule = {"^[a-z][a-z0-9_-]*$", tier_name, 0};
 static const struct field_rule plain_rule = {"^[^\\u0000-\\u001f\\u007f]*$", no_control, 0};
-static const struct field_rule image_rule = {"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$", image, 0};
+static const struct field_rule image_rule = {IMAGE, image, 0};
+static const struct field_rule time_rule = {
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+    a_time, 0};
 static const struct field_rule word_rule = {"^[A-Za-z0-9][A-Za-z0-9._/-]*$", word, 255};
 static const struct field_rule variable_rule = {"^[A-Za-z_][A-Za-z0-9_]*$", variable, 32767};
 
@@ -86,7 +105,7 @@ static const struct field sandbox_patch[] = {
     {"name", FIELD_TEXT, 0, 63, NULL, &plain_rule, false, false, NULL},
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
     {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
-    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, false, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, false, NULL},
 };
 
 #define TIER_LIMIT(name, least, most)                                                                        \
@@ -134,14 +153,14 @@ static const struct field key[] = {
     {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
     {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
-    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, true, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, true, NULL},
 };
 
 static const struct field key_patch[] = {
     {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, false, false, NULL},
     {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
-    {"expires_at", FIELD_TEXT, 20, 40, NULL, &plain_rule, false, true, NULL},
+    {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, true, NULL},
 };
 
 static const struct field tier[] = {

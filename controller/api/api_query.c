@@ -2,7 +2,8 @@
 
 #include "controller/api/api_fields.h"
 
-#include <ctype.h>
+#include "common/rfc3339.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,27 +41,6 @@ static bool is_number(const char *text, unsigned long least, unsigned long most)
     return n >= least && n <= most;
 }
 
-/* "2026-01-02T03:04:05", a fraction, and "Z" or an offset: what PostgreSQL then takes without a surprise. */
-static bool is_time(const char *text)
-{
-    static const char form[] = "dddd-dd-ddTdd:dd:dd";
-    const char *t = text;
-    for (const char *f = form; *f; f++, t++) {
-        if (*f == 'd' ? !isdigit((unsigned char)*t) : *t != *f)
-            return false;
-    }
-    if (*t == '.') {
-        size_t digits = strspn(++t, "0123456789");
-        if (!digits || digits > 9)
-            return false;
-        t += digits;
-    }
-    if (!strcmp(t, "Z"))
-        return true;
-    return (*t == '+' || *t == '-') && strlen(t) == 6 && t[3] == ':' && isdigit((unsigned char)t[1]) &&
-           isdigit((unsigned char)t[2]) && isdigit((unsigned char)t[4]) && isdigit((unsigned char)t[5]);
-}
-
 static int check_one(const struct param *p, const char *value, struct err *e)
 {
     switch (p->type) {
@@ -73,8 +53,9 @@ static int check_one(const struct param *p, const char *value, struct err *e)
                    ? 0
                    : err_set(e, ERR_INVALID, "%s must be true or false", p->name);
     case TIME:
-        return is_time(value) ? 0
-                              : err_set(e, ERR_INVALID, "%s must be a time as 2026-01-02T03:04:05Z", p->name);
+        return rfc3339_valid(value)
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s must be a time as 2026-01-02T03:04:05Z", p->name);
     case TEXT:
         break;
     }

@@ -309,7 +309,7 @@ static json_t *describe_table(const struct field_table *table)
 
 bool api_schema_optional(enum api_schema schema)
 {
-    return schema == SCHEMA_SANDBOX || schema == SCHEMA_CLEANUP;
+    return schema == SCHEMA_NONE || schema == SCHEMA_SANDBOX || schema == SCHEMA_CLEANUP;
 }
 
 json_t *api_schema_describe(enum api_schema schema)

@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         {"number", "N", CONF_UINT, AT(number), "1", 1, 9, NULL, true, false, "."},
         {"bytes", "B", CONF_BYTES, AT(bytes), "1K", 1, 1u << 30, NULL, true, false, "."},
     };
-    static const struct conf_table table = {rows, ARRAY_LEN(rows), sizeof(struct values)};
+    static const struct conf_table table = {
+        .row = rows, .count = ARRAY_LEN(rows), .size = sizeof(struct values)};
     struct values values = {0};
     struct err e;
     (void)!conf_yaml_read(&table, "f", (const char *)bytes, len, &values, &e);

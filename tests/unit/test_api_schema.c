@@ -36,6 +36,10 @@ static void test_hostile_bodies(void **state)
         {"{\"image\":\"a;rm -rf /\"}", "/image", ERR_INVALID},
         {"{\"image\":\"../../etc\"}", "/image", ERR_INVALID},
         {"{\"image\":5}", "/image", ERR_INVALID},
+        {"{\"image\":\"localhost:5000/a/b-c:T.1\"}", "", 0},
+        {"{\"image\":\"UPPER\"}", "/image", ERR_INVALID},
+        {"{\"image\":\"a:\"}", "/image", ERR_INVALID},
+        {"{\"image\":\"a@sha256:zz\"}", "/image", ERR_INVALID},
         {"{\"memory_bytes\":1}", "/memory_bytes", ERR_INVALID},
         {"{\"memory_bytes\":-1}", "/memory_bytes", ERR_INVALID},
         {"{\"memory_bytes\":1e300}", "/memory_bytes", ERR_INVALID},
@@ -54,6 +58,11 @@ static void test_hostile_bodies(void **state)
     }
     assert_int_equal(check(SCHEMA_USER, "{\"name\":\"a\"}", pointer), ERR_INVALID);
     assert_string_equal(pointer, "/tier");
+    assert_int_equal(check(SCHEMA_NONE, "{}", pointer), 0);
+    assert_int_equal(check(SCHEMA_NONE, "{\"x\":1}", pointer), ERR_INVALID);
+    assert_int_equal(check(SCHEMA_KEY, "{\"name\":\"a\",\"expires_at\":\"tomorrow allballs     \"}", pointer),
+                     ERR_INVALID);
+    assert_string_equal(pointer, "/expires_at");
     assert_int_equal(check(SCHEMA_KEY, "{\"name\":\"a\",\"scopes\":[\"root\"]}", pointer), ERR_INVALID);
     assert_string_equal(pointer, "/scopes/0");
 }

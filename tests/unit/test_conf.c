@@ -21,7 +21,7 @@ static const struct conf_row rows[] = {
     {"port", "T_PORT", CONF_UINT, AT(port), "3000", 1, 65535, NULL, false, false, "A port."},
     {"size", "T_SIZE", CONF_BYTES, AT(size), "1G", 1, 0, NULL, true, false, "A size."},
 };
-static const struct conf_table table = {rows, ARRAY_LEN(rows), sizeof(struct values)};
+static const struct conf_table table = {.row = rows, .count = ARRAY_LEN(rows), .size = sizeof(struct values)};
 
 static void test_later_sources_win(void **state)
 {

@@ -29,9 +29,33 @@ static void test_parse_takes_what_is_written(void **state)
         assert_false(rfc3339_parse(wrong[i], &ms));
 }
 
+static void test_valid_is_of_a_day_that_there_is(void **state)
+{
+    static const char *const right[] = {"2024-02-29T23:59:59Z", "2026-01-02T03:04:05.123456789Z",
+                                        "2026-01-02T03:04:05+05:30"};
+    static const char *const wrong[] = {"",
+                                        "infinity            ",
+                                        "tomorrow allballs     ",
+                                        "2023-02-29T00:00:00Z",
+                                        "2026-13-01T00:00:00Z",
+                                        "2026-00-01T00:00:00Z",
+                                        "2026-01-01T24:00:00Z",
+                                        "2026-01-01T00:60:00Z",
+                                        "2026-01-01T00:00:00",
+                                        "2026-01-01T00:00:00.Z",
+                                        "2026-01-01T00:00:00+5:00",
+                                        "2026-01-01T00:00:00+15:00",
+                                        "2026-01-01T00:00:00Zx"};
+    for (size_t i = 0; i < ARRAY_LEN(right); i++)
+        assert_true(rfc3339_valid(right[i]));
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(rfc3339_valid(wrong[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_times),
-                                       cmocka_unit_test(test_parse_takes_what_is_written)};
+                                       cmocka_unit_test(test_parse_takes_what_is_written),
+                                       cmocka_unit_test(test_valid_is_of_a_day_that_there_is)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
