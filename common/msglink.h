@@ -45,6 +45,9 @@ void msglink_server_free(struct msglink_server *server);
  */
 unsigned msglink_server_renewed(const struct msglink_server *server);
 
+/* A peer that should be there is not: whether nng's listener takes connections is tried. */
+void msglink_server_suspect(struct msglink_server *server);
+
 /* Takes the token. A peer that is gone gets nothing. */
 void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
                    size_t len);

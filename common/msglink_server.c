@@ -225,11 +225,16 @@ static void look(void *arg)
         if (now.all - server->seen.all == 1)
             server->seen = now;
         else
-            server->seen.fatal = UINT64_MAX; /* what else came may have been its end: once more */
+            msglink_server_suspect(server); /* what else came may have been its end: once more */
     } else if (++server->looks >= KNOCK_LOOKS) {
         server_close(server);
         server->renewed += !server_open(server, &e);
     }
+}
+
+void msglink_server_suspect(struct msglink_server *server)
+{
+    server->seen.fatal = UINT64_MAX;
 }
 
 unsigned msglink_server_renewed(const struct msglink_server *server)

@@ -410,6 +410,7 @@ static void on_tick(void *arg)
     HASH_ITER(hh, link->sessions, s, next)
     {
         if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms)) {
+            msglink_server_suspect(link->server);
             gone(link, s);
             return; /* the owner may have changed the list; the rest in the next turn */
         }
