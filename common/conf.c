@@ -154,8 +154,6 @@ int conf_load(const struct conf_table *table, const struct conf_sources *sources
         rc = from_env(table, sources->environ, values, e);
     if (!rc)
         rc = from_flags(table, sources, values, e);
-    if (!rc && table->check)
-        rc = table->check(values, e);
     if (rc)
         conf_fini(table, values);
     return rc;

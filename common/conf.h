@@ -45,7 +45,7 @@ struct conf_table {
     const struct conf_row *row;
     size_t count;
     size_t size; /* of the struct of values */
-    /* What values may not be together; NULL: nothing. ERR_CONFIG. */
+    /* What serve will refuse of values together, for config check; NULL: nothing. ERR_CONFIG. */
     int (*check)(const void *values, struct err *e);
 };
 

@@ -33,10 +33,13 @@ static int try_conf(const struct program *program, int argc, char **argv, FILE *
     int rc = conf_from_command(program, argc, argv, &sources, values);
     if (rc)
         return rc;
+    struct err e;
+    if (!out && program->conf->check && program->conf->check(values, &e))
+        rc = verb_failed(program, e.text);
     if (out)
         conf_show(program->conf, values, out);
     conf_fini(program->conf, values);
-    return 0;
+    return rc;
 }
 
 int conf_verb_check(const struct program *program, int argc, char **argv)
