@@ -6,7 +6,8 @@
 #   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
 #   dockerd.sh stop NAME DIR                    containers go on living (--live-restore; not with DOCKERD_LIVE_RESTORE=no)
 #   dockerd.sh sweep SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
-#   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR
+#   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR; also
+#                                               where Docker hangs, or is gone
 #
 # NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
 
@@ -92,9 +93,9 @@ dockerd_stop() { # NAME DIR
 
 dockerd_sweep() { # SOCKET [CLUSTER]
     local ids
-    ids=$(/usr/bin/docker -H "unix://$1" ps -aq --filter "label=corral.sandbox" ${2:+--filter "label=corral.cluster=$2"}) ||
-        return 1
-    [ -z "$ids" ] || /usr/bin/docker -H "unix://$1" rm -fv $ids >/dev/null
+    ids=$(timeout 20 /usr/bin/docker -H "unix://$1" ps -aq --filter "label=corral.sandbox" \
+        ${2:+--filter "label=corral.cluster=$2"}) || return 1
+    [ -z "$ids" ] || timeout 60 /usr/bin/docker -H "unix://$1" rm -fv $ids >/dev/null
 }
 
 # Every mount under a folder, the deepest first.
@@ -107,12 +108,30 @@ unmount_under() { # DIR
 
 # A start that breaks off in Docker may leave its shim behind, of a container that nobody knows any more.
 dockerd_end_shims() { # DIR
-    local cmdline
+    local cmdline pid
     for cmdline in /proc/[0-9]*/cmdline; do
+        pid=$(basename "$(dirname "$cmdline")")
+        case $(cat "/proc/$pid/comm" 2>/dev/null) in
+        containerd-shim | runc) ;;
+        *) continue ;;
+        esac
         case $({ tr '\0' ' ' <"$cmdline"; } 2>/dev/null) in
-        *containerd-shim*" -address $1/exec/containerd/containerd.sock"*) kill -KILL "$(basename "$(dirname "$cmdline")")" || true ;;
+        *" $1/exec/"*) kill -KILL "$pid" 2>/dev/null || true ;;
         esac
     done
+}
+
+# What a Docker that hung has left running.
+dockerd_end_containers() { # NAME
+    local tries procs state
+    for ((tries = 0; tries < 50; tries++)); do
+        procs=$(find /sys/fs/cgroup/*/"$1" "/sys/fs/cgroup/$1" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u) || true # where there is none
+        [ -n "$procs" ] || return 0
+        kill -KILL $procs 2>/dev/null || true
+        find "/sys/fs/cgroup/freezer/$1" -name freezer.state -exec sh -c 'echo THAWED >"$1"' - {} \; 2>/dev/null || true
+        sleep 0.1
+    done
+    echo "dockerd: processes stay in the cgroups $1:" $procs >&2
 }
 
 dockerd_reset() { # NAME DIR [SOCKET]
@@ -120,6 +139,7 @@ dockerd_reset() { # NAME DIR [SOCKET]
     if dockerd_pid "$dir" >/dev/null && [ -S "$socket" ]; then dockerd_sweep "$socket" || true; fi
     dockerd_stop "$name" "$dir"
     dockerd_end_shims "$dir"
+    dockerd_end_containers "$name"
     unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
     for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
