@@ -174,7 +174,7 @@ static void on_changed(void *arg, int code, const struct err *e)
     else if (code && h)
         agent_check(h); /* it may be so already, by somebody else's hand */
     if (what.kind == KEEPER_RESIZE)
-        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code);
+        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code, &agent->effects);
     else
         keeper_paused(agent->keeper, loop_now_ms(), &what.id, !code, what.kind == KEEPER_PAUSE,
                       &agent->effects);
@@ -191,7 +191,7 @@ static void resize_by_cgroup(struct holder *h)
     if (rc)
         log_warn("agent", "sandbox=%s its limits are not changed: %s", h->id.text, e.text);
     agent_watch_level(h);
-    keeper_resized(agent->keeper, loop_now_ms(), &h->id, !rc);
+    keeper_resized(agent->keeper, loop_now_ms(), &h->id, !rc, &agent->effects);
 }
 
 static void change_sandbox(struct agent *agent, const struct keeper_effect *effect)

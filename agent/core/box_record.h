@@ -29,6 +29,7 @@ struct box_record {
     enum want_state want;
     bool paused;
     bool idled;  /* it is to be paused because it stood idle, whatever the controller last wanted */
+    bool unfit;  /* its container may not yet be held to the limits below */
     bool failed; /* it never ran: its end is FAILED, not STOPPED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];

@@ -200,9 +200,9 @@ void box_follow_pause(struct box *b, uint64_t now, struct keeper_effects *effect
 
 void box_follow_limits(struct box *b, struct keeper_effects *effects)
 {
-    if (b->record.phase != BOX_RUNNING || !b->resize_wanted || b->resizing || !b->found)
+    if (b->record.phase != BOX_RUNNING || !b->record.unfit || b->resizing || !b->found)
         return;
     b->resizing = true;
-    b->resize_wanted = false;
+    b->resize_again = false;
     box_effect(effects, KEEPER_RESIZE, &b->record.id);
 }

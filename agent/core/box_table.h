@@ -20,8 +20,8 @@ struct box {
     bool unsaved;          /* the record changed since it was handed out for saving */
     bool leftovers;        /* of a making that a restart broke off: removed before it is made anew */
     bool changing;         /* KEEPER_PAUSE or _RESUME is not answered */
-    bool resize_wanted;    /* the limits changed, or the last try failed */
     bool resizing;         /* KEEPER_RESIZE is not answered */
+    bool resize_again;     /* the limits changed since that was asked for */
     bool killed;           /* KEEPER_KILL was said, in this life of the agent */
     bool removing;         /* KEEPER_REMOVE is not answered */
     uint64_t next_save_ms; /* after a disk that took no record */

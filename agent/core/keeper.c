@@ -194,7 +194,8 @@ static void want_news(struct box *b, uint64_t now, const struct want *want, stru
             r->detail[0] = 0;
         r->idled = false;
         r->deadline_ms = now + want->remaining_ms;
-        b->resize_wanted |= memcmp(&r->limits, &want->limits, sizeof r->limits) != 0;
+        if (memcmp(&r->limits, &want->limits, sizeof r->limits))
+            r->unfit = b->resize_again = true;
         r->limits = want->limits;
         box_follow_pause(b, now, effects);
         box_follow_limits(b, effects);
@@ -239,6 +240,7 @@ void keeper_accepted(struct keeper *keeper, const struct acceptance *acceptance,
 static void start_making(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->record.phase = BOX_MAKING;
+    b->record.unfit = false;
     b->making = true;
     box_effect(effects, KEEPER_MAKE, &b->record.id);
     box_report(b, now, effects);
@@ -332,13 +334,20 @@ void keeper_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id 
     box_follow_pause(b, now, effects);
 }
 
-void keeper_resized(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok)
+void keeper_resized(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
+                    struct keeper_effects *effects)
 {
     struct box *b = box_table_find(&keeper->boxes, id);
     if (!b || !b->resizing)
         return;
     b->resizing = false;
-    b->resize_wanted |= !ok;
+    if (!ok)
+        b->next_try_ms = now + RETRY_MS;
+    if (!ok || b->record.phase != BOX_RUNNING)
+        return;
+    b->record.unfit = b->resize_again;
+    box_save(b, effects);
+    box_follow_limits(b, effects);
 }
 
 void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,

@@ -101,7 +101,8 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
                  const struct box_made *made, struct keeper_effects *effects);
 void keeper_paused(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok, bool paused,
                    struct keeper_effects *effects);
-void keeper_resized(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok);
+void keeper_resized(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
+                    struct keeper_effects *effects);
 void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,
                     struct keeper_effects *effects);
 

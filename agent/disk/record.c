@@ -40,6 +40,7 @@ static const struct number numbers[] = {
     NUMBER(want),
     NUMBER(paused),
     NUMBER(idled),
+    NUMBER(unfit),
     NUMBER(failed),
     NUMBER(reason),
     NUMBER(has_exit_code),

@@ -283,11 +283,28 @@ static void check_pause(struct world *w, int node, int sandbox)
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
+/* Limits that were changed hold, whoever died before Docker was told of them. */
+static void check_limits(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+                     !sandbox_state_terminal(r->state);
+    if (!looked_at || b->memory_bytes == r->memory_bytes)
+        b->unfit_ms = 0;
+    else if (!b->unfit_ms)
+        b->unfit_ms = w->now;
+    else if (w->now - b->unfit_ms > AGREE_MS)
+        sim_fail(w, "sandbox %d is held to %llu bytes, and should be to %llu", sandbox,
+                 (unsigned long long)b->memory_bytes, (unsigned long long)r->memory_bytes);
+}
+
 static void check_step(struct world *w)
 {
     for (int n = 0; n < SIM_NODES; n++) {
         for (int i = 0; i < w->rows; i++)
-            check_box(w, n, i), check_pause(w, n, i);
+            check_box(w, n, i), check_pause(w, n, i), check_limits(w, n, i);
     }
 }
 

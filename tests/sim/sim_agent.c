@@ -83,6 +83,7 @@ static void start(struct world *w, struct sim_event *e)
     run_effects(w, e->node);
     struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
     answer->flag = !b->aborted && !sim_chance(w, 5);
+    b->memory_bytes = keeper_find(w->host[e->node].keeper, &id)->limits.memory_bytes;
     b->container = true;
     b->runs = b->begun = answer->flag;
     b->paused = false;
@@ -134,9 +135,15 @@ static void paused(struct world *w, struct sim_event *e)
 
 static void resized(struct world *w, struct sim_event *e)
 {
+    struct host *h = &w->host[e->node];
+    struct box_model *b = &h->box[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (listener(w, e))
-        keeper_resized(w->host[e->node].keeper, w->now, &id, true);
+    if (!listener(w, e))
+        return;
+    if (b->runs)
+        b->memory_bytes = e->memory_bytes;
+    keeper_resized(h->keeper, w->now, &id, b->runs, &h->effects);
+    run_effects(w, e->node);
 }
 
 static void run_effect(struct world *w, int node, const struct keeper_effect *effect)
@@ -161,7 +168,8 @@ static void run_effect(struct world *w, int node, const struct keeper_effect *ef
             effect->kind == KEEPER_PAUSE;
         break;
     case KEEPER_RESIZE:
-        answer_after(w, node, sandbox, docker_delay(w, node, 20), resized);
+        answer_after(w, node, sandbox, docker_delay(w, node, 20), resized)->memory_bytes =
+            keeper_find(h->keeper, &effect->id)->limits.memory_bytes;
         break;
     case KEEPER_KILL:
         answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);

@@ -21,16 +21,17 @@ static struct fleet_row row_of(const struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     static const uint8_t spec[] = "spec";
-    return (struct fleet_row){.id = r->id,
-                              .node = node_name(r->node),
-                              .generation = r->generation,
-                              .want = r->want,
-                              .want_reason = r->reason,
-                              .state = r->state,
-                              .remaining_ms = r->deadline_ms > w->now ? r->deadline_ms - w->now : 0,
-                              .limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1},
-                              .spec = spec,
-                              .spec_len = sizeof spec};
+    return (struct fleet_row){
+        .id = r->id,
+        .node = node_name(r->node),
+        .generation = r->generation,
+        .want = r->want,
+        .want_reason = r->reason,
+        .state = r->state,
+        .remaining_ms = r->deadline_ms > w->now ? r->deadline_ms - w->now : 0,
+        .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
+        .spec = spec,
+        .spec_len = sizeof spec};
 }
 
 /* The one place where a row's state changes: legal moves only, one event each. */
@@ -187,6 +188,7 @@ static void create(struct world *w)
                                    .generation = 1,
                                    .want = WANT_RUNNING,
                                    .state = SANDBOX_PENDING,
+                                   .memory_bytes = 1,
                                    .deadline_ms = w->now + 2000 + sim_random(w, 60000)};
     sim_say(w, "create sandbox %d on %s", sandbox, node);
     tell(w, sandbox, true);
@@ -197,7 +199,7 @@ static void change(struct world *w, int sandbox)
     struct row *r = &w->row[sandbox];
     if (sandbox_state_terminal(r->state) || r->want == WANT_GONE)
         return;
-    switch (sim_random(w, 4)) {
+    switch (sim_random(w, 5)) {
     case 0:
     case 1:
         r->want = WANT_GONE;
@@ -213,6 +215,9 @@ static void change(struct world *w, int sandbox)
         if (r->deadline_ms <= w->now)
             return;
         r->deadline_ms = w->now + 1000 + sim_random(w, 60000);
+        break;
+    case 4:
+        r->memory_bytes = 1 + sim_random(w, 3);
         break;
     }
     r->generation++;

@@ -24,6 +24,7 @@ struct row {
     enum sandbox_reason reason;
     enum sandbox_state state;
     uint64_t deadline_ms;
+    uint64_t memory_bytes;
     uint64_t terminal_ms;
     uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
     unsigned moves, events;
@@ -60,9 +61,11 @@ struct box_model {
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     bool pending_report; /* the uplink repeats it */
     struct observation report;
-    uint64_t unwanted_ms; /* since when it lives without a live row, 0: it does not */
-    struct guard guard;   /* the agent's, gone with it */
-    uint64_t kept_ms;     /* when a sample was last kept; likewise */
+    uint64_t memory_bytes; /* that its container is held to */
+    uint64_t unfit_ms;     /* since when that is not what its row says, 0: it is */
+    uint64_t unwanted_ms;  /* since when it lives without a live row, 0: it does not */
+    struct guard guard;    /* the agent's, gone with it */
+    uint64_t kept_ms;      /* when a sample was last kept; likewise */
     uint64_t odd_ms; /* since when it is paused and wanted to run, or the other way round; 0: it is not */
 };
 
@@ -92,6 +95,7 @@ struct sim_event {
     unsigned incarnation, session;
     bool flag;
     union {
+        uint64_t memory_bytes;
         struct want want;
         struct observation observation;
         struct acceptance acceptance;

@@ -270,10 +270,38 @@ static void test_idleness_is_on_disk_before_it_pauses(void **state)
     end(k);
 }
 
+/* An agent that dies before Docker has changed the limits comes back to a container that has the old ones. */
+static void test_new_limits_outlive_the_agent(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS), *next = keeper_new();
+    struct want want = {.id = id, .generation = 2, .remaining_ms = HOUR_MS, .limits = {.memory_bytes = 7}};
+    keeper_want(k, 2000, &want, &effects);
+    assert_non_null(last_of(KEEPER_RESIZE));
+    keeper_restore(next, keeper_find(k, &id)); /* as it was written */
+    keeper_effects_clear(&effects);
+    keeper_found(next, 3000, &id, true, NULL, &effects);
+    settle(next, 3000);
+    keeper_tick(next, 3200, &effects);
+    assert_non_null(last_of(KEEPER_RESIZE));
+    keeper_effects_clear(&effects);
+    keeper_resized(next, 3300, &id, false, &effects);
+    keeper_tick(next, 3400, &effects);
+    assert_null(last_of(KEEPER_RESIZE)); /* not at once again */
+    keeper_tick(next, 3900, &effects);
+    assert_non_null(last_of(KEEPER_RESIZE));
+    keeper_effects_clear(&effects);
+    keeper_resized(next, 4000, &id, true, &effects);
+    assert_non_null(last_of(KEEPER_SAVE));
+    assert_false(keeper_find(next, &id)->unfit);
+    keeper_free(k);
+    end(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idleness_is_on_disk_before_it_pauses),
+        cmocka_unit_test(test_new_limits_outlive_the_agent),
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),

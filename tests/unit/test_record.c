@@ -13,6 +13,7 @@ static struct box_record a_record(void)
                            .want = WANT_PAUSED,
                            .paused = true,
                            .idled = true,
+                           .unfit = true,
                            .has_exit_code = true,
                            .exit_code = -9,
                            .deadline_ms = 123,
@@ -34,7 +35,7 @@ static void test_round_trip(void **state)
     assert_int_equal(record_parse(text, &back, &e), 0);
     assert_int_equal(back.number, UINT64_MAX);
     assert_int_equal(back.exit_code, -9);
-    assert_true(back.paused && back.idled && back.has_exit_code && !back.failed);
+    assert_true(back.paused && back.idled && back.unfit && back.has_exit_code && !back.failed);
     assert_string_equal(back.detail, "a line and another");
     assert_string_equal(back.container_id, "abc");
     assert_true(back.last_ms == 99 && back.last.memory_peak_bytes == 77);
