@@ -170,12 +170,13 @@ static bool overtaken(const struct sandbox_entry *s)
 
 static void evaluate_report(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
-    if (s->latest.state == s->state || overtaken(s)) {
+    bool same = s->latest.state == s->state;
+    if ((same && !s->unsure) || overtaken(s)) {
         settle(s, effects);
         return;
     }
-    enum sandbox_state next = step_towards(s->state, s->latest.state);
-    if (next == s->state) {
+    enum sandbox_state next = same ? s->state : step_towards(s->state, s->latest.state);
+    if (next == s->state && !same) {
         settle(s, effects);
         return;
     }
@@ -497,6 +498,7 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
     if (!s || !s->persisting)
         return;
     s->persisting = false;
+    s->unsure = !ok;
     if (!ok) {
         s->retry_at_ms = now + PERSIST_RETRY_MS;
         return;

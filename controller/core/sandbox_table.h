@@ -28,6 +28,7 @@ struct sandbox_entry {
     uint64_t want_sent_ms;
 
     enum sandbox_state state; /* as committed */
+    bool unsure;              /* …unless the latest move was committed too: its answer never came */
     bool persisting;          /* a move is with the database */
     uint64_t retry_at_ms;
 

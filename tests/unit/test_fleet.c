@@ -66,11 +66,35 @@ static void test_a_row_of_a_host_that_never_comes(void **state)
     assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_LOST);
 }
 
+/* "Lost" may be committed though its answer never came; the host that is back says what memory still has. */
+static void test_a_commit_without_an_answer_is_asked_about(void **state)
+{
+    struct fleet_row row = running_row("h1");
+    struct node_facts facts = {.name = "h1"};
+    struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    fleet_load(fleet, 5, &row);
+    fleet_session(fleet, 7, &facts, &runs, 1, &effects);
+    fleet_node_gone(fleet, 8, "h1", &effects);
+    fleet_effects_clear(&effects);
+    fleet_tick(fleet, 9, &effects);
+    fleet_persisted(fleet, 10, &row.id, false, SANDBOX_RUNNING, &effects);
+    fleet_effects_clear(&effects);
+    fleet_session(fleet, 11, &facts, &runs, 1, &effects);
+    fleet_tick(fleet, HOUR_MS / 2, &effects);
+    assert_non_null(effect_of(FLEET_PERSIST));
+    assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_RUNNING);
+    fleet_persisted(fleet, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
+    fleet_effects_clear(&effects);
+    fleet_tick(fleet, HOUR_MS / 2 + 1, &effects);
+    assert_null(effect_of(FLEET_PERSIST));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
