@@ -48,6 +48,7 @@ void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
 {
     h->idle_timeout_seconds = spec->idle_timeout_seconds;
     h->levels = spec->levels;
+    h->idles = !spec->command.count && !spec->use_image_command;
     h->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
 }
 
@@ -96,7 +97,7 @@ static void on_init_ready(void *arg, enum init_main_state state)
     if (h->maker)
         maker_init_ready(h->maker, state);
     else if (timer_armed(&h->adopting))
-        agent_adopt(h, state != INIT_MAIN_IDLE);
+        agent_adopt(h, h->idles || state != INIT_MAIN_IDLE);
 }
 
 static void on_init_started(void *arg)

@@ -58,41 +58,60 @@ static void save(struct agent *agent, const struct sandbox_id *id)
 
 static void forget(struct agent *agent, const struct sandbox_id *id)
 {
+    struct holder *h = agent_holder_find(agent, id);
+    if (h)
+        agent_holder_drop(h); /* of one that had ended when this agent began */
     write_record(agent, id, NULL);
 }
 
 /* --- ends --- */
 
+struct kill {
+    struct agent *agent;
+    struct sandbox_id id;
+};
+
+/* Its end follows as an event, but for one that had ended before: nobody tells that a second time. */
 static void on_killed(void *arg, int code, const struct err *e)
 {
-    struct agent *agent = arg;
-    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
-        log_warn("agent", "Docker did not kill: %s", e->text);
-    (void)agent;
+    struct kill what = *(struct kill *)arg;
+    free(arg);
+    if (!code || code == ERR_CANCELLED)
+        return;
+    if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
+        keeper_not_running(what.agent->keeper, loop_now_ms(), &what.id, &what.agent->effects);
+    else
+        log_warn("agent", "sandbox=%s Docker did not kill it: %s", what.id.text, e->text);
+    agent_run_effects(what.agent);
 }
 
-/* After a restart Docker may not answer: the record names the container, and the kernel knows its processes.
- */
-static void find_cgroup(struct holder *h)
+static void kill_by_docker(struct agent *agent, const struct sandbox_id *id)
+{
+    struct kill *what = mem_zalloc(sizeof *what);
+    *what = (struct kill){agent, *id};
+    docker_container_kill(agent->docker, id->text, on_killed, what);
+}
+
+bool agent_find_cgroup(struct holder *h)
 {
     const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    pid_t pid = record ? cgroup_find_container(record->container_id) : 0;
+    pid_t pid = record && !h->cgroup ? cgroup_find_container(record->container_id) : 0;
     struct err e;
     if (pid && cgroup_box_open(&h->cgroup, "", pid, &e))
         h->cgroup = NULL; /* it ended meanwhile */
+    return h->cgroup;
 }
 
 /* Through the cgroup at once; Docker is asked only where the cgroup is not known. */
 static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
 {
     struct holder *h = agent_holder(agent, id);
-    if (!h->cgroup)
-        find_cgroup(h);
+    agent_find_cgroup(h);
     if (!h->killing)
         agent_last_look(h);
     h->killing = true;
     if (!h->cgroup)
-        docker_container_kill(agent->docker, id->text, on_killed, agent);
+        kill_by_docker(agent, id);
     else if (cgroup_box_kill(h->cgroup))
         keeper_dead(agent->keeper, loop_now_ms(), id, NULL, &agent->effects);
 }

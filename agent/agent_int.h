@@ -28,6 +28,7 @@ struct holder {
     struct sample last;        /* the latest look */
     uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
     uint64_t idle_timeout_seconds;
+    bool idles;                     /* under its init: no command is to begin */
     bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
     struct violation_levels levels; /* of its tier */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
@@ -85,6 +86,12 @@ void agent_holder_drop(struct holder *holder);
 
 /* What of its spec is needed while it lives. */
 void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
+
+/*
+ * Whether its cgroup is open; opened if need be: after a restart Docker may not answer, or not know it by its
+ * name, but the record names the container, and the kernel knows its processes.
+ */
+bool agent_find_cgroup(struct holder *holder);
 
 /* Opens the cgroup of its process 1 and lets its init in. */
 int agent_holder_attach(struct holder *holder, pid_t pid, struct err *e) MUST_CHECK;

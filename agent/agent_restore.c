@@ -129,6 +129,15 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
     agent_check(h);
 }
 
+/* Docker does not know its name any more, and it lives. */
+static void end_renamed(struct holder *h, const struct box_exit *exit)
+{
+    struct agent *agent = h->agent;
+    keeper_found(agent->keeper, loop_now_ms(), &h->id, true, NULL, &agent->effects);
+    keeper_end(agent->keeper, loop_now_ms(), &h->id, exit, &agent->effects);
+    agent_run_effects(agent);
+}
+
 static void ask(void *arg);
 
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
@@ -150,6 +159,10 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         return;
     }
     struct box_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
+    if (code && agent_find_cgroup(h)) {
+        end_renamed(h, &exit);
+        return;
+    }
     bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
     if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);

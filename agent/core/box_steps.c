@@ -71,8 +71,15 @@ void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *
 
 void box_report(struct box *b, uint64_t now, struct keeper_effects *effects)
 {
+    b->untold = false;
     b->record.number++;
     box_report_again(b, now, effects);
+}
+
+void box_report_saved(struct box *b, struct keeper_effects *effects)
+{
+    b->untold = true;
+    box_save(b, effects);
 }
 
 void box_save(struct box *b, struct keeper_effects *effects)
@@ -171,6 +178,7 @@ void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct ke
         b->record.failed = true;
         break;
     case BOX_MAKING:
+        box_save(b, effects);
         box_effect(effects, KEEPER_ABORT, &b->record.id);
         break;
     case BOX_RUNNING:

@@ -19,6 +19,9 @@ void box_observe(const struct box_record *record, uint64_t now, struct observati
 void box_report(struct box *b, uint64_t now, struct keeper_effects *effects);
 void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects);
 
+/* Tells it once it is on disk, or the disk has refused it. */
+void box_report_saved(struct box *b, struct keeper_effects *effects);
+
 /* Its record is to be written: now, or when the writing that is under way has ended. */
 void box_save(struct box *b, struct keeper_effects *effects);
 

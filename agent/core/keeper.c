@@ -81,8 +81,7 @@ static void runs_now(struct box *b, uint64_t now, struct keeper_effects *effects
         box_kill(b, now, effects);
         return;
     }
-    box_save(b, effects);
-    box_report(b, now, effects);
+    box_report_saved(b, effects);
     box_follow_pause(b, now, effects);
     box_follow_limits(b, effects);
 }
@@ -203,7 +202,7 @@ static void want_news(struct box *b, uint64_t now, const struct want *want, stru
     if (r->phase == BOX_ENDED)
         r->number++; /* the last word, with the generation that asked for it */
     box_save(b, effects);
-    if (r->phase != BOX_ENDED && !is_new(b))
+    if (r->phase != BOX_ENDED && !is_new(b) && !b->untold)
         box_report(b, now, effects);
 }
 
@@ -257,6 +256,8 @@ static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effe
         box_ended(b, now, effects);
     } else if (b->record.phase == BOX_ENDED) {
         box_report_again(b, now, effects);
+    } else if (b->untold) {
+        box_report(b, now, effects);
     }
     box_follow_end(b, now, effects); /* what goes leaves room on the disk */
 }
@@ -274,6 +275,8 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     }
     if (b->unsaved)
         box_save(b, effects);
+    else if (b->untold)
+        box_report(b, now, effects);
     if (is_new(b)) {
         if (b->ending)
             box_ended(b, now, effects);
@@ -365,6 +368,14 @@ void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
         box_set_end(b, &end);
     }
     box_remove(b, now, effects);
+}
+
+void keeper_not_running(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
+                        struct keeper_effects *effects)
+{
+    const struct box *b = box_table_find(&keeper->boxes, id);
+    if (b && b->found)
+        keeper_dead(keeper, now, id, NULL, effects);
 }
 
 void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, bool ok,

@@ -3,8 +3,10 @@
  * that the controller accepted. Each function takes one event and appends to `effects` what the owner is to
  * do, in order; nothing is done here. The rules:
  *
- *   - a want is taken up once: generations only rise, and an id that ended here is never made again
- *   - nothing is made, or told of, before its record is on disk; nor is an end before that is on disk
+ *   - a want is taken up once: generations only rise, and an id that ended here is never made again (unless
+ *     the disk took no word of its whole life, and the agent died too)
+ *   - nothing is made, or told of, before its record is on disk; that it runs, and that it ended, is told
+ *     once that is on disk, or the disk has refused it
  *   - a deadline comes nearer at any word, and goes away only with a higher generation
  *   - processes are killed first; container and volume are removed after, once the end is on disk, or cannot
  *     be; both are repeated until they happened
@@ -109,6 +111,13 @@ void keeper_removed(struct keeper *keeper, uint64_t now, const struct sandbox_id
 /* Its processes are gone: by themselves (exit says how), or after KEEPER_KILL (exit may be NULL). */
 void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
                  const struct box_exit *exit, struct keeper_effects *effects);
+
+/*
+ * Docker was to kill it, and says that it does not run: nobody will tell its end a second time. Over a
+ * restart keeper_found knows more of it.
+ */
+void keeper_not_running(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
+                        struct keeper_effects *effects);
 
 /* It is to end, its processes too if there are any: memory critical, idle, its container taken away, … */
 void keeper_end(struct keeper *keeper, uint64_t now, const struct sandbox_id *id, const struct box_exit *exit,

@@ -89,7 +89,6 @@ struct call {
     enum answer answer;
     int refusal;          /* the code of an answer of 400 and above, except 404 and 409 */
     bool missing_is_good; /* 404 */
-    bool gone_is_good;    /* 404 and 409 say that it is as wanted */
     bool same_is_good;    /* 304, 409 */
     bool counts_start;
     void (*cb)(void);
@@ -100,8 +99,6 @@ static int status_code(const struct call *call, long status, const char *body, s
 {
     char text[300];
     if (status < 300 || (status == 304 && call->same_is_good))
-        return 0;
-    if ((status == 404 || status == 409) && call->gone_is_good)
         return 0;
     if ((status == 409 && call->same_is_good) || (status == 404 && call->missing_is_good))
         return 0;
@@ -281,29 +278,25 @@ void docker_container_start(struct docker *docker, const char *id, docker_cb *cb
 /* --- the short ones --- */
 
 static void simple(struct docker *docker, const char *method, const char *id, const char *after,
-                   bool gone_is_good, bool same_is_good, docker_cb *cb, void *arg)
+                   docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE,
-                        .gone_is_good = gone_is_good,
-                        .same_is_good = same_is_good,
-                        .cb = (void (*)(void))cb,
-                        .arg = arg};
+    struct call call = {.answer = ANSWER_NONE, .cb = (void (*)(void))cb, .arg = arg};
     ask(docker, method, "/containers/", id, after, NULL, QUICK_MS, &call);
 }
 
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg)
 {
-    simple(docker, "POST", id, "/kill", true, true, cb, arg);
+    simple(docker, "POST", id, "/kill", cb, arg);
 }
 
 void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg)
 {
-    simple(docker, "POST", id, "/pause", false, false, cb, arg);
+    simple(docker, "POST", id, "/pause", cb, arg);
 }
 
 void docker_container_unpause(struct docker *docker, const char *id, docker_cb *cb, void *arg)
 {
-    simple(docker, "POST", id, "/unpause", false, false, cb, arg);
+    simple(docker, "POST", id, "/unpause", cb, arg);
 }
 
 void docker_container_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg)

@@ -139,6 +139,7 @@ void docker_container_create(struct docker *docker, const struct docker_containe
 
 /* The rest take a container's id or name. Starts wait their turn, DOCKER_STARTS_MAX at once. */
 void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+/* ERR_NOT_FOUND, ERR_CONFLICT: it does not run. */
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_unpause(struct docker *docker, const char *id, docker_cb *cb, void *arg);

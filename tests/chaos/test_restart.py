@@ -1,7 +1,9 @@
 """What an agent that comes back makes of what it finds: nothing that was promised is lost with its life."""
+import threading
+
 from corral import wait_until
 from cut_docker import CutDocker
-from hermits import MIB, SMALL
+from hermits import MIB, SMALL, pid_of, runs
 
 
 def on_disk(corral, sandbox, line):
@@ -31,3 +33,34 @@ def test_new_limits_of_a_paused_one(corral, user):
     user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 * MIB})
     wait_until("it has its new limit", lambda: int(limit.read_text()) == 32 * MIB, 5)
     assert user.show(sandbox)["state"] == "paused"
+
+
+def test_one_without_a_command_is_not_made_anew(corral, user):
+    """The agent dies before it could note that it runs: what was written to it meanwhile stays."""
+    made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
+    thread = threading.Thread(target=lambda: made.update(user.create(**SMALL)))
+    thread.start()
+    sandbox = wait_until("its container runs", lambda: next((n for n in corral.docker(
+        "ps", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split() if n not in others), None), 15, 0.002)
+    corral.kill("agent")
+    pid = pid_of(corral, sandbox)
+    corral.docker("exec", sandbox, "touch", "/workspace/kept")
+    corral.restart("agent")
+    thread.join(60)
+    assert made["state"] == "running" and made["id"] == sandbox
+    assert pid_of(corral, sandbox) == pid and runs(pid)
+    corral.docker("exec", sandbox, "ls", "/workspace/kept")
+
+
+def test_one_that_was_renamed_while_the_agent_was_down(corral, user):
+    sandbox = user.create(**SMALL)["id"]
+    pid = pid_of(corral, sandbox)
+    corral.kill("agent")
+    corral.docker("rename", sandbox, "nobodys")
+    corral.restart("agent")
+    wait_until("its processes are gone", lambda: not runs(pid), 10)
+    ended = user.wait(sandbox, "stopped", 10)
+    assert ended["reason"] == "orphaned" and "not by Corral" in ended["detail"], ended
+    swept = corral.admin.good("POST", "/sandbox/system/cleanup")
+    assert swept["removed"]["orphan_container"] == 1
+    assert not corral.docker("ps", "-aq", "--filter", "name=nobodys")

@@ -284,6 +284,8 @@ void agent_up(struct world *w, int node)
     for (int i = 0; i < SIM_SANDBOXES; i++) {
         struct box_model *b = &h->box[i];
         b->excused_ms = w->now + 5000;
+        if (b->unwritten && !b->container)
+            b->begun = false; /* the disk took neither that nor its end: nobody can know */
         if (b->saved) {
             keeper_restore(h->keeper, &b->record);
             answer_after(w, node, i, docker_delay(w, node, 50), found);

@@ -228,6 +228,7 @@ static void test_what_ended_before_its_deadline_did_not_expire(void **state)
     assert_int_equal(keeper_find(k, &id)->reason, REASON_EXPIRED);
     struct box_exit exit = ending_container(ENDING_AGENT_DOWN, 3);
     exit.ended_ms = 4000;
+    keeper_not_running(k, 9050, &id, &effects); /* the answer to a kill says nothing of when */
     keeper_found(k, 9100, &id, false, &exit, &effects);
     assert_int_equal(keeper_find(k, &id)->reason, REASON_EXITED);
     assert_int_equal(keeper_find(k, &id)->exit_code, 3);
@@ -241,7 +242,39 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
     keeper_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
     assert_null(last_of(KEEPER_REMOVE));
     assert_null(last_of(KEEPER_MAKE));
+    assert_null(
+        last_of(KEEPER_REPORT)); /* an agent that died now would come back to one that it was making */
+    settle(k, 110);
     assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **state)
+{
+    struct keeper *k = restored(BOX_MAKING, HOUR_MS);
+    keeper_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
+    keeper_saved(k, 110, &id, false, &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_a_kill_that_finds_nobody_is_its_end(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    keeper_tick(k, 1000 + HOUR_MS, &effects);
+    keeper_not_running(k, 1010 + HOUR_MS, &id, &effects);
+    assert_int_equal(keeper_find(k, &id)->phase, BOX_REMOVING);
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_EXPIRED);
+    end(k);
+}
+
+static void test_why_a_making_was_broken_off_is_on_disk(void **state)
+{
+    struct keeper *k = restored(BOX_MAKING, HOUR_MS);
+    struct box_exit exit = ending_of(REASON_MEMORY_CRITICAL);
+    keeper_end(k, 100, &id, &exit, &effects);
+    assert_non_null(last_of(KEEPER_SAVE));
+    assert_int_equal(keeper_find(k, &id)->reason, REASON_MEMORY_CRITICAL);
     end(k);
 }
 
@@ -302,6 +335,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_idleness_is_on_disk_before_it_pauses),
         cmocka_unit_test(test_new_limits_outlive_the_agent),
+        cmocka_unit_test(test_a_disk_that_takes_nothing_keeps_no_running_one_secret),
+        cmocka_unit_test(test_a_kill_that_finds_nobody_is_its_end),
+        cmocka_unit_test(test_why_a_making_was_broken_off_is_on_disk),
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
