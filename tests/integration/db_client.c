@@ -3,7 +3,7 @@
  *   walk                   calls each function once; prints what was not as expected
  *   race USER KEY COUNT    that many creates at once; prints "admitted N quota N other N"
  *   flow MS                64 creates of many users always on the way; prints "admitted N a second"
- *   steady MS              requests without a pause; prints "ok N unavailable N other N up N"
+ *   steady MS              requests without a pause, or to SIGTERM; prints "ok N unavailable N other N up N"
  */
 #include "common/api_key.h"
 #include "common/loop.h"
@@ -15,6 +15,7 @@
 #include "controller/db/db_sandbox.h"
 #include "controller/db/db_user.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,13 +129,20 @@ static void flow(struct client *c)
 }
 
 /* steady: 16 always on the way, until the time is over. */
+static volatile sig_atomic_t enough;
+
+static void on_enough(int signo)
+{
+    enough = 1;
+}
+
 static void on_steady(void *arg, int code, const struct err *e, const struct db_system_stats *stats)
 {
     struct client *c = arg;
     c->ok += code == 0;
     c->unavailable += code == ERR_DATABASE_UNAVAILABLE;
     c->other += code != 0 && code != ERR_DATABASE_UNAVAILABLE;
-    if (loop_now_ms() < c->until_ms)
+    if (!enough && loop_now_ms() < c->until_ms)
         db_system_stats(c->pool, 100, on_steady, c);
     else if (--c->left == 0)
         loop_stop(c->loop);
@@ -144,6 +152,7 @@ static void steady(struct client *c)
 {
     c->until_ms = loop_now_ms() + strtoull(c->args[0], NULL, 10);
     c->left = 16;
+    signal(SIGTERM, on_enough);
     for (int i = 0; i < 16; i++)
         db_system_stats(c->pool, 100, on_steady, c);
 }

@@ -88,15 +88,16 @@ wait_until() { # SECONDS COMMAND...
 connected() { [ "$(sql "select count(*) from pg_stat_activity where application_name = 'corral'" 2>/dev/null)" = 3 ]; }
 
 # Killed with requests on the way: each is told once, and the connections come back.
-"$client" "$DATABASE_URL" steady 8000 >"$DB_HOME/steady" 2>"$DB_HOME/steady.log" &
+"$client" "$DATABASE_URL" steady 120000 >"$DB_HOME/steady" 2>"$DB_HOME/steady.log" &
 steady=$!
-wait_until 5 connected
+wait_until 20 connected
 sql "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'corral'" >/dev/null
-wait_until 5 connected
+wait_until 20 connected
 # The server stopped and started.
 postgres_stop "$DB_DIR" immediate
 postgres_start "$DB_DIR"
-wait_until 10 connected
+wait_until 20 connected
+kill "$steady"
 wait "$steady" || say "steady failed: $(cat "$DB_HOME/steady.log")"
 read -r _ ok _ unavailable _ other _ ups <"$DB_HOME/steady"
 [ "$ok" -gt 100 ] && [ "$unavailable" -gt 0 ] && [ "$other" = 0 ] && [ "$ups" -ge 2 ] || say "$(cat "$DB_HOME/steady")"
