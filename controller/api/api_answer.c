@@ -151,9 +151,9 @@ void api_answer_problem(struct api_call *call, const struct err *e, json_t *more
     char *text = problem_text(e->code, e->text, call->request_id, more);
     if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
         api_call_of(call)->api->stats.refused[-e->code]++;
-    const char *headers = err_status(e->code) == 503    ? "Retry-After: 1\r\n"
-                          : e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
-                                                        : NULL;
+    const char *headers = err_status(e->code) == 503 || e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
+                          : err_status(e->code) == 401 ? "WWW-Authenticate: Bearer realm=\"corral\"\r\n"
+                                                       : NULL;
     answer(call, err_status(e->code), PROBLEM_TYPE, headers, text);
     free(text);
 }
@@ -188,7 +188,11 @@ void api_answers_end(struct api *api)
 
 void api_answer_err(struct api_call *call, const struct err *e)
 {
-    api_answer_problem(call, e, NULL);
+    json_t *more = NULL;
+    if (e->code == ERR_ABOVE_TIER_LIMIT) /* its text begins with the name of the field */
+        more = json_pack("{s:[{s:o,s:s}]}", "errors", "pointer",
+                         json_sprintf("/%.*s", (int)strcspn(e->text, ": "), e->text), "detail", e->text);
+    api_answer_problem(call, e, more);
 }
 
 void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used)

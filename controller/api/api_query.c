@@ -2,6 +2,7 @@
 
 #include "controller/api/api_fields.h"
 
+#include "common/id.h"
 #include "common/rfc3339.h"
 
 #include <stdlib.h>
@@ -9,7 +10,10 @@
 
 #define VALUE_MAX 300
 
-enum type { TEXT, NUMBER, TRUTH, TIME };
+enum type { TEXT, NUMBER, TRUTH, TIME, ID };
+
+#define DIGITS_MAX  18 /* fewer than overflow */
+#define ULID_DIGITS "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 static const struct param {
     enum api_op op;
@@ -35,10 +39,17 @@ static const struct param *find(enum api_op op, const char *name, size_t len)
 static bool is_number(const char *text, unsigned long least, unsigned long most)
 {
     size_t len = strlen(text);
-    if (!len || len > 9 || text[strspn(text, "0123456789")])
+    if (!len || len > DIGITS_MAX || text[strspn(text, "0123456789")])
         return false;
     unsigned long n = strtoul(text, NULL, 10);
     return n >= least && n <= most;
+}
+
+static bool is_id(const char *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return !strncmp(text, prefix, len) && strlen(text + len) == ULID_LEN &&
+           strspn(text + len, ULID_DIGITS) == ULID_LEN;
 }
 
 static int check_one(const struct param *p, const char *value, struct err *e)
@@ -56,6 +67,10 @@ static int check_one(const struct param *p, const char *value, struct err *e)
         return rfc3339_valid(value)
                    ? 0
                    : err_set(e, ERR_INVALID, "%s must be a time as 2026-01-02T03:04:05Z", p->name);
+    case ID:
+        return is_id(value, p->choices) ? 0
+                                        : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
+                                                  p->choices, ULID_LEN);
     case TEXT:
         break;
     }
@@ -94,6 +109,9 @@ static json_t *schema_of(const struct param *p)
         return json_pack("{s:s}", "type", "boolean");
     case TIME:
         return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
+    case ID:
+        return json_pack("{s:s,s:o}", "type", "string", "pattern",
+                         json_sprintf("^%s[" ULID_DIGITS "]{%d}$", p->choices, ULID_LEN));
     case TEXT:
         break;
     }

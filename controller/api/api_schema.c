@@ -83,6 +83,15 @@ static bool count_is_good(const struct field *f, size_t count, json_t *errors)
     return false;
 }
 
+static bool stands_before(const json_t *list, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (json_equal(json_array_get(list, i), json_array_get(list, at)))
+            return true;
+    }
+    return false;
+}
+
 static void check_words(const struct field *f, const json_t *value, json_t *errors)
 {
     size_t i;
@@ -97,6 +106,8 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
         else if (f->choices && !choices_have(f->choices, json_string_value(item)))
             complain(errors, f->name, index, "is none of the words that are allowed here");
+        else if (f->choices && stands_before(value, i))
+            complain(errors, f->name, index, "stands there already");
     }
 }
 
@@ -224,6 +235,15 @@ static bool too_deep(const char *body, size_t len)
     return false;
 }
 
+/* Two ways to say one thing: neither is dropped in silence. */
+static const char *const apart[] = {"lifetime_seconds", "expires_at"};
+
+static void check_apart(const json_t *root, json_t *errors)
+{
+    if (json_object_get(root, apart[0]) && json_object_get(root, apart[1]))
+        complain(errors, apart[1], NULL, "cannot stand beside lifetime_seconds");
+}
+
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
                      struct err *e)
 {
@@ -235,10 +255,12 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
     if (!root)
         return err_set(e, ERR_MALFORMED_JSON, "line %d, column %d: %s", where.line, where.column, where.text);
     *errors = json_array();
-    if (json_is_object(root))
+    if (json_is_object(root)) {
         check_object(&field_tables[schema], root, *errors);
-    else
+        check_apart(root, *errors);
+    } else {
         complain(*errors, NULL, NULL, "must be an object");
+    }
     if (json_array_size(*errors)) {
         json_decref(root);
         return err_set(e, ERR_INVALID, "the body does not validate; errors says where");
@@ -275,8 +297,8 @@ static json_t *describe_field(const struct field *f)
     case FIELD_TRUTH:
         return json_pack("{s:s}", "type", "boolean");
     case FIELD_WORDS:
-        return json_pack("{s:s,s:I,s:I,s:o}", "type", "array", "minItems", f->least, "maxItems", f->most,
-                         "items", describe_text(f));
+        return json_pack("{s:s,s:I,s:I,s:b,s:o}", "type", "array", "minItems", f->least, "maxItems", f->most,
+                         "uniqueItems", f->choices != NULL, "items", describe_text(f));
     case FIELD_MAP:
         return json_pack("{s:s,s:I,s:{s:s},s:{s:s,s:I}}", "type", "object", "maxProperties", f->most,
                          "propertyNames", "pattern", f->rule->pattern, "additionalProperties", "type",
@@ -304,6 +326,8 @@ static json_t *describe_table(const struct field_table *table)
     if (json_array_size(required))
         json_object_set(out, "required", required);
     json_decref(required);
+    if (json_object_get(properties, apart[0]) && json_object_get(properties, apart[1]))
+        json_object_set_new(out, "not", json_pack("{s:[s,s]}", "required", apart[0], apart[1]));
     return out;
 }
 

@@ -10,7 +10,7 @@
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
 
-/* A page, newest first. cursor: NULL for the first. */
+/* A page, newest first. cursor: digits, 18 at most; NULL for the first. */
 void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
 
 /*

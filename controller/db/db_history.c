@@ -79,7 +79,7 @@ void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char
     char step[16];
     const char *params[] = {sandbox_id, from, to, step};
     snprintf(step, sizeof step, "%u", step_seconds);
-    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No history", cb, arg);
+    db_query_json(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
 }
 
 static void violation_text(struct db_text *t, const struct violation_news *news)
