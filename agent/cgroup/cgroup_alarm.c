@@ -1,12 +1,14 @@
 #include "agent/cgroup/cgroup_alarm.h"
 
 #include "common/mem.h"
+#include "common/worker.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +20,9 @@
 #define LOOK_MAX_US    10000
 #define FILL_PER_US    4096 /* bytes: no faster does a core fill memory */
 #define GROWN_BYTES    (64u << 10)
-#define HOLDS_A_SECOND 200 /* on notices of one sandbox; then only the clock holds it */
+#define LOOK_ASKING_US 5000 /* while the kernel does not give notice yet */
+#define ASKERS         4    /* threads that wait for it to take the thresholds */
+#define HOLDS_A_SECOND 200  /* on notices of one sandbox; then only the clock holds it */
 #define NEVER          UINT64_MAX
 #define BATCH          64
 
@@ -31,6 +35,7 @@ struct cgroup_watched {
     uint64_t interval_us, unreclaimable, oom_kills;
     uint64_t second_us; /* since when holds are counted */
     unsigned holds;
+    unsigned asking;    /* thresholds are on their way to the kernel */
     bool warned, rings; /* rings: the owner is to be told */
     void *arg;
 };
@@ -39,6 +44,7 @@ struct cgroup_alarm {
     struct loop *loop;
     cgroup_alarm_cb *cb;
     void *arg;
+    struct worker *askers;
     pthread_mutex_t lock; /* over the list and all that is on it */
     struct cgroup_watched *list;
     uint64_t numbers;
@@ -105,6 +111,8 @@ static void look(struct cgroup_watched *w, uint64_t now, bool noticed)
     if (!cgroup_memory_usage(m, &usage) || usage < m->levels.near) {
         w->warned = false;
         w->interval_us = w->unreclaimable = 0;
+        if (w->asking)
+            w->next_us = now + LOOK_ASKING_US;
         return;
     }
     if (noticed && usage >= m->levels.warning && may_hold(w, now))
@@ -255,8 +263,10 @@ int cgroup_alarm_new(struct cgroup_alarm **out, struct loop *loop, cgroup_alarm_
     alarm->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     alarm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bool good = alarm->epoll >= 0 && alarm->wake >= 0 && alarm->bell >= 0 &&
-                epoll_add(alarm, alarm->wake, EPOLLIN, 0) && !start_thread(alarm);
+                epoll_add(alarm, alarm->wake, EPOLLIN, 0) && !worker_new(&alarm->askers, loop, ASKERS, e) &&
+                !start_thread(alarm);
     if (!good) {
+        worker_free(alarm->askers);
         close_all(alarm);
         return err_set(e, ERR_IO, "no thread can be started to watch memory: %s", strerror(errno));
     }
@@ -269,6 +279,7 @@ void cgroup_alarm_free(struct cgroup_alarm *alarm)
 {
     if (!alarm)
         return;
+    worker_free(alarm->askers);
     pthread_mutex_lock(&alarm->lock);
     alarm->stopping = true;
     pthread_mutex_unlock(&alarm->lock);
@@ -282,6 +293,54 @@ static bool listen_to(struct cgroup_watched *w)
 {
     return epoll_add(w->alarm, w->memory.notice_fd, w->memory.paths.v2 ? EPOLLPRI | EPOLLET : EPOLLIN,
                      w->number);
+}
+
+/* Said, for whoever still asks for its thresholds holds it open. */
+static void listen_no_more(struct cgroup_watched *w)
+{
+    if (w->memory.notice_fd >= 0)
+        epoll_ctl(w->alarm->epoll, EPOLL_CTL_DEL, w->memory.notice_fd, NULL);
+}
+
+struct asking {
+    struct cgroup_alarm *alarm;
+    uint64_t number;
+    struct cgroup_asking what;
+};
+
+static int ask_work(void *arg, struct err *e)
+{
+    const struct asking *asking = arg;
+    cgroup_asking_do(&asking->what);
+    return 0;
+}
+
+static void on_asked(void *arg, int code, const struct err *e)
+{
+    struct asking *asking = arg;
+    struct cgroup_alarm *alarm = asking->alarm;
+    pthread_mutex_lock(&alarm->lock);
+    struct cgroup_watched *w = find(alarm, asking->number);
+    if (w && !code)
+        w->asking--;
+    pthread_mutex_unlock(&alarm->lock);
+    cgroup_asking_close(&asking->what);
+    free(asking);
+}
+
+/* Until the kernel has taken the thresholds the clock looks. Under the lock. */
+static void ask(struct cgroup_watched *w)
+{
+    struct asking *asking = mem_zalloc(sizeof *asking);
+    struct sandbox_id order = {""};
+    *asking = (struct asking){.alarm = w->alarm, .number = w->number};
+    if (!cgroup_memory_asking(&w->memory, &asking->what)) {
+        free(asking);
+        return;
+    }
+    w->asking++;
+    snprintf(order.text, sizeof order.text, "%llu", (unsigned long long)w->number);
+    worker_do(w->alarm->askers, &order, ask_work, on_asked, asking);
 }
 
 int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *paths,
@@ -305,6 +364,7 @@ int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *pa
     alarm->list = w;
     if (!listen_to(w))
         w->interval_us = LOOK_MAX_US; /* the first look below finds it; it is never near by notice */
+    ask(w);
     pthread_mutex_unlock(&alarm->lock);
     signal_fd(alarm->wake); /* it may be near already */
     *out = w;
@@ -314,8 +374,10 @@ int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *pa
 void cgroup_alarm_level(struct cgroup_watched *w, const struct cgroup_levels *levels)
 {
     pthread_mutex_lock(&w->alarm->lock);
+    listen_no_more(w);
     cgroup_memory_level(&w->memory, levels);
     listen_to(w);
+    ask(w);
     w->next_us = 0;
     pthread_mutex_unlock(&w->alarm->lock);
     signal_fd(w->alarm->wake);
@@ -342,6 +404,7 @@ void cgroup_alarm_drop(struct cgroup_watched *w)
     *w->slot = w->next;
     if (w->next)
         w->next->slot = w->slot;
+    listen_no_more(w);
     cgroup_memory_close(&w->memory);
     pthread_mutex_unlock(&w->alarm->lock);
     free(w);

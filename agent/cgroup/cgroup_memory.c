@@ -20,6 +20,13 @@ static int open_in(const char *folder, const char *name, int flags)
     return open(path, flags | O_CLOEXEC);
 }
 
+static void drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 static void write_text(int fd, const char *text)
 {
     if (fd >= 0 && pwrite(fd, text, strlen(text), 0) < 0)
@@ -41,21 +48,36 @@ static void write_number(const char *folder, const char *name, uint64_t n)
  */
 static int ask_v1(const struct cgroup_memory *m)
 {
-    const char *folder = m->paths.folder[CGROUP_MEMORY];
-    const uint64_t at[] = {m->levels.near, m->levels.warning, m->levels.critical};
-    int control = open_in(folder, "cgroup.event_control", O_WRONLY);
+    int control = open_in(m->paths.folder[CGROUP_MEMORY], "cgroup.event_control", O_WRONLY);
     int fd = control < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     char text[64];
-    for (size_t i = 0; fd >= 0 && i < ARRAY_LEN(at); i++) {
-        snprintf(text, sizeof text, "%d %d %" PRIu64, fd, m->usage_fd, at[i]);
-        write_text(control, text);
-    }
     snprintf(text, sizeof text, "%d %d", fd, m->oom_fd);
     if (fd >= 0)
         write_text(control, text);
     if (control >= 0)
         close(control);
     return fd;
+}
+
+bool cgroup_memory_asking(const struct cgroup_memory *m, struct cgroup_asking *out)
+{
+    if (m->paths.v2 || m->notice_fd < 0)
+        return false;
+    *out = (struct cgroup_asking){
+        .control_fd = open_in(m->paths.folder[CGROUP_MEMORY], "cgroup.event_control", O_WRONLY),
+        .usage_fd = fcntl(m->usage_fd, F_DUPFD_CLOEXEC, 0),
+        .notice_fd = fcntl(m->notice_fd, F_DUPFD_CLOEXEC, 0),
+        .at = {m->levels.near, m->levels.warning, m->levels.critical}};
+    return true;
+}
+
+void cgroup_asking_do(const struct cgroup_asking *a)
+{
+    char text[64];
+    for (size_t i = 0; i < ARRAY_LEN(a->at); i++) {
+        snprintf(text, sizeof text, "%d %d %" PRIu64, a->notice_fd, a->usage_fd, a->at[i]);
+        write_text(a->control_fd, text);
+    }
 }
 
 /* A little above critical: at that level itself the last pages of its programs would keep it from being
@@ -106,11 +128,11 @@ int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths
     return 0;
 }
 
-static void drop(int *fd)
+void cgroup_asking_close(struct cgroup_asking *asking)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    drop(&asking->control_fd);
+    drop(&asking->usage_fd);
+    drop(&asking->notice_fd);
 }
 
 void cgroup_memory_close(struct cgroup_memory *m)

@@ -37,6 +37,19 @@ int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths
                        const struct cgroup_levels *levels, struct err *e) MUST_CHECK;
 void cgroup_memory_close(struct cgroup_memory *m);
 
+/*
+ * On v1 each threshold costs a grace period of the kernel's RCU, some 15 ms: they are asked for apart from
+ * the rest, after open and level, on a thread that may wait. False where there is nothing to ask. What out
+ * holds goes by cgroup_asking_close, also after cgroup_memory_close.
+ */
+struct cgroup_asking {
+    int control_fd, usage_fd, notice_fd;
+    uint64_t at[3]; /* bytes */
+};
+bool cgroup_memory_asking(const struct cgroup_memory *m, struct cgroup_asking *out) MUST_CHECK;
+void cgroup_asking_do(const struct cgroup_asking *asking);
+void cgroup_asking_close(struct cgroup_asking *asking);
+
 /* Other levels from now on, after its limit was changed. */
 void cgroup_memory_level(struct cgroup_memory *m, const struct cgroup_levels *levels);
 
