@@ -66,15 +66,17 @@ static void forget(struct agent *agent, const struct sandbox_id *id)
 
 /* --- ends --- */
 
-struct kill {
+/* What Docker was asked for. */
+struct change {
     struct agent *agent;
     struct sandbox_id id;
+    enum keeper_effect_kind kind;
 };
 
 /* Its end follows as an event, but for one that had ended before: nobody tells that a second time. */
 static void on_killed(void *arg, int code, const struct err *e)
 {
-    struct kill what = *(struct kill *)arg;
+    struct change what = *(struct change *)arg;
     free(arg);
     if (!code || code == ERR_CANCELLED)
         return;
@@ -87,8 +89,8 @@ static void on_killed(void *arg, int code, const struct err *e)
 
 static void kill_by_docker(struct agent *agent, const struct sandbox_id *id)
 {
-    struct kill *what = mem_zalloc(sizeof *what);
-    *what = (struct kill){agent, *id};
+    struct change *what = mem_zalloc(sizeof *what);
+    *what = (struct change){agent, *id, KEEPER_KILL};
     docker_container_kill(agent->docker, id->text, on_killed, what);
 }
 
@@ -170,12 +172,6 @@ static void remove_sandbox(struct agent *agent, const struct sandbox_id *id)
     h->init = NULL;
     docker_container_remove(agent->docker, id->text, on_container_removed, h);
 }
-
-struct change {
-    struct agent *agent;
-    struct sandbox_id id;
-    enum keeper_effect_kind kind;
-};
 
 static void on_changed(void *arg, int code, const struct err *e)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+static const char alphabet[] = ULID_ALPHABET;
 
 void ulid_format(char out[static ULID_LEN + 1], uint64_t at_ms, const uint8_t random[static 10])
 {
@@ -32,12 +32,15 @@ struct sandbox_id sandbox_id_make(uint64_t at_ms, const uint8_t random[static 10
     return id;
 }
 
+/* 26 * 5 = 130 bits hold 128: the first character may not pass 7. */
+bool ulid_valid(const char *text)
+{
+    return strnlen(text, ULID_LEN + 1) == ULID_LEN && text[0] <= '7' && strspn(text, alphabet) == ULID_LEN;
+}
+
 bool sandbox_id_parse(const char *text, struct sandbox_id *out)
 {
-    if (strnlen(text, SANDBOX_ID_LEN + 1) != SANDBOX_ID_LEN || memcmp(text, "sbx_", 4) != 0)
-        return false;
-    /* 26 * 5 = 130 bits hold 128: the first character may not pass 7. */
-    if (text[4] > '7' || strspn(text + 4, alphabet) != ULID_LEN)
+    if (strncmp(text, "sbx_", 4) != 0 || !ulid_valid(text + 4))
         return false;
     memcpy(out->text, text, SANDBOX_ID_LEN + 1);
     return true;

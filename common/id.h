@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ULID_ALPHABET  "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 #define ULID_LEN       26
 #define SANDBOX_ID_LEN (4 + ULID_LEN)
 
@@ -20,6 +21,9 @@ struct sandbox_id {
 
 /* Writes 26 characters and a NUL. at_ms: Unix milliseconds; random: 10 bytes. */
 void ulid_format(char out[static ULID_LEN + 1], uint64_t at_ms, const uint8_t random[static 10]);
+
+/* Whether text is exactly one canonical ULID (upper case, no look-alike letters). */
+bool ulid_valid(const char *text);
 
 /* Makes the id of a time and 10 random bytes. Pure: the same input gives the same id. */
 struct sandbox_id sandbox_id_make(uint64_t at_ms, const uint8_t random[static 10]);

@@ -12,44 +12,25 @@ create or replace function etag_holds(who jsonb, object text) returns boolean la
         or object is not null and who->>'if_match' ~ ('(^|[^/])"' || md5(object) || '"')
 $$;
 
-create or replace function patch_user(user_id text, patch jsonb, who jsonb) returns act language plpgsql as $$
-declare
-    u users;
-    a act;
+alter function patch_user_once(text, jsonb, jsonb) rename to patch_user_fields;
+create function patch_user_once(user_id text, patch jsonb, who jsonb) returns act language plpgsql as $$
 begin
-    perform gate_lock();
-    select * into u from users where id = user_id and deleted_at is null for update;
-    if found and not etag_holds(who, user_json(u)::text) then
-        a := act_not('precondition_failed', changed_meanwhile());
-    elsif found and patch->>'role' = 'user' and last_admin(u) then
-        a := act_not('conflict', 'role: this is the last administrator; make another first');
-    else
-        a := patch_user_once(user_id, patch, who);
+    if patch->>'role' = 'user'
+            and exists (select from users u where u.id = user_id and u.deleted_at is null and last_admin(u)) then
+        return act_not('conflict', 'role: this is the last administrator; make another first');
     end if;
-    if a.outcome = 'ok' then
-        select * into u from users where id = user_id;
-        a.detail := user_notice(u);
-    end if;
-    return act_audited(who, 'user.patch', user_id, patch, a);
+    return patch_user_fields(user_id, patch, who);
 end $$;
 
-create or replace function delete_user(user_id text, who jsonb) returns act language plpgsql as $$
-declare
-    old users;
+-- As delete_user, but for the last administrator. Live sandboxes are told first.
+create function remove_user(user_id text, who jsonb) returns act language plpgsql as $$
 begin
     perform gate_lock();
-    select * into old from users where id = delete_user.user_id and deleted_at is null for update;
-    if not found then
-        return act_not('not_found', 'There is no such user');
-    elsif exists (select from sandboxes s where s.user_id = old.id and s.ended_at is null) then
-        return act_not('conflict', 'The user has live sandboxes; delete them first');
-    elsif last_admin(old) then
+    if exists (select from users u where u.id = remove_user.user_id and u.deleted_at is null and last_admin(u))
+            and not exists (select from sandboxes s where s.user_id = remove_user.user_id and s.ended_at is null) then
         return act_not('conflict', 'This is the last administrator; make another first');
     end if;
-    update api_keys k set revoked_at = now() where k.user_id = old.id and revoked_at is null;
-    update users set deleted_at = now() where id = old.id;
-    perform add_audit(who, 'user.delete', old.id, to_jsonb(old), null);
-    return act_ok(null);
+    return delete_user(user_id, who);
 end $$;
 
 -- Null: it ends before it begins.

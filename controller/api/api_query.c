@@ -12,8 +12,7 @@
 
 enum type { TEXT, NUMBER, TRUTH, TIME, ID };
 
-#define DIGITS_MAX  18 /* fewer than overflow */
-#define ULID_DIGITS "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#define DIGITS_MAX 18 /* fewer than overflow */
 
 static const struct param {
     enum api_op op;
@@ -48,8 +47,7 @@ static bool is_number(const char *text, unsigned long least, unsigned long most)
 static bool is_id(const char *text, const char *prefix)
 {
     size_t len = strlen(prefix);
-    return !strncmp(text, prefix, len) && strlen(text + len) == ULID_LEN &&
-           strspn(text + len, ULID_DIGITS) == ULID_LEN;
+    return !strncmp(text, prefix, len) && ulid_valid(text + len);
 }
 
 static int check_one(const struct param *p, const char *value, struct err *e)
@@ -111,7 +109,7 @@ static json_t *schema_of(const struct param *p)
         return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
     case ID:
         return json_pack("{s:s,s:o}", "type", "string", "pattern",
-                         json_sprintf("^%s[" ULID_DIGITS "]{%d}$", p->choices, ULID_LEN));
+                         json_sprintf("^%s[0-7][" ULID_ALPHABET "]{%d}$", p->choices, ULID_LEN - 1));
     case TEXT:
         break;
     }

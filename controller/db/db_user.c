@@ -44,7 +44,7 @@ void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor 
                     void *arg)
 {
     static const struct db_stmt stmt = {
-        "delete_user", "select * from act_audited($2, 'user.delete', $1, null, delete_user($1, $2))", 2};
+        "delete_user", "select * from act_audited($2, 'user.delete', $1, null, remove_user($1, $2))", 2};
     act(pool, &stmt, WORDS(id), actor, cb, arg);
 }
 

@@ -123,9 +123,10 @@ dockerd_end_shims() { # DIR
 
 # What a Docker that hung has left running.
 dockerd_end_containers() { # NAME
-    local tries procs state
+    local tries procs
     for ((tries = 0; tries < 50; tries++)); do
-        procs=$(find /sys/fs/cgroup/*/"$1" "/sys/fs/cgroup/$1" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u) || true # where there is none
+        procs=$(find /sys/fs/cgroup/*/"$1" "/sys/fs/cgroup/$1" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u) ||
+            true # where there is none
         [ -n "$procs" ] || return 0
         kill -KILL $procs 2>/dev/null || true
         find "/sys/fs/cgroup/freezer/$1" -name freezer.state -exec sh -c 'echo THAWED >"$1"' - {} \; 2>/dev/null || true
