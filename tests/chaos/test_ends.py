@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from corral import BUILD_ROOT, wait_until
+from corral import BUILD_ROOT, FOREVER, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -48,17 +48,18 @@ def by_docker(*command, check=True):
 
 def past_the_guard(corral, user, sandbox_id):
     """Lets it take its memory while the agent cannot look: the kernel has to do it."""
+    counts = corral.kernel(sandbox_id, "memory/memory.oom_control", "memory.events")
+
     def killed():
         try:
-            return re.search("oom_kill [1-9]", corral.docker(
-                "exec", sandbox_id, "sh", "-c", "cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>&1; true"))
-        except subprocess.CalledProcessError:
+            return re.search("oom_kill [1-9]", counts.read_text())
+        except OSError:
             return True # it is over already
 
     corral.kill("agent", signal.SIGSTOP)
     try:
-        corral.docker("exec", sandbox_id, "touch", "/workspace/go")
-        wait_until("the kernel kills", killed, 10)
+        corral.tell(sandbox_id)
+        wait_until("the kernel kills", killed, 10, 0.01) # Docker takes the cgroup away soon after
     finally:
         corral.kill("agent", signal.SIGCONT)
 
@@ -74,8 +75,6 @@ def kill_shim(corral, user, sandbox_id):
     subprocess.run(["kill", "-9", str(shim_of(corral, sandbox_id))], check=True)
 
 
-WAIT = "until [ -e /workspace/go ]; do sleep 0.1; done; "
-
 # what, create, act, reason, exit code, sentence
 ENDS = [
     ("code", sh("exit 3"), nothing, "exited", 3, "its command exited with code 3"),
@@ -86,9 +85,9 @@ ENDS = [
      "its command could not be invoked: No such file or directory: exit code 127"),
     ("no program", {"command": ["/etc/passwd"]}, nothing, "exited", 126,
      "its command could not be invoked: Permission denied: exit code 126"),
-    ("oom", sh(WAIT + "exec hostile burst 200", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard, "oom_killed", ...,
+    ("oom", sh(UNTIL_TOLD + "exec hostile burst 200", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard, "oom_killed", ...,
      rf"the kernel killed \d of its processes at its memory limit of {64 * MIB} bytes; at most {64 * MIB} bytes were in use"),
-    ("oom of a child", sh(WAIT + "hostile burst 200; sleep 600", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard,
+    ("oom of a child", sh(UNTIL_TOLD + "hostile burst 200; sleep 600", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard,
      "oom_killed", None,
      rf"the kernel killed \d of its processes at its memory limit of {64 * MIB} bytes; at most {64 * MIB} bytes were in use"),
     ("memory", hostile("memory", "200", "100", memory_bytes=32 * MIB), nothing, "memory_critical", None,
@@ -100,15 +99,15 @@ ENDS = [
      "it did no work for 2 s: no packets, and less than 1 % of its CPU limit"),
     ("deleted", {}, lambda c, u, i: u.delete(i), "deleted", None, r"its user deleted it; it had lived for [\d.]+ s"),
     ("admin", {}, lambda c, u, i: c.admin.delete(i), "admin", None, r"an administrator ended it; it had lived for [\d.]+ s"),
-    ("docker kill", sh("sleep 600"), by_docker("kill"), "exited", 137,
+    ("docker kill", {"command": FOREVER}, by_docker("kill"), "exited", 137,
      "its container ended with code 137: it was killed, and not by Corral"),
     ("docker stop", sh("trap 'exit 5' TERM; sleep 600 & wait"), by_docker("stop", "-t", "5"), "exited", 5,
      "its command exited with code 5"),
     ("docker stop of an idle one", {}, by_docker("stop", "-t", "5"), "exited", 143, "its container ended with code 143"),
-    ("docker rm", sh("sleep 600"), by_docker("rm", "-f"), "orphaned", None,
+    ("docker rm", {"command": FOREVER}, by_docker("rm", "-f"), "orphaned", None,
      "its container was removed from its host's Docker, and not by Corral"),
-    ("docker restart", sh("sleep 600"), by_docker("restart", "-t", "1", check=False), ("orphaned", "exited"), ..., ".*"),
-    ("shim", sh("sleep 600"), kill_shim, "exited", 137, "its container ended with code 137: it was killed, and not by Corral"),
+    ("docker restart", {"command": FOREVER}, by_docker("restart", "-t", "1", check=False), ("orphaned", "exited"), ..., ".*"),
+    ("shim", {"command": FOREVER}, kill_shim, "exited", 137, "its container ended with code 137: it was killed, and not by Corral"),
 ]
 
 
@@ -149,7 +148,7 @@ def test_failures(corral, user, images, what, body, status, reason, sentence):
 
 def test_somebody_pauses_it_in_docker(corral, user):
     """What is, is told; then what is wanted comes about again."""
-    sandbox = user.create(command=["sh", "-c", "sleep 600"])["id"]
+    sandbox = user.create(command=FOREVER)["id"]
     corral.docker("pause", sandbox)
     wait_until("it runs again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "false", 5)
     user.wait(sandbox, "running", 5)

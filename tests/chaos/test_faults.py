@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from corral import BUILD_ROOT, ROOT, wait_until
+from corral import BUILD_ROOT, FOREVER, ROOT, UNTIL_TOLD, wait_until
 from cut_docker import CutDocker
 from hermits import SMALL, Hermits, pid_of, runs
 
@@ -83,12 +83,13 @@ def test_kill_the_controller(corral, user):
 
 
 def test_kill_the_agent(corral, user):
-    sandbox = user.create(command=["sh", "-c", "sleep 6; exit 4"])
+    sandbox = user.create(command=["sh", "-c", UNTIL_TOLD + "exit 4"])
     other = user.create()
     corral.kill("agent")
     corral.restart("agent")
     ready(corral)
     assert user.show(other["id"])["state"] == "running"
+    corral.tell(sandbox["id"])
     ended = user.wait(sandbox["id"], "stopped", 20)
     assert (ended["reason"], ended["exit_code"]) == ("exited", 4)
     user.delete(other["id"])
@@ -152,7 +153,7 @@ def test_the_database_goes_and_comes_back(corral, user):
 
 
 def test_docker_is_killed_and_comes_back(corral, user):
-    sandbox = user.create(command=["sh", "-c", "sleep 600"])
+    sandbox = user.create(command=FOREVER)
     node = "/sandbox/system/nodes/node-1"
     pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
     told = "select count(*) from events where type = 'node.sick'"
@@ -194,10 +195,11 @@ def test_ends_while_controller_and_database_are_gone(corral, user):
 @pytest.mark.parametrize("signo", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
 def test_a_deadline_passes_while_the_agent_is_down(corral, user, signo):
     late = user.create(lifetime_seconds=3)["id"]
-    exited = user.create(lifetime_seconds=4, command=["sh", "-c", "sleep 1; exit 3"])["id"]
+    exited = user.create(lifetime_seconds=4, command=["sh", "-c", UNTIL_TOLD + "exit 3"])["id"]
     pid, began = pid_of(corral, late), time.monotonic()
     agent = corral.pid("agent")
     corral.kill("agent", signo)
+    corral.tell(exited)
     wait_until("the agent is gone", lambda: not runs(agent), 10)
     wait_until("both deadlines are past", lambda: time.monotonic() > began + 4.5, 6)
     assert runs(pid), "nobody is there to end it"
@@ -216,10 +218,11 @@ def test_a_deadline_passes_while_the_agent_is_down(corral, user, signo):
 def test_a_frozen_agent(corral, user):
     """It wakes and does at once what it slept through; what ended meanwhile is told as it was."""
     late = user.create(lifetime_seconds=3)["id"]
-    exited = user.create(command=["sh", "-c", "sleep 1; exit 9"])["id"]
+    exited = user.create(command=["sh", "-c", UNTIL_TOLD + "exit 9"])["id"]
     pid, began = pid_of(corral, late), time.monotonic()
     corral.kill("agent", signal.SIGSTOP)
     try:
+        corral.tell(exited)
         wait_until("its deadline is past", lambda: time.monotonic() > began + 4, 6)
         assert runs(pid)
     finally:
@@ -306,7 +309,7 @@ def containerd_pid(corral):
 
 
 def test_containerd_is_killed(corral, user):
-    sandbox = user.create(command=["sh", "-c", "sleep 600"])["id"]
+    sandbox = user.create(command=FOREVER)["id"]
     pid, containerd = pid_of(corral, sandbox), containerd_pid(corral)
     os.kill(containerd, signal.SIGKILL)
     wait_until("Docker has a new one", lambda: containerd_pid(corral) != containerd and runs(containerd_pid(corral)), 20)
@@ -328,7 +331,7 @@ def start_dockerd(corral, live_restore):
 
 def test_docker_without_live_restore(corral, user):
     """Its restart kills what runs: the ends are told, as its host's doing and not as the command's."""
-    command = user.create(command=["sh", "-c", "sleep 600"], **SMALL)["id"]
+    command = user.create(command=FOREVER, **SMALL)["id"]
     idler = user.create(**SMALL)["id"]
     paused = user.create(**SMALL)["id"]
     user.good("POST", f"/sandbox/{paused}/pause")
@@ -346,7 +349,7 @@ def test_docker_without_live_restore(corral, user):
 
 def test_docker_breaks_off_while_the_agent_comes_back(corral, user):
     """What was asked and not answered says nothing of a container: it is asked again."""
-    mine = [user.create(**SMALL)["id"], user.create(command=["sh", "-c", "sleep 600"], **SMALL)["id"]]
+    mine = [user.create(**SMALL)["id"], user.create(command=FOREVER, **SMALL)["id"]]
     pids = [pid_of(corral, i) for i in mine]
     corral.kill("agent")
     with CutDocker(corral, rb"GET \S+/containers/sbx_\w+/json") as docker:

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from corral import ROOT, wait_until
+from corral import ROOT, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 PROFILE = json.loads((ROOT / "deploy/seccomp.json").read_text())
@@ -188,7 +188,7 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
 
 
 def test_the_last_words_are_printed(corral, user):
-    sandbox = user.create(command=["sh", "-c", "echo begin; while [ ! -e /workspace/go ]; do sleep 0.1; done; seq 1 5000; "
+    sandbox = user.create(command=["sh", "-c", "echo begin; " + UNTIL_TOLD + "seq 1 5000; "
                                    "echo last >&2; exit 5"])
     with subprocess.Popen(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "logs", "-f", sandbox["id"]],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
@@ -273,7 +273,7 @@ def test_gvisor(corral, user, hostile):
 
 def test_gvisor_tells_ends_over_a_restart_of_the_agent(corral, user):
     quick = user.create(runtime="runsc", command=["sh", "-c", "exit 7"])
-    slow = user.create(runtime="runsc", command=["sh", "-c", "while [ ! -e /workspace/go ]; do sleep 0.1; done; exit 5"])
+    slow = user.create(runtime="runsc", command=["sh", "-c", UNTIL_TOLD + "exit 5"])
     ended = user.wait(quick["id"], "stopped")
     assert (ended["reason"], ended["exit_code"]) == ("exited", 7), ended["detail"]
     corral.kill("agent")

@@ -3,7 +3,7 @@ import re
 import subprocess
 import time
 
-from corral import ROOT, wait_until
+from corral import FOREVER, ROOT, UNTIL_TOLD, wait_until
 from test_faults import ready
 
 MIB = 1 << 20
@@ -57,8 +57,8 @@ def metric(corral, name):
 
 
 def test_what_happened_while_cut_off_is_told_once(corral, user):
-    full = user.create(storage_bytes=32 * MIB, command=["sleep", "600"])
-    ended = user.create(command=["sh", "-c", "while [ ! -e /workspace/end ]; do sleep 0.1; done; exit 5"])
+    full = user.create(storage_bytes=32 * MIB, command=FOREVER)
+    ended = user.create(command=["sh", "-c", UNTIL_TOLD + "exit 5"])
     for sandbox in (full, ended):
         user.stats(sandbox["id"])
     corral.kill("controller")
@@ -75,7 +75,7 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     corral.docker("exec", full["id"], "rm", "/workspace/f")
     wait_until("the closing is on disk", lambda: disk_news(corral, full) == [True, False], 10)
     closed = time.time()
-    corral.docker("exec", ended["id"], "touch", "/workspace/end")
+    corral.tell(ended["id"])
     wait_until("the last sample is on disk", lambda: [w for w in kept(corral, "sample", ended) if w[2] == "1"], 10)
     wait_until("twenty seconds are over", lambda: time.monotonic() > begin + 20, 21)
     left = outbox(corral)
@@ -112,7 +112,7 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
 
 
 def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_aside(corral, user):
-    sandbox = user.create(storage_bytes=32 * MIB, command=["sleep", "600"])
+    sandbox = user.create(storage_bytes=32 * MIB, command=FOREVER)
     user.stats(sandbox["id"])
     corral.kill("controller")
     corral.kill("agent")
