@@ -264,6 +264,15 @@ bool outbox_urgent(const struct outbox *o)
            (o->samples.count && !o->samples.taken && o->sample[0].sample.number <= o->told_up_to);
 }
 
+bool outbox_owes_violations(const struct outbox *o, const struct sandbox_id *id)
+{
+    for (size_t i = 0; i < o->violations.count; i++) {
+        if (!memcmp(&o->violation[i].news.id, id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
 void outbox_resend(struct outbox *o)
 {
     o->violations.taken = o->samples.taken = false;

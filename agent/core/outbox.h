@@ -60,6 +60,9 @@ size_t outbox_take_samples(struct outbox *outbox, uint64_t now, struct sample *o
 /* Whether something is on disk that was never taken. */
 bool outbox_urgent(const struct outbox *outbox);
 
+/* Whether violations of this sandbox are not committed yet. */
+bool outbox_owes_violations(const struct outbox *outbox, const struct sandbox_id *id);
+
 /* A new session: nothing counts as taken. */
 void outbox_resend(struct outbox *outbox);
 

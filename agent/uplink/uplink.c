@@ -165,6 +165,13 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
         fail(u, "the controller sent what does not belong here");
 }
 
+static void take_commit(struct uplink *u, const struct node_message *m)
+{
+    u->ops.on_committed(u->owner, m->news.violations_accepted, m->news.samples_accepted);
+    if (u->queue.held)
+        uplink_hurry(u);
+}
+
 static void on_news(struct uplink *u, struct node_message *m)
 {
     if (m->news.number == u->taken) {
@@ -177,7 +184,7 @@ static void on_news(struct uplink *u, struct node_message *m)
     if (m->news.acceptance_count)
         u->ops.on_accepted(u->owner, m->news.acceptances, m->news.acceptance_count);
     if (m->news.violations_accepted || m->news.samples_accepted)
-        u->ops.on_committed(u->owner, m->news.violations_accepted, m->news.samples_accepted);
+        take_commit(u, m);
     if (m->news.sweeps_accepted)
         uplink_queue_accept_sweeps(&u->queue, m->news.sweeps_accepted);
     if (m->news.sweep.number)

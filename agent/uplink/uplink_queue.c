@@ -74,11 +74,23 @@ void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct samp
     q->urgent = true;
 }
 
-static void take_observation(struct uplink_waiting *w, uint64_t now, struct node_report *report)
+/* Why it ended comes before that it ended: whoever follows its events may stop listening there. */
+static bool is_held(const struct uplink_waiting *w, const struct outbox *outbox, uint64_t now)
+{
+    return sandbox_state_terminal(w->observation.state) && now - w->at_ms < UPLINK_HOLD_MS &&
+           outbox_owes_violations(outbox, &w->id);
+}
+
+static void take_observation(struct uplink_queue *q, struct uplink_waiting *w, const struct outbox *outbox,
+                             uint64_t now, struct node_report *report)
 {
     if (!w->observed || report->observation_count == NODE_REPORT_MAX ||
         (w->sent_ms && now - w->sent_ms < UPLINK_RESEND_MS))
         return;
+    if (is_held(w, outbox, now)) {
+        q->held = true;
+        return;
+    }
     struct observation *o = &report->observations[report->observation_count++];
     *o = w->observation;
     o->started_ago_ms += o->ran ? now - w->at_ms : 0;
@@ -143,10 +155,10 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     report->sample_count = outbox_take_samples(outbox, now, report->samples);
     report->violations_dropped = stats.violations_dropped;
     report->samples_dropped = stats.samples_dropped;
-    q->urgent = false;
+    q->urgent = q->held = false;
     HASH_ITER(hh, q->waiting, w, next)
     {
-        take_observation(w, now, report);
+        take_observation(q, w, outbox, now, report);
         q->urgent |= take_sample(w, now, report);
         drop_idle(q, w);
     }

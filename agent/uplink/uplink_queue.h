@@ -11,6 +11,7 @@
 
 #define UPLINK_SWEEPS_MAX NODE_SWEEPS_MAX
 #define UPLINK_RESEND_MS  2000 /* of what is not accepted yet */
+#define UPLINK_HOLD_MS    1000 /* at most, that an end waits until its sandbox's violations are committed */
 
 struct uplink_waiting;
 
@@ -20,6 +21,7 @@ struct uplink_queue {
     struct queued_sweep *sweep;
     size_t sweeps;
     bool urgent;
+    bool held; /* an end waits for its violations */
 };
 
 void uplink_queue_fini(struct uplink_queue *q);
@@ -27,7 +29,8 @@ void uplink_queue_observe(struct uplink_queue *q, uint64_t now, const struct obs
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s);
 void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *report);
 
-/* Fills a report with what is due, the outbox's too; its arrays are freed by uplink_queue_taken_free. */
+/* Fills a report with what is due, the outbox's too, but for ends that are held; uplink_queue_taken_free
+ * frees its arrays. */
 void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t now,
                        struct node_report *report);
 void uplink_queue_taken_free(struct node_report *report);
