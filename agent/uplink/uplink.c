@@ -351,9 +351,10 @@ void uplink_stop(struct uplink *u)
     u->reporting = false;
 }
 
+/* Also where the old facts are on their way: the session that they begin would keep them. */
 void uplink_renew(struct uplink *u)
 {
-    if (u->stage == SESSION)
+    if (u->stage == PROOF || u->stage == SESSION)
         fail(u, "what this host can do has changed");
 }
 

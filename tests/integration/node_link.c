@@ -6,6 +6,7 @@
  */
 #include "controller/nodes/node_link.h"
 
+#include "agent/uplink/uplink.h"
 #include "common/mem.h"
 #include "common/msglink.h"
 #include "common/pki.h"
@@ -38,7 +39,7 @@ static struct err e;
 static const char *dir;
 static char url[64];
 static int sessions;
-static char joined[NODE_NAME_MAX + 1];
+static char joined[NODE_NAME_MAX + 1], joined_sick[NODE_DETAIL_MAX + 1];
 
 /* --- the controller's side --- */
 
@@ -52,6 +53,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
 {
     sessions++;
     memcpy(joined, facts->name, sizeof joined);
+    memcpy(joined_sick, facts->sick, sizeof joined_sick);
 }
 
 static void on_observations(void *owner, const char *node, const struct observation *o, size_t count)
@@ -94,6 +96,11 @@ static void start_link(const char *ca_dir, uint64_t epoch)
         .url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .cluster = "test", .lease_ms = 60000};
     CHECK(!node_link_new(&link_, loop, &conf, &ops, NULL, &e));
     CHECK(!node_link_start(link_, epoch, &e));
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(loop);
 }
 
 /* --- a peer --- */
@@ -342,10 +349,97 @@ static void test_an_order_to_sweep_and_its_answer(void)
     pki_identity_free(two);
 }
 
-static void stop_loop(void *arg)
+/* --- a host of ours, of which the facts change --- */
+
+struct host {
+    struct uplink *uplink;
+    struct timer change;
+    int hellos;
+};
+
+static void change(void *arg)
 {
-    loop_stop(loop);
+    const struct host *host = arg;
+    uplink_renew(host->uplink);
 }
+
+/* The first time it is sick, and well as soon as it has said so. */
+static void fill_hello(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count)
+{
+    struct host *host = owner;
+    *inventory = NULL;
+    *count = 0;
+    snprintf(facts->boot_id, sizeof facts->boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+    facts->capacity = (struct node_resources){1, 1, 1, 1};
+    if (++host->hellos > 1)
+        return;
+    snprintf(facts->sick, sizeof facts->sick, "Docker is not met yet");
+    timer_start(&host->change, loop, 0, change, host);
+}
+
+static void on_welcome(void *owner, const struct uplink_welcome *welcome)
+{
+    if (!joined_sick[0])
+        loop_stop(loop);
+}
+
+static void on_wants(void *owner, const struct want *wants, size_t count)
+{
+}
+
+static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
+{
+}
+
+static void on_committed(void *owner, uint64_t violations, uint64_t samples)
+{
+}
+
+static void on_sweep(void *owner, const struct sweep_order *order)
+{
+}
+
+static void on_lost(void *owner, const char *why)
+{
+}
+
+/* Between its proof and the welcome: what the controller was told is old already. */
+static void test_facts_that_change_while_a_host_joins(void)
+{
+    static const struct uplink_ops ops = {.fill_hello = fill_hello,
+                                          .on_welcome = on_welcome,
+                                          .on_wants = on_wants,
+                                          .on_accepted = on_accepted,
+                                          .on_committed = on_committed,
+                                          .on_sweep = on_sweep,
+                                          .on_lost = on_lost};
+    char ca[300], cert[300], key[300];
+    struct string_list urls = {0};
+    struct host host = {0};
+    struct timer timer = {0};
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    snprintf(cert, sizeof cert, "%s/two.crt", dir);
+    snprintf(key, sizeof key, "%s/two.key", dir);
+    string_list_add(&urls, url);
+    struct uplink_conf conf = {.node = "two",
+                               .urls = &urls,
+                               .ca_file = ca,
+                               .cert_file = cert,
+                               .key_file = key,
+                               .outbox = outbox_new(1)};
+    CHECK(!uplink_new(&host.uplink, loop, &conf, &ops, &host, &e));
+    snprintf(joined_sick, sizeof joined_sick, "nobody has joined");
+    timer_start(&timer, loop, ANSWER_MS, stop_loop, NULL);
+    uplink_start(host.uplink);
+    loop_run(loop);
+    timer_stop(&timer);
+    CHECK(host.hellos == 2 && !joined_sick[0]);
+    uplink_free(host.uplink);
+    outbox_free(conf.outbox);
+    string_list_fini(&urls);
+}
+
+/* --- peers that break off --- */
 
 /* Sends, again and again, what is larger than a message may be. In a process of its own: nng's client may
  * hang. */
@@ -462,6 +556,7 @@ int main(int argc, char **argv)
     test_an_order_to_sweep_and_its_answer();
     test_a_message_that_is_too_large(argv[0]);
     test_peers_that_go_while_they_connect(argv[0]);
+    test_facts_that_change_while_a_host_joins();
     node_link_free(link_);
     loop_free(loop);
     return 0;
