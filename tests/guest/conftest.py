@@ -1,0 +1,1 @@
+from installation import corral, user  # noqa: F401
