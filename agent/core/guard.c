@@ -13,27 +13,31 @@ static void uses_of(const struct sample *s, struct use use[VIOLATION_KIND_COUNT]
     use[VIOLATION_PIDS] = (struct use){s->pids, s->pids_limit};
 }
 
-static struct violation_news *news_add(struct guard_step *step, const struct sandbox_id *id, int kind)
+static struct violation_news *news_add(struct guard_step *step, const struct sandbox_id *id, int kind,
+                                       struct guard_figures figures)
 {
     struct violation_news *news = &step->news[step->news_count++];
-    *news = (struct violation_news){.id = *id, .kind = (uint8_t)kind};
+    *news = (struct violation_news){
+        .id = *id, .kind = (uint8_t)kind, .percent_centi = figures.percent_centi, .limit = figures.limit};
     return news;
 }
 
-static void tell(struct guard_step *step, const struct sample *s, int kind, struct violation_step what,
-                 struct use use)
+static struct guard_figures figures_of(const struct sample *s, int kind, struct use use)
 {
-    uint32_t percent_centi = violation_share_centi(use.used, use.limit);
-    uint64_t limit = kind == VIOLATION_CPU ? s->cpu_limit_millis : use.limit;
+    return (struct guard_figures){.percent_centi = violation_share_centi(use.used, use.limit),
+                                  .limit = kind == VIOLATION_CPU ? s->cpu_limit_millis : use.limit};
+}
+
+static void tell(struct guard_step *step, const struct sample *s, int kind, struct violation_step what,
+                 struct guard_figures figures)
+{
     const bool happened[] = {what.opened, what.became_critical, what.closed};
     for (int i = 0; i < 3; i++) {
         if (!happened[i])
             continue;
-        struct violation_news *news = news_add(step, &s->id, kind);
+        struct violation_news *news = news_add(step, &s->id, kind, figures);
         news->opened = i < 2;
         news->critical = i == 1;
-        news->percent_centi = percent_centi;
-        news->limit = limit;
     }
 }
 
@@ -74,8 +78,9 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
     s->open_violations = 0;
     for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
         struct violation *v = &g->violation[kind];
+        g->last[kind] = figures_of(s, kind, use[kind]);
         tell(&step, s, kind, violation_tick(v, &rules->violation[kind], use[kind].used, use[kind].limit, now),
-             use[kind]);
+             g->last[kind]);
         if (v->level >= VIOLATION_WARNING)
             s->open_violations |= 1u << kind;
         if (v->level == VIOLATION_CRITICAL)
@@ -103,7 +108,7 @@ struct guard_step guard_close(struct guard *g, const struct sandbox_id *id)
     struct guard_step step = {0};
     for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
         if (g->violation[kind].level != VIOLATION_NONE)
-            news_add(&step, id, kind);
+            news_add(&step, id, kind, g->last[kind]);
         g->violation[kind] = (struct violation){0};
     }
     return step;

@@ -19,10 +19,17 @@
 #define GUARD_IDLE_CPU_CENTI 100
 #define GUARD_INIT_US        500 /* a second */
 
+/* What an event of a violation tells: the share of the limit in hundredths of a percent, and the limit. */
+struct guard_figures {
+    uint32_t percent_centi;
+    uint64_t limit;
+};
+
 struct guard {
     struct violation violation[VIOLATION_KIND_COUNT];
-    bool seen;        /* a sample was taken: the counters below hold */
-    uint64_t busy_ms; /* when it last worked */
+    struct guard_figures last[VIOLATION_KIND_COUNT]; /* of the last sample */
+    bool seen;                                       /* a sample was taken: the counters below hold */
+    uint64_t busy_ms;                                /* when it last worked */
     uint64_t rx_packets, tx_packets;
 };
 
@@ -50,7 +57,8 @@ struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rule
 /* After a restart: this episode is open. Idleness counts anew. */
 void guard_restore(struct guard *guard, enum violation_kind kind, enum violation_level level);
 
-/* The sandbox ends: every open episode closes. */
+/* The sandbox ends: every open episode closes, with the figures of the last sample (0: a restart came since).
+ */
 struct guard_step guard_close(struct guard *guard, const struct sandbox_id *id);
 
 #endif

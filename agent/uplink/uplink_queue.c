@@ -74,10 +74,11 @@ void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct samp
     q->urgent = true;
 }
 
-/* Why it ended comes before that it ended: whoever follows its events may stop listening there. */
+/* Why it ends comes before that it ends: whoever follows its events may stop listening there. */
 static bool is_held(const struct uplink_waiting *w, const struct outbox *outbox, uint64_t now)
 {
-    return sandbox_state_terminal(w->observation.state) && now - w->at_ms < UPLINK_HOLD_MS &&
+    enum sandbox_state state = w->observation.state;
+    return (state == SANDBOX_STOPPING || sandbox_state_terminal(state)) && now - w->at_ms < UPLINK_HOLD_MS &&
            outbox_owes_violations(outbox, &w->id);
 }
 

@@ -38,6 +38,8 @@ static void test_memory_warns_then_kills(void **state)
     step = guard_close(&g, &s.id);
     assert_int_equal(step.news_count, 1);
     assert_false(step.news[0].opened);
+    assert_int_equal(step.news[0].percent_centi, 9600);
+    assert_int_equal(step.news[0].limit, 100);
 }
 
 static void test_page_cache_alone_is_no_violation(void **state)

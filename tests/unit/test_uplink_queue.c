@@ -81,9 +81,9 @@ static void test_only_ends_wait_and_only_for_their_own(void **state)
     struct outbox *o = outbox_new(1);
     struct uplink_queue q = {0};
     violate(o, 1000, 1);
-    observe(&q, 1000, 1, SANDBOX_STOPPING);
+    observe(&q, 1000, 1, SANDBOX_PAUSED);
     assert_int_equal(take(&q, o, 1000).observations, 1);
-    observe(&q, 1001, 1, SANDBOX_STOPPED);
+    observe(&q, 1001, 1, SANDBOX_STOPPING);
     observe(&q, 1001, 2, SANDBOX_FAILED);
     struct taken t = take(&q, o, 1002);
     assert_int_equal(t.observations, 1);
