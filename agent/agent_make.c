@@ -101,8 +101,9 @@ static void words(struct init_start *start, const struct string_list *list)
 static struct init_start *command_of(const struct maker *m)
 {
     struct init_start *start = mem_zalloc(sizeof *start);
-    start->cwd = "";
+    start->cwd = ""; /* /workspace */
     if (m->spec.use_image_command) {
+        start->cwd = m->image.working_dir;
         words(start, &m->image.entrypoint);
         words(start, m->spec.command.count ? &m->spec.command : &m->image.command);
     } else {
@@ -210,6 +211,13 @@ static unsigned folders_of(const struct maker *m)
                       (own < VOLUME_FOLDERS_MAX - FIXED_FOLDERS ? own : VOLUME_FOLDERS_MAX - FIXED_FOLDERS));
 }
 
+/* An image may declare it with slashes at its end. */
+static bool is_folder(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return !strncmp(path, folder, len) && !path[len + strspn(path + len, "/")];
+}
+
 static void bind_all(const struct maker *m, struct paths *p)
 {
     const struct holder *h = m->holder;
@@ -221,7 +229,7 @@ static void bind_all(const struct maker *m, struct paths *p)
                              : i == 1 ? "/tmp"
                                       : m->image.volumes.item[i - FIXED_FOLDERS];
         volume_folder(h->agent->volumes, &h->id, i, p->folder[i]);
-        if (i < FIXED_FOLDERS || (strcmp(target, "/workspace") && strcmp(target, "/tmp")))
+        if (i < FIXED_FOLDERS || (!is_folder(target, "/workspace") && !is_folder(target, "/tmp")))
             bind_add(p, p->folder[i], target, false);
     }
 }
@@ -303,6 +311,7 @@ static void image_copy(struct docker_image *dst, const struct docker_image *src)
         string_list_add(&dst->entrypoint, src->entrypoint.item[i]);
     for (size_t i = 0; i < src->command.count; i++)
         string_list_add(&dst->command, src->command.item[i]);
+    memcpy(dst->working_dir, src->working_dir, sizeof dst->working_dir);
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)

@@ -25,7 +25,8 @@ static const struct opt create_options[] = {
     {"node-label", 0, OPT_PAIR, "NAME=VALUE", "node_labels",
      "Only on hosts with this label; may be given again."},
     {"runtime", 0, OPT_TEXT, "RUNTIME", "runtime", "Container runtime, such as runsc."},
-    {"image-command", 0, OPT_FLAG, NULL, "use_image_command", "Run the image's own entry point and command."},
+    {"image-command", 0, OPT_FLAG, NULL, "use_image_command",
+     "Run the image's own entry point and command, in its own folder."},
     {"async", 0, OPT_FLAG, NULL, NULL, "Answer when it is admitted, not when it runs."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };

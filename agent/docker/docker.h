@@ -47,6 +47,7 @@ struct docker_image {
     struct string_list volumes;    /* paths that it declares */
     struct string_list entrypoint; /* and what it would run */
     struct string_list command;
+    char working_dir[512]; /* and where; "": it does not say, or it is longer */
 };
 void docker_image_fini(struct docker_image *image);
 

@@ -150,6 +150,9 @@ int docker_json_image(const char *bytes, size_t len, struct docker_image *out, s
     list_of_keys(json_object_get(config, "Volumes"), &out->volumes);
     list_of_array(json_object_get(config, "Entrypoint"), &out->entrypoint);
     list_of_array(json_object_get(config, "Cmd"), &out->command);
+    const char *dir = text_of(config, "WorkingDir");
+    snprintf(out->working_dir, sizeof out->working_dir, "%s",
+             strlen(dir) < sizeof out->working_dir ? dir : "");
     return 0;
 }
 

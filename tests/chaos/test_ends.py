@@ -15,9 +15,11 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 @pytest.fixture(scope="module")
 def images(corral):
-    """One with tests/chaos/hostile.c, and one that cannot start: its /workspace is a file."""
+    """With tests/chaos/hostile.c; one that cannot start: its /workspace is a file; one with a command and a folder of its own."""
     for tag, text in (("ends:hostile", "FROM corral-base:latest\nCOPY hostile /bin/hostile\n"),
-                      ("ends:broken", "FROM scratch\nCOPY hostile /workspace\n")):
+                      ("ends:broken", "FROM scratch\nCOPY hostile /workspace\n"),
+                      ("ends:own", 'FROM corral-base:latest\nCOPY hostile /srv/app/\nWORKDIR /srv/app\nVOLUME ["/tmp/", "/workspace/"]\n'
+                       'CMD ["sh", "-c", "test -x ./hostile && exit 3"]\n')):
         context = Path(tempfile.mkdtemp(dir=corral.home))
         shutil.copy(BUILD_ROOT / "tests/hostile", context)
         (context / "Dockerfile").write_text(text)
@@ -85,6 +87,7 @@ ENDS = [
      "its command could not be invoked: No such file or directory: exit code 127"),
     ("no program", {"command": ["/etc/passwd"]}, nothing, "exited", 126,
      "its command could not be invoked: Permission denied: exit code 126"),
+    ("own command", {"image": "ends:own", "use_image_command": True}, nothing, "exited", 3, "its command exited with code 3"),
     ("oom", sh(UNTIL_TOLD + "exec hostile burst 200", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard, "oom_killed", ...,
      rf"the kernel killed \d of its processes at its memory limit of {64 * MIB} bytes; at most {64 * MIB} bytes were in use"),
     ("oom of a child", sh(UNTIL_TOLD + "hostile burst 200; sleep 600", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard,
