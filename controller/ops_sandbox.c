@@ -22,7 +22,8 @@ struct pending {
     enum waiter_goal goal;
     enum sandbox_state named;
     uint64_t timeout_ms;
-    uint64_t since_ms; /* of a create */
+    uint64_t since_ms;  /* of a create */
+    struct err refusal; /* of a create, where it was not made before */
 };
 
 static struct pending *pending_new(struct controller *c, struct api_call *call)
@@ -60,17 +61,19 @@ static void created(struct pending *p, const char *json)
 }
 
 /*
- * The object is the database's own text, so a search for its "state" or "reason" is safe: no text holds a
- * bare quote, and labels come after.
+ * The object is the database's own text, so a search for its "state" or "reason" is safe: in no text does a
+ * bare quote come before a colon (the name may be one of these words), and labels come after.
  */
 static bool says(const char *json, const char *quoted_field, const char *value)
 {
-    const char *at = strstr(json, quoted_field);
-    if (!at)
-        return false;
-    at += strlen(quoted_field);
-    at += strspn(at, " :\"");
-    return !strncmp(at, value, strlen(value));
+    const char *at = json;
+    while ((at = strstr(at, quoted_field))) {
+        at += strlen(quoted_field);
+        at += strspn(at, " ");
+        if (*at == ':')
+            break;
+    }
+    return at && !strncmp(at + strspn(at, " :\""), value, strlen(value));
 }
 
 static void fail_start(const struct pending *p)
@@ -139,7 +142,11 @@ static void on_replayed(void *arg, int code, const struct err *e, const char *js
 static void replay(struct pending *p, const struct db_admit_result *r)
 {
     if (r->status) {
-        api_answer_json(p->call, r->status, "Idempotent-Replay: true\r\n", r->json);
+        char headers[100];
+        int len = snprintf(headers, sizeof headers, "Idempotent-Replay: true\r\n");
+        if (r->status == 201 && r->id)
+            snprintf(headers + len, sizeof headers - (size_t)len, "Location: /sandbox/%s\r\n", r->id);
+        api_answer_json(p->call, r->status, headers, r->json);
         free(p);
     } else if (sandbox_id_parse(r->id, &p->id)) {
         db_sandbox_get(p->controller->pool, p->id.text, NULL, on_replayed, p);
@@ -218,6 +225,37 @@ static struct sandbox_limits limits_of(const struct limit_set *set)
                                    .nofile = set->value[LIMIT_NOFILE]};
 }
 
+static void body_sum(const struct api_call *call, uint8_t sum[32])
+{
+    SHA256((const unsigned char *)call->body, call->body_len, sum);
+}
+
+static void on_refused(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct pending *p = arg;
+    if (!code && r) {
+        on_admitted(p, 0, NULL, r);
+        return;
+    }
+    api_answer_err(p->call, code ? e : &p->refusal);
+    free(p);
+}
+
+/* Also where its tier allowed more when it was made: who repeats a create is told of the first. */
+static void refuse_if_new(struct controller *c, struct api_call *call, const struct err *why)
+{
+    uint8_t sum[32];
+    if (!call->idempotency_key) {
+        api_answer_err(call, why);
+        return;
+    }
+    struct pending *p = pending_new(c, call);
+    p->refusal = *why;
+    p->since_ms = loop_now_ms();
+    body_sum(call, sum);
+    db_idempotency_find(c->pool, call->caller.key_id, call->idempotency_key, sum, on_refused, p);
+}
+
 static void admit(struct controller *c, struct api_call *call, const struct limit_set *resolved,
                   const uint8_t *spec, size_t spec_len)
 {
@@ -237,7 +275,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                        .spec = spec,
                                        .spec_len = spec_len,
                                        .idempotency_key = call->idempotency_key};
-    SHA256((const unsigned char *)call->body, call->body_len, request.body_sha256);
+    body_sum(call, request.body_sha256);
     struct place_request wish = {.limits = request.limits,
                                  .region = r->region,
                                  .labels = r->node_labels,
@@ -266,7 +304,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     call->sandbox.spec.levels = call->caller.levels;
     if (limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
         sandbox_spec_pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
-        api_answer_err(call, &e);
+        refuse_if_new(c, call, &e);
         return;
     }
     admit(c, call, &resolved, spec, spec_len);
@@ -278,7 +316,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
 void ops_sandbox_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    char state[32], user[64], all[8], label[300] = "";
+    char state[32], user[64], all[8], label[512] = "";
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
     if (http_query_get(call->exchange, "state", state, sizeof state))

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_MAX 300
+#define VALUE_MAX 512
 
 enum type { TEXT, NUMBER, TRUTH, TIME, ID };
 

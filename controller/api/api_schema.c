@@ -244,6 +244,14 @@ static void check_apart(const json_t *root, json_t *errors)
         complain(errors, apart[1], NULL, "cannot stand beside lifetime_seconds");
 }
 
+/* The library's sentence about a NUL names a flag of its own. */
+static int malformed(const json_error_t *where, struct err *e)
+{
+    bool nul = json_error_code(where) == json_error_null_character;
+    return err_set(e, ERR_MALFORMED_JSON, "line %d, column %d: %s", where->line, where->column,
+                   nul ? "a string with \\u0000 is not taken" : where->text);
+}
+
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
                      struct err *e)
 {
@@ -253,7 +261,7 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
         return err_set(e, ERR_MALFORMED_JSON, "the body is nested deeper than %d levels", DEPTH_MAX);
     json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
     if (!root)
-        return err_set(e, ERR_MALFORMED_JSON, "line %d, column %d: %s", where.line, where.column, where.text);
+        return malformed(&where, e);
     *errors = json_array();
     if (json_is_object(root)) {
         check_object(&field_tables[schema], root, *errors);

@@ -133,6 +133,30 @@ def test_repeated_creates_are_one(corral, user):
     assert len(user.good("GET", "/sandbox")["items"]) == 1
 
 
+def test_a_repeated_create_is_the_first_whatever_changed_since(corral):
+    user = corral.user(new_name("lowered"))
+    headers = {"Idempotency-Key": "first"}
+    body = {"memory_bytes": 200 << 20}
+    first = user.call("POST", "/sandbox", body, headers=headers)
+    assert first.status_code == 201
+    corral.admin.good("PATCH", f"/sandbox/system/users/{user.user_id}", {"overrides": {"memory_bytes": 100 << 20}})
+    again = user.call("POST", "/sandbox", body, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert again.headers["location"] == first.headers["location"] == f"/sandbox/{first.json()['id']}"
+    other = {"memory_bytes": 201 << 20}
+    assert user.refused("POST", "/sandbox", other, headers=headers)["code"] == "idempotency_mismatch"
+    assert user.refused("POST", "/sandbox", body, headers={"Idempotency-Key": "new"})["code"] == "above_tier_limit"
+    user.delete(first.json()["id"])
+
+
+def test_every_label_can_be_asked_for(user):
+    name, value = "k" * 63, "z" * 255
+    sandbox = user.create(labels={"b": "", name: value})
+    for label in ("b:", f"{name}:{value}"):
+        assert [s["id"] for s in user.good("GET", f"/sandbox?label={label}")["items"]] == [sandbox["id"]]
+    user.delete(sandbox["id"])
+
+
 def test_refusals_are_not_kept(corral):
     free = corral.user(new_name("refused"))
     made = [free.create()["id"] for _ in range(2)]
@@ -291,9 +315,11 @@ def test_a_limit_below_what_lives_is_told(corral):
     member = corral.user(new_name("member"), tier=name)
     made = [member.create()["id"] for _ in range(2)]
     tier = corral.admin.good("PATCH", f"/sandbox/system/tiers/{name}", {"max_sandboxes": 1, "memory_bytes": 32 << 20})
-    assert "1 users have more sandboxes than 1" in tier["notice"] and "2 live sandboxes are larger" in tier["notice"]
+    assert "with more sandboxes than they may have: 1;" in tier["notice"] and "2 live sandboxes are larger" in tier["notice"]
     person = corral.admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {"max_sandboxes": 0}})
     assert "2 sandboxes live, and 0 may" in person["notice"]
+    tier = corral.admin.good("PATCH", f"/sandbox/system/tiers/{name}", {"max_sandboxes": None})
+    assert "than they may have: 1;" in tier["notice"], "by an override"
     assert member.refused("PATCH", f"/sandbox/{made[0]}", {"memory_bytes": 65 << 20})["code"] == "above_tier_limit"
     assert "notice" not in corral.admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {
         "max_sandboxes": 2, "memory_bytes": 64 << 20}})

@@ -110,8 +110,9 @@ def test_extend_and_resize(corral, user):
     assert user.show(sandbox["id"])["state"] == "running"
 
 
-def test_an_image_that_is_not_there(user):
-    problem = user.refused("POST", "/sandbox", {"image": "127.0.0.1:1/no/such:image"})
+@pytest.mark.parametrize("name", ["plain", "reason", "state"])
+def test_an_image_that_is_not_there(user, name):
+    problem = user.refused("POST", "/sandbox", {"name": name, "image": "127.0.0.1:1/no/such:image"})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable")
     assert user.good("GET", "/sandbox")["items"] == []
 
