@@ -52,10 +52,12 @@ static bool take_id(struct api_call *call, struct sandbox_id *id)
 
 /* --- create --- */
 
+#define LOCATION "Location: /sandbox/%s\r\n"
+
 static void created(struct pending *p, const char *json)
 {
     char location[64];
-    snprintf(location, sizeof location, "Location: /sandbox/%s\r\n", p->id.text);
+    snprintf(location, sizeof location, LOCATION, p->id.text);
     db_idempotency_answer(p->controller->pool, p->id.text, 201, json);
     api_answer_json(p->call, 201, location, json);
 }
@@ -145,7 +147,7 @@ static void replay(struct pending *p, const struct db_admit_result *r)
         char headers[100];
         int len = snprintf(headers, sizeof headers, "Idempotent-Replay: true\r\n");
         if (r->status == 201 && r->id)
-            snprintf(headers + len, sizeof headers - (size_t)len, "Location: /sandbox/%s\r\n", r->id);
+            snprintf(headers + len, sizeof headers - (size_t)len, LOCATION, r->id);
         api_answer_json(p->call, r->status, headers, r->json);
         free(p);
     } else if (sandbox_id_parse(r->id, &p->id)) {
