@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from corral import BUILD_ROOT, FOREVER, UNTIL_TOLD, wait_until
+from corral import BUILD_ROOT, FOREVER, STAYS, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -90,7 +90,7 @@ ENDS = [
     ("own command", {"image": "ends:own", "use_image_command": True}, nothing, "exited", 3, "its command exited with code 3"),
     ("oom", sh(UNTIL_TOLD + "exec hostile burst 200", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard, "oom_killed", ...,
      rf"the kernel killed \d of its processes at its memory limit of {64 * MIB} bytes; at most {64 * MIB} bytes were in use"),
-    ("oom of a child", sh(UNTIL_TOLD + "hostile burst 200; sleep 600", image="ends:hostile", memory_bytes=64 * MIB), past_the_guard,
+    ("oom of a child", sh(UNTIL_TOLD + "hostile burst 200; " + STAYS, image="ends:hostile", memory_bytes=64 * MIB), past_the_guard,
      "oom_killed", None,
      rf"the kernel killed \d of its processes at its memory limit of {64 * MIB} bytes; at most {64 * MIB} bytes were in use"),
     ("memory", hostile("memory", "200", "100", memory_bytes=32 * MIB), nothing, "memory_critical", None,
@@ -104,7 +104,7 @@ ENDS = [
     ("admin", {}, lambda c, u, i: c.admin.delete(i), "admin", None, r"an administrator ended it; it had lived for [\d.]+ s"),
     ("docker kill", {"command": FOREVER}, by_docker("kill"), "exited", 137,
      "its container ended with code 137: it was killed, and not by Corral"),
-    ("docker stop", sh("trap 'exit 5' TERM; sleep 600 & wait"), by_docker("stop", "-t", "5"), "exited", 5,
+    ("docker stop", sh("trap 'exit 5' TERM; tail -f /dev/null & wait"), by_docker("stop", "-t", "5"), "exited", 5,
      "its command exited with code 5"),
     ("docker stop of an idle one", {}, by_docker("stop", "-t", "5"), "exited", 143, "its container ended with code 143"),
     ("docker rm", {"command": FOREVER}, by_docker("rm", "-f"), "orphaned", None,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from corral import BUILD_ROOT, FOREVER, ROOT, UNTIL_TOLD, wait_until
+from corral import BUILD_ROOT, FOREVER, ROOT, STAYS, UNTIL_TOLD, wait_until
 from cut_docker import CutDocker
 from hermits import SMALL, Hermits, pid_of, runs
 
@@ -174,7 +174,7 @@ def test_docker_is_killed_and_comes_back(corral, user):
 
 def test_ends_while_controller_and_database_are_gone(corral, user):
     hermits = Hermits(corral, user)
-    full = user.create(command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k 2>/dev/null; sleep 600"], **SMALL)["id"]
+    full = user.create(command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k 2>/dev/null; " + STAYS], **SMALL)["id"]
     pid = pid_of(corral, full)
     corral.kill("controller")
     corral.postgres("stop")
@@ -279,11 +279,11 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
     made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
 
     def create():
-        made.update(user.call("POST", "/sandbox", {"command": ["sh", "-c", "date +%s%N >>/workspace/begun; sleep 605"], **SMALL}).json())
+        made.update(user.call("POST", "/sandbox", {"command": ["sh", "-c", "date +%s%N >>/workspace/begun; exec tail -f /workspace/begun"], **SMALL}).json())
 
     def begun():
         names = corral.docker("ps", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split()
-        return next((n for n in names if n not in others and "sleep 605" in subprocess.run(
+        return next((n for n in names if n not in others and "tail -f /workspace/begun" in subprocess.run(
             ["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "top", n], capture_output=True, text=True).stdout), None)
 
     thread = threading.Thread(target=create)

@@ -5,7 +5,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from corral import wait_until
+from corral import STAYS, wait_until
 
 MIB = 1 << 20
 
@@ -105,8 +105,8 @@ def test_files_end_with_its_disk(user, hostile):
     begin = shutil.disk_usage("/var/tmp").used
     sandbox = run(user, hostile, "hostile", "files", "/workspace", storage_bytes=32 * MIB)
     assert user.wait(sandbox["id"], "stopped", 40)["reason"] in ("exited", "memory_critical")
-    big = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; stat -c %s /workspace/f; "
-              "exec sleep 60", storage_bytes=32 * MIB)
+    big = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; stat -c %s /workspace/f; " +
+              STAYS, storage_bytes=32 * MIB)
     wait_until("it is warned", lambda: ("violation.opened", "disk", "warning") in events_of(user, big), 10)
     user.delete(big["id"])
     assert shutil.disk_usage("/var/tmp").used - begin < 200 * MIB

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from corral import ROOT, UNTIL_TOLD, wait_until
+from corral import FOREVER, ROOT, STAYS, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 PROFILE = json.loads((ROOT / "deploy/seccomp.json").read_text())
@@ -45,7 +45,7 @@ def cgroup_file(corral, sandbox, controller, v1, v2):
 def inspected(corral, hostile):
     """docker inspect of a sandbox of each kind."""
     user = corral.user("cis", tier="pro")
-    kinds = [{}, {"command": ["sleep", "600"], "memory_bytes": 64 * MIB, "pids": 32}, {"image": "hostile:volume"},
+    kinds = [{}, {"command": FOREVER, "memory_bytes": 64 * MIB, "pids": 32}, {"image": "hostile:volume"},
              {"env": {"A": "b"}, "cpu_millis": 100, "storage_bytes": 64 * MIB}, {"runtime": "runsc"}]
     ids = [user.create(**kind)["id"] for kind in kinds]
     yield json.loads(corral.docker("inspect", *ids))
@@ -201,7 +201,7 @@ def test_the_last_words_are_printed(corral, user):
 
 def test_nothing_is_lost_at_the_rate(corral, user):
     # More lines than may come at once; the log keeps the later ones.
-    sandbox = user.create(command=["sh", "-c", "seq 1 30000; echo end; exec sleep 600"])
+    sandbox = user.create(command=["sh", "-c", "seq 1 30000; echo end; " + STAYS])
     lines = said(corral, sandbox, "end").split()
     assert len(lines) > 10000 and lines[:-1] == [str(n) for n in range(int(lines[0]), 30001)] and lines[-1] == "end"
 
@@ -240,7 +240,7 @@ def seconds(text):
 def test_what_was_not_yet_written_back_holds_nobody(corral, user):
     """The disk of a sandbox that is removed is given up, not flushed: another's deadline would have to wait for it."""
     full = user.create(memory_bytes=1024 * MIB, storage_bytes=1024 * MIB, command=[
-        "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=800 2>/dev/null; touch /workspace/done; exec sleep 600"])
+        "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=800 2>/dev/null; touch /workspace/done; " + STAYS])
     wait_until("it has written", lambda: (corral.home / f"agent/volumes/{full['id']}/0/done").exists(), 30)
     begin = time.monotonic()
     user.delete(full["id"])

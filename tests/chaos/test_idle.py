@@ -2,7 +2,7 @@
 import signal
 
 import pytest
-from corral import wait_until
+from corral import FOREVER, wait_until
 
 # 2 ms of CPU now and then; 30 ms of CPU again and again.
 DOZES = "while :; do sleep 1; done"
@@ -18,7 +18,7 @@ def is_frozen(corral, sandbox_id):
 
 def test_idle_ends_and_work_does_not(user):
     idle = [user.create(idle_timeout_seconds=2, **more)["id"]
-            for more in ({}, {"command": ["sleep", "600"]}, {"command": ["sh", "-c", DOZES]})]
+            for more in ({}, {"command": FOREVER}, {"command": ["sh", "-c", DOZES]})]
     works = user.create(idle_timeout_seconds=2, command=["sh", "-c", WORKS])["id"]
     for sandbox_id in idle:
         ended = user.wait(sandbox_id, "stopped", 15)

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from corral import BUILD_ROOT, CGROUP_V2, UNTIL_TOLD, wait_until
+from corral import BUILD_ROOT, CGROUP_V2, STAYS, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 RESULTS = Path(os.environ["CORRAL_TEST_LOGS"])
@@ -145,7 +145,7 @@ def test_disks_and_cgroups_hold():
 def test_an_oom_of_one_process_ends_the_whole(corral, user, hostile):
     """The agent is held while the kernel kills, so that it cannot be first."""
     sandbox = user.create(image=hostile, memory_bytes=64 * MIB, command=["sh", "-c", UNTIL_TOLD +
-                          "hostile memory 600; sleep 600"])
+                          "hostile memory 600; " + STAYS])
     folder, pid = corral.kernel(sandbox["id"], "memory/", ""), host_pid(corral, sandbox)
     corral.kill("agent", signal.SIGSTOP)
     try:

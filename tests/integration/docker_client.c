@@ -151,7 +151,7 @@ static void inspect(void)
 
 static void test_life(const char *volume)
 {
-    create(1, volume, "exec sleep 100", 64 << 20);
+    create(1, volume, "exec tail -f /dev/null", 64 << 20);
     act(docker_container_start);
     CHECK(!t.code);
     inspect();
@@ -206,7 +206,7 @@ static void test_many_starts(const char *volume)
 {
     char ids[8][DOCKER_ID_LEN + 1];
     for (int i = 0; i < 8; i++) {
-        create(10 + i, volume, "exec sleep 100", 32 << 20);
+        create(10 + i, volume, "exec tail -f /dev/null", 32 << 20);
         memcpy(ids[i], t.id, sizeof ids[i]);
     }
     t.pending = 7;

@@ -13,7 +13,7 @@ socket=$dir/docker.sock
 
 mkdir -p "$dir/image/bin" "$dir/image/workspace" "$dir/volume"
 cp /bin/busybox "$dir/image/bin/busybox"
-for applet in sh sleep cat dd head; do ln -s busybox "$dir/image/bin/$applet"; done
+for applet in sh tail cat dd head; do ln -s busybox "$dir/image/bin/$applet"; done
 tar -C "$dir/image" -c . | /usr/bin/docker -H "unix://$socket" import --change 'VOLUME /data' - corral-test:latest >/dev/null
 chown 101000:101000 "$dir/volume" 2>/dev/null || true
 

@@ -197,13 +197,21 @@ static pid_t child_in_cgroup(const char *name)
     return pid;
 }
 
+/* Whether there is another try; each but the first comes after a pause. */
+static bool next_try(int i, int most, useconds_t pause_us)
+{
+    if (i)
+        usleep(pause_us);
+    return i < most;
+}
+
 static void remove_cgroups(const char *name)
 {
     char path[256];
     for (size_t i = 0; i < (v1() ? ARRAY_LEN(parents) : 1); i++) {
         snprintf(path, sizeof path, "/sys/fs/cgroup/%s/%s", v1() ? parents[i] : "", name);
-        for (int tries = 0; rmdir(path) && errno == EBUSY && tries < 1000; tries++)
-            usleep(1000);
+        for (int tries = 0; next_try(tries, 1000, 1000) && rmdir(path) && errno == EBUSY;)
+            tries++;
     }
 }
 
@@ -215,8 +223,7 @@ static void test_limit(struct cgroup_box *box)
     struct sample s = {0};
     CHECK(!cgroup_limit(paths, &limits, &e));
     bool held = false;
-    for (int i = 0; i < 100 && !held; i++) { /* the first look is of the old limit */
-        usleep(100000);
+    for (int i = 0; !held && next_try(i, 100, 100000); i++) { /* the first look is of the old limit */
         CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
         held = i && s.cpu_centi > 5000 && s.cpu_centi <= 15000;
     }
@@ -237,9 +244,9 @@ static void test_cgroup(void)
     struct sandbox_limits limits = {64 * MIB, 1000, 512, 0, 16, 0};
     struct sample s = {0};
     CHECK(!cgroup_box_open(&box, "", pid, &e));
-    for (int i = 0; i < 2000 && (s.memory_unreclaimable_bytes < 30 * MIB || s.cpu_centi < 5000); i++) {
+    for (int i = 0;
+         (s.memory_unreclaimable_bytes < 30 * MIB || s.cpu_centi < 5000) && next_try(i, 2000, 5000); i++) {
         s = (struct sample){0};
-        usleep(5000);
         CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
     }
     CHECK(s.memory_unreclaimable_bytes >= 30 * MIB && s.memory_unreclaimable_bytes <= s.memory_used_bytes);
@@ -248,12 +255,10 @@ static void test_cgroup(void)
     CHECK(s.pids == 2 && s.pids_limit == 16);
     test_limit(box);
     bool gone = false;
-    for (int i = 0; i < 1000 && !gone; i++) {
+    for (int i = 0; !gone && next_try(i, 1000, 1000); i++) {
         gone = cgroup_box_kill(box);
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ;
-        if (!gone)
-            usleep(1000);
     }
     CHECK(gone);
     remove_cgroups(name);

@@ -95,8 +95,9 @@ class Description:
             assert not errors, (method, path, errors[0].message, list(errors[0].path), answer.text)
 
 
-# Commands of sandboxes: one that outlives its test, and the beginning of a script that waits for Corral.tell.
-FOREVER = ["sh", "-c", "sleep 600"]
+# Commands of sandboxes: the end of a script that outlives its test, one that only does, and the beginning of one that waits for Corral.tell.
+STAYS = "exec tail -f /dev/null"
+FOREVER = ["sh", "-c", STAYS]
 UNTIL_TOLD = "until [ -e /workspace/go ]; do sleep 0.1; done; "
 
 

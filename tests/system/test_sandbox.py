@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from corral import wait_until
+from corral import STAYS, UNTIL_TOLD, wait_until
 
 
 def test_create_answers_when_it_runs(corral, user):
@@ -56,7 +56,7 @@ def test_hardening_as_docker_sees_it(corral, user):
 
 
 def test_stats_are_the_kernels_figures(corral, user):
-    sandbox = user.create(memory_bytes=64 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=8; sleep 60"])
+    sandbox = user.create(memory_bytes=64 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=8; " + STAYS])
     stats = wait_until("the file is written", lambda: (s := user.stats(sandbox["id"]))["disk"]["used_bytes"] > 8 << 20 and s, 5)
     limit = int(corral.kernel(sandbox["id"], "memory/memory.limit_in_bytes", "memory.max").read_text())
     usage = int(corral.kernel(sandbox["id"], "memory/memory.usage_in_bytes", "memory.current").read_text())
@@ -117,9 +117,13 @@ def test_an_image_that_is_not_there(user, name):
     assert user.good("GET", "/sandbox")["items"] == []
 
 
-def test_wait_answers_at_the_end(user):
-    sandbox = user.create(command=["sh", "-c", "sleep 1; exit 3"])
-    ended = user.good("GET", f"/sandbox/{sandbox['id']}/wait?timeout_ms=20000")
+def test_wait_answers_at_the_end(corral, user):
+    sandbox = user.create(command=["sh", "-c", UNTIL_TOLD + "exit 3"])
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(user.good, "GET", f"/sandbox/{sandbox['id']}/wait?timeout_ms=20000")
+        wait_until("it waits", lambda: corral.admin.good("GET", "/sandbox/system/stats")["queues"]["waiters"] == 1, 5)
+        corral.tell(sandbox["id"])
+        ended = wait.result()
     assert ended["state"] == "stopped" and ended["exit_code"] == 3
     quick = user.create()
     begin = time.monotonic()
