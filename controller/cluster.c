@@ -202,8 +202,8 @@ void cluster_unlead(struct cluster *c)
     c->ready = false;
     c->term++;
     c->placed = 0;
-    cluster_creates_end(c, ERR_NOT_READY);
-    cluster_sweeps_end(c, ERR_NOT_READY);
+    cluster_creates_end(c, ERR_NOT_LEADING);
+    cluster_sweeps_end(c, ERR_NOT_LEADING);
     fleet_effects_clear(&c->effects);
 }
 

@@ -47,7 +47,7 @@ void cluster_refresh(struct cluster *cluster);
 /*
  * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
  * its wishes. The spec is copied; strings and lists of both stay the caller's until cb. cb as of db_admit; on
- * DB_ADMITTED the host has been told. ERR_NO_CAPACITY where no host has room, ERR_NOT_READY where this
+ * DB_ADMITTED the host has been told. ERR_NO_CAPACITY where no host has room, ERR_NOT_LEADING where this
  * controller does not lead.
  */
 void cluster_create(struct cluster *cluster, const struct db_admit_request *request,
@@ -70,7 +70,7 @@ typedef void cluster_sweep_cb(void *arg, int code, const struct err *e, const st
 /*
  * Sweeps the cluster and every host in session, after those that were asked for before; within half a minute
  * of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in any
- * case), NULL for a sweep in its time. ERR_NOT_READY where this controller does not lead, ERR_RATE_LIMITED
+ * case), NULL for a sweep in its time. ERR_NOT_LEADING where this controller does not lead, ERR_RATE_LIMITED
  * where too many wait.
  */
 void cluster_sweep(struct cluster *cluster, const struct db_actor *actor, bool dry_run, cluster_sweep_cb *cb,

@@ -139,7 +139,7 @@ void cluster_create(struct cluster *c, const struct db_admit_request *request,
                               .arg = arg};
     create->request.spec = create->spec;
     if (!c->ready) {
-        fail(create, ERR_NOT_READY, "this controller does not lead; try again");
+        fail(create, ERR_NOT_LEADING, "this controller does not lead; try again");
     } else if (c->creates_waiting >= WAITING_MAX) {
         fail(create, ERR_NO_CAPACITY, "too many creates wait for room; try again");
     } else {

@@ -329,7 +329,7 @@ static void refuse(void *arg)
     struct sweep *s = arg;
     struct err e;
     int code = s->cluster->ready ? err_set(&e, ERR_RATE_LIMITED, "too many sweeps wait; try again")
-                                 : err_set(&e, ERR_NOT_READY, "this controller does not lead; try again");
+                                 : err_set(&e, ERR_NOT_LEADING, "this controller does not lead; try again");
     finish(s, code, &e);
 }
 

@@ -147,7 +147,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->leader)
         return;
-    if (code == ERR_NOT_READY) { /* nothing to wait for: it takes somebody to migrate, or another program */
+    if (code == ERR_CONFIG) { /* nothing to wait for: it takes somebody to migrate, or another program */
         c->failure = *e;
         loop_stop(c->loop);
         return;

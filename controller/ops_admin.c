@@ -95,11 +95,12 @@ void ops_readyz(void *owner, struct api_call *call)
     struct controller *c = owner;
     struct err e;
     if (!db_pool_up(c->pool))
-        (void)err_set(&e, ERR_NOT_READY, "the database does not answer");
+        (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "the database does not answer");
     else if (!c->schema_good)
-        (void)err_set(&e, ERR_NOT_READY, "the schema is not this program's; run corral-controller migrate");
+        (void)err_set(&e, ERR_DATABASE_UNAVAILABLE,
+                      "the schema is not this program's; run corral-controller migrate");
     else if (!cluster_ready(c->cluster))
-        (void)err_set(&e, ERR_NOT_READY, "this controller does not lead");
+        (void)err_set(&e, ERR_NOT_LEADING, "this controller does not lead");
     else {
         api_answer_json(call, 200, NULL, "{\"status\":\"ready\"}");
         return;

@@ -104,21 +104,20 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
     free(p);
 }
 
-static void wait_for_begin(struct pending *p)
-{
-    uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
-    if (waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
-                    on_begun, p))
-        return;
-    fail(p->call, ERR_NOT_READY, "too many requests wait; the sandbox was admitted, GET it to see how it is");
-    free(p);
-}
-
 static void accepted(struct pending *p, const char *json)
 {
     db_idempotency_answer(p->controller->pool, p->id.text, 202, json);
     api_answer_json(p->call, 202, NULL, json);
     free(p);
+}
+
+/* Where too many wait already, it is answered as to who does not want to. */
+static void wait_for_begin(struct pending *p, const char *json)
+{
+    uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
+    if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
+                     on_begun, p))
+        accepted(p, json);
 }
 
 /* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
@@ -134,7 +133,7 @@ static void on_replayed(void *arg, int code, const struct err *e, const char *js
     } else if (p->call->respond_async) {
         accepted(p, json);
     } else if (live && (view.state == SANDBOX_PENDING || view.state == SANDBOX_STARTING)) {
-        wait_for_begin(p);
+        wait_for_begin(p, json);
     } else {
         bool failed = says(json, "\"state\"", sandbox_state_name(SANDBOX_FAILED));
         on_begun(p, true, failed ? SANDBOX_FAILED : SANDBOX_RUNNING, json);
@@ -174,7 +173,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         if (p->call->respond_async)
             accepted(p, r->json);
         else
-            wait_for_begin(p);
+            wait_for_begin(p, r->json);
         return;
     case DB_ADMIT_REPLAY:
         replay(p, r);
@@ -365,7 +364,7 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
     struct sample sample;
     char text[STATS_JSON_MAX];
     if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
-        fail(call, ERR_NOT_READY, "there is no sample of this sandbox yet");
+        fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
     } else if (sample.ago_ms > STALE_MS) {
         fail(call, ERR_NODE_TIMEOUT,
              "the host of the sandbox is silent; its last sample is too old to be shown as now");

@@ -103,14 +103,14 @@ static int queue_frame(struct initlink *link, enum init_type type, uint32_t stre
 {
     size_t cap = FRAME_MAX + SMALL_FRAMES;
     if (!initlink_ready(link))
-        return err_set(e, ERR_NOT_READY, "the sandbox's init is not linked");
+        return err_set(e, ERR_IO, "the sandbox's init is not linked");
     if (!link->out)
         link->out = mem_zalloc(cap);
     /* A large frame leaves room for the small ones, of which a ping a second is the most. */
     size_t room = cap - link->out_len;
     size_t size = init_frame_put(link->out + link->out_len, room, type, stream, payload, len);
     if (!size)
-        return err_set(e, ERR_NOT_READY, "the sandbox's init does not read");
+        return err_set(e, ERR_IO, "the sandbox's init does not read");
     link->out_len += size;
     if (flush(link))
         watch_link(link);

@@ -56,7 +56,7 @@ void initlink_free(struct initlink *link);
 void initlink_expect(struct initlink *link, pid_t pid);
 
 /*
- * Starts the command. start is borrowed for the call. ERR_NOT_READY: there is no link now, or an earlier
+ * Starts the command. start is borrowed for the call. ERR_IO: there is no link now, or an earlier
  * frame still waits; ERR_TOO_LARGE: more than one frame holds. May be repeated after on_ready: it starts
  * once.
  */

@@ -7,7 +7,7 @@
 
 /*
  * Makes a user with the role admin on tier enterprise, and a key with every scope, which is returned once.
- * ERR_CONFLICT where an administrator exists already; ERR_NOT_READY where the schema is not there yet.
+ * ERR_CONFLICT where an administrator exists already; ERR_CONFIG where the schema is not there yet.
  */
 int db_init_admin(const char *url, const char *name, struct api_key *key, struct err *e) MUST_CHECK;
 

@@ -230,6 +230,6 @@ void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg)
     char number[16];
     snprintf(number, sizeof number, "%d", db_schema_version());
     const char *params[] = {number};
-    db_query_json(pool, &stmt, params, ERR_NOT_READY,
+    db_query_json(pool, &stmt, params, ERR_CONFIG,
                   "The database has not this program's schema: run corral-controller migrate", cb, arg);
 }

@@ -56,7 +56,7 @@ struct db_pool_stats {
 };
 struct db_pool_stats db_pool_stats(const struct db_pool *pool);
 
-/* 0 where the database has exactly this program's schema; else ERR_NOT_READY with what to do. */
+/* 0 where the database has exactly this program's schema; else ERR_CONFIG with what to do. */
 void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg);
 
 /* Who does an administrative act, for its audit row. Borrowed. */

@@ -39,8 +39,8 @@ static const struct {
     const char *sentence;
 } states[] = {
     {"CO001", ERR_WRONG_STATE, "Not possible in this state"},
-    {"42P01", ERR_NOT_READY, "The database has not this program's schema: run corral-controller migrate"},
-    {"42883", ERR_NOT_READY, "The database has not this program's schema: run corral-controller migrate"},
+    {"42P01", ERR_CONFIG, "The database has not this program's schema: run corral-controller migrate"},
+    {"42883", ERR_CONFIG, "The database has not this program's schema: run corral-controller migrate"},
     {"22", ERR_INVALID, "A value is not one that the database can take"},
     {"23", ERR_CONFLICT, "That does not go together with what is there"},
     {"40", ERR_DATABASE_UNAVAILABLE, "The database is busy"},

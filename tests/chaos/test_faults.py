@@ -145,7 +145,7 @@ def test_the_database_goes_and_comes_back(corral, user):
     corral.postgres("stop")
     problem = wait_until("a refusal", lambda: user.call("POST", "/sandbox", {}).status_code == 503 and
                          user.refused("POST", "/sandbox", {}), 10)
-    assert problem["code"] in ("database_unavailable", "not_ready")
+    assert problem["code"] in ("database_unavailable", "not_leading")
     corral.restart("postgres")
     ready(corral)
     assert user.show(sandbox["id"])["state"] == "running"

@@ -38,7 +38,7 @@ def key_of(user):
 
 def test_it_is_not_ready_and_says_so(corral, second):
     answer = requests.get(second + "/readyz", timeout=5)
-    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_ready", "1")
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_leading", "1")
 
 
 def test_it_reads_and_does_not_create(corral, second, user):
@@ -46,7 +46,7 @@ def test_it_reads_and_does_not_create(corral, second, user):
     sandbox = user.create()["id"]
     assert wait_until("it is connected", lambda: follower.call("GET", "/sandbox").status_code == 200)
     assert follower.show(sandbox)["state"] == "running"
-    assert follower.refused("POST", "/sandbox", {})["code"] == "not_ready"
+    assert follower.refused("POST", "/sandbox", {})["code"] == "not_leading"
     user.delete(sandbox)
     assert follower.show(sandbox)["state"] == "stopped"
 
