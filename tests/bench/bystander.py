@@ -2,7 +2,7 @@
 """What hostile sandboxes do to another: how much one with half a processor computes alone, then beside each kind of them
 and beside all, in turn in one run. On a machine with nothing else to do, and two processors or more.
 
-usage: bystander.py [ROUNDS]   (needs a running deploy/quickstart, whose env was sourced; an administrator's key)"""
+usage: bystander.py [ROUNDS [KIND...]]   (needs a running deploy/quickstart, whose env was sourced; an administrator's key)"""
 import os
 import statistics
 import subprocess
@@ -64,7 +64,8 @@ def main():
         Path(context, "hostile").chmod(0o755)
         Path(context, "Dockerfile").write_text("FROM corral-base:latest\nCOPY hostile /bin/hostile\n")
         docker("build", "-q", "-t", "bench:hostile", context)
-    for name, kinds in [*((kind, [kind]) for kind in KINDS), ("all of them", list(KINDS))]:
+    asked = sys.argv[2:] or list(KINDS)
+    for name, kinds in [*((kind, [kind]) for kind in asked), ("all of them", asked)]:
         alone, beside, spare = [], [], []
         for _ in range(rounds):
             alone.append(work()[0])

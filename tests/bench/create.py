@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """From a create to its sandbox running, beside the same container straight at the Docker API, in turn in one run;
-and the resident memory of both daemons with 50 sandboxes.
+and the resident memory of both daemons with 49 sandboxes.
 
-usage: create.py [ROUNDS]   (needs a running deploy/quickstart, whose env was sourced)"""
+usage: create.py [ROUNDS [SANDBOXES [SECONDS]]]   (memory is read after so many seconds; needs a running deploy/quickstart, whose env was sourced)"""
 import http.client
 import json
 import os
@@ -69,7 +69,7 @@ def resident(name):
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    rounds, sandboxes, seconds = (int(given) for given in (sys.argv[1:] + ["30", "49", "15"][len(sys.argv) - 1:]))
     by_docker(), by_corral()
     took = {"docker": [], "corral": []}
     for _ in range(rounds):
@@ -79,8 +79,8 @@ def main():
         times.sort()
         print(f"{name}: median {statistics.median(times) * 1000:.0f} ms, p95 {times[int(len(times) * .95)] * 1000:.0f} ms")
     print(f"ratio at the median: {statistics.median(took['corral']) / statistics.median(took['docker']):.2f} (aim: at most 1.15)")
-    ids = [session.post(URL + "/sandbox", json={"memory_bytes": 32 << 20, "cpu_millis": 100}).json()["id"] for _ in range(49)]
-    time.sleep(15)
+    ids = [session.post(URL + "/sandbox", json={"memory_bytes": 32 << 20, "cpu_millis": 100}).json()["id"] for _ in range(sandboxes)]
+    time.sleep(seconds)
     print(f"resident with {len(ids)} sandboxes: agent {resident('agent'):.1f} MiB (aim: 10), "
           f"controller {resident('controller'):.1f} MiB (aim: 30)")
     for sandbox_id in ids:

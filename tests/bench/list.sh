@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What a list of sandboxes costs the database, with 30 live ones and nothing else, and with 100,000 that have ended
-# beside them: a user's own, and an administrator's of all. In one run, by pgbench; aim: the same.
-# usage: list.sh BUILD_ROOT
+# What a list of sandboxes costs the database, with 30 live ones and nothing else, and with 100,000 that have
+# ended beside them: a user's own, and an administrator's of all. In one run, by pgbench; aim: the same.
+# usage: list.sh BUILD_ROOT [SECONDS [ENDED]]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 . "$root/tests/lib/database.sh"
 database_start
+seconds=${2:-3} ended=${3:-100000}
 sql() { postgres_psql "$DB_DIR" -c "$1"; }
 "$1/tests/db_migrate" "$DATABASE_URL"
 
@@ -23,7 +24,7 @@ fill() { # STATE COUNT
 
 microseconds() { # FILTER
     echo "select list_sandboxes('$1')" >"$DB_HOME/list.sql"
-    pgbench -n -M prepared -c 1 -T 3 -f "$DB_HOME/list.sql" "$DATABASE_URL" 2>/dev/null |
+    pgbench -n -M prepared -c 1 -T "$seconds" -f "$DB_HOME/list.sql" "$DATABASE_URL" 2>/dev/null |
         awk '/latency average/ {printf "%d", $4 * 1000}'
 }
 
@@ -34,6 +35,6 @@ sql "insert into users (id, name, tier) select 'usr_' || i, 'u' || i, 'free' fro
 own='{"owner": "usr_1", "limit": 50}' all='{"limit": 50}'
 fill running 30
 few="$(microseconds "$own") $(microseconds "$all")"
-fill stopped 100000
-echo "$few $(microseconds "$own") $(microseconds "$all")" | awk '{
-    printf "own list: %d us, with 100,000 ended %d us (%.2f); all: %d us, %d us (%.2f)\n", $1, $3, $3 / $1, $2, $4, $4 / $2}'
+fill stopped "$ended"
+echo "$few $(microseconds "$own") $(microseconds "$all")" | awk -v ended="$ended" '{
+    printf "own list: %d us, with %d ended %d us (%.2f); all: %d us, %d us (%.2f)\n", $1, ended, $3, $3 / $1, $2, $4, $4 / $2}'

@@ -1,0 +1,44 @@
+"""Every benchmark runs for a moment: whether it still does, not what it finds."""
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from corral import BUILD_ROOT, Corral
+
+HERE = Path(__file__).parent
+# The arguments of a moment. Those of DATABASE make what they need; those of INSTALLATION measure one that runs.
+DATABASE = {"admission": ["1"], "http.sh": ["1", "100"], "list.sh": [BUILD_ROOT, "1", "1000"]}
+INSTALLATION = {"bystander.py": ["1", "spin"], "create.py": ["1", "2", "1"], "flood.py": ["1"],
+                "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
+
+
+@pytest.fixture(scope="module")
+def environ():
+    subprocess.run(["ninja", "-C", BUILD_ROOT, "tests/bench_sample", "tests/hostile"], check=True, capture_output=True)
+    corral = Corral(CORRAL_RATE_PER_SECOND="1000000", CORRAL_RATE_BURST="1000000")
+    corral.sql("update tiers set max_sandboxes = 100, max_key_sandboxes = 100")
+    yield {**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": corral.admin_key,
+           "DOCKER_HOST": f"unix://{corral.home}/run/docker.sock", "PATH": f"{corral.home}/bin:{os.environ['PATH']}"}
+    corral.reset()
+
+
+def run(name, arguments, environ):
+    ran = subprocess.run([HERE / name, *arguments], env=environ, capture_output=True, text=True, timeout=240)
+    assert ran.returncode == 0 and ran.stdout, f"{name}: {ran.returncode}\n{ran.stdout}\n{ran.stderr}"
+    print(ran.stdout)
+
+
+def test_each_benchmark_is_run_here():
+    found = {p.name for p in HERE.iterdir() if p.is_file() and os.access(p, os.X_OK)}
+    assert found == DATABASE.keys() | INSTALLATION.keys()
+
+
+@pytest.mark.parametrize("name", DATABASE)
+def test_of_a_database(name):
+    run(name, DATABASE[name], {**os.environ, "CORRAL_BUILD": str(BUILD_ROOT)})
+
+
+@pytest.mark.parametrize("name", INSTALLATION)
+def test_of_an_installation(name, environ):
+    run(name, INSTALLATION[name], environ)
