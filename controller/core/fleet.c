@@ -103,7 +103,9 @@ static void send_away(const char *node, const struct observation *o, struct flee
 
 static void persist(struct sandbox_entry *s, const struct fleet_move *move, struct fleet_effects *effects)
 {
+    bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
     s->persisting = true;
+    s->adopting = idle ? move->generation : 0;
     effect_add(effects, FLEET_PERSIST, s)->move = *move;
 }
 
@@ -168,10 +170,20 @@ static bool overtaken(const struct sandbox_entry *s)
     return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
 }
 
+/*
+ * Its host paused it by itself, and that is not yet what is wanted of it: also where the row says "paused"
+ * already, for what it did in between may have gone unheard.
+ */
+static bool to_adopt(const struct sandbox_entry *s)
+{
+    return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE && s->want == WANT_RUNNING &&
+           s->latest.generation == s->generation;
+}
+
 static void evaluate_report(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     bool same = s->latest.state == s->state;
-    if ((same && !s->unsure) || overtaken(s)) {
+    if ((same && !s->unsure && !to_adopt(s)) || overtaken(s)) {
         settle(s, effects);
         return;
     }
@@ -503,6 +515,8 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
         s->retry_at_ms = now + PERSIST_RETRY_MS;
         return;
     }
+    if (s->adopting == s->generation && s->want == WANT_RUNNING)
+        s->want = WANT_PAUSED;
     bool ended = sandbox_state_terminal(state);
     commit_state(fleet, s, state, effects);
     if (!ended)

@@ -30,6 +30,7 @@ struct sandbox_entry {
     enum sandbox_state state; /* as committed */
     bool unsure;              /* …unless the latest move was committed too: its answer never came */
     bool persisting;          /* a move is with the database */
+    uint64_t adopting; /* it makes the pause of this generation's host what is wanted; 0: it does not */
     uint64_t retry_at_ms;
 
     bool swept; /* it is ended by a sweep, as a stray of this kind */

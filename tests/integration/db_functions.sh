@@ -79,6 +79,7 @@ move starting >/dev/null; move running >/dev/null
 sql "select outcome from want_sandbox('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
 move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
+[ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
 
 wait_until() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))

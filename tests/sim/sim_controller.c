@@ -66,8 +66,8 @@ static void commit(struct world *w, struct sim_event *e)
     bool ok = w->now >= w->database_down_ms;
     struct row *r = &w->row[e->sandbox];
     bool idle = e->move.to == SANDBOX_PAUSED && e->move.reason == REASON_IDLE;
-    if (ok && idle && sandbox_state_may_move(r->state, SANDBOX_PAUSED) && r->want == WANT_RUNNING &&
-        r->generation == e->move.generation)
+    bool pausable = r->state == SANDBOX_PAUSED || sandbox_state_may_move(r->state, SANDBOX_PAUSED);
+    if (ok && idle && pausable && r->want == WANT_RUNNING && r->generation == e->move.generation)
         r->want = WANT_PAUSED;
     const struct box_model *b = &w->host[r->node].box[e->sandbox];
     bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&

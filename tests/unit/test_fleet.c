@@ -89,12 +89,33 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
     assert_null(effect_of(FLEET_PERSIST));
 }
 
+/* It ran between two pauses of its host, and nobody heard of that: the second is wanted all the same, once.
+ */
+static void test_a_second_pause_of_its_host_is_wanted(void **state)
+{
+    struct fleet_row row = running_row("h1");
+    struct observation idle = {
+        .id = row.id, .generation = 2, .number = 9, .state = SANDBOX_PAUSED, .reason = REASON_IDLE};
+    row.generation = 2;
+    row.state = SANDBOX_PAUSED;
+    fleet_load(fleet, 5, &row);
+    fleet_observed(fleet, 6, "h1", &idle, &effects);
+    assert_non_null(effect_of(FLEET_PERSIST));
+    assert_int_equal(effect_of(FLEET_PERSIST)->move.reason, REASON_IDLE);
+    assert_int_equal(effect_of(FLEET_PERSIST)->move.generation, 2);
+    fleet_effects_clear(&effects);
+    fleet_persisted(fleet, 7, &row.id, true, SANDBOX_PAUSED, &effects);
+    assert_null(effect_of(FLEET_PERSIST));
+    assert_non_null(effect_of(FLEET_ACCEPT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_wanted, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
