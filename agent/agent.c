@@ -22,6 +22,9 @@
 #define STUCK_MS 20000
 /* As many as Docker starts at once; one that hangs on a bad disk holds up its own sandbox only. */
 #define DISK_THREADS 4
+/* agent_kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
+#define SIGNAL_THREADS 4
+#define FORCE_THREADS  12
 
 /* --- holders --- */
 
@@ -128,18 +131,54 @@ int agent_holder_listen(struct holder *h, struct err *e)
     return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
 }
 
-int agent_holder_attach(struct holder *h, pid_t pid, struct err *e)
+static const char *container_of(const struct holder *h)
 {
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    return record ? record->container_id : "";
+}
+
+static int paths_of_container(const struct holder *h, const char *container_id, struct cgroup_paths *out,
+                              struct err *e)
+{
+    return cgroup_paths_of_container(&h->agent->mounts, h->agent->conf->cgroup_parent, container_id, out, e);
+}
+
+bool agent_has_cgroup(const struct holder *h)
+{
+    struct cgroup_paths paths;
+    struct err e;
+    return h->cgroup || !paths_of_container(h, container_of(h), &paths, &e);
+}
+
+/* Docker may put it elsewhere than it was told; its process may have ended, and its number be another's now.
+ */
+static int paths_of(const struct holder *h, const struct docker_state *state, struct cgroup_paths *out,
+                    struct err *e)
+{
+    const char *recorded = container_of(h), *id = recorded[0] ? recorded : state->id;
+    if (!paths_of_container(h, id, out, e))
+        return 0;
+    int rc = cgroup_paths_of("", state->pid, out, e);
+    if (rc || cgroup_paths_carry(out, id))
+        return rc;
+    return err_set(e, ERR_NOT_FOUND, "process %d is not one of its container", (int)state->pid);
+}
+
+int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
+{
+    struct cgroup_paths paths;
     cgroup_box_close(h->cgroup);
     h->cgroup = NULL;
-    h->pid = pid;
-    int rc = cgroup_box_open(&h->cgroup, "", pid, e);
+    h->pid = state->pid;
+    int rc = paths_of(h, state, &paths, e);
+    if (!rc)
+        rc = cgroup_box_open(&h->cgroup, &paths, "", h->pid, e);
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc)
         agent_last_look(h); /* whatever comes before the first regular one */
     if (!rc && h->init)
-        initlink_expect(h->init, pid);
+        initlink_expect(h->init, h->pid);
     return rc;
 }
 
@@ -274,6 +313,12 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
     if (!rc)
         rc = worker_new(&agent->worker, loop, DISK_THREADS, e);
+    if (!rc)
+        rc = worker_new(&agent->signallers, loop, SIGNAL_THREADS, e);
+    if (!rc)
+        rc = worker_new(&agent->forcers, loop, FORCE_THREADS, e);
+    if (!rc)
+        rc = cgroup_mounts_read("", &agent->mounts, e);
     if (!rc) {
         agent_outbox_open(agent);
         rc = make_uplink(agent, e);
@@ -320,6 +365,8 @@ void agent_free(struct agent *agent)
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_sweep_free(agent);
+    worker_free(agent->signallers);
+    worker_free(agent->forcers);
     worker_free(agent->worker);
     agent_outbox_close(agent);
     volumes_free(agent->volumes);

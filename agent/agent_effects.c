@@ -73,51 +73,6 @@ struct change {
     enum keeper_effect_kind kind;
 };
 
-/* Its end follows as an event, but for one that had ended before: nobody tells that a second time. */
-static void on_killed(void *arg, int code, const struct err *e)
-{
-    struct change what = *(struct change *)arg;
-    free(arg);
-    if (!code || code == ERR_CANCELLED)
-        return;
-    if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
-        keeper_not_running(what.agent->keeper, loop_now_ms(), &what.id, &what.agent->effects);
-    else
-        log_warn("agent", "sandbox=%s Docker did not kill it: %s", what.id.text, e->text);
-    agent_run_effects(what.agent);
-}
-
-static void kill_by_docker(struct agent *agent, const struct sandbox_id *id)
-{
-    struct change *what = mem_zalloc(sizeof *what);
-    *what = (struct change){agent, *id, KEEPER_KILL};
-    docker_container_kill(agent->docker, id->text, on_killed, what);
-}
-
-bool agent_find_cgroup(struct holder *h)
-{
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    pid_t pid = record && !h->cgroup ? cgroup_find_container(record->container_id) : 0;
-    struct err e;
-    if (pid && cgroup_box_open(&h->cgroup, "", pid, &e))
-        h->cgroup = NULL; /* it ended meanwhile */
-    return h->cgroup;
-}
-
-/* Through the cgroup at once; Docker is asked only where the cgroup is not known. */
-static void kill_sandbox(struct agent *agent, const struct sandbox_id *id)
-{
-    struct holder *h = agent_holder(agent, id);
-    agent_find_cgroup(h);
-    if (!h->killing)
-        agent_last_look(h);
-    h->killing = true;
-    if (!h->cgroup)
-        kill_by_docker(agent, id);
-    else if (cgroup_box_kill(h->cgroup))
-        keeper_dead(agent->keeper, loop_now_ms(), id, NULL, &agent->effects);
-}
-
 static void close_episodes(struct agent *agent, struct holder *h)
 {
     struct guard_step step = guard_close(&h->guard, &h->id);
@@ -253,7 +208,7 @@ static void run_effect(struct agent *agent, const struct keeper_effect *effect)
         change_sandbox(agent, effect);
         break;
     case KEEPER_KILL:
-        kill_sandbox(agent, &effect->id);
+        agent_kill(agent_holder(agent, &effect->id));
         break;
     case KEEPER_REMOVE:
         remove_sandbox(agent, &effect->id);

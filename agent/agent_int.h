@@ -36,7 +36,8 @@ struct holder {
     struct timer asking;            /* armed while Docker is to be asked again what became of it */
     struct timer adopting;          /* armed while its init is to say how far its making came */
     bool removing;
-    bool killing; /* its last look was taken */
+    unsigned kills;           /* how often its end was asked for */
+    bool signalling, forcing; /* a job of its end is under way */
     UT_hash_handle hh;
 };
 
@@ -54,7 +55,9 @@ struct agent {
     bool listening;    /* to Docker's events */
     char sick[NODE_DETAIL_MAX + 1];
     struct cgroup_alarm *alarm;
-    struct worker *worker; /* for what may wait for the disk */
+    struct worker *worker;               /* for what may wait for the disk */
+    struct worker *signallers, *forcers; /* of ends */
+    struct cgroup_mounts mounts;         /* the same for good: threads read it */
     struct volumes *volumes;
     struct outbox *outbox;
     struct journal *journal;  /* of the outbox; the worker's while it writes */
@@ -88,13 +91,17 @@ void agent_holder_drop(struct holder *holder);
 void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
 
 /*
- * Whether its cgroup is open; opened if need be: after a restart Docker may not answer, or not know it by its
- * name, but the record names the container, and the kernel knows its processes.
+ * Whether its cgroup is there, by the record alone: after a restart Docker may not answer, or not know it by
+ * its name, but the record names the container.
  */
-bool agent_find_cgroup(struct holder *holder);
+bool agent_has_cgroup(const struct holder *holder);
 
-/* Opens the cgroup of its process 1 and lets its init in. */
-int agent_holder_attach(struct holder *holder, pid_t pid, struct err *e) MUST_CHECK;
+/* agent_kill.c: ends its processes; then keeper_dead. Asked for again until then. */
+void agent_kill(struct holder *holder);
+
+/* Opens its cgroup as Docker says that it runs, and lets its init in. ERR_NOT_FOUND: there is none of its
+ * own. */
+int agent_holder_attach(struct holder *holder, const struct docker_state *state, struct err *e) MUST_CHECK;
 
 /* Listens for its init. */
 int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;

@@ -160,7 +160,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         fail(m, REASON_START_FAILED, why);
         return;
     }
-    if (agent_holder_attach(m->holder, state->pid, &e)) {
+    if (agent_holder_attach(m->holder, state, &e)) {
         fail(m, REASON_START_FAILED, e.text);
         return;
     }

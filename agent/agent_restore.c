@@ -121,7 +121,7 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
     struct err e = {0};
     if (making)
         timer_start(&h->adopting, h->agent->loop, ADOPT_WAIT_MS, on_silent, h);
-    if (agent_holder_listen(h, &e) || agent_holder_attach(h, state->pid, &e))
+    if (agent_holder_listen(h, &e) || agent_holder_attach(h, state, &e))
         log_warn("agent", "sandbox=%s is taken up in part only: %s", h->id.text, e.text);
     if (making)
         return;
@@ -159,7 +159,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         return;
     }
     struct box_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
-    if (code && agent_find_cgroup(h)) {
+    if (code && agent_has_cgroup(h)) {
         end_renamed(h, &exit);
         return;
     }

@@ -45,6 +45,7 @@ struct cgroup_alarm {
     cgroup_alarm_cb *cb;
     void *arg;
     struct worker *askers;
+    struct cgroup_holds *holds;
     pthread_mutex_t lock; /* over the list and all that is on it */
     struct cgroup_watched *list;
     uint64_t numbers;
@@ -264,9 +265,10 @@ int cgroup_alarm_new(struct cgroup_alarm **out, struct loop *loop, cgroup_alarm_
     alarm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bool good = alarm->epoll >= 0 && alarm->wake >= 0 && alarm->bell >= 0 &&
                 epoll_add(alarm, alarm->wake, EPOLLIN, 0) && !worker_new(&alarm->askers, loop, ASKERS, e) &&
-                !start_thread(alarm);
+                !cgroup_holds_new(&alarm->holds, e) && !start_thread(alarm);
     if (!good) {
         worker_free(alarm->askers);
+        cgroup_holds_free(alarm->holds);
         close_all(alarm);
         return err_set(e, ERR_IO, "no thread can be started to watch memory: %s", strerror(errno));
     }
@@ -286,6 +288,7 @@ void cgroup_alarm_free(struct cgroup_alarm *alarm)
     signal_fd(alarm->wake);
     pthread_join(alarm->thread, NULL);
     watch_stop(&alarm->watch);
+    cgroup_holds_free(alarm->holds);
     close_all(alarm);
 }
 
@@ -348,7 +351,7 @@ int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *pa
                        struct err *e)
 {
     struct cgroup_watched *w = mem_zalloc(sizeof *w);
-    int rc = cgroup_memory_open(&w->memory, paths, levels, e);
+    int rc = cgroup_memory_open(&w->memory, paths, levels, alarm->holds, e);
     if (rc) {
         free(w);
         return rc;

@@ -6,7 +6,6 @@
 #include "common/mem.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,15 +73,12 @@ static int open_in(const char *folder, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int cgroup_box_open(struct cgroup_box **out, const char *root, pid_t pid, struct err *e)
+int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, const char *root, pid_t pid,
+                    struct err *e)
 {
     struct cgroup_box *box = mem_zalloc(sizeof *box);
     char net_dev[64];
-    int rc = cgroup_paths_of(root, pid, &box->paths, e);
-    if (rc) {
-        free(box);
-        return rc;
-    }
+    box->paths = *paths;
     for (int i = 0; i < FILE_COUNT; i++)
         box->fd[i] =
             open_in(box->paths.folder[places[i].controller], box->paths.v2 ? places[i].v2 : places[i].v1);
@@ -90,10 +86,10 @@ int cgroup_box_open(struct cgroup_box **out, const char *root, pid_t pid, struct
     box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure");
     box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure");
     snprintf(net_dev, sizeof net_dev, "proc/%d/net/dev", (int)pid);
-    box->fd[FILE_NET_DEV] = open_in(root[0] ? root : "/", net_dev);
+    box->fd[FILE_NET_DEV] = pid ? open_in(root[0] ? root : "/", net_dev) : -1;
     if (box->fd[FILE_MEMORY_USED] < 0) {
         cgroup_box_close(box);
-        return err_set(e, ERR_NOT_FOUND, "the memory cgroup of process %d is gone", (int)pid);
+        return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", paths->folder[CGROUP_MEMORY]);
     }
     *out = box;
     return 0;
@@ -265,55 +261,4 @@ int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox
     out->cpu_some_centi = pressure(box, FILE_CPU_PRESSURE);
     out->io_some_centi = pressure(box, FILE_IO_PRESSURE);
     return 0;
-}
-
-/* --- the end --- */
-
-static bool write_in(const char *folder, const char *name, const char *text)
-{
-    char path[CGROUP_PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    int fd = folder[0] ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-    if (fd < 0)
-        return false;
-    bool good = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-    close(fd);
-    return good;
-}
-
-/* Sends SIGKILL to each process of the cgroup; how many there were. */
-static unsigned kill_each(const struct cgroup_box *box)
-{
-    char path[CGROUP_PATH_MAX + 64], line[32];
-    unsigned count = 0;
-    snprintf(path, sizeof path, "%s/cgroup.procs", box->paths.folder[CGROUP_MEMORY]);
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return 0;
-    while (fgets(line, sizeof line, f)) {
-        long pid = strtol(line, NULL, 10);
-        if (pid > 1)
-            kill((pid_t)pid, SIGKILL);
-        count++;
-    }
-    fclose(f);
-    return count;
-}
-
-/*
- * Frozen first where there is a freezer, so that nothing can fork away from the walk; thawed after, for a
- * frozen process dies only then (v1). With cgroup.kill the kernel does the walk at once.
- */
-bool cgroup_box_kill(struct cgroup_box *box)
-{
-    const char *freezer = box->paths.folder[CGROUP_FREEZER];
-    if (!write_in(box->paths.unified, "cgroup.kill", "1")) {
-        if (!box->paths.v2)
-            write_in(freezer, "freezer.state", "FROZEN");
-        kill_each(box);
-    }
-    write_in(box->paths.unified, "cgroup.freeze", "0");
-    if (!box->paths.v2)
-        write_in(freezer, "freezer.state", "THAWED");
-    return kill_each(box) == 0;
 }

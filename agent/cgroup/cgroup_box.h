@@ -1,7 +1,6 @@
 /*
- * One sandbox's cgroups: its use, read from the kernel's own files through descriptors that stay open, and
- * the ways to stop its processes that need no Docker. Blocking only as reading a kernel file is
- * (microseconds).
+ * One sandbox's cgroups: its use, read from the kernel's own files through descriptors that stay open.
+ * Blocking only as reading such a file is (microseconds: none of these takes a lock that all cgroups share).
  */
 #ifndef CORRAL_AGENT_CGROUP_BOX_H
 #define CORRAL_AGENT_CGROUP_BOX_H
@@ -17,10 +16,12 @@
 struct cgroup_box;
 
 /*
- * Opens the files of the cgroups of this process (its process 1, as the host sees it). root: of the system,
- * "" for the running one (cgroup_path.h). Owned by the caller.
+ * Opens the files in paths (copied), and the network counters of this process, which is one of the
+ * container's; 0: of none. root: of the system, "" for the running one (cgroup_path.h). ERR_NOT_FOUND: its
+ * memory cgroup is gone. Owned by the caller.
  */
-int cgroup_box_open(struct cgroup_box **out, const char *root, pid_t pid, struct err *e) MUST_CHECK;
+int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, const char *root, pid_t pid,
+                    struct err *e) MUST_CHECK;
 void cgroup_box_close(struct cgroup_box *box);
 
 /* Where its cgroups are. Borrowed. */
@@ -35,9 +36,6 @@ const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box);
  */
 int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox_limits *limits,
                       struct sample *out, struct err *e) MUST_CHECK;
-
-/* Kills every process in it, frozen ones too. Returns whether none is left; else call again. */
-bool cgroup_box_kill(struct cgroup_box *box);
 
 /* How many times the kernel's OOM killed in it. */
 uint64_t cgroup_box_oom_kills(struct cgroup_box *box);

@@ -33,16 +33,6 @@ static void write_text(int fd, const char *text)
         return; /* the cgroup is gone, and what was to be done to it is done */
 }
 
-static void write_number(const char *folder, const char *name, uint64_t n)
-{
-    char text[32];
-    int fd = open_in(folder, name, O_WRONLY);
-    snprintf(text, sizeof text, "%" PRIu64, n);
-    write_text(fd, text);
-    if (fd >= 0)
-        close(fd);
-}
-
 /* One eventfd for every notice: which it was, its use says. See
  * Documentation/admin-guide/cgroup-v1/memory.rst.
  */
@@ -59,61 +49,65 @@ static int ask_v1(const struct cgroup_memory *m)
     return fd;
 }
 
+/* A little above critical: at that level itself the last pages of its programs would keep it from being
+ * reached.
+ */
+static uint64_t high_of(const struct cgroup_levels *l)
+{
+    return l->critical + (l->limit - l->critical) / 3;
+}
+
 bool cgroup_memory_asking(const struct cgroup_memory *m, struct cgroup_asking *out)
 {
-    if (m->paths.v2 || m->notice_fd < 0)
+    const char *folder = m->paths.folder[CGROUP_MEMORY];
+    if (m->notice_fd < 0 && !m->paths.v2)
         return false;
-    *out = (struct cgroup_asking){
-        .control_fd = open_in(m->paths.folder[CGROUP_MEMORY], "cgroup.event_control", O_WRONLY),
-        .usage_fd = fcntl(m->usage_fd, F_DUPFD_CLOEXEC, 0),
-        .notice_fd = fcntl(m->notice_fd, F_DUPFD_CLOEXEC, 0),
-        .at = {m->levels.near, m->levels.warning, m->levels.critical}};
+    *out = (struct cgroup_asking){.usage_fd = -1, .notice_fd = -1};
+    out->control_fd = open_in(folder, m->paths.v2 ? "memory.high" : "cgroup.event_control", O_WRONLY);
+    if (m->paths.v2) {
+        out->high = high_of(&m->levels);
+        return true;
+    }
+    out->usage_fd = fcntl(m->usage_fd, F_DUPFD_CLOEXEC, 0);
+    out->notice_fd = fcntl(m->notice_fd, F_DUPFD_CLOEXEC, 0);
+    memcpy(out->at, (uint64_t[]){m->levels.near, m->levels.warning, m->levels.critical}, sizeof out->at);
     return true;
 }
 
 void cgroup_asking_do(const struct cgroup_asking *a)
 {
     char text[64];
-    for (size_t i = 0; i < ARRAY_LEN(a->at); i++) {
+    snprintf(text, sizeof text, "%" PRIu64, a->high);
+    if (a->high)
+        write_text(a->control_fd, text);
+    for (size_t i = 0; !a->high && i < ARRAY_LEN(a->at); i++) {
         snprintf(text, sizeof text, "%d %d %" PRIu64, a->notice_fd, a->usage_fd, a->at[i]);
         write_text(a->control_fd, text);
     }
 }
 
-/* A little above critical: at that level itself the last pages of its programs would keep it from being
- * reached.
- */
-static int ask_v2(const struct cgroup_memory *m)
-{
-    const char *folder = m->paths.folder[CGROUP_MEMORY];
-    const struct cgroup_levels *l = &m->levels;
-    write_number(folder, "memory.high", l->critical + (l->limit - l->critical) / 3);
-    return open_in(folder, "memory.events", O_RDONLY);
-}
-
 static void ask(struct cgroup_memory *m)
 {
-    m->notice_fd = m->paths.v2 ? ask_v2(m) : ask_v1(m);
+    m->notice_fd =
+        m->paths.v2 ? open_in(m->paths.folder[CGROUP_MEMORY], "memory.events", O_RDONLY) : ask_v1(m);
 }
 
-static void open_freezer(struct cgroup_memory *m)
+static struct cgroup_hold *open_freezer(const struct cgroup_paths *paths, struct cgroup_holds *holds)
 {
-    m->freeze_fd = -1;
-    if (m->paths.v2)
-        return;
-    m->freeze_fd = open_in(m->paths.unified, "cgroup.freeze", O_WRONLY);
-    m->own_freezer = m->freeze_fd >= 0;
-    if (m->own_freezer)
-        write_text(m->freeze_fd, "0"); /* an agent that was killed may have held it */
-    else
-        m->freeze_fd = open_in(m->paths.folder[CGROUP_FREEZER], "freezer.state", O_WRONLY);
+    if (paths->v2)
+        return NULL;
+    int fd = open_in(paths->unified, "cgroup.freeze", O_WRONLY);
+    if (fd >= 0)
+        return cgroup_hold_new(holds, fd, "1", "0");
+    fd = open_in(paths->folder[CGROUP_FREEZER], "freezer.state", O_WRONLY);
+    return fd < 0 ? NULL : cgroup_hold_new(holds, fd, "FROZEN", "THAWED");
 }
 
 int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths,
-                       const struct cgroup_levels *levels, struct err *e)
+                       const struct cgroup_levels *levels, struct cgroup_holds *holds, struct err *e)
 {
     const char *folder = paths->folder[CGROUP_MEMORY];
-    *m = (struct cgroup_memory){.paths = *paths, .levels = *levels, .notice_fd = -1, .freeze_fd = -1};
+    *m = (struct cgroup_memory){.paths = *paths, .levels = *levels, .notice_fd = -1};
     m->oom_fd = open_in(folder, paths->v2 ? "memory.events" : "memory.oom_control", O_RDONLY);
     m->usage_fd = open_in(folder, paths->v2 ? "memory.current" : "memory.usage_in_bytes", O_RDONLY);
     m->stat_fd = open_in(folder, "memory.stat", O_RDONLY);
@@ -123,7 +117,7 @@ int cgroup_memory_open(struct cgroup_memory *m, const struct cgroup_paths *paths
         cgroup_memory_close(m);
         return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", folder);
     }
-    open_freezer(m);
+    m->freezer = open_freezer(paths, holds);
     ask(m);
     return 0;
 }
@@ -137,13 +131,13 @@ void cgroup_asking_close(struct cgroup_asking *asking)
 
 void cgroup_memory_close(struct cgroup_memory *m)
 {
-    cgroup_memory_release(m);
+    cgroup_hold_free(m->freezer);
+    m->freezer = NULL;
     drop(&m->usage_fd);
     drop(&m->stat_fd);
     drop(&m->kernel_fd);
     drop(&m->pids_fd);
     drop(&m->oom_fd);
-    drop(&m->freeze_fd);
     drop(&m->notice_fd);
 }
 
@@ -202,9 +196,9 @@ uint64_t cgroup_memory_unreclaimable(const struct cgroup_memory *m, uint64_t usa
 
 void cgroup_memory_hold(struct cgroup_memory *m)
 {
-    if (m->held || m->freeze_fd < 0)
+    if (m->held || !m->freezer)
         return;
-    write_text(m->freeze_fd, m->own_freezer ? "1" : "FROZEN");
+    cgroup_hold_set(m->freezer, true);
     m->held = true;
 }
 
@@ -212,6 +206,6 @@ void cgroup_memory_release(struct cgroup_memory *m)
 {
     if (!m->held)
         return;
-    write_text(m->freeze_fd, m->own_freezer ? "0" : "THAWED");
+    cgroup_hold_set(m->freezer, false);
     m->held = false;
 }

@@ -1,8 +1,9 @@
 #include "agent/cgroup/cgroup_path.h"
 
+#include "agent/core/stray.h"
+
 #include "common/mem.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,22 +152,92 @@ int cgroup_paths_of(const char *root, pid_t pid, struct cgroup_paths *out, struc
     return rc || fits ? rc : err_set(e, ERR_NOT_FOUND, "the cgroup's path is too long");
 }
 
-pid_t cgroup_find_container(const char *container_id)
+bool cgroup_paths_carry(const struct cgroup_paths *paths, const char *container_id)
 {
-    pid_t found = 0;
-    DIR *proc = container_id[0] ? opendir("/proc") : NULL;
-    if (!proc)
-        return 0;
-    for (struct dirent *entry; !found && (entry = readdir(proc));) {
-        char path[300];
-        long pid = strtol(entry->d_name, NULL, 10);
-        if (pid <= 1)
-            continue;
-        snprintf(path, sizeof path, "/proc/%ld/cgroup", pid);
-        CLEANUP(mem_free_ptr) char *text = read_text(path);
-        if (text && strstr(text, container_id))
-            found = (pid_t)pid;
+    const char *name = last_part(paths->folder[CGROUP_MEMORY]);
+    char id[CONTAINER_ID_LEN + 1];
+    return stray_cgroup_name(name, id) && !strcmp(id, container_id);
+}
+
+/* --- by the container's id --- */
+
+int cgroup_mounts_read(const char *root, struct cgroup_mounts *out, struct err *e)
+{
+    char path[CGROUP_PATH_MAX + 64];
+    struct cgroup_paths *at = &out->at;
+    memset(out, 0, sizeof *out);
+    snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
+    CLEANUP(mem_free_ptr) char *mountinfo = read_text(path);
+    if (!mountinfo)
+        return err_set(e, ERR_NOT_FOUND, "%s cannot be read", path);
+    if (!find_mount(mountinfo, NULL, at->unified, sizeof at->unified))
+        at->unified[0] = 0;
+    for (int i = 0; i < CGROUP_COUNT; i++) {
+        if (!find_mount(mountinfo, names[i], at->folder[i], sizeof at->folder[i]))
+            at->folder[i][0] = 0;
     }
-    closedir(proc);
-    return found;
+    at->v2 = !at->folder[CGROUP_MEMORY][0];
+    for (int i = 0; at->v2 && i < CGROUP_COUNT; i++)
+        memcpy(at->folder[i], at->unified, CGROUP_PATH_MAX);
+    if (!at->folder[CGROUP_MEMORY][0])
+        return err_set(e, ERR_NOT_FOUND, "no cgroups with memory are mounted");
+    bool fits = put_root(root, at->unified);
+    for (int i = 0; i < CGROUP_COUNT; i++)
+        fits = put_root(root, at->folder[i]) && fits;
+    return fits ? 0 : err_set(e, ERR_NOT_FOUND, "the cgroups' path is too long");
+}
+
+/* MOUNT/PARENT/NAME, "" where it does not fit or is not there. */
+static void below(char out[CGROUP_PATH_MAX], const char *mount, const char *parent, const char *name)
+{
+    int n = snprintf(out, CGROUP_PATH_MAX, "%s/%s%s%s", mount, parent, parent[0] ? "/" : "", name);
+    if (!mount[0] || n >= CGROUP_PATH_MAX || access(out, F_OK))
+        out[0] = 0;
+}
+
+static bool paths_below(const struct cgroup_paths *mounts, const char *parent, const char *name,
+                        struct cgroup_paths *out)
+{
+    out->v2 = mounts->v2;
+    for (int i = 0; i < CGROUP_COUNT; i++) {
+        below(out->folder[i], mounts->folder[i], parent, name);
+        if (i == CGROUP_MEMORY && !out->folder[i][0])
+            return false;
+    }
+    below(out->unified, mounts->unified, parent, name);
+    return true;
+}
+
+/* a-b.slice is in a.slice: systemd.slice(5). */
+static void slice_path(const char *parent, char out[static CGROUP_PATH_MAX])
+{
+    size_t len = strlen(parent), at = 0;
+    bool is_slice = len > 6 && !strcmp(parent + len - 6, ".slice") && !strchr(parent, '/');
+    for (size_t i = 0; is_slice && i < len - 6; i++) {
+        if (parent[i] == '-' && i)
+            at += (size_t)snprintf(out + at, CGROUP_PATH_MAX - at, "%.*s.slice/", (int)i, parent);
+        if (at >= CGROUP_PATH_MAX / 2)
+            is_slice = false; /* nobody has such a name */
+    }
+    if (!is_slice)
+        at = 0;
+    snprintf(out + at, CGROUP_PATH_MAX - at, "%s", parent);
+}
+
+int cgroup_paths_of_container(const struct cgroup_mounts *mounts, const char *parent,
+                              const char *container_id, struct cgroup_paths *out, struct err *e)
+{
+    static const char *const usual[] = {"docker", "system.slice"};
+    char within[CGROUP_PATH_MAX], scope[CONTAINER_ID_LEN + 16], id[CONTAINER_ID_LEN + 1];
+    bool own = parent && parent[0];
+    if (!stray_cgroup_name(container_id, id))
+        return err_set(e, ERR_NOT_FOUND, "its container is not known");
+    snprintf(scope, sizeof scope, "docker-%s.scope", id);
+    for (size_t i = 0; i < (own ? 1 : ARRAY_LEN(usual)); i++) {
+        const char *base = own ? parent : usual[i];
+        slice_path(base + strspn(base, "/"), within);
+        if (paths_below(&mounts->at, within, id, out) || paths_below(&mounts->at, within, scope, out))
+            return 0;
+    }
+    return err_set(e, ERR_NOT_FOUND, "its cgroup is not there");
 }

@@ -37,15 +37,30 @@ int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cg
                        struct err *e) MUST_CHECK;
 
 /*
- * The same from a system: root is "" for the running one, or the folder of a recorded one (its proc and its
- * mounts). ERR_NOT_FOUND also where the process is gone.
+ * The same from a system, by a process that is known not to be another's by now (cgroup_paths_carry): root is
+ * "" for the running one, or the folder of a recorded one (its proc and its mounts). ERR_NOT_FOUND also where
+ * the process is gone.
  */
 int cgroup_paths_of(const char *root, pid_t pid, struct cgroup_paths *out, struct err *e) MUST_CHECK;
 
+/* Whether these are the cgroups of this container: their names say it. */
+bool cgroup_paths_carry(const struct cgroup_paths *paths, const char *container_id);
+
+/* Where the hierarchies are mounted, as cgroup_paths has it; does not change while a system runs. */
+struct cgroup_mounts {
+    struct cgroup_paths at;
+};
+
+/* root as above. ERR_NOT_FOUND where there is none with memory. */
+int cgroup_mounts_read(const char *root, struct cgroup_mounts *out, struct err *e) MUST_CHECK;
+
 /*
- * A process of this container, found by the container's id in the names of its cgroups, so without Docker; 0
- * where none lives. Reads all of /proc: for the rare case only.
+ * The cgroups of a container by its id and its parent as Docker was told it (NULL or "": Docker's own
+ * choice), for cgroupfs and systemd, so without a process of it, and without a lock that all cgroups share:
+ * reading /proc/PID/cgroup takes that lock before Linux 6.8. Looks at a few folders. ERR_NOT_FOUND where none
+ * is there.
  */
-pid_t cgroup_find_container(const char *container_id);
+int cgroup_paths_of_container(const struct cgroup_mounts *mounts, const char *parent,
+                              const char *container_id, struct cgroup_paths *out, struct err *e) MUST_CHECK;
 
 #endif

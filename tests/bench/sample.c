@@ -59,7 +59,9 @@ int main(int argc, char **argv)
         return 2;
     int lowest = dup(0);
     for (int i = 0; i < count; i++) {
-        if (cgroup_box_open(&box[i], "", atoi(argv[i + 2]), &e)) {
+        struct cgroup_paths paths;
+        pid_t pid = atoi(argv[i + 2]);
+        if (cgroup_paths_of("", pid, &paths, &e) || cgroup_box_open(&box[i], &paths, "", pid, &e)) {
             fprintf(stderr, "%s\n", e.text);
             return 1;
         }

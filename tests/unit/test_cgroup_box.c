@@ -14,6 +14,13 @@ static const char *data; /* tests/data */
 static const struct sandbox_limits limits = {.memory_bytes = 67108864, .cpu_millis = 500, .pids = 64};
 static struct err e;
 
+static int open_box(struct cgroup_box **box, const char *root)
+{
+    struct cgroup_paths paths;
+    int rc = cgroup_paths_of(root, PID, &paths, &e);
+    return rc ? rc : cgroup_box_open(box, &paths, root, PID, &e);
+}
+
 /* --- what is recorded --- */
 
 static void read_tree(const char *tree, struct sample *s)
@@ -22,7 +29,7 @@ static void read_tree(const char *tree, struct sample *s)
     struct cgroup_box *box;
     snprintf(root, sizeof root, "%s/cgroup/%s", data, tree);
     *s = (struct sample){0};
-    assert_int_equal(cgroup_box_open(&box, root, PID, &e), 0);
+    assert_int_equal(open_box(&box, root), 0);
     assert_int_equal(cgroup_box_sample(box, 5000, &limits, s, &e), 0);
     cgroup_box_close(box);
 }
@@ -103,7 +110,7 @@ static void copy_open(struct copy *c, const char *tree)
     assert_non_null(mkdtemp(c->root));
     snprintf(command, sizeof command, "cp -r %s/cgroup/%s/. %s", data, tree, c->root);
     assert_int_equal(system(command), 0);
-    assert_int_equal(cgroup_box_open(&c->box, c->root, PID, &e), 0);
+    assert_int_equal(open_box(&c->box, c->root), 0);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -239,7 +246,7 @@ static void test_files_that_vanish(void **state)
     write_into(&c, "sys/fs/cgroup/memory/*/*/memory.usage_in_bytes", "");
     assert_int_equal(cgroup_box_sample(c.box, c.now + 1000, &limits, &s, &e), ERR_NOT_FOUND);
     copy_close(&c);
-    assert_int_equal(cgroup_box_open(&c.box, c.root, PID, &e), ERR_NOT_FOUND);
+    assert_int_equal(open_box(&c.box, c.root), ERR_NOT_FOUND);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,125 @@
+/*
+ * Ends a sandbox's processes, through its cgroups, off the loop. The first pool only sends signals, which
+ * waits for nobody, so a few threads are enough for hundreds that are due at once. What outlives that for
+ * BOX_KILL_AGAIN_MS, or is frozen, goes to the second pool as well, whose writes may take the kernel seconds:
+ * one that is stuck there holds up none of the first pool, nor the loop.
+ *
+ * Bounds: of each sandbox at most one job in each pool; past the threads of the second pool what is to be
+ * forced waits for one of them, while signals are sent again all the same.
+ */
+#include "agent/agent_int.h"
+#include "agent/cgroup/cgroup_kill.h"
+#include "agent/core/stray.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct killing {
+    struct agent *agent;
+    struct sandbox_id id;
+    struct cgroup_paths paths;
+    bool known; /* are the paths; else they are found by the container's id */
+    char container_id[CONTAINER_ID_LEN + 1], parent[256];
+    enum cgroup_left left;
+};
+
+/* --- where Docker is the only way --- */
+
+/* Its end follows as an event, but for one that had ended before: nobody tells that a second time. */
+static void on_killed(void *arg, int code, const struct err *e)
+{
+    struct killing k = *(struct killing *)arg;
+    free(arg);
+    if (!code || code == ERR_CANCELLED)
+        return;
+    if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
+        keeper_not_running(k.agent->keeper, loop_now_ms(), &k.id, &k.agent->effects);
+    else
+        log_warn("agent", "sandbox=%s Docker did not kill it: %s", k.id.text, e->text);
+    agent_run_effects(k.agent);
+}
+
+static void kill_by_docker(const struct killing *k)
+{
+    docker_container_kill(k->agent->docker, k->id.text, on_killed, mem_dup(k, sizeof *k));
+}
+
+/* --- by force --- */
+
+static int force_work(void *arg, struct err *e)
+{
+    const struct killing *k = arg;
+    cgroup_kill_by_force(&k->paths);
+    return 0;
+}
+
+static void on_forced(void *arg, int code, const struct err *e)
+{
+    struct killing *k = arg;
+    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(k->agent, &k->id);
+    if (h)
+        h->forcing = false;
+    free(k);
+}
+
+static void force(struct holder *h, const struct killing *k)
+{
+    if (h->forcing)
+        return;
+    h->forcing = true;
+    worker_do(h->agent->forcers, &h->id, force_work, on_forced, mem_dup(k, sizeof *k));
+}
+
+/* --- by signals --- */
+
+static int signal_work(void *arg, struct err *e)
+{
+    struct killing *k = arg;
+    if (!k->known) {
+        int rc = cgroup_paths_of_container(&k->agent->mounts, k->parent, k->container_id, &k->paths, e);
+        if (rc)
+            return rc;
+    }
+    k->left = cgroup_kill_each(&k->paths);
+    return 0;
+}
+
+static void on_signalled(void *arg, int code, const struct err *e)
+{
+    struct killing k = *(struct killing *)arg;
+    struct agent *agent = k.agent;
+    free(arg);
+    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(agent, &k.id);
+    if (!h)
+        return;
+    h->signalling = false;
+    if (code == ERR_NOT_FOUND)
+        kill_by_docker(&k);
+    else if (!code && k.left == CGROUP_LEFT_NONE)
+        keeper_dead(agent->keeper, loop_now_ms(), &k.id, NULL, &agent->effects);
+    else if (!code && (k.left == CGROUP_LEFT_FROZEN || h->kills > 1))
+        force(h, &k);
+    agent_run_effects(agent);
+}
+
+void agent_kill(struct holder *h)
+{
+    struct agent *agent = h->agent;
+    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    if (!h->kills++)
+        agent_last_look(h);
+    if (h->signalling)
+        return; /* it is asked for again, if that was not enough */
+    struct killing *k = mem_zalloc(sizeof *k);
+    *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
+    if (h->cgroup)
+        k->paths = *cgroup_box_paths(h->cgroup);
+    snprintf(k->container_id, sizeof k->container_id, "%s", record ? record->container_id : "");
+    snprintf(k->parent, sizeof k->parent, "%s", agent->conf->cgroup_parent ? agent->conf->cgroup_parent : "");
+    h->signalling = true;
+    worker_do(agent->signallers, &h->id, signal_work, on_signalled, k);
+}
