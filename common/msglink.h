@@ -1,7 +1,8 @@
 /*
  * Requests and replies between daemons, over nng, which is hidden here: a server that answers when it likes
  * (raw REP), and a client with one request under way (REQ). Driven by nng's pollable descriptors on the loop,
- * so no callback runs on a thread of nng's. Mutual TLS where the URL says tls+tcp.
+ * so no callback runs on a thread of nng's. The network is met by fronts of our own: mutual TLS 1.3 where the
+ * URL says tls+tcp, with bounds on who is not in yet, and each request says whose connection it came by.
  *
  * A reply may be lost and a request be delivered twice: what is carried must bear that. Larger messages than
  * MSGLINK_MAX end their connection.
@@ -11,11 +12,13 @@
 
 #include "common/err.h"
 #include "common/loop.h"
+#include "common/tls_mutual.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define MSGLINK_MAX (2u * 1024 * 1024)
+#define MSGLINK_MAX         (2u * 1024 * 1024)
+#define MSGLINK_ADDRESS_LEN 46
 
 /* PEM files. server_name: whom a client wants to meet (NULL for a server). Used where the URL begins tls+tcp.
  */
@@ -23,30 +26,46 @@ struct msglink_tls {
     const char *ca_file, *cert_file, *key_file, *server_name;
 };
 
+/* Who sent a request. */
+struct msglink_peer {
+    uint64_t id; /* of the connection; never used again */
+    bool tls;    /* without it nothing is known of who */
+    struct tls_who who;
+    char address[MSGLINK_ADDRESS_LEN]; /* "" on a socket of this host */
+};
+
+struct msglink_stats {
+    unsigned opening, standing; /* connections now: not in yet, and in */
+    uint64_t accepted, refused, over,
+        room; /* since new: of them all; for who they are, for their time, for room */
+};
+
 struct msglink_server;
 struct msglink_token; /* whom to answer: used up by exactly one reply or drop */
 
-typedef void msglink_request_cb(void *arg, struct msglink_token *token, const uint8_t *bytes, size_t len);
+/* Whether the holder of this certificate of our CA may connect. */
+typedef tls_allow_cb msglink_allow_cb;
 
-/* Listens at once. ERR_IO: the address; ERR_CONFIG: the certificates. */
+/* Everything but the token is borrowed for the call. */
+typedef void msglink_request_cb(void *arg, const struct msglink_peer *peer, struct msglink_token *token,
+                                const uint8_t *bytes, size_t len);
+
+/* Listens at once. allow: NULL where every certificate of the CA may. ERR_IO: the address; ERR_CONFIG: the
+ * URL or the certificates. */
 int msglink_server_new(struct msglink_server **out, struct loop *loop, const char *url,
-                       const struct msglink_tls *tls, msglink_request_cb *cb, void *arg,
-                       struct err *e) MUST_CHECK;
+                       const struct msglink_tls *tls, msglink_allow_cb *allow, msglink_request_cb *cb,
+                       void *arg, struct err *e) MUST_CHECK;
 
-/*
- * Not from its callback. Tokens that are left are dropped before. Its address may be taken for a moment
- * longer: another server there may have to be tried again.
- */
+/* Not from its callback. Tokens that are left are dropped before. */
 void msglink_server_free(struct msglink_server *server);
 
-/*
- * How often nng's listener had ceased to take connections and was made anew (within some seconds; every
- * connection that it had is closed then, and its peers dial again).
- */
-unsigned msglink_server_renewed(const struct msglink_server *server);
+/* Whether the connection that a request came by stands. */
+bool msglink_server_stands(const struct msglink_server *server, uint64_t peer);
 
-/* A peer that should be there is not: whether nng's listener takes connections is tried. */
-void msglink_server_suspect(struct msglink_server *server);
+/* Closes every connection that was made with a certificate of this name. */
+void msglink_server_drop(struct msglink_server *server, const char *name);
+
+struct msglink_stats msglink_server_stats(const struct msglink_server *server);
 
 /* Takes the token. A peer that is gone gets nothing. */
 void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
@@ -65,6 +84,10 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
 
 /* Not from its callback. No callback afterwards. */
 void msglink_client_free(struct msglink_client *client);
+
+/* Why there is no connection, as was last seen; "" where there is one. Borrowed until the loop's next turn.
+ */
+const char *msglink_client_why(const struct msglink_client *client);
 
 /* Sends (copies) a request; one that is under way is given up without a callback. */
 void msglink_request(struct msglink_client *client, const uint8_t *bytes, size_t len, uint64_t timeout_ms);

@@ -190,6 +190,21 @@ static void print_starts(FILE *out, const struct controller *c)
     fprintf(out, "corral_sandbox_start_seconds_count %" PRIu64 "\n", rates->ran);
 }
 
+static void print_node_port(FILE *out, const struct controller *c)
+{
+    struct msglink_stats port = cluster_link_stats(c->cluster).port;
+    head(out, "corral_node_port_connections", "gauge",
+         "Connections of hosts, and of those who would be one.");
+    fprintf(out, "corral_node_port_connections{state=\"opening\"} %u\n", port.opening);
+    fprintf(out, "corral_node_port_connections{state=\"standing\"} %u\n", port.standing);
+    one(out, "corral_node_port_accepted_total", "counter", "Connections to the port for hosts.",
+        (double)port.accepted);
+    head(out, "corral_node_port_ended_total", "counter", "Those that did not come in, by why.");
+    fprintf(out, "corral_node_port_ended_total{why=\"refused\"} %" PRIu64 "\n", port.refused);
+    fprintf(out, "corral_node_port_ended_total{why=\"time\"} %" PRIu64 "\n", port.over);
+    fprintf(out, "corral_node_port_ended_total{why=\"room\"} %" PRIu64 "\n", port.room);
+}
+
 static void print_http(FILE *out, const struct controller *c)
 {
     struct api_stats api = api_stats(c->api);
@@ -245,8 +260,8 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet, print_dropped,  print_use,    print_starts,
-        print_http,  print_database, print_sweeps, print_process};
+        print_fleet,     print_dropped,  print_use,    print_starts, print_http,
+        print_node_port, print_database, print_sweeps, print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

@@ -73,6 +73,14 @@ static void fail(struct uplink *u, const char *why)
     later_call(&u->failing, u->loop, on_failed, u);
 }
 
+static void fail_silent(struct uplink *u)
+{
+    char why[sizeof u->why];
+    const char *link = msglink_client_why(u->report);
+    snprintf(why, sizeof why, "the controller does not answer%s%s", link[0] ? ": " : "", link);
+    fail(u, why);
+}
+
 /* --- sending --- */
 
 static void send(struct uplink *u, struct msglink_client *lane, struct node_message *m, uint64_t timeout_ms)
@@ -200,7 +208,7 @@ static void on_reply(struct uplink *u, bool poll, int code, const uint8_t *bytes
     struct node_message m;
     struct err e;
     if (code) {
-        fail(u, "the controller does not answer");
+        fail_silent(u);
         return;
     }
     if (node_message_unpack(bytes, len, &m, &e)) {

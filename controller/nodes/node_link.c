@@ -35,6 +35,8 @@ struct session {
     uint8_t nonce[NODE_NONCE_LEN];
     uint8_t *certificate;
     size_t certificate_len;
+    char fingerprint[TLS_FINGERPRINT_LEN + 1]; /* of the certificate */
+    uint64_t peers[2];                         /* the connections that it was last heard on */
     uint64_t heard_ms;
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
@@ -64,7 +66,6 @@ struct node_link {
     struct session *sessions;
     struct timer tick;
     struct node_link_stats stats;
-    unsigned renewed; /* of the server, as last told */
 };
 
 /* --- sessions --- */
@@ -156,9 +157,17 @@ static bool make_room(struct node_link *link, uint64_t now)
     return HASH_COUNT(link->sessions) < NODE_LINK_NODES_MAX + CHALLENGES_MAX;
 }
 
-static void on_hello(struct node_link *link, struct msglink_token *token, struct node_message *m)
+/* What it says is what it has shown at the door, where there is one. */
+static bool is_its_own(const struct msglink_peer *peer, const struct tls_who *who)
+{
+    return !peer->tls || !strcmp(peer->who.fingerprint, who->fingerprint);
+}
+
+static void on_hello(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
+                     struct node_message *m)
 {
     struct node_hello *hello = &m->hello;
+    struct tls_who who;
     struct err e;
     if (hello->highest_epoch > link->epoch) {
         refuse(link, token, m->request, NODE_REFUSED_OLD_EPOCH, "this controller's time to lead is over");
@@ -168,7 +177,11 @@ static void on_hello(struct node_link *link, struct msglink_token *token, struct
         refuse(link, token, m->request, NODE_REFUSED_CERTIFICATE, e.text);
         return;
     }
-    if (!link->ops.allowed(link->owner, hello->name) || !make_room(link, loop_now_ms())) {
+    if (!tls_who_read(&who, hello->certificate, hello->certificate_len) || !is_its_own(peer, &who)) {
+        refuse(link, token, m->request, NODE_REFUSED_CERTIFICATE, "the certificate is not the connection's");
+        return;
+    }
+    if (!link->ops.allowed(link->owner, &who) || !make_room(link, loop_now_ms())) {
         refuse(link, token, m->request, NODE_REFUSED_UNKNOWN, "no node of this name is wanted");
         return;
     }
@@ -176,6 +189,7 @@ static void on_hello(struct node_link *link, struct msglink_token *token, struct
     pki_random(&s->id, sizeof s->id);
     pki_random(s->nonce, sizeof s->nonce);
     memcpy(s->node, hello->name, sizeof s->node);
+    memcpy(s->fingerprint, who.fingerprint, sizeof s->fingerprint);
     s->certificate = mem_dup(hello->certificate, hello->certificate_len);
     s->certificate_len = hello->certificate_len;
     s->heard_ms = loop_now_ms();
@@ -352,7 +366,29 @@ static void nudge(struct node_link *link, struct session *s)
 
 /* --- the door --- */
 
-static void on_message(void *arg, struct msglink_token *token, const uint8_t *bytes, size_t len)
+/* A session's id is of no use to who does not hold its certificate. */
+static struct session *session_of(struct node_link *link, const struct msglink_peer *peer,
+                                  const struct node_session_id *id)
+{
+    struct session *s = session_find(link, id);
+    if (!s || (peer->tls && strcmp(peer->who.fingerprint, s->fingerprint) != 0))
+        return NULL;
+    if (s->peers[0] != peer->id) {
+        s->peers[1] = s->peers[0];
+        s->peers[0] = peer->id;
+    }
+    return s;
+}
+
+/* Whether this holder of a certificate of our CA may connect. */
+static bool on_door(void *arg, const struct tls_who *who)
+{
+    const struct node_link *link = arg;
+    return link->ops.allowed(link->owner, who);
+}
+
+static void on_message(void *arg, const struct msglink_peer *peer, struct msglink_token *token,
+                       const uint8_t *bytes, size_t len)
 {
     struct node_link *link = arg;
     struct node_message m;
@@ -366,11 +402,11 @@ static void on_message(void *arg, struct msglink_token *token, const uint8_t *by
                e.text);
         return;
     }
-    struct session *s = session_find(link, &m.session);
+    struct session *s = session_of(link, peer, &m.session);
     if (s && s->proved)
         s->heard_ms = loop_now_ms();
     if (m.kind == NODE_HELLO)
-        on_hello(link, token, &m);
+        on_hello(link, peer, token, &m);
     else if (m.kind == NODE_PROOF)
         on_proof(link, token, s, &m);
     else if (!s || !s->proved)
@@ -398,10 +434,6 @@ static void on_tick(void *arg)
     uint64_t now = loop_now_ms();
     struct session *s, *next;
     timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
-    if (msglink_server_renewed(link->server) != link->renewed) {
-        link->renewed = msglink_server_renewed(link->server);
-        log_warn("nodes", "nng had ceased to take connections; it listens anew, and every host dials again");
-    }
     HASH_ITER(hh, link->sessions, s, next)
     {
         if (s->parked && now - s->parked_ms >= link->lease_ms / 3)
@@ -410,7 +442,6 @@ static void on_tick(void *arg)
     HASH_ITER(hh, link->sessions, s, next)
     {
         if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms)) {
-            msglink_server_suspect(link->server);
             gone(link, s);
             return; /* the owner may have changed the list; the rest in the next turn */
         }
@@ -532,6 +563,8 @@ struct node_link_stats node_link_stats(const struct node_link *link)
     struct session *s, *next;
     HASH_ITER(hh, link->sessions, s, next)
     stats.sessions += s->proved;
+    if (link->server)
+        stats.port = msglink_server_stats(link->server);
     return stats;
 }
 
@@ -588,7 +621,7 @@ int node_link_start(struct node_link *link, uint64_t epoch, struct err *err)
         .ca_file = link->ca_file, .cert_file = link->cert_file, .key_file = link->key_file};
     node_link_stop(link);
     link->epoch = epoch;
-    int rc = msglink_server_new(&link->server, link->loop, link->url, &tls, on_message, link, err);
+    int rc = msglink_server_new(&link->server, link->loop, link->url, &tls, on_door, on_message, link, err);
     if (!rc)
         timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
     return rc;
@@ -602,5 +635,4 @@ void node_link_stop(struct node_link *link)
     session_drop(link, s);
     msglink_server_free(link->server);
     link->server = NULL;
-    link->renewed = 0;
 }

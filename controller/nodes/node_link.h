@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/loop.h"
+#include "common/msglink.h"
 #include "common/node_wire.h"
 
 #include <stdint.h>
@@ -40,12 +41,13 @@ struct node_link_stats {
     uint64_t sessions;                  /* now */
     uint64_t handshakes, refused;       /* since new */
     uint64_t messages_in, messages_bad; /* since new */
+    struct msglink_stats port;          /* since start */
 };
 
 /* Every array is borrowed for the call. All members are needed. */
 struct node_link_ops {
-    /* Whether a node of this name may join. Called with a certificate of our CA for that name. */
-    bool (*allowed)(void *owner, const char *node);
+    /* Whether the holder of this certificate of our CA may connect, and join as the node of its name. */
+    bool (*allowed)(void *owner, const struct tls_who *who);
     /* A node is here, with all that it holds. Comes again, without on_node_gone, when it replaces its
      * session. */
     void (*on_session)(void *owner, const struct node_facts *facts, const struct observation *inventory,

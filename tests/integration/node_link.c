@@ -43,9 +43,9 @@ static char joined[NODE_NAME_MAX + 1], joined_sick[NODE_DETAIL_MAX + 1];
 
 /* --- the controller's side --- */
 
-static bool allowed(void *owner, const char *node)
+static bool allowed(void *owner, const struct tls_who *who)
 {
-    return strcmp(node, "unwanted");
+    return strcmp(who->name, "unwanted") != 0;
 }
 
 static void on_session(void *owner, const struct node_facts *facts, const struct observation *inventory,
@@ -201,6 +201,17 @@ static bool refused(const struct peer *p, enum node_refusal why)
 
 /* --- what is tried --- */
 
+/* Whoever knows the id of a session can use it only over a connection of the same certificate. */
+static void test_a_stolen_session(const struct node_session_id *session)
+{
+    struct node_message poll = {.kind = NODE_POLL, .session = *session};
+    struct peer thief;
+    peer_open(&thief, dir, "two");
+    ask(&thief, &poll);
+    CHECK(refused(&thief, NODE_REFUSED_STALE_SESSION));
+    peer_close(&thief);
+}
+
 static void test_a_node_joins_and_its_proof_is_good_once(void)
 {
     struct peer p, thief;
@@ -213,11 +224,15 @@ static void test_a_node_joins_and_its_proof_is_good_once(void)
     ask_bytes(&p, proof, len, ANSWER_MS);
     CHECK(!p.code && p.answer.kind == NODE_WELCOME && p.answer.epoch == EPOCH);
     CHECK(sessions == 1 && !strcmp(joined, "one"));
+    struct node_session_id session = p.answer.session;
+    test_a_stolen_session(&session);
     /* Whoever saw it on the way cannot use it: neither again in this session, nor for a challenge of their
      * own. */
     peer_open(&thief, dir, "two");
     ask_bytes(&thief, proof, len, ANSWER_MS);
     CHECK(refused(&thief, NODE_REFUSED_PROOF));
+    peer_close(&thief);
+    peer_open(&thief, dir, "one");
     say_hello(&thief, "one", one, 0);
     CHECK(!thief.code && thief.answer.kind == NODE_CHALLENGE);
     ask_bytes(&thief, proof, len, ANSWER_MS);
@@ -234,7 +249,11 @@ static void test_a_stolen_certificate_without_its_key(void)
     struct pki_identity *one = identity(dir, "one"), *two = identity(dir, "two");
     size_t len;
     peer_open(&p, dir, "two");
-    say_hello(&p, "one", one, 0); /* certificates are public: this much anybody can */
+    say_hello(&p, "one", one, 0); /* certificates are public, but a connection is of one */
+    CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
+    peer_close(&p);
+    peer_open(&p, dir, "one");
+    say_hello(&p, "one", one, 0);
     CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
     uint8_t *proof = proof_for(&p.answer, "one", two, &len);
     ask_bytes(&p, proof, len, ANSWER_MS);
@@ -255,8 +274,11 @@ static void test_names_that_are_not_ones_own(void)
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
     say_hello(&p, "corral-controller", controller, 0);
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
+    peer_close(&p);
+    peer_open(&p, dir, "unwanted");
     say_hello(&p, "unwanted", unwanted, 0);
-    CHECK(refused(&p, NODE_REFUSED_UNKNOWN));
+    CHECK(p.code == ERR_NODE_TIMEOUT && strstr(msglink_client_why(p.client), "revoked"));
+    CHECK(node_link_stats(link_).port.refused > 0);
     peer_close(&p);
     pki_identity_free(two);
     pki_identity_free(controller);

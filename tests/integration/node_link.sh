@@ -3,4 +3,4 @@
 set -euo pipefail
 dir=$(mktemp -d /var/tmp/corral-test-XXXXXX)
 trap 'rm -rf "$dir"' EXIT
-LSAN_OPTIONS=suppressions=$1/tests/lib/lsan.supp:print_suppressions=0 "$CORRAL_BUILD_ROOT/tests/node_link" "$dir"
+"$CORRAL_BUILD_ROOT/tests/node_link" "$dir"

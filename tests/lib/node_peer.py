@@ -1,4 +1,4 @@
-"""A host's first word to the controller, by hand: nng's request protocol over TLS, and the messages of proto/."""
+"""A host's first word to the controller, by hand: nng's request protocol as its ipc transport frames it, over TLS, and the messages of proto/."""
 import socket
 import ssl
 import struct
@@ -28,8 +28,8 @@ def say_hello(port, pki, name):
     certificate = ssl.PEM_cert_to_DER_cert((pki / f"{name}.crt").read_text())
     hello = field(1, name.encode()) + field(2, certificate) + field(3, 0)
     message = struct.pack(">I", 0x80000001) + field(1, 1) + field(2, b"") + field(4, bytes(16)) + field(5, 1) + field(16, hello)
-    peer.sendall(struct.pack(">Q", len(message)) + message)
-    answer = read(peer, struct.unpack(">Q", read(peer, 8))[0])
+    peer.sendall(b"\1" + struct.pack(">Q", len(message)) + message)
+    answer = read(peer, struct.unpack(">xQ", read(peer, 9))[0])
     assert field(17, b"")[:2] in answer, answer
     return peer
 

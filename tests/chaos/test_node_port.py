@@ -1,0 +1,171 @@
+"""Whoever comes to the port for hosts without being one: many, slow, with the wrong papers, or with too much to say."""
+import os
+import resource
+import select
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+from corral import FOREVER, wait_until
+from node_peer import say_hello
+
+IDLE = int(os.environ.get("CORRAL_IDLE_CONNECTIONS", "20000"))
+SOURCES = [f"127.0.0.{n}" for n in (1, 11, 12, 13)] # the first is also the agent's
+ROOM_MIB = 96 # that a controller under sanitizers may grow by
+
+
+@pytest.fixture
+def files():
+    """As many descriptors as the idle connections need, where that may be had; how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (IDLE + 2000, max(hard, IDLE + 2000)))
+    except (ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield min(IDLE, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 2000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def node_port(corral):
+    return corral.port + 4420
+
+
+def connect(corral, source="127.0.0.1"):
+    return socket.create_connection(("127.0.0.1", node_port(corral)), 30, (source, 0))
+
+
+def rss_mib(corral):
+    with open(f"/proc/{corral.pid('controller')}/status") as status:
+        return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmRSS"))
+
+
+def descriptors(corral):
+    return len(os.listdir(f"/proc/{corral.pid('controller')}/fd"))
+
+
+def is_closed(s):
+    if not select.select([s], [], [], 0)[0]:
+        return False
+    try:
+        return not s.recv(4096)
+    except OSError:
+        return True
+
+
+def lines(corral, source):
+    log = (corral.home / "log/controller.log").read_text(errors="replace")
+    return [line for line in log.splitlines() if f"from={source} " in line]
+
+
+def client_hello():
+    """The first bytes of a handshake that is not gone on with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
+
+
+def ready(corral):
+    return any(n["state"] == "ready" for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"])
+
+
+def test_idle_connections_take_nothing_from_others(corral, user, files):
+    before, files_before = rss_mib(corral), descriptors(corral)
+    idle, slowest = [], 0.0
+    try:
+        for n in range(files):
+            idle.append(connect(corral, SOURCES[n % len(SOURCES)]))
+            if n % 1000 == 0:
+                begun = time.monotonic()
+                assert user.call("GET", "/healthz", timeout=10).status_code == 200
+                user.good("GET", "/sandbox", timeout=10)
+                slowest = max(slowest, time.monotonic() - begun)
+        assert descriptors(corral) - files_before < 1000 and rss_mib(corral) - before < ROOM_MIB
+        sandbox = user.create(command=FOREVER)
+        user.delete(sandbox["id"])
+        corral.kill("agent") # and hosts come and go as ever, also from an address that holds thousands
+        corral.restart("agent")
+        wait_until("the host is back", lambda: ready(corral), 20)
+        user.delete(user.create(command=FOREVER)["id"])
+        print(f"{len(idle)} idle connections; the slowest answers took {slowest:.3f} s")
+    finally:
+        for s in idle:
+            s.close()
+    wait_until("its descriptors are as before", lambda: descriptors(corral) - files_before < 50, 20)
+    assert rss_mib(corral) - before < ROOM_MIB
+
+
+def test_handshakes_that_do_not_go_on_end(corral, user):
+    before, hello = descriptors(corral), client_hello()
+    half = [connect(corral, SOURCES[n % len(SOURCES)]) for n in range(500)]
+    try:
+        for n, s in enumerate(half):
+            s.sendall(hello[:len(hello) if n % 2 else 5])
+        user.good("GET", "/sandbox")
+        wait_until("all were closed", lambda: descriptors(corral) - before < 20, 15)
+        for n, s in enumerate(half):
+            s.setblocking(False)
+            wait_until("what the server said is read", lambda s=s: is_closed(s), 5, 0)
+    finally:
+        for s in half:
+            s.close()
+
+
+def other_ca(corral, tmp_path):
+    for words in (["init"], ["issue", "node-1"]):
+        subprocess.run([corral.home / "bin/corral-controller", "pki", *words], check=True, capture_output=True,
+                       env={**corral.environ, "CORRAL_PKI_DIR": str(tmp_path / "pki")})
+    return tmp_path / "pki/node-1.crt", tmp_path / "pki/node-1.key"
+
+
+@pytest.mark.parametrize("kind, source, why", [
+    ("none", "127.0.0.21", "did not return a certificate"), ("other", "127.0.0.22", "certificate signature failure"),
+    ("server", "127.0.0.23", "unsuitable certificate purpose"), ("old", "127.0.0.24", "unsupported protocol"),
+    ("plain", "127.0.0.25", "")])
+def test_the_wrong_papers(corral, tmp_path, kind, source, why):
+    pki = corral.home / "pki"
+    papers = {"other": lambda: other_ca(corral, tmp_path), "server": lambda: (pki / "controller.crt", pki / "controller.key"),
+              "old": lambda: (pki / "node-1.crt", pki / "node-1.key")}.get(kind, lambda: None)()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if kind == "old":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if papers:
+        context.load_cert_chain(*papers)
+    for _ in range(20):
+        s = connect(corral, source)
+        try:
+            if kind == "plain":
+                s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            else:
+                s = context.wrap_socket(s)
+            while s.recv(4096):
+                pass
+        except OSError: # the alert
+            pass
+        finally:
+            s.close()
+    said = wait_until("it was logged", lambda: lines(corral, source))
+    assert len(said) == 1 and "refused" in said[0] and why in said[0], said
+
+
+def test_a_host_that_says_too_much(corral, user):
+    """It asks and asks, and takes no answer: it waits, and nobody else does."""
+    before = rss_mib(corral)
+    peer = say_hello(node_port(corral), corral.home / "pki", "node-1")
+    message = b"\1" + (4 + 60000).to_bytes(8, "big") + b"\x80\0\0\1" + b"\xff" * 60000
+    try:
+        peer.settimeout(3)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            peer.sendall(message)
+    except OSError:
+        pass
+    finally:
+        user.good("GET", "/sandbox", timeout=10)
+        assert rss_mib(corral) - before < 4 * ROOM_MIB # a sanitizer keeps 256 MiB of what was freed
+        peer.close()
