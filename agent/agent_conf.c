@@ -69,6 +69,10 @@ static const struct conf_row rows[] = {
      "Percent of its process limit at which a sandbox is warned."},
     {"pids_clear", "CORRAL_PIDS_CLEAR", CONF_UINT, AT(pids_clear), "80", 0, 100, NULL, true, false,
      "Percent below which a process warning is over."},
+    {"episode_seconds", "CORRAL_EPISODE_SECONDS", CONF_UINT, AT(episode_seconds), "30", 0, 3600, NULL, true,
+     false,
+     "Least time between the ends of two warnings of a kind of a sandbox: one that swings across its levels "
+     "stays warned meanwhile, and the swings are counted in the event of its end."},
     {"idle_action", "CORRAL_IDLE_ACTION", CONF_CHOICE, AT(idle_action), "stop", 0, 0, "stop pause", true,
      false,
      "What happens to a sandbox that did no work for its idle_timeout_seconds: it ends, or it is paused. "

@@ -12,7 +12,7 @@ struct agent_conf {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes; /* capacity; 0: what the host has */
     uint64_t sample_interval_ms;
     uint64_t memory_warning, memory_critical, memory_clear;
-    uint64_t cpu_warning, cpu_clear, cpu_seconds;
+    uint64_t cpu_warning, cpu_clear, cpu_seconds, episode_seconds;
     uint64_t disk_warning, disk_clear, pids_warning, pids_clear;
     char *idle_action;
     uint64_t cleanup_interval_minutes, image_keep_hours;

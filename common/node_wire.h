@@ -110,6 +110,7 @@ struct violation_news {
     bool critical;
     uint32_t percent_centi;
     uint64_t limit;
+    uint32_t swings; /* of one that closed: how often it was clear and came back while it was open */
 };
 
 /* Controller to agent: look for what should not be on this host. */

@@ -25,14 +25,16 @@ struct sandbox_limits {
 enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
 
 /*
- * Where violations begin and end: percents of a limit, cpu_seconds in seconds. 0: as the host is configured.
+ * Where violations begin and end: percents of a limit, those named _seconds in seconds. 0: as the host is
+ * configured.
  * X(name).
  */
 #define VIOLATION_LEVELS(X)                                                                                  \
     X(memory_warning)                                                                                        \
     X(memory_critical)                                                                                       \
     X(memory_clear)                                                                                          \
-    X(cpu_warning) X(cpu_clear) X(cpu_seconds) X(disk_warning) X(disk_clear) X(pids_warning) X(pids_clear)
+    X(cpu_warning)                                                                                           \
+    X(cpu_clear) X(cpu_seconds) X(disk_warning) X(disk_clear) X(pids_warning) X(pids_clear) X(episode_seconds)
 #define VIOLATION_LEVEL_MEMBER(name) uint32_t name;
 struct violation_levels {
     VIOLATION_LEVELS(VIOLATION_LEVEL_MEMBER)

@@ -33,6 +33,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->pool = conf->pool;
     c->admit = conf->admit;
     c->defaults = conf->defaults;
+    c->keep_sample_days = conf->keep_sample_days;
     STAILQ_INIT(&c->creates);
     STAILQ_INIT(&c->sweeps);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
@@ -282,6 +283,11 @@ const struct fleet *cluster_fleet(const struct cluster *c)
 struct node_link_stats cluster_link_stats(const struct cluster *c)
 {
     return node_link_stats(c->link);
+}
+
+struct cluster_refused cluster_refused(const struct cluster *c)
+{
+    return c->refused;
 }
 
 void cluster_dropped(const struct cluster *c, node_link_dropped_cb *cb, void *arg)

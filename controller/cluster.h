@@ -24,6 +24,12 @@ struct cluster_conf {
     struct db_admit *admit;
     const struct db_defaults *defaults; /* those in force */
     const struct node_link_conf *link;
+    const uint64_t *keep_sample_days; /* in force */
+};
+
+/* What hosts told and the database could not take, ever, since the start. */
+struct cluster_refused {
+    uint64_t samples, violations;
 };
 
 /* *out is the caller's. Fails where the link's certificates cannot be used. */
@@ -37,6 +43,8 @@ void cluster_free(struct cluster *cluster); /* after them */
 
 void cluster_lead(struct cluster *cluster, uint64_t epoch);
 void cluster_unlead(struct cluster *cluster);
+
+struct cluster_refused cluster_refused(const struct cluster *cluster);
 
 /* It leads, has read the live rows, and listens. */
 bool cluster_ready(const struct cluster *cluster);

@@ -37,6 +37,9 @@ struct cluster {
     size_t sweeps_waiting;
     uint64_t sweep_number;
     struct sweep_counts swept; /* since the start */
+    const uint64_t *keep_sample_days;
+    struct cluster_refused refused;
+    uint64_t refused_said_ms;
 };
 
 /* cluster_effects.c: carries out what the fleet asked for. Call after each event that it was given. */

@@ -4,8 +4,11 @@
 #include "common/log.h"
 #include "common/mem.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define REFUSED_SAID_MS 60000 /* at most one line in this time */
 
 /* Every certificate of our CA names a node that was issued one: that is the permission. */
 static bool on_allowed(void *owner, const struct tls_who *who)
@@ -71,6 +74,28 @@ static struct kept_batch *kept_batch_new(struct cluster *c, const char *node)
     return batch;
 }
 
+/* What was accepted and not stored is counted, and said, but not once a second. */
+static void count_refused(struct cluster *c, const char *node, const char *what, uint64_t refused,
+                          uint64_t *sum)
+{
+    uint64_t now = loop_now_ms();
+    *sum += refused;
+    if (!refused || (c->refused_said_ms && now - c->refused_said_ms < REFUSED_SAID_MS))
+        return;
+    c->refused_said_ms = now;
+    log_warn("cluster",
+             "node=%s told %" PRIu64
+             " %s that the database does not take: of sandboxes that are not its own, from "
+             "before the days that are kept, or of no sense; refused so far: samples=%" PRIu64
+             " violations=%" PRIu64,
+             node, refused, what, c->refused.samples, c->refused.violations);
+}
+
+static uint64_t refused_of(const char *json)
+{
+    return json ? strtoull(json, NULL, 10) : 0;
+}
+
 /* Whether it is committed; else it comes again. Frees it. */
 static bool kept_batch_end(struct kept_batch *batch, int code, const struct err *e, const char *what)
 {
@@ -86,8 +111,10 @@ static bool kept_batch_end(struct kept_batch *batch, int code, const struct err 
 static void on_samples_stored(void *arg, int code, const struct err *e, const char *json)
 {
     struct kept_batch batch = *(struct kept_batch *)arg;
-    if (kept_batch_end(arg, code, e, "samples"))
-        node_link_accept_samples(batch.cluster->link, batch.node, batch.up_to);
+    if (!kept_batch_end(arg, code, e, "samples"))
+        return;
+    count_refused(batch.cluster, batch.node, "samples", refused_of(json), &batch.cluster->refused.samples);
+    node_link_accept_samples(batch.cluster->link, batch.node, batch.up_to);
 }
 
 /* For the moment only a host's own sandboxes, of which the fleet knows; whose the kept ones are the database
@@ -107,7 +134,7 @@ static void on_samples(void *owner, const char *node, const struct sample *sampl
     if (n) {
         struct kept_batch *batch = kept_batch_new(c, node);
         batch->up_to = kept[n - 1].number;
-        db_samples_add(c->pool, node, kept, n, on_samples_stored, batch);
+        db_samples_add(c->pool, node, *c->keep_sample_days, kept, n, on_samples_stored, batch);
     }
     free(kept);
 }
@@ -115,8 +142,11 @@ static void on_samples(void *owner, const char *node, const struct sample *sampl
 static void on_violations_added(void *arg, int code, const struct err *e, const char *json)
 {
     struct kept_batch batch = *(struct kept_batch *)arg;
-    if (kept_batch_end(arg, code, e, "violations"))
-        node_link_accept_violations(batch.cluster->link, batch.node, batch.up_to);
+    if (!kept_batch_end(arg, code, e, "violations"))
+        return;
+    count_refused(batch.cluster, batch.node, "violations", refused_of(json),
+                  &batch.cluster->refused.violations);
+    node_link_accept_violations(batch.cluster->link, batch.node, batch.up_to);
 }
 
 static void on_violations(void *owner, const char *node, const struct violation_news *news, size_t count)

@@ -212,8 +212,12 @@ static int make_cluster(struct controller *c, struct err *e)
                                   .cert_file = cert,
                                   .key_file = key,
                                   .cluster = c->conf->cluster};
-    struct cluster_conf conf = {
-        .loop = c->loop, .pool = c->pool, .admit = c->admit, .defaults = &c->defaults, .link = &link};
+    struct cluster_conf conf = {.loop = c->loop,
+                                .pool = c->pool,
+                                .admit = c->admit,
+                                .defaults = &c->defaults,
+                                .link = &link,
+                                .keep_sample_days = &c->conf->keep_sample_days};
     return cluster_new(&c->cluster, &conf, e);
 }
 

@@ -164,6 +164,11 @@ static void print_dropped(FILE *out, const struct controller *c)
     head(out, "corral_node_dropped_total", "counter",
          "What a host could not keep until it was told: it was cut off for too long.");
     cluster_dropped(c->cluster, print_node_dropped, out);
+    struct cluster_refused refused = cluster_refused(c->cluster);
+    head(out, "corral_history_refused_total", "counter",
+         "What hosts told that the database does not take: not theirs, too old, or of no sense.");
+    fprintf(out, "corral_history_refused_total{kind=\"sample\"} %" PRIu64 "\n", refused.samples);
+    fprintf(out, "corral_history_refused_total{kind=\"violation\"} %" PRIu64 "\n", refused.violations);
 }
 
 static void print_use(FILE *out, const struct controller *c)

@@ -44,7 +44,7 @@
     X(cpu_some_centi)                                                                                        \
     X(io_some_centi)                                                                                         \
     X(uptime_seconds) X(responsive) X(open_violations)
-#define VIOLATION_FIELDS(X) X(number) X(ago_ms) X(opened) X(critical) X(percent_centi) X(limit)
+#define VIOLATION_FIELDS(X) X(number) X(ago_ms) X(opened) X(critical) X(percent_centi) X(limit) X(swings)
 #define SWEEP_FIELDS(X)                                                                                      \
     X(orphan_container, SWEEP_ORPHAN_CONTAINER)                                                              \
     X(volume, SWEEP_VOLUME)                                                                                  \

@@ -92,8 +92,8 @@ void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v
 {
     const struct violation_news *n = &v->news;
     struct line l = {.len = 0};
-    put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64, n->id.text, v->at_ms, n->number,
-        n->kind, n->opened, n->critical, n->percent_centi, n->limit);
+    put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64 " %u", n->id.text, v->at_ms,
+        n->number, n->kind, n->opened, n->critical, n->percent_centi, n->limit, n->swings);
     end(t, &l);
 }
 
@@ -238,16 +238,19 @@ static bool read_violation(struct reader *r)
 {
     struct kept_violation v = {.at_ms = 0};
     struct violation_news *n = &v.news;
-    uint64_t kind, opened, critical, percent;
+    uint64_t kind, opened, critical, percent, swings = 0;
     if (!take_id(r, &n->id) || !take_time(r, &v.at_ms) || !take_number(r, NUMBER_MOST, &n->number) ||
         !take_number(r, VIOLATION_KIND_COUNT - 1, &kind) || !take_number(r, 1, &opened) ||
         !take_number(r, 1, &critical) || !take_number(r, UINT32_MAX, &percent) ||
         !take_number(r, UINT64_MAX, &n->limit))
         return false;
+    if (r->at < r->end && !take_number(r, UINT32_MAX, &swings)) /* an older agent's line ends before */
+        return false;
     n->kind = (uint8_t)kind;
     n->opened = opened;
     n->critical = critical;
     n->percent_centi = (uint32_t)percent;
+    n->swings = (uint32_t)swings;
     used(r, n->number);
     outbox_put_violation(r->outbox, &v);
     return true;

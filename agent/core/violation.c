@@ -9,9 +9,11 @@ static uint32_t or_else(uint32_t own, uint32_t host)
     return own ? own : host;
 }
 
-static struct violation_rule rule_of(uint32_t warning, uint32_t critical, uint32_t clear, uint32_t seconds)
+static struct violation_rule rule_of(uint32_t warning, uint32_t critical, uint32_t clear, uint32_t seconds,
+                                     uint32_t episode_seconds)
 {
-    struct violation_rule r = {warning * 100, critical * 100, clear * 100, seconds * 1000};
+    struct violation_rule r = {warning * 100, critical * 100, clear * 100, seconds * 1000,
+                               episode_seconds * 1000};
     if (r.clear_centi >= r.warning_centi)
         r.clear_centi = r.warning_centi > CLEAR_GAP_CENTI ? r.warning_centi - CLEAR_GAP_CENTI : 0;
     if (r.critical_centi && r.critical_centi < r.warning_centi)
@@ -26,10 +28,11 @@ void violation_rules(const struct violation_levels *own, const struct violation_
 #define CHOOSE(name) l.name = or_else(own->name, host->name);
     VIOLATION_LEVELS(CHOOSE)
 #undef CHOOSE
-    rules[VIOLATION_MEMORY] = rule_of(l.memory_warning, l.memory_critical, l.memory_clear, 0);
-    rules[VIOLATION_CPU] = rule_of(l.cpu_warning, 0, l.cpu_clear, l.cpu_seconds);
-    rules[VIOLATION_DISK] = rule_of(l.disk_warning, 0, l.disk_clear, 0);
-    rules[VIOLATION_PIDS] = rule_of(l.pids_warning, 0, l.pids_clear, 0);
+    rules[VIOLATION_MEMORY] =
+        rule_of(l.memory_warning, l.memory_critical, l.memory_clear, 0, l.episode_seconds);
+    rules[VIOLATION_CPU] = rule_of(l.cpu_warning, 0, l.cpu_clear, l.cpu_seconds, l.episode_seconds);
+    rules[VIOLATION_DISK] = rule_of(l.disk_warning, 0, l.disk_clear, 0, l.episode_seconds);
+    rules[VIOLATION_PIDS] = rule_of(l.pids_warning, 0, l.pids_clear, 0, l.episode_seconds);
 }
 
 static const char *const kind_names[] = {
@@ -66,6 +69,26 @@ static bool held_long_enough(struct violation *v, bool condition, uint32_t susta
     return true;
 }
 
+/* Whether the open episode closes now. It may be clear and swing back several times before. */
+static bool closes(struct violation *v, const struct violation_rule *rule, uint32_t share,
+                   uint32_t sustain_ms, uint64_t now_ms)
+{
+    if (!v->cleared) {
+        v->cleared = held_long_enough(v, share < rule->clear_centi, sustain_ms, now_ms);
+    } else if (held_long_enough(v, share >= rule->warning_centi, sustain_ms, now_ms)) {
+        v->cleared = false;
+        v->swings += v->swings < UINT32_MAX;
+    }
+    return v->cleared && (!v->closed_before || now_ms - v->closed_ms >= rule->episode_ms);
+}
+
+static void close_episode(struct violation *v, struct violation_step *step, uint64_t now_ms)
+{
+    step->closed = true;
+    step->swings = v->swings;
+    *v = (struct violation){.closed_before = true, .closed_ms = now_ms};
+}
+
 struct violation_step violation_tick(struct violation *v, const struct violation_rule *rule, uint64_t used,
                                      uint64_t limit, uint64_t now_ms)
 {
@@ -80,9 +103,8 @@ struct violation_step violation_tick(struct violation *v, const struct violation
         v->level = VIOLATION_WARNING;
         v->timing = false;
         step.opened = true;
-    } else if (held_long_enough(v, share < rule->clear_centi, limit ? rule->sustain_ms : 0, now_ms)) {
-        v->level = VIOLATION_NONE;
-        step.closed = true;
+    } else if (closes(v, rule, share, limit ? rule->sustain_ms : 0, now_ms)) {
+        close_episode(v, &step, now_ms);
         return step;
     }
     if (critical && v->level == VIOLATION_WARNING) {

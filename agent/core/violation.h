@@ -1,8 +1,11 @@
 /*
  * Decides when a sandbox's use of one resource is a violation: an episode opens at the warning level, may
  * rise to critical, and closes below the clearing level. One opening and one closing, however many samples
- * lie between; a rise to critical opens the warning first, in the same step if need be. Pure: the caller
- * brings the time of a clock that does not jump.
+ * lie between; a rise to critical opens the warning first, in the same step if need be. An opening is told at
+ * once, and so is a closing, unless the last one was a short while ago: then the episode stays open until
+ * that while is over, and what swings across the levels meanwhile is counted, and told by its closing. So a
+ * sandbox that flaps makes one opening and one closing in that while. Pure: the caller brings the time of a
+ * clock that does not jump.
  */
 #ifndef CORRAL_AGENT_CORE_VIOLATION_H
 #define CORRAL_AGENT_CORE_VIOLATION_H
@@ -22,6 +25,7 @@ struct violation_rule {
     uint32_t critical_centi; /* 0: this kind has no critical level */
     uint32_t clear_centi;    /* below warning_centi */
     uint32_t sustain_ms;     /* how long the use must hold before an episode opens, or closes */
+    uint32_t episode_ms;     /* least time between two closings */
 };
 
 /*
@@ -37,6 +41,10 @@ struct violation {
     enum violation_level level; /* of the open episode, or VIOLATION_NONE */
     bool timing;                /* the use is on the other side since since_ms, and not yet long enough */
     uint64_t since_ms;
+    bool cleared;    /* the open episode is over, and waits for its time to close */
+    uint32_t swings; /* of the open episode: how often it was cleared, and came back */
+    bool closed_before;
+    uint64_t closed_ms; /* the last closing */
 };
 
 /* What a step asks its caller to do, in this order. */
@@ -44,6 +52,7 @@ struct violation_step {
     bool opened;
     bool became_critical;
     bool closed;
+    uint32_t swings; /* of the one that closed */
 };
 
 /*

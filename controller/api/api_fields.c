@@ -123,11 +123,12 @@ static const struct field overrides[] = {TIER_LIMITS};
 static const struct field_table overrides_table = {overrides, ARRAY_LEN(overrides)};
 
 static const struct field violations[] = {
-    TIER_LIMIT("memory_warning", 1, 100), TIER_LIMIT("memory_critical", 1, 100),
-    TIER_LIMIT("memory_clear", 1, 100),   TIER_LIMIT("cpu_warning", 1, 100),
-    TIER_LIMIT("cpu_clear", 1, 100),      TIER_LIMIT("cpu_seconds", 1, 3600),
-    TIER_LIMIT("disk_warning", 1, 100),   TIER_LIMIT("disk_clear", 1, 100),
-    TIER_LIMIT("pids_warning", 1, 100),   TIER_LIMIT("pids_clear", 1, 100),
+    TIER_LIMIT("memory_warning", 1, 100),   TIER_LIMIT("memory_critical", 1, 100),
+    TIER_LIMIT("memory_clear", 1, 100),     TIER_LIMIT("cpu_warning", 1, 100),
+    TIER_LIMIT("cpu_clear", 1, 100),        TIER_LIMIT("cpu_seconds", 1, 3600),
+    TIER_LIMIT("disk_warning", 1, 100),     TIER_LIMIT("disk_clear", 1, 100),
+    TIER_LIMIT("pids_warning", 1, 100),     TIER_LIMIT("pids_clear", 1, 100),
+    TIER_LIMIT("episode_seconds", 1, 3600),
 };
 static const struct field_table violations_table = {violations, ARRAY_LEN(violations)};
 #define TIER_VIOLATIONS                                                                                      \

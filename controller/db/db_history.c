@@ -9,7 +9,8 @@
 
 #define SAMPLES_MAX 4096
 
-/* The columns of add_samples after the host and the id, each with where its value lies in a sample. */
+/* The columns of add_samples after the host, the days and the id, each with where its value lies in a sample.
+ */
 #define COLUMN(member)                                                                                       \
     {                                                                                                        \
         offsetof(struct sample, member), sizeof(((struct sample *)0)->member)                                \
@@ -44,17 +45,20 @@ static uint64_t value_of(const struct sample *s, size_t column)
     return value > INT64_MAX ? INT64_MAX : value;
 }
 
-void db_samples_add(struct db_pool *pool, const char *node, const struct sample *samples, size_t count,
-                    db_json_cb *cb, void *arg)
+void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, const struct sample *samples,
+                    size_t count, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"add_samples",
-                                        "select null::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, "
-                                        "$9, $10, $11, $12, $13, $14, $15)",
-                                        15};
+    static const struct db_stmt stmt = {
+        "add_samples",
+        "select refused::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, "
+        "$9, $10, $11, $12, $13, $14, $15, $16)",
+        16};
     struct db_text text[1 + ARRAY_LEN(columns)] = {{0}};
-    const char *params[1 + ARRAY_LEN(text)] = {node};
+    char days[24];
+    const char *params[2 + ARRAY_LEN(text)] = {node, days};
     if (count > SAMPLES_MAX)
         abort();
+    snprintf(days, sizeof days, "%" PRIu64, keep_days);
     for (size_t c = 0; c < ARRAY_LEN(text); c++) {
         db_text_add(&text[c], "{");
         for (size_t i = 0; i < count; i++) {
@@ -65,7 +69,7 @@ void db_samples_add(struct db_pool *pool, const char *node, const struct sample 
                 db_text_fmt(&text[c], "%" PRIu64, value_of(&samples[i], c - 1));
         }
         db_text_add(&text[c], "}");
-        params[1 + c] = text[c].data;
+        params[2 + c] = text[c].data;
     }
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
     for (size_t c = 0; c < ARRAY_LEN(text); c++)
@@ -96,13 +100,15 @@ static void violation_text(struct db_text *t, const struct violation_news *news)
     db_text_comma(t);
     db_text_fmt(t, "\"percent\":%u.%02u", news->percent_centi / 100, news->percent_centi % 100);
     db_text_num(t, "limit", news->limit);
+    if (!news->opened)
+        db_text_num(t, "swings", news->swings);
     db_text_add(t, "}");
 }
 
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
                        size_t count, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"add_violations", "select null::text from add_violations($1, $2)", 2};
+    static const struct db_stmt stmt = {"add_violations", "select add_violations($1, $2)::text", 2};
     struct db_text t = {0};
     db_text_add(&t, "[");
     for (size_t i = 0; i < count; i++)

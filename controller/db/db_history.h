@@ -6,12 +6,13 @@
 #include "controller/db/db_pool.h"
 
 /*
- * What a host keeps until it is told that this was committed: stored once, however often it comes. Of a
- * sandbox that is not this node's it is left out. One transaction each; json is NULL. samples: at most 4096,
- * their numbers rising.
+ * What a host keeps until it is told that this was committed: stored once, however often it comes. One
+ * transaction each. json: the number of those that were not stored and never will be (not this node's to
+ * tell, a sample older than keep_days, a value that no column takes). samples: at most 4096, their numbers
+ * rising.
  */
-void db_samples_add(struct db_pool *pool, const char *node, const struct sample *samples, size_t count,
-                    db_json_cb *cb, void *arg);
+void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, const struct sample *samples,
+                    size_t count, db_json_cb *cb, void *arg);
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
                        size_t count, db_json_cb *cb, void *arg);
 

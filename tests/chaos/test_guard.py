@@ -84,6 +84,27 @@ def test_a_tier_has_levels_of_its_own(corral, hostile):
         user.delete(sandbox["id"])
 
 
+def test_a_sandbox_that_flaps_makes_few_events(corral, hostile):
+    """One closing in episode_seconds, however often it swings; the swings are told by it."""
+    assert corral.cli("tier", "add", "flappy", "--violation", "episode_seconds=8").returncode == 0
+    user = corral.user("flappy", tier="flappy")
+    sandbox = run(user, hostile, "sh", "-c", "while :; do dd if=/dev/zero of=/workspace/f bs=1M count=28 2>/dev/null; sleep 1.5; "
+                  "rm /workspace/f; sleep 1.5; done", storage_bytes=32 * MIB)
+
+    def episodes():
+        return [e for e in user.good("GET", f"/sandbox/{sandbox['id']}/events?limit=200")["items"]
+                if e["type"].startswith("violation") and e["data"]["kind"] == "disk"]
+    wait_until("three have closed", lambda: [e["type"] for e in episodes()].count("violation.closed") >= 3, 60)
+    seen = episodes()
+    assert [e["type"] for e in seen] == (["violation.opened", "violation.closed"] * len(seen))[:len(seen)]
+    closed = [e for e in seen if e["type"] == "violation.closed"]
+    times = [datetime.datetime.fromisoformat(e["at"].replace("Z", "+00:00")).timestamp() for e in closed]
+    assert min(b - a for a, b in zip(times, times[1:])) > 7.5
+    assert closed[0]["data"]["swings"] == 0 and closed[1]["data"]["swings"] >= 1
+    assert "swings" not in seen[0]["data"]
+    user.delete(sandbox["id"])
+
+
 def test_a_reader_of_large_files_is_left_alone(user, hostile):
     sandbox = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; "
                   "hostile read /workspace/f 20; echo done; exit 7", memory_bytes=64 * MIB)

@@ -477,7 +477,7 @@ static void walk_rest(struct client *c)
     const struct db_node_seen seen = {"h1", {1, 2, 3, 4}};
     switch (c->step) {
     case 31:
-        db_samples_add(c->pool, "h1", &sample, 1, on_ok, c);
+        db_samples_add(c->pool, "h1", 7, &sample, 1, on_ok, c);
         break;
     case 32:
         db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60, on_ok, c);

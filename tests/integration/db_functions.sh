@@ -16,15 +16,29 @@ timeout 60 "$client" "$DATABASE_URL" walk
 # What a host keeps is stored once, however often it comes, and from nobody but its host.
 id=$(sql "select sandbox_id from samples")
 add() { # HOST NUMBER AGO_MS
-    sql "select add_samples('$1', '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
+    sql "select stored from add_samples('$1', 7, '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
 }
 [ "$(add h1 5 20)$(add h1 4 30)" = 00 ] || say 'a sample that came before is new'
 [ "$(add h2 6 5000)" = 0 ] || say "a sample of another's sandbox is taken"
 for i in 1 2 3 4; do add h1 6 $((5000 + i)) >"$DB_HOME/add$i" & done
 wait
 [ "$(cat "$DB_HOME"/add? | sort | tr -d '\n')" = 0001 ] || say 'four at once'
-[ "$(add h1 7 400000000000)" = 0 ] && [ "$(add h1 8 1)" = 1 ] || say 'a sample that no partition takes'
-[ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '3|t' ] || say 'samples'
+[ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '2|t' ] || say 'samples'
+# A day without a partition gets one; what is too old, of nobody, or of a moment that has one is counted as refused.
+today=samples_$(date -u +%Y%m%d) old=samples_$(date -u -d '3 days ago' +%Y%m%d)
+sql "update sandboxes set created_at = now() - interval '30 days' where id = '$id'; drop table $today"
+[ "$(add h1 7 1)$(add h1 8 $((3 * 86400000)))" = 11 ] || say 'a sample without a partition'
+[ "$(sql "select (select count(*) from $today), (select count(*) from $old)")" = '1|1' ] || say 'partitions'
+refused() { # HOST ID NUMBERS AGOS RX
+    sql "select stored || ' ' || refused from add_samples('$1', 7, '{$2}', '{$3}', '{$4}'$(printf ", '{1,1,1}'%.0s" {1..7}),
+        '{$5}'$(printf ", '{1,1,1}'%.0s" {1..3}))"
+}
+[ "$(refused h1 "$id,$id,$id" 8,9,10 "1,$((8 * 86400000)),100" 1,1,1)" = '1 1' ] || say 'a sample that is too old'
+[ "$(refused h1 "$id,sbx_none,$id" 11,12,13 9223372036854775807,1,200 1,1,1)" = '1 2' ] || say 'a sample of nobody'
+[ "$(refused h2 "$id,$id,$id" 14,15,16 1,2,3 1,1,1)" = '0 3' ] || say "another host's samples"
+sql "alter table samples add check (rx_bytes <> 666)"
+[ "$(refused h1 "$id,$id,$id" 17,18,19 300,400,500 1,666,1)" = '2 1' ] || say 'a sample that cannot be stored'
+[ "$(add h1 20 50)" = 1 ] || say 'a sample after one that cannot be stored'
 tell() { # HOST NUMBER OPENED AGO_MS ...
     local news=
     for ((i = 2; i < $#; i += 3)); do
@@ -40,6 +54,17 @@ tell h1 9 false 30500 10 true 1500
 seen=$(sql "select string_agg(type || ' ' || (data->>'number') || ' ' || round(extract(epoch from now() - at)), ', ' order by seq)
     from events where type like 'violation%' and (data->>'number')::int > 7")
 [[ $seen =~ ^'violation.opened 8 6'[0-9]', violation.closed 9 3'[0-9]', violation.opened 10 '[1-9]$ ]] || say "violations: $seen"
+
+# One that cannot be stored takes no other with it, and figures of a lying host do no harm.
+sql "alter table events add check (data->>'number' is distinct from '13')"
+batch=
+for n in 12 13 14; do batch+=",{\"sandbox_id\":\"$id\",\"number\":$n,\"opened\":true,\"ago_ms\":9223372036854775807}"; done
+batch+=",{\"sandbox_id\":\"sbx_none\",\"number\":15,\"opened\":true,\"ago_ms\":0}"
+[ "$(sql "select add_violations('h1', '[${batch:1}]')")" = 2 ] || say 'a violation that cannot be stored'
+[ "$(sql "select add_violations('h1', '[${batch:1}]')")" = 1 ] || say 'the same violations again'
+[ "$(sql "select string_agg(data->>'number', ' ' order by seq) from events e join sandboxes s on s.id = e.sandbox_id
+    where e.type like 'violation%' and (data->>'number')::int > 11 and e.at = date_trunc('milliseconds', s.created_at)")" = '12 14' ] ||
+    say 'violations of a lying host'
 
 # At every insert, by whoever: no more live sandboxes of the user than the tier allows, or the insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,

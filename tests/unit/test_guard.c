@@ -4,7 +4,7 @@
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {
-    static const struct violation_levels none, host = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
+    static const struct violation_levels none, host = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80, 30};
     struct guard_rules r = {.idle_timeout_seconds = idle_timeout_seconds};
     violation_rules(&none, &host, r.violation);
     return r;
@@ -66,6 +66,26 @@ static void test_idle_is_aware_of_work(void **state)
     assert_int_equal(guard_tick(&g, &r, &s, true, 28000).end.reason, REASON_NONE);
     assert_int_equal(guard_tick(&g, &r, &s, false, 37999).end.reason, REASON_NONE);
     assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end.reason, REASON_IDLE);
+}
+
+/* Each kind by itself; what an ending sandbox closes tells its swings too. */
+static void test_swings_are_told_by_the_closing(void **state)
+{
+    struct guard g = {0};
+    struct guard_rules r = rules(0);
+    unsigned news = 0;
+    for (uint64_t now = 1000; now <= 9000; now += 1000) {
+        struct sample s = using(1);
+        s.pids = now / 1000 % 2 ? 95 : 1;
+        news += guard_tick(&g, &r, &s, false, now).news_count;
+        if (now > 2000)
+            assert_int_equal(s.open_violations, 1u << VIOLATION_PIDS);
+    }
+    assert_int_equal(news, 3);
+    struct sample s = using(1);
+    struct guard_step step = guard_close(&g, &s.id);
+    assert_int_equal(step.news_count, 1);
+    assert_int_equal(step.news[0].swings, 3);
 }
 
 /* What counts as work, of a sandbox with this CPU limit. */
@@ -141,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_page_cache_alone_is_no_violation),
         cmocka_unit_test(test_the_kernel_was_first),
         cmocka_unit_test(test_idle_is_aware_of_work),
+        cmocka_unit_test(test_swings_are_told_by_the_closing),
         cmocka_unit_test(test_little_cpu_is_no_work),
         cmocka_unit_test(test_idle_pauses_where_that_is_configured),
         cmocka_unit_test(test_no_violation_of_a_pause),

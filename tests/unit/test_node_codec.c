@@ -93,7 +93,7 @@ static void test_report(void **state)
                             .ago_ms = 1,
                             .io_some_centi = SAMPLE_NO_PRESSURE,
                             .responsive = true};
-    struct violation_news news = {.id = id, .number = 8, .kind = 3, .opened = true, .percent_centi = 9000};
+    struct violation_news news = {.id = id, .number = 8, .kind = 3, .percent_centi = 9000, .swings = 5};
     struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
     sweep.counts.found[SWEEP_VOLUME] = 3;
     sweep.counts.removed[SWEEP_IMAGE] = 2;
@@ -115,6 +115,7 @@ static void test_report(void **state)
     assert_string_equal(back.report.violations[0].id.text, id.text);
     assert_int_equal(back.report.violations[0].kind, 3);
     assert_int_equal(back.report.violations[0].percent_centi, 9000);
+    assert_int_equal(back.report.violations[0].swings, 5);
     assert_int_equal(back.report.sweep_count, 1);
     assert_memory_equal(&back.report.sweeps[0].counts, &sweep.counts, sizeof sweep.counts);
     assert_int_equal(back.report.sweeps[0].number, 7);

@@ -145,6 +145,7 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     uint64_t highest = s[0].number;
     outbox_accept(back, v[1].number, s[0].number);
     opening.opened = opening.critical = false;
+    opening.swings = 7;
     outbox_violation(back, 6000, &opening);
     write_next(back, &f);
     assert_int_equal(outbox_take_violations(back, 6000, v), 1);
@@ -154,6 +155,8 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     back = read_back(&f, f.len, 7000, &r);
     assert_int_equal(outbox_stats(back).violations, 1);
     assert_int_equal(outbox_stats(back).samples, 0);
+    assert_int_equal(outbox_take_violations(back, 7000, v), 1);
+    assert_int_equal(v[0].swings, 7);
     outbox_free(back);
     outbox_free(o);
     free(f.text);
