@@ -56,7 +56,7 @@ void cluster_refresh(struct cluster *cluster);
  * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
  * its wishes. The spec is copied; strings and lists of both stay the caller's until cb. cb as of db_admit; on
  * DB_ADMITTED the host has been told. ERR_NO_CAPACITY where no host has room, ERR_NOT_LEADING where this
- * controller does not lead.
+ * controller does not lead, ERR_DATABASE_UNAVAILABLE at once where the database is known to take no writes.
  */
 void cluster_create(struct cluster *cluster, const struct db_admit_request *request,
                     const struct place_request *place, db_admit_cb *cb, void *arg);

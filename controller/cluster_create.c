@@ -138,7 +138,10 @@ void cluster_create(struct cluster *c, const struct db_admit_request *request,
                               .cb = cb,
                               .arg = arg};
     create->request.spec = create->spec;
-    if (!c->ready) {
+    enum db_trouble trouble = db_pool_trouble(c->pool);
+    if (trouble) { /* it could not be told of, whatever became of it */
+        fail(create, ERR_DATABASE_UNAVAILABLE, db_trouble_sentence(trouble));
+    } else if (!c->ready) {
         fail(create, ERR_NOT_LEADING, "this controller does not lead; try again");
     } else if (c->creates_waiting >= WAITING_MAX) {
         fail(create, ERR_NO_CAPACITY, "too many creates wait for room; try again");

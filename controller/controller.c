@@ -163,6 +163,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     struct db_leader_events bound = events;
     bound.arg = c;
     c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
+    db_pool_watch_writes(c->pool);
     upkeep(c);
     note_keys(c);
 }
@@ -181,6 +182,16 @@ static void on_database(void *arg, bool up)
     if (up && !c->leader)
         check_schema(c);
     else if (up)
+        cluster_refresh(c->cluster);
+}
+
+/* Whoever waits for a sandbox waits for what is not written down: told at once. */
+static void on_database_trouble(void *arg, enum db_trouble trouble)
+{
+    struct controller *c = arg;
+    if (trouble)
+        waiters_give_up(cluster_waiters(c->cluster));
+    else
         cluster_refresh(c->cluster);
 }
 
@@ -264,6 +275,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     struct db_pool_options options = {.url = conf->database_url,
                                       .connections = (unsigned)conf->database_connections,
                                       .on_change = on_database,
+                                      .on_trouble = on_database_trouble,
                                       .arg = c};
     c->pool = db_pool_new(loop, &options);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);

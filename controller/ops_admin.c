@@ -94,8 +94,9 @@ void ops_readyz(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct err e;
-    if (!db_pool_up(c->pool))
-        (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "the database does not answer");
+    enum db_trouble trouble = db_pool_trouble(c->pool);
+    if (trouble)
+        (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s", db_trouble_sentence(trouble));
     else if (!c->schema_good)
         (void)err_set(&e, ERR_DATABASE_UNAVAILABLE,
                       "the schema is not this program's; run corral-controller migrate");

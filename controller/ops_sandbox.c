@@ -85,9 +85,25 @@ static void fail_start(const struct pending *p)
     api_answer_err(p->call, &e);
 }
 
+/* Whether the database takes no writes now: what becomes of a sandbox is then told by nobody. */
+static bool fail_unwritten(struct pending *p, const char *what)
+{
+    struct err e;
+    enum db_trouble trouble = db_pool_trouble(p->controller->pool);
+    if (!trouble)
+        return false;
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; ask again", what, db_trouble_sentence(trouble));
+    api_answer_err(p->call, &e);
+    return true;
+}
+
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct pending *p = arg;
+    if (!reached && fail_unwritten(p, "the sandbox was admitted")) {
+        free(p);
+        return;
+    }
     if (!reached) {
         fail(p->call, ERR_NODE_TIMEOUT,
              "the sandbox was admitted, and did not run in time; GET it to see how it is");
@@ -551,7 +567,7 @@ static void on_deleted(void *arg, bool reached, enum sandbox_state state, const 
     struct pending *p = arg;
     if (reached)
         api_answer_empty(p->call, 204, NULL);
-    else
+    else if (!fail_unwritten(p, "the sandbox is being ended"))
         db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_still_ending, p->call);
     free(p);
 }
@@ -567,7 +583,7 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
         api_answer_err(p->call, e);
     } else if (sandbox_state_terminal(row->state)) {
         api_answer_empty(p->call, 204, NULL);
-    } else {
+    } else if (!fail_unwritten(p, "the sandbox is being ended")) {
         if (fleet && fleet_find(fleet, &p->id, &view))
             node = node_table_find(fleet_nodes(fleet), view.node);
         if (node && node->session &&

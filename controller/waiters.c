@@ -65,6 +65,13 @@ static void on_time_over(void *arg)
     finish(arg, false, SANDBOX_PENDING, NULL);
 }
 
+/* As many as there are now: a callback may add another. */
+void waiters_give_up(struct waiters *waiters)
+{
+    for (size_t n = waiters->count; n && waiters->lists; n--)
+        finish(waiters->lists->first, false, SANDBOX_PENDING, NULL);
+}
+
 void waiters_free(struct waiters *waiters)
 {
     if (!waiters)

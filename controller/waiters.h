@@ -35,6 +35,9 @@ bool waiters_add(struct waiters *waiters, const struct sandbox_id *id, enum wait
 void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
                   const char *json);
 
+/* Nobody can be told anything for now: calls every waiter back as not reached. */
+void waiters_give_up(struct waiters *waiters);
+
 size_t waiters_count(const struct waiters *waiters);
 
 #endif

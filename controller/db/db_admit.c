@@ -95,9 +95,11 @@ static void batch_failed(struct db_admit *admit, int code, const struct err *e)
     struct admitting_list again = STAILQ_HEAD_INITIALIZER(again);
     bool single = STAILQ_FIRST(&admit->batch) && !STAILQ_NEXT(STAILQ_FIRST(&admit->batch), link);
     bool lost = code == ERR_DATABASE_UNAVAILABLE;
+    enum db_trouble trouble = db_pool_trouble(admit->pool);
+    bool hopeless = trouble == DB_IS_READ_ONLY || trouble == DB_DISK_FULL;
     struct admitting *a;
     while ((a = take(&admit->batch))) {
-        bool over = lost ? loop_now_ms() >= a->until_ms : single;
+        bool over = lost ? hopeless || loop_now_ms() >= a->until_ms : single;
         if (over || code == ERR_CANCELLED) {
             finish(a, code, e, NULL);
             continue;

@@ -13,6 +13,12 @@
 /* More statements than the program has. */
 #define STMTS_MAX 96
 
+/* The server ends a statement after the time that a query has; only one that does not answer is dropped. */
+#define LATE_MS 1000
+
+/* A session that lived shorter was no success: the next try waits longer. */
+#define LIVED_MS 5000
+
 enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_UP, CONN_BROKEN };
 
 struct db_conn {
@@ -28,6 +34,9 @@ struct db_conn {
     struct backoff backoff;
     struct db_query_list sent;
     unsigned load;
+    uint64_t head_ms; /* since when the first of them is the server's to answer */
+    uint64_t up_ms;
+    bool stale; /* takes no more queries, and is made anew after those on the way */
     const struct db_stmt *prepared[STMTS_MAX];
     size_t prepared_count;
     char why[200];
@@ -55,17 +64,28 @@ static void close_pg(struct db_conn *conn)
     conn->prepared_count = 0;
 }
 
+/* The query failed with more than its own trouble. True: it was taken, to be sent elsewhere. */
+static bool troubled(struct db_conn *conn, struct db_query *query, enum db_action action)
+{
+    return action != DB_TELL && !query->told && conn->events.on_trouble &&
+           conn->events.on_trouble(conn->events.arg, conn, query, action);
+}
+
+/* Where the server said that it is over before it carried out the first, it began none of those behind. */
 static void tell_all(struct db_conn *conn, int code, const char *why)
 {
     struct db_query_list lost = STAILQ_HEAD_INITIALIZER(lost);
-    struct db_query *query;
+    struct db_query *query = STAILQ_FIRST(&conn->sent);
+    const struct db_sqlstate *row = query && query->result ? db_result_state(query->result) : NULL;
+    enum db_action action = code != ERR_CANCELLED && row && row->action == DB_OVER ? DB_OVER : DB_TELL;
     struct err e;
     err_set(&e, code, "%s", why);
     STAILQ_CONCAT(&lost, &conn->sent);
     conn->load = 0;
     while ((query = STAILQ_FIRST(&lost))) {
         STAILQ_REMOVE_HEAD(&lost, link);
-        db_query_finish(query, code, &e);
+        if (!troubled(conn, query, action))
+            db_query_finish(query, code, &e);
     }
 }
 
@@ -76,10 +96,15 @@ static void go_down(void *arg)
     uint32_t random = 0;
     if (getrandom(&random, sizeof random, 0) < 0)
         random = 0;
-    uint32_t wait_ms = backoff_next(&conn->backoff, random);
-    log_warn("database", "connection lost: %s; next try in %u ms", conn->why, wait_ms);
+    if (conn->up_ms && loop_now_ms() - conn->up_ms >= LIVED_MS)
+        backoff_reset(&conn->backoff);
+    uint32_t wait_ms = conn->stale ? 0 : backoff_next(&conn->backoff, random);
+    if (!conn->stale)
+        log_warn("database", "connection lost: %s; next try in %u ms", conn->why, wait_ms);
     close_pg(conn);
     conn->state = CONN_DOWN;
+    conn->stale = false;
+    conn->up_ms = 0;
     timer_start(&conn->timer, conn->loop, wait_ms, connect_now, conn);
     tell_all(conn, ERR_DATABASE_UNAVAILABLE, "The connection to the database was lost");
     conn->events.on_down(conn->events.arg);
@@ -133,8 +158,8 @@ static void on_connecting(struct db_conn *conn)
         return;
     }
     timer_stop(&conn->timer);
-    backoff_reset(&conn->backoff);
     conn->state = CONN_UP;
+    conn->up_ms = loop_now_ms();
     watch_for(conn, true, false);
     conn->events.on_up(conn->events.arg);
 }
@@ -147,17 +172,29 @@ static void forget_stmt(struct db_conn *conn, const struct db_stmt *stmt)
     }
 }
 
+static bool ends_session(enum db_action action)
+{
+    return action == DB_RENEW || action == DB_OVER;
+}
+
 /* The query's transaction is over: its answer stands. */
 static void complete(struct db_conn *conn)
 {
     struct db_query *query = STAILQ_FIRST(&conn->sent);
+    const struct db_sqlstate *row = db_result_state(query->result);
     struct err e;
     STAILQ_REMOVE_HEAD(&conn->sent, link);
     conn->load--;
+    conn->head_ms = loop_now_ms();
     if (query->prepares && !query->prepared)
         forget_stmt(conn, query->stmt);
     int code = db_result_code(query->result, &e);
-    db_query_finish(query, code, code ? &e : NULL);
+    if (!row || !troubled(conn, query, row->action))
+        db_query_finish(query, code, code ? &e : NULL);
+    if (row && ends_session(row->action))
+        conn->stale = true;
+    if (conn->stale && !conn->load)
+        db_conn_drop(conn, "it is made anew");
     conn->events.on_room(conn->events.arg);
 }
 
@@ -247,6 +284,8 @@ void db_conn_send(struct db_conn *conn, struct db_query *query)
 {
     const struct db_stmt *stmt = query->stmt;
     bool sent = true;
+    if (!conn->load)
+        conn->head_ms = loop_now_ms();
     STAILQ_INSERT_TAIL(&conn->sent, query, link);
     conn->load++;
     if (!is_prepared(conn, stmt)) {
@@ -264,16 +303,46 @@ void db_conn_send(struct db_conn *conn, struct db_query *query)
         flush(conn);
 }
 
+void db_conn_renew(struct db_conn *conn)
+{
+    if (conn->state != CONN_UP || conn->stale)
+        return;
+    conn->stale = true;
+    if (!conn->load)
+        db_conn_drop(conn, "it is made anew");
+}
+
 void db_conn_check(struct db_conn *conn)
 {
-    struct db_query *first = STAILQ_FIRST(&conn->sent);
-    if (conn->state == CONN_UP && first && loop_now_ms() > first->since_ms + conn->timeout_ms)
+    struct db_query *query;
+    struct err e;
+    uint64_t now = loop_now_ms();
+    if (conn->state != CONN_UP)
+        return;
+    err_set(&e, ERR_DATABASE_UNAVAILABLE, "The database is too slow");
+    STAILQ_FOREACH(query, &conn->sent, link)
+    {
+        if (!query->told && now > query->since_ms + conn->timeout_ms)
+            db_query_tell(query, e.code, &e);
+    }
+    if (conn->load && now > conn->head_ms + conn->timeout_ms + LATE_MS)
         db_conn_drop(conn, "a request took too long");
 }
 
 bool db_conn_up(const struct db_conn *conn)
 {
-    return conn->state == CONN_UP;
+    return conn->state == CONN_UP && !conn->stale;
+}
+
+bool db_conn_read_only(const struct db_conn *conn)
+{
+    static const char *const says[] = {"default_transaction_read_only", "in_hot_standby"};
+    for (size_t i = 0; conn->state == CONN_UP && i < ARRAY_LEN(says); i++) {
+        const char *value = PQparameterStatus(conn->pg, says[i]);
+        if (value && !strcmp(value, "on"))
+            return true;
+    }
+    return false;
 }
 
 unsigned db_conn_load(const struct db_conn *conn)
@@ -289,7 +358,7 @@ struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout
     conn->events = *events;
     conn->url = mem_strdup(url);
     conn->timeout_ms = timeout_ms;
-    backoff_init(&conn->backoff, 100, 5000);
+    backoff_init(&conn->backoff, 100, 2000);
     STAILQ_INIT(&conn->sent);
     timer_start(&conn->timer, loop, 0, connect_now, conn);
     return conn;

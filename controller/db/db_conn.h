@@ -13,18 +13,26 @@ struct db_conn_events {
     void (*on_up)(void *arg);
     void (*on_down)(void *arg); /* after the queries on the way were told */
     void (*on_room)(void *arg); /* a query is done: there is room for another */
+    /*
+     * The query, no longer on the way, failed with an action that is more than to tell its caller; for all
+     * but the read-only and the full the connection does its own part. True: taken (db_query_again), to be
+     * sent elsewhere. May be NULL.
+     */
+    bool (*on_trouble)(void *arg, struct db_conn *conn, struct db_query *query, enum db_action action);
     void (*on_notify)(void *arg, const char *channel, const char *payload); /* may be NULL */
     void *arg;
 };
 
-/* Owned; begins to connect at once. timeout_ms: of connecting, and of one query. */
+/* Owned; begins to connect at once. timeout_ms: of connecting, and of one query from its being sent. */
 struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
                             const struct db_conn_events *events);
 
 /* Tells the queries on the way ERR_CANCELLED; no event. Not from a callback. */
 void db_conn_free(struct db_conn *conn);
 
-bool db_conn_up(const struct db_conn *conn);
+bool db_conn_up(const struct db_conn *conn); /* takes queries */
+bool db_conn_read_only(
+    const struct db_conn *conn); /* it is up, and the server says that it takes no writes */
 unsigned db_conn_load(const struct db_conn *conn);
 
 /* Takes the query, which is told on the loop, later. The connection must be up. */
@@ -33,7 +41,13 @@ void db_conn_send(struct db_conn *conn, struct db_query *query);
 /* Drops the connection and makes it anew; what is on the way gets ERR_DATABASE_UNAVAILABLE. */
 void db_conn_drop(struct db_conn *conn, const char *why);
 
-/* Drops it where its oldest query takes longer than timeout_ms. Called regularly. */
+/* Takes no more queries, and is made anew once those on the way are answered. */
+void db_conn_renew(struct db_conn *conn);
+
+/*
+ * Tells who has waited for timeout_ms that it is unknown what became of it; drops the connection where the
+ * server has worked on one query for longer than its own limit. Called regularly.
+ */
 void db_conn_check(struct db_conn *conn);
 
 #endif

@@ -32,6 +32,9 @@ static void on_answer(void *arg, int code, const struct err *e, const PGresult *
 {
     struct db_leader *leader = arg;
     leader->asked = false;
+    /* The session may hold the lock all the same, or be one that takes no writes: another finds out. */
+    if (code && !leader->leads && !leader->stopping)
+        db_conn_drop(leader->conn, e->text);
     if (code || leader->leads || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
         return;
     leader->leads = true;
@@ -97,7 +100,8 @@ struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *
                                 const struct db_leader_events *events)
 {
     struct db_leader *leader = mem_zalloc(sizeof *leader);
-    struct db_conn_events conn_events = {on_up, on_down, on_room, on_notify, leader};
+    struct db_conn_events conn_events = {
+        .on_up = on_up, .on_down = on_down, .on_room = on_room, .on_notify = on_notify, .arg = leader};
     leader->loop = loop;
     leader->events = *events;
     leader->id = mem_strdup(id);

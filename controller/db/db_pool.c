@@ -12,6 +12,9 @@
 #define CONNECTIONS_MAX 64
 #define PIPELINE_DEPTH  32
 #define CHECK_MS        250
+#define TRIES_MAX       3    /* of a request that came to nothing for certain */
+#define PROBE_MS        5000 /* between looks whether writes go well, while they do */
+#define PROBE_SOON_MS   1000 /* and while they do not */
 
 struct db_pool {
     struct loop *loop;
@@ -23,7 +26,10 @@ struct db_pool {
     unsigned waiting_count, in_flight, up;
     struct later tell_refused;
     bool stopping;
-    struct timer check;
+    struct timer check, probe;
+    enum db_trouble trouble; /* of writes, as the last one said */
+    bool watching, probing;
+    uint64_t renewed_ms; /* a session, because it was read-only */
     uint64_t requests, failures;
     double latency_ms;
 };
@@ -48,14 +54,25 @@ static void on_counted(void *arg, int code, const struct err *e, const PGresult 
     c.cb(c.arg, code, e, r);
 }
 
+static bool has_room(const struct db_pool *pool, const struct db_conn *conn)
+{
+    return conn && db_conn_up(conn) && db_conn_load(conn) < pool->options.depth;
+}
+
+/* A session that takes writes goes before one that takes none. */
 static struct db_conn *least_loaded(const struct db_pool *pool)
 {
     struct db_conn *best = NULL;
+    bool best_reads = false;
     for (unsigned i = 0; i < pool->options.connections; i++) {
         struct db_conn *conn = pool->conns[i];
-        if (conn && db_conn_up(conn) && db_conn_load(conn) < PIPELINE_DEPTH &&
-            (!best || db_conn_load(conn) < db_conn_load(best)))
+        if (!has_room(pool, conn))
+            continue;
+        bool reads = db_conn_read_only(conn);
+        if (!best || best_reads > reads || (best_reads == reads && db_conn_load(conn) < db_conn_load(best))) {
             best = conn;
+            best_reads = reads;
+        }
     }
     return best;
 }
@@ -107,6 +124,114 @@ static void on_room(void *arg)
     dispatch(arg);
 }
 
+/* --- whether the server takes writes --- */
+
+static void probe_soon(struct db_pool *pool, uint64_t wait_ms);
+
+static void set_trouble(struct db_pool *pool, enum db_trouble trouble)
+{
+    if (pool->trouble == trouble)
+        return;
+    pool->trouble = trouble;
+    if (trouble)
+        log_error("database", "it takes no writes: %s", db_trouble_sentence(trouble));
+    else
+        log_info("database", "it takes writes again");
+    for (unsigned i = 0; !trouble && i < pool->options.connections; i++) {
+        if (db_conn_read_only(pool->conns[i]))
+            db_conn_renew(pool->conns[i]);
+    }
+    if (pool->options.on_trouble)
+        pool->options.on_trouble(pool->options.arg, trouble);
+}
+
+static void on_probed(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct db_pool *pool = arg;
+    pool->probing = false;
+    if (code == ERR_CANCELLED)
+        return;
+    if (!code)
+        set_trouble(pool, DB_WELL);
+    probe_soon(pool, pool->trouble ? PROBE_SOON_MS : PROBE_MS);
+}
+
+static void probe(void *arg)
+{
+    static const struct db_stmt stmt = {"write_probe", "select null from write_probe()", 0};
+    struct db_pool *pool = arg;
+    pool->probing = true;
+    db_query(pool, &stmt, NULL, on_probed, pool);
+}
+
+static void probe_soon(struct db_pool *pool, uint64_t wait_ms)
+{
+    if (!pool->probing && !pool->stopping)
+        timer_start(&pool->probe, pool->loop, wait_ms, probe, pool);
+}
+
+void db_pool_watch_writes(struct db_pool *pool)
+{
+    pool->watching = true;
+    probe_soon(pool, 0);
+}
+
+static bool another_writes(const struct db_pool *pool)
+{
+    for (unsigned i = 0; i < pool->options.connections; i++) {
+        if (db_conn_up(pool->conns[i]) && !db_conn_read_only(pool->conns[i]))
+            return true;
+    }
+    return false;
+}
+
+/* One session a second is made anew while the server is read-only, to find out when it is no more. */
+static void read_only(struct db_pool *pool, struct db_conn *conn)
+{
+    uint64_t now = loop_now_ms();
+    if (now - pool->renewed_ms >= PROBE_SOON_MS) {
+        pool->renewed_ms = now;
+        db_conn_renew(conn);
+    }
+}
+
+static bool on_trouble(void *arg, struct db_conn *conn, struct db_query *query, enum db_action action)
+{
+    struct db_pool *pool = arg;
+    bool again = action == DB_AGAIN || action == DB_OVER;
+    if (action == DB_READ_ONLY) {
+        read_only(pool, conn);
+        again = another_writes(pool);
+    }
+    if (again && query->tries < TRIES_MAX && !pool->stopping) {
+        db_query_again(query);
+        STAILQ_INSERT_TAIL(&pool->waiting, query, link);
+        pool->waiting_count++;
+        return true;
+    }
+    if (action == DB_READ_ONLY || action == DB_FULL) {
+        set_trouble(pool, action == DB_FULL ? DB_DISK_FULL : DB_IS_READ_ONLY);
+        probe_soon(pool, PROBE_SOON_MS);
+    }
+    return false;
+}
+
+const char *db_trouble_sentence(enum db_trouble trouble)
+{
+    static const char *const sentences[] = {[DB_WELL] = "the database is well",
+                                            [DB_IS_READ_ONLY] = "the database is read-only now",
+                                            [DB_DISK_FULL] = "the disk of the database is full",
+                                            [DB_IS_AWAY] = "the database does not answer"};
+    return sentences[trouble];
+}
+
+enum db_trouble db_pool_trouble(const struct db_pool *pool)
+{
+    return pool->up ? pool->trouble : DB_IS_AWAY;
+}
+
+/* --- life --- */
+
 static void on_conn_change(void *arg)
 {
     struct db_pool *pool = arg;
@@ -119,6 +244,8 @@ static void on_conn_change(void *arg)
     dispatch(pool);
     if (was_up != (pool->up > 0)) {
         log_info("database", "%s", pool->up ? "connected" : "no connection left");
+        if (pool->up && pool->watching)
+            probe_soon(pool, 0);
         if (pool->options.on_change)
             pool->options.on_change(pool->options.arg, pool->up > 0);
     }
@@ -168,6 +295,8 @@ struct db_pool *db_pool_new(struct loop *loop, const struct db_pool_options *opt
         pool->options.queue_max = 4096;
     if (!pool->options.timeout_ms)
         pool->options.timeout_ms = 10000;
+    if (!pool->options.depth)
+        pool->options.depth = PIPELINE_DEPTH;
     STAILQ_INIT(&pool->waiting);
     STAILQ_INIT(&pool->refused);
     return pool;
@@ -175,7 +304,11 @@ struct db_pool *db_pool_new(struct loop *loop, const struct db_pool_options *opt
 
 void db_pool_start(struct db_pool *pool)
 {
-    struct db_conn_events events = {on_conn_change, on_conn_change, on_room, NULL, pool};
+    struct db_conn_events events = {.on_up = on_conn_change,
+                                    .on_down = on_conn_change,
+                                    .on_room = on_room,
+                                    .on_trouble = on_trouble,
+                                    .arg = pool};
     for (unsigned i = 0; i < pool->options.connections; i++)
         pool->conns[i] = db_conn_new(pool->loop, pool->url, pool->options.timeout_ms, &events);
     timer_start(&pool->check, pool->loop, CHECK_MS, on_check, pool);
@@ -189,6 +322,7 @@ void db_pool_free(struct db_pool *pool)
         return;
     err_set(&e, ERR_CANCELLED, "The controller is stopping");
     timer_stop(&pool->check);
+    timer_stop(&pool->probe);
     pool->stopping = true;
     pool->up = 0;
     for (unsigned i = 0; i < pool->options.connections; i++)

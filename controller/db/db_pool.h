@@ -8,8 +8,10 @@
  * request was carried out (no connection, connection lost, queue full, too slow); every request may be
  * repeated. Strings that a request is given are copied.
  *
- * Limits: at most queue_max requests wait or are on the way, the rest is refused; one that takes longer than
- * timeout_ms fails, and its connection is made anew. A lost connection is made again with backoff.
+ * Limits: at most queue_max requests wait or are on the way, the rest is refused; the server ends a statement
+ * that takes longer than timeout_ms, and whoever has waited that long is told so; a server that does not
+ * answer loses its connection. A lost connection is made again with backoff. What certainly came to nothing
+ * (a deadlock, a session that was ended) is sent again, a few times.
  */
 #ifndef CORRAL_CONTROLLER_DB_POOL_H
 #define CORRAL_CONTROLLER_DB_POOL_H
@@ -24,14 +26,21 @@
 struct loop;
 struct db_pool;
 
+/* Why the database does not take writes; reads may go on, but for the last. */
+enum db_trouble { DB_WELL, DB_IS_READ_ONLY, DB_DISK_FULL, DB_IS_AWAY };
+const char *db_trouble_sentence(enum db_trouble trouble);
+
 struct db_pool_options {
     const char *url;      /* libpq's connection string or URI; copied */
     unsigned connections; /* 0: 4; 64 at most */
     unsigned queue_max;   /* 0: 4096 */
     uint32_t timeout_ms;  /* 0: 10000 */
+    unsigned depth;       /* requests on the way on one connection; 0: 32 */
     /* Optional: the first connection is there (up), or the last is gone. After "up", read the live rows
        again: a create whose answer was lost may have been committed. */
     void (*on_change)(void *arg, bool up);
+    /* Optional: the database does not take writes (never DB_IS_AWAY), or does again (DB_WELL). */
+    void (*on_trouble)(void *arg, enum db_trouble trouble);
     void *arg;
 };
 
@@ -48,6 +57,12 @@ void db_pool_free(struct db_pool *pool);
 
 /* At least one connection is usable. */
 bool db_pool_up(const struct db_pool *pool);
+
+/* DB_WELL where writes are taken, as far as is known: by the last that failed, or by the probe. */
+enum db_trouble db_pool_trouble(const struct db_pool *pool);
+
+/* From now on a write is tried every 5 s, each second while none is taken. The schema must be there. */
+void db_pool_watch_writes(struct db_pool *pool);
 
 struct db_pool_stats {
     unsigned connections, up, waiting, in_flight;

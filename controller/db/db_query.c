@@ -23,46 +23,55 @@ struct db_query *db_query_new(const struct db_stmt *stmt, const char *const *par
     return query;
 }
 
-void db_query_finish(struct db_query *query, int code, const struct err *e)
+static void query_free(struct db_query *query)
 {
-    query->cb(query->arg, code, e, code ? NULL : query->result);
     for (int i = 0; i < query->stmt->params; i++)
         free(query->params[i]);
     PQclear(query->result);
     free(query);
 }
 
-/* SQLSTATE, or the beginning of one, and what it means to a client. The first that fits holds. */
-static const struct {
-    const char *state;
-    int code;
-    const char *sentence;
-} states[] = {
-    {"CO001", ERR_WRONG_STATE, "Not possible in this state"},
-    {"42P01", ERR_CONFIG, "The database has not this program's schema: run corral-controller migrate"},
-    {"42883", ERR_CONFIG, "The database has not this program's schema: run corral-controller migrate"},
-    {"22", ERR_INVALID, "A value is not one that the database can take"},
-    {"23", ERR_CONFLICT, "That does not go together with what is there"},
-    {"40", ERR_DATABASE_UNAVAILABLE, "The database is busy"},
-    {"53", ERR_DATABASE_UNAVAILABLE, "The database is out of resources"},
-    {"55", ERR_DATABASE_UNAVAILABLE, "The database is busy"},
-    {"57", ERR_DATABASE_UNAVAILABLE, "The database stopped the request"},
-    {"", ERR_INTERNAL, "The database refused the request"},
-};
+void db_query_finish(struct db_query *query, int code, const struct err *e)
+{
+    if (!query->told)
+        query->cb(query->arg, code, e, code ? NULL : query->result);
+    query_free(query);
+}
 
-int db_result_code(const PGresult *r, struct err *e)
+void db_query_tell(struct db_query *query, int code, const struct err *e)
+{
+    query->told = true;
+    query->cb(query->arg, code, e, NULL);
+}
+
+void db_query_again(struct db_query *query)
+{
+    PQclear(query->result);
+    query->result = NULL;
+    query->prepares = query->prepared = false;
+    query->tries++;
+    query->since_ms = loop_now_ms();
+}
+
+const struct db_sqlstate *db_result_state(const PGresult *r)
 {
     ExecStatusType status = PQresultStatus(r);
     const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-    size_t i = 0;
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-        return 0;
+        return NULL;
     if (!state)
         state = status == PGRES_PIPELINE_ABORTED ? "57" : "";
-    while (strncmp(state, states[i].state, strlen(states[i].state)) != 0)
-        i++;
-    log_warn("database", "sqlstate=%s %s", state, PQresultErrorMessage(r));
-    return err_set(e, states[i].code, "%s", states[i].sentence);
+    return db_sqlstate_find(state);
+}
+
+int db_result_code(const PGresult *r, struct err *e)
+{
+    const struct db_sqlstate *row = db_result_state(r);
+    if (!row)
+        return 0;
+    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    log_warn("database", "sqlstate=%s %s", state ? state : "none", PQresultErrorMessage(r));
+    return err_set(e, row->code, "%s", row->sentence);
 }
 
 int db_code_of(const char *outcome)

@@ -6,6 +6,7 @@
 #define CORRAL_CONTROLLER_DB_QUERY_H
 
 #include "controller/db/db_pool.h"
+#include "controller/db/db_sqlstate.h"
 
 #include <postgresql/libpq-fe.h>
 #include <sys/queue.h>
@@ -29,9 +30,11 @@ struct db_query {
     db_result_cb *cb;
     void *arg;
     uint64_t since_ms;
-    bool prepares; /* the statement goes before it on this connection */
-    bool prepared; /* and that went well */
+    bool prepares;  /* the statement goes before it on this connection */
+    bool prepared;  /* and that went well */
+    unsigned tries; /* that came to nothing for certain */
     PGresult *result;
+    bool told;        /* its caller was, while it is still on its way */
     struct err error; /* of a query that failed before it had a result */
 };
 STAILQ_HEAD(db_query_list, db_query);
@@ -42,6 +45,15 @@ struct db_query *db_query_new(const struct db_stmt *stmt, const char *const *par
 
 /* Tells the callback, with the result or (code not 0) without, and frees. */
 void db_query_finish(struct db_query *query, int code, const struct err *e);
+
+/* Tells the callback without a result; the query stays until it is finished, which then tells nobody. */
+void db_query_tell(struct db_query *query, int code, const struct err *e);
+
+/* As it was before it was sent: another connection may take it. */
+void db_query_again(struct db_query *query);
+
+/* The row of the error that a result is; NULL where it is none. */
+const struct db_sqlstate *db_result_state(const PGresult *r);
 
 /* What a result says: 0, or the code of its error, with a sentence that shows no SQL; the real one is logged.
  */
