@@ -93,6 +93,17 @@ const struct command cmd_system_cleanup = {
     .options = cleanup_options,
     .run = system_cleanup};
 
+static const struct opt audit_options[] = {
+    {"actor", 'u', OPT_TEXT, "USER|KEY", "actor",
+     "Only what this user (an id or a name) or key (an id) did."},
+    {"action", 'a', OPT_TEXT, "ACTION", "action", "Only this action, such as sandbox.create."},
+    {"target", 't', OPT_TEXT, "ID", "target", "Only what was done to this, such as a sandbox's id."},
+    {"result", 'r', OPT_TEXT, "RESULT", "result", "Only this result: ok, or the code of a refusal."},
+    {"from", 0, OPT_TEXT, "TIME", "from", "Nothing before this time, such as 2026-01-02T03:04:05Z."},
+    {"to", 0, OPT_TEXT, "TIME", "to", "Only what came before this time."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
 static int audit(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
@@ -100,8 +111,12 @@ static int audit(struct cli *cli, int argc, char **argv)
         {"ADDRESS", "address", AS_TEXT}, {"ACTION", "action", AS_TEXT}, {"TARGET", "target", AS_TEXT},
         {"RESULT", "result", AS_TEXT},
     };
-    return cli_list(cli, "/sandbox/system/audit", columns, ARRAY_LEN(columns), "id");
+    CLEANUP(mem_free_ptr) char *path = cli_query(cli, "/sandbox/system/audit");
+    return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
 }
 
-const struct command cmd_audit = {
-    .name = "audit", .args = "", .help = "Who did what, newest first.", .run = audit};
+const struct command cmd_audit = {.name = "audit",
+                                  .args = "",
+                                  .help = "Who did what, newest first.",
+                                  .options = audit_options,
+                                  .run = audit};

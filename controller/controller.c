@@ -278,6 +278,10 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
                                       .on_trouble = on_database_trouble,
                                       .arg = c};
     c->pool = db_pool_new(loop, &options);
+    struct db_pool_options reads = {
+        .url = conf->database_url, .connections = (unsigned)conf->database_read_connections, .depth = 1};
+    c->reads = db_pool_new(loop, &reads);
+    c->read_gate = read_gate_new(reads.connections);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
     int rc = make_cluster(c, e);
     if (!rc)
@@ -287,6 +291,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
         return rc;
     }
     db_pool_start(c->pool);
+    db_pool_start(c->reads);
     controller_arm_sweep(c);
     *out = c;
     return 0;
@@ -327,10 +332,13 @@ void controller_free(struct controller *c)
     if (c->leader)
         db_leader_free(c->leader);
     cluster_stop(c->cluster);
+    controller_end_reads(c);
     db_admit_free(c->admit);
+    db_pool_free(c->reads);
     db_pool_free(c->pool);
     cluster_free(c->cluster);
     api_free(c->api);
+    read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);
     free(c);
 }

@@ -6,12 +6,15 @@
 #include "controller/cluster.h"
 #include "controller/controller.h"
 #include "controller/core/rates.h"
+#include "controller/core/read_gate.h"
 #include "controller/db/db_leader.h"
 
 struct controller {
     struct loop *loop;
     const struct ctl_conf *conf;
     struct db_pool *pool;
+    struct db_pool *reads; /* for what costs much: ops_read */
+    struct read_gate *read_gate;
     struct db_admit *admit;
     struct db_leader *leader;
     struct cluster *cluster;
@@ -38,6 +41,15 @@ void ops_answer_gone(void *arg, int code, const struct err *e, const char *json)
 
 /* A new id: "usr_" or "key_" and 26 characters. */
 void ops_new_id(const char prefix[static 4], char out[static 31]);
+
+/*
+ * ops_read.c: runs a read that costs the database much, now or when its turn comes, or refuses it. run asks
+ * c->reads, with cb and arg, once; cb answers the call.
+ */
+typedef void ops_read_fn(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg);
+void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run);
+/* Those that wait are answered; before the pool of reads goes. */
+void controller_end_reads(struct controller *c);
 
 /* ops_sandbox.c */
 api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_patch, ops_sandbox_delete,

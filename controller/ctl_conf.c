@@ -43,6 +43,10 @@ static const struct conf_row rows[] = {
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,
      NULL, false, false, "Connections to PostgreSQL, beside the one that holds the leadership."},
+    {"database_read_connections", "CORRAL_DATABASE_READ_CONNECTIONS", CONF_UINT,
+     AT(database_read_connections), "4", 1, 64, NULL, false, false,
+     "Connections to PostgreSQL for what costs it much: histories, the audit, filtered lists and those of an "
+     "administrator."},
     {"node_url", "CORRAL_NODE_URL", CONF_STRING, AT(node_url), "tls+tcp://127.0.0.1:7420", 0, 0, NULL, false,
      false, "Where agents dial in: tls+tcp://address:port, or ipc:///path on one host."},
     {"pki_dir", "CORRAL_PKI_DIR", CONF_STRING, AT(pki_dir), "/etc/corral/pki", 0, 0, NULL, false, false,

@@ -16,7 +16,7 @@ struct ctl_conf {
     char *cors_origins;
     /* PostgreSQL */
     char *database_url;
-    uint64_t database_connections;
+    uint64_t database_connections, database_read_connections;
     /* hosts */
     char *node_url, *pki_dir, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */

@@ -6,6 +6,10 @@
 #include "common/daemon.h"
 #include "common/log.h"
 
+#include <malloc.h>
+
+#define LARGE_BYTES (128 * 1024)
+
 struct serving {
     struct ctl_conf conf;
     struct conf_sources sources;
@@ -61,6 +65,10 @@ static int serve(const struct program *program, int argc, char **argv)
     if (rc)
         return rc;
     log_set_level_name(s.conf.log_level);
+    /* A large answer's memory goes back to the system with it: said so, the threshold does not grow by
+     * itself. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
     daemon_raise_files();
     rc = run(program, &s);
     conf_fini(&ctl_conf_table, &s.conf);

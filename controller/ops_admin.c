@@ -71,12 +71,16 @@ static const char *cursor_of(const struct api_call *call)
     return call->cursor[0] ? call->cursor : NULL;
 }
 
-void ops_event_list(void *owner, struct api_call *call)
+static void read_events(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
 {
-    struct controller *c = owner;
     struct db_event_filter filter = {
         .owner = ops_owner(call), .after = cursor_of(call), .limit = call->limit};
-    db_event_list(c->pool, &filter, ops_answer_json, call);
+    db_event_list(c->reads, &filter, cb, arg);
+}
+
+void ops_event_list(void *owner, struct api_call *call)
+{
+    ops_read(owner, call, read_events);
 }
 
 void ops_quota_usage(void *owner, struct api_call *call)
@@ -299,8 +303,25 @@ void ops_tier_delete(void *owner, struct api_call *call)
     db_tier_delete(c->pool, call->param[0], &actor, ops_answer_gone, call);
 }
 
+static void read_audit(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+{
+    static const char *const names[] = {"actor", "action", "target", "result", "from", "to"};
+    char text[ARRAY_LEN(names)][256];
+    const char *value[ARRAY_LEN(names)];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        value[i] = http_query_get(call->exchange, names[i], text[i], sizeof text[i]) ? text[i] : NULL;
+    struct db_audit_filter filter = {.actor = value[0],
+                                     .action = value[1],
+                                     .target = value[2],
+                                     .result = value[3],
+                                     .from = value[4],
+                                     .to = value[5],
+                                     .before = cursor_of(call),
+                                     .limit = call->limit};
+    db_audit_list(c->reads, &filter, cb, arg);
+}
+
 void ops_audit_list(void *owner, struct api_call *call)
 {
-    struct controller *c = owner;
-    db_audit_list(c->pool, cursor_of(call), call->limit, ops_answer_json, call);
+    ops_read(owner, call, read_audit);
 }

@@ -330,10 +330,9 @@ void ops_sandbox_create(void *owner, struct api_call *call)
 
 /* --- read --- */
 
-void ops_sandbox_list(void *owner, struct api_call *call)
+static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *cb, void *arg)
 {
-    struct controller *c = owner;
-    char state[32], user[64], all[8], label[512] = "";
+    char state[32], user[64], all[8], label[512];
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
     if (http_query_get(call->exchange, "state", state, sizeof state))
@@ -347,11 +346,32 @@ void ops_sandbox_list(void *owner, struct api_call *call)
         filter.label_name = label;
         filter.label_value = colon + 1;
     }
-    if (label[0] && (!colon || strpbrk(label, "\"\\"))) {
+    db_sandbox_list(pool, &filter, cb, arg);
+}
+
+static void read_list(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+{
+    list(c->reads, call, cb, arg);
+}
+
+/* One's own live ones are few, and asked for often; anything else is looked for among all that ever were. */
+void ops_sandbox_list(void *owner, struct api_call *call)
+{
+    static const char *const wider[] = {"state", "all", "label", "user"};
+    struct controller *c = owner;
+    char value[512];
+    bool heavy = caller_is_admin(&call->caller);
+    if (http_query_get(call->exchange, "label", value, sizeof value) &&
+        (!strchr(value, ':') || strpbrk(value, "\"\\"))) {
         fail(call, ERR_INVALID, "label must be key:value");
         return;
     }
-    db_sandbox_list(c->pool, &filter, ops_answer_json, call);
+    for (size_t i = 0; i < ARRAY_LEN(wider); i++)
+        heavy = heavy || http_query_get(call->exchange, wider[i], value, sizeof value);
+    if (heavy)
+        ops_read(c, call, read_list);
+    else
+        list(c->pool, call, ops_answer_json, call);
 }
 
 void ops_sandbox_show(void *owner, struct api_call *call)
@@ -416,24 +436,30 @@ void ops_sandbox_stats(void *owner, struct api_call *call)
         answer_stats(c, call, &id, &view);
 }
 
+static void read_history(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+{
+    char from[40] = "", to[40] = "", step[16];
+    unsigned long seconds = 60;
+    http_query_get(call->exchange, "from", from, sizeof from);
+    http_query_get(call->exchange, "to", to, sizeof to);
+    if (http_query_get(call->exchange, "step", step, sizeof step))
+        seconds = strtoul(step, NULL, 10);
+    db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, cb, arg);
+}
+
 /* After it is clear whose it is. */
 static void on_history_owner(void *arg, int code, const struct err *e, const char *json)
 {
-    struct pending *p = arg;
-    char from[40], to[40], step[16];
-    unsigned long seconds = 60;
-    if (code) {
-        api_answer_err(p->call, e);
-    } else if (!http_query_get(p->call->exchange, "from", from, sizeof from) ||
-               !http_query_get(p->call->exchange, "to", to, sizeof to)) {
-        fail(p->call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
-    } else {
-        if (http_query_get(p->call->exchange, "step", step, sizeof step))
-            seconds = strtoul(step, NULL, 10);
-        db_samples_history(p->controller->pool, p->id.text, from, to, (uint32_t)seconds, ops_answer_json,
-                           p->call);
-    }
-    free(p);
+    struct pending p = *(struct pending *)arg;
+    char time[40];
+    free(arg);
+    if (code)
+        api_answer_err(p.call, e);
+    else if (!http_query_get(p.call->exchange, "from", time, sizeof time) ||
+             !http_query_get(p.call->exchange, "to", time, sizeof time))
+        fail(p.call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
+    else
+        ops_read(p.controller, p.call, read_history);
 }
 
 void ops_sandbox_history(void *owner, struct api_call *call)

@@ -1,6 +1,7 @@
 #include "controller/db/db_audit.h"
 
 #include "controller/db/db_query.h"
+#include "controller/db/db_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,11 +30,21 @@ void db_audit_expire(struct db_pool *pool, unsigned days, db_json_cb *cb, void *
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
 }
 
-void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_audit", "select list_audit($1, $2)", 2};
-    char most[16];
-    const char *params[] = {cursor, most};
-    snprintf(most, sizeof most, "%u", limit);
-    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
+    static const struct db_stmt stmt = {"list_audit", "select list_audit($1)", 1};
+    struct db_text t = {0};
+    db_text_add(&t, "{");
+    db_text_str(&t, "actor", filter->actor);
+    db_text_str(&t, "action", filter->action);
+    db_text_str(&t, "target", filter->target);
+    db_text_str(&t, "result", filter->result);
+    db_text_str(&t, "from", filter->from);
+    db_text_str(&t, "to", filter->to);
+    db_text_str(&t, "before", filter->before);
+    db_text_num(&t, "limit", filter->limit);
+    db_text_add(&t, "}");
+    const char *params[] = {t.data};
+    db_query_json(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
+    db_text_fini(&t);
 }

@@ -10,8 +10,16 @@
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
 
-/* A page, newest first. cursor: digits, 18 at most; NULL for the first. */
-void db_audit_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+/*
+ * A page, newest first. Each is NULL for any: actor, the id or name of a user or the id of a key; action,
+ * target, result; from (included) and to (not), RFC 3339; before, a cursor (digits, 18 at most). Where
+ * several filters meet, a page may be short or empty and have a cursor all the same.
+ */
+struct db_audit_filter {
+    const char *actor, *action, *target, *result, *from, *to, *before;
+    unsigned limit;
+};
+void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg);
 
 /*
  * Removes rows older than so many days; the chain begins after them, stays provable, and says so in a row of
