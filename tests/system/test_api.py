@@ -247,6 +247,26 @@ def test_audit(corral):
     assert new[1]["target"] == member.user_id and new[1]["address"] == "127.0.0.1" and new[1]["request_id"]
 
 
+def test_the_audit_is_filtered(corral):
+    member = corral.user(new_name("filtered"))
+    rows = corral.admin.good("GET", "/sandbox/system/audit?limit=200")["items"]
+    made = next(r for r in rows if r["action"] == "user.create" and r["target"] == member.user_id)
+
+    def found(**filters):
+        query = "&".join(f"{name}={value}" for name, value in filters.items())
+        return corral.admin.good("GET", f"/sandbox/system/audit?limit=200&{query}")["items"]
+
+    assert found(target=member.user_id) == [r for r in rows if r["target"] == member.user_id] != []
+    assert made in found(actor=made["user"]) and made in found(actor=made["key"]) and not found(actor=member.user_id)
+    assert {r["action"] for r in found(action="user.create")} == {"user.create"}
+    assert found(target=member.user_id, action="user.create", result="ok") == [made]
+    assert not found(target=member.user_id, result="conflict")
+    assert made in found(**{"from": made["at"]}) and made not in found(to=made["at"])
+    assert corral.admin.refused("GET", f"/sandbox/system/audit?from={made['at']}&to=2020-01-01T00:00:00Z")["code"] == "invalid"
+    shown = corral.cli("audit", "--target", member.user_id, "--action", "user.create", "--json").stdout
+    assert made["hash"] in shown and "key.create" not in shown
+
+
 def audit_of(corral, target):
     rows = corral.admin.good("GET", "/sandbox/system/audit?limit=200")["items"]
     return [r for r in reversed(rows) if r["target"] == target]
@@ -379,6 +399,14 @@ def test_a_node_that_is_cordoned_gets_nothing(corral, user):
     finally:
         corral.admin.good("POST", node + "/uncordon")
     assert user.create()["state"] == "running"
+
+
+def test_a_history_of_years_fits(user):
+    sandbox = user.create()["id"]
+    path = f"/sandbox/{sandbox}/stats/history?from=2026-11-01T00:00:00Z&to=2026-11-08T00:00:00Z&step="
+    assert user.good("GET", path + "1")["step_seconds"] == 605  # 1,000 points of a week
+    assert user.good("GET", path + "3600")["step_seconds"] == 3600
+    assert user.good("GET", path.replace("from=2026", "from=1970") + "1")["step_seconds"] > 10 ** 6
 
 
 def test_history_has_what_was_measured(corral, user):

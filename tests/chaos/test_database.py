@@ -1,0 +1,97 @@
+"""A database that takes no writes for a while, and reads that cost it much: what they do to everybody else."""
+import os
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import requests
+from corral import ROOT, wait_until
+
+
+def sql(corral, text, **more):
+    """Also while the database is read-only for others."""
+    return subprocess.run([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres", "-c", text], check=True, text=True,
+                          capture_output=True, env={**os.environ, "PGOPTIONS": "-c default_transaction_read_only=off"}, **more).stdout
+
+
+def end_sessions(corral):
+    sql(corral, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'corral'")
+
+
+def readyz(corral):
+    return requests.get(corral.url + "/readyz", timeout=10)
+
+
+def test_a_database_that_is_read_only_for_a_while(corral, user):
+    sandbox = user.create()["id"]
+    sql(corral, "alter database corral set default_transaction_read_only = on")
+    try:
+        end_sessions(corral)
+        away = wait_until("it is not ready", lambda: (a := readyz(corral)).status_code == 503 and a, 15)
+        assert away.json()["code"] == "database_unavailable" and int(away.headers["retry-after"]) > 0
+        for method, path, body in (("POST", "/sandbox", {}), ("DELETE", f"/sandbox/{sandbox}", None),
+                                   ("PATCH", f"/sandbox/{sandbox}", {"name": "n"}), ("POST", f"/sandbox/{sandbox}/pause", None)):
+            began = time.monotonic()
+            answer = wait_until("it is refused", lambda m=method, p=path, b=body: (a := user.call(m, p, b)).status_code == 503 and a, 10)
+            assert answer.json()["code"] in ("database_unavailable", "not_leading"), answer.text
+            assert int(answer.headers["retry-after"]) > 0 and time.monotonic() - began < 10
+        assert wait_until("reads go on", lambda: (a := user.call("GET", f"/sandbox/{sandbox}")).status_code == 200 and a).json()[
+            "state"] in ("running", "lost")
+    finally:
+        sql(corral, "alter database corral reset default_transaction_read_only")
+    wait_until("it is ready, and nobody did anything", lambda: readyz(corral).status_code == 200, 30)
+    wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 30)
+    user.delete(sandbox)
+    user.wait(sandbox, "stopped", 30)
+
+
+def test_a_create_that_waits_is_told_when_nothing_can_be_written_any_more(corral, user):
+    """The sandbox is admitted, and then what becomes of it cannot be told: neither 504 after a minute, nor silence."""
+    corral.kill("agent", 19)
+    try:
+        with ThreadPoolExecutor() as pool:
+            create = pool.submit(user.call, "POST", "/sandbox", {})
+            wait_until("it is admitted", lambda: user.good("GET", "/sandbox")["items"])
+            sql(corral, "alter system set default_transaction_read_only = on")
+            sql(corral, "select pg_reload_conf()")
+            answer = create.result(15)
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+        assert "admitted" in answer.json()["detail"] and int(answer.headers["retry-after"]) > 0
+    finally:
+        sql(corral, "alter system reset default_transaction_read_only")
+        sql(corral, "select pg_reload_conf()")
+        corral.kill("agent", 18)
+    wait_until("it is ready", lambda: readyz(corral).status_code == 200, 30)
+    for sandbox in user.good("GET", "/sandbox")["items"]:
+        user.delete(sandbox["id"])
+
+
+def test_a_users_reads_are_bounded_and_harm_nobody(corral, user):
+    """While the samples are locked each history waits: two are with the database, eight wait, the rest is refused at once."""
+    sandbox = user.create()["id"]
+    other = corral.user(user.user_id.lower().replace("_", "-"), "pro")
+    path = f"/sandbox/{sandbox}/stats/history?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"
+    lock = subprocess.Popen([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres", "-c",
+                             "begin; lock table samples in access exclusive mode; select 'held'; select pg_sleep(60)"],
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        held = "select count(*) from pg_locks where relation = 'samples'::regclass and granted and mode = 'AccessExclusiveLock'"
+        wait_until("it is held", lambda: corral.sql(held) == "1")
+        with ThreadPoolExecutor(14) as pool:
+            reads = [pool.submit(requests.get, corral.url + path, headers=dict(user.session.headers), timeout=60) for _ in range(14)]
+            refused = wait_until("four are refused", lambda: len(done := [r.result() for r in reads if r.done()]) >= 4 and done)
+            for answer in refused:
+                assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited"), answer.text
+                assert int(answer.headers["retry-after"]) > 0
+            waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%stats_history%'"
+            wait_until("two are with the database", lambda: corral.sql(waits) == "2")
+            assert other.create()["state"] == "running"  # on other connections
+            assert other.good("GET", "/sandbox?all=true")["items"]  # and by another's share of those for reads
+            sql(corral, "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)%' "
+                        "and pid <> pg_backend_pid()")
+            codes = sorted(r.result().status_code for r in reads)
+        assert codes.count(429) == 4 and set(codes) <= {200, 429, 503}  # 503: its statement took longer than it may
+    finally:
+        lock.kill()
+        lock.wait()
+    user.delete(sandbox)
