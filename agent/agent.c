@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/agent_int.h"
+#include "agent/host_mask.h"
 #include "agent/host_probe.h"
 
 #include "common/log.h"
@@ -328,6 +329,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         return rc;
     }
     agent->docker = docker_new(loop, conf->docker_socket);
+    host_masks("", &agent->masked);
+    host_read_only(&agent->read_only);
     *out = agent;
     return 0;
 }
@@ -377,6 +380,8 @@ void agent_free(struct agent *agent)
     keeper_effects_fini(&agent->effects);
     docker_facts_fini(&agent->docker_facts);
     free(agent->seccomp);
+    string_list_fini(&agent->masked);
+    string_list_fini(&agent->read_only);
     image_memory_fini(&agent->images);
     free(agent);
 }

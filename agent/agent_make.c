@@ -260,6 +260,9 @@ static void create_container(struct maker *m)
                                  .runtime = m->spec.runtime,
                                  .cgroup_parent = agent->conf->cgroup_parent,
                                  .seccomp = agent->seccomp,
+                                 .masked = &agent->masked,
+                                 .read_only = &agent->read_only,
+                                 .own_cgroups = true,
                                  .disk_limits = {agent->conf->disk_read_bytes, agent->conf->disk_write_bytes,
                                                  agent->conf->disk_operations}};
     if (volume_device(agent->volumes, &h->id, device))

@@ -20,6 +20,36 @@
 
 #define HOUR_MS 3600000u
 
+/* --- what waits for the kernel: off the loop --- */
+
+struct chore {
+    struct sweep *sweep;
+    const struct volumes *volumes;
+    char parent[256], name[CONTAINER_ID_LEN + 1];
+    struct sandbox_id *ids, *loop_ids;
+    char (*containers)[CONTAINER_ID_LEN + 1];
+    size_t count, loops;
+};
+
+static void chore_do(struct sweep *s, const char *name, worker_work *work, worker_cb *cb)
+{
+    struct chore *chore = mem_zalloc(sizeof *chore);
+    const char *parent = s->agent->conf->cgroup_parent;
+    chore->sweep = s;
+    chore->volumes = s->agent->volumes;
+    snprintf(chore->parent, sizeof chore->parent, "%s", parent ? parent : "");
+    snprintf(chore->name, sizeof chore->name, "%s", name);
+    worker_do(s->agent->worker, NULL, work, cb, chore);
+}
+
+/* A copy; what it found is the caller's. Its sweep is gone where it was cancelled. */
+static struct chore chore_done(void *arg)
+{
+    struct chore chore = *(struct chore *)arg;
+    free(arg);
+    return chore;
+}
+
 /* --- containers --- */
 
 static void on_containers(void *arg, int code, const struct err *e, const struct docker_listed *items,
@@ -70,11 +100,6 @@ static void remove_container(struct sweep *s, const struct suspect *it)
 
 /* --- disks --- */
 
-static void volumes_dir(const struct sweep *s, char out[static 300])
-{
-    snprintf(out, 300, "%s/volumes", s->agent->conf->state_dir);
-}
-
 static bool has_suspect(const struct sweep *s, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < s->count; i++) {
@@ -94,18 +119,33 @@ static void add_disks(struct sweep *s, struct sandbox_id *ids, size_t count)
     free(ids);
 }
 
+static int list_disks_work(void *arg, struct err *e)
+{
+    struct chore *chore = arg;
+    chore->count = volume_list(chore->volumes, &chore->ids);
+    chore->loops = loop_file_list(volumes_dir(chore->volumes), &chore->loop_ids);
+    return 0;
+}
+
+static void on_disks(void *arg, int code, const struct err *e)
+{
+    struct chore chore = chore_done(arg);
+    if (code == ERR_CANCELLED) {
+        free(chore.ids);
+        free(chore.loop_ids);
+        return;
+    }
+    add_disks(chore.sweep, chore.ids, chore.count);
+    add_disks(chore.sweep, chore.loop_ids, chore.loops);
+    sweep_listed(chore.sweep, code, e);
+}
+
 static void list_disks(struct sweep *s)
 {
-    struct sandbox_id *ids;
-    char dir[300];
-    volumes_dir(s, dir);
-    if (s->agent->volumes) {
-        size_t count = volume_list(s->agent->volumes, &ids);
-        add_disks(s, ids, count);
-        count = loop_file_list(dir, &ids);
-        add_disks(s, ids, count);
-    }
-    sweep_listed(s, 0, NULL);
+    if (s->agent->volumes)
+        chore_do(s, "", list_disks_work, on_disks);
+    else
+        sweep_listed(s, 0, NULL);
 }
 
 static void look_at_disk(struct sweep *s, const struct suspect *it)
@@ -113,20 +153,9 @@ static void look_at_disk(struct sweep *s, const struct suspect *it)
     sweep_looked(s, stray_sandbox(sweep_record_of(s, it)));
 }
 
-static void on_disk_removed(void *arg, int code, const struct err *e)
-{
-    struct sweep *s = arg;
-    char dir[300];
-    if (code == ERR_CANCELLED)
-        return;
-    volumes_dir(s, dir);
-    loop_file_detach(dir, &s->item[s->at].id);
-    sweep_removed(s, code, e);
-}
-
 static void remove_disk(struct sweep *s, const struct suspect *it)
 {
-    volume_remove(s->agent->volumes, &it->id, on_disk_removed, s);
+    volume_remove_stray(s->agent->volumes, &it->id, on_removed, s);
 }
 
 /* --- networks --- */
@@ -260,18 +289,28 @@ static bool container_is_recorded(const struct sweep *s, const char *container_i
     return false;
 }
 
+static int list_cgroups_work(void *arg, struct err *e)
+{
+    struct chore *chore = arg;
+    chore->count = chore->parent[0] ? cgroup_leftovers(chore->parent, &chore->containers) : 0;
+    return 0;
+}
+
+static void on_cgroups(void *arg, int code, const struct err *e)
+{
+    struct chore chore = chore_done(arg);
+    for (size_t i = 0; code != ERR_CANCELLED && i < chore.count; i++) {
+        if (!container_is_recorded(chore.sweep, chore.containers[i]))
+            sweep_suspect(chore.sweep, NULL, chore.containers[i], "");
+    }
+    free(chore.containers);
+    if (code != ERR_CANCELLED)
+        sweep_listed(chore.sweep, code, e);
+}
+
 static void list_cgroups(struct sweep *s)
 {
-    char(*ids)[CONTAINER_ID_LEN + 1];
-    const char *parent = s->agent->conf->cgroup_parent;
-    size_t count = parent && parent[0] ? cgroup_leftovers(parent, &ids) : 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!container_is_recorded(s, ids[i]))
-            sweep_suspect(s, NULL, ids[i], "");
-    }
-    if (parent && parent[0])
-        free(ids);
-    sweep_listed(s, 0, NULL);
+    chore_do(s, "", list_cgroups_work, on_cgroups);
 }
 
 /* Docker puts the containers of others there too, and one that starts has no process yet. */
@@ -287,13 +326,23 @@ static void look_at_cgroup(struct sweep *s, const struct suspect *it)
     docker_container_inspect(s->agent->docker, it->name, on_cgroup_container, s);
 }
 
+static int remove_cgroup_work(void *arg, struct err *e)
+{
+    const struct chore *chore = arg;
+    return cgroup_leftover_remove(chore->parent, chore->name) ? 0
+                                                              : err_set(e, ERR_IO, "a process is in its cgroup");
+}
+
+static void on_cgroup_removed(void *arg, int code, const struct err *e)
+{
+    struct chore chore = chore_done(arg);
+    if (code != ERR_CANCELLED)
+        sweep_removed(chore.sweep, code, e);
+}
+
 static void remove_cgroup(struct sweep *s, const struct suspect *it)
 {
-    struct err e;
-    int rc = cgroup_leftover_remove(s->agent->conf->cgroup_parent, it->name)
-                 ? 0
-                 : err_set(&e, ERR_IO, "a process is in its cgroup");
-    sweep_removed(s, rc, &e);
+    chore_do(s, it->name, remove_cgroup_work, on_cgroup_removed);
 }
 
 /* --- images --- */
@@ -312,13 +361,31 @@ void agent_images_load(struct agent *agent)
         log_error("agent", "which images were pulled is forgotten, and they stay: %s", e.text);
 }
 
+struct images_saving {
+    char path[300], *text;
+};
+
+static int save_images_work(void *arg, struct err *e)
+{
+    const struct images_saving *saving = arg;
+    return image_file_save(saving->path, saving->text, e);
+}
+
+static void on_images_saved(void *arg, int code, const struct err *e)
+{
+    struct images_saving *saving = arg;
+    if (code && code != ERR_CANCELLED)
+        log_error("agent", "which images were pulled is not written: %s", e->text);
+    free(saving->text);
+    free(saving);
+}
+
 static void save_images(struct agent *agent)
 {
-    char path[300];
-    struct err e;
-    images_path(agent, path);
-    if (image_file_save(path, &agent->images, &e))
-        log_error("agent", "which images were pulled is not written: %s", e.text);
+    struct images_saving *saving = mem_zalloc(sizeof *saving);
+    images_path(agent, saving->path);
+    saving->text = image_memory_format(&agent->images);
+    worker_do(agent->worker, NULL, save_images_work, on_images_saved, saving);
 }
 
 void agent_image_pulled(struct agent *agent, const char *ref, const char *id)

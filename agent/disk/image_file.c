@@ -21,10 +21,9 @@ int image_file_load(const char *path, struct image_memory *memory, struct err *e
 }
 
 /* Without fsync: what a crash of the host loses is a use, and an image that then stays. */
-int image_file_save(const char *path, const struct image_memory *memory, struct err *e)
+int image_file_save(const char *path, const char *text, struct err *e)
 {
     char temporary[512];
-    CLEANUP(mem_free_ptr) char *text = image_memory_format(memory);
     snprintf(temporary, sizeof temporary, "%s.new", path);
     FILE *f = fopen(temporary, "we");
     bool good = f && fputs(text, f) >= 0;

@@ -6,6 +6,7 @@
 
 /* Fills *memory; a file that is not there is an empty one. ERR_IO, or ERR_PROTOCOL: it is then empty too. */
 int image_file_load(const char *path, struct image_memory *memory, struct err *e) MUST_CHECK;
-int image_file_save(const char *path, const struct image_memory *memory, struct err *e) MUST_CHECK;
+/* text: as image_memory_format has it. */
+int image_file_save(const char *path, const char *text, struct err *e) MUST_CHECK;
 
 #endif

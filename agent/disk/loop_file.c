@@ -10,19 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef void found_fn(void *arg, const char *device, const struct sandbox_id *id);
 
-/* What /sys says is behind a device: DIR/ID.img, perhaps with " (deleted)" after it. */
-static bool is_disk(const char *backing, const char *dir, struct sandbox_id *id)
+static unsigned long long folder_number(const char *dir)
 {
-    size_t n = strlen(dir);
-    char name[SANDBOX_ID_LEN + 1];
-    if (strncmp(backing, dir, n) || backing[n] != '/')
+    struct stat st;
+    return stat(dir, &st) ? 0 : (unsigned long long)st.st_ino;
+}
+
+void loop_file_label(const char *dir, const struct sandbox_id *id, char out[static LOOP_LABEL_SIZE])
+{
+    snprintf(out, LOOP_LABEL_SIZE, "%s %llx", id->text, folder_number(dir));
+}
+
+/* Whether this device has a disk of this folder, by its label and the file system of its file. */
+static bool is_disk(const char *device, const char *dir, struct sandbox_id *id)
+{
+    char path[NAME_MAX + 8], name[SANDBOX_ID_LEN + 1], label[LOOP_LABEL_SIZE];
+    struct loop_info64 info = {0};
+    struct stat st;
+    snprintf(path, sizeof path, "/dev/%s", device);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool good = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info) && !stat(dir, &st);
+    if (fd >= 0)
+        close(fd);
+    snprintf(name, sizeof name, "%.*s", SANDBOX_ID_LEN, (char *)info.lo_file_name);
+    if (!good || !sandbox_id_parse(name, id))
         return false;
-    snprintf(name, sizeof name, "%s", backing + n + 1);
-    return sandbox_id_parse(name, id) && !strncmp(backing + n + 1 + SANDBOX_ID_LEN, ".img", 4);
+    loop_file_label(dir, id, label);
+    return !strncmp(label, (char *)info.lo_file_name, LOOP_LABEL_SIZE) && info.lo_device == st.st_dev;
 }
 
 static bool read_line(const char *path, char *out, size_t size)
@@ -34,17 +53,19 @@ static bool read_line(const char *path, char *out, size_t size)
     return good;
 }
 
+/* Only what /sys shows with our file's name is opened: the rest is others'. */
 static void each(const char *dir, found_fn *found, void *arg)
 {
-    char real[PATH_MAX], path[NAME_MAX + 64], backing[PATH_MAX];
-    DIR *block = realpath(dir, real) ? opendir("/sys/block") : NULL;
+    char path[NAME_MAX + 64], backing[PATH_MAX];
+    static const char ours[] = "/" LOOP_FILE_NAME;
+    DIR *block = opendir("/sys/block");
     if (!block)
         return;
     for (struct dirent *entry; (entry = readdir(block));) {
         struct sandbox_id id;
         snprintf(path, sizeof path, "/sys/block/%s/loop/backing_file", entry->d_name);
         if (!strncmp(entry->d_name, "loop", 4) && read_line(path, backing, sizeof backing) &&
-            is_disk(backing, real, &id))
+            strstr(backing, ours) && is_disk(entry->d_name, dir, &id))
             found(arg, entry->d_name, &id);
     }
     closedir(block);

@@ -1,6 +1,8 @@
 /*
- * Loop devices whose file is a sandbox's disk. They go with their mount; what a crash, or a hand, left behind
- * is found here by the path that the kernel shows in /sys/block.
+ * Loop devices whose file is a sandbox's disk. They go with their mount; what a crash, or a hand, left behind is
+ * found here. The path in /sys/block is the same for all (volume.c says why), so each carries a label that only
+ * the host's root can ask for (LOOP_GET_STATUS64): the sandbox's id, and the inode of the folder of the disks.
+ * Opens devices, so it may wait for them.
  */
 #ifndef CORRAL_AGENT_DISK_LOOP_FILE_H
 #define CORRAL_AGENT_DISK_LOOP_FILE_H
@@ -8,6 +10,12 @@
 #include "common/id.h"
 
 #include <stddef.h>
+
+#define LOOP_FILE_NAME  "disk" /* of the file, in a folder of its own */
+#define LOOP_LABEL_SIZE 64     /* LO_NAME_SIZE */
+
+/* What is written into lo_file_name of the device of this disk in this folder. */
+void loop_file_label(const char *dir, const struct sandbox_id *id, char out[static LOOP_LABEL_SIZE]);
 
 /* The ids of disks in this folder that a loop device has, also where the file is gone. The caller frees *ids.
  */

@@ -51,6 +51,12 @@ bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint
 /* Unmounts and removes it. One that is not there is a success. */
 void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
 
+/* Of one that belongs to nobody: the loop devices that have its file let it go too. */
+void volume_remove_stray(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
+
+/* Its folder. Any thread, as the next one. */
+const char *volumes_dir(const struct volumes *volumes);
+
 /* The ids of all that are there, also half-made ones. The caller frees *ids. */
 size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids);
 

@@ -75,6 +75,8 @@ struct docker_container {
     const char *runtime;       /* NULL: the daemon's default */
     const char *cgroup_parent; /* NULL: the daemon's default */
     const char *seccomp;       /* the profile's JSON text; NULL: Docker's own */
+    const struct string_list *masked, *read_only; /* paths; NULL: Docker's own */
+    bool own_cgroups; /* it sees its own cgroup as the root of all */
     const char *disk_device;   /* what disk_limits are for; NULL: for none */
     struct docker_disk_limits disk_limits;
 };

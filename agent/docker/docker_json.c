@@ -413,13 +413,23 @@ static void put_limits(json_t *host, const struct sandbox_limits *limits)
     json_object_set_new(host, "PidsLimit", json_integer((json_int_t)limits->pids));
 }
 
+/*
+ * Beside open files what is counted for each sandbox on its own, in its user namespace, and otherwise takes from
+ * a pool of all. core: 0 lets a host that pipes its core dumps run its program for each crash; 1 is a size that
+ * nothing is dumped in (core(5)).
+ */
 static json_t *ulimits_of(const struct sandbox_limits *limits)
 {
-    json_int_t nofile = (json_int_t)limits->nofile;
-    json_t *array = json_pack("[{s:s,s:i,s:i}]", "Name", "core", "Soft", 0, "Hard", 0);
-    if (nofile)
-        json_array_append_new(array,
-                              json_pack("{s:s,s:I,s:I}", "Name", "nofile", "Soft", nofile, "Hard", nofile));
+    const struct {
+        const char *name;
+        json_int_t limit; /* 0: Docker's own */
+    } rows[] = {{"core", 1}, {"nofile", (json_int_t)limits->nofile}, {"sigpending", 4096}, {"msgqueue", 409600}};
+    json_t *array = json_array();
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].limit)
+            json_array_append_new(array, json_pack("{s:s,s:I,s:I}", "Name", rows[i].name, "Soft", rows[i].limit,
+                                                   "Hard", rows[i].limit));
+    }
     return array;
 }
 
@@ -436,6 +446,12 @@ static json_t *host_config(const struct docker_container *c)
     if (c->disk_device)
         put_disk_limits(host, c->disk_device, &c->disk_limits);
     json_object_set_new(host, "Ulimits", ulimits_of(&c->limits));
+    if (c->masked)
+        json_object_set_new(host, "MaskedPaths", array_of(c->masked));
+    if (c->read_only)
+        json_object_set_new(host, "ReadonlyPaths", array_of(c->read_only));
+    if (c->own_cgroups)
+        json_object_set_new(host, "CgroupnsMode", json_string("private"));
     if (c->runtime)
         json_object_set_new(host, "Runtime", json_string(c->runtime));
     if (c->cgroup_parent)

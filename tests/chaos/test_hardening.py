@@ -80,7 +80,7 @@ CIS = (
     ("5.18", "host devices are not exposed", lambda c, _: not host(c)["Devices"] and not host(c)["DeviceRequests"]
      and not host(c)["DeviceCgroupRules"]),
     ("5.19", "the default ulimit is overwritten", lambda c, _: {u["Name"]: u["Hard"] for u in host(c)["Ulimits"]}
-     == {"nofile": 4096, "core": 0}),
+     == {"nofile": 4096, "core": 1, "sigpending": 4096, "msgqueue": 409600}),
     ("5.20", "mount propagation mode is not shared", lambda c, _: {m["Propagation"] for m in c["Mounts"]} <= {"private", "rprivate"}),
     ("5.21", "the host's UTS namespace is not shared", lambda c, _: host(c)["UTSMode"] == ""),
     ("5.22", "the default seccomp profile is not disabled", lambda c, _: profile_of(c) == [PROFILE]),

@@ -1,5 +1,6 @@
 """The sweep: one of each thing that should not be there is planted, and beside it what only looks like it."""
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -53,6 +54,14 @@ def clean(corral):
     wait_until("nothing is left", lambda: sweep(corral)["found"] == NOTHING, 20)
 
 
+def label(device, text):
+    """As the agent labels the loop device of a disk: lo_file_name of loop(4)."""
+    with open(device, "rb") as f:
+        info = bytearray(fcntl.ioctl(f, 0x4C05, bytes(232))) # LOOP_GET_STATUS64
+        info[56:120] = text.encode().ljust(64, b"\0")
+        fcntl.ioctl(f, 0x4C04, bytes(info)) # LOOP_SET_STATUS64
+
+
 class Plants:
     """What is planted. ours: name → whether it is there; foreign: the same, and these must stay."""
 
@@ -97,14 +106,17 @@ class Plants:
         volumes = self.state / "volumes"
         disk = lambda path: subprocess.run(["truncate", "-s", "4M", path], check=True)
         plain, mounted, looped = volumes / f"{new_id()}.img", volumes / f"{new_id()}.img", volumes / f"{new_id()}.img"
-        self.path(self.ours, plain, disk)
+        self.path(self.ours, plain, lambda path: (path.mkdir(), disk(path / "disk")))
         self.path(self.ours, mounted, disk)
         self.path(self.ours, mounted.with_suffix(""), Path.mkdir)
         subprocess.run(["mkfs.ext4", "-q", "-F", mounted], check=True)
         subprocess.run(["mount", "-o", "loop", mounted, mounted.with_suffix("")], check=True)
-        disk(looped)
-        device = subprocess.run(["losetup", "-f", "--show", looped], check=True, capture_output=True, text=True).stdout.strip()
-        looped.unlink()
+        looped.mkdir()
+        disk(looped / "disk")
+        device = subprocess.run(["losetup", "-f", "--show", looped / "disk"], check=True, capture_output=True, text=True).stdout.strip()
+        label(device, f"{looped.stem} {volumes.stat().st_ino:x}")
+        (looped / "disk").unlink()
+        looped.rmdir()
         self.ours[f"loop device {device}"] = lambda: str(looped) in subprocess.run(
             ["losetup", "-a"], capture_output=True, text=True).stdout
         for name in ("notes.img", f"{new_id()}.img.kept"):
