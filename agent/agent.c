@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/agent_int.h"
+#include "agent/cgroup/ucount.h"
 #include "agent/host_mask.h"
 #include "agent/host_probe.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@
 /* agent_kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
 #define SIGNAL_THREADS 4
 #define FORCE_THREADS  12
+#define URGENT_NICE    (-10) /* of this thread: each has its own on Linux, and those it starts begin with it */
 
 /* --- holders --- */
 
@@ -165,6 +168,37 @@ static int paths_of(const struct holder *h, const struct docker_state *state, st
     return err_set(e, ERR_NOT_FOUND, "process %d is not one of its container", (int)state->pid);
 }
 
+/* --- its shares of pools that the kernel has for all --- */
+
+struct sharing {
+    struct sandbox_id id;
+    pid_t pid;
+};
+
+static int share_work(void *arg, struct err *e)
+{
+    const struct sharing *sharing = arg;
+    struct ucount_limits host = ucount_of_host("");
+    struct ucount_limits share = ucount_share(host.inotify_instances, host.inotify_watches);
+    return ucount_limit(sharing->pid, &share, e);
+}
+
+static void on_shared(void *arg, int code, const struct err *e)
+{
+    struct sharing *sharing = arg;
+    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
+        log_warn("agent", "sandbox=%s %s", sharing->id.text, e->text);
+    free(sharing);
+}
+
+/* Its init is there, and its command has not begun: that waits for what its init is told. */
+static void share(const struct holder *h)
+{
+    struct sharing *sharing = mem_zalloc(sizeof *sharing);
+    *sharing = (struct sharing){h->id, h->pid};
+    worker_do(h->agent->forcers, &h->id, share_work, on_shared, sharing);
+}
+
 int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
 {
     struct cgroup_paths paths;
@@ -178,6 +212,8 @@ int agent_holder_attach(struct holder *h, const struct docker_state *state, stru
         rc = agent_watch_memory(h, e);
     if (!rc)
         agent_last_look(h); /* whatever comes before the first regular one */
+    if (!rc)
+        share(h);
     if (!rc && h->init)
         initlink_expect(h->init, h->pid);
     return rc;
@@ -199,6 +235,7 @@ static void begin_anew(void)
     for (size_t at = 0; at < len && argc < ARRAY_LEN(argv) - 1; at += strlen(text + at) + 1)
         argv[argc++] = text + at;
     argv[argc] = NULL;
+    setpriority(PRIO_PROCESS, 0, 0); /* as it began: see start_threads */
     if (argc)
         execv("/proc/self/exe", argv);
     log_error("agent", "it cannot begin anew: %s", strerror(errno));
@@ -292,6 +329,22 @@ static int make_uplink(struct agent *agent, struct err *e)
     return rc;
 }
 
+/*
+ * The disk's threads first: they, and the mkfs that they run, go as all others go. The loop, the ends and the
+ * alarm come before Docker and whatever else this host does: a deadline is counted on them.
+ */
+static int start_threads(struct agent *agent, struct err *e)
+{
+    int rc = worker_new(&agent->worker, agent->loop, DISK_THREADS, e);
+    if (!rc && setpriority(PRIO_PROCESS, 0, URGENT_NICE))
+        log_warn("agent", "it goes as all others go: %s", strerror(errno));
+    if (!rc)
+        rc = worker_new(&agent->signallers, agent->loop, SIGNAL_THREADS, e);
+    if (!rc)
+        rc = worker_new(&agent->forcers, agent->loop, FORCE_THREADS, e);
+    return rc ? rc : cgroup_alarm_new(&agent->alarm, agent->loop, agent_on_alarm, agent, e);
+}
+
 int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *conf, struct err *e)
 {
     struct agent *agent = mem_zalloc(sizeof *agent);
@@ -311,15 +364,9 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     if (!rc)
         rc = host_seccomp(conf, &agent->seccomp, e);
     if (!rc)
-        rc = cgroup_alarm_new(&agent->alarm, loop, agent_on_alarm, agent, e);
-    if (!rc)
-        rc = worker_new(&agent->worker, loop, DISK_THREADS, e);
-    if (!rc)
-        rc = worker_new(&agent->signallers, loop, SIGNAL_THREADS, e);
-    if (!rc)
-        rc = worker_new(&agent->forcers, loop, FORCE_THREADS, e);
-    if (!rc)
         rc = cgroup_mounts_read("", &agent->mounts, e);
+    if (!rc)
+        rc = start_threads(agent, e);
     if (!rc) {
         agent_outbox_open(agent);
         rc = make_uplink(agent, e);

@@ -68,7 +68,7 @@ struct agent {
     char node[NODE_NAME_MAX + 1];
     char boot_id[37];
     char records_dir[256], links_dir[256];
-    char *seccomp; /* the profile's text, owned; NULL: Docker's own */
+    char *seccomp;                        /* the profile's text, owned; NULL: Docker's own */
     struct string_list masked, read_only; /* of /proc and /sys, in each sandbox */
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */

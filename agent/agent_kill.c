@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_OLD_MS 2000
+
 struct killing {
     struct agent *agent;
     struct sandbox_id id;
@@ -110,10 +112,11 @@ void agent_kill(struct holder *h)
 {
     struct agent *agent = h->agent;
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
-    if (!h->kills++)
-        agent_last_look(h);
+    bool first = !h->kills++;
     if (h->signalling)
         return; /* it is asked for again, if that was not enough */
+    if (first && loop_now_ms() - h->last_ms > LOOK_OLD_MS)
+        agent_last_look(h); /* with hundreds that are due at once there was one within the second */
     struct killing *k = mem_zalloc(sizeof *k);
     *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
     if (h->cgroup)

@@ -329,8 +329,9 @@ static void look_at_cgroup(struct sweep *s, const struct suspect *it)
 static int remove_cgroup_work(void *arg, struct err *e)
 {
     const struct chore *chore = arg;
-    return cgroup_leftover_remove(chore->parent, chore->name) ? 0
-                                                              : err_set(e, ERR_IO, "a process is in its cgroup");
+    return cgroup_leftover_remove(chore->parent, chore->name)
+               ? 0
+               : err_set(e, ERR_IO, "a process is in its cgroup");
 }
 
 static void on_cgroup_removed(void *arg, int code, const struct err *e)

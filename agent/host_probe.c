@@ -255,6 +255,54 @@ static void probe_clock(struct probe *p)
         "run chrony or systemd-timesyncd");
 }
 
+/*
+ * Pools of the whole node that every sandbox takes from, all with one user's id on the host. Where they are
+ * large enough, what bounds a sandbox is its own limit of memory, processes and open files
+ * (docs/hardening.md).
+ */
+static const struct pool {
+    const char *path;
+    unsigned long long least; /* 0: it is to be 0, no limit */
+} pools[] = {
+    {"fs/epoll/max_user_watches", 4000000},
+    {"fs/inotify/max_user_instances", 16384},
+    {"fs/inotify/max_user_watches", 1048576},
+    {"fs/pipe-user-pages-soft", 0},
+    {"kernel/pid_max", 1048576},
+    {"kernel/pty/max", 262144},
+};
+
+static bool pool_is_small(const struct pool *pool)
+{
+    char path[128];
+    unsigned long long value = pool->least;
+    snprintf(path, sizeof path, "/proc/sys/%s", pool->path);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%llu", &value) != 1)
+        value = pool->least;
+    if (f)
+        fclose(f);
+    return pool->least ? value < pool->least : value != 0;
+}
+
+static void probe_pools(struct probe *p)
+{
+    char detail[240] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(pools); i++) {
+        if (pool_is_small(&pools[i]) && len < sizeof detail)
+            len +=
+                (size_t)snprintf(detail + len, sizeof detail - len, "%s%s", len ? ", " : "", pools[i].path);
+    }
+    for (char *slash = detail; (slash = strchr(slash, '/'));)
+        *slash = '.';
+    if (len && len < sizeof detail)
+        snprintf(detail + len, sizeof detail - len, ": one sandbox can take all of it");
+    add(p, "pools", !len, 0,
+        len ? detail : "what all sandboxes share of the kernel is more than one can take",
+        "copy share/corral/sysctl.conf to /etc/sysctl.d/60-corral.conf and run sysctl --system");
+}
+
 static void probe_advice(struct probe *p)
 {
     const struct docker_facts *f = p->facts;
@@ -270,6 +318,7 @@ static void probe_advice(struct probe *p)
     probe_runc(p);
     probe_runsc(p);
     probe_blkio(p);
+    probe_pools(p);
     probe_clock(p);
 }
 

@@ -16,9 +16,9 @@ enum cgroup_left {
 
 /*
  * SIGKILL to each process of it. With process 1 among them the kernel lets nothing be forked in their PID
- * namespace any more, so that one round is most often enough, also for a fork bomb. Waits for nothing that
- * other cgroups hold (measured beside 120 fork bombs, where a write to cgroup.kill or cgroup.freeze waits for
- * up to 9 s).
+ * namespace any more, so that one round is most often enough, also for a fork bomb. What is left of it gets
+ * all the processor that it can take, to die. Waits for nothing that other cgroups hold (measured beside 120
+ * fork bombs, where a write to cgroup.kill or cgroup.freeze waits for up to 9 s).
  */
 enum cgroup_left cgroup_kill_each(const struct cgroup_paths *paths);
 

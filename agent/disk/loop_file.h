@@ -1,8 +1,8 @@
 /*
- * Loop devices whose file is a sandbox's disk. They go with their mount; what a crash, or a hand, left behind is
- * found here. The path in /sys/block is the same for all (volume.c says why), so each carries a label that only
- * the host's root can ask for (LOOP_GET_STATUS64): the sandbox's id, and the inode of the folder of the disks.
- * Opens devices, so it may wait for them.
+ * Loop devices whose file is a sandbox's disk. They go with their mount; what a crash, or a hand, left behind
+ * is found here. The path in /sys/block is the same for all (volume.c says why), so each carries a label that
+ * only the host's root can ask for (LOOP_GET_STATUS64): the sandbox's id, and the inode of the folder of the
+ * disks. Opens devices, so it may wait for them.
  */
 #ifndef CORRAL_AGENT_DISK_LOOP_FILE_H
 #define CORRAL_AGENT_DISK_LOOP_FILE_H

@@ -92,9 +92,9 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
 /* --- making: the file, mkfs, then loop device and mount --- */
 
 /*
- * Every sandbox can read in /sys/block what is behind each loop device. Opened through a mount of its own, that
- * begins at its folder and is nowhere mounted, the file's path is the same for all, and says nothing of whose it
- * is or where.
+ * Every sandbox can read in /sys/block what is behind each loop device. Opened through a mount of its own,
+ * that begins at its folder and is nowhere mounted, the file's path is the same for all, and says nothing of
+ * whose it is or where.
  */
 static int open_image(const struct volume_job *job)
 {

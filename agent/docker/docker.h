@@ -71,13 +71,13 @@ struct docker_container {
     const struct docker_bind *binds;
     size_t bind_count;
     struct sandbox_limits limits;
-    const char *network;       /* "none" or a bridge's name */
-    const char *runtime;       /* NULL: the daemon's default */
-    const char *cgroup_parent; /* NULL: the daemon's default */
-    const char *seccomp;       /* the profile's JSON text; NULL: Docker's own */
+    const char *network;                          /* "none" or a bridge's name */
+    const char *runtime;                          /* NULL: the daemon's default */
+    const char *cgroup_parent;                    /* NULL: the daemon's default */
+    const char *seccomp;                          /* the profile's JSON text; NULL: Docker's own */
     const struct string_list *masked, *read_only; /* paths; NULL: Docker's own */
-    bool own_cgroups; /* it sees its own cgroup as the root of all */
-    const char *disk_device;   /* what disk_limits are for; NULL: for none */
+    bool own_cgroups;                             /* it sees its own cgroup as the root of all */
+    const char *disk_device;                      /* what disk_limits are for; NULL: for none */
     struct docker_disk_limits disk_limits;
 };
 

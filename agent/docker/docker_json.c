@@ -414,21 +414,22 @@ static void put_limits(json_t *host, const struct sandbox_limits *limits)
 }
 
 /*
- * Beside open files what is counted for each sandbox on its own, in its user namespace, and otherwise takes from
- * a pool of all. core: 0 lets a host that pipes its core dumps run its program for each crash; 1 is a size that
- * nothing is dumped in (core(5)).
+ * Beside open files what is counted for each sandbox on its own, in its user namespace, and otherwise takes
+ * from a pool of all. core: 0 lets a host that pipes its core dumps run its program for each crash; 1 is a
+ * size that nothing is dumped in (core(5)).
  */
 static json_t *ulimits_of(const struct sandbox_limits *limits)
 {
     const struct {
         const char *name;
         json_int_t limit; /* 0: Docker's own */
-    } rows[] = {{"core", 1}, {"nofile", (json_int_t)limits->nofile}, {"sigpending", 4096}, {"msgqueue", 409600}};
+    } rows[] = {
+        {"core", 1}, {"nofile", (json_int_t)limits->nofile}, {"sigpending", 4096}, {"msgqueue", 409600}};
     json_t *array = json_array();
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (rows[i].limit)
-            json_array_append_new(array, json_pack("{s:s,s:I,s:I}", "Name", rows[i].name, "Soft", rows[i].limit,
-                                                   "Hard", rows[i].limit));
+            json_array_append_new(array, json_pack("{s:s,s:I,s:I}", "Name", rows[i].name, "Soft",
+                                                   rows[i].limit, "Hard", rows[i].limit));
     }
     return array;
 }

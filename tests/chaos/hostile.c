@@ -13,10 +13,12 @@
  *   hostile dentries FOLDER COUNT         looks for so many files that are not there
  *   hostile udp                           sends to itself over the loopback as fast as it can
  *   hostile work SECONDS                  counts how much it computes in that time, says so, stays
- *   hostile escapes                       tries what must fail, says how each went, stays
- *   hostile int80                         makes a system call of 32 bits
+ *   hostile pools [one]                   takes all that it can of what the kernel has for all (one: one of
+ * each), stays hostile escapes                       tries what must fail, says how each went, stays hostile
+ * int80                         makes a system call of 32 bits
  */
 #include "tests/chaos/escapes.h"
+#include "tests/chaos/pools.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -196,6 +198,11 @@ static void call_as_32_bits(const char *one, const char *two)
 #endif
 }
 
+static void take_of_pools(const char *one, const char *two)
+{
+    take_pools(one && !strcmp(one, "one"));
+}
+
 static void try_escapes(const char *one, const char *two)
 {
     escapes_try(stdout);
@@ -210,7 +217,7 @@ static const struct {
            {"fork", fork_for_ever}, {"files", make_files},        {"open", open_files},
            {"spin", spin},          {"log", flood_log},           {"stubborn", be_stubborn},
            {"udp", flood_loopback}, {"dentries", look_for_files}, {"int80", call_as_32_bits},
-           {"work", work},          {"escapes", try_escapes}};
+           {"work", work},          {"pools", take_of_pools},     {"escapes", try_escapes}};
 
 int main(int argc, char **argv)
 {

@@ -6,10 +6,12 @@
 #include "agent/cgroup/cgroup_box.h"
 #include "agent/cgroup/cgroup_kill.h"
 #include "agent/cgroup/cgroup_limit.h"
+#include "agent/cgroup/ucount.h"
 #include "agent/disk/volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -298,14 +300,49 @@ static void test_cgroup(void)
     CHECK(cgroup_kill_each(&paths) == CGROUP_LEFT_NONE);
 }
 
+/* --- shares of what the kernel has for all --- */
+
+static unsigned instances(void)
+{
+    unsigned number = 0;
+    FILE *f = fopen("/proc/sys/user/max_inotify_instances", "re");
+    CHECK(f && fscanf(f, "%u", &number) == 1);
+    fclose(f);
+    return number;
+}
+
+static void test_shares(void)
+{
+    struct ucount_limits share = ucount_share(128, 1 << 20), host = ucount_of_host("");
+    CHECK(share.inotify_instances == 16 && share.inotify_watches == 65536);
+    CHECK(host.inotify_instances && host.inotify_watches);
+    int go[2], there[2], status;
+    char byte = 0;
+    CHECK(!pipe(go) && !pipe(there));
+    pid_t pid = fork();
+    if (!pid) {
+        if (unshare(CLONE_NEWUSER) || write(there[1], &byte, 1) != 1 || read(go[0], &byte, 1) != 1)
+            _exit(1);
+        _exit(instances() == 16 ? 0 : 2);
+    }
+    CHECK(pid > 0 && read(there[0], &byte, 1) == 1);
+    unsigned before = instances();
+    CHECK(!ucount_limit(pid, &share, &e) && !ucount_limit(getpid(), &share, &e));
+    CHECK(write(go[1], &byte, 1) == 1 && waitpid(pid, &status, 0) == pid && !status);
+    CHECK(instances() == before); /* this host's own are as they were */
+    CHECK(ucount_limit(pid, &share, &e) == ERR_NOT_FOUND);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 2 || argc == 3);
     loop = loop_new();
     CHECK(!worker_new(&worker, loop, 4, &e));
     test_disk(argv[1]);
-    if (argc == 2)
+    if (argc == 2) {
         test_cgroup();
+        test_shares();
+    }
     loop_free(loop);
     puts("disks and cgroups hold");
     return 0;

@@ -1,9 +1,10 @@
 """What stops a start: one clear line, exit code 1, nothing left half-started."""
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
-from corral import wait_until
+from corral import ROOT, wait_until
 
 
 def start(corral, program, *args, user=None, **env):
@@ -100,6 +101,12 @@ def test_the_doctor(corral):
     for name in ("userns-remap", "live-restore", "disk", "seccomp", "runc", "runsc"):
         assert checks[name]["ok"], checks[name]
     assert all(c["ok"] or c["mend"] for c in checks.values())
+    for line in (ROOT / "deploy/sysctl.conf").read_text().splitlines():
+        name, _, value = line.partition(" = ")
+        if value:
+            now = int(Path("/proc/sys", *name.split(".")).read_text())
+            least = 0 if value == "0" else int(value) // 4
+            assert (name in checks["pools"]["detail"]) == (now != 0 if value == "0" else now < least), (name, now)
     dockers = subprocess.run(doctor, env={**environ, "CORRAL_SECCOMP_PROFILE": ""}, capture_output=True, text=True)
     assert dockers.returncode == 0 and "Docker's own profile" in dockers.stdout
     unlimited = {f"CORRAL_DISK_{what}": "0" for what in ("READ_BYTES", "WRITE_BYTES", "OPERATIONS")}

@@ -1,0 +1,111 @@
+"""What a sandbox sees of its node, and of others: /proc and /sys are gone through, and what is left to see is on a list."""
+import json
+import re
+
+import pytest
+from corral import FOREVER, ROOT
+
+# Files of /proc that are the same for all who look and may be read: each with the reason why it is left. What is not in here
+# is masked, or empty, or cannot be read. docs/hardening.md has the same list.
+LEFT = {
+    "cgroups": "Java finds its memory limit by it; how many cgroups the node has",
+    "consoles": "of the kernel", "cpuinfo": "programs choose code by it; which processor the node has", "crypto": "of the kernel",
+    "devices": "of the kernel", "dma": "of the kernel", "execdomains": "of the kernel", "filesystems": "of the kernel",
+    "fb": "of the kernel", "iomem": "addresses are zero", "ioports": "addresses are zero",
+    "kallsyms": "addresses are zero", "loadavg": "uptime, top, make -l; how busy the node is",
+    "meminfo": "free, and programs that size their caches; how much of the node's memory is taken", "misc": "of the kernel",
+    "stat": "top, and the C library for the number of processors; how busy they are", "uptime": "when the node was booted",
+    "version": "the kernel's", "vmstat": "vmstat; what the node's memory does", "mtrr": "of the processor",
+    "sysvipc": "its own namespace's", "allocinfo": "of the kernel",
+}
+# Folders of it that are its own (a namespace's), or constant; sys is looked at by itself.
+FOLDERS = {"bus", "driver", "dynamic_debug", "irq", "net", "self", "sys", "sysvipc", "thread-self", "tty", "mounts"}
+# Of /proc/sys what counts for all, and may be read.
+COUNTS = {"kernel/random/entropy_avail": "of the kernel", "kernel/random/boot_id": "of the node's start; programs take it for its name",
+          "kernel/random/uuid": "a new one each time", "kernel/ns_last_pid": "its own namespace's",
+          "fs/dentry-negative": "a setting", "fs/quota": "none is used", "vm/stat_refresh": "not to be read"}
+
+
+def inside(corral, sandbox, *command):
+    return corral.docker("exec", sandbox["id"], *command)
+
+
+@pytest.fixture(scope="module")
+def two(corral):
+    """Of two users: one looks, the other has all that could be seen."""
+    one, other = corral.user("sight-one"), corral.user("sight-other")
+    looks, seen = one.create(command=FOREVER), other.create(command=FOREVER, labels={"secret": "a-label-of-another"})
+    yield looks, seen
+    one.delete(looks["id"])
+    other.delete(seen["id"])
+
+
+def test_no_file_of_proc_or_sys_names_another(corral, two):
+    looks, seen = two
+    container = corral.docker("inspect", "-f", "{{.Id}}", seen["id"])
+    markers = "\n".join([seen["id"], container, container[:12], "sbx_", str(corral.home), "a-label-of-another"])
+    (corral.home / f"agent/volumes/{looks['id']}/0/markers").write_text(markers + "\n")
+    # Its own processes apart: those are in folders of numbers.
+    found = inside(corral, looks, "sh", "-c", "cd /proc; timeout 60 grep -rlsF -f /workspace/markers [a-z]* /sys 2>/dev/null; true")
+    own = {"mounts", "self/mounts", "thread-self/mounts"}
+    told = [line for line in found.split() if not re.match(r"(thread-)?self/", line) and line not in own]
+    assert told == []
+
+
+def disk_of(corral, sandbox):
+    mounts = [line.split() for line in open("/proc/self/mountinfo")]
+    return next(m[m.index("-") + 2] for m in mounts if m[4].endswith(f"/volumes/{sandbox['id']}")).removeprefix("/dev/")
+
+
+def test_what_is_behind_a_disk_has_one_name_for_all(corral, two):
+    names = [open(f"/sys/block/{disk_of(corral, s)}/loop/backing_file").read().strip() for s in two]
+    assert names == ["/disk", "/disk"]
+
+
+def test_its_own_mounts_and_cgroups(corral, two):
+    looks, seen = two
+    cgroups = inside(corral, looks, "cat", "/proc/self/cgroup").splitlines()
+    assert {line.split(":", 2)[2] for line in cgroups} == {"/"}
+    mounts = inside(corral, looks, "cat", "/proc/self/mountinfo")
+    assert seen["id"] not in mounts and corral.docker("inspect", "-f", "{{.Id}}", seen["id"]) not in mounts
+    # Of where it is installed only what Docker itself shows (the layers, its three files) and the two things of its init.
+    showing = [line.split()[4] for line in mounts.splitlines() if str(corral.home) in line]
+    assert set(showing) == {"/", "/.corral/init", "/.corral/link", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
+
+
+def test_each_file_of_proc_is_judged(corral, two):
+    looks, _ = two
+    text = inside(corral, looks, "sh", "-c", "cd /proc; for f in [a-z]*; do [ -f $f ] && [ -n \"$(timeout 2 head -c 1 $f 2>/dev/null "
+                  "| tr '\\0' x)\" ] && echo $f; done; true")
+    assert set(text.split()) - FOLDERS - set(LEFT) == set()
+    folders = inside(corral, looks, "sh", "-c", "cd /proc; for f in [a-z]*; do [ -d $f ] && [ -n \"$(ls $f)\" ] && echo $f; done; true")
+    assert set(folders.split()) - FOLDERS - set(LEFT) == set()
+
+
+def test_what_is_masked_holds_nothing(corral, two):
+    looks, _ = two
+    masked = json.loads(corral.docker("inspect", looks["id"]))[0]["HostConfig"]["MaskedPaths"]
+    for path in ("/proc/partitions", "/proc/diskstats", "/proc/swaps", "/proc/locks", "/proc/modules", "/sys/block", "/sys/fs/ext4",
+                 "/sys/devices/virtual/block", "/sys/module", "/proc/kcore", "/proc/keys", "/sys/firmware"):
+        assert path in masked
+    size = inside(corral, looks, "sh", "-c", "for p in " + " ".join(masked) + "; do "
+                  "[ -d $p ] && ls -A $p; [ -f $p ] && cat $p; [ -c $p ] && cat $p; done 2>/dev/null; true")
+    assert size == ""
+
+
+def test_no_count_in_proc_sys_moves_with_others(corral, two):
+    """Two looks with work of another between them: what changed is on the list."""
+    looks, seen = two
+    read = lambda: dict(line.split(":", 1) for line in inside(
+        corral, looks, "sh", "-c", "cd /proc/sys; find fs kernel vm -type f 2>/dev/null | while read f; do "
+        "echo \"$f:$(timeout 1 head -c 200 $f 2>/dev/null | tr '\\n' ' ')\"; done").splitlines() if ":" in line)
+    before = read()
+    corral.docker("exec", seen["id"], "sh", "-c", "i=0; while [ $i -lt 200 ]; do mkdir -p /tmp/d$i; : >/tmp/d$i/f; i=$((i+1)); done")
+    after = read()
+    assert {name for name in before if before[name] != after.get(name)} - set(COUNTS) == set()
+
+
+def test_the_list_is_in_the_docs():
+    text = (ROOT / "docs/hardening.md").read_text()
+    missing = [name for name in LEFT if f"`{name}`" not in text]
+    assert missing == []
