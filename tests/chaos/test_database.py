@@ -4,6 +4,7 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 from corral import ROOT, wait_until
 
@@ -22,17 +23,23 @@ def readyz(corral):
     return requests.get(corral.url + "/readyz", timeout=10)
 
 
+def until_503(what, ask, seconds):
+    """The answer, which as a truth is false."""
+    return wait_until(what, lambda: (a := ask()).status_code == 503 and [a], seconds)[0]
+
+
 def test_a_database_that_is_read_only_for_a_while(corral, user):
     sandbox = user.create()["id"]
     sql(corral, "alter database corral set default_transaction_read_only = on")
     try:
         end_sessions(corral)
-        away = wait_until("it is not ready", lambda: (a := readyz(corral)).status_code == 503 and a, 15)
-        assert away.json()["code"] == "database_unavailable" and int(away.headers["retry-after"]) > 0
+        away = wait_until("it knows why it is not ready", lambda: (a := readyz(corral)).json().get("code") == "database_unavailable"
+                          and [a], 15)[0]
+        assert away.status_code == 503 and int(away.headers["retry-after"]) > 0
         for method, path, body in (("POST", "/sandbox", {}), ("DELETE", f"/sandbox/{sandbox}", None),
                                    ("PATCH", f"/sandbox/{sandbox}", {"name": "n"}), ("POST", f"/sandbox/{sandbox}/pause", None)):
             began = time.monotonic()
-            answer = wait_until("it is refused", lambda m=method, p=path, b=body: (a := user.call(m, p, b)).status_code == 503 and a, 10)
+            answer = until_503("it is refused", lambda m=method, p=path, b=body: user.call(m, p, b), 10)
             assert answer.json()["code"] in ("database_unavailable", "not_leading"), answer.text
             assert int(answer.headers["retry-after"]) > 0 and time.monotonic() - began < 10
         assert wait_until("reads go on", lambda: (a := user.call("GET", f"/sandbox/{sandbox}")).status_code == 200 and a).json()[
@@ -51,7 +58,7 @@ def test_a_create_that_waits_is_told_when_nothing_can_be_written_any_more(corral
     try:
         with ThreadPoolExecutor() as pool:
             create = pool.submit(user.call, "POST", "/sandbox", {})
-            wait_until("it is admitted", lambda: user.good("GET", "/sandbox")["items"])
+            wait_until("it is admitted", lambda: user.good("GET", "/sandbox")["items"] or create.done() and pytest.fail(create.result().text))
             sql(corral, "alter system set default_transaction_read_only = on")
             sql(corral, "select pg_reload_conf()")
             answer = create.result(15)
