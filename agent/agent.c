@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/msglink.h"
+#include "common/pki.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -310,6 +311,27 @@ static int make_folders(struct agent *agent, struct err *e)
     return rc;
 }
 
+/*
+ * A name of the folder with this host's records: the controller believes one that comes with another, and
+ * without the sandboxes that ran here, only after a second look. Made at the first start.
+ */
+static int name_state(struct agent *agent, struct err *e)
+{
+    char path[300], fresh[300];
+    uint8_t random[16];
+    snprintf(path, sizeof path, "%s/state_id", agent->conf->state_dir);
+    snprintf(fresh, sizeof fresh, "%s/state_id.new", agent->conf->state_dir);
+    if (!read_text(path, agent->state_id, sizeof agent->state_id, NULL) && strlen(agent->state_id) == 32)
+        return 0;
+    pki_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(agent->state_id + 2 * i, 3, "%02x", random[i]);
+    FILE *f = fopen(fresh, "we");
+    bool ok = f && fputs(agent->state_id, f) >= 0 && !fflush(f) && !fsync(fileno(f));
+    ok = f && !fclose(f) && ok && !rename(fresh, path);
+    return ok ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+}
+
 static int make_uplink(struct agent *agent, struct err *e)
 {
     struct string_list urls = {0};
@@ -361,6 +383,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     int rc = read_text("/proc/sys/kernel/random/boot_id", agent->boot_id, sizeof agent->boot_id, e);
     if (!rc)
         rc = make_folders(agent, e);
+    if (!rc)
+        rc = name_state(agent, e);
     if (!rc)
         rc = host_seccomp(conf, &agent->seccomp, e);
     if (!rc)

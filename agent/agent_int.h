@@ -66,7 +66,7 @@ struct agent {
     bool dropping;            /* it is said already that it drops */
     struct uplink *uplink;
     char node[NODE_NAME_MAX + 1];
-    char boot_id[37];
+    char boot_id[37], state_id[33];
     char records_dir[256], links_dir[256];
     char *seccomp;                        /* the profile's text, owned; NULL: Docker's own */
     struct string_list masked, read_only; /* of /proc and /sys, in each sandbox */

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/pki.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
 {
     struct agent *agent = owner;
     memcpy(facts->boot_id, agent->boot_id, sizeof facts->boot_id);
+    memcpy(facts->state_id, agent->state_id, sizeof facts->state_id);
     snprintf(facts->agent_version, sizeof facts->agent_version, "%s", CORRAL_VERSION);
     memcpy(facts->docker_version, agent->docker_facts.version, sizeof facts->docker_version);
     memcpy(facts->docker_api_version, agent->docker_facts.api_version, sizeof facts->docker_api_version);
@@ -83,6 +85,44 @@ static void on_sweep(void *owner, const struct sweep_order *order)
     agent_sweep_ordered(owner, order);
 }
 
+/* A certificate on its way to the disk. */
+struct renewal {
+    struct agent *agent;
+    uint8_t *der;
+    size_t len;
+};
+
+static int keep_certificate(void *arg, struct err *e)
+{
+    const struct renewal *r = arg;
+    const struct agent_conf *conf = r->agent->conf;
+    return pki_replace(conf->cert_file, conf->key_file, conf->ca_file, r->agent->node, r->der, r->len, e);
+}
+
+static void on_certificate_kept(void *arg, int code, const struct err *e)
+{
+    struct renewal *r = arg;
+    struct err why;
+    if (!code && uplink_reload(r->agent->uplink, &why)) {
+        code = why.code;
+        e = &why;
+    }
+    if (!code)
+        log_info("agent", "this host's certificate is renewed");
+    else if (code != ERR_CANCELLED)
+        log_warn("agent", "this host's certificate cannot be renewed: %s", e->text);
+    free(r->der);
+    free(r);
+}
+
+static void on_certificate(void *owner, const uint8_t *der, size_t len)
+{
+    struct agent *agent = owner;
+    struct renewal *r = mem_zalloc(sizeof *r);
+    *r = (struct renewal){agent, mem_dup(der, len), len};
+    worker_do(agent->worker, NULL, keep_certificate, on_certificate_kept, r);
+}
+
 static void on_lost(void *owner, const char *why)
 {
     log_warn("agent", "the controller is away, this host goes on alone: %s", why);
@@ -94,4 +134,5 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_accepted = on_accepted,
                                             .on_committed = agent_committed,
                                             .on_sweep = on_sweep,
+                                            .on_certificate = on_certificate,
                                             .on_lost = on_lost};

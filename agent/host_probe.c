@@ -1,7 +1,9 @@
 #include "agent/host_probe.h"
 
+#include "common/loop.h"
 #include "common/mem.h"
 #include "common/node_wire.h"
+#include "common/pki.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,6 +324,21 @@ static void probe_advice(struct probe *p)
     probe_clock(p);
 }
 
+static void probe_certificate(struct probe *p)
+{
+    int64_t ends_s;
+    struct err e;
+    char detail[240];
+    if (pki_ends_s(p->conf->cert_file, &ends_s, &e)) {
+        add(p, "certificate", false, 0, e.text, "corral-controller pki issue makes one; set cert_file");
+        return;
+    }
+    long long days = (ends_s - (int64_t)(wall_now_ms() / 1000)) / 86400;
+    snprintf(detail, sizeof detail, "good for %lld days", days);
+    add(p, "certificate", days >= PKI_RENEW_DAYS, 0, detail,
+        "corral-controller pki issue makes a new one; a controller with ca_key renews it in time");
+}
+
 size_t host_probe(const struct agent_conf *conf, const struct docker_facts *facts,
                   struct host_check out[static HOST_CHECKS_MAX])
 {
@@ -334,6 +351,7 @@ size_t host_probe(const struct agent_conf *conf, const struct docker_facts *fact
     bool new_enough = facts && atof(facts->api_version) >= OLDEST_API;
     add(&p, "docker", new_enough, facts ? 0 : ENFORCE_ALL, detail,
         facts ? "install Docker 20.10 or later" : "start Docker, or set docker_socket");
+    probe_certificate(&p);
     add(&p, "init", !access(conf->init_path, X_OK), 0, conf->init_path,
         "install corral-init, or set init_path");
     if (!facts)

@@ -55,6 +55,33 @@ const struct command cmd_node_uncordon = {.name = "node uncordon",
                                           .most = -1,
                                           .run = node_uncordon};
 
+static int node_revoke(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "POST", "/sandbox/system/nodes/", "/revoke", argc, argv);
+}
+
+const struct command cmd_node_revoke = {
+    .name = "node revoke",
+    .args = "NAME...",
+    .help =
+        "Ends the session of hosts and refuses their certificates issued so far (corral-controller pki issue "
+        "gives a new one).",
+    .least = 1,
+    .most = -1,
+    .run = node_revoke};
+
+static int node_rm(struct cli *cli, int argc, char **argv)
+{
+    return cli_each(cli, "DELETE", "/sandbox/system/nodes/", "", argc, argv);
+}
+
+const struct command cmd_node_rm = {.name = "node rm",
+                                    .args = "NAME...",
+                                    .help = "Removes hosts that are gone.",
+                                    .least = 1,
+                                    .most = -1,
+                                    .run = node_rm};
+
 static int node_drain(struct cli *cli, int argc, char **argv)
 {
     return cli_each(cli, "POST", "/sandbox/system/nodes/", "/drain", argc, argv);

@@ -15,6 +15,6 @@ extern const struct command cmd_user_add, cmd_user_ls, cmd_user_show, cmd_user_s
     cmd_key_ls, cmd_key_set, cmd_key_rm, cmd_tier_ls, cmd_tier_show, cmd_tier_add, cmd_tier_set, cmd_tier_rm;
 /* cmd_system.c */
 extern const struct command cmd_node_ls, cmd_node_show, cmd_node_cordon, cmd_node_uncordon, cmd_node_drain,
-    cmd_system_stats, cmd_system_cleanup, cmd_audit;
+    cmd_node_revoke, cmd_node_rm, cmd_system_stats, cmd_system_cleanup, cmd_audit;
 
 #endif

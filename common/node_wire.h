@@ -135,6 +135,7 @@ struct node_resources {
 struct node_facts {
     char name[NODE_NAME_MAX + 1];
     char boot_id[37];
+    char state_id[33]; /* of the folder with its records: another one knows nothing of what ran here */
     char agent_version[32];
     char docker_version[32];
     char docker_api_version[16];
@@ -144,6 +145,8 @@ struct node_facts {
     struct node_resources capacity;
     uint32_t enforces;              /* enum enforce_bit */
     char sick[NODE_DETAIL_MAX + 1]; /* why it takes no sandboxes now, "" where it does */
+    /* Not on the wire: what the controller's end of the connection knows of the other. */
+    char fingerprint[65], address[46];
 };
 
 void node_facts_fini(struct node_facts *facts);

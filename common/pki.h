@@ -16,6 +16,8 @@
 
 #define PKI_CONTROLLER_NAME "corral-controller"
 #define PKI_SIGNATURE_MAX   512
+#define PKI_NODE_DAYS       365 /* that a node's certificate is good */
+#define PKI_RENEW_DAYS      30  /* before its end */
 
 struct pki_ca;
 struct pki_identity;
@@ -28,10 +30,30 @@ struct pki_identity;
 int pki_init(const char *dir, const struct string_list *hostnames, struct err *err) MUST_CHECK;
 
 /*
- * Makes NODE.crt and NODE.key in out_dir, signed by the CA in dir, and puts a copy of ca.crt beside them.
- * ERR_INVALID: no name for a node. ERR_CONFLICT: the files are there; nothing is changed.
+ * Makes NODE.crt and NODE.key in out_dir, signed by the CA in dir and good for so many days, and puts a copy
+ * of ca.crt beside them. Waits for the beginning of a second, and says that it was issued then: so it is of a
+ * later second than any revocation before it. ERR_INVALID: no name for a node, or not 1 to PKI_NODE_DAYS.
+ * ERR_CONFLICT: the files are there; nothing is changed.
  */
-int pki_issue(const char *dir, const char *node, const char *out_dir, struct err *err) MUST_CHECK;
+int pki_issue(const char *dir, const char *node, unsigned days, const char *out_dir,
+              struct err *err) MUST_CHECK;
+
+/*
+ * A certificate for the same node and key as cert (DER) has, from now on, by the CA of these files; it was
+ * verified before. The caller frees *out. ERR_CONFIG: the CA cannot be used.
+ */
+int pki_renew(const char *ca_file, const char *ca_key_file, const char *node, const uint8_t *cert,
+              size_t cert_len, uint8_t **out, size_t *out_len, struct err *err) MUST_CHECK;
+
+/*
+ * Puts a certificate (DER) in the place of cert_file, at once or not at all, where it is of the same CA, key
+ * and node and good for longer. ERR_UNAUTHENTICATED where it is not.
+ */
+int pki_replace(const char *cert_file, const char *key_file, const char *ca_file, const char *node,
+                const uint8_t *cert, size_t cert_len, struct err *err) MUST_CHECK;
+
+/* Until when the certificate of a file is good, as Unix time. ERR_CONFIG. */
+int pki_ends_s(const char *cert_file, int64_t *ends_s, struct err *err) MUST_CHECK;
 
 /* The certificate that others are checked against. The caller frees *out. */
 int pki_ca_load(struct pki_ca **out, const char *ca_file, struct err *err) MUST_CHECK;

@@ -9,17 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TICK_MS       1000
 #define SEEN_TICKS    5  /* between words to the database on the hosts */
 #define REFRESH_TICKS 60 /* between looks for rows that nobody told us of */
 
 static void on_tick(void *arg)
 {
     struct cluster *c = arg;
-    timer_start(&c->tick, c->loop, TICK_MS, on_tick, c);
+    timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
     fleet_tick(c->fleet, loop_now_ms(), &c->effects);
     cluster_run_effects(c);
     c->ticks++;
+    if (c->revocations_owed)
+        cluster_trust_read(c, NULL);
     if (c->ticks % SEEN_TICKS == 0)
         cluster_say_nodes_seen(c);
     if (c->ticks % REFRESH_TICKS == 0)
@@ -34,10 +35,14 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->admit = conf->admit;
     c->defaults = conf->defaults;
     c->keep_sample_days = conf->keep_sample_days;
+    c->ca_file = mem_strdup(conf->link->ca_file);
+    c->ca_key = conf->ca_key && conf->ca_key[0] ? mem_strdup(conf->ca_key) : NULL;
     STAILQ_INIT(&c->creates);
     STAILQ_INIT(&c->sweeps);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
     if (rc) {
+        free(c->ca_file);
+        free(c->ca_key);
         free(c);
         return rc;
     }
@@ -65,6 +70,8 @@ void cluster_free(struct cluster *c)
     node_link_free(c->link);
     stats_free(c->stats);
     fleet_effects_fini(&c->effects);
+    free(c->ca_file);
+    free(c->ca_key);
     free(c);
 }
 
@@ -112,20 +119,18 @@ struct fleet_row cluster_fleet_row(const struct db_sandbox_row *r)
                               .spec_len = r->spec_len};
 }
 
-static void read_rows(void *arg);
-
 static void listen_for_nodes(struct cluster *c)
 {
     struct err e;
     if (node_link_start(c->link, c->epoch, &e)) {
         log_error("cluster", "cannot listen for hosts, trying again: %s", e.text);
-        timer_start(&c->tick, c->loop, TICK_MS, read_rows, c);
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
         return;
     }
     c->ready = true;
     log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
              fleet_count(c->fleet));
-    timer_start(&c->tick, c->loop, TICK_MS, on_tick, c);
+    timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
 }
 
 static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
@@ -136,7 +141,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
     if (code) {
         log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
         if (!c->ready)
-            timer_start(&c->tick, c->loop, TICK_MS, read_rows, c);
+            timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -154,13 +159,18 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         listen_for_nodes(c);
 }
 
-static void read_rows(void *arg)
+void cluster_read_rows(void *arg)
 {
     struct cluster *c = arg;
     db_sandbox_live(c->pool, on_rows, reading_new(c));
 }
 
 static void read_nodes(void *arg);
+
+static void read_revocations(void *arg)
+{
+    cluster_trust_read(arg, read_revocations);
+}
 
 /* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
 static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
@@ -171,10 +181,11 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     for (size_t i = 0; !code && i < count; i++)
         fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);
     fleet_effects_clear(&c->effects); /* that a host is not here yet is no news */
+    cluster_trust_rows(c, rows, code ? 0 : count);
     if (!code)
-        read_rows(c);
+        read_revocations(c);
     else
-        timer_start(&c->tick, c->loop, TICK_MS, read_nodes, c);
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_nodes, c);
 }
 
 static void read_nodes(void *arg)
@@ -189,6 +200,7 @@ void cluster_lead(struct cluster *c, uint64_t epoch)
     c->term++;
     c->epoch = epoch;
     c->fleet = fleet_new(NODE_LINK_LEASE_MS);
+    c->trust = node_trust_new();
     read_nodes(c);
 }
 
@@ -200,6 +212,8 @@ void cluster_unlead(struct cluster *c)
     timer_stop(&c->tick);
     fleet_free(c->fleet);
     c->fleet = NULL;
+    node_trust_free(c->trust);
+    c->trust = NULL;
     c->ready = false;
     c->term++;
     c->placed = 0;
@@ -211,7 +225,7 @@ void cluster_unlead(struct cluster *c)
 void cluster_refresh(struct cluster *c)
 {
     if (c->ready)
-        read_rows(c);
+        cluster_read_rows(c);
 }
 
 /* --- changes --- */

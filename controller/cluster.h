@@ -25,6 +25,7 @@ struct cluster_conf {
     const struct db_defaults *defaults; /* those in force */
     const struct node_link_conf *link;
     const uint64_t *keep_sample_days; /* in force */
+    const char *ca_key; /* file of the key with which certificates of hosts are renewed; NULL: none are */
 };
 
 /* What hosts told and the database could not take, ever, since the start. */
@@ -89,6 +90,13 @@ const struct sweep_counts *cluster_swept(const struct cluster *cluster);
 
 /* An administrator marked a node (the database knows it already). */
 void cluster_node_mark(struct cluster *cluster, const char *node, bool cordoned, bool draining);
+
+/* An administrator revoked its certificates (the database knows it already): its session and its connections
+ * end in this call. */
+void cluster_node_revoke(struct cluster *cluster, const char *node);
+
+/* An administrator removed it (likewise). */
+void cluster_node_removed(struct cluster *cluster, const char *node);
 
 /* Borrowed. */
 struct waiters *cluster_waiters(struct cluster *cluster);

@@ -4,10 +4,13 @@
 
 #include "controller/cluster.h"
 
+#include "controller/core/node_trust.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_node.h"
 
 #include <sys/queue.h>
+
+#define CLUSTER_TICK_MS 1000
 
 struct create;
 STAILQ_HEAD(create_list, create);
@@ -23,7 +26,10 @@ struct cluster {
     struct node_link *link;
     struct waiters *waiters;
     struct stats *stats;
-    struct fleet *fleet; /* NULL while it does not lead */
+    struct fleet *fleet;      /* NULL while it does not lead */
+    struct node_trust *trust; /* likewise */
+    char *ca_file, *ca_key;   /* to renew the certificates of hosts with; ca_key NULL: it does not */
+    bool revocations_owed;    /* what was revoked could not be read: again */
     struct fleet_effects effects;
     struct timer tick;
     unsigned ticks;
@@ -56,6 +62,23 @@ void cluster_on_sweeps(void *owner, const char *node, const struct sweep_report 
 void cluster_sweep_node_gone(struct cluster *c, const char *node);
 void cluster_sweep_row_ended(struct cluster *c, enum sweep_kind kind);
 void cluster_sweeps_end(struct cluster *c, int code);
+
+/* cluster_trust.c: what the link asks. */
+bool cluster_on_allowed(void *owner, const struct tls_who *who);
+bool cluster_on_believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                         size_t count);
+void cluster_on_contested(void *owner, const char *node, const char *address);
+bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
+                        uint8_t **renewed, size_t *renewed_len);
+
+/* What the database knows hosts by. */
+void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_t count);
+
+/* What was revoked; again: at the start of a lead, which goes on with cluster_read_rows, or tries again. */
+void cluster_trust_read(struct cluster *c, loop_cb *again);
+
+/* cluster.c: the live sandboxes, where a lead begins. */
+void cluster_read_rows(void *arg);
 
 /* cluster.c: as the fleet takes it; borrows. */
 struct fleet_row cluster_fleet_row(const struct db_sandbox_row *row);

@@ -10,12 +10,6 @@
 
 #define REFUSED_SAID_MS 60000 /* at most one line in this time */
 
-/* Every certificate of our CA names a node that was issued one: that is the permission. */
-static bool on_allowed(void *owner, const struct tls_who *who)
-{
-    return true;
-}
-
 struct join {
     struct cluster *cluster;
     uint64_t term;
@@ -166,7 +160,10 @@ static void on_node_gone(void *owner, const char *node)
     cluster_sweep_node_gone(c, node);
 }
 
-const struct node_link_ops cluster_link_ops = {.allowed = on_allowed,
+const struct node_link_ops cluster_link_ops = {.allowed = cluster_on_allowed,
+                                               .believed = cluster_on_believed,
+                                               .on_contested = cluster_on_contested,
+                                               .on_expires = cluster_on_expires,
                                                .on_session = on_session,
                                                .on_observations = on_observations,
                                                .on_samples = on_samples,

@@ -70,6 +70,8 @@ static const struct api_ops api_ops = {.find_key = find_key,
                                            [OP_TIER_PATCH] = ops_tier_patch,
                                            [OP_TIER_DELETE] = ops_tier_delete,
                                            [OP_NODE_DRAIN] = ops_node_drain,
+                                           [OP_NODE_REVOKE] = ops_node_revoke,
+                                           [OP_NODE_DELETE] = ops_node_delete,
                                            [OP_METRICS] = ops_metrics,
                                            [OP_AUDIT_LIST] = ops_audit_list,
                                            [OP_HEALTHZ] = ops_healthz,
@@ -228,7 +230,9 @@ static int make_cluster(struct controller *c, struct err *e)
                                 .admit = c->admit,
                                 .defaults = &c->defaults,
                                 .link = &link,
-                                .keep_sample_days = &c->conf->keep_sample_days};
+                                .keep_sample_days = &c->conf->keep_sample_days,
+
+                                .ca_key = c->conf->ca_key};
     return cluster_new(&c->cluster, &conf, e);
 }
 

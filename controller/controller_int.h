@@ -59,8 +59,9 @@ api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_pa
 /* ops_admin.c */
 api_op_fn ops_event_list, ops_quota_usage, ops_node_list, ops_node_show, ops_node_cordon, ops_node_uncordon,
     ops_user_create, ops_user_list, ops_user_show, ops_user_patch, ops_user_delete, ops_key_create,
-    ops_key_list, ops_key_show, ops_key_patch, ops_key_delete, ops_node_drain, ops_tier_create, ops_tier_show,
-    ops_tier_patch, ops_tier_delete, ops_tier_list, ops_audit_list, ops_healthz, ops_readyz;
+    ops_key_list, ops_key_show, ops_key_patch, ops_key_delete, ops_node_drain, ops_node_revoke,
+    ops_node_delete, ops_tier_create, ops_tier_show, ops_tier_patch, ops_tier_delete, ops_tier_list,
+    ops_audit_list, ops_healthz, ops_readyz;
 
 /* ops_sweep.c */
 api_op_fn ops_system_cleanup;

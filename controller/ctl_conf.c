@@ -51,6 +51,10 @@ static const struct conf_row rows[] = {
      false, "Where agents dial in: tls+tcp://address:port, or ipc:///path on one host."},
     {"pki_dir", "CORRAL_PKI_DIR", CONF_STRING, AT(pki_dir), "/etc/corral/pki", 0, 0, NULL, false, false,
      "Folder of ca.crt, controller.crt and controller.key (corral-controller pki init)."},
+    {"ca_key", "CORRAL_CA_KEY", CONF_STRING, AT(ca_key), NULL, 0, 0, NULL, false, false,
+     "Private key (PEM) of the CA, where certificates of hosts are to be renewed by this controller, 30 days "
+     "before "
+     "they end; without it there are warnings."},
     {"cluster", "CORRAL_CLUSTER", CONF_STRING, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of this cluster; containers carry it, and agents touch no others."},
     {"base_image", "CORRAL_BASE_IMAGE", CONF_STRING, AT(base_image), "corral-base:latest", 0, 255, NULL, true,

@@ -18,7 +18,7 @@ struct ctl_conf {
     char *database_url;
     uint64_t database_connections, database_read_connections;
     /* hosts */
-    char *node_url, *pki_dir, *cluster;
+    char *node_url, *pki_dir, *ca_key, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */
     char *base_image;
     uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_hours;

@@ -165,6 +165,44 @@ void ops_node_drain(void *owner, struct api_call *call)
     mark_node(owner, call, DB_NODE_DRAIN);
 }
 
+struct node_call {
+    struct controller *controller;
+    struct api_call *call;
+    void (*told)(struct cluster *cluster, const char *node);
+};
+
+static struct node_call *node_call_new(struct controller *c, struct api_call *call,
+                                       void (*told)(struct cluster *, const char *))
+{
+    struct node_call *n = mem_zalloc(sizeof *n);
+    *n = (struct node_call){c, call, told};
+    return n;
+}
+
+static void on_node_act(void *arg, int code, const struct err *e, const char *json)
+{
+    struct node_call *n = arg;
+    if (!code)
+        n->told(n->controller->cluster, n->call->param[0]);
+    ops_answer_json(n->call, code, e, json);
+    free(n);
+}
+
+void ops_node_revoke(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_node_revoke(c->pool, call->param[0], &actor, on_node_act, node_call_new(c, call, cluster_node_revoke));
+}
+
+void ops_node_delete(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    db_node_remove(c->pool, call->param[0], &actor, on_node_act,
+                   node_call_new(c, call, cluster_node_removed));
+}
+
 /* --- users, keys, tiers --- */
 
 void ops_user_create(void *owner, struct api_call *call)

@@ -169,6 +169,7 @@ int verb_pki_issue(const struct program *program, int argc, char **argv)
     struct ctl_conf conf;
     struct err e;
     const char *node = take_argument(&argc, &argv), *out = take_value(&argc, argv, "--out");
+    const char *days = take_value(&argc, argv, "--days");
     if (!node) {
         fprintf(stderr, "%s: pki issue needs the node's name\n", program->name);
         return 2;
@@ -176,7 +177,8 @@ int verb_pki_issue(const struct program *program, int argc, char **argv)
     int rc = load(program, argc, argv, &conf);
     if (rc)
         return rc;
-    if (pki_issue(conf.pki_dir, node, out ? out : conf.pki_dir, &e))
+    if (pki_issue(conf.pki_dir, node, days ? (unsigned)strtoul(days, NULL, 10) : PKI_NODE_DAYS,
+                  out ? out : conf.pki_dir, &e))
         rc = verb_failed(program, e.text);
     else
         printf("%s/%s.crt and .key\n", out ? out : conf.pki_dir, node);

@@ -218,7 +218,10 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral
     news->sweeps_accepted = in->sweeps_accepted;
     to_sweep_order(arena, &in->sweep, &news->sweep);
     news->samples_accepted = in->samples_accepted;
-    return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
+    news->certificate.data = in->certificate;
+    news->certificate.len = in->certificate_len;
+    return in->certificate_len <= NODE_CERTIFICATE_MAX && in->want_count <= NODE_NEWS_MAX &&
+           in->acceptance_count <= NODE_NEWS_MAX &&
            to_wants(arena, in->wants, in->want_count, &news->wants) &&
            to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
 }
@@ -230,7 +233,9 @@ static bool from_news(const Corral__Envelope *in, struct node_message *m)
     m->news.violations_accepted = pb->violations_accepted;
     m->news.sweeps_accepted = pb->sweeps_accepted;
     m->news.samples_accepted = pb->samples_accepted;
-    return from_sweep_order(pb->sweep, &m->news.sweep) &&
+    return (!pb->certificate.len || from_bytes(&pb->certificate, NODE_CERTIFICATE_MAX, &m->news.certificate,
+                                               &m->news.certificate_len)) &&
+           from_sweep_order(pb->sweep, &m->news.sweep) &&
            from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
            from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,
                             &m->news.acceptance_count);
@@ -242,6 +247,7 @@ static void fini_news(struct node_message *m)
         free((void *)m->news.wants[i].spec);
     free(m->news.wants);
     free(m->news.acceptances);
+    free(m->news.certificate);
 }
 
 static bool to_refused(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)

@@ -54,6 +54,7 @@ enum node_refusal {
     NODE_REFUSED_PROOF,         /* the challenge is unknown, used or old, or the signature is wrong */
     NODE_REFUSED_STALE_SESSION, /* the session is over, or replaced by a newer one */
     NODE_REFUSED_OLD_EPOCH,     /* the controller or the session is of an epoch that passed */
+    NODE_REFUSED_NOT_NOW, /* another host is here by this name, or what it brings is looked at again later */
     NODE_REFUSED_COUNT
 };
 
@@ -97,6 +98,8 @@ struct node_news {
     uint64_t violations_accepted, samples_accepted; /* up to these numbers; 0: none */
     struct sweep_order sweep;                       /* number 0: none */
     uint64_t sweeps_accepted;
+    uint8_t *certificate; /* DER, NULL: none */
+    size_t certificate_len;
 };
 
 struct node_message {

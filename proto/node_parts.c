@@ -340,6 +340,7 @@ bool to_facts(struct pb_arena *arena, const struct node_facts *in, Corral__NodeF
     corral__node_facts__init(out);
     out->name = (char *)in->name;
     out->boot_id = (char *)in->boot_id;
+    out->state_id = (char *)in->state_id;
     out->agent_version = (char *)in->agent_version;
     out->docker_version = (char *)in->docker_version;
     out->docker_api_version = (char *)in->docker_api_version;
@@ -373,6 +374,7 @@ bool from_facts(const Corral__NodeFacts *in, struct node_facts *out)
     out->enforces = in->enforces;
     return pb_text(out->name, sizeof out->name, in->name) && node_name_valid(out->name) &&
            pb_text(out->boot_id, sizeof out->boot_id, in->boot_id) &&
+           pb_text(out->state_id, sizeof out->state_id, in->state_id) &&
            pb_text(out->agent_version, sizeof out->agent_version, in->agent_version) &&
            pb_text(out->docker_version, sizeof out->docker_version, in->docker_version) &&
            pb_text(out->docker_api_version, sizeof out->docker_api_version, in->docker_api_version) &&

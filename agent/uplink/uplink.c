@@ -195,6 +195,8 @@ static void on_news(struct uplink *u, struct node_message *m)
         take_commit(u, m);
     if (m->news.sweeps_accepted)
         uplink_queue_accept_sweeps(&u->queue, m->news.sweeps_accepted);
+    if (m->news.certificate)
+        u->ops.on_certificate(u->owner, m->news.certificate, m->news.certificate_len);
     if (m->news.sweep.number)
         u->ops.on_sweep(u->owner, &m->news.sweep);
     if (m->news.want_count)
@@ -339,6 +341,17 @@ void uplink_free(struct uplink *u)
     free(u->cert_file);
     free(u->key_file);
     free(u);
+}
+
+int uplink_reload(struct uplink *u, struct err *err)
+{
+    struct pki_identity *fresh;
+    int rc = pki_identity_load(&fresh, u->cert_file, u->key_file, err);
+    if (rc)
+        return rc;
+    pki_identity_free(u->identity);
+    u->identity = fresh;
+    return 0;
 }
 
 void uplink_start(struct uplink *u)

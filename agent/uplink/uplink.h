@@ -55,6 +55,9 @@ struct uplink_ops {
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* The same order may come again: its number says so. */
     void (*on_sweep)(void *owner, const struct sweep_order *order);
+    /* The controller has a later certificate (DER) for this host's key: to be checked and kept (pki_replace),
+     * then uplink_reload. */
+    void (*on_certificate)(void *owner, const uint8_t *der, size_t len);
     /* A session that was welcomed is over, for the reason that the sentence says. */
     void (*on_lost)(void *owner, const char *why);
 };
@@ -85,6 +88,10 @@ void uplink_sample(struct uplink *uplink, const struct sample *sample);
 
 /* Sends what a sweep came to until a number that is not lower is accepted. */
 void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
+
+/* The certificate's file is another: the next connections use it. ERR_CONFIG: it cannot be used, nothing
+ * changed. */
+int uplink_reload(struct uplink *uplink, struct err *err) MUST_CHECK;
 
 /* Whether there is a session. */
 bool uplink_connected(const struct uplink *uplink);

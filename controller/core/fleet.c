@@ -461,6 +461,27 @@ void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *f
     }
 }
 
+static bool has_been_there(const struct sandbox_entry *s, const struct node *node)
+{
+    return s->node == node && s->admitted && (s->reported || s->state != SANDBOX_PENDING);
+}
+
+void fleet_compare(const struct fleet *fleet, const char *name, const struct observation *inventory,
+                   size_t count, size_t *ran, size_t *brought)
+{
+    const struct node *node = node_table_find(&fleet->nodes, name);
+    struct sandbox_entry *s, *next;
+    *ran = *brought = 0;
+    if (!node)
+        return;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    *ran += has_been_there(s, node);
+    for (size_t i = 0; i < count; i++) {
+        const struct sandbox_entry *one = sandbox_table_find(&fleet->sandboxes, &inventory[i].id);
+        *brought += one && has_been_there(one, node);
+    }
+}
+
 static void lose_node(struct fleet *fleet, uint64_t now, struct node *node, struct fleet_effects *effects)
 {
     node->session = false;

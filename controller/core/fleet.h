@@ -142,6 +142,11 @@ void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row
 void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
                    const struct observation *inventory, size_t count, struct fleet_effects *effects);
 
+/* How many sandboxes of a node have been on it, as far as is known, and how many of these an inventory has.
+ */
+void fleet_compare(const struct fleet *fleet, const char *node, const struct observation *inventory,
+                   size_t count, size_t *ran, size_t *brought);
+
 /* The host is silent past its lease, or its connection was given up. */
 void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *node, struct fleet_effects *effects);
 

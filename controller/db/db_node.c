@@ -54,6 +54,9 @@ void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_
     db_text_str(&t, "reason", facts->sick);
     db_text_str(&t, "region", facts->region);
     db_text_str(&t, "boot_id", facts->boot_id);
+    db_text_str(&t, "state_id", facts->state_id);
+    db_text_str(&t, "address", facts->address);
+    db_text_str(&t, "fingerprint", facts->fingerprint);
     db_text_str(&t, "agent_version", facts->agent_version);
     db_text_str(&t, "docker_version", facts->docker_version);
     db_text_str(&t, "docker_api_version", facts->docker_api_version);
@@ -87,6 +90,77 @@ void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admi
     const char *params[] = {name, names[state], who};
     db_query_act(pool, &stmt, params, cb, arg);
     free(who);
+}
+
+static void act_on_node(struct db_pool *pool, const struct db_stmt *stmt, const char *name,
+                        const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    char *who = db_actor_json(actor);
+    const char *params[] = {name, who};
+    db_query_act(pool, stmt, params, cb, arg);
+    free(who);
+}
+
+void db_node_revoke(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {
+        "node_revoke", "select * from act_audited($2, 'node.revoke', $1, null, revoke_node($1, $2))", 2};
+    act_on_node(pool, &stmt, name, actor, cb, arg);
+}
+
+void db_node_remove(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg)
+{
+    static const struct db_stmt stmt = {
+        "node_remove", "select * from act_audited($2, 'node.delete', $1, null, remove_node($1, $2))", 2};
+    act_on_node(pool, &stmt, name, actor, cb, arg);
+}
+
+void db_node_event(struct db_pool *pool, const char *name, const char *type, const char *data)
+{
+    static const struct db_stmt stmt = {"node_event", "select add_event($2, null, null, $1, $3::jsonb)", 3};
+    const char *params[] = {name, type, data};
+    db_query_forget(pool, &stmt, params);
+}
+
+struct revocations {
+    db_node_revocations_cb *cb;
+    void *arg;
+};
+
+static void on_revocations(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct revocations f = *(struct revocations *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct db_node_revocation *rows = mem_zalloc((count + 1) * sizeof *rows);
+    free(arg);
+    for (size_t i = 0; i < count; i++) {
+        rows[i].node = PQgetvalue(r, (int)i, 0);
+        rows[i].issued_until_s = (int64_t)db_cell_num(r, (int)i, 1);
+        char *words = mem_strdup(PQgetvalue(r, (int)i, 2)), *rest = words;
+        for (char *word; (word = strsep(&rest, " "));) {
+            if (*word)
+                string_list_add(&rows[i].fingerprints, word);
+        }
+        free(words);
+    }
+    f.cb(f.arg, code, e, rows, count);
+    for (size_t i = 0; i < count; i++)
+        string_list_fini(&rows[i].fingerprints);
+    free(rows);
+}
+
+void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "node_revocations",
+        "select node, extract(epoch from issued_until)::bigint, array_to_string(fingerprints, ' ')"
+        " from node_revocations",
+        0};
+    struct revocations *f = mem_zalloc(sizeof *f);
+    *f = (struct revocations){cb, arg};
+    db_query(pool, &stmt, NULL, on_revocations, f);
 }
 
 void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count)
@@ -142,6 +216,9 @@ static void fill(struct db_node_row *row, const PGresult *r, int n)
     row->capacity = (struct node_resources){db_cell_num(r, n, 5), db_cell_num(r, n, 6), db_cell_num(r, n, 7),
                                             db_cell_num(r, n, 8)};
     row->enforces = (uint32_t)db_cell_num(r, n, 9);
+    row->boot_id = PQgetvalue(r, n, 10);
+    row->state_id = PQgetvalue(r, n, 11);
+    row->fingerprint = PQgetvalue(r, n, 12);
 }
 
 static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
@@ -161,7 +238,8 @@ void db_node_rows(struct db_pool *pool, db_node_rows_cb *cb, void *arg)
     static const struct db_stmt stmt = {
         "node_rows",
         "select name, node_state(n), region, labels::text, admin_state, memory_bytes, cpu_millis,"
-        " storage_bytes, sandboxes, enforces from nodes n order by name",
+        " storage_bytes, sandboxes, enforces, boot_id, state_id, coalesce(fingerprints[1], '')"
+        " from nodes n order by name",
         0};
     struct reading *f = mem_zalloc(sizeof *f);
     *f = (struct reading){cb, arg};

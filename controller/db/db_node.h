@@ -17,6 +17,27 @@ enum db_node_admin { DB_NODE_UNCORDON, DB_NODE_CORDON, DB_NODE_DRAIN };
 void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
                        const struct db_actor *actor, db_json_cb *cb, void *arg);
 
+/* ERR_NOT_FOUND. */
+void db_node_revoke(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg);
+
+/* ERR_CONFLICT: it is connected, or sandboxes live on it. */
+void db_node_remove(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
+                    void *arg);
+
+/* What was revoked, of every node. Borrowed for the call. */
+struct db_node_revocation {
+    const char *node;
+    int64_t issued_until_s; /* Unix time */
+    struct string_list fingerprints;
+};
+typedef void db_node_revocations_cb(void *arg, int code, const struct err *e,
+                                    const struct db_node_revocation *rows, size_t count);
+void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void *arg);
+
+/* An event about a host; data: a JSON object. Fire and forget. */
+void db_node_event(struct db_pool *pool, const char *name, const char *type, const char *data);
+
 /* Hosts that were heard, with what they use. Fire and forget: best called every few seconds with all of them.
  */
 struct db_node_seen {
@@ -31,6 +52,7 @@ void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_j
 /* Every host, for a controller that begins to lead. capacity is the host's; state as the API names it. */
 struct db_node_row {
     const char *name, *state, *region, *labels; /* labels: a JSON object's text */
+    const char *boot_id, *state_id, *fingerprint;
     bool cordoned, draining;
     struct node_resources capacity;
     uint32_t enforces;

@@ -14,7 +14,8 @@
 #include <uthash.h>
 
 #define TICK_MS        500
-#define CHALLENGES_MAX 1024 /* hellos that were not proved yet */
+#define RENEW_ASK_MS   3600000 /* between two questions whether a certificate is renewed */
+#define CHALLENGES_MAX 1024    /* hellos that were not proved yet */
 
 struct want_item {
     struct want want; /* spec owned */
@@ -37,6 +38,11 @@ struct session {
     size_t certificate_len;
     char fingerprint[TLS_FINGERPRINT_LEN + 1]; /* of the certificate */
     uint64_t peers[2];                         /* the connections that it was last heard on */
+    int64_t ends_s;                            /* of the certificate, Unix time */
+    uint64_t renew_ms;                         /* when is asked whether it is renewed */
+    uint8_t *renewed;                          /* to be sent; NULL: nothing */
+    size_t renewed_len;
+    uint64_t renewed_number; /* of the news that took it along; 0: not yet */
     uint64_t heard_ms;
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
@@ -80,6 +86,7 @@ static void session_drop(struct node_link *link, struct session *s)
     free(s->want);
     free(s->acceptance);
     free(s->certificate);
+    free(s->renewed);
     free(s);
 }
 
@@ -190,6 +197,8 @@ static void on_hello(struct node_link *link, const struct msglink_peer *peer, st
     pki_random(s->nonce, sizeof s->nonce);
     memcpy(s->node, hello->name, sizeof s->node);
     memcpy(s->fingerprint, who.fingerprint, sizeof s->fingerprint);
+    s->ends_s = who.not_after_s;
+    s->peers[0] = peer->id;
     s->certificate = mem_dup(hello->certificate, hello->certificate_len);
     s->certificate_len = hello->certificate_len;
     s->heard_ms = loop_now_ms();
@@ -217,9 +226,45 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
     reply(link, token, s, request, &answer);
 }
 
+/* Whoever holds the node's certificate may be somebody else: who answers stays. */
+static bool is_alive(const struct node_link *link, const struct session *s)
+{
+    return loop_now_ms() - s->heard_ms < link->lease_ms * 3 / 10 &&
+           (msglink_server_stands(link->server, s->peers[0]) ||
+            msglink_server_stands(link->server, s->peers[1]));
+}
+
+/* Whether the session begins: the node's own is not alive, and its host is believed. Else s is dropped. */
+static bool may_begin(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
+                      struct session *s, uint64_t request, struct node_inventory *inventory)
+{
+    char node[NODE_NAME_MAX + 1];
+    struct session *older = session_of_node(link, s->node);
+    memcpy(node, s->node, sizeof node);
+    memcpy(inventory->facts.name, s->node, sizeof inventory->facts.name);
+    memcpy(inventory->facts.fingerprint, s->fingerprint, sizeof inventory->facts.fingerprint);
+    memcpy(inventory->facts.address, peer->address, sizeof inventory->facts.address);
+    if (older && is_alive(link, older)) {
+        session_drop(link, s);
+        refuse(link, token, request, NODE_REFUSED_NOT_NOW, "a host of this name is here, and answers");
+        link->ops.on_contested(link->owner, node, peer->address);
+        return false;
+    }
+    if (!link->ops.believed(link->owner, &inventory->facts, inventory->observations,
+                            inventory->observation_count)) {
+        session_drop(link, s);
+        refuse(link, token, request, NODE_REFUSED_NOT_NOW,
+               "this is not the host that was here, and it lacks what ran there: it is looked at again");
+        return false;
+    }
+    if (older)
+        session_drop(link, older);
+    return true;
+}
+
 /* A challenge is used up by its first answer, right or wrong. */
-static void on_proof(struct node_link *link, struct msglink_token *token, struct session *s,
-                     struct node_message *m)
+static void on_proof(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
+                     struct session *s, struct node_message *m)
 {
     struct node_inventory inventory;
     struct err e;
@@ -233,13 +278,13 @@ static void on_proof(struct node_link *link, struct msglink_token *token, struct
         refuse(link, token, m->request, NODE_REFUSED_PROOF, e.text);
         return;
     }
-    struct session *older = session_of_node(link, s->node);
-    if (older)
-        session_drop(link, older);
+    if (!may_begin(link, peer, token, s, m->request, &inventory)) {
+        node_inventory_fini(&inventory);
+        return;
+    }
     s->proved = true;
     s->heard_ms = loop_now_ms();
     link->stats.handshakes++;
-    memcpy(inventory.facts.name, s->node, sizeof inventory.facts.name);
     welcome(link, token, s, m->request);
     link->ops.on_session(link->owner, &inventory.facts, inventory.observations, inventory.observation_count);
     node_inventory_fini(&inventory);
@@ -272,13 +317,16 @@ static bool has_news(const struct session *s)
 {
     return s->wants || s->acceptances || s->violations.accepted > s->violations.told ||
            s->samples.accepted > s->samples.told || s->sweeps.accepted > s->sweeps.told ||
-           s->sweep.number != s->sweep_told;
+           s->sweep.number != s->sweep_told || (s->renewed && !s->renewed_number);
 }
 
 /* What the agent has taken is forgotten; what it has not is said again. */
 static void settle(struct session *s, bool taken)
 {
     size_t kept = 0;
+    if (taken && s->renewed_number)
+        mem_free_ptr(&s->renewed);
+    s->renewed_number = 0;
     for (size_t i = 0; i < s->wants; i++) {
         if (taken && s->want[i].sent) {
             free((void *)(uintptr_t)s->want[i].want.spec);
@@ -336,6 +384,9 @@ static void tell(struct node_link *link, struct session *s)
     m.news.samples_accepted = s->samples.told = s->samples.accepted;
     m.news.sweeps_accepted = s->sweeps.told = s->sweeps.accepted;
     m.news.sweep = s->sweep;
+    m.news.certificate = s->renewed;
+    m.news.certificate_len = s->renewed ? s->renewed_len : 0;
+    s->renewed_number = s->renewed ? m.news.number : 0;
     s->sweep_told = s->sweep.number;
     reply(link, token, s, s->request, &m);
     free(wants);
@@ -408,7 +459,7 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     if (m.kind == NODE_HELLO)
         on_hello(link, peer, token, &m);
     else if (m.kind == NODE_PROOF)
-        on_proof(link, token, s, &m);
+        on_proof(link, peer, token, s, &m);
     else if (!s || !s->proved)
         refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "this session is over");
     else if (m.kind == NODE_REPORT)
@@ -428,6 +479,18 @@ static void gone(struct node_link *link, struct session *s)
     link->ops.on_node_gone(link->owner, node);
 }
 
+/* Once an hour of each session whose certificate is near its end. */
+static void ask_renewal(struct node_link *link, struct session *s, uint64_t now)
+{
+    int64_t left_s = s->ends_s - (int64_t)(wall_now_ms() / 1000);
+    if (!s->proved || now < s->renew_ms || s->renewed || left_s > (int64_t)PKI_RENEW_DAYS * 86400)
+        return;
+    s->renew_ms = now + RENEW_ASK_MS;
+    if (link->ops.on_expires(link->owner, s->node, s->certificate, s->certificate_len, s->ends_s, &s->renewed,
+                             &s->renewed_len))
+        nudge(link, s);
+}
+
 static void on_tick(void *arg)
 {
     struct node_link *link = arg;
@@ -436,6 +499,7 @@ static void on_tick(void *arg)
     timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
     HASH_ITER(hh, link->sessions, s, next)
     {
+        ask_renewal(link, s, now);
         if (s->parked && now - s->parked_ms >= link->lease_ms / 3)
             tell(link, s);
     }
@@ -548,6 +612,23 @@ size_t node_link_drop_stale(struct node_link *link, bool dry_run)
             session_drop(link, s);
     }
     return found;
+}
+
+void node_link_expel(struct node_link *link, const char *node)
+{
+    struct session *s, *next;
+    bool had = false;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (strcmp(s->node, node))
+            continue;
+        had |= s->proved;
+        session_drop(link, s);
+    }
+    if (link->server)
+        msglink_server_drop(link->server, node);
+    if (had)
+        link->ops.on_node_gone(link->owner, node);
 }
 
 void node_link_forget(struct node_link *link, const char *node)

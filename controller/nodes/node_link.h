@@ -1,7 +1,8 @@
 /*
  * The controller's side of all agents: listens, lets in who proves to be a node that is wanted, hands over
  * what agents report, and sends what is wanted of them. One session a node: a newer one that is proved
- * replaces the older.
+ * replaces the older, unless that is alive: heard within three tenths of the lease, on a connection that
+ * stands.
  *
  * Lifecycle: new, start with the epoch of this leadership, stop when it is lost (or at the end), start again
  * with a higher epoch; free. All on the loop. No callback fires inside a call of the owner, nor after stop;
@@ -48,6 +49,18 @@ struct node_link_stats {
 struct node_link_ops {
     /* Whether the holder of this certificate of our CA may connect, and join as the node of its name. */
     bool (*allowed)(void *owner, const struct tls_who *who);
+    /* Whether a host that has proved to be facts->name, with all that it holds, is taken for it; else it is
+     * to come again later. */
+    bool (*believed)(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                     size_t count);
+    /* Another host came by this name, with a good certificate, while the node's session is alive. */
+    void (*on_contested)(void *owner, const char *node, const char *address);
+    /*
+     * Its certificate (DER) ends within PKI_RENEW_DAYS; asked once an hour. Where there is a new one to send,
+     * *renewed is made by malloc and taken.
+     */
+    bool (*on_expires)(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
+                       uint8_t **renewed, size_t *renewed_len);
     /* A node is here, with all that it holds. Comes again, without on_node_gone, when it replaces its
      * session. */
     void (*on_session)(void *owner, const struct node_facts *facts, const struct observation *inventory,
@@ -99,7 +112,10 @@ void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t 
 /* Ends the connections of hosts that are over (sweep_session_stale), unless dry_run. Returns how many. */
 size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 
-/* Ends a node's session, if it has one (removed by an admin); on_node_gone follows. */
+/* Ends the session and every connection of a node in this call; on_node_gone comes before it returns. */
+void node_link_expel(struct node_link *link, const char *node);
+
+/* Ends a node's session, if it has one; on_node_gone follows. */
 void node_link_forget(struct node_link *link, const char *node);
 
 struct node_link_stats node_link_stats(const struct node_link *link);

@@ -235,7 +235,8 @@ int main(int argc, char **argv)
     static const size_t lens[] = {300, 256 * 1024};
     double seconds = argc > 1 ? atof(argv[1]) : 2;
     strcpy(dir, "/var/tmp/corral-bench-XXXXXX");
-    must(mkdtemp(dir) && !pki_init(dir, NULL, &e) && !pki_issue(dir, "one", dir, &e), "certificates");
+    must(mkdtemp(dir) && !pki_init(dir, NULL, &e) && !pki_issue(dir, "one", PKI_NODE_DAYS, dir, &e),
+         "certificates");
     snprintf(ca, sizeof ca, "%s/ca.crt", dir);
     snprintf(cert, sizeof cert, "%s/controller.crt", dir);
     snprintf(key, sizeof key, "%s/controller.key", dir);

@@ -75,13 +75,41 @@ static void on_sweeps(void *owner, const char *node, const struct sweep_report *
     swept = reports[0];
 }
 
+static bool believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                     size_t count)
+{
+    return strcmp(facts->agent_version, "not believed") != 0;
+}
+
+static int contested;
+
+static void on_contested(void *owner, const char *node, const char *address)
+{
+    contested++;
+}
+
+static bool on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
+                       uint8_t **renewed, size_t *renewed_len)
+{
+    char ca[300], key[300];
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    snprintf(key, sizeof key, "%s/ca.key", dir);
+    return !pki_renew(ca, key, node, certificate, len, renewed, renewed_len, &e);
+}
+
+static int gone;
+
 static void on_node_gone(void *owner, const char *node)
 {
+    gone++;
 }
 
 static void start_link(const char *ca_dir, uint64_t epoch)
 {
     static const struct node_link_ops ops = {.allowed = allowed,
+                                             .believed = believed,
+                                             .on_contested = on_contested,
+                                             .on_expires = on_expires,
                                              .on_session = on_session,
                                              .on_observations = on_observations,
                                              .on_samples = on_samples,
@@ -173,6 +201,8 @@ static void say_hello(struct peer *p, const char *name, const struct pki_identit
     ask(p, &m);
 }
 
+static const char *said_version = "";
+
 /* The packed answer to a challenge, signed by this key; to be freed. */
 static uint8_t *proof_for(const struct node_message *challenge, const char *name,
                           const struct pki_identity *by, size_t *len)
@@ -183,6 +213,7 @@ static uint8_t *proof_for(const struct node_message *challenge, const char *name
     size_t said_len;
     snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", name);
     snprintf(inventory.facts.boot_id, sizeof inventory.facts.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
+    snprintf(inventory.facts.agent_version, sizeof inventory.facts.agent_version, "%s", said_version);
     CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &e));
     uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, name, m.proof.inventory,
                                      m.proof.inventory_len, &said_len);
@@ -371,6 +402,103 @@ static void test_an_order_to_sweep_and_its_answer(void)
     pki_identity_free(two);
 }
 
+/* Proves to be a node; the answer is a welcome or a refusal. The session's id, where there is one. */
+static struct node_session_id join(struct peer *p, const char *name, const char *version)
+{
+    struct pki_identity *of = identity(dir, name);
+    size_t len;
+    peer_open(p, dir, name);
+    say_hello(p, name, of, 0);
+    CHECK(!p->code && p->answer.kind == NODE_CHALLENGE);
+    struct node_session_id session = p->answer.session;
+    said_version = version;
+    uint8_t *proof = proof_for(&p->answer, name, of, &len);
+    said_version = "";
+    ask_bytes(p, proof, len, ANSWER_MS);
+    free(proof);
+    pki_identity_free(of);
+    return session;
+}
+
+/* Whoever has the node's certificate and key may still be another host: who answers stays. */
+static void test_who_is_here_and_answers_stays(void)
+{
+    struct node_message poll = {.kind = NODE_POLL};
+    struct peer p, other;
+    int before = sessions;
+    struct node_session_id session = join(&p, "three", "");
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME && sessions == before + 1);
+    for (int i = 1; i <= 2; i++) {
+        (void)join(&other, "three", "");
+        CHECK(refused(&other, NODE_REFUSED_NOT_NOW) && contested == i && sessions == before + 1);
+        peer_close(&other);
+    }
+    poll.session = session;
+    node_link_accept_sweeps(link_, "three", 5); /* so that there is news */
+    say(&p, &poll, &session);
+    CHECK(!p.code && p.answer.kind == NODE_NEWS);
+    peer_close(&p);
+    do { /* its connection ends a moment later */
+        (void)join(&other, "three", "");
+        CHECK(other.answer.kind == NODE_WELCOME || refused(&other, NODE_REFUSED_NOT_NOW));
+        peer_close(&other);
+    } while (sessions == before + 1);
+}
+
+static void test_who_is_not_believed_comes_again(void)
+{
+    struct peer p;
+    int before = sessions;
+    (void)join(&p, "four", "not believed");
+    CHECK(refused(&p, NODE_REFUSED_NOT_NOW) && sessions == before);
+    peer_close(&p);
+    (void)join(&p, "four", "");
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME && sessions == before + 1);
+    peer_close(&p);
+}
+
+static void test_who_is_expelled_has_no_connection(void)
+{
+    struct node_message poll = {.kind = NODE_POLL};
+    struct peer p;
+    struct node_session_id session = join(&p, "five", "");
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME);
+    int before = gone;
+    node_link_expel(link_, "five");
+    CHECK(gone == before + 1);
+    say(&p, &poll, &session); /* over a connection that is made again */
+    CHECK(refused(&p, NODE_REFUSED_STALE_SESSION));
+    peer_close(&p);
+}
+
+/* A certificate that ends within a month brings a new one with the first news. */
+static void test_a_certificate_is_renewed(void)
+{
+    char cert[300], key[300], ca[300];
+    int64_t ends_s, renewed_s;
+    struct node_message poll = {.kind = NODE_POLL};
+    struct peer p;
+    snprintf(ca, sizeof ca, "%s/ca.crt", dir);
+    snprintf(cert, sizeof cert, "%s/short.crt", dir);
+    snprintf(key, sizeof key, "%s/short.key", dir);
+    CHECK(!pki_issue(dir, "short", PKI_RENEW_DAYS - 1, dir, &e) && !pki_ends_s(cert, &ends_s, &e));
+    struct node_session_id session = join(&p, "short", "");
+    CHECK(!p.code && p.answer.kind == NODE_WELCOME);
+    say(&p, &poll, &session);
+    CHECK(!p.code && p.answer.kind == NODE_NEWS && p.answer.news.certificate_len);
+    CHECK(!pki_replace(cert, key, ca, "short", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    CHECK(!pki_ends_s(cert, &renewed_s, &e) && renewed_s - ends_s > (int64_t)(PKI_NODE_DAYS - 60) * 86400);
+    /* The same again is no later one, and none is taken for another's. */
+    CHECK(pki_replace(cert, key, ca, "short", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    snprintf(cert, sizeof cert, "%s/one.crt", dir);
+    snprintf(key, sizeof key, "%s/one.key", dir);
+    CHECK(pki_replace(cert, key, ca, "one", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    peer_close(&p);
+    (void)join(&p, "short", "");
+    CHECK(!p.code && (p.answer.kind == NODE_WELCOME || refused(&p, NODE_REFUSED_NOT_NOW)));
+    peer_close(&p);
+}
+
 /* --- a host of ours, of which the facts change --- */
 
 struct host {
@@ -425,6 +553,10 @@ static void on_lost(void *owner, const char *why)
 {
 }
 
+static void on_certificate(void *owner, const uint8_t *der, size_t len)
+{
+}
+
 /* Between its proof and the welcome: what the controller was told is old already. */
 static void test_facts_that_change_while_a_host_joins(void)
 {
@@ -434,6 +566,7 @@ static void test_facts_that_change_while_a_host_joins(void)
                                           .on_accepted = on_accepted,
                                           .on_committed = on_committed,
                                           .on_sweep = on_sweep,
+                                          .on_certificate = on_certificate,
                                           .on_lost = on_lost};
     char ca[300], cert[300], key[300];
     struct string_list urls = {0};
@@ -550,7 +683,7 @@ static void test_bytes_that_are_no_message(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"one", "two", "unwanted"};
+    static const char *const names[] = {"one", "two", "three", "four", "five", "unwanted"};
     char foreign[300];
     if (argc < 2)
         return 2;
@@ -564,9 +697,9 @@ int main(int argc, char **argv)
     snprintf(url, sizeof url, "tls+tcp://127.0.0.1:%u", 20000u + random % 20000u);
     snprintf(foreign, sizeof foreign, "%s/foreign", dir);
     CHECK(!pki_init(dir, NULL, &e) && !pki_init(foreign, NULL, &e) &&
-          !pki_issue(foreign, "one", foreign, &e));
+          !pki_issue(foreign, "one", PKI_NODE_DAYS, foreign, &e));
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        CHECK(!pki_issue(dir, names[i], dir, &e));
+        CHECK(!pki_issue(dir, names[i], PKI_NODE_DAYS, dir, &e));
     loop = loop_new();
     start_link(dir, EPOCH);
     test_a_node_joins_and_its_proof_is_good_once();
@@ -576,6 +709,10 @@ int main(int argc, char **argv)
     test_epochs_versions_and_sessions_that_are_over();
     test_bytes_that_are_no_message();
     test_an_order_to_sweep_and_its_answer();
+    test_who_is_here_and_answers_stays();
+    test_who_is_not_believed_comes_again();
+    test_who_is_expelled_has_no_connection();
+    test_a_certificate_is_renewed();
     test_a_message_that_is_too_large(argv[0]);
     test_peers_that_go_while_they_connect(argv[0]);
     test_facts_that_change_while_a_host_joins();

@@ -37,7 +37,7 @@ static struct pki_identity *issue(struct place *place, const char *node)
 {
     char cert[128], key[128];
     struct pki_identity *identity;
-    assert_int_equal(pki_issue(place->dir, node, place->dir, NULL), 0);
+    assert_int_equal(pki_issue(place->dir, node, PKI_NODE_DAYS, place->dir, NULL), 0);
     snprintf(cert, sizeof cert, "%s/%s.crt", place->dir, node);
     snprintf(key, sizeof key, "%s/%s.key", place->dir, node);
     assert_int_equal(pki_identity_load(&identity, cert, key, NULL), 0);
@@ -54,10 +54,10 @@ static void test_files_are_private_and_never_written_over(void **state)
     assert_int_equal(stat(in(&place, "ca.key"), &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(pki_init(place.dir, NULL, &err), ERR_CONFLICT);
-    assert_int_equal(pki_issue(place.dir, "h1", place.dir, &err), 0);
-    assert_int_equal(pki_issue(place.dir, "h1", place.dir, &err), ERR_CONFLICT);
-    assert_int_equal(pki_issue(place.dir, "../h1", place.dir, &err), ERR_INVALID);
-    assert_int_equal(pki_issue(place.dir, PKI_CONTROLLER_NAME, place.dir, &err), ERR_INVALID);
+    assert_int_equal(pki_issue(place.dir, "h1", PKI_NODE_DAYS, place.dir, &err), 0);
+    assert_int_equal(pki_issue(place.dir, "h1", PKI_NODE_DAYS, place.dir, &err), ERR_CONFLICT);
+    assert_int_equal(pki_issue(place.dir, "../h1", PKI_NODE_DAYS, place.dir, &err), ERR_INVALID);
+    assert_int_equal(pki_issue(place.dir, PKI_CONTROLLER_NAME, PKI_NODE_DAYS, place.dir, &err), ERR_INVALID);
     string_list_add(&bad, "a,DNS:h1");
     assert_int_equal(pki_init(place.dir, &bad, &err), ERR_INVALID);
     string_list_fini(&bad);

@@ -1,0 +1,145 @@
+/* Who may be a node: what was revoked, what each was last known by, and the alarms about those who are not
+ * it. */
+#include "controller/cluster_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/pki.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct node_marks marks_of(const char *fingerprint, const char *boot_id, const char *state_id)
+{
+    struct node_marks marks = {0};
+    snprintf(marks.fingerprint, sizeof marks.fingerprint, "%s", fingerprint);
+    snprintf(marks.boot_id, sizeof marks.boot_id, "%s", boot_id);
+    snprintf(marks.state_id, sizeof marks.state_id, "%s", state_id);
+    return marks;
+}
+
+static void alarm_event(struct cluster *c, const char *node, enum node_alarm alarm, const char *type,
+                        const char *data)
+{
+    if (node_trust_alarm(c->trust, loop_now_ms(), node, alarm))
+        db_node_event(c->pool, node, type, data);
+}
+
+void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct node_marks marks = marks_of(rows[i].fingerprint, rows[i].boot_id, rows[i].state_id);
+        node_trust_know(c->trust, rows[i].name, &marks);
+    }
+}
+
+/* --- what was revoked --- */
+
+struct revocations_read {
+    struct cluster *cluster;
+    uint64_t term;
+    loop_cb *then; /* NULL: it was read while it leads */
+};
+
+static void on_revocations(void *arg, int code, const struct err *e, const struct db_node_revocation *rows,
+                           size_t count)
+{
+    struct revocations_read read = *(struct revocations_read *)arg;
+    struct cluster *c = read.cluster;
+    free(arg);
+    if (!c->fleet || read.term != c->term)
+        return;
+    c->revocations_owed = code != 0;
+    for (size_t i = 0; i < count; i++)
+        node_trust_revoke(c->trust, rows[i].node, rows[i].issued_until_s, &rows[i].fingerprints);
+    if (read.then && code)
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read.then, c);
+    else if (read.then)
+        cluster_read_rows(c);
+}
+
+void cluster_trust_read(struct cluster *c, loop_cb *again)
+{
+    struct revocations_read *read = mem_zalloc(sizeof *read);
+    *read = (struct revocations_read){c, c->term, again};
+    db_node_revocations(c->pool, on_revocations, read);
+}
+
+/* At once by this clock, and by the database's as soon as that can be read. */
+void cluster_node_revoke(struct cluster *c, const char *node)
+{
+    struct string_list none = {0};
+    if (!c->fleet)
+        return;
+    log_warn("cluster", "node=%s its certificates are revoked", node);
+    node_trust_revoke(c->trust, node, (int64_t)(wall_now_ms() / 1000), &none);
+    node_link_expel(c->link, node);
+    cluster_trust_read(c, NULL);
+}
+
+void cluster_node_removed(struct cluster *c, const char *node)
+{
+    if (c->fleet)
+        node_trust_forget(c->trust, node);
+}
+
+/* --- what the link asks --- */
+
+bool cluster_on_allowed(void *owner, const struct tls_who *who)
+{
+    struct cluster *c = owner;
+    return c->fleet && node_trust_allows(c->trust, who->name, who->fingerprint, who->not_before_s);
+}
+
+bool cluster_on_believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                         size_t count)
+{
+    struct cluster *c = owner;
+    struct node_marks marks = marks_of(facts->fingerprint, facts->boot_id, facts->state_id);
+    char data[200];
+    size_t ran, brought;
+    fleet_compare(c->fleet, facts->name, inventory, count, &ran, &brought);
+    if (node_trust_believes(c->trust, loop_now_ms(), facts->name, &marks, ran, brought)) {
+        node_trust_know(c->trust, facts->name, &marks);
+        return true;
+    }
+    snprintf(data, sizeof data, "{\"address\":\"%s\",\"sandboxes\":%zu,\"brought\":%zu}", facts->address, ran,
+             brought);
+    log_warn("cluster",
+             "node=%s comes from %s as another host and brings %zu of %zu sandboxes: it is looked at again",
+             facts->name, facts->address, brought, ran);
+    alarm_event(c, facts->name, NODE_ALARM_DOUBTED, "node.doubted", data);
+    return false;
+}
+
+void cluster_on_contested(void *owner, const char *node, const char *address)
+{
+    struct cluster *c = owner;
+    char data[100];
+    snprintf(data, sizeof data, "{\"address\":\"%s\"}", address);
+    alarm_event(c, node, NODE_ALARM_CONTESTED, "node.contested", data);
+}
+
+/* Reads two small files, once a year and host. */
+bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
+                        uint8_t **renewed, size_t *renewed_len)
+{
+    struct cluster *c = owner;
+    struct err e;
+    char data[100];
+    long long days = (ends_s - (int64_t)(wall_now_ms() / 1000)) / 86400;
+    const char *why = "this controller has no key of the CA";
+    if (c->ca_key) {
+        if (!pki_renew(c->ca_file, c->ca_key, node, certificate, len, renewed, renewed_len, &e)) {
+            log_info("cluster", "node=%s gets a new certificate, %lld days before the end of its own", node,
+                     days);
+            return true;
+        }
+        why = e.text;
+    }
+    log_warn("cluster", "node=%s its certificate ends in %lld days and is not renewed: %s", node, days, why);
+    snprintf(data, sizeof data, "{\"days\":%lld}", days);
+    alarm_event(c, node, NODE_ALARM_EXPIRES, "node.certificate_expires", data);
+    return false;
+}
