@@ -231,7 +231,6 @@ static int make_cluster(struct controller *c, struct err *e)
                                 .defaults = &c->defaults,
                                 .link = &link,
                                 .keep_sample_days = &c->conf->keep_sample_days,
-
                                 .ca_key = c->conf->ca_key};
     return cluster_new(&c->cluster, &conf, e);
 }

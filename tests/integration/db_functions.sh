@@ -91,6 +91,36 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
+# By which marks a host is known, what was revoked of it, and its end.
+joined() { # BOOT STATE FINGERPRINT ADDRESS
+    sql "select outcome from node_joined(jsonb_build_object('name', 'marked', 'memory_bytes', 1, 'cpu_millis', 1, 'storage_bytes', 1,
+        'sandboxes', 1, 'boot_id', '$1', 'state_id', '$2', 'fingerprint', '$3', 'address', '$4'))" >/dev/null
+    sql "select coalesce((select string_agg(k, ' ' order by k) from jsonb_object_keys(data) k), '') from events
+        where node = 'marked' order by seq desc limit 1"
+}
+[ -z "$(joined b1 s1 f1 a1)" ] || say 'a host that is new changes nothing'
+[ -z "$(joined b1 s1 f1 a1)" ] || say 'nor does one that is as it was'
+[ "$(joined b2 s1 f1 a2)" = 'address boot_id' ] || say 'a boot and an address that changed'
+[ "$(joined b2 s2 f2 a2)" = 'certificate state_id' ] || say 'a folder and a certificate that changed'
+[ "$(sql "select fingerprints from nodes where name = 'marked'")" = '{f2,f1}' ] || say 'fingerprints are kept'
+admin='{"user_id": "usr_1"}'
+act() { sql "select outcome from $1('$2', '$admin')"; }
+[ "$(act revoke_node nobody)" = not_found ] && [ "$(act remove_node nobody)" = not_found ] || say 'no such node'
+[ "$(act revoke_node marked)" = ok ] || say 'revoke'
+sql "select node_json(n)->>'reason' from nodes n where name = 'marked'" | grep -q revoked || say 'its row says so'
+joined b2 s2 f2 a2 >/dev/null # a word of before, that comes late
+sql "select node_json(n)->>'reason' from nodes n where name = 'marked'" | grep -q revoked || say 'its row says so still'
+joined b2 s2 f3 a2 >/dev/null
+[ -z "$(sql "select node_json(n)->>'reason' from nodes n where name = 'marked'")" ] || say 'until it has new papers'
+[ "$(sql "select fingerprints from node_revocations where node = 'marked'")" = '{f2,f1}' ] || say 'what was revoked is kept'
+[ "$(act remove_node marked)" = conflict ] || say 'one that is connected is not removed'
+sql "select set_node_health('marked', 'unreachable', '')" >/dev/null
+sql "update sandboxes set node = 'marked' where id = (select min(id) from sandboxes where ended_at is null)"
+[ "$(act remove_node marked)" = conflict ] || say 'nor one on which something lives'
+sql "update sandboxes set node = (select min(name) from nodes where name <> 'marked') where node = 'marked'"
+[ "$(act remove_node marked)" = ok ] && [ "$(sql "select count(*) from nodes where name = 'marked'")" = 0 ] || say 'removed'
+[ "$(sql "select count(*) from node_revocations where node = 'marked'")" = 1 ] || say 'a removed node is not forgiven'
+
 # A pause that a host made alone is wanted from then on, unless something newer is.
 one=$(sql "select id from sandboxes where user_id = 'usr_1' limit 1")
 move() { # STATE [MORE]
