@@ -4,6 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 from corral import FOREVER, wait_until
@@ -35,20 +37,21 @@ class Thief:
 
 
 @pytest.fixture
-def thieves(corral, tmp_path):
+def thieves(corral):
     """Makes them, and ends them."""
-    tmp_path.chmod(0o755)
     made = []
 
     def make():
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
+        folder = Path(tempfile.mkdtemp(prefix="corral-thief-", dir="/var/tmp")) # a state folder has a short name
+        folder.chmod(0o755)
         made.append(Thief(corral, folder))
         return made[-1]
 
     yield make
     for thief in made:
         thief.stop()
+        print(thief.log.read_text(errors="replace"))
+        shutil.rmtree(thief.log.parent)
 
 
 def events(corral, kind):
