@@ -203,7 +203,7 @@ static void begin(void *arg)
             msglink_lookup_start(dial->loop, dial->url.host, dial->url.port, dial->tries++, on_found, dial);
         return;
     }
-    strncpy(address.sun_path, dial->url.path, sizeof address.sun_path - 1);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", dial->url.path);
     connect_to(dial, (const struct sockaddr *)&address, sizeof address);
 }
 

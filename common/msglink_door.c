@@ -357,7 +357,7 @@ static int listen_local(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const struct sockaddr *sa = (const struct sockaddr *)&address;
-    strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     int fd = bind_fd(AF_UNIX, sa, sizeof address);
     if (fd >= 0 || errno != EADDRINUSE)
         return fd;
