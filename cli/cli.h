@@ -23,9 +23,11 @@ enum opt_type {
     OPT_TEXT,    /* string */
     OPT_NUMBER,  /* whole number */
     OPT_BYTES,   /* 256M → bytes */
-    OPT_SECONDS, /* 10m → seconds */
+    OPT_CPU,     /* 0.5 or 500m → thousandths of a processor */
+    OPT_SECONDS, /* 1h30m → seconds */
     OPT_LIST,    /* may be given again: array of strings */
-    OPT_PAIR     /* K=V, may be given again: object of strings */
+    OPT_PAIR,    /* K=V, may be given again: object of strings */
+    OPT_LABEL    /* the same, also as K:V, which is how a query says it */
 };
 
 struct opt {
@@ -124,6 +126,9 @@ void cli_print_object(const struct cli *cli, const json_t *object);
 void cli_print_json(const json_t *json);
 
 /* --- what several verbs do (common_verbs.c) --- */
+
+/* Adds the items of all pages of a list to items. */
+int cli_all_pages(struct cli *cli, const char *path, json_t *items) MUST_CHECK;
 
 /* GETs all pages of a list and prints it. quiet prints the column at quiet_path only. */
 int cli_list(struct cli *cli, const char *path, const struct column *columns, size_t count,

@@ -187,8 +187,12 @@ static void print_problem(const struct cli *cli, long status, const json_t *prob
             code ? ", status " : "status ", status, request && *request ? ", request " : "",
             request ? request : "");
     json_array_foreach(json_object_get(problem, "errors"), i, error)
-        fprintf(stderr, "  %s %s\n", json_string_value(json_object_get(error, "pointer")),
-                json_string_value(json_object_get(error, "detail")));
+    {
+        const char *what = json_string_value(json_object_get(error, "detail"));
+        if (what && detail && !strcmp(what, detail))
+            continue; /* it was said above */
+        fprintf(stderr, "  %s %s\n", json_string_value(json_object_get(error, "pointer")), what);
+    }
 }
 
 static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
@@ -200,6 +204,45 @@ static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
     if (cli->async)
         headers = curl_slist_append(headers, "Prefer: respond-async");
     return headers;
+}
+
+/* The variable that names a proxy for this URL, as libcurl looks for it; NULL where none is set. */
+static const char *proxy_variable(const char *url)
+{
+    static const char *const names[][4] = {{"http_proxy", "all_proxy", "ALL_PROXY", NULL},
+                                           {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}};
+    const char *const *name = names[!strncmp(url, "https:", 6)];
+    for (size_t i = 0; i < ARRAY_LEN(names[0]) && name[i]; i++) {
+        const char *value = getenv(name[i]);
+        if (value)
+            return value[0] ? name[i] : NULL;
+    }
+    return NULL;
+}
+
+/* What $no_proxy says, and always this machine itself: a key for a server here is nobody else's to read. */
+static void spare_loopback(CURL *c)
+{
+    CLEANUP(mem_free_ptr) char *hosts = NULL;
+    const char *given = getenv("no_proxy");
+    if (!given)
+        given = getenv("NO_PROXY");
+    bool all = given && !strcmp(given, "*");
+    if (asprintf(&hosts, "%s%slocalhost,127.0.0.0/8,::1", given ? given : "", given && given[0] ? "," : "") <
+        0)
+        abort();
+    curl_easy_setopt(c, CURLOPT_NOPROXY, all ? given : hosts);
+}
+
+static void say_unreachable(const struct cli *cli, CURLcode rc)
+{
+    const char *variable = proxy_variable(cli->url);
+    fprintf(stderr, "corral: %s does not answer: %s", cli->url, curl_easy_strerror(rc));
+    if (variable) {
+        const char *proxy = getenv(variable), *at = strrchr(proxy, '@'); /* before it: a password */
+        fprintf(stderr, " ($%s names the proxy %s)", variable, at ? at + 1 : proxy);
+    }
+    fputc('\n', stderr);
 }
 
 static CURLcode perform(struct cli *cli, const char *method, const char *path, const char *text,
@@ -220,6 +263,7 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
+    spare_loopback(c);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, TIME_OUT_S);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, got);
@@ -241,7 +285,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
     json_decref(body);
     CURLcode rc = perform(cli, method, path, text, &got);
     if (rc) {
-        fprintf(stderr, "corral: %s does not answer: %s\n", cli->url, curl_easy_strerror(rc));
+        say_unreachable(cli, rc);
         free(got.at);
         return CLI_UNREACHABLE;
     }

@@ -11,6 +11,38 @@
 
 #define ONE_WAIT_MS 30000u
 
+/* Adds what a sandbox uses now to all. */
+static int add_stats(struct cli *cli, const char *id, json_t *all)
+{
+    struct cli_answer answer;
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s/stats", id);
+    int rc = cli_call(cli, "GET", path, NULL, &answer);
+    if (!rc)
+        json_array_append(all, answer.json);
+    cli_answer_fini(&answer);
+    return rc;
+}
+
+/* Of each own sandbox that runs or is paused: the others have no figures of now. */
+static int add_own_stats(struct cli *cli, json_t *all)
+{
+    size_t i;
+    json_t *item, *own = json_array();
+    int first = cli_all_pages(cli, "/sandbox", own);
+    json_array_foreach(own, i, item)
+    {
+        const char *state = json_string_value(json_object_get(item, "state"));
+        const char *id = json_string_value(json_object_get(item, "id"));
+        if (!id || !state || (strcmp(state, "running") && strcmp(state, "paused")))
+            continue;
+        int rc = add_stats(cli, id, all);
+        if (!first)
+            first = rc;
+    }
+    json_decref(own);
+    return first;
+}
+
 static int stats(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
@@ -28,20 +60,16 @@ static int stats(struct cli *cli, int argc, char **argv)
         {"UP", "health.uptime_seconds", AS_SECONDS},
     };
     json_t *all = json_array();
-    int first = CLI_DONE;
+    int first = argc ? CLI_DONE : add_own_stats(cli, all);
     for (int i = 0; i < argc; i++) {
-        struct cli_answer answer;
-        CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s/stats", argv[i]);
-        int rc = cli_call(cli, "GET", path, NULL, &answer);
-        if (!rc)
-            json_array_append(all, answer.json);
-        cli_answer_fini(&answer);
+        int rc = add_stats(cli, argv[i], all);
         if (!first)
             first = rc;
     }
-    if (cli_wants_json(cli) && json_array_size(all))
+    bool any = json_array_size(all) || (!argc && !first);
+    if (cli_wants_json(cli) && any)
         cli_print_json(argc == 1 ? json_array_get(all, 0) : all);
-    else if (json_array_size(all))
+    else if (any)
         cli_print_table(cli, all, columns, ARRAY_LEN(columns));
     json_decref(all);
     return first;
@@ -49,9 +77,10 @@ static int stats(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_stats = {
     .name = "stats",
-    .args = "ID...",
-    .help = "Shows what sandboxes use now. HELD is memory that the kernel cannot take back, of the limit.",
-    .least = 1,
+    .args = "[ID]...",
+    .help = "Shows what sandboxes use now, without an ID all own ones. HELD is memory that the kernel cannot "
+            "take back, of "
+            "the limit.",
     .most = -1,
     .run = stats,
 };

@@ -21,8 +21,7 @@ static int next_page(struct cli *cli, const char *path, const char *cursor, stru
     return rc;
 }
 
-/* All items, over all pages. */
-static int all_pages(struct cli *cli, const char *path, json_t *items)
+int cli_all_pages(struct cli *cli, const char *path, json_t *items)
 {
     char cursor[256] = "";
     for (int i = 0; i < PAGES_MAX; i++) {
@@ -56,7 +55,7 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
              const char *quiet_path)
 {
     json_t *items = json_array();
-    int rc = all_pages(cli, path, items);
+    int rc = cli_all_pages(cli, path, items);
     if (!rc && cli_wants_json(cli)) {
         json_t *whole = json_pack("{s:O}", "items", items);
         cli_print_json(whole);

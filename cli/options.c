@@ -59,6 +59,12 @@ int cli_usage(const struct cli *cli, const char *sentence)
     return CLI_USAGE;
 }
 
+/* Of K=V, or of a label's K:V: the characters of K. */
+static size_t name_length(const struct opt *o, const char *value)
+{
+    return strcspn(value, o->type == OPT_LABEL ? "=:" : "=");
+}
+
 static bool value_is_good(const struct opt *o, const char *value)
 {
     uint64_t n;
@@ -68,10 +74,13 @@ static bool value_is_good(const struct opt *o, const char *value)
                n <= INT64_MAX;
     case OPT_BYTES:
         return units_parse_bytes(value, &n) && n <= INT64_MAX;
+    case OPT_CPU:
+        return units_parse_cpu_millis(value, &n) && n <= INT64_MAX;
     case OPT_SECONDS:
         return units_parse_seconds(value, &n) && n <= INT64_MAX;
     case OPT_PAIR:
-        return strchr(value, '=') && value[0] != '=';
+    case OPT_LABEL:
+        return name_length(o, value) && value[name_length(o, value)];
     case OPT_FLAG:
     case OPT_TEXT:
     case OPT_LIST:
@@ -196,16 +205,17 @@ bool cli_is_quiet(const struct cli *cli)
     return cli_option(cli, "quiet");
 }
 
-static void put_pair(json_t *body, const char *field, const char *text)
+static void put_pair(json_t *body, const struct opt *o, const char *text)
 {
-    const char *equals = strchr(text, '=');
+    const char *field = o->field;
+    size_t length = name_length(o, text);
     json_t *object = json_object_get(body, field);
     if (!object) {
         object = json_object();
         json_object_set_new(body, field, object);
     }
-    char *name = mem_dup(text, (size_t)(equals - text));
-    json_object_set_new(object, name, json_string(equals + 1));
+    char *name = mem_dup(text, length);
+    json_object_set_new(object, name, json_string(text + length + 1));
     free(name);
 }
 
@@ -232,6 +242,10 @@ static void put(json_t *body, const struct given *g)
         if (units_parse_bytes(g->value, &n)) /* it was checked */
             json_object_set_new(body, field, json_integer((json_int_t)n));
         break;
+    case OPT_CPU:
+        if (units_parse_cpu_millis(g->value, &n))
+            json_object_set_new(body, field, json_integer((json_int_t)n));
+        break;
     case OPT_SECONDS:
         if (units_parse_seconds(g->value, &n))
             json_object_set_new(body, field, json_integer((json_int_t)n));
@@ -240,7 +254,8 @@ static void put(json_t *body, const struct given *g)
         put_item(body, field, g->value);
         break;
     case OPT_PAIR:
-        put_pair(body, field, g->value);
+    case OPT_LABEL:
+        put_pair(body, g->option, g->value);
         break;
     }
 }
@@ -255,6 +270,17 @@ json_t *cli_body(const struct cli *cli)
     return body;
 }
 
+/* A value as a query has it, escaped; curl_free it. */
+static char *query_value(const struct given *g)
+{
+    if (g->option->type == OPT_FLAG)
+        return curl_easy_escape(NULL, "true", 0);
+    CLEANUP(mem_free_ptr) char *value = mem_strdup(g->value);
+    if (g->option->type == OPT_LABEL)
+        value[name_length(g->option, value)] = ':';
+    return curl_easy_escape(NULL, value, 0);
+}
+
 char *cli_query(const struct cli *cli, const char *path)
 {
     char *out = NULL;
@@ -266,7 +292,7 @@ char *cli_query(const struct cli *cli, const char *path)
         const struct opt *o = cli->given[i].option;
         if (!o->field)
             continue;
-        char *value = curl_easy_escape(NULL, o->type == OPT_FLAG ? "true" : cli->given[i].value, 0);
+        char *value = query_value(&cli->given[i]);
         fprintf(text, "%c%s=%s", mark, o->field, value);
         curl_free(value);
         mark = '&';

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define BILLION 1000000000u
+
 /* The multiplier of a suffix K, M, G or T (with or without "iB" or "B"); 0 for any other. */
 static uint64_t bytes_unit(const char *suffix)
 {
@@ -35,25 +37,70 @@ static uint64_t seconds_unit(const char *suffix)
     return 0;
 }
 
-static bool parse(const char *text, uint64_t (*unit)(const char *), uint64_t *out)
+/* "12" or "0.5": *whole, and what follows the point in billionths. Where it ends; NULL where it is no number.
+ */
+static const char *parse_decimal(const char *text, uint64_t *whole, uint64_t *billionths)
 {
     char *end;
     errno = 0;
-    uint64_t n = strtoull(text, &end, 10), times = unit(end);
-    if (!isdigit((unsigned char)text[0]) || errno || !times || n > UINT64_MAX / times)
+    *whole = strtoull(text, &end, 10);
+    *billionths = 0;
+    if (!isdigit((unsigned char)text[0]) || errno)
+        return NULL;
+    if (*end != '.')
+        return end;
+    const char *digit = end + 1;
+    for (uint64_t worth = BILLION / 10; isdigit((unsigned char)*digit); digit++, worth /= 10)
+        *billionths += worth * (uint64_t)(*digit - '0');
+    return digit == end + 1 ? NULL : digit;
+}
+
+/* whole.billionths of times, rounded down. A part of what cannot be divided (a byte, a second) is an error.
+ */
+static bool multiply(uint64_t whole, uint64_t billionths, uint64_t times, uint64_t *out)
+{
+    if (!times || whole > UINT64_MAX / times || (billionths && times == 1))
         return false;
-    *out = n * times;
-    return true;
+    uint64_t part = times / BILLION * billionths + times % BILLION * billionths / BILLION;
+    return !__builtin_add_overflow(whole * times, part, out);
 }
 
 bool units_parse_bytes(const char *text, uint64_t *bytes)
 {
-    return parse(text, bytes_unit, bytes);
+    uint64_t whole, billionths;
+    const char *suffix = parse_decimal(text, &whole, &billionths);
+    return suffix && multiply(whole, billionths, bytes_unit(suffix), bytes);
 }
 
 bool units_parse_seconds(const char *text, uint64_t *seconds)
 {
-    return parse(text, seconds_unit, seconds);
+    uint64_t sum = 0, larger = UINT64_MAX;
+    do {
+        uint64_t whole, billionths, part;
+        char suffix[2] = "";
+        text = parse_decimal(text, &whole, &billionths);
+        if (!text)
+            return false;
+        if (*text)
+            suffix[0] = *text++;
+        uint64_t unit = seconds_unit(suffix);
+        if (unit >= larger || !multiply(whole, billionths, unit, &part) ||
+            __builtin_add_overflow(sum, part, &sum))
+            return false;
+        larger = unit;
+    } while (*text);
+    *seconds = sum;
+    return true;
+}
+
+bool units_parse_cpu_millis(const char *text, uint64_t *millis)
+{
+    uint64_t whole, billionths;
+    const char *suffix = parse_decimal(text, &whole, &billionths);
+    if (suffix && !*suffix && strchr(text, '.'))
+        return multiply(whole, billionths, 1000, millis);
+    *millis = whole;
+    return suffix && !billionths && (!*suffix || !strcmp(suffix, "m"));
 }
 
 void units_format_bytes(uint64_t bytes, char *out, size_t size)

@@ -6,12 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A whole number with K, M, G or T (powers of 1024; "MB" and "MiB" are the same) or none. False: anything
- * else. */
+/* A number with K, M, G or T (powers of 1024; "MB" and "MiB" are the same) or none: "512M", "0.5G" (rounded
+ * down). False: anything else. */
 bool units_parse_bytes(const char *text, uint64_t *bytes);
 
-/* A whole number of seconds, or with s, m, h or d. */
+/* A whole number of seconds, or with s, m, h or d, the largest first: "90", "1.5h", "1h30m". */
 bool units_parse_seconds(const char *text, uint64_t *seconds);
+
+/* Processors with a point ("0.5"), else thousandths of one ("500", "500m"). */
+bool units_parse_cpu_millis(const char *text, uint64_t *millis);
 
 /* "512 B", "1.5 MiB". */
 void units_format_bytes(uint64_t bytes, char *out, size_t size);

@@ -1,0 +1,66 @@
+"""The command line: what people type, and where their key goes."""
+import json
+import socket
+import subprocess
+
+import pytest
+
+
+def run(corral, *args, key=None, url=None, **env):
+    environ = {**corral.environ, "CORRAL_URL": url or corral.url, "CORRAL_API_KEY": key or corral.admin_key, **env}
+    return subprocess.run([corral.home / "bin/corral", *args], env=environ, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+def test_a_key_for_this_machine_goes_through_no_proxy(corral, variable):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(0.2)
+        env = {variable: f"http://127.0.0.1:{proxy.getsockname()[1]}", "no_proxy": "example.com"}
+        for host in ("127.0.0.1", "localhost"):
+            assert run(corral, "quota", url=f"http://{host}:{corral.port}", **env).returncode == 0
+        with pytest.raises(TimeoutError):
+            proxy.accept()
+
+
+def test_a_proxy_that_fails_is_named_without_its_password(corral):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    refused = run(corral, "quota", url="http://corral.example:3000", http_proxy=f"http://me:secret@127.0.0.1:{port}")
+    assert refused.returncode == 3
+    assert f"($http_proxy names the proxy 127.0.0.1:{port})" in refused.stderr and "secret" not in refused.stderr
+
+
+def test_one_form_of_labels_sizes_and_times(corral, user):
+    key = user.session.headers["X-API-Key"]
+    made = run(corral, "create", "--label", "a=b=c", "--label", "d:e", "--memory", "0.0625G", "--cpu", "0.5", "--lifetime", "1h30m",
+               "--json", key=key)
+    sandbox = json.loads(made.stdout)
+    assert sandbox["labels"] == {"a": "b=c", "d": "e"}
+    assert (sandbox["limits"]["memory_bytes"], sandbox["limits"]["cpu_millis"]) == (64 << 20, 500)
+    for form in ("a=b=c", "a:b=c"):
+        assert run(corral, "ls", "-q", "--label", form, key=key).stdout.split() == [sandbox["id"]]
+    assert run(corral, "ls", "-q", "--label", "a=x", key=key).stdout == ""
+    refused = run(corral, "create", "--cpu", "half", key=key)
+    assert refused.returncode == 2 and "0.5" in run(corral, "create", "--help").stdout
+
+
+def test_stats_of_all_own(corral, user):
+    key = user.session.headers["X-API-Key"]
+    assert json.loads(run(corral, "stats", "--json", key=key).stdout) == []
+    ids = {user.create(memory_bytes=64 << 20)["id"] for _ in range(2)}
+    for sandbox in ids:
+        user.stats(sandbox)
+    assert {s["sandbox_id"] for s in json.loads(run(corral, "stats", "--json", key=key).stdout)} == ids
+
+
+def test_a_refusal_is_said_once(corral, user):
+    for size, sentence in (("1K", "must be"), ("100G", "tier")):
+        refused = run(corral, "create", "--memory", size, key=user.session.headers["X-API-Key"])
+        assert refused.returncode == 1 and refused.stderr.count(sentence) == 1 and "memory_bytes" in refused.stderr, refused.stderr
+
+
+def test_the_env_file_speaks_of_this_installation(corral):
+    doctor = subprocess.run(["bash", "-c", f". {corral.home}/env && echo $CORRAL_HOME && corral-agent doctor"],
+                            env=corral.environ, capture_output=True, text=True, timeout=60)
+    assert doctor.stdout.splitlines()[0] == str(corral.home) and "docker.sock" not in doctor.stdout.replace(str(corral.home), "")
+    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
