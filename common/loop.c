@@ -1,5 +1,6 @@
 #include "common/loop.h"
 
+#include "common/awake.h"
 #include "common/mem.h"
 
 #include <event2/event.h>
@@ -7,8 +8,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define LOOK_MS (AWAKE_STEP_MS / 4)
+
 struct loop {
     struct event_base *base;
+    struct awake awake;
+    struct timer look;
 };
 
 static void *must(void *p)
@@ -30,12 +35,21 @@ void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    timer_stop(&loop->look);
     event_base_free(loop->base);
     free(loop);
 }
 
+static void look(void *arg)
+{
+    struct loop *loop = arg;
+    loop_awake_ms(loop);
+    timer_start(&loop->look, loop, LOOK_MS, look, loop);
+}
+
 void loop_run(struct loop *loop)
 {
+    look(loop);
     event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
 }
 
@@ -54,6 +68,11 @@ static uint64_t clock_ms(clockid_t clock)
 uint64_t loop_now_ms(void)
 {
     return clock_ms(CLOCK_BOOTTIME);
+}
+
+uint64_t loop_awake_ms(struct loop *loop)
+{
+    return awake_look(&loop->awake, loop_now_ms());
 }
 
 uint64_t wall_now_ms(void)

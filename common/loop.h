@@ -3,8 +3,8 @@
  * called on that thread. Objects that are the caller's memory (timer, watch, later) start all zero, are
  * stopped before their memory goes away, and may be started or stopped from their own callback.
  *
- * Two clocks: loop_now_ms for everything that is timed (it does not jump and counts suspension), wall time
- * only for what people read.
+ * Three clocks: loop_now_ms for everything that is timed (it does not jump and counts suspension),
+ * loop_awake_ms for how long others have been silent (common/awake.h), wall time only for what people read.
  */
 #ifndef CORRAL_COMMON_LOOP_H
 #define CORRAL_COMMON_LOOP_H
@@ -31,6 +31,9 @@ void loop_stop(struct loop *loop);
 
 /* Milliseconds of CLOCK_BOOTTIME, read anew at each call. */
 uint64_t loop_now_ms(void);
+
+/* The time that this loop has run, as common/awake.h counts it: for judging the silence of others. */
+uint64_t loop_awake_ms(struct loop *loop);
 
 /* Unix milliseconds of the wall clock. Never for a decision about time that passed. */
 uint64_t wall_now_ms(void);

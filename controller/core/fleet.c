@@ -12,11 +12,14 @@
 #define PERSIST_RETRY_MS  500  /* a commit that failed is tried again after this */
 #define MOVES_MAX         3    /* from pending to paused, all of it unheard */
 #define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
+#define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
 
 struct fleet {
     struct sandbox_table sandboxes;
     struct node_table nodes;
     uint64_t lease_ms;
+    uint64_t ticked_ms; /* 0: never */
+    uint64_t listen_ms; /* until then nobody's silence is held against them */
 };
 
 void fleet_effects_clear(struct fleet_effects *effects)
@@ -196,9 +199,12 @@ static void evaluate_report(struct sandbox_entry *s, uint64_t now, struct fleet_
     persist(s, &move, effects);
 }
 
-static void evaluate_silence(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                             struct fleet_effects *effects)
 {
     struct fleet_move move = {.to = SANDBOX_LOST};
+    if (now < fleet->listen_ms)
+        return;
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
         move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
@@ -238,7 +244,8 @@ static void evaluate_stray(struct sandbox_entry *s, struct fleet_effects *effect
     persist(s, &move, effects);
 }
 
-static void evaluate(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                     struct fleet_effects *effects)
 {
     if (!s->admitted || s->persisting || now < s->retry_at_ms)
         return;
@@ -247,7 +254,7 @@ static void evaluate(struct sandbox_entry *s, uint64_t now, struct fleet_effects
     else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(s, now, effects);
     else if (s->node->gone)
-        evaluate_silence(s, now, effects);
+        evaluate_silence(fleet, s, now, effects);
     else if (s->missing)
         evaluate_missing(s, effects);
 }
@@ -295,6 +302,8 @@ static void await_node(const struct fleet *fleet, uint64_t now, struct node *nod
 
 void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
 {
+    if (!fleet->ticked_ms)
+        fleet->ticked_ms = now; /* it may stand still before its first tick, too */
     await_node(fleet, now, entry_make(fleet, now, row)->node);
 }
 
@@ -319,7 +328,7 @@ void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *r
     await_node(fleet, now, s->node);
     s->missing = !placed && s->node->session && s->state != SANDBOX_PENDING;
     if (s->missing)
-        evaluate(s, now, effects);
+        evaluate(fleet, s, now, effects);
     else
         send_want(s, now, effects);
 }
@@ -346,7 +355,7 @@ void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *
         s = entry_make(fleet, now, row);
     s->swept = true;
     s->stray = kind;
-    evaluate(s, now, effects);
+    evaluate(fleet, s, now, effects);
 }
 
 static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
@@ -418,7 +427,7 @@ static void observe(struct fleet *fleet, uint64_t now, struct node *node, const 
         note_report(s, now, o);
     if (s->accepted_number == o->number)
         s->accepted_number = 0; /* it asks again: the acceptance was lost */
-    evaluate(s, now, effects);
+    evaluate(fleet, s, now, effects);
 }
 
 static void say_node_state(struct node *node, struct fleet_effects *effects)
@@ -455,7 +464,7 @@ void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *f
             continue;
         s->missing = s->was_reported || s->state != SANDBOX_PENDING;
         if (s->missing)
-            evaluate(s, now, effects);
+            evaluate(fleet, s, now, effects);
         else
             send_want(s, now, effects); /* never taken up */
     }
@@ -492,7 +501,7 @@ static void lose_node(struct fleet *fleet, uint64_t now, struct node *node, stru
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         if (s->node == node)
-            evaluate(s, now, effects);
+            evaluate(fleet, s, now, effects);
     }
 }
 
@@ -541,19 +550,39 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
     bool ended = sandbox_state_terminal(state);
     commit_state(fleet, s, state, effects);
     if (!ended)
-        evaluate(s, now, effects);
+        evaluate(fleet, s, now, effects);
 }
 
-static void tick_sandbox(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void tick_sandbox(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                         struct fleet_effects *effects)
 {
-    evaluate(s, now, effects);
+    evaluate(fleet, s, now, effects);
     bool heard = s->reported && s->latest.generation >= s->generation;
     if (!heard && !s->missing && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
         send_want(s, now, effects);
 }
 
+/*
+ * Since the tick before this process stood still: stopped, starved, or suspended with its machine. What the
+ * hosts said meanwhile, or try to say, is read first; each has one lease for it.
+ */
+static void note_gap(struct fleet *fleet, uint64_t now)
+{
+    uint64_t gap = fleet->ticked_ms ? now - fleet->ticked_ms : 0;
+    fleet->ticked_ms = now;
+    if (gap <= TICK_GAP_MS)
+        return;
+    fleet->listen_ms = now + fleet->lease_ms;
+    for (size_t i = 0; i < fleet->nodes.count; i++) {
+        struct node *node = fleet->nodes.item[i];
+        if (node->gone_at_ms && node->gone_at_ms < fleet->listen_ms)
+            node->gone_at_ms = fleet->listen_ms;
+    }
+}
+
 void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects)
 {
+    note_gap(fleet, now);
     for (size_t i = 0; i < fleet->nodes.count; i++) {
         struct node *node = fleet->nodes.item[i];
         if (!node->session && node->gone_at_ms && now >= node->gone_at_ms)
@@ -561,7 +590,7 @@ void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects
     }
     struct sandbox_entry *s, *next;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
-    tick_sandbox(s, now, effects);
+    tick_sandbox(fleet, s, now, effects);
 }
 
 bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct fleet_view *out)

@@ -9,7 +9,7 @@
  *   - a want is repeated until the host says that it took that generation up
  *   - a host that pauses an idle sandbox makes that what is wanted of it, unless something newer is
  *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
- *     end at their deadline
+ *     end at their deadline; but who stood still itself listens for one lease before it judges
  *
  * Level-triggered, as Kubernetes' controllers are: each step compares what is with what should be, and needs
  * no memory of how it came about. Pure: `now` is the loop's clock in milliseconds.
@@ -165,7 +165,9 @@ void fleet_observed(struct fleet *fleet, uint64_t now, const char *node,
 void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id *id, bool ok,
                      enum sandbox_state state, struct fleet_effects *effects);
 
-/* Call about once a second: repeats wants, retries commits, declares silence, ends what is past its deadline.
+/*
+ * Call about once a second: repeats wants, retries commits, declares silence, ends what is past its deadline.
+ * A gap of several seconds since the last call says that this process stood still.
  */
 void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects);
 

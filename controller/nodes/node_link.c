@@ -16,6 +16,7 @@
 #define TICK_MS        500
 #define RENEW_ASK_MS   3600000 /* between two questions whether a certificate is renewed */
 #define CHALLENGES_MAX 1024    /* hellos that were not proved yet */
+#define GONE_MAX       256     /* hosts that are told to be gone in one turn of the loop */
 
 struct want_item {
     struct want want; /* spec owned */
@@ -43,7 +44,7 @@ struct session {
     uint8_t *renewed;                          /* to be sent; NULL: nothing */
     size_t renewed_len;
     uint64_t renewed_number; /* of the news that took it along; 0: not yet */
-    uint64_t heard_ms;
+    uint64_t heard_ms; /* as loop_awake_ms counts, like parked_ms: what waits to be read was said in time */
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
     uint64_t news_number, sweep_told;
@@ -188,7 +189,7 @@ static void on_hello(struct node_link *link, const struct msglink_peer *peer, st
         refuse(link, token, m->request, NODE_REFUSED_CERTIFICATE, "the certificate is not the connection's");
         return;
     }
-    if (!link->ops.allowed(link->owner, &who) || !make_room(link, loop_now_ms())) {
+    if (!link->ops.allowed(link->owner, &who) || !make_room(link, loop_awake_ms(link->loop))) {
         refuse(link, token, m->request, NODE_REFUSED_UNKNOWN, "no node of this name is wanted");
         return;
     }
@@ -201,7 +202,7 @@ static void on_hello(struct node_link *link, const struct msglink_peer *peer, st
     s->peers[0] = peer->id;
     s->certificate = mem_dup(hello->certificate, hello->certificate_len);
     s->certificate_len = hello->certificate_len;
-    s->heard_ms = loop_now_ms();
+    s->heard_ms = loop_awake_ms(link->loop);
     HASH_ADD(hh, link->sessions, id, sizeof s->id, s);
     struct node_message answer = {.kind = NODE_CHALLENGE};
     memcpy(answer.nonce, s->nonce, sizeof answer.nonce);
@@ -229,7 +230,7 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
 /* Whoever holds the node's certificate may be somebody else: who answers stays. */
 static bool is_alive(const struct node_link *link, const struct session *s)
 {
-    return loop_now_ms() - s->heard_ms < link->lease_ms * 3 / 10 &&
+    return loop_awake_ms(link->loop) - s->heard_ms < link->lease_ms * 3 / 10 &&
            (msglink_server_stands(link->server, s->peers[0]) ||
             msglink_server_stands(link->server, s->peers[1]));
 }
@@ -268,7 +269,8 @@ static void on_proof(struct node_link *link, const struct msglink_peer *peer, st
 {
     struct node_inventory inventory;
     struct err e;
-    if (!s || s->proved || sweep_session_stale(false, loop_now_ms() - s->heard_ms, link->lease_ms)) {
+    if (!s || s->proved ||
+        sweep_session_stale(false, loop_awake_ms(link->loop) - s->heard_ms, link->lease_ms)) {
         refuse(link, token, m->request, NODE_REFUSED_PROOF, "there is no such challenge");
         return;
     }
@@ -283,7 +285,7 @@ static void on_proof(struct node_link *link, const struct msglink_peer *peer, st
         return;
     }
     s->proved = true;
-    s->heard_ms = loop_now_ms();
+    s->heard_ms = loop_awake_ms(link->loop);
     link->stats.handshakes++;
     welcome(link, token, s, m->request);
     link->ops.on_session(link->owner, &inventory.facts, inventory.observations, inventory.observation_count);
@@ -402,7 +404,7 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
     if (m->taken != s->news_number)
         s->violations.told = s->samples.told = s->sweeps.told = s->sweep_told = 0;
     s->parked = token;
-    s->parked_ms = loop_now_ms();
+    s->parked_ms = loop_awake_ms(link->loop);
     s->request = m->request;
     if (has_news(s))
         tell(link, s);
@@ -455,7 +457,7 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     }
     struct session *s = session_of(link, peer, &m.session);
     if (s && s->proved)
-        s->heard_ms = loop_now_ms();
+        s->heard_ms = loop_awake_ms(link->loop);
     if (m.kind == NODE_HELLO)
         on_hello(link, peer, token, &m);
     else if (m.kind == NODE_PROOF)
@@ -491,25 +493,42 @@ static void ask_renewal(struct node_link *link, struct session *s, uint64_t now)
         nudge(link, s);
 }
 
+static struct session *first_silent(const struct node_link *link, uint64_t now)
+{
+    struct session *s, *next;
+    HASH_ITER(hh, link->sessions, s, next)
+    {
+        if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms))
+            return s;
+    }
+    return NULL;
+}
+
+/* All that are silent, one by one from the start: the owner may change the list. Whether there may be more.
+ */
+static bool tell_gone(struct node_link *link, uint64_t now)
+{
+    struct session *s;
+    int count = 0;
+    for (; count < GONE_MAX && (s = first_silent(link, now)); count++)
+        gone(link, s);
+    return count == GONE_MAX;
+}
+
 static void on_tick(void *arg)
 {
     struct node_link *link = arg;
-    uint64_t now = loop_now_ms();
+    uint64_t now = loop_awake_ms(link->loop);
     struct session *s, *next;
-    timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
     HASH_ITER(hh, link->sessions, s, next)
     {
         ask_renewal(link, s, now);
         if (s->parked && now - s->parked_ms >= link->lease_ms / 3)
             tell(link, s);
     }
-    HASH_ITER(hh, link->sessions, s, next)
-    {
-        if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms)) {
-            gone(link, s);
-            return; /* the owner may have changed the list; the rest in the next turn */
-        }
-    }
+    timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
+    if (tell_gone(link, now) && link->server)
+        timer_start(&link->tick, link->loop, 0, on_tick, link);
 }
 
 /* --- what the owner calls --- */
@@ -596,7 +615,7 @@ void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t 
 
 size_t node_link_drop_stale(struct node_link *link, bool dry_run)
 {
-    uint64_t now = loop_now_ms();
+    uint64_t now = loop_awake_ms(link->loop);
     struct session *s, *next;
     size_t found = 0;
     HASH_ITER(hh, link->sessions, s, next)

@@ -30,6 +30,7 @@
     } while (0)
 
 #define GOERS     60
+#define RACK      40
 #define ANSWER_MS 4000
 #define EPOCH     7
 
@@ -98,10 +99,19 @@ static bool on_expires(void *owner, const char *node, const uint8_t *certificate
 }
 
 static int gone;
+static bool gone_watched;
+static struct later gone_turn;
+
+static void stop_loop(void *arg)
+{
+    loop_stop(loop);
+}
 
 static void on_node_gone(void *owner, const char *node)
 {
     gone++;
+    if (gone_watched && gone == 1)
+        later_call(&gone_turn, loop, stop_loop, NULL);
 }
 
 static void start_link(const char *ca_dir, uint64_t epoch)
@@ -124,11 +134,6 @@ static void start_link(const char *ca_dir, uint64_t epoch)
         .url = url, .ca_file = ca, .cert_file = cert, .key_file = key, .cluster = "test", .lease_ms = 60000};
     CHECK(!node_link_new(&link_, loop, &conf, &ops, NULL, &e));
     CHECK(!node_link_start(link_, epoch, &e));
-}
-
-static void stop_loop(void *arg)
-{
-    loop_stop(loop);
 }
 
 /* --- a peer --- */
@@ -681,6 +686,34 @@ static void test_bytes_that_are_no_message(void)
     pki_identity_free(two);
 }
 
+/* A rack that falls silent is found in one turn of the loop, not host by host. */
+static void test_many_hosts_that_go_at_once(void)
+{
+    char name[RACK][16];
+    size_t len;
+    for (int i = 0; i < RACK; i++) {
+        struct peer p;
+        snprintf(name[i], sizeof name[i], "rack-%d", i);
+        CHECK(!pki_issue(dir, name[i], dir, &e));
+        struct pki_identity *own = identity(dir, name[i]);
+        peer_open(&p, dir, name[i]);
+        say_hello(&p, name[i], own, 0);
+        CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
+        uint8_t *proof = proof_for(&p.answer, name[i], own, &len);
+        ask_bytes(&p, proof, len, ANSWER_MS);
+        CHECK(!p.code && p.answer.kind == NODE_WELCOME);
+        free(proof);
+        peer_close(&p);
+        pki_identity_free(own);
+    }
+    for (int i = 0; i < RACK; i++)
+        node_link_forget(link_, name[i]);
+    gone = 0;
+    gone_watched = true;
+    loop_run(loop);
+    CHECK(gone >= RACK); /* those of the other tests may be among them */
+}
+
 int main(int argc, char **argv)
 {
     static const char *const names[] = {"one", "two", "three", "four", "five", "unwanted"};
@@ -716,6 +749,7 @@ int main(int argc, char **argv)
     test_a_message_that_is_too_large(argv[0]);
     test_peers_that_go_while_they_connect(argv[0]);
     test_facts_that_change_while_a_host_joins();
+    test_many_hosts_that_go_at_once();
     node_link_free(link_);
     loop_free(loop);
     return 0;

@@ -59,20 +59,29 @@ void sim_fail(struct world *w, const char *fmt, ...)
     exit(1);
 }
 
-struct sandbox_id sim_id(int sandbox)
+/* Made once: every step asks for many. */
+static struct sandbox_id ids[SIM_SANDBOXES];
+
+static void make_ids(void)
 {
     uint8_t random[10] = {0};
-    return sandbox_id_make((uint64_t)sandbox + 1, random);
+    for (int i = 0; i < SIM_SANDBOXES; i++)
+        ids[i] = sandbox_id_make((uint64_t)i + 1, random);
 }
 
+struct sandbox_id sim_id(int sandbox)
+{
+    return ids[sandbox];
+}
+
+/* By the end of its time, which is its number and one. */
 int sim_index(const struct sandbox_id *id)
 {
-    for (int i = 0; i < SIM_SANDBOXES; i++) {
-        struct sandbox_id other = sim_id(i);
-        if (!memcmp(&other, id, sizeof other))
-            return i;
-    }
-    return 0;
+    static const char alphabet[] = ULID_ALPHABET;
+    const char *time_end = id->text + 4 + 10;
+    size_t number = (size_t)(strchr(alphabet, time_end[-2]) - alphabet) * 32 +
+                    (size_t)(strchr(alphabet, time_end[-1]) - alphabet);
+    return number && number <= SIM_SANDBOXES ? (int)number - 1 : 0;
 }
 
 /* --- the queue of what will happen: a binary heap by time, then by order --- */
@@ -142,7 +151,7 @@ static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
     struct host *h = &w->host[node];
-    switch (sim_random(w, 11)) {
+    switch (sim_random(w, 12)) {
     case 0:
         controller_down(w);
         break;
@@ -175,6 +184,9 @@ static void mishap(struct world *w)
     case 10:
         sandbox_touched(w, node, (int)sim_random(w, SIM_SANDBOXES));
         break;
+    case 11:
+        controller_stop(w);
+        break;
     }
 }
 
@@ -189,7 +201,7 @@ static void idle(struct world *w)
 static void heal(struct world *w)
 {
     w->calm = true;
-    w->database_down_ms = 0;
+    w->database_down_ms = w->stopped_ms = 0;
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
         w->host[i].linked = true;
@@ -218,10 +230,15 @@ static void beat(struct world *w, struct sim_event *e)
             w->host[sim_random(w, SIM_NODES)].linked = true;
     }
     controller_tick(w);
+    bool listens = w->fleet && w->now >= w->stopped_ms;
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         agent_tick(w, i);
-        if (w->fleet && h->keeper && !h->session && h->linked && (w->calm || sim_chance(w, 50)))
+        if (!h->keeper || !h->linked)
+            h->reachable_ms = 0;
+        else if (!h->reachable_ms)
+            h->reachable_ms = w->now;
+        if (listens && h->keeper && !h->session && h->linked && (w->calm || sim_chance(w, 50)))
             controller_session(w, i);
     }
 }
@@ -393,6 +410,7 @@ int main(int argc, char **argv)
     }
     unsigned long steps = 0, told = 0;
     int sandboxes = 0;
+    make_ids();
     for (uint64_t seed = from; seed < from + seeds; seed++)
         steps += run_seed(seed, verbose, &sandboxes, &told);
     printf(

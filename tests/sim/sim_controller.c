@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define REACHED_MS 60000 /* so long in reach, a host was heard, or its controller stood still */
+
 static const char *node_name(int node)
 {
     static const char *const names[SIM_NODES] = {"host-0", "host-1", "host-2"};
@@ -52,8 +54,22 @@ static void row_move(struct world *w, int sandbox, enum sandbox_state to)
 
 static void run_effects(struct world *w);
 
+bool controller_waits(struct world *w, const struct sim_event *e)
+{
+    if (!w->fleet || w->now >= w->stopped_ms)
+        return false;
+    struct sim_event *later = sim_after(w, w->stopped_ms - w->now + sim_random(w, 500), e->run);
+    uint64_t at = later->at, seq = later->seq;
+    *later = *e;
+    later->at = at;
+    later->seq = seq;
+    return true;
+}
+
 static void persisted(struct world *w, struct sim_event *e)
 {
+    if (controller_waits(w, e))
+        return;
     if (!w->fleet || e->incarnation != w->incarnation)
         return;
     struct sandbox_id id = sim_id(e->sandbox);
@@ -70,6 +86,10 @@ static void commit(struct world *w, struct sim_event *e)
     if (ok && idle && pausable && r->want == WANT_RUNNING && r->generation == e->move.generation)
         r->want = WANT_PAUSED;
     const struct box_model *b = &w->host[r->node].box[e->sandbox];
+    bool said_lost = ok && e->move.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
+    const struct host *h = &w->host[r->node];
+    if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
+        sim_fail(w, "sandbox %d ends as lost, and its host was in reach", e->sandbox);
     bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
                     r->want != WANT_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
@@ -143,6 +163,7 @@ void controller_down(struct world *w)
     if (!w->fleet)
         return;
     sim_say(w, "controller down");
+    w->stopped_ms = 0;
     fleet_free(w->fleet);
     w->fleet = NULL;
     fleet_effects_clear(&w->effects);
@@ -150,8 +171,17 @@ void controller_down(struct world *w)
         w->host[i].session = 0;
 }
 
+void controller_stop(struct world *w)
+{
+    w->was_stopped = true;
+    w->stopped_ms = w->now + sim_random(w, SIM_STOP_MS);
+    sim_say(w, "controller stands still until %.3f", (double)w->stopped_ms / 1000);
+}
+
 static void told(struct world *w, struct sim_event *e)
 {
+    if (controller_waits(w, e))
+        return;
     if (!w->fleet || e->incarnation != w->incarnation)
         return;
     if (e->flag)
@@ -231,7 +261,7 @@ static void change(struct world *w, int sandbox)
 
 void controller_request(struct world *w)
 {
-    if (!w->fleet)
+    if (!w->fleet || w->now < w->stopped_ms)
         return;
     if (sim_chance(w, 60) || !w->rows)
         create(w);
@@ -248,7 +278,7 @@ void controller_session(struct world *w, int node)
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
-    h->heard_ms = w->now;
+    h->heard_ms = awake_look(&w->awake, w->now);
     sim_say(w, "session of host %d with %zu boxes", node, count);
     fleet_session(w->fleet, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
@@ -257,9 +287,11 @@ void controller_session(struct world *w, int node)
 void controller_hear(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
+    if (controller_waits(w, e))
+        return;
     if (!w->fleet || e->session != h->session)
         return;
-    h->heard_ms = w->now;
+    h->heard_ms = awake_look(&w->awake, w->now);
     if (e->flag) {
         fleet_observed(w->fleet, w->now, node_name(e->node), &e->observation, &w->effects);
         run_effects(w);
@@ -268,11 +300,12 @@ void controller_hear(struct world *w, struct sim_event *e)
 
 void controller_tick(struct world *w)
 {
-    if (!w->fleet)
+    if (!w->fleet || w->now < w->stopped_ms)
         return;
+    uint64_t awake = awake_look(&w->awake, w->now);
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
-        if (h->session && w->now - h->heard_ms > SIM_LEASE_MS) {
+        if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {
             h->session = 0;
             fleet_node_gone(w->fleet, w->now, node_name(i), &w->effects);
         }

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOOT     "a-boot"
-#define LATE_MS  600 /* on the way at most, each way of a message included */
-#define SAMPLE_C 15  /* percent: a running sandbox is looked at in a tick */
+#define BOOT          "a-boot"
+#define LATE_MS       600    /* on the way at most, but where the controller stood still meanwhile */
+#define BUSY_STOPS_MS 120000 /* one stop may follow another */
+#define SAMPLE_C      15     /* percent: a running sandbox is looked at in a tick */
 
 /* --- facts --- */
 
@@ -237,7 +238,7 @@ static void store(struct world *w, int node, const struct sandbox_id *id, uint64
         sim_fail(w, "%llu of host %d is stored twice", (unsigned long long)number, node);
     if (!f->told && !f->written && !f->lost)
         sim_fail(w, "%llu of host %d was sent before it was on disk", (unsigned long long)number, node);
-    if (at < f->at || at - f->at > LATE_MS)
+    if (at < f->at || at - f->at > LATE_MS + (w->was_stopped ? BUSY_STOPS_MS : 0))
         sim_fail(w, "%llu of host %d has a wrong time", (unsigned long long)number, node);
     f->stored = true;
     w->told++;
@@ -286,6 +287,8 @@ static void commit(struct world *w, struct sim_event *e)
 
 static void hear(struct world *w, struct sim_event *e)
 {
+    if (controller_waits(w, e))
+        return;
     if (!w->fleet || e->session != w->host[e->node].session)
         return;
     struct sim_event *next = sim_after(w, 1 + sim_random(w, 20), commit);

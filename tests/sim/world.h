@@ -9,11 +9,13 @@
 #include "agent/core/guard.h"
 #include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
+#include "common/awake.h"
 #include "controller/core/fleet.h"
 
 #define SIM_NODES     3
 #define SIM_SANDBOXES 200
 #define SIM_LEASE_MS  10000
+#define SIM_STOP_MS   40000 /* a controller stands still no longer */
 
 struct row {
     bool used;
@@ -74,7 +76,8 @@ struct host {
     unsigned incarnation;
     bool linked;              /* the network lets it through */
     unsigned session;         /* 0: none */
-    uint64_t heard_ms;        /* by the controller */
+    uint64_t heard_ms;        /* by the controller, as long as it was awake */
+    uint64_t reachable_ms;    /* since when its agent runs and the network lets it through; 0: not now */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
     struct box_model box[SIM_SANDBOXES];
@@ -119,6 +122,9 @@ struct world {
     unsigned incarnation, sessions;
     struct fleet_effects effects;
     uint64_t database_down_ms;
+    uint64_t stopped_ms; /* until then the controller stands still */
+    bool was_stopped;
+    struct awake awake; /* its clock for silence */
     struct row row[SIM_SANDBOXES];
     int rows;
     struct host host[SIM_NODES];
@@ -148,6 +154,9 @@ int sim_index(const struct sandbox_id *id);
 /* sim_controller.c */
 void controller_up(struct world *w);
 void controller_down(struct world *w);
+void controller_stop(struct world *w); /* for a while, as SIGSTOP does */
+/* Puts what is to be heard off where the controller stands still. */
+bool controller_waits(struct world *w, const struct sim_event *e);
 void controller_request(struct world *w); /* one random create, delete, pause, resume or extension */
 void controller_hear(struct world *w, struct sim_event *e);
 void controller_session(struct world *w, int node);

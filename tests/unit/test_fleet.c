@@ -3,6 +3,8 @@
 
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
+
 #define LEASE_MS 10000
 #define HOUR_MS  3600000
 
@@ -109,6 +111,52 @@ static void test_a_second_pause_of_its_host_is_wanted(void **state)
     assert_non_null(effect_of(FLEET_ACCEPT));
 }
 
+/* A rack goes at once: all of it is found in the same step. */
+static void test_two_hundred_hosts_that_never_come(void **state)
+{
+    size_t lost = 0;
+    for (int i = 0; i < 200; i++) {
+        uint8_t random[10] = {2};
+        char name[16];
+        snprintf(name, sizeof name, "rack-%d", i);
+        struct fleet_row row = running_row(name);
+        row.id = sandbox_id_make((uint64_t)i, random);
+        fleet_load(fleet, 5, &row);
+    }
+    for (uint64_t now = 1000; now <= LEASE_MS; now += 1000)
+        fleet_tick(fleet, now, &effects);
+    fleet_effects_clear(&effects);
+    fleet_tick(fleet, LEASE_MS + 5, &effects);
+    for (size_t i = 0; i < effects.count; i++)
+        lost += effects.item[i].kind == FLEET_PERSIST && effects.item[i].move.to == SANDBOX_LOST;
+    assert_int_equal(lost, 200);
+}
+
+/* After it stood still itself it listens for a lease: what its hosts said meanwhile is not read yet. */
+static void test_who_stood_still_listens_before_it_judges(void **state)
+{
+    struct fleet_row row = running_row("h9"), lost = running_row("h1");
+    uint8_t random[10] = {3};
+    uint64_t back = 60000;
+    lost.id = sandbox_id_make(3, random);
+    lost.remaining_ms = 20000;
+    fleet_load(fleet, 5, &row);
+    fleet_load(fleet, 5, &lost);
+    fleet_node_gone(fleet, 6, "h1", &effects);
+    fleet_persisted(fleet, 7, &lost.id, true, SANDBOX_LOST, &effects);
+    fleet_tick(fleet, 1000, &effects);
+    fleet_effects_clear(&effects);
+    for (uint64_t now = back; now < back + LEASE_MS; now += 1000) {
+        fleet_tick(fleet, now, &effects);
+        assert_null(effect_of(FLEET_PERSIST));
+    }
+    fleet_tick(fleet, back + LEASE_MS, &effects);
+    size_t moves = 0;
+    for (size_t i = 0; i < effects.count; i++)
+        moves += effects.item[i].kind == FLEET_PERSIST;
+    assert_int_equal(moves, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +164,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_hundred_hosts_that_never_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_stood_still_listens_before_it_judges, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
