@@ -151,17 +151,44 @@ static void on_changed(void *arg, int code, const struct err *e)
     agent_run_effects(agent);
 }
 
+/* Of a runtime that has no update: the kernel may take back memory before it answers. */
+struct resizing {
+    struct agent *agent;
+    struct sandbox_id id;
+    struct cgroup_paths paths;
+    struct sandbox_limits limits;
+    bool known; /* are the paths */
+};
+
+static int resize_work(void *arg, struct err *e)
+{
+    const struct resizing *r = arg;
+    return r->known ? cgroup_limit(&r->paths, &r->limits, e)
+                    : err_set(e, ERR_NOT_FOUND, "its cgroup is not known");
+}
+
+static void on_resized(void *arg, int code, const struct err *e)
+{
+    struct resizing r = *(struct resizing *)arg;
+    free(arg);
+    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(r.agent, &r.id);
+    if (!h)
+        return;
+    if (code)
+        log_warn("agent", "sandbox=%s its limits are not changed: %s", r.id.text, e->text);
+    agent_watch_level(h);
+    keeper_resized(r.agent->keeper, loop_now_ms(), &r.id, !code, &r.agent->effects);
+    agent_run_effects(r.agent);
+}
+
 static void resize_by_cgroup(struct holder *h)
 {
-    struct agent *agent = h->agent;
-    struct err e;
-    int rc = h->cgroup
-                 ? cgroup_limit(cgroup_box_paths(h->cgroup), &keeper_find(agent->keeper, &h->id)->limits, &e)
-                 : err_set(&e, ERR_NOT_FOUND, "its cgroup is not known");
-    if (rc)
-        log_warn("agent", "sandbox=%s its limits are not changed: %s", h->id.text, e.text);
-    agent_watch_level(h);
-    keeper_resized(agent->keeper, loop_now_ms(), &h->id, !rc, &agent->effects);
+    struct resizing *r = mem_zalloc(sizeof *r);
+    *r = (struct resizing){.agent = h->agent, .id = h->id, .known = h->cgroup};
+    r->limits = keeper_find(h->agent->keeper, &h->id)->limits;
+    if (h->cgroup)
+        r->paths = *cgroup_box_paths(h->cgroup);
+    worker_do(h->agent->forcers, &h->id, resize_work, on_resized, r);
 }
 
 static void change_sandbox(struct agent *agent, const struct keeper_effect *effect)

@@ -53,6 +53,7 @@ static const char *const masked[] = {
     "/proc/sys/fs/file-nr",
     "/proc/sys/fs/inode-nr",
     "/proc/sys/fs/inode-state",
+    "/proc/sys/fs/quota",
     "/proc/sys/kernel/pty/nr",
     "/proc/zoneinfo",
     "/sys/kernel/cgroup",

@@ -1,6 +1,6 @@
 /*
  * Changes what a running sandbox is held to by writing its cgroups, for runtimes that cannot (runsc has no
- * update). Blocking only as writing a kernel file is.
+ * update). The kernel may take memory back before it takes a lower limit: on a thread that may wait.
  */
 #ifndef CORRAL_AGENT_CGROUP_CGROUP_LIMIT_H
 #define CORRAL_AGENT_CGROUP_CGROUP_LIMIT_H

@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 # The arguments of a moment. Those of DATABASE make what they need; those of INSTALLATION measure one that runs.
 DATABASE = {"admission": ["1"], "http.sh": ["1", "100"], "reads.sh": [BUILD_ROOT, "1", "1000"]}
 INSTALLATION = {"bystander.py": ["1", "spin"], "create.py": ["1", "2", "1"], "flood.py": ["1"], "heavy_reads.py": ["1", "1000"],
-                "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
+                "overdue.py": ["2"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
 
 
 @pytest.fixture(scope="module")

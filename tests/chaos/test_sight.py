@@ -23,7 +23,7 @@ FOLDERS = {"bus", "driver", "dynamic_debug", "irq", "net", "self", "sys", "sysvi
 # Of /proc/sys what counts for all, and may be read.
 COUNTS = {"kernel/random/entropy_avail": "of the kernel", "kernel/random/boot_id": "of the node's start; programs take it for its name",
           "kernel/random/uuid": "a new one each time", "kernel/ns_last_pid": "its own namespace's",
-          "fs/dentry-negative": "a setting", "fs/quota": "none is used", "vm/stat_refresh": "not to be read"}
+          "fs/dentry-negative": "a setting"}
 
 
 def inside(corral, sandbox, *command):
