@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MSGLINK_MAX         (2u * 1024 * 1024)
+#define MSGLINK_MAX         (4u * 1024 * 1024)
 #define MSGLINK_ADDRESS_LEN 46
 
 /* PEM files. server_name: whom a client wants to meet (NULL for a server). Used where the URL begins tls+tcp.

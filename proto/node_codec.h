@@ -14,15 +14,16 @@
 
 #define NODE_PROTOCOL_VERSION 1
 
-#define NODE_MESSAGE_MAX      (2 * 1024 * 1024) /* bytes of a packed message */
-#define NODE_OBSERVATIONS_MAX 4096              /* in an inventory */
-#define NODE_REPORT_MAX       1024              /* of each kind in a report */
-#define NODE_NEWS_MAX         1024              /* of each kind in news */
-#define NODE_NEWS_BYTES_MAX   (1024 * 1024)     /* of the specs in one news */
-#define NODE_SWEEPS_MAX       16                /* in a report */
-#define SWEEP_COUNT_MAX       1000000           /* of a kind, in one sweep */
-#define NODE_LABELS_MAX       64                /* labels, runtimes, settings: each */
-#define NODE_LABEL_MAX        255               /* bytes of one */
+#define NODE_MESSAGE_MAX                                                                                     \
+    (4 * 1024 * 1024)              /* bytes of a packed message: an inventory at its bounds has 3 MiB */
+#define NODE_OBSERVATIONS_MAX 4096 /* in an inventory */
+#define NODE_REPORT_MAX       1024 /* of each kind in a report */
+#define NODE_NEWS_MAX         1024 /* of each kind in news */
+#define NODE_NEWS_BYTES_MAX   (1024 * 1024) /* of the specs in one news */
+#define NODE_SWEEPS_MAX       16            /* in a report */
+#define SWEEP_COUNT_MAX       1000000       /* of a kind, in one sweep */
+#define NODE_LABELS_MAX       64            /* labels, runtimes, settings: each */
+#define NODE_LABEL_MAX        255           /* bytes of one */
 #define NODE_CLUSTER_MAX      63
 #define NODE_CERTIFICATE_MAX  8192 /* bytes of DER */
 #define NODE_SIGNATURE_MAX    512
@@ -43,7 +44,8 @@ enum node_message_kind {
     NODE_REPORT_ACK,
     NODE_POLL,
     NODE_NEWS,
-    NODE_REFUSED
+    NODE_REFUSED,
+    NODE_MESSAGE_KINDS
 };
 
 enum node_refusal {

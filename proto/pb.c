@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,24 +28,31 @@ void pb_arena_fini(struct pb_arena *arena)
     }
 }
 
+/* Memory of one unpacking. What the unpacking gives back, as its lists of members, may be used again. */
+struct budget {
+    size_t left;
+};
+
 static void *budget_alloc(void *data, size_t size)
 {
-    size_t *left = data;
-    if (size > *left)
-        return NULL;
-    *left -= size;
-    return malloc(size);
+    struct budget *budget = data;
+    void *p = size <= budget->left ? malloc(size) : NULL;
+    size_t taken = p ? malloc_usable_size(p) : 0;
+    budget->left -= taken < budget->left ? taken : budget->left;
+    return p;
 }
 
 static void budget_free(void *data, void *p)
 {
+    struct budget *budget = data;
+    budget->left += malloc_usable_size(p);
     free(p);
 }
 
 ProtobufCMessage *pb_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t len,
                             size_t max)
 {
-    size_t left = 64 * 1024 + 8 * len;
+    struct budget left = {PB_MEMORY_BASE + PB_MEMORY_FACTOR * len};
     ProtobufCAllocator budget = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &left};
     if (len > max)
         return NULL;

@@ -23,9 +23,12 @@ void pb_arena_fini(struct pb_arena *arena);
 
 /*
  * Unpacks bytes of at most max; NULL for what does not parse. Bytes can ask for far more memory than they
- * have (a million empty items of 200 bytes each): it may be 64 KiB and eight times their size. The caller
- * frees the result with protobuf_c_message_free_unpacked(message, NULL).
+ * have (a million empty items of 200 bytes each), so at any time it may be this much and no more: enough for
+ * each message at its own bounds, with its smallest and its largest items (tests/unit/test_node_maxima.c).
+ * The caller frees the result with protobuf_c_message_free_unpacked(message, NULL).
  */
+#define PB_MEMORY_BASE   ((size_t)256 * 1024)
+#define PB_MEMORY_FACTOR 8 /* times the bytes of the message */
 ProtobufCMessage *pb_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t len,
                             size_t max);
 

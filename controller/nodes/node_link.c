@@ -18,6 +18,8 @@
 #define CHALLENGES_MAX 1024    /* hellos that were not proved yet */
 #define GONE_MAX       256     /* hosts that are told to be gone in one turn of the loop */
 
+_Static_assert(NODE_MESSAGE_MAX <= MSGLINK_MAX, "the link carries every message");
+
 struct want_item {
     struct want want; /* spec owned */
     uint64_t queued_ms;

@@ -1,0 +1,401 @@
+/*
+ * Every message at its own bounds is packed and read back: with as many items as it may have, each as large,
+ * and each as small, as it may be. A kind of message without a row fails, and so does a field that no row
+ * fills.
+ */
+#include "proto/node_codec.h"
+
+#include "common/mem.h"
+#include "proto/envelope.pb-c.h"
+#include "tests/lib/unit.h"
+
+#include <limits.h>
+
+typedef void fill_fn(struct node_message *m, bool large);
+
+static struct sandbox_id id_of(size_t i)
+{
+    uint8_t random[10] = {(uint8_t)i, (uint8_t)(i >> 8)};
+    return sandbox_id_make(1, random);
+}
+
+static void *bytes_of(size_t len)
+{
+    return memset(mem_zalloc(len), 0xab, len);
+}
+
+/* A text of as many bytes as an array holds. */
+#define FILL_TEXT(array) memset(array, 'x', sizeof(array) - 1)
+
+static struct sample a_sample(size_t i, bool large)
+{
+    struct sample s = {.id = id_of(i)};
+    if (!large)
+        return s;
+    uint64_t *number[] = {&s.number,
+                          &s.ago_ms,
+                          &s.memory_used_bytes,
+                          &s.memory_working_set_bytes,
+                          &s.memory_unreclaimable_bytes,
+                          &s.memory_limit_bytes,
+                          &s.memory_peak_bytes,
+                          &s.oom_kills,
+                          &s.cpu_usage_ns,
+                          &s.cpu_limit_millis,
+                          &s.disk_used_bytes,
+                          &s.disk_limit_bytes,
+                          &s.rx_bytes,
+                          &s.tx_bytes,
+                          &s.rx_packets,
+                          &s.tx_packets,
+                          &s.rx_bytes_per_second,
+                          &s.tx_bytes_per_second,
+                          &s.io_read_bytes,
+                          &s.io_write_bytes,
+                          &s.pids,
+                          &s.pids_limit,
+                          &s.uptime_seconds};
+    for (size_t n = 0; n < ARRAY_LEN(number); n++)
+        *number[n] = INT64_MAX;
+    s.kept = s.responsive = true;
+    s.cpu_centi = s.throttled_centi = s.memory_some_centi = s.cpu_some_centi = s.io_some_centi = UINT32_MAX;
+    s.open_violations = 0xff;
+    return s;
+}
+
+static struct observation an_observation(size_t i, bool large)
+{
+    struct observation o = {.id = id_of(i), .state = SANDBOX_STOPPED, .has_last = true, .last.id = id_of(i)};
+    if (!large)
+        return o;
+    o = (struct observation){.id = id_of(i),
+                             .generation = INT64_MAX,
+                             .number = INT64_MAX,
+                             .state = SANDBOX_STOPPED,
+                             .reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1),
+                             .has_exit_code = true,
+                             .exit_code = INT32_MIN,
+                             .enforced = ENFORCE_ALL,
+                             .ran = true,
+                             .started_ago_ms = INT64_MAX,
+                             .ended_ago_ms = INT64_MAX,
+                             .has_last = true,
+                             .last = a_sample(i, true)};
+    FILL_TEXT(o.detail);
+    return o;
+}
+
+/* --- a row for each kind --- */
+
+static void hello(struct node_message *m, bool large)
+{
+    m->hello.certificate_len = large ? NODE_CERTIFICATE_MAX : 1;
+    m->hello.certificate = bytes_of(m->hello.certificate_len);
+    memset(m->hello.name, 'n', large ? NODE_NAME_MAX : 1);
+    m->hello.highest_epoch = large ? INT64_MAX : 0;
+}
+
+static void challenge(struct node_message *m, bool large)
+{
+    memset(m->nonce, large ? 0xff : 0, sizeof m->nonce);
+}
+
+static struct node_inventory an_inventory(bool large)
+{
+    struct node_inventory in = {.facts.name = "n"};
+    in.observation_count = NODE_OBSERVATIONS_MAX;
+    in.observations = mem_zalloc(in.observation_count * sizeof *in.observations);
+    for (size_t i = 0; i < in.observation_count; i++)
+        in.observations[i] = an_observation(i, large);
+    if (!large)
+        return in;
+    memset(in.facts.name, 'n', NODE_NAME_MAX);
+    FILL_TEXT(in.facts.boot_id);
+    FILL_TEXT(in.facts.agent_version);
+    FILL_TEXT(in.facts.docker_version);
+    FILL_TEXT(in.facts.docker_api_version);
+    FILL_TEXT(in.facts.region);
+    FILL_TEXT(in.facts.sick);
+    in.facts.capacity = (struct node_resources){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    in.facts.enforces = ENFORCE_ALL;
+    char text[NODE_LABEL_MAX + 1] = "";
+    FILL_TEXT(text);
+    for (size_t i = 0; i < NODE_LABELS_MAX; i++) {
+        string_list_add(&in.facts.labels, text);
+        string_list_add(&in.facts.runtimes, text);
+    }
+    return in;
+}
+
+static void proof(struct node_message *m, bool large)
+{
+    struct node_inventory in = an_inventory(large);
+    struct err e;
+    m->proof.signature_len = large ? NODE_SIGNATURE_MAX : 1;
+    m->proof.signature = bytes_of(m->proof.signature_len);
+    assert_int_equal(node_inventory_pack(&in, &m->proof.inventory, &m->proof.inventory_len, &e), 0);
+    node_inventory_fini(&in);
+}
+
+static void welcome(struct node_message *m, bool large)
+{
+    char text[NODE_LABEL_MAX + 1] = "";
+    m->welcome.lease_ms = large ? UINT32_MAX : 1;
+    if (large)
+        FILL_TEXT(text);
+    for (size_t i = 0; i < NODE_LABELS_MAX; i++)
+        string_list_add(&m->welcome.settings, text);
+}
+
+static void report(struct node_message *m, bool large)
+{
+    struct node_report *r = &m->report;
+    r->observation_count = r->sample_count = r->violation_count = NODE_REPORT_MAX;
+    r->sweep_count = NODE_SWEEPS_MAX;
+    r->observations = mem_zalloc(r->observation_count * sizeof *r->observations);
+    r->samples = mem_zalloc(r->sample_count * sizeof *r->samples);
+    r->violations = mem_zalloc(r->violation_count * sizeof *r->violations);
+    r->sweeps = mem_zalloc(r->sweep_count * sizeof *r->sweeps);
+    for (size_t i = 0; i < NODE_REPORT_MAX; i++) {
+        r->observations[i] = an_observation(i, large);
+        r->samples[i] = a_sample(i, large);
+        r->violations[i].id = id_of(i);
+        if (large)
+            r->violations[i] =
+                (struct violation_news){id_of(i), INT64_MAX, INT64_MAX, 3, true, true, UINT32_MAX, INT64_MAX};
+    }
+    for (size_t i = 0; i < NODE_SWEEPS_MAX; i++) {
+        r->sweeps[i] = (struct sweep_report){large ? INT64_MAX : 1, large ? INT64_MAX : 0, large};
+        for (int k = 0; large && k < SWEEP_KIND_COUNT; k++)
+            r->sweeps[i].counts.found[k] = r->sweeps[i].counts.removed[k] = SWEEP_COUNT_MAX;
+    }
+    if (large)
+        r->samples_dropped = r->violations_dropped = INT64_MAX;
+}
+
+static void nothing(struct node_message *m, bool large)
+{
+}
+
+static void poll(struct node_message *m, bool large)
+{
+    m->taken = large ? INT64_MAX : 0;
+}
+
+static void news(struct node_message *m, bool large)
+{
+    struct node_news *n = &m->news;
+    uint64_t most = large ? INT64_MAX : 0;
+    n->want_count = n->acceptance_count = NODE_NEWS_MAX;
+    n->wants = mem_zalloc(n->want_count * sizeof *n->wants);
+    n->acceptances = mem_zalloc(n->acceptance_count * sizeof *n->acceptances);
+    for (size_t i = 0; i < NODE_NEWS_MAX; i++) {
+        n->acceptances[i] = (struct acceptance){id_of(i), most};
+        n->wants[i] = (struct want){.id = id_of(i), .generation = 1, .state = WANT_GONE};
+        if (!large)
+            continue;
+        n->wants[i] = (struct want){id_of(i),
+                                    INT64_MAX,
+                                    WANT_PAUSED,
+                                    (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1),
+                                    INT64_MAX,
+                                    {most, most, most, most, most, most},
+                                    bytes_of(NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX),
+                                    NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX};
+    }
+    n->violations_accepted = n->samples_accepted = n->sweeps_accepted = n->number = most;
+    n->sweep = (struct sweep_order){most, large};
+}
+
+static void refused(struct node_message *m, bool large)
+{
+    m->refused.why = (enum node_refusal)(large ? NODE_REFUSED_COUNT - 1 : 0);
+    if (large)
+        FILL_TEXT(m->refused.text);
+}
+
+static fill_fn *const rows[NODE_MESSAGE_KINDS] = {
+    [NODE_HELLO] = hello,     [NODE_CHALLENGE] = challenge, [NODE_PROOF] = proof,
+    [NODE_WELCOME] = welcome, [NODE_REPORT] = report,       [NODE_REPORT_ACK] = nothing,
+    [NODE_POLL] = poll,       [NODE_NEWS] = news,           [NODE_REFUSED] = refused,
+};
+
+/* --- whether a row fills all of its message --- */
+
+static bool is_zero(const void *at, size_t size)
+{
+    static const char zero[16];
+    return !memcmp(at, zero, size);
+}
+
+static size_t size_of(ProtobufCType type)
+{
+    bool wide = type == PROTOBUF_C_TYPE_UINT64 || type == PROTOBUF_C_TYPE_SINT64;
+    return wide ? sizeof(uint64_t) : sizeof(uint32_t);
+}
+
+static void assert_whole(const ProtobufCMessage *message);
+
+static bool is_whole(const ProtobufCFieldDescriptor *field, const void *at)
+{
+    if (field->type == PROTOBUF_C_TYPE_STRING)
+        return **(char *const *)at;
+    if (field->type == PROTOBUF_C_TYPE_BYTES)
+        return ((const ProtobufCBinaryData *)at)->len > 0;
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return !is_zero(at, size_of(field->type));
+    assert_whole(*(ProtobufCMessage *const *)at);
+    return true;
+}
+
+static void assert_whole(const ProtobufCMessage *message)
+{
+    assert_non_null(message);
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        const char *at = (const char *)message + field->offset;
+        const char *quantifier = (const char *)message + field->quantifier_offset;
+        if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && *(const uint32_t *)quantifier != field->id)
+            continue;
+        bool repeated = field->label == PROTOBUF_C_LABEL_REPEATED;
+        if (repeated && !*(const size_t *)quantifier)
+            fail_msg("no row fills %s.%s", message->descriptor->name, field->name);
+        if (!is_whole(field, repeated ? *(void *const *)at : at))
+            fail_msg("no row fills %s.%s", message->descriptor->name, field->name);
+    }
+}
+
+static void assert_bytes_whole(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t len)
+{
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, NULL, len, bytes);
+    assert_whole(message);
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
+/* --- the tests --- */
+
+static void assert_same(uint8_t *a, size_t a_len, uint8_t *b, size_t b_len)
+{
+    assert_int_equal(a_len, b_len);
+    assert_memory_equal(a, b, a_len);
+    free(a);
+    free(b);
+}
+
+static void there_and_back(enum node_message_kind kind, bool large)
+{
+    struct node_message m = {.kind = kind}, back;
+    uint8_t *bytes, *again;
+    size_t len, again_len;
+    struct err e = {0};
+    if (large) {
+        FILL_TEXT(m.cluster);
+        memset(m.session.byte, 0xff, sizeof m.session.byte);
+        m.epoch = m.request = UINT64_MAX;
+    }
+    rows[kind](&m, large);
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &e), 0);
+    node_message_fini(&m);
+    if (large)
+        assert_bytes_whole(&corral__envelope__descriptor, bytes, len);
+    if (node_message_unpack(bytes, len, &back, &e))
+        fail_msg("kind %d, %s, %zu bytes: %s", kind, large ? "large" : "small", len, e.text);
+    assert_int_equal(node_message_pack(&back, &again, &again_len, &e), 0);
+    node_message_fini(&back);
+    assert_same(bytes, len, again, again_len);
+}
+
+static void test_every_message(void **state)
+{
+    for (int kind = 0; kind < NODE_MESSAGE_KINDS; kind++) {
+        assert_non_null(rows[kind]);
+        there_and_back((enum node_message_kind)kind, true);
+        there_and_back((enum node_message_kind)kind, false);
+    }
+}
+
+static void inventory_there_and_back(bool large)
+{
+    struct node_inventory in = an_inventory(large), back;
+    uint8_t *bytes, *again;
+    size_t len, again_len;
+    struct err e = {0};
+    assert_int_equal(node_inventory_pack(&in, &bytes, &len, &e), 0);
+    node_inventory_fini(&in);
+    if (large)
+        assert_bytes_whole(&corral__inventory__descriptor, bytes, len);
+    if (node_inventory_unpack(bytes, len, &back, &e))
+        fail_msg("%s, %zu bytes: %s", large ? "large" : "small", len, e.text);
+    assert_int_equal(back.observation_count, NODE_OBSERVATIONS_MAX);
+    assert_int_equal(node_inventory_pack(&back, &again, &again_len, &e), 0);
+    node_inventory_fini(&back);
+    assert_same(bytes, len, again, again_len);
+}
+
+static void test_every_inventory(void **state)
+{
+    inventory_there_and_back(true);
+    inventory_there_and_back(false);
+}
+
+/* Of a command and an environment of SPEC_LIST_MAX words, each of so many bytes. */
+static struct sandbox_spec a_spec(size_t word_len)
+{
+    struct sandbox_spec spec = {.image = bytes_of(SPEC_IMAGE_MAX + 1),
+                                .runtime = bytes_of(SPEC_IMAGE_MAX + 1),
+                                .network = NETWORK_EGRESS,
+                                .use_image_command = true,
+                                .idle_timeout_seconds = INT64_MAX};
+    char *word = bytes_of(word_len + 1);
+    word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = 0;
+#define MOST(name) spec.levels.name = 3600;
+    VIOLATION_LEVELS(MOST)
+#undef MOST
+    for (size_t i = 0; i < SPEC_LIST_MAX; i++) {
+        string_list_add(&spec.command, word);
+        string_list_add(&spec.env, word);
+    }
+    free(word);
+    return spec;
+}
+
+static void spec_there_and_back(size_t word_len, bool long_word)
+{
+    struct sandbox_spec spec = a_spec(word_len), back;
+    uint8_t *bytes, *again;
+    size_t len, again_len;
+    struct err e = {0};
+    if (long_word) {
+        free(spec.command.item[0]);
+        spec.command.item[0] = bytes_of(SPEC_STRING_MAX + 1);
+        spec.command.item[0][SPEC_STRING_MAX] = 0;
+    }
+    assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &e), 0);
+    sandbox_spec_fini(&spec);
+    if (word_len)
+        assert_bytes_whole(&corral__sandbox_spec__descriptor, bytes, len);
+    if (sandbox_spec_unpack(bytes, len, &back, &e))
+        fail_msg("words of %zu bytes, %zu bytes: %s", word_len, len, e.text);
+    assert_int_equal(sandbox_spec_pack(&back, &again, &again_len, &e), 0);
+    sandbox_spec_fini(&back);
+    assert_same(bytes, len, again, again_len);
+}
+
+/* All that a packed spec may have, in as many words as it may have, or one of them as long as it may be. */
+static void test_every_spec(void **state)
+{
+    spec_there_and_back((SPEC_PACKED_MAX - 2048) / (2 * SPEC_LIST_MAX) - 3, false);
+    spec_there_and_back(40, true);
+    spec_there_and_back(0, false);
+    spec_there_and_back(0, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_message),
+        cmocka_unit_test(test_every_inventory),
+        cmocka_unit_test(test_every_spec),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
