@@ -171,6 +171,19 @@ static void print_dropped(FILE *out, const struct controller *c)
     fprintf(out, "corral_history_refused_total{kind=\"violation\"} %" PRIu64 "\n", refused.violations);
 }
 
+static void print_link(FILE *out, const struct controller *c)
+{
+    struct node_link_stats link = cluster_link_stats(c->cluster);
+    one(out, "corral_node_sessions", "gauge", "Hosts in session.", (double)link.sessions);
+    one(out, "corral_node_handshakes_total", "counter", "Sessions that hosts began.",
+        (double)link.handshakes);
+    one(out, "corral_node_refused_total", "counter", "Messages of hosts that were refused.",
+        (double)link.refused);
+    one(out, "corral_node_messages_total", "counter", "Messages of hosts.", (double)link.messages_in);
+    one(out, "corral_node_messages_bad_total", "counter", "Messages of hosts that could not be read.",
+        (double)link.messages_bad);
+}
+
 static void print_use(FILE *out, const struct controller *c)
 {
     struct node_resources used = use_of(c);
@@ -265,8 +278,8 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet,     print_dropped,  print_use,    print_starts, print_http,
-        print_node_port, print_database, print_sweeps, print_process};
+        print_fleet, print_link,      print_dropped,  print_use,    print_starts,
+        print_http,  print_node_port, print_database, print_sweeps, print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

@@ -1,5 +1,4 @@
 """What happens while the controller is away is kept on the host, over kills of the agent, and told once, with its time."""
-import re
 import subprocess
 import time
 
@@ -49,11 +48,6 @@ def events_of(user, sandbox, kind):
 
 def log_of(corral):
     return (corral.home / "log/agent.log").read_text(errors="replace")
-
-
-def metric(corral, name):
-    text = corral.admin.session.get(corral.url + "/metrics", timeout=10).text
-    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])
 
 
 def test_what_happened_while_cut_off_is_told_once(corral, user):
@@ -134,8 +128,8 @@ def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_asi
     ready(corral)
     wait_until("it is told", lambda: [e["type"] for e in events_of(user, sandbox, "violation")] ==
                ["violation.opened", "violation.closed"], 20)
-    assert metric(corral, 'corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
-    assert metric(corral, 'corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
+    assert corral.metric('corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
+    assert corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
     assert log_of(corral).count("samples and violations are dropped") == 1
     assert corral.sql(f"select count(*) from events where sandbox_id = '{STRANGER}'") == "0"
     user.delete(sandbox["id"])

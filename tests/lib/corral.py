@@ -273,6 +273,10 @@ class Corral:
         controller, name = v1.split("/")
         return Path(f"/sys/fs/cgroup/{controller}{parent}/{container}/{name}")
 
+    def metric(self, name):
+        text = self.admin.session.get(self.url + "/metrics", timeout=10).text
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])
+
     def tell(self, sandbox_id):
         """What waits UNTIL_TOLD goes on; needs neither the agent nor the controller."""
         self.docker("exec", sandbox_id, "touch", "/workspace/go")
