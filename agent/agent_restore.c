@@ -37,6 +37,25 @@ static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
     keeper_found(agent->keeper, now, id, false, &exit, &agent->effects);
 }
 
+/* The rest of this host goes on, and the controller hears of it. */
+static void tell_bad_record(struct agent *agent, const char *name, const char *why)
+{
+    char text[NODE_DETAIL_MAX + 1];
+    snprintf(text, sizeof text, "the record %s: %s", name, why);
+    log_error("agent", "%s", text);
+    uplink_left_out(agent->uplink, text);
+}
+
+static void mend(struct agent *agent, struct box_record *record)
+{
+    char why[80];
+    const char *what = box_record_mend(record, loop_now_ms());
+    if (!what)
+        return;
+    snprintf(why, sizeof why, "%s lay in the future, and is taken for now", what);
+    tell_bad_record(agent, record->id.text, why);
+}
+
 static void on_record(void *arg, const struct box_record *found)
 {
     struct agent *agent = arg;
@@ -46,6 +65,7 @@ static void on_record(void *arg, const struct box_record *found)
     bool booted = strcmp(record.boot_id, agent->boot_id) != 0;
     if (booted)
         to_this_boot(&record);
+    mend(agent, &record);
     keeper_restore(agent->keeper, &record);
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
@@ -57,7 +77,9 @@ static void on_record(void *arg, const struct box_record *found)
 
 static void on_bad_record(void *arg, const char *name, const char *why)
 {
-    log_error("agent", "the record %s is set aside: %s", name, why);
+    char text[160];
+    snprintf(text, sizeof text, "set aside: %s", why);
+    tell_bad_record(arg, name, text);
 }
 
 int agent_restore_records(struct agent *agent, struct err *e)

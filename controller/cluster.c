@@ -23,6 +23,7 @@ static void on_tick(void *arg)
         cluster_trust_read(c, NULL);
     if (c->ticks % SEEN_TICKS == 0)
         cluster_say_nodes_seen(c);
+    cluster_tell_left_out(c);
     if (c->ticks % REFRESH_TICKS == 0)
         cluster_refresh(c);
 }
@@ -72,6 +73,7 @@ void cluster_free(struct cluster *c)
     fleet_effects_fini(&c->effects);
     free(c->ca_file);
     free(c->ca_key);
+    cluster_left_out_fini(c);
     free(c);
 }
 

@@ -30,25 +30,73 @@ static void batch_free(struct move_batch *batch)
     free(batch);
 }
 
+/* --- a move that took its batch with it goes alone, now and the next times --- */
+
+static bool goes_alone(const struct cluster *c, const struct sandbox_id *id)
+{
+    for (size_t i = 0; i < CLUSTER_ALONE; i++) {
+        if (!memcmp(&c->alone[i], id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
+static void note_alone(struct cluster *c, const struct sandbox_id *id)
+{
+    if (!goes_alone(c, id))
+        c->alone[c->alone_next++ % CLUSTER_ALONE] = *id;
+}
+
+static void batch_send(struct cluster *c, struct move_batch **batch);
+static struct move_batch *batch_new(struct cluster *c, size_t room);
+
+/* Not carried out, and not for want of a database: one of them cannot be. */
+static void send_each(struct cluster *c, const struct move_batch *failed)
+{
+    for (size_t i = 0; i < failed->count; i++) {
+        struct move_batch *single = batch_new(c, 1);
+        single->move[0] = failed->move[i];
+        single->text[0] = failed->text[i];
+        single->move[0].detail = failed->move[i].detail ? single->text[0].detail : NULL;
+        single->move[0].figures = failed->move[i].figures ? single->text[0].figures : NULL;
+        single->count = 1;
+        batch_send(c, &single);
+    }
+}
+
+static void move_answered(struct move_batch *batch, size_t i, const struct db_move_result *result)
+{
+    struct cluster *c = batch->cluster;
+    const struct sandbox_id *id = &batch->move[i].id;
+    /* A row that is not there is as good as ended: its container has no claim. */
+    enum sandbox_state state =
+        !result || result->outcome == DB_MOVE_NOT_FOUND ? SANDBOX_STOPPED : result->state;
+    if (result && result->outcome == DB_MOVE_REFUSED)
+        log_warn("cluster", "sandbox=%s the move to %s was refused: it is %s", id->text,
+                 sandbox_state_name(batch->move[i].to), sandbox_state_name(state));
+    fleet_persisted(c->fleet, loop_now_ms(), id, result, state, &c->effects);
+    if (result && result->json)
+        waiters_tell(c->waiters, id, state, result->json);
+}
+
 static void on_moved(void *arg, int code, const struct err *e, const struct db_move_result *results,
                      size_t count)
 {
     struct move_batch *batch = arg;
     struct cluster *c = batch->cluster;
+    bool ours = c->fleet && batch->term == c->term;
+    bool cannot_be = code && code != ERR_DATABASE_UNAVAILABLE && code != ERR_CANCELLED;
     if (code)
-        log_warn("cluster", "%zu moves are tried again: %s", batch->count, e ? e->text : "");
-    for (size_t i = 0; c->fleet && batch->term == c->term && i < batch->count; i++) {
-        const struct sandbox_id *id = &batch->move[i].id;
-        bool known = !code && i < count;
-        /* A row that is not there is as good as ended: its container has no claim. */
-        enum sandbox_state state =
-            !known || results[i].outcome == DB_MOVE_NOT_FOUND ? SANDBOX_STOPPED : results[i].state;
-        if (known && results[i].outcome == DB_MOVE_REFUSED)
-            log_warn("cluster", "sandbox=%s the move to %s was refused: it is %s", id->text,
-                     sandbox_state_name(batch->move[i].to), sandbox_state_name(state));
-        fleet_persisted(c->fleet, loop_now_ms(), id, known, state, &c->effects);
-        if (known && results[i].json)
-            waiters_tell(c->waiters, id, state, results[i].json);
+        log_warn("cluster", "%zu moves are tried again%s%s: %s", batch->count,
+                 batch->count == 1 ? ", sandbox=" : "", batch->count == 1 ? batch->move[0].id.text : "",
+                 e ? e->text : "");
+    if (ours && cannot_be && batch->count > 1) {
+        send_each(c, batch);
+    } else if (ours) {
+        if (cannot_be)
+            note_alone(c, &batch->move[0].id);
+        for (size_t i = 0; i < batch->count; i++)
+            move_answered(batch, i, !code && i < count ? &results[i] : NULL);
     }
     batch_free(batch);
     if (c->fleet)
@@ -89,9 +137,12 @@ static bool last_figures(struct cluster *c, const struct fleet_effect *effect,
 }
 
 /* more: an upper bound of the moves that are still to come. */
-static void batch_add(struct cluster *c, struct move_batch **batch, const struct fleet_effect *effect,
+static void batch_add(struct cluster *c, struct move_batch **together, const struct fleet_effect *effect,
                       size_t more)
 {
+    struct move_batch *alone = NULL, **batch = goes_alone(c, &effect->id) ? &alone : together;
+    if (batch == &alone)
+        more = 1;
     if (!*batch)
         *batch = batch_new(c, more);
     size_t i = (*batch)->count++;

@@ -18,6 +18,8 @@ STAILQ_HEAD(create_list, create);
 struct sweep;
 STAILQ_HEAD(sweep_list, sweep);
 
+#define CLUSTER_ALONE 64
+
 struct cluster {
     struct loop *loop;
     struct db_pool *pool;
@@ -46,6 +48,10 @@ struct cluster {
     const uint64_t *keep_sample_days;
     struct cluster_refused refused;
     uint64_t refused_said_ms;
+    struct left_out *left_out; /* by host */
+    struct sandbox_id
+        alone[CLUSTER_ALONE]; /* whose moves the database could not take with others, the latest */
+    size_t alone_next;
 };
 
 /* cluster_effects.c: carries out what the fleet asked for. Call after each event that it was given. */
@@ -79,6 +85,10 @@ void cluster_trust_read(struct cluster *c, loop_cb *again);
 
 /* cluster.c: the live sandboxes, where a lead begins. */
 void cluster_read_rows(void *arg);
+/* cluster_left_out.c: what the link calls; call the second about once a second. */
+void cluster_on_left_out(void *owner, const char *node, size_t count, const char *first);
+void cluster_tell_left_out(struct cluster *c);
+void cluster_left_out_fini(struct cluster *c);
 
 /* cluster.c: as the fleet takes it; borrows. */
 struct fleet_row cluster_fleet_row(const struct db_sandbox_row *row);

@@ -169,6 +169,7 @@ const struct node_link_ops cluster_link_ops = {.allowed = cluster_on_allowed,
                                                .on_samples = on_samples,
                                                .on_violations = on_violations,
                                                .on_sweeps = cluster_on_sweeps,
+                                               .on_left_out = cluster_on_left_out,
                                                .on_node_gone = on_node_gone};
 
 struct use {
@@ -184,12 +185,8 @@ static void add_use(void *arg, const struct sample *s)
     if (!fleet_find(use->cluster->fleet, &s->id, &view))
         return;
     for (size_t i = 0; i < use->count; i++) {
-        if (strcmp(use->seen[i].name, view.node))
-            continue;
-        use->seen[i].used.memory_bytes += s->memory_used_bytes;
-        use->seen[i].used.cpu_millis += s->cpu_limit_millis * s->cpu_centi / 10000;
-        use->seen[i].used.storage_bytes += s->disk_used_bytes;
-        use->seen[i].used.sandboxes++;
+        if (!strcmp(use->seen[i].name, view.node))
+            stats_add_use(&use->seen[i].used, s);
     }
 }
 

@@ -20,11 +20,7 @@ struct stats_call {
 
 static void add_use(void *arg, const struct sample *s)
 {
-    struct node_resources *used = arg;
-    used->memory_bytes += s->memory_used_bytes;
-    used->cpu_millis += s->cpu_limit_millis * s->cpu_centi / 10000;
-    used->storage_bytes += s->disk_used_bytes;
-    used->sandboxes++;
+    stats_add_use(arg, s);
 }
 
 static struct node_resources use_of(const struct controller *c)
@@ -182,6 +178,8 @@ static void print_link(FILE *out, const struct controller *c)
     one(out, "corral_node_messages_total", "counter", "Messages of hosts.", (double)link.messages_in);
     one(out, "corral_node_messages_bad_total", "counter", "Messages of hosts that could not be read.",
         (double)link.messages_bad);
+    one(out, "corral_node_items_bad_total", "counter", "Items of hosts that broke a bound.",
+        (double)link.items_bad);
 }
 
 static void print_use(FILE *out, const struct controller *c)

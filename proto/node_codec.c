@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 #include "proto/envelope.pb-c.h"
+#include "proto/node_fields.h"
 #include "proto/node_parts.h"
 
 #include <stdlib.h>
@@ -21,7 +22,18 @@
 #define CORRAL__INIT_News      CORRAL__NEWS__INIT
 #define CORRAL__INIT_Refused   CORRAL__REFUSED__INIT
 
-typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out);
+#define COPY(name, most, also) out->name = in->name;
+#define LOWER(bounds, plain)   ((void)bounds_lower(bounds, ARRAY_LEN(bounds), plain))
+
+#define BOUND_OF struct node_report
+static const struct field_bound report_bounds[] = {REPORT_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct node_news
+static const struct field_bound news_bounds[] = {NEWS_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+
+typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                           Corral__Envelope *out);
 typedef bool from_payload_fn(const Corral__Envelope *in, struct node_message *m);
 typedef void fini_payload_fn(struct node_message *m);
 
@@ -51,7 +63,8 @@ static bool from_bytes(const ProtobufCBinaryData *in, size_t max, uint8_t **out,
     return true;
 }
 
-static bool to_hello(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_hello(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                     Corral__Envelope *out)
 {
     PART(arena, hello, Hello);
     out->hello = hello;
@@ -75,7 +88,8 @@ static void fini_hello(struct node_message *m)
     free(m->hello.certificate);
 }
 
-static bool to_challenge(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_challenge(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                         Corral__Envelope *out)
 {
     PART(arena, challenge, Challenge);
     out->challenge = challenge;
@@ -92,7 +106,8 @@ static bool from_challenge(const Corral__Envelope *in, struct node_message *m)
     return true;
 }
 
-static bool to_proof(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_proof(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                     Corral__Envelope *out)
 {
     PART(arena, proof, Proof);
     out->proof = proof;
@@ -116,21 +131,28 @@ static void fini_proof(struct node_message *m)
     free(m->proof.inventory);
 }
 
-static bool to_welcome(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool lease_fits(uint32_t lease_ms)
+{
+    return lease_ms >= NODE_LEASE_MIN_MS && lease_ms <= NODE_LEASE_MAX_MS;
+}
+
+static bool to_welcome(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                       Corral__Envelope *out)
 {
     PART(arena, welcome, Welcome);
     out->welcome = welcome;
     welcome->lease_ms = m->welcome.lease_ms;
     welcome->settings = m->welcome.settings.item;
     welcome->n_settings = m->welcome.settings.count;
-    return m->welcome.lease_ms > 0 && pb_list_check(m->welcome.settings.item, m->welcome.settings.count,
-                                                    NODE_LABELS_MAX, NODE_LABEL_MAX);
+    return lease_fits(m->welcome.lease_ms) &&
+           pb_list_check(m->welcome.settings.item, m->welcome.settings.count, NODE_LABELS_MAX,
+                         NODE_LABEL_MAX);
 }
 
 static bool from_welcome(const Corral__Envelope *in, struct node_message *m)
 {
     m->welcome.lease_ms = in->welcome->lease_ms;
-    return in->welcome->lease_ms > 0 &&
+    return lease_fits(in->welcome->lease_ms) &&
            pb_list_copy(&m->welcome.settings, in->welcome->settings, in->welcome->n_settings, NODE_LABELS_MAX,
                         NODE_LABEL_MAX);
 }
@@ -140,36 +162,42 @@ static void fini_welcome(struct node_message *m)
     string_list_fini(&m->welcome.settings);
 }
 
-static bool to_report(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_report(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                      Corral__Envelope *whole)
 {
-    const struct node_report *in = &m->report;
-    PART(arena, report, Report);
-    out->report = report;
-    report->n_observations = in->observation_count;
-    report->n_samples = in->sample_count;
-    report->n_violations = in->violation_count;
-    report->n_sweeps = in->sweep_count;
-    report->samples_dropped = in->samples_dropped;
-    report->violations_dropped = in->violations_dropped;
+    struct node_report numbers = m->report;
+    const struct node_report *in = &numbers;
+    PART(arena, out, Report);
+    whole->report = out;
+    LOWER(report_bounds, &numbers);
+    REPORT_FIELDS(COPY)
+    out->left_out_why = pb_alloc(arena, 1, sizeof in->left_out_why);
     return in->observation_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
            in->violation_count <= NODE_REPORT_MAX && in->sweep_count <= NODE_SWEEPS_MAX &&
-           to_observations(arena, in->observations, in->observation_count, &report->observations) &&
-           to_samples(arena, in->samples, in->sample_count, &report->samples) &&
-           to_violations(arena, in->violations, in->violation_count, &report->violations) &&
-           to_sweeps(arena, in->sweeps, in->sweep_count, &report->sweeps);
+           pb_sentence(out->left_out_why, sizeof in->left_out_why, in->left_out_why) &&
+           to_observations(arena, in->observations, in->observation_count, faults, &out->observations,
+                           &out->n_observations) &&
+           to_samples(arena, in->samples, in->sample_count, faults, &out->samples, &out->n_samples) &&
+           to_violations(arena, in->violations, in->violation_count, faults, &out->violations,
+                         &out->n_violations) &&
+           to_sweeps(arena, in->sweeps, in->sweep_count, faults, &out->sweeps, &out->n_sweeps);
 }
 
-static bool from_report(const Corral__Envelope *in, struct node_message *m)
+static bool from_report(const Corral__Envelope *whole, struct node_message *m)
 {
-    const Corral__Report *pb = in->report;
+    const Corral__Report *in = whole->report;
     struct node_report *out = &m->report;
-    out->samples_dropped = pb->samples_dropped;
-    out->violations_dropped = pb->violations_dropped;
-    return from_observations(pb->observations, pb->n_observations, NODE_REPORT_MAX, &out->observations,
-                             &out->observation_count) &&
-           from_samples(pb->samples, pb->n_samples, &out->samples, &out->sample_count) &&
-           from_violations(pb->violations, pb->n_violations, &out->violations, &out->violation_count) &&
-           from_sweeps(pb->sweeps, pb->n_sweeps, &out->sweeps, &out->sweep_count);
+    REPORT_FIELDS(COPY)
+    LOWER(report_bounds, out);
+    return pb_sentence(out->left_out_why, sizeof out->left_out_why, in->left_out_why) &&
+           from_observations(in->observations, in->n_observations, NODE_REPORT_MAX, &m->faults,
+                             &out->observations, &out->observation_count) &&
+           from_samples(in->samples, in->n_samples, NODE_REPORT_MAX, &m->faults, &out->samples,
+                        &out->sample_count) &&
+           from_violations(in->violations, in->n_violations, NODE_REPORT_MAX, &m->faults, &out->violations,
+                           &out->violation_count) &&
+           from_sweeps(in->sweeps, in->n_sweeps, NODE_SWEEPS_MAX, &m->faults, &out->sweeps,
+                       &out->sweep_count);
 }
 
 static void fini_report(struct node_message *m)
@@ -180,7 +208,8 @@ static void fini_report(struct node_message *m)
     free(m->report.sweeps);
 }
 
-static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                          Corral__Envelope *out)
 {
     PART(arena, ack, ReportAck);
     out->report_ack = ack;
@@ -192,7 +221,8 @@ static bool from_nothing(const Corral__Envelope *in, struct node_message *m)
     return true;
 }
 
-static bool to_poll(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_poll(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                    Corral__Envelope *out)
 {
     PART(arena, poll, Poll);
     out->poll = poll;
@@ -206,7 +236,8 @@ static bool from_poll(const Corral__Envelope *in, struct node_message *m)
     return true;
 }
 
-static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_news(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                    Corral__Envelope *whole)
 {
     const struct node_news *in = &m->news;
     PART(arena, news, News);
@@ -224,9 +255,17 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, Corral
            in->acceptance_count <= NODE_NEWS_MAX &&
            to_wants(arena, in->wants, in->want_count, &news->wants) &&
            to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
+    PART(arena, out, News);
+    whole->news = out;
+    NEWS_FIELDS(COPY)
+    to_sweep_order(arena, &in->sweep, &out->sweep);
+    return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
+           to_wants(arena, in->wants, in->want_count, faults, &out->wants, &out->n_wants) &&
+           to_acceptances(arena, in->acceptances, in->acceptance_count, faults, &out->acceptances,
+                          &out->n_acceptances);
 }
 
-static bool from_news(const Corral__Envelope *in, struct node_message *m)
+static bool from_news(const Corral__Envelope *whole, struct node_message *m)
 {
     const Corral__News *pb = in->news;
     m->news.number = pb->number;
@@ -239,6 +278,14 @@ static bool from_news(const Corral__Envelope *in, struct node_message *m)
            from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
            from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,
                             &m->news.acceptance_count);
+    const Corral__News *in = whole->news;
+    struct node_news *out = &m->news;
+    NEWS_FIELDS(COPY)
+    LOWER(news_bounds, out);
+    from_sweep_order(in->sweep, &out->sweep);
+    return from_wants(in->wants, in->n_wants, NODE_NEWS_MAX, &m->faults, &out->wants, &out->want_count) &&
+           from_acceptances(in->acceptances, in->n_acceptances, NODE_NEWS_MAX, &m->faults, &out->acceptances,
+                            &out->acceptance_count);
 }
 
 static void fini_news(struct node_message *m)
@@ -250,7 +297,8 @@ static void fini_news(struct node_message *m)
     free(m->news.certificate);
 }
 
-static bool to_refused(struct pb_arena *arena, const struct node_message *m, Corral__Envelope *out)
+static bool to_refused(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                       Corral__Envelope *out)
 {
     PART(arena, refused, Refused);
     out->refused = refused;
@@ -288,9 +336,11 @@ static const struct {
     [NODE_REFUSED] = {CORRAL__ENVELOPE__PAYLOAD_REFUSED, to_refused, from_refused, fini_nothing},
 };
 
-int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct err *err)
+int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct node_faults *faults,
+                      struct err *err)
 {
     struct pb_arena arena = {0};
+    struct node_faults found = {0};
     Corral__Envelope pb = CORRAL__ENVELOPE__INIT;
     int rc;
     pb.version = NODE_PROTOCOL_VERSION;
@@ -300,10 +350,12 @@ int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, 
     pb.session.len = sizeof m->session.byte;
     pb.request = m->request;
     pb.payload_case = payloads[m->kind].pb;
-    if (payloads[m->kind].to(&arena, m, &pb))
+    if (payloads[m->kind].to(&arena, m, &found, &pb))
         rc = pb_pack(&pb.base, NODE_MESSAGE_MAX, out, len, err);
     else
         rc = err_set(err, ERR_INVALID, "a message to the other side breaks a bound");
+    if (faults)
+        *faults = found;
     pb_arena_fini(&arena);
     return rc;
 }
@@ -357,19 +409,23 @@ void node_message_fini(struct node_message *m)
     memset(m, 0, sizeof *m);
 }
 
-int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, size_t *len, struct err *err)
+int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, size_t *len,
+                        struct node_faults *faults, struct err *err)
 {
     struct pb_arena arena = {0};
+    struct node_faults found = {0};
     Corral__Inventory pb = CORRAL__INVENTORY__INIT;
     int rc;
-    pb.n_observations = inventory->observation_count;
     if (inventory->observation_count <= NODE_OBSERVATIONS_MAX &&
-        to_facts(&arena, &inventory->facts, &pb.facts) &&
-        to_observations(&arena, inventory->observations, inventory->observation_count, &pb.observations))
+        to_facts(&arena, &inventory->facts, &found, &pb.facts) &&
+        to_observations(&arena, inventory->observations, inventory->observation_count, &found,
+                        &pb.observations, &pb.n_observations))
         /* Room for the envelope around it. */
         rc = pb_pack(&pb.base, NODE_MESSAGE_MAX - 4096, out, len, err);
     else
         rc = err_set(err, ERR_INVALID, "the inventory breaks a bound");
+    if (faults)
+        *faults = found;
     pb_arena_fini(&arena);
     return rc;
 }
@@ -381,9 +437,9 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
     memset(inventory, 0, sizeof *inventory);
     if (!pb)
         return err_set(err, ERR_PROTOCOL, "an inventory of %zu bytes does not parse", len);
-    bool ok = pb->facts && from_facts(pb->facts, &inventory->facts) &&
+    bool ok = pb->facts && from_facts(pb->facts, &inventory->faults, &inventory->facts) &&
               from_observations(pb->observations, pb->n_observations, NODE_OBSERVATIONS_MAX,
-                                &inventory->observations, &inventory->observation_count);
+                                &inventory->faults, &inventory->observations, &inventory->observation_count);
     corral__inventory__free_unpacked(pb, NULL);
     if (ok)
         return 0;

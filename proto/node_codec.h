@@ -1,7 +1,8 @@
 /*
  * The messages between controller and agent as plain structs, and their bytes. Pack and unpack hold every
  * bound below on both ways, so that what one side sends the other takes. Bad bytes are an error, never more:
- * unknown enum values, missing parts, sizes past a bound and bytes that make unpacking costly are refused.
+ * missing parts, sizes past a bound and bytes that make unpacking costly are refused; one item of a list that
+ * breaks a bound (unknown enum values, a number past its most) is left out, or lowered, and told of.
  * No I/O, no clock; any thread.
  */
 #ifndef CORRAL_PROTO_NODE_CODEC_H
@@ -29,6 +30,18 @@
 #define NODE_SIGNATURE_MAX    512
 #define NODE_NONCE_LEN        32
 #define NODE_SESSION_LEN      16
+
+/* The most that a number may be (proto/node_fields.h says which is which). */
+#define NODE_NUMBER_MAX      ((uint64_t)1 << 53)             /* generations, numbers of news */
+#define NODE_LIFE_MAX_MS     ((uint64_t)20 * 366 * 86400000) /* a lifetime is ten years at most */
+#define NODE_BYTES_MAX       ((uint64_t)1 << 50)
+#define NODE_COUNTER_MAX     ((uint64_t)1 << 62) /* what only rises: bytes, packets, ns of a CPU */
+#define NODE_MILLIS_MAX      10000000000u        /* of a CPU */
+#define NODE_CENTI_MAX       1000000000u         /* hundredths of a percent */
+#define NODE_COUNT_MAX       1000000000u         /* of sandboxes, processes, files */
+#define NODE_LEASE_MIN_MS    100
+#define NODE_LEASE_MAX_MS    3600000
+#define NODE_VIOLATION_KINDS 4
 
 #define SPEC_IMAGE_MAX  512          /* bytes of the image reference, and of the runtime's name */
 #define SPEC_LIST_MAX   1024         /* words of a command, variables of an environment */
@@ -60,6 +73,16 @@ enum node_refusal {
     NODE_REFUSED_COUNT
 };
 
+/*
+ * What of a message broke a bound of one item: that item was left out, or, where it could be told all the
+ * same (an observation, a want, a sweep, a host's capacity), its number was lowered. The rest of the message
+ * holds.
+ */
+struct node_faults {
+    size_t count;
+    char first[NODE_DETAIL_MAX + 1]; /* a sentence */
+};
+
 struct node_session_id {
     uint8_t byte[NODE_SESSION_LEN];
 };
@@ -89,6 +112,8 @@ struct node_report {
     struct sweep_report *sweeps;
     size_t sweep_count;
     uint64_t samples_dropped, violations_dropped; /* by this host, ever */
+    uint64_t left_out;                            /* items that it could not tell, since it last said so */
+    char left_out_why[NODE_DETAIL_MAX + 1];       /* of the first of them */
 };
 
 struct node_news {
@@ -110,6 +135,7 @@ struct node_message {
     uint64_t epoch;
     struct node_session_id session; /* all zero before there is one */
     uint64_t request;
+    struct node_faults faults; /* of an unpacked one */
     enum node_message_kind kind;
     union {
         struct node_hello hello;
@@ -134,10 +160,16 @@ struct node_inventory {
     struct node_facts facts;
     struct observation *observations;
     size_t observation_count;
+    struct node_faults faults; /* of an unpacked one */
 };
 
-/* *out gets bytes that the caller frees. Borrows m. Fails with ERR_INVALID where m breaks a bound. */
-int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct err *err) MUST_CHECK;
+/*
+ * *out gets bytes that the caller frees. Borrows m. One item that breaks a bound does not take its list with
+ * it: *faults (may be NULL) is filled, with a count of 0 where all was well. Fails with ERR_INVALID where the
+ * message itself breaks one.
+ */
+int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct node_faults *faults,
+                      struct err *err) MUST_CHECK;
 
 /*
  * Fills *m, which node_message_fini then frees. Fails with ERR_PROTOCOL, and *m holds nothing; of a peer of
@@ -150,7 +182,7 @@ void node_message_fini(struct node_message *m);
 
 /* As above, for the inventory inside a proof. */
 int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, size_t *len,
-                        struct err *err) MUST_CHECK;
+                        struct node_faults *faults, struct err *err) MUST_CHECK;
 int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventory *inventory,
                           struct err *err) MUST_CHECK;
 void node_inventory_fini(struct node_inventory *inventory);

@@ -2,60 +2,84 @@
 
 #include "common/mem.h"
 #include "proto/node.pb-c.h"
-#include "proto/node_codec.h"
+#include "proto/node_fields.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VIOLATION_KINDS 4
+/* Fields that have one name and one meaning on both sides. */
+#define COPY(name, most, also) out->name = in->name;
 
-/* Fields that have one name and one meaning on both sides: X(name). */
-#define LIMITS_FIELDS(X) X(memory_bytes) X(cpu_millis) X(cpu_shares) X(storage_bytes) X(pids) X(nofile)
-#define OBSERVATION_FIELDS(X)                                                                                \
-    X(generation)                                                                                            \
-    X(number) X(has_exit_code) X(exit_code) X(enforced) X(ran) X(started_ago_ms) X(ended_ago_ms)
-#define SAMPLE_FIELDS(X)                                                                                     \
-    X(number)                                                                                                \
-    X(kept)                                                                                                  \
-    X(ago_ms)                                                                                                \
-    X(memory_used_bytes)                                                                                     \
-    X(memory_working_set_bytes)                                                                              \
-    X(memory_unreclaimable_bytes)                                                                            \
-    X(memory_limit_bytes)                                                                                    \
-    X(memory_peak_bytes)                                                                                     \
-    X(oom_kills)                                                                                             \
-    X(cpu_usage_ns)                                                                                          \
-    X(cpu_limit_millis)                                                                                      \
-    X(cpu_centi)                                                                                             \
-    X(throttled_centi)                                                                                       \
-    X(disk_used_bytes)                                                                                       \
-    X(disk_limit_bytes)                                                                                      \
-    X(rx_bytes)                                                                                              \
-    X(tx_bytes)                                                                                              \
-    X(rx_packets)                                                                                            \
-    X(tx_packets)                                                                                            \
-    X(rx_bytes_per_second)                                                                                   \
-    X(tx_bytes_per_second)                                                                                   \
-    X(io_read_bytes)                                                                                         \
-    X(io_write_bytes)                                                                                        \
-    X(pids)                                                                                                  \
-    X(pids_limit)                                                                                            \
-    X(memory_some_centi)                                                                                     \
-    X(cpu_some_centi)                                                                                        \
-    X(io_some_centi)                                                                                         \
-    X(uptime_seconds) X(responsive) X(open_violations)
-#define VIOLATION_FIELDS(X) X(number) X(ago_ms) X(opened) X(critical) X(percent_centi) X(limit) X(swings)
 #define SWEEP_FIELDS(X)                                                                                      \
     X(orphan_container, SWEEP_ORPHAN_CONTAINER)                                                              \
     X(volume, SWEEP_VOLUME)                                                                                  \
     X(network, SWEEP_NETWORK) X(state_file, SWEEP_STATE_FILE) X(image, SWEEP_IMAGE)
-#define RESOURCE_FIELDS(X) X(memory_bytes) X(cpu_millis) X(storage_bytes) X(sandboxes)
-#define COPY(name)         out->name = in->name;
 
-/* A field of the kernel's or a peer's that is past PostgreSQL's bigint would fail a whole batch there. */
-static bool fits(uint64_t n)
+#define BOUND_OF struct sandbox_limits
+static const struct field_bound limits_bounds[] = {LIMITS_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct want
+static const struct field_bound want_bounds[] = {WANT_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct observation
+static const struct field_bound observation_bounds[] = {OBSERVATION_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct sample
+static const struct field_bound sample_bounds[] = {SAMPLE_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct violation_news
+static const struct field_bound violation_bounds[] = {VIOLATION_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct sweep_report
+static const struct field_bound sweep_report_bounds[] = {SWEEP_REPORT_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+#define BOUND_OF struct node_resources
+static const struct field_bound resource_bounds[] = {RESOURCE_FIELDS(BOUND_ROW)};
+#undef BOUND_OF
+
+#define BROKEN(bounds, plain) bounds_broken(bounds, ARRAY_LEN(bounds), plain)
+#define LOWER(bounds, plain)  bounds_lower(bounds, ARRAY_LEN(bounds), plain)
+
+static uint64_t value_of(const struct field_bound *bound, const void *plain)
 {
-    return n <= INT64_MAX;
+    uint64_t value = 0;
+    memcpy(&value, (const char *)plain + bound->offset,
+           bound->size); /* little endian, as all that Corral runs on */
+    return value;
+}
+
+static bool holds(const struct field_bound *bound, const void *plain)
+{
+    uint64_t value = value_of(bound, plain);
+    return value <= bound->most || (bound->also && value == bound->also);
+}
+
+const char *bounds_broken(const struct field_bound *bounds, size_t count, const void *plain)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!holds(&bounds[i], plain))
+            return bounds[i].name;
+    }
+    return NULL;
+}
+
+const char *bounds_lower(const struct field_bound *bounds, size_t count, void *plain)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (holds(&bounds[i], plain))
+            continue;
+        memcpy((char *)plain + bounds[i].offset, &bounds[i].most, bounds[i].size);
+        first = first ? first : bounds[i].name;
+    }
+    return first;
+}
+
+void node_fault_add(struct node_faults *faults, const char *part, const char *id, const char *what)
+{
+    if (!faults->count++)
+        snprintf(faults->first, sizeof faults->first, "%s%s%s: %s", part, *id ? " of " : "", id, what);
 }
 
 static bool from_id(const char *text, struct sandbox_id *id)
@@ -75,165 +99,213 @@ static bool state_observable(uint32_t state)
     return state < SANDBOX_STATE_COUNT && state != SANDBOX_PENDING && state != SANDBOX_LOST;
 }
 
+/*
+ * Each part has two functions, to_ and from_. They say whether the item can be told at all, and in *fault
+ * what of it broke a bound: an item that goes on all the same had a number lowered.
+ */
+
+static void to_limits(const struct sandbox_limits *in, Corral__SandboxLimits *out)
+{
+    LIMITS_FIELDS(COPY)
+}
+
 static void from_limits(const Corral__SandboxLimits *in, struct sandbox_limits *out)
 {
     LIMITS_FIELDS(COPY)
 }
 
-static bool to_want(struct pb_arena *arena, const struct want *in, Corral__Want *out)
+/* What is wrong with a want, NULL where nothing is. */
+static const char *want_broken(uint32_t state, uint32_t reason, uint64_t generation, size_t spec_len)
 {
-    out->generation = in->generation;
+    if (state > WANT_GONE)
+        return "state";
+    if (reason >= SANDBOX_REASON_COUNT)
+        return "reason";
+    if (!generation)
+        return "generation";
+    return spec_len > SPEC_PACKED_MAX || (state != WANT_GONE && !spec_len) ? "spec" : NULL;
+}
+
+static bool to_want(struct pb_arena *arena, const struct want *plain, Corral__Want *out, const char **fault)
+{
+    struct want lowered = *plain, *in = &lowered;
+    const char *limit = LOWER(limits_bounds, &in->limits), *own = LOWER(want_bounds, in);
+    WANT_FIELDS(COPY)
     out->state = in->state;
     out->reason = in->reason;
-    out->remaining_ms = in->remaining_ms;
     out->spec.data = (uint8_t *)in->spec;
     out->spec.len = in->spec ? in->spec_len : 0;
     out->limits = pb_alloc(arena, 1, sizeof *out->limits);
     corral__sandbox_limits__init(out->limits);
-    {
-        const struct sandbox_limits *from = &in->limits;
-        Corral__SandboxLimits *to = out->limits;
-#define COPY_LIMIT(name) to->name = from->name;
-        LIMITS_FIELDS(COPY_LIMIT)
-#undef COPY_LIMIT
-    }
-    return to_id(&in->id, &out->id) && (unsigned)in->state <= WANT_GONE &&
-           (unsigned)in->reason < SANDBOX_REASON_COUNT && out->spec.len <= SPEC_PACKED_MAX &&
-           in->generation > 0 && (in->state == WANT_GONE || out->spec.len > 0);
+    to_limits(&in->limits, out->limits);
+    *fault = !to_id(&plain->id, &out->id) ? "id"
+                                          : want_broken(in->state, in->reason, in->generation, out->spec.len);
+    bool fit = !*fault;
+    *fault = *fault ? *fault : own ? own : limit;
+    return fit;
 }
 
-static bool from_want(const Corral__Want *in, struct want *out)
+static bool from_want(const Corral__Want *in, struct want *out, const char **fault)
 {
-    if (!from_id(in->id, &out->id) || in->state > WANT_GONE || in->reason >= SANDBOX_REASON_COUNT ||
-        in->spec.len > SPEC_PACKED_MAX || !in->limits || !in->generation ||
-        (in->state != WANT_GONE && !in->spec.len))
+    *fault = !from_id(in->id, &out->id) ? "id"
+             : !in->limits              ? "limits"
+                                        : want_broken(in->state, in->reason, in->generation, in->spec.len);
+    if (*fault)
         return false;
-    out->generation = in->generation;
+    WANT_FIELDS(COPY)
     out->state = (enum want_state)in->state;
     out->reason = (enum sandbox_reason)in->reason;
-    out->remaining_ms = in->remaining_ms;
     from_limits(in->limits, &out->limits);
+    const char *limit = LOWER(limits_bounds, &out->limits), *own = LOWER(want_bounds, out);
+    *fault = own ? own : limit;
     out->spec = in->spec.len ? mem_dup(in->spec.data, in->spec.len) : NULL;
     out->spec_len = in->spec.len;
     return true;
 }
 
-static bool to_sample(struct pb_arena *arena, const struct sample *in, Corral__Sample *out)
+/* A figure that cannot be is no figure: nothing is lowered here. */
+static bool to_sample(struct pb_arena *arena, const struct sample *in, Corral__Sample *out,
+                      const char **fault)
 {
     SAMPLE_FIELDS(COPY)
-    return to_id(&in->id, &out->id);
+    *fault = to_id(&in->id, &out->id) ? BROKEN(sample_bounds, in) : "id";
+    return !*fault;
 }
 
-static bool from_sample(const Corral__Sample *in, struct sample *out)
+static bool from_sample(const Corral__Sample *in, struct sample *out, const char **fault)
 {
-    bool all_fit = true;
     SAMPLE_FIELDS(COPY)
-#define CHECK(name) all_fit = all_fit && fits(in->name);
-    SAMPLE_FIELDS(CHECK)
-#undef CHECK
-    return all_fit && from_id(in->id, &out->id);
+    *fault = from_id(in->id, &out->id) ? BROKEN(sample_bounds, out) : "id";
+    return !*fault;
 }
 
-static bool to_observation(struct pb_arena *arena, const struct observation *in, Corral__Observation *out)
+/* A sandbox's state is told whatever a number of it is. */
+static bool to_observation(struct pb_arena *arena, const struct observation *plain, Corral__Observation *out,
+                           const char **fault)
 {
+    struct observation lowered = *plain, *in = &lowered;
+    const char *number = LOWER(observation_bounds, in), *last = NULL;
     OBSERVATION_FIELDS(COPY)
     out->state = in->state;
     out->reason = in->reason;
     out->detail = pb_alloc(arena, 1, sizeof in->detail);
-    if (in->has_last) {
+    if (plain->has_last) {
         out->last = pb_alloc(arena, 1, sizeof *out->last);
         corral__sample__init(out->last);
-        if (!to_sample(arena, &in->last, out->last))
-            return false;
+        if (!to_sample(arena, &plain->last, out->last, &last))
+            out->last = NULL;
     }
-    return to_id(&in->id, &out->id) && state_observable(in->state) &&
-           (unsigned)in->reason < SANDBOX_REASON_COUNT && memchr(in->detail, 0, sizeof in->detail) &&
-           pb_sentence(out->detail, sizeof in->detail, in->detail);
+    *fault = !to_id(&plain->id, &out->id)                   ? "id"
+             : !state_observable(in->state)                 ? "state"
+             : (unsigned)in->reason >= SANDBOX_REASON_COUNT ? "reason"
+             : !memchr(in->detail, 0, sizeof in->detail) ||
+                     !pb_sentence(out->detail, sizeof in->detail, in->detail)
+                 ? "detail"
+                 : NULL;
+    bool fit = !*fault;
+    *fault = *fault ? *fault : number ? number : last;
+    return fit;
 }
 
-static bool from_observation(const Corral__Observation *in, struct observation *out)
+static bool from_observation(const Corral__Observation *in, struct observation *out, const char **fault)
 {
+    const char *last = NULL;
     OBSERVATION_FIELDS(COPY)
+    const char *number = LOWER(observation_bounds, out);
     out->state = (enum sandbox_state)in->state;
     out->reason = (enum sandbox_reason)in->reason;
-    out->has_last = in->last;
-    if (in->last && !from_sample(in->last, &out->last))
-        return false;
-    return from_id(in->id, &out->id) && state_observable(in->state) && in->reason < SANDBOX_REASON_COUNT &&
-           fits(in->generation) && fits(in->number) && fits(in->started_ago_ms) && fits(in->ended_ago_ms) &&
-           pb_sentence(out->detail, sizeof out->detail, in->detail);
+    out->has_last = in->last && from_sample(in->last, &out->last, &last);
+    *fault = !from_id(in->id, &out->id)                                  ? "id"
+             : !state_observable(in->state)                              ? "state"
+             : in->reason >= SANDBOX_REASON_COUNT                        ? "reason"
+             : !pb_sentence(out->detail, sizeof out->detail, in->detail) ? "detail"
+                                                                         : NULL;
+    bool fit = !*fault;
+    *fault = *fault ? *fault : number ? number : last;
+    return fit;
 }
 
-static bool to_acceptance(struct pb_arena *arena, const struct acceptance *in, Corral__Acceptance *out)
+static bool to_acceptance(struct pb_arena *arena, const struct acceptance *in, Corral__Acceptance *out,
+                          const char **fault)
 {
     out->number = in->number;
-    return to_id(&in->id, &out->id);
+    *fault = to_id(&in->id, &out->id) ? NULL : "id";
+    return !*fault;
 }
 
-static bool from_acceptance(const Corral__Acceptance *in, struct acceptance *out)
+/* A higher number accepts no more than there is. */
+static bool from_acceptance(const Corral__Acceptance *in, struct acceptance *out, const char **fault)
 {
     out->number = in->number;
-    return from_id(in->id, &out->id);
+    *fault = from_id(in->id, &out->id) ? NULL : "id";
+    return !*fault;
 }
 
-static bool to_violation(struct pb_arena *arena, const struct violation_news *in, Corral__Violation *out)
+static bool to_violation(struct pb_arena *arena, const struct violation_news *in, Corral__Violation *out,
+                         const char **fault)
 {
     VIOLATION_FIELDS(COPY)
-    out->kind = in->kind;
-    return to_id(&in->id, &out->id) && in->kind < VIOLATION_KINDS;
+    *fault = to_id(&in->id, &out->id) ? BROKEN(violation_bounds, in) : "id";
+    return !*fault;
 }
 
-static bool from_violation(const Corral__Violation *in, struct violation_news *out)
+static bool from_violation(const Corral__Violation *in, struct violation_news *out, const char **fault)
 {
-    VIOLATION_FIELDS(COPY)
-    out->kind = (uint8_t)in->kind;
-    return from_id(in->id, &out->id) && in->kind < VIOLATION_KINDS && fits(in->number) && fits(in->ago_ms) &&
-           fits(in->limit);
+    bool known = in->kind < NODE_VIOLATION_KINDS;
+#define COPY_NARROW(name, most, also) out->name = (__typeof__(out->name))in->name;
+    VIOLATION_FIELDS(COPY_NARROW)
+    *fault = !known ? "kind" : from_id(in->id, &out->id) ? BROKEN(violation_bounds, out) : "id";
+    return !*fault;
 }
 
-static bool to_sweep_counts(struct pb_arena *arena, const uint64_t in[static SWEEP_KIND_COUNT],
-                            Corral__SweepCounts **result)
+static const char *to_sweep_counts(struct pb_arena *arena, const uint64_t in[static SWEEP_KIND_COUNT],
+                                   Corral__SweepCounts **result)
 {
-    bool all_fit = true;
+    const char *fault = NULL;
     Corral__SweepCounts *out = *result = pb_alloc(arena, 1, sizeof *out);
     corral__sweep_counts__init(out);
 #define PUT(name, kind)                                                                                      \
-    out->name = in[kind];                                                                                    \
-    all_fit = all_fit && in[kind] <= SWEEP_COUNT_MAX;
+    out->name = in[kind] < SWEEP_COUNT_MAX ? in[kind] : SWEEP_COUNT_MAX;                                     \
+    fault = in[kind] > SWEEP_COUNT_MAX ? #name : fault;
     SWEEP_FIELDS(PUT)
 #undef PUT
-    return all_fit;
+    return fault;
 }
 
-static bool from_sweep_counts(const Corral__SweepCounts *in, uint64_t out[static SWEEP_KIND_COUNT])
+static const char *from_sweep_counts(const Corral__SweepCounts *in, uint64_t out[static SWEEP_KIND_COUNT])
 {
-    bool all_fit = true;
-    if (!in)
-        return false;
+    const char *fault = NULL;
 #define TAKE(name, kind)                                                                                     \
-    out[kind] = in->name;                                                                                    \
-    all_fit = all_fit && in->name <= SWEEP_COUNT_MAX;
+    out[kind] = in->name < SWEEP_COUNT_MAX ? in->name : SWEEP_COUNT_MAX;                                     \
+    fault = in->name > SWEEP_COUNT_MAX ? #name : fault;
     SWEEP_FIELDS(TAKE)
 #undef TAKE
-    return all_fit;
+    return fault;
 }
 
-static bool to_sweep_report(struct pb_arena *arena, const struct sweep_report *in, Corral__SweepReport *out)
+/* Counts are lowered: a report of a sweep is repeated until it is accepted. */
+static bool to_sweep_report(struct pb_arena *arena, const struct sweep_report *in, Corral__SweepReport *out,
+                            const char **fault)
 {
-    out->number = in->number;
-    out->asked = in->asked;
-    out->dry_run = in->dry_run;
-    return in->number > 0 && to_sweep_counts(arena, in->counts.found, &out->found) &&
-           to_sweep_counts(arena, in->counts.removed, &out->removed);
+    SWEEP_REPORT_FIELDS(COPY)
+    const char *found = to_sweep_counts(arena, in->counts.found, &out->found);
+    const char *removed = to_sweep_counts(arena, in->counts.removed, &out->removed);
+    *fault = in->number ? BROKEN(sweep_report_bounds, in) : "number";
+    bool fit = !*fault;
+    *fault = *fault ? *fault : found ? found : removed;
+    return fit;
 }
 
-static bool from_sweep_report(const Corral__SweepReport *in, struct sweep_report *out)
+static bool from_sweep_report(const Corral__SweepReport *in, struct sweep_report *out, const char **fault)
 {
-    out->number = in->number;
-    out->asked = in->asked;
-    out->dry_run = in->dry_run;
-    return in->number > 0 && fits(in->number) && from_sweep_counts(in->found, out->counts.found) &&
-           from_sweep_counts(in->removed, out->counts.removed);
+    SWEEP_REPORT_FIELDS(COPY)
+    *fault = !in->number || !in->found || !in->removed ? "number" : BROKEN(sweep_report_bounds, out);
+    if (*fault)
+        return false;
+    const char *found = from_sweep_counts(in->found, out->counts.found);
+    const char *removed = from_sweep_counts(in->removed, out->counts.removed);
+    *fault = found ? found : removed;
+    return true;
 }
 
 void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, Corral__SweepOrder **out)
@@ -247,96 +319,130 @@ void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, Corral
     (*out)->dry_run = in->dry_run;
 }
 
-bool from_sweep_order(const Corral__SweepOrder *in, struct sweep_order *out)
+void from_sweep_order(const Corral__SweepOrder *in, struct sweep_order *out)
 {
     if (!in)
-        return true;
+        return;
     out->number = in->number;
     out->dry_run = in->dry_run;
-    return in->number > 0;
 }
 
-/* The two directions of an array are the same for every part. */
-#define ARRAYS(plural, part, plain, Generated)                                                               \
-    bool to_##plural(struct pb_arena *arena, const plain *in, size_t count, Generated ***out)                \
+/* Whose it was, where that is an id. */
+static const char *name_of(const char *id)
+{
+    struct sandbox_id checked;
+    return id && sandbox_id_parse(id, &checked) ? id : "";
+}
+
+/*
+ * The two directions of an array are the same for every part: what cannot be told is left out, and the rest
+ * goes on. ID: where the item has its id.
+ */
+#define ARRAYS(plural, part, plain, Generated, ID)                                                           \
+    bool to_##plural(struct pb_arena *arena, const plain *in, size_t count, struct node_faults *faults,      \
+                     Generated ***out, size_t *out_count)                                                    \
     {                                                                                                        \
         Generated *item = pb_alloc(arena, count, sizeof *item);                                              \
         *out = pb_alloc(arena, count, sizeof **out);                                                         \
+        *out_count = 0;                                                                                      \
         for (size_t i = 0; i < count; i++) {                                                                 \
+            const char *fault;                                                                               \
             corral__##part##__init(&item[i]);                                                                \
-            (*out)[i] = &item[i];                                                                            \
-            if (!to_##part(arena, &in[i], &item[i]))                                                         \
-                return false;                                                                                \
+            if (to_##part(arena, &in[i], &item[i], &fault))                                                  \
+                (*out)[(*out_count)++] = &item[i];                                                           \
+            if (fault)                                                                                       \
+                node_fault_add(faults, #part, name_of(ID(&in[i])), fault);                                   \
         }                                                                                                    \
         return true;                                                                                         \
     }                                                                                                        \
-    static bool from_array_##part(Generated *const *in, size_t count, size_t max, plain **out,               \
-                                  size_t *out_count)                                                         \
+    bool from_##plural(Generated *const *in, size_t count, size_t max, struct node_faults *faults,           \
+                       plain **out, size_t *out_count)                                                       \
     {                                                                                                        \
         if (count > max)                                                                                     \
             return false;                                                                                    \
         *out = mem_zalloc(count * sizeof **out);                                                             \
         for (size_t i = 0; i < count; i++) {                                                                 \
-            if (!in[i] || !from_##part(in[i], &(*out)[i]))                                                   \
-                return false;                                                                                \
-            *out_count = i + 1;                                                                              \
+            const char *fault = "absent";                                                                    \
+            if (in[i] && from_##part(in[i], &(*out)[*out_count], &fault))                                    \
+                ++*out_count;                                                                                \
+            else                                                                                             \
+                memset(&(*out)[*out_count], 0, sizeof **out);                                                \
+            if (fault)                                                                                       \
+                node_fault_add(faults, #part, in[i] ? name_of(ID_OF_##part(in[i])) : "", fault);             \
         }                                                                                                    \
         return true;                                                                                         \
     }
+#define TEXT_ID(item)          (item)->id.text
+#define NO_ID(item)            ""
+#define ID_OF_want(in)         (in)->id
+#define ID_OF_observation(in)  (in)->id
+#define ID_OF_acceptance(in)   (in)->id
+#define ID_OF_sample(in)       (in)->id
+#define ID_OF_violation(in)    (in)->id
+#define ID_OF_sweep_report(in) ""
 
-ARRAYS(wants, want, struct want, Corral__Want)
-ARRAYS(observations, observation, struct observation, Corral__Observation)
-ARRAYS(acceptances, acceptance, struct acceptance, Corral__Acceptance)
-ARRAYS(samples, sample, struct sample, Corral__Sample)
-ARRAYS(violations, violation, struct violation_news, Corral__Violation)
-ARRAYS(sweeps, sweep_report, struct sweep_report, Corral__SweepReport)
-
-bool from_wants(Corral__Want *const *in, size_t count, struct want **out, size_t *out_count)
-{
-    return from_array_want(in, count, NODE_NEWS_MAX, out, out_count);
-}
-
-bool from_observations(Corral__Observation *const *in, size_t count, size_t max, struct observation **out,
-                       size_t *out_count)
-{
-    return from_array_observation(in, count, max, out, out_count);
-}
-
-bool from_acceptances(Corral__Acceptance *const *in, size_t count, struct acceptance **out, size_t *out_count)
-{
-    return from_array_acceptance(in, count, NODE_NEWS_MAX, out, out_count);
-}
-
-bool from_samples(Corral__Sample *const *in, size_t count, struct sample **out, size_t *out_count)
-{
-    return from_array_sample(in, count, NODE_REPORT_MAX, out, out_count);
-}
-
-bool from_violations(Corral__Violation *const *in, size_t count, struct violation_news **out,
-                     size_t *out_count)
-{
-    return from_array_violation(in, count, NODE_REPORT_MAX, out, out_count);
-}
-
-bool from_sweeps(Corral__SweepReport *const *in, size_t count, struct sweep_report **out, size_t *out_count)
-{
-    return from_array_sweep_report(in, count, NODE_SWEEPS_MAX, out, out_count);
-}
+ARRAYS(wants, want, struct want, Corral__Want, TEXT_ID)
+ARRAYS(observations, observation, struct observation, Corral__Observation, TEXT_ID)
+ARRAYS(acceptances, acceptance, struct acceptance, Corral__Acceptance, TEXT_ID)
+ARRAYS(samples, sample, struct sample, Corral__Sample, TEXT_ID)
+ARRAYS(violations, violation, struct violation_news, Corral__Violation, TEXT_ID)
+ARRAYS(sweeps, sweep_report, struct sweep_report, Corral__SweepReport, NO_ID)
 
 static void to_resources(const struct node_resources *in, Corral__NodeResources *out)
 {
     RESOURCE_FIELDS(COPY)
 }
 
-static bool from_resources(const Corral__NodeResources *in, struct node_resources *out)
+static void from_resources(const Corral__NodeResources *in, struct node_resources *out)
 {
     RESOURCE_FIELDS(COPY)
-    return fits(in->memory_bytes) && fits(in->cpu_millis) && fits(in->storage_bytes) && fits(in->sandboxes);
 }
 
-bool to_facts(struct pb_arena *arena, const struct node_facts *in, Corral__NodeFacts **result)
+/* Whether a label (a runtime) is text that fits. */
+static bool label_fits(const char *item)
 {
+    return item && strlen(item) <= NODE_LABEL_MAX && pb_text_clean(item);
+}
+
+/* The items that fit, at most NODE_LABELS_MAX; borrows them. */
+static void to_labels(struct pb_arena *arena, const struct string_list *in, const char *part,
+                      struct node_faults *faults, char ***out, size_t *count)
+{
+    *out = pb_alloc(arena, NODE_LABELS_MAX, sizeof **out);
+    *count = 0;
+    for (size_t i = 0; i < in->count; i++) {
+        if (*count < NODE_LABELS_MAX && label_fits(in->item[i]))
+            (*out)[(*count)++] = in->item[i];
+        else
+            node_fault_add(faults, part, "",
+                           *count < NODE_LABELS_MAX ? "it is no label" : "there are too many");
+    }
+}
+
+static void from_labels(char *const *in, size_t count, const char *part, struct node_faults *faults,
+                        struct string_list *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (out->count < NODE_LABELS_MAX && label_fits(in[i]))
+            string_list_add(out, in[i]);
+        else
+            node_fault_add(faults, part, "",
+                           out->count < NODE_LABELS_MAX ? "it is no label" : "there are too many");
+    }
+}
+
+/* The texts of the facts, as people read them: what is not clean is mended. X(name). */
+#define FACTS_TEXTS(X) X(boot_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(sick)
+
+bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,
+              Corral__NodeFacts **result)
+{
+    bool fit = node_name_valid(in->name);
+    struct node_resources capacity = in->capacity;
     Corral__NodeFacts *out = *result = pb_alloc(arena, 1, sizeof *out);
+    const char *fault = LOWER(resource_bounds, &capacity);
+    if (fault)
+        node_fault_add(faults, "capacity", "", fault);
     corral__node_facts__init(out);
     out->name = (char *)in->name;
     out->boot_id = (char *)in->boot_id;
@@ -349,19 +455,24 @@ bool to_facts(struct pb_arena *arena, const struct node_facts *in, Corral__NodeF
     out->n_labels = in->labels.count;
     out->runtimes = in->runtimes.item;
     out->n_runtimes = in->runtimes.count;
+#define TO_TEXT(name)                                                                                        \
+    out->name = pb_alloc(arena, 1, sizeof in->name);                                                         \
+    fit = fit && memchr(in->name, 0, sizeof in->name) && pb_sentence(out->name, sizeof in->name, in->name);
+    FACTS_TEXTS(TO_TEXT)
+#undef TO_TEXT
+    to_labels(arena, &in->labels, "label", faults, &out->labels, &out->n_labels);
+    to_labels(arena, &in->runtimes, "runtime", faults, &out->runtimes, &out->n_runtimes);
     out->capacity = pb_alloc(arena, 1, sizeof *out->capacity);
     corral__node_resources__init(out->capacity);
-    to_resources(&in->capacity, out->capacity);
-    out->enforces = in->enforces;
-    out->sick = pb_alloc(arena, 1, sizeof in->sick);
-    return node_name_valid(in->name) && pb_sentence(out->sick, sizeof in->sick, in->sick) &&
-           pb_list_check(in->labels.item, in->labels.count, NODE_LABELS_MAX, NODE_LABEL_MAX) &&
-           pb_list_check(in->runtimes.item, in->runtimes.count, NODE_LABELS_MAX, NODE_LABEL_MAX);
+    to_resources(&capacity, out->capacity);
+    out->enforces = in->enforces & ENFORCE_ALL;
+    return fit;
 }
 
-static bool clean_list(struct string_list *out, char *const *item, size_t count)
+bool from_facts(const Corral__NodeFacts *in, struct node_faults *faults, struct node_facts *out)
 {
-    if (!pb_list_copy(out, item, count, NODE_LABELS_MAX, NODE_LABEL_MAX))
+    bool fit = pb_text(out->name, sizeof out->name, in->name) && node_name_valid(out->name) && in->capacity;
+    if (!fit)
         return false;
     for (size_t i = 0; i < count; i++)
         if (!pb_text_clean(item[i]))
@@ -383,4 +494,15 @@ bool from_facts(const Corral__NodeFacts *in, struct node_facts *out)
            from_resources(in->capacity, &out->capacity) &&
            clean_list(&out->labels, in->labels, in->n_labels) &&
            clean_list(&out->runtimes, in->runtimes, in->n_runtimes);
+#define FROM_TEXT(name) fit = fit && pb_sentence(out->name, sizeof out->name, in->name);
+    FACTS_TEXTS(FROM_TEXT)
+#undef FROM_TEXT
+    from_labels(in->labels, in->n_labels, "label", faults, &out->labels);
+    from_labels(in->runtimes, in->n_runtimes, "runtime", faults, &out->runtimes);
+    from_resources(in->capacity, &out->capacity);
+    const char *fault = LOWER(resource_bounds, &out->capacity);
+    if (fault)
+        node_fault_add(faults, "capacity", "", fault);
+    out->enforces = in->enforces & ENFORCE_ALL;
+    return fit;
 }

@@ -1,12 +1,13 @@
 /*
  * The parts of messages, each between its plain struct and its generated one. to_*: borrows, memory from the
- * arena; from_*: copies, false on what breaks a bound (the caller frees what was filled). Only for this
- * folder's .c files; generated types are named by tag, so that this header needs none.
+ * arena; from_*: copies (the caller frees what was filled). What breaks a bound is told in faults. Only for
+ * this folder's .c files; generated types are named by tag, so that this header needs none.
  */
 #ifndef CORRAL_PROTO_NODE_PARTS_H
 #define CORRAL_PROTO_NODE_PARTS_H
 
 #include "common/node_wire.h"
+#include "proto/node_codec.h"
 #include "proto/pb.h"
 
 struct Corral__Want;
@@ -18,34 +19,33 @@ struct Corral__SweepOrder;
 struct Corral__SweepReport;
 struct Corral__NodeFacts;
 
-/* Arrays: *out gets the array of pointers that a repeated field wants. False where an item breaks a bound. */
-bool to_wants(struct pb_arena *arena, const struct want *in, size_t count, struct Corral__Want ***out);
-bool to_observations(struct pb_arena *arena, const struct observation *in, size_t count,
-                     struct Corral__Observation ***out);
-bool to_acceptances(struct pb_arena *arena, const struct acceptance *in, size_t count,
-                    struct Corral__Acceptance ***out);
-bool to_samples(struct pb_arena *arena, const struct sample *in, size_t count, struct Corral__Sample ***out);
-bool to_violations(struct pb_arena *arena, const struct violation_news *in, size_t count,
-                   struct Corral__Violation ***out);
-bool to_sweeps(struct pb_arena *arena, const struct sweep_report *in, size_t count,
-               struct Corral__SweepReport ***out);
-/* *out: NULL where the order's number is 0. */
-void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, struct Corral__SweepOrder **out);
-bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct Corral__NodeFacts **out);
+/* One more item of a message broke a bound. part, id and what are borrowed; id: "" where there is none. */
+void node_fault_add(struct node_faults *faults, const char *part, const char *id, const char *what);
 
-/* *out gets an array that the caller frees, also after false, and *out_count what of it is filled. */
-bool from_wants(struct Corral__Want *const *in, size_t count, struct want **out, size_t *out_count);
-bool from_observations(struct Corral__Observation *const *in, size_t count, size_t max,
-                       struct observation **out, size_t *out_count);
-bool from_acceptances(struct Corral__Acceptance *const *in, size_t count, struct acceptance **out,
-                      size_t *out_count);
-bool from_samples(struct Corral__Sample *const *in, size_t count, struct sample **out, size_t *out_count);
-bool from_violations(struct Corral__Violation *const *in, size_t count, struct violation_news **out,
-                     size_t *out_count);
-bool from_sweeps(struct Corral__SweepReport *const *in, size_t count, struct sweep_report **out,
-                 size_t *out_count);
-/* in: may be NULL. */
-bool from_sweep_order(const struct Corral__SweepOrder *in, struct sweep_order *out);
-bool from_facts(const struct Corral__NodeFacts *in, struct node_facts *out);
+/*
+ * Arrays: *out gets the array of pointers that a repeated field wants, without the items that cannot be told.
+ * Back: *out gets an array that the caller frees, also after false (there are more than max), and *out_count
+ * what of it is filled.
+ */
+#define NODE_PART(plural, plain, Generated)                                                                  \
+    bool to_##plural(struct pb_arena *arena, const struct plain *in, size_t count,                           \
+                     struct node_faults *faults, struct Generated ***out, size_t *out_count);                \
+    bool from_##plural(struct Generated *const *in, size_t count, size_t max, struct node_faults *faults,    \
+                       struct plain **out, size_t *out_count);
+NODE_PART(wants, want, Corral__Want)
+NODE_PART(observations, observation, Corral__Observation)
+NODE_PART(acceptances, acceptance, Corral__Acceptance)
+NODE_PART(samples, sample, Corral__Sample)
+NODE_PART(violations, violation_news, Corral__Violation)
+NODE_PART(sweeps, sweep_report, Corral__SweepReport)
+
+/* *out: NULL where the order's number is 0. in: may be NULL. */
+void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, struct Corral__SweepOrder **out);
+void from_sweep_order(const struct Corral__SweepOrder *in, struct sweep_order *out);
+
+/* False where the host has no name, or a text is too long. */
+bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,
+              struct Corral__NodeFacts **out);
+bool from_facts(const struct Corral__NodeFacts *in, struct node_faults *faults, struct node_facts *out);
 
 #endif

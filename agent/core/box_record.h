@@ -52,4 +52,10 @@ struct box_record {
     size_t spec_len;
 };
 
+/*
+ * A record of another clock, or one that was written wrongly: what lies in the future has just been. Returns
+ * what of it was mended, for people; NULL where all was well. now: CLOCK_BOOTTIME.
+ */
+const char *box_record_mend(struct box_record *record, uint64_t now);
+
 #endif

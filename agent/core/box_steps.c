@@ -42,6 +42,12 @@ static bool stands_idle(const struct box_record *r)
     return r->idled && r->phase == BOX_RUNNING && r->paused;
 }
 
+/* A record may have been written under another clock: what lies ahead is not long ago. */
+static uint64_t since(uint64_t at, uint64_t now)
+{
+    return at < now ? now - at : 0;
+}
+
 void box_observe(const struct box_record *r, uint64_t now, struct observation *o)
 {
     *o = (struct observation){.id = r->id,
@@ -53,15 +59,15 @@ void box_observe(const struct box_record *r, uint64_t now, struct observation *o
                               .exit_code = r->exit_code,
                               .enforced = r->enforced,
                               .ran = r->ran,
-                              .started_ago_ms = r->ran ? now - r->started_ms : 0,
-                              .ended_ago_ms = r->phase == BOX_ENDED ? now - r->ended_ms : 0};
+                              .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
+                              .ended_ago_ms = r->phase == BOX_ENDED ? since(r->ended_ms, now) : 0};
     memcpy(o->detail, r->detail, sizeof o->detail);
     o->has_last = r->phase == BOX_ENDED && r->last_ms;
     if (!o->has_last)
         return;
     o->last = r->last;
     o->last.id = r->id;
-    o->last.ago_ms = now - r->last_ms;
+    o->last.ago_ms = since(r->last_ms, now);
 }
 
 void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects)

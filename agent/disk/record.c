@@ -149,6 +149,8 @@ static bool number_take(const char *name, size_t name_len, const char *value, st
         uint64_t number = strtoull(value, &end, 10);
         if (*end != '\n' || end == value)
             return false;
+        if (n->size == sizeof(bool))
+            number = number != 0;
         memcpy((char *)out + n->offset, &number, n->size);
         return true;
     }

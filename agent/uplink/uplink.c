@@ -35,6 +35,8 @@ struct uplink {
     uint32_t lease_ms;
     struct node_session_id session;
     bool reporting;
+    struct node_faults untold; /* items that were left out, since the controller last heard of that */
+    size_t untold_sent;        /* how many of them the report on its way tells */
     struct outbox *outbox;
     struct uplink_queue queue;
 };
@@ -56,6 +58,7 @@ static void on_failed(void *arg)
     u->report = u->poll = NULL;
     u->stage = RESTING;
     u->reporting = false;
+    u->untold_sent = 0;
     u->url = (u->url + 1) % u->urls.count;
     uint32_t random;
     pki_random(&random, sizeof random);
@@ -83,18 +86,37 @@ static void fail_silent(struct uplink *u)
 
 /* --- sending --- */
 
+static void note_faults(struct uplink *u, const struct node_faults *faults, const char *where)
+{
+    if (!faults->count)
+        return;
+    log_error("uplink", "%zu items %s broke a bound, and are left out or lowered; the first: %s",
+              faults->count, where, faults->first);
+    if (!u->untold.count)
+        memcpy(u->untold.first, faults->first, sizeof u->untold.first);
+    u->untold.count += faults->count;
+}
+
+void uplink_left_out(struct uplink *u, const char *what)
+{
+    if (!u->untold.count++)
+        snprintf(u->untold.first, sizeof u->untold.first, "%s", what);
+}
+
 static void send(struct uplink *u, struct msglink_client *lane, struct node_message *m, uint64_t timeout_ms)
 {
     uint8_t *bytes;
     size_t len;
+    struct node_faults faults;
     struct err e;
     m->epoch = u->epoch;
     m->session = u->session;
     m->request = ++u->request;
-    if (node_message_pack(m, &bytes, &len, &e)) {
+    if (node_message_pack(m, &bytes, &len, &faults, &e)) {
         fail(u, e.text);
         return;
     }
+    note_faults(u, &faults, "for the controller");
     msglink_request(lane, bytes, len, timeout_ms);
     free(bytes);
 }
@@ -103,12 +125,14 @@ static void send_proof(struct uplink *u, const struct node_message *challenge)
 {
     struct node_inventory inventory = {0};
     struct node_message m = {.kind = NODE_PROOF};
+    struct node_faults faults;
     uint8_t signature[PKI_SIGNATURE_MAX];
     struct err e;
     size_t len;
     u->ops.fill_hello(u->owner, &inventory.facts, &inventory.observations, &inventory.observation_count);
     snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", u->node);
-    int rc = node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &e);
+    int rc = node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &faults, &e);
+    note_faults(u, &faults, "of this host's inventory");
     if (!rc) {
         uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, u->node, m.proof.inventory,
                                          m.proof.inventory_len, &len);
@@ -167,6 +191,8 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
         on_welcomed(u, m);
     else if (u->stage == SESSION && m->kind == NODE_REPORT_ACK) {
         u->reporting = false;
+        u->untold.count -= u->untold_sent;
+        u->untold_sent = 0;
         bool urgent = uplink_queue_urgent(&u->queue) || outbox_urgent(u->outbox);
         timer_start(&u->timer, u->loop, urgent ? 0 : u->lease_ms / 10, send_report, u);
     } else
@@ -217,6 +243,7 @@ static void on_reply(struct uplink *u, bool poll, int code, const uint8_t *bytes
         fail(u, e.text);
         return;
     }
+    note_faults(u, &m.faults, "of the controller");
     if (m.kind == NODE_REFUSED)
         take_refusal(u, &m);
     else if (!is_ours(u, &m))
@@ -256,6 +283,8 @@ static void send_report(void *arg)
         return;
     u->reporting = true;
     uplink_queue_take(&u->queue, u->outbox, loop_now_ms(), &m.report);
+    m.report.left_out = u->untold_sent = u->untold.count;
+    memcpy(m.report.left_out_why, u->untold.first, sizeof m.report.left_out_why);
     send(u, u->report, &m, ANSWER_MS);
     uplink_queue_taken_free(&m.report);
 }

@@ -110,6 +110,21 @@ void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sa
     }
 }
 
+static void add(uint64_t *sum, uint64_t more)
+{
+    *sum = more < STATS_SUM_MAX - *sum ? *sum + more : STATS_SUM_MAX;
+}
+
+void stats_add_use(struct node_resources *used, const struct sample *s)
+{
+    uint64_t whole = s->cpu_limit_millis / 10000, part = s->cpu_limit_millis % 10000;
+    add(&used->memory_bytes, s->memory_used_bytes);
+    add(&used->cpu_millis, whole < STATS_SUM_MAX >> 32 ? whole * s->cpu_centi : STATS_SUM_MAX);
+    add(&used->cpu_millis, part * s->cpu_centi / 10000);
+    add(&used->storage_bytes, s->disk_used_bytes);
+    add(&used->sandboxes, 1);
+}
+
 /* --- JSON: numbers only, so that nothing needs escaping --- */
 
 struct text {

@@ -35,6 +35,11 @@ size_t stats_json(const struct sample *sample, bool paused, uint64_t wall_ms,
 /* The last figures, for the event of an end: a JSON object. Returns its length. */
 size_t stats_figures_json(const struct sample *sample, char out[static STATS_JSON_MAX]);
 
+/* Adds what a sandbox uses. The sums stop at STATS_SUM_MAX, whatever a host says: JSON's numbers are exact to
+ * there. */
+#define STATS_SUM_MAX ((uint64_t)1 << 53)
+void stats_add_use(struct node_resources *used, const struct sample *sample);
+
 /* Sums what the sandboxes of an owner's choice use, for its node or the system. */
 void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sample *sample), void *arg);
 

@@ -79,6 +79,16 @@ void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_hea
     db_query_act(pool, &stmt, params, cb, arg);
 }
 
+void db_node_left_out(struct db_pool *pool, const char *name, uint64_t count, const char *first,
+                      db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"node_left_out", "select * from node_left_out($1, $2, $3)", 3};
+    char number[24];
+    const char *params[] = {name, number, first};
+    snprintf(number, sizeof number, "%" PRIu64, count);
+    db_query_act(pool, &stmt, params, cb, arg);
+}
+
 void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
                        const struct db_actor *actor, db_json_cb *cb, void *arg)
 {

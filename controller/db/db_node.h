@@ -13,6 +13,10 @@ enum db_node_health { DB_NODE_READY, DB_NODE_UNREACHABLE, DB_NODE_SICK };
 void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
                         const char *reason, db_json_cb *cb, void *arg);
 
+/* Says by an event that items of a host were left out; first: a sentence, of the first of them. */
+void db_node_left_out(struct db_pool *pool, const char *name, uint64_t count, const char *first,
+                      db_json_cb *cb, void *arg);
+
 enum db_node_admin { DB_NODE_UNCORDON, DB_NODE_CORDON, DB_NODE_DRAIN };
 void db_node_set_admin(struct db_pool *pool, const char *name, enum db_node_admin state,
                        const struct db_actor *actor, db_json_cb *cb, void *arg);

@@ -118,17 +118,22 @@ static void reply(struct node_link *link, struct msglink_token *token, const str
 {
     uint8_t *bytes;
     size_t len;
+    struct node_faults faults;
     struct err e;
     snprintf(m->cluster, sizeof m->cluster, "%s", link->cluster);
     m->epoch = link->epoch;
     m->request = request;
     if (s)
         m->session = s->id;
-    if (node_message_pack(m, &bytes, &len, &e)) {
+    if (node_message_pack(m, &bytes, &len, &faults, &e)) {
         log_error("nodes", "a message cannot be packed: %s", e.text);
         msglink_drop(token);
         return;
     }
+    if (faults.count)
+        log_error("nodes",
+                  "node=%s %zu items for it broke a bound, and are left out or lowered; the first: %s",
+                  s ? s->node : "", faults.count, faults.first);
     msglink_reply(link->server, token, bytes, len);
     free(bytes);
 }
@@ -221,6 +226,14 @@ static int check_proof(const struct session *s, const struct node_proof *proof, 
     return rc;
 }
 
+/* What of a host's message was left out, and what it says that it left out itself. */
+static void note_faults(struct node_link *link, const char *node, const struct node_faults *faults)
+{
+    link->stats.items_bad += faults->count;
+    if (faults->count)
+        link->ops.on_left_out(link->owner, node, faults->count, faults->first);
+}
+
 static void welcome(struct node_link *link, struct msglink_token *token, struct session *s, uint64_t request)
 {
     struct node_message answer = {.kind = NODE_WELCOME};
@@ -290,6 +303,7 @@ static void on_proof(struct node_link *link, const struct msglink_peer *peer, st
     s->heard_ms = loop_awake_ms(link->loop);
     link->stats.handshakes++;
     welcome(link, token, s, m->request);
+    note_faults(link, inventory.facts.name, &inventory.faults);
     link->ops.on_session(link->owner, &inventory.facts, inventory.observations, inventory.observation_count);
     node_inventory_fini(&inventory);
 }
@@ -305,6 +319,9 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
     reply(link, token, s, m->request, &ack);
     s->samples_dropped = m->report.samples_dropped;
     s->violations_dropped = m->report.violations_dropped;
+    note_faults(link, node, &m->faults);
+    if (m->report.left_out)
+        link->ops.on_left_out(link->owner, node, m->report.left_out, m->report.left_out_why);
     if (m->report.sample_count)
         link->ops.on_samples(link->owner, node, m->report.samples, m->report.sample_count);
     if (m->report.violation_count)

@@ -42,6 +42,7 @@ struct node_link_stats {
     uint64_t sessions;                  /* now */
     uint64_t handshakes, refused;       /* since new */
     uint64_t messages_in, messages_bad; /* since new */
+    uint64_t items_bad;                 /* of messages that hold else: left out, or lowered */
     struct msglink_stats port;          /* since start */
 };
 
@@ -73,6 +74,9 @@ struct node_link_ops {
     void (*on_violations)(void *owner, const char *node, const struct violation_news *news, size_t count);
     /* What sweeps came to; again until node_link_accept_sweeps. */
     void (*on_sweeps)(void *owner, const char *node, const struct sweep_report *reports, size_t count);
+    /* Items that were left out of what the host said, by it or by us; first: a sentence, of the first of
+     * them. */
+    void (*on_left_out)(void *owner, const char *node, size_t count, const char *first);
     /* No message for the time of the lease, or node_link_forget. */
     void (*on_node_gone)(void *owner, const char *node);
 };

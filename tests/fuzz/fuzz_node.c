@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (!len)
         return 0;
     if (bytes[0] % 3 == 0 && !node_message_unpack(bytes + 1, len - 1, &message, &e)) {
-        if (node_message_pack(&message, &out, &n, &e))
+        if (node_message_pack(&message, &out, &n, NULL, &e))
             abort();
         free(out);
         node_message_fini(&message);

@@ -107,6 +107,10 @@ static void stop_loop(void *arg)
     loop_stop(loop);
 }
 
+static void on_left_out(void *owner, const char *node, size_t count, const char *first)
+{
+}
+
 static void on_node_gone(void *owner, const char *node)
 {
     gone++;
@@ -125,6 +129,7 @@ static void start_link(const char *ca_dir, uint64_t epoch)
                                              .on_samples = on_samples,
                                              .on_violations = on_violations,
                                              .on_sweeps = on_sweeps,
+                                             .on_left_out = on_left_out,
                                              .on_node_gone = on_node_gone};
     char ca[300], cert[300], key[300];
     snprintf(ca, sizeof ca, "%s/ca.crt", ca_dir);
@@ -182,7 +187,7 @@ static void ask(struct peer *p, struct node_message *m)
 {
     uint8_t *bytes;
     size_t len;
-    CHECK(!node_message_pack(m, &bytes, &len, &e));
+    CHECK(!node_message_pack(m, &bytes, &len, NULL, &e));
     ask_bytes(p, bytes, len, ANSWER_MS);
     free(bytes);
 }
@@ -220,11 +225,12 @@ static uint8_t *proof_for(const struct node_message *challenge, const char *name
     snprintf(inventory.facts.boot_id, sizeof inventory.facts.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
     snprintf(inventory.facts.agent_version, sizeof inventory.facts.agent_version, "%s", said_version);
     CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &e));
+    CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, NULL, &e));
     uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, name, m.proof.inventory,
                                      m.proof.inventory_len, &said_len);
     CHECK(!pki_sign(by, said, said_len, signature, &m.proof.signature_len, &e));
     m.proof.signature = signature;
-    CHECK(!node_message_pack(&m, &out, len, &e));
+    CHECK(!node_message_pack(&m, &out, len, NULL, &e));
     free(said);
     free(m.proof.inventory);
     return out;
@@ -330,7 +336,7 @@ static void test_a_foreign_certificate_gets_no_connection(const char *foreign)
     size_t len;
     snprintf(m.hello.name, sizeof m.hello.name, "one");
     m.hello.certificate = (uint8_t *)(uintptr_t)pki_identity_cert(theirs, &m.hello.certificate_len);
-    CHECK(!node_message_pack(&m, &bytes, &len, &e));
+    CHECK(!node_message_pack(&m, &bytes, &len, NULL, &e));
     uint64_t before = node_link_stats(link_).messages_in;
     peer_open(&p, foreign, "one");
     ask_bytes(&p, bytes, len, 1500);

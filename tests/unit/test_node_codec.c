@@ -10,7 +10,7 @@ static void round_trip(const struct node_message *m, struct node_message *out)
     struct err err;
     uint8_t *bytes;
     size_t len;
-    assert_int_equal(node_message_pack(m, &bytes, &len, &err), 0);
+    assert_int_equal(node_message_pack(m, &bytes, &len, NULL, &err), 0);
     assert_int_equal(node_message_unpack(bytes, len, out, &err), 0);
     assert_int_equal(out->kind, m->kind);
     assert_int_equal(out->version, NODE_PROTOCOL_VERSION);
@@ -97,7 +97,7 @@ static void test_report(void **state)
     struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
     sweep.counts.found[SWEEP_VOLUME] = 3;
     sweep.counts.removed[SWEEP_IMAGE] = 2;
-    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1, 5, 6};
+    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1, 5, 6, 2, "why"};
     round_trip(&m, &back);
     assert_string_equal(back.report.observations[0].detail, observation.detail);
     assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
@@ -110,6 +110,8 @@ static void test_report(void **state)
     assert_true(back.report.samples[0].kept);
     assert_int_equal(back.report.samples_dropped, 5);
     assert_int_equal(back.report.violations_dropped, 6);
+    assert_int_equal(back.report.left_out, 2);
+    assert_string_equal(back.report.left_out_why, "why");
     assert_int_equal(back.report.samples[0].io_some_centi, SAMPLE_NO_PRESSURE);
     assert_true(back.report.samples[0].responsive);
     assert_string_equal(back.report.violations[0].id.text, id.text);
@@ -171,7 +173,7 @@ static void test_inventory(void **state)
     in.facts.capacity.memory_bytes = 1 << 30;
     in.observations = &observation;
     in.observation_count = 1;
-    assert_int_equal(node_inventory_pack(&in, &bytes, &len, &err), 0);
+    assert_int_equal(node_inventory_pack(&in, &bytes, &len, NULL, &err), 0);
     assert_int_equal(node_inventory_unpack(bytes, len, &out, &err), 0);
     assert_string_equal(out.facts.name, "h1");
     assert_string_equal(out.facts.labels.item[0], "zone=a");
@@ -183,41 +185,147 @@ static void test_inventory(void **state)
     free(bytes);
 }
 
-static void test_bounds_are_refused_on_the_way_out(void **state)
+/* --- one item that breaks a bound leaves the rest alone --- */
+
+static struct sandbox_id id_of(uint8_t n)
 {
-    struct node_message m = envelope(NODE_REPORT);
-    struct observation observation = an_observation();
+    return sandbox_id_make(1, (uint8_t[10]){n});
+}
+
+/* Packs and unpacks; what was at fault, and how much of it. The caller frees *out. */
+static struct node_faults faulty_trip(const struct node_message *m, struct node_message *out)
+{
+    struct node_faults faults;
     struct err err;
     uint8_t *bytes;
     size_t len;
-    m.report.observations = &observation;
+    assert_int_equal(node_message_pack(m, &bytes, &len, &faults, &err), 0);
+    assert_int_equal(node_message_unpack(bytes, len, out, &err), 0);
+    assert_int_equal(out->faults.count, 0); /* what is sent is taken */
+    free(bytes);
+    return faults;
+}
+
+static void test_an_observation_that_cannot_be_told_is_left_out(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct observation o[4] = {an_observation(), an_observation(), an_observation(), an_observation()};
+    m.report.observations = o;
+    m.report.observation_count = 4;
+    o[0].state = SANDBOX_LOST;
+    o[1].reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
+    strcpy(o[2].id.text, "sbx_short");
+    struct node_faults faults = faulty_trip(&m, &back);
+    assert_int_equal(back.report.observation_count, 1);
+    assert_string_equal(back.report.observations[0].detail, "it ended");
+    assert_int_equal(faults.count, 3);
+    assert_string_equal(faults.first, "observation of sbx_01ARZ3NDEKTSV4RRFFQ69G5FAV: state");
+    node_message_fini(&back);
+}
+
+static void test_a_state_is_told_whatever_its_numbers(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct observation o = an_observation();
+    o.ended_ago_ms = o.started_ago_ms = UINT64_MAX - 5;
+    o.enforced = UINT32_MAX;
+    o.last.memory_used_bytes = UINT64_MAX;
+    m.report.observations = &o;
     m.report.observation_count = 1;
-    observation.state = SANDBOX_LOST;
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
-    observation = an_observation();
-    observation.reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
-    observation = an_observation();
-    strcpy(observation.id.text, "sbx_short");
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    struct node_faults faults = faulty_trip(&m, &back);
+    assert_int_equal(faults.count, 1);
+    assert_int_equal(back.report.observation_count, 1);
+    assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
+    assert_int_equal(back.report.observations[0].ended_ago_ms, NODE_LIFE_MAX_MS);
+    assert_int_equal(back.report.observations[0].enforced, ENFORCE_ALL);
+    assert_false(back.report.observations[0].has_last);
+    node_message_fini(&back);
+}
+
+static void test_a_figure_that_cannot_be_is_left_out(void **state)
+{
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct sample s[3] = {{.id = id_of(1)}, {.id = id_of(2)}, {.id = id_of(3)}};
+    struct violation_news v[2] = {{.id = id_of(1), .kind = 9}, {.id = id_of(2), .kind = 1}};
+    s[1].memory_used_bytes = NODE_BYTES_MAX + 1;
+    s[2].io_some_centi = SAMPLE_NO_PRESSURE;
+    s[2].io_read_bytes = SAMPLE_NO_IO;
+    m.report = (struct node_report){.samples = s, .sample_count = 3, .violations = v, .violation_count = 2};
+    struct node_faults faults = faulty_trip(&m, &back);
+    assert_int_equal(faults.count, 2);
+    assert_non_null(strstr(faults.first, "memory_used_bytes"));
+    assert_int_equal(back.report.sample_count, 2);
+    assert_string_equal(back.report.samples[1].id.text, id_of(3).text);
+    assert_int_equal(back.report.violation_count, 1);
+    node_message_fini(&back);
+}
+
+static void test_a_want_that_cannot_be_told_is_left_out(void **state)
+{
+    struct node_message m = envelope(NODE_NEWS), back;
+    uint8_t spec[] = {1};
+    struct want wants[] = {
+        {.id = id_of(1), .generation = 1, .state = WANT_RUNNING},
+        {.id = id_of(2), .generation = 1, .state = WANT_RUNNING, .spec = spec, .spec_len = 1},
+        {.id = id_of(3), .generation = 0, .state = WANT_GONE},
+    };
+    wants[1].remaining_ms = wants[1].limits.memory_bytes = UINT64_MAX;
+    m.news.wants = wants;
+    m.news.want_count = 3;
+    struct node_faults faults = faulty_trip(&m, &back);
+    assert_int_equal(faults.count, 3);
+    assert_int_equal(back.news.want_count, 1);
+    assert_string_equal(back.news.wants[0].id.text, id_of(2).text);
+    assert_int_equal(back.news.wants[0].remaining_ms, NODE_LIFE_MAX_MS);
+    assert_int_equal(back.news.wants[0].limits.memory_bytes, NODE_BYTES_MAX);
+    node_message_fini(&back);
+}
+
+static void test_a_host_joins_without_the_facts_that_cannot_be_told(void **state)
+{
+    struct node_inventory in = {.facts = {.name = "h1", .region = "a\xff", .enforces = UINT32_MAX}}, out;
+    struct node_faults faults;
+    struct err err;
+    uint8_t *bytes;
+    size_t len;
+    char longest[NODE_LABEL_MAX + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[NODE_LABEL_MAX + 1] = 0;
+    string_list_add(&in.facts.labels, longest);
+    string_list_add(&in.facts.labels, "a=b");
+    string_list_add(&in.facts.runtimes, "r\n");
+    in.facts.capacity.memory_bytes = UINT64_MAX;
+    assert_int_equal(node_inventory_pack(&in, &bytes, &len, &faults, &err), 0);
+    assert_int_equal(faults.count, 3);
+    assert_int_equal(node_inventory_unpack(bytes, len, &out, &err), 0);
+    assert_int_equal(out.faults.count, 0);
+    assert_string_equal(out.facts.region, "a?");
+    assert_int_equal(out.facts.labels.count, 1);
+    assert_int_equal(out.facts.runtimes.count, 0);
+    assert_int_equal(out.facts.capacity.memory_bytes, NODE_BYTES_MAX);
+    assert_int_equal(out.facts.enforces, ENFORCE_ALL);
+    node_inventory_fini(&out);
+    node_inventory_fini(&in);
+    free(bytes);
 }
 
 static void test_bounds_of_a_sweep(void **state)
 {
-    struct node_message m = envelope(NODE_REPORT);
-    struct sweep_report sweeps[NODE_SWEEPS_MAX + 1] = {{.number = 1}};
+    struct node_message m = envelope(NODE_REPORT), back;
+    struct sweep_report sweeps[NODE_SWEEPS_MAX + 1] = {{.number = 0}, {.number = 1}};
     struct err err;
     uint8_t *bytes;
     size_t len;
     m.report.sweeps = sweeps;
     m.report.sweep_count = NODE_SWEEPS_MAX + 1;
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
-    m.report.sweep_count = 1;
-    sweeps[0].number = 0;
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
-    sweeps[0].number = 1;
-    sweeps[0].counts.found[SWEEP_NETWORK] = SWEEP_COUNT_MAX + 1;
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), ERR_INVALID);
+    assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), ERR_INVALID);
+    m.report.sweep_count = 2;
+    sweeps[1].counts.found[SWEEP_NETWORK] = SWEEP_COUNT_MAX + 1;
+    struct node_faults faults = faulty_trip(&m, &back);
+    assert_int_equal(faults.count, 2);
+    assert_int_equal(back.report.sweep_count, 1);
+    assert_int_equal(back.report.sweeps[0].counts.found[SWEEP_NETWORK], SWEEP_COUNT_MAX);
+    node_message_fini(&back);
 }
 
 static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
@@ -230,7 +338,7 @@ static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
     uint8_t *bytes;
     size_t len;
     m.report = (struct node_report){&observation, 1, &sample, 1, NULL, 0, &sweep, 1};
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &err), 0);
+    assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), 0);
     for (size_t i = 0; i < len; i++) {
         if (node_message_unpack(bytes, i, &back, &err) == 0)
             node_message_fini(&back);
@@ -327,7 +435,11 @@ int main(void)
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_news),
         cmocka_unit_test(test_inventory),
-        cmocka_unit_test(test_bounds_are_refused_on_the_way_out),
+        cmocka_unit_test(test_an_observation_that_cannot_be_told_is_left_out),
+        cmocka_unit_test(test_a_state_is_told_whatever_its_numbers),
+        cmocka_unit_test(test_a_figure_that_cannot_be_is_left_out),
+        cmocka_unit_test(test_a_want_that_cannot_be_told_is_left_out),
+        cmocka_unit_test(test_a_host_joins_without_the_facts_that_cannot_be_told),
         cmocka_unit_test(test_bounds_of_a_sweep),
         cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),
         cmocka_unit_test(test_bytes_that_ask_for_much_memory_are_refused),

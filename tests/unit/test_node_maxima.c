@@ -7,6 +7,7 @@
 
 #include "common/mem.h"
 #include "proto/envelope.pb-c.h"
+#include "proto/node_fields.h"
 #include "tests/lib/unit.h"
 
 #include <limits.h>
@@ -27,39 +28,15 @@ static void *bytes_of(size_t len)
 /* A text of as many bytes as an array holds. */
 #define FILL_TEXT(array) memset(array, 'x', sizeof(array) - 1)
 
+/* Each number at the most that it may be. */
+#define MOST(name, most, also) to->name = (__typeof__(to->name))(most);
+
 static struct sample a_sample(size_t i, bool large)
 {
-    struct sample s = {.id = id_of(i)};
-    if (!large)
-        return s;
-    uint64_t *number[] = {&s.number,
-                          &s.ago_ms,
-                          &s.memory_used_bytes,
-                          &s.memory_working_set_bytes,
-                          &s.memory_unreclaimable_bytes,
-                          &s.memory_limit_bytes,
-                          &s.memory_peak_bytes,
-                          &s.oom_kills,
-                          &s.cpu_usage_ns,
-                          &s.cpu_limit_millis,
-                          &s.disk_used_bytes,
-                          &s.disk_limit_bytes,
-                          &s.rx_bytes,
-                          &s.tx_bytes,
-                          &s.rx_packets,
-                          &s.tx_packets,
-                          &s.rx_bytes_per_second,
-                          &s.tx_bytes_per_second,
-                          &s.io_read_bytes,
-                          &s.io_write_bytes,
-                          &s.pids,
-                          &s.pids_limit,
-                          &s.uptime_seconds};
-    for (size_t n = 0; n < ARRAY_LEN(number); n++)
-        *number[n] = INT64_MAX;
-    s.kept = s.responsive = true;
-    s.cpu_centi = s.throttled_centi = s.memory_some_centi = s.cpu_some_centi = s.io_some_centi = UINT32_MAX;
-    s.open_violations = 0xff;
+    struct sample s = {.id = id_of(i)}, *to = &s;
+    if (large) {
+        SAMPLE_FIELDS(MOST)
+    }
     return s;
 }
 
@@ -68,19 +45,11 @@ static struct observation an_observation(size_t i, bool large)
     struct observation o = {.id = id_of(i), .state = SANDBOX_STOPPED, .has_last = true, .last.id = id_of(i)};
     if (!large)
         return o;
-    o = (struct observation){.id = id_of(i),
-                             .generation = INT64_MAX,
-                             .number = INT64_MAX,
-                             .state = SANDBOX_STOPPED,
-                             .reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1),
-                             .has_exit_code = true,
-                             .exit_code = INT32_MIN,
-                             .enforced = ENFORCE_ALL,
-                             .ran = true,
-                             .started_ago_ms = INT64_MAX,
-                             .ended_ago_ms = INT64_MAX,
-                             .has_last = true,
-                             .last = a_sample(i, true)};
+    struct observation *to = &o;
+    OBSERVATION_FIELDS(MOST)
+    o.exit_code = INT32_MIN;
+    o.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
+    o.last = a_sample(i, true);
     FILL_TEXT(o.detail);
     return o;
 }
@@ -92,7 +61,7 @@ static void hello(struct node_message *m, bool large)
     m->hello.certificate_len = large ? NODE_CERTIFICATE_MAX : 1;
     m->hello.certificate = bytes_of(m->hello.certificate_len);
     memset(m->hello.name, 'n', large ? NODE_NAME_MAX : 1);
-    m->hello.highest_epoch = large ? INT64_MAX : 0;
+    m->hello.highest_epoch = large ? UINT64_MAX : 0;
 }
 
 static void challenge(struct node_message *m, bool large)
@@ -116,7 +85,8 @@ static struct node_inventory an_inventory(bool large)
     FILL_TEXT(in.facts.docker_api_version);
     FILL_TEXT(in.facts.region);
     FILL_TEXT(in.facts.sick);
-    in.facts.capacity = (struct node_resources){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    struct node_resources *to = &in.facts.capacity;
+    RESOURCE_FIELDS(MOST)
     in.facts.enforces = ENFORCE_ALL;
     char text[NODE_LABEL_MAX + 1] = "";
     FILL_TEXT(text);
@@ -133,14 +103,14 @@ static void proof(struct node_message *m, bool large)
     struct err e;
     m->proof.signature_len = large ? NODE_SIGNATURE_MAX : 1;
     m->proof.signature = bytes_of(m->proof.signature_len);
-    assert_int_equal(node_inventory_pack(&in, &m->proof.inventory, &m->proof.inventory_len, &e), 0);
+    assert_int_equal(node_inventory_pack(&in, &m->proof.inventory, &m->proof.inventory_len, NULL, &e), 0);
     node_inventory_fini(&in);
 }
 
 static void welcome(struct node_message *m, bool large)
 {
     char text[NODE_LABEL_MAX + 1] = "";
-    m->welcome.lease_ms = large ? UINT32_MAX : 1;
+    m->welcome.lease_ms = large ? NODE_LEASE_MAX_MS : NODE_LEASE_MIN_MS;
     if (large)
         FILL_TEXT(text);
     for (size_t i = 0; i < NODE_LABELS_MAX; i++)
@@ -160,17 +130,25 @@ static void report(struct node_message *m, bool large)
         r->observations[i] = an_observation(i, large);
         r->samples[i] = a_sample(i, large);
         r->violations[i].id = id_of(i);
-        if (large)
-            r->violations[i] =
-                (struct violation_news){id_of(i), INT64_MAX, INT64_MAX, 3, true, true, UINT32_MAX, INT64_MAX};
+        struct violation_news *to = &r->violations[i];
+        if (large) {
+            VIOLATION_FIELDS(MOST)
+        }
     }
     for (size_t i = 0; i < NODE_SWEEPS_MAX; i++) {
-        r->sweeps[i] = (struct sweep_report){large ? INT64_MAX : 1, large ? INT64_MAX : 0, large};
+        struct sweep_report *to = &r->sweeps[i];
+        to->number = 1;
+        if (large) {
+            SWEEP_REPORT_FIELDS(MOST)
+        }
         for (int k = 0; large && k < SWEEP_KIND_COUNT; k++)
             r->sweeps[i].counts.found[k] = r->sweeps[i].counts.removed[k] = SWEEP_COUNT_MAX;
     }
-    if (large)
-        r->samples_dropped = r->violations_dropped = INT64_MAX;
+    struct node_report *to = r;
+    if (large) {
+        REPORT_FIELDS(MOST)
+        FILL_TEXT(r->left_out_why);
+    }
 }
 
 static void nothing(struct node_message *m, bool large)
@@ -179,32 +157,39 @@ static void nothing(struct node_message *m, bool large)
 
 static void poll(struct node_message *m, bool large)
 {
-    m->taken = large ? INT64_MAX : 0;
+    m->taken = large ? UINT64_MAX : 0;
+}
+
+static struct want a_want(size_t i)
+{
+    struct want want = {.id = id_of(i), .state = WANT_PAUSED};
+    {
+        struct want *to = &want;
+        WANT_FIELDS(MOST)
+    }
+    struct sandbox_limits *to = &want.limits;
+    LIMITS_FIELDS(MOST)
+    want.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
+    want.spec_len = NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX;
+    want.spec = bytes_of(want.spec_len);
+    return want;
 }
 
 static void news(struct node_message *m, bool large)
 {
     struct node_news *n = &m->news;
-    uint64_t most = large ? INT64_MAX : 0;
     n->want_count = n->acceptance_count = NODE_NEWS_MAX;
     n->wants = mem_zalloc(n->want_count * sizeof *n->wants);
     n->acceptances = mem_zalloc(n->acceptance_count * sizeof *n->acceptances);
     for (size_t i = 0; i < NODE_NEWS_MAX; i++) {
-        n->acceptances[i] = (struct acceptance){id_of(i), most};
-        n->wants[i] = (struct want){.id = id_of(i), .generation = 1, .state = WANT_GONE};
-        if (!large)
-            continue;
-        n->wants[i] = (struct want){id_of(i),
-                                    INT64_MAX,
-                                    WANT_PAUSED,
-                                    (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1),
-                                    INT64_MAX,
-                                    {most, most, most, most, most, most},
-                                    bytes_of(NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX),
-                                    NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX};
+        n->acceptances[i] = (struct acceptance){id_of(i), large ? NODE_NUMBER_MAX : 0};
+        n->wants[i] = large ? a_want(i) : (struct want){.id = id_of(i), .generation = 1, .state = WANT_GONE};
     }
-    n->violations_accepted = n->samples_accepted = n->sweeps_accepted = n->number = most;
-    n->sweep = (struct sweep_order){most, large};
+    struct node_news *to = n;
+    if (!large)
+        return;
+    NEWS_FIELDS(MOST)
+    n->sweep = (struct sweep_order){NODE_NUMBER_MAX, true};
 }
 
 static void refused(struct node_message *m, bool large)
@@ -285,6 +270,7 @@ static void assert_same(uint8_t *a, size_t a_len, uint8_t *b, size_t b_len)
 static void there_and_back(enum node_message_kind kind, bool large)
 {
     struct node_message m = {.kind = kind}, back;
+    struct node_faults faults;
     uint8_t *bytes, *again;
     size_t len, again_len;
     struct err e = {0};
@@ -294,13 +280,15 @@ static void there_and_back(enum node_message_kind kind, bool large)
         m.epoch = m.request = UINT64_MAX;
     }
     rows[kind](&m, large);
-    assert_int_equal(node_message_pack(&m, &bytes, &len, &e), 0);
+    assert_int_equal(node_message_pack(&m, &bytes, &len, &faults, &e), 0);
+    assert_int_equal(faults.count, 0);
     node_message_fini(&m);
     if (large)
         assert_bytes_whole(&corral__envelope__descriptor, bytes, len);
     if (node_message_unpack(bytes, len, &back, &e))
         fail_msg("kind %d, %s, %zu bytes: %s", kind, large ? "large" : "small", len, e.text);
-    assert_int_equal(node_message_pack(&back, &again, &again_len, &e), 0);
+    assert_int_equal(back.faults.count, 0);
+    assert_int_equal(node_message_pack(&back, &again, &again_len, NULL, &e), 0);
     node_message_fini(&back);
     assert_same(bytes, len, again, again_len);
 }
@@ -320,14 +308,14 @@ static void inventory_there_and_back(bool large)
     uint8_t *bytes, *again;
     size_t len, again_len;
     struct err e = {0};
-    assert_int_equal(node_inventory_pack(&in, &bytes, &len, &e), 0);
+    assert_int_equal(node_inventory_pack(&in, &bytes, &len, NULL, &e), 0);
     node_inventory_fini(&in);
     if (large)
         assert_bytes_whole(&corral__inventory__descriptor, bytes, len);
     if (node_inventory_unpack(bytes, len, &back, &e))
         fail_msg("%s, %zu bytes: %s", large ? "large" : "small", len, e.text);
     assert_int_equal(back.observation_count, NODE_OBSERVATIONS_MAX);
-    assert_int_equal(node_inventory_pack(&back, &again, &again_len, &e), 0);
+    assert_int_equal(node_inventory_pack(&back, &again, &again_len, NULL, &e), 0);
     node_inventory_fini(&back);
     assert_same(bytes, len, again, again_len);
 }
@@ -348,9 +336,9 @@ static struct sandbox_spec a_spec(size_t word_len)
                                 .idle_timeout_seconds = INT64_MAX};
     char *word = bytes_of(word_len + 1);
     word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = 0;
-#define MOST(name) spec.levels.name = 3600;
-    VIOLATION_LEVELS(MOST)
-#undef MOST
+#define MOST_LEVEL(name) spec.levels.name = 3600;
+    VIOLATION_LEVELS(MOST_LEVEL)
+#undef MOST_LEVEL
     for (size_t i = 0; i < SPEC_LIST_MAX; i++) {
         string_list_add(&spec.command, word);
         string_list_add(&spec.env, word);

@@ -1,0 +1,74 @@
+/*
+ * What of a host's words could not be taken, by it or by us: counted for each host, and told as an event, at
+ * most one a minute of each.
+ */
+#include "controller/cluster_int.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#define TELL_EVERY_MS 60000
+
+/* One of each host that ever said such a thing: as many as have certificates. */
+struct left_out {
+    char node[NODE_NAME_MAX + 1];
+    size_t count; /* since it was told */
+    char first[NODE_DETAIL_MAX + 1];
+    uint64_t next_ms; /* not told again before */
+    UT_hash_handle hh;
+};
+
+static void on_told(void *arg, int code, const struct err *e, const char *json)
+{
+    if (code && code != ERR_CANCELLED)
+        log_warn("cluster", "that items of a host were left out was not written: %s", e ? e->text : "");
+}
+
+static void tell(struct cluster *c, struct left_out *l, uint64_t now)
+{
+    if (!l->count || now < l->next_ms)
+        return;
+    db_node_left_out(c->pool, l->node, l->count, l->first, on_told, c);
+    l->count = 0;
+    l->next_ms = now + TELL_EVERY_MS;
+}
+
+void cluster_on_left_out(void *owner, const char *node, size_t count, const char *first)
+{
+    struct cluster *c = owner;
+    struct left_out *l;
+    HASH_FIND_STR(c->left_out, node, l);
+    if (!l) {
+        l = mem_zalloc(sizeof *l);
+        snprintf(l->node, sizeof l->node, "%s", node);
+        HASH_ADD_STR(c->left_out, node, l);
+    }
+    if (!l->count) {
+        log_warn("cluster", "node=%s %zu items of it are left out, or lowered; the first: %s", node, count,
+                 first);
+        snprintf(l->first, sizeof l->first, "%s", first);
+    }
+    l->count += count;
+    tell(c, l, loop_now_ms());
+}
+
+void cluster_tell_left_out(struct cluster *c)
+{
+    struct left_out *l, *next;
+    HASH_ITER(hh, c->left_out, l, next)
+    tell(c, l, loop_now_ms());
+}
+
+void cluster_left_out_fini(struct cluster *c)
+{
+    struct left_out *l, *next;
+    HASH_ITER(hh, c->left_out, l, next)
+    {
+        HASH_DEL(c->left_out, l);
+        free(l);
+    }
+}
