@@ -256,6 +256,20 @@ static void watch_link(struct agent *agent, uint64_t now)
     }
 }
 
+/* A host that fails every start says so, and that it is to be tried again. */
+static void watch_starts(struct agent *agent, uint64_t now)
+{
+    const char *why = keeper_sick(agent->keeper, now);
+    if (!why == !agent->starts_fail)
+        return;
+    agent->starts_fail = why;
+    if (why)
+        log_error("agent", "this host takes no sandboxes for now: its last starts failed: %s", why);
+    else
+        log_info("agent", "this host takes sandboxes again");
+    uplink_renew(agent->uplink);
+}
+
 static void on_tick(void *arg)
 {
     struct agent *agent = arg;
@@ -264,6 +278,7 @@ static void on_tick(void *arg)
     agent_run_effects(agent);
     agent_outbox_flush(agent);
     watch_link(agent, now);
+    watch_starts(agent, now);
     agent_sweep_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);

@@ -1,5 +1,6 @@
 /* What the controller says to this host, and what it is told of it. */
 #include "agent/agent_int.h"
+#include "agent/core/start_health.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -53,6 +54,10 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     memcpy(facts->sick, agent->sick, sizeof facts->sick);
     if (!facts->sick[0] && !agent->docker_facts.seccomp)
         snprintf(facts->sick, sizeof facts->sick, "system calls are not filtered here");
+    const char *why = keeper_sick(agent->keeper, loop_now_ms());
+    if (!facts->sick[0] && why)
+        snprintf(facts->sick, sizeof facts->sick, "its last %d starts failed: %s", START_HEALTH_FAILURES,
+                 why);
     *inventory = mem_zalloc(keeper_count(agent->keeper) * sizeof **inventory);
     *count = keeper_inventory(agent->keeper, loop_now_ms(), *inventory);
 }

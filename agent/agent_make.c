@@ -25,6 +25,7 @@ struct maker {
     bool aborted, pulled, told, waits_for_init;
     bool freed; /* a call is under way, which frees it when it answers */
     bool busy;
+    bool host_fault; /* where it fails, this host is to blame */
 };
 
 void maker_free(struct maker *m)
@@ -55,7 +56,7 @@ static void finish(struct maker *m, const struct box_made *made)
 
 static void fail(struct maker *m, enum sandbox_reason reason, const char *why)
 {
-    struct box_made made = {.reason = reason};
+    struct box_made made = {.reason = reason, .host_fault = m->host_fault};
     snprintf(made.detail, sizeof made.detail, "%s", why);
     finish(m, &made);
 }
@@ -284,9 +285,11 @@ static void on_disk(void *arg, int code, const struct err *error)
 {
     struct maker *m = arg;
     struct err e;
+    m->host_fault = code;
     if (!answered(m, code, error, REASON_START_FAILED))
         return;
-    if (agent_holder_listen(m->holder, &e))
+    m->host_fault = agent_holder_listen(m->holder, &e);
+    if (m->host_fault)
         fail(m, REASON_START_FAILED, e.text);
     else
         create_container(m);
@@ -343,7 +346,9 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 
 static void on_cannot(void *arg)
 {
-    fail(arg, REASON_START_FAILED,
+    struct maker *m = arg;
+    m->host_fault = !m->holder->agent->docker_ready;
+    fail(m, REASON_START_FAILED,
          "its host cannot make it now: Docker does not answer, or the request is not readable");
 }
 

@@ -1,6 +1,7 @@
 #include "agent/core/keeper.h"
 
 #include "agent/core/box_steps.h"
+#include "agent/core/start_health.h"
 
 #include "common/mem.h"
 
@@ -14,6 +15,7 @@
 
 struct keeper {
     struct box_table boxes;
+    struct start_health health;
 };
 
 void keeper_effects_clear(struct keeper_effects *effects)
@@ -246,12 +248,13 @@ static void start_making(struct box *b, uint64_t now, struct keeper_effects *eff
 }
 
 /* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
-static void save_failed(struct box *b, uint64_t now, struct keeper_effects *effects)
+static void save_failed(struct keeper *keeper, struct box *b, uint64_t now, struct keeper_effects *effects)
 {
     b->unsaved = true;
     b->next_save_ms = now + RETRY_MS;
     if (is_new(b)) {
         struct box_exit exit = ending_unwritten();
+        start_health_failed(&keeper->health, now, exit.detail);
         box_end(b, now, &exit, effects);
         box_ended(b, now, effects);
     } else if (b->record.phase == BOX_ENDED) {
@@ -270,7 +273,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
         return;
     b->saving = false;
     if (!ok) {
-        save_failed(b, now, effects);
+        save_failed(keeper, b, now, effects);
         return;
     }
     if (b->unsaved)
@@ -298,6 +301,10 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
         return;
     b->making = false;
     b->record.enforced = made->enforced;
+    if (made->ok)
+        start_health_well(&keeper->health);
+    else if (made->host_fault)
+        start_health_failed(&keeper->health, now, made->detail);
     if (!made->ok) {
         struct box_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);
@@ -500,6 +507,11 @@ size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observ
             box_observe(&b->record, now, &out[count++]);
     }
     return count;
+}
+
+const char *keeper_sick(const struct keeper *keeper, uint64_t now)
+{
+    return start_health_sick(&keeper->health, now) ? keeper->health.why : NULL;
 }
 
 const struct box_record *keeper_find(const struct keeper *keeper, const struct sandbox_id *id)

@@ -97,6 +97,7 @@ struct box_made {
     bool ok;
     enum sandbox_reason reason; /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
     char detail[NODE_DETAIL_MAX + 1];
+    bool host_fault; /* not ok, and neither its image nor its tenant is to blame */
     uint32_t enforced;
 };
 void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
@@ -151,6 +152,10 @@ size_t keeper_count(const struct keeper *keeper);
  * keeper_count of them; how many there are is returned.
  */
 size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out);
+
+/* Why this host takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.
+ * Borrowed. */
+const char *keeper_sick(const struct keeper *keeper, uint64_t now);
 
 /* Borrowed until the next call; NULL where there is none. */
 const struct box_record *keeper_find(const struct keeper *keeper, const struct sandbox_id *id);

@@ -64,7 +64,8 @@ static void made(struct world *w, struct sim_event *e)
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
-    struct box_made result = {.ok = e->flag, .reason = REASON_START_FAILED};
+    struct box_made result = {
+        .ok = e->flag, .reason = REASON_START_FAILED, .host_fault = !e->flag && sim_chance(w, 50)};
     keeper_made(w->host[e->node].keeper, w->now, &id, &result, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
@@ -371,6 +372,8 @@ void agent_tick(struct world *w, int node)
     keeper_tick(h->keeper, w->now, &h->effects);
     run_effects(w, node);
     outbox_tick(w, node);
+    if (h->session && h->starts_fail != !!keeper_sick(h->keeper, w->now))
+        h->session = 0; /* it begins a new one, which says so */
     if (!h->session || !h->linked)
         return;
     struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};

@@ -275,7 +275,10 @@ void controller_session(struct world *w, int node)
     struct observation inventory[SIM_SANDBOXES];
     size_t count = keeper_inventory(h->keeper, w->now, inventory);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
+    const char *sick = keeper_sick(h->keeper, w->now);
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
+    snprintf(facts.sick, sizeof facts.sick, "%s", sick ? sick : "");
+    h->starts_fail = sick;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
     h->heard_ms = awake_look(&w->awake, w->now);

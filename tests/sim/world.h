@@ -76,6 +76,7 @@ struct host {
     unsigned incarnation;
     bool linked;              /* the network lets it through */
     unsigned session;         /* 0: none */
+    bool starts_fail;         /* as it was last told */
     uint64_t heard_ms;        /* by the controller, as long as it was awake */
     uint64_t reachable_ms;    /* since when its agent runs and the network lets it through; 0: not now */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */

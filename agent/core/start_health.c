@@ -1,0 +1,27 @@
+#include "agent/core/start_health.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void start_health_well(struct start_health *health)
+{
+    memset(health, 0, sizeof *health);
+}
+
+/* Those that were on their way when it fell sick say nothing new. */
+void start_health_failed(struct start_health *health, uint64_t now, const char *why)
+{
+    if (start_health_sick(health, now))
+        return;
+    snprintf(health->why, sizeof health->why, "%s", why);
+    if (++health->failed < START_HEALTH_FAILURES)
+        return;
+    health->until_ms = now + ((uint64_t)START_HEALTH_PAUSE_MS << health->pauses);
+    if (health->pauses < START_HEALTH_PAUSES_MAX)
+        health->pauses++;
+}
+
+bool start_health_sick(const struct start_health *health, uint64_t now)
+{
+    return health->failed >= START_HEALTH_FAILURES && now < health->until_ms;
+}

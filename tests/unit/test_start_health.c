@@ -1,0 +1,58 @@
+#include "agent/core/start_health.h"
+
+#include "tests/lib/unit.h"
+
+static void failing(struct start_health *h, uint64_t now, int times)
+{
+    for (int i = 0; i < times; i++)
+        start_health_failed(h, now, "its disk is full");
+}
+
+static void test_the_third_in_a_row_makes_it_sick(void **state)
+{
+    struct start_health h = {0};
+    failing(&h, 1000, START_HEALTH_FAILURES - 1);
+    assert_false(start_health_sick(&h, 1000));
+    start_health_well(&h);
+    failing(&h, 1000, START_HEALTH_FAILURES - 1);
+    assert_false(start_health_sick(&h, 1000));
+    failing(&h, 1000, 1);
+    assert_true(start_health_sick(&h, 1000));
+    assert_string_equal(h.why, "its disk is full");
+}
+
+static void test_it_is_tried_again_and_one_failure_is_enough_then(void **state)
+{
+    struct start_health h = {0};
+    uint64_t now = 1000, pause = START_HEALTH_PAUSE_MS;
+    failing(&h, now, START_HEALTH_FAILURES + 20); /* the rest were on their way */
+    for (int i = 0; i <= START_HEALTH_PAUSES_MAX + 3; i++) {
+        assert_true(start_health_sick(&h, now + pause - 1));
+        now += pause;
+        assert_false(start_health_sick(&h, now));
+        failing(&h, now, 1);
+        assert_true(start_health_sick(&h, now));
+        if (i < START_HEALTH_PAUSES_MAX)
+            pause *= 2;
+    }
+}
+
+static void test_one_that_goes_well_forgives_all(void **state)
+{
+    struct start_health h = {0};
+    failing(&h, 1000, START_HEALTH_FAILURES);
+    start_health_well(&h); /* one that was on its way */
+    assert_false(start_health_sick(&h, 1001));
+    failing(&h, 1001, START_HEALTH_FAILURES - 1);
+    assert_false(start_health_sick(&h, 1001));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_third_in_a_row_makes_it_sick),
+        cmocka_unit_test(test_it_is_tried_again_and_one_failure_is_enough_then),
+        cmocka_unit_test(test_one_that_goes_well_forgives_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
