@@ -46,6 +46,10 @@ def inventory(capacity, observations=()):
     return pack("Inventory", facts=facts, observations=list(observations))
 
 
+def states(corral):
+    return {n["name"]: n["state"] for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"]}
+
+
 def test_a_lying_host_harms_itself_alone(corral, user):
     honest = [user.create(**SMALL)["id"] for _ in range(2)]
     subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "liar"], check=True, capture_output=True,
@@ -54,8 +58,7 @@ def test_a_lying_host_harms_itself_alone(corral, user):
         with closing(Peer(corral.port + 4420, corral.home / "pki", "liar")) as liar:
             liar.say_hello()
             liar.prove(inventory(resources(extreme), lies("Observation", id=honest[0].encode(), state=3, generation=1, number=9)))
-            listed = {n["name"]: n["state"] for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"]}
-            assert listed["node-1"] == "ready" and listed["liar"] == "ready"
+            wait_until("both are ready", lambda: states(corral) == {"node-1": "ready", "liar": "ready"}, 8)
     corral.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all of them on the liar
     theirs = [user.good("POST", "/sandbox", {**SMALL, "lifetime_seconds": 60}, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(3)]
     corral.admin.good("POST", "/sandbox/system/nodes/node-1/uncordon")
