@@ -240,26 +240,14 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, struct
                     Corral__Envelope *whole)
 {
     const struct node_news *in = &m->news;
-    PART(arena, news, News);
-    out->news = news;
-    news->number = in->number;
-    news->n_wants = in->want_count;
-    news->n_acceptances = in->acceptance_count;
-    news->violations_accepted = in->violations_accepted;
-    news->sweeps_accepted = in->sweeps_accepted;
-    to_sweep_order(arena, &in->sweep, &news->sweep);
-    news->samples_accepted = in->samples_accepted;
-    news->certificate.data = in->certificate;
-    news->certificate.len = in->certificate_len;
-    return in->certificate_len <= NODE_CERTIFICATE_MAX && in->want_count <= NODE_NEWS_MAX &&
-           in->acceptance_count <= NODE_NEWS_MAX &&
-           to_wants(arena, in->wants, in->want_count, &news->wants) &&
-           to_acceptances(arena, in->acceptances, in->acceptance_count, &news->acceptances);
     PART(arena, out, News);
     whole->news = out;
     NEWS_FIELDS(COPY)
     to_sweep_order(arena, &in->sweep, &out->sweep);
-    return in->want_count <= NODE_NEWS_MAX && in->acceptance_count <= NODE_NEWS_MAX &&
+    out->certificate.data = in->certificate;
+    out->certificate.len = in->certificate_len;
+    return in->certificate_len <= NODE_CERTIFICATE_MAX && in->want_count <= NODE_NEWS_MAX &&
+           in->acceptance_count <= NODE_NEWS_MAX &&
            to_wants(arena, in->wants, in->want_count, faults, &out->wants, &out->n_wants) &&
            to_acceptances(arena, in->acceptances, in->acceptance_count, faults, &out->acceptances,
                           &out->n_acceptances);
@@ -267,23 +255,14 @@ static bool to_news(struct pb_arena *arena, const struct node_message *m, struct
 
 static bool from_news(const Corral__Envelope *whole, struct node_message *m)
 {
-    const Corral__News *pb = in->news;
-    m->news.number = pb->number;
-    m->news.violations_accepted = pb->violations_accepted;
-    m->news.sweeps_accepted = pb->sweeps_accepted;
-    m->news.samples_accepted = pb->samples_accepted;
-    return (!pb->certificate.len || from_bytes(&pb->certificate, NODE_CERTIFICATE_MAX, &m->news.certificate,
-                                               &m->news.certificate_len)) &&
-           from_sweep_order(pb->sweep, &m->news.sweep) &&
-           from_wants(pb->wants, pb->n_wants, &m->news.wants, &m->news.want_count) &&
-           from_acceptances(pb->acceptances, pb->n_acceptances, &m->news.acceptances,
-                            &m->news.acceptance_count);
     const Corral__News *in = whole->news;
     struct node_news *out = &m->news;
     NEWS_FIELDS(COPY)
     LOWER(news_bounds, out);
     from_sweep_order(in->sweep, &out->sweep);
-    return from_wants(in->wants, in->n_wants, NODE_NEWS_MAX, &m->faults, &out->wants, &out->want_count) &&
+    return (!in->certificate.len ||
+            from_bytes(&in->certificate, NODE_CERTIFICATE_MAX, &out->certificate, &out->certificate_len)) &&
+           from_wants(in->wants, in->n_wants, NODE_NEWS_MAX, &m->faults, &out->wants, &out->want_count) &&
            from_acceptances(in->acceptances, in->n_acceptances, NODE_NEWS_MAX, &m->faults, &out->acceptances,
                             &out->acceptance_count);
 }

@@ -432,7 +432,8 @@ static void from_labels(char *const *in, size_t count, const char *part, struct 
 }
 
 /* The texts of the facts, as people read them: what is not clean is mended. X(name). */
-#define FACTS_TEXTS(X) X(boot_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(sick)
+#define FACTS_TEXTS(X)                                                                                       \
+    X(boot_id) X(state_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(sick)
 
 bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,
               Corral__NodeFacts **result)
@@ -474,26 +475,6 @@ bool from_facts(const Corral__NodeFacts *in, struct node_faults *faults, struct 
     bool fit = pb_text(out->name, sizeof out->name, in->name) && node_name_valid(out->name) && in->capacity;
     if (!fit)
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!pb_text_clean(item[i]))
-            return false;
-    return true;
-}
-
-bool from_facts(const Corral__NodeFacts *in, struct node_facts *out)
-{
-    out->enforces = in->enforces;
-    return pb_text(out->name, sizeof out->name, in->name) && node_name_valid(out->name) &&
-           pb_text(out->boot_id, sizeof out->boot_id, in->boot_id) &&
-           pb_text(out->state_id, sizeof out->state_id, in->state_id) &&
-           pb_text(out->agent_version, sizeof out->agent_version, in->agent_version) &&
-           pb_text(out->docker_version, sizeof out->docker_version, in->docker_version) &&
-           pb_text(out->docker_api_version, sizeof out->docker_api_version, in->docker_api_version) &&
-           pb_text(out->region, sizeof out->region, in->region) &&
-           pb_sentence(out->sick, sizeof out->sick, in->sick) && in->capacity &&
-           from_resources(in->capacity, &out->capacity) &&
-           clean_list(&out->labels, in->labels, in->n_labels) &&
-           clean_list(&out->runtimes, in->runtimes, in->n_runtimes);
 #define FROM_TEXT(name) fit = fit && pb_sentence(out->name, sizeof out->name, in->name);
     FACTS_TEXTS(FROM_TEXT)
 #undef FROM_TEXT

@@ -80,6 +80,7 @@ static struct node_inventory an_inventory(bool large)
         return in;
     memset(in.facts.name, 'n', NODE_NAME_MAX);
     FILL_TEXT(in.facts.boot_id);
+    FILL_TEXT(in.facts.state_id);
     FILL_TEXT(in.facts.agent_version);
     FILL_TEXT(in.facts.docker_version);
     FILL_TEXT(in.facts.docker_api_version);
@@ -190,6 +191,8 @@ static void news(struct node_message *m, bool large)
         return;
     NEWS_FIELDS(MOST)
     n->sweep = (struct sweep_order){NODE_NUMBER_MAX, true};
+    n->certificate_len = NODE_CERTIFICATE_MAX;
+    n->certificate = bytes_of(n->certificate_len);
 }
 
 static void refused(struct node_message *m, bool large)

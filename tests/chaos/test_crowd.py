@@ -1,0 +1,30 @@
+"""One host with more live sandboxes than fit into what was once the memory of a report."""
+import os
+
+import pytest
+from corral import Corral, wait_until
+from hermits import SMALL
+
+CROWD = int(os.environ.get("CORRAL_CROWD", "150")) # a report of 141 samples was the first that could not be read
+
+
+@pytest.fixture(scope="module")
+def corral():
+    installation = Corral(MAX_TOTAL_SANDBOXES=str(CROWD), CORRAL_CAPACITY_SANDBOXES=str(CROWD),
+                          CORRAL_CAPACITY_MEMORY="64G", CORRAL_CAPACITY_CPU_MILLIS="1000000", CORRAL_CAPACITY_STORAGE="64G")
+    yield installation
+    installation.reset()
+
+
+def test_a_crowd_keeps_its_link(corral):
+    user = corral.user("crowd", tier="enterprise", overrides={"max_sandboxes": CROWD, "max_key_sandboxes": CROWD})
+    made = [user.good("POST", "/sandbox", SMALL, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(CROWD)]
+    for i in made:
+        user.wait(i, "running", 30 + 4 * CROWD)
+    handshakes = corral.metric("corral_node_handshakes_total")
+    first = {i: user.stats(i)["sampled_at"] for i in made}
+    for i in made:
+        wait_until("it is looked at again", lambda i=i: user.stats(i)["sampled_at"] > first[i], 20)
+    assert corral.metric("corral_node_handshakes_total") == handshakes, "its session was lost"
+    assert corral.metric("corral_node_messages_bad_total") == 0
+    assert {user.show(i)["state"] for i in made} == {"running"}
