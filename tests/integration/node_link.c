@@ -225,7 +225,6 @@ static uint8_t *proof_for(const struct node_message *challenge, const char *name
     snprintf(inventory.facts.boot_id, sizeof inventory.facts.boot_id, "01234567-89ab-cdef-0123-456789abcdef");
     snprintf(inventory.facts.agent_version, sizeof inventory.facts.agent_version, "%s", said_version);
     CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, NULL, &e));
-    CHECK(!node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, NULL, &e));
     uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, name, m.proof.inventory,
                                      m.proof.inventory_len, &said_len);
     CHECK(!pki_sign(by, said, said_len, signature, &m.proof.signature_len, &e));
