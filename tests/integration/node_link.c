@@ -699,7 +699,7 @@ static void test_many_hosts_that_go_at_once(void)
     for (int i = 0; i < RACK; i++) {
         struct peer p;
         snprintf(name[i], sizeof name[i], "rack-%d", i);
-        CHECK(!pki_issue(dir, name[i], dir, &e));
+        CHECK(!pki_issue(dir, name[i], PKI_NODE_DAYS, dir, &e));
         struct pki_identity *own = identity(dir, name[i]);
         peer_open(&p, dir, name[i]);
         say_hello(&p, name[i], own, 0);
