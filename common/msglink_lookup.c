@@ -12,14 +12,26 @@ struct msglink_lookup {
     struct loop *loop;
     struct evdns_base *resolver;
     struct evutil_addrinfo *found;
+    struct later later;
     int code;
+    bool asking; /* the resolver still has it */
     unsigned turn;
     msglink_lookup_cb *cb; /* NULL: cancelled */
     void *arg;
 };
 
+static void lookup_free(struct msglink_lookup *lookup)
+{
+    later_cancel(&lookup->later);
+    if (lookup->found)
+        evutil_freeaddrinfo(lookup->found);
+    if (lookup->resolver)
+        evdns_base_free(lookup->resolver, 0);
+    free(lookup);
+}
+
 /* In a turn of its own: a resolver may not be freed by what it calls. */
-static void finish(evutil_socket_t fd, short what, void *arg)
+static void finish(void *arg)
 {
     struct msglink_lookup *lookup = arg;
     struct evutil_addrinfo *at = lookup->found;
@@ -33,21 +45,16 @@ static void finish(evutil_socket_t fd, short what, void *arg)
         lookup->cb(lookup->arg, at->ai_addr, (socklen_t)at->ai_addrlen, NULL);
     else if (lookup->cb)
         lookup->cb(lookup->arg, NULL, 0, evutil_gai_strerror(lookup->code));
-    if (lookup->found)
-        evutil_freeaddrinfo(lookup->found);
-    if (lookup->resolver)
-        evdns_base_free(lookup->resolver, 0);
-    free(lookup);
+    lookup_free(lookup);
 }
 
 static void on_found(int code, struct evutil_addrinfo *found, void *arg)
 {
-    static const struct timeval now = {0};
     struct msglink_lookup *lookup = arg;
     lookup->code = code;
     lookup->found = found;
-    if (event_base_once(loop_base(lookup->loop), -1, EV_TIMEOUT, finish, lookup, &now))
-        abort();
+    lookup->asking = false;
+    later_call(&lookup->later, lookup->loop, finish, lookup);
 }
 
 struct msglink_lookup *msglink_lookup_start(struct loop *loop, const char *host, const char *port,
@@ -67,6 +74,7 @@ struct msglink_lookup *msglink_lookup_start(struct loop *loop, const char *host,
     hints.ai_flags = 0;
     lookup->resolver =
         evdns_base_new(loop_base(loop), EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    lookup->asking = lookup->resolver != NULL;
     if (lookup->resolver)
         evdns_getaddrinfo(lookup->resolver, host, port, &hints, on_found, lookup);
     else
@@ -76,6 +84,9 @@ struct msglink_lookup *msglink_lookup_start(struct loop *loop, const char *host,
 
 void msglink_lookup_cancel(struct msglink_lookup *lookup)
 {
-    if (lookup)
-        lookup->cb = NULL;
+    if (!lookup)
+        return;
+    lookup->cb = NULL;
+    if (!lookup->asking) /* else what the resolver brings is thrown away */
+        lookup_free(lookup);
 }

@@ -19,11 +19,13 @@ static struct node_marks marks_of(const char *fingerprint, const char *boot_id, 
     return marks;
 }
 
-static void alarm_event(struct cluster *c, const char *node, enum node_alarm alarm, const char *type,
+static bool alarm_event(struct cluster *c, const char *node, enum node_alarm alarm, const char *type,
                         const char *data)
 {
-    if (node_trust_alarm(c->trust, loop_now_ms(), node, alarm))
-        db_node_event(c->pool, node, type, data);
+    if (!node_trust_alarm(c->trust, loop_now_ms(), node, alarm))
+        return false;
+    db_node_event(c->pool, node, type, data);
+    return true;
 }
 
 void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_t count)
@@ -106,10 +108,11 @@ bool cluster_on_believed(void *owner, const struct node_facts *facts, const stru
     }
     snprintf(data, sizeof data, "{\"address\":\"%s\",\"sandboxes\":%zu,\"brought\":%zu}", facts->address, ran,
              brought);
-    log_warn("cluster",
-             "node=%s comes from %s as another host and brings %zu of %zu sandboxes: it is looked at again",
-             facts->name, facts->address, brought, ran);
-    alarm_event(c, facts->name, NODE_ALARM_DOUBTED, "node.doubted", data);
+    if (alarm_event(c, facts->name, NODE_ALARM_DOUBTED, "node.doubted", data))
+        log_warn(
+            "cluster",
+            "node=%s comes from %s as another host and brings %zu of %zu sandboxes: it is looked at again",
+            facts->name, facts->address, brought, ran);
     return false;
 }
 
@@ -118,7 +121,8 @@ void cluster_on_contested(void *owner, const char *node, const char *address)
     struct cluster *c = owner;
     char data[100];
     snprintf(data, sizeof data, "{\"address\":\"%s\"}", address);
-    alarm_event(c, node, NODE_ALARM_CONTESTED, "node.contested", data);
+    if (alarm_event(c, node, NODE_ALARM_CONTESTED, "node.contested", data))
+        log_warn("cluster", "node=%s another host came from %s by this name, and was refused", node, address);
 }
 
 /* Reads two small files, once a year and host. */
@@ -138,8 +142,9 @@ bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificat
         }
         why = e.text;
     }
-    log_warn("cluster", "node=%s its certificate ends in %lld days and is not renewed: %s", node, days, why);
     snprintf(data, sizeof data, "{\"days\":%lld}", days);
-    alarm_event(c, node, NODE_ALARM_EXPIRES, "node.certificate_expires", data);
+    if (alarm_event(c, node, NODE_ALARM_EXPIRES, "node.certificate_expires", data))
+        log_warn("cluster", "node=%s its certificate ends in %lld days and is not renewed: %s", node, days,
+                 why);
     return false;
 }
