@@ -11,7 +11,7 @@ COUNT = int(os.environ.get("CORRAL_STORM", 16))
 
 @pytest.fixture
 def hostiles(corral, hostile):
-    user = corral.user("storm", tier="enterprise", overrides={"max_sandboxes": 400, "max_key_sandboxes": 400})
+    user = corral.user(f"storm-{time.monotonic_ns()}", tier="enterprise", overrides={"max_sandboxes": 400, "max_key_sandboxes": 400})
     ids = storm.create(user, COUNT)
     yield user, ids
     for sandbox in ids:
