@@ -1,8 +1,6 @@
 #include "controller/controller.h"
 
 #include "controller/controller_int.h"
-#include "controller/db/db_audit.h"
-#include "controller/db/db_history.h"
 #include "controller/db/db_user.h"
 
 #include "common/log.h"
@@ -14,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define UPKEEP_MS       3600000u /* partitions ahead, old rows dropped */
 #define SCHEMA_RETRY_MS 2000u
 #define KEY_NOTES_MS    20000u
 #define USED_KEYS_MAX   4096 /* as many as the API remembers */
@@ -103,21 +100,6 @@ static void on_key_changed(void *arg, const char *prefix)
 
 static void check_schema(void *arg);
 
-static void on_upkeep(void *arg, int code, const struct err *e, const char *json)
-{
-    if (code && code != ERR_CANCELLED)
-        log_warn("controller", "old rows stay for now: %s", e->text);
-}
-
-static void upkeep(void *arg)
-{
-    struct controller *c = arg;
-    db_history_upkeep(c->pool, (unsigned)c->conf->keep_sample_days, (unsigned)c->conf->keep_event_days,
-                      on_upkeep, c);
-    db_audit_expire(c->pool, (unsigned)c->conf->keep_audit_days, on_upkeep, c);
-    timer_start(&c->upkeep, c->loop, UPKEEP_MS, upkeep, c);
-}
-
 struct used_keys {
     const char *id[USED_KEYS_MAX];
     size_t count;
@@ -156,7 +138,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     }
     if (code) {
         log_error("controller", "%s", e->text);
-        timer_start(&c->upkeep, c->loop, SCHEMA_RETRY_MS, check_schema, c);
+        timer_start(&c->schema_retry, c->loop, SCHEMA_RETRY_MS, check_schema, c);
         return;
     }
     c->schema_good = true;
@@ -166,7 +148,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     bound.arg = c;
     c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
     db_pool_watch_writes(c->pool);
-    upkeep(c);
+    db_upkeep_start(c->upkeep);
     note_keys(c);
 }
 
@@ -210,6 +192,13 @@ static void set_defaults(struct controller *c)
                                        .pids = conf->pids,
                                        .nofile = conf->nofile,
                                        .lifetime_seconds = conf->lifetime_hours * 3600};
+    c->terms = (struct db_upkeep_terms){.sample_days = conf->keep_sample_days,
+                                        .event_days = conf->keep_event_days,
+                                        .sandbox_days = conf->keep_sandbox_days,
+                                        .key_days = conf->keep_key_days,
+                                        .user_days = conf->keep_user_days,
+                                        .node_days = conf->keep_node_days,
+                                        .audit_days = conf->keep_audit_days};
 }
 
 /* --- life --- */
@@ -286,7 +275,10 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->reads = db_pool_new(loop, &reads);
     c->read_gate = read_gate_new(reads.connections);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
+    struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
     int rc = make_cluster(c, e);
+    if (!rc)
+        rc = db_upkeep_new(&c->upkeep, &upkeep, e);
     if (!rc)
         rc = make_api(c, e);
     if (rc) {
@@ -329,13 +321,14 @@ void controller_free(struct controller *c)
 {
     if (!c)
         return;
-    timer_stop(&c->upkeep);
+    timer_stop(&c->schema_retry);
     timer_stop(&c->key_notes);
     timer_stop(&c->sweep);
     if (c->leader)
         db_leader_free(c->leader);
     cluster_stop(c->cluster);
     controller_end_reads(c);
+    db_upkeep_free(c->upkeep);
     db_admit_free(c->admit);
     db_pool_free(c->reads);
     db_pool_free(c->pool);

@@ -8,6 +8,7 @@
 #include "controller/core/rates.h"
 #include "controller/core/read_gate.h"
 #include "controller/db/db_leader.h"
+#include "controller/db/db_upkeep.h"
 
 struct controller {
     struct loop *loop;
@@ -17,6 +18,8 @@ struct controller {
     struct read_gate *read_gate;
     struct db_admit *admit;
     struct db_leader *leader;
+    struct db_upkeep *upkeep;
+    struct db_upkeep_terms terms;
     struct cluster *cluster;
     struct api *api;
     struct tls_server *fresh_tls; /* of a reload that is prepared */
@@ -24,7 +27,7 @@ struct controller {
     struct rates rates;
     bool schema_good;
     struct err failure; /* why it stopped the loop by itself; code 0: it did not */
-    struct timer upkeep, key_notes, sweep;
+    struct timer schema_retry, key_notes, sweep;
     uint64_t started_ms;
 };
 

@@ -85,6 +85,18 @@ static const struct conf_row rows[] = {
      false, "How long resource samples are kept."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,
      false, "How long events are kept."},
+    {"keep_sandbox_days", "CORRAL_KEEP_SANDBOX_DAYS", CONF_UINT, AT(keep_sandbox_days), "90", 0, 36500, NULL,
+     true, false, "How long a sandbox is known after its end; 0: for ever."},
+    {"keep_key_days", "CORRAL_KEEP_KEY_DAYS", CONF_UINT, AT(keep_key_days), "90", 0, 36500, NULL, true, false,
+     "How long an API key is known after it was revoked or expired, and at least as long as its sandboxes "
+     "are; 0: for ever."},
+    {"keep_user_days", "CORRAL_KEEP_USER_DAYS", CONF_UINT, AT(keep_user_days), "90", 0, 36500, NULL, true,
+     false,
+     "How long a user is known after it was deleted, and at least as long as its sandboxes and keys are; 0: "
+     "for ever."},
+    {"keep_node_days", "CORRAL_KEEP_NODE_DAYS", CONF_UINT, AT(keep_node_days), "90", 0, 36500, NULL, true,
+     false,
+     "How long a host is known that nobody has seen; one that comes back later is a new one. 0: for ever."},
     {"keep_audit_days", "CORRAL_KEEP_AUDIT_DAYS", CONF_UINT, AT(keep_audit_days), "365", 0, 36500, NULL, true,
      false, "How long rows of the audit are kept; 0: for ever. What is left stays provable."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,

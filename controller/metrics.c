@@ -258,6 +258,27 @@ static void print_sweeps(FILE *out, const struct controller *c)
                 swept->removed[i]);
 }
 
+static void print_upkeep(FILE *out, const struct controller *c)
+{
+    const struct db_upkeep_step *step = db_upkeep_steps(c->upkeep);
+    head(out, "corral_upkeep_overdue_seconds", "gauge",
+         "For how long the oldest of what should be gone has been past its term (partitions: what is missing "
+         "ahead).");
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
+        fprintf(out, "corral_upkeep_overdue_seconds{step=\"%s\"} %" PRIu64 "\n", step[i].name,
+                step[i].overdue_seconds);
+    head(out, "corral_upkeep_removed_total", "counter",
+         "Rows that went (samples: days; partitions: days made).");
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
+        fprintf(out, "corral_upkeep_removed_total{step=\"%s\"} %" PRIu64 "\n", step[i].name, step[i].removed);
+    head(out, "corral_upkeep_failures_total", "counter", "Calls of a step that failed.");
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
+        fprintf(out, "corral_upkeep_failures_total{step=\"%s\"} %" PRIu64 "\n", step[i].name,
+                step[i].failures);
+    one(out, "corral_upkeep_age_seconds", "gauge", "Since the last round of upkeep that came to its end.",
+        (double)db_upkeep_age_seconds(c->upkeep));
+}
+
 static void print_process(FILE *out, const struct controller *c)
 {
     long pages = 0, resident = 0;
@@ -276,8 +297,8 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet, print_link,      print_dropped,  print_use,    print_starts,
-        print_http,  print_node_port, print_database, print_sweeps, print_process};
+        print_fleet,     print_link,     print_dropped, print_use,    print_starts, print_http,
+        print_node_port, print_database, print_sweeps,  print_upkeep, print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

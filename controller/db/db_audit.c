@@ -18,18 +18,6 @@ void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char
     free(who);
 }
 
-void db_audit_expire(struct db_pool *pool, unsigned days, db_json_cb *cb, void *arg)
-{
-    static const struct db_stmt stmt = {"audit_expire",
-                                        "select audit_expire(now() - $1::integer * interval '1 day', "
-                                        "'{\"address\": \"upkeep\"}')::text where $1::integer > 0",
-                                        1};
-    char text[16];
-    const char *params[] = {text};
-    snprintf(text, sizeof text, "%u", days);
-    db_query_json(pool, &stmt, params, 0, "", cb, arg);
-}
-
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"list_audit", "select list_audit($1)", 1};

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* For an act that changes nothing in the database (a sweep, a prune). after: JSON text or NULL. */
+/* For an act that changes nothing in the database (a sweep). after: JSON text or NULL. */
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
 
@@ -22,12 +22,6 @@ struct db_audit_filter {
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg);
 
 /*
- * Removes rows older than so many days; the chain begins after them, stays provable, and says so in a row of
- * its own. 0: keeps all.
- */
-void db_audit_expire(struct db_pool *pool, unsigned days, db_json_cb *cb, void *arg);
-
-/*
  * Recomputes the chain (synchronously, for `audit verify`). *checked: rows that are whole. Returns
  * ERR_CONFLICT, with the first row that was changed, removed or put in, in *seq and a sentence in e.
  */
@@ -36,7 +30,10 @@ int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct er
 /* For `audit export`: every row as one line of JSON, oldest first. ERR_IO where out takes no more. */
 int db_audit_export(const char *url, FILE *out, struct err *e) MUST_CHECK;
 
-/* The same for `audit prune`. */
+/*
+ * For `audit prune`: removes rows older than so many days, in batches; the chain begins after them, stays
+ * provable, and each batch says so in a row of its own.
+ */
 int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err *e) MUST_CHECK;
 
 #endif

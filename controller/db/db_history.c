@@ -133,22 +133,3 @@ void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, d
     db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
     db_text_fini(&t);
 }
-
-void db_system_metrics_add(struct db_pool *pool, const char *data, db_json_cb *cb, void *arg)
-{
-    static const struct db_stmt stmt = {
-        "add_system_metrics", "insert into system_metrics values (now(), $1) on conflict do nothing", 1};
-    const char *params[] = {data};
-    db_query_json(pool, &stmt, params, 0, "", cb, arg);
-}
-
-void db_history_upkeep(struct db_pool *pool, unsigned keep_sample_days, unsigned keep_event_days,
-                       db_json_cb *cb, void *arg)
-{
-    static const struct db_stmt stmt = {"upkeep", "select null::text from upkeep($1, $2)", 2};
-    char sample_days[16], event_days[16];
-    const char *params[] = {sample_days, event_days};
-    snprintf(sample_days, sizeof sample_days, "%u", keep_sample_days);
-    snprintf(event_days, sizeof event_days, "%u", keep_event_days);
-    db_query_json(pool, &stmt, params, 0, "", cb, arg);
-}

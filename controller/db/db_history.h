@@ -1,4 +1,4 @@
-/* What was: samples, events, the system's own metrics. */
+/* What was: samples and events. */
 #ifndef CORRAL_CONTROLLER_DB_HISTORY_H
 #define CORRAL_CONTROLLER_DB_HISTORY_H
 
@@ -28,13 +28,5 @@ struct db_event_filter {
 };
 /* A page, oldest first; ERR_INVALID for an `after` that is no event's id. */
 void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_json_cb *cb, void *arg);
-
-/* One row of the system's metrics: a JSON object's text. */
-void db_system_metrics_add(struct db_pool *pool, const char *data, db_json_cb *cb, void *arg);
-
-/* Once a day, and at start: partitions ahead, old samples, answers to repeated requests and events dropped.
- */
-void db_history_upkeep(struct db_pool *pool, unsigned keep_sample_days, unsigned keep_event_days,
-                       db_json_cb *cb, void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 #include "controller/db/db_sync.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* libpq's messages end in a line end, and may have several lines: the first says it. */
@@ -13,9 +14,9 @@ static void drop_notice(void *arg, const char *message)
 {
 }
 
-int db_sync_open(const char *url, PGconn **conn, struct err *e)
+/* Takes *conn, also where it fails. */
+static int opened(PGconn **conn, struct err *e)
 {
-    *conn = PQconnectdb(url);
     if (PQstatus(*conn) != CONNECTION_OK) {
         int code = fail(*conn, ERR_DATABASE_UNAVAILABLE, e);
         PQfinish(*conn);
@@ -24,6 +25,30 @@ int db_sync_open(const char *url, PGconn **conn, struct err *e)
     }
     PQsetNoticeProcessor(*conn, drop_notice, NULL);
     return 0;
+}
+
+int db_sync_open(const char *url, PGconn **conn, struct err *e)
+{
+    *conn = PQconnectdb(url);
+    return opened(conn, e);
+}
+
+int db_sync_open_timed(const char *url, unsigned timeout_ms, PGconn **conn, struct err *e)
+{
+    static const char *const keys[] = {"dbname",
+                                       "fallback_application_name",
+                                       "connect_timeout",
+                                       "keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "tcp_user_timeout",
+                                       "options",
+                                       NULL};
+    char options[80];
+    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u", timeout_ms);
+    const char *const values[] = {url, "corral", "5", "5", "2", "3", "10000", options, NULL};
+    *conn = PQconnectdbParams(keys, values, 1);
+    return opened(conn, e);
 }
 
 int db_sync_run(PGconn *conn, const char *sql, int count, const char *const *params, PGresult **result,

@@ -1,4 +1,5 @@
-/* Synchronous libpq for the verbs that run before the loop does. Private to this folder. */
+/* Synchronous libpq for the verbs that run before the loop does, and for threads beside it. Private to this
+ * folder. */
 #ifndef CORRAL_CONTROLLER_DB_SYNC_H
 #define CORRAL_CONTROLLER_DB_SYNC_H
 
@@ -9,6 +10,9 @@
 /* Connects, or returns ERR_DATABASE_UNAVAILABLE with libpq's sentence. *conn is the caller's, for PQfinish.
  */
 int db_sync_open(const char *url, PGconn **conn, struct err *e) MUST_CHECK;
+/* The same for one that works beside the loop: the server ends a statement after timeout_ms, and a server
+ * that is silent is given up. In UTC. */
+int db_sync_open_timed(const char *url, unsigned timeout_ms, PGconn **conn, struct err *e) MUST_CHECK;
 
 /*
  * Runs one statement with count text parameters, or (count 0) a script of several. *result (may be NULL) is

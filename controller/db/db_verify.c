@@ -71,6 +71,26 @@ int db_audit_export(const char *url, FILE *out, struct err *e)
     return code;
 }
 
+#define PRUNE_BATCH "10000"
+
+/* One batch of the rows before `before`; *removed is added to. 1: there may be more. */
+static int prune_batch(PGconn *conn, const char *before, uint64_t *removed, struct err *e)
+{
+    const char *params[] = {before};
+    PGresult *r = NULL;
+    int code =
+        db_sync_run(conn,
+                    "select n, n = " PRUNE_BATCH
+                    " from audit_expire($1::timestamptz, '{\"address\": \"local\"}', " PRUNE_BATCH ") n",
+                    1, params, &r, e);
+    if (code)
+        return code;
+    *removed += strtoull(PQgetvalue(r, 0, 0), NULL, 10);
+    code = PQgetvalue(r, 0, 1)[0] == 't';
+    PQclear(r);
+    return code;
+}
+
 int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err *e)
 {
     PGconn *conn;
@@ -81,11 +101,13 @@ int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err
     int code = db_sync_open(url, &conn, e);
     if (code)
         return code;
-    code = db_sync_run(
-        conn, "select audit_expire(now() - $1::integer * interval '1 day', '{\"address\": \"local\"}')", 1,
-        params, &r, e);
-    if (!code)
-        *removed = strtoull(PQgetvalue(r, 0, 0), NULL, 10);
+    code = db_sync_run(conn, "select now() - $1::integer * interval '1 day'", 1, params, &r, e);
+    if (!code) {
+        *removed = 0;
+        do
+            code = prune_batch(conn, PQgetvalue(r, 0, 0), removed, e);
+        while (code > 0);
+    }
     PQclear(r);
     PQfinish(conn);
     return code;

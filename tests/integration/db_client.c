@@ -508,18 +508,12 @@ static void walk_rest(struct client *c)
         db_audit_list(c->pool, &(struct db_audit_filter){.actor = "usr_admin", .limit = 50}, on_items, c);
         break;
     case 41:
-        db_system_metrics_add(c->pool, "{\"x\":1}", on_ok, c);
-        break;
-    case 42:
-        db_history_upkeep(c->pool, 14, 30, on_ok, c);
-        break;
-    case 43:
         lead(c, c->args[-2]);
         break;
-    case 44:
+    case 42:
         db_key_revoke(c->pool, "usr_w", "key_w", &actor, on_revoked, c);
         break;
-    case 45:
+    case 43:
         db_user_delete(c->pool, "usr_w", &actor, on_ok, c);
         break;
     default:

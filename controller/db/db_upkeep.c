@@ -1,0 +1,426 @@
+#include "controller/db/db_upkeep.h"
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/worker.h"
+#include "controller/db/db_sync.h"
+#include "controller/db/db_text.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ROUND_MS     60000 /* between rounds */
+#define SOON_MS      1000  /* to the next where there is more to do */
+#define STEP_MS      5000  /* of batches of one step in a round */
+#define BATCH_MS     200   /* what a batch is to take */
+#define BATCH_FIRST  500
+#define BATCH_LEAST  10
+#define BATCH_MOST   20000
+#define OVERDUE_SAID 3600    /* seconds; below it nothing is said */
+#define SAID_AGAIN   3600000 /* at most one warning of a step in this time */
+#define STATEMENT_MS 10000   /* the server ends what takes longer */
+#define ANSWER_DAYS  1       /* of repeated requests: the contract's */
+
+enum term {
+    TERM_NONE,
+    TERM_SAMPLES,
+    TERM_EVENTS,
+    TERM_ANSWERS,
+    TERM_SANDBOXES,
+    TERM_KEYS,
+    TERM_USERS,
+    TERM_NODES,
+    TERM_AUDIT,
+    TERM_COUNT
+};
+
+/* sql of a step: a batch ($1 days, $2 at most, $3 after), or what answers the statement to be run next. */
+static const struct step_row {
+    const char *name;
+    enum term term;
+    bool statements;
+    const char *sql;
+    const char *advice;
+} rows[DB_UPKEEP_STEPS] = {
+    {"partitions", TERM_NONE, false, "select 0, ensure_partitions(7), ''",
+     "without a day's partition its samples make one; may this program's user create tables?"},
+    {"samples", TERM_SAMPLES, true, "select next_detach($1)",
+     "a session that has been in a transaction for long holds the old day (pg_stat_activity): end it"},
+    {"events", TERM_EVENTS, false, "select * from upkeep_events($1, $2, $3)",
+     "they come faster than they go, or their removal is held up: look for long transactions and slow disks, "
+     "or "
+     "raise keep_event_days"},
+    {"answers", TERM_ANSWERS, false, "select * from upkeep_answers($1, $2, $3)",
+     "look for long transactions and slow disks"},
+    {"sandboxes", TERM_SANDBOXES, false, "select * from upkeep_sandboxes($1, $2, $3)",
+     "look for long transactions and slow disks, or raise keep_sandbox_days"},
+    {"keys", TERM_KEYS, false, "select * from upkeep_keys($1, $2, $3)",
+     "look for long transactions, or raise keep_key_days"},
+    {"users", TERM_USERS, false, "select * from upkeep_users($1, $2, $3)",
+     "look for long transactions, or raise keep_user_days"},
+    {"nodes", TERM_NODES, false, "select * from upkeep_nodes($1, $2, $3)",
+     "look for long transactions, or raise keep_node_days"},
+    {"audit", TERM_AUDIT, false, "select * from upkeep_audit($1, $2, $3)",
+     "look for long transactions and slow disks, or raise keep_audit_days"},
+};
+
+struct db_upkeep {
+    struct loop *loop;
+    struct worker *worker;
+    struct db_upkeep_conf conf;
+    char *url;
+    struct timer timer;
+    struct db_upkeep_step step[DB_UPKEEP_STEPS];
+    uint64_t said_ms[DB_UPKEEP_STEPS];
+    uint64_t batch[DB_UPKEEP_STEPS]; /* rows of the last one; 0: there was none */
+    bool more;
+    uint64_t whole_ms; /* the last round that came to its end, or the start */
+    /* Shared with the thread: the way to break a round off. */
+    pthread_mutex_t lock;
+    bool stopping;
+    int socket; /* of the connection under way; -1: none */
+};
+
+/* One round. The thread's, until it is answered. */
+struct round {
+    struct db_upkeep *upkeep; /* only lock, stopping and socket */
+    const char *url;
+    uint64_t days[TERM_COUNT];
+    struct db_upkeep_step step[DB_UPKEEP_STEPS]; /* of this round alone */
+    uint64_t batch[DB_UPKEEP_STEPS];
+    bool more, whole;
+    PGconn *conn;
+};
+
+/* --- on the thread --- */
+
+static bool stopped(struct round *r)
+{
+    pthread_mutex_lock(&r->upkeep->lock);
+    bool stopping = r->upkeep->stopping;
+    pthread_mutex_unlock(&r->upkeep->lock);
+    return stopping;
+}
+
+static void set_socket(struct round *r, int fd)
+{
+    pthread_mutex_lock(&r->upkeep->lock);
+    r->upkeep->socket = fd;
+    pthread_mutex_unlock(&r->upkeep->lock);
+}
+
+static void close_conn(struct round *r)
+{
+    set_socket(r, -1);
+    PQfinish(r->conn);
+    r->conn = NULL;
+}
+
+static int open_conn(struct round *r, struct err *e)
+{
+    int rc = stopped(r) ? err_set(e, ERR_CANCELLED, "The controller is stopping")
+                        : db_sync_open_timed(r->url, STATEMENT_MS, &r->conn, e);
+    if (!rc)
+        set_socket(r, PQsocket(r->conn));
+    return rc;
+}
+
+static uint64_t number(const PGresult *r, int column)
+{
+    return PQgetisnull(r, 0, column) ? 0 : strtoull(PQgetvalue(r, 0, column), NULL, 10);
+}
+
+static int ask(struct round *r, const char *sql, int count, const char *const *params, PGresult **out,
+               struct err *e)
+{
+    if (!r->conn) {
+        int rc = open_conn(r, e);
+        if (rc)
+            return rc;
+    }
+    int rc = db_sync_run(r->conn, sql, count, params, out, e);
+    if (rc && PQstatus(r->conn) != CONNECTION_OK)
+        close_conn(r);
+    return rc;
+}
+
+static bool time_left(struct round *r, uint64_t since_ms)
+{
+    return loop_now_ms() - since_ms < STEP_MS && !stopped(r);
+}
+
+/* Both return 0 where nothing is left, 1 where something is, or an error. */
+static int run_statements(struct round *r, size_t i, struct err *e)
+{
+    const struct step_row *row = &rows[i];
+    uint64_t since = loop_now_ms();
+    char days[24];
+    const char *params[] = {days};
+    snprintf(days, sizeof days, "%" PRIu64, r->days[row->term]);
+    while (time_left(r, since)) {
+        PGresult *next = NULL;
+        int rc = ask(r, row->sql, 1, params, &next, e);
+        if (rc)
+            return rc;
+        char *sql = PQgetisnull(next, 0, 0) ? NULL : mem_strdup(PQgetvalue(next, 0, 0));
+        PQclear(next);
+        if (!sql)
+            return 0;
+        rc = db_sync_run(r->conn, sql, 0, NULL, NULL, e);
+        r->step[i].removed += !rc && !strncmp(sql, "drop", 4);
+        free(sql);
+        if (rc)
+            return rc;
+    }
+    return 1;
+}
+
+/* The next batch is to take BATCH_MS, at most twice as many as this one. */
+static uint64_t next_batch(uint64_t most, uint64_t took_ms)
+{
+    uint64_t next = took_ms < BATCH_MS / 2 ? most * 2 : most * BATCH_MS / (took_ms + 1);
+    return next < BATCH_LEAST  ? BATCH_LEAST
+           : next > BATCH_MOST ? BATCH_MOST
+           : next > most * 2   ? most * 2
+                               : next;
+}
+
+/* One batch. Returns 0 where it was the last, 1 where there may be more, or an error. */
+static int run_batch(struct round *r, size_t i, char after[static 160], struct err *e)
+{
+    const struct step_row *row = &rows[i];
+    char days[24], limit[24];
+    const char *params[] = {days, limit, after};
+    uint64_t begin = loop_now_ms();
+    PGresult *batch = NULL;
+    snprintf(days, sizeof days, "%" PRIu64, r->days[row->term]);
+    snprintf(limit, sizeof limit, "%" PRIu64, r->batch[i]);
+    int rc = ask(r, row->sql, row->term == TERM_NONE ? 0 : 3, params, &batch, e);
+    if (rc)
+        return rc;
+    bool more = number(batch, 0) >= r->batch[i];
+    r->step[i].removed += number(batch, 1);
+    snprintf(after, 160, "%s", PQgetvalue(batch, 0, 2));
+    PQclear(batch);
+    r->batch[i] = next_batch(r->batch[i], loop_now_ms() - begin);
+    return more;
+}
+
+/* What fails takes too long, most likely: it is tried with fewer rows, also in the next round. */
+static int run_batches(struct round *r, size_t i, struct err *e)
+{
+    uint64_t since = loop_now_ms();
+    char after[160] = "";
+    int rc = 1;
+    if (!r->batch[i])
+        r->batch[i] = BATCH_FIRST;
+    while (rc && time_left(r, since)) {
+        rc = run_batch(r, i, after, e);
+        if (rc >= 0)
+            continue;
+        bool least = r->batch[i] <= BATCH_LEAST;
+        r->batch[i] = r->batch[i] / 8 < BATCH_LEAST ? BATCH_LEAST : r->batch[i] / 8;
+        if (least || !r->conn)
+            return rc;
+        r->step[i].failures++;
+    }
+    return rc;
+}
+
+static void run_step(struct round *r, size_t i)
+{
+    const struct step_row *row = &rows[i];
+    struct db_upkeep_step *step = &r->step[i];
+    struct err e;
+    if (stopped(r) || (row->term != TERM_NONE && !r->days[row->term]))
+        return;
+    int rc = (row->statements ? run_statements : run_batches)(r, i, &e);
+    r->more |= rc > 0;
+    step->failed = rc < 0;
+    step->failures += rc < 0;
+    if (rc < 0)
+        snprintf(step->why, sizeof step->why, "%s", e.text);
+}
+
+/* {"step": days} of those that are not kept for ever. */
+static void terms_json(const struct round *r, struct db_text *t)
+{
+    db_text_add(t, "{");
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
+        if (rows[i].term != TERM_NONE && r->days[rows[i].term])
+            db_text_num(t, rows[i].name, r->days[rows[i].term]);
+    }
+    db_text_add(t, "}");
+}
+
+static int measure(struct round *r, struct err *e)
+{
+    struct db_text t = {0};
+    PGresult *found = NULL;
+    terms_json(r, &t);
+    const char *params[] = {t.data};
+    int rc = ask(r, "select step, seconds from upkeep_overdue($1)", 1, params, &found, e);
+    for (int row = 0; !rc && row < PQntuples(found); row++) {
+        for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
+            if (!strcmp(PQgetvalue(found, row, 0), rows[i].name))
+                r->step[i].overdue_seconds = strtoull(PQgetvalue(found, row, 1), NULL, 10);
+        }
+    }
+    if (!rc)
+        PQclear(found);
+    db_text_fini(&t);
+    return rc;
+}
+
+static int round_work(void *arg, struct err *e)
+{
+    struct round *r = arg;
+    PGresult *locked = NULL;
+    int rc = ask(r, "select pg_try_advisory_lock(20011, 31)", 0, NULL, &locked, e);
+    bool ours = !rc && PQgetvalue(locked, 0, 0)[0] == 't';
+    if (!rc)
+        PQclear(locked);
+    for (size_t i = 0; ours && i < DB_UPKEEP_STEPS; i++)
+        run_step(r, i);
+    if (!rc)
+        rc = measure(r, e);
+    r->whole = !rc;
+    close_conn(r);
+    return rc;
+}
+
+/* --- on the loop --- */
+
+static void begin(void *arg);
+
+/* Once an hour for each step that stays behind, with what helps. */
+static void say(struct db_upkeep *u, size_t i)
+{
+    const struct db_upkeep_step *step = &u->step[i];
+    uint64_t now = loop_now_ms();
+    bool behind = step->failed || step->overdue_seconds > OVERDUE_SAID;
+    if (!behind && u->said_ms[i]) {
+        log_info("upkeep", "step=%s is done with what was overdue", step->name);
+        u->said_ms[i] = 0;
+    }
+    if (!behind || (u->said_ms[i] && now - u->said_ms[i] < SAID_AGAIN))
+        return;
+    u->said_ms[i] = now;
+    log_warn("upkeep", "step=%s overdue_seconds=%" PRIu64 " removed=%" PRIu64 " failures=%" PRIu64 "%s%s: %s",
+             step->name, step->overdue_seconds, step->removed, step->failures, step->failed ? " " : "",
+             step->failed ? step->why : "", rows[i].advice);
+}
+
+static void take(struct db_upkeep *u, const struct round *r)
+{
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
+        struct db_upkeep_step *step = &u->step[i];
+        step->removed += r->step[i].removed;
+        step->failures += r->step[i].failures;
+        step->failed = r->step[i].failed;
+        memcpy(step->why, r->step[i].why, sizeof step->why);
+        if (r->whole)
+            step->overdue_seconds = r->step[i].overdue_seconds;
+        say(u, i);
+    }
+    memcpy(u->batch, r->batch, sizeof u->batch);
+    u->more = r->more;
+    if (r->whole)
+        u->whole_ms = loop_now_ms();
+}
+
+static void on_round(void *arg, int code, const struct err *e)
+{
+    struct round *r = arg;
+    struct db_upkeep *u = r->upkeep;
+    if (code != ERR_CANCELLED) {
+        if (code)
+            log_warn("upkeep", "a round was broken off, and is made again: %s", e->text);
+        take(u, r);
+        timer_start(&u->timer, u->loop, r->more ? SOON_MS : ROUND_MS, begin, u);
+        if (u->conf.on_round)
+            u->conf.on_round(u->conf.arg);
+    }
+    free(r);
+}
+
+static void begin(void *arg)
+{
+    struct db_upkeep *u = arg;
+    const struct db_upkeep_terms *t = u->conf.terms;
+    struct round *r = mem_zalloc(sizeof *r);
+    *r = (struct round){.upkeep = u,
+                        .url = u->url,
+                        .days = {[TERM_SAMPLES] = t->sample_days,
+                                 [TERM_EVENTS] = t->event_days,
+                                 [TERM_ANSWERS] = ANSWER_DAYS,
+                                 [TERM_SANDBOXES] = t->sandbox_days,
+                                 [TERM_KEYS] = t->key_days,
+                                 [TERM_USERS] = t->user_days,
+                                 [TERM_NODES] = t->node_days,
+                                 [TERM_AUDIT] = t->audit_days}};
+    memcpy(r->batch, u->batch, sizeof r->batch);
+    worker_do(u->worker, NULL, round_work, on_round, r);
+}
+
+int db_upkeep_new(struct db_upkeep **out, const struct db_upkeep_conf *conf, struct err *e)
+{
+    struct db_upkeep *u = mem_zalloc(sizeof *u);
+    u->loop = conf->loop;
+    u->conf = *conf;
+    u->url = mem_strdup(conf->url);
+    u->socket = -1;
+    u->whole_ms = loop_now_ms();
+    for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
+        u->step[i].name = rows[i].name;
+    pthread_mutex_init(&u->lock, NULL);
+    int rc = worker_new(&u->worker, u->loop, 1, e);
+    if (rc) {
+        db_upkeep_free(u);
+        return rc;
+    }
+    *out = u;
+    return 0;
+}
+
+void db_upkeep_start(struct db_upkeep *u)
+{
+    timer_start(&u->timer, u->loop, 0, begin, u);
+}
+
+/* A statement under way gets no answer any more; the server ends it by itself. */
+void db_upkeep_free(struct db_upkeep *u)
+{
+    if (!u)
+        return;
+    timer_stop(&u->timer);
+    pthread_mutex_lock(&u->lock);
+    u->stopping = true;
+    if (u->socket >= 0)
+        shutdown(u->socket, SHUT_RDWR);
+    pthread_mutex_unlock(&u->lock);
+    worker_free(u->worker);
+    pthread_mutex_destroy(&u->lock);
+    free(u->url);
+    free(u);
+}
+
+const struct db_upkeep_step *db_upkeep_steps(const struct db_upkeep *u)
+{
+    return u->step;
+}
+
+bool db_upkeep_more(const struct db_upkeep *u)
+{
+    return u->more;
+}
+
+uint64_t db_upkeep_age_seconds(const struct db_upkeep *u)
+{
+    return (loop_now_ms() - u->whole_ms) / 1000;
+}
