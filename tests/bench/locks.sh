@@ -3,10 +3,10 @@
 # long history as without: the same calls on an empty database and on one with 1,000,000 events (100,000 of them of the
 # very sandbox), 200,000 ended sandboxes, 200,000 rows of the audit and 20,000 deleted users, on one server in one run,
 # turn about, by pgbench. Aim: a ratio below 2.
-# usage: tests/bench/locks.sh BUILD_ROOT [EVENTS]
+# usage: tests/bench/locks.sh BUILD_ROOT [EVENTS] [ROUNDS]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-events=${2:-1000000}
+events=${2:-1000000} rounds=${3:-3}
 . "$root/tests/lib/database.sh"
 database_start
 sql() { postgres_psql "$DB_DIR" -c "$1"; }
@@ -72,10 +72,10 @@ microseconds() { # URL FILE
 for call in "${!calls[@]}"; do
     echo "${calls[$call]};" >"$DB_HOME/$call.sql"
     empty='' old=''
-    for _ in 1 2 3; do
+    for ((i = 0; i < rounds; i++)); do
         empty+="$(microseconds "$DATABASE_URL" "$DB_HOME/$call.sql") "
         old+="$(microseconds "$grown" "$DB_HOME/$call.sql") "
     done
-    median() { tr ' ' '\n' <<<"$1" | grep . | sort -n | sed -n 2p; }
+    median() { tr ' ' '\n' <<<"$1" | grep . | sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
     echo "$call $(median "$empty") $(median "$old")" | awk '{printf "%-16s %6d us, with a history %6d us (%.2f)\n", $1, $2, $3, $3 / $2}'
 done

@@ -374,6 +374,18 @@ def test_pages_name_the_next(corral, user):
     assert corral.admin.good("GET", tiers.links["next"]["url"])["items"][0]["name"] > tiers.json()["items"][0]["name"]
 
 
+def test_upkeep_of_an_installation(corral):
+    """What is past its term goes within a round, and the metrics say so."""
+    def overdue(step, kind="overdue_seconds"):
+        text = corral.admin.call("GET", "/metrics").text
+        return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f'corral_upkeep_{kind}{{step="{step}"}}'))
+    corral.sql("insert into events values (nextval('event_seq'), 'old', now() - interval '91 days')")
+    wait_until("it goes", lambda: overdue("events", "removed_total") >= 1, 90)
+    assert corral.sql("select count(*) from events where type = 'old'") == "0"
+    assert overdue("partitions") == overdue("events") == 0
+    assert int(corral.sql("select count(*) from sample_days()")) >= 9
+
+
 def test_metrics(corral):
     text = corral.admin.call("GET", "/metrics").text
     assert re.search(r'^corral_nodes\{state="ready"\} 1$', text, re.M)
