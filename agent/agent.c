@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/agent_int.h"
+#include "agent/cgroup/cgroup_kill.h"
 #include "agent/cgroup/ucount.h"
 #include "agent/host_mask.h"
 #include "agent/host_probe.h"
@@ -127,10 +128,18 @@ static void on_init_exited(void *arg, const struct init_exit *end)
     agent_run_effects(agent);
 }
 
+/* It comes back by itself, or its container is gone, or hangs. */
+static void on_init_lost(void *arg, const struct err *why)
+{
+    agent_check_soon(arg);
+}
+
 int agent_holder_listen(struct holder *h, struct err *e)
 {
-    static const struct initlink_events events = {
-        .on_ready = on_init_ready, .on_started = on_init_started, .on_exited = on_init_exited};
+    static const struct initlink_events events = {.on_ready = on_init_ready,
+                                                  .on_started = on_init_started,
+                                                  .on_exited = on_init_exited,
+                                                  .on_lost = on_init_lost};
     char folder[512];
     link_folder(h, folder);
     return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
@@ -220,6 +229,15 @@ int agent_holder_attach(struct holder *h, const struct docker_state *state, stru
     return rc;
 }
 
+bool agent_has_processes(const struct holder *h)
+{
+    struct cgroup_paths paths;
+    struct err e;
+    if (h->cgroup)
+        return cgroup_populated(cgroup_box_paths(h->cgroup));
+    return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
+}
+
 /* --- time --- */
 
 /* Becomes a new process in place: the same number, the same command. Sandboxes are taken up as after any
@@ -279,6 +297,7 @@ static void on_tick(void *arg)
     agent_outbox_flush(agent);
     watch_link(agent, now);
     watch_starts(agent, now);
+    agent_next_turns(agent); /* starts that take long count no more */
     agent_sweep_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
@@ -382,6 +401,15 @@ static int start_threads(struct agent *agent, struct err *e)
     return rc ? rc : cgroup_alarm_new(&agent->alarm, agent->loop, agent_on_alarm, agent, e);
 }
 
+/* More at once make all of them slower, and starve who runs (measured: tests/bench/storm.py). */
+static unsigned places_of(const struct agent_conf *conf)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (conf->starts_at_once)
+        return (unsigned)conf->starts_at_once;
+    return cpus > 2 ? (unsigned)cpus : 2;
+}
+
 int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *conf, struct err *e)
 {
     struct agent *agent = mem_zalloc(sizeof *agent);
@@ -414,6 +442,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         agent_free(agent);
         return rc;
     }
+    turns_init(&agent->turns, places_of(conf));
     agent->docker = docker_new(loop, conf->docker_socket);
     host_masks("", &agent->masked);
     host_read_only(&agent->read_only);
@@ -453,6 +482,7 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->docker_retry);
     uplink_free(agent->uplink);
     docker_free(agent->docker);
+    agent_late_free(agent);
     agent_sweep_free(agent);
     worker_free(agent->signallers);
     worker_free(agent->forcers);

@@ -47,6 +47,14 @@ static const struct conf_row rows[] = {
      "Disk for sandboxes; 0: nine tenths of the file system of state_dir."},
     {"sandboxes", "CORRAL_CAPACITY_SANDBOXES", CONF_UINT, AT(sandboxes), "200", 1, 4096, NULL, false, false,
      "Sandboxes at once on this host."},
+    {"starts_at_once", "CORRAL_STARTS_AT_ONCE", CONF_UINT, AT(starts_at_once), "0", 0, 64, NULL, false, false,
+     "Sandboxes that are made at the same time on this host, in turn by user; 0: as many as it has "
+     "processors, "
+     "at least 2. One that takes longer than 5 s does not count."},
+    {"pull_seconds", "CORRAL_PULL_SECONDS", CONF_UINT, AT(pull_seconds), "600", 1, 86400, NULL, true, false,
+     "How long the pull of an image may take."},
+    {"pull_silent_seconds", "CORRAL_PULL_SILENT_SECONDS", CONF_UINT, AT(pull_silent_seconds), "60", 1, 3600,
+     NULL, true, false, "How long the pull of an image may be without any progress."},
     {"sample_interval_ms", "CORRAL_SAMPLE_INTERVAL_MS", CONF_UINT, AT(sample_interval_ms), "1000", 100, 60000,
      NULL, true, false, "Time between two looks at a sandbox."},
     {"memory_warning", "CORRAL_MEMORY_WARNING", CONF_UINT, AT(memory_warning), "90", 1, 100, NULL, true,

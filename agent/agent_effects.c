@@ -9,6 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What Docker is waited for to remove a container of which nothing runs; where it hung in making it already.
+ */
+#define REMOVE_MS      10000
+#define REMOVE_HUNG_MS 5000
+
 /* --- records: formatted here, written in the order of their sandbox --- */
 
 struct saving {
@@ -99,13 +104,40 @@ static void on_volume_removed(void *arg, int code, const struct err *e)
         return;
     if (code)
         log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e->text);
+    else if (h->may_come_late)
+        agent_late_watch(h->agent, &h->id);
     removed(h, !code);
+}
+
+static uint64_t patience_of(const struct holder *h)
+{
+    return h->may_come_late ? REMOVE_HUNG_MS : REMOVE_MS;
+}
+
+/*
+ * Docker has had its time: nothing of it runs, and that is all that it is waited for. Not where it is to be
+ * made anew under the same name, and while something runs it is killed instead.
+ */
+static bool may_leave_container(struct holder *h, int code)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    bool waited = code == ERR_NODE_TIMEOUT || loop_now_ms() - h->removing_ms >= patience_of(h);
+    if (!waited || !record || record->phase != BOX_REMOVING)
+        return false;
+    if (!agent_has_processes(h))
+        return true;
+    agent_kill(h);
+    return false;
 }
 
 static void on_container_removed(void *arg, int code, const struct err *error)
 {
     struct holder *h = arg;
     struct err e;
+    if (code && code != ERR_CANCELLED && may_leave_container(h, code)) {
+        h->may_come_late = true;
+        code = 0;
+    }
     if (!code && !h->agent->volumes) {
         code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
         error = &e;
@@ -122,10 +154,12 @@ static void remove_sandbox(struct agent *agent, const struct sandbox_id *id)
     if (h->removing)
         return;
     h->removing = true;
+    if (!h->removing_ms)
+        h->removing_ms = loop_now_ms();
     close_episodes(agent, h);
     initlink_free(h->init);
     h->init = NULL;
-    docker_container_remove(agent->docker, id->text, on_container_removed, h);
+    docker_container_remove(agent->docker, id->text, patience_of(h), on_container_removed, h);
 }
 
 static void on_changed(void *arg, int code, const struct err *e)

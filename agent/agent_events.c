@@ -10,11 +10,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define CHECK_SOON_MS  200
+#define CHECK_AGAIN_MS 1000
+#define ASK_MS         10000
+#define ASK_EMPTY_MS   3000 /* of one that has ended: for its exit code only */
+
 struct check {
     struct agent *agent;
     struct sandbox_id id;
     enum ending_when when;
-    bool died; /* as Docker told, with this code */
+    bool died;  /* as Docker told, with this code */
+    bool empty; /* as its cgroup tells: whatever Docker says, it is over */
     int exit_code;
 };
 
@@ -45,6 +51,44 @@ static void taken_away(const struct check *check, const struct box_exit *exit)
     keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, &check->agent->effects);
 }
 
+static void check_again(void *arg);
+
+/* What Docker's silence leaves open is asked for again. */
+static void unanswered(struct holder *h, const struct check *check, const struct err *e)
+{
+    if (check->died) {
+        dead(h, check, agent_oom(h), check->exit_code);
+    } else if (check->empty) {
+        struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown();
+        keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, &h->agent->effects);
+    } else {
+        log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,
+                 e->text);
+        h->check_when = check->when;
+        timer_start(&h->asking, h->agent->loop, CHECK_AGAIN_MS, check_again, h);
+    }
+}
+
+static void judge(struct holder *h, const struct check *check, int code, const struct err *e,
+                  const struct docker_state *state)
+{
+    struct box_exit exit;
+    if (code == ERR_NOT_FOUND || (!code && state->removing)) {
+        exit = ending_taken_away(check->when);
+        taken_away(check, &exit);
+    } else if (!code && !state->running) {
+        dead(h, check, agent_oom(h) || state->oom_killed, state->exit_code);
+    } else if (!code && h->pid && state->pid && state->pid != h->pid) {
+        exit = ending_started_anew();
+        taken_away(check, &exit);
+    } else if (!code && !check->empty) {
+        keeper_seen_paused(check->agent->keeper, loop_now_ms(), &check->id, state->paused,
+                           &check->agent->effects);
+    } else {
+        unanswered(h, check, e);
+    }
+}
+
 static void on_checked(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
     struct check check = *(struct check *)arg;
@@ -54,20 +98,7 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     const struct box_record *record = keeper_find(agent->keeper, &check.id);
     if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != BOX_RUNNING)
         return;
-    struct box_exit exit;
-    if (code == ERR_NOT_FOUND || (!code && state->removing)) {
-        exit = ending_taken_away(check.when);
-        taken_away(&check, &exit);
-    } else if (!code && !state->running) {
-        dead(h, &check, agent_oom(h) || state->oom_killed, state->exit_code);
-    } else if (!code && h->pid && state->pid && state->pid != h->pid) {
-        exit = ending_started_anew();
-        taken_away(&check, &exit);
-    } else if (!code) {
-        keeper_seen_paused(agent->keeper, loop_now_ms(), &check.id, state->paused, &agent->effects);
-    } else if (check.died) {
-        dead(h, &check, agent_oom(h), check.exit_code);
-    }
+    judge(h, &check, code, e, state);
     agent_run_effects(agent);
 }
 
@@ -80,9 +111,43 @@ static struct check *check_new(struct holder *h)
     return check;
 }
 
+static void ask(struct check *check)
+{
+    docker_container_inspect(check->agent->docker, check->id.text, check->empty ? ASK_EMPTY_MS : ASK_MS,
+                             on_checked, check);
+}
+
 void agent_check(struct holder *h)
 {
-    docker_container_inspect(h->agent->docker, h->id.text, on_checked, check_new(h));
+    ask(check_new(h));
+}
+
+static void check_again(void *arg)
+{
+    struct holder *h = arg;
+    struct check *check = check_new(h);
+    check->when = h->check_when;
+    ask(check);
+}
+
+void agent_check_soon(struct holder *h)
+{
+    if (timer_armed(&h->asking))
+        return;
+    h->check_when = docker_hears(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
+    timer_start(&h->asking, h->agent->loop, CHECK_SOON_MS, check_again, h);
+}
+
+void agent_seen_empty(struct holder *h)
+{
+    struct check *check = check_new(h);
+    check->empty = true;
+    if (h->agent->docker_ready) {
+        ask(check);
+        return;
+    }
+    unanswered(h, check, NULL);
+    free(check);
 }
 
 /* Most often its init has told it before. */
@@ -100,7 +165,7 @@ static void on_died(struct holder *h, const struct docker_event *event)
         struct check *check = check_new(h);
         check->died = true;
         check->exit_code = event->exit_code;
-        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
+        ask(check);
     }
 }
 
@@ -151,7 +216,7 @@ static void on_gap(void *arg)
     {
         struct check *check = check_new(h);
         check->when = ENDING_DOCKER_AWAY;
-        docker_container_inspect(agent->docker, h->id.text, on_checked, check);
+        ask(check);
     }
 }
 

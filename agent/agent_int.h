@@ -6,9 +6,11 @@
 #include "agent/cgroup/cgroup_alarm.h"
 #include "agent/cgroup/cgroup_box.h"
 #include "agent/core/guard.h"
+#include "agent/core/image_bounds.h"
 #include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
+#include "agent/core/turns.h"
 #include "agent/disk/journal.h"
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
@@ -34,10 +36,14 @@ struct holder {
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
     struct maker *maker;            /* while it is made */
     struct timer asking;            /* armed while Docker is to be asked again what became of it */
+    enum ending_when check_when;    /* what is asked for again was seen then */
+    unsigned looks_empty;           /* at its cgroup, one after the other: nothing is in it */
     struct timer adopting;          /* armed while its init is to say how far its making came */
     bool removing;
     unsigned kills;           /* how often its end was asked for */
     bool signalling, forcing; /* a job of its end is under way */
+    uint64_t removing_ms;     /* since when that is tried; 0: it is not */
+    bool may_come_late;       /* Docker was given up while it made or started its container */
     UT_hash_handle hh;
 };
 
@@ -74,6 +80,9 @@ struct agent {
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct image_memory images;
+    struct turns turns;
+    struct late *late; /* containers that may come after all */
+    unsigned late_count;
     struct sweep *sweep;              /* NULL: none is under way */
     struct sweep_order sweep_waiting; /* number 0: none */
     uint64_t sweep_ordered;           /* the latest order's number */
@@ -105,16 +114,27 @@ void agent_kill(struct holder *holder);
  * own. */
 int agent_holder_attach(struct holder *holder, const struct docker_state *state, struct err *e) MUST_CHECK;
 
+/* Whether a process of it is left, as its cgroup says. */
+bool agent_has_processes(const struct holder *holder);
+
 /* Listens for its init. */
 int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;
 
-/* agent_make.c: from a want to a running command. maker_init_* are told by the holder's init. */
+/*
+ * agent_make.c: from a want to a running command. maker_init_* are told by the holder's init. maker_abort
+ * breaks it off at once, whatever it waits for. agent_next_turns begins what may begin by now.
+ */
 void agent_make(struct holder *holder);
+void agent_next_turns(struct agent *agent);
 void maker_abort(struct maker *maker);
 void maker_init_ready(struct maker *maker, enum init_main_state state);
 void maker_init_started(struct maker *maker);
 void maker_container_died(struct maker *maker, int exit_code);
 void maker_free(struct maker *maker);
+
+/* agent_late.c: containers that Docker may make, start or keep after nobody waits for it any more. */
+void agent_late_watch(struct agent *agent, const struct sandbox_id *id);
+void agent_late_free(struct agent *agent);
 
 /* agent_restore.c: what the last life left, on disk and in Docker. */
 int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;
@@ -123,8 +143,10 @@ void agent_adopt(struct holder *holder, bool begun); /* its init told whether it
 
 /* agent_events.c: what happens to containers, told by Docker or found out. */
 void agent_listen_to_docker(struct agent *agent);
-void agent_check(struct holder *holder);     /* asks Docker how it is */
-bool agent_oom(const struct holder *holder); /* whether the kernel's OOM killer came to it */
+void agent_check(struct holder *holder);      /* asks Docker how it is, until it is told */
+void agent_check_soon(struct holder *holder); /* the same in a moment, however often that is said */
+void agent_seen_empty(struct holder *holder); /* its cgroup has no process any more */
+bool agent_oom(const struct holder *holder);  /* whether the kernel's OOM killer came to it */
 struct box_exit agent_ending_oom(const struct holder *holder, bool has_code, int code);
 
 /* agent_watch.c: samples, violations, idleness. */

@@ -13,34 +13,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DISK_WAIT_MS  60000
 #define INIT_WAIT_MS  30000 /* for its init to come, once the container runs */
 #define FIXED_FOLDERS 2     /* /workspace and /tmp; the image's own volumes follow */
 
+/* In their order; what is said where it ends in the middle of one. Each has its own limit in time. */
+enum maker_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT };
+static const char *const was[] = {
+    [STEP_LOOK] = "its image was being looked up",
+    [STEP_PULL] = "its image was still being pulled",
+    [STEP_TURN] = "it was waiting for its turn to start",
+    [STEP_DISK] = "its disk was still being made",
+    [STEP_CREATE] = "its container was still being created",
+    [STEP_START] = "its container was still being started",
+    [STEP_INIT] = "its init had not answered yet",
+};
+
 struct maker {
-    struct holder *holder;
+    struct holder *holder; /* NULL: it is over, and the call under way is the last one */
     struct sandbox_spec spec;
     struct docker_image image;
     char container_id[DOCKER_ID_LEN + 1];
+    enum maker_step step;
     struct timer timer;
-    bool aborted, pulled, told, waits_for_init;
-    bool freed; /* a call is under way, which frees it when it answers */
-    bool busy;
+    struct turn turn;
+    struct docker_call *call; /* under way, or NULL */
+    bool busy;                /* a call or a job of the disk is under way */
+    bool pulled;
     bool host_fault; /* where it fails, this host is to blame */
 };
+
+static void maker_fini(struct maker *m)
+{
+    sandbox_spec_fini(&m->spec);
+    docker_image_fini(&m->image);
+    free(m);
+}
 
 void maker_free(struct maker *m)
 {
     if (!m)
         return;
     timer_stop(&m->timer);
-    if (m->busy) {
-        m->freed = true;
-        m->holder = NULL;
-        return;
-    }
-    sandbox_spec_fini(&m->spec);
-    docker_image_fini(&m->image);
-    free(m);
+    turn_end(&m->holder->agent->turns, &m->turn);
+    m->holder = NULL;
+    if (m->call)
+        docker_cancel(m->call);
+    if (!m->busy)
+        maker_fini(m);
+}
+
+/* What Docker was asked to do it may do after all, also when nobody waits for it any more. */
+static bool may_come_late(const struct maker *m)
+{
+    return m->step == STEP_CREATE || m->step == STEP_START;
 }
 
 static void finish(struct maker *m, const struct box_made *made)
@@ -49,8 +75,10 @@ static void finish(struct maker *m, const struct box_made *made)
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
     h->maker = NULL;
+    h->may_come_late |= m->busy && may_come_late(m);
     maker_free(m);
     keeper_made(agent->keeper, loop_now_ms(), &id, made, &agent->effects);
+    agent_next_turns(agent);
     agent_run_effects(agent);
 }
 
@@ -67,35 +95,50 @@ static void succeed(struct maker *m)
     finish(m, &made);
 }
 
-/* Called first in each answer: false where nobody waits for it any more. */
-static bool answered(struct maker *m, int code, const struct err *e, enum sandbox_reason reason)
-{
-    m->busy = false;
-    if (m->freed || code == ERR_CANCELLED) {
-        if (m->freed)
-            maker_free(m);
-        return false;
-    }
-    bool go_on = !m->aborted && !code;
-    if (m->aborted)
-        fail(m, REASON_START_FAILED, "it was ended before it ran");
-    else if (code)
-        fail(m, code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : reason, e->text);
-    return go_on; /* m is gone where not */
-}
-
+/* How it stands is the beginning of the sentence; how it ended says the heart. */
 void maker_abort(struct maker *m)
 {
-    m->aborted = true;
-    if (m->waits_for_init)
-        fail(m, REASON_START_FAILED, "it was ended before it ran");
+    fail(m, REASON_START_FAILED, was[m->step]);
+}
+
+static void fail_by_docker(struct maker *m, int code, const struct err *e)
+{
+    char why[120];
+    enum sandbox_reason reason = code == ERR_IMAGE_UNAVAILABLE || m->step == STEP_PULL
+                                     ? REASON_IMAGE_UNAVAILABLE
+                                     : REASON_START_FAILED;
+    snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
+    m->host_fault |= code == ERR_NODE_TIMEOUT && m->step != STEP_PULL;
+    m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
+    fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
+}
+
+/* Called first in each answer: false where nobody waits for it any more. */
+static bool answered(struct maker *m, int code, const struct err *e)
+{
+    m->busy = false;
+    m->call = NULL;
+    if (!m->holder)
+        maker_fini(m);
+    else if (code && code != ERR_CANCELLED)
+        fail_by_docker(m, code, e);
+    else
+        return !code; /* m is gone where not, but for an agent that is stopping */
+    return false;
+}
+
+static void asked(struct maker *m, enum maker_step step, struct docker_call *call)
+{
+    m->step = step;
+    m->call = call;
+    m->busy = true;
 }
 
 /* --- the command --- */
 
 static void words(struct init_start *start, const struct string_list *list)
 {
-    for (size_t i = 0; i < list->count && start->argc < INIT_STRINGS_MAX; i++)
+    for (size_t i = 0; i < list->count && start->argc < INIT_STRINGS_MAX; i++) /* that fit, as was seen */
         start->argv[start->argc++] = list->item[i];
 }
 
@@ -104,9 +147,9 @@ static struct init_start *command_of(const struct maker *m)
     struct init_start *start = mem_zalloc(sizeof *start);
     start->cwd = ""; /* /workspace */
     if (m->spec.use_image_command) {
-        start->cwd = m->image.working_dir;
-        words(start, &m->image.entrypoint);
-        words(start, m->spec.command.count ? &m->spec.command : &m->image.command);
+        start->cwd = m->image.facts.working_dir;
+        words(start, &m->image.facts.entrypoint);
+        words(start, m->spec.command.count ? &m->spec.command : &m->image.facts.command);
     } else {
         words(start, &m->spec.command);
     }
@@ -123,7 +166,7 @@ static void on_no_init(void *arg)
 void maker_init_ready(struct maker *m, enum init_main_state state)
 {
     struct err e;
-    if (!m->waits_for_init)
+    if (m->step != STEP_INIT)
         return;
     struct init_start *start = command_of(m);
     int rc = start->argc ? initlink_start(m->holder->init, start, &e) : 0;
@@ -137,7 +180,7 @@ void maker_init_ready(struct maker *m, enum init_main_state state)
 
 void maker_init_started(struct maker *m)
 {
-    if (m->waits_for_init)
+    if (m->step == STEP_INIT)
         succeed(m);
 }
 
@@ -145,49 +188,50 @@ void maker_container_died(struct maker *m, int exit_code)
 {
     char why[80];
     snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
-    if (m->waits_for_init)
+    if (m->step == STEP_INIT)
         fail(m, REASON_START_FAILED, why);
 }
 
+/* Before anything of its user's runs: the image is as it was seen, and none of it is on the node's own disk.
+ */
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
     struct maker *m = arg;
     struct err e;
-    if (!answered(m, code, error, REASON_START_FAILED))
+    char why[120];
+    if (!answered(m, code, error))
         return;
     if (!state->running || !state->pid) {
-        char why[80];
         snprintf(why, sizeof why, "its container ended at once, with code %d", state->exit_code);
         fail(m, REASON_START_FAILED, why);
-        return;
-    }
-    if (agent_holder_attach(m->holder, state, &e)) {
+    } else if (state->foreign_mounts) {
+        fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
+    } else if (agent_holder_attach(m->holder, state, &e)) {
         fail(m, REASON_START_FAILED, e.text);
-        return;
+    } else {
+        m->step = STEP_INIT;
+        timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
     }
-    m->waits_for_init = true;
-    timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
 }
 
 static void on_started(void *arg, int code, const struct err *e)
 {
     struct maker *m = arg;
-    if (!answered(m, code, e, REASON_START_FAILED))
-        return;
-    m->busy = true;
-    docker_container_inspect(m->holder->agent->docker, m->container_id, on_inspected, m);
+    if (answered(m, code, e))
+        asked(m, STEP_START,
+              docker_container_inspect(m->holder->agent->docker, m->container_id, DOCKER_QUICK_MS,
+                                       on_inspected, m));
 }
 
 static void on_created(void *arg, int code, const struct err *e, const char *id)
 {
     struct maker *m = arg;
-    if (!answered(m, code, e, REASON_START_FAILED))
+    if (!answered(m, code, e))
         return;
     struct agent *agent = m->holder->agent;
     memcpy(m->container_id, id, sizeof m->container_id);
     keeper_created(agent->keeper, &m->holder->id, id, &agent->effects);
-    m->busy = true;
-    docker_container_start(agent->docker, m->container_id, on_started, m);
+    asked(m, STEP_START, docker_container_start(agent->docker, m->container_id, on_started, m));
     agent_run_effects(agent);
 }
 
@@ -205,18 +249,19 @@ static void bind_add(struct paths *p, const char *source, const char *target, bo
     p->bind[p->count++] = (struct docker_bind){source, target, read_only};
 }
 
+/* As many as the image was let declare. */
 static unsigned folders_of(const struct maker *m)
 {
-    size_t own = m->image.volumes.count;
-    return (unsigned)(FIXED_FOLDERS +
-                      (own < VOLUME_FOLDERS_MAX - FIXED_FOLDERS ? own : VOLUME_FOLDERS_MAX - FIXED_FOLDERS));
+    return (unsigned)(FIXED_FOLDERS + m->image.facts.volumes.count);
 }
 
-/* An image may declare it with slashes at its end. */
-static bool is_folder(const char *path, const char *folder)
+static bool is_bound(const struct paths *p, const char *target)
 {
-    size_t len = strlen(folder);
-    return !strncmp(path, folder, len) && !path[len + strspn(path + len, "/")];
+    for (size_t i = 0; i < p->count; i++) {
+        if (image_same_folder(p->bind[i].target, target))
+            return true;
+    }
+    return false;
 }
 
 static void bind_all(const struct maker *m, struct paths *p)
@@ -228,9 +273,9 @@ static void bind_all(const struct maker *m, struct paths *p)
     for (unsigned i = 0; i < folders_of(m); i++) {
         const char *target = i == 0   ? "/workspace"
                              : i == 1 ? "/tmp"
-                                      : m->image.volumes.item[i - FIXED_FOLDERS];
+                                      : m->image.facts.volumes.item[i - FIXED_FOLDERS];
         volume_folder(h->agent->volumes, &h->id, i, p->folder[i]);
-        if (i < FIXED_FOLDERS || (!is_folder(target, "/workspace") && !is_folder(target, "/tmp")))
+        if (!is_bound(p, target))
             bind_add(p, p->folder[i], target, false);
     }
 }
@@ -274,8 +319,7 @@ static void create_container(struct maker *m)
     label_add(&c.labels, "corral.node", agent->node);
     label_add(&c.labels, "corral.cluster", agent->conf->cluster);
     label_add(&c.labels, "corral.expires_at", expires);
-    m->busy = true;
-    docker_container_create(agent->docker, &c, on_created, m);
+    asked(m, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, m));
     string_list_fini(&c.entrypoint);
     string_list_fini(&c.labels);
     free(paths);
@@ -286,8 +330,9 @@ static void on_disk(void *arg, int code, const struct err *error)
     struct maker *m = arg;
     struct err e;
     m->host_fault = code;
-    if (!answered(m, code, error, REASON_START_FAILED))
+    if (!answered(m, code, error))
         return;
+    timer_stop(&m->timer);
     m->host_fault = agent_holder_listen(m->holder, &e);
     if (m->host_fault)
         fail(m, REASON_START_FAILED, e.text);
@@ -295,51 +340,87 @@ static void on_disk(void *arg, int code, const struct err *error)
         create_container(m);
 }
 
+static void on_no_disk(void *arg)
+{
+    char why[80];
+    struct maker *m = arg;
+    m->host_fault = true;
+    snprintf(why, sizeof why, "its disk was not made within %d s", DISK_WAIT_MS / 1000);
+    fail(m, REASON_START_FAILED, why);
+}
+
+/* --- its turn: what follows takes the host's processors, what came before only waited for others --- */
+
+static void make_disk(struct maker *m)
+{
+    struct agent *agent = m->holder->agent;
+    const struct box_record *record = keeper_find(agent->keeper, &m->holder->id);
+    asked(m, STEP_DISK, NULL);
+    timer_start(&m->timer, agent->loop, DISK_WAIT_MS, on_no_disk, m);
+    volume_make(agent->volumes, &m->holder->id, record->limits.storage_bytes, folders_of(m), on_disk, m);
+}
+
+void agent_next_turns(struct agent *agent)
+{
+    struct turn *turn;
+    while ((turn = turns_next(&agent->turns, loop_now_ms())))
+        make_disk((struct maker *)((char *)turn - offsetof(struct maker, turn)));
+}
+
 /* --- the image --- */
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image);
 
+static void look(struct maker *m)
+{
+    asked(m, STEP_LOOK, docker_image_inspect(m->holder->agent->docker, m->spec.image, on_image, m));
+}
+
 static void on_pulled(void *arg, int code, const struct err *e)
 {
     struct maker *m = arg;
-    if (!answered(m, code, e, REASON_IMAGE_UNAVAILABLE))
+    if (!answered(m, code, e))
         return;
-    m->pulled = m->busy = true;
-    docker_image_inspect(m->holder->agent->docker, m->spec.image, on_image, m);
+    m->pulled = true;
+    look(m);
 }
 
-static void image_copy(struct docker_image *dst, const struct docker_image *src)
+static void pull(struct maker *m)
 {
-    memcpy(dst->id, src->id, sizeof dst->id);
-    for (size_t i = 0; i < src->volumes.count; i++)
-        string_list_add(&dst->volumes, src->volumes.item[i]);
-    for (size_t i = 0; i < src->entrypoint.count; i++)
-        string_list_add(&dst->entrypoint, src->entrypoint.item[i]);
-    for (size_t i = 0; i < src->command.count; i++)
-        string_list_add(&dst->command, src->command.item[i]);
-    memcpy(dst->working_dir, src->working_dir, sizeof dst->working_dir);
+    const struct agent_conf *conf = m->holder->agent->conf;
+    struct docker_patience patience = {.whole_ms = conf->pull_seconds * 1000,
+                                       .silence_ms = conf->pull_silent_seconds * 1000};
+    asked(m, STEP_PULL, docker_image_pull(m->holder->agent->docker, m->spec.image, &patience, on_pulled, m));
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
     struct maker *m = arg;
-    bool pull = code == ERR_NOT_FOUND && !m->pulled && !m->freed && !m->aborted;
-    if (!answered(m, pull ? 0 : code, e,
-                  code == ERR_NOT_FOUND ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED))
+    bool absent = code == ERR_NOT_FOUND && m->holder;
+    char why[NODE_DETAIL_MAX + 1];
+    if (!answered(m, absent ? 0 : code, e))
         return;
-    struct agent *agent = m->holder->agent;
-    m->busy = true;
-    if (pull) {
-        docker_image_pull(agent->docker, m->spec.image, on_pulled, m);
+    if (absent && !m->pulled) {
+        pull(m);
         return;
     }
-    image_copy(&m->image, image);
+    if (absent) {
+        fail(m, REASON_IMAGE_UNAVAILABLE, e->text);
+        return;
+    }
+    struct agent *agent = m->holder->agent;
     if (m->pulled)
         agent_image_pulled(agent, m->spec.image, image->id);
     else
         agent_image_used(agent, m->spec.image);
-    volume_make(agent->volumes, &m->holder->id,
-                keeper_find(agent->keeper, &m->holder->id)->limits.storage_bytes, folders_of(m), on_disk, m);
+    if (!image_fits(&image->facts, m->spec.use_image_command, why)) {
+        fail(m, REASON_IMAGE_UNAVAILABLE, why);
+        return;
+    }
+    docker_image_copy(&m->image, image);
+    m->step = STEP_TURN;
+    turn_ask(&agent->turns, &m->turn, m->spec.user ? m->spec.user : "");
+    agent_next_turns(agent);
 }
 
 /* --- the beginning --- */
@@ -365,6 +446,5 @@ void agent_make(struct holder *h)
         return;
     }
     agent_holder_take_spec(h, &m->spec);
-    m->busy = true;
-    docker_image_inspect(agent->docker, m->spec.image, on_image, m);
+    look(m);
 }

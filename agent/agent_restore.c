@@ -198,7 +198,7 @@ static void ask(void *arg)
     struct holder *h = arg;
     struct finding *finding = mem_zalloc(sizeof *finding);
     *finding = (struct finding){h->agent, h->id};
-    docker_container_inspect(h->agent->docker, h->id.text, on_inspected, finding);
+    docker_container_inspect(h->agent->docker, h->id.text, DOCKER_QUICK_MS, on_inspected, finding);
 }
 
 static void inspect_restored(struct agent *agent)

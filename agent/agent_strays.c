@@ -18,7 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOUR_MS 3600000u
+#define HOUR_MS   3600000u
+#define REMOVE_MS 15000
 
 /* --- what waits for the kernel: off the loop --- */
 
@@ -84,7 +85,7 @@ static void on_container(void *arg, int code, const struct err *e, const struct 
 
 static void look_at_container(struct sweep *s, const struct suspect *it)
 {
-    docker_container_inspect(s->agent->docker, it->name, on_container, s);
+    docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_container, s);
 }
 
 static void on_removed(void *arg, int code, const struct err *e)
@@ -95,7 +96,7 @@ static void on_removed(void *arg, int code, const struct err *e)
 
 static void remove_container(struct sweep *s, const struct suspect *it)
 {
-    docker_container_remove(s->agent->docker, it->name, on_removed, s);
+    docker_container_remove(s->agent->docker, it->name, REMOVE_MS, on_removed, s);
 }
 
 /* --- disks --- */
@@ -323,7 +324,7 @@ static void on_cgroup_container(void *arg, int code, const struct err *e, const 
 
 static void look_at_cgroup(struct sweep *s, const struct suspect *it)
 {
-    docker_container_inspect(s->agent->docker, it->name, on_cgroup_container, s);
+    docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_cgroup_container, s);
 }
 
 static int remove_cgroup_work(void *arg, struct err *e)

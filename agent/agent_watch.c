@@ -8,6 +8,8 @@
 #define NEAR_CENTI                                                                                           \
     7500 /* hundredths of a percent of its limit: from here on the alarm looks every few milliseconds */
 
+#define EMPTY_LOOKS 3
+
 static struct guard_rules rules_of(const struct holder *h)
 {
     const struct agent_conf *c = h->agent->conf;
@@ -69,12 +71,29 @@ void agent_last_look(struct holder *h)
         keeper_sampled(h->agent->keeper, now, &s);
 }
 
+/*
+ * Whether nothing is left in its cgroup; not while its init, which is in it, is there. Docker and the init
+ * tell of an end within milliseconds, when they are well: so only what is found empty at EMPTY_LOOKS looks is
+ * an end that nobody told.
+ */
+static bool is_empty(struct holder *h)
+{
+    bool lives = (h->init && initlink_ready(h->init)) || agent_has_processes(h);
+    h->looks_empty = lives ? 0 : h->looks_empty + 1;
+    return h->looks_empty && !(h->looks_empty % EMPTY_LOOKS);
+}
+
 static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool regular)
 {
     const struct box_record *record = keeper_find(agent->keeper, &h->id);
     struct sample s;
-    if (!record || record->phase != BOX_RUNNING || !h->cgroup || h->maker ||
-        !take_sample(agent, h, record, now, &s))
+    if (!record || record->phase != BOX_RUNNING || !h->cgroup || h->maker)
+        return;
+    if (regular && is_empty(h)) {
+        agent_seen_empty(h);
+        return;
+    }
+    if (!take_sample(agent, h, record, now, &s))
         return;
     keeper_sampled(agent->keeper, now, &s);
     struct guard_rules rules = rules_of(h);

@@ -23,6 +23,7 @@ void sandbox_spec_fini(struct sandbox_spec *spec)
 {
     free(spec->image);
     free(spec->runtime);
+    free(spec->user);
     string_list_fini(&spec->command);
     string_list_fini(&spec->env);
     memset(spec, 0, sizeof *spec);

@@ -1,7 +1,7 @@
 /*
- * What a sandbox is to be: all that its host needs to make it, and nothing of who asked. The controller makes
- * it once, at admission; it never changes afterwards, except for the limits and the deadline, which travel
- * beside it (struct want). Pure.
+ * What a sandbox is to be: all that its host needs to make it, and of who asked only by what name its host
+ * tells one user's sandboxes from another's. The controller makes it once, at admission; it never changes
+ * afterwards, except for the limits and the deadline, which travel beside it (struct want). Pure.
  */
 #ifndef CORRAL_COMMON_SANDBOX_SPEC_H
 #define CORRAL_COMMON_SANDBOX_SPEC_H
@@ -55,6 +55,7 @@ struct sandbox_spec {
     bool use_image_command;
     uint64_t idle_timeout_seconds;  /* 0: none */
     struct violation_levels levels; /* of its tier */
+    char *user;                     /* id; NULL: of a controller that did not say */
 };
 
 /* Appends a copy of text. */

@@ -319,6 +319,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
         return;
     }
     call->sandbox.spec.levels = call->caller.levels;
+    call->sandbox.spec.user = mem_strdup(call->caller.user_id);
     if (limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
         sandbox_spec_pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);

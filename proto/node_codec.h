@@ -44,6 +44,7 @@
 #define NODE_VIOLATION_KINDS 4
 
 #define SPEC_IMAGE_MAX  512          /* bytes of the image reference, and of the runtime's name */
+#define SPEC_USER_MAX   63           /* of its user's id */
 #define SPEC_LIST_MAX   1024         /* words of a command, variables of an environment */
 #define SPEC_STRING_MAX (32 * 1024)  /* bytes of one of these */
 #define SPEC_PACKED_MAX (128 * 1024) /* bytes of a packed spec */

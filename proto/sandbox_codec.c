@@ -24,6 +24,8 @@ static const char *breach(const struct sandbox_spec *spec)
         return "image";
     if (spec->runtime && strlen(spec->runtime) > SPEC_IMAGE_MAX)
         return "runtime";
+    if (spec->user && strlen(spec->user) > SPEC_USER_MAX)
+        return "user";
     if (!pb_list_check(spec->command.item, spec->command.count, SPEC_LIST_MAX, SPEC_STRING_MAX))
         return "command";
     if (!pb_list_check(spec->env.item, spec->env.count, SPEC_LIST_MAX, SPEC_STRING_MAX))
@@ -50,6 +52,8 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
     pb.network = spec->network;
     if (spec->runtime)
         pb.runtime = spec->runtime;
+    if (spec->user)
+        pb.user = spec->user;
     pb.use_image_command = spec->use_image_command;
     pb.idle_timeout_seconds = spec->idle_timeout_seconds;
     pb.levels = &levels;
@@ -74,6 +78,7 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
 #undef FROM
     spec->image = mem_strdup(pb->image);
     spec->runtime = pb->runtime && *pb->runtime ? mem_strdup(pb->runtime) : NULL;
+    spec->user = pb->user && *pb->user ? mem_strdup(pb->user) : NULL;
     return pb_list_copy(&spec->command, pb->command, pb->n_command, SPEC_LIST_MAX, SPEC_STRING_MAX) &&
            pb_list_copy(&spec->env, pb->env, pb->n_env, SPEC_LIST_MAX, SPEC_STRING_MAX) && !breach(spec);
 }

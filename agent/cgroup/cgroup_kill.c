@@ -121,3 +121,14 @@ void cgroup_kill_by_force(const struct cgroup_paths *paths)
     write_in(paths->unified, "cgroup.freeze", "0");
     write_in(freezer, "freezer.state", "THAWED");
 }
+
+bool cgroup_populated(const struct cgroup_paths *paths)
+{
+    char path[CGROUP_PATH_MAX + 64], byte;
+    snprintf(path, sizeof path, "%s/cgroup.procs", paths->folder[CGROUP_MEMORY]);
+    int fd = paths->folder[CGROUP_MEMORY][0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool populated = fd >= 0 && read(fd, &byte, 1) == 1; /* its folder goes with its container */
+    if (fd >= 0)
+        close(fd);
+    return populated;
+}

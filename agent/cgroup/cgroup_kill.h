@@ -29,4 +29,7 @@ enum cgroup_left cgroup_kill_each(const struct cgroup_paths *paths);
  */
 void cgroup_kill_by_force(const struct cgroup_paths *paths);
 
+/* Whether a process is in it; zombies are not counted. */
+bool cgroup_populated(const struct cgroup_paths *paths);
+
 #endif

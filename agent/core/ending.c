@@ -14,6 +14,17 @@ struct box_exit ending_of(enum sandbox_reason reason)
     return (struct box_exit){.reason = reason};
 }
 
+struct box_exit ending_unmade(enum sandbox_reason reason, const char *was)
+{
+    struct box_exit end = ending_of(reason);
+    const char *then = reason == REASON_EXPIRED   ? "its lifetime ended"
+                       : reason == REASON_DELETED ? "its user deleted it"
+                       : reason == REASON_ADMIN   ? "an administrator ended it"
+                                                  : "it was ended";
+    SENTENCE(end, "%s when %s", was, then);
+    return end;
+}
+
 static struct box_exit with_code(enum sandbox_reason reason, int code)
 {
     return (struct box_exit){.reason = reason, .has_exit_code = true, .exit_code = code};

@@ -23,6 +23,9 @@ struct box_exit {
 /* Without a sentence: the database has it. */
 struct box_exit ending_of(enum sandbox_reason reason);
 
+/* It was ended before it ran; was: how far it was made ("its image was still being pulled"). */
+struct box_exit ending_unmade(enum sandbox_reason reason, const char *was);
+
 /* Its command, as its init told: by itself, by a signal (name: strsignal's), or never begun (why:
  * strerror's). */
 struct box_exit ending_exited(int code);

@@ -293,6 +293,13 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     }
 }
 
+/* Whoever ended it in the middle of its making, people are told what took so long. */
+static void note_unmade(struct box *b, const char *was)
+{
+    struct box_exit exit = ending_unmade(b->record.reason, was);
+    memcpy(b->record.detail, exit.detail, sizeof b->record.detail);
+}
+
 void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,
                  const struct box_made *made, struct keeper_effects *effects)
 {
@@ -310,6 +317,8 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
         memcpy(exit.detail, made->detail, sizeof exit.detail);
         if (!b->ending)
             box_set_end(b, &exit);
+        else if (!b->record.detail[0])
+            note_unmade(b, made->detail);
         b->record.failed = true;
         box_remove(b, now, effects);
         return;

@@ -28,7 +28,7 @@
 enum keeper_effect_kind {
     KEEPER_SAVE,   /* write the box's record durably, then keeper_saved */
     KEEPER_MAKE,   /* make and start it as its spec and limits say, then keeper_made */
-    KEEPER_ABORT,  /* it is not wanted any more: break the making off; keeper_made still comes */
+    KEEPER_ABORT,  /* it is not wanted any more: break the making off; keeper_made comes at once */
     KEEPER_PAUSE,  /* freeze it, then keeper_paused */
     KEEPER_RESUME, /* thaw it, then keeper_paused */
     KEEPER_RESIZE, /* hold it to the box's limits from now on, then keeper_resized */
@@ -95,9 +95,9 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
 
 struct box_made {
     bool ok;
-    enum sandbox_reason reason; /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
-    char detail[NODE_DETAIL_MAX + 1];
-    bool host_fault; /* not ok, and neither its image nor its tenant is to blame */
+    enum sandbox_reason reason;       /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
+    char detail[NODE_DETAIL_MAX + 1]; /* where it was broken off: how far it was ("its image was …") */
+    bool host_fault;                  /* not ok, and neither its image nor its tenant is to blame */
     uint32_t enforced;
 };
 void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,

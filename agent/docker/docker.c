@@ -1,9 +1,8 @@
 #include "agent/docker/docker.h"
 
-#include "agent/docker/docker_http.h"
+#include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
-#include "common/backoff.h"
 #include "common/mem.h"
 
 #include <ctype.h>
@@ -11,34 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUICK_MS   15000 /* what Docker answers in milliseconds when it is well */
+#define CREATE_MS  30000
 #define START_MS   60000
-#define PULL_MS    600000
 #define API_NEWEST 1.51 /* the newest that this code was written against */
-
-struct waiting_start {
-    struct waiting_start *next;
-    struct docker *docker;
-    char id[DOCKER_ID_LEN + 1];
-    docker_cb *cb;
-    void *arg;
-};
-
-struct docker {
-    struct loop *loop;
-    struct docker_http *http;
-    char prefix[24]; /* "/v1.41"; "" before the version is agreed on */
-    unsigned starts;
-    struct waiting_start *first, **last;
-    docker_event_cb *on_event;
-    loop_cb *on_away, *on_gap;
-    bool hears; /* the stream of events stands */
-    bool away;  /* and on_away was told */
-    void *event_arg;
-    struct timer event_retry;
-    struct backoff event_backoff;
-    bool stopping;
-};
 
 void docker_facts_fini(struct docker_facts *facts)
 {
@@ -47,9 +21,24 @@ void docker_facts_fini(struct docker_facts *facts)
 
 void docker_image_fini(struct docker_image *image)
 {
-    string_list_fini(&image->volumes);
-    string_list_fini(&image->entrypoint);
-    string_list_fini(&image->command);
+    string_list_fini(&image->facts.volumes);
+    string_list_fini(&image->facts.entrypoint);
+    string_list_fini(&image->facts.command);
+}
+
+static void list_copy(struct string_list *dst, const struct string_list *src)
+{
+    *dst = (struct string_list){0};
+    for (size_t i = 0; i < src->count; i++)
+        string_list_add(dst, src->item[i]);
+}
+
+void docker_image_copy(struct docker_image *dst, const struct docker_image *src)
+{
+    *dst = *src;
+    list_copy(&dst->facts.volumes, &src->facts.volumes);
+    list_copy(&dst->facts.entrypoint, &src->facts.entrypoint);
+    list_copy(&dst->facts.command, &src->facts.command);
 }
 
 struct docker *docker_new(struct loop *loop, const char *socket_path)
@@ -57,45 +46,26 @@ struct docker *docker_new(struct loop *loop, const char *socket_path)
     struct docker *docker = mem_zalloc(sizeof *docker);
     docker->loop = loop;
     docker->http = docker_http_new(loop, socket_path);
-    docker->last = &docker->first;
     backoff_init(&docker->event_backoff, 100, 2000);
     return docker;
 }
 
 void docker_free(struct docker *docker)
 {
-    struct err e;
     if (!docker)
         return;
     docker->stopping = true;
     timer_stop(&docker->event_retry);
-    (void)err_set(&e, ERR_CANCELLED, "the agent is stopping");
-    while (docker->first) {
-        struct waiting_start *start = docker->first;
-        docker->first = start->next;
-        start->cb(start->arg, ERR_CANCELLED, &e);
-        free(start);
-    }
+    timer_stop(&docker->ping_next);
+    docker_pulls_free(docker);
     docker_http_free(docker->http);
     free(docker);
 }
 
-/* --- one call: what is asked for, and who is told --- */
+/* --- one call --- */
 
-enum answer { ANSWER_NONE, ANSWER_IMAGE, ANSWER_ID, ANSWER_STATE, ANSWER_LIST, ANSWER_NETWORKS };
-
-struct call {
-    struct docker *docker;
-    enum answer answer;
-    int refusal;          /* the code of an answer of 400 and above, except 404 and 409 */
-    bool missing_is_good; /* 404 */
-    bool same_is_good;    /* 304, 409 */
-    bool counts_start;
-    void (*cb)(void);
-    void *arg;
-};
-
-static int status_code(const struct call *call, long status, const char *body, size_t len, struct err *e)
+static int status_code(const struct docker_call *call, long status, const char *body, size_t len,
+                       struct err *e)
 {
     char text[300];
     if (status < 300 || (status == 304 && call->same_is_good))
@@ -107,12 +77,12 @@ static int status_code(const struct call *call, long status, const char *body, s
     return err_set(e, code, "Docker answered %ld: %s", status, text);
 }
 
-static void tell_none(const struct call *call, int code, const struct err *e)
+static void tell_none(const struct docker_call *call, int code, const struct err *e)
 {
     ((docker_cb *)call->cb)(call->arg, code, e);
 }
 
-static void tell_image(const struct call *call, int code, struct err *e, const char *body, size_t len)
+static void tell_image(const struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     struct docker_image image = {0};
     if (!code)
@@ -121,7 +91,7 @@ static void tell_image(const struct call *call, int code, struct err *e, const c
     docker_image_fini(&image);
 }
 
-static void tell_id(const struct call *call, int code, struct err *e, const char *body, size_t len)
+static void tell_id(const struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     char id[DOCKER_ID_LEN + 1];
     if (!code)
@@ -129,7 +99,7 @@ static void tell_id(const struct call *call, int code, struct err *e, const char
     ((docker_id_cb *)call->cb)(call->arg, code, e, code ? NULL : id);
 }
 
-static void tell_state(const struct call *call, int code, struct err *e, const char *body, size_t len)
+static void tell_state(const struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     struct docker_state state;
     if (!code)
@@ -137,7 +107,7 @@ static void tell_state(const struct call *call, int code, struct err *e, const c
     ((docker_state_cb *)call->cb)(call->arg, code, e, code ? NULL : &state);
 }
 
-static void tell_list(const struct call *call, int code, struct err *e, const char *body, size_t len)
+static void tell_list(const struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     struct docker_listed *items = NULL;
     size_t count = 0;
@@ -147,7 +117,8 @@ static void tell_list(const struct call *call, int code, struct err *e, const ch
     free(items);
 }
 
-static void tell_networks(const struct call *call, int code, struct err *e, const char *body, size_t len)
+static void tell_networks(const struct docker_call *call, int code, struct err *e, const char *body,
+                          size_t len)
 {
     struct docker_network *items = NULL;
     size_t count = 0;
@@ -157,18 +128,12 @@ static void tell_networks(const struct call *call, int code, struct err *e, cons
     free(items);
 }
 
-static void next_starts(struct docker *docker);
-
 static void on_answer(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
 {
-    struct call *call = arg;
+    struct docker_call *call = arg;
     struct err e = error ? *error : (struct err){0};
     if (!code)
         code = status_code(call, status, body, len, &e);
-    if (call->counts_start) {
-        call->docker->starts--;
-        next_starts(call->docker);
-    }
     switch (call->answer) {
     case ANSWER_NONE:
         tell_none(call, code, &e);
@@ -192,8 +157,7 @@ static void on_answer(void *arg, int code, const struct err *error, long status,
     free(call);
 }
 
-/* Everything that is put into a path: escaped, so that no name can become another path. */
-static void escape(const char *text, char *out, size_t size)
+void docker_escape(const char *text, char *out, size_t size)
 {
     static const char hex[] = "0123456789ABCDEF";
     size_t n = 0;
@@ -210,69 +174,58 @@ static void escape(const char *text, char *out, size_t size)
     out[n] = 0;
 }
 
-static void ask(struct docker *docker, const char *method, const char *before, const char *name,
-                const char *after, const char *body, uint64_t timeout_ms, const struct call *like)
+static struct docker_call *ask(struct docker *docker, const char *method, const char *before,
+                               const char *name, const char *after, const char *body, uint64_t timeout_ms,
+                               const struct docker_call *like)
 {
     char escaped[2048], path[2560];
-    struct call *call = mem_dup(like, sizeof *like);
+    struct docker_call *call = mem_dup(like, sizeof *like);
     call->docker = docker;
     if (!call->refusal)
         call->refusal = ERR_IO;
-    escape(name, escaped, sizeof escaped);
+    docker_escape(name, escaped, sizeof escaped);
     snprintf(path, sizeof path, "%s%s%s%s", docker->prefix, before, escaped, after);
-    docker_http_request(docker->http, method, path, body, timeout_ms, on_answer, call);
+    struct docker_ask what = {
+        .method = method, .path = path, .body = body, .timeout_ms = timeout_ms, .cb = on_answer, .arg = call};
+    call->request = docker_http_ask(docker->http, &what);
+    return call;
 }
 
-void docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb, void *arg)
+void docker_cancel(struct docker_call *call)
 {
-    struct call call = {.answer = ANSWER_IMAGE, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, "GET", "/images/", ref, "/json", NULL, QUICK_MS, &call);
+    if (call->pull)
+        docker_pull_leave(call);
+    else
+        docker_http_cancel(call->request);
 }
 
-void docker_container_create(struct docker *docker, const struct docker_container *container,
-                             docker_id_cb *cb, void *arg)
+struct docker_call *docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb,
+                                         void *arg)
 {
-    struct call call = {
+    struct docker_call call = {.answer = ANSWER_IMAGE, .cb = (void (*)(void))cb, .arg = arg};
+    return ask(docker, "GET", "/images/", ref, "/json", NULL, DOCKER_QUICK_MS, &call);
+}
+
+struct docker_call *docker_container_create(struct docker *docker, const struct docker_container *container,
+                                            docker_id_cb *cb, void *arg)
+{
+    struct docker_call call = {
         .answer = ANSWER_ID, .refusal = ERR_START_FAILED, .cb = (void (*)(void))cb, .arg = arg};
     char *body = docker_json_create_body(container);
-    ask(docker, "POST", "/containers/create?name=", container->name, "", body, QUICK_MS, &call);
+    struct docker_call *made =
+        ask(docker, "POST", "/containers/create?name=", container->name, "", body, CREATE_MS, &call);
     free(body);
+    return made;
 }
 
-/* --- starts, a few at a time --- */
-
-static void start_now(struct docker *docker, const char *id, docker_cb *cb, void *arg)
+struct docker_call *docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE,
-                        .refusal = ERR_START_FAILED,
-                        .same_is_good = true,
-                        .counts_start = true,
-                        .cb = (void (*)(void))cb,
-                        .arg = arg};
-    docker->starts++;
-    ask(docker, "POST", "/containers/", id, "/start", NULL, START_MS, &call);
-}
-
-static void next_starts(struct docker *docker)
-{
-    while (docker->first && docker->starts < DOCKER_STARTS_MAX && !docker->stopping) {
-        struct waiting_start *start = docker->first;
-        docker->first = start->next;
-        if (!docker->first)
-            docker->last = &docker->first;
-        start_now(docker, start->id, start->cb, start->arg);
-        free(start);
-    }
-}
-
-void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg)
-{
-    struct waiting_start *start = mem_zalloc(sizeof *start);
-    *start = (struct waiting_start){.docker = docker, .cb = cb, .arg = arg};
-    snprintf(start->id, sizeof start->id, "%s", id);
-    *docker->last = start;
-    docker->last = &start->next;
-    next_starts(docker);
+    struct docker_call call = {.answer = ANSWER_NONE,
+                               .refusal = ERR_START_FAILED,
+                               .same_is_good = true,
+                               .cb = (void (*)(void))cb,
+                               .arg = arg};
+    return ask(docker, "POST", "/containers/", id, "/start", NULL, START_MS, &call);
 }
 
 /* --- the short ones --- */
@@ -280,8 +233,8 @@ void docker_container_start(struct docker *docker, const char *id, docker_cb *cb
 static void simple(struct docker *docker, const char *method, const char *id, const char *after,
                    docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, method, "/containers/", id, after, NULL, QUICK_MS, &call);
+    struct docker_call call = {.answer = ANSWER_NONE, .cb = (void (*)(void))cb, .arg = arg};
+    ask(docker, method, "/containers/", id, after, NULL, DOCKER_QUICK_MS, &call);
 }
 
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg)
@@ -299,66 +252,63 @@ void docker_container_unpause(struct docker *docker, const char *id, docker_cb *
     simple(docker, "POST", id, "/unpause", cb, arg);
 }
 
-void docker_container_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg)
+void docker_container_remove(struct docker *docker, const char *id, uint64_t timeout_ms, docker_cb *cb,
+                             void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, "DELETE", "/containers/", id, "?force=true&v=true", NULL, QUICK_MS, &call);
+    struct docker_call call = {
+        .answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
+    ask(docker, "DELETE", "/containers/", id, "?force=true&v=true", NULL, timeout_ms, &call);
 }
 
 void docker_container_update(struct docker *docker, const char *id, const struct sandbox_limits *limits,
                              docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE, .cb = (void (*)(void))cb, .arg = arg};
+    struct docker_call call = {.answer = ANSWER_NONE, .cb = (void (*)(void))cb, .arg = arg};
     char *body = docker_json_update_body(limits);
-    ask(docker, "POST", "/containers/", id, "/update", body, QUICK_MS, &call);
+    ask(docker, "POST", "/containers/", id, "/update", body, DOCKER_QUICK_MS, &call);
     free(body);
 }
 
-void docker_container_inspect(struct docker *docker, const char *id, docker_state_cb *cb, void *arg)
+struct docker_call *docker_container_inspect(struct docker *docker, const char *id, uint64_t timeout_ms,
+                                             docker_state_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_STATE, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, "GET", "/containers/", id, "/json", NULL, QUICK_MS, &call);
-}
-
-void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg)
-{
-    struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, "GET", "/containers/json?all=true&filters=", "{\"label\":[\"corral.sandbox\"]}", "", NULL,
-        QUICK_MS, &call);
+    struct docker_call call = {.answer = ANSWER_STATE, .cb = (void (*)(void))cb, .arg = arg};
+    return ask(docker, "GET", "/containers/", id, "/json", NULL, timeout_ms, &call);
 }
 
 static void ask_filtered(struct docker *docker, const char *before, const char *key,
-                         const char *const *values, const struct call *call)
+                         const char *const *values, const struct docker_call *call)
 {
     char *filters = docker_json_filters(key, values);
-    ask(docker, "GET", before, filters ? filters : "{}", "", NULL, QUICK_MS, call);
+    ask(docker, "GET", before, filters ? filters : "{}", "", NULL, DOCKER_QUICK_MS, call);
     free(filters);
 }
 
 void docker_container_list_of_network(struct docker *docker, const struct docker_network *network,
                                       docker_list_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
+    struct docker_call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
     const char *values[] = {network->id, network->name, NULL}; /* one that never ran is known by name only */
     ask_filtered(docker, "/containers/json?all=true&limit=1&filters=", "network", values, &call);
 }
 
 void docker_container_list_of_image(struct docker *docker, const char *id, docker_list_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
+    struct docker_call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
     const char *values[] = {id, NULL};
     ask_filtered(docker, "/containers/json?all=true&limit=1&filters=", "ancestor", values, &call);
 }
 
 void docker_image_remove(struct docker *docker, const char *ref, docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
+    struct docker_call call = {
+        .answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
     ask(docker, "DELETE", "/images/", ref, "", NULL, START_MS, &call);
 }
 
 void docker_network_list(struct docker *docker, const char *cluster, docker_networks_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NETWORKS, .cb = (void (*)(void))cb, .arg = arg};
+    struct docker_call call = {.answer = ANSWER_NETWORKS, .cb = (void (*)(void))cb, .arg = arg};
     char label[128];
     snprintf(label, sizeof label, "corral.cluster=%s", cluster);
     const char *values[] = {label, NULL};
@@ -367,8 +317,9 @@ void docker_network_list(struct docker *docker, const char *cluster, docker_netw
 
 void docker_network_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg)
 {
-    struct call call = {.answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
-    ask(docker, "DELETE", "/networks/", id, "", NULL, QUICK_MS, &call);
+    struct docker_call call = {
+        .answer = ANSWER_NONE, .missing_is_good = true, .cb = (void (*)(void))cb, .arg = arg};
+    ask(docker, "DELETE", "/networks/", id, "", NULL, DOCKER_QUICK_MS, &call);
 }
 
 /* --- hello: version, then info --- */
@@ -428,119 +379,16 @@ static void on_version(void *arg, int code, const struct err *error, long status
         return;
     }
     snprintf(path, sizeof path, "%s/info", hello->docker->prefix);
-    docker_http_request(hello->docker->http, "GET", path, NULL, QUICK_MS, on_info, hello);
+    struct docker_ask ask = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_QUICK_MS, .cb = on_info, .arg = hello};
+    docker_http_ask(hello->docker->http, &ask);
 }
 
 void docker_hello(struct docker *docker, docker_facts_cb *cb, void *arg)
 {
     struct hello *hello = mem_zalloc(sizeof *hello);
     *hello = (struct hello){.docker = docker, .cb = cb, .arg = arg};
-    docker_http_request(docker->http, "GET", "/version", NULL, QUICK_MS, on_version, hello);
-}
-
-/* --- pull --- */
-
-struct pull {
-    docker_cb *cb;
-    void *arg;
-};
-
-static void on_pulled(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
-{
-    struct pull *pull = arg;
-    char text[300];
-    struct err e = error ? *error : (struct err){0};
-    if (!code && status != 200) {
-        docker_json_message(body, len, text, sizeof text);
-        code = err_set(&e, ERR_IMAGE_UNAVAILABLE, "the image cannot be pulled: %s", text);
-    } else if (!code && docker_json_pull_failed(body, len, text, sizeof text)) {
-        code = err_set(&e, ERR_IMAGE_UNAVAILABLE, "the image cannot be pulled: %s", text);
-    }
-    pull->cb(pull->arg, code, &e);
-    free(pull);
-}
-
-void docker_image_pull(struct docker *docker, const char *ref, docker_cb *cb, void *arg)
-{
-    struct pull *pull = mem_zalloc(sizeof *pull);
-    *pull = (struct pull){cb, arg};
-    char escaped[2048], path[2200];
-    escape(ref, escaped, sizeof escaped);
-    /* Without a tag every tag of the repository would come. */
-    const char *slash = strrchr(ref, '/');
-    bool tagged = strchr(slash ? slash : ref, ':') || strchr(ref, '@');
-    snprintf(path, sizeof path, "%s/images/create?fromImage=%s%s", docker->prefix, escaped,
-             tagged ? "" : "&tag=latest");
-    docker_http_request(docker->http, "POST", path, NULL, PULL_MS, on_pulled, pull);
-}
-
-/* --- events --- */
-
-static void listen_again(void *arg);
-
-static void on_event_line(void *arg, const char *line, size_t len)
-{
-    struct docker *docker = arg;
-    struct docker_event event;
-    backoff_reset(&docker->event_backoff);
-    if (len && !docker_json_event(line, len, &event, NULL) && event.kind != DOCKER_OTHER)
-        docker->on_event(docker->event_arg, &event);
-}
-
-static void on_events_end(void *arg, int code, const struct err *e, long status, const char *body, size_t len)
-{
-    struct docker *docker = arg;
-    if (docker->stopping)
-        return;
-    docker->hears = false;
-    timer_start(&docker->event_retry, docker->loop, backoff_next(&docker->event_backoff, (uint32_t)rand()),
-                listen_again, docker);
-}
-
-static void listen_now(struct docker *docker)
-{
-    char escaped[256], path[320];
-    escape("{\"type\":[\"container\"],\"event\":[\"die\",\"oom\",\"pause\",\"unpause\",\"destroy\"],"
-           "\"label\":[\"corral.sandbox\"]}",
-           escaped, sizeof escaped);
-    snprintf(path, sizeof path, "%s/events?filters=%s", docker->prefix, escaped);
-    docker->hears = true;
-    docker_http_stream(docker->http, path, on_event_line, on_events_end, docker);
-}
-
-bool docker_hears(const struct docker *docker)
-{
-    return docker->hears;
-}
-
-/* Only when Docker answers again is there something to ask: a hello finds that out. */
-static void on_back(void *arg, int code, const struct err *e, const struct docker_facts *facts)
-{
-    struct docker *docker = arg;
-    if (code) {
-        bool news = !docker->away && code != ERR_CANCELLED;
-        docker->away = true;
-        on_events_end(docker, code, e, 0, "", 0);
-        if (news)
-            docker->on_away(docker->event_arg);
-        return;
-    }
-    docker->away = false;
-    listen_now(docker);
-    docker->on_gap(docker->event_arg);
-}
-
-static void listen_again(void *arg)
-{
-    docker_hello(arg, on_back, arg);
-}
-
-void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,
-                   void *arg)
-{
-    docker->on_event = on_event;
-    docker->on_away = on_away;
-    docker->on_gap = on_gap;
-    docker->event_arg = arg;
-    listen_now(docker);
+    struct docker_ask ask = {
+        .method = "GET", .path = "/version", .timeout_ms = DOCKER_QUICK_MS, .cb = on_version, .arg = hello};
+    docker_http_ask(docker->http, &ask);
 }

@@ -4,11 +4,12 @@
  *
  * Errors: ERR_IO (no connection), ERR_NODE_TIMEOUT (Docker does not answer: a frozen daemon), ERR_NOT_FOUND,
  * ERR_CONFLICT (not in a state for it), ERR_IMAGE_UNAVAILABLE, ERR_START_FAILED, ERR_PROTOCOL (an answer that
- * makes no sense), each with Docker's own sentence.
+ * makes no sense), ERR_TOO_LARGE, each with Docker's own sentence.
  */
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_H
 #define CORRAL_AGENT_DOCKER_DOCKER_H
 
+#include "agent/core/image_bounds.h"
 #include "common/err.h"
 #include "common/id.h"
 #include "common/loop.h"
@@ -20,7 +21,7 @@
 #include <sys/types.h>
 
 #define DOCKER_ID_LEN     64
-#define DOCKER_STARTS_MAX 4     /* at once: more make all of them slower (measured) */
+#define DOCKER_QUICK_MS   15000 /* what Docker answers in milliseconds when it is well */
 #define DOCKER_CPU_PERIOD 20000 /* us: a short burst waits for a fifth of the usual period */
 
 struct docker;
@@ -44,11 +45,9 @@ void docker_facts_fini(struct docker_facts *facts);
 
 struct docker_image {
     char id[80];
-    struct string_list volumes;    /* paths that it declares */
-    struct string_list entrypoint; /* and what it would run */
-    struct string_list command;
-    char working_dir[512]; /* and where; "": it does not say, or it is longer */
+    struct image_facts facts;
 };
+void docker_image_copy(struct docker_image *dst, const struct docker_image *src); /* dst: all zero */
 void docker_image_fini(struct docker_image *image);
 
 struct docker_bind {
@@ -84,9 +83,10 @@ struct docker_container {
 struct docker_state {
     char id[DOCKER_ID_LEN + 1];
     bool running, paused, oom_killed;
-    bool removing; /* somebody removes it at this moment */
-    bool begun;    /* it was started, be it ended by now */
-    pid_t pid;     /* of its process 1, as the host sees it; 0 where it does not run */
+    bool removing;       /* somebody removes it at this moment */
+    bool begun;          /* it was started, be it ended by now */
+    bool foreign_mounts; /* it has a mount that is no bind, so none of ours */
+    pid_t pid;           /* of its process 1, as the host sees it; 0 where it does not run */
     int exit_code;
     uint64_t finished_wall_ms; /* Unix, by Docker's clock; 0 where it runs or never did */
 };
@@ -131,17 +131,34 @@ typedef void docker_networks_cb(void *arg, int code, const struct err *e, const 
  */
 void docker_hello(struct docker *docker, docker_facts_cb *cb, void *arg);
 
-void docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb, void *arg);
-void docker_image_pull(struct docker *docker, const char *ref, docker_cb *cb, void *arg);
+/*
+ * A call that can be given up, borrowed until its callback. docker_cancel hangs up at once, and the callback
+ * gets ERR_CANCELLED in the next turn of the loop; what Docker was to do it may do all the same, or later.
+ */
+struct docker_call;
+void docker_cancel(struct docker_call *call);
+
+struct docker_call *docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb,
+                                         void *arg);
+
+/*
+ * Whoever asks for an image that is being pulled waits for the same pull, which ends with the last who gives
+ * up. It may take whole_ms, and be without any progress for silence_ms.
+ */
+struct docker_patience {
+    uint64_t whole_ms, silence_ms;
+};
+struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
+                                      const struct docker_patience *patience, docker_cb *cb, void *arg);
 
 /* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
 int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
 
-void docker_container_create(struct docker *docker, const struct docker_container *container,
-                             docker_id_cb *cb, void *arg);
+struct docker_call *docker_container_create(struct docker *docker, const struct docker_container *container,
+                                            docker_id_cb *cb, void *arg);
 
-/* The rest take a container's id or name. Starts wait their turn, DOCKER_STARTS_MAX at once. */
-void docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+/* The rest take a container's id or name. */
+struct docker_call *docker_container_start(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 /* ERR_NOT_FOUND, ERR_CONFLICT: it does not run. */
 void docker_container_kill(struct docker *docker, const char *id, docker_cb *cb, void *arg);
 void docker_container_pause(struct docker *docker, const char *id, docker_cb *cb, void *arg);
@@ -150,9 +167,11 @@ void docker_container_update(struct docker *docker, const char *id, const struct
                              docker_cb *cb, void *arg);
 
 /* Kills and removes, with its anonymous volumes. One that is not there is a success. */
-void docker_container_remove(struct docker *docker, const char *id, docker_cb *cb, void *arg);
+void docker_container_remove(struct docker *docker, const char *id, uint64_t timeout_ms, docker_cb *cb,
+                             void *arg);
 
-void docker_container_inspect(struct docker *docker, const char *id, docker_state_cb *cb, void *arg);
+struct docker_call *docker_container_inspect(struct docker *docker, const char *id, uint64_t timeout_ms,
+                                             docker_state_cb *cb, void *arg);
 
 /* Every container, running or not, that carries the label corral.sandbox. */
 void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg);
@@ -172,8 +191,9 @@ void docker_network_remove(struct docker *docker, const char *id, docker_cb *cb,
 
 /*
  * Deaths, OOMs and changes of our containers, until docker_free; the stream is taken up again by itself.
- * on_away is called once when it is broken and Docker does not answer; on_gap each time it was broken and
- * stands again: what happened meanwhile has to be asked for.
+ * on_away is called once when Docker does not answer: where the stream is broken, or to one of the pings that
+ * are sent from now on, though it stands. on_gap each time that this is over: what happened meanwhile has to
+ * be asked for.
  */
 typedef void docker_event_cb(void *arg, const struct docker_event *event);
 void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,

@@ -17,16 +17,17 @@
  * between requests. Not libcurl, which brings 30 libraries and 4 MB of resident memory into each agent for
  * what is here.
  */
-struct request {
+struct docker_request {
     struct docker_http *http;
-    struct request *next, **slot;
+    struct docker_request *next, **slot;
     struct bufferevent *io;
     http_parser parser;
-    struct timer deadline;
-    struct later failing; /* a failure inside the call that began it is told in the next turn */
+    struct timer deadline, silence;
+    uint64_t silence_ms;
+    struct later failing; /* what ends it inside a call of ours is told in the next turn */
     struct err error;
     char *body;
-    size_t len;
+    size_t len, room;
     bool complete, too_large;
     docker_http_line_cb *on_line; /* NULL: an ordinary answer */
     docker_http_cb *cb;
@@ -36,26 +37,28 @@ struct request {
 struct docker_http {
     struct loop *loop;
     struct sockaddr_un address;
-    struct request *requests;
+    struct docker_request *requests;
 };
 
 /* --- the end of a request --- */
 
-static void finish(struct request *r, int code, const struct err *e)
+static void finish(struct docker_request *r, int code, const struct err *e)
 {
     long status = code ? 0 : r->parser.status_code;
     *r->slot = r->next;
     if (r->next)
         r->next->slot = r->slot;
     timer_stop(&r->deadline);
+    timer_stop(&r->silence);
     later_cancel(&r->failing);
-    bufferevent_free(r->io);
+    if (r->io)
+        bufferevent_free(r->io);
     r->cb(r->arg, code, e, status, r->body ? r->body : "", r->len);
     free(r->body);
     free(r);
 }
 
-static void fail(struct request *r, int code, const char *why)
+static void fail(struct docker_request *r, int code, const char *why)
 {
     struct err e;
     code = err_set(&e, code, "Docker: %s", why);
@@ -67,9 +70,14 @@ static void on_deadline(void *arg)
     fail(arg, ERR_NODE_TIMEOUT, "no answer in time");
 }
 
+static void on_silence(void *arg)
+{
+    fail(arg, ERR_NODE_TIMEOUT, "nothing more came");
+}
+
 static void on_failing(void *arg)
 {
-    struct request *r = arg;
+    struct docker_request *r = arg;
     struct err e = r->error;
     finish(r, e.code, &e);
 }
@@ -78,12 +86,15 @@ static void on_failing(void *arg)
 
 static int on_body(http_parser *parser, const char *bytes, size_t count)
 {
-    struct request *r = parser->data;
+    struct docker_request *r = parser->data;
     if (count > DOCKER_ANSWER_MAX || r->len > DOCKER_ANSWER_MAX - count) {
         r->too_large = true;
         return 1;
     }
-    r->body = mem_grow(r->body, r->len + count + 1, 1);
+    if (r->len + count + 1 > r->room) {
+        r->room = 2 * r->room > r->len + count + 1 ? 2 * r->room : r->len + count + 1;
+        r->body = mem_grow(r->body, r->room, 1);
+    }
     memcpy(r->body + r->len, bytes, count);
     r->len += count;
     r->body[r->len] = 0;
@@ -92,14 +103,14 @@ static int on_body(http_parser *parser, const char *bytes, size_t count)
 
 static int on_complete(http_parser *parser)
 {
-    struct request *r = parser->data;
+    struct docker_request *r = parser->data;
     r->complete = true;
     http_parser_pause(parser, 1); /* what follows is nobody's */
     return 0;
 }
 
 /* The whole lines of a stream are handed on; what is left waits for its end. */
-static void take_lines(struct request *r)
+static void take_lines(struct docker_request *r)
 {
     size_t from = 0;
     if (!r->on_line || !r->len)
@@ -113,7 +124,7 @@ static void take_lines(struct request *r)
 }
 
 /* Zero bytes stand for the end of the connection. False: the request is over, and gone. */
-static bool take_bytes(struct request *r, const char *bytes, size_t len)
+static bool take_bytes(struct docker_request *r, const char *bytes, size_t len)
 {
     static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_complete};
     size_t used = http_parser_execute(&r->parser, &settings, bytes, len);
@@ -121,7 +132,7 @@ static bool take_bytes(struct request *r, const char *bytes, size_t len)
     if (r->complete)
         finish(r, 0, NULL);
     else if (r->too_large)
-        fail(r, ERR_PROTOCOL, "its answer is too large");
+        fail(r, ERR_TOO_LARGE, "its answer is too large");
     else if (used != len || HTTP_PARSER_ERRNO(&r->parser) != HPE_OK)
         fail(r, ERR_PROTOCOL, "its answer is not HTTP");
     else if (!len)
@@ -135,8 +146,11 @@ static void on_read(struct bufferevent *io, void *arg)
 {
     struct evbuffer *in = bufferevent_get_input(io);
     struct evbuffer_iovec piece;
+    struct docker_request *r = arg;
+    if (r->silence_ms)
+        timer_start(&r->silence, r->http->loop, r->silence_ms, on_silence, r);
     while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0 && piece.iov_len) {
-        if (!take_bytes(arg, piece.iov_base, piece.iov_len))
+        if (!take_bytes(r, piece.iov_base, piece.iov_len))
             return;
         evbuffer_drain(in, piece.iov_len);
     }
@@ -152,11 +166,16 @@ static void on_event(struct bufferevent *io, short what, void *arg)
 
 /* --- the beginning --- */
 
-static struct request *request_new(struct docker_http *http, docker_http_cb *cb, void *arg)
+static struct docker_request *request_new(struct docker_http *http, const struct docker_ask *ask)
 {
-    struct request *r = mem_zalloc(sizeof *r);
-    *r =
-        (struct request){.http = http, .next = http->requests, .slot = &http->requests, .cb = cb, .arg = arg};
+    struct docker_request *r = mem_zalloc(sizeof *r);
+    *r = (struct docker_request){.http = http,
+                                 .next = http->requests,
+                                 .slot = &http->requests,
+                                 .silence_ms = ask->silence_ms,
+                                 .on_line = ask->on_line,
+                                 .cb = ask->cb,
+                                 .arg = ask->arg};
     if (r->next)
         r->next->slot = &r->next;
     http->requests = r;
@@ -167,17 +186,22 @@ static struct request *request_new(struct docker_http *http, docker_http_cb *cb,
     if (!r->io)
         abort();
     bufferevent_setcb(r->io, on_read, NULL, on_event, r);
+    if (ask->timeout_ms)
+        timer_start(&r->deadline, http->loop, ask->timeout_ms, on_deadline, r);
+    if (ask->silence_ms)
+        timer_start(&r->silence, http->loop, ask->silence_ms, on_silence, r);
     return r;
 }
 
-static void begin(struct request *r, const char *method, const char *path, const char *body)
+static void begin(struct docker_request *r, const struct docker_ask *ask)
 {
     struct evbuffer *out = bufferevent_get_output(r->io);
-    evbuffer_add_printf(out, "%s %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n", method, path);
-    if (!strcmp(method, "POST")) /* also without a body: its length is then said to be 0 */
+    evbuffer_add_printf(out, "%s %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n", ask->method,
+                        ask->path);
+    if (!strcmp(ask->method, "POST")) /* also without a body: its length is then said to be 0 */
         evbuffer_add_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                            body ? strlen(body) : 0);
-    evbuffer_add_printf(out, "\r\n%s", body ? body : "");
+                            ask->body ? strlen(ask->body) : 0);
+    evbuffer_add_printf(out, "\r\n%s", ask->body ? ask->body : "");
     bufferevent_enable(r->io, EV_READ | EV_WRITE);
     if (!bufferevent_socket_connect(r->io, (struct sockaddr *)&r->http->address, sizeof r->http->address))
         return;
@@ -185,20 +209,22 @@ static void begin(struct request *r, const char *method, const char *path, const
     later_call(&r->failing, r->http->loop, on_failing, r);
 }
 
-void docker_http_request(struct docker_http *http, const char *method, const char *path, const char *body,
-                         uint64_t timeout_ms, docker_http_cb *cb, void *arg)
+struct docker_request *docker_http_ask(struct docker_http *http, const struct docker_ask *ask)
 {
-    struct request *r = request_new(http, cb, arg);
-    timer_start(&r->deadline, http->loop, timeout_ms, on_deadline, r);
-    begin(r, method, path, body);
+    struct docker_request *r = request_new(http, ask);
+    begin(r, ask);
+    return r;
 }
 
-void docker_http_stream(struct docker_http *http, const char *path, docker_http_line_cb *on_line,
-                        docker_http_cb *cb, void *arg)
+void docker_http_cancel(struct docker_request *r)
 {
-    struct request *r = request_new(http, cb, arg);
-    r->on_line = on_line;
-    begin(r, "GET", path, NULL);
+    if (r->io)
+        bufferevent_free(r->io);
+    r->io = NULL;
+    timer_stop(&r->deadline);
+    timer_stop(&r->silence);
+    r->error.code = err_set(&r->error, ERR_CANCELLED, "it was given up");
+    later_call(&r->failing, r->http->loop, on_failing, r);
 }
 
 /* --- life --- */

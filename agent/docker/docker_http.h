@@ -25,13 +25,24 @@ struct docker_http *docker_http_new(struct loop *loop, const char *socket_path);
 /* Calls what is outstanding with ERR_CANCELLED, then frees. Not from a callback. */
 void docker_http_free(struct docker_http *http);
 
-/* body: JSON text, copied; NULL: none. timeout_ms: of the whole request. */
-void docker_http_request(struct docker_http *http, const char *method, const char *path, const char *body,
-                         uint64_t timeout_ms, docker_http_cb *cb, void *arg);
-
-/* A GET whose answer never ends: each line goes to on_line, the end (code not 0) to cb. No time limit. */
 typedef void docker_http_line_cb(void *arg, const char *line, size_t len);
-void docker_http_stream(struct docker_http *http, const char *path, docker_http_line_cb *on_line,
-                        docker_http_cb *cb, void *arg);
+
+/* What is asked. Everything is borrowed for the call of docker_http_ask. */
+struct docker_ask {
+    const char *method, *path;
+    const char *body;             /* JSON text; NULL: none */
+    uint64_t timeout_ms;          /* of the whole request; 0: none */
+    uint64_t silence_ms;          /* without a byte; 0: none */
+    docker_http_line_cb *on_line; /* NULL, or gets each line of the answer in place of cb's body */
+    docker_http_cb *cb;
+    void *arg;
+};
+
+/* The handle is borrowed, until cb was called. */
+struct docker_request;
+struct docker_request *docker_http_ask(struct docker_http *http, const struct docker_ask *ask);
+
+/* Hangs up at once; cb gets ERR_CANCELLED in the next turn of the loop. May be called from any callback. */
+void docker_http_cancel(struct docker_request *request);
 
 #endif

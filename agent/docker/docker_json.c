@@ -140,19 +140,41 @@ int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, st
     return 0;
 }
 
+static void read_env(const json_t *env, struct image_facts *facts)
+{
+    size_t i;
+    json_t *item;
+    facts->env_count = json_array_size(env);
+    json_array_foreach(env, i, item) facts->env_bytes += json_string_length(item) + 1;
+}
+
+static void read_labels(json_t *labels, struct image_facts *facts)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(labels, key, value)
+    {
+        facts->label_bytes += strlen(key) + json_string_length(value);
+        facts->has_own_label |= !strncmp(key, "corral.", strlen("corral."));
+    }
+}
+
 int docker_json_image(const char *bytes, size_t len, struct docker_image *out, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
     if (!root)
         return ERR_PROTOCOL;
     json_t *config = json_object_get(root, "Config");
+    struct image_facts *facts = &out->facts;
     snprintf(out->id, sizeof out->id, "%s", text_of(root, "Id"));
-    list_of_keys(json_object_get(config, "Volumes"), &out->volumes);
-    list_of_array(json_object_get(config, "Entrypoint"), &out->entrypoint);
-    list_of_array(json_object_get(config, "Cmd"), &out->command);
+    list_of_keys(json_object_get(config, "Volumes"), &facts->volumes);
+    list_of_array(json_object_get(config, "Entrypoint"), &facts->entrypoint);
+    list_of_array(json_object_get(config, "Cmd"), &facts->command);
+    read_env(json_object_get(config, "Env"), facts);
+    read_labels(json_object_get(config, "Labels"), facts);
     const char *dir = text_of(config, "WorkingDir");
-    snprintf(out->working_dir, sizeof out->working_dir, "%s",
-             strlen(dir) < sizeof out->working_dir ? dir : "");
+    facts->working_dir_long = strlen(dir) >= sizeof facts->working_dir;
+    snprintf(facts->working_dir, sizeof facts->working_dir, "%s", facts->working_dir_long ? "" : dir);
     return 0;
 }
 
@@ -188,6 +210,18 @@ static uint64_t unix_ms_of(const char *text)
     return rfc3339_parse(exact, &out) ? out : 0;
 }
 
+static bool has_foreign_mounts(const json_t *mounts)
+{
+    size_t i;
+    json_t *mount;
+    json_array_foreach(mounts, i, mount)
+    {
+        if (strcmp(text_of(mount, "Type"), "bind"))
+            return true;
+    }
+    return false;
+}
+
 int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
@@ -201,6 +235,7 @@ int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out,
     out->exit_code = (int)json_integer_value(json_object_get(state, "ExitCode"));
     const char *status = text_of(state, "Status");
     out->removing = !strcmp(status, "removing") || !strcmp(status, "dead");
+    out->foreign_mounts = has_foreign_mounts(json_object_get(root, "Mounts"));
     out->begun = status[0] && strcmp(status, "created");
     if (!out->running)
         out->finished_wall_ms = unix_ms_of(text_of(state, "FinishedAt"));

@@ -12,7 +12,7 @@ DATABASE = {"admission": ["1"], "http.sh": ["1", "100"], "reads.sh": [BUILD_ROOT
             "locks.sh": [BUILD_ROOT, "1000", "1"],
             "upkeep.sh": [BUILD_ROOT, "1000", "2"]}
 INSTALLATION = {"bystander.py": ["1", "spin"], "create.py": ["1", "2", "1"], "flood.py": ["1"], "heavy_reads.py": ["1", "1000"],
-                "overdue.py": ["2"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
+                "overdue.py": ["2"], "storm.py": ["1", "30"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
 
 
 @pytest.fixture(scope="module")

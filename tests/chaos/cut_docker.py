@@ -9,7 +9,7 @@ class CutDocker:
 
     def __init__(self, corral, cut):
         self.socket, self.docker = corral.home / "run/docker.sock", corral.home / "run/docker-behind.sock"
-        self.cut, self.cuts = re.compile(cut), 0
+        self.cut, self.asked = re.compile(cut), []
 
     def __enter__(self):
         self.socket.rename(self.docker)
@@ -35,11 +35,19 @@ class CutDocker:
             threading.Thread(target=self.pump, args=(client, docker, True), daemon=True).start()
             threading.Thread(target=self.pump, args=(docker, client, False), daemon=True).start()
 
+    @property
+    def cuts(self):
+        return len(self.asked)
+
+    def matched(self, what):
+        """What becomes of one that matches: whether it is broken."""
+        self.asked.append(what)
+        return True
+
     def pump(self, source, sink, asks):
         try:
             while data := source.recv(65536):
-                if asks and self.cut.search(data):
-                    self.cuts += 1
+                if asks and (match := self.cut.search(data)) and self.matched(match.group()):
                     break
                 sink.sendall(data)
         except OSError:
@@ -49,3 +57,23 @@ class CutDocker:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+class HungDocker(CutDocker):
+    """Lets what matches hang until release(): Docker gets it then, whoever still waits for its answer."""
+
+    def __init__(self, corral, hangs):
+        super().__init__(corral, hangs)
+        self.released = threading.Event()
+
+    def matched(self, what):
+        self.asked.append(what)
+        self.released.wait()
+        return False
+
+    def release(self):
+        self.released.set()
+
+    def __exit__(self, *what):
+        self.release()
+        super().__exit__(*what)

@@ -30,6 +30,7 @@ static struct test {
     int died_code;
     bool died, oom;
     bool waits_for_death;
+    const char *more_label; /* of those that are created; NULL: none */
 } t;
 
 static void answered(int code, const struct err *e)
@@ -45,6 +46,12 @@ static void on_done(void *arg, int code, const struct err *e)
     answered(code, e);
 }
 
+static void on_code(void *arg, int code, const struct err *e)
+{
+    *(int *)arg = code;
+    answered(code, e);
+}
+
 static void on_facts(void *arg, int code, const struct err *e, const struct docker_facts *facts)
 {
     t.userns = facts && facts->userns && facts->userns_uid >= 1000;
@@ -53,7 +60,7 @@ static void on_facts(void *arg, int code, const struct err *e, const struct dock
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
-    t.volumes = image ? image->volumes.count : 0;
+    t.volumes = image ? image->facts.volumes.count : 0;
     answered(code, e);
 }
 
@@ -129,6 +136,8 @@ static void create(int n, const char *volume, const char *command, uint64_t memo
     string_list_add(&c.entrypoint, command);
     string_list_add(&c.labels, label);
     string_list_add(&c.labels, "corral.cluster=test");
+    if (t.more_label)
+        string_list_add(&c.labels, t.more_label);
     docker_container_create(t.docker, &c, on_id, NULL);
     await();
     string_list_fini(&c.entrypoint);
@@ -143,16 +152,28 @@ static void act(void (*verb)(struct docker *, const char *, docker_cb *, void *)
     await();
 }
 
+static void start(void)
+{
+    docker_container_start(t.docker, t.id, on_done, NULL);
+    await();
+}
+
+static void remove_it(void)
+{
+    docker_container_remove(t.docker, t.id, DOCKER_QUICK_MS, on_done, NULL);
+    await();
+}
+
 static void inspect(void)
 {
-    docker_container_inspect(t.docker, t.id, on_state, NULL);
+    docker_container_inspect(t.docker, t.id, DOCKER_QUICK_MS, on_state, NULL);
     await();
 }
 
 static void test_life(const char *volume)
 {
     create(1, volume, "exec tail -f /dev/null", 64 << 20);
-    act(docker_container_start);
+    start();
     CHECK(!t.code);
     inspect();
     CHECK(t.state.running && t.state.pid > 1);
@@ -171,9 +192,9 @@ static void test_life(const char *volume)
     act(docker_container_kill);
     await_death();
     CHECK(t.died_code == 137);
-    act(docker_container_remove);
+    remove_it();
     CHECK(!t.code);
-    act(docker_container_remove);
+    remove_it();
     CHECK(!t.code); /* again is a success */
     inspect();
     CHECK(t.code == ERR_NOT_FOUND);
@@ -185,21 +206,21 @@ static void test_exit_codes_and_hardening(const char *volume)
         "test \"$(cat /proc/self/status | head -n 30)\" || exit 1; touch /x 2>/dev/null && exit 2;"
         "echo a > /workspace/a || exit 3; exit 42";
     create(2, volume, script, 64 << 20);
-    act(docker_container_start);
+    start();
     await_death();
     CHECK(t.died_code == 42);
-    act(docker_container_remove);
+    remove_it();
 }
 
 static void test_oom(const char *volume)
 {
     create(3, volume, "exec dd if=/dev/zero of=/dev/null bs=200M count=1", 32 << 20);
-    act(docker_container_start);
+    start();
     await_death();
     CHECK(t.oom && t.died_code == 137);
     inspect();
     CHECK(t.state.oom_killed);
-    act(docker_container_remove);
+    remove_it();
 }
 
 static void test_many_starts(const char *volume)
@@ -216,9 +237,53 @@ static void test_many_starts(const char *volume)
     CHECK(!t.code);
     t.pending = 7;
     for (int i = 0; i < 8; i++)
-        docker_container_remove(t.docker, ids[i], on_done, NULL);
+        docker_container_remove(t.docker, ids[i], DOCKER_QUICK_MS, on_done, NULL);
     await();
     CHECK(!t.code);
+}
+
+/* Told once, and not inside the call; what Docker does of it is found by its name. */
+static void test_given_up(const char *volume)
+{
+    create(20, volume, "exec tail -f /dev/null", 32 << 20);
+    docker_cancel(docker_container_start(t.docker, t.id, on_done, NULL));
+    CHECK(!t.pending);
+    await();
+    CHECK(t.code == ERR_CANCELLED);
+    struct docker_patience patience = {60000, 60000};
+    int first = 0, second = 0;
+    docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &patience, on_code, &first);
+    docker_cancel(docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &patience, on_code, &second));
+    t.pending = 1;
+    await(); /* for both: the first goes on without the second, and is told its own */
+    CHECK(first == ERR_IMAGE_UNAVAILABLE && second == ERR_CANCELLED);
+    remove_it();
+    CHECK(!t.code);
+    inspect();
+    CHECK(t.code == ERR_NOT_FOUND);
+}
+
+/* Three that do not fit into one answer. */
+static void test_a_list_in_parts(const char *volume)
+{
+    char *label = malloc(3 << 20), ids[3][DOCKER_ID_LEN + 1];
+    memset(label, 'x', 3 << 20);
+    memcpy(label, "big=", 4);
+    label[(3 << 20) - 1] = 0;
+    t.more_label = label;
+    for (int i = 0; i < 3; i++) {
+        create(30 + i, volume, "exit 0", 32 << 20);
+        memcpy(ids[i], t.id, sizeof ids[i]);
+    }
+    t.more_label = NULL;
+    free(label);
+    docker_container_list(t.docker, on_list, NULL);
+    await();
+    CHECK(!t.code && t.listed == 3);
+    for (int i = 0; i < 3; i++) {
+        memcpy(t.id, ids[i], sizeof t.id);
+        remove_it();
+    }
 }
 
 static void test_refusals(void)
@@ -247,6 +312,8 @@ int main(int argc, char **argv)
     test_exit_codes_and_hardening(argv[2]);
     test_oom(argv[2]);
     test_many_starts(argv[2]);
+    test_given_up(argv[2]);
+    test_a_list_in_parts(argv[2]);
     test_refusals();
     docker_free(t.docker);
     loop_free(t.loop);

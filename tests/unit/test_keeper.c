@@ -80,6 +80,44 @@ static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void *
     end(k);
 }
 
+/* Whatever its making waited for: it is broken off, and its end says what that was. */
+static void test_an_end_in_the_middle_of_its_making(void **state)
+{
+    static const struct {
+        enum sandbox_reason reason;
+        const char *detail;
+    } ends[] = {
+        {REASON_EXPIRED, "its image was still being pulled when its lifetime ended"},
+        {REASON_DELETED, "its image was still being pulled when its user deleted it"},
+        {REASON_ADMIN, "its image was still being pulled when an administrator ended it"},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct keeper *k = keeper_new();
+        struct want want = {
+            .id = id, .generation = 1, .remaining_ms = 5000, .spec = (uint8_t *)"x", .spec_len = 1};
+        keeper_effects_clear(&effects);
+        keeper_want(k, 1000, &want, &effects);
+        settle(k, 1000);
+        assert_int_equal(keeper_find(k, &id)->phase, BOX_MAKING);
+        want = (struct want){.id = id, .generation = 2, .state = WANT_GONE, .reason = ends[i].reason};
+        if (ends[i].reason == REASON_EXPIRED)
+            keeper_tick(k, 6000, &effects);
+        else
+            keeper_want(k, 2000, &want, &effects);
+        assert_non_null(last_of(KEEPER_ABORT));
+        struct box_made made = {.reason = REASON_START_FAILED, .detail = "its image was still being pulled"};
+        keeper_made(k, 6000, &id, &made, &effects);
+        settle(k, 6000);
+        keeper_removed(k, 6000, &id, true, &effects);
+        settle(k, 6000);
+        const struct observation *last = &last_of(KEEPER_REPORT)->observation;
+        assert_int_equal(last->state, SANDBOX_FAILED);
+        assert_int_equal(last->reason, ends[i].reason);
+        assert_string_equal(last->detail, ends[i].detail);
+        end(k);
+    }
+}
+
 static struct keeper *restored_ending(enum box_phase phase, uint64_t deadline_ms, enum sandbox_reason reason)
 {
     uint8_t random[10] = {1};
@@ -348,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_what_was_killed_past_its_deadline_expired),
         cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
+        cmocka_unit_test(test_an_end_in_the_middle_of_its_making),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
         cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),

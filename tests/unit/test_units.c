@@ -37,8 +37,8 @@ static void test_seconds(void **state)
     assert_true(units_parse_seconds("90", &n) && n == 90);
     assert_true(units_parse_seconds("10m", &n) && n == 600);
     assert_true(units_parse_seconds("2d", &n) && n == 172800);
-    static const char *const wrong[] = {"",      "2w",  "1h1h", "30m1h",           "1h30x",
-                                        "1h-5m", "0.5", "1 h",  "999999999999999999d"};
+    static const char *const wrong[] = {
+        "", "2w", "1h1h", "30m1h", "1h30x", "1h-5m", "0.5", "1 h", "999999999999999999d"};
     assert_true(units_parse_seconds("1h30m", &n) && n == 5400);
     assert_true(units_parse_seconds("1d2h3m4s", &n) && n == 93784);
     assert_true(units_parse_seconds("1h30", &n) && n == 3630);

@@ -1,0 +1,38 @@
+/*
+ * What an image may bring along. Docker takes all that an image declares: a volume that is not on the
+ * sandbox's own disk would be one on its node's, with no limit. So what is past a bound is refused, in words.
+ * Pure.
+ */
+#ifndef CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
+#define CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
+
+#include "common/node_wire.h"
+#include "common/sandbox_spec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define IMAGE_VOLUMES_MAX     32
+#define IMAGE_PATH_MAX        511  /* bytes of a volume's path, and of its working folder's */
+#define IMAGE_WORDS_MAX       1024 /* of its own command, all together */
+#define IMAGE_ENV_MAX         1024 /* variables */
+#define IMAGE_ENV_BYTES_MAX   (64u * 1024)
+#define IMAGE_LABEL_BYTES_MAX (16u * 1024) /* Docker tells them with each container, in each of its lists */
+
+struct image_facts {
+    struct string_list volumes;    /* paths that it declares */
+    struct string_list entrypoint; /* and what it would run */
+    struct string_list command;
+    char working_dir[IMAGE_PATH_MAX + 1]; /* and where; "": it does not say */
+    bool working_dir_long;                /* it says more than fits there */
+    size_t env_count, env_bytes, label_bytes;
+    bool has_own_label; /* one that begins as Corral's own do */
+};
+
+/* False with a sentence in why. uses_command: whether its command and working folder count. */
+bool image_fits(const struct image_facts *facts, bool uses_command, char why[static NODE_DETAIL_MAX + 1]);
+
+/* Whether both paths are the same folder: an image may declare one with slashes at its end. */
+bool image_same_folder(const char *a, const char *b);
+
+#endif

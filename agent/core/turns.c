@@ -1,0 +1,116 @@
+#include "agent/core/turns.h"
+
+#include "common/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* Is there while it has turns. */
+struct turn_user {
+    char *name;
+    struct turn *first, **last; /* waiting */
+    unsigned under_way;
+    uint64_t served; /* when it was given its last turn, as turns.served counted */
+    UT_hash_handle hh;
+};
+
+void turns_init(struct turns *turns, unsigned places)
+{
+    *turns = (struct turns){.places = places};
+}
+
+static struct turn_user *user_of(struct turns *turns, const char *name)
+{
+    struct turn_user *user;
+    HASH_FIND_STR(turns->users, name, user);
+    if (user)
+        return user;
+    user = mem_zalloc(sizeof *user);
+    user->name = mem_strdup(name);
+    user->last = &user->first;
+    user->served = turns->served; /* who comes anew does not pass those who wait */
+    HASH_ADD_KEYPTR(hh, turns->users, user->name, strlen(user->name), user);
+    return user;
+}
+
+static void user_drop(struct turns *turns, struct turn_user *user)
+{
+    if (user->first || user->under_way)
+        return;
+    HASH_DEL(turns->users, user);
+    free(user->name);
+    free(user);
+}
+
+void turn_ask(struct turns *turns, struct turn *turn, const char *name)
+{
+    struct turn_user *user = user_of(turns, name);
+    *turn = (struct turn){.user = user, .slot = user->last};
+    *user->last = turn;
+    user->last = &turn->next;
+}
+
+static void unlink_turn(struct turn *turn)
+{
+    *turn->slot = turn->next;
+    if (turn->next)
+        turn->next->slot = turn->slot;
+    else if (!turn->begun)
+        turn->user->last = turn->slot;
+}
+
+static bool has_place(const struct turns *turns, uint64_t now)
+{
+    unsigned counted = 0, taking_long = 0;
+    for (const struct turn *turn = turns->under_way; turn; turn = turn->next) {
+        if (now - turn->begun_ms < TURN_LONG_MS)
+            counted++;
+        else
+            taking_long++;
+    }
+    return counted < turns->places && taking_long < TURNS_LONG_MAX;
+}
+
+static bool comes_before(const struct turn_user *a, const struct turn_user *b)
+{
+    return a->under_way != b->under_way ? a->under_way < b->under_way : a->served < b->served;
+}
+
+struct turn *turns_next(struct turns *turns, uint64_t now)
+{
+    struct turn_user *best = NULL, *user, *other;
+    if (!has_place(turns, now))
+        return NULL;
+    HASH_ITER(hh, turns->users, user, other)
+    {
+        if (user->first && (!best || comes_before(user, best)))
+            best = user;
+    }
+    if (!best)
+        return NULL;
+    struct turn *turn = best->first;
+    unlink_turn(turn);
+    best->under_way++;
+    best->served = ++turns->served;
+    turn->begun = true;
+    turn->begun_ms = now;
+    turn->next = turns->under_way;
+    turn->slot = &turns->under_way;
+    if (turn->next)
+        turn->next->slot = &turn->next;
+    turns->under_way = turn;
+    return turn;
+}
+
+void turn_end(struct turns *turns, struct turn *turn)
+{
+    struct turn_user *user = turn->user;
+    if (!user)
+        return;
+    unlink_turn(turn);
+    if (turn->begun)
+        user->under_way--;
+    *turn = (struct turn){0};
+    user_drop(turns, user);
+}

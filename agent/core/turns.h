@@ -1,0 +1,47 @@
+/*
+ * Who is made next: the starts that a host has under way at once are bounded, for Docker's own work beside
+ * them takes the processors from the sandboxes that run. Whoever waits has his turn by user, not by order: of
+ * the users with the fewest starts under way the one who has waited longest since his last, and of his own
+ * the one that asked first (max-min fairness over users). One that takes long hangs and uses no processor: it
+ * does not count after TURN_LONG_MS, so that starts that never end hold nobody up; TURNS_LONG_MAX of them do.
+ *
+ * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
+ */
+#ifndef CORRAL_AGENT_CORE_TURNS_H
+#define CORRAL_AGENT_CORE_TURNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TURN_LONG_MS   5000
+#define TURNS_LONG_MAX 64 /* at once that take long */
+
+struct turn_user;
+
+struct turn {
+    struct turn *next, **slot; /* among the waiting of its user, or among those under way */
+    struct turn_user *user;    /* NULL: it has not asked */
+    bool begun;
+    uint64_t begun_ms;
+};
+
+struct turns {
+    unsigned places;
+    struct turn_user *users;
+    struct turn *under_way;
+    uint64_t served; /* counts the turns that were given */
+};
+
+/* places: at once, 1 or more. */
+void turns_init(struct turns *turns, unsigned places);
+
+/* Queues it. user is copied; "" is a user too. */
+void turn_ask(struct turns *turns, struct turn *turn, const char *user);
+
+/* The next that begins now, which is under way from then on; NULL where none may. Borrowed. */
+struct turn *turns_next(struct turns *turns, uint64_t now);
+
+/* It waits, or goes on, no more. One that never asked is fine. */
+void turn_end(struct turns *turns, struct turn *turn);
+
+#endif

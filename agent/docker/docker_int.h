@@ -1,0 +1,52 @@
+/* What the files of this door share; private to them. */
+#ifndef CORRAL_AGENT_DOCKER_DOCKER_INT_H
+#define CORRAL_AGENT_DOCKER_DOCKER_INT_H
+
+#include "agent/docker/docker.h"
+#include "agent/docker/docker_http.h"
+
+#include "common/backoff.h"
+
+struct pull;
+struct docker {
+    struct loop *loop;
+    struct docker_http *http;
+    char prefix[24]; /* "/v1.41"; "" before the version is agreed on */
+    struct pull *pulls;
+    struct docker_call *left; /* those that gave up waiting for one, and are not told yet */
+    docker_event_cb *on_event;
+    loop_cb *on_away, *on_gap;
+    bool hears; /* the stream of events stands */
+    bool away;  /* and on_away was told */
+    void *event_arg;
+    struct timer event_retry, ping_next;
+    unsigned pings; /* since it was away */
+    struct backoff event_backoff;
+    bool stopping;
+};
+
+enum docker_answer { ANSWER_NONE, ANSWER_IMAGE, ANSWER_ID, ANSWER_STATE, ANSWER_LIST, ANSWER_NETWORKS };
+
+/* One call: what is asked for, and who is told. */
+struct docker_call {
+    struct docker *docker;
+    struct docker_request *request; /* NULL: it waits for a pull */
+    struct pull *pull;
+    struct docker_call *next; /* of those that wait for the same pull */
+    struct later cancelled;   /* of one that waited for a pull */
+    enum docker_answer answer;
+    int refusal;          /* the code of an answer of 400 and above, except 404 and 409 */
+    bool missing_is_good; /* 404 */
+    bool same_is_good;    /* 304, 409 */
+    void (*cb)(void);
+    void *arg;
+};
+
+/* Everything that is put into a path: escaped, so that no name can become another path. */
+void docker_escape(const char *text, char *out, size_t size);
+
+/* docker_pull.c: gives up waiting; the pull itself goes on while somebody else waits for it. */
+void docker_pull_leave(struct docker_call *call);
+void docker_pulls_free(struct docker *docker);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The list of our containers. What their images bring along stands in it too, so that those of a full host
+ * may not fit into one answer: then it is asked for in parts, by the last character of their names.
+ */
+#include "agent/docker/docker_int.h"
+#include "agent/docker/docker_json.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WHOLE (-1)
+
+static const char last_of_ids[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* common/id.h */
+#define PARTS ((int)sizeof last_of_ids) /* one for each, and one for other names */
+
+struct listing {
+    struct docker *docker;
+    docker_list_cb *cb;
+    void *arg;
+    struct docker_listed *item;
+    size_t count;
+    int part;
+};
+
+static void ask_part(struct listing *l);
+
+static void finish(struct listing *l, int code, const struct err *e)
+{
+    l->cb(l->arg, code, e, l->item, code ? 0 : l->count);
+    free(l->item);
+    free(l);
+}
+
+static int take(struct listing *l, const char *body, size_t len, struct err *e)
+{
+    struct docker_listed *item;
+    size_t count;
+    int rc = docker_json_list(body, len, &item, &count, e);
+    if (rc)
+        return rc;
+    if (count) {
+        l->item = mem_grow(l->item, l->count + count, sizeof *l->item);
+        memcpy(l->item + l->count, item, count * sizeof *item);
+    }
+    l->count += count;
+    free(item);
+    return 0;
+}
+
+static void on_part(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
+{
+    struct listing *l = arg;
+    struct err e = error ? *error : (struct err){0};
+    if (code == ERR_TOO_LARGE && l->part == WHOLE) {
+        l->part = 0;
+        ask_part(l);
+        return;
+    }
+    if (!code && status != 200)
+        code = err_set(&e, ERR_IO, "Docker answered %ld to a list", status);
+    if (!code)
+        code = take(l, body, len, &e);
+    if (code || l->part == WHOLE || l->part == PARTS - 1) {
+        finish(l, code, &e);
+        return;
+    }
+    l->part++;
+    ask_part(l);
+}
+
+static void ask_part(struct listing *l)
+{
+    char name[64] = "", filters[160], escaped[480], path[560];
+    if (l->part == PARTS - 1)
+        snprintf(name, sizeof name, ",\"name\":[\"[^%s]$\"]", last_of_ids);
+    else if (l->part != WHOLE)
+        snprintf(name, sizeof name, ",\"name\":[\"%c$\"]", last_of_ids[l->part]);
+    snprintf(filters, sizeof filters, "{\"label\":[\"corral.sandbox\"]%s}", name);
+    docker_escape(filters, escaped, sizeof escaped);
+    snprintf(path, sizeof path, "%s/containers/json?all=true&filters=%s", l->docker->prefix, escaped);
+    struct docker_ask ask = {
+        .method = "GET", .path = path, .timeout_ms = DOCKER_QUICK_MS, .cb = on_part, .arg = l};
+    docker_http_ask(l->docker->http, &ask);
+}
+
+void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg)
+{
+    struct listing *l = mem_zalloc(sizeof *l);
+    *l = (struct listing){.docker = docker, .cb = cb, .arg = arg, .part = WHOLE};
+    ask_part(l);
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/python3
+"""What a storm of creates does to one that runs: how much a sandbox with half a processor computes a second while many are
+created at once, of what it computes in between, and how many are created a second; in turn in one run. On a machine with
+nothing else to do, and two processors or more.
+
+usage: storm.py [ROUNDS [CREATES]]   (needs a running deploy/quickstart, whose env was sourced; an administrator's key)"""
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+
+URL, ADMIN = os.environ["CORRAL_URL"], os.environ["CORRAL_API_KEY"]
+BUILD = Path(os.environ.get("CORRAL_BUILD", Path(__file__).resolve().parents[2] / "build-release"))
+MIB = 1 << 20
+QUIET_SECONDS = 5
+http = requests.Session()
+http.headers["X-API-Key"] = ADMIN
+
+
+def docker(*args):
+    return subprocess.run(["/usr/bin/docker", *args], check=True, capture_output=True, text=True,
+                          env={**os.environ, "DOCKER_BUILDKIT": "0"}).stdout
+
+
+def create(**body):
+    answer = requests.post(URL + "/sandbox", json=body, headers={"X-API-Key": ADMIN}, timeout=120)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def remove(sandbox):
+    requests.delete(f"{URL}/sandbox/{sandbox}", headers={"X-API-Key": ADMIN}, timeout=120)
+
+
+def rounds_of(sandbox):
+    return [int(line.split()[0]) for line in docker("logs", sandbox).splitlines() if line.split()[1:2] == ["rounds"]]
+
+
+def seconds_of(sandbox, act):
+    """What it computed in each whole second within act, and how long that took."""
+    before, begin = len(rounds_of(sandbox)), time.monotonic()
+    act()
+    took = time.monotonic() - begin
+    return rounds_of(sandbox)[before + 1:], took # the first began before
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    creates = int(sys.argv[2]) if len(sys.argv) > 2 else 40
+    with tempfile.TemporaryDirectory() as context:
+        Path(context, "hostile").write_bytes((BUILD / "tests/hostile").read_bytes())
+        Path(context, "hostile").chmod(0o755)
+        Path(context, "Dockerfile").write_text("FROM corral-base:latest\nCOPY hostile /bin/hostile\n")
+        docker("build", "-q", "-t", "bench:hostile", context)
+    bystander = create(image="bench:hostile", cpu_millis=500, command=["sh", "-c", "while :; do hostile work 1; done"])
+    quiet, storm, rate, made = [], [], [], []
+
+    def all_at_once():
+        with ThreadPoolExecutor(creates) as pool:
+            made.extend(pool.map(lambda _: create(memory_bytes=32 * MIB, cpu_millis=100, storage_bytes=16 * MIB), range(creates)))
+
+    for _ in range(rounds):
+        quiet += seconds_of(bystander, lambda: time.sleep(QUIET_SECONDS))[0]
+        computed, took = seconds_of(bystander, all_at_once)
+        storm += computed
+        rate.append(creates / took)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(remove, made))
+        made.clear()
+        time.sleep(2)
+    remove(bystander)
+    if not storm:
+        sys.exit("the storm is over before a second is: ask for more creates")
+    print(f"during {creates} creates at once: {statistics.mean(storm) / statistics.mean(quiet):.2f} of what it computes else "
+          f"(aim: at least 0.6); {statistics.median(rate):.1f} creates a second")
+
+
+main()

@@ -1,0 +1,225 @@
+"""What never answers: a registry, a Docker that hangs in one step or in all. Deadlines and deletions wait for none of it."""
+import ctypes
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import uuid
+
+import pytest
+from corral import FOREVER, wait_until
+from cut_docker import CutDocker, HungDocker
+from hermits import SMALL, pid_of, runs
+
+NODE = "/sandbox/system/nodes/node-1"
+CLONE_NEWNET = 0x40000000
+NEVER = re.compile(rb"(?!)")
+
+
+class SilentRegistry:
+    """On the loopback of Docker's own network namespace: takes connections, and says nothing."""
+
+    def __init__(self, corral):
+        self.namespace = f"/run/netns/{corral.installed_as}-1"
+        self.taken = []
+
+    def listen(self):
+        with open(self.namespace) as f:
+            assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listening.set()
+        try:
+            while True:
+                self.taken.append(self.listener.accept()[0])
+        except OSError:
+            pass # closed
+
+    def __enter__(self):
+        self.listening = threading.Event()
+        threading.Thread(target=self.listen, daemon=True).start() # a namespace is a thread's
+        assert self.listening.wait(5)
+        self.image = f"127.0.0.1:{self.listener.getsockname()[1]}/silent/{uuid.uuid4().hex}:1"
+        return self
+
+    def open(self):
+        """How many of its connections are not closed by Docker."""
+        count = 0
+        for connection in self.taken:
+            connection.setblocking(False)
+            try:
+                while connection.recv(65536):
+                    pass
+            except BlockingIOError:
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def hang_up(self):
+        if self.listener.fileno() < 0:
+            return
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.taken:
+            connection.close()
+
+    def __exit__(self, *_):
+        self.hang_up()
+
+
+def begin(user, **body):
+    """A create that nobody waits for."""
+    return user.good("POST", "/sandbox", {**SMALL, **body}, status=202, headers={"Prefer": "respond-async"})["id"]
+
+
+def delete_at_once(user, sandbox, most=5):
+    """204, and the quota free, whatever hangs."""
+    begin = time.monotonic()
+    assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204
+    took = time.monotonic() - begin
+    print(f"deleted within {took:.2f} s")
+    assert took < most
+    assert user.good("GET", "/sandbox/quota/usage")["used"]["sandboxes"] == 0
+    return user.show(sandbox)
+
+
+def names(corral):
+    return corral.docker("ps", "-a", "--format", "{{.Names}}").split()
+
+
+def containerd_pid(corral):
+    return int((corral.home / "docker/exec/containerd/containerd.pid").read_text())
+
+
+def node_state(corral):
+    return corral.admin.good("GET", NODE)["state"]
+
+
+def wait_ready(corral, seconds=40):
+    wait_until("the host is ready", lambda: node_state(corral) == "ready", seconds)
+
+
+# --- a registry ---
+
+def test_a_deletion_waits_for_no_registry(corral, user):
+    with SilentRegistry(corral) as registry:
+        sandbox = begin(user, image=registry.image)
+        wait_until("it is being pulled", registry.open, 15)
+        ended = delete_at_once(user, sandbox)
+        assert (ended["state"], ended["reason"]) == ("failed", "deleted")
+        assert ended["detail"] == "its image was still being pulled when its user deleted it"
+        wait_until("Docker has given the pull up", lambda: not registry.open(), 15)
+
+
+def test_a_lifetime_ends_while_its_image_is_pulled(corral, user):
+    with SilentRegistry(corral) as registry:
+        sandbox = begin(user, image=registry.image, lifetime_seconds=4)
+        wait_until("it is being pulled", registry.open, 15)
+        ended = user.wait(sandbox, "failed", 8)
+    assert ended["reason"] == "expired"
+    assert ended["detail"] == "its image was still being pulled when its lifetime ended"
+    assert corral.late(user) == ""
+
+
+def test_who_waits_for_the_same_image_is_not_hurt(corral, user):
+    other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
+    with SilentRegistry(corral) as registry:
+        mine, others = begin(user, image=registry.image), begin(other, image=registry.image)
+        wait_until("it is being pulled", registry.open, 15)
+        wait_until("both are on their way", lambda: other.show(others)["state"] == user.show(mine)["state"] == "starting", 15)
+        delete_at_once(user, mine)
+        assert registry.open() and other.show(others)["state"] == "starting"
+        registry.hang_up()
+        ended = other.wait(others, "failed", 30)
+    assert ended["reason"] == "image_unavailable" and ended["detail"], ended
+
+
+def test_a_pull_without_progress_is_given_up(corral, user):
+    corral.kill("agent")
+    corral.restart("agent", CORRAL_PULL_SILENT_SECONDS="2")
+    wait_ready(corral)
+    with SilentRegistry(corral) as registry:
+        problem = user.refused("POST", "/sandbox", {**SMALL, "image": registry.image})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable")
+    assert user.good("GET", "/sandbox?all=true")["items"][0]["detail"] == \
+        "the image cannot be pulled: its registry did not answer in time"
+    corral.kill("agent")
+    corral.restart("agent")
+    wait_ready(corral)
+
+
+# --- Docker, in one step ---
+
+def test_a_create_that_hangs(corral, user):
+    """Docker gets to it when nobody waits for it any more."""
+    with HungDocker(corral, rb"POST \S+/containers/create") as docker:
+        sandbox = begin(user)
+        wait_until("it is being created", lambda: docker.cuts, 15)
+        ended = delete_at_once(user, sandbox)
+        assert ended["detail"] == "its container was still being created when its user deleted it"
+        docker.release()
+        assert user.create(**SMALL)["state"] == "running"
+        wait_until("it is not there", lambda: sandbox not in names(corral), 20)
+
+
+@pytest.mark.parametrize("end", ["deleted", "expired"])
+def test_a_start_that_hangs(corral, user, end):
+    """containerd hangs: Docker holds the container until it goes on, and cannot even remove it."""
+    containerd = containerd_pid(corral)
+    os.kill(containerd, signal.SIGSTOP)
+    try:
+        sandbox = begin(user, lifetime_seconds=6 if end == "expired" else 600)
+        wait_until("it is there", lambda: sandbox in names(corral), 15)
+        if end == "deleted":
+            ended = delete_at_once(user, sandbox, most=10)
+        else:
+            ended = user.wait(sandbox, "failed", 20)
+        assert ended["reason"] == end and "its container was still being started when" in ended["detail"], ended
+    finally:
+        os.kill(containerd, signal.SIGCONT)
+    wait_until("its container is gone", lambda: sandbox not in names(corral), 30)
+    wait_ready(corral)
+    assert user.create(**SMALL)["state"] == "running"
+
+
+# --- Docker, in all ---
+
+def test_a_frozen_docker(corral, user):
+    """Its stream of events stands open. The host takes no creates, tells of deaths all the same, and comes back by itself."""
+    dies, deleted = user.create(command=FOREVER, **SMALL)["id"], user.create(**SMALL)["id"]
+    stays = user.create(command=FOREVER, **SMALL)["id"]
+    pids = {i: pid_of(corral, i) for i in (dies, deleted, stays)}
+    corral.kill("dockerd", signal.SIGSTOP)
+    try:
+        wait_until("the host is not ready", lambda: node_state(corral) != "ready", 30)
+        assert "Docker" in corral.admin.good("GET", NODE)["reason"]
+        assert user.refused("POST", "/sandbox", SMALL)["code"] == "no_capacity"
+        os.kill(pids[dies], signal.SIGKILL)
+        ended = user.wait(dies, "stopped", 30)
+        assert ended["reason"] == "exited", ended
+        wait_until("it is deleted", lambda: user.call("DELETE", f"/sandbox/{deleted}").status_code == 204, 30)
+        assert not runs(pids[deleted]) and runs(pids[stays])
+    finally:
+        corral.kill("dockerd", signal.SIGCONT)
+    wait_ready(corral)
+    wait_until("their containers are gone", lambda: not {dies, deleted} & set(names(corral)), 30)
+    assert user.show(stays)["state"] == "running" and runs(pids[stays])
+    assert user.create(**SMALL)["state"] == "running"
+
+
+def test_what_docker_does_not_say_is_asked_again(corral, user):
+    """It dies while Docker's events are cut off, and the look at it that follows is not answered."""
+    sandbox = user.create(command=FOREVER, **SMALL)["id"]
+    corral.kill("agent")
+    with CutDocker(corral, rb"GET \S+/events") as docker:
+        corral.restart("agent")
+        wait_until("it is taken up", lambda: user.stats(sandbox)["health"]["status"] == "healthy" and docker.cuts, 20)
+        docker.cut = re.compile(rb"GET \S+/(events|containers/sbx_\w+/json)")
+        corral.docker("kill", sandbox)
+        wait_until("it was asked for, in vain", lambda: any(b"/json" in what for what in docker.asked), 20)
+        docker.cut = NEVER
+        assert user.wait(sandbox, "stopped", 20)["reason"] in ("exited", "node_lost")
+    wait_ready(corral)

@@ -1,0 +1,80 @@
+"""What an image brings along: it is on the sandbox's own disk, or it is refused."""
+import shutil
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+from corral import BUILD_ROOT
+from hermits import SMALL
+
+
+def docker(corral, *args, **more):
+    return subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", *args],
+                          env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, text=True, timeout=120,
+                          **more).stdout
+
+
+def image(corral, text):
+    """Corral's own with this added."""
+    context = Path(tempfile.mkdtemp(dir=corral.home))
+    shutil.copy(BUILD_ROOT / "tests/hostile", context)
+    (context / "Dockerfile").write_text(f"FROM corral-base:latest\nCOPY hostile /bin/hostile\n{text}\n")
+    tag = f"bounds:{uuid.uuid4().hex[:12]}"
+    docker(corral, "build", "-q", "-t", tag, str(context))
+    return tag
+
+
+def volumes(*paths):
+    return "VOLUME [" + ", ".join(f'"{p}"' for p in paths) + "]"
+
+
+def numbered(count):
+    return volumes(*(f"/v{i}" for i in range(count)))
+
+
+REFUSED = {
+    "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
+    "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
+    "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute, or has empty parts, . or .."),
+    "our own": (volumes("/.corral/link"), {}, "its image declares a volume in /.corral, which is not its to have"),
+    "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., which are Corral's own"),
+    "labels": (f"LABEL a={'x' * 17000}", {}, "its image has labels of 17001 bytes; at most 16384 are taken"),
+    "environment": ("\n".join(f"ENV V{i}={'x' * 17000}" for i in range(4)), {},
+                    "its image sets 6 variables of 68042 bytes; at most 1024 of 65536 bytes are taken"),
+    "command": ("CMD [" + ", ".join(['"x"'] * 1025) + "]", {"use_image_command": True},
+                "its image's own command has 1025 words; at most 1024 are run"),
+    "folder": (f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}", {"use_image_command": True},
+               "its image's working folder has a path longer than 511 bytes"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_past_a_bound(corral, user, what):
+    text, body, sentence = REFUSED[what]
+    before = docker(corral, "volume", "ls", "-q")
+    problem = user.refused("POST", "/sandbox", {**SMALL, **body, "image": image(corral, text)})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    ended = user.good("GET", "/sandbox?all=true")["items"][0]
+    assert (ended["state"], ended["reason"]) == ("failed", "image_unavailable") and ended["detail"].startswith(sentence), ended
+    assert docker(corral, "volume", "ls", "-q") == before, "Docker made a volume on the node's own disk"
+
+
+def test_as_many_volumes_as_are_allowed(corral, user):
+    """All on its own disk, within its limit, each once however it is written."""
+    paths = [f"/v{i}" for i in range(29)] + ["/v0/", "/tmp/", "/v1/deep"]
+    sandbox = user.create(**{**SMALL, "storage_bytes": 8 << 20}, image=image(corral, volumes(*paths)))
+    assert sandbox["enforced"]["disk"] == "enforced"
+    kinds = docker(corral, "inspect", "-f", "{{range .Mounts}}{{.Type}} {{end}}", sandbox["id"]).split()
+    assert set(kinds) == {"bind"} and len(kinds) == 2 + 2 + 30, kinds
+    filled = subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "exec", sandbox["id"], "sh", "-c",
+                             "dd if=/dev/zero of=/v28/f bs=64k count=400; rm /v28/f; dd if=/dev/zero of=/v1/deep/f bs=64k count=400"],
+                            capture_output=True, text=True)
+    assert filled.stderr.count("No space left on device") == 2, filled.stderr
+
+
+def test_an_image_may_have_more_than_it_is_used_for(corral, user):
+    """Its own command and folder count where they are run."""
+    tag = image(corral, f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}\nCMD [" + ", ".join(['"x"'] * 1025) + "]")
+    assert user.create(**SMALL, image=tag)["state"] == "running"

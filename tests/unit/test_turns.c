@@ -1,0 +1,106 @@
+#include "agent/core/turns.h"
+
+#include "tests/lib/unit.h"
+
+static struct turns turns;
+static struct turn one[8], two[8];
+
+static void begin(unsigned places)
+{
+    memset(one, 0, sizeof one);
+    memset(two, 0, sizeof two);
+    turns_init(&turns, places);
+}
+
+static void end(void)
+{
+    for (int i = 0; i < 8; i++) {
+        turn_end(&turns, &one[i]);
+        turn_end(&turns, &two[i]);
+    }
+    assert_null(turns.users);
+    assert_null(turns.under_way);
+}
+
+static void test_places_are_bounded_and_come_back(void **state)
+{
+    begin(2);
+    for (int i = 0; i < 4; i++)
+        turn_ask(&turns, &one[i], "a");
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[1]);
+    assert_null(turns_next(&turns, 10));
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[2]);
+    end();
+}
+
+/* One user's storm is no queue for another. */
+static void test_users_take_turns(void **state)
+{
+    begin(2);
+    for (int i = 0; i < 8; i++)
+        turn_ask(&turns, &one[i], "a");
+    turns_next(&turns, 10);
+    turns_next(&turns, 10);
+    turn_ask(&turns, &two[0], "b");
+    turn_ask(&turns, &two[1], "b");
+    turn_end(&turns, &one[0]);
+    assert_ptr_equal(turns_next(&turns, 20), &two[0]);
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, 30), &one[2]);
+    turn_end(&turns, &two[0]);
+    assert_ptr_equal(turns_next(&turns, 40), &two[1]);
+    end();
+}
+
+/* Who ends and comes again at once does not pass one who waits. */
+static void test_nobody_is_passed_by_who_comes_anew(void **state)
+{
+    begin(1);
+    turn_ask(&turns, &one[0], "a");
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    turn_ask(&turns, &two[0], "b");
+    turn_end(&turns, &one[0]);
+    turn_ask(&turns, &one[1], "a");
+    assert_ptr_equal(turns_next(&turns, 20), &two[0]);
+    end();
+}
+
+static void test_a_start_that_hangs_holds_nobody_up(void **state)
+{
+    begin(1);
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &two[0], "b");
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    assert_null(turns_next(&turns, 10 + TURN_LONG_MS - 1));
+    assert_ptr_equal(turns_next(&turns, 10 + TURN_LONG_MS), &two[0]);
+    assert_null(turns_next(&turns, 10 + TURN_LONG_MS));
+    end();
+}
+
+static void test_whoever_waits_may_leave(void **state)
+{
+    begin(1);
+    for (int i = 0; i < 3; i++)
+        turn_ask(&turns, &one[i], "a");
+    turn_end(&turns, &one[2]); /* the last: the next one that asks comes behind the first */
+    turn_ask(&turns, &one[3], "a");
+    turn_end(&turns, &one[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[1]);
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[3]);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_places_are_bounded_and_come_back),
+        cmocka_unit_test(test_users_take_turns),
+        cmocka_unit_test(test_nobody_is_passed_by_who_comes_anew),
+        cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
+        cmocka_unit_test(test_whoever_waits_may_leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
