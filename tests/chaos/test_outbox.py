@@ -128,15 +128,10 @@ def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_asi
     ready(corral)
     wait_until("it is told", lambda: [e["type"] for e in events_of(user, sandbox, "violation")] ==
                ["violation.opened", "violation.closed"], 20)
-<<<<<<< HEAD
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
-=======
-    assert metric(corral, 'corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
-    assert metric(corral, 'corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
     # What is nobody's to tell holds nothing up: it is accepted, and counted.
-    assert metric(corral, 'corral_history_refused_total{kind="violation"}') >= 4094
->>>>>>> 9bd01c5 (Measure upkeep with a million rows beside creates, and run both benchmarks of history for a moment)
+    assert corral.metric('corral_history_refused_total{kind="violation"}') >= 4094
     assert log_of(corral).count("samples and violations are dropped") == 1
     assert corral.sql(f"select count(*) from events where sandbox_id = '{STRANGER}'") == "0"
     user.delete(sandbox["id"])

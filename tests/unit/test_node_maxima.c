@@ -334,11 +334,12 @@ static struct sandbox_spec a_spec(size_t word_len)
 {
     struct sandbox_spec spec = {.image = bytes_of(SPEC_IMAGE_MAX + 1),
                                 .runtime = bytes_of(SPEC_IMAGE_MAX + 1),
+                                .user = bytes_of(SPEC_USER_MAX + 1),
                                 .network = NETWORK_EGRESS,
                                 .use_image_command = true,
                                 .idle_timeout_seconds = INT64_MAX};
     char *word = bytes_of(word_len + 1);
-    word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = 0;
+    word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = spec.user[SPEC_USER_MAX] = 0;
 #define MOST_LEVEL(name) spec.levels.name = 3600;
     VIOLATION_LEVELS(MOST_LEVEL)
 #undef MOST_LEVEL
