@@ -33,8 +33,12 @@ static int too_large(const struct http_body *b, struct err *e)
 /* Twice the room each time: a body in chunks of one byte costs no more than one in a piece. */
 static void keep(struct http_body *b, const char *bytes, size_t len)
 {
+    b->seen += len;
+    if (b->discard)
+        return;
     if (b->len + len + 1 > b->room) {
-        b->room = b->len + len + 1 > 2 * b->room ? b->len + len + 1 : 2 * b->room;
+        size_t twice = 2 * b->room < b->max + 1 ? 2 * b->room : b->max + 1;
+        b->room = b->len + len + 1 > twice ? b->len + len + 1 : twice;
         b->bytes = mem_grow(b->bytes, b->room, 1);
     }
     memcpy(b->bytes + b->len, bytes, len);
@@ -98,7 +102,7 @@ int http_body_take(struct http_body *b, const char *bytes, size_t len, size_t *u
 {
     size_t n = 0;
     while (n < len && !b->done) {
-        if (b->left > b->max - b->len)
+        if (b->left > b->max - b->seen)
             return too_large(b, e);
         if (b->step == LENGTH || b->step == DATA)
             n += take_data(b, bytes + n, len - n);

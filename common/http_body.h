@@ -15,6 +15,8 @@
 struct http_body {
     char *bytes; /* NUL-ended; NULL: none */
     size_t len, room, max;
+    size_t seen;   /* bytes of it, kept or not */
+    bool discard;  /* what comes is counted and thrown away */
     uint64_t left; /* of the length, or of the chunk */
     unsigned digits;
     int step;

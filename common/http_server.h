@@ -1,13 +1,18 @@
 /*
  * An HTTP/1.1 server on the loop, over libevent's bufferevents and http_parser, both hidden here. A request
- * is handed over whole, its answer is sent whole. Strict on purpose: what two parsers could read in two ways
- * (bare line feeds, two lengths, length beside chunks, folded headers, NULs) is refused and the connection
- * closed.
+ * is handed over with its head; its owner says whose it is, and has its body read whole or not at all; its
+ * answer is sent whole. Strict on purpose: what two parsers could read in two ways (bare line feeds, two
+ * lengths, length beside chunks, folded headers, NULs) is refused and the connection closed.
  *
- * Limits: bytes of head and body, connections in all and of one network (an IPv4 address, an IPv6 /64), time
- * for a TLS handshake and a head, and for a body to arrive, for a connection to idle, for an answer to be
- * taken. Where all places are taken, a new connection takes that of the longest idle one. One request of a
- * connection is served at a time; further ones wait in its socket.
+ * Limits: bytes of head and body, connections in all, of strangers, and of one network (an IPv4 address, an
+ * IPv6 /64), time for a TLS handshake and a head, and for a body to arrive, for a connection to idle, for an
+ * answer to be taken. Where all places are taken, a new connection takes that of the longest idle one. One
+ * request of a connection is served at a time; further ones wait in its socket.
+ *
+ * Memory: all bytes of heads, bodies and answers that are not yet taken are charged to the connection's
+ * account (common/http_account.h): its network's, until its owner charges it to somebody. All strangers
+ * together, all others together, and each of the others have a budget; past it the one that holds longest
+ * is answered 503 (429 where it is its own account's) and ended.
  */
 #ifndef CORRAL_COMMON_HTTP_SERVER_H
 #define CORRAL_COMMON_HTTP_SERVER_H
@@ -29,13 +34,18 @@ struct http_exchange; /* a request and the answer that is owed */
 struct http_limits {
     size_t head_bytes, body_bytes;
     unsigned connections, connections_per_address;
+    unsigned strangers;     /* connections whose last request was nobody's */
+    size_t strangers_bytes; /* held by all of these */
+    size_t known_bytes;     /* by all others */
+    size_t account_bytes;   /* by those of one account */
     uint32_t head_ms, body_ms, idle_ms, write_ms;
 };
 extern const struct http_limits http_default_limits;
 
 struct http_server_ops {
-    /* A request arrived. It is answered exactly once, now or later, by http_answer. */
-    void (*on_request)(void *owner, struct http_exchange *x);
+    /* The head of a request arrived; no byte of its body was taken. Answered exactly once, now or later, by
+     * http_answer; before that http_read_body may have its body read. */
+    void (*on_head)(void *owner, struct http_exchange *x);
     /* The body (JSON) of a refusal by the server itself, and its further headers (as of http_answer); static
      * or owned by the owner, used at once. */
     const char *(*problem)(void *owner, int code, const char *detail, bool tls, const char **headers);
@@ -68,7 +78,22 @@ const char *
 http_network(const struct http_exchange *x); /* who is counted as one: the address, of IPv6 its /64 */
 bool http_is_tls(const struct http_exchange *x);
 const char *http_header(const struct http_exchange *x, const char *name); /* name in lower case; NULL: none */
-const char *http_body(const struct http_exchange *x, size_t *len);        /* NUL-ended */
+const char *http_body(const struct http_exchange *x, size_t *len); /* NUL-ended; what was read and kept */
+
+/* Whether it has a body that was not read. */
+bool http_has_body(const struct http_exchange *x);
+
+/* whole: the body is there. Else there is no request any more: the client is gone, or was refused. */
+typedef void http_body_cb(void *arg, bool whole);
+
+/*
+ * Has the body read, once; one that is not kept is thrown away as it comes. Calls cb, never inside the call;
+ * not where it returns false: then the client is gone already, and so is x.
+ */
+bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *arg) MUST_CHECK;
+
+/* From now on what its connection holds is this account's; NULL: a stranger's, its network's. */
+void http_charge(struct http_exchange *x, const char *name);
 
 /* The decoded value of a query parameter into out; false where it is missing, twice, too long or badly
  * encoded. */
@@ -76,7 +101,8 @@ bool http_query_get(const struct http_exchange *x, const char *name, char *out, 
 
 /*
  * Answers and frees the exchange. headers: further lines "Name: value\r\n…", or NULL. body: bytes, copied. A
- * HEAD gets the head only.
+ * HEAD gets the head only. Where the request's body was not read and is not there either, the connection
+ * ends: what still comes is thrown away for a second.
  */
 void http_answer(struct http_exchange *x, int status, const char *type, const char *headers, const void *body,
                  size_t len);

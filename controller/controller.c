@@ -238,6 +238,10 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
     api.limits.connections = (unsigned)conf->connections;
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;
     api.limits.body_bytes = conf->body_bytes;
+    api.limits.strangers = (unsigned)conf->unauthenticated_connections;
+    api.limits.strangers_bytes = conf->unauthenticated_bytes;
+    api.limits.known_bytes = conf->request_bytes;
+    api.limits.account_bytes = conf->request_bytes_per_key;
     return api;
 }
 

@@ -20,6 +20,19 @@ static const struct conf_row rows[] = {
      "HTTP connections at once."},
     {"connections_per_address", "CORRAL_CONNECTIONS_PER_ADDRESS", CONF_UINT, AT(connections_per_address),
      "1024", 16, 1000000, NULL, true, false, "HTTP connections at once from one address."},
+    {"unauthenticated_connections", "CORRAL_UNAUTHENTICATED_CONNECTIONS", CONF_UINT,
+     AT(unauthenticated_connections), "4096", 16, 1000000, NULL, true, false,
+     "HTTP connections at once whose last request had no valid API key; the oldest makes room for a new "
+     "one."},
+    {"unauthenticated_bytes", "CORRAL_UNAUTHENTICATED_BYTES", CONF_BYTES, AT(unauthenticated_bytes), "16M",
+     1048576, 64 * GIB, NULL, true, false,
+     "Memory for the requests and answers of all of these; past it the slowest request is refused (503)."},
+    {"request_bytes", "CORRAL_REQUEST_BYTES", CONF_BYTES, AT(request_bytes), "256M", 4194304, 64 * GIB, NULL,
+     true, false,
+     "Memory for the requests and answers of all API keys; past it the slowest request is refused (503)."},
+    {"request_bytes_per_key", "CORRAL_REQUEST_BYTES_PER_KEY", CONF_BYTES, AT(request_bytes_per_key), "16M",
+     1048576, 64 * GIB, NULL, true, false,
+     "Memory for the requests and answers of one API key; past it its slowest request is refused (429)."},
     {"body_bytes", "CORRAL_BODY_BYTES", CONF_BYTES, AT(body_bytes), "1M", 1024, GIB, NULL, true, false,
      "Largest body of a JSON request."},
     {"rate_per_second", "CORRAL_RATE_PER_SECOND", CONF_UINT, AT(rate_per_second), "50", 1, 1000000, NULL,
@@ -128,6 +141,9 @@ int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct 
 static int check(const void *values, struct err *e)
 {
     const struct ctl_conf *conf = values;
+    if (conf->body_bytes >= conf->request_bytes_per_key)
+        return err_set(e, ERR_CONFIG,
+                       "body_bytes is not below request_bytes_per_key: no such body could be taken");
     return ctl_conf_check_tls(conf, conf->listen_address, e);
 }
 

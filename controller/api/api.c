@@ -162,16 +162,34 @@ static int allowed(const struct api_call *call, struct err *e)
     return 0;
 }
 
+static void on_body(void *arg, bool whole)
+{
+    if (whole)
+        run(arg);
+    else
+        api_call_free(arg);
+}
+
+/* The body is read only now that it is known who sends it; of whom nobody is asked, it is thrown away. */
+static void read_body(struct call *call, bool keep)
+{
+    if (!http_has_body(call->public.exchange))
+        run(call);
+    else if (!http_read_body(call->public.exchange, keep, on_body, call))
+        api_call_free(call);
+}
+
 void api_admit(struct call *call, const char *prefix, const struct caller *caller)
 {
     struct err e;
     call->public.caller = *caller;
+    http_charge(call->public.exchange, prefix);
     if (api_within_rate(call, prefix, &e))
         api_answer_held(&call->public, &e);
     else if (allowed(&call->public, &e))
         api_answer_err(&call->public, &e);
     else
-        run(call);
+        read_body(call, true);
 }
 
 static bool is_open(const struct api *api, enum api_op op)
@@ -179,7 +197,7 @@ static bool is_open(const struct api *api, enum api_op op)
     return api_routes[op].who == OPEN || (api_routes[op].who == METRICS && api->metrics_open);
 }
 
-static void on_request(void *owner, struct http_exchange *x)
+static void on_head(void *owner, struct http_exchange *x)
 {
     struct api *api = owner;
     struct call *call = mem_zalloc(sizeof *call);
@@ -197,7 +215,7 @@ static void on_request(void *owner, struct http_exchange *x)
     if (call->public.op == OP_COUNT)
         api_answer_err(&call->public, &e);
     else if (is_open(api, call->public.op))
-        run(call);
+        read_body(call, false);
     else
         api_authenticate(call);
 }
@@ -216,8 +234,7 @@ static void take_conf(struct api *api, const struct api_conf *conf)
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e)
 {
-    static const struct http_server_ops server_ops = {.on_request = on_request,
-                                                      .problem = api_server_problem};
+    static const struct http_server_ops server_ops = {.on_head = on_head, .problem = api_server_problem};
     struct api *api = mem_zalloc(sizeof *api);
     api->loop = loop;
     api->ops = *ops;

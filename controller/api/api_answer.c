@@ -33,7 +33,7 @@ static char *problem_text(int code, const char *detail, const char *request_id, 
     return text;
 }
 
-static void call_free(struct call *call)
+void api_call_free(struct call *call)
 {
     timer_stop(&call->hold);
     sandbox_request_fini(&call->public.sandbox);
@@ -53,7 +53,7 @@ static void answer(struct api_call *public, int status, const char *type, const 
     http_answer(public->exchange, status, type, all, text, strlen(text));
     if (status >= 100 && status < 600)
         call->api->stats.answered[status / 100]++;
-    call_free(call);
+    api_call_free(call);
 }
 
 /* Objects that can be patched carry a strong tag of their text; the database makes the same for If-Match. */
@@ -146,15 +146,20 @@ void api_answer_empty(struct api_call *call, int status, const char *headers)
     answer(call, status, NULL, headers, "");
 }
 
+/* What goes with every refusal of this code, "" for nothing. */
+static const char *headers_of(int code)
+{
+    return err_status(code) == 503 || code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
+           : err_status(code) == 401 ? "WWW-Authenticate: Bearer realm=\"corral\"\r\n"
+                                     : "";
+}
+
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)
 {
     char *text = problem_text(e->code, e->text, call->request_id, more);
     if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
         api_call_of(call)->api->stats.refused[-e->code]++;
-    const char *headers = err_status(e->code) == 503 || e->code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
-                          : err_status(e->code) == 401 ? "WWW-Authenticate: Bearer realm=\"corral\"\r\n"
-                                                       : NULL;
-    answer(call, err_status(e->code), PROBLEM_TYPE, headers, text);
+    answer(call, err_status(e->code), PROBLEM_TYPE, headers_of(e->code), text);
     free(text);
 }
 
@@ -227,8 +232,8 @@ const char *api_server_problem(void *owner, int code, const char *detail, bool t
     struct api *api = owner;
     char id[65];
     api_new_request_id(id);
-    snprintf(api->problem_headers, sizeof api->problem_headers, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s",
-             id, tls ? TLS_HEADERS : "");
+    snprintf(api->problem_headers, sizeof api->problem_headers, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s",
+             id, tls ? TLS_HEADERS : "", headers_of(code));
     *headers = api->problem_headers;
     free(api->problem);
     api->problem = problem_text(code, detail, id, NULL);

@@ -62,6 +62,7 @@ static void refuse_key(struct api_call *public)
     struct call *call = api_call_of(public);
     struct api *api = call->api;
     struct err e;
+    http_charge(public->exchange, NULL);
     if (take_token(call, &api->failures, http_network(public->exchange), &api->failure_rate)) {
         (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
         api_answer_err(public, &e);

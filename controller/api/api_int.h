@@ -78,6 +78,7 @@ static inline struct call *api_call_of(struct api_call *call)
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
 void api_answer_held(struct api_call *call,
                      const struct err *e); /* after a while: for whoever asks too much */
+void api_call_free(struct call *call);     /* unanswered: its client is gone */
 void api_answers_end(struct api *api);     /* what is held is answered now */
 void api_new_request_id(char out[static 65]);
 /* Of the server's own refusals; as http_server_ops.problem. */

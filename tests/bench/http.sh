@@ -49,14 +49,14 @@ if [ -n "${CORRAL_API_KEY:-}" ]; then
     show "GET /sandbox/{id}/stats with a key" "$(rate "$CORRAL_URL/sandbox/$id/stats" -H "X-API-Key: $CORRAL_API_KEY")"
     corral rm "$id" >/dev/null
 fi
-/usr/bin/python3 - "$port" "$served" "$connections" <<'PY'
+/usr/bin/python3 - "$port" "$served" "$connections" "$key" <<'PY'
 import resource, socket, sys, time
-port, pid, connections = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+port, pid, connections, key = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 def rss():
     return next(int(l.split()[1]) for l in open(f"/proc/{pid}/status") if l.startswith("VmRSS"))
 def ask(s):
-    s.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+    s.sendall(b"GET /sandbox/quota/usage HTTP/1.1\r\nHost: h\r\nX-API-Key: %s\r\n\r\n" % key.encode())
     assert s.recv(4096).startswith(b"HTTP/1.1 200")
 before, held = rss(), []
 for i in range(connections):

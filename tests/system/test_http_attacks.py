@@ -166,6 +166,133 @@ def test_body_floods(front):
     assert front.rss() - before < 64 * MIB
 
 
+NONSENSE = b"X-API-Key: crl_nonsense\r\n"
+
+
+def test_a_body_without_a_key_is_not_read(front):
+    """2,000 slow bodies of 1 MiB with a nonsense key: each is refused at its head, memory stays, others are served."""
+    before, held = front.rss(), []
+    try:
+        for i in range(2000):
+            s = front.connect(f"127.0.2.{1 + i // 1000}")
+            s.sendall(POST + NONSENSE + b"Content-Length: 1048576\r\n\r\n" + b"x" * 8192)
+            held.append(s)
+        assert front.healthy()
+        for s in held:
+            try:
+                s.sendall(b"x" * 65536)
+            except OSError:
+                pass
+        assert front.rss() - before < 48 * MIB
+        begin, answers = time.monotonic(), [Answer(s) for s in held]
+        assert {a.status for a in answers} <= {401, 429, None} and sum(a.status == 401 for a in answers) >= 100
+        assert all(a.headers["connection"] == "close" for a in answers if a.status)
+        assert time.monotonic() - begin < 10
+        wait_until("none is kept", lambda: front.files() < 60, 5)
+        assert front.rss() - before < 48 * MIB
+    finally:
+        for s in held:
+            s.close()
+
+
+def test_what_still_comes_after_a_refusal_is_thrown_away_for_a_second(front):
+    before, sent = front.rss(), 0
+    with front.connect() as s:
+        s.sendall(POST + NONSENSE + b"Content-Length: 1000000\r\n\r\n")
+        assert Answer(s).status == 401
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < 10:
+                sent += s.send(b"x" * 65536)
+        except OSError:
+            pass
+        assert time.monotonic() - begin < 4 and front.rss() - before < 8 * MIB
+
+
+def test_a_body_that_is_there_costs_no_connection(front):
+    """A refusal passes over a body that came whole with its head, so that the connection goes on."""
+    with front.connect() as s:
+        s.sendall(POST + NONSENSE + b"Content-Length: 4\r\n\r\n{}{}" + GET)
+        refused = Answer(s)
+        assert refused.status == 401 and "connection" not in refused.headers
+        assert Answer(s, refused.rest).status == 200
+    with front.connect() as s:
+        s.sendall(POST + NONSENSE + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + GET)
+        refused = Answer(s)
+        assert refused.status == 401 and Answer(s, refused.rest).status == 200
+    with front.connect() as s:
+        s.sendall(POST + NONSENSE + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + GET)
+        assert Answer(s).status == 401 and ends(s)
+
+
+def test_whoever_asks_before_sending_is_told(front):
+    """Expect: 100-continue: a refusal comes at once and alone; who may send is asked to."""
+    with front.connect() as s:
+        s.sendall(POST + NONSENSE + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
+        refused = Answer(s)
+        assert refused.status == 401 and refused.headers["connection"] == "close" and ends(s)
+    with front.connect() as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        asked = Answer(s)
+        assert asked.status == 100
+        s.sendall(b"abcd" + GET)
+        answer = Answer(s)
+        assert answer.status == 200 and Answer(s, answer.rest).status == 200
+    with front.connect() as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd")
+        assert Answer(s).status == 200, "who has sent it is asked nothing"
+
+
+def test_what_strangers_hold_is_bounded(front):
+    """2,000 slow heads of 28 KiB, then answers that nobody takes: the slowest are refused, and memory keeps its bound."""
+    before = front.rss()
+    held = []
+    try:
+        for i in range(2000):
+            s = front.connect(f"127.0.3.{1 + i // 500}")
+            s.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 28000)
+            held.append(s)
+        assert front.healthy()
+        assert front.rss() - before < 80 * MIB, "16 MiB are its budget; each connection and the sanitizer have theirs"
+        refused = [Answer(s) for s in held[:200]]
+        assert {a.status for a in refused} == {503} and json.loads(refused[0].body)["code"] == "not_ready"
+        assert "retry-after" in refused[0].headers
+        held[-1].sendall(b"\r\n\r\n")
+        assert Answer(held[-1]).status == 404, "the newest was left alone"
+    finally:
+        for s in held:
+            s.close()
+    wait_until("all are gone", lambda: front.files() < 60, 15)
+    held = []
+    try:
+        for i in range(400):
+            s = front.connect(f"127.0.4.{1 + i}" if i < 250 else f"127.0.5.{i - 249}")
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: h\r\n\r\n" * 40)
+            held.append(s)
+        assert front.healthy()
+        assert front.rss() - before < 80 * MIB
+    finally:
+        for s in held:
+            s.close()
+
+
+def test_strangers_make_room_for_each_other():
+    """As many as may be there hold heads that never end: whoever comes is served all the same."""
+    front = Front(CORRAL_UNAUTHENTICATED_CONNECTIONS="100")
+    try:
+        held = []
+        for _ in range(150):
+            held.append(front.connect("127.0.0.7"))
+            held[-1].sendall(b"GET / HTTP/1.1\r\nHost: h\r\n")
+        assert front.healthy() and front.files() < 140
+        assert ends(held[0])
+        for s in held:
+            s.close()
+    finally:
+        front.stop()
+
+
 def test_slow_senders_have_their_time(front):
     """One byte a second of a head, a head that stops, and a body that stops: each is told 408, others are served."""
     def slow(start, seconds, drip):
@@ -186,7 +313,7 @@ def test_slow_senders_have_their_time(front):
             return answer.status, is_refusal(answer), seconds - 2 < took < seconds + 4
 
     head = b"GET / HTTP/1.1\r\nHost: h\r\nX: "
-    body = POST + b"Content-Length: 1000\r\n\r\n"
+    body = b"GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"  # anybody may send one here
     with ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(slow, *way) for way in ((head, 10, True), (head, 10, False), (b"G", 10, False), (body, 30, True),
                                                     (body, 30, False))]

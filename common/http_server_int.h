@@ -1,0 +1,81 @@
+/* What the files of the HTTP server share; private to http_server.c, http_connection.c and http_exchange.c.
+ */
+#ifndef CORRAL_COMMON_HTTP_SERVER_INT_H
+#define CORRAL_COMMON_HTTP_SERVER_INT_H
+
+#include "common/http_account.h"
+#include "common/http_network.h"
+#include "common/http_request.h"
+#include "common/http_server.h"
+#include "common/tls_server.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+struct http_exchange {
+    struct http_connection *connection; /* NULL once the client is gone */
+    struct http_request request;
+    size_t head_len;
+    http_body_cb *on_body; /* of whoever waits for the body */
+    void *arg;
+    bool tls;
+    char address[INET6_ADDRSTRLEN], network[INET6_ADDRSTRLEN];
+};
+
+/* SERVED: its owner has it, and owes an answer, or a wish for the body. */
+enum http_phase { PHASE_HANDSHAKE, PHASE_IDLE, PHASE_HEAD, PHASE_SERVED, PHASE_BODY, PHASE_CLOSING };
+
+struct http_connection {
+    struct http_server *server;
+    TAILQ_ENTRY(http_connection) link;
+    struct http_places *places;
+    struct bufferevent *io;
+    struct http_network *network;
+    struct http_holding holding;
+    char address[INET6_ADDRSTRLEN];
+    bool tls, ended; /* ended: the peer sends no more */
+    bool advancing;  /* it is being served at this moment */
+    enum http_phase phase;
+    size_t searched; /* of the head: bytes in which its end is not */
+    struct http_exchange *exchange;
+    struct timer timer;
+    struct later later;
+};
+
+/* Connections of one kind, by when they were last answered, or came: the oldest first. */
+struct http_places {
+    TAILQ_HEAD(, http_connection) list;
+    unsigned count;
+};
+
+struct http_server {
+    struct loop *loop;
+    struct http_limits limits;
+    struct http_server_ops ops;
+    void *owner;
+    struct tls_server *tls;
+    struct evconnlistener *listener;
+    struct timer rest;
+    struct http_places strangers, known; /* known: the last request was somebody's */
+    struct http_pool strangers_pool, known_pool;
+    struct http_network *networks;
+    unsigned served;
+    uint16_t port;
+};
+
+/* http_connection.c. Takes io. */
+void http_connection_new(struct http_server *server, struct bufferevent *io, struct http_network *network,
+                         const char *address);
+void http_connection_close(struct http_connection *c);
+/* Among the newest of its places. */
+void http_connection_place(struct http_connection *c, struct http_places *places);
+/* More bytes may be read, or what is there may be looked at: in the next turn. */
+void http_connection_go_on(struct http_connection *c);
+/* Answers the exchange that it has, and frees that. */
+void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
+                            const void *body, size_t len);
+/* Its time for this phase. */
+void http_connection_time(struct http_connection *c, uint32_t ms);
+
+#endif
