@@ -71,7 +71,7 @@ static void give_up(struct http_connection *c)
     }
     bool own = http_holding_is_over(&c->holding);
     (void)err_set(
-        &e, own ? ERR_RATE_LIMITED : ERR_NOT_READY,
+        &e, ERR_RATE_LIMITED,
         own ? "the requests that are under way hold more memory than they may; send fewer at once"
             : "too many requests arrive at once, and this one has taken the longest; send it again");
     refuse_request(c, &e);

@@ -12,7 +12,7 @@
  * Memory: all bytes of heads, bodies and answers that are not yet taken are charged to the connection's
  * account (common/http_account.h): its network's, until its owner charges it to somebody. All strangers
  * together, all others together, and each of the others have a budget; past it the one that holds longest
- * is answered 503 (429 where it is its own account's) and ended.
+ * is answered 429 and ended.
  */
 #ifndef CORRAL_COMMON_HTTP_SERVER_H
 #define CORRAL_COMMON_HTTP_SERVER_H

@@ -1,5 +1,6 @@
 #include "controller/controller.h"
 
+#include "controller/api/key_set.h"
 #include "controller/controller_int.h"
 #include "controller/db/db_user.h"
 
@@ -14,6 +15,7 @@
 
 #define SCHEMA_RETRY_MS 2000u
 #define KEY_NOTES_MS    20000u
+#define KEY_CONNECTIONS 1
 #define USED_KEYS_MAX   4096 /* as many as the API remembers */
 
 /* --- keys --- */
@@ -27,7 +29,7 @@ static void on_key(void *arg, int code, const struct err *e, const struct db_key
 static void find_key(void *owner, const char *prefix, struct key_query *query)
 {
     struct controller *c = owner;
-    db_key_find(c->pool, prefix, on_key, query);
+    db_key_find(c->key_pool, prefix, on_key, query);
 }
 
 static const struct api_ops api_ops = {.find_key = find_key,
@@ -96,6 +98,22 @@ static void on_key_changed(void *arg, const char *prefix)
     api_forget_key(c->api, prefix);
 }
 
+static void on_prefixes(void *arg, int code, const struct err *e, const char *prefixes)
+{
+    struct controller *c = arg;
+    if (!code)
+        api_know_keys(c->api, prefixes);
+    else if (code != ERR_CANCELLED)
+        log_warn("controller", "it is not known which API keys there are, so few are looked up at a time: %s",
+                 e->text);
+}
+
+static void on_listening(void *arg)
+{
+    struct controller *c = arg;
+    db_key_prefixes(c->key_pool, KEY_SET_MAX + 1, on_prefixes, c);
+}
+
 /* --- database --- */
 
 static void check_schema(void *arg);
@@ -125,8 +143,10 @@ static void note_keys(void *arg)
 
 static void on_schema(void *arg, int code, const struct err *e, const char *json)
 {
-    static const struct db_leader_events events = {
-        .on_gained = on_gained, .on_lost = on_lost, .on_key_changed = on_key_changed};
+    static const struct db_leader_events events = {.on_gained = on_gained,
+                                                   .on_lost = on_lost,
+                                                   .on_key_changed = on_key_changed,
+                                                   .on_listening = on_listening};
     struct controller *c = arg;
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->leader)
@@ -273,11 +293,14 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
                                       .on_change = on_database,
                                       .on_trouble = on_database_trouble,
                                       .arg = c};
+    struct db_pool_options key_options = {
+        .url = conf->database_url, .connections = KEY_CONNECTIONS, .queue_max = KEY_QUERIES_MAX + 1};
     c->pool = db_pool_new(loop, &options);
     struct db_pool_options reads = {
         .url = conf->database_url, .connections = (unsigned)conf->database_read_connections, .depth = 1};
     c->reads = db_pool_new(loop, &reads);
     c->read_gate = read_gate_new(reads.connections);
+    c->key_pool = db_pool_new(loop, &key_options);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
     int rc = make_cluster(c, e);
@@ -291,6 +314,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     }
     db_pool_start(c->pool);
     db_pool_start(c->reads);
+    db_pool_start(c->key_pool);
     controller_arm_sweep(c);
     *out = c;
     return 0;
@@ -336,6 +360,7 @@ void controller_free(struct controller *c)
     db_admit_free(c->admit);
     db_pool_free(c->reads);
     db_pool_free(c->pool);
+    db_pool_free(c->key_pool);
     cluster_free(c->cluster);
     api_free(c->api);
     read_gate_free(c->read_gate);

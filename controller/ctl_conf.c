@@ -26,10 +26,10 @@ static const struct conf_row rows[] = {
      "one."},
     {"unauthenticated_bytes", "CORRAL_UNAUTHENTICATED_BYTES", CONF_BYTES, AT(unauthenticated_bytes), "16M",
      1048576, 64 * GIB, NULL, true, false,
-     "Memory for the requests and answers of all of these; past it the slowest request is refused (503)."},
+     "Memory for the requests and answers of all of these; past it the slowest request is refused (429)."},
     {"request_bytes", "CORRAL_REQUEST_BYTES", CONF_BYTES, AT(request_bytes), "256M", 4194304, 64 * GIB, NULL,
      true, false,
-     "Memory for the requests and answers of all API keys; past it the slowest request is refused (503)."},
+     "Memory for the requests and answers of all API keys; past it the slowest request is refused (429)."},
     {"request_bytes_per_key", "CORRAL_REQUEST_BYTES_PER_KEY", CONF_BYTES, AT(request_bytes_per_key), "16M",
      1048576, 64 * GIB, NULL, true, false,
      "Memory for the requests and answers of one API key; past it its slowest request is refused (429)."},
@@ -55,7 +55,9 @@ static const struct conf_row rows[] = {
     {"database_url", "CORRAL_DATABASE_URL", CONF_STRING, AT(database_url), "postgresql:///corral", 0, 0, NULL,
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,
-     NULL, false, false, "Connections to PostgreSQL, beside the one that holds the leadership."},
+     NULL, false, false,
+     "Connections to PostgreSQL, beside the one that holds the leadership and the one that looks up API "
+     "keys."},
     {"database_read_connections", "CORRAL_DATABASE_READ_CONNECTIONS", CONF_UINT,
      AT(database_read_connections), "4", 1, 64, NULL, false, false,
      "Connections to PostgreSQL for what costs it much: histories, the audit, filtered lists and those of an "

@@ -242,6 +242,8 @@ static void print_database(FILE *out, const struct controller *c)
     one(out, "corral_database_connections_up", "gauge", "Usable connections to PostgreSQL.", pool.up);
     one(out, "corral_database_requests_waiting", "gauge", "Requests that wait for a connection.",
         pool.waiting);
+    one(out, "corral_key_lookups_total", "counter", "Look-ups of API keys in PostgreSQL.",
+        (double)api_stats(c->api).key_lookups);
     one(out, "corral_database_requests_total", "counter", "Requests to PostgreSQL.", (double)pool.requests);
     one(out, "corral_database_failures_total", "counter", "Requests to PostgreSQL that failed.",
         (double)pool.failures);

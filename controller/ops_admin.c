@@ -1,6 +1,7 @@
 /* The operations on users, keys, tiers, hosts, and what is known of the whole. */
 #include "controller/controller_int.h"
 
+#include "common/api_key.h"
 #include "common/mem.h"
 #include "common/pki.h"
 #include "controller/db/db_audit.h"
@@ -264,13 +265,27 @@ void ops_user_delete(void *owner, struct api_call *call)
     db_user_delete(c->pool, call->param[0], &actor, on_user_changed, with_controller(c, call));
 }
 
+/* Known here before its maker knows it. */
+static void on_key_created(void *arg, int code, const struct err *e, const char *json)
+{
+    struct owned_call *sc = arg;
+    const char *key = json ? strstr(json, "\"crl_") : NULL;
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    if (key) {
+        snprintf(prefix, sizeof prefix, "%s", key + 1);
+        api_forget_key(sc->controller->api, prefix);
+    }
+    ops_answer_created(sc->call, code, e, json);
+    free(sc);
+}
+
 void ops_key_create(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct db_actor actor = ops_actor(call);
     char id[31];
     ops_new_id("key_", id);
-    db_key_create(c->pool, call->param[0], id, call->body, &actor, ops_answer_created, call);
+    db_key_create(c->pool, call->param[0], id, call->body, &actor, on_key_created, with_controller(c, call));
 }
 
 void ops_key_list(void *owner, struct api_call *call)

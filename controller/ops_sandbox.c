@@ -609,6 +609,7 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
     if (code) {
         api_answer_err(p->call, e);
     } else if (sandbox_state_terminal(row->state)) {
+        p->call->changed_nothing = true;
         api_answer_empty(p->call, 204, NULL);
     } else if (!fail_unwritten(p, "the sandbox is being ended")) {
         if (fleet && fleet_find(fleet, &p->id, &view))

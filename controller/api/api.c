@@ -179,12 +179,12 @@ static void read_body(struct call *call, bool keep)
         api_call_free(call);
 }
 
-void api_admit(struct call *call, const char *prefix, const struct caller *caller)
+void api_admit(struct call *call, const struct caller *caller)
 {
     struct err e;
     call->public.caller = *caller;
-    http_charge(call->public.exchange, prefix);
-    if (api_within_rate(call, prefix, &e))
+    http_charge(call->public.exchange, call->prefix);
+    if (api_within_rate(call, &e))
         api_answer_held(&call->public, &e);
     else if (allowed(&call->public, &e))
         api_answer_err(&call->public, &e);
@@ -239,6 +239,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->loop = loop;
     api->ops = *ops;
     api->owner = owner;
+    TAILQ_INIT(&api->waiting);
     take_conf(api, conf);
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
@@ -266,9 +267,10 @@ void api_free(struct api *api)
         return;
     http_server_free(api->server);
     api_answers_end(api);
-    api_forget_key(api, "*");
+    api_keys_end(api);
     rate_table_fini(&api->rates);
     rate_table_fini(&api->failures);
+    rate_table_fini(&api->misses);
     free(api->cors_origins);
     free(api->problem);
     free(api->openapi);

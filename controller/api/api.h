@@ -16,7 +16,8 @@ enum api_op {
     OP_COUNT
 };
 
-#define API_PARAM_MAX 127
+#define API_PARAM_MAX   127
+#define KEY_QUERIES_MAX 20 /* look-ups of keys at once */
 
 /* A request that is authenticated, allowed and validated. Valid until it is answered. */
 struct api_call {
@@ -34,10 +35,11 @@ struct api_call {
     const char *idempotency_key;    /* NULL: none */
     const char *if_match;           /* NULL: none */
     bool respond_async;
+    bool changed_nothing; /* set by the owner: what a DELETE was for was so already */
 };
 
 struct api;
-struct key_query; /* a lookup that is owed an answer */
+struct key_query; /* a look-up that is owed an answer */
 
 typedef void api_op_fn(void *owner, struct api_call *call);
 
@@ -69,12 +71,15 @@ void api_reload(struct api *api, const struct api_conf *conf);
 void api_free(struct api *api);
 
 /* code 0: caller, hash and how long it is good; ERR_UNAUTHENTICATED: no such key; else the database's
- * trouble. */
+ * trouble. At most KEY_QUERIES_MAX of these are owed at once. */
 void api_key_found(struct key_query *query, int code, const struct err *e, const struct caller *caller,
                    const uint8_t sha256[32], bool expires, uint64_t remaining_ms);
 
-/* A key changed or was revoked: whoever is remembered with this prefix ("*": all) is looked up anew. */
+/* A key was made, changed or revoked: what is remembered of this prefix ("*": of all) is looked up anew. */
 void api_forget_key(struct api *api, const char *prefix);
+
+/* The prefixes of all keys that there are (key_set_fill's text): no others are looked up at once. */
+void api_know_keys(struct api *api, const char *prefixes);
 
 /* Each answers the call and frees it. headers as of http_answer. */
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json);
@@ -95,6 +100,7 @@ struct api_stats {
     uint64_t answered[6];              /* by the first digit of the status */
     uint64_t refused[ERR_INDEX_COUNT]; /* by the code, as -code */
     unsigned connections;
+    uint64_t key_lookups;
 };
 struct api_stats api_stats(const struct api *api);
 

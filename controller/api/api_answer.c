@@ -45,6 +45,7 @@ static void answer(struct api_call *public, int status, const char *type, const 
 {
     struct call *call = api_call_of(public);
     char all[HEADERS_MAX], cors[CORS_HEADERS_MAX];
+    api_note_miss(call, status);
     api_tell_rate(call);
     api_cors_headers(call->api->cors_origins, public->exchange, cors);
     snprintf(all, sizeof all, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s%s%s", public->request_id,

@@ -4,6 +4,7 @@
 
 #include "controller/api/api.h"
 #include "controller/api/api_schema.h"
+#include "controller/api/key_set.h"
 #include "controller/api/rate_table.h"
 
 #include "common/api_key.h"
@@ -24,9 +25,10 @@ struct route {
 };
 extern const struct route api_routes[OP_COUNT];
 
-/* A caller whose key was proved lately. Kept in the order of proof: uthash iterates as was added. */
+/* A key as the database told of it lately. Kept in the order of that: uthash iterates as was added. */
 struct known_key {
     char prefix[API_KEY_PREFIX_LEN + 1];
+    bool none; /* there is no such key */
     uint8_t sha256[32];
     struct caller caller;
     uint64_t good_until_ms;
@@ -40,10 +42,16 @@ struct api {
     struct api_ops ops;
     void *owner;
     struct rate_rule rate, failure_rate;
-    struct known_key *keys;
+    struct known_key *keys, *none; /* none: prefixes that there are not */
+    struct key_set prefixes;
+    struct key_query *queries; /* look-ups by prefix */
+    TAILQ_HEAD(, key_query) waiting;
+    unsigned waiting_count;
+    struct rate_bucket guesses; /* of everybody */
     LIST_HEAD(, call) held;
     struct rate_table rates;             /* by key; outlives the key's being remembered */
     struct rate_table failures;          /* by network */
+    struct rate_table misses;            /* by key: DELETEs that made no room */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     bool metrics_open;
     char *cors_origins;
@@ -51,20 +59,30 @@ struct api {
     struct api_stats stats;
 };
 
+/* A look-up of one prefix, for all calls that wait for it. */
 struct key_query {
     struct api *api;
-    struct api_call *call;
-    uint8_t sha256[32];
     char prefix[API_KEY_PREFIX_LEN + 1];
+    char network[RATE_NAME_MAX + 1]; /* of the first call */
+    bool guess;                      /* most likely there is no such key */
+    bool asked;                      /* of the database; else it waits */
+    bool again;                      /* the key changed meanwhile */
+    TAILQ_HEAD(, call) calls;
+    TAILQ_ENTRY(key_query) link;
+    UT_hash_handle hh;
 };
 
 /* What the call carries beside what its owner sees. */
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char rate[160];        /* headers that tell of its rate */
-    char allow[64];        /* and of the methods that there are, where this is none of them */
-    LIST_ENTRY(call) held; /* while its refusal is held back */
+    char rate[160];                      /* headers that tell of its rate */
+    char allow[64];                      /* and of the methods that there are, where this is none of them */
+    char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" where it is not known who calls */
+    uint8_t sha256[32];
+    bool counted;           /* as a failure of its network, in advance */
+    TAILQ_ENTRY(call) asks; /* while its key is looked up */
+    LIST_ENTRY(call) held;  /* while its refusal is held back */
     struct timer hold;
     struct err refusal;
 };
@@ -84,14 +102,26 @@ void api_new_request_id(char out[static 65]);
 /* Of the server's own refusals; as http_server_ops.problem. */
 const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);
 
-/* api_caller.c: finds out who asks, then api_admit; or refuses. */
+/* api_keys.c: finds out who asks, then api_admit, or refuses. */
 void api_authenticate(struct call *call);
+void api_keys_end(struct api *api); /* whoever still waits is answered */
+
+/* api_caller.c: whether one more failure of its network is within the rate; it is counted. */
+bool api_count_failure(struct call *call);
+/* It was none. */
+void api_uncount_failure(struct call *call);
+/* Not a valid key: 401, or 429 past the rate of its network; counts it where it was not. */
+void api_refuse_key(struct call *call);
+/* Past its network's rate. */
+void api_refuse_guess(struct call *call);
+/* It was answered: a DELETE that made no room counts. */
+void api_note_miss(struct call *call, int status);
 /* Its answer tells of its rate: that of its network, where it did not come to its key's. */
 void api_tell_rate(struct call *call);
 /* Within the rate of its key, or ERR_RATE_LIMITED; the answer's headers tell. */
-int api_within_rate(struct call *call, const char *prefix, struct err *e) MUST_CHECK;
+int api_within_rate(struct call *call, struct err *e) MUST_CHECK;
 
 /* api.c: the caller is known. */
-void api_admit(struct call *call, const char *prefix, const struct caller *caller);
+void api_admit(struct call *call, const struct caller *caller);
 
 #endif

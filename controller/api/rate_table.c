@@ -37,6 +37,14 @@ struct rate_answer rate_table_take(struct rate_table *table, const char *name, c
     return rate_take(&row->bucket, rule, now_ms);
 }
 
+void rate_table_return(struct rate_table *table, const char *name)
+{
+    struct rate_row *row;
+    HASH_FIND_STR(table->rows, name, row);
+    if (row)
+        rate_return(&row->bucket);
+}
+
 struct rate_answer rate_table_look(const struct rate_table *table, const char *name,
                                    const struct rate_rule *rule, uint64_t now_ms)
 {

@@ -22,6 +22,8 @@ struct rate_table {
 /* Takes a token of this name's bucket. */
 struct rate_answer rate_table_take(struct rate_table *table, const char *name, const struct rate_rule *rule,
                                    uint64_t now_ms);
+/* Gives one back that was taken for nothing. */
+void rate_table_return(struct rate_table *table, const char *name);
 /* What this name has, without taking any. */
 struct rate_answer rate_table_look(const struct rate_table *table, const char *name,
                                    const struct rate_rule *rule, uint64_t now_ms);

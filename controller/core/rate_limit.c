@@ -34,3 +34,9 @@ struct rate_answer rate_take(struct rate_bucket *b, const struct rate_rule *rule
         b->milli_tokens -= 1000;
     return answer(b, rule, allowed);
 }
+
+/* More than the bucket holds is lost when it is next refilled. */
+void rate_return(struct rate_bucket *b)
+{
+    b->milli_tokens += 1000;
+}

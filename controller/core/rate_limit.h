@@ -29,4 +29,7 @@ struct rate_answer rate_look(const struct rate_bucket *bucket, const struct rate
 
 struct rate_answer rate_take(struct rate_bucket *bucket, const struct rate_rule *rule, uint64_t now_ms);
 
+/* One that was taken for nothing. */
+void rate_return(struct rate_bucket *bucket);
+
 #endif

@@ -100,3 +100,12 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
     *f = (struct finding){cb, arg};
     db_query(pool, &stmt, params, on_found, f);
 }
+
+void db_key_prefixes(struct db_pool *pool, unsigned most, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"key_prefixes", "select live_key_prefixes($1)", 1};
+    char number[16];
+    snprintf(number, sizeof number, "%u", most);
+    const char *params[] = {number};
+    db_query_json(pool, &stmt, params, 0, NULL, cb, arg);
+}

@@ -53,6 +53,8 @@ static void on_listening(void *arg, int code, const struct err *e, const PGresul
     }
     /* What was told while nobody listened is lost: any key may have changed. */
     leader->events.on_key_changed(leader->events.arg, "*");
+    if (leader->events.on_listening)
+        leader->events.on_listening(leader->events.arg);
 }
 
 static void on_timer(void *arg)

@@ -15,10 +15,13 @@ struct db_leader_events {
     void (*on_gained)(void *arg, uint64_t epoch);
     /* It does not lead any more (connection lost): another may, at once. */
     void (*on_lost)(void *arg);
-    /* The key with this prefix changed or was revoked; "*": any may have (also after a connection was lost).
+    /* The key with this prefix was made, changed or revoked; "*": any may have (also after a connection was
+     * lost).
      */
     void (*on_key_changed)(void *arg, const char *prefix);
     void *arg;
+    /* Optional: from now on it hears of each key that is made or changed; what was before is to be read. */
+    void (*on_listening)(void *arg);
 };
 
 /* Owned; copies url and id (which says in the database who leads). Begins at once. */

@@ -22,6 +22,9 @@ struct db_key {
 typedef void db_key_cb(void *arg, int code, const struct err *e, const struct db_key *key);
 void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *arg);
 
+/* The prefixes of all valid keys, without their "crl_", one after the other (NULL: none), at most so many. */
+void db_key_prefixes(struct db_pool *pool, unsigned most, db_json_cb *cb, void *arg);
+
 /* Notes that these keys (ids) were used now. Fire and forget: best called once a minute with all of them. */
 void db_keys_used(struct db_pool *pool, const char *const *key_ids, size_t count);
 

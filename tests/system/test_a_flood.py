@@ -1,4 +1,6 @@
 """A key that asks too much, under the rates of a new installation: it is told when to come again, and nobody else notices."""
+import random
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -59,3 +61,54 @@ def test_a_guesser_of_keys_is_slowed(hosts):
         codes.append(guesser.call("GET", "/sandbox").status_code)
     assert set(codes) == {401, 429} and len(codes) <= 50 + 2 * 10 * 4
     assert hosts.admin.call("GET", "/sandbox").status_code == 200, "whoever has a key, at the same address"
+
+
+def lookups(hosts):
+    text = hosts.admin.call("GET", "/metrics").text
+    return int(float(re.search(r"^corral_key_lookups_total (\S+)", text, re.M)[1]))
+
+
+def test_random_keys_reach_no_database(hosts):
+    """Keys that there are not are counted before they are looked up; one that was made meanwhile works at once."""
+    def guess(_):
+        session, answers = requests.Session(), []
+        while time.monotonic() < end:
+            key = "crl_" + "".join(random.choices("0123456789abcdefghjkmnpqrstvwxyz", k=52))
+            answers.append(session.get(hosts.url + "/sandbox", headers={"X-API-Key": key}, timeout=10).status_code)
+        return answers
+
+    before, begin = lookups(hosts), time.monotonic()
+    end = begin + 4
+    with ThreadPoolExecutor(16) as pool:
+        guesses = [pool.submit(guess, i) for i in range(16)]
+        for _ in range(5):
+            fresh = hosts.user(f"fresh-{time.monotonic_ns()}", tier="pro")
+            assert fresh.call("GET", "/sandbox").status_code == 200, "whoever has a key, at the same address"
+        codes = [code for g in guesses for code in g.result()]
+    took = time.monotonic() - begin
+    assert set(codes) == {401, 429}
+    assert lookups(hosts) - before <= 50 + 10 * (took + 1) + 15, "the burst, ten a second, and those that there are"
+
+
+def test_deletes_of_nothing_are_held_to_the_rate(hosts):
+    user = hosts.user(f"deleter-{time.monotonic_ns()}", tier="free")
+    sandbox = user.create(**SMALL)["id"]
+
+    def flood(i):
+        session, answers = requests.Session(), []
+        session.headers.update(user.session.headers)
+        while time.monotonic() < end:
+            target = "sbx_" + "".join(random.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=26)) if i % 2 else "no-id"
+            answers.append(session.delete(f"{hosts.url}/sandbox/{target}", timeout=10).status_code)
+        return answers
+
+    begin = time.monotonic()
+    end = begin + 4
+    with ThreadPoolExecutor(16) as pool:
+        codes = [code for g in pool.map(flood, range(16)) for code in g]
+    took = time.monotonic() - begin
+    assert set(codes) == {404, 429}
+    assert codes.count(404) <= 100 + 50 + (50 + 10) * (took + 1)
+    wait_until("its own is ended", lambda: user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, 5)
+    for _ in range(3):
+        assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204

@@ -255,7 +255,7 @@ def test_what_strangers_hold_is_bounded(front):
         assert front.healthy()
         assert front.rss() - before < 80 * MIB, "16 MiB are its budget; each connection and the sanitizer have theirs"
         refused = [Answer(s) for s in held[:200]]
-        assert {a.status for a in refused} == {503} and json.loads(refused[0].body)["code"] == "not_ready"
+        assert {a.status for a in refused} == {429} and json.loads(refused[0].body)["code"] == "rate_limited"
         assert "retry-after" in refused[0].headers
         held[-1].sendall(b"\r\n\r\n")
         assert Answer(held[-1]).status == 404, "the newest was left alone"

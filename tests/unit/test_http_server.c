@@ -217,7 +217,7 @@ static void test_past_the_budget_who_holds_most_loses_its_oldest(void **state)
     send_bytes(f, ann, BODY("/kept", "ann", 300000), 299000);
     send_bytes(f, bob, BODY("/kept", "bob", 200000), 199000);
     send_bytes(f, cat, BODY("/kept", "cat", 250000), 249000);
-    assert_int_equal(status(f, ann), 503);
+    assert_int_equal(status(f, ann), 429);
     send_bytes(f, small, "", 1000);
     assert_int_equal(status(f, small), 200);
     send_bytes(f, cat, "", 1000);
@@ -237,7 +237,7 @@ static void test_strangers_share_a_budget(void **state)
         fd[i] = client(f);
         send_bytes(f, fd[i], head, 0);
     }
-    assert_int_equal(status(f, fd[0]), 503);
+    assert_int_equal(status(f, fd[0]), 429);
     assert_int_equal(status(f, fd[15]), 0);
     send_bytes(f, fd[15], "\r\nHost: h\r\n\r\n", 0);
     assert_int_equal(status(f, fd[15]), 200);

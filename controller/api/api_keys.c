@@ -1,0 +1,307 @@
+/*
+ * Who asks. Keys are looked up in the database a few at a time, all calls with one key together, and
+ * remembered for a while; so is that there is no such key. Whose prefix is that of no key (key_set) guesses:
+ * counted as a failure of its network before it is looked up at all, and few of those at a time.
+ */
+#include "controller/api/api_int.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEYS_MAX            4096  /* remembered ones, and as many that there are not; the oldest goes first */
+#define KEY_GOOD_MS         30000 /* then it is looked up again, should a notice have been lost */
+#define NONE_GOOD_MS        5000
+#define AT_ONCE_MAX         16 /* look-ups */
+#define AT_ONCE_OF_NETWORK  8
+#define GUESSES_AT_ONCE_MAX 4 /* beside them */
+#define WAITING_MAX         1024
+#define GUESSES_WAITING_MAX 64
+
+/* Of the whole controller: guesses that are looked up. */
+static const struct rate_rule guess_rule = {100, 200};
+
+/* --- what is remembered --- */
+
+static void known_drop(struct known_key **table, struct known_key *key)
+{
+    HASH_DEL(*table, key);
+    free(key);
+}
+
+static struct known_key *known_find(struct known_key *table, const char *prefix)
+{
+    struct known_key *key;
+    HASH_FIND_STR(table, prefix, key);
+    return key;
+}
+
+static struct known_key *known_put(struct known_key **table, const char *prefix, uint64_t good_ms)
+{
+    struct known_key *key = known_find(*table, prefix);
+    bool used = key && key->used;
+    if (key)
+        known_drop(table, key);
+    if (HASH_COUNT(*table) >= KEYS_MAX)
+        known_drop(table, *table);
+    key = mem_zalloc(sizeof *key);
+    strcpy(key->prefix, prefix);
+    key->good_until_ms = loop_now_ms() + good_ms;
+    key->used = used;
+    HASH_ADD_STR(*table, prefix, key);
+    return key;
+}
+
+static void known_clear(struct known_key **table)
+{
+    while (*table)
+        known_drop(table, *table);
+}
+
+/* Whoever shows it is counted as a use. */
+static void known_use(struct call *call, struct known_key *key)
+{
+    struct caller caller = key->caller;
+    key->used = true;
+    api_uncount_failure(call);
+    api_admit(call, &caller);
+}
+
+/* --- look-ups --- */
+
+static void query_ask(struct key_query *q)
+{
+    q->asked = true;
+    q->again = false;
+    q->api->stats.key_lookups++;
+    q->api->ops.find_key(q->api->owner, q->prefix, q);
+}
+
+/* Whether it may go now, beside those that are asked. */
+static bool may_ask(const struct api *api, const struct key_query *q)
+{
+    unsigned all = 0, guesses = 0, of_network = 0;
+    struct key_query *other, *next;
+    HASH_ITER(hh, api->queries, other, next)
+    {
+        if (!other->asked)
+            continue;
+        guesses += other->guess;
+        all += !other->guess;
+        of_network += !other->guess && !strcmp(other->network, q->network);
+    }
+    return q->guess ? guesses < GUESSES_AT_ONCE_MAX : all < AT_ONCE_MAX && of_network < AT_ONCE_OF_NETWORK;
+}
+
+static void ask_next(struct api *api)
+{
+    struct key_query *q, *next;
+    for (q = TAILQ_FIRST(&api->waiting); q; q = next) {
+        next = TAILQ_NEXT(q, link);
+        if (!may_ask(api, q))
+            continue;
+        TAILQ_REMOVE(&api->waiting, q, link);
+        api->waiting_count--;
+        query_ask(q);
+    }
+}
+
+static struct key_query *query_new(struct api *api, const struct call *call, bool guess)
+{
+    struct key_query *q = mem_zalloc(sizeof *q);
+    q->api = api;
+    q->guess = guess;
+    strcpy(q->prefix, call->prefix);
+    snprintf(q->network, sizeof q->network, "%s", http_network(call->public.exchange));
+    TAILQ_INIT(&q->calls);
+    HASH_ADD_STR(api->queries, prefix, q);
+    return q;
+}
+
+/* Takes it from its waiting calls one by one: answering one may begin another look-up, never this one. */
+static void query_end(struct key_query *q, void (*tell)(struct call *call, void *arg), void *arg)
+{
+    struct api *api = q->api;
+    struct call *call;
+    HASH_DEL(api->queries, q);
+    while ((call = TAILQ_FIRST(&q->calls))) {
+        TAILQ_REMOVE(&q->calls, call, asks);
+        tell(call, arg);
+    }
+    free(q);
+    ask_next(api);
+}
+
+static void tell_trouble(struct call *call, void *arg)
+{
+    call->prefix[0] = 0;
+    api_uncount_failure(call);
+    api_answer_err(&call->public, arg);
+}
+
+static void tell_none(struct call *call, void *arg)
+{
+    call->prefix[0] = 0;
+    api_refuse_key(call);
+}
+
+static void tell_key(struct call *call, void *arg)
+{
+    struct known_key *key = known_find(call->api->keys, call->prefix);
+    if (key && api_key_same(key->sha256, call->sha256))
+        known_use(call, key);
+    else
+        tell_none(call, NULL);
+}
+
+void api_key_found(struct key_query *q, int code, const struct err *e, const struct caller *caller,
+                   const uint8_t sha256[32], bool expires, uint64_t remaining_ms)
+{
+    struct api *api = q->api;
+    if (q->again && code != ERR_CANCELLED) {
+        query_ask(q);
+        return;
+    }
+    struct known_key *old = known_find(api->keys, q->prefix);
+    if (code == ERR_UNAUTHENTICATED) {
+        if (old)
+            known_drop(&api->keys, old);
+        known_put(&api->none, q->prefix, NONE_GOOD_MS);
+        query_end(q, tell_none, NULL);
+    } else if (code) {
+        struct err trouble = *e;
+        query_end(q, tell_trouble, &trouble);
+    } else {
+        struct known_key *key = known_put(&api->keys, q->prefix,
+                                          expires && remaining_ms < KEY_GOOD_MS ? remaining_ms : KEY_GOOD_MS);
+        memcpy(key->sha256, sha256, sizeof key->sha256);
+        key->caller = *caller;
+        query_end(q, tell_key, NULL);
+    }
+}
+
+/* Past what may wait. */
+static void refuse_full(struct call *call)
+{
+    struct err e;
+    call->prefix[0] = 0;
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE,
+                  "too many API keys are being looked up; send it again in a second");
+    api_answer_held(&call->public, &e);
+}
+
+static void look_up(struct call *call, bool proved)
+{
+    struct api *api = call->api;
+    struct key_query *q;
+    HASH_FIND_STR(api->queries, call->prefix, q);
+    if (q) {
+        TAILQ_INSERT_TAIL(&q->calls, call, asks);
+        return;
+    }
+    bool guess = !proved && !key_set_has(&api->prefixes, call->prefix);
+    if (guess && (!api_count_failure(call) || api->waiting_count >= GUESSES_WAITING_MAX ||
+                  !rate_take(&api->guesses, &guess_rule, loop_now_ms()).allowed)) {
+        call->prefix[0] = 0;
+        api_refuse_guess(call);
+        return;
+    }
+    if (api->waiting_count >= WAITING_MAX) {
+        refuse_full(call);
+        return;
+    }
+    q = query_new(api, call, guess);
+    TAILQ_INSERT_TAIL(&q->calls, call, asks);
+    if (may_ask(api, q)) {
+        query_ask(q);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&api->waiting, q, link);
+    api->waiting_count++;
+}
+
+/* --- who asks --- */
+
+static const char *key_of(const struct api_call *call)
+{
+    const char *key = http_header(call->exchange, "x-api-key");
+    const char *bearer = http_header(call->exchange, "authorization");
+    if (!key && bearer && !strncasecmp(bearer, "bearer ", 7))
+        key = bearer + 7;
+    return key;
+}
+
+void api_authenticate(struct call *call)
+{
+    struct api *api = call->api;
+    const char *text = key_of(&call->public);
+    if (!text || !api_key_prefix(text, call->prefix)) {
+        tell_none(call, NULL);
+        return;
+    }
+    api_key_sha256(text, call->sha256);
+    struct known_key *key = known_find(api->keys, call->prefix);
+    struct known_key *none = known_find(api->none, call->prefix);
+    bool proved = key && api_key_same(key->sha256, call->sha256);
+    if ((key && !proved) || (none && loop_now_ms() < none->good_until_ms))
+        tell_none(call, NULL); /* the secret of a key never changes */
+    else if (proved && loop_now_ms() < key->good_until_ms)
+        known_use(call, key);
+    else
+        look_up(call, proved);
+}
+
+void api_forget_key(struct api *api, const char *prefix)
+{
+    struct key_query *q, *next;
+    bool all = !strcmp(prefix, "*");
+    HASH_ITER(hh, api->queries, q, next)
+    {
+        if (all || !strcmp(prefix, q->prefix))
+            q->again = q->asked;
+    }
+    if (all) {
+        known_clear(&api->keys);
+        known_clear(&api->none);
+        return;
+    }
+    struct known_key *key = known_find(api->keys, prefix), *none = known_find(api->none, prefix);
+    if (key)
+        known_drop(&api->keys, key);
+    if (none)
+        known_drop(&api->none, none);
+    key_set_add(&api->prefixes, prefix);
+}
+
+void api_know_keys(struct api *api, const char *prefixes)
+{
+    key_set_fill(&api->prefixes, prefixes);
+}
+
+void api_take_used_keys(struct api *api, void (*cb)(void *arg, const char *key_id), void *arg)
+{
+    struct known_key *key, *next;
+    HASH_ITER(hh, api->keys, key, next)
+    {
+        if (key->used)
+            cb(arg, key->caller.key_id);
+        key->used = false;
+    }
+}
+
+void api_keys_end(struct api *api)
+{
+    struct key_query *q;
+    struct err e;
+    (void)err_set(&e, ERR_CANCELLED, "The controller is stopping");
+    while ((q = TAILQ_FIRST(&api->waiting))) {
+        TAILQ_REMOVE(&api->waiting, q, link);
+        api->waiting_count--;
+        query_end(q, tell_trouble, &e);
+    }
+    known_clear(&api->keys);
+    known_clear(&api->none);
+    key_set_fini(&api->prefixes);
+}

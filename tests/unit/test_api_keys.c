@@ -1,0 +1,275 @@
+#include "tests/lib/unit.h"
+
+#include "controller/api/api_int.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The API before an owner that is asked for keys, and answers when the test says so. */
+struct fixture {
+    struct loop *loop;
+    struct api *api;
+    struct timer timer;
+    struct key_query *query[64];
+    unsigned queries, listed, deleted;
+    int delete_code; /* 0: there was one to delete */
+};
+
+static void find_key(void *owner, const char *prefix, struct key_query *query)
+{
+    struct fixture *f = owner;
+    assert_true(f->queries < 64);
+    f->query[f->queries++] = query;
+}
+
+static void list(void *owner, struct api_call *call)
+{
+    struct fixture *f = owner;
+    f->listed++;
+    api_answer_json(call, 200, NULL, "{}");
+}
+
+static void delete (void *owner, struct api_call *call)
+{
+    struct fixture *f = owner;
+    struct err e;
+    f->deleted++;
+    (void)err_set(&e, ERR_NOT_FOUND, "none");
+    if (f->delete_code)
+        api_answer_err(call, &e);
+    else
+        api_answer_empty(call, 204, NULL);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct api_ops ops = {.find_key = find_key,
+                          .op = {[OP_SANDBOX_LIST] = list, [OP_SANDBOX_DELETE] = delete}};
+    struct api_conf conf = {.address = "127.0.0.1",
+                            .limits = http_default_limits,
+                            .rate_per_second = 1,
+                            .rate_burst = 5,
+                            .auth_failures_per_second = 1,
+                            .auth_failures_burst = 30,
+                            .cors_origins = ""};
+    struct err e;
+    f->loop = loop_new();
+    assert_int_equal(api_new(&f->api, f->loop, &conf, &ops, f, &e), 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    struct err e;
+    (void)err_set(&e, ERR_CANCELLED, "end");
+    while (f->queries)
+        api_key_found(f->query[--f->queries], ERR_CANCELLED, &e, NULL, NULL, false, 0);
+    api_free(f->api);
+    timer_stop(&f->timer);
+    loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+static void end_turn(void *arg)
+{
+    struct fixture *f = arg;
+    loop_stop(f->loop);
+}
+
+static void turns(struct fixture *f)
+{
+    for (int i = 0; i < 5; i++) {
+        timer_start(&f->timer, f->loop, 2, end_turn, f);
+        loop_run(f->loop);
+    }
+}
+
+static int ask(struct fixture *f, const char *method, const char *key)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(http_server_port(f->api->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char text[300];
+    int len = snprintf(text, sizeof text, "%s /sandbox%s HTTP/1.1\r\nHost: h\r\nX-API-Key: %s\r\n\r\n",
+                       method, strcmp(method, "GET") ? "/none" : "", key);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
+    turns(f);
+    return fd;
+}
+
+static int status(struct fixture *f, int fd)
+{
+    char text[4096] = "";
+    ssize_t n = -1;
+    for (int i = 0; i < 50 && n < 0; i++) {
+        turns(f);
+        n = recv(fd, text, sizeof text - 1, 0);
+    }
+    close(fd);
+    return n <= 0 ? 0 : atoi(text + strlen("HTTP/1.1 "));
+}
+
+static void found(struct fixture *f, unsigned i, const struct api_key *key)
+{
+    static const struct caller caller = {
+        .user_id = "usr_a", .key_id = "key_a", .scopes = SCOPE_READ | SCOPE_WRITE};
+    struct key_query *query = f->query[i];
+    uint8_t sha256[32];
+    struct err e;
+    f->query[i] = f->query[--f->queries];
+    if (key)
+        api_key_sha256(key->text, sha256);
+    (void)err_set(&e, ERR_UNAUTHENTICATED, "none");
+    api_key_found(query, key ? 0 : ERR_UNAUTHENTICATED, &e, &caller, sha256, false, 0);
+}
+
+static void know(struct fixture *f, const struct api_key *keys, size_t count)
+{
+    char all[64 * 12 + 1] = "";
+    for (size_t i = 0; i < count; i++)
+        strncat(all, keys[i].text + 4, 12);
+    api_know_keys(f->api, all);
+}
+
+static void test_one_look_up_serves_all(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make(), wrong = key;
+    wrong.text[API_KEY_LEN - 1] ^= 1;
+    know(f, &key, 1);
+    int fd[4] = {ask(f, "GET", key.text), ask(f, "GET", key.text), ask(f, "GET", wrong.text),
+                 ask(f, "GET", key.text)};
+    assert_int_equal(f->queries, 1);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd[0]), 200);
+    assert_int_equal(status(f, fd[1]), 200);
+    assert_int_equal(status(f, fd[2]), 401);
+    assert_int_equal(status(f, fd[3]), 200);
+    /* Neither it nor a wrong secret of it is looked up again. */
+    assert_int_equal(status(f, ask(f, "GET", key.text)), 200);
+    assert_int_equal(status(f, ask(f, "GET", wrong.text)), 401);
+    assert_int_equal(f->queries, 0);
+}
+
+static void test_a_key_that_changes_meanwhile_is_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make();
+    know(f, &key, 1);
+    int fd = ask(f, "GET", key.text);
+    api_forget_key(f->api, "*");
+    found(f, 0, &key);
+    assert_int_equal(f->queries, 1);
+    found(f, 0, NULL);
+    assert_int_equal(status(f, fd), 401);
+    assert_int_equal(status(f, ask(f, "GET", key.text)), 401);
+    assert_int_equal(f->queries, 0);
+    api_forget_key(f->api, "*");
+    fd = ask(f, "GET", key.text);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd), 200);
+}
+
+static void test_guesses_are_counted_before_they_are_looked_up(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make();
+    int fd[40], refused = 0, limited = 0;
+    know(f, &key, 1);
+    for (int i = 0; i < 40; i++)
+        fd[i] = ask(f, "GET", api_key_make().text);
+    assert_int_equal(f->queries, 4);
+    int valid = ask(f, "GET", key.text);
+    assert_int_equal(f->queries, 5);
+    found(f, 4, &key);
+    assert_int_equal(status(f, valid), 200);
+    while (f->queries) {
+        assert_true(f->queries <= 4);
+        found(f, 0, NULL);
+    }
+    for (int i = 0; i < 40; i++) {
+        int got = status(f, fd[i]);
+        refused += got == 401;
+        limited += got == 429;
+    }
+    assert_int_equal(refused + limited, 40);
+    assert_in_range(refused, 28, 34);
+    assert_in_range(api_stats(f->api).key_lookups, 29, 35);
+}
+
+static void test_a_new_key_is_no_guess(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make();
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    know(f, NULL, 0);
+    for (int i = 0; i < 40; i++)
+        close(ask(f, "GET", "nonsense"));
+    assert_int_equal(status(f, ask(f, "GET", key.text)), 429);
+    assert_true(api_key_prefix(key.text, prefix));
+    api_forget_key(f->api, prefix);
+    int fd = ask(f, "GET", key.text);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd), 200);
+}
+
+static void test_few_are_asked_for_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key[12];
+    int fd[12];
+    for (int i = 0; i < 12; i++)
+        key[i] = api_key_make();
+    know(f, key, 12);
+    for (int i = 0; i < 12; i++)
+        fd[i] = ask(f, "GET", key[i].text);
+    assert_int_equal(f->queries, 8);
+    for (int i = 0; i < 12; i++) {
+        unsigned at = 0;
+        while (strncmp(f->query[at]->prefix, key[i].text, API_KEY_PREFIX_LEN))
+            at++;
+        found(f, at, &key[i]);
+        assert_int_equal(status(f, fd[i]), 200);
+    }
+}
+
+static void test_deletes_that_make_no_room_are_held_to_the_rate(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key = api_key_make();
+    int limited = 0;
+    know(f, &key, 1);
+    int fd = ask(f, "DELETE", key.text);
+    found(f, 0, &key);
+    assert_int_equal(status(f, fd), 204);
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(status(f, ask(f, "DELETE", key.text)), 204);
+    f->delete_code = ERR_NOT_FOUND;
+    for (int i = 0; i < 50; i++)
+        limited += status(f, ask(f, "DELETE", key.text)) == 429;
+    assert_in_range(limited, 5, 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_look_up_serves_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_key_that_changes_meanwhile_is_asked_for_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_guesses_are_counted_before_they_are_looked_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_new_key_is_no_guess, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_few_are_asked_for_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletes_that_make_no_room_are_held_to_the_rate, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
