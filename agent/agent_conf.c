@@ -4,13 +4,13 @@
 
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
 static const struct conf_row rows[] = {
-    {"node", "CORRAL_NODE", CONF_STRING, AT(node), NULL, 0, 63, NULL, false, false,
+    {"node", "CORRAL_NODE", CONF_NAME, AT(node), NULL, 0, 63, NULL, false, false,
      "Name of this host, as in its certificate; without one the host's own name."},
-    {"region", "CORRAL_REGION", CONF_STRING, AT(region), NULL, 0, 63, NULL, false, false,
+    {"region", "CORRAL_REGION", CONF_NAME, AT(region), NULL, 0, 63, NULL, false, false,
      "Region that this host is in."},
     {"labels", "CORRAL_LABELS", CONF_LIST, AT(labels), NULL, 0, 0, NULL, false, false,
      "Labels of this host, key=value, for placement."},
-    {"cluster", "CORRAL_CLUSTER", CONF_STRING, AT(cluster), "corral", 0, 63, NULL, false, false,
+    {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of the cluster; containers of others are never touched."},
     {"controller_urls", "CORRAL_CONTROLLER_URLS", CONF_LIST, AT(controller_urls), "tls+tcp://127.0.0.1:7420",
      0, 0, NULL, false, false, "Where the controllers listen for agents, tried in turn."},
@@ -32,7 +32,7 @@ static const struct conf_row rows[] = {
      0, NULL, false, false, "The program that is process 1 of each sandbox."},
     {"seccomp_profile", "CORRAL_SECCOMP_PROFILE", CONF_STRING, AT(seccomp_profile),
      "/usr/local/share/corral/seccomp.json", 0, 0, NULL, false, false,
-     "Seccomp profile (JSON) of each sandbox; empty: Docker's own."},
+     "Seccomp profile (JSON) of each sandbox; builtin: Docker's own."},
     {"disk_read_bytes", "CORRAL_DISK_READ_BYTES", CONF_BYTES, AT(disk_read_bytes), "256M", 0, 0, NULL, false,
      false, "What a new sandbox may read from its disk a second; 0: no limit."},
     {"disk_write_bytes", "CORRAL_DISK_WRITE_BYTES", CONF_BYTES, AT(disk_write_bytes), "256M", 0, 0, NULL,

@@ -85,6 +85,7 @@ static void finish(struct maker *m, const struct box_made *made)
 static void fail(struct maker *m, enum sandbox_reason reason, const char *why)
 {
     struct box_made made = {.reason = reason, .host_fault = m->host_fault};
+    log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
     snprintf(made.detail, sizeof made.detail, "%s", why);
     finish(m, &made);
 }

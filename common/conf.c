@@ -15,15 +15,15 @@ const struct conf_row *conf_find(const struct conf_table *table, const char *key
     return NULL;
 }
 
-static bool is_text(const struct conf_row *row)
+bool conf_is_text(const struct conf_row *row)
 {
-    return row->type == CONF_STRING || row->type == CONF_LIST || row->type == CONF_CHOICE;
+    return row->type != CONF_BOOL && row->type != CONF_UINT && row->type != CONF_BYTES;
 }
 
 void conf_fini(const struct conf_table *table, void *values)
 {
     for (size_t i = 0; i < table->count; i++) {
-        if (is_text(&table->row[i]))
+        if (conf_is_text(&table->row[i]))
             mem_free_ptr((char *)values + table->row[i].offset);
     }
 }
@@ -79,6 +79,8 @@ static int from_env_file(const struct conf_row *row, const char *path, void *val
         return rc;
     while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
         bytes[--len] = 0;
+    if (!len || memchr(bytes, 0, len))
+        return err_set(e, ERR_CONFIG, "%s: there is no value of %s in it", path, row->env);
     return conf_set(row, values, path, bytes, e);
 }
 
@@ -162,7 +164,7 @@ int conf_load(const struct conf_table *table, const struct conf_sources *sources
 static bool same(const struct conf_row *row, const void *a, const void *b)
 {
     const char *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
-    if (!is_text(row))
+    if (!conf_is_text(row))
         return !memcmp(x, y, row->type == CONF_BOOL ? sizeof(bool) : sizeof(uint64_t));
     const char *s = *(char *const *)x, *t = *(char *const *)y;
     return s && t ? !strcmp(s, t) : s == t;
@@ -171,7 +173,9 @@ static bool same(const struct conf_row *row, const void *a, const void *b)
 static void exchange(const struct conf_row *row, void *a, void *b)
 {
     char hold[sizeof(uint64_t)];
-    size_t size = is_text(row) ? sizeof(char *) : row->type == CONF_BOOL ? sizeof(bool) : sizeof(uint64_t);
+    size_t size = conf_is_text(row)        ? sizeof(char *)
+                  : row->type == CONF_BOOL ? sizeof(bool)
+                                           : sizeof(uint64_t);
     memcpy(hold, (char *)a + row->offset, size);
     memcpy((char *)a + row->offset, (char *)b + row->offset, size);
     memcpy((char *)b + row->offset, hold, size);

@@ -1,7 +1,9 @@
 /*
  * Configuration by one table a daemon. A row names a key, its environment name, type, default, range and
  * help; from it come parsing, `config show`, deploy/env.example and docs/configuration.md. Later sources win:
- * default, YAML file, environment (NAME, or NAME_FILE=path for its content), flags (--key value).
+ * default, YAML file, environment (NAME, or NAME_FILE=path for its content), flags (--key value). An empty
+ * value of any type, in any of them, is one that is not given: what was before it holds. So a key that has a
+ * default is never NULL.
  *
  * Values live in a plain struct of the daemon, at the row's offset: char * (owned, NULL for "not set"),
  * bool or uint64_t. Blocking; for start-up and reload.
@@ -17,12 +19,16 @@
 #include <stdio.h>
 
 enum conf_type {
-    CONF_STRING, /* char * */
-    CONF_LIST,   /* char *, items joined by commas; a sequence in YAML */
-    CONF_CHOICE, /* char *, one of the words in choices */
-    CONF_BOOL,   /* bool */
-    CONF_UINT,   /* uint64_t */
-    CONF_BYTES   /* uint64_t; "512M" and the like are taken */
+    CONF_STRING,     /* char * */
+    CONF_LIST,       /* char *, items joined by commas; a sequence in YAML */
+    CONF_NAME,       /* char *, one word of letters, digits, '.', '_' and '-' */
+    CONF_IP,         /* char *, an IP address */
+    CONF_IMAGE,      /* char *, the name of an image */
+    CONF_REGISTRIES, /* char *, a list of hosts of image registries, or "none" */
+    CONF_CHOICE,     /* char *, one of the words in choices */
+    CONF_BOOL,       /* bool */
+    CONF_UINT,       /* uint64_t */
+    CONF_BYTES       /* uint64_t; "512M" and the like are taken */
 };
 
 struct conf_row {
@@ -75,12 +81,16 @@ int conf_reload(const struct conf_table *table, const struct conf_sources *sourc
 /* Frees the strings. */
 void conf_fini(const struct conf_table *table, void *values);
 
-/* Sets one value from text. where: what the error sentence begins with ("file:3"). */
+/* Sets one value from text; an empty one changes nothing. where: what the error sentence begins with
+ * ("file:3"). */
 int conf_set(const struct conf_row *row, void *values, const char *where, const char *text,
              struct err *e) MUST_CHECK;
 
 /* The row's value as text into out, secrets hidden. */
 void conf_value_text(const struct conf_row *row, const void *values, char *out, size_t size);
+
+/* Whether its value is a char *. */
+bool conf_is_text(const struct conf_row *row);
 
 /* The row of this key; NULL where there is none. */
 const struct conf_row *conf_find(const struct conf_table *table, const char *key);

@@ -1,26 +1,81 @@
 /* One value of the configuration: from text, to text, and the texts about all of them. */
 #include "common/conf.h"
 
+#include "common/image_ref.h"
 #include "common/mem.h"
 #include "common/units.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static bool is_name(const char *text)
+{
+    return isalnum((unsigned char)text[0]) &&
+           !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")];
+}
+
+static bool is_ip(const char *text)
+{
+    struct in6_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+static bool is_image(const char *text)
+{
+    struct image_ref ref;
+    return image_ref_parse(text, &ref);
+}
+
+static bool is_list(const char *text)
+{
+    return text[0] != ',' && text[strlen(text) - 1] != ',' && !strstr(text, ",,");
+}
+
+static bool is_registries(const char *text)
+{
+    char one[CONF_STRING_MAX + 1];
+    for (const char *at = text; *at; at += strcspn(at, ","), at += *at == ',') {
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(at, ","), at);
+        if (!image_registry_valid(one))
+            return false;
+    }
+    return is_list(text);
+}
+
+/* What a text of each type must be, and how that is told. */
+static const struct {
+    bool (*valid)(const char *text);
+    const char *allowed;
+} texts[] = {
+    [CONF_STRING] = {NULL, "text"},
+    [CONF_LIST] = {is_list, "words, commas between"},
+    [CONF_NAME] = {is_name, "letters, digits, '.', '_' and '-'"},
+    [CONF_IP] = {is_ip, "an IP address"},
+    [CONF_IMAGE] = {is_image, "the name of an image"},
+    [CONF_REGISTRIES] = {is_registries, "host or host:port, commas between; none"},
+    [CONF_CHOICE] = {NULL, NULL},
+};
 
 static int set_text(const struct conf_row *row, void *values, const char *where, const char *text,
                     struct err *e)
 {
     size_t max = row->max ? row->max : CONF_STRING_MAX;
     if (strlen(text) > max)
-        return err_set(e, ERR_CONFIG, "%s: %s is longer than %zu characters", where, row->key, max);
+        return err_set(e, ERR_CONFIG, "%s: %s is longer than the %zu characters that are allowed", where,
+                       row->key, max);
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ')
-            return err_set(e, ERR_CONFIG, "%s: %s holds a control character", where, row->key);
+            return err_set(e, ERR_CONFIG, "%s: %s holds a control character; allowed: text", where, row->key);
     }
+    if (texts[row->type].valid && !texts[row->type].valid(text))
+        return err_set(e, ERR_CONFIG, "%s: %s is \"%.60s\"; allowed: %s", where, row->key, text,
+                       texts[row->type].allowed);
     char **slot = (char **)(void *)((char *)values + row->offset);
     free(*slot);
-    *slot = text[0] ? mem_strdup(text) : NULL;
+    *slot = mem_strdup(text);
     return 0;
 }
 
@@ -61,8 +116,12 @@ static int set_number(const struct conf_row *row, void *values, const char *wher
 int conf_set(const struct conf_row *row, void *values, const char *where, const char *text, struct err *e)
 {
     static int (*const set[])(const struct conf_row *, void *, const char *, const char *, struct err *) = {
-        [CONF_STRING] = set_text, [CONF_LIST] = set_text,   [CONF_CHOICE] = set_choice,
-        [CONF_BOOL] = set_bool,   [CONF_UINT] = set_number, [CONF_BYTES] = set_number};
+        [CONF_STRING] = set_text,  [CONF_LIST] = set_text,   [CONF_NAME] = set_text,
+        [CONF_IP] = set_text,      [CONF_IMAGE] = set_text,  [CONF_REGISTRIES] = set_text,
+        [CONF_BOOL] = set_bool,    [CONF_UINT] = set_number, [CONF_BYTES] = set_number,
+        [CONF_CHOICE] = set_choice};
+    if (!text[0])
+        return 0;
     return set[row->type](row, values, where, text, e);
 }
 
@@ -103,7 +162,7 @@ void conf_show(const struct conf_table *table, const void *values, FILE *out)
         char text[CONF_STRING_MAX + 1];
         conf_value_text(row, values, text, sizeof text);
         fprintf(out, "%s: ", row->key);
-        if (row->type == CONF_STRING || row->type == CONF_LIST || row->type == CONF_CHOICE)
+        if (conf_is_text(row))
             put_quoted(out, text);
         else
             fputs(text, out);
@@ -122,7 +181,7 @@ static void put_range(FILE *out, const struct conf_row *row)
     else if (row->type == CONF_UINT || row->type == CONF_BYTES)
         fprintf(out, "%" PRIu64 " or more", row->min);
     else
-        fputs(row->type == CONF_LIST ? "words, commas between" : "text", out);
+        fputs(texts[row->type].allowed, out);
 }
 
 void conf_env_example(const struct conf_table *table, FILE *out)

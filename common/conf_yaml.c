@@ -79,6 +79,11 @@ static int read_list(struct reader *r, char **out, struct err *e)
     }
 }
 
+static bool is_list(const struct conf_row *row)
+{
+    return row->type == CONF_LIST || row->type == CONF_REGISTRIES;
+}
+
 static int read_value(struct reader *r, const struct conf_row *row, struct err *e)
 {
     CLEANUP(mem_free_ptr) char *text = NULL;
@@ -89,11 +94,11 @@ static int read_value(struct reader *r, const struct conf_row *row, struct err *
     snprintf(where, sizeof where, "%.280s:%zu", r->file, line_of(r));
     if (r->event.type == YAML_SCALAR_EVENT)
         text = scalar(r, e);
-    else if (r->event.type == YAML_SEQUENCE_START_EVENT && row->type == CONF_LIST)
+    else if (r->event.type == YAML_SEQUENCE_START_EVENT && is_list(row))
         rc = read_list(r, &text, e);
     else
         rc = err_set(e, ERR_CONFIG, "%s: %s takes a plain value%s", where, row->key,
-                     row->type == CONF_LIST ? " or a list" : "");
+                     is_list(row) ? " or a list" : "");
     if (rc || !text)
         return rc ? rc : ERR_CONFIG;
     return conf_set(row, r->values, where, text, e);

@@ -47,7 +47,7 @@ struct string_list {
 };
 
 struct sandbox_spec {
-    char *image;                /* a reference as the user gave it */
+    char *image;                /* its name; to a host, the whole one */
     struct string_list command; /* empty: idle under init, or the image's own with use_image_command */
     struct string_list env;     /* "NAME=value" */
     enum sandbox_network network;

@@ -8,8 +8,8 @@
 
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
 static const struct conf_row rows[] = {
-    {"listen_address", "CORRAL_LISTEN_ADDRESS", CONF_STRING, AT(listen_address), "127.0.0.1", 0, 255, NULL,
-     false, false, "Address of the REST server; one that is not loopback needs tls_cert and tls_key."},
+    {"listen_address", "CORRAL_LISTEN_ADDRESS", CONF_IP, AT(listen_address), "127.0.0.1", 0, 255, NULL, false,
+     false, "Address of the REST server; one that is not loopback needs tls_cert and tls_key."},
     {"listen_port", "CORRAL_LISTEN_PORT", CONF_UINT, AT(listen_port), "3000", 1, 65535, NULL, false, false,
      "Port of the REST server."},
     {"tls_cert", "CORRAL_TLS_CERT", CONF_STRING, AT(tls_cert), NULL, 0, 0, NULL, true, false,
@@ -70,10 +70,13 @@ static const struct conf_row rows[] = {
      "Private key (PEM) of the CA, where certificates of hosts are to be renewed by this controller, 30 days "
      "before "
      "they end; without it there are warnings."},
-    {"cluster", "CORRAL_CLUSTER", CONF_STRING, AT(cluster), "corral", 0, 63, NULL, false, false,
+    {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of this cluster; containers carry it, and agents touch no others."},
-    {"base_image", "CORRAL_BASE_IMAGE", CONF_STRING, AT(base_image), "corral-base:latest", 0, 255, NULL, true,
+    {"base_image", "CORRAL_BASE_IMAGE", CONF_IMAGE, AT(base_image), "corral-base:latest", 0, 255, NULL, true,
      false, "Image of a sandbox that names none."},
+    {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
+     "Registries that images may be named of, beside base_image itself; one may be an address with its port; "
+     "none: no other image."},
     {"memory_bytes", "CONTAINER_MEMORY_LIMIT", CONF_BYTES, AT(memory_bytes), "536870912", 6291456, 0, NULL,
      true, false, "Memory of a sandbox that asks for none."},
     {"cpu_shares", "CONTAINER_CPU_SHARES", CONF_UINT, AT(cpu_shares), "512", 2, 262144, NULL, true, false,

@@ -21,7 +21,7 @@ struct ctl_conf {
     /* hosts */
     char *node_url, *pki_dir, *ca_key, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */
-    char *base_image;
+    char *base_image, *registries;
     uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_hours;
     uint64_t max_per_user, max_per_key, max_total;
     uint64_t cleanup_interval_minutes;

@@ -1,6 +1,7 @@
 /* The operations on sandboxes: each takes a validated call and answers it once. */
 #include "controller/controller_int.h"
 
+#include "common/image_ref.h"
 #include "common/mem.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_idempotency.h"
@@ -303,6 +304,36 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
     cluster_create(c->cluster, &request, &wish, on_admitted, p);
 }
 
+/*
+ * What the host gets is the whole name of the image: Docker would take a short one for an image's id first.
+ * What is said of the sandbox is what was asked for.
+ */
+static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct err *e)
+{
+    struct image_ref ref;
+    char full[IMAGE_REF_FULL_MAX], *asked = spec->image;
+    if (!image_ref_parse(asked, &ref))
+        return err_set(e, ERR_INVALID, "image is not the name of an image");
+    image_ref_full(&ref, full);
+    spec->image = full;
+    int rc = sandbox_spec_pack(spec, bytes, len, e);
+    spec->image = asked;
+    return rc;
+}
+
+/* The base image may be of any. */
+static int check_registry(const struct ctl_conf *conf, const char *image, struct err *e)
+{
+    struct image_ref ref, base;
+    if (!image_ref_parse(image, &ref))
+        return err_set(e, ERR_INVALID, "image is not the name of an image");
+    bool is_base = image_ref_parse(conf->base_image, &base) && image_ref_is(&ref, conf->base_image);
+    if (is_base || image_ref_allowed(&ref, conf->registries))
+        return 0;
+    return err_set(e, ERR_REGISTRY_NOT_ALLOWED, "images of the registry %s are not allowed here; allowed: %s",
+                   ref.registry, conf->registries);
+}
+
 void ops_sandbox_create(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
@@ -320,8 +351,9 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     }
     call->sandbox.spec.levels = call->caller.levels;
     call->sandbox.spec.user = mem_strdup(call->caller.user_id);
-    if (limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
-        sandbox_spec_pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
+    if (check_registry(c->conf, call->sandbox.spec.image, &e) ||
+        limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
+        pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);
         return;
     }

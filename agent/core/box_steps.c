@@ -1,6 +1,7 @@
 #include "agent/core/box_steps.h"
 
 #include "common/mem.h"
+#include "common/plain_words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,18 @@ static uint64_t since(uint64_t at, uint64_t now)
     return at < now ? now - at : 0;
 }
 
+/*
+ * The one door to tenants: nothing of Docker's or the kernel's words that tells of the host. Why an image did
+ * not come is not theirs at all, since it tells of the network that the host is in.
+ */
+static void tell_tenant(const struct box_record *r, char out[static NODE_DETAIL_MAX + 1])
+{
+    plain_words(r->detail, out, NODE_DETAIL_MAX + 1);
+    char *cause = r->reason == REASON_IMAGE_UNAVAILABLE ? strstr(out, ": ") : NULL;
+    if (cause)
+        *cause = 0;
+}
+
 void box_observe(const struct box_record *r, uint64_t now, struct observation *o)
 {
     *o = (struct observation){.id = r->id,
@@ -61,7 +74,7 @@ void box_observe(const struct box_record *r, uint64_t now, struct observation *o
                               .ran = r->ran,
                               .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
                               .ended_ago_ms = r->phase == BOX_ENDED ? since(r->ended_ms, now) : 0};
-    memcpy(o->detail, r->detail, sizeof o->detail);
+    tell_tenant(r, o->detail);
     o->has_last = r->phase == BOX_ENDED && r->last_ms;
     if (!o->has_last)
         return;

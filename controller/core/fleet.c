@@ -3,6 +3,7 @@
 #include "controller/core/sandbox_table.h"
 
 #include "common/mem.h"
+#include "common/plain_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +152,7 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
     move.generation = o->generation;
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
-    memcpy(move.detail, o->detail, sizeof move.detail);
+    plain_words(o->detail, move.detail, sizeof move.detail); /* as its host should have */
     move.has_last = o->has_last;
     move.last = o->last;
     move.last.ago_ms += waited_ms;

@@ -134,8 +134,8 @@ def test_ends(corral, user, images, what, body, act, reason, exit_code, sentence
 
 
 FAILURES = [
-    ("image", {"image": "127.0.0.1:1/nosuch:1"}, 422, "image_unavailable", r"the image cannot be pulled: .+"),
-    ("start", {"image": "ends:broken", "command": ["x"]}, 502, "start_failed", "Docker answered 500: .* is not a directory"),
+    ("image", {"image": "127.0.0.1:1/nosuch:1"}, 422, "image_unavailable", r"the image cannot be pulled"),
+    ("start", {"image": "ends:broken", "command": ["x"]}, 502, "start_failed", "Docker answered 500: .*not a directory.*"),
 ]
 
 

@@ -1,4 +1,6 @@
 """Requests that say something other than what was meant: each is refused, and told what to mend."""
+import re
+
 import pytest
 import requests
 from corral import Client
@@ -61,3 +63,38 @@ def test_a_history_that_ends_before_it_begins(user):
     path = f"/sandbox/{user.create()['id']}/stats/history"
     problem = user.refused("GET", path + "?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00%2B02:00")
     assert problem["code"] == "invalid" and "later" in problem["detail"]
+
+
+@pytest.mark.parametrize("image", ["10.0.0.1:5000/x", "127.0.0.1:2/x:1", "localhost:1/x", "registry.example/x", "127.0.0.1:50000/x",
+                                   "docker.io.example/x"])
+def test_registries_that_are_not_allowed_are_refused(user, image):
+    """Before any host hears of it, so before anything is dialled."""
+    problem = user.refused("POST", "/sandbox", {"image": image})
+    assert (problem["status"], problem["code"]) == (422, "registry_not_allowed") and "docker.io" in problem["detail"]
+
+
+def test_a_name_is_no_id(corral, user):
+    """A local image is not had by its id, nor by the beginning of it."""
+    whole = corral.docker("image", "inspect", "-f", "{{.Id}}", "corral-base:latest").removeprefix("sha256:")
+    for image in (whole[:4], whole[:12], f"sha256:{whole[:12]}", f"sha256:{whole}"):
+        problem = user.refused("POST", "/sandbox", {"image": image})
+        assert (problem["status"], problem["code"]) == (422, "image_unavailable"), image
+    assert user.refused("POST", "/sandbox", {"image": whole})["code"] == "invalid"
+
+
+def test_what_docker_says_is_not_told_to_tenants(corral, user):
+    """An image with a file where the init's folder has to be: the sentence has no path of the host, the log has it."""
+    corral.docker("container", "create", "--name", "broken", "corral-base:latest", "true")
+    file = corral.home / "corral-file"
+    file.write_text("x")
+    corral.docker("cp", str(file), "broken:/.corral")
+    corral.docker("commit", "broken", "broken:1")
+    corral.docker("container", "rm", "broken")
+    assert user.refused("POST", "/sandbox", {"image": "broken:1"})["code"] == "start_failed"
+    failed = user.good("GET", "/sandbox?all=true")["items"][-1]
+    told = [failed["detail"], *(e["data"].get("detail") or "" for e in user.good("GET", f"/sandbox/{failed['id']}/events")["items"])]
+    for text in told:
+        assert "/" not in text and str(corral.home) not in text and not re.search(r"[0-9a-f]{12}", text), text
+    log = (corral.home / "log/agent.log").read_text()
+    assert re.search(f"sandbox={failed['id']} did not start: .*{corral.home}", log)
+    corral.docker("rmi", "broken:1")

@@ -63,7 +63,7 @@ static void test_bad_yaml_says_line_key_and_what_is_allowed(void **state)
     refused("- a\n", "mapping");
     refused("name: \"a\\0b\"\n", "NUL");
     refused("name: \"a\\nb\"\n", "control");
-    refused("name: toolonganame\n", "longer than 8");
+    refused("name: toolonganame\n", "longer than the 8");
     refused("name: [\n", "f.yaml:");
     refused("a: b\n---\nc: d\n", "unknown key");
     refused("size: 20000000T\n", "allowed");
