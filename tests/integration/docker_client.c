@@ -115,7 +115,7 @@ static void await_death(void)
 
 static struct sandbox_id id_of(int n)
 {
-    uint8_t random[10] = {(uint8_t)n};
+    uint8_t random[10] = {(uint8_t)n, [9] = (uint8_t)n}; /* its first and last characters */
     return sandbox_id_make(1, random);
 }
 
