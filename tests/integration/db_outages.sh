@@ -27,7 +27,7 @@ wait_until() { # SECONDS COMMAND...
 
 mkdir "$home/disk"
 mount -t tmpfs -o size=160m,mode=755 tmpfs "$home/disk"
-POSTGRES_OPTIONS='-F -c max_wal_size=32MB -c min_wal_size=32MB -c max_connections=12 -c autovacuum=off' postgres_start "$dir"
+POSTGRES_OPTIONS='-F -c client_connection_check_interval=500 -c max_wal_size=32MB -c min_wal_size=32MB -c max_connections=12 -c autovacuum=off' postgres_start "$dir"
 url=$(postgres_url "$dir")
 sql() { PGOPTIONS='-c default_transaction_read_only=off' postgres_psql "$dir" -c "$1"; }
 CORRAL=$CORRAL_BUILD_ROOT/tests
@@ -53,7 +53,27 @@ is_well() { # after an outage: writes, and leads
     wait_until 20 last_is '^leads' leads
     wait_until 20 writes
 }
-lead_is_free() { wait_until 10 lead_is_free # a session that takes the lock, and then cannot write, gives it back
+ended() { sql "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'corral'" >/dev/null; }
+lead_is_free() {
+    [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and classid = 20011 and objid = 1")" = 0 ]
+}
+
+wait_until 20 last_is '^leads' leads
+wait_until 20 writes
+
+# Ended sessions (57P01).
+ended
+wait_until 20 last_is '^up|^down' up
+wait_until 20 last_is '^leads' leads
+wait_until 20 writes
+
+# Read-only for sessions that begin: what comes back can neither write nor lead.
+sql 'alter database corral set default_transaction_read_only = on'
+ended
+wait_until 20 last_is '^trouble|^well' 'trouble: the database is read-only now'
+wait_until 20 last_is '^leads' 'leads not'
+wait_until 20 refuses
+wait_until 10 lead_is_free # a session that takes the lock, and then cannot write, gives it back
 sql 'alter database corral reset default_transaction_read_only'
 is_well well
 
@@ -82,7 +102,7 @@ postgres_stop "$dir" immediate
 wait_until 20 last_is '^up|^down' down
 wait_until 20 refuses
 [ "$slowest" -lt 5000 ] || say 'an immediate stop'
-POSTGRES_OPTIONS='-F -c max_wal_size=32MB -c min_wal_size=32MB -c max_connections=12' postgres_start "$dir"
+POSTGRES_OPTIONS='-F -c client_connection_check_interval=500 -c max_wal_size=32MB -c min_wal_size=32MB -c max_connections=12' postgres_start "$dir"
 wait_until 20 last_is '^up|^down' up
 is_well up
 
