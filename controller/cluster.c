@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEN_TICKS    5  /* between words to the database on the hosts */
-#define REFRESH_TICKS 60 /* between looks for rows that nobody told us of */
+#define SEEN_TICKS 5 /* between words to the database on the hosts */
 
 static void on_tick(void *arg)
 {
@@ -24,8 +23,6 @@ static void on_tick(void *arg)
     if (c->ticks % SEEN_TICKS == 0)
         cluster_say_nodes_seen(c);
     cluster_tell_left_out(c);
-    if (c->ticks % REFRESH_TICKS == 0)
-        cluster_refresh(c);
 }
 
 int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct err *e)
@@ -86,13 +83,14 @@ bool cluster_ready(const struct cluster *c)
 
 struct reading {
     struct cluster *cluster;
-    uint64_t term;
+    uint64_t term, asked_ms;
 };
 
 static struct reading *reading_new(struct cluster *c)
 {
     struct reading *reading = mem_zalloc(sizeof *reading);
     reading->cluster = c;
+    reading->asked_ms = loop_now_ms();
     reading->term = c->term;
     return reading;
 }
@@ -133,32 +131,26 @@ static void listen_for_nodes(struct cluster *c)
     log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
              fleet_count(c->fleet));
     timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
+    cluster_refresh_begin(c);
 }
 
 static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
 {
+    uint64_t waited_ms = loop_now_ms() - ((struct reading *)arg)->asked_ms;
     struct cluster *c = reading_end(arg);
     if (!c)
         return;
     if (code) {
         log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
-        if (!c->ready)
-            timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
         return;
     }
     for (size_t i = 0; i < count; i++) {
         struct fleet_row row = cluster_fleet_row(&rows[i]);
-        struct fleet_view view;
-        if (fleet_find(c->fleet, &row.id, &view))
-            continue;
-        if (c->ready)
-            fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
-        else
-            fleet_load(c->fleet, loop_now_ms(), &row);
+        row.waited_ms = waited_ms;
+        fleet_load(c->fleet, loop_now_ms(), &row);
     }
-    cluster_run_effects(c);
-    if (!c->ready)
-        listen_for_nodes(c);
+    listen_for_nodes(c);
 }
 
 void cluster_read_rows(void *arg)
@@ -201,6 +193,7 @@ void cluster_lead(struct cluster *c, uint64_t epoch)
     cluster_unlead(c);
     c->term++;
     c->epoch = epoch;
+    db_pool_set_epoch(c->pool, epoch);
     c->fleet = fleet_new(NODE_LINK_LEASE_MS);
     c->trust = node_trust_new();
     read_nodes(c);
@@ -212,6 +205,8 @@ void cluster_unlead(struct cluster *c)
         return;
     node_link_stop(c->link);
     timer_stop(&c->tick);
+    cluster_refresh_end(c);
+    db_pool_set_epoch(c->pool, 0);
     fleet_free(c->fleet);
     c->fleet = NULL;
     node_trust_free(c->trust);
@@ -224,17 +219,11 @@ void cluster_unlead(struct cluster *c)
     fleet_effects_clear(&c->effects);
 }
 
-void cluster_refresh(struct cluster *c)
-{
-    if (c->ready)
-        cluster_read_rows(c);
-}
-
 /* --- changes --- */
 
 struct change {
     struct cluster *cluster;
-    uint64_t term;
+    uint64_t term, asked_ms;
     db_sandbox_cb *cb;
     void *arg;
 };
@@ -242,7 +231,7 @@ struct change {
 static struct change *change_new(struct cluster *c, db_sandbox_cb *cb, void *arg)
 {
     struct change *change = mem_zalloc(sizeof *change);
-    *change = (struct change){.cluster = c, .term = c->term, .cb = cb, .arg = arg};
+    *change = (struct change){.cluster = c, .term = c->term, .asked_ms = loop_now_ms(), .cb = cb, .arg = arg};
     return change;
 }
 
@@ -251,8 +240,12 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
 {
     struct change *change = arg;
     struct cluster *c = change->cluster;
-    if (!code && c->fleet && change->term == c->term) {
+    bool ours = c->fleet && change->term == c->term;
+    if (code == ERR_DATABASE_UNAVAILABLE && ours)
+        cluster_refresh(c); /* it may have been committed all the same */
+    if (!code && ours) {
         struct fleet_row fleet_row = cluster_fleet_row(row);
+        fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row->id, row->state, json);

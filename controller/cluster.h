@@ -50,8 +50,12 @@ struct cluster_refused cluster_refused(const struct cluster *cluster);
 /* It leads, has read the live rows, and listens. */
 bool cluster_ready(const struct cluster *cluster);
 
-/* The database is back: rows whose commit was not answered are taken up. */
+/* Something may have been committed that this controller was not told of: the rows are compared, soon. */
 void cluster_refresh(struct cluster *cluster);
+
+/* Somebody wants something else of a sandbox ("ID GENERATION"), or marked a host: that is read. */
+void cluster_told_want(struct cluster *cluster, const char *text);
+void cluster_told_node(struct cluster *cluster);
 
 /*
  * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:

@@ -22,6 +22,7 @@ struct create {
     struct place_request place;
     uint8_t *spec;
     bool holds; /* room on a host */
+    uint64_t asked_ms;
     struct later later;
     struct err error;
     db_admit_cb *cb;
@@ -57,6 +58,7 @@ static void take_up(struct create *create, const struct db_admit_result *r)
                             .want = WANT_RUNNING,
                             .state = SANDBOX_PENDING,
                             .remaining_ms = r->remaining_ms,
+                            .waited_ms = loop_now_ms() - create->asked_ms,
                             .limits = create->request.limits,
                             .spec = create->spec,
                             .spec_len = create->request.spec_len};
@@ -92,6 +94,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
 static void admit(struct create *create, const char *node)
 {
     struct cluster *c = create->cluster;
+    create->asked_ms = loop_now_ms();
     create->request.id = create->id.text;
     create->request.node = node ? node : "";
     if (node) {

@@ -151,6 +151,7 @@ static void batch_add(struct cluster *c, struct move_batch **together, const str
     struct db_move *move = &(*batch)->move[i];
     memcpy(text->detail, from->detail, sizeof text->detail);
     *move = (struct db_move){.id = effect->id,
+                             .from = from->from,
                              .to = from->to,
                              .reason = from->reason,
                              .generation = from->generation,

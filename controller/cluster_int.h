@@ -38,6 +38,11 @@ struct cluster {
     uint64_t term; /* rises with each gain and loss: answers of an earlier one are not for this fleet */
     uint64_t epoch;
     bool ready;
+    struct timer refresh; /* cluster_refresh.c: the next reading, */
+    uint64_t refresh_at_ms;
+    bool refreshing, marks_due; /* …one is under way; marks are to be read soon */
+    struct sandbox_id *behind;  /* rows to read */
+    size_t behind_count;
     struct create_list creates; /* that wait for room which others hold until they are answered */
     size_t creates_waiting;
     size_t placed;            /* that hold room, and are with the database */
@@ -92,6 +97,10 @@ void cluster_left_out_fini(struct cluster *c);
 
 /* cluster.c: as the fleet takes it; borrows. */
 struct fleet_row cluster_fleet_row(const struct db_sandbox_row *row);
+
+/* cluster_refresh.c: with the lead; without it. */
+void cluster_refresh_begin(struct cluster *c);
+void cluster_refresh_end(struct cluster *c);
 
 /* Says to the database which hosts were heard, with what they use. */
 void cluster_say_nodes_seen(struct cluster *c);

@@ -32,7 +32,19 @@ static void find_key(void *owner, const char *prefix, struct key_query *query)
     db_key_find(c->key_pool, prefix, on_key, query);
 }
 
-static const struct api_ops api_ops = {.find_key = find_key,
+/* What another controller changed would not reach the hosts, and what it reads here might be old. */
+static int serving(void *owner, struct err *e)
+{
+    const struct controller *c = owner;
+    if (cluster_ready(c->cluster))
+        return 0;
+    if (!db_pool_up(c->pool))
+        return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database does not answer; try again");
+    return err_set(e, ERR_NOT_LEADING, "this controller does not lead; ask the one that does, or try again");
+}
+
+static const struct api_ops api_ops = {.serving = serving,
+                                       .find_key = find_key,
                                        .op = {
                                            [OP_SANDBOX_CREATE] = ops_sandbox_create,
                                            [OP_SANDBOX_LIST] = ops_sandbox_list,
@@ -92,10 +104,27 @@ static void on_lost(void *arg)
     cluster_unlead(c->cluster);
 }
 
-static void on_key_changed(void *arg, const char *prefix)
+static void on_told(void *arg, enum db_told what, const char *text)
 {
     struct controller *c = arg;
-    api_forget_key(c->api, prefix);
+    switch (what) {
+    case DB_TOLD_KEY:
+        api_forget_key(c->api, text);
+        break;
+    case DB_TOLD_WANT:
+        cluster_told_want(c->cluster, text);
+        break;
+    case DB_TOLD_NODE:
+        cluster_told_node(c->cluster);
+        break;
+    }
+}
+
+static void on_deposed(void *arg)
+{
+    struct controller *c = arg;
+    if (c->leader)
+        db_leader_doubt(c->leader);
 }
 
 static void on_prefixes(void *arg, int code, const struct err *e, const char *prefixes)
@@ -136,17 +165,15 @@ static void note_keys(void *arg)
     struct controller *c = arg;
     struct used_keys used = {.count = 0};
     api_take_used_keys(c->api, add_used, &used);
-    if (used.count)
+    if (used.count && db_leader_leads(c->leader))
         db_keys_used(c->pool, used.id, used.count);
     timer_start(&c->key_notes, c->loop, KEY_NOTES_MS, note_keys, c);
 }
 
 static void on_schema(void *arg, int code, const struct err *e, const char *json)
 {
-    static const struct db_leader_events events = {.on_gained = on_gained,
-                                                   .on_lost = on_lost,
-                                                   .on_key_changed = on_key_changed,
-                                                   .on_listening = on_listening};
+    static const struct db_leader_events events = {
+        .on_gained = on_gained, .on_lost = on_lost, .on_told = on_told, .on_listening = on_listening};
     struct controller *c = arg;
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->leader)
@@ -292,6 +319,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
                                       .connections = (unsigned)conf->database_connections,
                                       .on_change = on_database,
                                       .on_trouble = on_database_trouble,
+                                      .on_deposed = on_deposed,
                                       .arg = c};
     struct db_pool_options key_options = {
         .url = conf->database_url, .connections = KEY_CONNECTIONS, .queue_max = KEY_QUERIES_MAX + 1};

@@ -45,6 +45,9 @@ typedef void api_op_fn(void *owner, struct api_call *call);
 
 struct api_ops {
     api_op_fn *op[OP_COUNT]; /* all of them but OP_OPENAPI, which the API answers itself */
+    /* Whether requests are served: all but those of open routes and the metrics. 0, or the error to answer.
+     */
+    int (*serving)(void *owner, struct err *e);
     /* Asks the database for the key with this public prefix; answered by api_key_found. */
     void (*find_key)(void *owner, const char *prefix, struct key_query *query);
 };

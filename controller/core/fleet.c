@@ -13,12 +13,23 @@
 #define PERSIST_RETRY_MS  500  /* a commit that failed is tried again after this */
 #define MOVES_MAX         3    /* from pending to paused, all of it unheard */
 #define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
+#define ENDED_MAX         1024 /* that are remembered, for readings that are older */
+#define LATE_MS           500  /* an answer that was longer on its way is asked for again */
 #define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
+
+/* A sandbox that ended: an older reading may still show it live. */
+struct ended {
+    struct sandbox_id id;
+    uint64_t stamp;
+};
 
 struct fleet {
     struct sandbox_table sandboxes;
     struct node_table nodes;
     uint64_t lease_ms;
+    struct ended ended[ENDED_MAX]; /* the latest ones */
+    size_t ended_next;
+    uint64_t stamp;     /* of readings: what changed since has a higher one */
     uint64_t ticked_ms; /* 0: never */
     uint64_t listen_ms; /* until then nobody's silence is held against them */
 };
@@ -110,7 +121,9 @@ static void persist(struct sandbox_entry *s, const struct fleet_move *move, stru
     bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
     s->persisting = true;
     s->adopting = idle ? move->generation : 0;
-    effect_add(effects, FLEET_PERSIST, s)->move = *move;
+    struct fleet_effect *effect = effect_add(effects, FLEET_PERSIST, s);
+    effect->move = *move;
+    effect->move.from = s->state;
 }
 
 /* --- the step: compare what is committed with what is known --- */
@@ -268,6 +281,7 @@ static void entry_fill(struct sandbox_entry *s, uint64_t now, const struct fleet
     s->want = row->want;
     s->want_reason = row->want_reason;
     s->deadline_ms = now + row->remaining_ms;
+    s->late_ms = row->waited_ms;
     if (s->node) {
         node_release(s->node, &s->limits);
         node_reserve(s->node, &row->limits);
@@ -284,6 +298,7 @@ static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const
         node_reserve(s->node, &s->limits);
     }
     s->state = row->state;
+    s->changed = ++fleet->stamp;
     s->admitted = true;
     if (row->user)
         strncpy(s->user, row->user, sizeof s->user - 1);
@@ -321,8 +336,8 @@ const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const 
     return node->facts.name;
 }
 
-void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
-                    struct fleet_effects *effects)
+static void admit(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                  struct fleet_effects *effects)
 {
     bool placed = sandbox_table_find(&fleet->sandboxes, &row->id);
     struct sandbox_entry *s = entry_make(fleet, now, row);
@@ -332,6 +347,14 @@ void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *r
         evaluate(fleet, s, now, effects);
     else
         send_want(s, now, effects);
+}
+
+void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
+                    struct fleet_effects *effects)
+{
+    /* Else a reading was faster than this answer, and the sandbox has ended since. */
+    if (sandbox_table_find(&fleet->sandboxes, &row->id))
+        admit(fleet, now, row, effects);
 }
 
 enum sweep_kind fleet_stray(const struct fleet *fleet, uint64_t now, const struct fleet_row *row)
@@ -359,6 +382,24 @@ void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *
     evaluate(fleet, s, now, effects);
 }
 
+static void note_ended(struct fleet *fleet, const struct sandbox_id *id)
+{
+    fleet->ended[fleet->ended_next] = (struct ended){*id, ++fleet->stamp};
+    fleet->ended_next = (fleet->ended_next + 1) % ENDED_MAX;
+}
+
+/* Whether it ended since, or may have: where so many did that not all are remembered. */
+static bool ended_since(const struct fleet *fleet, const struct sandbox_id *id, uint64_t stamp)
+{
+    if (fleet->ended[fleet->ended_next].stamp > stamp)
+        return true;
+    for (size_t i = 0; i < ENDED_MAX; i++) {
+        if (fleet->ended[i].stamp > stamp && !memcmp(&fleet->ended[i].id, id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
 static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
 {
     node_release(s->node, &s->limits);
@@ -372,12 +413,9 @@ void fleet_refused(struct fleet *fleet, const struct sandbox_id *id)
         entry_drop(fleet, s);
 }
 
-/* Takes what a commit answered, unless a later answer came first. */
-static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                         struct fleet_effects *effects)
+static void set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                      struct fleet_effects *effects)
 {
-    if (step_towards(s->state, state) == s->state)
-        return;
     s->state = state;
     struct fleet_effect *effect = effect_add(effects, FLEET_CHANGED, s);
     effect->state = state;
@@ -387,7 +425,16 @@ static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sand
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
         settle(s, effects);
+    note_ended(fleet, &s->id);
     entry_drop(fleet, s);
+}
+
+/* Takes what a commit answered, unless a later answer came first. */
+static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                         struct fleet_effects *effects)
+{
+    if (step_towards(s->state, state) != s->state)
+        set_state(fleet, s, state, effects);
 }
 
 void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
@@ -396,9 +443,95 @@ void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row
     struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
     if (!s || !s->admitted || row->generation < s->generation)
         return;
+    s->changed = ++fleet->stamp;
     entry_fill(s, now, row);
     send_want(s, now, effects);
     commit_state(fleet, s, row->state, effects);
+}
+
+/* --- what others changed --- */
+
+uint64_t fleet_stamp(struct fleet *fleet)
+{
+    return ++fleet->stamp;
+}
+
+/* Whether what the reading says of its state can be taken: nothing was asked for or answered since. */
+static bool readable(const struct sandbox_entry *s, uint64_t stamp)
+{
+    return !s->persisting && s->changed < stamp;
+}
+
+bool fleet_differs(struct fleet *fleet, uint64_t stamp, const struct sandbox_id *id, uint64_t generation,
+                   enum sandbox_state state)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (!s)
+        return true;
+    s->seen = stamp;
+    if (!s->admitted)
+        return false; /* the answer to its admission is on its way */
+    return generation > s->generation || s->late_ms > LATE_MS || (state != s->state && readable(s, stamp));
+}
+
+void fleet_unread(const struct fleet *fleet, uint64_t stamp,
+                  void (*cb)(void *arg, const struct sandbox_id *id), void *arg)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->admitted && s->seen != stamp && readable(s, stamp))
+            cb(arg, &s->id);
+    }
+}
+
+/* The row is the truth, also where no move leads to it from what was believed. */
+static void take_state(struct fleet *fleet, uint64_t now, struct sandbox_entry *s, enum sandbox_state state,
+                       struct fleet_effects *effects)
+{
+    bool ended = sandbox_state_terminal(state);
+    if (state == s->state)
+        return;
+    s->unsure = false;
+    set_state(fleet, s, state, effects);
+    if (!ended)
+        evaluate(fleet, s, now, effects);
+}
+
+/* Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. */
+static void correct_deadline(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row,
+                             struct fleet_effects *effects)
+{
+    uint64_t said = now + row->remaining_ms;
+    if (row->waited_ms >= s->late_ms)
+        return;
+    bool nearer = said < s->deadline_ms;
+    if (nearer)
+        s->deadline_ms = said + s->late_ms < s->deadline_ms ? s->deadline_ms - s->late_ms : said;
+    s->late_ms = row->waited_ms;
+    if (nearer)
+        send_want(s, now, effects); /* its host takes a nearer deadline at any word */
+}
+
+void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct fleet_row *row,
+                struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
+    if (!s || !s->admitted) {
+        if (!sandbox_state_terminal(row->state) && !ended_since(fleet, &row->id, stamp))
+            admit(fleet, now, row, effects);
+        return;
+    }
+    if (row->generation > s->generation) {
+        entry_fill(s, now, row);
+        send_want(s, now, effects);
+    } else if (row->generation == s->generation) {
+        if (s->changed < stamp)
+            s->want = row->want; /* a pause of its host that was made what is wanted */
+        correct_deadline(s, now, row, effects);
+    }
+    if (readable(s, stamp))
+        take_state(fleet, now, s, row->state, effects);
 }
 
 /* --- hosts --- */
@@ -461,8 +594,12 @@ void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *f
         observe(fleet, now, node, &inventory[i], true, effects);
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
-        if (s->node != node || !s->admitted || s->reported)
+        if (s->node != node || !s->admitted)
             continue;
+        if (s->reported) {
+            send_want(s, now, effects); /* its deadline may be nearer than what was last on its way there */
+            continue;
+        }
         s->missing = s->was_reported || s->state != SANDBOX_PENDING;
         if (s->missing)
             evaluate(fleet, s, now, effects);
@@ -524,6 +661,13 @@ void fleet_node_mark(struct fleet *fleet, const char *name, bool cordoned, bool 
     say_node_state(node, effects);
 }
 
+void fleet_say_node(struct fleet *fleet, const char *name, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && (node->session || node->gone))
+        say_node_state(node, effects);
+}
+
 void fleet_observed(struct fleet *fleet, uint64_t now, const char *name,
                     const struct observation *observation, struct fleet_effects *effects)
 {
@@ -546,10 +690,13 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
         s->retry_at_ms = now + PERSIST_RETRY_MS;
         return;
     }
+    s->changed = ++fleet->stamp;
     if (s->adopting == s->generation && s->want == WANT_RUNNING)
         s->want = WANT_PAUSED;
     bool ended = sandbox_state_terminal(state);
     commit_state(fleet, s, state, effects);
+    if (!ended && s->state != state)
+        s->retry_at_ms = now + PERSIST_RETRY_MS; /* its row went another way: a reading will tell */
     if (!ended)
         evaluate(fleet, s, now, effects);
 }

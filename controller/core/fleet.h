@@ -5,6 +5,8 @@
  *
  *   - what PostgreSQL has committed is `state`; it changes only by what a commit answered
  *   - one move of a sandbox is under way at a time; what was observed meanwhile is looked at afterwards
+ *   - what others committed is found by reading: generations and states are compared, and what differs is
+ *     taken, unless it changed since the reading was asked for
  *   - an observation is accepted only when what it says is committed, or when a later one overtook it
  *   - a want is repeated until the host says that it took that generation up
  *   - a host that pauses an idle sandbox makes that what is wanted of it, unless something newer is
@@ -36,6 +38,7 @@ struct fleet_row {
     enum sandbox_reason want_reason;
     enum sandbox_state state;
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
+    uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
     struct sandbox_limits limits;
     const uint8_t *spec;
     size_t spec_len;
@@ -43,7 +46,7 @@ struct fleet_row {
 
 /* A move that the database is asked to commit: compare-and-set, with its one event. */
 struct fleet_move {
-    enum sandbox_state to;
+    enum sandbox_state from, to;
     enum sandbox_reason
         reason;          /* of an end; REASON_IDLE of a pause that its host made: then that is wanted */
     uint64_t generation; /* of the want that its host had, when it made the pause */
@@ -106,10 +109,7 @@ void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row);
 const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
                         struct err *e);
 
-/*
- * The admission of an id that was placed is committed: send it. A row that nobody told us of is taken up as
- * well: sent where it is pending; else its host, if it is here, does not have it.
- */
+/* The admission of an id that was placed is committed: send it. */
 void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
                     struct fleet_effects *effects);
 
@@ -125,6 +125,28 @@ enum sweep_kind fleet_stray(const struct fleet *fleet, uint64_t now, const struc
 void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *row, enum sweep_kind kind,
                      struct fleet_effects *effects);
 
+/*
+ * For a reading of the database that is about to be asked for: what changes here from now on is newer than
+ * what it will say. Each reading takes its own.
+ */
+uint64_t fleet_stamp(struct fleet *fleet);
+
+/* Whether a live row of this reading says something else than is known here: then it is to be read whole. */
+bool fleet_differs(struct fleet *fleet, uint64_t stamp, const struct sandbox_id *id, uint64_t generation,
+                   enum sandbox_state state);
+
+/* Tells of each sandbox that the reading should have had, and did not: its row is to be read. */
+void fleet_unread(const struct fleet *fleet, uint64_t stamp,
+                  void (*cb)(void *arg, const struct sandbox_id *id), void *arg);
+
+/*
+ * A row as it was read, live or ended: what others changed is taken up, sent to its host, and told
+ * (FLEET_CHANGED). One that nobody told us of is admitted, unless it ended since: sent where it is pending;
+ * else its host, if it is here, does not have it.
+ */
+void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct fleet_row *row,
+                struct fleet_effects *effects);
+
 /* The admission did not happen: the room is free again. */
 void fleet_refused(struct fleet *fleet, const struct sandbox_id *id);
 
@@ -136,8 +158,8 @@ void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row
                   struct fleet_effects *effects);
 
 /*
- * A host has proved who it is and brings what it holds. What it does not hold is sent again, or, where it had
- * it before, ends as orphaned. facts and inventory are borrowed.
+ * A host has proved who it is and brings what it holds: what is wanted of it is said again. What it does not
+ * hold, and had before, ends as orphaned. facts and inventory are borrowed.
  */
 void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
                    const struct observation *inventory, size_t count, struct fleet_effects *effects);
@@ -170,6 +192,9 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
  * A gap of several seconds since the last call says that this process stood still.
  */
 void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects);
+
+/* Says the state of this host again: the database has another. */
+void fleet_say_node(struct fleet *fleet, const char *node, struct fleet_effects *effects);
 
 /* What others may look at. */
 struct fleet_view {

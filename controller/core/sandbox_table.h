@@ -22,6 +22,7 @@ struct sandbox_entry {
     enum want_state want;
     enum sandbox_reason want_reason;
     uint64_t deadline_ms;
+    uint64_t late_ms; /* it may lie so much earlier: the answer that said it was long on its way */
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;
@@ -32,6 +33,8 @@ struct sandbox_entry {
     bool persisting;          /* a move is with the database */
     uint64_t adopting; /* it makes the pause of this generation's host what is wanted; 0: it does not */
     uint64_t retry_at_ms;
+    uint64_t changed; /* the fleet's stamp when the database last said how it is */
+    uint64_t seen;    /* the latest reading that had its row */
 
     bool swept; /* it is ended by a sweep, as a stray of this kind */
     enum sweep_kind stray;

@@ -5,6 +5,7 @@
 #include "common/loop.h"
 #include "common/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct db_conn {
     struct db_conn_events events;
     char *url;
     uint32_t timeout_ms;
+    uint64_t epoch, said_epoch; /* that holds; that the session has */
     enum conn_state state;
     PGconn *pg;
     struct watch watch;
@@ -131,8 +133,10 @@ static void connect_now(void *arg)
         "dbname",           "fallback_application_name", "keepalives_idle", "keepalives_interval",
         "keepalives_count", "tcp_user_timeout",          "options",         NULL};
     struct db_conn *conn = arg;
-    char options[80];
-    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u", conn->timeout_ms);
+    char options[120];
+    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u -c corral.epoch=%" PRIu64,
+             conn->timeout_ms, conn->epoch);
+    conn->said_epoch = conn->epoch;
     const char *const values[] = {conn->url, "corral", "5", "2", "3", "10000", options, NULL};
     conn->pg = PQconnectStartParams(keys, values, 1);
     conn->state = CONN_CONNECTING;
@@ -143,6 +147,31 @@ static void connect_now(void *arg)
     PQsetNoticeProcessor(conn->pg, drop_notice, NULL);
     timer_start(&conn->timer, conn->loop, conn->timeout_ms, on_connect_timeout, conn);
     watch_for(conn, false, true);
+}
+
+/* A session that cannot be told of which leadership it is does nothing for any. */
+static void on_epoch_said(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    if (code && code != ERR_CANCELLED)
+        db_conn_drop(arg, e->text);
+}
+
+static void say_epoch(struct db_conn *conn)
+{
+    static const struct db_stmt stmt = {"session_epoch", "select set_config('corral.epoch', $1, false)", 1};
+    char text[24];
+    const char *params[] = {text};
+    if (conn->state != CONN_UP || conn->said_epoch == conn->epoch)
+        return;
+    conn->said_epoch = conn->epoch;
+    snprintf(text, sizeof text, "%" PRIu64, conn->epoch);
+    db_conn_send(conn, db_query_new(&stmt, params, on_epoch_said, conn));
+}
+
+void db_conn_set_epoch(struct db_conn *conn, uint64_t epoch)
+{
+    conn->epoch = epoch;
+    say_epoch(conn);
 }
 
 static void on_connecting(struct db_conn *conn)
@@ -161,6 +190,7 @@ static void on_connecting(struct db_conn *conn)
     conn->state = CONN_UP;
     conn->up_ms = loop_now_ms();
     watch_for(conn, true, false);
+    say_epoch(conn);
     conn->events.on_up(conn->events.arg);
 }
 
@@ -185,7 +215,7 @@ static void complete(struct db_conn *conn)
     struct err e;
     STAILQ_REMOVE_HEAD(&conn->sent, link);
     conn->load--;
-    conn->head_ms = loop_now_ms();
+    conn->head_ms = loop_awake_ms(conn->loop);
     if (query->prepares && !query->prepared)
         forget_stmt(conn, query->stmt);
     int code = db_result_code(query->result, &e);
@@ -284,8 +314,9 @@ void db_conn_send(struct db_conn *conn, struct db_query *query)
 {
     const struct db_stmt *stmt = query->stmt;
     bool sent = true;
+    query->since_ms = loop_awake_ms(conn->loop);
     if (!conn->load)
-        conn->head_ms = loop_now_ms();
+        conn->head_ms = query->since_ms;
     STAILQ_INSERT_TAIL(&conn->sent, query, link);
     conn->load++;
     if (!is_prepared(conn, stmt)) {
@@ -316,7 +347,7 @@ void db_conn_check(struct db_conn *conn)
 {
     struct db_query *query;
     struct err e;
-    uint64_t now = loop_now_ms();
+    uint64_t now = loop_awake_ms(conn->loop);
     if (conn->state != CONN_UP)
         return;
     err_set(&e, ERR_DATABASE_UNAVAILABLE, "The database is too slow");

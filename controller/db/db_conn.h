@@ -23,6 +23,12 @@ struct db_conn_events {
     void *arg;
 };
 
+/*
+ * What is sent from now on, and after each connecting anew, is of this leadership, and changes nothing once
+ * that is over (sql/0090); 0, as at first: of none.
+ */
+void db_conn_set_epoch(struct db_conn *conn, uint64_t epoch);
+
 /* Owned; begins to connect at once. timeout_ms: of connecting, and of one query from its being sent. */
 struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
                             const struct db_conn_events *events);

@@ -47,12 +47,18 @@ static void on_listening(void *arg, int code, const struct err *e, const PGresul
     leader->asked = false;
     if (leader->stopping)
         return;
-    if (code) {
+    if (code)
         db_conn_drop(leader->conn, e->text);
+}
+
+/* What was told while nobody listened is lost: any key may have changed. */
+static void on_keys_listening(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct db_leader *leader = arg;
+    on_listening(arg, code, e, r);
+    if (code || leader->stopping)
         return;
-    }
-    /* What was told while nobody listened is lost: any key may have changed. */
-    leader->events.on_key_changed(leader->events.arg, "*");
+    leader->events.on_told(leader->events.arg, DB_TOLD_KEY, "*");
     if (leader->events.on_listening)
         leader->events.on_listening(leader->events.arg);
 }
@@ -69,11 +75,18 @@ static void on_timer(void *arg)
         ask(leader, leader->leads ? &still : &try, params, on_answer);
 }
 
+/* In the order of enum db_told. */
+static const struct db_stmt listens[] = {
+    {"listen_keys", "listen corral_keys", 0},
+    {"listen_wants", "listen corral_wants", 0},
+    {"listen_nodes", "listen corral_nodes", 0},
+};
+
 static void on_up(void *arg)
 {
-    static const struct db_stmt listen = {"listen", "listen corral_keys", 0};
     struct db_leader *leader = arg;
-    ask(leader, &listen, NULL, on_listening);
+    for (size_t i = 0; i < ARRAY_LEN(listens); i++)
+        ask(leader, &listens[i], NULL, i == DB_TOLD_KEY ? on_keys_listening : on_listening);
     timer_start(&leader->timer, leader->loop, 0, on_timer, leader);
 }
 
@@ -95,7 +108,10 @@ static void on_room(void *arg)
 static void on_notify(void *arg, const char *channel, const char *payload)
 {
     struct db_leader *leader = arg;
-    leader->events.on_key_changed(leader->events.arg, payload);
+    for (size_t i = 0; i < ARRAY_LEN(listens); i++) {
+        if (!strcmp(listens[i].sql + strlen("listen "), channel))
+            leader->events.on_told(leader->events.arg, (enum db_told)i, payload);
+    }
 }
 
 struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *id,
@@ -120,6 +136,12 @@ void db_leader_free(struct db_leader *leader)
     db_conn_free(leader->conn);
     free(leader->id);
     free(leader);
+}
+
+void db_leader_doubt(struct db_leader *leader)
+{
+    if (leader->leads)
+        db_conn_drop(leader->conn, "another controller leads");
 }
 
 bool db_leader_leads(const struct db_leader *leader)

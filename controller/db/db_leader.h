@@ -1,7 +1,7 @@
 /*
  * Which controller leads: the one whose connection (its own, outside the pool) holds an advisory lock. It
  * tries each second; while it leads, it makes sure as often that the connection lives. The same connection
- * hears of keys that changed.
+ * hears of what others change.
  */
 #ifndef CORRAL_CONTROLLER_DB_LEADER_H
 #define CORRAL_CONTROLLER_DB_LEADER_H
@@ -10,15 +10,19 @@
 
 struct db_leader;
 
+enum db_told {
+    DB_TOLD_KEY,  /* text: its prefix; "*": any (also after a connection was lost) */
+    DB_TOLD_WANT, /* "ID GENERATION": what is wanted of a sandbox */
+    DB_TOLD_NODE  /* its name: how an administrator marked it */
+};
+
 struct db_leader_events {
     /* This controller leads from now on; epoch is higher than any before. */
     void (*on_gained)(void *arg, uint64_t epoch);
     /* It does not lead any more (connection lost): another may, at once. */
     void (*on_lost)(void *arg);
-    /* The key with this prefix was made, changed or revoked; "*": any may have (also after a connection was
-     * lost).
-     */
-    void (*on_key_changed)(void *arg, const char *prefix);
+    /* Something was changed, by this controller or another. What is told while nobody listens is lost. */
+    void (*on_told)(void *arg, enum db_told what, const char *text);
     void *arg;
     /* Optional: from now on it hears of each key that is made or changed; what was before is to be read. */
     void (*on_listening)(void *arg);
@@ -30,6 +34,9 @@ struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *
 
 /* Gives the lead up. No callback. Not from one of its callbacks. */
 void db_leader_free(struct db_leader *leader);
+
+/* It was refused as one that leads no more: its connection is made anew, and the lead lost with it. */
+void db_leader_doubt(struct db_leader *leader);
 
 bool db_leader_leads(const struct db_leader *leader);
 

@@ -52,6 +52,8 @@ static void add_move(struct db_text *t, const struct db_move *m)
     db_text_add(t, "{");
     db_text_str(t, "id", m->id.text);
     db_text_str(t, "to", sandbox_state_name(m->to));
+    db_text_comma(t);
+    db_text_fmt(t, "\"from\":[\"%s\"]", sandbox_state_name(m->from));
     if (m->reason != REASON_NONE)
         db_text_str(t, "reason", sandbox_reason_name(m->reason));
     if (m->generation)

@@ -24,7 +24,7 @@ struct db_pool {
     struct db_query_list waiting; /* for room on a connection */
     struct db_query_list refused; /* for the next turn, to be told so */
     unsigned waiting_count, in_flight, up;
-    struct later tell_refused;
+    struct later tell_refused, tell_deposed;
     bool stopping;
     struct timer check, probe;
     enum db_trouble trouble; /* of writes, as the last one said */
@@ -42,11 +42,20 @@ struct counted {
     uint64_t since_ms;
 };
 
+static void tell_deposed(void *arg)
+{
+    struct db_pool *pool = arg;
+    if (pool->options.on_deposed)
+        pool->options.on_deposed(pool->options.arg);
+}
+
 static void on_counted(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct counted c = *(struct counted *)arg;
     free(arg);
     c.pool->in_flight--;
+    if (code == ERR_NOT_LEADING)
+        later_call(&c.pool->tell_deposed, c.pool->loop, tell_deposed, c.pool);
     if (code == ERR_DATABASE_UNAVAILABLE || code == ERR_INTERNAL)
         c.pool->failures++;
     else if (code != ERR_CANCELLED)
@@ -84,7 +93,6 @@ static void dispatch(struct db_pool *pool)
     while ((query = STAILQ_FIRST(&pool->waiting)) && (conn = least_loaded(pool))) {
         STAILQ_REMOVE_HEAD(&pool->waiting, link);
         pool->waiting_count--;
-        query->since_ms = loop_now_ms();
         db_conn_send(conn, query);
     }
 }
@@ -205,6 +213,7 @@ static bool on_trouble(void *arg, struct db_conn *conn, struct db_query *query, 
     }
     if (again && query->tries < TRIES_MAX && !pool->stopping) {
         db_query_again(query);
+        query->since_ms = loop_awake_ms(pool->loop);
         STAILQ_INSERT_TAIL(&pool->waiting, query, link);
         pool->waiting_count++;
         return true;
@@ -254,7 +263,7 @@ static void on_conn_change(void *arg)
 static void on_check(void *arg)
 {
     struct db_pool *pool = arg;
-    uint64_t now = loop_now_ms();
+    uint64_t now = loop_awake_ms(pool->loop);
     for (unsigned i = 0; i < pool->options.connections; i++)
         db_conn_check(pool->conns[i]);
     if (now > pool->options.timeout_ms)
@@ -268,6 +277,7 @@ void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *cons
     struct counted *c = mem_zalloc(sizeof *c);
     *c = (struct counted){pool, cb, arg, loop_now_ms()};
     struct db_query *query = db_query_new(stmt, params, on_counted, c);
+    query->since_ms = loop_awake_ms(pool->loop);
     pool->requests++;
     pool->in_flight++;
     if (pool->up == 0) {
@@ -334,8 +344,17 @@ void db_pool_free(struct db_pool *pool)
     while (!STAILQ_EMPTY(&pool->refused))
         tell_refused(pool);
     later_cancel(&pool->tell_refused);
+    later_cancel(&pool->tell_deposed);
     free(pool->url);
     free(pool);
+}
+
+void db_pool_set_epoch(struct db_pool *pool, uint64_t epoch)
+{
+    for (unsigned i = 0; i < pool->options.connections; i++) {
+        if (pool->conns[i])
+            db_conn_set_epoch(pool->conns[i], epoch);
+    }
 }
 
 bool db_pool_up(const struct db_pool *pool)

@@ -41,6 +41,8 @@ struct db_pool_options {
     void (*on_change)(void *arg, bool up);
     /* Optional: the database does not take writes (never DB_IS_AWAY), or does again (DB_WELL). */
     void (*on_trouble)(void *arg, enum db_trouble trouble);
+    /* Optional: a request was refused, for another controller leads by now. */
+    void (*on_deposed)(void *arg);
     void *arg;
 };
 
@@ -54,6 +56,12 @@ void db_pool_start(struct db_pool *pool);
 
 /* Calls every outstanding callback with ERR_CANCELLED, then frees. Not from a callback of the pool. */
 void db_pool_free(struct db_pool *pool);
+
+/*
+ * What is asked for from now on is of this leadership; 0, as at first: of none, and may only read. What
+ * changes anything is refused with ERR_NOT_LEADING once that is over, by whatever function (sql/0090).
+ */
+void db_pool_set_epoch(struct db_pool *pool, uint64_t epoch);
 
 /* At least one connection is usable. */
 bool db_pool_up(const struct db_pool *pool);

@@ -1,7 +1,6 @@
 #include "controller/db/db_query.h"
 
 #include "common/log.h"
-#include "common/loop.h"
 #include "common/mem.h"
 #include "controller/db/db_text.h"
 
@@ -17,7 +16,6 @@ struct db_query *db_query_new(const struct db_stmt *stmt, const char *const *par
     query->stmt = stmt;
     query->cb = cb;
     query->arg = arg;
-    query->since_ms = loop_now_ms();
     for (int i = 0; i < stmt->params; i++)
         query->params[i] = mem_strdup(params[i]);
     return query;
@@ -50,7 +48,6 @@ void db_query_again(struct db_query *query)
     query->result = NULL;
     query->prepares = query->prepared = false;
     query->tries++;
-    query->since_ms = loop_now_ms();
 }
 
 const struct db_sqlstate *db_result_state(const PGresult *r)

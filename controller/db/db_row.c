@@ -80,13 +80,16 @@ char *db_defaults_json(const struct db_defaults *d)
     return text.data;
 }
 
+typedef int row_fill(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e);
+
 struct reading {
+    row_fill *fill;
     db_sandbox_rows_cb *cb;
     void *arg;
 };
 
 /* Columns of live_sandboxes(). */
-enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, SPEC };
+enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, SPEC, BODY };
 
 static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
 {
@@ -99,10 +102,21 @@ static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struc
     fill_limits(r, n, LIMITS, &row->limits);
     row->restart_elsewhere = PQgetvalue(r, n, RESTART)[0] == 'e';
     row->spec = PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->spec_len);
+    row->json = PQnfields(r) > BODY ? db_cell(r, n, BODY) : NULL;
     return fill(r, n, ID, STATE, row, e);
 }
 
-static void on_live(void *arg, int code, const struct err *e, const PGresult *r)
+/* Columns of sandbox_marks(). */
+static int fill_mark(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
+{
+    row->generation = db_cell_num(r, n, 1);
+    if (sandbox_id_parse(PQgetvalue(r, n, 0), &row->id) &&
+        sandbox_state_parse(PQgetvalue(r, n, 2), &row->state))
+        return 0;
+    return err_set(e, ERR_INTERNAL, "The database has a sandbox that this program cannot read");
+}
+
+static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct reading f = *(struct reading *)arg;
     size_t count = code ? 0 : (size_t)PQntuples(r), i;
@@ -110,7 +124,7 @@ static void on_live(void *arg, int code, const struct err *e, const PGresult *r)
     struct err bad;
     free(arg);
     for (i = 0; i < count; i++) {
-        int wrong = fill_live(r, (int)i, &rows[i], &bad);
+        int wrong = f.fill(r, (int)i, &rows[i], &bad);
         if (wrong) {
             code = wrong;
             e = &bad;
@@ -122,10 +136,35 @@ static void on_live(void *arg, int code, const struct err *e, const PGresult *r)
     free(rows);
 }
 
+static struct reading *reading_new(row_fill *fill_row, db_sandbox_rows_cb *cb, void *arg)
+{
+    struct reading *f = mem_zalloc(sizeof *f);
+    *f = (struct reading){fill_row, cb, arg};
+    return f;
+}
+
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"live_sandboxes", "select * from live_sandboxes()", 0};
-    struct reading *f = mem_zalloc(sizeof *f);
-    *f = (struct reading){cb, arg};
-    db_query(pool, &stmt, NULL, on_live, f);
+    db_query(pool, &stmt, NULL, on_rows, reading_new(fill_live, cb, arg));
+}
+
+void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"sandbox_marks", "select * from sandbox_marks()", 0};
+    db_query(pool, &stmt, NULL, on_rows, reading_new(fill_mark, cb, arg));
+}
+
+void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
+                     void *arg)
+{
+    static const struct db_stmt stmt = {"read_sandboxes", "select * from read_sandboxes($1)", 1};
+    struct db_text text = {0};
+    db_text_add(&text, "{");
+    for (size_t i = 0; i < count; i++)
+        db_text_fmt(&text, "%s%s", i ? "," : "", ids[i].text);
+    db_text_add(&text, "}");
+    const char *params[] = {text.data};
+    db_query(pool, &stmt, params, on_rows, reading_new(fill_live, cb, arg));
+    db_text_fini(&text);
 }

@@ -35,12 +35,20 @@ struct db_sandbox_row {
     bool restart_elsewhere; /* live rows only */
     const uint8_t *spec;    /* live rows only */
     size_t spec_len;
+    const char *json; /* the object; of rows that are read by their ids, else NULL */
 };
 
 /* Every row that has not ended, for a controller that begins to lead (or lost an answer). One call. */
 typedef void db_sandbox_rows_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
                                 size_t count);
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
+
+/* Of each live row only id, generation and state: what shows that others are to be read again. */
+void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
+
+/* These rows, as of live ones, but also where they have ended; an id that has no row is left out. */
+void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
+                     void *arg);
 
 /* row and json are NULL where code is not 0. */
 typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
@@ -66,7 +74,7 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
 /* A move of the state: compare and set, with its one event. */
 struct db_move {
     struct sandbox_id id;
-    enum sandbox_state to;
+    enum sandbox_state from, to; /* DB_MOVE_REFUSED where it is in neither */
     /*
      * Of an end; REASON_NONE: the reason of what was wanted. REASON_IDLE of a pause: its host made it, and it
      * is wanted from now on, if the row is still of this generation.

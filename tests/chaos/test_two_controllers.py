@@ -1,5 +1,8 @@
-"""A second controller on the same database: it serves what needs no lead, and forgets a key when the first is told to."""
+"""A second controller on the same database serves nothing but what tells of itself; and what is committed elsewhere, by it or by an
+operator's SQL, reaches the hosts through the one that leads."""
+import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -25,11 +28,18 @@ def second(corral, tmp_path_factory):
         except OSError:
             return False
 
+    def follows():
+        return requests.get(url + "/readyz", timeout=5).json()["code"] == "not_leading"
+
     wait_until("the second controller answers", answers)
+    wait_until("it has its database", follows)
     yield url
     process.terminate()
     assert process.wait(20) == 0
     assert "Sanitizer" not in (folder / "log").read_text()
+
+
+NOTIFIED, COMPARED = 3, 15  # seconds: where it is told; where the leader finds it by comparing
 
 
 def key_of(user):
@@ -41,30 +51,132 @@ def test_it_is_not_ready_and_says_so(corral, second):
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_leading", "1")
 
 
-def test_it_reads_and_does_not_create(corral, second, user):
-    follower = Client(second, key_of(user))
+def test_it_serves_nothing_but_what_tells_of_itself(corral, second, user):
     sandbox = user.create()["id"]
-    assert wait_until("it is connected", lambda: follower.call("GET", "/sandbox").status_code == 200)
-    assert follower.show(sandbox)["state"] == "running"
-    assert follower.refused("POST", "/sandbox", {})["code"] == "not_leading"
+    follower = Client(second, key_of(user))
+    for method, path in (("GET", "/sandbox"), ("POST", "/sandbox"), ("GET", f"/sandbox/{sandbox}"), ("GET", f"/sandbox/{sandbox}/stats"),
+                         ("GET", f"/sandbox/{sandbox}/wait"), ("DELETE", f"/sandbox/{sandbox}"), ("POST", f"/sandbox/{sandbox}/pause")):
+        answer = follower.call(method, path)
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_leading", "1"), (method, path)
+    assert requests.get(second + "/healthz", timeout=5).status_code == 200
+    assert requests.get(second + "/openapi.json", timeout=5).status_code == 200
+    assert user.show(sandbox)["state"] == "running"
     user.delete(sandbox)
-    assert follower.show(sandbox)["state"] == "stopped"
 
 
-def test_a_key_is_revoked_on_every_controller(corral, second, user):
-    key = corral.key(user.user_id)
+def test_a_key_is_revoked_on_every_controller(corral, second):
+    admin = corral.admin.good("POST", "/sandbox/system/users", {"name": "second-admin", "tier": "free", "role": "admin"})
+    key = corral.key(admin["id"], scopes=["read", "write", "admin"])
     clients = [Client(url, key["key"]) for url in (corral.url, second)]
     for client in clients:
-        wait_until("it is known", lambda c=client: c.call("GET", "/sandbox").status_code == 200)
-    corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}")
-    assert clients[0].call("GET", "/sandbox").status_code == 401
-    wait_until("the second has heard", lambda: clients[1].call("GET", "/sandbox").status_code == 401, 1, 0.005)
+        wait_until("it is known", lambda c=client: c.call("GET", "/metrics").status_code == 200)
+    corral.admin.good("DELETE", f"/sandbox/system/users/{admin['id']}/keys/{key['id']}")
+    assert clients[0].call("GET", "/metrics").status_code == 401
+    wait_until("the second has heard", lambda: clients[1].call("GET", "/metrics").status_code == 401, 1, 0.005)
+    corral.admin.good("DELETE", f"/sandbox/system/users/{admin['id']}")
 
 
-def test_a_limit_holds_on_every_controller(corral, second, user):
-    clients = [Client(url, key_of(user)) for url in (corral.url, second)]
-    for client in clients:
-        wait_until("it is known", lambda c=client: c.call("GET", "/sandbox").status_code == 200)
-    corral.admin.good("PATCH", f"/sandbox/system/users/{user.user_id}", {"overrides": {"max_sandboxes": 7}})
-    for client in clients:
-        assert client.good("GET", "/sandbox/quota/usage")["limits"]["sandboxes"] == 7
+@pytest.fixture(params=[True, False], ids=["told", "found"])
+def within(corral, request):
+    """The bound; without a word of it the leader finds what differs by comparing."""
+    verb = "enable" if request.param else "disable"
+    corral.sql(f"alter table sandboxes {verb} trigger sandbox_wanted; alter table nodes {verb} trigger node_marked")
+    yield NOTIFIED if request.param else COMPARED
+    corral.sql("alter table sandboxes enable trigger sandbox_wanted; alter table nodes enable trigger node_marked")
+
+
+def want(corral, user, sandbox, wanted):
+    why = "deleted" if wanted == "gone" else ""
+    who = f'{{"user_id": "{user.user_id}"}}'
+    assert corral.sql(f"select outcome from want_sandbox('{sandbox}', null, '{wanted}', '{why}', '{who}')") == "ok"
+
+
+def patch(corral, user, sandbox, **fields):
+    who = f'{{"user_id": "{user.user_id}"}}'
+    assert corral.sql(f"select outcome from patch_sandbox('{sandbox}', null, '{json.dumps(fields)}', '{{}}', '{who}')") == "ok"
+
+
+def container(corral, sandbox, form):
+    """None where there is none, or it goes while it is looked at."""
+    ids = corral.docker("ps", "-aq", "--no-trunc", "--filter", f"label=corral.sandbox={sandbox}").split()
+    try:
+        return corral.docker("inspect", "--format", form, *ids).strip() if ids else None
+    except subprocess.CalledProcessError as e:
+        if "No such" not in e.stderr:
+            raise
+        return None
+
+
+def test_what_is_wanted_elsewhere_reaches_the_host(corral, user, within):
+    sandbox = user.create(memory_bytes=64 << 20)["id"]
+    want(corral, user, sandbox, "paused")
+    wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", within)
+    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 5)
+    want(corral, user, sandbox, "running")
+    wait_until("it is thawed", lambda: container(corral, sandbox, "{{.State.Paused}}") == "false", within)
+    patch(corral, user, sandbox, memory_bytes=96 << 20)
+    wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), within)
+    want(corral, user, sandbox, "gone")
+    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, within)
+    wait_until("and said so", lambda: user.show(sandbox)["state"] == "stopped", 5)
+
+
+def test_a_lifetime_that_is_changed_elsewhere_holds(corral, user, within):
+    longer = user.create(lifetime_seconds=within + 5)
+    shorter = user.create(lifetime_seconds=600)
+    patch(corral, user, longer["id"], lifetime_seconds=600)
+    patch(corral, user, shorter["id"], lifetime_seconds=within)
+    ended = user.wait(shorter["id"], "stopped", within + 10)
+    assert ended["reason"] == "expired"
+    late = corral.sql(f"select ended_at - expires_at < interval '2 seconds' from sandboxes where id = '{shorter['id']}'")
+    assert late == "t" or within == COMPARED
+    wait_until("its first lifetime is over", lambda: corral.sql(
+        f"select clock_timestamp() > created_at + interval '{within + 8} seconds' from sandboxes where id = '{longer['id']}'") == "t", 30)
+    assert user.show(longer["id"])["state"] == "running"
+    user.delete(longer["id"])
+
+
+def test_a_mark_that_is_set_elsewhere_reaches_placement(corral, user, within):
+    node = corral.sql("select name from nodes")
+    set_to = lambda mark: corral.sql(f"update nodes set admin_state = '{mark}' where name = '{node}'")  # noqa: E731
+    set_to("cordoned")
+    refused = lambda: user.call("POST", "/sandbox", {}).status_code == 503  # noqa: E731
+    wait_until("nothing is placed there", refused, within)
+    set_to("ready")
+    made = []
+    wait_until("it takes sandboxes again", lambda: made.append(user.call("POST", "/sandbox", {})) or made[-1].status_code == 201, within + 5)
+    user.delete(made[-1].json()["id"])
+
+
+def end_lead(corral, pid):
+    """Stops this controller, and ends its session."""
+    os.kill(pid, signal.SIGSTOP)
+    corral.sql("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 20011 and objid = 1")
+
+
+def test_the_lead_passes_and_the_last_leader_writes_nothing(corral, second, user):
+    """It is stopped while its session is ended: the second leads, and what the first wakes up with changes nothing."""
+    sandbox = user.create(lifetime_seconds=600)["id"]
+    pid, leader = corral.pid("controller"), lambda: int(corral.sql("select split_part(leader, ':', 2) from leadership"))
+    follower = Client(second, key_of(user))
+    assert leader() == pid
+    try:
+        end_lead(corral, pid)
+        wait_until("the second leads", lambda: leader() != pid, 20)
+        wait_until("and serves", lambda: follower.call("GET", "/sandbox").status_code == 200, 20)
+        assert follower.good("PATCH", f"/sandbox/{sandbox}", {"name": "by-the-second"})["name"] == "by-the-second"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    codes = []
+    wait_until("the first has noticed", lambda: codes.append(user.call("GET", "/sandbox")) or codes[-1].status_code == 503, 15)
+    assert codes[-1].json()["code"] == "not_leading"
+    assert corral.sql(f"select state from sandboxes where id = '{sandbox}'") in ("running", "lost")
+    other = leader()
+    try:
+        end_lead(corral, other)
+        wait_until("the first leads again", lambda: leader() == pid, 20)
+    finally:
+        os.kill(other, signal.SIGCONT)
+    wait_until("and serves", lambda: user.call("GET", "/sandbox").status_code == 200, 20)
+    wait_until("what the second changed holds", lambda: (a := user.show(sandbox))["name"] == "by-the-second" and a["state"] == "running", 30)
+    wait_until("the second has noticed", lambda: requests.get(second + "/readyz", timeout=5).status_code == 503, 15)

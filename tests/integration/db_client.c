@@ -256,10 +256,10 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 static void move_about(struct client *c)
 {
     const struct db_move moves[] = {
-        {.id = c->id, .to = SANDBOX_STARTING},
-        {.id = c->id, .to = SANDBOX_RUNNING, .ran = true, .started_ago_ms = 5},
-        {.id = c->id, .to = SANDBOX_RUNNING},
-        {.id = c->id, .to = SANDBOX_PENDING},
+        {.id = c->id, .from = SANDBOX_PENDING, .to = SANDBOX_STARTING},
+        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING, .ran = true, .started_ago_ms = 5},
+        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING},
+        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_PAUSED}, /* from where it is not any more */
     };
     db_sandbox_move(c->pool, moves, 4, on_moved, c);
 }
@@ -314,6 +314,8 @@ static void on_stats(void *arg, int code, const struct err *e, const struct db_s
 
 static void on_gained(void *arg, uint64_t epoch)
 {
+    struct client *c = arg;
+    db_pool_set_epoch(c->pool, epoch);
     check(arg, "the first epoch", (int)epoch, 1, NULL, NULL);
     next(arg);
 }
@@ -323,16 +325,16 @@ static void on_lost(void *arg)
     check(arg, "lead lost", 1, 0, NULL, NULL);
 }
 
-static void on_key_changed(void *arg, const char *prefix)
+static void on_told(void *arg, enum db_told what, const char *text)
 {
     struct client *c = arg;
-    if (strcmp(prefix, "*") != 0) /* the revocation of this walk */
+    if (what == DB_TOLD_KEY && strcmp(text, "*") != 0) /* the revocation of this walk */
         next(c);
 }
 
 static void lead(struct client *c, const char *url)
 {
-    struct db_leader_events events = {on_gained, on_lost, on_key_changed, c};
+    struct db_leader_events events = {on_gained, on_lost, on_told, c};
     c->leader = db_leader_new(c->loop, url, "controller-1", &events);
 }
 
@@ -404,6 +406,7 @@ static void join(struct client *c)
 static void walk_sandbox(struct client *c)
 {
     struct db_move end = {.id = c->id,
+                          .from = SANDBOX_STOPPING,
                           .to = SANDBOX_STOPPED,
                           .reason = REASON_DELETED,
                           .detail = "asked for",
@@ -549,6 +552,7 @@ int main(int argc, char **argv)
     c.pool = db_pool_new(c.loop, &options);
     c.admit = db_admit_new(c.loop, c.pool, &defaults);
     db_pool_start(c.pool);
+    db_pool_set_epoch(c.pool, getenv("CORRAL_EPOCH") ? strtoull(getenv("CORRAL_EPOCH"), NULL, 10) : 0);
     loop_run(c.loop);
     db_leader_free(c.leader);
     db_admit_free(c.admit);

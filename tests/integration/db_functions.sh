@@ -12,6 +12,31 @@ say() { echo "$*" >&2; exit 1; }
 
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 timeout 60 "$client" "$DATABASE_URL" walk
+export CORRAL_EPOCH=1 # the walk has led: who writes from here on is of that leadership
+
+# Every table that anybody writes is held to the epoch, and a session of another leadership changes nothing.
+loose=$(sql "select string_agg(relname, ' ') from pg_class c where relkind in ('r', 'p') and not relispartition
+    and relnamespace = 'public'::regnamespace
+    and relname not in ('leadership', 'schema_migrations', 'sandbox_states', 'sandbox_moves', 'write_probe', 'node_revocations')
+    and not exists (select from pg_trigger where tgrelid = c.oid and tgname = 'a_leader_writes')")
+[ -z "$loose" ] || say "tables that anybody may write (hold_table_to_epoch in their migration): $loose"
+as() { # EPOCH SQL
+    postgres_psql "$DB_DIR" -c "set corral.epoch = '$1'" -c "$2" 2>&1 || true
+}
+marked="update nodes set reason = 'marked' where name = 'h1'"
+[[ $(as 0 "$marked") == *'epoch 0 does not lead'* ]] && [ "$(sql "select count(*) from nodes where reason = 'marked'")" = 0 ] ||
+    say 'who never led writes'
+[[ $(as 1 "$marked") != *error* ]] && [ "$(sql "select count(*) from nodes where reason = 'marked'")" = 1 ] || say 'who leads does not'
+# A new leader's epoch begins when what the one before had begun is committed: it reads all of it.
+postgres_psql "$DB_DIR" -c "set corral.epoch = '1'" -c "begin; update nodes set reason = 'late' where name = 'h1'; select pg_sleep(2); commit" >/dev/null &
+late=$!
+until [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and objid = 4 and granted")" = 1 ]; do :; done
+[ "$(postgres_psql "$DB_DIR" -c "select lead('next')" -c "select reason from nodes where name = 'h1'" | tail -1)" = late ] ||
+    say 'a leader began before the writes of the last one had ended'
+wait "$late"
+[[ $(as 1 "$marked") == *'epoch 1 does not lead'* ]] || say 'who led writes on'
+[[ $(as 1 "select count(*) from move_sandboxes('[]')") != *lead* ]] || say 'reading is refused'
+export CORRAL_EPOCH=2
 
 # What a host keeps is stored once, however often it comes, and from nobody but its host.
 id=$(sql "select sandbox_id from samples")

@@ -70,6 +70,8 @@ static void on_trouble(void *arg, enum db_trouble trouble)
 
 static void on_gained(void *arg, uint64_t epoch)
 {
+    struct client *c = arg;
+    db_pool_set_epoch(c->pool, epoch);
     puts("leads");
 }
 
@@ -78,7 +80,7 @@ static void on_lost(void *arg)
     puts("leads not");
 }
 
-static void on_key_changed(void *arg, const char *prefix)
+static void on_told(void *arg, enum db_told what, const char *text)
 {
 }
 
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
     struct signal_watch ask = {0}, end = {0};
     struct db_pool_options options = {
         .url = argv[1], .connections = 3, .on_change = on_change, .on_trouble = on_trouble, .arg = &c};
-    struct db_leader_events events = {on_gained, on_lost, on_key_changed, &c};
+    struct db_leader_events events = {on_gained, on_lost, on_told, &c};
     if (argc != 2)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -131,17 +131,32 @@ static struct sim_event *take_first(struct world *w)
     }
 }
 
+void sim_wait(struct sim_event *e, uint64_t waited_ms)
+{
+    e->want.remaining_ms -= waited_ms < e->want.remaining_ms ? waited_ms : e->want.remaining_ms;
+}
+
 void wire(struct world *w, const struct sim_event *message)
 {
     int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
-    if (!w->host[message->node].linked)
+    /* What is wanted waits in the session until it was taken: a loss is only a delay. */
+    bool waits = message->run == agent_hear_want;
+    uint64_t delay = 0;
+    if (!w->host[message->node].linked && !waits)
         return;
+    if (!copies && waits) {
+        delay = 2000;
+        copies = 1;
+    }
     while (copies--) {
-        struct sim_event *e = sim_after(w, 1 + sim_random(w, w->calm ? 20 : 500), message->run);
+        struct sim_event *e = sim_after(w, delay + 1 + sim_random(w, w->calm ? 20 : 500), message->run);
         uint64_t at = e->at, seq = e->seq;
         *e = *message;
         e->at = at;
         e->seq = seq;
+        e->asked_ms = w->now + delay;
+        if (waits)
+            sim_wait(e, delay);
     }
 }
 
@@ -300,7 +315,16 @@ static void check_pause(struct world *w, int node, int sandbox)
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
-/* Limits that were changed hold, whoever died before Docker was told of them. */
+/* Whether its host knows its deadline; where its wants travel, to a second. */
+static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
+{
+    struct sandbox_id id = sim_id(sandbox);
+    const struct box_record *record = h->keeper ? keeper_find(h->keeper, &id) : NULL;
+    return !record ||
+           (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
+}
+
+/* Limits and deadlines that were changed hold, whoever died before Docker or the controller was told. */
 static void check_limits(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -308,13 +332,14 @@ static void check_limits(struct world *w, int node, int sandbox)
     const struct row *r = &w->row[sandbox];
     bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
                      !sandbox_state_terminal(r->state);
-    if (!looked_at || b->memory_bytes == r->memory_bytes)
+    if (!looked_at || (b->memory_bytes == r->memory_bytes && knows_deadline(h, sandbox, r)))
         b->unfit_ms = 0;
     else if (!b->unfit_ms)
         b->unfit_ms = w->now;
     else if (w->now - b->unfit_ms > AGREE_MS)
-        sim_fail(w, "sandbox %d is held to %llu bytes, and should be to %llu", sandbox,
-                 (unsigned long long)b->memory_bytes, (unsigned long long)r->memory_bytes);
+        sim_fail(w, "sandbox %d is held to %llu bytes, and should be to %llu, until %llu", sandbox,
+                 (unsigned long long)b->memory_bytes, (unsigned long long)r->memory_bytes,
+                 (unsigned long long)r->deadline_ms);
 }
 
 static void check_step(struct world *w)

@@ -212,6 +212,11 @@ void agent_hear_want(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     if (!h->keeper || e->session != h->session)
         return;
+    if (!h->linked) {
+        sim_wait(e, w->now - e->asked_ms);
+        wire(w, e);
+        return;
+    }
     if (e->want.spec)
         e->want.spec = (const uint8_t *)"spec";
     keeper_want(h->keeper, w->now, &e->want, &h->effects);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define READ_MS    10000 /* between readings */
 #define REACHED_MS 60000 /* so long in reach, a host was heard, or its controller stood still */
 
 static const char *node_name(int node)
@@ -82,7 +83,8 @@ static void commit(struct world *w, struct sim_event *e)
     bool ok = w->now >= w->database_down_ms;
     struct row *r = &w->row[e->sandbox];
     bool idle = e->move.to == SANDBOX_PAUSED && e->move.reason == REASON_IDLE;
-    bool pausable = r->state == SANDBOX_PAUSED || sandbox_state_may_move(r->state, SANDBOX_PAUSED);
+    bool pausable = r->state == SANDBOX_PAUSED ||
+                    (r->state == e->move.from && sandbox_state_may_move(r->state, SANDBOX_PAUSED));
     if (ok && idle && pausable && r->want == WANT_RUNNING && r->generation == e->move.generation)
         r->want = WANT_PAUSED;
     const struct box_model *b = &w->host[r->node].box[e->sandbox];
@@ -94,7 +96,7 @@ static void commit(struct world *w, struct sim_event *e)
                     r->want != WANT_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
         sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
-    if (ok)
+    if (ok && r->state == e->move.from)
         row_move(w, e->sandbox, e->move.to);
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
     answer->incarnation = e->incarnation;
@@ -184,6 +186,7 @@ static void told(struct world *w, struct sim_event *e)
         return;
     if (!w->fleet || e->incarnation != w->incarnation)
         return;
+    e->row.waited_ms = w->now - e->asked_ms;
     if (e->flag)
         fleet_admitted(w->fleet, w->now, &e->row, &w->effects);
     else
@@ -191,12 +194,89 @@ static void told(struct world *w, struct sim_event *e)
     run_effects(w);
 }
 
-/* What was committed comes back later; a controller that died meanwhile never hears of it. */
+/* --- what it finds by reading --- */
+
+struct reading {
+    struct world *world;
+    uint64_t stamp;
+};
+
+static void row_read(struct world *w, struct sim_event *e)
+{
+    if (controller_waits(w, e))
+        return;
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    e->row.waited_ms = w->now - e->asked_ms;
+    if (e->flag || fleet_differs(w->fleet, e->stamp, &e->row.id, e->row.generation, e->row.state))
+        fleet_read(w->fleet, w->now, e->stamp, &e->row, &w->effects);
+    run_effects(w);
+}
+
+/* whole: it is read by its id. */
+static void read_row(struct world *w, int sandbox, uint64_t stamp, bool whole)
+{
+    struct sim_event *e = sim_after(w, 20, row_read);
+    e->incarnation = w->incarnation;
+    e->stamp = stamp;
+    e->asked_ms = w->now;
+    e->flag = whole;
+    e->row = row_of(w, sandbox);
+}
+
+static void read_unread(void *arg, const struct sandbox_id *id)
+{
+    struct reading *reading = arg;
+    read_row(reading->world, sim_index(id), reading->stamp, true);
+}
+
+static void rows_read(struct world *w, struct sim_event *e)
+{
+    if (controller_waits(w, e))
+        return;
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    struct reading reading = {w, fleet_stamp(w->fleet)};
+    fleet_unread(w->fleet, e->stamp, read_unread, &reading);
+}
+
+static void read_now(struct world *w, struct sim_event *e)
+{
+    if (!w->fleet || e->incarnation != w->incarnation || w->now < w->database_down_ms)
+        return;
+    for (int i = 0; i < w->rows; i++) {
+        if (!sandbox_state_terminal(w->row[i].state))
+            read_row(w, i, e->stamp, false);
+    }
+    struct sim_event *end = sim_after(w, 21, rows_read);
+    end->incarnation = e->incarnation;
+    end->stamp = e->stamp;
+}
+
+static void read_rows(struct world *w)
+{
+    w->read_ms = w->now;
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), read_now);
+    e->incarnation = w->incarnation;
+    e->stamp = fleet_stamp(w->fleet);
+}
+
+/*
+ * What was committed comes back later; a controller that died meanwhile never hears of it. Nor does one whose
+ * connection broke before the answer, or where another controller did it: it finds that by reading.
+ */
 static void tell(struct world *w, int sandbox, bool admitted)
 {
+    if (!w->calm && sim_chance(w, 20)) {
+        struct sandbox_id id = sim_id(sandbox);
+        if (admitted)
+            fleet_refused(w->fleet, &id);
+        return;
+    }
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), told);
     e->incarnation = w->incarnation;
     e->flag = admitted;
+    e->asked_ms = w->now;
     e->row = row_of(w, sandbox);
 }
 
@@ -315,4 +395,6 @@ void controller_tick(struct world *w)
     }
     fleet_tick(w->fleet, w->now, &w->effects);
     run_effects(w);
+    if (w->now - w->read_ms >= READ_MS)
+        read_rows(w);
 }

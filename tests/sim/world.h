@@ -64,7 +64,7 @@ struct box_model {
     bool pending_report; /* the uplink repeats it */
     struct observation report;
     uint64_t memory_bytes; /* that its container is held to */
-    uint64_t unfit_ms;     /* since when that is not what its row says, 0: it is */
+    uint64_t unfit_ms;     /* since when that, or its deadline, is not what its row says; 0: it is */
     uint64_t unwanted_ms;  /* since when it lives without a live row, 0: it does not */
     struct guard guard;    /* the agent's, gone with it */
     uint64_t kept_ms;      /* when a sample was last kept; likewise */
@@ -98,6 +98,7 @@ struct sim_event {
     int node, sandbox;
     unsigned incarnation, session;
     bool flag;
+    uint64_t stamp, asked_ms;
     union {
         uint64_t memory_bytes;
         struct want want;
@@ -125,6 +126,7 @@ struct world {
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
     bool was_stopped;
+    uint64_t read_ms;   /* when it last read the rows */
     struct awake awake; /* its clock for silence */
     struct row row[SIM_SANDBOXES];
     int rows;
@@ -186,5 +188,8 @@ void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses i
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);
+
+/* What is left of a wanted one's lifetime is counted down while that waits. */
+void sim_wait(struct sim_event *e, uint64_t waited_ms);
 
 #endif

@@ -44,10 +44,16 @@ static void delete (void *owner, struct api_call *call)
         api_answer_empty(call, 204, NULL);
 }
 
+static int serving(void *owner, struct err *e)
+{
+    return 0;
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct api_ops ops = {.find_key = find_key,
+    struct api_ops ops = {.serving = serving,
+                          .find_key = find_key,
                           .op = {[OP_SANDBOX_LIST] = list, [OP_SANDBOX_DELETE] = delete}};
     struct api_conf conf = {.address = "127.0.0.1",
                             .limits = http_default_limits,

@@ -53,7 +53,7 @@ static const struct fleet_effect *effect_of(enum fleet_effect_kind kind)
 static void test_a_running_row_is_not_made_anew(void **state)
 {
     struct fleet_row row = running_row("h1");
-    fleet_admitted(fleet, 5, &row, &effects);
+    fleet_read(fleet, 5, fleet_stamp(fleet), &row, &effects);
     assert_null(effect_of(FLEET_WANT));
     assert_non_null(effect_of(FLEET_PERSIST));
     assert_int_equal(effect_of(FLEET_PERSIST)->move.reason, REASON_ORPHANED);
@@ -62,7 +62,7 @@ static void test_a_running_row_is_not_made_anew(void **state)
 static void test_a_row_of_a_host_that_never_comes(void **state)
 {
     struct fleet_row row = running_row("h9");
-    fleet_admitted(fleet, 5, &row, &effects);
+    fleet_read(fleet, 5, fleet_stamp(fleet), &row, &effects);
     fleet_tick(fleet, LEASE_MS + 5, &effects);
     assert_non_null(effect_of(FLEET_PERSIST));
     assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_LOST);

@@ -122,7 +122,7 @@ static void test_a_row_that_its_host_holds(void **state)
 static void test_a_pending_row_that_its_host_never_takes_up(void **state)
 {
     struct fleet_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
-    fleet_admitted(fleet, 0, &row, &effects);
+    fleet_read(fleet, 0, fleet_stamp(fleet), &row, &effects);
     assert_non_null(effect_of(FLEET_WANT));
     assert_int_equal(fleet_stray(fleet, 2999, &row), SWEEP_KIND_COUNT);
     assert_int_equal(fleet_stray(fleet, 3000, &row), SWEEP_EXPIRED);
