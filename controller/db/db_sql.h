@@ -11,7 +11,7 @@ struct db_sql {
     const char *text;
 };
 
-/* In order, numbered from 1 without a gap. */
+/* In the order of their numbers, which rise. */
 extern const struct db_sql db_sql[];
 extern const size_t db_sql_count;
 

@@ -16,6 +16,7 @@ def corral():
     installation.reset()
 
 
+@pytest.mark.slow
 def test_a_crowd_keeps_its_link(corral):
     user = corral.user("crowd", tier="enterprise", overrides={"max_sandboxes": CROWD, "max_key_sandboxes": CROWD})
     made = [user.good("POST", "/sandbox", SMALL, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(CROWD)]
