@@ -54,7 +54,7 @@ def test_stats_of_all_own(corral, user):
 
 
 def test_a_refusal_is_said_once(corral, user):
-    for size, sentence in (("1K", "must be"), ("100G", "tier")):
+    for size, sentence in (("1K", "must be"), ("100G", "your tier allows")):
         refused = run(corral, "create", "--memory", size, key=user.session.headers["X-API-Key"])
         assert refused.returncode == 1 and refused.stderr.count(sentence) == 1 and "memory_bytes" in refused.stderr, refused.stderr
 

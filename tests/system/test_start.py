@@ -68,7 +68,8 @@ def test_an_agent_without_its_parts(corral, tmp_path):
         if text:
             profile.write_text(text)
         assert "seccomp_profile" in start(corral, "agent", "serve", CORRAL_SECCOMP_PROFILE=str(profile))
-    assert "must be of a-z" in start(corral, "agent", "serve", CORRAL_NODE="Not A Name")
+    assert "node is" in start(corral, "agent", "serve", CORRAL_NODE="Not A Name")
+    assert "must be of a-z" in start(corral, "agent", "serve", CORRAL_NODE="Capital")
 
 
 def test_secrets_come_from_files_and_are_not_shown(corral, tmp_path):
