@@ -30,6 +30,8 @@ bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *
     /* Whoever has begun to send needs no word to begin. */
     if (r->expects_continue && !evbuffer_get_length(bufferevent_get_input(c->io)))
         evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
+    if (!c->ended) /* under TLS reading stopped when the head was handed over */
+        bufferevent_enable(c->io, EV_READ);
     http_connection_go_on(c);
     return true;
 }
