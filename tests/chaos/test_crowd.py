@@ -1,22 +1,25 @@
-"""One host with more live sandboxes than fit into what was once the memory of a report."""
+"""One host with more live sandboxes than fit into what was once the memory of a report: for a soak, it takes minutes.
+
+CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
 import os
 
 import pytest
 from corral import Corral, wait_until
 from hermits import SMALL
 
-CROWD = int(os.environ.get("CORRAL_CROWD", "150")) # a report of 141 samples was the first that could not be read
+CROWD = int(os.environ.get("CORRAL_CROWD", "0")) # a report of 141 samples was the first that could not be read
 
 
 @pytest.fixture(scope="module")
 def corral():
-    installation = Corral(MAX_TOTAL_SANDBOXES=str(CROWD), CORRAL_CAPACITY_SANDBOXES=str(CROWD),
+    installation = Corral(CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000", MAX_TOTAL_SANDBOXES=str(CROWD),
+                          CORRAL_CAPACITY_SANDBOXES=str(CROWD),
                           CORRAL_CAPACITY_MEMORY="64G", CORRAL_CAPACITY_CPU_MILLIS="1000000", CORRAL_CAPACITY_STORAGE="64G")
     yield installation
     installation.reset()
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not CROWD, reason="a soak: CORRAL_CROWD says how many")
 def test_a_crowd_keeps_its_link(corral):
     user = corral.user("crowd", tier="enterprise", overrides={"max_sandboxes": CROWD, "max_key_sandboxes": CROWD})
     made = [user.good("POST", "/sandbox", SMALL, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(CROWD)]
