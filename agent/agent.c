@@ -401,13 +401,15 @@ static int start_threads(struct agent *agent, struct err *e)
     return rc ? rc : cgroup_alarm_new(&agent->alarm, agent->loop, agent_on_alarm, agent, e);
 }
 
-/* More at once make all of them slower, and starve who runs (measured: tests/bench/storm.py). */
+#define STARTS_LEAST 4 /* of one processor too: most of a start is waiting */
+
+/* More at once make all of them slower, and starve who runs (tests/bench/storm.py). */
 static unsigned places_of(const struct agent_conf *conf)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (conf->starts_at_once)
         return (unsigned)conf->starts_at_once;
-    return cpus > 2 ? (unsigned)cpus : 2;
+    return cpus > STARTS_LEAST ? (unsigned)cpus : STARTS_LEAST;
 }
 
 int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *conf, struct err *e)

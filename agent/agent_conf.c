@@ -50,7 +50,7 @@ static const struct conf_row rows[] = {
     {"starts_at_once", "CORRAL_STARTS_AT_ONCE", CONF_UINT, AT(starts_at_once), "0", 0, 64, NULL, false, false,
      "Sandboxes that are made at the same time on this host, in turn by user; 0: as many as it has "
      "processors, "
-     "at least 2. One that takes longer than 5 s does not count."},
+     "at least 4. One that takes longer than 5 s does not count."},
     {"pull_seconds", "CORRAL_PULL_SECONDS", CONF_UINT, AT(pull_seconds), "600", 1, 86400, NULL, true, false,
      "How long the pull of an image may take."},
     {"pull_silent_seconds", "CORRAL_PULL_SILENT_SECONDS", CONF_UINT, AT(pull_silent_seconds), "60", 1, 3600,

@@ -9,8 +9,7 @@
 #   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR; also
 #                                               where Docker hangs, or is gone
 #
-# NAME names the network namespace and the parent cgroup, NAME-docker the cgroup of Docker itself; DIR's parents must let
-# other users pass.
+# NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
 
 dockerd_pid() { # DIR
     local pid
@@ -40,27 +39,6 @@ dockerd_config() {
     fi
 }
 
-# Docker's own work (dockerd, containerd, shims, runc) as one against all sandboxes together: without it each of its
-# threads weighs as much as they do, and a storm of creates starves who runs (tests/bench/storm.py). Where the kernel has
-# no such cgroup, it stays as it was.
-DOCKERD_SHARES=1024 DOCKERD_SANDBOX_SHARES=2048
-dockerd_cgroup() { # NAME SHARES: makes it, of this weight, on cgroup v1 or v2; prints its folder
-    local folder=/sys/fs/cgroup/cpu/$1 weight=cpu.shares value=$2
-    if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-        folder=/sys/fs/cgroup/$1 weight=cpu.weight value=$(($2 * 100 / 1024))
-        echo +cpu >/sys/fs/cgroup/cgroup.subtree_control || return 1
-    fi
-    mkdir -p "$folder" && echo "$value" >"$folder/$weight" && echo "$folder"
-}
-
-# Puts the shell that calls it there, and what it starts.
-dockerd_join_cgroups() { # NAME
-    local folder
-    dockerd_cgroup "$1" "$DOCKERD_SANDBOX_SHARES" >/dev/null && folder=$(dockerd_cgroup "$1-docker" "$DOCKERD_SHARES") &&
-        echo 0 >"$folder/cgroup.procs" && return
-    echo "dockerd: its work is not weighed against that of the sandboxes"
-}
-
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} live_restore=true tries
     [ "${DOCKERD_LIVE_RESTORE:-yes}" = yes ] || live_restore=false # tests show what happens then
@@ -77,13 +55,10 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     dockerd_forget_dead_containerd "$dir"
     dockerd_config >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
-    (
-        dockerd_join_cgroups "$name"
-        exec setsid nsenter --net="/run/netns/$name" dockerd \
-            --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \
-            --userns-remap default --live-restore="$live_restore" --cgroup-parent "/$name" \
-            --exec-opt native.cgroupdriver=cgroupfs --config-file "$dir/daemon.json" --log-level warn
-    ) </dev/null >>"$log" 2>&1 &
+    setsid nsenter --net="/run/netns/$name" dockerd \
+        --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \
+        --userns-remap default --live-restore="$live_restore" --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs \
+        --config-file "$dir/daemon.json" --log-level warn </dev/null >>"$log" 2>&1 &
     for ((tries = 0; tries < 300; tries++)); do
         dockerd_answers "$socket" && return 0
         kill -0 $! 2>/dev/null || break
@@ -169,7 +144,7 @@ dockerd_reset() { # NAME DIR [SOCKET]
     dockerd_end_containers "$name"
     unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
-    for cgroup in /sys/fs/cgroup/*/"$name"{,-docker} "/sys/fs/cgroup/$name"{,-docker}; do
+    for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
         [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
     done
     rm -rf "$dir"
