@@ -166,6 +166,11 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
     plain_words(o->detail, move.detail, sizeof move.detail); /* as its host should have */
+    if (!idle &&
+        move.reason == REASON_NONE) { /* a host that lies, or is at fault: nothing ends without a reason */
+        move.reason = REASON_ORPHANED;
+        snprintf(move.detail, sizeof move.detail, "its host told that it ended, and not why");
+    }
     move.has_last = o->has_last;
     move.last = o->last;
     move.last.ago_ms += waited_ms;

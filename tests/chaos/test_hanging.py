@@ -29,7 +29,7 @@ class SilentRegistry:
     def listen(self):
         with open(self.namespace) as f:
             assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", 5000)) # as the installation lets images be named
         self.listening.set()
         try:
             while True:
@@ -144,8 +144,8 @@ def test_a_pull_without_progress_is_given_up(corral, user):
     with SilentRegistry(corral) as registry:
         problem = user.refused("POST", "/sandbox", {**SMALL, "image": registry.image})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable")
-    assert user.good("GET", "/sandbox?all=true")["items"][0]["detail"] == \
-        "the image cannot be pulled: its registry did not answer in time"
+    assert user.good("GET", "/sandbox?all=true")["items"][0]["detail"] == "the image cannot be pulled"
+    assert "its registry did not answer in time" in corral.logs() # which is the administrator's to know
     corral.kill("agent")
     corral.restart("agent")
     wait_ready(corral)

@@ -38,7 +38,7 @@ REFUSED = {
     "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
     "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
     "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute, or has empty parts, . or .."),
-    "our own": (volumes("/.corral/link"), {}, "its image declares a volume in /.corral, which is not its to have"),
+    "our own": (volumes("/.corral/link"), {}, "its image declares a volume in …, which is not its to have"),
     "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., which are Corral's own"),
     "labels": (f"LABEL a={'x' * 17000}", {}, "its image has labels of 17001 bytes; at most 16384 are taken"),
     "environment": ("\n".join(f"ENV V{i}={'x' * 17000}" for i in range(4)), {},
