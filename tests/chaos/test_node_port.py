@@ -152,7 +152,7 @@ def test_the_wrong_papers(corral, tmp_path, kind, source, why):
 def test_a_host_that_says_too_much(corral, user):
     """It asks and asks, and takes no answer: it waits, and nobody else does."""
     before = rss_mib(corral)
-    peer = say_hello(node_port(corral), corral.home / "pki", "node-1")
+    peer = say_hello(node_port(corral), corral.home / "pki", "node-1").peer
     message = b"\1" + (4 + 60000).to_bytes(8, "big") + b"\x80\0\0\1" + b"\xff" * 60000
     try:
         peer.settimeout(3)
