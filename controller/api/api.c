@@ -197,13 +197,6 @@ static bool is_open(const struct api *api, enum api_op op)
     return api_routes[op].who == OPEN || (api_routes[op].who == METRICS && api->metrics_open);
 }
 
-/* What tells of a controller itself is answered whether it leads or not. */
-static bool is_served(const struct api *api, enum api_op op, struct err *e)
-{
-    enum who who = api_routes[op].who;
-    return who == OPEN || who == METRICS || !api->ops.serving(api->owner, e);
-}
-
 static void on_head(void *owner, struct http_exchange *x)
 {
     struct api *api = owner;
@@ -219,7 +212,7 @@ static void on_head(void *owner, struct http_exchange *x)
         return;
     }
     call->public.op = route_of(&call->public, &e);
-    if (call->public.op == OP_COUNT || !is_served(api, call->public.op, &e))
+    if (call->public.op == OP_COUNT)
         api_answer_err(&call->public, &e);
     else if (is_open(api, call->public.op))
         read_body(call, false);

@@ -233,12 +233,23 @@ static const char *key_of(const struct api_call *call)
     return key;
 }
 
+/* What tells of a controller itself is answered whether it leads or not. */
+static bool is_served(const struct call *call, struct err *e)
+{
+    return api_routes[call->public.op].who == METRICS || !call->api->ops.serving(call->api->owner, e);
+}
+
 void api_authenticate(struct call *call)
 {
     struct api *api = call->api;
     const char *text = key_of(&call->public);
+    struct err e;
     if (!text || !api_key_prefix(text, call->prefix)) {
         tell_none(call, NULL);
+        return;
+    }
+    if (!is_served(call, &e)) {
+        tell_trouble(call, &e);
         return;
     }
     api_key_sha256(text, call->sha256);
