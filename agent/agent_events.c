@@ -59,7 +59,7 @@ static void unanswered(struct holder *h, const struct check *check, const struct
     if (check->died) {
         dead(h, check, agent_oom(h), check->exit_code);
     } else if (check->empty) {
-        struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown();
+        struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
         keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, &h->agent->effects);
     } else {
         log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,

@@ -51,13 +51,6 @@ struct box_exit ending_not_invoked(int code, const char *why)
     return end;
 }
 
-struct box_exit ending_unknown(void)
-{
-    struct box_exit end = ending_of(REASON_EXITED);
-    SENTENCE(end, "its processes ended; their exit code is not known");
-    return end;
-}
-
 struct box_exit ending_unwritten(void)
 {
     struct box_exit end = ending_of(REASON_START_FAILED);
@@ -106,13 +99,21 @@ struct box_exit ending_booted(const char *booted_at)
     return end;
 }
 
+static const char *const while_what[] = {
+    [ENDING_SEEN] = "",
+    [ENDING_AGENT_DOWN] = " while its host's agent was down",
+    [ENDING_DOCKER_AWAY] = " while its host's Docker was down, or by its restart",
+};
+
+struct box_exit ending_unknown(enum ending_when when)
+{
+    struct box_exit end = ending_of(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED);
+    SENTENCE(end, "its processes ended%s; their exit code is not known", while_what[when]);
+    return end;
+}
+
 struct box_exit ending_container(enum ending_when when, int code)
 {
-    static const char *const while_what[] = {
-        [ENDING_SEEN] = "",
-        [ENDING_AGENT_DOWN] = " while its host's agent was down",
-        [ENDING_DOCKER_AWAY] = " while its host's Docker was down, or by its restart",
-    };
     struct box_exit end = with_code(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED, code);
     SENTENCE(end, "its container ended with code %d%s%s", code, while_what[when],
              code == DOCKER_KILLED ? ": it was killed, and not by Corral" : "");

@@ -32,8 +32,15 @@ struct box_exit ending_exited(int code);
 struct box_exit ending_signal(int code, int signo, const char *name);
 struct box_exit ending_not_invoked(int code, const char *why);
 
+/* When it ended. */
+enum ending_when {
+    ENDING_SEEN,       /* while Docker and the agent ran */
+    ENDING_AGENT_DOWN, /* while the agent was down */
+    ENDING_DOCKER_AWAY /* while Docker was: the way of a Docker without live-restore */
+};
+
 /* It ended, and nobody can say how. */
-struct box_exit ending_unknown(void);
+struct box_exit ending_unknown(enum ending_when when);
 
 /* Its host's disk took no record of it: it was not made. */
 struct box_exit ending_unwritten(void);
@@ -49,11 +56,6 @@ struct box_exit ending_idle(uint64_t seconds, uint32_t cpu_centi);
 struct box_exit ending_booted(const char *booted_at);
 
 /* Docker's word alone, of a container that is there and does not run. */
-enum ending_when {
-    ENDING_SEEN,       /* while Docker and the agent ran */
-    ENDING_AGENT_DOWN, /* while the agent was down */
-    ENDING_DOCKER_AWAY /* while Docker was: the way of a Docker without live-restore */
-};
 struct box_exit ending_container(enum ending_when when, int code);
 
 /* Its container is not there any more, and nobody of Corral removed it; or it is another one by now. */

@@ -376,7 +376,7 @@ void keeper_dead(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
     if (!b || (b->record.phase != BOX_RUNNING && b->record.phase != BOX_KILLING))
         return;
     if (!b->ending) {
-        struct box_exit end = exit ? *exit : ending_unknown();
+        struct box_exit end = exit ? *exit : ending_unknown(ENDING_SEEN);
         if (end.ended_ms && end.ended_ms >= b->record.deadline_ms) {
             end = ending_of(REASON_EXPIRED); /* by an agent that died before it could write that down */
             end.ended_ms = exit->ended_ms;
