@@ -25,6 +25,7 @@
 /* Measured with 50 sandboxes: 3 of 5 MB of the heap are free and stay resident else. */
 #define TRIM_MS  10000
 #define STUCK_MS 20000
+#define DIAL_MS  2000 /* without Docker's first answer; a session that begins with it needs no second one */
 /* As many as Docker starts at once; one that hangs on a bad disk holds up its own sandbox only. */
 #define DISK_THREADS 4
 /* agent_kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
@@ -452,6 +453,13 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     return 0;
 }
 
+void agent_dial(void *arg)
+{
+    struct agent *agent = arg;
+    timer_stop(&agent->dialing);
+    uplink_start(agent->uplink);
+}
+
 int agent_start(struct agent *agent, struct err *e)
 {
     int rc = agent_restore_records(agent, e);
@@ -462,7 +470,7 @@ int agent_start(struct agent *agent, struct err *e)
     on_tick(agent); /* what is past its deadline ends now, Docker or not */
     agent_meet_docker(agent);
     agent_watch_start(agent);
-    uplink_start(agent->uplink);
+    timer_start(&agent->dialing, agent->loop, DIAL_MS, agent_dial, agent);
     return 0;
 }
 
@@ -482,6 +490,7 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->tick);
     timer_stop(&agent->sampling);
     timer_stop(&agent->docker_retry);
+    timer_stop(&agent->dialing);
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_late_free(agent);

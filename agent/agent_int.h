@@ -88,7 +88,7 @@ struct agent {
     uint64_t sweep_ordered;           /* the latest order's number */
     uint64_t sweep_number;            /* of the latest word on a sweep */
     uint64_t swept_ms;                /* when the latest whole sweep began */
-    struct timer tick, sampling, docker_retry;
+    struct timer tick, sampling, docker_retry, dialing;
 };
 
 /* Runs what the heart asked for, until it asks for nothing more. After each event that it was given. */
@@ -135,6 +135,9 @@ void maker_free(struct maker *maker);
 /* agent_late.c: containers that Docker may make, start or keep after nobody waits for it any more. */
 void agent_late_watch(struct agent *agent, const struct sandbox_id *id);
 void agent_late_free(struct agent *agent);
+
+/* agent.c: begins to dial the controller, if it has not. arg: the agent. */
+void agent_dial(void *arg);
 
 /* agent_restore.c: what the last life left, on disk and in Docker. */
 int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;

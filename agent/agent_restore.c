@@ -219,6 +219,7 @@ static void not_ready(struct agent *agent, const struct err *e)
         log_error("agent", "Docker cannot be used: %s", e->text);
     snprintf(agent->sick, sizeof agent->sick, "%.*s", (int)sizeof agent->sick - 1, e->text);
     timer_start(&agent->docker_retry, agent->loop, DOCKER_RETRY_MS, retry, agent);
+    agent_dial(agent);
 }
 
 static void take_all_up(struct agent *agent)
@@ -228,6 +229,7 @@ static void take_all_up(struct agent *agent)
     agent->docker_ready = true;
     agent->sick[0] = 0;
     uplink_renew(agent->uplink);
+    agent_dial(agent);
 }
 
 static void probe_host(struct agent *agent)
