@@ -19,9 +19,9 @@ INSTALLATION = {"bystander.py": ["1", "spin"], "create.py": ["1", "2", "1"], "fl
 def environ():
     subprocess.run(["ninja", "-C", BUILD_ROOT, "tests/bench_sample", "tests/hostile"], check=True, capture_output=True)
     corral = Corral(CORRAL_RATE_PER_SECOND="1000000", CORRAL_RATE_BURST="1000000")
-    corral.sql("update tiers set max_sandboxes = 100, max_key_sandboxes = 100")
-    yield {**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": corral.admin_key,
-           "DOCKER_HOST": f"unix://{corral.home}/run/docker.sock", "PATH": f"{corral.home}/bin:{os.environ['PATH']}"}
+    corral.sql("update tiers set max_sandboxes = 200, max_key_sandboxes = 200")
+    sourced = subprocess.run(["bash", "-c", f". {corral.home}/env && env -0"], env=corral.environ, check=True, capture_output=True, text=True)
+    yield dict(line.split("=", 1) for line in sourced.stdout.split("\0") if line)
     corral.reset()
 
 
