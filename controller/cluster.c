@@ -79,6 +79,16 @@ bool cluster_ready(const struct cluster *c)
     return c->ready;
 }
 
+int cluster_settled(struct cluster *c, struct err *e)
+{
+    const struct place_request anything = {.enforce = ENFORCE_ALL};
+    (void)err_set(e, ERR_NO_CAPACITY, "this controller has just begun to lead, and waits for its hosts");
+    if (c->ready && !c->settled)
+        c->settled = loop_now_ms() - c->ready_ms >= NODE_LINK_LEASE_MS ||
+                     (c->joined && place(fleet_nodes(c->fleet), &anything, e));
+    return c->settled ? 0 : e->code;
+}
+
 /* --- leadership --- */
 
 struct reading {
@@ -128,6 +138,7 @@ static void listen_for_nodes(struct cluster *c)
         return;
     }
     c->ready = true;
+    c->ready_ms = loop_now_ms();
     log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
              fleet_count(c->fleet));
     timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
@@ -211,7 +222,7 @@ void cluster_unlead(struct cluster *c)
     c->fleet = NULL;
     node_trust_free(c->trust);
     c->trust = NULL;
-    c->ready = false;
+    c->ready = c->joined = c->settled = false;
     c->term++;
     c->placed = 0;
     cluster_creates_end(c, ERR_NOT_LEADING);

@@ -38,6 +38,8 @@ struct cluster {
     uint64_t term; /* rises with each gain and loss: answers of an earlier one are not for this fleet */
     uint64_t epoch;
     bool ready;
+    uint64_t ready_ms;
+    bool joined, settled; /* a host has its row; cluster_settled has said so */
     struct timer refresh; /* cluster_refresh.c: the next reading, */
     uint64_t refresh_at_ms;
     bool refreshing, marks_due; /* …one is under way; marks are to be read soon */

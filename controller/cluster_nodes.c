@@ -21,7 +21,9 @@ static void on_joined(void *arg, int code, const struct err *e, const char *json
 {
     struct join *join = arg;
     struct cluster *c = join->cluster;
-    if (code && code != ERR_CANCELLED && c->fleet && join->term == c->term) {
+    bool ours = c->fleet && join->term == c->term;
+    c->joined |= ours && !code;
+    if (code && code != ERR_CANCELLED && ours) {
         log_warn("cluster", "node=%s could not be written down, it is to come again: %s", join->node,
                  e ? e->text : "");
         node_link_forget(c->link, join->node);

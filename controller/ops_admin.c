@@ -107,7 +107,7 @@ void ops_readyz(void *owner, struct api_call *call)
                       "the schema is not this program's; run corral-controller migrate");
     else if (!cluster_ready(c->cluster))
         (void)err_set(&e, ERR_NOT_LEADING, "this controller does not lead");
-    else {
+    else if (!cluster_settled(c->cluster, &e)) {
         api_answer_json(call, 200, NULL, "{\"status\":\"ready\"}");
         return;
     }

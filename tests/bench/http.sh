@@ -28,7 +28,7 @@ hello=$!
 database_cleanup=$(trap -p EXIT | sed "s/^trap -- '//; s/' EXIT$//")
 trap 'kill $served $hello; '"$database_cleanup" EXIT
 for ((i = 0; i < 200; i++)); do
-    curl -fsS -o /dev/null "http://127.0.0.1:$port/readyz" 2>/dev/null && break
+    curl -fsS -o /dev/null "http://127.0.0.1:$port/sandbox/quota/usage" -H "X-API-Key: $key" 2>/dev/null && break
     sleep 0.05
 done
 rate() {

@@ -1,0 +1,49 @@
+"""Ready means that a create works: after a controller was killed, without hosts, and with the first of them."""
+import time
+
+import requests
+from corral import wait_until
+from hermits import SMALL
+
+LEASE = 10
+
+
+def readyz(corral):
+    try:
+        return requests.get(corral.url + "/readyz", timeout=2)
+    except requests.RequestException:
+        return None
+
+
+def test_who_is_ready_takes_creates(corral, user):
+    for _ in range(3):
+        corral.kill("controller")
+        corral.restart("controller")
+        begin = time.monotonic()
+        wait_until("it is ready", lambda: (a := readyz(corral)) is not None and a.status_code == 200, LEASE + 5)
+        answer = user.call("POST", "/sandbox", SMALL)
+        assert answer.status_code == 201, answer.text
+        assert time.monotonic() - begin < LEASE + 5
+        user.delete(answer.json()["id"])
+
+
+def test_a_controller_that_hears_no_host_waits_a_lease(corral, user):
+    corral.kill("agent")
+    corral.kill("controller")
+    try:
+        corral.restart("controller")
+        answers, begin = [], time.monotonic()
+        while not answers or answers[-1].status_code != 200:
+            assert time.monotonic() - begin < LEASE + 5, answers[-1].text
+            answers += [a for a in [readyz(corral)] if a is not None]
+        waiting = [a for a in answers if a.status_code != 200]
+        assert waiting and {(a.status_code, a.json()["code"]) for a in waiting} == {(503, "no_capacity")}, waiting[0].text
+        assert all(int(a.headers["retry-after"]) > 0 for a in waiting)
+        # A create says what is missing, and all else is served.
+        refused = user.call("POST", "/sandbox", SMALL)
+        assert (refused.status_code, refused.json()["code"]) == (503, "no_capacity")
+        assert user.good("GET", "/sandbox")["items"] == []
+    finally:
+        corral.restart("agent")
+    assert readyz(corral).status_code == 200
+    assert user.create(**SMALL)["state"] == "running"
