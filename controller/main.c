@@ -91,6 +91,9 @@ static const struct verb verbs[] = {
      verb_audit_export},
     {"audit prune", "--older-than TIME [--config FILE]",
      "Removes old rows of the audit; the chain begins after them, and stays provable.", verb_audit_prune},
+    {"upkeep accept-clock", "[--config FILE]",
+     "Says that PostgreSQL's clock is right after it was set: what it held back of upkeep goes.",
+     verb_upkeep_accept_clock},
     CONF_VERBS,
 };
 

@@ -277,6 +277,9 @@ static void print_upkeep(FILE *out, const struct controller *c)
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
         fprintf(out, "corral_upkeep_failures_total{step=\"%s\"} %" PRIu64 "\n", step[i].name,
                 step[i].failures);
+    one(out, "corral_upkeep_held_seconds", "gauge",
+        "For how long what is past its term stays on, since PostgreSQL's clock leapt.",
+        (double)db_upkeep_held_seconds(c->upkeep));
     one(out, "corral_upkeep_age_seconds", "gauge", "Since the last round of upkeep that came to its end.",
         (double)db_upkeep_age_seconds(c->upkeep));
 }

@@ -4,6 +4,7 @@
 #include "controller/db/db_audit.h"
 #include "controller/db/db_init.h"
 #include "controller/db/db_migrate.h"
+#include "controller/db/db_upkeep.h"
 
 #include "common/conf_verbs.h"
 #include "common/pki.h"
@@ -144,6 +145,22 @@ int verb_audit_prune(const struct program *program, int argc, char **argv)
     if (rc)
         return verb_failed(program, e.text);
     printf("%" PRIu64 " rows removed\n", removed);
+    return 0;
+}
+
+int verb_upkeep_accept_clock(const struct program *program, int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct err e;
+    uint64_t held = 0;
+    int rc = load(program, argc, argv, &conf);
+    if (rc)
+        return rc;
+    rc = db_upkeep_accept_clock(conf.database_url, &held, &e);
+    conf_fini(&ctl_conf_table, &conf);
+    if (rc)
+        return verb_failed(program, e.text);
+    printf("what is past its term goes by PostgreSQL's clock; %" PRIu64 " s were held back\n", held);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "controller/db/db_upkeep.h"
 
+#include "common/boot_clock.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -21,7 +22,7 @@
 #define BATCH_FIRST  500
 #define BATCH_LEAST  10
 #define BATCH_MOST   20000
-#define OVERDUE_SAID 3600    /* seconds; below it nothing is said */
+#define OVERDUE_SAID 3600    /* seconds; below it nothing is said, nor of what is held back */
 #define SAID_AGAIN   3600000 /* at most one warning of a step in this time */
 #define STATEMENT_MS 10000   /* the server ends what takes longer */
 #define ANSWER_DAYS  1       /* of repeated requests: the contract's */
@@ -80,6 +81,7 @@ struct db_upkeep {
     uint64_t batch[DB_UPKEEP_STEPS]; /* rows of the last one; 0: there was none */
     bool more;
     uint64_t whole_ms; /* the last round that came to its end, or the start */
+    uint64_t held_seconds, held_said_ms;
     /* Shared with the thread: the way to break a round off. */
     pthread_mutex_t lock;
     bool stopping;
@@ -94,6 +96,7 @@ struct round {
     struct db_upkeep_step step[DB_UPKEEP_STEPS]; /* of this round alone */
     uint64_t batch[DB_UPKEEP_STEPS];
     bool more, whole;
+    uint64_t held_seconds;
     PGconn *conn;
 };
 
@@ -277,6 +280,22 @@ static int measure(struct round *r, struct err *e)
     return rc;
 }
 
+/* What is past its term is so by a time that follows PostgreSQL's no faster than this clock lets it. */
+static int look_at_clock(struct round *r, struct err *e)
+{
+    char boot[BOOT_CLOCK_ID_MAX], now[24];
+    const char *params[] = {boot, now};
+    PGresult *held = NULL;
+    boot_clock_id(boot);
+    snprintf(now, sizeof now, "%" PRIu64, loop_now_ms());
+    int rc = ask(r, "select upkeep_look($1, $2)", 2, params, &held, e);
+    if (!rc) {
+        r->held_seconds = number(held, 0);
+        PQclear(held);
+    }
+    return rc;
+}
+
 static int round_work(void *arg, struct err *e)
 {
     struct round *r = arg;
@@ -285,7 +304,9 @@ static int round_work(void *arg, struct err *e)
     bool ours = !rc && PQgetvalue(locked, 0, 0)[0] == 't';
     if (!rc)
         PQclear(locked);
-    for (size_t i = 0; ours && i < DB_UPKEEP_STEPS; i++)
+    if (ours)
+        rc = look_at_clock(r, e);
+    for (size_t i = 0; ours && !rc && i < DB_UPKEEP_STEPS; i++)
         run_step(r, i);
     if (!rc)
         rc = measure(r, e);
@@ -316,6 +337,24 @@ static void say(struct db_upkeep *u, size_t i)
              step->failed ? step->why : "", rows[i].advice);
 }
 
+/* Likewise, while it is more than an hour. */
+static void say_held(struct db_upkeep *u)
+{
+    uint64_t now = loop_now_ms();
+    bool held = u->held_seconds > OVERDUE_SAID;
+    if (!held && u->held_said_ms)
+        log_info("upkeep", "what is past its term goes again by PostgreSQL's clock");
+    if (held && u->held_said_ms && now - u->held_said_ms < SAID_AGAIN)
+        return;
+    u->held_said_ms = held ? now : 0;
+    if (held)
+        log_warn("upkeep",
+                 "held_seconds=%" PRIu64 " PostgreSQL's clock went so much further than was watched, so what is "
+                 "past its term stays for so long, less each day; if its clock is right: corral-controller "
+                 "upkeep accept-clock",
+                 u->held_seconds);
+}
+
 static void take(struct db_upkeep *u, const struct round *r)
 {
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
@@ -330,8 +369,11 @@ static void take(struct db_upkeep *u, const struct round *r)
     }
     memcpy(u->batch, r->batch, sizeof u->batch);
     u->more = r->more;
-    if (r->whole)
-        u->whole_ms = loop_now_ms();
+    if (!r->whole)
+        return;
+    u->whole_ms = loop_now_ms();
+    u->held_seconds = r->held_seconds;
+    say_held(u);
 }
 
 static void on_round(void *arg, int code, const struct err *e)
@@ -418,6 +460,27 @@ const struct db_upkeep_step *db_upkeep_steps(const struct db_upkeep *u)
 bool db_upkeep_more(const struct db_upkeep *u)
 {
     return u->more;
+}
+
+uint64_t db_upkeep_held_seconds(const struct db_upkeep *u)
+{
+    return u->held_seconds;
+}
+
+int db_upkeep_accept_clock(const char *url, uint64_t *held_seconds, struct err *e)
+{
+    PGconn *conn;
+    PGresult *held = NULL;
+    int rc = db_sync_open(url, &conn, e);
+    if (rc)
+        return rc;
+    rc = db_sync_run(conn, "select upkeep_accept_clock('{\"address\": \"local\"}')", 0, NULL, &held, e);
+    if (!rc) {
+        *held_seconds = number(held, 0);
+        PQclear(held);
+    }
+    PQfinish(conn);
+    return rc;
 }
 
 uint64_t db_upkeep_age_seconds(const struct db_upkeep *u)

@@ -57,5 +57,13 @@ const struct db_upkeep_step *db_upkeep_steps(const struct db_upkeep *upkeep);
 bool db_upkeep_more(const struct db_upkeep *upkeep);
 /* How long ago the last round that came to its end was, in seconds; since the start where none was. */
 uint64_t db_upkeep_age_seconds(const struct db_upkeep *upkeep);
+/*
+ * By how much what is past its term is held back, after the last round: PostgreSQL's clock went further than
+ * anybody's clock that does not jump (sql/0100).
+ */
+uint64_t db_upkeep_held_seconds(const struct db_upkeep *upkeep);
+
+/* An administrator says that PostgreSQL's clock is right: nothing is held back from now on. Blocks. */
+int db_upkeep_accept_clock(const char *url, uint64_t *held_seconds, struct err *e) MUST_CHECK;
 
 #endif

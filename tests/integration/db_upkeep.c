@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     }
     db_upkeep_start(run.upkeep);
     loop_run(run.loop);
-    printf("rounds=%d more=%d\n", run.rounds, db_upkeep_more(run.upkeep));
+    printf("rounds=%d more=%d held=%" PRIu64 "\n", run.rounds, db_upkeep_more(run.upkeep),
+           db_upkeep_held_seconds(run.upkeep));
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
         const struct db_upkeep_step *step = &db_upkeep_steps(run.upkeep)[i];
         printf("%s removed=%" PRIu64 " failures=%" PRIu64 " overdue=%" PRIu64 "%s%s\n", step->name,
