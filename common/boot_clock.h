@@ -1,6 +1,6 @@
 /*
- * Which clock loop_now_ms shows: that of one boot of one machine (and of one time namespace, where this process
- * is in another). Two processes that have the same id read the same clock, also one after the other.
+ * Which clock loop_now_ms shows: that of one boot of one machine (and of one time namespace, where this
+ * process is in another). Two processes that have the same id read the same clock, also one after the other.
  */
 #ifndef CORRAL_COMMON_BOOT_CLOCK_H
 #define CORRAL_COMMON_BOOT_CLOCK_H

@@ -51,8 +51,8 @@ struct cluster_refused cluster_refused(const struct cluster *cluster);
 bool cluster_ready(const struct cluster *cluster);
 
 /*
- * Of one that is ready: whether a create would find a host. 0 from the first host on that takes sandboxes; and
- * a lease after it began to listen in any case, for whoever it would be waiting for is gone: from then on
+ * Of one that is ready: whether a create would find a host. 0 from the first host on that takes sandboxes;
+ * and a lease after it began to listen in any case, for whoever it would be waiting for is gone: from then on
  * creates say themselves what is missing. Else ERR_NO_CAPACITY, with what it waits for.
  */
 int cluster_settled(struct cluster *cluster, struct err *e) MUST_CHECK;

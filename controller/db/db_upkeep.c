@@ -349,7 +349,8 @@ static void say_held(struct db_upkeep *u)
     u->held_said_ms = held ? now : 0;
     if (held)
         log_warn("upkeep",
-                 "held_seconds=%" PRIu64 " PostgreSQL's clock went so much further than was watched, so what is "
+                 "held_seconds=%" PRIu64
+                 " PostgreSQL's clock went so much further than was watched, so what is "
                  "past its term stays for so long, less each day; if its clock is right: corral-controller "
                  "upkeep accept-clock",
                  u->held_seconds);
