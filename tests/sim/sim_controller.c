@@ -59,7 +59,9 @@ bool controller_waits(struct world *w, const struct sim_event *e)
 {
     if (!w->fleet || w->now >= w->stopped_ms)
         return false;
-    struct sim_event *later = sim_after(w, w->stopped_ms - w->now + sim_random(w, 500), e->run);
+    /* In steps: it may go on earlier than was said, at the beginning of the calm. */
+    uint64_t left = w->stopped_ms - w->now;
+    struct sim_event *later = sim_after(w, (left < 500 ? left : 500) + sim_random(w, 500), e->run);
     uint64_t at = later->at, seq = later->seq;
     *later = *e;
     later->at = at;
