@@ -62,7 +62,7 @@ def main():
         Path(context, "hostile").chmod(0o755)
         Path(context, "Dockerfile").write_text("FROM corral-base:latest\nCOPY hostile /bin/hostile\n")
         docker("build", "-q", "-t", "bench:hostile", context)
-    bystander = create(image="bench:hostile", cpu_millis=500, command=["sh", "-c", "while :; do hostile work 1; done"])
+    bystander = create(image="bench:hostile", cpu_millis=500, command=["hostile", "work", "1", "again"])
     quiet, storm, rate, made = [], [], [], []
 
     def all_at_once():

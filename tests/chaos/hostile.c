@@ -12,10 +12,10 @@
  *   hostile stubborn                      heeds no signal that can be ignored
  *   hostile dentries FOLDER COUNT         looks for so many files that are not there
  *   hostile udp                           sends to itself over the loopback as fast as it can
- *   hostile work SECONDS                  counts how much it computes in that time, says so, stays
- *   hostile pools [one]                   takes all that it can of what the kernel has for all (one: one of
- * each), stays hostile escapes                       tries what must fail, says how each went, stays hostile
- * int80                         makes a system call of 32 bits
+ *   hostile work SECONDS [again]          counts how much it computes in that time, says so, stays or does it
+ * again hostile pools [one]                   takes all that it can of what the kernel has for all (one: one
+ * of each), stays hostile escapes                       tries what must fail, says how each went, stays
+ * hostile int80                         makes a system call of 32 bits
  */
 #include "tests/chaos/escapes.h"
 #include "tests/chaos/pools.h"
@@ -176,16 +176,23 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static void work(const char *seconds, const char *two)
+static void work_once(uint64_t end)
 {
-    uint64_t end = now_ns() + (uint64_t)atol(seconds) * 1000000000, sum = 1;
     unsigned long rounds = 0;
+    uint64_t sum = 1;
     for (; now_ns() < end; rounds++) {
         for (int i = 0; i < 20000; i++)
             sum = sum * 6364136223846793005u + 1442695040888963407u;
     }
     printf("%lu rounds %d\n", rounds, (int)(sum & 1));
     fflush(stdout);
+}
+
+static void work(const char *seconds, const char *again)
+{
+    do
+        work_once(now_ns() + (uint64_t)atol(seconds) * 1000000000);
+    while (!strcmp(again, "again"));
     stay_for_ever();
 }
 
