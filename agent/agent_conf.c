@@ -51,6 +51,13 @@ static const struct conf_row rows[] = {
      "Sandboxes that are made at the same time on this host, in turn by user; 0: as many as it has "
      "processors, "
      "at least 4. One that takes longer than 5 s does not count."},
+    {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
+     "Registries that this host pulls images from, whatever a controller asks for; one may be an address with "
+     "its port; none: it pulls nothing. An image that is here already may be of any."},
+    {"image_max_bytes", "CORRAL_IMAGE_MAX_BYTES", CONF_BYTES, AT(image_max_bytes), "10G", 0, 0, NULL, true,
+     false, "The largest image, unpacked, that is pulled; 0: no limit."},
+    {"image_free_bytes", "CORRAL_IMAGE_FREE_BYTES", CONF_BYTES, AT(image_free_bytes), "2G", 0, 0, NULL, true,
+     false, "What has to stay free of the disk that Docker keeps images on: no image is pulled below it."},
     {"pull_seconds", "CORRAL_PULL_SECONDS", CONF_UINT, AT(pull_seconds), "600", 1, 86400, NULL, true, false,
      "How long the pull of an image may take."},
     {"pull_silent_seconds", "CORRAL_PULL_SILENT_SECONDS", CONF_UINT, AT(pull_silent_seconds), "60", 1, 3600,

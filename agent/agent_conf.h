@@ -11,7 +11,8 @@ struct agent_conf {
     uint64_t disk_read_bytes, disk_write_bytes, disk_operations; /* a second; 0: no limit */
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes; /* capacity; 0: what the host has */
     uint64_t starts_at_once; /* 0: as many as the host has processors, at least 2 */
-    uint64_t pull_seconds, pull_silent_seconds;
+    char *registries;
+    uint64_t pull_seconds, pull_silent_seconds, image_max_bytes, image_free_bytes;
     uint64_t sample_interval_ms;
     uint64_t memory_warning, memory_critical, memory_clear;
     uint64_t cpu_warning, cpu_clear, cpu_seconds, episode_seconds;

@@ -17,6 +17,8 @@
 #include "agent/initlink/initlink.h"
 #include "agent/uplink/uplink.h"
 
+#include "common/image_ref.h"
+
 #include <uthash.h>
 
 /* One sandbox as this process holds it: all that a restart loses and makes anew. */
@@ -177,10 +179,21 @@ void agent_sweep_at_beginning(struct agent *agent); /* Docker was met: strays of
 void agent_sweep_tick(struct agent *agent, uint64_t now);
 void agent_sweep_free(struct agent *agent);
 
-/* agent_strays.c: the images that the agent pulled, which it may remove. */
+/*
+ * agent_images.c: the images that the agent pulled, which it may remove. may_pull: whether one that is not
+ * here may be fetched; may_keep: whether what came may stay; false with a sentence for tenants, the cause
+ * after a colon. refuse: it may not, and goes.
+ */
 void agent_images_load(struct agent *agent);
 void agent_image_pulled(struct agent *agent, const char *ref, const char *id);
 void agent_image_used(struct agent *agent, const char *ref);
+void agent_image_forget(struct agent *agent, const char *ref);
+struct docker_pull_bounds agent_pull_bounds(const struct agent *agent);
+bool agent_may_pull(const struct agent *agent, const struct image_ref *ref,
+                    char why[static NODE_DETAIL_MAX + 1]) MUST_CHECK;
+bool agent_may_keep(const struct agent *agent, const struct docker_image *image,
+                    char why[static NODE_DETAIL_MAX + 1]) MUST_CHECK;
+void agent_image_refuse(struct agent *agent, const char *ref, const char *id);
 
 /* agent_link.c: what the controller says, and what it is told. */
 extern const struct uplink_ops agent_uplink_ops;

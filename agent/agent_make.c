@@ -31,7 +31,8 @@ static const char *const was[] = {
 
 struct maker {
     struct holder *holder; /* NULL: it is over, and the call under way is the last one */
-    struct sandbox_spec spec;
+    struct sandbox_spec spec; /* image: its whole name */
+    struct image_ref ref;
     struct docker_image image;
     char container_id[DOCKER_ID_LEN + 1];
     enum maker_step step;
@@ -105,11 +106,10 @@ void maker_abort(struct maker *m)
 static void fail_by_docker(struct maker *m, int code, const struct err *e)
 {
     char why[120];
-    enum sandbox_reason reason = code == ERR_IMAGE_UNAVAILABLE || m->step == STEP_PULL
-                                     ? REASON_IMAGE_UNAVAILABLE
-                                     : REASON_START_FAILED;
+    enum sandbox_reason reason =
+        code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
     snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
-    m->host_fault |= code == ERR_NODE_TIMEOUT && m->step != STEP_PULL;
+    m->host_fault |= code == ERR_NODE_TIMEOUT;
     m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
     fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
 }
@@ -380,18 +380,42 @@ static void look(struct maker *m)
 static void on_pulled(void *arg, int code, const struct err *e)
 {
     struct maker *m = arg;
+    m->host_fault |= code == ERR_IO;
     if (!answered(m, code, e))
         return;
     m->pulled = true;
     look(m);
 }
 
-static void pull(struct maker *m)
+/* It is not here. */
+static void pull(struct maker *m, const char *said)
 {
-    const struct agent_conf *conf = m->holder->agent->conf;
-    struct docker_patience patience = {.whole_ms = conf->pull_seconds * 1000,
-                                       .silence_ms = conf->pull_silent_seconds * 1000};
-    asked(m, STEP_PULL, docker_image_pull(m->holder->agent->docker, m->spec.image, &patience, on_pulled, m));
+    struct agent *agent = m->holder->agent;
+    char why[NODE_DETAIL_MAX + 1];
+    if (m->pulled)
+        snprintf(why, sizeof why, "the image cannot be pulled: it is not there after it came: %.100s", said);
+    if (m->pulled || !agent_may_pull(agent, &m->ref, why)) {
+        fail(m, REASON_IMAGE_UNAVAILABLE, why);
+        return;
+    }
+    struct docker_pull_bounds bounds = agent_pull_bounds(agent);
+    asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
+}
+
+/* What was pulled for it, or was here: whether it may be used. */
+static bool image_is_good(struct maker *m, const struct docker_image *image,
+                          char why[static NODE_DETAIL_MAX + 1])
+{
+    struct agent *agent = m->holder->agent;
+    if (m->pulled && !agent_may_keep(agent, image, why)) {
+        agent_image_refuse(agent, m->spec.image, image->id);
+        return false;
+    }
+    if (m->pulled)
+        agent_image_pulled(agent, m->spec.image, image->id);
+    else
+        agent_image_used(agent, m->spec.image);
+    return image_fits(&image->facts, m->spec.use_image_command, why);
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
@@ -401,23 +425,15 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     char why[NODE_DETAIL_MAX + 1];
     if (!answered(m, absent ? 0 : code, e))
         return;
-    if (absent && !m->pulled) {
-        pull(m);
+    if (absent || !image_has_name(&image->names, &m->ref)) {
+        pull(m, absent ? e->text : "what Docker has by its name has another");
         return;
     }
-    if (absent) {
-        fail(m, REASON_IMAGE_UNAVAILABLE, e->text);
-        return;
-    }
-    struct agent *agent = m->holder->agent;
-    if (m->pulled)
-        agent_image_pulled(agent, m->spec.image, image->id);
-    else
-        agent_image_used(agent, m->spec.image);
-    if (!image_fits(&image->facts, m->spec.use_image_command, why)) {
+    if (!image_is_good(m, image, why)) {
         fail(m, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
+    struct agent *agent = m->holder->agent;
     docker_image_copy(&m->image, image);
     m->step = STEP_TURN;
     turn_ask(&agent->turns, &m->turn, m->spec.user ? m->spec.user : "");
@@ -434,6 +450,23 @@ static void on_cannot(void *arg)
          "its host cannot make it now: Docker does not answer, or the request is not readable");
 }
 
+static void on_no_name(void *arg)
+{
+    fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is none");
+}
+
+/* Whatever a controller makes of names: Docker would take a short one for the beginning of an image's id. */
+static bool take_name(struct maker *m)
+{
+    char full[IMAGE_REF_FULL_MAX];
+    if (!m->spec.image || !image_ref_parse(m->spec.image, &m->ref))
+        return false;
+    image_ref_full(&m->ref, full);
+    free(m->spec.image);
+    m->spec.image = mem_strdup(full);
+    return true;
+}
+
 void agent_make(struct holder *h)
 {
     struct agent *agent = h->agent;
@@ -447,5 +480,8 @@ void agent_make(struct holder *h)
         return;
     }
     agent_holder_take_spec(h, &m->spec);
-    look(m);
+    if (take_name(m))
+        look(m);
+    else
+        timer_start(&m->timer, agent->loop, 0, on_no_name, m);
 }

@@ -5,7 +5,6 @@
  */
 #include "agent/agent_sweep.h"
 #include "agent/cgroup/cgroup_leftover.h"
-#include "agent/disk/image_file.h"
 #include "agent/disk/loop_file.h"
 
 #include "common/log.h"
@@ -349,65 +348,6 @@ static void remove_cgroup(struct sweep *s, const struct suspect *it)
 
 /* --- images --- */
 
-static void images_path(const struct agent *agent, char out[static 300])
-{
-    snprintf(out, 300, "%s/images", agent->conf->state_dir);
-}
-
-void agent_images_load(struct agent *agent)
-{
-    char path[300];
-    struct err e;
-    images_path(agent, path);
-    if (image_file_load(path, &agent->images, &e))
-        log_error("agent", "which images were pulled is forgotten, and they stay: %s", e.text);
-}
-
-struct images_saving {
-    char path[300], *text;
-};
-
-static int save_images_work(void *arg, struct err *e)
-{
-    const struct images_saving *saving = arg;
-    return image_file_save(saving->path, saving->text, e);
-}
-
-static void on_images_saved(void *arg, int code, const struct err *e)
-{
-    struct images_saving *saving = arg;
-    if (code && code != ERR_CANCELLED)
-        log_error("agent", "which images were pulled is not written: %s", e->text);
-    free(saving->text);
-    free(saving);
-}
-
-static void save_images(struct agent *agent)
-{
-    struct images_saving *saving = mem_zalloc(sizeof *saving);
-    images_path(agent, saving->path);
-    saving->text = image_memory_format(&agent->images);
-    worker_do(agent->worker, NULL, save_images_work, on_images_saved, saving);
-}
-
-void agent_image_pulled(struct agent *agent, const char *ref, const char *id)
-{
-    image_memory_pulled(&agent->images, wall_now_ms(), ref, id);
-    save_images(agent);
-}
-
-void agent_image_used(struct agent *agent, const char *ref)
-{
-    if (image_memory_used(&agent->images, wall_now_ms(), ref))
-        save_images(agent);
-}
-
-static void forget_image(struct agent *agent, const char *ref)
-{
-    image_memory_forget(&agent->images, ref);
-    save_images(agent);
-}
-
 static bool image_due(const struct sweep *s, const char *ref)
 {
     const struct image_entry *entry = image_memory_find(&s->agent->images, ref);
@@ -445,7 +385,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     const struct suspect *it = &s->item[s->at];
     bool ours = !code && !strcmp(image->id, it->other_name);
     if ((code == ERR_NOT_FOUND || (!code && !ours)) && !s->report.dry_run)
-        forget_image(s->agent, it->name);
+        agent_image_forget(s->agent, it->name);
     if (ours)
         docker_container_list_of_image(s->agent->docker, it->other_name, on_image_users, s);
     else
@@ -463,7 +403,7 @@ static void on_image_removed(void *arg, int code, const struct err *e)
     if (code == ERR_CANCELLED)
         return;
     if (!code)
-        forget_image(s->agent, s->item[s->at].name);
+        agent_image_forget(s->agent, s->item[s->at].name);
     sweep_removed(s, code, e);
 }
 

@@ -10,8 +10,8 @@
 
 struct suspect {
     struct sandbox_id id;               /* "" where there is none */
-    char name[IMAGE_REF_MAX + 1];       /* of the container, file, cgroup, image; "" of a disk */
-    char other_name[IMAGE_REF_MAX + 1]; /* a network's own name, an image's id */
+    char name[IMAGE_NAME_MAX + 1];       /* of the container, file, cgroup, image; "" of a disk */
+    char other_name[IMAGE_NAME_MAX + 1]; /* a network's own name, an image's id */
 };
 
 struct sweep {

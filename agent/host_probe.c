@@ -4,6 +4,7 @@
 #include "common/mem.h"
 #include "common/node_wire.h"
 #include "common/pki.h"
+#include "common/units.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,6 +101,26 @@ static void probe_disk(struct probe *p)
     else
         snprintf(detail, sizeof detail, "%.150s: %s", p->conf->state_dir, strerror(errno));
     add(p, "space", there && free_percent >= FREE_LEAST, 0, detail, "make room, or choose another state_dir");
+}
+
+/* Where Docker keeps its images. */
+static void probe_image_disk(struct probe *p)
+{
+    uint64_t bytes = 0;
+    char detail[240], has[32], least[32];
+    struct err e;
+    bool seen = !docker_free_bytes(p->facts->root_dir, &bytes, &e);
+    units_format_bytes(bytes, has, sizeof has);
+    units_format_bytes(p->conf->image_free_bytes, least, sizeof least);
+    if (seen)
+        snprintf(detail, sizeof detail, "%s of Docker's disk are free; nothing is pulled below %s", has,
+                 least);
+    else
+        snprintf(detail, sizeof detail, "how full Docker's disk is cannot be seen, so pulls may fill it: %.120s",
+                 e.text);
+    add(p, "image_disk", seen && bytes >= p->conf->image_free_bytes, 0, detail,
+        seen ? "make room, let unused images go (image_keep_hours), or lower image_free_bytes"
+             : "run the agent where it sees Docker's root folder");
 }
 
 /* A remapped container comes to its volume by folders that its user must be able to enter. */
@@ -358,6 +379,7 @@ size_t host_probe(const struct agent_conf *conf, const struct docker_facts *fact
         return p.count;
     probe_limits(&p);
     probe_disk(&p);
+    probe_image_disk(&p);
     probe_state_dir(&p);
     probe_advice(&p);
     return p.count;

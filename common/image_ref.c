@@ -56,11 +56,11 @@ static bool is_hex(const char *text)
 
 bool image_ref_parse(const char *text, struct image_ref *out)
 {
-    char rest[IMAGE_REF_MAX + 1];
+    char rest[IMAGE_REF_FULL_MAX];
     memset(out, 0, sizeof *out);
-    if (strlen(text) > IMAGE_REF_MAX)
-        return false;
     size_t len = registry_of(text);
+    if (strlen(text) >= sizeof rest || len > IMAGE_REF_MAX)
+        return false;
     registry_copy(out->registry, len ? text : IMAGE_HUB, len ? len : strlen(IMAGE_HUB));
     strcpy(rest, len ? text + len + 1 : text);
     char *digest = strchr(rest, '@');
@@ -79,7 +79,9 @@ bool image_ref_parse(const char *text, struct image_ref *out)
     if (!fits(rest, PATH) || is_hex(rest) || !image_registry_valid(out->registry))
         return false;
     bool official = !strcmp(out->registry, IMAGE_HUB) && !strchr(rest, '/');
-    snprintf(out->path, sizeof out->path, "%s%s", official ? "library/" : "", rest);
+    if (snprintf(out->path, sizeof out->path, "%s%s", official ? "library/" : "", rest) >=
+        (int)sizeof out->path)
+        return false;
     if (!digest)
         snprintf(out->tag, sizeof out->tag, "%s", tag ? tag : "latest");
     return true;
@@ -89,6 +91,19 @@ void image_ref_full(const struct image_ref *ref, char out[static IMAGE_REF_FULL_
 {
     snprintf(out, IMAGE_REF_FULL_MAX, "%s/%s%s%s", ref->registry, ref->path, ref->digest[0] ? "@" : ":",
              ref->digest[0] ? ref->digest : ref->tag);
+}
+
+void image_ref_familiar(const struct image_ref *ref, char out[static IMAGE_REF_FULL_MAX])
+{
+    static const char hub[] = IMAGE_HUB "/", official[] = "library/";
+    char full[IMAGE_REF_FULL_MAX], *from = full;
+    image_ref_full(ref, full);
+    if (!strncmp(from, hub, strlen(hub))) {
+        from += strlen(hub);
+        if (!strncmp(from, official, strlen(official)) && !strchr(from + strlen(official), '/'))
+            from += strlen(official);
+    }
+    snprintf(out, IMAGE_REF_FULL_MAX, "%s", from);
 }
 
 bool image_ref_is(const struct image_ref *ref, const char *text)

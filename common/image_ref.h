@@ -18,14 +18,19 @@ struct image_ref {
     char digest[72];                  /* "sha256:…"; "" for none */
 };
 
-/* False where it is no name of an image, or longer than IMAGE_REF_MAX. */
+/* Of a whole name, with all its parts. */
+#define IMAGE_REF_FULL_MAX 640
+
+/* False where it is no name of an image, or its registry or path is longer than IMAGE_REF_MAX. */
 bool image_ref_parse(const char *text, struct image_ref *out);
 
 /* The whole name, which Docker takes for nothing else: "docker.io/library/alpine:latest". */
-#define IMAGE_REF_FULL_MAX 640
 void image_ref_full(const struct image_ref *ref, char out[static IMAGE_REF_FULL_MAX]);
 
-/* Whether text, one of the names of an image as Docker tells them, is this one. */
+/* The same as Docker tells it in lists: of Docker Hub's it leaves the registry and "library/" away. */
+void image_ref_familiar(const struct image_ref *ref, char out[static IMAGE_REF_FULL_MAX]);
+
+/* Whether text is another way to write this name. */
 bool image_ref_is(const struct image_ref *ref, const char *text);
 
 /* Whether its registry is in this list (commas between; "none": none is); Docker Hub has several names. */

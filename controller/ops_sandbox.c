@@ -7,6 +7,7 @@
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
 
+#include <jansson.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,15 @@ static bool says(const char *json, const char *quoted_field, const char *value)
     return at && !strncmp(at + strspn(at, " :\""), value, strlen(value));
 }
 
+/* Why an image is refused is its host's sentence, which names nothing of the host. */
+static void fail_image(const struct pending *p, const char *json)
+{
+    json_t *sandbox = json_loads(json, 0, NULL);
+    const char *detail = json_string_value(json_object_get(sandbox, "detail"));
+    fail(p->call, ERR_IMAGE_UNAVAILABLE, detail && detail[0] ? detail : "the image cannot be used");
+    json_decref(sandbox);
+}
+
 static void fail_start(const struct pending *p)
 {
     struct err e;
@@ -114,7 +124,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
     } else {
         db_idempotency_forget(p->controller->pool, p->id.text);
         if (says(json, "\"reason\"", "image_unavailable"))
-            fail(p->call, ERR_IMAGE_UNAVAILABLE, "the image is on no host and cannot be pulled");
+            fail_image(p, json);
         else
             fail_start(p);
     }

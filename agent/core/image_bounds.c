@@ -1,6 +1,7 @@
 #include "agent/core/image_bounds.h"
 
 #include "common/defs.h"
+#include "common/units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -99,4 +100,33 @@ bool image_fits(const struct image_facts *f, bool uses_command, char why[static 
     if (f->has_own_label)
         return REFUSE(why, "its image has a label that begins with corral., which are Corral's own");
     return volumes_fit(&f->volumes, why) && (!uses_command || command_fits(f, why));
+}
+
+bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1])
+{
+    char text[32];
+    if (!most || bytes <= most)
+        return true;
+    units_format_bytes(most, text, sizeof text);
+    return REFUSE(why, "its image is larger than %s, which is the most that its host pulls", text);
+}
+
+bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1])
+{
+    if (free_bytes >= least)
+        return true;
+    return REFUSE(why, "its host has too little free disk to pull its image: %llu bytes, of which %llu are kept",
+                  (unsigned long long)free_bytes, (unsigned long long)least);
+}
+
+bool image_has_name(const struct string_list *names, const struct image_ref *ref)
+{
+    char full[IMAGE_REF_FULL_MAX], familiar[IMAGE_REF_FULL_MAX];
+    image_ref_full(ref, full);
+    image_ref_familiar(ref, familiar);
+    for (size_t i = 0; i < names->count; i++) {
+        if (!strcmp(names->item[i], full) || !strcmp(names->item[i], familiar))
+            return true;
+    }
+    return false;
 }

@@ -6,6 +6,7 @@
 #ifndef CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
 #define CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
 
+#include "common/image_ref.h"
 #include "common/node_wire.h"
 #include "common/sandbox_spec.h"
 
@@ -31,6 +32,15 @@ struct image_facts {
 
 /* False with a sentence in why. uses_command: whether its command and working folder count. */
 bool image_fits(const struct image_facts *facts, bool uses_command, char why[static NODE_DETAIL_MAX + 1]);
+
+/* Whether an image of this size may be on a host, where the largest has most bytes (0: any); why as above. */
+bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1]);
+
+/* Whether a host with so much free disk may pull, where least has to stay free; why as above. */
+bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1]);
+
+/* Whether one of the names of an image is this one; Docker also finds images by what is none. */
+bool image_has_name(const struct string_list *names, const struct image_ref *ref);
 
 /* Whether both paths are the same folder: an image may declare one with slashes at its end. */
 bool image_same_folder(const char *a, const char *b);

@@ -59,7 +59,7 @@ static struct image_entry *add(struct image_memory *memory)
 
 void image_memory_pulled(struct image_memory *memory, uint64_t now, const char *ref, const char *id)
 {
-    if (!is_word(ref, IMAGE_REF_MAX) || !is_word(id, IMAGE_ID_MAX))
+    if (!is_word(ref, IMAGE_NAME_MAX) || !is_word(id, IMAGE_ID_MAX))
         return;
     struct image_entry *entry = find(memory, ref);
     if (!entry)
@@ -107,7 +107,7 @@ char *image_memory_format(const struct image_memory *memory)
 
 static bool line_take(struct image_memory *memory, const char *line, size_t len)
 {
-    char ref[IMAGE_REF_MAX + 2] = "", id[IMAGE_ID_MAX + 2] = "";
+    char ref[IMAGE_NAME_MAX + 2] = "", id[IMAGE_ID_MAX + 2] = "";
     int end = 0;
     uint64_t used;
     char *copy = mem_dup(line, len);

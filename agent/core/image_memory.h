@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 #define IMAGE_MEMORY_MAX 1024 /* where it is full, the longest unused is forgotten, and stays on the host */
-#define IMAGE_REF_MAX    512
+#define IMAGE_NAME_MAX   512
 #define IMAGE_ID_MAX     79
 #define IMAGE_NOTE_MS    600000 /* a use is worth a write this long after the one before */
 
 struct image_entry {
-    char ref[IMAGE_REF_MAX + 1]; /* as it was asked for */
+    char ref[IMAGE_NAME_MAX + 1]; /* as it was asked for */
     char id[IMAGE_ID_MAX + 1];   /* what came */
     uint64_t used_ms;
 };

@@ -21,6 +21,7 @@ void docker_facts_fini(struct docker_facts *facts)
 
 void docker_image_fini(struct docker_image *image)
 {
+    string_list_fini(&image->names);
     string_list_fini(&image->facts.volumes);
     string_list_fini(&image->facts.entrypoint);
     string_list_fini(&image->facts.command);
@@ -36,6 +37,7 @@ static void list_copy(struct string_list *dst, const struct string_list *src)
 void docker_image_copy(struct docker_image *dst, const struct docker_image *src)
 {
     *dst = *src;
+    list_copy(&dst->names, &src->names);
     list_copy(&dst->facts.volumes, &src->facts.volumes);
     list_copy(&dst->facts.entrypoint, &src->facts.entrypoint);
     list_copy(&dst->facts.command, &src->facts.command);

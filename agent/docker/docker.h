@@ -33,6 +33,7 @@ struct docker_facts {
     char runc_version[32];
     struct string_list runtimes; /* that can run a sandbox */
     bool runsc_shut;             /* there is gVisor too, and it lets no socket of the host in */
+    char root_dir[512];          /* where it keeps its images; "" where that is too long */
     bool userns;                 /* user namespaces are on */
     uint32_t userns_uid;         /* the host's id of a container's root; 0 without */
     bool live_restore;
@@ -45,6 +46,8 @@ void docker_facts_fini(struct docker_facts *facts);
 
 struct docker_image {
     char id[80];
+    uint64_t size_bytes;      /* of all its layers, unpacked */
+    struct string_list names; /* with a tag, with a digest, as Docker writes them */
     struct image_facts facts;
 };
 void docker_image_copy(struct docker_image *dst, const struct docker_image *src); /* dst: all zero */
@@ -141,15 +144,25 @@ void docker_cancel(struct docker_call *call);
 struct docker_call *docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb,
                                          void *arg);
 
-/*
- * Whoever asks for an image that is being pulled waits for the same pull, which ends with the last who gives
- * up. It may take whole_ms, and be without any progress for silence_ms.
- */
-struct docker_patience {
-    uint64_t whole_ms, silence_ms;
+/* What a pull is broken off at, before it has filled its host. */
+struct docker_pull_bounds {
+    uint64_t whole_ms, silence_ms; /* in all; without any progress */
+    uint64_t image_bytes;          /* the largest image; 0: any */
+    uint64_t free_bytes;           /* what has to stay free where Docker keeps its images */
+    const char *root;              /* which is there; "": nobody knows, and it is not looked at */
 };
+
+/*
+ * ref: a whole name. Whoever asks for an image that is being pulled waits for the same pull, within the bounds
+ * of who asked first, which ends with the last who gives up. ERR_IMAGE_UNAVAILABLE: it did not come, with a
+ * sentence for tenants, the cause after a colon. What had come of it goes; an image that came is to be looked
+ * at, since its size is only known then. ERR_IO: it is Docker that is away.
+ */
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
-                                      const struct docker_patience *patience, docker_cb *cb, void *arg);
+                                      const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg);
+
+/* The bytes that are free where Docker keeps its images; ERR_IO where that cannot be seen from here. */
+int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e) MUST_CHECK;
 
 /* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
 int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;

@@ -126,8 +126,10 @@ int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, st
         out->userns |= text && strstr(text, "name=userns");
         out->seccomp |= text && strstr(text, "name=seccomp");
     }
+    const char *dir = text_of(root, "DockerRootDir");
+    snprintf(out->root_dir, sizeof out->root_dir, "%s", strlen(dir) < sizeof out->root_dir ? dir : "");
     if (out->userns)
-        out->userns_uid = remapped_uid(text_of(root, "DockerRootDir"));
+        out->userns_uid = remapped_uid(dir);
     out->live_restore = json_is_true(json_object_get(root, "LiveRestoreEnabled"));
     out->memory_limit = json_is_true(json_object_get(root, "MemoryLimit"));
     out->swap_limit = json_is_true(json_object_get(root, "SwapLimit"));
@@ -159,6 +161,12 @@ static void read_labels(json_t *labels, struct image_facts *facts)
     }
 }
 
+static uint64_t size_of(const json_t *object, const char *key)
+{
+    json_int_t size = json_integer_value(json_object_get(object, key));
+    return size > 0 ? (uint64_t)size : 0;
+}
+
 int docker_json_image(const char *bytes, size_t len, struct docker_image *out, struct err *e)
 {
     CLEANUP(json_drop) json_t *root = parse(bytes, len, e);
@@ -167,6 +175,9 @@ int docker_json_image(const char *bytes, size_t len, struct docker_image *out, s
     json_t *config = json_object_get(root, "Config");
     struct image_facts *facts = &out->facts;
     snprintf(out->id, sizeof out->id, "%s", text_of(root, "Id"));
+    out->size_bytes = size_of(root, "Size");
+    list_of_array(json_object_get(root, "RepoTags"), &out->names);
+    list_of_array(json_object_get(root, "RepoDigests"), &out->names);
     list_of_keys(json_object_get(config, "Volumes"), &facts->volumes);
     list_of_array(json_object_get(config, "Entrypoint"), &facts->entrypoint);
     list_of_array(json_object_get(config, "Cmd"), &facts->command);
@@ -342,20 +353,15 @@ void docker_json_message(const char *bytes, size_t len, char *out, size_t size)
     snprintf(out, size, "%s", text_of(root, "message"));
 }
 
-bool docker_json_pull_failed(const char *bytes, size_t len, char *out, size_t size)
+void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_line *out)
 {
-    for (size_t at = 0; at < len;) {
-        const char *end = memchr(bytes + at, '\n', len - at);
-        size_t n = end ? (size_t)(end - bytes) - at : len - at;
-        CLEANUP(json_drop) json_t *line = n ? json_loadb(bytes + at, n, 0, NULL) : NULL;
-        const char *error = text_of(line, "error");
-        if (error[0]) {
-            snprintf(out, size, "%s", error);
-            return true;
-        }
-        at += n + 1;
-    }
-    return false;
+    CLEANUP(json_drop) json_t *line = parse(bytes, len, NULL);
+    const json_t *progress = json_object_get(line, "progressDetail");
+    uint64_t current = size_of(progress, "current"), total = size_of(progress, "total");
+    const char *error = text_of(line, "error");
+    snprintf(out->said, sizeof out->said, "%s", error[0] ? error : text_of(line, "message"));
+    snprintf(out->layer, sizeof out->layer, "%s", text_of(line, "id"));
+    out->bytes = current > total ? current : total;
 }
 
 /* --- bodies --- */

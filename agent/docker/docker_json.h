@@ -5,6 +5,7 @@
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_JSON_H
 #define CORRAL_AGENT_DOCKER_DOCKER_JSON_H
 
+#include "agent/core/pull_size.h"
 #include "agent/docker/docker.h"
 
 /* Each fills *out (strings and lists owned by the struct, see its fini) or returns ERR_PROTOCOL. */
@@ -30,8 +31,13 @@ char *docker_json_filters(const char *key, const char *const *values);
 /* The "message" of an error answer into out; "" where there is none. */
 void docker_json_message(const char *bytes, size_t len, char *out, size_t size);
 
-/* The error of a pull's progress lines into out; false where it went well. */
-bool docker_json_pull_failed(const char *bytes, size_t len, char *out, size_t size);
+/* One line of a pull's answer: why it failed, or how large a layer of it is. */
+struct docker_pull_line {
+    char said[300];                 /* the error, or the message of a refusal; "" where it goes on */
+    char layer[PULL_LAYER_MAX + 1]; /* "" where it is of none */
+    uint64_t bytes;                 /* compressed, as its registry says; 0: not said */
+};
+void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_line *out);
 
 /* The body of POST /containers/create, and of …/update; free() it. */
 char *docker_json_create_body(const struct docker_container *container);

@@ -1,21 +1,32 @@
 /*
  * Pulls. One of an image at a time, for all who ask for it: whoever gives up leaves the others' alone, and
- * the last one takes it down with him.
+ * the last one takes it down with him. Docker has no bound for what it pulls, so its progress and its disk are
+ * watched here: where a pull is broken off, Docker removes the layers that it has of it.
  */
+#include "agent/core/image_bounds.h"
+#include "agent/core/pull_size.h"
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
 #include "common/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
+
+#define LOOK_MS 200 /* a disk takes some hundred MB meanwhile */
 
 struct pull {
     struct docker *docker;
-    struct docker_request *request;
-    char *ref;
-    char said[300]; /* the last error in its progress, or the message of its refusal */
+    struct docker_request *request; /* NULL: it was broken off, or given up */
+    char *ref, *root;
+    struct docker_pull_bounds bounds;
+    struct pull_size size;
+    struct timer look;
+    char said[300];                     /* the last error in its progress, or the message of its refusal */
+    char too_much[NODE_DETAIL_MAX + 1]; /* why it is broken off; "": it is not */
     struct docker_call *calls;
     struct pull *next, **slot;
 };
@@ -25,7 +36,9 @@ static void pull_free(struct pull *pull)
     *pull->slot = pull->next;
     if (pull->next)
         pull->next->slot = pull->slot;
+    timer_stop(&pull->look);
     free(pull->ref);
+    free(pull->root);
     free(pull);
 }
 
@@ -36,29 +49,73 @@ static void tell(struct docker_call *call, int code, const struct err *e)
     free(call);
 }
 
-/* Its progress is read line by line: of a large image there are many, and only an error counts. */
-static void on_line(void *arg, const char *line, size_t len)
+/* --- its bounds --- */
+
+int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e)
+{
+    struct statvfs fs; /* answered from memory, also where the disk hangs: Docker's is no network's */
+    if (statvfs(root, &fs))
+        return err_set(e, ERR_IO, "%s: %s", root, strerror(errno));
+    *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+    return 0;
+}
+
+static void break_off(struct pull *pull)
+{
+    docker_http_cancel(pull->request); /* on_pulled tells why */
+    pull->request = NULL;
+}
+
+static void look(void *arg)
 {
     struct pull *pull = arg;
-    char text[sizeof pull->said];
-    if (!docker_json_pull_failed(line, len, text, sizeof text))
-        docker_json_message(line, len, text, sizeof text);
-    if (text[0])
-        memcpy(pull->said, text, sizeof pull->said);
+    uint64_t bytes;
+    if (!pull->request)
+        return;
+    if (!pull->too_much[0] && pull->root[0] && !docker_free_bytes(pull->root, &bytes, NULL))
+        (void)image_has_room(bytes, pull->bounds.free_bytes, pull->too_much);
+    if (pull->too_much[0])
+        break_off(pull);
+    else
+        timer_start(&pull->look, pull->docker->loop, LOOK_MS, look, pull);
 }
+
+/* Its progress is read line by line: of a large image there are many. Nothing is broken off in the middle. */
+static void on_line(void *arg, const char *text, size_t len)
+{
+    struct pull *pull = arg;
+    struct docker_pull_line line;
+    docker_json_pull_line(text, len, &line);
+    if (line.said[0])
+        memcpy(pull->said, line.said, sizeof pull->said);
+    if (pull->too_much[0] || !line.bytes ||
+        image_size_fits(pull_size_note(&pull->size, line.layer, line.bytes), pull->bounds.image_bytes,
+                        pull->too_much))
+        return;
+    timer_start(&pull->look, pull->docker->loop, 0, look, pull);
+}
+
+/* --- its end --- */
 
 static int outcome(const struct pull *pull, int code, long status, struct err *e)
 {
-    if (code == ERR_NODE_TIMEOUT)
-        return err_set(e, ERR_IMAGE_UNAVAILABLE,
-                       "the image cannot be pulled: its registry did not answer in time");
-    if (code)
+    static const char cannot[] = "the image cannot be pulled";
+    bool came = !code && status == 200 && !pull->said[0];
+    if (came || pull->docker->stopping)
         return code;
+    if (pull->too_much[0])
+        return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s", pull->too_much);
+    if (code == ERR_NODE_TIMEOUT)
+        return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: its registry did not answer in time", cannot);
+    if (code == ERR_TOO_LARGE || code == ERR_PROTOCOL) {
+        struct err why = *e;
+        return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: %.300s", cannot, why.text);
+    }
+    if (code)
+        return code; /* of the host's Docker */
     if (pull->said[0])
-        return err_set(e, ERR_IMAGE_UNAVAILABLE, "the image cannot be pulled: %s", pull->said);
-    if (status != 200)
-        return err_set(e, ERR_IMAGE_UNAVAILABLE, "the image cannot be pulled: Docker answered %ld", status);
-    return 0;
+        return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: %s", cannot, pull->said);
+    return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: Docker answered %ld", cannot, status);
 }
 
 /* Those who wait are told one by one: each may ask for the next thing, or let go of another that waits. */
@@ -86,39 +143,40 @@ static struct pull *find(struct docker *docker, const char *ref)
     return pull;
 }
 
-static struct pull *begin(struct docker *docker, const char *ref, const struct docker_patience *patience)
+static struct pull *begin(struct docker *docker, const char *ref, const struct docker_pull_bounds *bounds)
 {
     char escaped[2048], path[2200];
     struct pull *pull = mem_zalloc(sizeof *pull);
-    *pull = (struct pull){
-        .docker = docker, .ref = mem_strdup(ref), .next = docker->pulls, .slot = &docker->pulls};
+    *pull = (struct pull){.docker = docker,
+                          .ref = mem_strdup(ref),
+                          .root = mem_strdup(bounds->root),
+                          .bounds = *bounds,
+                          .next = docker->pulls,
+                          .slot = &docker->pulls};
     if (pull->next)
         pull->next->slot = &pull->next;
     docker->pulls = pull;
     docker_escape(ref, escaped, sizeof escaped);
-    /* Without a tag every tag of the repository would come. */
-    const char *slash = strrchr(ref, '/');
-    bool tagged = strchr(slash ? slash : ref, ':') || strchr(ref, '@');
-    snprintf(path, sizeof path, "%s/images/create?fromImage=%s%s", docker->prefix, escaped,
-             tagged ? "" : "&tag=latest");
+    snprintf(path, sizeof path, "%s/images/create?fromImage=%s", docker->prefix, escaped);
     struct docker_ask ask = {.method = "POST",
                              .path = path,
-                             .timeout_ms = patience->whole_ms,
-                             .silence_ms = patience->silence_ms,
+                             .timeout_ms = bounds->whole_ms,
+                             .silence_ms = bounds->silence_ms,
                              .on_line = on_line,
                              .cb = on_pulled,
                              .arg = pull};
     pull->request = docker_http_ask(docker->http, &ask);
+    timer_start(&pull->look, docker->loop, LOOK_MS, look, pull);
     return pull;
 }
 
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
-                                      const struct docker_patience *patience, docker_cb *cb, void *arg)
+                                      const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg)
 {
     struct pull *pull = find(docker, ref);
     struct docker_call *call = mem_zalloc(sizeof *call);
     if (!pull)
-        pull = begin(docker, ref, patience);
+        pull = begin(docker, ref, bounds);
     *call = (struct docker_call){
         .docker = docker, .pull = pull, .next = pull->calls, .cb = (void (*)(void))cb, .arg = arg};
     pull->calls = call;

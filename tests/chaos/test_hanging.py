@@ -1,11 +1,7 @@
 """What never answers: a registry, a Docker that hangs in one step or in all. Deadlines and deletions wait for none of it."""
-import ctypes
 import os
 import re
 import signal
-import socket
-import subprocess
-import threading
 import time
 import uuid
 
@@ -13,61 +9,10 @@ import pytest
 from corral import FOREVER, wait_until
 from cut_docker import CutDocker, HungDocker
 from hermits import SMALL, pid_of, runs
+from registries import SilentRegistry
 
 NODE = "/sandbox/system/nodes/node-1"
-CLONE_NEWNET = 0x40000000
 NEVER = re.compile(rb"(?!)")
-
-
-class SilentRegistry:
-    """On the loopback of Docker's own network namespace: takes connections, and says nothing."""
-
-    def __init__(self, corral):
-        self.namespace = f"/run/netns/{corral.installed_as}-1"
-        self.taken = []
-
-    def listen(self):
-        with open(self.namespace) as f:
-            assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
-        self.listener = socket.create_server(("127.0.0.1", 5000)) # as the installation lets images be named
-        self.listening.set()
-        try:
-            while True:
-                self.taken.append(self.listener.accept()[0])
-        except OSError:
-            pass # closed
-
-    def __enter__(self):
-        self.listening = threading.Event()
-        threading.Thread(target=self.listen, daemon=True).start() # a namespace is a thread's
-        assert self.listening.wait(5)
-        self.image = f"127.0.0.1:{self.listener.getsockname()[1]}/silent/{uuid.uuid4().hex}:1"
-        return self
-
-    def open(self):
-        """How many of its connections are not closed by Docker."""
-        count = 0
-        for connection in self.taken:
-            connection.setblocking(False)
-            try:
-                while connection.recv(65536):
-                    pass
-            except BlockingIOError:
-                count += 1
-            except OSError:
-                pass
-        return count
-
-    def hang_up(self):
-        if self.listener.fileno() < 0:
-            return
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for connection in self.taken:
-            connection.close()
-
-    def __exit__(self, *_):
-        self.hang_up()
 
 
 def begin(user, **body):
@@ -147,7 +92,7 @@ def test_a_pull_without_progress_is_given_up(corral, user):
     assert user.good("GET", "/sandbox?all=true")["items"][0]["detail"] == "the image cannot be pulled"
     assert "its registry did not answer in time" in corral.logs() # which is the administrator's to know
     corral.kill("agent")
-    corral.restart("agent")
+    corral.restart("agent", CORRAL_PULL_SILENT_SECONDS="60") # what was set once holds
     wait_ready(corral)
 
 

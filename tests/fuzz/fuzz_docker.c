@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct docker_network *networks = NULL;
     char id[DOCKER_ID_LEN + 1], api[16], said[100];
     size_t count;
+    struct docker_pull_line line;
     struct err e;
     if (!len--)
         return 0;
@@ -48,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         break;
     default:
         docker_json_message(text, len, said, sizeof said);
-        (void)docker_json_pull_failed(text, len, said, sizeof said);
+        docker_json_pull_line(text, len, &line);
     }
     docker_facts_fini(&facts);
     docker_image_fini(&image);

@@ -250,10 +250,10 @@ static void test_given_up(const char *volume)
     CHECK(!t.pending);
     await();
     CHECK(t.code == ERR_CANCELLED);
-    struct docker_patience patience = {60000, 60000};
+    struct docker_pull_bounds bounds = {60000, 60000, 0, 0, ""};
     int first = 0, second = 0;
-    docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &patience, on_code, &first);
-    docker_cancel(docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &patience, on_code, &second));
+    docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &first);
+    docker_cancel(docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &second));
     t.pending = 1;
     await(); /* for both: the first goes on without the second, and is told its own */
     CHECK(first == ERR_IMAGE_UNAVAILABLE && second == ERR_CANCELLED);

@@ -8,7 +8,7 @@ def corral():
     """One installation for all; each test has users of its own."""
     installation = Corral(CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000",
                           CORRAL_AUTH_FAILURES_BURST="100000", MAX_TOTAL_SANDBOXES="60", CORRAL_CPU_SECONDS="2",
-                          CORRAL_REGISTRIES="docker.io,127.0.0.1:1,127.0.0.1:5000")
+                          CORRAL_REGISTRIES="docker.io,127.0.0.1:1,127.0.0.1:5000,198.51.100.7:5443")
     yield installation
     installation.reset()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from corral import wait_until
 from node_peer import say_hello
+from registries import Registry
 
 KINDS = ("expired", "orphan_container", "volume", "network", "state_file", "stale_session", "row_without_container", "image")
 NOTHING = dict.fromkeys(KINDS, 0)
@@ -232,18 +233,13 @@ def test_while_sandboxes_come_and_go(corral, user, clean):
 
 @pytest.fixture
 def registry(corral, tmp_path):
-    """A registry that the host's Docker, and nobody else, can reach; its address."""
-    config = tmp_path / "registry.yml"
-    config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/data}}}}\nhttp: {{addr: '127.0.0.1:5000'}}\n")
-    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{corral.installed_as}-1", "docker-registry", "serve", config],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield "127.0.0.1:5000"
-    process.terminate()
-    process.wait()
+    """A registry that the host's Docker, and nobody else, can reach."""
+    with Registry(corral, tmp_path) as registry:
+        yield registry
 
 
 def test_images_that_the_agent_pulled(corral, user, clean, registry):
-    pulled, foreign, file = f"{registry}/swept:1", "mine:1", corral.home / "agent/images"
+    pulled, foreign, file = f"{registry.address}/swept:1", "mine:1", corral.home / "agent/images"
     names = lambda: corral.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
     for ref in (pulled, foreign):
         corral.docker("container", "create", "--name", "of-an-image", "corral-base:latest", "true")
@@ -251,12 +247,7 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
         corral.docker("container", "rm", "of-an-image")
     clean.callback(lambda: corral.docker("rmi", foreign))
 
-    def push():
-        try:
-            return corral.docker("push", pulled)
-        except subprocess.CalledProcessError:
-            return None
-    wait_until("the registry takes it", push, 20, 0.5)
+    registry.push(pulled)
     corral.docker("rmi", pulled)
     user.delete(user.create(image=pulled)["id"])
     assert pulled in names() and pulled in file.read_text()

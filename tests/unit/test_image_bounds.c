@@ -90,6 +90,47 @@ static void test_same_folder(void **state)
     assert_true(image_same_folder("/", "//"));
 }
 
+static void test_size_and_room(void **state)
+{
+    assert_true(image_size_fits(10 << 20, 10 << 20, why));
+    assert_true(image_size_fits(UINT64_MAX, 0, why));
+    assert_false(image_size_fits((10 << 20) + 1, 10 << 20, why));
+    assert_string_equal(why, "its image is larger than 10.0 MiB, which is the most that its host pulls");
+    assert_false(image_size_fits(UINT64_MAX, UINT64_MAX - 1, why));
+    assert_true(image_has_room(5, 5, why) && image_has_room(0, 0, why));
+    assert_false(image_has_room(4, 5, why));
+    assert_string_equal(why, "its host has too little free disk to pull its image: 4 bytes, of which 5 are kept");
+}
+
+static void test_names(void **state)
+{
+#define DIGEST "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    struct string_list names = {0};
+    static const struct {
+        const char *asked;
+        bool has;
+    } rows[] = {{"alpine", true},
+                {"docker.io/library/alpine:latest", true},
+                {"alpine:3", false},
+                {"127.0.0.1:5000/x" DIGEST, true},
+                {"127.0.0.1:5000/x:1" DIGEST, true},
+                {"127.0.0.1:5000/x", false},
+                {"x" DIGEST, false},
+                {"8997", false}};
+    struct image_ref ref;
+    assert_true(image_ref_parse("alpine", &ref));
+    assert_false(image_has_name(&names, &ref));
+    string_list_add(&names, "<none>:<none>");
+    string_list_add(&names, "alpine:latest");
+    string_list_add(&names, "127.0.0.1:5000/x" DIGEST);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(image_ref_parse(rows[i].asked, &ref));
+        if (image_has_name(&names, &ref) != rows[i].has)
+            fail_msg("%s", rows[i].asked);
+    }
+    string_list_fini(&names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +139,8 @@ int main(void)
         cmocka_unit_test(test_its_command_counts_where_it_is_run),
         cmocka_unit_test(test_environment_and_labels),
         cmocka_unit_test(test_same_folder),
+        cmocka_unit_test(test_size_and_room),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

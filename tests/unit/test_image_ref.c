@@ -30,6 +30,37 @@ static void test_the_whole_name(void **state)
     }
 }
 
+static void test_as_docker_lists_it(void **state)
+{
+    static const char *const names[][2] = {
+        {"alpine", "alpine:latest"},
+        {"docker.io/library/alpine:3", "alpine:3"},
+        {"a/b", "a/b:latest"},
+        {"library/a/b", "library/a/b:latest"}, /* not one of the official ones */
+        {"127.0.0.1:5000/x:1", "127.0.0.1:5000/x:1"},
+        {"x:1@sha256:" HEX, "x@sha256:" HEX},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct image_ref ref;
+        char familiar[IMAGE_REF_FULL_MAX];
+        assert_true(image_ref_parse(names[i][0], &ref));
+        image_ref_familiar(&ref, familiar);
+        assert_string_equal(familiar, names[i][1]);
+    }
+}
+
+/* What a user may write as a whole is read back on its host as a whole. */
+static void test_the_longest(void **state)
+{
+    char name[IMAGE_REF_MAX + 1], full[IMAGE_REF_FULL_MAX];
+    struct image_ref ref;
+    memset(name, 'a', sizeof name - 1);
+    name[IMAGE_REF_MAX] = 0;
+    assert_true(image_ref_parse(name, &ref));
+    image_ref_full(&ref, full);
+    assert_true(strlen(full) > IMAGE_REF_MAX && image_ref_is(&ref, full));
+}
+
 static void test_what_is_no_name(void **state)
 {
     static const char *const none[] = {
@@ -69,6 +100,8 @@ static void test_registries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_whole_name),
+                                       cmocka_unit_test(test_as_docker_lists_it),
+                                       cmocka_unit_test(test_the_longest),
                                        cmocka_unit_test(test_what_is_no_name),
                                        cmocka_unit_test(test_registries)};
     return cmocka_run_group_tests(tests, NULL, NULL);

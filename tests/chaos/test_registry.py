@@ -1,0 +1,202 @@
+"""Images of registries: what a host pulls of whom, what it does not, and what tenants hear of it."""
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+
+import pytest
+from corral import wait_until
+from hermits import SMALL
+from registries import LyingRegistry, Registry, SilentRegistry, endless_layer, namespace
+
+MIB = 1 << 20
+NODE = "/sandbox/system/nodes/node-1"
+# What was set once holds until it is set anew.
+DEFAULTS = {"CORRAL_IMAGE_MAX_BYTES": "10G", "CORRAL_IMAGE_FREE_BYTES": "1M"}
+OUTSIDE = ("198.51.100.7", 5443) # on its namespace's loopback, and not one that Docker takes for local
+
+
+@pytest.fixture
+def registry(corral, tmp_path):
+    with Registry(corral, tmp_path) as registry:
+        yield registry
+
+
+def restart_agent(corral, **env):
+    sessions = corral.metric("corral_node_handshakes_total")
+    corral.kill("agent")
+    corral.restart("agent", **env)
+    wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 40)
+    wait_until("the host is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
+
+
+@contextlib.contextmanager
+def agent_with(corral, **env):
+    restart_agent(corral, **env)
+    try:
+        yield
+    finally:
+        restart_agent(corral, **DEFAULTS)
+
+
+def images(corral):
+    return corral.docker("images", "-a", "--digests", "--format", "{{.Repository}}:{{.Tag}}@{{.Digest}} {{.ID}}").split("\n")
+
+
+def layers(corral):
+    """What Docker has of layers, whole and half."""
+    data = next((corral.home / "docker/data").glob("*.*"))
+    return sorted(str(p.relative_to(data)) for folder in ("image/overlay2/layerdb/sha256", "tmp") for p in (data / folder).glob("*"))
+
+
+def push(corral, registry, add="", only_there=True):
+    """The base image with a layer more; its name and digest."""
+    context = Path(tempfile.mkdtemp(dir=corral.home))
+    (context / "Dockerfile").write_text(f"FROM corral-base:latest\nLABEL of={uuid.uuid4().hex}\n{add}\n")
+    (context / "noise").write_bytes(os.urandom(40 * MIB) if "noise" in add else b"")
+    (context / "zeros").write_bytes(bytes(60 * MIB) if "zeros" in add else b"")
+    ref = f"{registry.address}/{uuid.uuid4().hex}/x:1"
+    subprocess.run(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "build", "-q", "-t", ref, str(context)],
+                   env={**corral.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True, timeout=120)
+    digest = registry.push(ref)
+    if only_there:
+        corral.docker("rmi", ref)
+    return ref, f"{ref.removesuffix(':1')}@{digest}"
+
+
+def refused(user, image):
+    """The sentence that its user is told, the same everywhere."""
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": image})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    ended = user.good("GET", "/sandbox?all=true&limit=200")["items"][-1]
+    assert (ended["state"], ended["reason"]) == ("failed", "image_unavailable"), ended
+    told = user.good("GET", f"/sandbox/{ended['id']}/events")["items"][-1]
+    assert told["type"] == "sandbox.failed" and told["data"]["detail"] == ended["detail"] == problem["detail"]
+    user.last = ended["id"]
+    return ended["detail"]
+
+
+def log(corral):
+    return (corral.home / "log/agent.log").read_text(errors="replace")
+
+
+def test_by_its_name_and_by_its_digest(corral, user, registry):
+    name, digest = push(corral, registry)
+    for image in (name, digest, f"{name}@{digest.split('@')[1]}", digest):
+        sandbox = user.create(**SMALL, image=image)
+        assert (sandbox["state"], sandbox["image"]) == ("running", image)
+        user.delete(sandbox["id"])
+    names = " ".join(images(corral))
+    assert name in names and digest.split("@")[1] in names
+    _, other = push(corral, registry)
+    assert refused(user, f"{digest.split('@')[0]}@{other.split('@')[1]}") == "the image cannot be pulled"
+
+
+def test_one_that_is_too_large(corral, user, registry):
+    """Seen while it is pulled, or, where it is large only when it is unpacked, afterwards. Nothing of it stays."""
+    large = push(corral, registry, "COPY noise /noise")
+    bomb = push(corral, registry, "COPY zeros /zeros")
+    here, _ = push(corral, registry, "COPY zeros /zeros", only_there=False)
+    before = images(corral), layers(corral)
+    with agent_with(corral, CORRAL_IMAGE_MAX_BYTES="20M"):
+        for image in (*large, *bomb):
+            assert refused(user, image) == "its image is larger than 20.0 MiB, which is the most that its host pulls"
+            wait_until("nothing of it is left", lambda: (images(corral), layers(corral)) == before, 20)
+            assert image not in (corral.home / "agent/images").read_text()
+        for image in ("corral-base:latest", here): # what is here costs nothing more
+            assert user.create(**SMALL, image=image)["state"] == "running"
+    for image in (large[0], bomb[1]): # and as large as is allowed
+        assert user.create(**SMALL, image=image)["state"] == "running"
+
+
+def test_one_that_is_said_to_be_larger_than_any_disk(corral, user):
+    """Broken off before it has come, whatever the registry would go on sending."""
+    before = layers(corral)
+    with LyingRegistry(corral, endless_layer) as lying:
+        assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its host pulls"
+        assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
+        wait_until("nothing of it is left", lambda: layers(corral) == before, 20)
+
+
+def test_below_the_floor_of_the_disk(corral, user, registry):
+    """Nothing is pulled, nothing dialled, and what is here goes on."""
+    name, _ = push(corral, registry)
+    here, _ = push(corral, registry, only_there=False)
+    with agent_with(corral, CORRAL_IMAGE_FREE_BYTES="1000T"):
+        assert refused(user, name) == "its host has too little free disk to pull its image"
+        assert re.search(r"too little free disk to pull its image: \d+ bytes, of which \d+ are kept", log(corral))
+        with SilentRegistry(corral, port=1) as other:
+            assert refused(user, other.image) == "its host has too little free disk to pull its image"
+            assert not other.taken
+        for image in ("corral-base:latest", here):
+            assert user.create(**SMALL, image=image)["state"] == "running"
+        doctor = subprocess.run([corral.home / "bin/corral-agent", "doctor"], capture_output=True, text=True, env={
+            **corral.environ, "CORRAL_STATE_DIR": str(corral.home / "agent"), "CORRAL_IMAGE_FREE_BYTES": "1000T",
+            "CORRAL_DOCKER_SOCKET": str(corral.home / "run/docker.sock")}).stdout
+        assert re.search(r"^advice +image_disk .* are free; nothing is pulled below 1000.0 TiB", doctor, re.M), doctor
+    assert user.create(**SMALL, image=name)["state"] == "running"
+
+
+def test_a_host_has_a_list_of_its_own(corral, user):
+    """Whatever its controller lets pass, it dials nobody else."""
+    with agent_with(corral, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000"), SilentRegistry(corral, port=1) as other:
+        assert refused(user, other.image) == "its host pulls no images of its registry"
+        assert not other.taken, "it was dialled"
+        assert "127.0.0.1:1 is none of docker.io,127.0.0.1:5000" in log(corral)
+        corral.docker("tag", "corral-base:latest", other.image) # but what is here is nobody's to dial
+        assert user.create(**SMALL, image=other.image)["state"] == "running"
+        assert not other.taken
+    with SilentRegistry(corral, port=1) as other: # which counts, where it is asked
+        user.good("POST", "/sandbox", {**SMALL, "image": other.image}, headers={"Prefer": "respond-async"})
+        wait_until("it is dialled", lambda: other.taken, 15)
+
+
+# --- why a pull fails is the administrator's to know ---
+
+def unauthorized(request):
+    request.refuse(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="secret.internal"')
+
+
+def rate_limited(request):
+    request.refuse(429, "TOOMANYREQUESTS")
+
+
+def broken(request):
+    request.refuse(500, "secret.internal has failed")
+
+
+def no_manifest(request):
+    request.say(200, b"what? secret.internal", Content_Type="application/vnd.docker.distribution.manifest.v2+json")
+
+
+LIES = {"unauthorized": (unauthorized, "basic auth credentials|unauthorized"), "rate": (rate_limited, "toomanyrequests"),
+        "broken": (broken, "500|has failed"), "no manifest": (no_manifest, "manifest|invalid character")}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_a_registry_that_refuses(corral, user, what):
+    answer, cause = LIES[what]
+    with LyingRegistry(corral, answer) as lying:
+        assert refused(user, lying.image) == "the image cannot be pulled"
+        assert re.search(f"sandbox={user.last} did not start: .*({cause})", log(corral))
+
+
+@pytest.mark.parametrize("what", ["unknown", "refused", "name", "certificate"])
+def test_a_registry_that_is_not_there(corral, user, registry, tmp_path, what):
+    cause = {"unknown": "manifest unknown|not found", "refused": "connection refused", "name": "dial|lookup",
+             "certificate": "x509|certificate"}[what]
+    image = {"unknown": f"{registry.address}/no/such:1", "refused": "127.0.0.1:1/x:1", "name": "no-such-image:1",
+             "certificate": None}[what]
+    with contextlib.ExitStack() as stack:
+        if what == "certificate":
+            subprocess.run(["nsenter", f"--net={namespace(corral)}", "ip", "address", "replace", f"{OUTSIDE[0]}/32", "dev", "lo"],
+                           check=True)
+            pair = tmp_path / "cert.pem", tmp_path / "key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=secret.internal", "-days", "2",
+                            "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+            image = stack.enter_context(LyingRegistry(corral, broken, OUTSIDE, pair)).image
+        assert refused(user, image) == "the image cannot be pulled"
+    assert re.search(f"sandbox={user.last} did not start: .*({cause})", log(corral))

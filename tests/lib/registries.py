@@ -1,0 +1,189 @@
+"""Registries of images on the loopback of Docker's own network namespace, where nobody else comes to."""
+import ctypes
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import uuid
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from corral import wait_until
+
+CLONE_NEWNET = 0x40000000
+
+
+def namespace(corral):
+    return f"/run/netns/{corral.installed_as}-1"
+
+
+def enter(corral):
+    """This thread only: a namespace is a thread's."""
+    with open(namespace(corral)) as f:
+        assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+
+
+def within(corral, make):
+    """What make returns, made inside of the namespace."""
+    made = []
+
+    def run():
+        enter(corral)
+        made.append(make())
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert made, "see the thread's own traceback"
+    return made[0]
+
+
+class SilentRegistry:
+    """Takes connections, and says nothing."""
+
+    def __init__(self, corral, port=5000): # as the installation lets images be named
+        self.corral, self.port, self.taken = corral, port, []
+
+    def accept(self):
+        try:
+            while True:
+                self.taken.append(self.listener.accept()[0])
+        except OSError:
+            pass # closed
+
+    def __enter__(self):
+        self.listener = within(self.corral, lambda: socket.create_server(("127.0.0.1", self.port)))
+        threading.Thread(target=self.accept, daemon=True).start()
+        self.image = f"127.0.0.1:{self.port}/silent/{uuid.uuid4().hex}:1"
+        return self
+
+    def open(self):
+        """How many of its connections are not closed by Docker."""
+        count = 0
+        for connection in self.taken:
+            connection.setblocking(False)
+            try:
+                while connection.recv(65536):
+                    pass
+            except BlockingIOError:
+                count += 1
+            except OSError:
+                pass
+        return count
+
+    def hang_up(self):
+        if self.listener.fileno() < 0:
+            return
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.taken:
+            connection.close()
+
+    def __exit__(self, *_):
+        self.hang_up()
+
+
+class Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def say(self, status, body, length=None, **headers):
+        self.send_response(status)
+        for name, value in {"Docker-Distribution-Api-Version": "registry/2.0", "Content-Length": str(length or len(body)),
+                            **{n.replace("_", "-"): v for n, v in headers.items()}}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def refuse(self, status, code, **headers):
+        self.say(status, json.dumps({"errors": [{"code": code, "message": code.lower()}]}).encode(),
+                 Content_Type="application/json", **headers)
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        try:
+            self.server.answer(self)
+        except OSError:
+            pass # Docker hung up
+
+    do_HEAD = do_GET
+
+
+class LyingRegistry:
+    """Answers as it is told to: answer(request), with request.say and request.refuse."""
+
+    def __init__(self, corral, answer, address=("127.0.0.1", 5000), tls=None):
+        self.corral, self.answer, self.address, self.tls = corral, answer, address, tls
+
+    def make(self):
+        server = ThreadingHTTPServer(self.address, Answers)
+        server.daemon_threads = True
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        return server
+
+    def __enter__(self):
+        self.server = within(self.corral, self.make)
+        self.server.answer, self.server.asked = self.answer, []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.image = f"{self.address[0]}:{self.address[1]}/lying/{uuid.uuid4().hex}:1"
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def endless_layer(request):
+    """One layer that is said to be as large as a disk, of which a little comes."""
+    if request.path.endswith("/v2/"):
+        request.say(200, b"{}")
+    elif "/manifests/" in request.path:
+        blob = lambda kind, size, text: {"mediaType": kind, "size": size, "digest": "sha256:" + sha256(text).hexdigest()}
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+                               "config": blob("application/vnd.docker.container.image.v1+json", 2, b"{}"),
+                               "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", 1 << 40, b"layer")]}).encode()
+        request.say(200, manifest, Content_Type="application/vnd.docker.distribution.manifest.v2+json",
+                    Docker_Content_Digest="sha256:" + sha256(manifest).hexdigest())
+    elif request.path.endswith(sha256(b"{}").hexdigest()):
+        request.say(200, b"{}")
+    else:
+        request.say(200, b"\0" * 65536, length=1 << 40)
+        while request.connection.recv(1): # until Docker hangs up
+            pass
+
+
+class Registry:
+    """Debian's own, with what is pushed to it in a folder."""
+
+    address = "127.0.0.1:5000"
+
+    def __init__(self, corral, folder):
+        self.corral, self.folder = corral, folder
+
+    def __enter__(self):
+        config = self.folder / "registry.yml"
+        config.write_text(f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {self.folder}/data}}}}\n"
+                          f"http: {{addr: '{self.address}'}}\n")
+        self.process = subprocess.Popen(["nsenter", f"--net={namespace(self.corral)}", "docker-registry", "serve", config],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until("the registry listens", lambda: within(self.corral, self.listens), 20, 0.2)
+        return self
+
+    def listens(self):
+        host, port = self.address.split(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
+
+    def push(self, ref):
+        """An image of the installation's Docker, which keeps it; returns its digest."""
+        return self.corral.docker("push", ref).rsplit("digest: ", 1)[1].split()[0]
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
