@@ -52,7 +52,8 @@ static const struct conf_row rows[] = {
      "processors, "
      "at least 4. One that takes longer than 5 s does not count."},
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
-     "Registries that this host pulls images from, whatever a controller asks for; one may be an address with "
+     "Registries that this host pulls images from, whatever a controller asks for; one may be an address "
+     "with "
      "its port; none: it pulls nothing. An image that is here already may be of any."},
     {"image_max_bytes", "CORRAL_IMAGE_MAX_BYTES", CONF_BYTES, AT(image_max_bytes), "10G", 0, 0, NULL, true,
      false, "The largest image, unpacked, that is pulled; 0: no limit."},

@@ -30,7 +30,7 @@ static const char *const was[] = {
 };
 
 struct maker {
-    struct holder *holder; /* NULL: it is over, and the call under way is the last one */
+    struct holder *holder;    /* NULL: it is over, and the call under way is the last one */
     struct sandbox_spec spec; /* image: its whole name */
     struct image_ref ref;
     struct docker_image image;

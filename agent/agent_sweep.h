@@ -9,7 +9,7 @@
 #include "agent/core/stray.h"
 
 struct suspect {
-    struct sandbox_id id;               /* "" where there is none */
+    struct sandbox_id id;                /* "" where there is none */
     char name[IMAGE_NAME_MAX + 1];       /* of the container, file, cgroup, image; "" of a disk */
     char other_name[IMAGE_NAME_MAX + 1]; /* a network's own name, an image's id */
 };

@@ -116,8 +116,8 @@ static void probe_image_disk(struct probe *p)
         snprintf(detail, sizeof detail, "%s of Docker's disk are free; nothing is pulled below %s", has,
                  least);
     else
-        snprintf(detail, sizeof detail, "how full Docker's disk is cannot be seen, so pulls may fill it: %.120s",
-                 e.text);
+        snprintf(detail, sizeof detail,
+                 "how full Docker's disk is cannot be seen, so pulls may fill it: %.120s", e.text);
     add(p, "image_disk", seen && bytes >= p->conf->image_free_bytes, 0, detail,
         seen ? "make room, let unused images go (image_keep_hours), or lower image_free_bytes"
              : "run the agent where it sees Docker's root folder");

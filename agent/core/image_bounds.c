@@ -115,7 +115,8 @@ bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DE
 {
     if (free_bytes >= least)
         return true;
-    return REFUSE(why, "its host has too little free disk to pull its image: %llu bytes, of which %llu are kept",
+    return REFUSE(why,
+                  "its host has too little free disk to pull its image: %llu bytes, of which %llu are kept",
                   (unsigned long long)free_bytes, (unsigned long long)least);
 }
 

@@ -19,7 +19,7 @@
 
 struct image_entry {
     char ref[IMAGE_NAME_MAX + 1]; /* as it was asked for */
-    char id[IMAGE_ID_MAX + 1];   /* what came */
+    char id[IMAGE_ID_MAX + 1];    /* what came */
     uint64_t used_ms;
 };
 

@@ -153,10 +153,10 @@ struct docker_pull_bounds {
 };
 
 /*
- * ref: a whole name. Whoever asks for an image that is being pulled waits for the same pull, within the bounds
- * of who asked first, which ends with the last who gives up. ERR_IMAGE_UNAVAILABLE: it did not come, with a
- * sentence for tenants, the cause after a colon. What had come of it goes; an image that came is to be looked
- * at, since its size is only known then. ERR_IO: it is Docker that is away.
+ * ref: a whole name. Whoever asks for an image that is being pulled waits for the same pull, within the
+ * bounds of who asked first, which ends with the last who gives up. ERR_IMAGE_UNAVAILABLE: it did not come,
+ * with a sentence for tenants, the cause after a colon. What had come of it goes; an image that came is to be
+ * looked at, since its size is only known then. ERR_IO: it is Docker that is away.
  */
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
                                       const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg);

@@ -139,21 +139,27 @@ class LyingRegistry:
         self.server.server_close()
 
 
+CONFIG = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                     "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}).encode()
+
+
+def part(kind, size, of):
+    return {"mediaType": f"application/vnd.docker.{kind}", "size": size, "digest": "sha256:" + sha256(of).hexdigest()}
+
+
 def endless_layer(request):
     """One layer that is said to be as large as a disk, of which a little comes."""
     if request.path.endswith("/v2/"):
         request.say(200, b"{}")
     elif "/manifests/" in request.path:
-        blob = lambda kind, size, text: {"mediaType": kind, "size": size, "digest": "sha256:" + sha256(text).hexdigest()}
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-                               "config": blob("application/vnd.docker.container.image.v1+json", 2, b"{}"),
-                               "layers": [blob("application/vnd.docker.image.rootfs.diff.tar.gzip", 1 << 40, b"layer")]}).encode()
-        request.say(200, manifest, Content_Type="application/vnd.docker.distribution.manifest.v2+json",
-                    Docker_Content_Digest="sha256:" + sha256(manifest).hexdigest())
-    elif request.path.endswith(sha256(b"{}").hexdigest()):
-        request.say(200, b"{}")
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": part("container.image.v1+json", len(CONFIG), CONFIG),
+                               "layers": [part("image.rootfs.diff.tar.gzip", 1 << 40, b"layer")]}).encode()
+        request.say(200, manifest, Content_Type=kind, Docker_Content_Digest="sha256:" + sha256(manifest).hexdigest())
+    elif request.path.endswith(sha256(CONFIG).hexdigest()):
+        request.say(200, CONFIG)
     else:
-        request.say(200, b"\0" * 65536, length=1 << 40)
+        request.say(200, bytes(2 << 20), length=1 << 40) # Docker tells of each half MiB
         while request.connection.recv(1): # until Docker hangs up
             pass
 

@@ -99,10 +99,9 @@ static void test_registries(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_whole_name),
-                                       cmocka_unit_test(test_as_docker_lists_it),
-                                       cmocka_unit_test(test_the_longest),
-                                       cmocka_unit_test(test_what_is_no_name),
-                                       cmocka_unit_test(test_registries)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_whole_name), cmocka_unit_test(test_as_docker_lists_it),
+        cmocka_unit_test(test_the_longest), cmocka_unit_test(test_what_is_no_name),
+        cmocka_unit_test(test_registries)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
