@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "controller/db/db_session.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ struct db_conn {
     struct loop *loop;
     struct db_conn_events events;
     char *url;
-    uint32_t timeout_ms;
+    uint32_t timeout_ms, idle_ms;
     uint64_t epoch, said_epoch; /* that holds; that the session has */
     enum conn_state state;
     PGconn *pg;
@@ -133,9 +134,9 @@ static void connect_now(void *arg)
         "dbname",           "fallback_application_name", "keepalives_idle", "keepalives_interval",
         "keepalives_count", "tcp_user_timeout",          "options",         NULL};
     struct db_conn *conn = arg;
-    char options[120];
-    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u -c corral.epoch=%" PRIu64,
-             conn->timeout_ms, conn->epoch);
+    char options[DB_SESSION_OPTIONS_MAX + 40];
+    snprintf(options, sizeof options, DB_SESSION_OPTIONS " -c corral.epoch=%" PRIu64, conn->timeout_ms,
+             conn->idle_ms, conn->epoch);
     conn->said_epoch = conn->epoch;
     const char *const values[] = {conn->url, "corral", "5", "2", "3", "10000", options, NULL};
     conn->pg = PQconnectStartParams(keys, values, 1);
@@ -381,7 +382,7 @@ unsigned db_conn_load(const struct db_conn *conn)
     return conn->load;
 }
 
-struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
+struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms, uint32_t idle_ms,
                             const struct db_conn_events *events)
 {
     struct db_conn *conn = mem_zalloc(sizeof *conn);
@@ -389,6 +390,7 @@ struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout
     conn->events = *events;
     conn->url = mem_strdup(url);
     conn->timeout_ms = timeout_ms;
+    conn->idle_ms = idle_ms;
     backoff_init(&conn->backoff, 100, 2000);
     STAILQ_INIT(&conn->sent);
     timer_start(&conn->timer, loop, 0, connect_now, conn);

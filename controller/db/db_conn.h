@@ -29,8 +29,9 @@ struct db_conn_events {
  */
 void db_conn_set_epoch(struct db_conn *conn, uint64_t epoch);
 
-/* Owned; begins to connect at once. timeout_ms: of connecting, and of one query from its being sent. */
-struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms,
+/* Owned; begins to connect at once. timeout_ms: of connecting, and of one query from its being sent. idle_ms:
+ * the server ends a session that asks nothing for so long; 0: never. */
+struct db_conn *db_conn_new(struct loop *loop, const char *url, uint32_t timeout_ms, uint32_t idle_ms,
                             const struct db_conn_events *events);
 
 /* Tells the queries on the way ERR_CANCELLED; no event. Not from a callback. */

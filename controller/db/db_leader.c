@@ -11,6 +11,8 @@
  * long. */
 #define TRY_MS     1000
 #define TIMEOUT_MS 4000
+/* Of a controller that stands still, and says nothing, the server takes the lock away. */
+#define IDLE_MS 15000
 
 struct db_leader {
     struct loop *loop;
@@ -123,7 +125,7 @@ struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *
     leader->loop = loop;
     leader->events = *events;
     leader->id = mem_strdup(id);
-    leader->conn = db_conn_new(loop, url, TIMEOUT_MS, &conn_events);
+    leader->conn = db_conn_new(loop, url, TIMEOUT_MS, IDLE_MS, &conn_events);
     return leader;
 }
 

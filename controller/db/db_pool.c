@@ -320,7 +320,7 @@ void db_pool_start(struct db_pool *pool)
                                     .on_trouble = on_trouble,
                                     .arg = pool};
     for (unsigned i = 0; i < pool->options.connections; i++)
-        pool->conns[i] = db_conn_new(pool->loop, pool->url, pool->options.timeout_ms, &events);
+        pool->conns[i] = db_conn_new(pool->loop, pool->url, pool->options.timeout_ms, 0, &events);
     timer_start(&pool->check, pool->loop, CHECK_MS, on_check, pool);
 }
 

@@ -1,7 +1,11 @@
 #include "controller/db/db_sync.h"
 
+#include "controller/db/db_session.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#define IDLE_MS 60000u /* what is done in one session is done without a pause */
 
 /* libpq's messages end in a line end, and may have several lines: the first says it. */
 static int fail(PGconn *conn, int code, struct err *e)
@@ -44,8 +48,8 @@ int db_sync_open_timed(const char *url, unsigned timeout_ms, PGconn **conn, stru
                                        "tcp_user_timeout",
                                        "options",
                                        NULL};
-    char options[80];
-    snprintf(options, sizeof options, "-c timezone=UTC -c statement_timeout=%u", timeout_ms);
+    char options[DB_SESSION_OPTIONS_MAX];
+    snprintf(options, sizeof options, DB_SESSION_OPTIONS, timeout_ms, IDLE_MS);
     const char *const values[] = {url, "corral", "5", "5", "2", "3", "10000", options, NULL};
     *conn = PQconnectdbParams(keys, values, 1);
     return opened(conn, e);
