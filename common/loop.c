@@ -75,6 +75,13 @@ uint64_t loop_awake_ms(struct loop *loop)
     return awake_look(&loop->awake, loop_now_ms());
 }
 
+uint64_t loop_spent_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 uint64_t wall_now_ms(void)
 {
     return clock_ms(CLOCK_REALTIME);

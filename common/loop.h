@@ -35,6 +35,9 @@ uint64_t loop_now_ms(void);
 /* The time that this loop has run, as common/awake.h counts it: for judging the silence of others. */
 uint64_t loop_awake_ms(struct loop *loop);
 
+/* Microseconds of the processor that the calling thread has had. */
+uint64_t loop_spent_us(void);
+
 /* Unix milliseconds of the wall clock. Never for a decision about time that passed. */
 uint64_t wall_now_ms(void);
 

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/log_sparse.h"
 #include "common/mem.h"
+#include "common/msglink_payer.h"
 #include "common/pki.h"
 #include "common/relay.h"
 
@@ -55,6 +56,7 @@ struct connection {
     unsigned knocks;
     struct msglink_peer who;
     struct http_network *network;
+    struct msglink_payer *payer; /* its network, then its certificate; NULL: nobody */
     uint8_t token[TOKEN_LEN];
     uint32_t pipe; /* 0: not introduced */
     UT_hash_handle by_id, by_pipe;
@@ -72,6 +74,7 @@ struct msglink_door {
     struct timer rest;
     TAILQ_HEAD(, connection) opening, standing;
     struct http_network *networks; /* of those that open */
+    struct msglink_payers payers;
     struct connection *ids, *pipes;
     unsigned opening_max, standing_max, per_network;
     uint64_t last_id;
@@ -93,6 +96,8 @@ static void connection_free(struct connection *c)
         TAILQ_REMOVE(&door->standing, c, link);
         door->stats.standing--;
     }
+    if (c->payer)
+        msglink_payer_drop(c->payer);
     HASH_DELETE(by_id, door->ids, c);
     if (c->pipe)
         HASH_DELETE(by_pipe, door->pipes, c);
@@ -140,6 +145,27 @@ static void refuse(struct connection *c, const char *why)
     connection_free(c);
 }
 
+/* --- who pays --- */
+
+static void on_spent(void *arg, uint64_t us)
+{
+    const struct connection *c = arg;
+    if (c->payer)
+        msglink_payer_spend(c->payer, us);
+}
+
+/* Of those that are in; who is not in yet is not let in meanwhile. */
+static void on_payer_changed(void *arg, struct msglink_payer *payer)
+{
+    struct msglink_door *door = arg;
+    struct connection *c;
+    TAILQ_FOREACH(c, &door->standing, link)
+    {
+        if (c->payer == payer && c->relay)
+            relay_pause(c->relay, msglink_payer_waits(payer));
+    }
+}
+
 /* --- nng takes it up --- */
 
 static void on_inner_opening(void *arg, bool readable, bool writable)
@@ -157,6 +183,10 @@ static void on_inner_opening(void *arg, bool readable, bool writable)
     watch_stop(&c->watch);
     c->phase = STANDING;
     c->relay = relay_new(c->door->loop, c->peer, c->inner, on_over, c);
+    if (!c->payer)
+        return;
+    relay_tell_spent(c->relay, on_spent);
+    relay_pause(c->relay, msglink_payer_waits(c->payer));
 }
 
 /* It is taken up in no time, or nng is not what it was. */
@@ -195,17 +225,16 @@ static void knock(void *arg)
 /* A host has two, and more for a moment where they broke; the oldest of too many is one that broke. */
 static void bound_certificate(struct msglink_door *door, const struct connection *newest)
 {
-    struct connection *c, *next, *oldest = NULL;
-    unsigned count = 0;
-    for (c = TAILQ_FIRST(&door->standing); c && newest->who.tls; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c == newest || strcmp(c->who.who.fingerprint, newest->who.who.fingerprint))
-            continue;
-        oldest = oldest ? oldest : c;
-        count++;
+    struct connection *c;
+    if (!newest->payer || msglink_payer_users(newest->payer) <= PER_CERTIFICATE)
+        return;
+    TAILQ_FOREACH(c, &door->standing, link)
+    {
+        if (c != newest && c->payer == newest->payer && !c->doomed) {
+            connection_close(c);
+            return;
+        }
     }
-    if (count >= PER_CERTIFICATE)
-        connection_close(oldest);
 }
 
 /* From here on it is one of those that are in. */
@@ -224,6 +253,9 @@ static void let_in(struct connection *c)
     c->network->count--;
     http_network_drop(&door->networks, c->network);
     c->network = NULL;
+    if (c->payer)
+        msglink_payer_drop(c->payer);
+    c->payer = c->who.tls ? msglink_payer_get(&door->payers, c->who.who.fingerprint) : NULL;
     c->phase = KNOCK;
     bound_certificate(door, c);
     knock(c);
@@ -239,9 +271,8 @@ static void await(struct connection *c)
     watch_start(&c->watch, c->door->loop, stream_fd(c->peer), true, blocked, on_opening, c);
 }
 
-static void on_opening(void *arg, bool readable, bool writable)
+static void go_on_opening(struct connection *c)
 {
-    struct connection *c = arg;
     struct err e;
     int rc = c->phase == HANDSHAKE ? stream_open(c->peer, &e) : 1;
     if (rc < 0) {
@@ -268,6 +299,16 @@ static void on_opening(void *arg, bool readable, bool writable)
         await(c);
 }
 
+static void on_opening(void *arg, bool readable, bool writable)
+{
+    struct connection *c = arg;
+    struct msglink_payer *network = c->payer; /* stays for this turn, whatever becomes of c */
+    uint64_t before = loop_spent_us();
+    go_on_opening(c);
+    if (network)
+        msglink_payer_spend(network, loop_spent_us() - before);
+}
+
 /* The oldest of this network, or where it has few, of all. */
 static void make_room(struct msglink_door *door, const struct http_network *network)
 {
@@ -288,16 +329,27 @@ static void make_room(struct msglink_door *door, const struct http_network *netw
 static void take_in(struct msglink_door *door, int fd, const struct sockaddr *from)
 {
     char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN] = "local";
-    struct connection *c = mem_zalloc(sizeof *c);
+    struct msglink_payer *payer = NULL;
     if (!door->url.local) {
         http_network_of(from, address, text);
         msglink_keep_alive(fd);
+        payer = msglink_payer_get(&door->payers, text);
     }
+    if (payer && msglink_payer_waits(payer)) {
+        msglink_payer_drop(payer);
+        door->stats.room++;
+        close(fd);
+        return;
+    }
+    struct connection *c = mem_zalloc(sizeof *c);
     struct http_network *network = http_network_get(&door->networks, text);
     network->count++; /* so that it stays */
     make_room(door, network);
-    *c = (struct connection){
-        .door = door, .peer = stream_new(door->tls, fd), .network = network, .who.id = ++door->last_id};
+    *c = (struct connection){.door = door,
+                             .peer = stream_new(door->tls, fd),
+                             .network = network,
+                             .payer = payer,
+                             .who.id = ++door->last_id};
     strcpy(c->who.address, address);
     pki_random(c->token, sizeof c->token);
     TAILQ_INSERT_TAIL(&door->opening, c, link);
@@ -404,6 +456,7 @@ int msglink_door_new(struct msglink_door **out, struct loop *loop, const char *u
 {
     struct msglink_door *door = mem_zalloc(sizeof *door);
     *door = (struct msglink_door){.loop = loop, .inner = *inner, .fd = -1};
+    door->payers = (struct msglink_payers){.loop = loop, .changed = on_payer_changed, .arg = door};
     TAILQ_INIT(&door->opening);
     TAILQ_INIT(&door->standing);
     int rc = msglink_url_parse(&door->url, url, e);
@@ -438,6 +491,7 @@ void msglink_door_free(struct msglink_door *door)
         if (door->url.local)
             unlink(door->url.path);
     }
+    msglink_payers_fini(&door->payers);
     tls_mutual_free(door->tls);
     log_sparse_fini(&door->said);
     free(door);
@@ -457,6 +511,21 @@ const struct msglink_peer *msglink_door_peer(const struct msglink_door *door, ui
     struct connection *c;
     HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
     return c && !c->doomed ? &c->who : NULL;
+}
+
+bool msglink_door_serves(const struct msglink_door *door, uint32_t pipe)
+{
+    struct connection *c;
+    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    return c && (!c->payer || msglink_payer_serves(c->payer));
+}
+
+void msglink_door_spent(const struct msglink_door *door, uint32_t pipe, uint64_t us)
+{
+    struct connection *c;
+    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    if (c)
+        on_spent(c, us);
 }
 
 bool msglink_door_introduce(struct msglink_door *door, uint32_t pipe, const uint8_t *bytes, size_t len)

@@ -6,7 +6,8 @@
  * network first, so that who keeps connections idle keeps nobody out), MSGLINK_OPENING_MS to come in, and
  * connections that are in, in all and of one certificate. They follow from the descriptors that the process
  * may have: half of these are left to others. What a peer may have in memory before it is in is one
- * handshake.
+ * handshake. What each network before it is in, and each certificate after, may take of the loop's time is a
+ * share (msglink_payer.h): past it, it waits, and is read no more meanwhile.
  *
  * nng hands out no name of a peer; so the first message that it gets of each connection is the door's own and
  * says which it is: from then on a pipe of nng's is that connection.
@@ -26,6 +27,13 @@ void msglink_door_free(struct msglink_door *door);
 
 /* Whose pipe it is; NULL: not introduced, or closed since. Borrowed until the loop's next turn. */
 const struct msglink_peer *msglink_door_peer(const struct msglink_door *door, uint32_t pipe);
+
+/* Whether a message of this pipe is served: of whoever has taken more than his share of the loop's time few
+ * are. */
+bool msglink_door_serves(const struct msglink_door *door, uint32_t pipe);
+
+/* What serving one took, in microseconds of the processor. */
+void msglink_door_spent(const struct msglink_door *door, uint32_t pipe, uint64_t us);
 
 /* A first message of a pipe: whether it is the door's word on whose it is. */
 bool msglink_door_introduce(struct msglink_door *door, uint32_t pipe, const uint8_t *bytes, size_t len);

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #define HEADER_MAX   64   /* of a raw request: pipe and request ids */
-#define RECEIVE_TURN 64   /* messages in one turn of the loop */
+#define RECEIVE_TURN 64   /* messages in one turn of the loop, */
+#define TURN_US      2000 /* and the time after which it is over */
 #define RECEIVE_MAX  64   /* messages that wait for us; past it nng reads no more, and so on to the peers */
 #define REPLIES_MAX  4096 /* that wait for nng; 0, its default, drops a second reply */
 
@@ -44,6 +45,8 @@ static void serve_one(struct msglink_server *server, nng_msg *message)
                                      nng_msg_len(message));
         return;
     }
+    if (!msglink_door_serves(server->door, pipe_of(message)))
+        return;
     struct msglink_peer who = *peer; /* the callback may close it */
     struct msglink_token *token = mem_zalloc(sizeof *token);
     token->len = len;
@@ -55,9 +58,16 @@ static void on_requests(void *arg, bool readable, bool writable)
 {
     struct msglink_server *server = arg;
     nng_msg *message;
-    for (int i = 0; i < RECEIVE_TURN && !nng_recvmsg(server->socket, &message, NNG_FLAG_NONBLOCK); i++) {
+    uint64_t begun = loop_spent_us(), before = begun;
+    for (int i = 0; i < RECEIVE_TURN && before - begun < TURN_US; i++) {
+        if (nng_recvmsg(server->socket, &message, NNG_FLAG_NONBLOCK))
+            return;
+        uint32_t pipe = nng_msg_header_len(message) < sizeof pipe ? 0 : pipe_of(message);
         serve_one(server, message);
         nng_msg_free(message);
+        uint64_t after = loop_spent_us();
+        msglink_door_spent(server->door, pipe, after - before);
+        before = after;
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define TURN_RECORDS 8 /* of one side, before others have their turn */
+#define TURN_RECORDS 2 /* of one side, before others have their turn */
 
 struct lane;
 
@@ -14,6 +14,7 @@ struct end {
     struct lane *out, *in; /* what comes from here, and what goes here */
     struct watch watch;
     bool reads, writes; /* what is watched */
+    bool paused;        /* it is not read now */
 };
 
 /* One way. */
@@ -29,6 +30,7 @@ struct relay {
     struct lane up, down;
     struct later begin;
     loop_cb *cb;
+    relay_spent_cb *spent;
     void *arg;
 };
 
@@ -65,12 +67,12 @@ static bool flush(struct lane *lane)
     return true;
 }
 
-static bool carry(struct lane *lane)
+static bool carry(struct lane *lane, bool paused)
 {
     uint8_t bytes[TLS_RECORD_MAX];
     if (!flush(lane))
         return false;
-    for (int i = 0; i < TURN_RECORDS && !lane->bytes; i++) {
+    for (int i = 0; i < TURN_RECORDS && !lane->bytes && !paused; i++) {
         ssize_t n = stream_read(lane->from, bytes, sizeof bytes);
         if (n < 0)
             return false;
@@ -86,7 +88,7 @@ static void on_ready(void *arg, bool readable, bool writable);
 
 static void watch_end(struct end *end)
 {
-    bool reads = !end->out->bytes, writes = end->in->bytes || stream_blocked(end->stream);
+    bool reads = !end->out->bytes && !end->paused, writes = end->in->bytes || stream_blocked(end->stream);
     if (reads == end->reads && writes == end->writes)
         return;
     end->reads = reads;
@@ -98,7 +100,12 @@ static void watch_end(struct end *end)
 
 static void go_on(struct relay *relay, bool up, bool down)
 {
-    if ((up && !carry(&relay->up)) || (down && !carry(&relay->down))) {
+    uint64_t before = relay->spent ? loop_spent_us() : 0;
+    bool over =
+        (up && !carry(&relay->up, relay->a.paused)) || (down && !carry(&relay->down, relay->b.paused));
+    if (relay->spent)
+        relay->spent(relay->arg, loop_spent_us() - before);
+    if (over) {
         watch_stop(&relay->a.watch);
         watch_stop(&relay->b.watch);
         relay->cb(relay->arg);
@@ -132,6 +139,21 @@ struct relay *relay_new(struct loop *loop, struct stream *a, struct stream *b, l
     relay->down = (struct lane){.from = b, .to = a};
     later_call(&relay->begin, loop, begin, relay);
     return relay;
+}
+
+void relay_tell_spent(struct relay *relay, relay_spent_cb *spent)
+{
+    relay->spent = spent;
+}
+
+/* It goes on in a turn of its own: what OpenSSL holds no descriptor tells of. */
+void relay_pause(struct relay *relay, bool paused)
+{
+    if (relay->a.paused == paused)
+        return;
+    relay->a.paused = paused;
+    if (!paused)
+        later_call(&relay->begin, relay->loop, begin, relay);
 }
 
 void relay_free(struct relay *relay)

@@ -5,11 +5,12 @@ import select
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
 from corral import FOREVER, wait_until
-from node_peer import say_hello
+from node_peer import Peer, field, say_hello
 
 IDLE = int(os.environ.get("CORRAL_IDLE_CONNECTIONS", "20000"))
 SOURCES = [f"127.0.0.{n}" for n in (1, 11, 12, 13)] # the first is also the agent's
@@ -165,3 +166,70 @@ def test_a_host_that_says_too_much(corral, user):
         user.good("GET", "/sandbox", timeout=10)
         assert rss_mib(corral) - before < 4 * ROOM_MIB # a sanitizer keeps 256 MiB of what was freed
         peer.close()
+
+
+def loop_seconds(corral):
+    """Of the processor, that the controller's loop has had."""
+    pid = corral.pid("controller")
+    with open(f"/proc/{pid}/task/{pid}/stat") as stat:
+        fields = stat.read().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def request(payload, body):
+    """One message of a host, as nng frames it."""
+    message = b"\x80\0\0\1" + field(1, 1) + field(2, b"") + field(3, 1) + field(4, bytes(16)) + field(5, 1) + field(payload, body)
+    return b"\1" + len(message).to_bytes(8, "big") + message
+
+
+@pytest.fixture
+def asker(corral):
+    """Has a host ask on four connections, again and again, and come back where it is put out."""
+    subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "asker"], capture_output=True,
+                   env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")}) # the first of these tests makes it
+    stop, threads = threading.Event(), []
+
+    def ask(messages):
+        while not stop.is_set():
+            try:
+                peer = Peer(node_port(corral), corral.home / "pki", "asker").peer
+                peer.settimeout(2)
+                while not stop.is_set():
+                    peer.sendall(messages)
+            except (OSError, AssertionError):
+                stop.wait(0.1)
+
+    def begin(messages):
+        threads.extend(threading.Thread(target=ask, args=(messages,)) for _ in range(4))
+        for thread in threads:
+            thread.start()
+
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("what", ["hellos", "polls", "parts"])
+def test_a_host_that_asks_without_end_takes_its_share(corral, user, asker, what):
+    """A hello costs a look at a certificate, a poll nothing, and a report of a million parts as much as one message can."""
+    issued = corral.home / "pki/asker.crt"
+    hello = lambda: request(16, field(1, b"asker") + field(2, ssl.PEM_cert_to_DER_cert(issued.read_text())) + field(3, 0))  # noqa: E731
+    asker({"hellos": lambda: 50 * hello(), "polls": lambda: 1000 * request(22, b""), "parts": lambda: request(20, 10**6 * field(1, b""))}[what]())
+    spent = loop_seconds(corral)
+    wait_until("its burst is spent", lambda: loop_seconds(corral) - spent > 1.5, 60)
+    spent, begun, took = loop_seconds(corral), time.monotonic(), []
+
+    def one_more():
+        asked = time.monotonic()
+        user.good("GET", "/sandbox", timeout=10)
+        took.append(time.monotonic() - asked)
+        return time.monotonic() - begun > 8
+
+    wait_until("others were served meanwhile", one_more, 40, 0.5)
+    share = (loop_seconds(corral) - spent) / (time.monotonic() - begun)
+    print(f"{what}: {share:.2f} of the loop, and the slowest answer to somebody else took {max(took):.3f} s")
+    assert share < 0.4
+    corral.kill("agent") # the host that is none of it comes in as ever
+    corral.restart("agent")
+    wait_until("it is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
