@@ -110,13 +110,15 @@ void http_connection_place(struct http_connection *c, struct http_places *places
 void http_connection_close(struct http_connection *c)
 {
     exchange_drop(c);
+    http_handshake_end(c);
     http_connection_place(c, NULL);
     http_holding_end(&c->holding);
     c->network->count--;
     http_network_drop(&c->server->networks, c->network);
     timer_stop(&c->timer);
     later_cancel(&c->later);
-    bufferevent_free(c->io);
+    if (c->io)
+        bufferevent_free(c->io);
     free(c);
 }
 
@@ -382,15 +384,9 @@ static void on_written(struct bufferevent *io, void *arg)
 static void on_io_event(struct bufferevent *io, short what, void *arg)
 {
     struct http_connection *c = arg;
-    if (what & BEV_EVENT_CONNECTED) {
-        c->phase = PHASE_IDLE;
-        http_connection_time(c, c->server->limits.idle_ms);
-        return;
-    }
     /* Whoever says no more may still wait for the answers. (Under TLS the end of reading has ended writing.)
      */
-    if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING &&
-        c->phase != PHASE_HANDSHAKE) {
+    if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING) {
         c->ended = true;
         bufferevent_enable(c->io, EV_WRITE);
         proceed(c);
@@ -413,25 +409,35 @@ static void on_time_over(void *arg)
     settle(c);
 }
 
-void http_connection_new(struct http_server *server, struct bufferevent *io, struct http_network *network,
-                         const char *address)
+void http_connection_open(struct http_connection *c, struct bufferevent *io)
+{
+    const struct http_limits *limits = &c->server->limits;
+    http_handshake_end(c);
+    c->io = io;
+    c->phase = PHASE_IDLE;
+    bufferevent_setcb(io, on_read, on_written, on_io_event, c);
+    struct timeval write_time = {.tv_sec = limits->write_ms / 1000,
+                                 .tv_usec = limits->write_ms % 1000 * 1000};
+    bufferevent_set_timeouts(io, NULL, &write_time);
+    /* Never more in memory than a head or a piece of a body. */
+    bufferevent_setwatermark(io, EV_READ, 0, limits->head_bytes + 4096);
+    bufferevent_enable(io, EV_READ | EV_WRITE);
+    http_connection_time(c, limits->idle_ms);
+}
+
+void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
+                         struct http_network *network, const char *address)
 {
     struct http_connection *c = mem_zalloc(sizeof *c);
-    *c = (struct http_connection){.server = server,
-                                  .io = io,
-                                  .network = network,
-                                  .tls = server->tls,
-                                  .phase = server->tls ? PHASE_HANDSHAKE : PHASE_IDLE};
+    *c = (struct http_connection){.server = server, .network = network, .tls = session != NULL};
     strcpy(c->address, address);
     http_connection_place(c, &server->strangers);
     http_holding_begin(&c->holding, &server->strangers_pool, network->text);
     network->count++;
-    bufferevent_setcb(io, on_read, on_written, on_io_event, c);
-    struct timeval write_time = {.tv_sec = server->limits.write_ms / 1000,
-                                 .tv_usec = server->limits.write_ms % 1000 * 1000};
-    bufferevent_set_timeouts(io, NULL, &write_time);
-    /* Never more in memory than a head or a piece of a body. */
-    bufferevent_setwatermark(io, EV_READ, 0, server->limits.head_bytes + 4096);
-    bufferevent_enable(io, EV_READ | EV_WRITE);
-    http_connection_time(c, c->tls ? server->limits.head_ms : server->limits.idle_ms);
+    if (io) {
+        http_connection_open(c, io);
+        return;
+    }
+    http_connection_time(c, server->limits.head_ms);
+    http_handshake_begin(c, session);
 }

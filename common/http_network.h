@@ -8,11 +8,16 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <sys/queue.h>
 #include <uthash.h>
+
+struct http_handshake;
 
 struct http_network {
     char text[INET6_ADDRSTRLEN];
-    unsigned count; /* the server's */
+    unsigned count;                     /* the server's */
+    TAILQ_HEAD(, http_handshake) ready; /* http_handshake.c's */
+    TAILQ_ENTRY(http_network) turn;     /* while one is */
     UT_hash_handle hh;
 };
 

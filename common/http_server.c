@@ -65,8 +65,6 @@ static bool has_room(struct http_server *server)
 
 static struct bufferevent *io_new(struct http_server *server, int fd)
 {
-    if (server->tls)
-        return tls_server_accept(server->tls, server->loop, fd);
     struct bufferevent *io = bufferevent_socket_new(loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
     if (!io)
         close(fd);
@@ -79,6 +77,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct http_server *server = arg;
     char address[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN];
     struct bufferevent *io = NULL;
+    struct tls_session *session = NULL;
     int on = 1;
     http_network_of(sa, address, text);
     bool room = has_room(server);
@@ -87,10 +86,13 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         close(fd);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        io = io_new(server, fd);
+        if (server->tls)
+            session = tls_session_new(server->tls, fd);
+        else
+            io = io_new(server, fd);
     }
-    if (io)
-        http_connection_new(server, io, network, address);
+    if (io || session)
+        http_connection_new(server, io, session, network, address);
     else
         http_network_drop(&server->networks, network);
 }
@@ -138,6 +140,7 @@ int http_server_new(struct http_server **out, struct loop *loop, const char *add
     *server = (struct http_server){.loop = loop, .limits = *limits, .ops = *ops, .owner = owner};
     TAILQ_INIT(&server->strangers.list);
     TAILQ_INIT(&server->known.list);
+    TAILQ_INIT(&server->turns);
     http_pool_init(&server->strangers_pool, limits->strangers_bytes, 0);
     http_pool_init(&server->known_pool, limits->known_bytes, limits->account_bytes);
     server->listener = evconnlistener_new_bind(
@@ -169,6 +172,7 @@ void http_server_free(struct http_server *server)
         http_connection_close(TAILQ_FIRST(&server->strangers.list));
     while (!TAILQ_EMPTY(&server->known.list))
         http_connection_close(TAILQ_FIRST(&server->known.list));
+    later_cancel(&server->handshakes);
     tls_server_free(server->tls);
     free(server);
 }

@@ -30,7 +30,8 @@ struct http_connection {
     struct http_server *server;
     TAILQ_ENTRY(http_connection) link;
     struct http_places *places;
-    struct bufferevent *io;
+    struct http_handshake *handshake; /* under TLS, until it is done */
+    struct bufferevent *io;           /* NULL before */
     struct http_network *network;
     struct http_holding holding;
     char address[INET6_ADDRSTRLEN];
@@ -60,13 +61,17 @@ struct http_server {
     struct http_places strangers, known; /* known: the last request was somebody's */
     struct http_pool strangers_pool, known_pool;
     struct http_network *networks;
+    TAILQ_HEAD(, http_network) turns; /* with handshakes that can go on */
+    struct later handshakes;
     unsigned served;
     uint16_t port;
 };
 
-/* http_connection.c. Takes io. */
-void http_connection_new(struct http_server *server, struct bufferevent *io, struct http_network *network,
-                         const char *address);
+/* http_connection.c. Takes io, or where that is NULL session. */
+void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
+                         struct http_network *network, const char *address);
+/* It can be spoken over. Takes io. */
+void http_connection_open(struct http_connection *c, struct bufferevent *io);
 void http_connection_close(struct http_connection *c);
 /* Among the newest of its places. */
 void http_connection_place(struct http_connection *c, struct http_places *places);
@@ -77,5 +82,10 @@ void http_connection_answer(struct http_connection *c, int status, const char *t
                             const void *body, size_t len);
 /* Its time for this phase. */
 void http_connection_time(struct http_connection *c, uint32_t ms);
+
+/* http_handshake.c. Takes session; ends in http_connection_open or http_connection_close. */
+void http_handshake_begin(struct http_connection *c, struct tls_session *session);
+/* Gives it up, where there is one. */
+void http_handshake_end(struct http_connection *c);
 
 #endif

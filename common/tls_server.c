@@ -85,22 +85,62 @@ void tls_server_free(struct tls_server *server)
     free(server);
 }
 
-struct bufferevent *tls_server_accept(struct tls_server *server, struct loop *loop, int fd)
+struct tls_session {
+    SSL *ssl;
+    int fd;
+};
+
+struct tls_session *tls_session_new(struct tls_server *server, int fd)
 {
-    SSL *session = SSL_new(server->context);
-    struct bufferevent *io =
-        session ? bufferevent_openssl_socket_new(loop_base(loop), fd, session, BUFFEREVENT_SSL_ACCEPTING,
-                                                 BEV_OPT_CLOSE_ON_FREE)
-                : NULL;
-    if (io) {
-        /* A peer that goes without a word is gone, not an error that needs reading. */
-        bufferevent_openssl_set_allow_dirty_shutdown(io, 1);
-        return io;
+    SSL *ssl = SSL_new(server->context);
+    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+        SSL_free(ssl);
+        ERR_clear_error();
+        close(fd);
+        return NULL;
     }
-    SSL_free(session);
+    SSL_set_accept_state(ssl);
+    struct tls_session *session = mem_zalloc(sizeof *session);
+    *session = (struct tls_session){.ssl = ssl, .fd = fd};
+    return session;
+}
+
+void tls_session_free(struct tls_session *session)
+{
+    if (!session)
+        return;
+    SSL_free(session->ssl);
+    close(session->fd);
+    free(session);
+}
+
+int tls_session_fd(const struct tls_session *session)
+{
+    return session->fd;
+}
+
+int tls_session_shake(struct tls_session *session, bool *writes)
+{
     ERR_clear_error();
-    close(fd);
-    return NULL;
+    int rc = SSL_do_handshake(session->ssl);
+    int what = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(session->ssl, rc);
+    *writes = what == SSL_ERROR_WANT_WRITE;
+    ERR_clear_error();
+    return rc == 1 ? 1 : what == SSL_ERROR_WANT_READ || *writes ? 0 : -1;
+}
+
+struct bufferevent *tls_session_open(struct tls_session *session, struct loop *loop)
+{
+    struct bufferevent *io = bufferevent_openssl_socket_new(loop_base(loop), session->fd, session->ssl,
+                                                            BUFFEREVENT_SSL_OPEN, BEV_OPT_CLOSE_ON_FREE);
+    if (!io) {
+        tls_session_free(session);
+        return NULL;
+    }
+    free(session);
+    /* A peer that goes without a word is gone, not an error that needs reading. */
+    bufferevent_openssl_set_allow_dirty_shutdown(io, 1);
+    return io;
 }
 
 void tls_say_end(struct bufferevent *io)

@@ -12,6 +12,8 @@
 #include "common/err.h"
 #include "common/loop.h"
 
+#include <stdbool.h>
+
 struct bufferevent;
 struct tls_server;
 
@@ -24,11 +26,19 @@ int tls_server_load(struct tls_server **out, const char *cert_file, const char *
                     struct err *e) MUST_CHECK;
 void tls_server_free(struct tls_server *server);
 
-/*
- * A connection whose handshake begins at once; its event callback gets BEV_EVENT_CONNECTED after it, or the
- * error that ended it. Takes fd, also where it fails; the caller frees the result. NULL: out of memory.
- */
-struct bufferevent *tls_server_accept(struct tls_server *server, struct loop *loop, int fd);
+/* A connection before its handshake is done. Takes fd (non-blocking), also where it fails (NULL: out of
+ * memory). */
+struct tls_session;
+struct tls_session *tls_session_new(struct tls_server *server, int fd);
+void tls_session_free(struct tls_session *session);
+int tls_session_fd(const struct tls_session *session);
+
+/* Goes on with the handshake: 1 where it is done, 0 where it waits (*writes: for the socket to take bytes),
+ * -1. */
+int tls_session_shake(struct tls_session *session, bool *writes);
+
+/* What is spoken over once it is done. Takes the session, also where it fails (NULL). */
+struct bufferevent *tls_session_open(struct tls_session *session, struct loop *loop);
 
 /* Says to the peer that nothing more comes. The socket stays open for what the peer still sends. */
 void tls_say_end(struct bufferevent *io);

@@ -1,5 +1,7 @@
 """TLS on the REST port: what is spoken, what is refused, and a certificate that changes while it serves."""
 import hashlib
+import resource
+import select
 import socket
 import ssl
 import subprocess
@@ -162,3 +164,39 @@ def test_a_handshake_has_its_time(front):
 def test_what_cannot_be_served_does_not_start(env, what):
     with pytest.raises(AssertionError, match=what):
         Front(**env)
+
+
+def client_hello():
+    """The first bytes of a handshake that is not gone on with."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
+
+
+def test_handshakes_of_others_keep_nobody_out(front):
+    """Four networks begin hundreds at once: who comes after them is answered before most of them are."""
+    hello, begun = client_hello(), []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8192), hard), hard))
+    with front.connect("127.0.0.9") as known:
+        try:
+            for n in range(3200):
+                begun.append(socket.create_connection(("127.0.0.1", front.port), 10, (f"127.0.0.{30 + n % 4}", 0)))
+            for s in begun:
+                s.sendall(hello)
+            assert get(known).status == 200
+            with front.connect("127.0.0.8", timeout=60) as late:
+                assert get(late).status == 200
+            poll = select.poll()
+            for s in begun:
+                poll.register(s, select.POLLIN)
+            answered = len(poll.poll(0))
+            print(f"{answered} of {len(begun)} were answered before")
+            assert answered < len(begun) / 2
+        finally:
+            for s in begun:
+                s.close()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
