@@ -96,11 +96,15 @@ static void settle(struct http_connection *c)
 
 void http_connection_place(struct http_connection *c, struct http_places *places)
 {
+    if (c->places == &c->server->strangers)
+        TAILQ_REMOVE(&c->network->strangers, c, of_network);
     if (c->places) {
         TAILQ_REMOVE(&c->places->list, c, link);
         c->places->count--;
     }
     c->places = places;
+    if (places == &c->server->strangers)
+        TAILQ_INSERT_TAIL(&c->network->strangers, c, of_network);
     if (places) {
         TAILQ_INSERT_TAIL(&places->list, c, link);
         places->count++;

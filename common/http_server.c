@@ -37,6 +37,19 @@ static bool stranger_goes(struct http_server *server)
     return true;
 }
 
+/* Whoever shares an address with others keeps none of them out: of its connections a stranger's goes. */
+static bool network_has_room(struct http_server *server, struct http_network *network)
+{
+    if (network->count < server->limits.connections_per_address)
+        return true;
+    if (TAILQ_EMPTY(&network->strangers))
+        return false;
+    network->count++; /* so that it stays */
+    http_connection_close(TAILQ_FIRST(&network->strangers));
+    network->count--;
+    return true;
+}
+
 /* Of the others one that idles, of the longest idle ones. */
 static bool idle_one_goes(struct http_server *server)
 {
@@ -82,7 +95,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     http_network_of(sa, address, text);
     bool room = has_room(server);
     struct http_network *network = http_network_get(&server->networks, text);
-    if (!room || network->count >= server->limits.connections_per_address) {
+    if (!room || !network_has_room(server, network)) {
         close(fd);
     } else {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

@@ -6,8 +6,9 @@
  *
  * Limits: bytes of head and body, connections in all, of strangers, and of one network (an IPv4 address, an
  * IPv6 /64), time for a TLS handshake and a head, and for a body to arrive, for a connection to idle, for an
- * answer to be taken. Where all places are taken, a new connection takes that of the longest idle one. One
- * request of a connection is served at a time; further ones wait in its socket.
+ * answer to be taken. Where all places are taken, a new connection takes that of the longest idle one; where
+ * those of its network are, that of a stranger of this network. One request of a connection is served at a
+ * time; further ones wait in its socket.
  *
  * Memory: all bytes of heads, bodies and answers that are not yet taken are charged to the connection's
  * account (common/http_account.h): its network's, until its owner charges it to somebody. All strangers

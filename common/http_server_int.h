@@ -29,6 +29,7 @@ enum http_phase { PHASE_HANDSHAKE, PHASE_IDLE, PHASE_HEAD, PHASE_SERVED, PHASE_B
 struct http_connection {
     struct http_server *server;
     TAILQ_ENTRY(http_connection) link;
+    TAILQ_ENTRY(http_connection) of_network; /* among the strangers of its network */
     struct http_places *places;
     struct http_handshake *handshake; /* under TLS, until it is done */
     struct bufferevent *io;           /* NULL before */

@@ -47,6 +47,7 @@ struct connection {
     TAILQ_ENTRY(connection) link; /* of opening or standing, the oldest first */
     enum phase phase;
     bool doomed; /* closes once nng has taken it up */
+    bool spoke;  /* a byte of it has come */
     struct stream *peer, *inner;
     struct relay *relay; /* has both then */
     struct watch watch;
@@ -274,6 +275,7 @@ static void await(struct connection *c)
 static void go_on_opening(struct connection *c)
 {
     struct err e;
+    c->spoke = true;
     int rc = c->phase == HANDSHAKE ? stream_open(c->peer, &e) : 1;
     if (rc < 0) {
         refuse(c, stream_why(c->peer));
@@ -309,21 +311,27 @@ static void on_opening(void *arg, bool readable, bool writable)
         msglink_payer_spend(network, loop_spent_us() - before);
 }
 
-/* The oldest of this network, or where it has few, of all. */
+/* The oldest of this network, or where it has few, of all: of those that have said nothing first. */
 static void make_room(struct msglink_door *door, const struct http_network *network)
 {
     bool own = network->count >= door->per_network;
-    struct connection *c;
+    struct connection *c, *goes = NULL;
     if (!own && door->stats.opening < door->opening_max)
         return;
     TAILQ_FOREACH(c, &door->opening, link)
     {
         if (own && c->network != network)
             continue;
-        door->stats.room++;
-        connection_free(c);
-        return;
+        goes = goes ? goes : c;
+        if (!c->spoke) {
+            goes = c;
+            break;
+        }
     }
+    if (!goes)
+        return;
+    door->stats.room++;
+    connection_free(goes);
 }
 
 static void take_in(struct msglink_door *door, int fd, const struct sockaddr *from)

@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -47,6 +48,16 @@ static int no_passphrase(char *out, int size, int writing, void *arg)
     return 0;
 }
 
+/* Nothing else: it is read of certificates that nobody has signed, and stands in the log. */
+static bool is_host_name(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '.')
+            return false;
+    }
+    return len && len <= TLS_NAME_MAX;
+}
+
 static void read_name(char name[TLS_NAME_MAX + 1], const X509 *cert)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
@@ -57,7 +68,7 @@ static void read_name(char name[TLS_NAME_MAX + 1], const X509 *cert)
             continue;
         const char *text = (const char *)ASN1_STRING_get0_data(one->d.dNSName);
         size_t len = (size_t)ASN1_STRING_length(one->d.dNSName);
-        if (len <= TLS_NAME_MAX && memchr(text, 0, len) == NULL)
+        if (is_host_name(text, len))
             snprintf(name, TLS_NAME_MAX + 1, "%.*s", (int)len, text);
     }
     GENERAL_NAMES_free(names);

@@ -112,6 +112,20 @@ def test_handshakes_that_do_not_go_on_end(corral, user):
             s.close()
 
 
+def test_who_says_nothing_makes_room_first(corral):
+    """However many more come from its address, one that has begun to speak has its time."""
+    speaks = connect(corral, "127.0.0.14")
+    speaks.sendall(client_hello()[:5])
+    silent = []
+    try:
+        silent.extend(connect(corral, "127.0.0.14") for _ in range(300))
+        wait_until("the first of the silent ones made room", lambda: is_closed(silent[0]), 4)
+        assert not is_closed(speaks)
+    finally:
+        for s in [speaks, *silent]:
+            s.close()
+
+
 def other_ca(corral, tmp_path):
     for words in (["init"], ["issue", "node-1"]):
         subprocess.run([corral.home / "bin/corral-controller", "pki", *words], check=True, capture_output=True,

@@ -276,6 +276,28 @@ static void test_a_body_that_nobody_reads_ends_the_connection(void **state)
     close(fd);
 }
 
+static void test_whoever_shares_an_address_keeps_nobody_out(void **state)
+{
+    struct fixture *f = *state;
+    struct http_limits few = limits;
+    int fd[5];
+    few.connections_per_address = 4;
+    http_server_set_limits(f->server, &few);
+    for (int i = 0; i < 5; i++)
+        fd[i] = client(f);
+    assert_int_equal(status(f, fd[0]), -1);
+    assert_int_equal(http_server_connections(f->server), 4);
+    for (int i = 1; i < 5; i++) {
+        send_bytes(f, fd[i], "GET / HTTP/1.1\r\nHost: h\r\nX-Who: ann\r\n\r\n", 0);
+        assert_int_equal(status(f, fd[i]), 200);
+    }
+    close(fd[0]);
+    fd[0] = client(f); /* those that are there are somebody's */
+    assert_int_equal(status(f, fd[0]), -1);
+    for (int i = 0; i < 5; i++)
+        close(fd[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_whoever_waits_for_a_body_is_told_that_none_comes, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_body_that_nobody_reads_ends_the_connection, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whoever_shares_an_address_keeps_nobody_out, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
