@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_SHARE    10 /* one part in so many */
+#define PACE_SHARE    5 /* one part in so many */
 #define PACE_BURST_US 1000000
-#define PACE_DEBT_US  300000
+#define PACE_DEBT_US  600000
 
 /* All zero: never used, so full. */
 struct pace {

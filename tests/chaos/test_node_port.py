@@ -243,7 +243,7 @@ def test_a_host_that_asks_without_end_takes_its_share(corral, user, asker, what)
     wait_until("others were served meanwhile", one_more, 40, 0.5)
     share = (loop_seconds(corral) - spent) / (time.monotonic() - begun)
     print(f"{what}: {share:.2f} of the loop, and the slowest answer to somebody else took {max(took):.3f} s")
-    assert share < 0.4
+    assert share < 0.5
     corral.kill("agent") # the host that is none of it comes in as ever
     corral.restart("agent")
     wait_until("it is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
