@@ -1,6 +1,7 @@
 #include "common/tls_mutual.h"
 
 #include "common/mem.h"
+#include "common/tls_files.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,20 +34,6 @@ struct stream {
 };
 
 /* --- an end --- */
-
-/* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
-static int refuse(struct err *e, const char *file, const char *what)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
-    return err_set(e, ERR_CONFIG, "%s: %s%s%s", file, what, reason ? ": " : "", reason ? reason : "");
-}
-
-/* Keeps OpenSSL from asking for a passphrase at the terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-    return 0;
-}
 
 /* Nothing else: it is read of certificates that nobody has signed, and stands in the log. */
 static bool is_host_name(const char *text, size_t len)
@@ -133,7 +120,6 @@ static SSL_CTX *context_new(bool client)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 0);
     SSL_CTX_set_max_cert_list(context, PEER_CHAIN_MAX);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
     return context;
 }
@@ -150,11 +136,9 @@ int tls_mutual_new(struct tls_mutual **out, const struct tls_files *files, tls_a
     snprintf(tls->server_name, sizeof tls->server_name, "%s", files->server_name ? files->server_name : "");
     SSL_CTX_set_app_data(tls->context, tls);
     if (SSL_CTX_load_verify_file(tls->context, files->ca_file) != 1)
-        rc = refuse(e, files->ca_file, "no certificate of a CA can be read");
-    else if (SSL_CTX_use_certificate_chain_file(tls->context, files->cert_file) != 1)
-        rc = refuse(e, files->cert_file, "no certificate can be read");
-    else if (SSL_CTX_use_PrivateKey_file(tls->context, files->key_file, SSL_FILETYPE_PEM) != 1)
-        rc = refuse(e, files->key_file, "no key of this certificate can be read");
+        rc = tls_files_refuse(e, files->ca_file, "no certificate of a CA can be read");
+    else
+        rc = tls_files_load(tls->context, files->cert_file, files->key_file, e);
     if (rc) {
         tls_mutual_free(tls);
         return rc;

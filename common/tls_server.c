@@ -1,6 +1,7 @@
 #include "common/tls_server.h"
 
 #include "common/mem.h"
+#include "common/tls_files.h"
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -16,20 +17,6 @@
 struct tls_server {
     SSL_CTX *context;
 };
-
-/* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
-static int refuse(struct err *e, const char *file, const char *what)
-{
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
-    return err_set(e, ERR_CONFIG, "%s: %s%s%s", file, what, reason ? ": " : "", reason ? reason : "");
-}
-
-/* Keeps OpenSSL from asking for a passphrase at the terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-    return 0;
-}
 
 /* A client that offers protocols is told the one that is spoken here, or nothing. */
 static int choose_protocol(SSL *session, const unsigned char **out, unsigned char *out_len,
@@ -55,7 +42,6 @@ static SSL_CTX *context_new(void)
     /* Thousands of connections idle: they hold no buffers meanwhile. Sessions resume by tickets alone. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     return context;
 }
@@ -63,11 +49,7 @@ static SSL_CTX *context_new(void)
 int tls_server_load(struct tls_server **out, const char *cert_file, const char *key_file, struct err *e)
 {
     SSL_CTX *context = context_new();
-    int rc = 0;
-    if (SSL_CTX_use_certificate_chain_file(context, cert_file) != 1)
-        rc = refuse(e, cert_file, "no certificate can be read");
-    else if (SSL_CTX_use_PrivateKey_file(context, key_file, SSL_FILETYPE_PEM) != 1)
-        rc = refuse(e, key_file, "no key of this certificate can be read");
+    int rc = tls_files_load(context, cert_file, key_file, e);
     if (rc) {
         SSL_CTX_free(context);
         return rc;
