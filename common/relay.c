@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define TURN_RECORDS 2 /* of one side, before others have their turn */
+#define TURN_RECORDS 8 /* of one side, before others have their turn */
 
 struct lane;
 
