@@ -83,6 +83,23 @@ def format_breaches(root, paths):
     return [l for l in run.stderr.splitlines() if "error:" in l]
 
 
+# How a type of event is written down, in SQL and by the controller.
+EVENTS = {"sql/*.sql": r"add_event\('([a-z_]+\.[a-z_]+)'|\('[a-z]+', '[a-z]+', '(sandbox\.[a-z_]+)'\)|'(violation\.[a-z]+)'",
+          "controller/*.c": r'alarm_event\([^"]*"(node\.[a-z_]+)"'}
+
+
+def event_breaches(root):
+    """Each is described: in the first column of a row, where `.name` is of the same noun as the name before it."""
+    described, written = set(), set()
+    for row in re.findall(r"^\| (`[^|]*)\|", (root / "docs/events.md").read_text(), re.M):
+        names = re.findall(r"`([a-z_.]+)`", row)
+        described |= {names[0].split(".")[0] + name if name.startswith(".") else name for name in names}
+    for where, form in EVENTS.items():
+        for path in root.glob(where):
+            written |= {name for found in re.findall(form, path.read_text()) for name in ([found] if isinstance(found, str) else found)}
+    return [f"docs/events.md:1: does not describe {name}" for name in sorted(written - described - {""})]
+
+
 def main(root):
     paths = sources(root)
     breaches = []
@@ -94,6 +111,7 @@ def main(root):
         for found in pool.map(lambda p: header_breach(root, p), headers):
             breaches += found
     breaches += format_breaches(root, paths)
+    breaches += event_breaches(Path(root))
     print("\n".join(breaches) or f"{len(paths)} files keep the rules")
     return 1 if breaches or not paths else 0
 
