@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/pki.h"
+#include "proto/node_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,21 @@ static struct node_resources capacity_of(const struct agent *agent)
                                    .sandboxes = c->sandboxes};
 }
 
+/* Past what a message holds, those that ended are told later, as any news is. */
+static void fill_inventory(struct agent *agent, struct observation **inventory, size_t *count)
+{
+    char text[NODE_DETAIL_MAX + 1];
+    size_t all = keeper_count(agent->keeper),
+           room = all < NODE_OBSERVATIONS_MAX ? all : NODE_OBSERVATIONS_MAX;
+    *inventory = mem_zalloc(room * sizeof **inventory);
+    *count = keeper_inventory(agent->keeper, loop_now_ms(), *inventory, room);
+    if (all == room)
+        return;
+    snprintf(text, sizeof text, "%zu sandboxes are here, of which %zu are told at once", all, room);
+    log_error("agent", "%s", text);
+    uplink_left_out(agent->uplink, all - room, text);
+}
+
 static void fill_hello(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count)
 {
     struct agent *agent = owner;
@@ -58,8 +74,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     if (!facts->sick[0] && why)
         snprintf(facts->sick, sizeof facts->sick, "its last %d starts failed: %s", START_HEALTH_FAILURES,
                  why);
-    *inventory = mem_zalloc(keeper_count(agent->keeper) * sizeof **inventory);
-    *count = keeper_inventory(agent->keeper, loop_now_ms(), *inventory);
+    fill_inventory(agent, inventory, count);
 }
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)

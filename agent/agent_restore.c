@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define DOCKER_RETRY_MS 1000
+#define BAD_LOGGED      20    /* each in a line of its own */
 #define ADOPT_WAIT_MS   30000 /* for the init of one that was being made */
 #define REMAPPED_USER   1000  /* the user of every sandbox, in the container's own count */
 
@@ -37,36 +38,43 @@ static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
     keeper_found(agent->keeper, now, id, false, &exit, &agent->effects);
 }
 
+struct restoring {
+    struct agent *agent;
+    size_t bad;
+};
+
 /* The rest of this host goes on, and the controller hears of it. */
-static void tell_bad_record(struct agent *agent, const char *name, const char *why)
+static void tell_bad_record(struct restoring *r, const char *name, const char *why)
 {
     char text[NODE_DETAIL_MAX + 1];
     snprintf(text, sizeof text, "the record %s: %s", name, why);
-    log_error("agent", "%s", text);
-    uplink_left_out(agent->uplink, text);
+    if (++r->bad <= BAD_LOGGED)
+        log_error("agent", "%s", text);
+    uplink_left_out(r->agent->uplink, 1, text);
 }
 
-static void mend(struct agent *agent, struct box_record *record)
+static bool mend(struct restoring *r, struct box_record *record)
 {
-    char why[80];
     const char *what = box_record_mend(record, loop_now_ms());
-    if (!what)
-        return;
-    snprintf(why, sizeof why, "%s lay in the future, and is taken for now", what);
-    tell_bad_record(agent, record->id.text, why);
+    if (what)
+        tell_bad_record(r, record->id.text, what);
+    return what != NULL;
 }
 
 static void on_record(void *arg, const struct box_record *found)
 {
-    struct agent *agent = arg;
+    struct restoring *restoring = arg;
+    struct agent *agent = restoring->agent;
     struct box_record record = *found;
     struct sandbox_spec spec = {0};
     struct err e;
     bool booted = strcmp(record.boot_id, agent->boot_id) != 0;
     if (booted)
         to_this_boot(&record);
-    mend(agent, &record);
+    bool mended = mend(restoring, &record);
     keeper_restore(agent->keeper, &record);
+    if (mended)
+        keeper_mended(agent->keeper, &record.id, &agent->effects);
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
         agent_holder_take_spec(h, &spec);
@@ -84,7 +92,11 @@ static void on_bad_record(void *arg, const char *name, const char *why)
 
 int agent_restore_records(struct agent *agent, struct err *e)
 {
-    return record_load_all(agent->records_dir, on_record, on_bad_record, agent, e);
+    struct restoring restoring = {.agent = agent};
+    int rc = record_load_all(agent->records_dir, on_record, on_bad_record, &restoring, e);
+    if (restoring.bad > BAD_LOGGED)
+        log_error("agent", "%zu records in all are set aside, or mended", restoring.bad);
+    return rc;
 }
 
 /* --- Docker's view --- */

@@ -240,7 +240,7 @@ static void remove_path(struct sweep *s, const char *dir, const char *name, int 
 
 static void remove_record(struct sweep *s, const struct suspect *it)
 {
-    remove_path(s, s->agent->records_dir, it->name, unlink);
+    remove_path(s, s->agent->records_dir, it->name, remove); /* it may be a folder */
 }
 
 static bool stray_link(const struct sweep *s, const struct sandbox_id *id)

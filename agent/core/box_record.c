@@ -1,5 +1,7 @@
 #include "agent/core/box_record.h"
 
+#include "common/defs.h"
+
 /* Whether *at lay ahead: it is now. */
 static bool ahead(uint64_t *at, uint64_t now)
 {
@@ -9,9 +11,28 @@ static bool ahead(uint64_t *at, uint64_t now)
     return true;
 }
 
+static bool beyond(uint64_t *number)
+{
+    if (*number <= BOX_NUMBER_MAX)
+        return false;
+    *number = 0;
+    return true;
+}
+
 const char *box_record_mend(struct box_record *r, uint64_t now)
 {
-    bool started = ahead(&r->started_ms, now), ended = ahead(&r->ended_ms, now),
-         last = ahead(&r->last_ms, now);
-    return ended ? "its end" : started ? "its start" : last ? "the last look at it" : NULL;
+    const struct {
+        bool wrong;
+        const char *what;
+    } rows[] = {
+        {ahead(&r->ended_ms, now), "its end lay in the future, and is taken for now"},
+        {ahead(&r->started_ms, now), "its start lay in the future, and is taken for now"},
+        {ahead(&r->last_ms, now), "the last look at it lay in the future, and is taken for now"},
+        {beyond(&r->generation), "its generation was no number of Corral's, and is taken for none"},
+        {beyond(&r->number), "the count of what it told was no number of Corral's, and begins anew"},
+    };
+    const char *what = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        what = !what && rows[i].wrong ? rows[i].what : what;
+    return what;
 }

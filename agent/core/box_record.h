@@ -52,9 +52,12 @@ struct box_record {
     size_t spec_len;
 };
 
+#define BOX_NUMBER_MAX ((uint64_t)1 << 52) /* of generations and observations: half of what can be told */
+
 /*
- * A record of another clock, or one that was written wrongly: what lies in the future has just been. Returns
- * what of it was mended, for people; NULL where all was well. now: CLOCK_BOOTTIME.
+ * A record of another clock, or one that was written wrongly: what lies in the future has just been, and a
+ * number that could never be told begins anew. Returns what of it was mended, a sentence for people; NULL
+ * where all was well. now: CLOCK_BOOTTIME.
  */
 const char *box_record_mend(struct box_record *record, uint64_t now);
 

@@ -55,6 +55,13 @@ void keeper_restore(struct keeper *keeper, const struct box_record *record)
     b->ending = record->phase >= BOX_KILLING || record->reason != REASON_NONE;
 }
 
+void keeper_mended(struct keeper *keeper, const struct sandbox_id *id, struct keeper_effects *effects)
+{
+    struct box *b = box_table_find(&keeper->boxes, id);
+    if (b && (b->record.phase == BOX_RUNNING || b->record.phase == BOX_ENDED))
+        box_save(b, effects); /* any other is saved anew in a moment */
+}
+
 /* It was being made when the agent went: whatever is there of it goes, and it is made anew. */
 static void make_again(struct box *b, struct keeper_effects *effects)
 {
@@ -506,16 +513,22 @@ size_t keeper_count(const struct keeper *keeper)
     return HASH_COUNT(keeper->boxes.head);
 }
 
-size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out)
+static size_t add_to_inventory(const struct keeper *keeper, uint64_t now, bool ended, struct observation *out,
+                               size_t count, size_t room)
 {
-    size_t count = 0;
     struct box *b, *next;
     BOX_TABLE_EACH(&keeper->boxes, b, next)
     {
-        if (!is_new(b))
+        if (count < room && !is_new(b) && (b->record.phase == BOX_ENDED) == ended)
             box_observe(&b->record, now, &out[count++]);
     }
     return count;
+}
+
+size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out, size_t room)
+{
+    size_t count = add_to_inventory(keeper, now, false, out, 0, room);
+    return add_to_inventory(keeper, now, true, out, count, room);
 }
 
 const char *keeper_sick(const struct keeper *keeper, uint64_t now)

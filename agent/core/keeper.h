@@ -62,6 +62,9 @@ void keeper_free(struct keeper *keeper);
  */
 void keeper_restore(struct keeper *keeper, const struct box_record *record);
 
+/* What was restored is not what is on disk: it is saved. */
+void keeper_mended(struct keeper *keeper, const struct sandbox_id *id, struct keeper_effects *effects);
+
 /*
  * What Docker says of each restored box, once after the restart: its container runs, or it does not (dead, or
  * none). exit says how it ended where that is known (else NULL); where that was before its deadline, it did
@@ -148,10 +151,10 @@ uint64_t keeper_due(const struct keeper *keeper);
 size_t keeper_count(const struct keeper *keeper);
 
 /*
- * For the hello of a session: the observation of each box whose record is on disk. out has room for
- * keeper_count of them; how many there are is returned.
+ * For the hello of a session: the observation of each box whose record is on disk, those that live first, as
+ * many as there is room for; how many these are is returned.
  */
-size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out);
+size_t keeper_inventory(const struct keeper *keeper, uint64_t now, struct observation *out, size_t room);
 
 /* Why this host takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.
  * Borrowed. */

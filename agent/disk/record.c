@@ -186,9 +186,17 @@ static bool sum_holds(const char *text, size_t len)
     return strtoull(text + len - SUM_LEN + 4, NULL, 16) == sum_of(text, len - SUM_LEN);
 }
 
+/* It becomes part of paths. */
+static bool is_container_id(const char *text)
+{
+    size_t len = strlen(text);
+    return !len || (len == 64 && strspn(text, "0123456789abcdef") == len);
+}
+
 static bool plausible(const struct box_record *r)
 {
-    return r->id.text[0] && r->phase <= BOX_ENDED && r->want <= WANT_GONE && r->reason < SANDBOX_REASON_COUNT;
+    return r->id.text[0] && r->phase <= BOX_ENDED && r->want <= WANT_GONE &&
+           r->reason < SANDBOX_REASON_COUNT && is_container_id(r->container_id);
 }
 
 int record_parse(const char *text, struct box_record *out, struct err *e)
@@ -250,15 +258,30 @@ int record_remove(const char *dir, const struct sandbox_id *id, struct err *e)
     return 0;
 }
 
+/* Nothing that is opened for ever, whatever somebody put there. */
+static int open_plainly(const char *path, size_t *size)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+        *size = st.st_size < RECORD_MAX ? (size_t)st.st_size : RECORD_MAX;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
 static char *read_whole(const char *path)
 {
-    FILE *f = fopen(path, "re");
-    if (!f)
+    size_t size;
+    int fd = open_plainly(path, &size);
+    if (fd < 0)
         return NULL;
-    char *text = mem_zalloc(RECORD_MAX + 1);
-    size_t len = fread(text, 1, RECORD_MAX, f);
-    fclose(f);
-    text[len] = 0;
+    char *text = mem_zalloc(size + 1);
+    ssize_t len = read(fd, text, size); /* of a regular file: all of it, or an error */
+    close(fd);
+    text[len > 0 ? len : 0] = 0;
     return text;
 }
 
@@ -270,14 +293,20 @@ static void load_one(const char *dir, const char *name, record_cb *on_record, re
     struct err e;
     snprintf(path, sizeof path, "%s/%s", dir, name);
     CLEANUP(mem_free_ptr) char *text = read_whole(path);
-    if (text && !record_parse(text, &record, &e)) {
+    bool good = text && !record_parse(text, &record, &e), its_own = good && !strcmp(record.id.text, name);
+    if (its_own)
         on_record(arg, &record);
+    if (good)
         free(record.spec);
+    if (its_own)
         return;
-    }
     snprintf(aside, sizeof aside, "%s.bad", path);
     bool moved = !rename(path, aside);
-    on_bad(arg, name, !text ? "it cannot be read" : moved ? e.text : "it is torn, and cannot be set aside");
+    on_bad(arg, name,
+           !moved  ? "it is no record, and cannot be set aside"
+           : !text ? "it cannot be read"
+           : good  ? "it is of another sandbox"
+                   : e.text);
 }
 
 int record_load_all(const char *dir, record_cb *on_record, record_bad_cb *on_bad, void *arg, struct err *e)

@@ -97,9 +97,10 @@ static void note_faults(struct uplink *u, const struct node_faults *faults, cons
     u->untold.count += faults->count;
 }
 
-void uplink_left_out(struct uplink *u, const char *what)
+void uplink_left_out(struct uplink *u, size_t count, const char *what)
 {
-    if (!u->untold.count++)
+    u->untold.count += count;
+    if (u->untold.count == count)
         snprintf(u->untold.first, sizeof u->untold.first, "%s", what);
 }
 

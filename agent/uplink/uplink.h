@@ -92,8 +92,10 @@ void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
 /* The certificate's file is another: the next connections use it. ERR_CONFIG: it cannot be used, nothing
  * changed. */
 int uplink_reload(struct uplink *uplink, struct err *err) MUST_CHECK;
-/* Something of this host cannot be told: the controller hears that with the next report. what: a sentence. */
-void uplink_left_out(struct uplink *uplink, const char *what);
+
+/* So many items of this host cannot be told: the controller hears that with the next report. what: a
+ * sentence. */
+void uplink_left_out(struct uplink *uplink, size_t count, const char *what);
 
 /* Whether there is a session. */
 bool uplink_connected(const struct uplink *uplink);

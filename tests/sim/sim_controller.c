@@ -355,7 +355,7 @@ void controller_session(struct world *w, int node)
 {
     struct host *h = &w->host[node];
     struct observation inventory[SIM_SANDBOXES];
-    size_t count = keeper_inventory(h->keeper, w->now, inventory);
+    size_t count = keeper_inventory(h->keeper, w->now, inventory, SIM_SANDBOXES);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
     const char *sick = keeper_sick(h->keeper, w->now);
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));

@@ -183,12 +183,44 @@ static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
     want.generation = 2;
     keeper_want(k, 100, &want, &effects);
     assert_null(last_of(KEEPER_REPORT));
-    assert_int_equal(keeper_inventory(k, 100, &inventory), 0);
+    assert_int_equal(keeper_inventory(k, 100, &inventory, 1), 0);
     keeper_saved(k, 200, &id, true, &effects);
     assert_int_equal(last_of(KEEPER_REPORT)->observation.generation, 2);
     assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_STARTING);
-    assert_int_equal(keeper_inventory(k, 200, &inventory), 1);
+    assert_int_equal(keeper_inventory(k, 200, &inventory, 1), 1);
     end(k);
+}
+
+/* Where not all of it can be told, what lives is: what is not told has not its controller's word. */
+static void test_those_that_live_come_first(void **state)
+{
+    struct keeper *k = keeper_new();
+    struct box_record r = {0};
+    struct observation inventory[3];
+    static const enum box_phase phases[] = {BOX_ENDED, BOX_RUNNING, BOX_ENDED, BOX_RUNNING};
+    for (uint8_t i = 0; i < 4; i++) {
+        uint8_t random[10] = {i};
+        r.id = sandbox_id_make(1, random);
+        r.phase = phases[i];
+        keeper_restore(k, &r);
+    }
+    assert_int_equal(keeper_inventory(k, 100, inventory, 3), 3);
+    assert_true(inventory[0].state == SANDBOX_RUNNING && inventory[1].state == SANDBOX_RUNNING);
+    assert_int_equal(inventory[2].state, SANDBOX_STOPPED);
+    assert_int_equal(keeper_inventory(k, 100, inventory, 0), 0);
+    keeper_free(k);
+}
+
+/* It is written anew as it is held now, so that it is not told of at each restart. */
+static void test_what_was_mended_is_saved(void **state)
+{
+    struct keeper *k = keeper_new();
+    struct box_record r = {.id = id, .phase = BOX_RUNNING};
+    keeper_effects_clear(&effects);
+    keeper_restore(k, &r);
+    keeper_mended(k, &id, &effects);
+    assert_non_null(last_of(KEEPER_SAVE));
+    keeper_free(k);
 }
 
 /* An agent that dies in between finds the container with its exit code, or the record that has it. */
@@ -379,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
         cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
+        cmocka_unit_test(test_those_that_live_come_first),
+        cmocka_unit_test(test_what_was_mended_is_saved),
         cmocka_unit_test(test_nothing_is_removed_before_its_end_is_on_disk),
         cmocka_unit_test(test_a_deletion_is_on_disk_before_it_kills),
         cmocka_unit_test(test_a_disk_that_hangs_does_not_keep_it_alive),
