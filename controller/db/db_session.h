@@ -2,7 +2,8 @@
  * What every session asks of the server when it begins. A session of a host that is gone, or of a process
  * that stands still, holds its locks until the server notices: by the kernel's word for TCP some ten seconds
  * after the last byte, which by PostgreSQL's own settings takes two hours; and by idle_ms where a session
- * that is well is never idle for so long. The same bounds as the client has (keepalives of libpq).
+ * that is well is never idle for so long. The same bounds as the client has (keepalives of libpq). What a
+ * server, a database or a user has set for all and ours cannot do with is set as ours need it.
  */
 #ifndef CORRAL_CONTROLLER_DB_SESSION_H
 #define CORRAL_CONTROLLER_DB_SESSION_H
@@ -10,7 +11,8 @@
 /* With two numbers: statement_timeout, idle_session_timeout (0: none), both in milliseconds. */
 #define DB_SESSION_OPTIONS                                                                                   \
     "-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"        \
-    " -c tcp_user_timeout=10000 -c statement_timeout=%u -c idle_session_timeout=%u"
-#define DB_SESSION_OPTIONS_MAX 240 /* bytes, with its numbers */
+    " -c tcp_user_timeout=10000 -c statement_timeout=%u -c idle_session_timeout=%u"                          \
+    " -c lock_timeout=0 -c default_transaction_isolation=read\\ committed"
+#define DB_SESSION_OPTIONS_MAX 300 /* bytes, with its numbers */
 
 #endif

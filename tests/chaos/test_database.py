@@ -101,3 +101,33 @@ def test_a_users_reads_are_bounded_and_harm_nobody(corral, user):
         lock.kill()
         lock.wait()
     user.delete(sandbox)
+
+
+def sessions(corral):
+    return set(sql(corral, "select pid from pg_stat_activity where application_name = 'corral'").split())
+
+
+def test_what_a_server_sets_for_everybody_else_ends_no_session(corral, user):
+    """Services that end idle sessions, and have them wait for no lock: the lead is such a session."""
+    settings = {"idle_session_timeout": "'1s'", "lock_timeout": "'1ms'", "default_transaction_isolation": "serializable",
+                "datestyle": "'German, DMY'", "timezone": "'Asia/Kathmandu'"}
+    for name, value in settings.items():
+        sql(corral, f"alter database corral set {name} = {value}")
+    try:
+        end_sessions(corral)
+        wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 40)
+        ours = wait_until("all sessions are there", lambda: len(s := sessions(corral)) >= 13 and s, 20)
+        with subprocess.Popen([ROOT / "deploy/lib/postgres.sh", "psql", corral.home / "postgres"], stdin=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, env={**os.environ, "PGAPPNAME": "idler"}):
+            idlers = "select 1 from pg_stat_activity where application_name = 'idler'"
+            wait_until("one that comes later is there", lambda: sql(corral, idlers))
+            wait_until("and is ended", lambda: not sql(corral, idlers))
+        assert ours <= sessions(corral)
+        assert readyz(corral).status_code == 200
+    finally:
+        for name in settings:
+            sql(corral, f"alter database corral reset {name}")
+        before = sessions(corral)
+        end_sessions(corral)
+    wait_until("all sessions are new", lambda: len(s := sessions(corral)) >= 13 and not s & before, 30)
+    wait_until("it is ready", lambda: readyz(corral).status_code == 200, 30)
