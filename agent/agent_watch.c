@@ -1,5 +1,6 @@
 /* Looks at every running sandbox once in an interval, and at once where the alarm of its memory rings. */
 #include "agent/agent_int.h"
+#include "agent/cgroup/cgroup_limit.h"
 
 #include "common/log.h"
 
@@ -123,9 +124,19 @@ static struct cgroup_levels levels_of(const struct holder *h)
                                   .limit = limit};
 }
 
+/* Where the kernel has no such limit, the pool of all sockets is open to it; that harms no start. */
+static void bound_sockets(const struct holder *h, uint64_t memory_bytes)
+{
+    struct err e;
+    if (memory_bytes && cgroup_limit_sockets(cgroup_box_paths(h->cgroup), memory_bytes, &e))
+        log_warn("agent", "sandbox=%s its sockets may hold as much memory as they like: %s", h->id.text,
+                 e.text);
+}
+
 int agent_watch_memory(struct holder *h, struct err *e)
 {
     struct cgroup_levels levels = levels_of(h);
+    bound_sockets(h, levels.limit);
     cgroup_alarm_drop(h->watched);
     h->watched = NULL;
     return cgroup_alarm_watch(h->agent->alarm, cgroup_box_paths(h->cgroup), &levels, h, &h->watched, e);
@@ -134,6 +145,8 @@ int agent_watch_memory(struct holder *h, struct err *e)
 void agent_watch_level(struct holder *h)
 {
     struct cgroup_levels levels = levels_of(h);
+    if (h->cgroup)
+        bound_sockets(h, levels.limit);
     if (h->watched)
         cgroup_alarm_level(h->watched, &levels);
 }

@@ -21,6 +21,7 @@ enum file {
     FILE_MEMORY_PEAK,
     FILE_MEMORY_STAT,
     FILE_MEMORY_KERNEL,
+    FILE_MEMORY_SOCKETS,
     FILE_MEMORY_EVENTS,
     FILE_CPU_USAGE,
     FILE_CPU_STAT,
@@ -42,6 +43,7 @@ static const struct {
     [FILE_MEMORY_PEAK] = {CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak"},
     [FILE_MEMORY_STAT] = {CGROUP_MEMORY, "memory.stat", "memory.stat"},
     [FILE_MEMORY_KERNEL] = {CGROUP_MEMORY, "memory.kmem.usage_in_bytes", NULL},
+    [FILE_MEMORY_SOCKETS] = {CGROUP_MEMORY, "memory.kmem.tcp.usage_in_bytes", NULL},
     [FILE_MEMORY_EVENTS] = {CGROUP_MEMORY, "memory.oom_control", "memory.events"},
     [FILE_CPU_USAGE] = {CGROUP_CPUACCT, "cpuacct.usage", NULL},
     [FILE_CPU_STAT] = {CGROUP_CPU, "cpu.stat", "cpu.stat"},
@@ -134,6 +136,18 @@ uint64_t cgroup_box_oom_kills(struct cgroup_box *box)
     return kills;
 }
 
+/*
+ * Version 1 counts the buffers of sockets beside all other memory, and gives each socket a little past their
+ * limit (agent/cgroup/cgroup_limit.h): with a great many that is much, and it is memory like any other.
+ */
+static void add_sockets(const struct cgroup_box *box, struct sample *out)
+{
+    uint64_t sockets = number(box, FILE_MEMORY_SOCKETS);
+    out->memory_used_bytes += sockets;
+    out->memory_working_set_bytes += sockets;
+    out->memory_unreclaimable_bytes += sockets;
+}
+
 static int sample_memory(struct cgroup_box *box, struct sample *out)
 {
     char bytes[FILE_MAX];
@@ -145,6 +159,7 @@ static int sample_memory(struct cgroup_box *box, struct sample *out)
     out->memory_working_set_bytes = use.working_set;
     uint64_t back = cgroup_kernel_reclaimable(number(box, FILE_MEMORY_KERNEL), number(box, FILE_PIDS));
     out->memory_unreclaimable_bytes = use.unreclaimable > back ? use.unreclaimable - back : 0;
+    add_sockets(box, out);
     out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
     if (out->memory_used_bytes > box->peak_bytes)
         box->peak_bytes = out->memory_used_bytes;

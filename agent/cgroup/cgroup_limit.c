@@ -13,6 +13,9 @@
 #define QUOTA_LEAST  1000 /* us: the kernel's */
 #define PERIOD_USUAL 100000
 
+#define SOCKETS_SHARE 4
+#define SOCKETS_LEAST (2u << 20)
+
 static int open_in(const char *folder, const char *name, int flags)
 {
     char path[CGROUP_PATH_MAX + 64];
@@ -89,4 +92,13 @@ int cgroup_limit(const struct cgroup_paths *paths, const struct sandbox_limits *
     if (quota < QUOTA_LEAST)
         quota = QUOTA_LEAST;
     return paths->v2 ? limit_v2(paths, limits, quota, period, e) : limit_v1(paths, limits, quota, e);
+}
+
+int cgroup_limit_sockets(const struct cgroup_paths *paths, uint64_t memory_bytes, struct err *e)
+{
+    uint64_t most = memory_bytes / SOCKETS_SHARE;
+    if (paths->v2)
+        return 0;
+    return put_number(paths->folder[CGROUP_MEMORY], "memory.kmem.tcp.limit_in_bytes",
+                      most < SOCKETS_LEAST ? SOCKETS_LEAST : most, e);
 }

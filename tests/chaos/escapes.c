@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -207,6 +209,12 @@ SIMPLE(own_memory_limit, writable("/sys/fs/cgroup/memory/memory.limit_in_bytes")
 SIMPLE(own_cgroup_v1, writable("/sys/fs/cgroup/pids/cgroup.procs"))
 SIMPLE(own_cgroup_v2, writable("/sys/fs/cgroup/cgroup.procs"))
 SIMPLE(uevent_helper, writable("/sys/kernel/uevent_helper"))
+SIMPLE(huge_memory, (long)mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_HUGETLB, -1, 0)
+                        == -1 ? errno : 0)
+SIMPLE(huge_file, result(memfd_create("x", MFD_HUGETLB)))
+SIMPLE(huge_segment, result(shmget(IPC_PRIVATE, 2 << 20, SHM_HUGETLB | SHM_NORESERVE | 0600)))
+SIMPLE(socket_ping, result(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)))
+SIMPLE(socket_multipath, result(socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP)))
 SIMPLE(oom_score, write_into("/proc/self/oom_score_adj", "-1000"))
 
 static const struct {
@@ -234,7 +242,8 @@ static const struct {
     {"kcore", try_kernel_memory}, {"dev_mem", try_device_memory}, {"dev_loop", try_device_loop},
     {"dev_loop_control", try_device_loops}, {"dev_kmsg", try_device_log}, {"docker_socket", try_docker_socket},
     {"cgroup_memory", try_own_memory_limit}, {"cgroup_procs_v1", try_own_cgroup_v1}, {"cgroup_procs_v2", try_own_cgroup_v2},
-    {"uevent_helper", try_uevent_helper}, {"oom_score_adj", try_oom_score},
+    {"uevent_helper", try_uevent_helper}, {"oom_score_adj", try_oom_score}, {"huge_memory", try_huge_memory}, {"huge_file", try_huge_file},
+    {"huge_segment", try_huge_segment}, {"ping_socket", try_socket_ping}, {"multipath_tcp", try_socket_multipath},
 };
 /* clang-format on */
 

@@ -11,11 +11,12 @@
  *   hostile log                           writes lines as fast as it can
  *   hostile stubborn                      heeds no signal that can be ignored
  *   hostile dentries FOLDER COUNT         looks for so many files that are not there
+ *   hostile sockets udp|tcp COUNT         fills the buffers of so many that nobody reads, says so, stays
  *   hostile udp                           sends to itself over the loopback as fast as it can
- *   hostile work SECONDS [again]          counts how much it computes in that time, says so, stays or does it
- * again hostile pools [one]                   takes all that it can of what the kernel has for all (one: one
- * of each), stays hostile escapes                       tries what must fail, says how each went, stays
- * hostile int80                         makes a system call of 32 bits
+ *   hostile work SECONDS [again]          counts what it computes in that time, says so, stays (or again)
+ *   hostile pools [one]                   takes all of what the kernel has for all (one: one of each), stays
+ *   hostile escapes                       tries what must fail, says how each went, stays
+ *   hostile int80                         makes a system call of 32 bits
  */
 #include "tests/chaos/escapes.h"
 #include "tests/chaos/pools.h"
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +171,49 @@ static void flood_loopback(const char *one, const char *two)
         sendto(out, datagram, sizeof datagram, 0, (struct sockaddr *)&to, sizeof to);
 }
 
+/* As large as the node lets it be. */
+static int wide_socket(int type)
+{
+    int size = 1 << 30, fd = socket(AF_INET, type, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    return fd;
+}
+
+static void fill_socket(int fd)
+{
+    static char block[60000];
+    for (int i = 0; i < 64 && send(fd, block, sizeof block, MSG_DONTWAIT) > 0; i++)
+        ;
+}
+
+static void fill_sockets(const char *kind, const char *count)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof to;
+    bool tcp = !strcmp(kind, "tcp");
+    int listener = wide_socket(SOCK_STREAM);
+    if (bind(listener, (struct sockaddr *)&to, len) || listen(listener, 16) ||
+        getsockname(listener, (struct sockaddr *)&to, &len))
+        exit(6);
+    for (long i = 0; i < atol(count); i++) {
+        int fd = wide_socket(tcp ? SOCK_STREAM : SOCK_DGRAM);
+        if (!tcp) {
+            to.sin_port = 0;
+            bind(fd, (struct sockaddr *)&to, len);
+            getsockname(fd, (struct sockaddr *)&to, &len);
+        }
+        if (connect(fd, (struct sockaddr *)&to, len))
+            exit(7);
+        fill_socket(fd);
+        if (tcp)
+            fill_socket(accept(listener, NULL, NULL));
+    }
+    printf("%s sockets are full\n", count);
+    fflush(stdout);
+    stay_for_ever();
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec t;
@@ -224,7 +269,8 @@ static const struct {
            {"fork", fork_for_ever}, {"files", make_files},        {"open", open_files},
            {"spin", spin},          {"log", flood_log},           {"stubborn", be_stubborn},
            {"udp", flood_loopback}, {"dentries", look_for_files}, {"int80", call_as_32_bits},
-           {"work", work},          {"pools", take_of_pools},     {"escapes", try_escapes}};
+           {"work", work},          {"sockets", fill_sockets},    {"pools", take_of_pools},
+           {"escapes", try_escapes}};
 
 int main(int argc, char **argv)
 {

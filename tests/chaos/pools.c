@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,6 +124,24 @@ static int take_flight(long n)
     return errno == EAGAIN ? 0 : -1; /* this one is full: the next takes over */
 }
 
+/* One that somebody sent to, and that nobody reads; ENOBUFS: it took nothing. */
+static int take_socket(long n)
+{
+    static char block[60000];
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof to;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&to, len) || getsockname(fd, (struct sockaddr *)&to, &len) ||
+        connect(fd, (struct sockaddr *)&to, len))
+        return -1;
+    for (int i = 0; i < 4 && send(fd, block, sizeof block, MSG_DONTWAIT) > 0; i++)
+        ;
+    if (recv(fd, block, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+        return 0;
+    errno = ENOBUFS;
+    return -1;
+}
+
 static int take_process(long n)
 {
     pid_t pid = fork();
@@ -151,6 +170,7 @@ static const struct pool {
     {"flight", take_flight, 5000},
     {"ptys", take_pty, 600},
     {"pipes", take_pipe, 1100},
+    {"sockets", take_socket, 600},
     {"processes", take_process, 1000},
 };
 
