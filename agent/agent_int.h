@@ -49,6 +49,14 @@ struct holder {
     UT_hash_handle hh;
 };
 
+#define PLAIN_IMAGES_MAX 64
+
+/* Images whose files of users were found ordinary, the latest. */
+struct plain_images {
+    char id[PLAIN_IMAGES_MAX][sizeof((struct docker_image *)0)->id];
+    unsigned next;
+};
+
 struct agent {
     struct loop *loop;
     const struct agent_conf *conf;
@@ -82,6 +90,7 @@ struct agent {
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct image_memory images;
+    struct plain_images plain_images;
     struct turns turns;
     struct late *late; /* containers that may come after all */
     unsigned late_count;

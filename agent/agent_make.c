@@ -41,7 +41,9 @@ struct maker {
     struct docker_call *call; /* under way, or NULL */
     bool busy;                /* a call or a job of the disk is under way */
     bool pulled;
-    bool host_fault; /* where it fails, this host is to blame */
+    bool host_fault;     /* where it fails, this host is to blame */
+    bool suspect;        /* or its image, which may be made so that Docker hangs */
+    unsigned user_files; /* that were looked at */
 };
 
 static void maker_fini(struct maker *m)
@@ -88,6 +90,8 @@ static void fail(struct maker *m, enum sandbox_reason reason, const char *why)
     struct box_made made = {.reason = reason, .host_fault = m->host_fault};
     log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
     snprintf(made.detail, sizeof made.detail, "%s", why);
+    if (m->suspect && m->spec.user)
+        snprintf(made.suspect, sizeof made.suspect, "%s", m->spec.user);
     finish(m, &made);
 }
 
@@ -109,6 +113,7 @@ static void fail_by_docker(struct maker *m, int code, const struct err *e)
     enum sandbox_reason reason =
         code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
     snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
+    m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
     m->host_fault |= code == ERR_NODE_TIMEOUT;
     m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
     fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
@@ -224,6 +229,61 @@ static void on_started(void *arg, int code, const struct err *e)
                                        on_inspected, m));
 }
 
+static void start_container(struct maker *m)
+{
+    asked(m, STEP_START, docker_container_start(m->holder->agent->docker, m->container_id, on_started, m));
+}
+
+/*
+ * Docker reads the image's files of users before it starts a container, whatever they are: at a pipe it waits
+ * for ever, with the container locked, and of a file without an end it remembers all lines. So they are
+ * looked at first, once an image.
+ */
+static const char *const user_files[] = {"/etc/passwd", "/etc/group"};
+
+static bool is_known_plain(const struct agent *agent, const char *image)
+{
+    for (unsigned i = 0; i < PLAIN_IMAGES_MAX; i++) {
+        if (!strcmp(agent->plain_images.id[i], image))
+            return true;
+    }
+    return false;
+}
+
+static void remember_plain(struct agent *agent, const char *image)
+{
+    struct plain_images *plain = &agent->plain_images;
+    if (!is_known_plain(agent, image))
+        snprintf(plain->id[plain->next++ % PLAIN_IMAGES_MAX], sizeof plain->id[0], "%s", image);
+}
+
+static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file);
+
+static void look_at_users(struct maker *m)
+{
+    struct agent *agent = m->holder->agent;
+    if (m->user_files < ARRAY_LEN(user_files)) {
+        asked(m, STEP_CREATE,
+              docker_container_file(agent->docker, m->container_id, user_files[m->user_files++], on_user_file,
+                                    m));
+        return;
+    }
+    remember_plain(agent, m->image.id);
+    start_container(m);
+}
+
+static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file)
+{
+    struct maker *m = arg;
+    if (!answered(m, code == ERR_NOT_FOUND ? 0 : code, e))
+        return;
+    if (!code && (!file->plain || file->bytes > IMAGE_USERS_BYTES_MAX))
+        fail(m, REASON_IMAGE_UNAVAILABLE,
+             "its image's list of users or groups is no ordinary file of at most 1 MiB");
+    else
+        look_at_users(m);
+}
+
 static void on_created(void *arg, int code, const struct err *e, const char *id)
 {
     struct maker *m = arg;
@@ -232,7 +292,10 @@ static void on_created(void *arg, int code, const struct err *e, const char *id)
     struct agent *agent = m->holder->agent;
     memcpy(m->container_id, id, sizeof m->container_id);
     keeper_created(agent->keeper, &m->holder->id, id, &agent->effects);
-    asked(m, STEP_START, docker_container_start(agent->docker, m->container_id, on_started, m));
+    if (is_known_plain(agent, m->image.id))
+        start_container(m);
+    else
+        look_at_users(m);
     agent_run_effects(agent);
 }
 

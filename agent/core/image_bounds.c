@@ -97,6 +97,9 @@ bool image_fits(const struct image_facts *f, bool uses_command, char why[static 
     if (f->label_bytes > IMAGE_LABEL_BYTES_MAX)
         return REFUSE(why, "its image has labels of %zu bytes; at most %u are taken", f->label_bytes,
                       IMAGE_LABEL_BYTES_MAX);
+    if (f->port_count > IMAGE_PORTS_MAX)
+        return REFUSE(why, "its image exposes %zu ports; at most %d are taken", f->port_count,
+                      IMAGE_PORTS_MAX);
     if (f->has_own_label)
         return REFUSE(why, "its image has a label that begins with corral., which are Corral's own");
     return volumes_fit(&f->volumes, why) && (!uses_command || command_fits(f, why));

@@ -19,6 +19,8 @@
 #define IMAGE_ENV_MAX         1024 /* variables */
 #define IMAGE_ENV_BYTES_MAX   (64u * 1024)
 #define IMAGE_LABEL_BYTES_MAX (16u * 1024) /* Docker tells them with each container, in each of its lists */
+#define IMAGE_PORTS_MAX       20000 /* that it says to listen at: Docker writes them down with each step */
+#define IMAGE_USERS_BYTES_MAX (1u << 20) /* of /etc/passwd, of /etc/group: Docker reads them */
 
 struct image_facts {
     struct string_list volumes;    /* paths that it declares */
@@ -26,7 +28,7 @@ struct image_facts {
     struct string_list command;
     char working_dir[IMAGE_PATH_MAX + 1]; /* and where; "": it does not say */
     bool working_dir_long;                /* it says more than fits there */
-    size_t env_count, env_bytes, label_bytes;
+    size_t env_count, env_bytes, label_bytes, port_count;
     bool has_own_label; /* one that begins as Corral's own do */
 };
 

@@ -261,7 +261,7 @@ static void save_failed(struct keeper *keeper, struct box *b, uint64_t now, stru
     b->next_save_ms = now + RETRY_MS;
     if (is_new(b)) {
         struct box_exit exit = ending_unwritten();
-        start_health_failed(&keeper->health, now, exit.detail);
+        start_health_failed(&keeper->health, now, exit.detail, "");
         box_end(b, now, &exit, effects);
         box_ended(b, now, effects);
     } else if (b->record.phase == BOX_ENDED) {
@@ -318,7 +318,7 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
     if (made->ok)
         start_health_well(&keeper->health);
     else if (made->host_fault)
-        start_health_failed(&keeper->health, now, made->detail);
+        start_health_failed(&keeper->health, now, made->detail, made->suspect);
     if (!made->ok) {
         struct box_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);

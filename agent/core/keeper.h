@@ -101,6 +101,7 @@ struct box_made {
     enum sandbox_reason reason;       /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
     char detail[NODE_DETAIL_MAX + 1]; /* where it was broken off: how far it was ("its image was …") */
     bool host_fault;                  /* not ok, and neither its image nor its tenant is to blame */
+    char suspect[64];                 /* or this user's image is, as well as the host; "": for certain not */
     uint32_t enforced;
 };
 void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *id,

@@ -9,10 +9,11 @@ void start_health_well(struct start_health *health)
 }
 
 /* Those that were on their way when it fell sick say nothing new. */
-void start_health_failed(struct start_health *health, uint64_t now, const char *why)
+void start_health_failed(struct start_health *health, uint64_t now, const char *why, const char *suspect)
 {
-    if (start_health_sick(health, now))
+    if (start_health_sick(health, now) || (*suspect && !strcmp(health->suspect, suspect)))
         return;
+    snprintf(health->suspect, sizeof health->suspect, "%.*s", START_SUSPECT_MAX, suspect);
     snprintf(health->why, sizeof health->why, "%s", why);
     if (++health->failed < START_HEALTH_FAILURES)
         return;

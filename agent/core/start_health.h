@@ -16,17 +16,24 @@
 #define START_HEALTH_PAUSE_MS   15000 /* before the first try; each that fails doubles it */
 #define START_HEALTH_PAUSES_MAX 6     /* doublings: eight minutes */
 
+#define START_SUSPECT_MAX 63
+
 /* All zero at first. */
 struct start_health {
     unsigned failed; /* in a row */
     unsigned pauses; /* since one went well */
     uint64_t until_ms;
     char why[NODE_DETAIL_MAX + 1]; /* of the latest failure */
+    char suspect[START_SUSPECT_MAX + 1];
 };
 
-/* A start ended: well, or for a reason of the host (why: a sentence). Others are not told here. */
+/*
+ * A start ended: well, or for a reason of the host (why: a sentence). Others are not told here. suspect:
+ * whose image may have been the reason as well; what fails for the same one again says nothing new, so that
+ * nobody alone takes a host away from all. "": certainly none.
+ */
 void start_health_well(struct start_health *health);
-void start_health_failed(struct start_health *health, uint64_t now, const char *why);
+void start_health_failed(struct start_health *health, uint64_t now, const char *why, const char *suspect);
 
 /* Whether it takes no sandboxes now. */
 bool start_health_sick(const struct start_health *health, uint64_t now);

@@ -109,6 +109,43 @@ static void tell_state(const struct docker_call *call, int code, struct err *e, 
     ((docker_state_cb *)call->cb)(call->arg, code, e, code ? NULL : &state);
 }
 
+static void on_answer(void *arg, int code, const struct err *error, long status, const char *body,
+                      size_t len);
+
+/* A HEAD, whose answer is a header. */
+static void ask_file(struct docker_call *call, const char *path)
+{
+    char escaped[3 * DOCKER_PATH_MAX + 1], whole[sizeof escaped + 160];
+    docker_escape(path, escaped, sizeof escaped);
+    snprintf(whole, sizeof whole, "%s/containers/%s/archive?path=%s", call->docker->prefix, call->container,
+             escaped);
+    struct docker_ask what = {.method = "HEAD",
+                              .path = whole,
+                              .header = "X-Docker-Container-Path-Stat",
+                              .timeout_ms = DOCKER_QUICK_MS,
+                              .cb = on_answer,
+                              .arg = call};
+    call->request = docker_http_ask(call->docker->http, &what);
+}
+
+/* False: it is a link, and where that leads is asked for; Docker says it to its end, so one is followed. */
+static bool tell_file(struct docker_call *call, int code, struct err *e, const char *body, size_t len)
+{
+    struct docker_file file = {.plain = false};
+    char link[DOCKER_PATH_MAX];
+    if (code == ERR_NOT_FOUND && !call->container[0])
+        code = 0; /* in the image that link leads nowhere; where it runs it may */
+    else if (!code)
+        code = docker_json_file(body, len, &file, link, e);
+    if (!code && link[0] && call->container[0]) {
+        ask_file(call, link);
+        call->container[0] = 0;
+        return false;
+    }
+    ((docker_file_cb *)call->cb)(call->arg, code, e, code ? NULL : &file);
+    return true;
+}
+
 static void tell_list(const struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     struct docker_listed *items = NULL;
@@ -148,6 +185,10 @@ static void on_answer(void *arg, int code, const struct err *error, long status,
         break;
     case ANSWER_STATE:
         tell_state(call, code, &e, body, len);
+        break;
+    case ANSWER_FILE:
+        if (!tell_file(call, code, &e, body, len))
+            return;
         break;
     case ANSWER_LIST:
         tell_list(call, code, &e, body, len);
@@ -276,6 +317,20 @@ struct docker_call *docker_container_inspect(struct docker *docker, const char *
 {
     struct docker_call call = {.answer = ANSWER_STATE, .cb = (void (*)(void))cb, .arg = arg};
     return ask(docker, "GET", "/containers/", id, "/json", NULL, timeout_ms, &call);
+}
+
+struct docker_call *docker_container_file(struct docker *docker, const char *id, const char *path,
+                                          docker_file_cb *cb, void *arg)
+{
+    struct docker_call *call = mem_zalloc(sizeof *call);
+    *call = (struct docker_call){.docker = docker,
+                                 .answer = ANSWER_FILE,
+                                 .refusal = ERR_START_FAILED,
+                                 .cb = (void (*)(void))cb,
+                                 .arg = arg};
+    snprintf(call->container, sizeof call->container, "%s", id);
+    ask_file(call, path);
+    return call;
 }
 
 static void ask_filtered(struct docker *docker, const char *before, const char *key,

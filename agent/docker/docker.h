@@ -22,6 +22,7 @@
 
 #define DOCKER_ID_LEN     64
 #define DOCKER_QUICK_MS   15000 /* what Docker answers in milliseconds when it is well */
+#define DOCKER_PATH_MAX   1024
 #define DOCKER_CPU_PERIOD 20000 /* us: a short burst waits for a fifth of the usual period */
 
 struct docker;
@@ -94,6 +95,11 @@ struct docker_state {
     uint64_t finished_wall_ms; /* Unix, by Docker's clock; 0 where it runs or never did */
 };
 
+struct docker_file {
+    bool plain; /* an ordinary file */
+    uint64_t bytes;
+};
+
 struct docker_listed {
     char id[DOCKER_ID_LEN + 1];
     char sandbox[SANDBOX_ID_LEN + 1]; /* of the label; "" where it is not an id */
@@ -125,6 +131,7 @@ typedef void docker_facts_cb(void *arg, int code, const struct err *e, const str
 typedef void docker_image_cb(void *arg, int code, const struct err *e, const struct docker_image *image);
 typedef void docker_id_cb(void *arg, int code, const struct err *e, const char *id);
 typedef void docker_state_cb(void *arg, int code, const struct err *e, const struct docker_state *state);
+typedef void docker_file_cb(void *arg, int code, const struct err *e, const struct docker_file *file);
 typedef void docker_list_cb(void *arg, int code, const struct err *e, const struct docker_listed *items,
                             size_t count);
 typedef void docker_networks_cb(void *arg, int code, const struct err *e, const struct docker_network *items,
@@ -185,6 +192,13 @@ void docker_container_remove(struct docker *docker, const char *id, uint64_t tim
 
 struct docker_call *docker_container_inspect(struct docker *docker, const char *id, uint64_t timeout_ms,
                                              docker_state_cb *cb, void *arg);
+
+/*
+ * What its file system has at this path, a link at its end followed within it; ERR_NOT_FOUND: nothing (one
+ * that leads nowhere is something). Opens nothing. id: by number, not by name.
+ */
+struct docker_call *docker_container_file(struct docker *docker, const char *id, const char *path,
+                                          docker_file_cb *cb, void *arg);
 
 /* Every container, running or not, that carries the label corral.sandbox. */
 void docker_container_list(struct docker *docker, docker_list_cb *cb, void *arg);

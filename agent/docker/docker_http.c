@@ -9,6 +9,7 @@
 #include <http_parser.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -29,6 +30,9 @@ struct docker_request {
     char *body;
     size_t len, room;
     bool complete, too_large;
+    const char *header; /* its value is the body; NULL: an ordinary answer */
+    char field[64];     /* the name of the header that comes, as far as it fits */
+    bool in_value;
     docker_http_line_cb *on_line; /* NULL: an ordinary answer */
     docker_http_cb *cb;
     void *arg;
@@ -101,6 +105,32 @@ static int on_body(http_parser *parser, const char *bytes, size_t count)
     return 0;
 }
 
+static int on_field(http_parser *parser, const char *bytes, size_t count)
+{
+    struct docker_request *r = parser->data;
+    size_t len = r->in_value ? 0 : strlen(r->field), room = sizeof r->field - 1 - len;
+    r->in_value = false;
+    if (count > room)
+        count = room;
+    memcpy(r->field + len, bytes, count);
+    r->field[len + count] = 0;
+    return 0;
+}
+
+static int on_value(http_parser *parser, const char *bytes, size_t count)
+{
+    struct docker_request *r = parser->data;
+    r->in_value = true;
+    return r->header && !strcasecmp(r->field, r->header) ? on_body(parser, bytes, count) : 0;
+}
+
+/* 1: an answer without a body, whatever its length is said to be. */
+static int on_head(http_parser *parser)
+{
+    struct docker_request *r = parser->data;
+    return r->header != NULL;
+}
+
 static int on_complete(http_parser *parser)
 {
     struct docker_request *r = parser->data;
@@ -126,7 +156,11 @@ static void take_lines(struct docker_request *r)
 /* Zero bytes stand for the end of the connection. False: the request is over, and gone. */
 static bool take_bytes(struct docker_request *r, const char *bytes, size_t len)
 {
-    static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_complete};
+    static const http_parser_settings settings = {.on_header_field = on_field,
+                                                  .on_header_value = on_value,
+                                                  .on_headers_complete = on_head,
+                                                  .on_body = on_body,
+                                                  .on_message_complete = on_complete};
     size_t used = http_parser_execute(&r->parser, &settings, bytes, len);
     take_lines(r);
     if (r->complete)
@@ -174,6 +208,7 @@ static struct docker_request *request_new(struct docker_http *http, const struct
                                  .slot = &http->requests,
                                  .silence_ms = ask->silence_ms,
                                  .on_line = ask->on_line,
+                                 .header = ask->header,
                                  .cb = ask->cb,
                                  .arg = ask->arg};
     if (r->next)

@@ -34,6 +34,7 @@ struct docker_ask {
     uint64_t timeout_ms;          /* of the whole request; 0: none */
     uint64_t silence_ms;          /* without a byte; 0: none */
     docker_http_line_cb *on_line; /* NULL, or gets each line of the answer in place of cb's body */
+    const char *header;           /* NULL, or cb's body is what this one says; of a HEAD. Static */
     docker_http_cb *cb;
     void *arg;
 };

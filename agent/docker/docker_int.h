@@ -25,7 +25,15 @@ struct docker {
     bool stopping;
 };
 
-enum docker_answer { ANSWER_NONE, ANSWER_IMAGE, ANSWER_ID, ANSWER_STATE, ANSWER_LIST, ANSWER_NETWORKS };
+enum docker_answer {
+    ANSWER_NONE,
+    ANSWER_IMAGE,
+    ANSWER_ID,
+    ANSWER_STATE,
+    ANSWER_FILE,
+    ANSWER_LIST,
+    ANSWER_NETWORKS
+};
 
 /* One call: what is asked for, and who is told. */
 struct docker_call {
@@ -35,9 +43,10 @@ struct docker_call {
     struct docker_call *next; /* of those that wait for the same pull */
     struct later cancelled;   /* of one that waited for a pull */
     enum docker_answer answer;
-    int refusal;          /* the code of an answer of 400 and above, except 404 and 409 */
-    bool missing_is_good; /* 404 */
-    bool same_is_good;    /* 304, 409 */
+    int refusal;                       /* the code of an answer of 400 and above, except 404 and 409 */
+    bool missing_is_good;              /* 404 */
+    bool same_is_good;                 /* 304, 409 */
+    char container[DOCKER_ID_LEN + 1]; /* ANSWER_FILE: whose; "" once a link was followed */
     void (*cb)(void);
     void *arg;
 };

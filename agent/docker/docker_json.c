@@ -181,6 +181,7 @@ int docker_json_image(const char *bytes, size_t len, struct docker_image *out, s
     list_of_keys(json_object_get(config, "Volumes"), &facts->volumes);
     list_of_array(json_object_get(config, "Entrypoint"), &facts->entrypoint);
     list_of_array(json_object_get(config, "Cmd"), &facts->command);
+    facts->port_count = json_object_size(json_object_get(config, "ExposedPorts"));
     read_env(json_object_get(config, "Env"), facts);
     read_labels(json_object_get(config, "Labels"), facts);
     const char *dir = text_of(config, "WorkingDir");
@@ -253,6 +254,45 @@ int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out,
     json_int_t pid = json_integer_value(json_object_get(state, "Pid"));
     out->pid = pid > 0 && pid <= 4194304 ? (pid_t)pid : 0;
     return copy_id(text_of(root, "Id"), out->id, e);
+}
+
+/* Up to the first byte that is none of its characters; those that are left over of four are not looked at. */
+static size_t base64_decode(const char *text, size_t len, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    unsigned bits = 0, have = 0;
+    for (size_t i = 0; i < len; i++) {
+        const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+        if (!digit)
+            break;
+        bits = (bits << 6 | (unsigned)(digit - digits)) & 0xffff;
+        have += 6;
+        if (have < 8)
+            continue;
+        have -= 8;
+        out[n++] = (char)(bits >> have & 0xff);
+    }
+    return n;
+}
+
+/* The bits of Go's os.FileMode that say what it is, with none for an ordinary file. */
+#define GO_MODE_LINK (1u << 27)
+#define GO_MODE_TYPE (1u << 31 | GO_MODE_LINK | 1u << 26 | 1u << 25 | 1u << 24 | 1u << 21 | 1u << 19)
+
+int docker_json_file(const char *bytes, size_t len, struct docker_file *out,
+                     char link[static DOCKER_PATH_MAX], struct err *e)
+{
+    CLEANUP(mem_free_ptr) char *text = mem_zalloc(len + 1);
+    CLEANUP(json_drop) json_t *root = parse(text, base64_decode(bytes, len, text), e);
+    if (!root)
+        return ERR_PROTOCOL;
+    uint64_t mode = (uint64_t)json_integer_value(json_object_get(root, "mode"));
+    json_int_t size = json_integer_value(json_object_get(root, "size"));
+    *out = (struct docker_file){.plain = !(mode & GO_MODE_TYPE), .bytes = size > 0 ? (uint64_t)size : 0};
+    const char *target = mode & GO_MODE_LINK ? text_of(root, "linkTarget") : "";
+    snprintf(link, DOCKER_PATH_MAX, "%s", strlen(target) < DOCKER_PATH_MAX ? target : "");
+    return 0;
 }
 
 static const struct {

@@ -15,6 +15,13 @@ int docker_json_info(const char *bytes, size_t len, struct docker_facts *out, st
 int docker_json_image(const char *bytes, size_t len, struct docker_image *out, struct err *e) MUST_CHECK;
 int docker_json_created(const char *bytes, size_t len, char id[DOCKER_ID_LEN + 1], struct err *e) MUST_CHECK;
 int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out, struct err *e) MUST_CHECK;
+
+/*
+ * The header of a look at a path: JSON in base64. link: where it leads, within the container, where it is a
+ * link; "" else.
+ */
+int docker_json_file(const char *bytes, size_t len, struct docker_file *out,
+                     char link[static DOCKER_PATH_MAX], struct err *e) MUST_CHECK;
 int docker_json_event(const char *bytes, size_t len, struct docker_event *out, struct err *e) MUST_CHECK;
 
 /* *out: an array of *count, to be freed with free(). */

@@ -34,6 +34,13 @@ def numbered(count):
     return volumes(*(f"/v{i}" for i in range(count)))
 
 
+def users(text):
+    """/etc/passwd by this, in place of the base's."""
+    return f"USER 0\nRUN rm /etc/passwd && {text}"
+
+
+NO_USERS = "its image's list of users or groups is no ordinary file of at most 1 MiB"
+
 REFUSED = {
     "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
     "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
@@ -47,6 +54,13 @@ REFUSED = {
                 "its image's own command has 1025 words; at most 1024 are run"),
     "folder": (f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}", {"use_image_command": True},
                "its image's working folder has a path longer than 511 bytes"),
+    "ports": ("EXPOSE 1-20001", {}, "its image exposes 20001 ports; at most 20000 are taken"),
+    # Docker would read these before it starts a container: at a pipe it hangs for ever, and with it every later call for it.
+    "users in a pipe": (users("mkfifo /etc/passwd"), {}, NO_USERS),
+    "users behind a link": (users("mkfifo /bin/pipe && ln -s ../bin/pipe /etc/passwd"), {}, NO_USERS),
+    "users of a device": (users("ln -s /dev/ptmx /etc/passwd"), {}, NO_USERS),
+    "users for ever": (users("yes x:x:1000:1000::/:/x | head -c 1100000 > /etc/passwd"), {}, NO_USERS),
+    "groups in a pipe": ("USER 0\nRUN rm /etc/group && mkfifo /etc/group", {}, NO_USERS),
 }
 
 
@@ -72,6 +86,11 @@ def test_as_many_volumes_as_are_allowed(corral, user):
                              "dd if=/dev/zero of=/v28/f bs=64k count=400; rm /v28/f; dd if=/dev/zero of=/v1/deep/f bs=64k count=400"],
                             capture_output=True, text=True)
     assert filled.stderr.count("No space left on device") == 2, filled.stderr
+
+
+def test_users_may_be_elsewhere_or_nobody(corral, user):
+    for text in ("mkdir /store && cp /etc/group /store/users && ln -s ../store/users /etc/passwd", "rm /etc/group"):
+        assert user.create(**SMALL, image=image(corral, users(text)))["state"] == "running"
 
 
 def test_an_image_may_have_more_than_it_is_used_for(corral, user):

@@ -14,13 +14,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct docker_event event;
     struct docker_listed *listed = NULL;
     struct docker_network *networks = NULL;
-    char id[DOCKER_ID_LEN + 1], api[16], said[100];
+    struct docker_file file;
+    char id[DOCKER_ID_LEN + 1], api[16], said[100], link[DOCKER_PATH_MAX];
     size_t count;
     struct docker_pull_line line;
     struct err e;
     if (!len--)
         return 0;
-    switch (bytes[0] % 9) {
+    switch (bytes[0] % 10) {
     case 0:
         (void)!docker_json_version(text, len, &facts, api, &e);
         break;
@@ -46,6 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     case 8:
         if (!docker_json_networks(text, len, &networks, &count, &e))
             free(networks);
+        break;
+    case 9:
+        (void)!docker_json_file(text, len, &file, link, &e);
         break;
     default:
         docker_json_message(text, len, said, sizeof said);

@@ -77,6 +77,11 @@ static void test_environment_and_labels(void **state)
     assert_false(image_fits(&facts, false, why));
     facts = (struct image_facts){.env_count = IMAGE_ENV_MAX + 1};
     assert_false(image_fits(&facts, false, why));
+    facts = (struct image_facts){.port_count = IMAGE_PORTS_MAX};
+    assert_true(image_fits(&facts, false, why));
+    facts.port_count++;
+    assert_false(image_fits(&facts, false, why));
+    assert_string_equal(why, "its image exposes 20001 ports; at most 20000 are taken");
     facts = (struct image_facts){.label_bytes = IMAGE_LABEL_BYTES_MAX + 1};
     assert_false(image_fits(&facts, false, why));
     facts = (struct image_facts){.has_own_label = true};

@@ -5,7 +5,7 @@
 static void failing(struct start_health *h, uint64_t now, int times)
 {
     for (int i = 0; i < times; i++)
-        start_health_failed(h, now, "its disk is full");
+        start_health_failed(h, now, "its disk is full", "");
 }
 
 static void test_the_third_in_a_row_makes_it_sick(void **state)
@@ -47,12 +47,30 @@ static void test_one_that_goes_well_forgives_all(void **state)
     assert_false(start_health_sick(&h, 1001));
 }
 
+static void test_nobody_alone_makes_it_sick(void **state)
+{
+    struct start_health h = {0};
+    for (int i = 0; i < 10; i++)
+        start_health_failed(&h, 1000, "Docker did not answer", "usr_A");
+    assert_false(start_health_sick(&h, 1000));
+    start_health_failed(&h, 1000, "Docker did not answer", "usr_B");
+    assert_false(start_health_sick(&h, 1000));
+    start_health_failed(&h, 1000, "Docker did not answer", "usr_C");
+    assert_true(start_health_sick(&h, 1000));
+    uint64_t later = 1000 + START_HEALTH_PAUSE_MS;
+    start_health_failed(&h, later, "Docker did not answer", "usr_C");
+    assert_false(start_health_sick(&h, later));
+    start_health_failed(&h, later, "its disk is full", "");
+    assert_true(start_health_sick(&h, later));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_third_in_a_row_makes_it_sick),
         cmocka_unit_test(test_it_is_tried_again_and_one_failure_is_enough_then),
         cmocka_unit_test(test_one_that_goes_well_forgives_all),
+        cmocka_unit_test(test_nobody_alone_makes_it_sick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
