@@ -114,7 +114,7 @@ static void fail_by_docker(struct maker *m, int code, const struct err *e)
         code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
     snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
     m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
-    m->host_fault |= code == ERR_NODE_TIMEOUT;
+    m->host_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
     m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
     fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
 }

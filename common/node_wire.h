@@ -84,6 +84,7 @@ struct observation {
     enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
+    bool host_fault; /* of one that FAILED: for reasons of its host; another may start it */
     bool has_exit_code;
     int32_t exit_code;
     uint32_t enforced; /* enum enforce_bit */

@@ -124,6 +124,7 @@ struct fleet_row cluster_fleet_row(const struct db_sandbox_row *r)
                               .want_reason = r->want_reason,
                               .state = r->state,
                               .remaining_ms = r->remaining_ms,
+                              .rescheduled = r->rescheduled,
                               .limits = r->limits,
                               .spec = r->spec,
                               .spec_len = r->spec_len};

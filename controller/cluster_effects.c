@@ -169,6 +169,66 @@ static void batch_add(struct cluster *c, struct move_batch **together, const str
         batch_send(c, batch);
 }
 
+/* --- placed again --- */
+
+struct rescheduling {
+    struct cluster *cluster;
+    uint64_t term, asked_ms;
+    struct fleet_effect effect;
+};
+
+static enum fleet_answer answer_of(int code)
+{
+    bool unknown = code == ERR_DATABASE_UNAVAILABLE || code == ERR_CANCELLED;
+    return !code ? FLEET_DONE : unknown ? FLEET_UNKNOWN : FLEET_REFUSED;
+}
+
+static void on_rescheduled(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                           const char *json)
+{
+    struct rescheduling *r = arg;
+    struct cluster *c = r->cluster;
+    const struct fleet_effect *effect = &r->effect;
+    enum fleet_answer answer = answer_of(code);
+    struct fleet_row now = {0};
+    if (code)
+        log_warn("cluster", "sandbox=%s cannot be placed on %s%s: %s", effect->id.text, effect->reschedule.to,
+                 answer == FLEET_UNKNOWN ? " yet" : "", e ? e->text : "");
+    else
+        log_warn("cluster", "sandbox=%s is placed on %s, since %s could not start it: %s", effect->id.text,
+                 row->node, effect->node, effect->reschedule.detail);
+    if (!c->fleet || r->term != c->term) {
+        free(r);
+        return;
+    }
+    if (!code) {
+        now = cluster_fleet_row(row);
+        now.waited_ms = loop_now_ms() - r->asked_ms;
+    }
+    if (answer == FLEET_UNKNOWN)
+        cluster_refresh(c); /* it may have been committed all the same */
+    fleet_rescheduled(c->fleet, loop_now_ms(), &effect->id, answer, code ? NULL : &now, &c->effects);
+    cluster_run_effects(c);
+    if (!code)
+        waiters_tell(c->waiters, &row->id, row->state, json);
+    free(r);
+}
+
+static void reschedule(struct cluster *c, const struct fleet_effect *effect)
+{
+    const struct node *to = node_table_find(fleet_nodes(c->fleet), effect->reschedule.to);
+    struct rescheduling *r = mem_zalloc(sizeof *r);
+    *r = (struct rescheduling){c, c->term, loop_now_ms(), *effect};
+    struct db_reschedule what = {.id = r->effect.id.text,
+                                 .from = r->effect.node,
+                                 .to = r->effect.reschedule.to,
+                                 .generation = effect->reschedule.generation,
+                                 .region = to->facts.region,
+                                 .enforced = to->facts.enforces,
+                                 .why = r->effect.reschedule.detail};
+    db_sandbox_reschedule(c->pool, &what, on_rescheduled, r);
+}
+
 static void on_node_said(void *arg, int code, const struct err *e, const char *json)
 {
     /* A host that comes for the first time has no row yet; its joining, which is on its way, says the same.
@@ -199,6 +259,9 @@ static void run_effect(struct cluster *c, const struct fleet_effect *effect, siz
     switch (effect->kind) {
     case FLEET_PERSIST:
         batch_add(c, batch, effect, more);
+        break;
+    case FLEET_RESCHEDULE:
+        reschedule(c, effect);
         break;
     case FLEET_WANT:
         if (node_link_want(c->link, effect->node, &effect->want, &e))

@@ -22,12 +22,15 @@
 struct refresh {
     struct cluster *cluster;
     uint64_t term, stamp, asked_ms;
+    struct sandbox_id *ids; /* that are read, owned; NULL of other readings */
+    size_t count;
 };
 
 static struct refresh *refresh_new(struct cluster *c)
 {
     struct refresh *r = mem_zalloc(sizeof *r);
-    *r = (struct refresh){c, c->term, fleet_stamp(c->fleet), loop_now_ms()};
+    *r = (struct refresh){
+        .cluster = c, .term = c->term, .stamp = fleet_stamp(c->fleet), .asked_ms = loop_now_ms()};
     return r;
 }
 
@@ -72,13 +75,18 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
 {
     struct refresh r;
     struct cluster *c = refresh_end(arg, &r);
-    if (!c)
-        return;
-    c->refreshing = false;
-    if (code) {
+    if (c)
+        c->refreshing = false;
+    if (c && code) {
         log_warn("cluster", "rows that may have changed cannot be read, trying again: %s", e->text);
         c->marks_due = true;
+        /* Marks alone do not find each of them again; a row that nobody can read is not asked for twice. */
+        for (size_t i = 0; code == ERR_DATABASE_UNAVAILABLE && i < r.count; i++)
+            add_behind(c, &r.ids[i]);
     }
+    free(r.ids);
+    if (!c)
+        return;
     for (size_t i = 0; i < count; i++) {
         struct fleet_row row = cluster_fleet_row(&rows[i]);
         row.waited_ms = loop_now_ms() - r.asked_ms;
@@ -86,14 +94,17 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row.id, row.state, rows[i].json);
     }
-    read_in(c, c->behind_count ? 0 : c->marks_due ? SOON_MS : EVERY_MS);
+    read_in(c, code ? SOON_MS : c->behind_count ? 0 : c->marks_due ? SOON_MS : EVERY_MS);
 }
 
 static void read_behind(struct cluster *c)
 {
+    struct refresh *r = refresh_new(c);
+    r->ids = mem_dup(c->behind, c->behind_count * sizeof *c->behind);
+    r->count = c->behind_count;
     c->refreshing = true;
-    db_sandbox_read(c->pool, c->behind, c->behind_count, on_read, refresh_new(c));
     c->behind_count = 0;
+    db_sandbox_read(c->pool, r->ids, r->count, on_read, r);
 }
 
 /* --- marks --- */

@@ -28,9 +28,10 @@ struct box_record {
     enum box_phase phase;
     enum want_state want;
     bool paused;
-    bool idled;  /* it is to be paused because it stood idle, whatever the controller last wanted */
-    bool unfit;  /* its container may not yet be held to the limits below */
-    bool failed; /* it never ran: its end is FAILED, not STOPPED */
+    bool idled;      /* it is to be paused because it stood idle, whatever the controller last wanted */
+    bool unfit;      /* its container may not yet be held to the limits below */
+    bool failed;     /* it never ran: its end is FAILED, not STOPPED */
+    bool host_fault; /* …for reasons of this host */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;

@@ -68,6 +68,7 @@ void box_observe(const struct box_record *r, uint64_t now, struct observation *o
                               .number = r->number,
                               .state = visible_state(r),
                               .reason = stands_idle(r) ? REASON_IDLE : r->reason,
+                              .host_fault = r->host_fault && visible_state(r) == SANDBOX_FAILED,
                               .has_exit_code = r->has_exit_code,
                               .exit_code = r->exit_code,
                               .enforced = r->enforced,
@@ -165,6 +166,7 @@ void box_set_end(struct box *b, const struct box_exit *exit)
 {
     b->ending = true;
     b->record.reason = exit->reason;
+    b->record.host_fault = exit->host_fault;
     b->record.has_exit_code = exit->has_exit_code;
     b->record.exit_code = exit->exit_code;
     memcpy(b->record.detail, exit->detail, sizeof b->record.detail);

@@ -54,6 +54,7 @@ struct box_exit ending_not_invoked(int code, const char *why)
 struct box_exit ending_unwritten(void)
 {
     struct box_exit end = ending_of(REASON_START_FAILED);
+    end.host_fault = true;
     SENTENCE(end, "its host could not write its record to disk");
     return end;
 }

@@ -18,6 +18,7 @@ struct box_exit {
     bool has_exit_code;
     int32_t exit_code;
     uint64_t ended_ms; /* when, on CLOCK_BOOTTIME, where it is found out late; 0: now */
+    bool host_fault;   /* it never ran, for reasons of this host */
 };
 
 /* Without a sentence: the database has it. */

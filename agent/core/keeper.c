@@ -151,7 +151,8 @@ static void answer_unknown(const struct want *want, enum sandbox_state state, en
                               .generation = want->generation,
                               .number = want->generation,
                               .state = state,
-                              .reason = reason};
+                              .reason = reason,
+                              .host_fault = reason == REASON_NO_CAPACITY};
     snprintf(o->detail, sizeof o->detail, "%s", detail);
 }
 
@@ -322,6 +323,7 @@ void keeper_made(struct keeper *keeper, uint64_t now, const struct sandbox_id *i
     if (!made->ok) {
         struct box_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);
+        exit.host_fault = made->host_fault;
         if (!b->ending)
             box_set_end(b, &exit);
         else if (!b->record.detail[0])

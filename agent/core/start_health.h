@@ -14,7 +14,7 @@
 
 #define START_HEALTH_FAILURES   3     /* in a row */
 #define START_HEALTH_PAUSE_MS   15000 /* before the first try; each that fails doubles it */
-#define START_HEALTH_PAUSES_MAX 6     /* doublings: eight minutes */
+#define START_HEALTH_PAUSES_MAX 6     /* doublings: sixteen minutes at most */
 
 #define START_SUSPECT_MAX 63
 

@@ -1,5 +1,6 @@
 #include "agent/docker/docker.h"
 
+#include "agent/docker/docker_fault.h"
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
@@ -69,13 +70,15 @@ void docker_free(struct docker *docker)
 static int status_code(const struct docker_call *call, long status, const char *body, size_t len,
                        struct err *e)
 {
-    char text[300];
+    char text[DOCKER_REFUSAL_MAX];
     if (status < 300 || (status == 304 && call->same_is_good))
         return 0;
     if ((status == 409 && call->same_is_good) || (status == 404 && call->missing_is_good))
         return 0;
     docker_json_message(body, len, text, sizeof text);
     int code = status == 404 ? ERR_NOT_FOUND : status == 409 ? ERR_CONFLICT : call->refusal;
+    if (code == ERR_START_FAILED && docker_host_fault(status, text))
+        code = ERR_IO;
     return err_set(e, code, "Docker answered %ld: %s", status, text);
 }
 

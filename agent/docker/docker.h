@@ -174,6 +174,10 @@ int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e) MUST_CHE
 /* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
 int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
 
+/*
+ * This and the start: ERR_IO where Docker fails for reasons of its host (docker_fault.h), or the connection
+ * does; ERR_START_FAILED where it refuses for any other.
+ */
 struct docker_call *docker_container_create(struct docker *docker, const struct docker_container *container,
                                             docker_id_cb *cb, void *arg);
 

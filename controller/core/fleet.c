@@ -1,6 +1,6 @@
 #include "controller/core/fleet.h"
 
-#include "controller/core/sandbox_table.h"
+#include "controller/core/fleet_int.h"
 
 #include "common/mem.h"
 #include "common/plain_words.h"
@@ -10,29 +10,10 @@
 #include <string.h>
 
 #define WANT_REPEAT_MS    2000 /* an unanswered want is sent again after this */
-#define PERSIST_RETRY_MS  500  /* a commit that failed is tried again after this */
 #define MOVES_MAX         3    /* from pending to paused, all of it unheard */
 #define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
-#define ENDED_MAX         1024 /* that are remembered, for readings that are older */
 #define LATE_MS           500  /* an answer that was longer on its way is asked for again */
 #define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
-
-/* A sandbox that ended: an older reading may still show it live. */
-struct ended {
-    struct sandbox_id id;
-    uint64_t stamp;
-};
-
-struct fleet {
-    struct sandbox_table sandboxes;
-    struct node_table nodes;
-    uint64_t lease_ms;
-    struct ended ended[ENDED_MAX]; /* the latest ones */
-    size_t ended_next;
-    uint64_t stamp;     /* of readings: what changed since has a higher one */
-    uint64_t ticked_ms; /* 0: never */
-    uint64_t listen_ms; /* until then nobody's silence is held against them */
-};
 
 void fleet_effects_clear(struct fleet_effects *effects)
 {
@@ -45,8 +26,8 @@ void fleet_effects_fini(struct fleet_effects *effects)
     memset(effects, 0, sizeof *effects);
 }
 
-static struct fleet_effect *effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
-                                       const struct sandbox_entry *s)
+struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
+                                      const struct sandbox_entry *s)
 {
     if (effects->count == effects->room) {
         effects->room = effects->room ? effects->room * 2 : 16;
@@ -80,12 +61,12 @@ void fleet_free(struct fleet *fleet)
 
 /* --- what goes out --- */
 
-static void send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     if (!s->node->session || !s->admitted)
         return;
     s->want_sent_ms = now;
-    struct want *want = &effect_add(effects, FLEET_WANT, s)->want;
+    struct want *want = &fleet_effect_add(effects, FLEET_WANT, s)->want;
     *want = (struct want){.id = s->id,
                           .generation = s->generation,
                           .state = s->want,
@@ -98,22 +79,12 @@ static void send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effect
     }
 }
 
-static void send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
+void fleet_send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
 {
-    struct fleet_effect *effect = effect_add(effects, FLEET_ACCEPT, NULL);
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_ACCEPT, NULL);
     effect->id = o->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
     effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
-}
-
-/* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
-static void send_away(const char *node, const struct observation *o, struct fleet_effects *effects)
-{
-    struct fleet_effect *effect = effect_add(effects, FLEET_WANT, NULL);
-    effect->id = o->id;
-    snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->want = (struct want){
-        .id = o->id, .generation = o->generation + 1, .state = WANT_GONE, .reason = REASON_ORPHANED};
 }
 
 static void persist(struct sandbox_entry *s, const struct fleet_move *move, struct fleet_effects *effects)
@@ -121,7 +92,7 @@ static void persist(struct sandbox_entry *s, const struct fleet_move *move, stru
     bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
     s->persisting = true;
     s->adopting = idle ? move->generation : 0;
-    struct fleet_effect *effect = effect_add(effects, FLEET_PERSIST, s);
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
     effect->move = *move;
     effect->move.from = s->state;
 }
@@ -183,7 +154,7 @@ static void settle(struct sandbox_entry *s, struct fleet_effects *effects)
     if (s->accepted_number == s->latest.number)
         return;
     s->accepted_number = s->latest.number;
-    send_acceptance(s->node->facts.name, &s->latest, effects);
+    fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
 }
 
 /* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
@@ -202,8 +173,11 @@ static bool to_adopt(const struct sandbox_entry *s)
            s->latest.generation == s->generation;
 }
 
-static void evaluate_report(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                            struct fleet_effects *effects)
 {
+    if (fleet_reschedule(fleet, s, effects))
+        return;
     bool same = s->latest.state == s->state;
     if ((same && !s->unsure && !to_adopt(s)) || overtaken(s)) {
         settle(s, effects);
@@ -263,15 +237,16 @@ static void evaluate_stray(struct sandbox_entry *s, struct fleet_effects *effect
     persist(s, &move, effects);
 }
 
-static void evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
-                     struct fleet_effects *effects)
+void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     if (!s->admitted || s->persisting || now < s->retry_at_ms)
         return;
-    if (s->swept)
+    if (s->target)
+        fleet_reschedule(fleet, s, effects);
+    else if (s->swept)
         evaluate_stray(s, effects);
     else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
-        evaluate_report(s, now, effects);
+        evaluate_report(fleet, s, now, effects);
     else if (s->node->gone)
         evaluate_silence(fleet, s, now, effects);
     else if (s->missing)
@@ -280,28 +255,46 @@ static void evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
 
 /* --- rows --- */
 
-static void entry_fill(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+bool fleet_unheard(const struct sandbox_entry *s)
 {
+    return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
+}
+
+/* What its host before said of it is of no account. */
+static void move_entry(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct node *node)
+{
+    fleet_stay(s);
+    s->node = node;
+    s->rescheduled = true;
+    s->reported = s->was_reported = s->missing = s->unsure = false;
+    s->accepted_number = 0;
+    fleet_await_node(fleet, now, node);
+}
+
+void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+{
+    if (row->generation > s->generation)
+        fleet_let_go(s);
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
     s->deadline_ms = now + row->remaining_ms;
     s->late_ms = row->waited_ms;
-    if (s->node) {
+    struct node *node = node_table_get(&fleet->nodes, row->node);
+    if (s->node)
         node_release(s->node, &s->limits);
-        node_reserve(s->node, &row->limits);
-    }
     s->limits = row->limits;
+    if (s->node && s->node != node)
+        move_entry(fleet, s, now, node);
+    s->node = node;
+    node_reserve(node, &s->limits);
 }
 
 static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
 {
     struct sandbox_entry *s = sandbox_table_get(&fleet->sandboxes, &row->id);
-    entry_fill(s, now, row);
-    if (!s->node) {
-        s->node = node_table_get(&fleet->nodes, row->node);
-        node_reserve(s->node, &s->limits);
-    }
+    s->rescheduled |= row->rescheduled;
+    fleet_entry_fill(fleet, s, now, row);
     s->state = row->state;
     s->changed = ++fleet->stamp;
     s->admitted = true;
@@ -315,7 +308,7 @@ static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const
 }
 
 /* A host that is not here gets one lease to come. */
-static void await_node(const struct fleet *fleet, uint64_t now, struct node *node)
+void fleet_await_node(const struct fleet *fleet, uint64_t now, struct node *node)
 {
     if (!node->session && !node->gone && !node->gone_at_ms)
         node->gone_at_ms = now + fleet->lease_ms;
@@ -325,7 +318,7 @@ void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
 {
     if (!fleet->ticked_ms)
         fleet->ticked_ms = now; /* it may stand still before its first tick, too */
-    await_node(fleet, now, entry_make(fleet, now, row)->node);
+    fleet_await_node(fleet, now, entry_make(fleet, now, row)->node);
 }
 
 const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
@@ -337,6 +330,7 @@ const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const 
     struct sandbox_entry *s = sandbox_table_get(&fleet->sandboxes, id);
     s->node = node;
     s->limits = request->limits;
+    s->wish = place_request_copy(request);
     node_reserve(node, &s->limits);
     return node->facts.name;
 }
@@ -346,12 +340,12 @@ static void admit(struct fleet *fleet, uint64_t now, const struct fleet_row *row
 {
     bool placed = sandbox_table_find(&fleet->sandboxes, &row->id);
     struct sandbox_entry *s = entry_make(fleet, now, row);
-    await_node(fleet, now, s->node);
-    s->missing = !placed && s->node->session && s->state != SANDBOX_PENDING;
+    fleet_await_node(fleet, now, s->node);
+    s->missing = !placed && s->node->session && !fleet_unheard(s);
     if (s->missing)
-        evaluate(fleet, s, now, effects);
+        fleet_evaluate(fleet, s, now, effects);
     else
-        send_want(s, now, effects);
+        fleet_send_want(s, now, effects);
 }
 
 void fleet_admitted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
@@ -384,7 +378,7 @@ void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *
         s = entry_make(fleet, now, row);
     s->swept = true;
     s->stray = kind;
-    evaluate(fleet, s, now, effects);
+    fleet_evaluate(fleet, s, now, effects);
 }
 
 static void note_ended(struct fleet *fleet, const struct sandbox_id *id)
@@ -407,6 +401,7 @@ static bool ended_since(const struct fleet *fleet, const struct sandbox_id *id, 
 
 static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
 {
+    fleet_stay(s);
     node_release(s->node, &s->limits);
     sandbox_table_drop(&fleet->sandboxes, s);
 }
@@ -422,10 +417,12 @@ static void set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox
                       struct fleet_effects *effects)
 {
     s->state = state;
-    struct fleet_effect *effect = effect_add(effects, FLEET_CHANGED, s);
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_CHANGED, s);
     effect->state = state;
     effect->swept = s->swept;
     effect->stray = s->stray;
+    if (state != SANDBOX_STARTING)
+        fleet_stay(s); /* it runs, or is to end: there is nothing to place again */
     if (!sandbox_state_terminal(state))
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
@@ -435,8 +432,8 @@ static void set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox
 }
 
 /* Takes what a commit answered, unless a later answer came first. */
-static void commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                         struct fleet_effects *effects)
+void fleet_commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                        struct fleet_effects *effects)
 {
     if (step_towards(s->state, state) != s->state)
         set_state(fleet, s, state, effects);
@@ -449,9 +446,9 @@ void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row
     if (!s || !s->admitted || row->generation < s->generation)
         return;
     s->changed = ++fleet->stamp;
-    entry_fill(s, now, row);
-    send_want(s, now, effects);
-    commit_state(fleet, s, row->state, effects);
+    fleet_entry_fill(fleet, s, now, row);
+    fleet_send_want(s, now, effects);
+    fleet_commit_state(fleet, s, row->state, effects);
 }
 
 /* --- what others changed --- */
@@ -500,7 +497,7 @@ static void take_state(struct fleet *fleet, uint64_t now, struct sandbox_entry *
     s->unsure = false;
     set_state(fleet, s, state, effects);
     if (!ended)
-        evaluate(fleet, s, now, effects);
+        fleet_evaluate(fleet, s, now, effects);
 }
 
 /* Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. */
@@ -515,7 +512,7 @@ static void correct_deadline(struct sandbox_entry *s, uint64_t now, const struct
         s->deadline_ms = said + s->late_ms < s->deadline_ms ? s->deadline_ms - s->late_ms : said;
     s->late_ms = row->waited_ms;
     if (nearer)
-        send_want(s, now, effects); /* its host takes a nearer deadline at any word */
+        fleet_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
 }
 
 void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct fleet_row *row,
@@ -528,157 +525,20 @@ void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct 
         return;
     }
     if (row->generation > s->generation) {
-        entry_fill(s, now, row);
-        send_want(s, now, effects);
+        fleet_entry_fill(fleet, s, now, row);
+        fleet_send_want(s, now, effects);
     } else if (row->generation == s->generation) {
+        /*
+         * What is wanted changes within a generation in one way only: a pause that its host made becomes it.
+         * Where that answer was lost the row has it, and we do not. A reading from before an answer that came
+         * since says how it was before the pause, and is not taken.
+         */
         if (s->changed < stamp)
-            s->want = row->want; /* a pause of its host that was made what is wanted */
+            s->want = row->want;
         correct_deadline(s, now, row, effects);
     }
     if (readable(s, stamp))
         take_state(fleet, now, s, row->state, effects);
-}
-
-/* --- hosts --- */
-
-static void note_report(struct sandbox_entry *s, uint64_t now, const struct observation *o)
-{
-    s->latest = *o;
-    s->latest_ms = now;
-    s->reported = true;
-    s->missing = s->swept = false;
-}
-
-static void observe(struct fleet *fleet, uint64_t now, struct node *node, const struct observation *o,
-                    bool anew, struct fleet_effects *effects)
-{
-    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &o->id);
-    if (!s || !s->admitted || s->node != node) {
-        if (sandbox_state_terminal(o->state))
-            send_acceptance(node->facts.name, o, effects);
-        else
-            send_away(node->facts.name, o, effects);
-        return;
-    }
-    if (!anew && s->reported && o->number < s->latest.number)
-        return;
-    if (anew || !s->reported || o->number > s->latest.number)
-        note_report(s, now, o);
-    if (s->accepted_number == o->number)
-        s->accepted_number = 0; /* it asks again: the acceptance was lost */
-    evaluate(fleet, s, now, effects);
-}
-
-static void say_node_state(struct node *node, struct fleet_effects *effects)
-{
-    struct fleet_effect *effect = effect_add(effects, FLEET_NODE, NULL);
-    memcpy(effect->node, node->facts.name, sizeof effect->node);
-    effect->node_state = node_state(node);
-}
-
-void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
-                   const struct observation *inventory, size_t count, struct fleet_effects *effects)
-{
-    struct node *node = node_table_get(&fleet->nodes, facts->name);
-    node_facts_copy(&node->facts, facts);
-    node->session = true;
-    node->gone = false;
-    node->gone_at_ms = 0;
-    say_node_state(node, effects);
-
-    struct sandbox_entry *s, *next;
-    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
-    {
-        if (s->node != node)
-            continue;
-        s->was_reported = s->reported;
-        s->reported = false;
-        s->accepted_number = 0;
-    }
-    for (size_t i = 0; i < count; i++)
-        observe(fleet, now, node, &inventory[i], true, effects);
-    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
-    {
-        if (s->node != node || !s->admitted)
-            continue;
-        if (s->reported) {
-            send_want(s, now, effects); /* its deadline may be nearer than what was last on its way there */
-            continue;
-        }
-        s->missing = s->was_reported || s->state != SANDBOX_PENDING;
-        if (s->missing)
-            evaluate(fleet, s, now, effects);
-        else
-            send_want(s, now, effects); /* never taken up */
-    }
-}
-
-static bool has_been_there(const struct sandbox_entry *s, const struct node *node)
-{
-    return s->node == node && s->admitted && (s->reported || s->state != SANDBOX_PENDING);
-}
-
-void fleet_compare(const struct fleet *fleet, const char *name, const struct observation *inventory,
-                   size_t count, size_t *ran, size_t *brought)
-{
-    const struct node *node = node_table_find(&fleet->nodes, name);
-    struct sandbox_entry *s, *next;
-    *ran = *brought = 0;
-    if (!node)
-        return;
-    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
-    *ran += has_been_there(s, node);
-    for (size_t i = 0; i < count; i++) {
-        const struct sandbox_entry *one = sandbox_table_find(&fleet->sandboxes, &inventory[i].id);
-        *brought += one && has_been_there(one, node);
-    }
-}
-
-static void lose_node(struct fleet *fleet, uint64_t now, struct node *node, struct fleet_effects *effects)
-{
-    node->session = false;
-    node->gone = true;
-    node->gone_at_ms = 0;
-    say_node_state(node, effects);
-    struct sandbox_entry *s, *next;
-    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
-    {
-        if (s->node == node)
-            evaluate(fleet, s, now, effects);
-    }
-}
-
-void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *name, struct fleet_effects *effects)
-{
-    struct node *node = node_table_find(&fleet->nodes, name);
-    if (node && !node->gone)
-        lose_node(fleet, now, node, effects);
-}
-
-void fleet_node_mark(struct fleet *fleet, const char *name, bool cordoned, bool draining,
-                     struct fleet_effects *effects)
-{
-    struct node *node = node_table_get(&fleet->nodes, name);
-    if (node->cordoned == cordoned && node->draining == draining)
-        return;
-    node->cordoned = cordoned;
-    node->draining = draining;
-    say_node_state(node, effects);
-}
-
-void fleet_say_node(struct fleet *fleet, const char *name, struct fleet_effects *effects)
-{
-    struct node *node = node_table_find(&fleet->nodes, name);
-    if (node && (node->session || node->gone))
-        say_node_state(node, effects);
-}
-
-void fleet_observed(struct fleet *fleet, uint64_t now, const char *name,
-                    const struct observation *observation, struct fleet_effects *effects)
-{
-    struct node *node = node_table_find(&fleet->nodes, name);
-    if (node && node->session)
-        observe(fleet, now, node, observation, false, effects);
 }
 
 /* --- answers and time --- */
@@ -692,27 +552,27 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
     s->persisting = false;
     s->unsure = !ok;
     if (!ok) {
-        s->retry_at_ms = now + PERSIST_RETRY_MS;
+        s->retry_at_ms = now + FLEET_RETRY_MS;
         return;
     }
     s->changed = ++fleet->stamp;
     if (s->adopting == s->generation && s->want == WANT_RUNNING)
         s->want = WANT_PAUSED;
     bool ended = sandbox_state_terminal(state);
-    commit_state(fleet, s, state, effects);
+    fleet_commit_state(fleet, s, state, effects);
     if (!ended && s->state != state)
-        s->retry_at_ms = now + PERSIST_RETRY_MS; /* its row went another way: a reading will tell */
+        s->retry_at_ms = now + FLEET_RETRY_MS; /* its row went another way: a reading will tell */
     if (!ended)
-        evaluate(fleet, s, now, effects);
+        fleet_evaluate(fleet, s, now, effects);
 }
 
 static void tick_sandbox(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
                          struct fleet_effects *effects)
 {
-    evaluate(fleet, s, now, effects);
+    fleet_evaluate(fleet, s, now, effects);
     bool heard = s->reported && s->latest.generation >= s->generation;
     if (!heard && !s->missing && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
-        send_want(s, now, effects);
+        fleet_send_want(s, now, effects);
 }
 
 /*
@@ -739,7 +599,7 @@ void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects
     for (size_t i = 0; i < fleet->nodes.count; i++) {
         struct node *node = fleet->nodes.item[i];
         if (!node->session && node->gone_at_ms && now >= node->gone_at_ms)
-            lose_node(fleet, now, node, effects);
+            fleet_lose_node(fleet, now, node, effects);
     }
     struct sandbox_entry *s, *next;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)

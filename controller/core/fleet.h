@@ -9,6 +9,8 @@
  *     taken, unless it changed since the reading was asked for
  *   - an observation is accepted only when what it says is committed, or when a later one overtook it
  *   - a want is repeated until the host says that it took that generation up
+ *   - what its host cannot start, for reasons of its own, is placed on another, once: the row is moved by
+ *     compare-and-set before anybody hears that it failed
  *   - a host that pauses an idle sandbox makes that what is wanted of it, unless something newer is
  *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
  *     end at their deadline; but who stood still itself listens for one lease before it judges
@@ -39,6 +41,7 @@ struct fleet_row {
     enum sandbox_state state;
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
     uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
+    bool rescheduled;      /* it was placed a second time: its host may not have heard of it */
     struct sandbox_limits limits;
     const uint8_t *spec;
     size_t spec_len;
@@ -61,12 +64,20 @@ struct fleet_move {
     struct sample last;
 };
 
+/* Placing it again that the database is asked to commit: from its node to another, by this generation. */
+struct fleet_reschedule {
+    char to[NODE_NAME_MAX + 1];
+    uint64_t generation;
+    char detail[NODE_DETAIL_MAX + 1]; /* why its node did not start it */
+};
+
 enum fleet_effect_kind {
-    FLEET_PERSIST, /* move: commit it, then call fleet_persisted */
-    FLEET_WANT,    /* want: send it to node */
-    FLEET_ACCEPT,  /* acceptance: send it to node */
-    FLEET_CHANGED, /* state is committed: whoever waits for it may look; swept: by a sweep, as a stray */
-    FLEET_NODE     /* node's state changed: commit it (node_state) */
+    FLEET_PERSIST,    /* move: commit it, then call fleet_persisted */
+    FLEET_RESCHEDULE, /* reschedule: commit it, then call fleet_rescheduled */
+    FLEET_WANT,       /* want: send it to node */
+    FLEET_ACCEPT,     /* acceptance: send it to node */
+    FLEET_CHANGED,    /* state is committed: whoever waits for it may look; swept: by a sweep, as a stray */
+    FLEET_NODE        /* node's state changed: commit it (node_state) */
 };
 
 struct fleet_effect {
@@ -77,6 +88,7 @@ struct fleet_effect {
     enum sweep_kind stray;
     union {
         struct fleet_move move;
+        struct fleet_reschedule reschedule;
         struct want want; /* its spec is borrowed from the fleet: valid until the next call */
         struct acceptance acceptance;
         enum sandbox_state state;
@@ -103,7 +115,8 @@ void fleet_free(struct fleet *fleet);
 void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row);
 
 /*
- * Chooses a host and holds the room on it for this id until fleet_admitted or fleet_refused. The node's name
+ * Chooses a host and holds the room on it for this id until fleet_admitted or fleet_refused; the request is
+ * kept (copied) until it runs. The node's name
  * is borrowed until the next call; NULL and e set where there is none (placement.h).
  */
 const char *fleet_place(struct fleet *fleet, const struct sandbox_id *id, const struct place_request *request,
@@ -186,6 +199,16 @@ void fleet_observed(struct fleet *fleet, uint64_t now, const char *node,
  */
 void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id *id, bool ok,
                      enum sandbox_state state, struct fleet_effects *effects);
+
+enum fleet_answer {
+    FLEET_DONE,    /* row: as it is now */
+    FLEET_REFUSED, /* the other host has no room, or the row is not so any more: its node's word holds */
+    FLEET_UNKNOWN  /* tried again */
+};
+
+/* The database answered a FLEET_RESCHEDULE. row: NULL but with FLEET_DONE. */
+void fleet_rescheduled(struct fleet *fleet, uint64_t now, const struct sandbox_id *id,
+                       enum fleet_answer answer, const struct fleet_row *row, struct fleet_effects *effects);
 
 /*
  * Call about once a second: repeats wants, retries commits, declares silence, ends what is past its deadline.

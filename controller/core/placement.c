@@ -1,8 +1,33 @@
 #include "controller/core/placement.h"
 
+#include "common/mem.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define SHARE_UNIT 1000000u
+
+struct place_request *place_request_copy(const struct place_request *request)
+{
+    struct place_request *copy = mem_zalloc(sizeof *copy);
+    copy->limits = request->limits;
+    copy->enforce = request->enforce;
+    copy->region = request->region ? mem_strdup(request->region) : NULL;
+    copy->runtime = request->runtime ? mem_strdup(request->runtime) : NULL;
+    for (size_t i = 0; i < request->labels.count; i++)
+        string_list_add(&copy->labels, request->labels.item[i]);
+    return copy;
+}
+
+void place_request_free(struct place_request *request)
+{
+    if (!request)
+        return;
+    string_list_fini(&request->labels);
+    free((void *)(uintptr_t)request->region);
+    free((void *)(uintptr_t)request->runtime);
+    free(request);
+}
 
 static bool list_has(const struct string_list *list, const char *text)
 {
@@ -26,6 +51,8 @@ static bool enforces(const struct node *node, const struct place_request *reques
 /* Whether the host is of the kind that was asked for, full or not. */
 static bool suits(const struct node *node, const struct place_request *request)
 {
+    if (request->other_than && !strcmp(request->other_than, node->facts.name))
+        return false;
     if (request->region && strcmp(request->region, node->facts.region))
         return false;
     if (!has_runtime(node, request->runtime))

@@ -15,7 +15,12 @@ struct place_request {
     struct string_list labels; /* "key=value", each of which the host must carry. Borrowed */
     const char *runtime;       /* NULL: the daemon's default */
     uint32_t enforce;          /* enum enforce_bit that the host must hold */
+    const char *other_than;    /* a host that is not to have it; NULL: any may. Borrowed */
 };
+
+/* A copy that owns its texts, but for other_than, which it has not. NULL is freed, too. */
+struct place_request *place_request_copy(const struct place_request *request);
+void place_request_free(struct place_request *request);
 
 /*
  * The chosen node (borrowed), or NULL and in e what stood in the way: ERR_NO_CAPACITY, or ERR_INVALID where

@@ -25,6 +25,7 @@ struct sandbox_entry *sandbox_table_get(struct sandbox_table *table, const struc
 void sandbox_table_drop(struct sandbox_table *table, struct sandbox_entry *s)
 {
     HASH_DEL(table->head, s);
+    place_request_free(s->wish);
     free(s->spec);
     free(s);
 }

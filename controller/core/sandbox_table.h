@@ -8,6 +8,7 @@
 #include "common/node_wire.h"
 #include "controller/core/caller.h"
 #include "controller/core/node_table.h"
+#include "controller/core/placement.h"
 #include "controller/core/sweep.h"
 
 #include <uthash.h>
@@ -17,6 +18,11 @@ struct sandbox_entry {
     char user[USER_ID_MAX + 1];
     struct node *node; /* borrowed from the node table, which outlives it */
     bool admitted;     /* committed; until then it only holds room on the node */
+
+    struct place_request *wish; /* how it was asked for, to place it again; owned; NULL: it stays */
+    struct node *target;        /* room is held for it there, too, while it is being placed again */
+    bool rescheduling;          /* …the database was asked to */
+    bool rescheduled;           /* it was, once */
 
     uint64_t generation;
     enum want_state want;

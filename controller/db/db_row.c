@@ -89,7 +89,7 @@ struct reading {
 };
 
 /* Columns of live_sandboxes(). */
-enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, SPEC, BODY };
+enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, RESCHEDULED, SPEC, BODY };
 
 static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
 {
@@ -101,6 +101,7 @@ static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struc
     row->age_ms = db_cell_num(r, n, AGE);
     fill_limits(r, n, LIMITS, &row->limits);
     row->restart_elsewhere = PQgetvalue(r, n, RESTART)[0] == 'e';
+    row->rescheduled = PQgetvalue(r, n, RESCHEDULED)[0] == 't';
     row->spec = PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->spec_len);
     row->json = PQnfields(r) > BODY ? db_cell(r, n, BODY) : NULL;
     return fill(r, n, ID, STATE, row, e);

@@ -101,6 +101,17 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
     free(json);
 }
 
+void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *r, db_sandbox_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"reschedule_sandbox",
+                                        "select * from reschedule_sandbox($1, $2, $3, $4, $5, $6, $7)", 7};
+    char generation[24], enforced[16];
+    snprintf(generation, sizeof generation, "%" PRIu64, r->generation);
+    snprintf(enforced, sizeof enforced, "%u", r->enforced);
+    const char *params[] = {r->id, r->from, r->to, generation, r->region, enforced, r->why};
+    change(pool, &stmt, params, cb, arg);
+}
+
 void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,
                     const struct db_defaults *defaults, db_json_cb *cb, void *arg)
 {

@@ -33,6 +33,7 @@ struct db_sandbox_row {
     uint64_t age_ms; /* since created_at; live rows only */
     struct sandbox_limits limits;
     bool restart_elsewhere; /* live rows only */
+    bool rescheduled;       /* likewise: it was placed a second time */
     const uint8_t *spec;    /* live rows only */
     size_t spec_len;
     const char *json; /* the object; of rows that are read by their ids, else NULL */
@@ -70,6 +71,22 @@ void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, en
 void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
                       const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
                       void *arg);
+
+/* A sandbox that has not run goes to another host. Everything is borrowed for the call. */
+struct db_reschedule {
+    const char *id, *from, *to;
+    uint64_t generation; /* that the row has */
+    const char *region;  /* of the other host, as what it enforces */
+    uint32_t enforced;
+    const char *why; /* a sentence, for its event */
+};
+
+/*
+ * Compare and set, once for each sandbox, with its event; the generation rises. ERR_WRONG_STATE where it is
+ * not so any more, ERR_NO_CAPACITY, ERR_NOT_FOUND: then nothing was changed. It may be repeated.
+ */
+void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *reschedule, db_sandbox_cb *cb,
+                           void *arg);
 
 /* A move of the state: compare and set, with its one event. */
 struct db_move {

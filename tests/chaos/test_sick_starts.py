@@ -1,7 +1,10 @@
 """A host whose own disk fails every start: it says so after the third, and the others get the work until it is well."""
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from corral import wait_until
+import pytest
+from corral import TORN, wait_until
 from hermits import SMALL
 
 
@@ -14,6 +17,35 @@ def no_records(hosts, node):
         yield
     finally:
         away.rename(folder)
+
+
+@contextmanager
+def full(folder):
+    """A disk of its own over a folder, without a byte or an inode left."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,nr_inodes=8,mode=711", "full", folder], check=True)
+    try:
+        try:
+            for i in range(8):
+                (folder / f"x{i}").write_bytes(bytes(8192))
+        except OSError:
+            pass
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def folder_of(hosts, what):
+    """What a start writes to: the agent's records, or its disks; Docker's of the containers, or containerd's of the tasks."""
+    docker = hosts.home / "docker-1"
+    return {"records": lambda: hosts.home / "agent-1/records", "disks": lambda: hosts.home / "agent-1/volumes",
+            "docker": lambda: next(docker.glob("data/*/containers")),
+            "containerd": lambda: next(docker.glob("exec/containerd/daemon/io.containerd.runtime.v2.task/moby"))}[what]()
+
+
+def rescheduled(hosts, sandboxes):
+    ids = ",".join(f"'{s['id']}'" for s in sandboxes)
+    return hosts.sql(f"select sandbox_id, data->>'from_node', data->>'node' from events where type = 'sandbox.rescheduled' "
+                     f"and sandbox_id in ({ids})").splitlines()
 
 
 def state(hosts, node):
@@ -45,3 +77,62 @@ def test_what_an_image_is_to_blame_for_does_not_count(hosts):
     for _ in range(4):
         assert user.refused("POST", "/sandbox", {"image": "corral-no-such-image", **SMALL})["status"] in (422, 502)
     assert {state(hosts, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
+
+
+def begins_again(hosts):
+    wait_until("it is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 80)
+    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
+    user = hosts.user("begins", tier="enterprise")
+    well = user.create(**SMALL)
+    user.delete(well["id"])
+    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
+
+
+@pytest.mark.parametrize("what, crowd", [("records", 30), ("disks", 6), ("docker", 6), ("containerd", 6)])
+def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
+    user = hosts.user("crowd-" + what, tier="enterprise")
+    with full(folder_of(hosts, what)):
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: user.call("POST", "/sandbox", SMALL), range(crowd)))
+        assert {a.status_code for a in answers} == {201}, [a.text for a in answers if a.status_code != 201]
+        made = [a.json() for a in answers]
+        assert {s["node"] for s in made} == {"node-2"}
+        sick = wait_until("it says so", lambda: (n := state(hosts, "node-1"))["state"] in ("sick", "unhealthy") and n, 10)
+        assert "its last 3 starts failed" in sick["reason"], sick
+    moves = rescheduled(hosts, made)
+    assert len(moves) >= 3 and len(set(moves)) == len(moves), moves
+    assert all(m.endswith("|node-1|node-2") for m in moves), moves
+    usage = user.good("GET", "/sandbox/quota/usage")
+    assert usage["used"]["sandboxes"] == crowd
+    assert state(hosts, "node-1")["reserved"]["sandboxes"] == 0
+    assert state(hosts, "node-2")["reserved"]["sandboxes"] == crowd
+    wait_until("nothing of them is left there", lambda: hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=1) == "", 20)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda s: user.delete(s["id"]), made))
+    assert hosts.sql(TORN) == ""
+    begins_again(hosts)
+
+
+def build(hosts, tag, dockerfile):
+    for node in (1, 2):
+        subprocess.run(["/usr/bin/docker", "-H", f"unix://{hosts.home}/run/docker-{node}.sock", "build", "-q", "-t", tag, "-"],
+                       input=dockerfile, text=True, env={**hosts.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True,
+                       timeout=60)
+
+
+def test_what_a_tenant_brings_about_is_no_hosts_fault(hosts):
+    """Nor is one host after the other made sick by a path in an image that reads like it, or by limits that nothing fits in."""
+    user = hosts.user("provokes", tier="enterprise")
+    build(hosts, "provokes:file", "FROM corral-base:latest\nUSER root\nRUN rm -rf /tmp && touch /tmp\n")
+    build(hosts, "provokes:words", 'FROM corral-base:latest\nVOLUME ["/x: no space left on device"]\n')
+    build(hosts, "provokes:deep", "FROM corral-base:latest\nVOLUME " + " ".join(
+        f"/workspace/{c}/" + "/".join(c * 115) for c in "abcdefghijklmnopqrstuvwxyz") + "\n")
+    starved = {"memory_bytes": 6291456, "cpu_millis": 10, "pids": 1, "storage_bytes": 4194304}
+    for _ in range(4):
+        for body in ({"image": "provokes:file", **starved}, {"image": "provokes:words", **starved}, {"image": "provokes:deep", **starved},
+                     {"command": ["/no/such/command"], **starved}, {"command": ["/etc/passwd"], **starved}):
+            answer = user.call("POST", "/sandbox", body)
+            if answer.status_code == 201:
+                user.delete(answer.json()["id"])
+    assert {state(hosts, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
+    assert hosts.sql(f"select count(*) from events where type = 'sandbox.rescheduled' and user_id = '{user.user_id}'") == "0"

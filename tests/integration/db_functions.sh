@@ -17,7 +17,7 @@ export CORRAL_EPOCH=1 # the walk has led: who writes from here on is of that lea
 # Every table that anybody writes is held to the epoch, and a session of another leadership changes nothing.
 loose=$(sql "select string_agg(relname, ' ') from pg_class c where relkind in ('r', 'p') and not relispartition
     and relnamespace = 'public'::regnamespace
-    and relname not in ('leadership', 'schema_migrations', 'sandbox_states', 'sandbox_moves', 'write_probe', 'node_revocations')
+    and relname not in ('leadership', 'schema_migrations', 'sandbox_states', 'sandbox_moves', 'write_probe')
     and not exists (select from pg_trigger where tgrelid = c.oid and tgname = 'a_leader_writes')")
 [ -z "$loose" ] || say "tables that anybody may write (hold_table_to_epoch in their migration): $loose"
 as() { # EPOCH SQL
@@ -160,6 +160,36 @@ sql "select outcome from want_sandbox('$one', 'usr_1', 'running', '', '{\"user_i
 move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
 [ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
+
+# One that has not run is placed on another host, once, where that has room, and by whoever knows how it is.
+insert() { # ID STATE
+    sql "insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
+        nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
+        $2"
+}
+two=sbx_00000000000000000000000002 three=sbx_00000000000000000000000003
+insert "$two" "update sandboxes set state = 'starting' where id = '$two'"
+insert "$three" "update sandboxes set state = 'starting' where id = '$three'; update sandboxes set state = 'running' where id = '$three'"
+sql "insert into nodes (name, admin_state, health, memory_bytes, cpu_millis, storage_bytes, sandboxes) values
+    ('other', 'ready', 'ready', 150, 1000, 1000, 10), ('small', 'ready', 'ready', 99, 1000, 1000, 10),
+    ('sick', 'ready', 'sick', 1000, 1000, 1000, 10)"
+again() { # ID FROM TO GENERATION
+    sql "select outcome || ' ' || coalesce(node || ' ' || state || ' ' || generation, '')
+        from reschedule_sandbox('$1', '$2', '$3', $4, 'eu', 63, 'its disk is full')"
+}
+for try in "$two h1 small 1:no_capacity " "$two h1 sick 1:no_capacity " "$two h1 nobody 1:no_capacity " "$two h1 h1 1:wrong_state " \
+    "$two small other 1:wrong_state " "$two h1 other 2:wrong_state " "$three h1 other 1:wrong_state " \
+    "$two h1 other 1:ok other starting 2" "$two h1 other 1:ok other starting 2" "$two other h1 2:wrong_state "; do
+    # shellcheck disable=SC2086
+    [ "$(again ${try%%:*})" = "${try#*:}" ] || say "reschedule $try: $(again ${try%%:*})"
+done
+[ "$(sql "select count(*) || ' ' || min(data::text) from events where type = 'sandbox.rescheduled'")" = \
+    '1 {"node": "other", "detail": "its disk is full", "from_node": "h1"}' ] || say 'its one event'
+[ "$(sql "select first_node || ' ' || region || ' ' || enforced from sandboxes where id = '$two'")" = 'h1 eu 63' ] || say 'its row'
+[ "$(sql "select string_agg(rescheduled::text, ' ' order by id) from read_sandboxes('{$two,$three}')")" = 'true false' ] || say 'as it is read'
+[ "$(sql "select rescheduled from live_sandboxes() where id = '$two'")" = t ] || say 'as a leader reads it'
+sql "update sandboxes set state = 'failed', reason = 'start_failed', ended_at = now() where id = '$two'"
+[ "$(again "$two" h1 other 2)" = 'wrong_state ' ] || say 'one that has ended is placed again'
 
 wait_until() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))

@@ -166,7 +166,7 @@ static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
     struct host *h = &w->host[node];
-    switch (sim_random(w, 12)) {
+    switch (sim_random(w, 13)) {
     case 0:
         controller_down(w);
         break;
@@ -202,6 +202,9 @@ static void mishap(struct world *w)
     case 11:
         controller_stop(w);
         break;
+    case 12:
+        h->broken_ms = w->now + sim_random(w, 30000);
+        break;
     }
 }
 
@@ -220,7 +223,7 @@ static void heal(struct world *w)
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
         w->host[i].linked = true;
-        w->host[i].docker_stuck_ms = w->host[i].disk_full_ms = 0;
+        w->host[i].docker_stuck_ms = w->host[i].disk_full_ms = w->host[i].broken_ms = 0;
         agent_up(w, i);
     }
 }
@@ -288,13 +291,25 @@ static void check_box(struct world *w, int node, int sandbox)
                  (unsigned long long)(w->now - r->deadline_ms));
     if (r->node == node && b->container)
         check_stopping(w, node, sandbox);
-    bool unwanted = b->container && sandbox_state_terminal(r->state) && h->session && h->linked && w->calm;
+    bool elsewhere = r->used && r->node != node;
+    bool unwanted =
+        b->container && (sandbox_state_terminal(r->state) || elsewhere) && h->session && h->linked && w->calm;
     if (!unwanted)
         b->unwanted_ms = 0;
     else if (!b->unwanted_ms)
         b->unwanted_ms = w->now;
     else if (w->now - b->unwanted_ms > SWEEP_MS)
         sim_fail(w, "sandbox %d is over and its container lives", sandbox);
+}
+
+/* Whatever was placed a second time was never begun where it was first. */
+static void check_once(struct world *w, int sandbox)
+{
+    int begun = 0;
+    for (int n = 0; n < SIM_NODES; n++)
+        begun += w->host[n].box[sandbox].ever_begun;
+    if (begun > 1)
+        sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
 }
 
 /* What is wanted, what is said and what is: in the calm they agree, whoever paused it. */
@@ -344,6 +359,8 @@ static void check_limits(struct world *w, int node, int sandbox)
 
 static void check_step(struct world *w)
 {
+    for (int i = 0; i < w->rows; i++)
+        check_once(w, i);
     for (int n = 0; n < SIM_NODES; n++) {
         for (int i = 0; i < w->rows; i++)
             check_box(w, n, i), check_pause(w, n, i), check_limits(w, n, i);
@@ -392,7 +409,8 @@ static void world_fini(struct world *w)
     free(w);
 }
 
-static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsigned long *told)
+static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsigned long *told,
+                              unsigned long *rescheduled)
 {
     struct world *w = mem_zalloc(sizeof *w);
     w->seed = w->random = seed;
@@ -415,6 +433,7 @@ static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsig
     unsigned long steps = w->steps;
     *sandboxes += w->rows;
     *told += w->told;
+    *rescheduled += w->rescheduled;
     world_fini(w);
     return steps;
 }
@@ -433,13 +452,14 @@ int main(int argc, char **argv)
         else
             return fprintf(stderr, "usage: sim [--seeds N] [--from SEED] [--verbose]\n"), 2;
     }
-    unsigned long steps = 0, told = 0;
+    unsigned long steps = 0, told = 0, rescheduled = 0;
     int sandboxes = 0;
     make_ids();
     for (uint64_t seed = from; seed < from + seeds; seed++)
-        steps += run_seed(seed, verbose, &sandboxes, &told);
-    printf(
-        "%llu seeds, %d sandboxes, %lu steps, %lu samples and violations told, %.1f hours of virtual time\n",
-        (unsigned long long)seeds, sandboxes, steps, told, (double)seeds * (BUSY_MS + CALM_MS) / 3600000);
-    return sandboxes && told ? 0 : 1;
+        steps += run_seed(seed, verbose, &sandboxes, &told, &rescheduled);
+    printf("%llu seeds, %d sandboxes (%lu placed twice), %lu steps, %lu samples and violations told, %.1f "
+           "hours of virtual time\n",
+           (unsigned long long)seeds, sandboxes, rescheduled, steps, told,
+           (double)seeds * (BUSY_MS + CALM_MS) / 3600000);
+    return sandboxes && told && (rescheduled || seeds < 100) ? 0 : 1;
 }

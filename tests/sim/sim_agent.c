@@ -64,8 +64,10 @@ static void made(struct world *w, struct sim_event *e)
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
-    struct box_made result = {
-        .ok = e->flag, .reason = REASON_START_FAILED, .host_fault = !e->flag && sim_chance(w, 50)};
+    struct box_made result = {.ok = e->flag,
+                              .reason = REASON_START_FAILED,
+                              .host_fault =
+                                  !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
     keeper_made(w->host[e->node].keeper, w->now, &id, &result, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
@@ -83,10 +85,11 @@ static void start(struct world *w, struct sim_event *e)
     keeper_created(w->host[e->node].keeper, &id, "container", &w->host[e->node].effects);
     run_effects(w, e->node);
     struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
-    answer->flag = !b->aborted && !sim_chance(w, 5);
+    answer->flag = !b->aborted && w->now >= w->host[e->node].broken_ms && !sim_chance(w, 5);
     b->memory_bytes = keeper_find(w->host[e->node].keeper, &id)->limits.memory_bytes;
     b->container = true;
     b->runs = b->begun = answer->flag;
+    b->ever_begun |= b->begun;
     b->paused = false;
 }
 

@@ -31,6 +31,7 @@ static struct fleet_row row_of(const struct world *w, int sandbox)
         .want = r->want,
         .want_reason = r->reason,
         .state = r->state,
+        .rescheduled = r->rescheduled,
         .remaining_ms = r->deadline_ms > w->now ? r->deadline_ms - w->now : 0,
         .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
         .spec = spec,
@@ -108,6 +109,56 @@ static void commit(struct world *w, struct sim_event *e)
     answer->state = w->row[e->sandbox].state;
 }
 
+static void rescheduled(struct world *w, struct sim_event *e)
+{
+    if (controller_waits(w, e))
+        return;
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    struct sandbox_id id = sim_id(e->sandbox);
+    enum fleet_answer answer = !e->row.generation ? FLEET_UNKNOWN : e->flag ? FLEET_DONE : FLEET_REFUSED;
+    e->row.waited_ms = w->now - e->asked_ms;
+    fleet_rescheduled(w->fleet, w->now, &id, answer, answer == FLEET_DONE ? &e->row : NULL, &w->effects);
+    run_effects(w);
+}
+
+/* As reschedule_sandbox in SQL: once, compare and set by the generation; the same again is told what is. */
+static bool row_reschedule(struct world *w, int sandbox, int from, const struct fleet_reschedule *asked)
+{
+    struct row *r = &w->row[sandbox];
+    int to = node_index(asked->to);
+    bool startable = r->state == SANDBOX_PENDING || r->state == SANDBOX_STARTING;
+    if (r->rescheduled && r->node == to && r->generation > asked->generation)
+        return true;
+    if (to == from)
+        sim_fail(w, "sandbox %d is placed on the host that it failed on", sandbox);
+    if (!startable || r->want != WANT_RUNNING || r->generation != asked->generation || r->node != from ||
+        r->rescheduled)
+        return false;
+    if (w->host[from].box[sandbox].container)
+        sim_fail(w, "sandbox %d is placed again, and its first host still has it", sandbox);
+    r->node = to;
+    r->rescheduled = true;
+    r->generation++;
+    w->rescheduled++;
+    sim_say(w, "db: sandbox %d goes from host %d to host %d", sandbox, from, to);
+    return true;
+}
+
+static void reschedule(struct world *w, struct sim_event *e)
+{
+    bool up = w->now >= w->database_down_ms;
+    bool done = up && row_reschedule(w, e->sandbox, e->node, &e->reschedule);
+    struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), rescheduled);
+    answer->incarnation = e->incarnation;
+    answer->sandbox = e->sandbox;
+    answer->asked_ms = e->asked_ms;
+    answer->flag = done;
+    answer->row = row_of(w, e->sandbox);
+    if (!up || (!w->calm && sim_chance(w, 20)))
+        answer->row.generation = 0; /* nobody knows */
+}
+
 static void send(struct world *w, const char *node, void (*run)(struct world *, struct sim_event *),
                  struct sim_event *message)
 {
@@ -129,6 +180,15 @@ static void run_effects(struct world *w)
             e->incarnation = w->incarnation;
             e->sandbox = sim_index(&effect->id);
             e->move = effect->move;
+            break;
+        }
+        case FLEET_RESCHEDULE: {
+            struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), reschedule);
+            e->incarnation = w->incarnation;
+            e->sandbox = sim_index(&effect->id);
+            e->node = node_index(effect->node);
+            e->asked_ms = w->now;
+            e->reschedule = effect->reschedule;
             break;
         }
         case FLEET_WANT:

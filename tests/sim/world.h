@@ -21,6 +21,7 @@ struct row {
     bool used;
     struct sandbox_id id;
     int node;
+    bool rescheduled; /* it was on another first */
     uint64_t generation;
     enum want_state want;
     enum sandbox_reason reason;
@@ -59,6 +60,7 @@ struct box_model {
     bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
     bool begun;          /* its command was, on this boot: never a second time */
+    bool ever_begun;     /* …on any boot: never on another host */
     bool forgotten;      /* its end was accepted: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     bool pending_report; /* the uplink repeats it */
@@ -81,6 +83,7 @@ struct host {
     uint64_t reachable_ms;    /* since when its agent runs and the network lets it through; 0: not now */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
+    uint64_t broken_ms; /* until then Docker starts nothing */
     struct box_model box[SIM_SANDBOXES];
     struct keeper_effects effects;
     struct outbox *outbox; /* NULL: the agent is down */
@@ -105,6 +108,7 @@ struct sim_event {
         struct observation observation;
         struct acceptance acceptance;
         struct fleet_move move;
+        struct fleet_reschedule reschedule;
         enum sandbox_state state;
         struct fleet_row row;
         struct {
@@ -135,7 +139,7 @@ struct world {
     size_t facts, facts_room;
     struct batch *batch;
     size_t batches;
-    unsigned long steps, told;
+    unsigned long steps, told, rescheduled;
     bool verbose;
 };
 

@@ -1,0 +1,84 @@
+#include "agent/docker/docker_fault.h"
+
+#include "common/defs.h"
+
+#include <string.h>
+
+/* By whom an error came to us, outermost first: Docker of several versions, containerd's shim. */
+static const char *const wrappers[] = {
+    "failed to create task for container: ", "failed to create shim task: ", "failed to create shim: ",
+    "OCI runtime create failed: ",           "OCI runtime start failed: ",   "runc create failed: ",
+};
+
+/* What then begins so was not even given to runc, or runc could not be run. */
+static const char *const beginnings[] = {
+    "failed to start shim: ",
+    "connection error: desc = ", /* containerd's socket */
+    "unable to retrieve OCI runtime error",
+    "ttrpc: closed", /* its shim is gone */
+};
+
+/*
+ * From here on the new process is held to the sandbox's limits, on its own disk and in its own image: what
+ * the kernel denies it says nothing of the host. It may stand anywhere: who writes it into a path only clears
+ * the host.
+ */
+static const char *const inside[] = {"unable to start container process", "container init", "rootfs"};
+
+/* Errors are wrapped from the left, so the kernel's own word, or gRPC's, is the last: no path comes after it.
+ */
+static const char *const endings[] = {
+    ": no space left on device",
+    ": disk quota exceeded",
+    ": read-only file system",
+    ": input/output error",
+    ": structure needs cleaning",
+    ": too many open files",
+    ": too many open files in system",
+    ": cannot allocate memory",
+    ": resource temporarily unavailable",
+    ": unavailable",
+    ": connection refused",
+};
+
+static const char *unwrap(const char *message)
+{
+    for (size_t i = 0; i < ARRAY_LEN(wrappers); i++) {
+        size_t len = strlen(wrappers[i]);
+        if (!strncmp(message, wrappers[i], len)) {
+            message += len;
+            i = (size_t)-1;
+        }
+    }
+    return message;
+}
+
+static bool ends_in(const char *text, size_t len, const char *ending)
+{
+    size_t n = strlen(ending);
+    return len >= n && !memcmp(text + len - n, ending, n);
+}
+
+bool docker_host_fault(long status, const char *message)
+{
+    static const char unknown[] = ": unknown"; /* gRPC's code of what has none */
+    size_t len = strlen(message);
+    if (status < 500 || len + 1 >= DOCKER_REFUSAL_MAX)
+        return false;
+    const char *cause = unwrap(message);
+    for (size_t i = 0; i < ARRAY_LEN(beginnings); i++) {
+        if (!strncmp(cause, beginnings[i], strlen(beginnings[i])))
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
+        if (strstr(message, inside[i]))
+            return false;
+    }
+    if (ends_in(message, len, unknown))
+        len -= strlen(unknown);
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        if (ends_in(message, len, endings[i]))
+            return true;
+    }
+    return false;
+}

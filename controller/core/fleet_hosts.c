@@ -1,0 +1,156 @@
+/* The hosts of the fleet: their sessions, what they say, and their silence. */
+#include "controller/core/fleet_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void note_report(struct sandbox_entry *s, uint64_t now, const struct observation *o)
+{
+    s->latest = *o;
+    s->latest_ms = now;
+    s->reported = true;
+    s->missing = s->swept = false;
+}
+
+/* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
+static void send_away(const char *node, const struct observation *o, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_WANT, NULL);
+    effect->id = o->id;
+    snprintf(effect->node, sizeof effect->node, "%s", node);
+    effect->want = (struct want){
+        .id = o->id, .generation = o->generation + 1, .state = WANT_GONE, .reason = REASON_ORPHANED};
+}
+
+static void observe(struct fleet *fleet, uint64_t now, struct node *node, const struct observation *o,
+                    bool anew, struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &o->id);
+    if (!s || !s->admitted || s->node != node) {
+        if (sandbox_state_terminal(o->state))
+            fleet_send_acceptance(node->facts.name, o, effects);
+        else
+            send_away(node->facts.name, o, effects);
+        return;
+    }
+    if (!anew && s->reported && o->number < s->latest.number)
+        return;
+    if (anew || !s->reported || o->number > s->latest.number)
+        note_report(s, now, o);
+    if (s->accepted_number == o->number)
+        s->accepted_number = 0; /* it asks again: the acceptance was lost */
+    fleet_evaluate(fleet, s, now, effects);
+}
+
+static void say_node_state(struct node *node, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_NODE, NULL);
+    memcpy(effect->node, node->facts.name, sizeof effect->node);
+    effect->node_state = node_state(node);
+}
+
+void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
+                   const struct observation *inventory, size_t count, struct fleet_effects *effects)
+{
+    struct node *node = node_table_get(&fleet->nodes, facts->name);
+    node_facts_copy(&node->facts, facts);
+    node->session = true;
+    node->gone = false;
+    node->gone_at_ms = 0;
+    say_node_state(node, effects);
+
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node != node)
+            continue;
+        s->was_reported = s->reported;
+        s->reported = false;
+        s->accepted_number = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        observe(fleet, now, node, &inventory[i], true, effects);
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node != node || !s->admitted)
+            continue;
+        if (s->reported) {
+            fleet_send_want(s, now,
+                            effects); /* its deadline may be nearer than what was last on its way there */
+            continue;
+        }
+        s->missing = s->was_reported || !fleet_unheard(s);
+        if (s->missing)
+            fleet_evaluate(fleet, s, now, effects);
+        else
+            fleet_send_want(s, now, effects); /* never taken up */
+    }
+}
+
+static bool has_been_there(const struct sandbox_entry *s, const struct node *node)
+{
+    return s->node == node && s->admitted && (s->reported || !fleet_unheard(s));
+}
+
+void fleet_compare(const struct fleet *fleet, const char *name, const struct observation *inventory,
+                   size_t count, size_t *ran, size_t *brought)
+{
+    const struct node *node = node_table_find(&fleet->nodes, name);
+    struct sandbox_entry *s, *next;
+    *ran = *brought = 0;
+    if (!node)
+        return;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    *ran += has_been_there(s, node);
+    for (size_t i = 0; i < count; i++) {
+        const struct sandbox_entry *one = sandbox_table_find(&fleet->sandboxes, &inventory[i].id);
+        *brought += one && has_been_there(one, node);
+    }
+}
+
+void fleet_lose_node(struct fleet *fleet, uint64_t now, struct node *node, struct fleet_effects *effects)
+{
+    node->session = false;
+    node->gone = true;
+    node->gone_at_ms = 0;
+    say_node_state(node, effects);
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->node == node)
+            fleet_evaluate(fleet, s, now, effects);
+    }
+}
+
+void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *name, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && !node->gone)
+        fleet_lose_node(fleet, now, node, effects);
+}
+
+void fleet_node_mark(struct fleet *fleet, const char *name, bool cordoned, bool draining,
+                     struct fleet_effects *effects)
+{
+    struct node *node = node_table_get(&fleet->nodes, name);
+    if (node->cordoned == cordoned && node->draining == draining)
+        return;
+    node->cordoned = cordoned;
+    node->draining = draining;
+    say_node_state(node, effects);
+}
+
+void fleet_say_node(struct fleet *fleet, const char *name, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && (node->session || node->gone))
+        say_node_state(node, effects);
+}
+
+void fleet_observed(struct fleet *fleet, uint64_t now, const char *name,
+                    const struct observation *observation, struct fleet_effects *effects)
+{
+    struct node *node = node_table_find(&fleet->nodes, name);
+    if (node && node->session)
+        observe(fleet, now, node, observation, false, effects);
+}

@@ -1,0 +1,90 @@
+/* A sandbox that its host cannot start, for reasons of its own, is placed on another. */
+#include "controller/core/fleet_int.h"
+
+#include "common/plain_words.h"
+
+#include <stdio.h>
+
+void fleet_let_go(struct sandbox_entry *s)
+{
+    if (s->target)
+        node_release(s->target, &s->limits);
+    s->target = NULL;
+}
+
+void fleet_stay(struct sandbox_entry *s)
+{
+    fleet_let_go(s);
+    place_request_free(s->wish);
+    s->wish = NULL;
+}
+
+/* Its command never began, and its host has nothing of it left: it says that it failed when that is so. */
+static bool is_due(const struct sandbox_entry *s)
+{
+    const struct observation *o = &s->latest;
+    return s->wish && o->state == SANDBOX_FAILED && o->host_fault && !o->ran && s->want == WANT_RUNNING &&
+           (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
+}
+
+static bool hold_room(struct fleet *fleet, struct sandbox_entry *s)
+{
+    s->wish->limits = s->limits;
+    s->wish->other_than = s->node->facts.name;
+    s->target = place(&fleet->nodes, s->wish, NULL);
+    s->wish->other_than = NULL;
+    if (s->target)
+        node_reserve(s->target, &s->limits);
+    return s->target;
+}
+
+/* Asked for again after an unknown answer it is of the same host: the first may have been carried out. */
+bool fleet_reschedule(struct fleet *fleet, struct sandbox_entry *s, struct fleet_effects *effects)
+{
+    if (!s->target && !is_due(s))
+        return false;
+    if (!s->target && !hold_room(fleet, s)) {
+        fleet_stay(s);
+        return false;
+    }
+    s->persisting = s->rescheduling = true;
+    struct fleet_reschedule *reschedule = &fleet_effect_add(effects, FLEET_RESCHEDULE, s)->reschedule;
+    snprintf(reschedule->to, sizeof reschedule->to, "%s", s->target->facts.name);
+    reschedule->generation = s->generation;
+    plain_words(s->latest.detail, reschedule->detail, sizeof reschedule->detail);
+    return true;
+}
+
+/* Its first host may forget it. Where a reading was faster than this answer, that is accepted when it comes
+ * again. */
+static void take(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row,
+                 struct fleet_effects *effects)
+{
+    if (row->generation <= s->generation)
+        return;
+    s->changed = ++fleet->stamp;
+    if (s->reported)
+        fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
+    fleet_entry_fill(fleet, s, now, row);
+    fleet_send_want(s, now, effects);
+    fleet_commit_state(fleet, s, row->state, effects);
+}
+
+void fleet_rescheduled(struct fleet *fleet, uint64_t now, const struct sandbox_id *id,
+                       enum fleet_answer answer, const struct fleet_row *row, struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (!s || !s->rescheduling)
+        return;
+    s->persisting = s->rescheduling = false;
+    if (answer == FLEET_DONE) {
+        take(fleet, s, now, row, effects);
+        return;
+    }
+    if (answer == FLEET_UNKNOWN) {
+        s->retry_at_ms = now + FLEET_RETRY_MS;
+        return;
+    }
+    fleet_stay(s);
+    fleet_evaluate(fleet, s, now, effects);
+}
