@@ -2,6 +2,7 @@
  */
 #include "common/http_server_int.h"
 
+#include "common/http_status.h"
 #include "common/mem.h"
 
 #include <netinet/tcp.h>
@@ -141,15 +142,6 @@ void http_connection_go_on(struct http_connection *c)
 
 /* --- answers --- */
 
-static const char *status_text(int status)
-{
-    for (int i = 1; i < ERR_INDEX_COUNT; i++) {
-        if (err_status(-i) == status)
-            return err_title(-i);
-    }
-    return status < 300 ? "OK" : "Error";
-}
-
 static void write_answer(struct http_connection *c, int status, const char *type, const char *headers,
                          const void *body, size_t len, bool head_only, bool keep)
 {
@@ -158,7 +150,7 @@ static void write_answer(struct http_connection *c, int status, const char *type
     time_t now = (time_t)(wall_now_ms() / 1000);
     struct tm tm;
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, status_text(status), date);
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_status_text(status), date);
     if (status != 204 && type)
         evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
     if (status != 204)

@@ -9,6 +9,7 @@
 #include "common/mem.h"
 #include "common/pki.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define WAITING_MAX 8192
@@ -22,6 +23,8 @@ struct create {
     struct place_request place;
     uint8_t *spec;
     bool holds; /* room on a host */
+    char full[NODE_NAME_MAX +
+              1]; /* the host that the database refused it, and it is placed no more; "": none */
     uint64_t asked_ms;
     struct later later;
     struct err error;
@@ -68,6 +71,24 @@ static void take_up(struct create *create, const struct db_admit_result *r)
 
 static void place_waiting(struct cluster *c);
 
+/*
+ * The chosen host fell ill, was cordoned or filled up on the way to the database, which knew it first: once
+ * another may have it.
+ */
+static bool place_elsewhere(struct create *create)
+{
+    struct cluster *c = create->cluster;
+    if (!create->request.node[0] || create->full[0] || !c->ready)
+        return false;
+    snprintf(create->full, sizeof create->full, "%s", create->request.node);
+    create->place.other_than = create->full;
+    create->holds = false;
+    STAILQ_INSERT_HEAD(&c->creates, create, link);
+    c->creates_waiting++;
+    place_waiting(c);
+    return true;
+}
+
 static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
     struct create *create = arg;
@@ -81,6 +102,8 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         fleet_refused(c->fleet, &create->id);
     if (ours && code == ERR_DATABASE_UNAVAILABLE)
         cluster_refresh(c); /* it may have been committed all the same */
+    if (ours && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(create))
+        return;
     bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
     if (unplaced) /* the placement knows better why */
         finish(create, create->error.code, &create->error, NULL);

@@ -61,14 +61,25 @@ static void tell_tenant(const struct box_record *r, char out[static NODE_DETAIL_
         *cause = 0;
 }
 
-void box_observe(const struct box_record *r, uint64_t now, struct observation *o)
+/*
+ * That another host may begin with it is said only once no later life of this agent would: what that finds on
+ * disk is its end, or nothing.
+ */
+static bool can_go_elsewhere(const struct box *b)
 {
+    return b->record.host_fault && b->record.phase == BOX_ENDED && b->record.failed &&
+           !(b->written && (b->saving || b->unsaved));
+}
+
+void box_observe(const struct box *b, uint64_t now, struct observation *o)
+{
+    const struct box_record *r = &b->record;
     *o = (struct observation){.id = r->id,
                               .generation = r->generation,
                               .number = r->number,
                               .state = visible_state(r),
                               .reason = stands_idle(r) ? REASON_IDLE : r->reason,
-                              .host_fault = r->host_fault && visible_state(r) == SANDBOX_FAILED,
+                              .host_fault = can_go_elsewhere(b),
                               .has_exit_code = r->has_exit_code,
                               .exit_code = r->exit_code,
                               .enforced = r->enforced,
@@ -86,7 +97,7 @@ void box_observe(const struct box_record *r, uint64_t now, struct observation *o
 
 void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects)
 {
-    box_observe(&b->record, now, &box_effect(effects, KEEPER_REPORT, &b->record.id)->observation);
+    box_observe(b, now, &box_effect(effects, KEEPER_REPORT, &b->record.id)->observation);
 }
 
 void box_report(struct box *b, uint64_t now, struct keeper_effects *effects)

@@ -15,7 +15,7 @@ struct keeper_effect *box_effect(struct keeper_effects *effects, enum keeper_eff
                                  const struct sandbox_id *id);
 
 /* What is to be told of it; box_report tells it with a new number, box_report_again with the old one. */
-void box_observe(const struct box_record *record, uint64_t now, struct observation *out);
+void box_observe(const struct box *b, uint64_t now, struct observation *out);
 void box_report(struct box *b, uint64_t now, struct keeper_effects *effects);
 void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects);
 

@@ -17,6 +17,7 @@ struct box {
     bool ending;           /* record.reason says why; waits for the making to stop */
     bool making;           /* KEEPER_MAKE is not answered */
     bool saving;           /* KEEPER_SAVE is not answered */
+    bool written;          /* one of its records is on disk */
     bool untold;           /* what it is now is told once that is on disk */
     bool unsaved;          /* the record changed since it was handed out for saving */
     bool leftovers;        /* of a making that a restart broke off: removed before it is made anew */

@@ -52,6 +52,7 @@ void keeper_restore(struct keeper *keeper, const struct box_record *record)
     b->record = *record;
     b->record.spec = mem_dup(record->spec, record->spec_len);
     b->record.number += NUMBER_GAP;
+    b->written = true;
     b->ending = record->phase >= BOX_KILLING || record->reason != REASON_NONE;
 }
 
@@ -284,6 +285,7 @@ void keeper_saved(struct keeper *keeper, uint64_t now, const struct sandbox_id *
         save_failed(keeper, b, now, effects);
         return;
     }
+    b->written = true;
     if (b->unsaved)
         box_save(b, effects);
     else if (b->untold)
@@ -522,7 +524,7 @@ static size_t add_to_inventory(const struct keeper *keeper, uint64_t now, bool e
     BOX_TABLE_EACH(&keeper->boxes, b, next)
     {
         if (count < room && !is_new(b) && (b->record.phase == BOX_ENDED) == ended)
-            box_observe(&b->record, now, &out[count++]);
+            box_observe(b, now, &out[count++]);
     }
     return count;
 }

@@ -63,7 +63,7 @@ void fleet_free(struct fleet *fleet)
 
 void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
-    if (!s->node->session || !s->admitted)
+    if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
         return;
     s->want_sent_ms = now;
     struct want *want = &fleet_effect_add(effects, FLEET_WANT, s)->want;

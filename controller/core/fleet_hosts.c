@@ -64,7 +64,7 @@ void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *f
     {
         if (s->node != node)
             continue;
-        s->was_reported = s->reported;
+        s->was_reported |= s->reported;
         s->reported = false;
         s->accepted_number = 0;
     }

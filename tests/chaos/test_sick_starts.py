@@ -79,13 +79,15 @@ def test_what_an_image_is_to_blame_for_does_not_count(hosts):
     assert {state(hosts, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
 
 
-def begins_again(hosts):
+def begins_again(hosts, user):
     wait_until("it is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 80)
     hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
-    user = hosts.user("begins", tier="enterprise")
-    well = user.create(**SMALL)
-    user.delete(well["id"])
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
+    try:
+        well = user.create(**SMALL)
+        assert well["node"] == "node-1"
+        user.delete(well["id"])
+    finally:
+        hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
 
 
 @pytest.mark.parametrize("what, crowd", [("records", 30), ("disks", 6), ("docker", 6), ("containerd", 6)])
@@ -110,7 +112,7 @@ def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda s: user.delete(s["id"]), made))
     assert hosts.sql(TORN) == ""
-    begins_again(hosts)
+    begins_again(hosts, user)
 
 
 def build(hosts, tag, dockerfile):

@@ -49,6 +49,7 @@ def key_of(user):
 def test_it_is_not_ready_and_says_so(corral, second):
     answer = requests.get(second + "/readyz", timeout=5)
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_leading", "1")
+    assert (answer.reason, answer.json()["title"]) == ("Service Unavailable", "This controller does not lead")
 
 
 def test_it_serves_nothing_but_what_tells_of_itself(corral, second, user):

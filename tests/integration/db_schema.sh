@@ -26,6 +26,13 @@ expect "delete from audit where seq = 2" '2 the row is missing'
 expect "delete from audit where seq = 5" '5 rows at the end are missing or changed'
 expect "insert into audit select 0, at, user_id, key_id, address, request_id, action, target, before, after, result, hash from audit where seq = 1" '0 a row was put in'
 
+# What refers to rows that may go finds them by an index, ended ones too: a deletion looks for them.
+bare=$(sql "select string_agg(c.conrelid::regclass || '.' || a.attname, ' ')
+    from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+    where c.contype = 'f' and c.confrelid <> 'sandbox_states'::regclass and not exists (select from pg_index i
+        where i.indrelid = c.conrelid and i.indpred is null and i.indisvalid and (i.indkey::int2[])[0] = c.conkey[1])")
+[ -z "$bare" ] || { echo "foreign keys without an index: $bare" >&2; exit 1; }
+
 # The table of moves says what the code's table says.
 diff <(grep -o '^MOVE([A-Z]*, [A-Z]*)' "$root/common/sandbox_state.def" | tr 'A-Z' 'a-z' | sed 's/move(\(.*\), \(.*\))/\1|\2/' | sort) \
     <(sql 'select from_state, to_state from sandbox_moves' | sort)

@@ -307,7 +307,7 @@ static void check_once(struct world *w, int sandbox)
 {
     int begun = 0;
     for (int n = 0; n < SIM_NODES; n++)
-        begun += w->host[n].box[sandbox].ever_begun;
+        begun += w->host[n].box[sandbox].begun;
     if (begun > 1)
         sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
 }

@@ -89,7 +89,6 @@ static void start(struct world *w, struct sim_event *e)
     b->memory_bytes = keeper_find(w->host[e->node].keeper, &id)->limits.memory_bytes;
     b->container = true;
     b->runs = b->begun = answer->flag;
-    b->ever_begun |= b->begun;
     b->paused = false;
 }
 

@@ -59,8 +59,7 @@ struct box_model {
     struct box_record record, writing;
     bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
-    bool begun;          /* its command was, on this boot: never a second time */
-    bool ever_begun;     /* …on any boot: never on another host */
+    bool begun;          /* its command was, on this boot: never a second time, here or elsewhere */
     bool forgotten;      /* its end was accepted: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     bool pending_report; /* the uplink repeats it */

@@ -348,6 +348,67 @@ static void test_why_a_making_was_broken_off_is_on_disk(void **state)
     end(k);
 }
 
+static struct keeper *making(bool written)
+{
+    struct keeper *k = keeper_new();
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    keeper_effects_clear(&effects);
+    keeper_want(k, 1000, &want, &effects);
+    if (written) {
+        settle(k, 1000);
+        assert_int_equal(keeper_find(k, &id)->phase, BOX_MAKING);
+    }
+    return k;
+}
+
+static void fail_and_clean_up(struct keeper *k, bool host_fault)
+{
+    struct box_made made = {
+        .reason = REASON_START_FAILED, .detail = "no space left", .host_fault = host_fault};
+    keeper_made(k, 2000, &id, &made, &effects);
+    settle(k, 2000);
+    keeper_removed(k, 2500, &id, true, &effects);
+}
+
+static const struct observation *told_of_failure(void)
+{
+    const struct observation *o = &last_of(KEEPER_REPORT)->observation;
+    assert_int_equal(o->state, SANDBOX_FAILED);
+    return o;
+}
+
+/* Another host may begin with it: once nothing of it is left here, whatever this agent finds after a restart.
+ */
+static void test_a_fault_of_its_host_is_told_as_one(void **state)
+{
+    struct keeper *k = making(true);
+    fail_and_clean_up(k, true);
+    assert_null(last_of(KEEPER_REPORT)); /* its end is not on disk */
+    settle(k, 2500);
+    assert_true(told_of_failure()->host_fault);
+    end(k);
+    k = making(true);
+    fail_and_clean_up(k, false);
+    settle(k, 2500);
+    assert_false(told_of_failure()->host_fault);
+    end(k);
+}
+
+static void test_an_end_that_the_disk_does_not_take_keeps_it_here(void **state)
+{
+    struct keeper *k = making(true);
+    fail_and_clean_up(k, true);
+    keeper_saved(k, 2600, &id, false, &effects); /* on disk is that it was being made */
+    assert_false(told_of_failure()->host_fault);
+    end(k);
+    k = making(false);
+    keeper_saved(k, 1100, &id, false, &effects); /* on disk is nothing */
+    keeper_saved(k, 1200, &id, false, &effects);
+    assert_true(told_of_failure()->host_fault);
+    end(k);
+}
+
 static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
 {
     struct keeper *k = running(1000, HOUR_MS);
@@ -424,6 +485,8 @@ int main(void)
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
         cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
+        cmocka_unit_test(test_a_fault_of_its_host_is_told_as_one),
+        cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
         cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

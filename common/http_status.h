@@ -1,0 +1,9 @@
+/* The statuses of HTTP by name (RFC 9110, 15; RFC 6585). Pure. */
+#ifndef CORRAL_COMMON_HTTP_STATUS_H
+#define CORRAL_COMMON_HTTP_STATUS_H
+
+/* The reason phrase of a status line: of the status alone, whatever the error; "" for one that is not known.
+ */
+const char *http_status_text(int status);
+
+#endif

@@ -1,0 +1,143 @@
+"""PostgreSQL commits, and the controller never hears of it: the host does what was committed all the same, and nobody sees to it."""
+import json
+import re
+import socket
+import threading
+
+import pytest
+import requests
+from corral import wait_until
+from test_database import end_sessions
+from test_two_controllers import COMPARED, container
+
+
+
+class Swallowed:
+    """Stands before PostgreSQL's socket. Of the next statements that match it keeps what is answered, and then breaks the connection,
+    or leaves it open and says nothing more."""
+
+    def __init__(self, corral):
+        self.socket = corral.home / "postgres/.s.PGSQL.5432"
+        self.behind = self.socket.with_name(".behind")
+        self.corral, self.wanted, self.silent, self.left, self.lock = corral, None, False, 0, threading.Lock()
+
+    def __enter__(self):
+        self.socket.rename(self.behind)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.socket))
+        self.socket.chmod(0o777)
+        self.listener.listen(64)
+        threading.Thread(target=self.serve, daemon=True).start()
+        self.reconnect()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.behind.rename(self.socket)
+        self.reconnect()
+
+    def reconnect(self):
+        end_sessions(self.corral)
+        wait_until("it leads again", lambda: requests.get(self.corral.url + "/readyz", timeout=10).status_code == 200, 30)
+        wait_until("its host is back", lambda: any(n["state"] == "ready" for n in
+                                                   self.corral.admin.good("GET", "/sandbox/system/nodes")["items"]), 30)
+
+    def swallow(self, statement, silent=False, times=1):
+        with self.lock:
+            self.wanted, self.silent, self.left = re.compile(statement), silent, times
+
+    def takes(self, data):
+        with self.lock:
+            hit = self.left > 0 and self.wanted.search(data)
+            self.left -= bool(hit)
+            return bool(hit)
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            database = socket.socket(socket.AF_UNIX)
+            database.connect(str(self.behind))
+            deaf = threading.Event()
+            threading.Thread(target=self.ask, args=(client, database, deaf), daemon=True).start()
+            threading.Thread(target=self.answer, args=(client, database, deaf), daemon=True).start()
+
+    def ask(self, client, database, deaf):
+        try:
+            while data := client.recv(65536):
+                if self.takes(data):
+                    deaf.set()
+                database.sendall(data)
+        except OSError:
+            pass
+        self.end(database)
+
+    def answer(self, client, database, deaf):
+        try:
+            while data := database.recv(65536):
+                if not deaf.is_set():
+                    client.sendall(data)
+                elif not self.silent:
+                    break
+        except OSError:
+            pass
+        if deaf.is_set() and not self.silent: # what it was given it carries out: only then it may hear that nobody listens
+            self.end(client)
+            while database.recv(65536):
+                pass
+        self.end(client)
+
+    @staticmethod
+    def end(s):
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+@pytest.fixture(scope="module")
+def proxy(corral):
+    with Swallowed(corral) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def untold(corral):
+    """Without a word of it: it is found by comparing alone."""
+    corral.sql("alter table sandboxes disable trigger sandbox_wanted")
+    yield
+    corral.sql("alter table sandboxes enable trigger sandbox_wanted")
+
+
+def lose(proxy, user, statement, silent, method, path, body=None):
+    proxy.swallow(statement, silent)
+    answer = user.call(method, path, body, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), answer.text
+    assert proxy.left == 0, "nothing was swallowed"
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["broken", "silent"])
+def test_what_was_committed_reaches_the_host(corral, user, proxy, silent):
+    sandbox = user.create(memory_bytes=64 << 20)["id"]
+    lose(proxy, user, b"want_sandbox", silent, "POST", f"/sandbox/{sandbox}/pause")
+    wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", COMPARED)
+    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 10)
+    user.good("POST", f"/sandbox/{sandbox}/resume")
+    lose(proxy, user, b"patch_sandbox", silent, "PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 96 << 20})
+    wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), COMPARED)
+    lose(proxy, user, b"want_sandbox", silent, "DELETE", f"/sandbox/{sandbox}")
+    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED)
+    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "stopped", 10)
+
+
+def test_rows_that_cannot_be_read_at_first(corral, user, proxy):
+    """What is to be read again is not forgotten because the first readings came to nothing."""
+    sandbox = user.create()["id"]
+    who = json.dumps({"user_id": user.user_id})
+    proxy.swallow(b"read_sandboxes", times=3)
+    corral.sql(f"select outcome from want_sandbox('{sandbox}', null, 'gone', 'deleted', '{who}')")
+    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED + 10)
+    assert proxy.left == 0
