@@ -11,7 +11,6 @@ from test_database import end_sessions
 from test_two_controllers import COMPARED, container
 
 
-
 class Swallowed:
     """Stands before PostgreSQL's socket. Of the next statements that match it keeps what is answered, and then breaks the connection,
     or leaves it open and says nothing more."""
@@ -38,10 +37,12 @@ class Swallowed:
         self.reconnect()
 
     def reconnect(self):
+        """Every session anew, the leader's too."""
+        epoch = self.corral.sql("select epoch from leadership")
         end_sessions(self.corral)
-        wait_until("it leads again", lambda: requests.get(self.corral.url + "/readyz", timeout=10).status_code == 200, 30)
-        wait_until("its host is back", lambda: any(n["state"] == "ready" for n in
-                                                   self.corral.admin.good("GET", "/sandbox/system/nodes")["items"]), 30)
+        wait_until("it leads again", lambda: self.corral.sql("select epoch from leadership") != epoch, 30)
+        wait_until("a create would find a host",
+                   lambda: requests.get(self.corral.url + "/readyz", timeout=10).status_code == 200, 30)
 
     def swallow(self, statement, silent=False, times=1):
         with self.lock:
