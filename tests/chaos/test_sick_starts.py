@@ -115,6 +115,18 @@ def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
     begins_again(hosts, user)
 
 
+def test_a_host_that_the_database_knows_to_be_ill_before_its_controller_does(hosts):
+    """It fell ill between the choice and the admission, which is for another then."""
+    user = hosts.user("between", tier="enterprise")
+    made = []
+    for _ in range(3): # spread: one at least is for node-1
+        hosts.sql("update nodes set health = 'sick' where name = 'node-1'")
+        made.append(user.create(**SMALL))
+    for sandbox in made:
+        user.delete(sandbox["id"])
+    wait_until("it is found by comparing", lambda: state(hosts, "node-1")["state"] == "ready", 20)
+
+
 def build(hosts, tag, dockerfile):
     for node in (1, 2):
         subprocess.run(["/usr/bin/docker", "-H", f"unix://{hosts.home}/run/docker-{node}.sock", "build", "-q", "-t", tag, "-"],
