@@ -20,7 +20,8 @@ static bool is_name(const char *text)
 static bool is_ip(const char *text)
 {
     struct in6_addr address;
-    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+    return !strcmp(text, "localhost") || inet_pton(AF_INET, text, &address) == 1 ||
+           inet_pton(AF_INET6, text, &address) == 1;
 }
 
 static bool is_image(const char *text)
@@ -53,7 +54,7 @@ static const struct {
     [CONF_STRING] = {NULL, "text"},
     [CONF_LIST] = {is_list, "words, commas between"},
     [CONF_NAME] = {is_name, "letters, digits, '.', '_' and '-'"},
-    [CONF_IP] = {is_ip, "an IP address"},
+    [CONF_IP] = {is_ip, "an IP address; localhost"},
     [CONF_IMAGE] = {is_image, "the name of an image"},
     [CONF_REGISTRIES] = {is_registries, "host or host:port, commas between; none"},
     [CONF_CHOICE] = {NULL, NULL},
@@ -75,7 +76,7 @@ static int set_text(const struct conf_row *row, void *values, const char *where,
                        texts[row->type].allowed);
     char **slot = (char **)(void *)((char *)values + row->offset);
     free(*slot);
-    *slot = mem_strdup(text);
+    *slot = mem_strdup(row->type == CONF_IP && !strcmp(text, "localhost") ? "127.0.0.1" : text);
     return 0;
 }
 

@@ -254,10 +254,23 @@ static void serve(struct http_connection *c)
     count(c);
 }
 
+/* The first bytes of a TLS client's hello, where no TLS is spoken. */
+static bool is_tls_hello(const struct http_connection *c, struct evbuffer *in)
+{
+    unsigned char begin[3];
+    return !c->tls && evbuffer_copyout(in, begin, 3) == 3 && begin[0] == 0x16 && begin[1] == 3 &&
+           begin[2] <= 4;
+}
+
 /* The head, once its end is there: its owner has it then, and no byte of the body was taken. */
 static void take_head(struct http_connection *c, struct evbuffer *in)
 {
     struct err e;
+    if (is_tls_hello(c, in)) {
+        (void)err_set(&e, ERR_BAD_REQUEST, "this port speaks plain HTTP, and was asked for TLS: use http://");
+        refuse_request(c, &e);
+        return;
+    }
     size_t limit = c->server->limits.head_bytes, have = evbuffer_get_length(in);
     struct evbuffer_ptr from, end;
     evbuffer_ptr_set(in, &from, c->searched > 3 ? c->searched - 3 : 0, EVBUFFER_PTR_SET);

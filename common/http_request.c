@@ -71,6 +71,14 @@ static bool repeated(const struct http_request *r)
     return false;
 }
 
+/* Blanks around a value are no part of it (RFC 9110 section 5.5); the parser leaves those before it out. */
+static void trim_end(char *value)
+{
+    size_t len = strlen(value);
+    while (len && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        value[--len] = 0;
+}
+
 static int on_head_done(http_parser *parser)
 {
     struct http_request *r = of(parser);
@@ -79,6 +87,7 @@ static int on_head_done(http_parser *parser)
             *c = (char)tolower((unsigned char)*c);
         if (!r->field[i].value)
             r->field[i].value = mem_strdup("");
+        trim_end(r->field[i].value);
     }
     const char *coding = http_request_field(r, "transfer-encoding");
     const char *expect = http_request_field(r, "expect");
@@ -190,17 +199,67 @@ static bool first_line_is_plain(const char *bytes, size_t len)
     return spaces == 2;
 }
 
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* What proxies are sent, and every server takes (RFC 9112 section 3.2.2): its path and query. */
+static void to_path(char *target)
+{
+    size_t scheme = !strncasecmp(target, "http://", 7) ? 7 : !strncasecmp(target, "https://", 8) ? 8 : 0;
+    if (!scheme || !strcspn(target + scheme, "/?"))
+        return;
+    const char *path = target + scheme + strcspn(target + scheme, "/?");
+    if (*path == '/') {
+        memmove(target, path, strlen(path) + 1);
+    } else { /* the root: no shorter than the scheme was */
+        memmove(target + 1, path, strlen(path) + 1);
+        target[0] = '/';
+    }
+}
+
+/* What needs no encoding is the same without it (RFC 3986 section 6.2.2.2); all else stays encoded. */
+static bool normalize(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from; from++) {
+        if (*from != '%') {
+            *to++ = *from;
+            continue;
+        }
+        if (hex(from[1]) < 0 || hex(from[2]) < 0)
+            return false;
+        char c = (char)(hex(from[1]) << 4 | hex(from[2]));
+        if (isalnum((unsigned char)c) || (c && strchr("-._~", c))) {
+            *to++ = c;
+        } else {
+            memmove(to, from, 3);
+            to += 3;
+        }
+        from += 2;
+    }
+    *to = 0;
+    return true;
+}
+
 static int split_target(struct http_request *r, struct err *e)
 {
     for (const char *c = r->target; *c; c++) {
         if (*c <= ' ' || *c > '~')
             return err_set(e, ERR_BAD_REQUEST, "the path holds a character that must be percent-encoded");
     }
+    to_path(r->target);
     if (r->target[0] != '/')
         return err_set(e, ERR_BAD_REQUEST, "the path does not begin with a slash");
     r->query = strchr(r->target, '?');
     if (r->query)
         *r->query++ = 0;
+    if (!normalize(r->target))
+        return err_set(e, ERR_BAD_REQUEST, "the path holds a percent sign without two hexadecimal digits");
     strncpy(r->method, http_method_str((enum http_method)r->parser.method), sizeof r->method - 1);
     return 0;
 }
@@ -236,14 +295,6 @@ const char *http_request_field(const struct http_request *r, const char *name)
 }
 
 /* --- the query --- */
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 static bool decode(const char *text, size_t len, char *out, size_t size)
 {

@@ -74,7 +74,7 @@ def rest(build, root):
                       (root / "controller/api/api_routes.def").read_text(), re.M)
     text = ["# REST", "", MARK, "",
             "`GET /openapi.json` is the whole description; the tests hold every answer to it. Send the API key as `X-API-Key`",
-            "or `Authorization: Bearer`. Errors are `application/problem+json` (RFC 9457) with a stable `code`, and `errors`",
+            "or `Authorization: Bearer`; two that differ are refused. Errors are `application/problem+json` (RFC 9457) with a stable `code`, and `errors`",
             "with a JSON pointer for each field that does not validate. Unknown fields and parameters are refused.", "",
             "| method | path | who | success | what |", "| --- | --- | --- | --- | --- |"]
     for method, path, who, status, answer, what in rows:

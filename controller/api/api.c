@@ -97,6 +97,11 @@ static bool is_json(const char *type)
                      (!type[sizeof json - 1] || strchr("; \t", type[sizeof json - 1])));
 }
 
+static bool is_as_it_is(const char *coding)
+{
+    return !coding || !coding[0] || !strcasecmp(coding, "identity");
+}
+
 static int take_body(struct call *call, json_t **errors, struct err *e)
 {
     struct api_call *public = &call->public;
@@ -110,12 +115,17 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
         return 0;
     if (!is_json(http_header(public->exchange, "content-type")))
         return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+    if (!is_as_it_is(http_header(public->exchange, "content-encoding")))
+        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+                       "the body must be sent as it is, without a Content-Encoding");
     int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
     if (rc)
         return rc;
     if (schema == SCHEMA_SANDBOX)
         api_sandbox_request(body, &public->sandbox);
     public->dry_run = json_is_true(json_object_get(body, "dry_run"));
+    public->body = call->body = json_dumps(body, JSON_COMPACT); /* 6e1 is 60 from here on */
+    public->body_len = strlen(public->body);
     json_decref(body);
     return 0;
 }

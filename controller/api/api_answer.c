@@ -37,6 +37,7 @@ void api_call_free(struct call *call)
 {
     timer_stop(&call->hold);
     sandbox_request_fini(&call->public.sandbox);
+    free(call->body);
     free(call);
 }
 

@@ -76,6 +76,7 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
+    char *body;                          /* as it was validated, where there was one; freed */
     char rate[160];                      /* headers that tell of its rate */
     char allow[64];                      /* and of the methods that there are, where this is none of them */
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" where it is not known who calls */

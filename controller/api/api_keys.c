@@ -224,13 +224,18 @@ static void look_up(struct call *call, bool proved)
 
 /* --- who asks --- */
 
+/* NULL: none, or two that differ, of which none is chosen here. */
 static const char *key_of(const struct api_call *call)
 {
     const char *key = http_header(call->exchange, "x-api-key");
-    const char *bearer = http_header(call->exchange, "authorization");
-    if (!key && bearer && !strncasecmp(bearer, "bearer ", 7))
-        key = bearer + 7;
-    return key;
+    const char *authorization = http_header(call->exchange, "authorization");
+    const char *bearer =
+        authorization && !strncasecmp(authorization, "bearer ", 7) ? authorization + 7 : NULL;
+    if (bearer)
+        bearer += strspn(bearer, " ");
+    if (!authorization)
+        return key;
+    return !key || (bearer && !strcmp(key, bearer)) ? bearer : NULL;
 }
 
 /* What tells of a controller itself is answered whether it leads or not. */

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERRORS_MAX 32
-#define DEPTH_MAX  16
+#define ERRORS_MAX      32
+#define DEPTH_MAX       16
+#define VALUE_BYTES_MAX 32767              /* of a word or a variable, as they are given to a process */
+#define INTEGER_MAX     9007199254740992.0 /* 2^53: up to here no number loses a digit on its way */
 
 /* --- checking --- */
 
@@ -42,17 +44,26 @@ static void complain(json_t *errors, const char *name, const char *inner, const 
     json_array_append_new(errors, error);
 }
 
+/* JSON Schema's length is one of characters; the library takes nothing but valid UTF-8. */
+static size_t characters(const json_t *text)
+{
+    size_t n = 0;
+    for (const char *c = json_string_value(text); *c; c++)
+        n += ((unsigned char)*c & 0xc0) != 0x80;
+    return n;
+}
+
 static void check_text(const struct field *f, const json_t *value, json_t *errors)
 {
     char detail[160];
     const char *text = json_string_value(value);
-    size_t len = json_string_length(value);
+    size_t len = characters(value);
     const char *wrong = NULL;
     if (f->choices && !choices_have(f->choices, text)) {
         snprintf(detail, sizeof detail, "must be one of: %s", f->choices);
         wrong = detail;
     } else if (len < (size_t)f->least || len > (size_t)f->most) {
-        snprintf(detail, sizeof detail, "must be %lld to %lld bytes long", (long long)f->least,
+        snprintf(detail, sizeof detail, "must be %lld to %lld characters long", (long long)f->least,
                  (long long)f->most);
         wrong = detail;
     } else if (f->rule) {
@@ -62,11 +73,40 @@ static void check_text(const struct field *f, const json_t *value, json_t *error
         complain(errors, f->name, NULL, wrong);
 }
 
+/* Past INTEGER_MAX every number is. */
+static bool is_whole(const json_t *value)
+{
+    double n = json_real_value(value);
+    return json_is_integer(value) ||
+           (json_is_real(value) && (n > INTEGER_MAX || n < -INTEGER_MAX || n == (double)(json_int_t)n));
+}
+
+/* 134217728.0 and 6e1 are integers (JSON Schema, section 6.1.1): they become such. */
+static void integers_of(json_t *object)
+{
+    const char *name;
+    void *next;
+    json_t *value;
+    json_object_foreach_safe(object, next, name, value)
+    {
+        double n = json_real_value(value);
+        if (json_is_object(value))
+            integers_of(value);
+        else if (json_is_real(value) && is_whole(value) && n <= INTEGER_MAX && n >= -INTEGER_MAX)
+            json_object_set_new(object, name, json_integer((json_int_t)n));
+    }
+}
+
+static bool is_within(const struct field *f, const json_t *value)
+{
+    double n = json_number_value(value);
+    return n >= (double)f->least && n <= (double)f->most;
+}
+
 static void check_number(const struct field *f, const json_t *value, json_t *errors)
 {
     char detail[160];
-    json_int_t n = json_integer_value(value);
-    if (n >= f->least && n <= f->most)
+    if (is_within(f, value))
         return;
     snprintf(detail, sizeof detail, "must be %lld to %lld", (long long)f->least, (long long)f->most);
     complain(errors, f->name, NULL, detail);
@@ -102,7 +142,7 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
     {
         char index[24];
         snprintf(index, sizeof index, "%zu", i);
-        if (!json_is_string(item) || json_string_length(item) > 32767)
+        if (!json_is_string(item) || json_string_length(item) > VALUE_BYTES_MAX)
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
         else if (f->choices && !choices_have(f->choices, json_string_value(item)))
             complain(errors, f->name, index, "is none of the words that are allowed here");
@@ -121,9 +161,11 @@ static void check_map(const struct field *f, json_t *value, json_t *errors)
     {
         char detail[64];
         const char *wrong = strlen(name) > 127 ? "has a name longer than 127 bytes" : f->rule->wrong(name);
-        if (!wrong && (!json_is_string(item) || json_string_length(item) > f->rule->value_max)) {
-            snprintf(detail, sizeof detail, "must be a string of at most %zu bytes", f->rule->value_max);
+        if (!wrong && (!json_is_string(item) || characters(item) > f->rule->value_max)) {
+            snprintf(detail, sizeof detail, "must be a string of at most %zu characters", f->rule->value_max);
             wrong = detail;
+        } else if (!wrong && json_string_length(item) > VALUE_BYTES_MAX) {
+            wrong = "must be a string of at most 32767 bytes";
         }
         if (wrong)
             complain(errors, f->name, name, wrong);
@@ -148,10 +190,9 @@ static void check_inner(const struct field *f, json_t *value, json_t *errors)
     {
         char detail[160];
         const struct field *in = field_find(f->inner, name);
-        json_int_t n = json_integer_value(item);
         if (!in)
             complain(errors, f->name, name, "is no field that is known here");
-        else if (!json_is_null(item) && (!json_is_integer(item) || n < in->least || n > in->most)) {
+        else if (!json_is_null(item) && (!is_whole(item) || !is_within(in, item))) {
             snprintf(detail, sizeof detail, "must be an integer from %lld to %lld, or null",
                      (long long)in->least, (long long)in->most);
             complain(errors, f->name, name, detail);
@@ -172,7 +213,10 @@ static void check_value(const struct field *f, json_t *value, json_t *errors)
                  [FIELD_OBJECT] = {"must be an object", JSON_OBJECT}};
     if (json_is_null(value) && f->nullable)
         return;
-    if (f->type == FIELD_TRUTH ? !json_is_boolean(value) : json_typeof(value) != types[f->type].type) {
+    bool fits = f->type == FIELD_TRUTH    ? json_is_boolean(value)
+                : f->type == FIELD_NUMBER ? is_whole(value)
+                                          : json_typeof(value) == types[f->type].type;
+    if (!fits) {
         complain(errors, f->name, NULL, types[f->type].name);
         return;
     }
@@ -259,11 +303,18 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
     *out = *errors = NULL;
     if (too_deep(body, len))
         return err_set(e, ERR_MALFORMED_JSON, "the body is nested deeper than %d levels", DEPTH_MAX);
-    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
+    if (!root && json_error_code(&where) == json_error_numeric_overflow) {
+        *errors = json_array();
+        complain(*errors, NULL, NULL, "holds a number that is larger than any that is taken");
+        return err_set(e, ERR_INVALID, "line %d, column %d: the number is larger than any that is taken",
+                       where.line, where.column);
+    }
     if (!root)
         return malformed(&where, e);
     *errors = json_array();
     if (json_is_object(root)) {
+        integers_of(root);
         check_object(&field_tables[schema], root, *errors);
         check_apart(root, *errors);
     } else {

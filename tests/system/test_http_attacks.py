@@ -92,6 +92,22 @@ def test_what_is_no_request_is_refused(front, sent):
         assert ends(s)
 
 
+def test_who_speaks_tls_where_none_is_hears_so(front):
+    """The hello of a client that was given https:// for http://; its end is never reached, and it is not waited for."""
+    with front.connect() as s:
+        s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x20" * 500)
+        answer = Answer(s)
+        assert is_refusal(answer) and answer.status == 400 and "http://" in json.loads(answer.body)["detail"]
+        assert ends(s)
+
+
+def test_a_proxy_s_form_of_the_target_is_taken(front):
+    with front.connect() as s:
+        s.sendall(b"GET http://other:1234/healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /%68ealthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        answer = Answer(s)
+        assert answer.status == 200 and Answer(s, answer.rest).status == 200
+
+
 def test_pipelining(front):
     with front.connect() as s:
         s.sendall(GET * 100)

@@ -103,7 +103,10 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\n",
         "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
-        "GET http://x/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET ftp://x/a HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /a%2 HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /a%zz HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET /\x80 HTTP/1.1\r\nHost: h\r\n\r\n",
         "NONSENSE / HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: h\r\nX-API-Key: a\r\nX-Api-Key: b\r\n\r\n",
@@ -115,6 +118,34 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
             fail_msg("taken: head %zu", i);
         http_request_fini(&r);
     }
+}
+
+/* RFC 9110 section 5.5, RFC 9112 section 3.2.2, RFC 3986 section 6.2.2.2 */
+static void test_ways_to_say_the_same(void **state)
+{
+    static const struct {
+        const char *target, *path, *query;
+    } rows[] = {
+        {"http://other:3000/a/b?x=1", "/a/b", "x=1"},
+        {"HTTPS://h/a", "/a", NULL},
+        {"http://h", "/", NULL},
+        {"http://h?x=%5F", "/", "x=%5F"},
+        {"/sbx%5f%30%7E", "/sbx_0~", NULL},
+        {"/a%2Fb%25%00", "/a%2Fb%25%00", NULL},
+    };
+    struct http_request r;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[200];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h \r\nX-API-Key: \t k \t \r\n\r\n",
+                 rows[i].target);
+        assert_int_equal(head(&r, text), 0);
+        assert_string_equal(r.target, rows[i].path);
+        assert_string_equal(r.query ? r.query : "", rows[i].query ? rows[i].query : "");
+        assert_string_equal(http_request_field(&r, "x-api-key"), "k");
+        http_request_fini(&r);
+    }
+    assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked \r\n\r\n"), 0);
+    http_request_fini(&r);
 }
 
 static void test_a_parameter_is_decoded_or_not_there(void **state)
@@ -162,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_chunks_end_where_they_end),
         cmocka_unit_test(test_chunks_are_read_strictly),
         cmocka_unit_test(test_what_two_could_read_in_two_ways_is_refused),
+        cmocka_unit_test(test_ways_to_say_the_same),
         cmocka_unit_test(test_a_parameter_is_decoded_or_not_there),
         cmocka_unit_test(test_bounds),
     };
