@@ -33,6 +33,22 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/*
+ * Bytes of what a terminal would obey instead of showing it: control characters, those of C1 in UTF-8 too,
+ * and what turns the direction of a line around. 0: none.
+ */
+static size_t obeyed(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] < ' ' || c[0] == 0x7f)
+        return 1;
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+        return 2;
+    bool turns = c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
+                                  (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
+    return turns ? 3 : 0;
+}
+
 static void put_plain(const json_t *value, char *out, size_t size)
 {
     if (json_is_string(value)) {
@@ -46,9 +62,12 @@ static void put_plain(const json_t *value, char *out, size_t size)
         snprintf(out, size, "%s", text);
         free(text);
     }
-    for (char *c = out; *c; c++) { /* a name may hold what a terminal would obey */
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
+    for (char *c = out; *c; c++) { /* a name may hold such */
+        size_t n = obeyed(c);
+        if (!n)
+            continue;
+        *c = '?';
+        memmove(c + 1, c + n, strlen(c + n) + 1);
     }
 }
 

@@ -132,15 +132,20 @@ static bool stands_before(const json_t *list, size_t at)
     return false;
 }
 
+/* What an init takes at once (agent/init/init_proto.h), less what goes with it: said before anything is made.
+ */
+#define WORDS_BYTES_MAX 65000
+
 static void check_words(const struct field *f, const json_t *value, json_t *errors)
 {
-    size_t i;
+    size_t i, bytes = 0;
     json_t *item;
     if (!count_is_good(f, json_array_size(value), errors))
         return;
     json_array_foreach(value, i, item)
     {
         char index[24];
+        bytes += json_string_length(item) + 1;
         snprintf(index, sizeof index, "%zu", i);
         if (!json_is_string(item) || json_string_length(item) > VALUE_BYTES_MAX)
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
@@ -149,6 +154,8 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
         else if (f->choices && stands_before(value, i))
             complain(errors, f->name, index, "stands there already");
     }
+    if (bytes > WORDS_BYTES_MAX)
+        complain(errors, f->name, NULL, "may have at most 65000 bytes, with one after each string");
 }
 
 static void check_map(const struct field *f, json_t *value, json_t *errors)

@@ -104,7 +104,7 @@ def test_revoked_at_once(corral, user):
 
 @pytest.mark.parametrize("body,pointer", [
     ({"memory_bytes": "1G"}, "/memory_bytes"), ({"memory_bytes": 1}, "/memory_bytes"), ({"memory_bytes": 10 ** 17}, "/memory_bytes"),
-    ({"colour": "red"}, "/colour"), ({"command": "ls"}, "/command"), ({"command": ["a", 1]}, "/command/1"),
+    ({"colour": "red"}, "/colour"), ({"command": "ls"}, "/command"), ({"command": ["a", 1]}, "/command/1"), ({"command": ["x" * 1000] * 65}, "/command"),
     ({"env": {"1A": "x"}}, "/env/1A"), ({"labels": {"a/b": 1}}, "/labels/a~1b"), ({"image": "a b; rm -rf /"}, "/image"),
     ({"image": "../etc"}, "/image"), ({"network": "host"}, "/network"), ({"name": "a\u0007"}, "/name"), ({"pids": 0}, "/pids"),
     ({"lifetime_seconds": -1}, "/lifetime_seconds"), ({"labels": {f"k{i}": "" for i in range(1000)}}, "/labels"), ([], "")])

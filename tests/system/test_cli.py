@@ -64,3 +64,13 @@ def test_the_env_file_speaks_of_this_installation(corral):
                             env=corral.environ, capture_output=True, text=True, timeout=60)
     assert doctor.stdout.splitlines()[0] == str(corral.home) and "docker.sock" not in doctor.stdout.replace(str(corral.home), "")
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+
+
+def test_a_name_is_shown_and_not_obeyed(corral, user):
+    """What other users call their sandboxes an administrator's terminal shows: no escape sequence, also of C1, no turned line."""
+    sandbox = user.create(name="a\u009b31mb\u202ec\u2066d\u00e9", labels={"k": "\u001b[2Jx\u0085y"})
+    for args in (("ls",), ("show", sandbox["id"])):
+        shown = corral.cli(*args)
+        assert shown.returncode == 0, shown.stderr
+        assert "a?31mb?c?d\u00e9" in shown.stdout
+        assert not set(shown.stdout) & set("\u001b\u009b\u0085\u202e\u2066"), shown.stdout
