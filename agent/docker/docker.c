@@ -115,16 +115,16 @@ static void tell_state(const struct docker_call *call, int code, struct err *e, 
 static void on_answer(void *arg, int code, const struct err *error, long status, const char *body,
                       size_t len);
 
-/* A HEAD, whose answer is a header. */
-static void ask_file(struct docker_call *call, const char *path)
+/* A HEAD, whose answer is a header. why: a GET, for a refusal of that has no words. */
+static void ask_file(struct docker_call *call, const char *path, bool why)
 {
     char escaped[3 * DOCKER_PATH_MAX + 1], whole[sizeof escaped + 160];
     docker_escape(path, escaped, sizeof escaped);
     snprintf(whole, sizeof whole, "%s/containers/%s/archive?path=%s", call->docker->prefix, call->container,
              escaped);
-    struct docker_ask what = {.method = "HEAD",
+    struct docker_ask what = {.method = why ? "GET" : "HEAD",
                               .path = whole,
-                              .header = "X-Docker-Container-Path-Stat",
+                              .header = why ? NULL : "X-Docker-Container-Path-Stat",
                               .timeout_ms = DOCKER_QUICK_MS,
                               .cb = on_answer,
                               .arg = call};
@@ -141,8 +141,13 @@ static bool tell_file(struct docker_call *call, int code, struct err *e, const c
     else if (!code)
         code = docker_json_file(body, len, &file, link, e);
     if (!code && link[0] && call->container[0]) {
-        ask_file(call, link);
+        ask_file(call, link, false);
         call->container[0] = 0;
+        return false;
+    }
+    if (code == ERR_START_FAILED && call->container[0] && call->path) {
+        ask_file(call, call->path, true);
+        call->path = NULL;
         return false;
     }
     ((docker_file_cb *)call->cb)(call->arg, code, e, code ? NULL : &file);
@@ -329,10 +334,11 @@ struct docker_call *docker_container_file(struct docker *docker, const char *id,
     *call = (struct docker_call){.docker = docker,
                                  .answer = ANSWER_FILE,
                                  .refusal = ERR_START_FAILED,
+                                 .path = path,
                                  .cb = (void (*)(void))cb,
                                  .arg = arg};
     snprintf(call->container, sizeof call->container, "%s", id);
-    ask_file(call, path);
+    ask_file(call, path, false);
     return call;
 }
 

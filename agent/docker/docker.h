@@ -199,7 +199,7 @@ struct docker_call *docker_container_inspect(struct docker *docker, const char *
 
 /*
  * What its file system has at this path, a link at its end followed within it; ERR_NOT_FOUND: nothing (one
- * that leads nowhere is something). Opens nothing. id: by number, not by name.
+ * that leads nowhere is something). Opens nothing. id: by number, not by name. path: static.
  */
 struct docker_call *docker_container_file(struct docker *docker, const char *id, const char *path,
                                           docker_file_cb *cb, void *arg);

@@ -47,6 +47,7 @@ struct docker_call {
     bool missing_is_good;              /* 404 */
     bool same_is_good;                 /* 304, 409 */
     char container[DOCKER_ID_LEN + 1]; /* ANSWER_FILE: whose; "" once a link was followed */
+    const char *path;                  /* ANSWER_FILE: until Docker is asked why it refuses; then NULL */
     void (*cb)(void);
     void *arg;
 };
