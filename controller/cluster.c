@@ -184,8 +184,11 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     struct cluster *c = reading_end(arg);
     if (!c)
         return;
-    for (size_t i = 0; !code && i < count; i++)
+    for (size_t i = 0; !code && i < count; i++) {
         fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);
+        if (strcmp(rows[i].state, node_state_name(NODE_UNREACHABLE)))
+            fleet_node_expected(c->fleet, loop_now_ms(), rows[i].name);
+    }
     fleet_effects_clear(&c->effects); /* that a host is not here yet is no news */
     cluster_trust_rows(c, rows, code ? 0 : count);
     if (!code)

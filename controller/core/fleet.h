@@ -185,6 +185,9 @@ void fleet_compare(const struct fleet *fleet, const char *node, const struct obs
 /* The host is silent past its lease, or its connection was given up. */
 void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *node, struct fleet_effects *effects);
 
+/* Its row says that it is here: it has one lease to come, whether sandboxes live on it or not. */
+void fleet_node_expected(struct fleet *fleet, uint64_t now, const char *node);
+
 /* An administrator's word on a node; kept over sessions. */
 void fleet_node_mark(struct fleet *fleet, const char *node, bool cordoned, bool draining,
                      struct fleet_effects *effects);

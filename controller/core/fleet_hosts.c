@@ -129,6 +129,11 @@ void fleet_node_gone(struct fleet *fleet, uint64_t now, const char *name, struct
         fleet_lose_node(fleet, now, node, effects);
 }
 
+void fleet_node_expected(struct fleet *fleet, uint64_t now, const char *name)
+{
+    fleet_await_node(fleet, now, node_table_get(&fleet->nodes, name));
+}
+
 void fleet_node_mark(struct fleet *fleet, const char *name, bool cordoned, bool draining,
                      struct fleet_effects *effects)
 {

@@ -75,7 +75,7 @@ def test_sockets_hold_no_more_than_its_memory(corral, user, hostile, kind):
                or "sockets" in corral.docker("logs", sandbox["id"]), 30)
     print(f"{kind}: took {(socket_memory() - before) >> 20} MiB")
     wait_until("it holds no more than its memory", lambda: socket_memory() - before <= 40 << 20, 5)
-    ended = user.show(sandbox["id"])
+    ended = wait_until("it lives, or has ended", lambda: (s := user.show(sandbox["id"]))["state"] in ("running", "stopped") and s, 10)
     assert ended["state"] == "running" or ended["reason"] in ("memory_critical", "oom_killed"), ended
 
 

@@ -138,7 +138,7 @@ def test_a_lifetime_that_is_changed_elsewhere_holds(corral, user, within):
 
 
 def test_a_mark_that_is_set_elsewhere_reaches_placement(corral, user, within):
-    node = corral.sql("select name from nodes")
+    node = "node-1"
     set_to = lambda mark: corral.sql(f"update nodes set admin_state = '{mark}' where name = '{node}'")  # noqa: E731
     set_to("cordoned")
     refused = lambda: user.call("POST", "/sandbox", {}).status_code == 503  # noqa: E731

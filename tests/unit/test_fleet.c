@@ -68,6 +68,20 @@ static void test_a_row_of_a_host_that_never_comes(void **state)
     assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_LOST);
 }
 
+/* Also where nothing lives on it: else its row would say for ever that it is ready. */
+static void test_a_host_of_a_row_that_never_comes(void **state)
+{
+    fleet_tick(fleet, 5, &effects);
+    fleet_node_expected(fleet, 5, "h9");
+    for (uint64_t now = 1000; now <= LEASE_MS; now += 1000)
+        fleet_tick(fleet, now, &effects);
+    assert_null(effect_of(FLEET_NODE));
+    fleet_tick(fleet, LEASE_MS + 5, &effects);
+    assert_non_null(effect_of(FLEET_NODE));
+    assert_string_equal(effect_of(FLEET_NODE)->node, "h9");
+    assert_int_equal(effect_of(FLEET_NODE)->node_state, NODE_UNREACHABLE);
+}
+
 /* "Lost" may be committed though its answer never came; the host that is back says what memory still has. */
 static void test_a_commit_without_an_answer_is_asked_about(void **state)
 {
@@ -162,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_host_of_a_row_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_wanted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_hundred_hosts_that_never_come, set_up, tear_down),
