@@ -20,15 +20,16 @@ def pid_of(corral, sandbox_id, node=None):
 
 
 class Hermits:
-    """One for each thing that ends a sandbox without anybody's word, all within seconds; by their reasons."""
+    """One for each thing that ends a sandbox without anybody's word, all within seconds; by their reasons.
+    later: so many seconds more, for whoever has much to do before it watches them."""
 
-    def __init__(self, corral, user, node=None):
-        self.user, self.created = user, time.monotonic()
-        grows = ["sh", "-c", "sleep 3; head -c 60000000 /dev/zero | tail -c 50000000 >/dev/null; sleep 600"]
+    def __init__(self, corral, user, node=None, later=0):
+        self.user, self.created, self.later = user, time.monotonic(), later
+        grows = ["sh", "-c", f"sleep {3 + later}; head -c 60000000 /dev/zero | tail -c 50000000 >/dev/null; sleep 600"]
         self.made = {
-            "expired": user.create(lifetime_seconds=5, **SMALL)["id"],
-            "idle": user.create(idle_timeout_seconds=4, **SMALL)["id"],
-            "exited": user.create(command=["sh", "-c", "sleep 4; exit 7"], **SMALL)["id"],
+            "expired": user.create(lifetime_seconds=5 + later, **SMALL)["id"],
+            "idle": user.create(idle_timeout_seconds=4 + later, **SMALL)["id"],
+            "exited": user.create(command=["sh", "-c", f"sleep {4 + later}; exit 7"], **SMALL)["id"],
             "memory_critical": user.create(command=grows, **{**SMALL, "memory_bytes": 32 * MIB})["id"],
         }
         self.pids = {reason: pid_of(corral, i, node) for reason, i in self.made.items()}
@@ -36,8 +37,8 @@ class Hermits:
     def end_alone(self):
         assert all(map(runs, self.pids.values())), "they were to be watched"
         for reason, pid in self.pids.items():
-            wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12, 0.02)
-            assert reason != "expired" or 4.5 < time.monotonic() - self.created < 7.5
+            wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12 + self.later, 0.02)
+            assert reason != "expired" or 4.5 < time.monotonic() - self.created - self.later < 7.5
 
     def are_told_truly(self, but=()):
         """Once each, with the last figures. but: reasons that are looked at by the caller."""

@@ -173,7 +173,7 @@ def test_docker_is_killed_and_comes_back(corral, user):
 # --- what a host decides while nobody listens ---
 
 def test_ends_while_controller_and_database_are_gone(corral, user):
-    hermits = Hermits(corral, user)
+    hermits = Hermits(corral, user, later=3)
     full = user.create(command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k 2>/dev/null; " + STAYS], **SMALL)["id"]
     pid = pid_of(corral, full)
     corral.kill("controller")
