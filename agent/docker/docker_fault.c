@@ -17,11 +17,12 @@ static const char *const beginnings[] = {
 };
 
 /*
- * From here on the new process is held to the sandbox's limits, on its own disk and in its own image: what
- * the kernel denies it says nothing of the host. It may stand anywhere: who writes it into a path only clears
- * the host.
+ * From here on it is held to the sandbox's limits, on its own disk and in its own image, be it runc's new
+ * process or Docker, who mounts all of it to look at a file: what the kernel denies says nothing of the host.
+ * It may stand anywhere: who writes it into a path only clears the host.
  */
-static const char *const inside[] = {"unable to start container process", "container init", "rootfs"};
+static const char *const inside[] = {"unable to start container process", "container init", "rootfs",
+                                     "/merged/"};
 
 /* Errors are wrapped from the left, so the kernel's own word, or gRPC's, is the last: no path comes after it.
  */

@@ -148,5 +148,5 @@ def test_what_a_tenant_brings_about_is_no_hosts_fault(hosts):
             answer = user.call("POST", "/sandbox", body)
             if answer.status_code == 201:
                 user.delete(answer.json()["id"])
-    assert {state(hosts, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
+    assert not [(n["name"], n["reason"]) for n in (state(hosts, f"node-{i}") for i in (1, 2)) if n["state"] != "ready"]
     assert hosts.sql(f"select count(*) from events where type = 'sandbox.rescheduled' and user_id = '{user.user_id}'") == "0"

@@ -62,6 +62,7 @@ static const struct {
              "on device: unknown"},
     {500, false, "mount /x/2 in the rootfs: no space left on device: unknown"},
     /* A path in its image that reads like the host's fault. */
+    {500, false, "mkdir " DATA "/overlay2/7f4446e7ab74/merged/workspace/o: no space left on device"},
     {500, false, "lstat " DATA "/merged/etc/passwd/x: no space left on device: not a directory"},
     {400, false, "Duplicate mount point: /x: no space left on device"},
     {500, false,
