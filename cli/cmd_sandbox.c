@@ -159,8 +159,15 @@ const struct command cmd_extend = {
     .run = extend,
 };
 
+static const struct opt pause_options[] = {
+    {"async", 0, OPT_FLAG, NULL, NULL, "Answer when it is wanted, not when it is so."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
 static int freeze(struct cli *cli, int argc, char **argv)
 {
+    if (cli_option(cli, "async"))
+        cli_prefer_async(cli);
     return cli_each(cli, "POST", "/sandbox/", "/pause", argc, argv);
 }
 
@@ -168,6 +175,7 @@ const struct command cmd_pause = {
     .name = "pause",
     .args = "ID...",
     .help = "Freezes sandboxes; they keep their memory and disk.",
+    .options = pause_options,
     .least = 1,
     .most = -1,
     .run = freeze,
@@ -175,6 +183,8 @@ const struct command cmd_pause = {
 
 static int resume(struct cli *cli, int argc, char **argv)
 {
+    if (cli_option(cli, "async"))
+        cli_prefer_async(cli);
     return cli_each(cli, "POST", "/sandbox/", "/resume", argc, argv);
 }
 
@@ -182,6 +192,7 @@ const struct command cmd_resume = {
     .name = "resume",
     .args = "ID...",
     .help = "Thaws sandboxes.",
+    .options = pause_options,
     .least = 1,
     .most = -1,
     .run = resume,

@@ -1,5 +1,5 @@
 /* What several verbs do. */
-#include "cli/cli.h"
+#include "cli/cli_int.h"
 
 #include "common/mem.h"
 
@@ -69,12 +69,21 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
     return rc;
 }
 
+/* That is news only to who did not ask for it. */
+static void tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what)
+{
+    if (answer->status == 202 && !cli->async)
+        fprintf(stderr, "corral: %s is taken, and carried out later: its host is away or slow\n", what);
+}
+
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body)
 {
     struct cli_answer answer;
     int rc = cli_call(cli, method, path, body, &answer);
     if (!rc && answer.json)
         cli_print_object(cli, answer.json);
+    if (!rc)
+        tell_later(cli, &answer, "that");
     cli_answer_fini(&answer);
     return rc;
 }
@@ -94,6 +103,8 @@ int cli_each(struct cli *cli, const char *method, const char *before, const char
             cli_print_json(answer.json);
         else if (!rc)
             puts(argv[i]);
+        if (!rc)
+            tell_later(cli, &answer, argv[i]);
         if (!first)
             first = rc;
         cli_answer_fini(&answer);

@@ -250,6 +250,11 @@ static struct change *change_new(struct cluster *c, db_sandbox_cb *cb, void *arg
     return change;
 }
 
+static enum sandbox_state wanted_state(enum want_state want)
+{
+    return want == WANT_PAUSED ? SANDBOX_PAUSED : want == WANT_RUNNING ? SANDBOX_RUNNING : SANDBOX_STOPPED;
+}
+
 static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
                        const char *json)
 {
@@ -264,6 +269,7 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row->id, row->state, json);
+        waiters_want(c->waiters, &row->id, wanted_state(row->want));
     }
     change->cb(change->arg, code, e, row, json);
     free(change);

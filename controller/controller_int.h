@@ -43,6 +43,9 @@ void ops_answer_json(void *arg, int code, const struct err *e, const char *json)
 void ops_answer_created(void *arg, int code, const struct err *e, const char *json); /* 201 */
 void ops_answer_gone(void *arg, int code, const struct err *e, const char *json);    /* 204 */
 
+/* Answers with a problem of this code. */
+void ops_fail(struct api_call *call, int code, const char *detail);
+
 /* A new id: "usr_" or "key_" and 26 characters. */
 void ops_new_id(const char prefix[static 4], char out[static 31]);
 
@@ -56,9 +59,15 @@ void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run);
 void controller_end_reads(struct controller *c);
 
 /* ops_sandbox.c */
-api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_patch, ops_sandbox_delete,
-    ops_sandbox_wait, ops_sandbox_pause, ops_sandbox_resume, ops_sandbox_stats, ops_sandbox_history,
-    ops_sandbox_events;
+api_op_fn ops_sandbox_create, ops_sandbox_list, ops_sandbox_show, ops_sandbox_wait, ops_sandbox_stats,
+    ops_sandbox_history, ops_sandbox_events;
+
+/* ops_change.c */
+api_op_fn ops_sandbox_patch, ops_sandbox_delete, ops_sandbox_pause, ops_sandbox_resume;
+/* The path's {id}, or a 404: what is no id is nobody's sandbox. */
+bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
+/* Answers where the database takes no writes now: what becomes of a sandbox is then told by nobody. */
+bool ops_fail_unwritten(struct controller *c, struct api_call *call, const char *what);
 
 /* ops_admin.c */
 api_op_fn ops_event_list, ops_quota_usage, ops_node_list, ops_node_show, ops_node_cordon, ops_node_uncordon,

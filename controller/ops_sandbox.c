@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STALE_MS       5000  /* five looks that did not come */
-#define DELETE_WAIT_MS 30000 /* then a DELETE answers 202, and goes on */
+#define STALE_MS 5000 /* five looks that did not come */
 
 /* A call that has gone on to wait for something. */
 struct pending {
@@ -34,22 +33,6 @@ static struct pending *pending_new(struct controller *c, struct api_call *call)
     p->controller = c;
     p->call = call;
     return p;
-}
-
-static void fail(struct api_call *call, int code, const char *detail)
-{
-    struct err e;
-    (void)err_set(&e, code, "%s", detail);
-    api_answer_err(call, &e);
-}
-
-/* The path's {id}, or a 404: what is no id is nobody's sandbox. */
-static bool take_id(struct api_call *call, struct sandbox_id *id)
-{
-    if (sandbox_id_parse(call->param[0], id))
-        return true;
-    fail(call, ERR_NOT_FOUND, "There is no such sandbox");
-    return false;
 }
 
 /* --- create --- */
@@ -85,7 +68,7 @@ static void fail_image(const struct pending *p, const char *json)
 {
     json_t *sandbox = json_loads(json, 0, NULL);
     const char *detail = json_string_value(json_object_get(sandbox, "detail"));
-    fail(p->call, ERR_IMAGE_UNAVAILABLE, detail && detail[0] ? detail : "the image cannot be used");
+    ops_fail(p->call, ERR_IMAGE_UNAVAILABLE, detail && detail[0] ? detail : "the image cannot be used");
     json_decref(sandbox);
 }
 
@@ -96,28 +79,16 @@ static void fail_start(const struct pending *p)
     api_answer_err(p->call, &e);
 }
 
-/* Whether the database takes no writes now: what becomes of a sandbox is then told by nobody. */
-static bool fail_unwritten(struct pending *p, const char *what)
-{
-    struct err e;
-    enum db_trouble trouble = db_pool_trouble(p->controller->pool);
-    if (!trouble)
-        return false;
-    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; ask again", what, db_trouble_sentence(trouble));
-    api_answer_err(p->call, &e);
-    return true;
-}
-
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct pending *p = arg;
-    if (!reached && fail_unwritten(p, "the sandbox was admitted")) {
+    if (!reached && ops_fail_unwritten(p->controller, p->call, "the sandbox was admitted")) {
         free(p);
         return;
     }
     if (!reached) {
-        fail(p->call, ERR_NODE_TIMEOUT,
-             "the sandbox was admitted, and did not run in time; GET it to see how it is");
+        ops_fail(p->call, ERR_NODE_TIMEOUT,
+                 "the sandbox was admitted, and did not run in time; GET it to see how it is");
     } else if (state != SANDBOX_FAILED) {
         rates_started(&p->controller->rates, loop_now_ms() - p->since_ms);
         created(p, json);
@@ -179,7 +150,8 @@ static void replay(struct pending *p, const struct db_admit_result *r)
     } else if (sandbox_id_parse(r->id, &p->id)) {
         db_sandbox_get(p->controller->pool, p->id.text, NULL, on_replayed, p);
     } else {
-        fail(p->call, ERR_CONFLICT, "the first request with this Idempotency-Key has not been answered yet");
+        ops_fail(p->call, ERR_CONFLICT,
+                 "the first request with this Idempotency-Key has not been answered yet");
         free(p);
     }
 }
@@ -209,14 +181,14 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         api_answer_quota(p->call, r->scope, r->limit, r->used);
         break;
     case DB_ADMIT_NO_ROOM:
-        fail(p->call, ERR_NO_CAPACITY, "no host has room; try again later");
+        ops_fail(p->call, ERR_NO_CAPACITY, "no host has room; try again later");
         break;
     case DB_ADMIT_MISMATCH:
-        fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
-             "this Idempotency-Key was used for another body; take a new one");
+        ops_fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
+                 "this Idempotency-Key was used for another body; take a new one");
         break;
     case DB_ADMIT_NO_CALLER:
-        fail(p->call, ERR_UNAUTHENTICATED, "the API key was revoked");
+        ops_fail(p->call, ERR_UNAUTHENTICATED, "the API key was revoked");
         break;
     }
     free(p);
@@ -356,7 +328,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     if (!call->sandbox.spec.image)
         call->sandbox.spec.image = mem_strdup(c->conf->base_image);
     if (call->sandbox.spec.network == NETWORK_EGRESS) {
-        fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
+        ops_fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
         return;
     }
     call->sandbox.spec.levels = call->caller.levels;
@@ -406,7 +378,7 @@ void ops_sandbox_list(void *owner, struct api_call *call)
     bool heavy = caller_is_admin(&call->caller);
     if (http_query_get(call->exchange, "label", value, sizeof value) &&
         (!strchr(value, ':') || strpbrk(value, "\"\\"))) {
-        fail(call, ERR_INVALID, "label must be key:value");
+        ops_fail(call, ERR_INVALID, "label must be key:value");
         return;
     }
     for (size_t i = 0; i < ARRAY_LEN(wider); i++)
@@ -421,7 +393,7 @@ void ops_sandbox_show(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct sandbox_id id;
-    if (take_id(call, &id))
+    if (ops_sandbox_id(call, &id))
         db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
 }
 
@@ -429,7 +401,7 @@ void ops_sandbox_show(void *owner, struct api_call *call)
 static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
 {
     struct sandbox_id id;
-    if (!take_id(call, &id))
+    if (!ops_sandbox_id(call, &id))
         return;
     struct pending *p = pending_new(c, call);
     p->id = id;
@@ -443,10 +415,10 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
     struct sample sample;
     char text[STATS_JSON_MAX];
     if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
-        fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
+        ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
     } else if (sample.ago_ms > STALE_MS) {
-        fail(call, ERR_NODE_TIMEOUT,
-             "the host of the sandbox is silent; its last sample is too old to be shown as now");
+        ops_fail(call, ERR_NODE_TIMEOUT,
+                 "the host of the sandbox is silent; its last sample is too old to be shown as now");
     } else {
         stats_json(&sample, view->state == SANDBOX_PAUSED, wall_now_ms(), text);
         api_answer_json(call, 200, NULL, text);
@@ -460,7 +432,7 @@ static void on_stats_owner(void *arg, int code, const struct err *e, const char 
     if (code)
         api_answer_err(p->call, e);
     else
-        fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
+        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
     free(p);
 }
 
@@ -474,7 +446,7 @@ void ops_sandbox_stats(void *owner, struct api_call *call)
     if (!sandbox_id_parse(call->param[0], &id) || !fleet || !fleet_find(fleet, &id, &view))
         with_owner(c, call, on_stats_owner);
     else if (of && strcmp(of, view.user))
-        fail(call, ERR_NOT_FOUND, "There is no such sandbox");
+        ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
     else
         answer_stats(c, call, &id, &view);
 }
@@ -500,7 +472,7 @@ static void on_history_owner(void *arg, int code, const struct err *e, const cha
         api_answer_err(p.call, e);
     else if (!http_query_get(p.call->exchange, "from", time, sizeof time) ||
              !http_query_get(p.call->exchange, "to", time, sizeof time))
-        fail(p.call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
+        ops_fail(p.call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
     else
         ops_read(p.controller, p.call, read_history);
 }
@@ -570,7 +542,7 @@ void ops_sandbox_wait(void *owner, struct api_call *call)
     struct controller *c = owner;
     struct sandbox_id id;
     char state[32], timeout[16];
-    if (!take_id(call, &id))
+    if (!ops_sandbox_id(call, &id))
         return;
     struct pending *p = pending_new(c, call);
     p->id = id;
@@ -581,111 +553,4 @@ void ops_sandbox_wait(void *owner, struct api_call *call)
     if (http_query_get(call->exchange, "timeout_ms", timeout, sizeof timeout))
         p->timeout_ms = strtoul(timeout, NULL, 10);
     db_sandbox_get(c->pool, id.text, ops_owner(call), on_wait_owner, p);
-}
-
-/* --- changes --- */
-
-static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
-{
-    if (code)
-        api_answer_err(arg, e);
-    else
-        api_answer_json(arg, 200, NULL, json);
-}
-
-static void want(void *owner, struct api_call *call, enum want_state want)
-{
-    struct controller *c = owner;
-    struct db_actor actor = ops_actor(call);
-    struct sandbox_id id;
-    if (take_id(call, &id))
-        cluster_want(c->cluster, id.text, ops_owner(call), want, REASON_NONE, &actor, on_changed, call);
-}
-
-void ops_sandbox_pause(void *owner, struct api_call *call)
-{
-    want(owner, call, WANT_PAUSED);
-}
-
-void ops_sandbox_resume(void *owner, struct api_call *call)
-{
-    want(owner, call, WANT_RUNNING);
-}
-
-void ops_sandbox_patch(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    struct db_actor actor = ops_actor(call);
-    struct sandbox_id id;
-    if (take_id(call, &id))
-        cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_changed, call);
-}
-
-/* It takes longer than anybody waits: taken, and carried out later. */
-static void on_still_ending(void *arg, int code, const struct err *e, const char *json)
-{
-    if (code)
-        api_answer_err(arg, e);
-    else
-        api_answer_json(arg, 202, NULL, json);
-}
-
-static void on_deleted(void *arg, bool reached, enum sandbox_state state, const char *json)
-{
-    struct pending *p = arg;
-    if (reached)
-        api_answer_empty(p->call, 204, NULL);
-    else if (!fail_unwritten(p, "the sandbox is being ended"))
-        db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_still_ending, p->call);
-    free(p);
-}
-
-static void on_delete_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                             const char *json)
-{
-    struct pending *p = arg;
-    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
-    struct fleet_view view;
-    const struct node *node = NULL;
-    if (code) {
-        api_answer_err(p->call, e);
-    } else if (sandbox_state_terminal(row->state)) {
-        p->call->changed_nothing = true;
-        api_answer_empty(p->call, 204, NULL);
-    } else if (!fail_unwritten(p, "the sandbox is being ended")) {
-        if (fleet && fleet_find(fleet, &p->id, &view))
-            node = node_table_find(fleet_nodes(fleet), view.node);
-        if (node && node->session &&
-            waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_ENDED, SANDBOX_STOPPED,
-                        DELETE_WAIT_MS, on_deleted, p))
-            return;
-        api_answer_json(p->call, 202, NULL, json); /* its host is away: carried out when it is back */
-    }
-    free(p);
-}
-
-/* An administrator may say that the administration ends it, whoever's it is: ?reason=admin. */
-static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
-{
-    char text[16];
-    bool given = http_query_get(call->exchange, "reason", text, sizeof text);
-    *reason = given ? REASON_ADMIN : REASON_DELETED;
-    if (!given || caller_is_admin(&call->caller))
-        return true;
-    fail(call, ERR_FORBIDDEN, "reason is for an administrator to give");
-    return false;
-}
-
-void ops_sandbox_delete(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    struct db_actor actor = ops_actor(call);
-    struct sandbox_id id;
-    enum sandbox_reason reason;
-    if (!take_id(call, &id) || !take_end_reason(call, &reason))
-        return;
-    struct pending *p = pending_new(c, call);
-    p->id = id;
-    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
 }

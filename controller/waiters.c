@@ -118,6 +118,8 @@ static bool reached(const struct waiter *w, enum sandbox_state state)
         return false;
     case WAIT_STATE:
         return state == w->named;
+    case WAIT_WANTED:
+        return state == w->named || state == SANDBOX_LOST;
     }
     abort();
 }
@@ -141,6 +143,25 @@ void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum san
                   const char *json)
 {
     while (tell_one(waiters, id, state, json))
+        ;
+}
+
+static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted)
+{
+    struct waiter_list *list;
+    HASH_FIND(hh, waiters->lists, id, sizeof *id, list);
+    for (struct waiter *w = list ? list->first : NULL; w; w = w->next) {
+        if (w->goal == WAIT_WANTED && w->named != wanted) {
+            finish(w, false, SANDBOX_PENDING, NULL);
+            return true;
+        }
+    }
+    return false;
+}
+
+void waiters_want(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted)
+{
+    while (overtake_one(waiters, id, wanted))
         ;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Requests that wait for a sandbox to come to a state: a create for it to run, a delete for its end, and
- * …/wait. Each is called back once: when the state is reached, or when its time is over. At most
- * WAITERS_MAX; on the loop.
+ * Requests that wait for a sandbox to come to a state: a create for it to run, a pause and a resume for what
+ * they want, a delete for its end, and …/wait. Each is called back once: when the state is reached, or when
+ * its time is over. At most WAITERS_MAX; on the loop.
  */
 #ifndef CORRAL_CONTROLLER_WAITERS_H
 #define CORRAL_CONTROLLER_WAITERS_H
@@ -15,7 +15,8 @@
 enum waiter_goal {
     WAIT_BEGUN, /* it runs, or has ended */
     WAIT_ENDED,
-    WAIT_STATE /* the state that was named, or the end */
+    WAIT_STATE, /* the state that was named, or the end */
+    WAIT_WANTED /* that likewise, or that its host is lost; unless something else is wanted meanwhile */
 };
 
 /* state: where it is; json: the sandbox, NULL where only the time is over. Borrowed for the call. */
@@ -27,13 +28,19 @@ struct waiters *waiters_new(struct loop *loop);
 /* Calls every waiter back as not reached, then frees. Not from a waiter's callback. */
 void waiters_free(struct waiters *waiters);
 
-/* False, and cb is never called, where too many wait. named: for WAIT_STATE. */
+/* False, and cb is never called, where too many wait. named: for WAIT_STATE and WAIT_WANTED. */
 bool waiters_add(struct waiters *waiters, const struct sandbox_id *id, enum waiter_goal goal,
                  enum sandbox_state named, uint64_t timeout_ms, waiter_cb *cb, void *arg) MUST_CHECK;
 
 /* A state was committed: calls back who waited for it. */
 void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
                   const char *json);
+
+/*
+ * What is wanted of it is another state than who waits for WAIT_WANTED named (its end has none:
+ * SANDBOX_STOPPED): calls these back as not reached.
+ */
+void waiters_want(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted);
 
 /* Nobody can be told anything for now: calls every waiter back as not reached. */
 void waiters_give_up(struct waiters *waiters);

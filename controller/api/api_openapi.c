@@ -61,11 +61,18 @@ static json_t *success(const struct row *r)
     return out;
 }
 
-/* What a success may be beside the row's own. */
+/* What is answered before it is carried out: where its host is away, and where the caller would not wait. */
+static const struct delay {
+    bool may_be, may_be_asked_for; /* 202, Prefer */
+} delays[OP_COUNT] = {
+    [OP_SANDBOX_CREATE] = {true, true},  [OP_SANDBOX_PAUSE] = {true, true},
+    [OP_SANDBOX_RESUME] = {true, true},  [OP_SANDBOX_PATCH] = {true, false},
+    [OP_SANDBOX_DELETE] = {true, false},
+};
+
 static void other_successes(const struct row *r, json_t *responses)
 {
-    bool sandbox = !strcmp(r->path, "/sandbox/{id}") || !strcmp(r->path, "/sandbox");
-    if (!sandbox || (strcmp(r->method, "POST") && strcmp(r->method, "DELETE")))
+    if (!delays[r - rows].may_be)
         return;
     json_t *accepted = json_pack("{s:s}", "description", "Taken, and carried out later");
     json_object_set_new(accepted, "content", content_of("Sandbox"));
@@ -99,7 +106,7 @@ static json_t *parameters_of(const struct row *r)
         json_array_append_new(out, reference("parameters", "IdempotencyKey"));
     if (!strcmp(r->method, "PATCH"))
         json_array_append_new(out, reference("parameters", "IfMatch"));
-    if (!strcmp(r->name, "SANDBOX_CREATE"))
+    if (delays[r - rows].may_be_asked_for)
         json_array_append_new(out, reference("parameters", "Prefer"));
     return out;
 }

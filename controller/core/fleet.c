@@ -611,8 +611,11 @@ bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct f
     const struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
     if (!s || !s->admitted)
         return false;
-    *out = (struct fleet_view){
-        .user = s->user, .node = s->node->facts.name, .state = s->state, .generation = s->generation};
+    *out = (struct fleet_view){.user = s->user,
+                               .node = s->node->facts.name,
+                               .state = s->state,
+                               .want = s->want,
+                               .generation = s->generation};
     return true;
 }
 

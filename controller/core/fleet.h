@@ -227,6 +227,7 @@ struct fleet_view {
     const char *user;
     const char *node;
     enum sandbox_state state;
+    enum want_state want;
     uint64_t generation;
 };
 bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct fleet_view *out);

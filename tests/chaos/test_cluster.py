@@ -55,6 +55,11 @@ def test_ends_in_a_partition_longer_than_the_lease(hosts):
         user.wait(lives, "lost", 20)
         late = user.call("DELETE", f"/sandbox/{deleted}")
         assert late.status_code == 202 and late.json()["state"] == "stopping" and runs(pid)
+        longer = user.good("PATCH", f"/sandbox/{lives}", {"lifetime_seconds": 900}, status=202) # its host has not heard of it
+        assert longer["state"] == "lost"
+        assert user.good("PATCH", f"/sandbox/{lives}", {"name": "renamed"}, status=200)["name"] == "renamed"
+        done = hosts.cli("extend", lives, "--lifetime", "1000s")
+        assert done.returncode == 0 and "carried out later" in done.stderr, done
     is_back(hosts)
     hermits.are_told_truly(but=("expired",))
     # Past its deadline and out of reach it counted as ended: nothing else could be known, and an end is never changed.

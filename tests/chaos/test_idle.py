@@ -12,10 +12,6 @@ WORKS = "while :; do i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done; sleep 0.2
 IDLE = "it did no work for 2 s"
 
 
-def is_frozen(corral, sandbox_id):
-    return corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox_id) == "true"
-
-
 def test_idle_ends_and_work_does_not(user):
     idle = [user.create(idle_timeout_seconds=2, **more)["id"]
             for more in ({}, {"command": FOREVER}, {"command": ["sh", "-c", DOZES]})]
@@ -50,10 +46,10 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     longer = user.good("PATCH", f"/sandbox/{sandbox_id}", {"lifetime_seconds": 900})
     assert longer["state"] == "paused" and longer["expires_at"] > paused["expires_at"]
     user.delete(user.create()["id"])
-    assert is_frozen(corral, sandbox_id) and user.show(sandbox_id)["state"] == "paused"
+    assert corral.is_frozen(sandbox_id) and user.show(sandbox_id)["state"] == "paused"
 
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
-    wait_until("it is thawed", lambda: not is_frozen(corral, sandbox_id))
+    wait_until("it is thawed", lambda: not corral.is_frozen(sandbox_id))
     assert user.wait(sandbox_id, "running")["detail"] is None
     assert not user.stats(sandbox_id)["violations"]
     user.wait(sandbox_id, "paused", 15) # its idle time began anew
@@ -61,7 +57,7 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
     user.wait(sandbox_id, "running")
     corral.kill("controller")
-    wait_until("its host paused it alone", lambda: is_frozen(corral, sandbox_id), 15)
+    wait_until("its host paused it alone", lambda: corral.is_frozen(sandbox_id), 15)
     corral.restart("controller")
     user.wait(sandbox_id, "paused", 20)
     user.good("POST", f"/sandbox/{sandbox_id}/resume")

@@ -1,6 +1,9 @@
 """What an agent that comes back makes of what it finds: nothing that was promised is lost with its life."""
+import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from corral import wait_until
 from cut_docker import CutDocker
 from hermits import MIB, SMALL, pid_of, runs
@@ -33,6 +36,33 @@ def test_new_limits_of_a_paused_one(corral, user):
     user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 * MIB})
     wait_until("it has its new limit", lambda: int(limit.read_text()) == 32 * MIB, 5)
     assert user.show(sandbox)["state"] == "paused"
+
+
+@pytest.mark.parametrize("meanwhile", [None, "resume", "delete"])
+def test_a_pause_waits_for_its_host(corral, user, meanwhile):
+    """Who waits is told when it is so, or that something else was asked for meanwhile."""
+    sandbox = user.create(**SMALL)["id"]
+    waiting = lambda: corral.admin.good("GET", "/sandbox/system/stats")["queues"]["waiters"]
+    with ThreadPoolExecutor(2) as pool:
+        corral.kill("agent", signal.SIGSTOP)
+        try:
+            pause = pool.submit(user.call, "POST", f"/sandbox/{sandbox}/pause")
+            wait_until("it waits", lambda: waiting() == 1, 5)
+            assert not pause.done() and user.show(sandbox)["state"] == "running"
+            if meanwhile == "resume":
+                user.good("POST", f"/sandbox/{sandbox}/resume")
+            elif meanwhile == "delete":
+                pool.submit(user.delete, sandbox)
+            if meanwhile:
+                assert pause.result(5).json()["code"] == "conflict"
+        finally:
+            corral.kill("agent", signal.SIGCONT)
+        answer = pause.result()
+        if not meanwhile:
+            assert answer.status_code == 200 and answer.json()["state"] == "paused" and corral.is_frozen(sandbox)
+            user.good("POST", f"/sandbox/{sandbox}/resume", status=200)
+            assert not corral.is_frozen(sandbox)
+    user.delete(sandbox)
 
 
 def test_one_without_a_command_is_not_made_anew(corral, user):

@@ -273,6 +273,9 @@ class Corral:
         controller, name = v1.split("/")
         return Path(f"/sys/fs/cgroup/{controller}{parent}/{container}/{name}")
 
+    def is_frozen(self, sandbox_id):
+        return self.docker("inspect", "-f", "{{.State.Paused}}", sandbox_id) == "true"
+
     def metric(self, name):
         text = self.admin.session.get(self.url + "/metrics", timeout=10).text
         return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])

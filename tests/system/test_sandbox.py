@@ -77,13 +77,19 @@ def test_disk_ends_at_its_limit(user):
     assert ended["reason"] == "exited"
 
 
-def test_pause_and_resume(user):
+def test_pause_and_resume(corral, user):
     sandbox = user.create()
-    user.good("POST", f"/sandbox/{sandbox['id']}/pause")
-    user.wait(sandbox["id"], "paused")
+    for _ in range(3): # it is so when that is answered
+        assert user.good("POST", f"/sandbox/{sandbox['id']}/pause", status=200)["state"] == "paused"
+        assert corral.is_frozen(sandbox["id"])
+        assert user.good("POST", f"/sandbox/{sandbox['id']}/resume", status=200)["state"] == "running"
+        assert not corral.is_frozen(sandbox["id"])
+    later = {"headers": {"Prefer": "respond-async"}}
+    assert user.good("POST", f"/sandbox/{sandbox['id']}/pause", status=202, **later)["state"] == "running"
+    assert user.good("POST", f"/sandbox/{sandbox['id']}/pause", status=200)["state"] == "paused"
     assert user.stats(sandbox["id"])["health"]["status"] == "paused"
-    user.good("POST", f"/sandbox/{sandbox['id']}/resume")
-    user.wait(sandbox["id"], "running")
+    assert user.good("POST", f"/sandbox/{sandbox['id']}/resume", status=202, **later)["state"] == "paused"
+    assert user.good("POST", f"/sandbox/{sandbox['id']}/resume", status=200)["state"] == "running"
     user.delete(sandbox["id"])
     assert user.refused("POST", f"/sandbox/{sandbox['id']}/pause")["code"] == "wrong_state"
 

@@ -1,0 +1,234 @@
+/*
+ * The operations that change a sandbox. Each answers when it is so, as far as its host can be waited for;
+ * what is committed and has still to be carried out is answered 202.
+ */
+#include "controller/controller_int.h"
+
+#include "common/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SETTLE_WAIT_MS 30000 /* then it is answered 202, and goes on */
+
+/* A call that waits for its change. */
+struct change_call {
+    struct controller *controller;
+    struct api_call *call;
+    struct sandbox_id id;
+    enum want_state want;
+    uint64_t generation; /* before it */
+};
+
+static struct change_call *change_call_new(struct controller *c, struct api_call *call,
+                                           const struct sandbox_id *id)
+{
+    struct change_call *p = mem_zalloc(sizeof *p);
+    p->controller = c;
+    p->call = call;
+    p->id = *id;
+    return p;
+}
+
+void ops_fail(struct api_call *call, int code, const char *detail)
+{
+    struct err e;
+    (void)err_set(&e, code, "%s", detail);
+    api_answer_err(call, &e);
+}
+
+bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id)
+{
+    if (sandbox_id_parse(call->param[0], id))
+        return true;
+    ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
+    return false;
+}
+
+bool ops_fail_unwritten(struct controller *c, struct api_call *call, const char *what)
+{
+    struct err e;
+    enum db_trouble trouble = db_pool_trouble(c->pool);
+    if (!trouble)
+        return false;
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; ask again", what, db_trouble_sentence(trouble));
+    api_answer_err(call, &e);
+    return true;
+}
+
+static bool look(const struct change_call *p, struct fleet_view *view)
+{
+    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
+    return fleet && fleet_find(fleet, &p->id, view);
+}
+
+/* Whether its host is here, to hear of it. */
+static bool host_hears(const struct change_call *p)
+{
+    struct fleet_view view;
+    if (!look(p, &view))
+        return false;
+    const struct node *node = node_table_find(fleet_nodes(cluster_fleet(p->controller->cluster)), view.node);
+    return node && node->session;
+}
+
+/* Taken, and carried out later: it takes longer than anybody waits. */
+static void on_still_changing(void *arg, int code, const struct err *e, const char *json)
+{
+    if (code)
+        api_answer_err(arg, e);
+    else
+        api_answer_json(arg, 202, NULL, json);
+}
+
+static void answer_later(struct change_call *p)
+{
+    db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), on_still_changing, p->call);
+}
+
+/* --- pause and resume --- */
+
+static enum sandbox_state state_of(enum want_state want)
+{
+    return want == WANT_PAUSED ? SANDBOX_PAUSED : SANDBOX_RUNNING;
+}
+
+static bool overtaken(const struct change_call *p)
+{
+    struct fleet_view view;
+    return look(p, &view) && view.want != p->want;
+}
+
+static void on_settled(void *arg, bool reached, enum sandbox_state state, const char *json)
+{
+    struct change_call *p = arg;
+    if (reached && state == state_of(p->want))
+        api_answer_json(p->call, 200, NULL, json);
+    else if (reached && sandbox_state_terminal(state))
+        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before that was so");
+    else if (overtaken(p))
+        ops_fail(p->call, ERR_CONFLICT, "something else was asked of the sandbox before that was so");
+    else if (!ops_fail_unwritten(p->controller, p->call, "that is wanted of the sandbox"))
+        answer_later(p);
+    free(p);
+}
+
+static void on_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                      const char *json)
+{
+    struct change_call *p = arg;
+    if (code) {
+        api_answer_err(p->call, e);
+    } else if (row->state == state_of(p->want)) {
+        api_answer_json(p->call, 200, NULL, json);
+    } else {
+        if (!p->call->respond_async && host_hears(p) &&
+            waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_WANTED, state_of(p->want),
+                        SETTLE_WAIT_MS, on_settled, p))
+            return;
+        api_answer_json(p->call, 202, NULL, json);
+    }
+    free(p);
+}
+
+static void want(struct controller *c, struct api_call *call, enum want_state want)
+{
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    if (!ops_sandbox_id(call, &id))
+        return;
+    struct change_call *p = change_call_new(c, call, &id);
+    p->want = want;
+    cluster_want(c->cluster, id.text, ops_owner(call), want, REASON_NONE, &actor, on_wanted, p);
+}
+
+void ops_sandbox_pause(void *owner, struct api_call *call)
+{
+    want(owner, call, WANT_PAUSED);
+}
+
+void ops_sandbox_resume(void *owner, struct api_call *call)
+{
+    want(owner, call, WANT_RUNNING);
+}
+
+/* --- patch --- */
+
+/* What a host that is away has to hear of takes no effect before it is back. */
+static void on_patched(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                       const char *json)
+{
+    struct change_call *p = arg;
+    if (code)
+        api_answer_err(p->call, e);
+    else
+        api_answer_json(p->call, row->generation > p->generation && !host_hears(p) ? 202 : 200, NULL, json);
+    free(p);
+}
+
+void ops_sandbox_patch(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    struct fleet_view view;
+    if (!ops_sandbox_id(call, &id))
+        return;
+    struct change_call *p = change_call_new(c, call, &id);
+    p->generation = look(p, &view) ? view.generation : 0;
+    cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_patched, p);
+}
+
+/* --- delete --- */
+
+static void on_deleted(void *arg, bool reached, enum sandbox_state state, const char *json)
+{
+    struct change_call *p = arg;
+    if (reached)
+        api_answer_empty(p->call, 204, NULL);
+    else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended"))
+        answer_later(p);
+    free(p);
+}
+
+static void on_delete_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                             const char *json)
+{
+    struct change_call *p = arg;
+    if (code) {
+        api_answer_err(p->call, e);
+    } else if (sandbox_state_terminal(row->state)) {
+        p->call->changed_nothing = true;
+        api_answer_empty(p->call, 204, NULL);
+    } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended")) {
+        if (host_hears(p) && waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_ENDED,
+                                         SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
+            return;
+        api_answer_json(p->call, 202, NULL, json); /* its host is away: carried out when it is back */
+    }
+    free(p);
+}
+
+/* An administrator may say that the administration ends it, whoever's it is: ?reason=admin. */
+static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
+{
+    char text[16];
+    bool given = http_query_get(call->exchange, "reason", text, sizeof text);
+    *reason = given ? REASON_ADMIN : REASON_DELETED;
+    if (!given || caller_is_admin(&call->caller))
+        return true;
+    ops_fail(call, ERR_FORBIDDEN, "reason is for an administrator to give");
+    return false;
+}
+
+void ops_sandbox_delete(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct db_actor actor = ops_actor(call);
+    struct sandbox_id id;
+    enum sandbox_reason reason;
+    if (!ops_sandbox_id(call, &id) || !take_end_reason(call, &reason))
+        return;
+    struct change_call *p = change_call_new(c, call, &id);
+    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
+}
