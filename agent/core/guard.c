@@ -37,7 +37,7 @@ static void tell(struct guard_step *step, const struct sample *s, int kind, stru
             continue;
         struct violation_news *news = news_add(step, &s->id, kind, figures);
         news->opened = i < 2;
-        news->critical = i == 1;
+        news->critical = i == 1 || (i == 2 && what.rose_to == VIOLATION_CRITICAL);
         news->swings = i == 2 ? what.swings : 0;
     }
 }
@@ -108,8 +108,12 @@ struct guard_step guard_close(struct guard *g, const struct sandbox_id *id)
 {
     struct guard_step step = {0};
     for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
-        if (g->violation[kind].level != VIOLATION_NONE)
-            news_add(&step, id, kind, g->last[kind])->swings = g->violation[kind].swings;
+        const struct violation *v = &g->violation[kind];
+        if (v->level != VIOLATION_NONE) {
+            struct violation_news *news = news_add(&step, id, kind, g->last[kind]);
+            news->critical = v->level == VIOLATION_CRITICAL;
+            news->swings = v->swings;
+        }
         g->violation[kind] = (struct violation){0};
     }
     return step;

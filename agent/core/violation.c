@@ -85,6 +85,7 @@ static bool closes(struct violation *v, const struct violation_rule *rule, uint3
 static void close_episode(struct violation *v, struct violation_step *step, uint64_t now_ms)
 {
     step->closed = true;
+    step->rose_to = v->level;
     step->swings = v->swings;
     *v = (struct violation){.closed_before = true, .closed_ms = now_ms};
 }

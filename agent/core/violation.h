@@ -52,7 +52,8 @@ struct violation_step {
     bool opened;
     bool became_critical;
     bool closed;
-    uint32_t swings; /* of the one that closed */
+    enum violation_level rose_to; /* of the one that closed, and its swings */
+    uint32_t swings;
 };
 
 /*

@@ -51,7 +51,8 @@ wait
 [ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '2|t' ] || say 'samples'
 # A day without a partition gets one; what is too old, of nobody, or of a moment that has one is counted as refused.
 today=samples_$(date -u +%Y%m%d) old=samples_$(date -u -d '3 days ago' +%Y%m%d)
-sql "update sandboxes set created_at = now() - interval '30 days' where id = '$id'; drop table $today"
+sql "update sandboxes set created_at = now() - interval '30 days', started_at = now() - interval '29 days' where id = '$id';
+    update sandbox_told set violation_at = violation_at - interval '29 days' where sandbox_id = '$id'; drop table $today"
 [ "$(add h1 7 1)$(add h1 8 $((3 * 86400000)))" = 11 ] || say 'a sample without a partition'
 [ "$(sql "select (select count(*) from $today), (select count(*) from $old)")" = '1|1' ] || say 'partitions'
 refused() { # HOST ID NUMBERS AGOS RX
@@ -88,8 +89,14 @@ batch+=",{\"sandbox_id\":\"sbx_none\",\"number\":15,\"opened\":true,\"ago_ms\":0
 [ "$(sql "select add_violations('h1', '[${batch:1}]')")" = 2 ] || say 'a violation that cannot be stored'
 [ "$(sql "select add_violations('h1', '[${batch:1}]')")" = 1 ] || say 'the same violations again'
 [ "$(sql "select string_agg(data->>'number', ' ' order by seq) from events e join sandboxes s on s.id = e.sandbox_id
-    where e.type like 'violation%' and (data->>'number')::int > 11 and e.at = date_trunc('milliseconds', s.created_at)")" = '12 14' ] ||
+    where e.type like 'violation%' and (data->>'number')::int > 11 and e.at between s.created_at and now() - interval '1 second'")" = '12 14' ] ||
     say 'violations of a lying host'
+
+# No closing is told before its opening, however long each word was on its way.
+tell h1 20 true 100 21 false 150
+tell h1 22 true 170 23 false 1000
+[ "$(sql "select string_agg(data->>'number', ' ' order by at, seq) from events
+    where type like 'violation%' and (data->>'number')::int between 20 and 23")" = '20 21 22 23' ] || say 'an episode closed before it opened'
 
 # At every insert, by whoever: no more live sandboxes of the user than the tier allows, or the insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,
@@ -167,6 +174,13 @@ insert() { # ID STATE
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
         $2"
 }
+# The times of one sandbox are in order, likewise.
+four=sbx_00000000000000000000000004
+move_at() { sql "select outcome || ' ' || state from move_sandboxes('[{\"id\":\"$four\",\"to\":\"$1\",\"reason\":\"exited\",\"$2_ago_ms\":$3}]')"; }
+insert "$four" "update sandboxes set state = 'starting' where id = '$four'"
+[ "$(move_at running started 10), $(move_at stopped ended 5000)" = 'ok running, ok stopped' ] || say 'moves'
+[ "$(sql "select created_at <= started_at and started_at <= ended_at from sandboxes where id = '$four'")" = t ] ||
+    say 'it ended before it started'
 two=sbx_00000000000000000000000002 three=sbx_00000000000000000000000003
 insert "$two" "update sandboxes set state = 'starting' where id = '$two'"
 insert "$three" "update sandboxes set state = 'starting' where id = '$three'; update sandboxes set state = 'running' where id = '$three'"

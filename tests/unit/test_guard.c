@@ -38,8 +38,26 @@ static void test_memory_warns_then_kills(void **state)
     step = guard_close(&g, &s.id);
     assert_int_equal(step.news_count, 1);
     assert_false(step.news[0].opened);
+    assert_true(step.news[0].critical); /* the highest that it rose to */
     assert_int_equal(step.news[0].percent_centi, 9600);
     assert_int_equal(step.news[0].limit, 100);
+}
+
+/* Also where the episode ends before the sandbox does: the next one begins anew. */
+static void test_a_closing_says_how_high_it_rose(void **state)
+{
+    struct guard g = {0};
+    struct guard_rules r = rules(0);
+    static const uint64_t percents[] = {96, 10, 91, 10};
+    static const bool critical[] = {true, true, false, false};
+    for (int i = 0; i < 4; i++) {
+        struct sample s = using(percents[i]);
+        struct guard_step step = guard_tick(&g, &r, &s, false, 1000 + (uint64_t)i * 60000);
+        const struct violation_news *last = &step.news[step.news_count - 1];
+        assert_int_equal(step.news_count, i == 0 ? 2 : 1);
+        assert_int_equal(last->opened, i % 2 == 0);
+        assert_int_equal(last->critical, critical[i]);
+    }
 }
 
 static void test_page_cache_alone_is_no_violation(void **state)
@@ -158,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_warns_then_kills),
+        cmocka_unit_test(test_a_closing_says_how_high_it_rose),
         cmocka_unit_test(test_page_cache_alone_is_no_violation),
         cmocka_unit_test(test_the_kernel_was_first),
         cmocka_unit_test(test_idle_is_aware_of_work),
