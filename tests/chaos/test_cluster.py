@@ -44,6 +44,24 @@ def test_ends_in_a_partition_shorter_than_the_lease(hosts):
     assert hosts.late(user) == ""
 
 
+def test_what_a_host_that_is_away_has_to_hear_of_is_202(hosts):
+    """Lost and not yet lost; what needs no host is so at once."""
+    user = hosts.user("changes", tier="pro")
+    sandbox = user.create(**SMALL)["id"]
+    lives = {"lifetime_seconds": 900}
+    assert user.good("PATCH", f"/sandbox/{sandbox}", lives, status=200)["state"] == "running"
+    with cut_off(hosts):
+        user.wait(sandbox, "lost", 20)
+        assert user.good("PATCH", f"/sandbox/{sandbox}", lives, status=202)["state"] == "lost"
+        assert user.good("PATCH", f"/sandbox/{sandbox}", {"name": "renamed"}, status=200)["name"] == "renamed"
+        done = hosts.cli("extend", sandbox, "--lifetime", "1000s")
+        assert done.returncode == 0 and "carried out later" in done.stderr, done
+    is_back(hosts)
+    user.wait(sandbox, "running", 20)
+    assert user.good("PATCH", f"/sandbox/{sandbox}", lives, status=200)
+    user.delete(sandbox)
+
+
 def test_ends_in_a_partition_longer_than_the_lease(hosts):
     user = hosts.user("long", tier="pro")
     lives = user.create(**SMALL)["id"]
@@ -55,11 +73,6 @@ def test_ends_in_a_partition_longer_than_the_lease(hosts):
         user.wait(lives, "lost", 20)
         late = user.call("DELETE", f"/sandbox/{deleted}")
         assert late.status_code == 202 and late.json()["state"] == "stopping" and runs(pid)
-        longer = user.good("PATCH", f"/sandbox/{lives}", {"lifetime_seconds": 900}, status=202) # its host has not heard of it
-        assert longer["state"] == "lost"
-        assert user.good("PATCH", f"/sandbox/{lives}", {"name": "renamed"}, status=200)["name"] == "renamed"
-        done = hosts.cli("extend", lives, "--lifetime", "1000s")
-        assert done.returncode == 0 and "carried out later" in done.stderr, done
     is_back(hosts)
     hermits.are_told_truly(but=("expired",))
     # Past its deadline and out of reach it counted as ended: nothing else could be known, and an end is never changed.
