@@ -92,7 +92,7 @@ static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
     if (agent_oom(h))
         return agent_ending_oom(h, true, code);
     bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
-    if (stopped && !docker_hears(h->agent->docker))
+    if (stopped && !docker_steady(h->agent->docker))
         return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
     if (end->kind == INIT_EXIT_SIGNAL)
         return ending_signal(code, end->value, strsignal(end->value));

@@ -107,7 +107,7 @@ static struct check *check_new(struct holder *h)
     struct check *check = mem_zalloc(sizeof *check);
     *check = (struct check){.agent = h->agent,
                             .id = h->id,
-                            .when = docker_hears(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
+                            .when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
     return check;
 }
 
@@ -134,7 +134,7 @@ void agent_check_soon(struct holder *h)
 {
     if (timer_armed(&h->asking))
         return;
-    h->check_when = docker_hears(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
+    h->check_when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
     timer_start(&h->asking, h->agent->loop, CHECK_SOON_MS, check_again, h);
 }
 

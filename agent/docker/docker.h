@@ -230,7 +230,10 @@ typedef void docker_event_cb(void *arg, const struct docker_event *event);
 void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on_away, loop_cb *on_gap,
                    void *arg);
 
-/* Whether that stream stands: Docker is there, and has been without a break. */
-bool docker_hears(const struct docker *docker);
+/*
+ * Whether that stream stands, and not only since a moment ago: what a Docker without live-restore ends while
+ * it starts, its events tell when it answers already. What ends meanwhile is likely to be Docker's doing.
+ */
+bool docker_steady(const struct docker *docker);
 
 #endif

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PING_EVERY_MS  3000
-#define PING_SILENT_MS 10000 /* a host under a storm of creates answers late, and is well */
-#define PING_DEEP      5
+#define PING_EVERY_MS   3000
+#define PING_SILENT_MS  10000 /* a host under a storm of creates answers late, and is well */
+#define PING_DEEP       5
+#define STEADY_AFTER_MS 3000
 
 static void listen_again(void *arg);
 
@@ -43,9 +44,9 @@ static void listen_now(struct docker *docker)
     docker_http_ask(docker->http, &ask);
 }
 
-bool docker_hears(const struct docker *docker)
+bool docker_steady(const struct docker *docker)
 {
-    return docker->hears;
+    return docker->hears && (!docker->back_ms || loop_now_ms() - docker->back_ms >= STEADY_AFTER_MS);
 }
 
 /* Only when Docker answers again is there something to ask: a hello finds that out. */
@@ -61,6 +62,7 @@ static void on_back(void *arg, int code, const struct err *e, const struct docke
         return;
     }
     docker->away = false;
+    docker->back_ms = loop_now_ms();
     listen_now(docker);
     docker->on_gap(docker->event_arg);
 }

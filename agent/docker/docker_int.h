@@ -16,8 +16,9 @@ struct docker {
     struct docker_call *left; /* those that gave up waiting for one, and are not told yet */
     docker_event_cb *on_event;
     loop_cb *on_away, *on_gap;
-    bool hears; /* the stream of events stands */
-    bool away;  /* and on_away was told */
+    bool hears;       /* the stream of events stands */
+    uint64_t back_ms; /* since Docker was found to answer again; 0: it was never away */
+    bool away;        /* and on_away was told */
     void *event_arg;
     struct timer event_retry, ping_next;
     unsigned pings; /* since it was away */
