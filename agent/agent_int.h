@@ -132,8 +132,9 @@ bool agent_has_processes(const struct holder *holder);
 int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;
 
 /*
- * agent_make.c: from a want to a running command. maker_init_* are told by the holder's init. maker_abort
- * breaks it off at once, whatever it waits for. agent_next_turns begins what may begin by now.
+ * agent_make.c, agent_make_run.c: from a want to a running command. maker_init_* are told by the holder's
+ * init. maker_abort breaks it off at once, whatever it waits for. agent_next_turns begins what may begin by
+ * now.
  */
 void agent_make(struct holder *holder);
 void agent_next_turns(struct agent *agent);

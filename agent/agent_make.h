@@ -1,0 +1,48 @@
+/*
+ * Makes one sandbox, step by step: image, disk (agent_make.c), container, start, its init, its command
+ * (agent_make_run.c). Between any two steps it may be aborted. Whatever it leaves half-made, KEEPER_REMOVE
+ * takes away. Private to these two files.
+ */
+#ifndef CORRAL_AGENT_MAKE_H
+#define CORRAL_AGENT_MAKE_H
+
+#include "agent/agent_int.h"
+
+#define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
+
+/* In their order. Each has its own limit in time. */
+enum maker_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT };
+struct maker {
+    struct holder *holder;    /* NULL: it is over, and the call under way is the last one */
+    struct sandbox_spec spec; /* image: its whole name */
+    struct image_ref ref;
+    struct docker_image image;
+    char container_id[DOCKER_ID_LEN + 1];
+    enum maker_step step;
+    struct timer timer;
+    struct turn turn;
+    struct docker_call *call; /* under way, or NULL */
+    bool busy;                /* a call or a job of the disk is under way */
+    bool pulled;
+    bool host_fault;     /* where it fails, this host is to blame */
+    bool suspect;        /* or its image, which may be made so that Docker hangs */
+    unsigned user_files; /* that were looked at */
+};
+
+/* Its ways out, each at most once; m is gone then. */
+void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why);
+void maker_succeed(struct maker *m);
+
+/* It waits for this call, or for a job of the disk (NULL). */
+void maker_asked(struct maker *m, enum maker_step step, struct docker_call *call);
+
+/* Called first in each answer: false where nobody waits for it any more. */
+bool maker_answered(struct maker *m, int code, const struct err *e) MUST_CHECK;
+
+/* How many folders its disk has: as many volumes as the image was let declare, and the fixed ones. */
+unsigned maker_folders(const struct maker *m);
+
+/* From its disk on: its container, and all that follows. */
+void maker_contain(struct maker *m);
+
+#endif

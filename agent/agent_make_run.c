@@ -1,0 +1,260 @@
+/* A making from the disk on: its container, how that is started, its init, its command. */
+#include "agent/agent_make.h"
+
+#include "common/mem.h"
+#include "common/rfc3339.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INIT_WAIT_MS 30000 /* for its init to come, once the container runs */
+
+/* --- the command --- */
+
+static void words(struct init_start *start, const struct string_list *list)
+{
+    for (size_t i = 0; i < list->count && start->argc < INIT_STRINGS_MAX; i++) /* that fit, as was seen */
+        start->argv[start->argc++] = list->item[i];
+}
+
+static struct init_start *command_of(const struct maker *m)
+{
+    struct init_start *start = mem_zalloc(sizeof *start);
+    start->cwd = ""; /* /workspace */
+    if (m->spec.use_image_command) {
+        start->cwd = m->image.facts.working_dir;
+        words(start, &m->image.facts.entrypoint);
+        words(start, m->spec.command.count ? &m->spec.command : &m->image.facts.command);
+    } else {
+        words(start, &m->spec.command);
+    }
+    return start;
+}
+
+static void on_no_init(void *arg)
+{
+    char why[80];
+    snprintf(why, sizeof why, "its init did not answer within %d s", INIT_WAIT_MS / 1000);
+    maker_fail(arg, REASON_START_FAILED, why);
+}
+
+void maker_init_ready(struct maker *m, enum init_main_state state)
+{
+    struct err e;
+    if (m->step != STEP_INIT)
+        return;
+    struct init_start *start = command_of(m);
+    int rc = start->argc ? initlink_start(m->holder->init, start, &e) : 0;
+    bool idles = !start->argc;
+    free(start);
+    if (rc)
+        maker_fail(m, REASON_START_FAILED, e.text);
+    else if (idles)
+        maker_succeed(m);
+}
+
+void maker_init_started(struct maker *m)
+{
+    if (m->step == STEP_INIT)
+        maker_succeed(m);
+}
+
+void maker_container_died(struct maker *m, int exit_code)
+{
+    char why[80];
+    snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
+    if (m->step == STEP_INIT)
+        maker_fail(m, REASON_START_FAILED, why);
+}
+
+/* Before anything of its user's runs: the image is as it was seen, and none of it is on the node's own disk.
+ */
+static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
+{
+    struct maker *m = arg;
+    struct err e;
+    char why[120];
+    if (!maker_answered(m, code, error))
+        return;
+    if (!state->running || !state->pid) {
+        snprintf(why, sizeof why, "its container ended at once, with code %d", state->exit_code);
+        maker_fail(m, REASON_START_FAILED, why);
+    } else if (state->foreign_mounts) {
+        maker_fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
+    } else if (agent_holder_attach(m->holder, state, &e)) {
+        maker_fail(m, REASON_START_FAILED, e.text);
+    } else {
+        m->step = STEP_INIT;
+        timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
+    }
+}
+
+static void on_started(void *arg, int code, const struct err *e)
+{
+    struct maker *m = arg;
+    if (maker_answered(m, code, e))
+        maker_asked(m, STEP_START,
+                    docker_container_inspect(m->holder->agent->docker, m->container_id, DOCKER_QUICK_MS,
+                                             on_inspected, m));
+}
+
+static void start_container(struct maker *m)
+{
+    maker_asked(m, STEP_START,
+                docker_container_start(m->holder->agent->docker, m->container_id, on_started, m));
+}
+
+/*
+ * Docker reads the image's files of users before it starts a container, whatever they are: at a pipe it waits
+ * for ever, with the container locked, and of a file without an end it remembers all lines. So they are
+ * looked at first, once an image.
+ */
+static const char *const user_files[] = {"/etc/passwd", "/etc/group"};
+
+static bool is_known_plain(const struct agent *agent, const char *image)
+{
+    for (unsigned i = 0; i < PLAIN_IMAGES_MAX; i++) {
+        if (!strcmp(agent->plain_images.id[i], image))
+            return true;
+    }
+    return false;
+}
+
+static void remember_plain(struct agent *agent, const char *image)
+{
+    struct plain_images *plain = &agent->plain_images;
+    if (!is_known_plain(agent, image))
+        snprintf(plain->id[plain->next++ % PLAIN_IMAGES_MAX], sizeof plain->id[0], "%s", image);
+}
+
+static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file);
+
+static void look_at_users(struct maker *m)
+{
+    struct agent *agent = m->holder->agent;
+    if (m->user_files < ARRAY_LEN(user_files)) {
+        maker_asked(m, STEP_CREATE,
+                    docker_container_file(agent->docker, m->container_id, user_files[m->user_files++],
+                                          on_user_file, m));
+        return;
+    }
+    remember_plain(agent, m->image.id);
+    start_container(m);
+}
+
+static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file)
+{
+    struct maker *m = arg;
+    if (!maker_answered(m, code == ERR_NOT_FOUND ? 0 : code, e))
+        return;
+    if (!code && (!file->plain || file->bytes > IMAGE_USERS_BYTES_MAX))
+        maker_fail(m, REASON_IMAGE_UNAVAILABLE,
+                   "its image's list of users or groups is no ordinary file of at most 1 MiB");
+    else
+        look_at_users(m);
+}
+
+static void on_created(void *arg, int code, const struct err *e, const char *id)
+{
+    struct maker *m = arg;
+    if (!maker_answered(m, code, e))
+        return;
+    struct agent *agent = m->holder->agent;
+    memcpy(m->container_id, id, sizeof m->container_id);
+    keeper_created(agent->keeper, &m->holder->id, id, &agent->effects);
+    if (is_known_plain(agent, m->image.id))
+        start_container(m);
+    else
+        look_at_users(m);
+    agent_run_effects(agent);
+}
+
+/* --- the container --- */
+
+struct paths {
+    char folder[VOLUME_FOLDERS_MAX][VOLUME_PATH_MAX];
+    char link[512];
+    struct docker_bind bind[VOLUME_FOLDERS_MAX + 2];
+    size_t count;
+};
+
+static void bind_add(struct paths *p, const char *source, const char *target, bool read_only)
+{
+    p->bind[p->count++] = (struct docker_bind){source, target, read_only};
+}
+
+unsigned maker_folders(const struct maker *m)
+{
+    return (unsigned)(FIXED_FOLDERS + m->image.facts.volumes.count);
+}
+
+static bool is_bound(const struct paths *p, const char *target)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (image_same_folder(p->bind[i].target, target))
+            return true;
+    }
+    return false;
+}
+
+static void bind_all(const struct maker *m, struct paths *p)
+{
+    const struct holder *h = m->holder;
+    snprintf(p->link, sizeof p->link, "%s/%s", h->agent->links_dir, h->id.text);
+    bind_add(p, h->agent->conf->init_path, INIT_BINARY_PATH, true);
+    bind_add(p, p->link, INIT_LINK_FOLDER, true);
+    for (unsigned i = 0; i < maker_folders(m); i++) {
+        const char *target = i == 0   ? "/workspace"
+                             : i == 1 ? "/tmp"
+                                      : m->image.facts.volumes.item[i - FIXED_FOLDERS];
+        volume_folder(h->agent->volumes, &h->id, i, p->folder[i]);
+        if (!is_bound(p, target))
+            bind_add(p, p->folder[i], target, false);
+    }
+}
+
+static void label_add(struct string_list *labels, const char *key, const char *value)
+{
+    char label[256];
+    snprintf(label, sizeof label, "%s=%s", key, value);
+    string_list_add(labels, label);
+}
+
+void maker_contain(struct maker *m)
+{
+    struct holder *h = m->holder;
+    struct agent *agent = h->agent;
+    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    struct paths *paths = mem_zalloc(sizeof *paths);
+    char expires[RFC3339_LEN + 1], device[VOLUME_PATH_MAX];
+    uint64_t now = loop_now_ms();
+    bind_all(m, paths);
+    struct docker_container c = {.name = h->id.text,
+                                 .image = m->spec.image,
+                                 .env = m->spec.env,
+                                 .binds = paths->bind,
+                                 .bind_count = paths->count,
+                                 .limits = record->limits,
+                                 .network = "none",
+                                 .runtime = m->spec.runtime,
+                                 .cgroup_parent = agent->conf->cgroup_parent,
+                                 .seccomp = agent->seccomp,
+                                 .masked = &agent->masked,
+                                 .read_only = &agent->read_only,
+                                 .own_cgroups = true,
+                                 .disk_limits = {agent->conf->disk_read_bytes, agent->conf->disk_write_bytes,
+                                                 agent->conf->disk_operations}};
+    if (volume_device(agent->volumes, &h->id, device))
+        c.disk_device = device;
+    rfc3339_format(wall_now_ms() + (record->deadline_ms > now ? record->deadline_ms - now : 0), expires);
+    string_list_add(&c.entrypoint, INIT_BINARY_PATH);
+    label_add(&c.labels, "corral.sandbox", h->id.text);
+    label_add(&c.labels, "corral.node", agent->node);
+    label_add(&c.labels, "corral.cluster", agent->conf->cluster);
+    label_add(&c.labels, "corral.expires_at", expires);
+    maker_asked(m, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, m));
+    string_list_fini(&c.entrypoint);
+    string_list_fini(&c.labels);
+    free(paths);
+}
