@@ -203,7 +203,8 @@ static bool image_is_good(struct maker *m, const struct docker_image *image,
         agent_image_pulled(agent, m->spec.image, image->id);
     else
         agent_image_used(agent, m->spec.image);
-    return image_fits(&image->facts, m->spec.use_image_command, why);
+    struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch};
+    return image_fits(&image->facts, &use, why);
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
@@ -223,6 +224,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     }
     struct agent *agent = m->holder->agent;
     docker_image_copy(&m->image, image);
+    image_tidy(&m->image.facts);
     m->step = STEP_TURN;
     turn_ask(&agent->turns, &m->turn, m->spec.user ? m->spec.user : "");
     agent_next_turns(agent);

@@ -18,12 +18,42 @@ static void words(struct init_start *start, const struct string_list *list)
         start->argv[start->argc++] = list->item[i];
 }
 
+#define HOME_FOLDER "/workspace"
+
+/* Where its command runs. */
+static const char *working_dir(const struct maker *m)
+{
+    const char *dir = m->image.facts.working_dir;
+    return !m->spec.use_image_command ? HOME_FOLDER : *dir ? dir : "/";
+}
+
+static const char *target_of(const struct maker *m, unsigned folder)
+{
+    return folder == 0   ? HOME_FOLDER
+           : folder == 1 ? "/tmp"
+                         : m->image.facts.volumes.item[folder - FIXED_FOLDERS];
+}
+
+static bool is_on_disk(const struct maker *m, const char *path)
+{
+    for (unsigned i = 0; i < maker_folders(m); i++) {
+        if (image_is_in(path, target_of(m, i)))
+            return true;
+    }
+    return false;
+}
+
+/* Docker makes a folder that the image has not got, below what is mounted over it: there its init does. */
+static bool init_makes_folder(const struct maker *m)
+{
+    return is_on_disk(m, working_dir(m));
+}
+
 static struct init_start *command_of(const struct maker *m)
 {
     struct init_start *start = mem_zalloc(sizeof *start);
-    start->cwd = ""; /* /workspace */
+    start->cwd = init_makes_folder(m) ? working_dir(m) : ""; /* the container's own */
     if (m->spec.use_image_command) {
-        start->cwd = m->image.facts.working_dir;
         words(start, &m->image.facts.entrypoint);
         words(start, m->spec.command.count ? &m->spec.command : &m->image.facts.command);
     } else {
@@ -192,7 +222,7 @@ unsigned maker_folders(const struct maker *m)
 static bool is_bound(const struct paths *p, const char *target)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (image_same_folder(p->bind[i].target, target))
+        if (!strcmp(p->bind[i].target, target))
             return true;
     }
     return false;
@@ -205,9 +235,7 @@ static void bind_all(const struct maker *m, struct paths *p)
     bind_add(p, h->agent->conf->init_path, INIT_BINARY_PATH, true);
     bind_add(p, p->link, INIT_LINK_FOLDER, true);
     for (unsigned i = 0; i < maker_folders(m); i++) {
-        const char *target = i == 0   ? "/workspace"
-                             : i == 1 ? "/tmp"
-                                      : m->image.facts.volumes.item[i - FIXED_FOLDERS];
+        const char *target = target_of(m, i);
         volume_folder(h->agent->volumes, &h->id, i, p->folder[i]);
         if (!is_bound(p, target))
             bind_add(p, p->folder[i], target, false);
@@ -221,6 +249,20 @@ static void label_add(struct string_list *labels, const char *key, const char *v
     string_list_add(labels, label);
 }
 
+/* Its user's word is the last one on HOME, its image's none: that is no folder which it could write to. */
+static struct string_list environment_of(const struct maker *m)
+{
+    struct string_list env = {0};
+    string_list_add(&env, "HOME=" HOME_FOLDER);
+    for (size_t i = 0; i < m->spec.env.count; i++) {
+        if (!strncmp(m->spec.env.item[i], "HOME=", strlen("HOME=")))
+            string_list_fini(&env);
+    }
+    for (size_t i = 0; i < m->spec.env.count; i++)
+        string_list_add(&env, m->spec.env.item[i]);
+    return env;
+}
+
 void maker_contain(struct maker *m)
 {
     struct holder *h = m->holder;
@@ -232,7 +274,8 @@ void maker_contain(struct maker *m)
     bind_all(m, paths);
     struct docker_container c = {.name = h->id.text,
                                  .image = m->spec.image,
-                                 .env = m->spec.env,
+                                 .env = environment_of(m),
+                                 .working_dir = init_makes_folder(m) ? HOME_FOLDER : working_dir(m),
                                  .binds = paths->bind,
                                  .bind_count = paths->count,
                                  .limits = record->limits,
@@ -254,6 +297,7 @@ void maker_contain(struct maker *m)
     label_add(&c.labels, "corral.cluster", agent->conf->cluster);
     label_add(&c.labels, "corral.expires_at", expires);
     maker_asked(m, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, m));
+    string_list_fini(&c.env);
     string_list_fini(&c.entrypoint);
     string_list_fini(&c.labels);
     free(paths);

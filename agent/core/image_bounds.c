@@ -4,46 +4,42 @@
 #include "common/units.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REFUSE(why, ...) (snprintf(why, NODE_DETAIL_MAX + 1, __VA_ARGS__), false)
 
-static size_t without_slashes(const char *path)
+/* Before the last part of what is there: its parent, or the root. */
+static char *up(char *from, char *end)
 {
-    size_t len = strlen(path);
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    return len;
+    while (end > from && *--end != '/')
+        ;
+    return end;
 }
 
-bool image_same_folder(const char *a, const char *b)
+void image_clean_path(char *path)
 {
-    size_t len = without_slashes(a);
-    return len == without_slashes(b) && !memcmp(a, b, len);
-}
-
-static bool is_dots(const char *part, size_t len)
-{
-    return len && len <= 2 && strspn(part, ".") >= len;
-}
-
-/* What Docker would not take for the same path as we do is none that it mounts over. */
-static bool is_plain(const char *path)
-{
-    const char *at = path;
-    if (*at != '/')
-        return false;
-    for (;;) {
-        size_t len = strcspn(++at, "/");
-        if (is_dots(at, len))
-            return false;
-        if (!len || !at[len])
-            return !at[strspn(at + len, "/") + len]; /* slashes at its end are none of its parts */
-        at += len;
+    char *end = path; /* of what is clean, without a slash at its end */
+    for (const char *at = path; *at;) {
+        size_t len = strcspn(at, "/");
+        const char *part = at;
+        at += len + (at[len] == '/');
+        if (!len || (len == 1 && part[0] == '.'))
+            continue;
+        if (len == 2 && part[0] == '.' && part[1] == '.') {
+            end = up(path, end);
+            continue;
+        }
+        *end++ = '/'; /* never past what was read: its own slash stood before it */
+        memmove(end, part, len);
+        end += len;
     }
+    if (end == path)
+        *end++ = '/';
+    *end = 0;
 }
 
-static bool is_in(const char *path, const char *folder)
+bool image_is_in(const char *path, const char *folder)
 {
     size_t len = strlen(folder);
     return !strncmp(path, folder, len) && (!path[len] || path[len] == '/');
@@ -52,15 +48,17 @@ static bool is_in(const char *path, const char *folder)
 static bool volume_fits(const char *path, char *why)
 {
     static const char *const taken[] = {"/.corral", "/proc", "/sys"};
+    char clean[IMAGE_PATH_MAX + 1];
     if (strlen(path) > IMAGE_PATH_MAX)
         return REFUSE(why, "its image declares a volume whose path is longer than %d bytes", IMAGE_PATH_MAX);
-    if (!is_plain(path))
-        return REFUSE(why,
-                      "its image declares a volume whose path is not absolute, or has empty parts, . or ..");
-    if (image_same_folder(path, "/"))
+    if (*path != '/')
+        return REFUSE(why, "its image declares a volume whose path is not absolute");
+    strcpy(clean, path);
+    image_clean_path(clean);
+    if (!strcmp(clean, "/"))
         return REFUSE(why, "its image declares a volume at /, which is read-only in a sandbox");
     for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
-        if (is_in(path, taken[i]))
+        if (image_is_in(clean, taken[i]))
             return REFUSE(why, "its image declares a volume in %s, which is not its to have", taken[i]);
     }
     return true;
@@ -78,18 +76,54 @@ static bool volumes_fit(const struct string_list *volumes, char *why)
     return true;
 }
 
-static bool command_fits(const struct image_facts *f, char *why)
+static size_t bytes_of(const struct string_list *words)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < words->count; i++)
+        bytes += strlen(words->item[i]) + 1;
+    return bytes;
+}
+
+/* What its user adds has bounds of its own, and an init takes both. */
+static bool command_fits(const struct image_facts *f, const struct image_use *use, char *why)
 {
     size_t words = f->entrypoint.count + f->command.count;
-    if (words > IMAGE_WORDS_MAX)
-        return REFUSE(why, "its image's own command has %zu words; at most %d are run", words,
-                      IMAGE_WORDS_MAX);
+    size_t bytes = bytes_of(&f->entrypoint) + bytes_of(&f->command);
+    if (words + use->words == 0)
+        return REFUSE(why, "its image has no command of its own that could be run");
+    if (words > IMAGE_WORDS_MAX || bytes > IMAGE_WORDS_BYTES_MAX)
+        return REFUSE(why, "its image's own command has %zu words of %zu bytes; at most %d of %u are run",
+                      words, bytes, IMAGE_WORDS_MAX, IMAGE_WORDS_BYTES_MAX);
     if (f->working_dir_long)
         return REFUSE(why, "its image's working folder has a path longer than %d bytes", IMAGE_PATH_MAX);
+    if (f->working_dir[0] && f->working_dir[0] != '/')
+        return REFUSE(why, "its image's working folder has a path that is not absolute");
     return true;
 }
 
-bool image_fits(const struct image_facts *f, bool uses_command, char why[static NODE_DETAIL_MAX + 1])
+/* Processors that run what was built for another too. */
+static bool runs_on(const char *built_for, const char *host)
+{
+    static const char *const also[][2] = {{"386", "amd64"}, {"arm", "arm64"}};
+    for (size_t i = 0; i < ARRAY_LEN(also); i++) {
+        if (!strcmp(built_for, also[i][0]) && !strcmp(host, also[i][1]))
+            return true;
+    }
+    return !strcmp(built_for, host);
+}
+
+/* What is not said, by an image or by Docker, refuses nothing. */
+static bool platform_fits(const struct image_facts *f, const char *host, char *why)
+{
+    if (f->os[0] && strcmp(f->os, "linux"))
+        return REFUSE(why, "its image is for %s, and hosts are Linux", f->os);
+    if (f->arch[0] && host[0] && !runs_on(f->arch, host))
+        return REFUSE(why, "its image is for processors of %s, and its host's is of %s", f->arch, host);
+    return true;
+}
+
+bool image_fits(const struct image_facts *f, const struct image_use *use,
+                char why[static NODE_DETAIL_MAX + 1])
 {
     if (f->env_count > IMAGE_ENV_MAX || f->env_bytes > IMAGE_ENV_BYTES_MAX)
         return REFUSE(why, "its image sets %zu variables of %zu bytes; at most %d of %u bytes are taken",
@@ -102,7 +136,33 @@ bool image_fits(const struct image_facts *f, bool uses_command, char why[static 
                       IMAGE_PORTS_MAX);
     if (f->has_own_label)
         return REFUSE(why, "its image has a label that begins with corral., which are Corral's own");
-    return volumes_fit(&f->volumes, why) && (!uses_command || command_fits(f, why));
+    return platform_fits(f, use->arch, why) && volumes_fit(&f->volumes, why) &&
+           (!use->own_command || command_fits(f, use, why));
+}
+
+static bool stands_before(const struct string_list *list, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(list->item[i], text))
+            return true;
+    }
+    return false;
+}
+
+void image_tidy(struct image_facts *f)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->volumes.count; i++) {
+        char *path = f->volumes.item[i];
+        image_clean_path(path);
+        if (stands_before(&f->volumes, kept, path))
+            free(path);
+        else
+            f->volumes.item[kept++] = path;
+    }
+    f->volumes.count = kept;
+    if (f->working_dir[0])
+        image_clean_path(f->working_dir);
 }
 
 bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1])

@@ -31,6 +31,7 @@ struct docker;
 struct docker_facts {
     char version[32];
     char api_version[16]; /* the one that is spoken */
+    char arch[32];        /* what images for its host were built for, as it names it */
     char runc_version[32];
     struct string_list runtimes; /* that can run a sandbox */
     bool runsc_shut;             /* there is gVisor too, and it lets no socket of the host in */
@@ -74,6 +75,7 @@ struct docker_container {
     const struct docker_bind *binds;
     size_t bind_count;
     struct sandbox_limits limits;
+    const char *working_dir;                      /* absolute; made in it where its image has none */
     const char *network;                          /* "none" or a bridge's name */
     const char *runtime;                          /* NULL: the daemon's default */
     const char *cgroup_parent;                    /* NULL: the daemon's default */

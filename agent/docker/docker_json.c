@@ -66,6 +66,7 @@ int docker_json_version(const char *bytes, size_t len, struct docker_facts *out,
         return ERR_PROTOCOL;
     snprintf(out->version, sizeof out->version, "%s", text_of(root, "Version"));
     snprintf(out->api_version, sizeof out->api_version, "%s", text_of(root, "ApiVersion"));
+    snprintf(out->arch, sizeof out->arch, "%s", text_of(root, "Arch"));
     snprintf(min_api, 16, "%s", text_of(root, "MinAPIVersion"));
     read_runc_version(json_object_get(root, "Components"), out);
     if (!out->api_version[0])
@@ -181,6 +182,8 @@ int docker_json_image(const char *bytes, size_t len, struct docker_image *out, s
     list_of_keys(json_object_get(config, "Volumes"), &facts->volumes);
     list_of_array(json_object_get(config, "Entrypoint"), &facts->entrypoint);
     list_of_array(json_object_get(config, "Cmd"), &facts->command);
+    snprintf(facts->arch, sizeof facts->arch, "%s", text_of(root, "Architecture"));
+    snprintf(facts->os, sizeof facts->os, "%s", text_of(root, "Os"));
     facts->port_count = json_object_size(json_object_get(config, "ExposedPorts"));
     read_env(json_object_get(config, "Env"), facts);
     read_labels(json_object_get(config, "Labels"), facts);
@@ -544,10 +547,10 @@ static json_t *host_config(const struct docker_container *c)
 char *docker_json_create_body(const struct docker_container *c)
 {
     CLEANUP(json_drop)
-    json_t *body = json_pack("{s:s,s:s,s:s,s:o,s:[],s:o,s:o,s:o,s:{s:[s]}}", "Image", c->image, "User",
-                             "1000:1000", "WorkingDir", "/workspace", "Entrypoint", array_of(&c->entrypoint),
-                             "Cmd", "Env", array_of(&c->env), "Labels", labels_of(&c->labels), "HostConfig",
-                             host_config(c), "Healthcheck", "Test", "NONE");
+    json_t *body = json_pack(
+        "{s:s,s:s,s:s,s:o,s:[],s:o,s:o,s:o,s:{s:[s]}}", "Image", c->image, "User", "1000:1000", "WorkingDir",
+        c->working_dir, "Entrypoint", array_of(&c->entrypoint), "Cmd", "Env", array_of(&c->env), "Labels",
+        labels_of(&c->labels), "HostConfig", host_config(c), "Healthcheck", "Test", "NONE");
     return body ? json_dumps(body, JSON_COMPACT) : NULL;
 }
 

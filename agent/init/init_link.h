@@ -10,7 +10,7 @@
 
 #include "agent/init/init_proto.h"
 
-#define INIT_LINK_IN_BYTES   (INIT_PAYLOAD_MAX + sizeof(struct init_head))
+#define INIT_LINK_IN_BYTES   (INIT_START_MAX + sizeof(struct init_head))
 #define INIT_LINK_OUT_BYTES  4096
 #define INIT_LINK_REPLY_ROOM 256
 

@@ -42,7 +42,7 @@ size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t st
                       size_t len)
 {
     struct init_head head = {.len = (uint32_t)len, .stream = stream, .type = (uint16_t)type};
-    if (len > INIT_PAYLOAD_MAX || !head_valid(&head) || cap < sizeof head + len)
+    if (len > INIT_START_MAX || !head_valid(&head) || cap < sizeof head + len)
         return 0;
     memcpy(out, &head, sizeof head);
     if (len)

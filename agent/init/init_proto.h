@@ -15,10 +15,10 @@
  *   - The init is not dumpable, so a tenant can neither trace it nor take its descriptors; PID 1 cannot be
  *     killed or stopped from inside. All the same the agent believes none of its bytes.
  *
- * A frame is a head and at most INIT_PAYLOAD_MAX bytes. Numbers are in host byte order: both ends run on one
- * kernel. A frame that breaks a rule ends the link, nothing else. Delivery is at least once: the init says
- * how the command stands in each HELLO, repeats EXITED on a new link until it is acknowledged, and answers a
- * repeated START without starting again.
+ * A frame is a head and at most INIT_PAYLOAD_MAX bytes, a START at most INIT_START_MAX. Numbers are in host
+ * byte order: both ends run on one kernel. A frame that breaks a rule ends the link, nothing else. Delivery
+ * is at least once: the init says how the command stands in each HELLO, repeats EXITED on a new link until it
+ * is acknowledged, and answers a repeated START without starting again.
  *
  * This header is all that the two sides share; it includes nothing of ours.
  */
@@ -31,8 +31,9 @@
 
 #define INIT_VERSION     1
 #define INIT_PAYLOAD_MAX 65536
-#define INIT_STRINGS_MAX 1024 /* of arguments, and of environment entries */
-#define INIT_MAIN        1    /* the stream of the sandbox's command; its stdio is the container's log */
+#define INIT_START_MAX   131072 /* an image's words and its user's, of 65,000 bytes each, fit */
+#define INIT_STRINGS_MAX 2048   /* of arguments, and of environment entries; likewise */
+#define INIT_MAIN        1      /* the stream of the sandbox's command; its stdio is the container's log */
 
 /* Where the two mounts stand in a container. */
 #define INIT_BINARY_PATH "/.corral/init"
@@ -44,7 +45,7 @@
     INIT_FRAME(HELLO, 1, 8, 8)                  /* init: struct init_hello */                                \
     INIT_FRAME(PING, 2, 8, 8)                   /* agent: any 8 bytes */                                     \
     INIT_FRAME(PONG, 3, 8, 8)                   /* init: the same bytes */                                   \
-    INIT_FRAME(START, 4, 16, INIT_PAYLOAD_MAX)  /* agent: init_start_pack */                                 \
+    INIT_FRAME(START, 4, 16, INIT_START_MAX)    /* agent: init_start_pack */                                 \
     INIT_FRAME(STARTED, 5, 0, 0)                /* init: the program was invoked */                          \
     INIT_FRAME(EXITED, 6, 8, 8)                 /* init: struct init_exit */                                 \
     INIT_FRAME(EXITED_ACK, 7, 0, 0)             /* agent: the end is known; the init exits after MAIN's */   \

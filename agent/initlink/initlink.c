@@ -101,7 +101,7 @@ static bool flush(struct initlink *link)
 static int queue_frame(struct initlink *link, enum init_type type, uint32_t stream, const void *payload,
                        size_t len, struct err *e)
 {
-    size_t cap = FRAME_MAX + SMALL_FRAMES;
+    size_t cap = sizeof(struct init_head) + INIT_START_MAX + SMALL_FRAMES;
     if (!initlink_ready(link))
         return err_set(e, ERR_IO, "the sandbox's init is not linked");
     if (!link->out)
@@ -303,12 +303,12 @@ void initlink_expect(struct initlink *link, pid_t pid)
 
 int initlink_start(struct initlink *link, const struct init_start *start, struct err *e)
 {
-    uint8_t *payload = mem_zalloc(INIT_PAYLOAD_MAX);
-    size_t len = init_start_pack(payload, INIT_PAYLOAD_MAX, start);
+    uint8_t *payload = mem_zalloc(INIT_START_MAX);
+    size_t len = init_start_pack(payload, INIT_START_MAX, start);
     int error =
         len ? queue_frame(link, INIT_START, INIT_MAIN, payload, len, e)
             : err_set(e, ERR_TOO_LARGE, "command and environment are limited to %d bytes and %d entries",
-                      INIT_PAYLOAD_MAX, INIT_STRINGS_MAX);
+                      INIT_START_MAX, INIT_STRINGS_MAX);
     free(payload);
     return error;
 }

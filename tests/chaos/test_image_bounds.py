@@ -44,15 +44,15 @@ NO_USERS = "its image's list of users or groups is no ordinary file of at most 1
 REFUSED = {
     "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
     "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
-    "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute, or has empty parts, . or .."),
+    "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute"),
     "our own": (volumes("/.corral/link"), {}, "its image declares a volume in …, which is not its to have"),
     "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., which are Corral's own"),
     "labels": (f"LABEL a={'x' * 17000}", {}, "its image has labels of 17001 bytes; at most 16384 are taken"),
     "environment": ("\n".join(f"ENV V{i}={'x' * 17000}" for i in range(4)), {},
                     "its image sets 6 variables of 68042 bytes; at most 1024 of 65536 bytes are taken"),
     "command": ("CMD [" + ", ".join(['"x"'] * 1025) + "]", {"use_image_command": True},
-                "its image's own command has 1025 words; at most 1024 are run"),
-    "folder": (f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}", {"use_image_command": True},
+                "its image's own command has 1025 words of 2050 bytes; at most 1024 of 65000 are run"),
+    "folder": (f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}\nCMD x", {"use_image_command": True},
                "its image's working folder has a path longer than 511 bytes"),
     "ports": ("EXPOSE 1-20001", {}, "its image exposes 20001 ports; at most 20000 are taken"),
     # Docker would read these before it starts a container: at a pipe it hangs for ever, and with it every later call for it.

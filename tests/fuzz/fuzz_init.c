@@ -8,7 +8,7 @@
 /* A stream of frames. What is read writes the same bytes again. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static uint8_t again[INIT_PAYLOAD_MAX + sizeof(struct init_head)];
+    static uint8_t again[INIT_START_MAX + sizeof(struct init_head)];
     struct init_frame frame;
     struct init_start start;
     struct init_exit end;

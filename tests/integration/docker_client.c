@@ -127,6 +127,7 @@ static void create(int n, const char *volume, const char *command, uint64_t memo
     struct docker_bind bind = {.source = volume, .target = "/workspace"};
     struct docker_container c = {.name = id.text,
                                  .image = "corral-test:latest",
+                                 .working_dir = "/workspace",
                                  .binds = &bind,
                                  .bind_count = 1,
                                  .limits = {memory, 500, 512, 0, 64, 256},

@@ -6,22 +6,29 @@
 
 static char why[NODE_DETAIL_MAX + 1];
 
+static bool fits(const struct image_facts *facts, bool own_command)
+{
+    struct image_use use = {.own_command = own_command, .words = 1, .arch = "amd64"};
+    return image_fits(facts, &use, why);
+}
+
 static bool volume_fits(const char *path)
 {
     struct image_facts facts = {0};
     string_list_add(&facts.volumes, path);
-    bool fits = image_fits(&facts, false, why);
+    bool good = fits(&facts, false);
     string_list_fini(&facts.volumes);
-    return fits;
+    return good;
 }
 
 static void test_volumes_by_path(void **state)
 {
-    static const char *const good[] = {"/data",      "/data/",   "/a/b//",      "/.hidden",   "/..x",
-                                       "/workspace", "/dev/shm", "/.corralled", "/procedures"};
-    static const char *const bad[] = {"",        "data",    "./data", "/",         "//",       "/a//b",
-                                      "/./a",    "/a/../b", "/a/..",  "/a/.",      "/.corral", "/proc",
-                                      "/proc/1", "/sys/",   "//tmp",  "/.corral/x"};
+    static const char *const good[] = {"/data", "/data/",     "/a/b//",   "/.hidden",    "/..x",
+                                       "/a//b", "/workspace", "/dev/shm", "/.corralled", "/procedures",
+                                       "//tmp", "/./a",       "/a/../b",  "/a/.",        "/../tmp"};
+    static const char *const bad[] = {"",           "data",       "./data",  "/",       "//",
+                                      "/a/..",      "/.corral",   "/proc",   "/proc/1", "/sys/",
+                                      "/.corral/x", "/a/../proc", "/../sys", "//proc",  "/./.corral/."};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(volume_fits(good[i]));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -46,9 +53,9 @@ static void test_as_many_volumes_as_there_are_folders(void **state)
         snprintf(path, sizeof path, "/v%d", i);
         string_list_add(&facts.volumes, path);
     }
-    assert_true(image_fits(&facts, true, why));
+    assert_true(fits(&facts, true));
     string_list_add(&facts.volumes, "/more");
-    assert_false(image_fits(&facts, true, why));
+    assert_false(fits(&facts, true));
     assert_string_equal(why, "its image declares 33 volumes; at most 32 can be on a sandbox's disk");
     string_list_fini(&facts.volumes);
 }
@@ -56,15 +63,15 @@ static void test_as_many_volumes_as_there_are_folders(void **state)
 static void test_its_command_counts_where_it_is_run(void **state)
 {
     struct image_facts facts = {.working_dir_long = true};
-    assert_true(image_fits(&facts, false, why));
-    assert_false(image_fits(&facts, true, why));
+    assert_true(fits(&facts, false));
+    assert_false(fits(&facts, true));
     facts.working_dir_long = false;
     for (int i = 0; i < IMAGE_WORDS_MAX; i++)
         string_list_add(&facts.entrypoint, "x");
-    assert_true(image_fits(&facts, true, why));
+    assert_true(fits(&facts, true));
     string_list_add(&facts.command, "x");
-    assert_false(image_fits(&facts, true, why));
-    assert_true(image_fits(&facts, false, why));
+    assert_false(fits(&facts, true));
+    assert_true(fits(&facts, false));
     string_list_fini(&facts.entrypoint);
     string_list_fini(&facts.command);
 }
@@ -72,27 +79,95 @@ static void test_its_command_counts_where_it_is_run(void **state)
 static void test_environment_and_labels(void **state)
 {
     struct image_facts facts = {.env_count = IMAGE_ENV_MAX, .env_bytes = IMAGE_ENV_BYTES_MAX};
-    assert_true(image_fits(&facts, false, why));
+    assert_true(fits(&facts, false));
     facts.env_bytes++;
-    assert_false(image_fits(&facts, false, why));
+    assert_false(fits(&facts, false));
     facts = (struct image_facts){.env_count = IMAGE_ENV_MAX + 1};
-    assert_false(image_fits(&facts, false, why));
+    assert_false(fits(&facts, false));
     facts = (struct image_facts){.port_count = IMAGE_PORTS_MAX};
-    assert_true(image_fits(&facts, false, why));
+    assert_true(fits(&facts, false));
     facts.port_count++;
-    assert_false(image_fits(&facts, false, why));
+    assert_false(fits(&facts, false));
     assert_string_equal(why, "its image exposes 20001 ports; at most 20000 are taken");
     facts = (struct image_facts){.label_bytes = IMAGE_LABEL_BYTES_MAX + 1};
-    assert_false(image_fits(&facts, false, why));
+    assert_false(fits(&facts, false));
     facts = (struct image_facts){.has_own_label = true};
-    assert_false(image_fits(&facts, false, why));
+    assert_false(fits(&facts, false));
 }
 
-static void test_same_folder(void **state)
+static void test_clean_paths(void **state)
 {
-    assert_true(image_same_folder("/tmp", "/tmp///"));
-    assert_false(image_same_folder("/tmp", "/tmpx"));
-    assert_true(image_same_folder("/", "//"));
+    static const char *const rows[][2] = {
+        {"/", "/"},
+        {"//", "/"},
+        {"/data/", "/data"},
+        {"/./tmp", "/tmp"},
+        {"//a//b/", "/a/b"},
+        {"/a/../b", "/b"},
+        {"/a/b/../../c", "/c"},
+        {"/..", "/"},
+        {"/../../x/.", "/x"},
+        {"/a/...", "/a/..."},
+        {"/..x/.y", "/..x/.y"},
+        {"/a/./b/../..", "/"},
+        {"/aa/../../b", "/b"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[64];
+        strcpy(path, rows[i][0]);
+        image_clean_path(path);
+        assert_string_equal(path, rows[i][1]);
+    }
+    assert_true(image_is_in("/a", "/a") && image_is_in("/a/b", "/a") && !image_is_in("/ab", "/a"));
+}
+
+static void test_each_volume_once(void **state)
+{
+    struct image_facts facts = {.working_dir = "/srv//app/"};
+    static const char *const paths[] = {"/data", "/data/", "/./tmp", "/x/../data", "/data2"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        string_list_add(&facts.volumes, paths[i]);
+    image_tidy(&facts);
+    assert_int_equal(facts.volumes.count, 3);
+    assert_string_equal(facts.volumes.item[0], "/data");
+    assert_string_equal(facts.volumes.item[1], "/tmp");
+    assert_string_equal(facts.volumes.item[2], "/data2");
+    assert_string_equal(facts.working_dir, "/srv/app");
+    string_list_fini(&facts.volumes);
+}
+
+static void test_platforms(void **state)
+{
+    static const struct {
+        const char *os, *arch, *host;
+        bool good;
+    } rows[] = {{"linux", "amd64", "amd64", true},    {"", "", "amd64", true},
+                {"linux", "amd64", "", true},         {"linux", "386", "amd64", true},
+                {"linux", "arm", "arm64", true},      {"linux", "arm64", "amd64", false},
+                {"windows", "amd64", "amd64", false}, {"linux", "amd64", "arm64", false},
+                {"linux", "arm64", "arm", false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct image_facts facts = {0};
+        struct image_use use = {.arch = rows[i].host};
+        strcpy(facts.os, rows[i].os);
+        strcpy(facts.arch, rows[i].arch);
+        assert_int_equal(image_fits(&facts, &use, why), rows[i].good);
+    }
+    assert_string_equal(why, "its image is for processors of arm64, and its host's is of arm");
+}
+
+static void test_a_command_that_there_is_not(void **state)
+{
+    struct image_facts facts = {0};
+    struct image_use use = {.own_command = true, .arch = ""};
+    assert_false(image_fits(&facts, &use, why));
+    assert_string_equal(why, "its image has no command of its own that could be run");
+    use.words = 1;
+    assert_true(image_fits(&facts, &use, why));
+    strcpy(facts.working_dir, "app");
+    assert_false(image_fits(&facts, &use, why));
+    use.own_command = false;
+    assert_true(image_fits(&facts, &use, why));
 }
 
 static void test_size_and_room(void **state)
@@ -144,7 +219,10 @@ int main(void)
         cmocka_unit_test(test_as_many_volumes_as_there_are_folders),
         cmocka_unit_test(test_its_command_counts_where_it_is_run),
         cmocka_unit_test(test_environment_and_labels),
-        cmocka_unit_test(test_same_folder),
+        cmocka_unit_test(test_clean_paths),
+        cmocka_unit_test(test_each_volume_once),
+        cmocka_unit_test(test_platforms),
+        cmocka_unit_test(test_a_command_that_there_is_not),
         cmocka_unit_test(test_size_and_room),
         cmocka_unit_test(test_names),
     };
