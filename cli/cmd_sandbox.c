@@ -131,6 +131,7 @@ const struct command cmd_rm = {
 static const struct opt extend_options[] = {
     {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds", "It ends so long from now."},
     {"memory", 'm', OPT_BYTES, "SIZE", "memory_bytes", "Its memory."},
+    {"force", 0, OPT_FLAG, NULL, "force", "Also memory below what it holds, which ends it."},
     {"cpu", 'c', OPT_CPU, "CPU", "cpu_millis",
      "Its CPU: processors with a point, such as 0.5, or thousandths, such as 500m."},
     {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Its weight where CPU is scarce."},

@@ -6,8 +6,10 @@
 
 #include "common/mem.h"
 
-#include <stdio.h>
+#include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SETTLE_WAIT_MS 30000 /* then it is answered 202, and goes on */
 
@@ -154,6 +156,35 @@ void ops_sandbox_resume(void *owner, struct api_call *call)
 
 /* --- patch --- */
 
+#define CRITICAL_PERCENT 95 /* of memory, where neither tier nor host says another */
+
+/*
+ * A limit at which its host would end it at once, by its last look at it. Of what is another's nothing is
+ * said, and of one that nobody has looked at yet nothing is known.
+ */
+static bool below_use(const struct change_call *p, const json_t *body, struct err *e)
+{
+    const char *owner = ops_owner(p->call);
+    uint64_t asked = (uint64_t)json_integer_value(json_object_get(body, "memory_bytes"));
+    uint32_t critical = p->call->caller.levels.memory_critical;
+    struct fleet_view view;
+    struct sample s;
+    if (!asked || json_is_true(json_object_get(body, "force")) || !look(p, &view) ||
+        (owner && strcmp(owner, view.user)) ||
+        !stats_find(cluster_stats(p->controller->cluster), loop_now_ms(), &p->id, &s))
+        return false;
+    if (!critical || critical > CRITICAL_PERCENT)
+        critical = CRITICAL_PERCENT;
+    if (s.memory_unreclaimable_bytes < asked / 100 * critical)
+        return false;
+    (void)err_set(e, ERR_BELOW_USE,
+                  "memory_bytes: the sandbox holds %" PRIu64
+                  " bytes that the kernel cannot take back, and %u %% of its "
+                  "limit ends it; with \"force\": true it is set all the same",
+                  s.memory_unreclaimable_bytes, critical);
+    return true;
+}
+
 /* What a host that is away has to hear of takes no effect before it is back. */
 static void on_patched(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
                        const char *json)
@@ -172,9 +203,18 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
     struct db_actor actor = ops_actor(call);
     struct sandbox_id id;
     struct fleet_view view;
+    struct err e;
     if (!ops_sandbox_id(call, &id))
         return;
     struct change_call *p = change_call_new(c, call, &id);
+    json_t *body = json_loads(call->body, 0, NULL);
+    bool refused = below_use(p, body, &e);
+    json_decref(body);
+    if (refused) {
+        api_answer_err(call, &e);
+        free(p);
+        return;
+    }
     p->generation = look(p, &view) ? view.generation : 0;
     cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_patched, p);
 }

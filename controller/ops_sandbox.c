@@ -295,7 +295,7 @@ static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct 
     struct image_ref ref;
     char full[IMAGE_REF_FULL_MAX], *asked = spec->image;
     if (!image_ref_parse(asked, &ref))
-        return err_set(e, ERR_INVALID, "image is not the name of an image");
+        return err_set(e, ERR_INVALID, "image: is not the name of an image");
     image_ref_full(&ref, full);
     spec->image = full;
     int rc = sandbox_spec_pack(spec, bytes, len, e);
@@ -308,7 +308,7 @@ static int check_registry(const struct ctl_conf *conf, const char *image, struct
 {
     struct image_ref ref, base;
     if (!image_ref_parse(image, &ref))
-        return err_set(e, ERR_INVALID, "image is not the name of an image");
+        return err_set(e, ERR_INVALID, "image: is not the name of an image");
     bool is_base = image_ref_parse(conf->base_image, &base) && image_ref_is(&ref, conf->base_image);
     if (is_base || image_ref_allowed(&ref, conf->registries))
         return 0;

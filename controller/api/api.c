@@ -43,19 +43,19 @@ static bool path_matches(const char *form, const char *path, char param[2][API_P
 /* The route, or OP_COUNT with the error. HEAD goes where GET does. */
 static enum api_op route_of(struct api_call *call, struct err *e)
 {
-    const char *method = http_method(call->exchange), *path = http_path(call->exchange);
+    const char *asked = http_method(call->exchange), *path = http_path(call->exchange);
+    const char *method = strcmp(asked, "HEAD") ? asked : "GET";
     char allow[sizeof api_call_of(call)->allow] = "Allow: ";
     const char *comma = "";
-    if (!strcmp(method, "HEAD"))
-        method = "GET";
     for (int op = 0; op < OP_COUNT; op++) {
         const struct route *route = &api_routes[op];
         if (!path_matches(route->path, path, call->param))
             continue;
         if (!strcmp(route->method, method))
             return (enum api_op)op;
-        if (!strstr(allow, route->method) && strlen(allow) + 12 < sizeof allow)
-            sprintf(allow + strlen(allow), "%s%s", comma, route->method);
+        if (!strstr(allow, route->method) && strlen(allow) + 16 < sizeof allow)
+            sprintf(allow + strlen(allow), "%s%s", comma,
+                    strcmp(route->method, "GET") ? route->method : "GET, HEAD");
         comma = ", ";
     }
     if (!comma[0]) {
@@ -63,7 +63,7 @@ static enum api_op route_of(struct api_call *call, struct err *e)
         return OP_COUNT;
     }
     snprintf(api_call_of(call)->allow, sizeof allow, "%s\r\n", allow);
-    (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", method);
+    (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", asked);
     return OP_COUNT;
 }
 

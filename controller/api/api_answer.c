@@ -193,12 +193,23 @@ void api_answers_end(struct api *api)
     }
 }
 
+/* The field that a refusal begins with, as "violations/cpu_clear: …"; else the one that its code is about. */
+static json_t *pointer_of(const struct err *e)
+{
+    size_t len = strspn(e->text, "abcdefghijklmnopqrstuvwxyz_/");
+    if (len && !strncmp(e->text + len, ": ", 2))
+        return json_sprintf("/%.*s", (int)len, e->text);
+    bool image = e->code == ERR_IMAGE_UNAVAILABLE || e->code == ERR_REGISTRY_NOT_ALLOWED;
+    return json_string(image ? "/image" : "");
+}
+
+/* What was found of a body that validates has a pointer too, whoever found it: a bound of the database's is
+ * one. */
 void api_answer_err(struct api_call *call, const struct err *e)
 {
     json_t *more = NULL;
-    if (e->code == ERR_ABOVE_TIER_LIMIT) /* its text begins with the name of the field */
-        more = json_pack("{s:[{s:o,s:s}]}", "errors", "pointer",
-                         json_sprintf("/%.*s", (int)strcspn(e->text, ": "), e->text), "detail", e->text);
+    if (err_status(e->code) == 422 && api_call_of(call)->body)
+        more = json_pack("{s:[{s:o,s:s}]}", "errors", "pointer", pointer_of(e), "detail", e->text);
     api_answer_problem(call, e, more);
 }
 

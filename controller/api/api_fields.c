@@ -1,5 +1,6 @@
 #include "controller/api/api_fields.h"
 
+#include "common/plain_name.h"
 #include "common/rfc3339.h"
 
 #include <ctype.h>
@@ -8,15 +9,6 @@
 #include <string.h>
 
 /* --- rules on texts --- */
-
-static const char *no_control(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c < ' ' || *c == 0x7f)
-            return "may not hold control characters";
-    }
-    return NULL;
-}
 
 /* The grammar of an image's reference: distribution's reference package, and what Docker takes for a
  * registry. */
@@ -63,7 +55,7 @@ static const char *tier_name(const char *text)
 }
 
 static const struct field_rule tier_rule = {"^[a-z][a-z0-9_-]*$", tier_name, 0};
-static const struct field_rule plain_rule = {"^[^\\u0000-\\u001f\\u007f]*$", no_control, 0};
+static const struct field_rule name_rule = {PLAIN_NAME_PATTERN, plain_name_wrong, 0};
 static const struct field_rule image_rule = {IMAGE, image, 0};
 static const struct field_rule time_rule = {
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$",
@@ -83,7 +75,7 @@ static const struct field_rule variable_rule = {"^[A-Za-z_][A-Za-z0-9_]*$", vari
 
 static const struct field sandbox[] = {
     {"image", FIELD_TEXT, 1, 255, NULL, &image_rule, false, false, NULL},
-    {"name", FIELD_TEXT, 0, 63, NULL, &plain_rule, false, false, NULL},
+    {"name", FIELD_TEXT, 0, 63, NULL, &name_rule, false, false, NULL},
     {"command", FIELD_WORDS, 0, 1024, NULL, NULL, false, false, NULL},
     {"env", FIELD_MAP, 0, 1024, NULL, &variable_rule, false, false, NULL},
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
@@ -102,10 +94,11 @@ static const struct field sandbox[] = {
 
 static const struct field sandbox_patch[] = {
     LIMIT_FIELDS,
-    {"name", FIELD_TEXT, 0, 63, NULL, &plain_rule, false, false, NULL},
+    {"name", FIELD_TEXT, 0, 63, NULL, &name_rule, false, false, NULL},
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
     {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, false, NULL},
+    {"force", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
 };
 
 #define TIER_LIMIT(name, least, most)                                                                        \
@@ -137,28 +130,28 @@ static const struct field_table violations_table = {violations, ARRAY_LEN(violat
     }
 
 static const struct field user[] = {
-    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
+    {"name", FIELD_TEXT, 1, 63, NULL, &name_rule, true, false, NULL},
     {"tier", FIELD_TEXT, 1, 32, NULL, &word_rule, true, false, NULL},
     {"role", FIELD_TEXT, 1, 8, "user admin", NULL, false, false, NULL},
     {"overrides", FIELD_OBJECT, 0, 32, NULL, NULL, false, false, &overrides_table},
 };
 
 static const struct field user_patch[] = {
-    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, false, false, NULL},
+    {"name", FIELD_TEXT, 1, 63, NULL, &name_rule, false, false, NULL},
     {"tier", FIELD_TEXT, 1, 32, NULL, &word_rule, false, false, NULL},
     {"role", FIELD_TEXT, 1, 8, "user admin", NULL, false, false, NULL},
     {"overrides", FIELD_OBJECT, 0, 32, NULL, NULL, false, false, &overrides_table},
 };
 
 static const struct field key[] = {
-    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, true, false, NULL},
+    {"name", FIELD_TEXT, 1, 63, NULL, &name_rule, true, false, NULL},
     {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, true, NULL},
 };
 
 static const struct field key_patch[] = {
-    {"name", FIELD_TEXT, 1, 63, NULL, &plain_rule, false, false, NULL},
+    {"name", FIELD_TEXT, 1, 63, NULL, &name_rule, false, false, NULL},
     {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, true, NULL},

@@ -48,7 +48,7 @@ int limit_resolve(const struct limit_set *asked, const struct limit_set *default
         if (want && maximum && want > maximum) {
             *field = (enum limit_kind)i;
             return err_set(e, ERR_ABOVE_TIER_LIMIT,
-                           "%s is %" PRIu64 ", above the %" PRIu64 " that your tier allows", kind_names[i],
+                           "%s: %" PRIu64 " is above the %" PRIu64 " that your tier allows", kind_names[i],
                            want, maximum);
         }
         resolved.value[i] = want ? want : default_within(defaults->value[i], maximum);

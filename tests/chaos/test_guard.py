@@ -1,6 +1,7 @@
 """Hostile and careless sandboxes on a host that guards itself."""
 import datetime
 import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,24 @@ def test_slow_memory_is_warned_then_ended(user, hostile):
     assert ended["reason"] == "memory_critical"
     levels = [e[2] for e in events_of(user, sandbox) if e[0] == "violation.opened"]
     assert levels == ["warning", "critical"]
+
+
+def test_memory_below_what_is_held(corral, user, hostile):
+    """Is refused with the figure, and done where that is meant."""
+    sandbox = run(user, hostile, "hostile", "memory", "60", memory_bytes=256 * MIB)["id"]
+    held = wait_until("it holds them", lambda: (m := user.stats(sandbox)["memory"]["unreclaimable_bytes"]) > 60 * MIB and m, 10)
+    for asked in (32 * MIB, 60 * MIB, held + (1 << 20)): # at 95 % of its limit it would be ended
+        problem = user.refused("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": asked})
+        assert (problem["status"], problem["code"]) == (409, "below_use"), problem
+        said = int(re.search(r"holds (\d+) bytes", problem["detail"])[1])
+        assert abs(said - held) < 2 * MIB
+        done = corral.cli("extend", sandbox, "--memory", str(asked))
+        assert done.returncode == 1 and "below_use" in done.stderr, done
+    assert user.show(sandbox)["limits"]["memory_bytes"] == 256 * MIB and user.show(sandbox)["state"] == "running"
+    assert corral.user("other", tier="pro").refused("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 * MIB})["code"] == "not_found"
+    user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 128 * MIB})
+    user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 * MIB, "force": True})
+    assert user.wait(sandbox, "stopped", 15)["reason"] in ("memory_critical", "oom_killed")
 
 
 def test_a_tier_has_levels_of_its_own(corral, hostile):

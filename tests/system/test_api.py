@@ -130,7 +130,7 @@ def test_a_query_that_does_not_validate(user, query):
 def test_paths_and_methods(corral, user):
     assert user.refused("GET", "/nothing")["code"] == "not_found"
     assert user.refused("PUT", "/sandbox")["status"] == 405
-    assert user.call("PUT", "/sandbox").headers["allow"] == "POST, GET"
+    assert user.call("PUT", "/sandbox").headers["allow"] == "POST, GET, HEAD"
     answer = user.call("GET", "/sandbox", headers={"X-Request-Id": "mine.1"})
     assert answer.headers["x-request-id"] == "mine.1"
     odd = user.call("GET", "/sandbox", headers={"X-Request-Id": "no good"})

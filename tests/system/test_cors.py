@@ -27,7 +27,7 @@ def front(request):
 def test_none_is_let_in_by_default(front):
     assert not cors(ask(front, "GET", ORIGIN))
     preflight = ask(front, "OPTIONS", ORIGIN, "Access-Control-Request-Method: POST")
-    assert preflight.status == 405 and preflight.headers["allow"] == "POST, GET" and not cors(preflight)
+    assert preflight.status == 405 and preflight.headers["allow"] == "POST, GET, HEAD" and not cors(preflight)
 
 
 @pytest.mark.parametrize("front", [{"CORRAL_CORS_ORIGINS": f"http://localhost:8080,{ORIGIN}"}], indirect=True)

@@ -1,5 +1,6 @@
 """Requests that say something other than what was meant: each is refused, and told what to mend."""
 import re
+import unicodedata
 
 import pytest
 import requests
@@ -57,6 +58,79 @@ def test_which_field_is_above_the_tier(user):
     for method, path in (("POST", "/sandbox"), ("PATCH", f"/sandbox/{user.create()['id']}")):
         problem = user.refused(method, path, {"memory_bytes": 1 << 42})
         assert problem["code"] == "above_tier_limit" and problem["errors"][0]["pointer"] == "/memory_bytes"
+
+
+def test_what_the_database_refuses_has_pointers(corral, user):
+    """The field that was sent, whoever found what is wrong with it."""
+    sandbox, admin = user.create()["id"], corral.admin
+    users, past = "/sandbox/system/users", "2026-01-01T00:00:00Z"
+    for client, method, path, body, pointer in (
+            (user, "PATCH", f"/sandbox/{sandbox}", {"lifetime_seconds": 30 * 86400}, "/lifetime_seconds"),
+            (user, "PATCH", f"/sandbox/{sandbox}", {"expires_at": "2036-01-01T00:00:00Z"}, "/expires_at"),
+            (user, "PATCH", f"/sandbox/{sandbox}", {"expires_at": past}, "/expires_at"),
+            (user, "PATCH", f"/sandbox/{sandbox}", {"cpu_millis": 999999}, "/cpu_millis"),
+            (user, "POST", "/sandbox", {"lifetime_seconds": 30 * 86400}, "/lifetime_seconds"),
+            (user, "POST", "/sandbox", {"runtime": "none-such"}, "/runtime"),
+            (user, "POST", "/sandbox", {"network": "egress"}, "/network"),
+            (user, "POST", "/sandbox", {"image": "registry.example/x"}, "/image"),
+            (user, "POST", "/sandbox", {"image": "abcd"}, "/image"),
+            (admin, "POST", users, {"name": "x", "tier": "none-such"}, "/tier"),
+            (admin, "PATCH", f"{users}/{user.user_id}", {"tier": "none-such"}, "/tier"),
+            (admin, "POST", f"{users}/{user.user_id}/keys", {"name": "x", "expires_at": past}, "/expires_at"),
+            (admin, "PATCH", f"{users}/{user.user_id}/keys/{user.key_id}", {"expires_at": past}, "/expires_at"),
+            (admin, "POST", "/sandbox/system/tiers", {"name": "x", "violations": {"cpu_warning": 50, "cpu_clear": 60}},
+             "/violations/cpu_clear")):
+        problem = client.refused(method, path, body)
+        assert problem["status"] == 422 and [e["pointer"] for e in problem["errors"]] == [pointer], (body, problem)
+    user.delete(sandbox)
+
+
+UNSEEN = ["\x85", "\x9b31m", "a\u202eb", "\u2066x", "a\u200bb", "\u200b", "\ufeffa", "a\u2028", " ", "\u3000", "a ", "\u00a0a", "\u00ad"]
+
+
+@pytest.mark.parametrize("name", UNSEEN, ids=ascii)
+def test_names_that_are_not_what_they_seem(corral, user, name):
+    sandbox, path = user.create()["id"], f"/sandbox/system/users/{user.user_id}"
+    for client, method, at in ((user, "POST", "/sandbox"), (user, "PATCH", f"/sandbox/{sandbox}"), (corral.admin, "PATCH", path),
+                               (corral.admin, "POST", f"{path}/keys"), (corral.admin, "PATCH", f"{path}/keys/{user.key_id}")):
+        problem = client.refused(method, at, {"name": name})
+        assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/name"), problem
+    user.delete(sandbox)
+
+
+def test_names_have_one_form(corral, user):
+    apart, whole = "Zoe\u0308", "Zo\u00eb"
+    sandbox = user.create(name=apart)
+    assert sandbox["name"] == whole
+    assert user.good("PATCH", f"/sandbox/{sandbox['id']}", {"name": "A\u030a \u2764\ufe0f"})["name"] == "\u00c5 \u2764\ufe0f"
+    made = corral.admin.good("POST", "/sandbox/system/users", {"name": apart, "tier": "free"}, status=201)
+    assert made["name"] == whole
+    assert corral.admin.refused("POST", "/sandbox/system/users", {"name": whole, "tier": "free"})["code"] == "conflict"
+    assert corral.admin.refused("POST", "/sandbox/system/users", {"name": apart, "tier": "free"})["code"] == "conflict"
+    assert corral.key(made["id"], name=apart)["name"] == whole
+    user.delete(sandbox["id"])
+
+
+def test_the_pattern_of_names_says_the_same(user):
+    """Of each character of the Basic Multilingual Plane: what the description takes is what is taken."""
+    form = user.description().document["paths"]["/sandbox"]["post"]["requestBody"]["content"]["application/json"]["schema"][
+        "properties"]["name"]["pattern"].removesuffix("$") + r"\Z" # Python's $ is also before a last line's end
+    ignored = {0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2065, 0x2800, 0x3164, 0xffa0, *range(0x180b, 0x1810), *range(0xfe00, 0xfe10),
+               *range(0xfff0, 0xfff9)}
+    for c in range(0xffff):
+        if not 0xd800 <= c < 0xe000:
+            wrong = unicodedata.category(chr(c)) in ("Cc", "Cf", "Zl", "Zp", "Zs") or c in ignored
+            assert bool(re.search(form, chr(c))) != wrong, hex(c)
+
+
+def test_methods_that_there_are(user):
+    sandbox = user.create()["id"]
+    for path, allow in (("/sandbox", "POST, GET, HEAD"), (f"/sandbox/{sandbox}", "GET, HEAD, PATCH, DELETE"),
+                        (f"/sandbox/{sandbox}/pause", "POST")):
+        answer = user.call("PUT", path)
+        assert answer.status_code == 405 and answer.headers["allow"] == allow
+    assert user.session.head(user.url + f"/sandbox/{sandbox}/pause", timeout=10).headers["allow"] == "POST"
+    user.delete(sandbox)
 
 
 def test_a_history_that_ends_before_it_begins(user):

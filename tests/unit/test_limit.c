@@ -27,7 +27,7 @@ static void test_a_request_above_the_maximum_is_refused_and_nothing_is_written(v
     struct err e;
     assert_int_equal(limit_resolve(&asked, &defaults, &free_tier, &out, &field, &e), ERR_ABOVE_TIER_LIMIT);
     assert_int_equal(field, LIMIT_PIDS);
-    assert_non_null(strstr(e.text, "pids is 129, above the 128"));
+    assert_non_null(strstr(e.text, "pids: 129 is above the 128"));
     assert_int_equal(out.value[0], 1);
     asked.value[LIMIT_PIDS] = 128;
     assert_int_equal(limit_resolve(&asked, &defaults, &free_tier, &out, &field, &e), 0);
