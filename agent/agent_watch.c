@@ -31,8 +31,12 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct box_
     if (cgroup_box_sample(h->cgroup, now, &record->limits, s, &e))
         return false;
     s->disk_limit_bytes = record->limits.storage_bytes;
-    if (!agent->volumes || !volume_use(agent->volumes, &h->id, &s->disk_used_bytes))
-        s->disk_used_bytes = 0;
+    struct volume_use disk = {0};
+    if (agent->volumes && volume_use(agent->volumes, &h->id, &disk)) {
+        s->disk_used_bytes = disk.used_bytes;
+        s->disk_inodes_used = disk.inodes_used;
+        s->disk_inodes_limit = disk.inodes_limit;
+    }
     s->uptime_seconds = record->ran ? (now - record->started_ms) / 1000 : 0;
     s->responsive = record->paused || (h->init && initlink_responsive(h->init));
     return true;

@@ -54,6 +54,7 @@ static int stats(struct cli *cli, int argc, char **argv)
         {"CPU", "cpu.percent", AS_PERCENT},
         {"DISK", "disk.used_bytes", AS_BYTES},
         {"OF", "disk.limit_bytes", AS_BYTES},
+        {"FULL", "disk.percent", AS_PERCENT},
         {"PIDS", "pids.current", AS_TEXT},
         {"RECEIVED", "network.rx_bytes", AS_BYTES},
         {"SENT", "network.tx_bytes", AS_BYTES},

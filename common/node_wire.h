@@ -66,6 +66,7 @@ struct sample {
     uint64_t cpu_usage_ns, cpu_limit_millis;
     uint32_t cpu_centi, throttled_centi; /* hundredths of a percent of its limit, of its periods */
     uint64_t disk_used_bytes, disk_limit_bytes;
+    uint64_t disk_inodes_used, disk_inodes_limit; /* files and folders; limit 0: not known */
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_bytes_per_second, tx_bytes_per_second;
     uint64_t io_read_bytes,
         io_write_bytes; /* of block devices, or SAMPLE_NO_IO where the kernel counts none */

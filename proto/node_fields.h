@@ -47,6 +47,8 @@
     X(throttled_centi, NODE_CENTI_MAX, 0)                                                                    \
     X(disk_used_bytes, NODE_BYTES_MAX, 0)                                                                    \
     X(disk_limit_bytes, NODE_BYTES_MAX, 0)                                                                   \
+    X(disk_inodes_used, NODE_BYTES_MAX, 0)                                                                   \
+    X(disk_inodes_limit, NODE_BYTES_MAX, 0)                                                                  \
     X(rx_bytes, NODE_COUNTER_MAX, 0)                                                                         \
     X(tx_bytes, NODE_COUNTER_MAX, 0)                                                                         \
     X(rx_packets, NODE_COUNTER_MAX, 0)                                                                       \

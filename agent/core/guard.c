@@ -4,12 +4,22 @@ struct use {
     uint64_t used, limit;
 };
 
+/* What is nearer to its end: a disk takes no more where either is. */
+static struct use disk_of(const struct sample *s)
+{
+    struct use bytes = {s->disk_used_bytes, s->disk_limit_bytes};
+    struct use inodes = {s->disk_inodes_used, s->disk_inodes_limit};
+    bool by_inodes =
+        violation_share_centi(inodes.used, inodes.limit) > violation_share_centi(bytes.used, bytes.limit);
+    return by_inodes ? inodes : bytes;
+}
+
 static void uses_of(const struct sample *s, struct use use[VIOLATION_KIND_COUNT])
 {
     use[VIOLATION_MEMORY] = (struct use){s->memory_unreclaimable_bytes, s->memory_limit_bytes};
     use[VIOLATION_CPU] =
         (struct use){s->cpu_limit_millis ? s->cpu_centi : 0, s->cpu_limit_millis ? 10000 : 0};
-    use[VIOLATION_DISK] = (struct use){s->disk_used_bytes, s->disk_limit_bytes};
+    use[VIOLATION_DISK] = disk_of(s);
     use[VIOLATION_PIDS] = (struct use){s->pids, s->pids_limit};
 }
 

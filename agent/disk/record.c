@@ -70,6 +70,8 @@ static const struct number numbers[] = {
     NUMBER(last.cpu_centi),
     NUMBER(last.throttled_centi),
     NUMBER(last.disk_used_bytes),
+    NUMBER(last.disk_inodes_used),
+    NUMBER(last.disk_inodes_limit),
     NUMBER(last.disk_limit_bytes),
     NUMBER(last.rx_bytes),
     NUMBER(last.tx_bytes),

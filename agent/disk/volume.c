@@ -369,14 +369,16 @@ bool volume_device(const struct volumes *volumes, const struct sandbox_id *id,
     return true;
 }
 
-bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used)
+bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, struct volume_use *use)
 {
     char path[VOLUME_PATH_MAX];
     struct statvfs fs;
     volume_folder(volumes, id, 0, path);
     if (statvfs(path, &fs))
         return false;
-    *used = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
+    *use = (struct volume_use){.used_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize,
+                               .inodes_used = fs.f_files - fs.f_ffree,
+                               .inodes_limit = fs.f_files};
     return true;
 }
 

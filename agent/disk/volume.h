@@ -45,8 +45,12 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
 bool volume_device(const struct volumes *volumes, const struct sandbox_id *id,
                    char out[static VOLUME_PATH_MAX]);
 
-/* Bytes in use; false where it is not mounted. Takes microseconds. */
-bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, uint64_t *used);
+/* Both run out by themselves: many files without a byte, and one with all of them. */
+struct volume_use {
+    uint64_t used_bytes, inodes_used, inodes_limit;
+};
+/* What is in use; false where it is not mounted. Takes microseconds. */
+bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, struct volume_use *use);
 
 /* Unmounts and removes it. One that is not there is a success. */
 void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);

@@ -181,8 +181,13 @@ static void put_rest(struct text *t, const struct sample *s)
         ",\"cpu\":{\"percent\":%.2f,\"usage_ns\":%" PRIu64 ",\"limit_millis\":%" PRIu64
         ",\"throttled_percent\":%.2f}",
         s->cpu_centi / 100.0, s->cpu_usage_ns, s->cpu_limit_millis, s->throttled_centi / 100.0);
-    put(t, ",\"disk\":{\"used_bytes\":%" PRIu64 ",\"limit_bytes\":%" PRIu64 ",\"percent\":%.2f}",
-        s->disk_used_bytes, s->disk_limit_bytes, share(s->disk_used_bytes, s->disk_limit_bytes));
+    double bytes = share(s->disk_used_bytes, s->disk_limit_bytes);
+    double inodes = share(s->disk_inodes_used, s->disk_inodes_limit);
+    put(t,
+        ",\"disk\":{\"used_bytes\":%" PRIu64 ",\"limit_bytes\":%" PRIu64 ",\"inodes_used\":%" PRIu64
+        ",\"inodes_limit\":%" PRIu64 ",\"percent\":%.2f}",
+        s->disk_used_bytes, s->disk_limit_bytes, s->disk_inodes_used, s->disk_inodes_limit,
+        inodes > bytes ? inodes : bytes);
     put(t,
         ",\"network\":{\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 ",\"rx_packets\":%" PRIu64
         ",\"tx_packets\":%" PRIu64 ",\"rx_bytes_per_second\":%" PRIu64 ",\"tx_bytes_per_second\":%" PRIu64

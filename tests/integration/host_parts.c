@@ -79,7 +79,7 @@ static uint64_t fill(const char *path, int *why)
 static void test_what_is_given_in_one_go(struct volumes *volumes)
 {
     struct sandbox_id id = id_of(20), *left;
-    uint64_t used;
+    struct volume_use used;
     pending = 3;
     volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
     volume_remove(volumes, &id, on_made, NULL);
@@ -111,7 +111,7 @@ static void test_disk(const char *dir)
     struct volumes *volumes;
     struct sandbox_id id = id_of(1), *left;
     char folder[VOLUME_PATH_MAX], file[VOLUME_PATH_MAX + 8];
-    uint64_t used;
+    struct volume_use used;
     int why;
     CHECK(!volumes_new(&volumes, worker, dir, 101000, &e));
     pending = 1;
@@ -122,18 +122,18 @@ static void test_disk(const char *dir)
     struct stat st;
     CHECK(!stat(folder, &st) && st.st_uid == 101000 && is_direct(&st));
     CHECK(volume_use(volumes, &id, &used));
-    CHECK(used < 2 * MIB);
+    CHECK(used.used_bytes < 2 * MIB);
     snprintf(file, sizeof file, "%s/fill", folder);
     uint64_t written = fill(file, &why);
     CHECK(why == ENOSPC && written >= 64 * MIB && written < 65 * MIB);
-    CHECK(volume_use(volumes, &id, &used) && used >= 64 * MIB && used < 66 * MIB);
+    CHECK(volume_use(volumes, &id, &used) && used.used_bytes >= 64 * MIB && used.used_bytes < 66 * MIB);
     CHECK(volume_list(volumes, &left) == 2);
     free(left);
     /* One that a crash left is made anew, empty. */
     pending = 1;
     volume_make(volumes, &id, 64 * MIB, 1, on_made, NULL);
     loop_run(loop);
-    CHECK(!made_code && volume_use(volumes, &id, &used) && used < 2 * MIB);
+    CHECK(!made_code && volume_use(volumes, &id, &used) && used.used_bytes < 2 * MIB);
     removed(volumes, &id);
     removed(volumes, &id);
     CHECK(volume_list(volumes, &left) == 0);

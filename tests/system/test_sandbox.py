@@ -71,10 +71,33 @@ def test_stats_are_the_kernels_figures(corral, user):
     assert age < 3
 
 
+def test_times_are_in_order(user):
+    """Also of what ends as it begins, whatever way the words of its host took."""
+    for _ in range(20):
+        sandbox = user.create(command=["true"])["id"]
+        ended = user.wait(sandbox, "stopped", 20)
+        assert ended["created_at"] <= ended["started_at"] <= ended["ended_at"], ended
+
+
 def test_disk_ends_at_its_limit(user):
     sandbox = user.create(storage_bytes=16 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=64k; exit 0"])
     ended = user.wait(sandbox["id"], "stopped", 20)
     assert ended["reason"] == "exited"
+
+
+def test_a_disk_is_full_of_files_without_a_byte(user):
+    sandbox = user.create(storage_bytes=8 << 20, command=["sh", "-c", "i=0; while : >/workspace/$i; do i=$((i+1)); done; " + STAYS])["id"]
+    full = lambda: (s := user.stats(sandbox)) and s["disk"]["percent"] == 100 and s
+    stats = wait_until("no file has room any more", full, 20)
+    disk = stats["disk"]
+    assert disk["inodes_used"] == disk["inodes_limit"] > 500 and disk["used_bytes"] < disk["limit_bytes"] / 10
+    assert stats["violations"] == [{"kind": "disk", "level": "warning"}] and stats["health"]["status"] == "degraded"
+    opened = wait_until("it is told", lambda: [e["data"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]
+                                               if e["type"] == "violation.opened"], 5)[0]
+    assert opened["kind"] == "disk" and opened["limit"] == disk["inodes_limit"] and opened["percent"] >= 80
+    user.delete(sandbox)
+    last = user.good("GET", f"/sandbox/{sandbox}/events")["items"][-1]
+    assert last["data"]["last"]["disk"]["inodes_used"] == disk["inodes_used"], last
 
 
 def test_pause_and_resume(corral, user):

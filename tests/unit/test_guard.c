@@ -1,6 +1,7 @@
 #include "tests/lib/unit.h"
 
 #include "agent/core/guard.h"
+#include "common/defs.h"
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {
@@ -57,6 +58,31 @@ static void test_a_closing_says_how_high_it_rose(void **state)
         assert_int_equal(step.news_count, i == 0 ? 2 : 1);
         assert_int_equal(last->opened, i % 2 == 0);
         assert_int_equal(last->critical, critical[i]);
+    }
+}
+
+/* A disk ends with its bytes or with its inodes: what is nearer counts. */
+static void test_a_disk_ends_with_its_inodes_too(void **state)
+{
+    static const struct {
+        uint64_t bytes, inodes;
+        uint64_t percent_centi, limit; /* of the opening; 0: none */
+    } cases[] = {{79, 799, 0, 0},
+                 {10, 800, 8000, 1000},
+                 {85, 10, 8500, 100},
+                 {85, 900, 9000, 1000},
+                 {90, 900, 9000, 100}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct guard g = {0};
+        struct guard_rules r = rules(0);
+        struct sample s = using(1);
+        s.disk_used_bytes = cases[i].bytes;
+        s.disk_inodes_used = cases[i].inodes;
+        s.disk_inodes_limit = 1000;
+        struct guard_step step = guard_tick(&g, &r, &s, false, 1000);
+        assert_int_equal(step.news_count, cases[i].limit != 0);
+        assert_int_equal(step.news[0].percent_centi, cases[i].percent_centi);
+        assert_int_equal(step.news[0].limit, cases[i].limit);
     }
 }
 
@@ -177,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_warns_then_kills),
         cmocka_unit_test(test_a_closing_says_how_high_it_rose),
+        cmocka_unit_test(test_a_disk_ends_with_its_inodes_too),
         cmocka_unit_test(test_page_cache_alone_is_no_violation),
         cmocka_unit_test(test_the_kernel_was_first),
         cmocka_unit_test(test_idle_is_aware_of_work),
