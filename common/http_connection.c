@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
+#define CLOSES          "Connection: close\r\n"
 #define LINGER_MS       1000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
 #define BUFFER_COST     512  /* of a buffer that is not empty, beside its bytes */
 
@@ -143,7 +144,7 @@ void http_connection_go_on(struct http_connection *c)
 /* --- answers --- */
 
 static void write_answer(struct http_connection *c, int status, const char *type, const char *headers,
-                         const void *body, size_t len, bool head_only, bool keep)
+                         const void *body, size_t len, bool head_only, const char *connection)
 {
     struct evbuffer *out = bufferevent_get_output(c->io);
     char date[64];
@@ -155,7 +156,7 @@ static void write_answer(struct http_connection *c, int status, const char *type
         evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
     if (status != 204)
         evbuffer_add_printf(out, "Content-Length: %zu\r\n", len);
-    evbuffer_add_printf(out, "%s%s\r\n", headers ? headers : "", keep ? "" : "Connection: close\r\n");
+    evbuffer_add_printf(out, "%s%s\r\n", headers ? headers : "", connection);
     if (!head_only && status != 204)
         evbuffer_add(out, body, len);
 }
@@ -177,7 +178,7 @@ static void refuse_request(struct http_connection *c, const struct err *e)
                *body = c->server->ops.problem(c->server->owner, e->code, e->text, c->tls, &headers);
     exchange_drop(c);
     write_answer(c, err_status(e->code), "application/problem+json", headers, body, strlen(body), false,
-                 false);
+                 CLOSES);
     begin_end(c);
 }
 
@@ -213,7 +214,9 @@ void http_connection_answer(struct http_connection *c, int status, const char *t
 {
     const struct http_request *r = &c->exchange->request;
     bool keep = r->keep_alive && body_is_over(c);
-    write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), keep);
+    /* HTTP/1.0 ends it unless it is told. */
+    const char *connection = !keep ? CLOSES : r->parser.http_minor ? "" : "Connection: keep-alive\r\n";
+    write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), connection);
     exchange_free(c->exchange);
     c->exchange = NULL;
     http_connection_place(c, c->places);

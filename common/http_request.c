@@ -29,7 +29,7 @@ static int on_url(http_parser *parser, const char *bytes, size_t len)
 {
     struct http_request *r = of(parser);
     if ((r->target ? strlen(r->target) : 0) + len > HTTP_TARGET_MAX)
-        return stop(r, ERR_HEADERS_TOO_LARGE);
+        return stop(r, ERR_URI_TOO_LONG);
     append(&r->target, bytes, len);
     return 0;
 }
@@ -79,6 +79,13 @@ static void trim_end(char *value)
         value[--len] = 0;
 }
 
+/* A host and perhaps a port, or nothing (RFC 9110 section 7.2). */
+static bool is_host(const char *value)
+{
+    return !value[strspn(
+        value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:[]")];
+}
+
 static int on_head_done(http_parser *parser)
 {
     struct http_request *r = of(parser);
@@ -90,10 +97,11 @@ static int on_head_done(http_parser *parser)
         trim_end(r->field[i].value);
     }
     const char *coding = http_request_field(r, "transfer-encoding");
-    const char *expect = http_request_field(r, "expect");
-    if (repeated(r) || (parser->http_minor && !http_request_field(r, "host")) || parser->http_major != 1 ||
-        parser->http_minor > 1 || (coding && strcasecmp(coding, "chunked")) ||
-        (coding && http_request_field(r, "content-length")))
+    const char *expect = http_request_field(r, "expect"), *host = http_request_field(r, "host");
+    if (parser->http_major != 1) /* a later minor version is read as this one (RFC 9110 section 2.5) */
+        return stop(r, ERR_HTTP_VERSION);
+    if (repeated(r) || (host ? !is_host(host) : parser->http_minor > 0) ||
+        (coding && strcasecmp(coding, "chunked")) || (coding && http_request_field(r, "content-length")))
         return stop(r, ERR_BAD_REQUEST);
     if (!coding && parser->content_length != UINT64_MAX && parser->content_length > r->max_body)
         return stop(r, ERR_TOO_LARGE);
@@ -141,16 +149,30 @@ void http_request_fini(struct http_request *r)
     memset(r, 0, sizeof *r);
 }
 
+static const char *sentence_of(int refusal)
+{
+    static const struct {
+        int code;
+        const char *sentence;
+    } rows[] = {{ERR_TOO_LARGE, "the body is larger than is allowed here"},
+                {ERR_HEADERS_TOO_LARGE, "there are too many headers"},
+                {ERR_URI_TOO_LONG, "the path, with its query, is too long"},
+                {ERR_HTTP_VERSION, "this server speaks HTTP/1.1"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].code == refusal)
+            return rows[i].sentence;
+    }
+    return "a header is missing, there twice, or not allowed";
+}
+
 static int feed(struct http_request *r, const char *bytes, size_t len, struct err *e)
 {
     size_t used = http_parser_execute(&r->parser, &settings, bytes, len);
     enum http_errno error = HTTP_PARSER_ERRNO(&r->parser);
     if (r->refusal)
-        return err_set(e, r->refusal, "%s",
-                       r->refusal == ERR_TOO_LARGE ? "the body is larger than is allowed here"
-                       : r->refusal == ERR_HEADERS_TOO_LARGE
-                           ? "there are too many headers, or the path is too long"
-                           : "a header is missing, there twice, or not allowed");
+        return err_set(e, r->refusal, "%s", sentence_of(r->refusal));
+    if (error == HPE_INVALID_METHOD)
+        return err_set(e, ERR_NOT_IMPLEMENTED, "there is no such method here; methods are in capitals");
     if (error != HPE_OK && error != HPE_PAUSED)
         return err_set(e, ERR_BAD_REQUEST, "the request cannot be read: %s", http_errno_description(error));
     if (used != len || !r->head_done)
@@ -207,6 +229,13 @@ static int hex(char c)
                                   : -1;
 }
 
+/* "http://user@host/": such a name is there to mislead (RFC 9110 section 4.2.4). */
+static bool has_user(const char *target)
+{
+    const char *host = target[0] == '/' ? NULL : strstr(target, "://");
+    return host && memchr(host + 3, '@', strcspn(host + 3, "/?"));
+}
+
 /* What proxies are sent, and every server takes (RFC 9112 section 3.2.2): its path and query. */
 static void to_path(char *target)
 {
@@ -252,6 +281,11 @@ static int split_target(struct http_request *r, struct err *e)
         if (*c <= ' ' || *c > '~')
             return err_set(e, ERR_BAD_REQUEST, "the path holds a character that must be percent-encoded");
     }
+    strncpy(r->method, http_method_str((enum http_method)r->parser.method), sizeof r->method - 1);
+    if (!strcmp(r->target, "*") && !strcmp(r->method, "OPTIONS"))
+        return 0; /* of the server as a whole */
+    if (strchr(r->target, '#') || has_user(r->target))
+        return err_set(e, ERR_BAD_REQUEST, "the target holds a fragment, or names a user");
     to_path(r->target);
     if (r->target[0] != '/')
         return err_set(e, ERR_BAD_REQUEST, "the path does not begin with a slash");
@@ -260,7 +294,6 @@ static int split_target(struct http_request *r, struct err *e)
         *r->query++ = 0;
     if (!normalize(r->target))
         return err_set(e, ERR_BAD_REQUEST, "the path holds a percent sign without two hexadecimal digits");
-    strncpy(r->method, http_method_str((enum http_method)r->parser.method), sizeof r->method - 1);
     return 0;
 }
 

@@ -221,6 +221,10 @@ static void on_head(void *owner, struct http_exchange *x)
         api_answer_empty(&call->public, 204, cors);
         return;
     }
+    if (!strcmp(http_path(x), "*")) { /* OPTIONS of the server as a whole (RFC 9110 section 9.3.7) */
+        api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PATCH, DELETE\r\n");
+        return;
+    }
     call->public.op = route_of(&call->public, &e);
     if (call->public.op == OP_COUNT)
         api_answer_err(&call->public, &e);

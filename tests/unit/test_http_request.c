@@ -102,13 +102,17 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
         "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding : chunked\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +1\r\n\r\n",
-        "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
         "GET http:///a HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET ftp://x/a HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET /a%2 HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET /a%zz HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET /\x80 HTTP/1.1\r\nHost: h\r\n\r\n",
-        "NONSENSE / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h/x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: u@h\r\n\r\n",
+        "GET http://u:p@h/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n",
+        "GET * HTTP/1.1\r\nHost: h\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: h\r\nX-API-Key: a\r\nX-Api-Key: b\r\n\r\n",
         "\r\n\r\n",
     };
@@ -116,6 +120,33 @@ static void test_what_two_could_read_in_two_ways_is_refused(void **state)
         struct http_request r;
         if (head(&r, heads[i]) != ERR_BAD_REQUEST)
             fail_msg("taken: head %zu", i);
+        http_request_fini(&r);
+    }
+}
+
+static void test_what_is_not_spoken_is_told_apart(void **state)
+{
+    static char far[HTTP_TARGET_MAX + 64];
+    static const struct {
+        const char *head;
+        int code;
+    } rows[] = {
+        {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", ERR_HTTP_VERSION},
+        {"GET / HTTP/3.0\r\nHost: h\r\n\r\n", ERR_HTTP_VERSION},
+        {"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0}, /* a later minor version is read as ours */
+        {"NONSENSE / HTTP/1.1\r\nHost: h\r\n\r\n", ERR_NOT_IMPLEMENTED},
+        {"get / HTTP/1.1\r\nHost: h\r\n\r\n", ERR_NOT_IMPLEMENTED},
+        {far, ERR_URI_TOO_LONG},
+        {"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 0},
+        {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 0},
+        {"GET / HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n", 0},
+        {"GET / HTTP/1.0\r\n\r\n", 0},
+    };
+    snprintf(far, sizeof far, "GET /%0*d HTTP/1.1\r\nHost: h\r\n\r\n", HTTP_TARGET_MAX, 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_request r;
+        if (head(&r, rows[i].head) != rows[i].code)
+            fail_msg("head %zu", i);
         http_request_fini(&r);
     }
 }
@@ -193,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_chunks_end_where_they_end),
         cmocka_unit_test(test_chunks_are_read_strictly),
         cmocka_unit_test(test_what_two_could_read_in_two_ways_is_refused),
+        cmocka_unit_test(test_what_is_not_spoken_is_told_apart),
         cmocka_unit_test(test_ways_to_say_the_same),
         cmocka_unit_test(test_a_parameter_is_decoded_or_not_there),
         cmocka_unit_test(test_bounds),
