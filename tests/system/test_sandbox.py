@@ -73,7 +73,7 @@ def test_stats_are_the_kernels_figures(corral, user):
 
 def test_times_are_in_order(user):
     """Also of what ends as it begins, whatever way the words of its host took."""
-    for _ in range(20):
+    for _ in range(6):
         sandbox = user.create(command=["true"])["id"]
         ended = user.wait(sandbox, "stopped", 20)
         assert ended["created_at"] <= ended["started_at"] <= ended["ended_at"], ended
@@ -86,7 +86,7 @@ def test_disk_ends_at_its_limit(user):
 
 
 def test_a_disk_is_full_of_files_without_a_byte(user):
-    sandbox = user.create(storage_bytes=8 << 20, command=["sh", "-c", "i=0; while : >/workspace/$i; do i=$((i+1)); done; " + STAYS])["id"]
+    sandbox = user.create(storage_bytes=8 << 20, command=["sh", "-c", "i=0; while echo -n >/workspace/$i; do i=$((i+1)); done 2>/dev/null; " + STAYS])["id"]
     full = lambda: (s := user.stats(sandbox)) and s["disk"]["percent"] == 100 and s
     stats = wait_until("no file has room any more", full, 20)
     disk = stats["disk"]
