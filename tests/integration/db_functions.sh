@@ -181,6 +181,19 @@ insert "$four" "update sandboxes set state = 'starting' where id = '$four'"
 [ "$(move_at running started 10), $(move_at stopped ended 5000)" = 'ok running, ok stopped' ] || say 'moves'
 [ "$(sql "select created_at <= started_at and started_at <= ended_at from sandboxes where id = '$four'")" = t ] ||
     say 'it ended before it started'
+# An end before its time speaks of an extension only where one was made.
+early=0
+for extended in false true; do
+    one_of=sbx_000000000000000000000001$((early++))X
+    insert "$one_of" "update sandboxes set state = 'starting' where id = '$one_of';
+        update sandboxes set state = 'running', extended = $extended where id = '$one_of'"
+    sql "select from move_sandboxes('[{\"id\":\"$one_of\",\"to\":\"stopped\",\"reason\":\"expired\"}]')" >/dev/null
+    said=$(sql "select detail from sandboxes where id = '$one_of'")
+    case $extended in
+    false) [[ $said == *'; its host ended it at 20'*', by its own count' ]] ;;
+    true) [[ $said == *'; its host had not heard of the extension, and ended it at 20'* ]] ;;
+    esac || say "the sentence of an early end, extended $extended: $said"
+done
 two=sbx_00000000000000000000000002 three=sbx_00000000000000000000000003
 insert "$two" "update sandboxes set state = 'starting' where id = '$two'"
 insert "$three" "update sandboxes set state = 'starting' where id = '$three'; update sandboxes set state = 'running' where id = '$three'"
