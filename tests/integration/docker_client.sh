@@ -11,9 +11,8 @@ trap 'dockerd_reset "$name" "$dir"' EXIT
 dockerd_start "$name" "$dir"
 socket=$dir/docker.sock
 
-mkdir -p "$dir/image/bin" "$dir/image/workspace" "$dir/volume"
-cp /bin/busybox "$dir/image/bin/busybox"
-for applet in sh tail cat dd head; do ln -s busybox "$dir/image/bin/$applet"; done
+mkdir -p "$dir/volume"
+"$root/deploy/images/base/rootfs" "$dir/image"
 tar -C "$dir/image" -c . | /usr/bin/docker -H "unix://$socket" import --change 'VOLUME /data' - corral-test:latest >/dev/null
 chown 101000:101000 "$dir/volume" 2>/dev/null || true
 
