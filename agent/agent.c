@@ -107,7 +107,14 @@ static void on_init_ready(void *arg, enum init_main_state state)
     if (h->maker)
         maker_init_ready(h->maker, state);
     else if (timer_armed(&h->adopting))
-        agent_adopt(h, h->idles || state != INIT_MAIN_IDLE);
+        agent_adopt(h, state != INIT_MAIN_FRESH && (h->idles || state != INIT_MAIN_IDLE));
+}
+
+static void on_init_copied(void *arg, int error, uint32_t folder)
+{
+    struct holder *h = arg;
+    if (h->maker)
+        maker_init_copied(h->maker, error, folder);
 }
 
 static void on_init_started(void *arg)
@@ -138,6 +145,7 @@ static void on_init_lost(void *arg, const struct err *why)
 int agent_holder_listen(struct holder *h, struct err *e)
 {
     static const struct initlink_events events = {.on_ready = on_init_ready,
+                                                  .on_copied = on_init_copied,
                                                   .on_started = on_init_started,
                                                   .on_exited = on_init_exited,
                                                   .on_lost = on_init_lost};

@@ -140,6 +140,7 @@ void agent_make(struct holder *holder);
 void agent_next_turns(struct agent *agent);
 void maker_abort(struct maker *maker);
 void maker_init_ready(struct maker *maker, enum init_main_state state);
+void maker_init_copied(struct maker *maker, int error, uint32_t folder);
 void maker_init_started(struct maker *maker);
 void maker_container_died(struct maker *maker, int exit_code);
 void maker_free(struct maker *maker);

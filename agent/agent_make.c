@@ -19,6 +19,7 @@ static const char *const was[] = {
     [STEP_CREATE] = "its container was still being created",
     [STEP_START] = "its container was still being started",
     [STEP_INIT] = "its init had not answered yet",
+    [STEP_COPY] = "its image's files were still being copied to its disk",
 };
 
 static void maker_fini(struct maker *m)
@@ -146,7 +147,10 @@ static void make_disk(struct maker *m)
     const struct box_record *record = keeper_find(agent->keeper, &m->holder->id);
     maker_asked(m, STEP_DISK, NULL);
     timer_start(&m->timer, agent->loop, DISK_WAIT_MS, on_no_disk, m);
-    volume_make(agent->volumes, &m->holder->id, record->limits.storage_bytes, maker_folders(m), on_disk, m);
+    struct string_list places = maker_places(m);
+    volume_make(agent->volumes, &m->holder->id, record->limits.storage_bytes, maker_folders(m), &places,
+                on_disk, m);
+    string_list_fini(&places);
 }
 
 void agent_next_turns(struct agent *agent)

@@ -11,7 +11,7 @@
 #define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
 
 /* In their order. Each has its own limit in time. */
-enum maker_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT };
+enum maker_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT, STEP_COPY };
 struct maker {
     struct holder *holder;    /* NULL: it is over, and the call under way is the last one */
     struct sandbox_spec spec; /* image: its whole name */
@@ -41,6 +41,9 @@ bool maker_answered(struct maker *m, int code, const struct err *e) MUST_CHECK;
 
 /* How many folders its disk has: as many volumes as the image was let declare, and the fixed ones. */
 unsigned maker_folders(const struct maker *m);
+
+/* Where in these folders others are mounted ("2/a/b" in the third). Caller's. */
+struct string_list maker_places(const struct maker *m);
 
 /* From its disk on: its container, and all that follows. */
 void maker_contain(struct maker *m);

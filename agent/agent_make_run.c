@@ -1,14 +1,19 @@
 /* A making from the disk on: its container, how that is started, its init, its command. */
 #include "agent/agent_make.h"
 
+#include "agent/disk/image_tree.h"
+
 #include "common/mem.h"
 #include "common/rfc3339.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define INIT_WAIT_MS 30000 /* for its init to come, once the container runs */
+#define INIT_WAIT_MS 30000  /* for its init to come, once the container runs */
+#define COPY_WAIT_MS 120000 /* for what its image has in folders of its disk */
 
 /* --- the command --- */
 
@@ -32,6 +37,37 @@ static const char *target_of(const struct maker *m, unsigned folder)
     return folder == 0   ? HOME_FOLDER
            : folder == 1 ? "/tmp"
                          : m->image.facts.volumes.item[folder - FIXED_FOLDERS];
+}
+
+/* The innermost folder that this one is mounted in; -1: its root. */
+static int parent_of(const struct maker *m, unsigned folder)
+{
+    int parent = -1;
+    size_t longest = 0;
+    for (unsigned i = 0; i < maker_folders(m); i++) {
+        size_t len = strlen(target_of(m, i));
+        if (len > longest && len < strlen(target_of(m, folder)) &&
+            image_is_in(target_of(m, folder), target_of(m, i))) {
+            parent = (int)i;
+            longest = len;
+        }
+    }
+    return parent;
+}
+
+struct string_list maker_places(const struct maker *m)
+{
+    struct string_list places = {0};
+    for (unsigned i = FIXED_FOLDERS; i < maker_folders(m); i++) {
+        char place[IMAGE_PATH_MAX + 16];
+        int parent = parent_of(m, i);
+        if (parent < 0)
+            continue;
+        snprintf(place, sizeof place, "%d%s", parent,
+                 target_of(m, i) + strlen(target_of(m, (unsigned)parent)));
+        string_list_add(&places, place);
+    }
+    return places;
 }
 
 static bool is_on_disk(const struct maker *m, const char *path)
@@ -69,14 +105,14 @@ static void on_no_init(void *arg)
     maker_fail(arg, REASON_START_FAILED, why);
 }
 
-void maker_init_ready(struct maker *m, enum init_main_state state)
+static void begin_command(struct maker *m)
 {
     struct err e;
-    if (m->step != STEP_INIT)
-        return;
     struct init_start *start = command_of(m);
     int rc = start->argc ? initlink_start(m->holder->init, start, &e) : 0;
     bool idles = !start->argc;
+    m->step = STEP_INIT; /* STARTED is to come */
+    timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
     free(start);
     if (rc)
         maker_fail(m, REASON_START_FAILED, e.text);
@@ -90,11 +126,85 @@ void maker_init_started(struct maker *m)
         maker_succeed(m);
 }
 
+/* --- what the image has in folders that its disk is mounted over --- */
+
+static void on_not_copied(void *arg)
+{
+    char why[100];
+    snprintf(why, sizeof why, "its image's files were not copied to its disk within %d s",
+             COPY_WAIT_MS / 1000);
+    maker_fail(arg, REASON_START_FAILED, why);
+}
+
+void maker_init_copied(struct maker *m, int error, uint32_t folder)
+{
+    char why[NODE_DETAIL_MAX + 1];
+    if (m->step != STEP_COPY || m->busy)
+        return;
+    timer_stop(&m->timer);
+    if (!error) {
+        begin_command(m);
+        return;
+    }
+    snprintf(why, sizeof why, "what its image has in folders of its disk %s: %.200s: %s",
+             error == ENOSPC ? "does not fit there" : "cannot be copied there",
+             folder < maker_folders(m) ? target_of(m, folder) : "", strerror(error));
+    maker_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+}
+
+/* gVisor's kernel is one of its own, with no descriptor of the host's in it. */
+static bool can_copy(const struct maker *m)
+{
+    return !m->holder->has_no_update;
+}
+
+static void ask_to_copy(struct maker *m, int tree)
+{
+    char *folders = mem_zalloc(VOLUME_FOLDERS_MAX * (IMAGE_PATH_MAX + 1));
+    size_t len = 0;
+    struct err e;
+    for (unsigned i = 0; i < maker_folders(m) && tree >= 0; i++)
+        len += (size_t)snprintf(folders + len, IMAGE_PATH_MAX + 1, "%s", target_of(m, i)) + 1;
+    int rc = initlink_copy(m->holder->init, tree, folders, len, &e);
+    free(folders);
+    if (rc)
+        maker_fail(m, REASON_START_FAILED, e.text);
+}
+
+static void on_tree(void *arg, int code, const struct err *e, int tree)
+{
+    struct maker *m = arg;
+    if (maker_answered(m, code, e))
+        ask_to_copy(m, tree);
+    if (tree >= 0)
+        close(tree);
+}
+
+void maker_init_ready(struct maker *m, enum init_main_state state)
+{
+    struct agent *agent = m->holder->agent;
+    if ((m->step != STEP_INIT && m->step != STEP_COPY) || m->busy)
+        return;
+    if (state != INIT_MAIN_FRESH) {
+        timer_stop(&m->timer);
+        begin_command(m);
+        return;
+    }
+    m->step = STEP_COPY;
+    timer_start(&m->timer, agent->loop, COPY_WAIT_MS, on_not_copied, m);
+    if (!can_copy(m)) {
+        ask_to_copy(m, -1);
+        return;
+    }
+    maker_asked(m, STEP_COPY, NULL);
+    image_tree_open(agent->worker, &m->holder->id, m->holder->pid, on_tree, m);
+}
+
 void maker_container_died(struct maker *m, int exit_code)
 {
     char why[80];
     snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
-    if (m->step == STEP_INIT)
+    if (m->step == STEP_INIT || m->step == STEP_COPY)
         maker_fail(m, REASON_START_FAILED, why);
 }
 

@@ -34,6 +34,7 @@ struct volume_job {
     struct sandbox_id id;
     uint64_t bytes;
     unsigned folders;
+    struct string_list places;
     bool stray; /* what a loop device may still have of it goes too */
     volume_cb *cb;
     void *arg;
@@ -155,12 +156,39 @@ static int mount_it(const struct volume_job *job, struct err *e)
     return rc;
 }
 
+static int make_folder(const struct volume_job *job, const char *path)
+{
+    return mkdir(path, 0755) || chown(path, job->volumes->owner, job->volumes->owner);
+}
+
+/* Nothing of a tenant's is on it yet: no part of the path can be a link. */
+static int make_place(const struct volume_job *job, const char *place)
+{
+    char path[VOLUME_PATH_MAX + 1024];
+    mount_path(job->volumes, &job->id, path);
+    size_t len = strlen(path);
+    for (const char *at = place; *at;) {
+        size_t part = strcspn(at, "/");
+        if (len + part + 2 > sizeof path)
+            return errno = ENAMETOOLONG;
+        len += (size_t)snprintf(path + len, sizeof path - len, "/%.*s", (int)part, at);
+        if (at > place && make_folder(job, path) && errno != EEXIST)
+            return errno;
+        at += part + (at[part] == '/');
+    }
+    return 0;
+}
+
 static int make_folders(const struct volume_job *job, struct err *e)
 {
     char path[VOLUME_PATH_MAX];
     for (unsigned i = 0; i < job->folders; i++) {
         volume_folder(job->volumes, &job->id, i, path);
-        if (mkdir(path, 0755) || chown(path, job->volumes->owner, job->volumes->owner))
+        if (make_folder(job, path))
+            return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
+    }
+    for (size_t i = 0; i < job->places.count; i++) {
+        if (make_place(job, job->places.item[i]))
             return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
     }
     return 0;
@@ -307,6 +335,7 @@ static void on_job(void *arg, int code, const struct err *e)
 {
     struct volume_job job = *(struct volume_job *)arg;
     free(arg);
+    string_list_fini(&job.places);
     job.cb(job.arg, code, e);
 }
 
@@ -319,11 +348,13 @@ static struct volume_job *job_new(const struct volumes *volumes, const struct sa
 }
 
 void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t bytes, unsigned folders,
-                 volume_cb *cb, void *arg)
+                 const struct string_list *places, volume_cb *cb, void *arg)
 {
     struct volume_job *job = job_new(volumes, id, cb, arg);
     job->bytes = bytes;
     job->folders = folders;
+    for (size_t i = 0; places && i < places->count; i++)
+        string_list_add(&job->places, places->item[i]);
     worker_do(volumes->worker, id, make_work, on_job, job);
 }
 

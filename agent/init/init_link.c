@@ -11,7 +11,7 @@
 void init_link_init(struct init_link *link, const char *path, uint64_t now_ms)
 {
     link->path = path;
-    link->fd = -1;
+    link->fd = link->passed = -1;
     link->lost_at_ms = now_ms;
 }
 
@@ -44,6 +44,16 @@ void init_link_close(struct init_link *link, uint64_t now_ms)
         close(link->fd);
     link->fd = -1;
     link->lost_at_ms = now_ms;
+    int passed = init_link_take_passed(link);
+    if (passed >= 0)
+        close(passed);
+}
+
+int init_link_take_passed(struct init_link *link)
+{
+    int fd = link->passed;
+    link->passed = -1;
+    return fd;
 }
 
 static bool may_read(const struct init_link *link)
@@ -61,6 +71,36 @@ static bool worth_another_try(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* One at most: the kernel closes what there is no room for. */
+static void take_passed(struct init_link *link, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        int before = init_link_take_passed(link);
+        if (before >= 0)
+            close(before);
+        memcpy(&link->passed, CMSG_DATA(c), sizeof link->passed);
+    }
+}
+
+static ssize_t receive(struct init_link *link)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec room = {link->in + link->in_len, sizeof link->in - link->in_len};
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t n = recvmsg(link->fd, &message, MSG_CMSG_CLOEXEC);
+    if (n > 0)
+        take_passed(link, &message);
+    return n;
+}
+
 bool init_link_receive(struct init_link *link)
 {
     memmove(link->in, link->in + link->in_at, link->in_len - link->in_at);
@@ -68,7 +108,7 @@ bool init_link_receive(struct init_link *link)
     link->in_at = 0;
     if (link->in_len == sizeof link->in)
         return true; /* a whole frame is in there, and waits for room to answer it */
-    ssize_t n = recv(link->fd, link->in + link->in_len, sizeof link->in - link->in_len, 0);
+    ssize_t n = receive(link);
     if (n > 0)
         link->in_len += (size_t)n;
     return n > 0 || worth_another_try(n);

@@ -17,6 +17,7 @@
 struct init_link {
     const char *path;
     int fd;              /* -1 while there is none */
+    int passed;          /* a descriptor that came with bytes, until it is taken; -1: none */
     uint64_t lost_at_ms; /* since when there is none */
     size_t in_len, in_at, out_len;
     uint8_t in[INIT_LINK_IN_BYTES];
@@ -36,6 +37,9 @@ void init_link_close(struct init_link *link, uint64_t now_ms);
 
 /* What poll should watch for. */
 short init_link_events(const struct init_link *link);
+
+/* The descriptor that came last, the caller's now; -1: none. */
+int init_link_take_passed(struct init_link *link);
 
 /* Moves bytes that poll announced. False when the link is broken: close it. */
 bool init_link_receive(struct init_link *link);

@@ -4,6 +4,7 @@
  *
  * usage: corral-init [SOCKET]
  */
+#include "agent/init/init_copy.h"
 #include "agent/init/init_link.h"
 #include "agent/init/init_proc.h"
 
@@ -24,6 +25,7 @@
 
 struct init {
     struct init_link link;
+    struct init_copy copy;
     struct init_proc proc;
     struct init_out out;
     int signal_fd;
@@ -62,18 +64,52 @@ static void tell_end(struct init *init)
         send_exited(init);
 }
 
+static bool is_copied(const struct init *init)
+{
+    return init->copy.over && !init->copy.result.error;
+}
+
+static enum init_main_state state_of(const struct init *init)
+{
+    return is_copied(init) ? init->proc.state : INIT_MAIN_FRESH;
+}
+
 static void greet(struct init *init)
 {
-    struct init_hello hello = {.version = INIT_VERSION, .main_state = (uint32_t)init->proc.state};
+    struct init_hello hello = {.version = INIT_VERSION, .main_state = (uint32_t)state_of(init)};
     init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
     if (init->told)
         send_exited(init);
 }
 
+static bool tell_copied(struct init *init)
+{
+    return init_link_send(&init->link, INIT_COPIED, 0, &init->copy.result, sizeof init->copy.result);
+}
+
+/* Once; asked again it tells how that ended, now or when it has. */
+static bool on_copy(struct init *init, const struct init_frame *frame)
+{
+    int tree = init_link_take_passed(&init->link);
+    bool good = frame->len ? tree >= 0 && !frame->payload[frame->len - 1] : tree < 0;
+    if (good && !init->copy.begun)
+        init_copy_start(&init->copy, tree, frame->payload, frame->len);
+    else if (tree >= 0)
+        close(tree);
+    return good && (!init->copy.over || tell_copied(init));
+}
+
+static void on_copy_result(struct init *init)
+{
+    init_copy_read(&init->copy);
+    if (init->copy.over)
+        tell_copied(init);
+}
+
 static bool on_start(struct init *init, const struct init_frame *frame)
 {
     struct init_start start;
-    if (frame->stream != INIT_MAIN || !init_start_get(frame->payload, frame->len, &start))
+    if (frame->stream != INIT_MAIN || !is_copied(init) || !init_start_get(frame->payload, frame->len, &start))
         return false;
     if (init->proc.state == INIT_MAIN_IDLE) {
         init_proc_start(&init->proc, &start, &init->out);
@@ -104,6 +140,8 @@ static bool on_frame(struct init *init, const struct init_frame *frame)
     switch (frame->type) {
     case INIT_PING:
         return init_link_send(&init->link, INIT_PONG, 0, frame->payload, frame->len);
+    case INIT_COPY:
+        return on_copy(init, frame);
     case INIT_START:
         return on_start(init, frame);
     case INIT_SIGNAL:
@@ -196,13 +234,16 @@ static void turn(struct init *init)
         {.fd = init->signal_fd, .events = POLLIN},
         {.fd = init->proc.error_fd, .events = POLLIN},
         {.fd = init->link.fd, .events = init_link_events(&init->link)},
+        {.fd = init->copy.result_fd, .events = POLLIN},
         {.fd = -1}, /* what it prints: INIT_OUT_STREAMS of them */
         {.fd = -1},
     };
-    int wait = init_out_poll(&init->out, now_ms(), &fds[3]);
+    int wait = init_out_poll(&init->out, now_ms(), &fds[4]);
     if (poll(fds, sizeof fds / sizeof fds[0], sooner(wait, wait_ms(init))) < 0)
         return;
-    init_out_move(&init->out, &fds[3]);
+    init_out_move(&init->out, &fds[4]);
+    if (fds[3].revents)
+        on_copy_result(init);
     if (fds[1].revents)
         on_program(init);
     if (fds[0].revents)
@@ -238,6 +279,7 @@ int main(int argc, char **argv)
         return refuse("corral-init: runs only as PID 1 of a sandbox\n");
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || (init.signal_fd = open_signals()) < 0)
         return refuse("corral-init: the kernel refused signalfd or prctl\n");
+    init_copy_init(&init.copy);
     init_proc_init(&init.proc);
     init_out_init(&init.out, now_ms());
     init_link_init(&init.link, argc > 1 ? argv[1] : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());

@@ -18,7 +18,7 @@
  * A frame is a head and at most INIT_PAYLOAD_MAX bytes, a START at most INIT_START_MAX. Numbers are in host
  * byte order: both ends run on one kernel. A frame that breaks a rule ends the link, nothing else. Delivery
  * is at least once: the init says how the command stands in each HELLO, repeats EXITED on a new link until it
- * is acknowledged, and answers a repeated START without starting again.
+ * is acknowledged, and answers a repeated COPY or START without doing it again.
  *
  * This header is all that the two sides share; it includes nothing of ours.
  */
@@ -53,7 +53,10 @@
     INIT_FRAME(STDIN, 9, 0, INIT_PAYLOAD_MAX)   /* agent: bytes; none is the end */                          \
     INIT_FRAME(STDOUT, 10, 0, INIT_PAYLOAD_MAX) /* init: likewise */                                         \
     INIT_FRAME(STDERR, 11, 0, INIT_PAYLOAD_MAX) /* init: likewise */                                         \
-    INIT_FRAME(CREDIT, 12, 4, 4)                /* both: uint32, bytes that may be sent further */
+    INIT_FRAME(CREDIT, 12, 4, 4)                /* both: uint32, bytes that may be sent further */           \
+    INIT_FRAME(COPY, 32, 0,                                                                                  \
+               20000) /* agent: paths, each with its NUL; with the image's root as a descriptor */           \
+    INIT_FRAME(COPIED, 33, 8, 8) /* init: struct init_copied */
 /* Reserved: 13 RESIZE, 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
 
 enum init_type {
@@ -77,7 +80,8 @@ struct init_frame {
     size_t len;
 };
 
-enum init_main_state { INIT_MAIN_IDLE, INIT_MAIN_RUNNING, INIT_MAIN_ENDED };
+/* FRESH: the image's files were not copied yet, and nothing is started. */
+enum init_main_state { INIT_MAIN_IDLE, INIT_MAIN_RUNNING, INIT_MAIN_ENDED, INIT_MAIN_FRESH };
 
 struct init_hello {
     uint32_t version;
@@ -93,6 +97,11 @@ enum init_exit_kind {
 struct init_exit {
     uint32_t kind; /* enum init_exit_kind */
     int32_t value;
+};
+
+struct init_copied {
+    uint32_t error;  /* errno that it ended with; 0: all is copied */
+    uint32_t folder; /* how many were before that */
 };
 
 struct init_signal {

@@ -121,7 +121,7 @@ static bool on_hello(struct initlink *link, const struct init_frame *frame)
 {
     struct init_hello hello;
     memcpy(&hello, frame->payload, sizeof hello);
-    if (link->greeted || hello.version != INIT_VERSION || hello.main_state > INIT_MAIN_ENDED)
+    if (link->greeted || hello.version != INIT_VERSION || hello.main_state > INIT_MAIN_FRESH)
         return false;
     link->greeted = true;
     timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
@@ -143,6 +143,17 @@ static bool on_exited(struct initlink *link, const struct init_frame *frame)
     link->exited = true;
     if (link->events.on_exited)
         link->events.on_exited(link->arg, &end);
+    return true;
+}
+
+static bool on_copied(struct initlink *link, const struct init_frame *frame)
+{
+    struct init_copied copied;
+    memcpy(&copied, frame->payload, sizeof copied);
+    if (copied.error > 4095)
+        return false;
+    if (link->events.on_copied)
+        link->events.on_copied(link->arg, (int)copied.error, copied.folder);
     return true;
 }
 
@@ -168,6 +179,8 @@ static bool on_frame(struct initlink *link, const struct init_frame *frame)
     case INIT_PONG:
         link->answered_at_ms = loop_now_ms();
         return true;
+    case INIT_COPIED:
+        return on_copied(link, frame);
     case INIT_STARTED:
         return on_started(link, frame);
     case INIT_EXITED:
@@ -299,6 +312,38 @@ void initlink_free(struct initlink *link)
 void initlink_expect(struct initlink *link, pid_t pid)
 {
     initlink_door_expect(link->door, pid);
+}
+
+/* At once, since the descriptor goes with the first byte; a frame of this size the kernel takes whole. */
+static int send_with(const struct initlink *link, const uint8_t *bytes, size_t size, int fd, struct err *e)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {
+        .head = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct iovec piece = {(void *)(uintptr_t)bytes, size};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (fd >= 0) {
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+    }
+    ssize_t n = sendmsg(link->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n == (ssize_t)size ? 0 : err_set(e, ERR_IO, "the sandbox's init does not read");
+}
+
+int initlink_copy(struct initlink *link, int tree, const char *folders, size_t len, struct err *e)
+{
+    if (!initlink_ready(link) || link->out_len)
+        return err_set(e, ERR_IO, "the sandbox's init is not linked, or does not read");
+    size_t cap = sizeof(struct init_head) + len;
+    uint8_t *frame = mem_zalloc(cap);
+    size_t size = init_frame_put(frame, cap, INIT_COPY, 0, folders, len);
+    int error = size ? send_with(link, frame, size, tree, e)
+                     : err_set(e, ERR_TOO_LARGE, "its image has too many folders on its disk");
+    free(frame);
+    return error;
 }
 
 int initlink_start(struct initlink *link, const struct init_start *start, struct err *e)

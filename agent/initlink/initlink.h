@@ -30,9 +30,12 @@ struct initlink;
 
 /* All on the loop, never inside a call of ours; initlink_free may be called from each. Any may be NULL. */
 struct initlink_events {
-    /* The init is there. IDLE: nothing was started yet. RUNNING: take it as started. ENDED: on_exited comes.
+    /* The init is there. FRESH: nothing was copied yet. IDLE: nothing was started yet. RUNNING: take it as
+     * started. ENDED: on_exited comes.
      */
     void (*on_ready)(void *arg, enum init_main_state state);
+    /* What the image has in these folders was copied, or not: error is errno, folder whose. */
+    void (*on_copied)(void *arg, int error, uint32_t folder);
     /* The command's program was invoked. At most once; not called where only its end was seen. */
     void (*on_started)(void *arg);
     /* The command ended, or could not be invoked. Exactly once, unless the container ends without the word.
@@ -54,6 +57,13 @@ void initlink_free(struct initlink *link);
 
 /* The container's init as this host's process id: the only process that is let in. */
 void initlink_expect(struct initlink *link, pid_t pid);
+
+/*
+ * Has it copy what the image has in these folders (NUL-ended paths, one after the other, of len bytes) from
+ * tree, the image's root, to what is mounted there; -1: there is none, and len is 0. Borrows both for the
+ * call. on_copied follows. ERR_IO as below. May be repeated: it copies once.
+ */
+MUST_CHECK int initlink_copy(struct initlink *link, int tree, const char *folders, size_t len, struct err *e);
 
 /*
  * Starts the command. start is borrowed for the call. ERR_IO: there is no link now, or an earlier

@@ -114,12 +114,81 @@ SAME = {
 }
 
 
+SEED = ("USER 0\nRUN mkdir -p /data/deep/er /data/sub && echo seed > /data/seed && echo deep > /data/deep/file && echo er > /data/deep/er/f"
+        " && ln -s /etc/passwd /data/link && ln -s ../../../../etc/group /data/sub/up && ln -s nowhere /data/gone && mkfifo /data/pipe"
+        " && echo app > /workspace/app && mkdir /workspace/ro && echo y > /workspace/ro/y && chmod 555 /workspace/ro"
+        " && echo t > /tmp/t && touch -d '2020-02-02 02:02' /data/seed && touch '/data/a name' /data/.hidden"
+        " && echo x > /data/tool && chmod 755 /data/tool\nUSER 1000\n")
+LIST = "find /data /workspace /tmp -mindepth 1 ! -name .told | sort; stat -c '%n %a %s %Y' /data/seed /data/tool; stat -c '%n %a' /data/sub /workspace/ro; cat"
+SAME.update({
+    "files below a volume": (SEED + "VOLUME /data", LIST + " /data/seed /data/link /data/sub/up /workspace/app /tmp/t"),
+    "files below volumes of volumes": (SEED + 'VOLUME ["/data", "/data/deep/er", "/data/sub/"]', LIST + " /data/deep/file /data/deep/er/f"),
+    "files below a volume that is linked to": (SEED + "USER 0\nRUN ln -s data /linked\nUSER 1000\nVOLUME /linked",
+                                               LIST + " /linked/seed /data/seed"),
+    "files below a working folder": (SEED + "VOLUME /data\nWORKDIR /data/deep", "pwd; ls; cat file er/f"),
+    "files and no volume": (SEED, LIST + " /data/seed"),
+})
+
+
 @pytest.mark.parametrize("what", SAME)
 def test_as_under_docker(corral, user, what):
     text, probe = SAME[what]
     tag = build(corral, f"{text}\n{cmd(probe)}")
     sandbox = user.create(**SMALL, image=tag, use_image_command=True)
     assert told(corral, sandbox["id"]) == under_docker(corral, tag)
+
+
+def test_what_is_copied_is_its_own(corral, user):
+    """Its user's, whoever's it was, without a bit that makes another of who runs it; nor what he may not read."""
+    text = (SEED + "USER 0\nRUN chmod 6755 /data/tool && echo s > /data/secret && chmod 600 /data/secret && mkdir -m 700 /data/root"
+            "\nVOLUME /data")
+    sandbox = user.create(**SMALL, image=build(corral, text), command=["sh", "-c", TELLS.format(
+        "find /data ! -user 1000; find /data -perm /7000; ls /data; rm -r /data/deep && echo new > /data/seed && cat /data/seed")])
+    assert told(corral, sandbox["id"]).splitlines() == ["a name", "deep", "gone", "link", "pipe", "seed", "sub", "tool", "new", "ended 0"]
+    pids = docker(corral, "exec", sandbox["id"], "sh", "-c", "cat /proc/[0-9]*/comm; cat /proc/self/mounts").stdout.decode()
+    assert pids.count("corral-init") + pids.splitlines().count("init") == 1, "who copied is gone"
+
+
+def test_more_than_its_disk_holds(corral, user):
+    """In words, with the host none the worse; what is a hole takes nothing."""
+    tag = build(corral, "USER 0\nRUN mkdir /data && dd if=/dev/zero of=/data/big bs=1M count=20\nVOLUME /data")
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    detail = user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
+    assert detail.startswith("what its image has in folders of its disk does not fit there"), detail
+    sandbox = user.create(**{**SMALL, "storage_bytes": 32 * MIB}, image=tag)
+    assert docker(corral, "exec", sandbox["id"], "stat", "-c", "%s", "/data/big").stdout == b"20971520\n"
+    used = user.stats(sandbox["id"])["disk"]["used_bytes"]
+    assert 20 * MIB <= used <= 22 * MIB, used
+
+
+def test_one_process_is_enough(corral, user):
+    sandbox = user.create(**{**SMALL, "pids": 1}, image=build(corral, SEED + "VOLUME /data"))
+    folder = json.loads(docker(corral, "inspect", "-f", "{{json .Mounts}}", sandbox["id"]).stdout)
+    source = next(m["Source"] for m in folder if m["Destination"] == "/data")
+    assert (Path(source) / "seed").read_text() == "seed\n"
+
+
+def test_its_copying_ends_with_it(corral, user):
+    """A lifetime does not wait for what is copied at a tenth of a processor."""
+    tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 20000); do : >/data/$i; done\nVOLUME /data")
+    body = {**SMALL, "cpu_millis": 10, "storage_bytes": 256 * MIB, "image": tag, "lifetime_seconds": 4}
+    problem = user.refused("POST", "/sandbox", body)
+    gone = user.good("GET", "/sandbox?all=true")["items"][-1]
+    assert gone["state"] == "failed" and "lifetime" in gone["detail"], (problem, gone)
+    assert corral.late(user) == ""
+
+
+def test_a_restart_amid_copying(corral, user):
+    """It is made anew and not taken up with a part of its files."""
+    tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 3000); do : >/data/$i; done\nVOLUME /data")
+    sandbox = user.good("POST", "/sandbox", {**SMALL, "cpu_millis": 100, "storage_bytes": 128 * MIB, "image": tag},
+                        status=202, headers={"Prefer": "respond-async"})
+    wait_until("some are there", lambda: docker(corral, "exec", sandbox["id"], "test", "-e", "/data/1", check=False).returncode == 0, 60)
+    corral.kill("agent")
+    corral.restart("agent")
+    user.wait(sandbox["id"], "running", 60)
+    assert docker(corral, "exec", sandbox["id"], "sh", "-c", "ls /data | wc -l").stdout == b"3000\n"
 
 
 def test_a_working_folder_that_there_is_not(corral, user):
@@ -206,3 +275,13 @@ def test_all_words_are_run(corral, user):
     tag = edited(corral, tag, lambda c: c["config"].update(Entrypoint=["e" * 30000] * 3))
     assert user.refused("POST", "/sandbox", {**SMALL, "image": tag, "use_image_command": True})["code"] == "image_unavailable"
     assert "at most 1024 of 65000 are run" in user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
+
+
+def test_shared_memory_is_half_of_its_memory(corral, user):
+    """At most 64 MiB; who fills it is told so, and lives."""
+    for memory, size in ((32 * MIB, 16 * MIB), (256 * MIB, 64 * MIB)):
+        sandbox = user.create(**{**SMALL, "memory_bytes": memory}, command=["sh", "-c", TELLS.format(
+            "dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>&1 | grep -o 'No space left'; stat -c %s /dev/shm/x; rm /dev/shm/x")])
+        assert told(corral, sandbox["id"]) == f"No space left\n{size}\nended 0\n"
+        assert user.show(sandbox["id"])["state"] == "running"
+        user.delete(sandbox["id"])

@@ -81,13 +81,13 @@ static void test_what_is_given_in_one_go(struct volumes *volumes)
     struct sandbox_id id = id_of(20), *left;
     struct volume_use used;
     pending = 3;
-    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    volume_make(volumes, &id, 32 * MIB, 1, NULL, on_made, NULL);
     volume_remove(volumes, &id, on_made, NULL);
-    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    volume_make(volumes, &id, 32 * MIB, 1, NULL, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code && volume_use(volumes, &id, &used));
     pending = 2;
-    volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+    volume_make(volumes, &id, 32 * MIB, 1, NULL, on_made, NULL);
     volume_remove(volumes, &id, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code && volume_list(volumes, &left) == 0);
@@ -115,7 +115,7 @@ static void test_disk(const char *dir)
     int why;
     CHECK(!volumes_new(&volumes, worker, dir, 101000, &e));
     pending = 1;
-    volume_make(volumes, &id, 64 * MIB, 2, on_made, NULL);
+    volume_make(volumes, &id, 64 * MIB, 2, NULL, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code);
     volume_folder(volumes, &id, 1, folder);
@@ -131,7 +131,7 @@ static void test_disk(const char *dir)
     free(left);
     /* One that a crash left is made anew, empty. */
     pending = 1;
-    volume_make(volumes, &id, 64 * MIB, 1, on_made, NULL);
+    volume_make(volumes, &id, 64 * MIB, 1, NULL, on_made, NULL);
     loop_run(loop);
     CHECK(!made_code && volume_use(volumes, &id, &used) && used.used_bytes < 2 * MIB);
     removed(volumes, &id);
@@ -141,7 +141,7 @@ static void test_disk(const char *dir)
     pending = 4;
     for (uint8_t i = 0; i < 4; i++) {
         id = id_of((uint8_t)(10 + i));
-        volume_make(volumes, &id, 32 * MIB, 1, on_made, NULL);
+        volume_make(volumes, &id, 32 * MIB, 1, NULL, on_made, NULL);
     }
     loop_run(loop);
     CHECK(!made_code);
