@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from corral import wait_until
 from hermits import SMALL
-from registries import LyingRegistry, Registry, SilentRegistry, endless_layer, namespace
+from registries import LyingRegistry, Registry, SilentRegistry, bomb, endless_layer, namespace
 
 MIB = 1 << 20
 NODE = "/sandbox/system/nodes/node-1"
@@ -117,10 +117,23 @@ def test_one_that_is_too_large(corral, user, registry):
 def test_one_that_is_said_to_be_larger_than_any_disk(corral, user):
     """Broken off before it has come, whatever the registry would go on sending."""
     before = layers(corral)
-    with LyingRegistry(corral, endless_layer) as lying:
+    with LyingRegistry(corral, endless_layer()) as lying:
         assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its host pulls"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
         wait_until("nothing of it is left", lambda: not set(layers(corral)) - set(before), 20)
+
+
+def test_one_that_fills_the_disk(corral, user):
+    """Small as it comes, and large as it is unpacked: broken off at the floor, and what was unpacked goes."""
+    fs = os.statvfs(corral.home / "docker/data")
+    floor, before = fs.f_bavail * fs.f_frsize - (1 << 30), layers(corral)
+    with agent_with(corral, CORRAL_IMAGE_FREE_BYTES=str(floor)), LyingRegistry(corral, bomb(8)) as lying:
+        assert refused(user, lying.image) == "its host has too little free disk to pull its image"
+        assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
+        wait_until("nothing of it is left", lambda: layers(corral) == before, 60, 0.5)
+        data = next((corral.home / "docker/data").glob("*.*")) / "overlay2"
+        wait_until("nor of its files", lambda: not any(data.glob("*/diff/zeros")), 60, 0.5)
+        assert user.create(**SMALL)["state"] == "running"
 
 
 def test_below_the_floor_of_the_disk(corral, user, registry):

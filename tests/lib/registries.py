@@ -1,9 +1,11 @@
 """Registries of images on the loopback of Docker's own network namespace, where nobody else comes to."""
 import ctypes
+import gzip
 import json
 import socket
 import ssl
 import subprocess
+import tarfile
 import threading
 import uuid
 from hashlib import sha256
@@ -147,21 +149,38 @@ def part(kind, size, of):
     return {"mediaType": f"application/vnd.docker.{kind}", "size": size, "digest": "sha256:" + sha256(of).hexdigest()}
 
 
-def endless_layer(request):
-    """One layer that is said to be as large as a disk, of which a little comes."""
-    if request.path.endswith("/v2/"):
-        request.say(200, b"{}")
-    elif "/manifests/" in request.path:
-        kind = "application/vnd.docker.distribution.manifest.v2+json"
-        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": part("container.image.v1+json", len(CONFIG), CONFIG),
-                               "layers": [part("image.rootfs.diff.tar.gzip", 1 << 40, b"layer")]}).encode()
-        request.say(200, manifest, Content_Type=kind, Docker_Content_Digest="sha256:" + sha256(manifest).hexdigest())
-    elif request.path.endswith(sha256(CONFIG).hexdigest()):
-        request.say(200, CONFIG)
-    else:
-        request.say(200, bytes(2 << 20), length=1 << 40) # Docker tells of each half MiB
-        while request.connection.recv(1): # until Docker hangs up
-            pass
+def image_of(layer, size):
+    """Answers for an image of one layer, of which it is said that it has this size."""
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": part("container.image.v1+json", len(CONFIG), CONFIG),
+                           "layers": [part("image.rootfs.diff.tar.gzip", size, layer)]}).encode()
+
+    def answer(request):
+        if request.path.endswith("/v2/"):
+            request.say(200, b"{}")
+        elif "/manifests/" in request.path:
+            request.say(200, manifest, Content_Type=kind, Docker_Content_Digest="sha256:" + sha256(manifest).hexdigest())
+        elif request.path.endswith(sha256(CONFIG).hexdigest()):
+            request.say(200, CONFIG)
+        else:
+            request.say(200, layer, length=size)
+            while len(layer) < size and request.connection.recv(1): # until Docker hangs up
+                pass
+    return answer
+
+
+def endless_layer():
+    """One that is said to be as large as a disk, of which a little comes: Docker tells of each half MiB."""
+    return image_of(bytes(2 << 20), 1 << 40)
+
+
+def bomb(gigabytes):
+    """A small one of so many zeros, unpacked: a gzip stream may have many members."""
+    header = tarfile.TarInfo("zeros")
+    header.size = gigabytes << 30
+    zeros = gzip.compress(bytes(64 << 20))
+    layer = gzip.compress(header.tobuf()) + gigabytes * 16 * zeros + gzip.compress(bytes(1024))
+    return image_of(layer, len(layer))
 
 
 class Registry:

@@ -1,0 +1,212 @@
+"""Records in an agent's state folder that are none: each is left out, told and put aside, and all the rest lives on."""
+import os
+import random
+import re
+import signal
+
+import pytest
+from corral import FOREVER, wait_until
+from hermits import SMALL, pid_of, runs
+
+NODE = "/sandbox/system/nodes/node-1"
+FUTURE = 1 << 62
+
+
+def new_id():
+    return "sbx_0" + "".join(random.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=25))
+
+
+def records(corral):
+    return corral.home / "agent/records"
+
+
+def written(lines):
+    """The text of a record, with its checksum (FNV-1a)."""
+    text = "".join(f"{line}\n" for line in lines)
+    value = 0xcbf29ce484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001b3 % (1 << 64)
+    return f"{text}sum {value:016x}\n"
+
+
+def altered(text, **fields):
+    """A record with other values, whole again; an unknown field is added."""
+    lines = text.splitlines()[:-1]
+    for name, value in fields.items():
+        name = name.replace("__", ".")
+        at = next((i for i, line in enumerate(lines) if line.startswith(f"{name} ")), len(lines))
+        lines[at:at + 1] = [f"{name} {value}"]
+    return written(lines)
+
+
+def alter(corral, sandbox, **fields):
+    path = records(corral) / sandbox
+    path.write_text(altered(path.read_text(), **fields))
+
+
+def field(corral, sandbox, name):
+    found = re.search(rf"^{re.escape(name)} (\S*)$", (records(corral) / sandbox).read_text(), re.M)
+    return found and found[1]
+
+
+def restart(corral):
+    """A new agent is in session, and its host ready."""
+    sessions = corral.metric("corral_node_handshakes_total")
+    corral.restart("agent")
+    wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 60)
+    wait_until("the host is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
+
+
+def events(corral):
+    """Those of left out items, newest last."""
+    rows = corral.sql("select data from events where type = 'system.item_left_out' and node = 'node-1' order by seq")
+    return [row for row in rows.split("\n") if row]
+
+
+def told(corral, before, text):
+    """At most one a minute of a host: the next may wait for it."""
+    return wait_until(f"an event says {text}", lambda: [e for e in events(corral)[before:] if re.search(text, e)], 75, 0.5)
+
+
+def log(corral, since):
+    return (corral.home / "log/agent.log").read_text(errors="replace")[since:]
+
+
+def lives(corral, user, sandbox, pid):
+    assert user.show(sandbox)["state"] == "running" and runs(pid) and pid_of(corral, sandbox) == pid
+    wait_until("it is healthy", lambda: user.stats(sandbox)["health"]["status"] in ("healthy", "degraded"), 20)
+
+
+@pytest.fixture
+def box(corral, user):
+    """One that lives, with its process."""
+    sandbox = user.create(command=FOREVER, **SMALL)["id"]
+    return sandbox, pid_of(corral, sandbox)
+
+
+def plant(folder, name, what):
+    if isinstance(what, bytes):
+        (folder / name).write_bytes(what)
+    else:
+        what(folder / name)
+
+
+def test_what_is_no_record(corral, user, box):
+    good = (records(corral) / box[0]).read_bytes()
+    bad = {
+        "empty": (b"", "it is torn, or no record"),
+        "truncated": (good[:len(good) // 2], "it is torn, or no record"),
+        "without its sum": (good[:good.rindex(b"sum ")], "it is torn, or no record"),
+        "binary": (os.urandom(5000), "it is torn, or no record"),
+        "zeros": (bytes(4096), "it is torn, or no record"),
+        "huge": (b"corral-box 1\n" + b"x" * (3 << 20), "it is torn, or no record"),
+        "another's": (good, "it is of another sandbox"),
+        "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is torn, or no record"),
+        "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is torn, or no record"),
+        "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is torn, or no record"),
+        "a folder": (lambda path: path.mkdir(), "it cannot be read"),
+        "a pipe": (os.mkfifo, "it cannot be read"),
+        "a link": (lambda path: path.symlink_to(records(corral) / box[0]), "it cannot be read"),
+    }
+    before, since = len(events(corral)), len(log(corral, 0))
+    corral.kill("agent")
+    names = {}
+    for what, (content, why) in bad.items():
+        names[what] = new_id()
+        plant(records(corral), names[what], content)
+    restart(corral)
+    for what, name in names.items():
+        assert f"the record {name}: set aside: {bad[what][1]}" in log(corral, since), what
+        assert not os.path.lexists(records(corral) / name) and os.path.lexists(records(corral) / f"{name}.bad"), what
+    lives(corral, user, *box)
+    assert user.create(**SMALL)["state"] == "running"
+    assert re.search(r"the record sbx_\w+: set aside", told(corral, before, rf'"count": {len(bad)}\b')[0])
+    assert corral.admin.good("POST", "/sandbox/system/cleanup")["removed"]["state_file"] >= len(bad)
+    assert not list(records(corral).glob("*.bad"))
+    since = len(log(corral, 0))
+    corral.kill("agent")
+    restart(corral)
+    assert "the record" not in log(corral, since), "it is told once"
+    lives(corral, user, *box)
+
+
+def test_thousands(corral, user, box):
+    before, since = len(events(corral)), len(log(corral, 0))
+    corral.kill("agent")
+    for _ in range(5000):
+        (records(corral) / new_id()).write_bytes(b"x")
+    restart(corral)
+    lives(corral, user, *box)
+    assert log(corral, since).count("the record sbx_") == 20 and "5000 records in all are set aside, or mended" in log(corral, since)
+    told(corral, before, r'"count": 5000\b')
+    wait_until("they are swept away", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
+               not list(records(corral).glob("*.bad")), 60)
+    lives(corral, user, *box)
+
+
+def test_more_than_a_session_can_tell(corral, user, box):
+    """Records of sandboxes that ended, and nobody knows: accepted, and forgotten, whatever their number."""
+    good = (records(corral) / box[0]).read_text()
+    before = len(events(corral))
+    corral.kill("agent")
+    for _ in range(5000):
+        name = new_id()
+        (records(corral) / name).write_text(altered(good, id=name, phase=5, reason=4, ended_ms=1, container_id=""))
+    restart(corral)
+    lives(corral, user, *box)
+    told(corral, before, "5001 sandboxes are here, of which 4096 are told at once")
+    wait_until("they are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 60, 0.5)
+    lives(corral, user, *box)
+    assert user.create(**SMALL)["state"] == "running"
+
+
+def test_a_field_of_a_newer_agent(corral, user, box):
+    since = len(log(corral, 0))
+    corral.kill("agent")
+    alter(corral, box[0], a_field_of_tomorrow=7)
+    restart(corral)
+    lives(corral, user, *box)
+    assert "the record" not in log(corral, since)
+
+
+def test_numbers_that_cannot_be_told(corral, user):
+    """Of those that live: mended, told of, and they obey as before."""
+    wrong = {"started_ms": FUTURE, "last_ms": FUTURE, "number": (1 << 64) - 1, "generation": (1 << 64) - 1,
+             "last__memory_used_bytes": (1 << 64) - 1, "exit_code": 1 << 40}
+    boxes = {name: user.create(command=FOREVER, **SMALL)["id"] for name in wrong}
+    pids = {name: pid_of(corral, sandbox) for name, sandbox in boxes.items()}
+    before, since = len(events(corral)), len(log(corral, 0))
+    corral.kill("agent")
+    for name, sandbox in boxes.items():
+        alter(corral, sandbox, **{name: wrong[name]})
+    restart(corral)
+    for name, sandbox in boxes.items():
+        lives(corral, user, sandbox, pids[name])
+        mended = f"the record {sandbox}: " in log(corral, since)
+        assert mended == (name in ("started_ms", "last_ms", "number", "generation")), name
+    told(corral, before, "lay in the future|no number of Corral")
+    wait_until("it is written as it is mended", lambda: int(field(corral, boxes["started_ms"], "started_ms")) < FUTURE, 10)
+    for name, sandbox in boxes.items():
+        assert user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 24 << 20})["limits"]["memory_bytes"] == 24 << 20
+        assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, name
+        wait_until("its end is accepted", lambda s=sandbox: not (records(corral) / s).exists(), 20)
+
+
+def test_an_end_in_the_future(corral, user, box):
+    """It ended while nobody listened, and its record says: tomorrow. The session begins all the same, and its end is told."""
+    sandbox = user.create(command=FOREVER, **SMALL)["id"]
+    before = len(events(corral))
+    corral.kill("controller", signal.SIGSTOP)
+    try:
+        corral.docker("kill", sandbox)
+        wait_until("its end is written", lambda: field(corral, sandbox, "phase") == "5", 20)
+        corral.kill("agent")
+        alter(corral, sandbox, ended_ms=FUTURE, last_ms=FUTURE)
+    finally:
+        corral.kill("controller", signal.SIGCONT)
+    restart(corral)
+    ended = user.wait(sandbox, "stopped", 20)
+    assert ended["reason"] == "exited" and ended["ended_at"] >= ended["started_at"], ended
+    told(corral, before, "its end lay in the future, and is taken for now")
+    wait_until("its end is accepted", lambda: not (records(corral) / sandbox).exists(), 20)
+    lives(corral, user, *box)
