@@ -125,6 +125,7 @@ struct fleet_row cluster_fleet_row(const struct db_sandbox_row *r)
                               .state = r->state,
                               .remaining_ms = r->remaining_ms,
                               .rescheduled = r->rescheduled,
+                              .expires_ms = r->expires_ms,
                               .limits = r->limits,
                               .spec = r->spec,
                               .spec_len = r->spec_len};
@@ -160,6 +161,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
     for (size_t i = 0; i < count; i++) {
         struct fleet_row row = cluster_fleet_row(&rows[i]);
         row.waited_ms = waited_ms;
+        row.unwatched = c->unwatched;
         fleet_load(c->fleet, loop_now_ms(), &row);
     }
     listen_for_nodes(c);
@@ -211,7 +213,7 @@ void cluster_lead(struct cluster *c, uint64_t epoch)
     db_pool_set_epoch(c->pool, epoch);
     c->fleet = fleet_new(NODE_LINK_LEASE_MS);
     c->trust = node_trust_new();
-    read_nodes(c);
+    cluster_clock_begin(c, read_nodes);
 }
 
 void cluster_unlead(struct cluster *c)
@@ -221,6 +223,7 @@ void cluster_unlead(struct cluster *c)
     node_link_stop(c->link);
     timer_stop(&c->tick);
     cluster_refresh_end(c);
+    cluster_clock_end(c);
     db_pool_set_epoch(c->pool, 0);
     fleet_free(c->fleet);
     c->fleet = NULL;

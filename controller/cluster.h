@@ -57,6 +57,20 @@ bool cluster_ready(const struct cluster *cluster);
  */
 int cluster_settled(struct cluster *cluster, struct err *e) MUST_CHECK;
 
+/* While it leads: what PostgreSQL's clock said after it was asked at asked_ms. Where it was set, the rows
+ * follow. */
+void cluster_clock(struct cluster *cluster, uint64_t asked_ms, int64_t unix_ms);
+/* PostgreSQL's clock, by which all times are told; this machine's where that is not known. Unix milliseconds.
+ */
+uint64_t cluster_wall_ms(const struct cluster *cluster);
+
+/* How often PostgreSQL's clock was set since the start, and by how much last. */
+struct cluster_steps {
+    uint64_t count;
+    int64_t last_ms;
+};
+struct cluster_steps cluster_steps(const struct cluster *cluster);
+
 /* Something may have been committed that this controller was not told of: the rows are compared, soon. */
 void cluster_refresh(struct cluster *cluster);
 

@@ -61,6 +61,7 @@ static void take_up(struct create *create, const struct db_admit_result *r)
                             .want = WANT_RUNNING,
                             .state = SANDBOX_PENDING,
                             .remaining_ms = r->remaining_ms,
+                            .expires_ms = r->expires_ms,
                             .waited_ms = loop_now_ms() - create->asked_ms,
                             .limits = create->request.limits,
                             .spec = create->spec,
@@ -144,11 +145,11 @@ static void place_waiting(struct cluster *c)
     }
 }
 
-static struct sandbox_id new_id(void)
+static struct sandbox_id new_id(const struct cluster *c)
 {
     uint8_t random[10];
     pki_random(random, sizeof random);
-    return sandbox_id_make(wall_now_ms(), random);
+    return sandbox_id_make(cluster_wall_ms(c), random);
 }
 
 void cluster_create(struct cluster *c, const struct db_admit_request *request,
@@ -157,7 +158,7 @@ void cluster_create(struct cluster *c, const struct db_admit_request *request,
     struct create *create = mem_zalloc(sizeof *create);
     *create = (struct create){.cluster = c,
                               .term = c->term,
-                              .id = new_id(),
+                              .id = new_id(c),
                               .request = *request,
                               .place = *place,
                               .spec = mem_dup(request->spec, request->spec_len),

@@ -162,7 +162,9 @@ static void batch_add(struct cluster *c, struct move_batch **together, const str
                              .enforced = from->enforced,
                              .ran = from->ran,
                              .started_ago_ms = from->started_ago_ms,
-                             .ended_ago_ms = from->ended_ago_ms};
+                             .ended_ago_ms = from->ended_ago_ms,
+                             .late_ms = from->late_ms,
+                             .unheard = from->unheard};
     if (sandbox_state_terminal(from->to) && last_figures(c, effect, text->figures))
         move->figures = text->figures;
     if ((*batch)->count == (*batch)->room)

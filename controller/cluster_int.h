@@ -4,6 +4,8 @@
 
 #include "controller/cluster.h"
 
+#include "common/boot_clock.h"
+#include "controller/core/clock_watch.h"
 #include "controller/core/node_trust.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_node.h"
@@ -39,7 +41,14 @@ struct cluster {
     uint64_t epoch;
     bool ready;
     uint64_t ready_ms;
-    bool joined, settled; /* a host has its row; cluster_settled has said so */
+    bool joined, settled;     /* a host has its row; cluster_settled has said so */
+    struct clock_watch clock; /* cluster_clock.c: PostgreSQL's, of this term */
+    bool unwatched;           /* …and nobody watched it before */
+    int64_t kept_ms, step_ms; /* …as it was kept; by how much it was set, and the rows do not follow yet */
+    bool stepping;            /* they are told to */
+    struct cluster_steps steps;
+    char boot_id[BOOT_CLOCK_ID_MAX];
+    loop_cb *clock_then;
     struct timer refresh; /* cluster_refresh.c: the next reading, */
     uint64_t refresh_at_ms;
     bool refreshing, marks_due; /* …one is under way; marks are to be read soon */
@@ -99,6 +108,13 @@ void cluster_left_out_fini(struct cluster *c);
 
 /* cluster.c: as the fleet takes it; borrows. */
 struct fleet_row cluster_fleet_row(const struct db_sandbox_row *row);
+
+/*
+ * cluster_clock.c: at the beginning of a lead, looks how PostgreSQL's clock is, has the rows follow where it
+ * was set since anybody last looked, then calls then(cluster); without the lead.
+ */
+void cluster_clock_begin(struct cluster *c, loop_cb *then);
+void cluster_clock_end(struct cluster *c);
 
 /* cluster_refresh.c: with the lead; without it. */
 void cluster_refresh_begin(struct cluster *c);

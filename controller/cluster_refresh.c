@@ -157,7 +157,11 @@ static void read_next(void *arg)
 {
     struct cluster *c = arg;
     if (!c->ready || c->refreshing)
-        return; /* its end arms the timer */
+        return;       /* its end arms the timer */
+    if (c->step_ms) { /* what remains cannot be read until the rows have followed PostgreSQL's clock */
+        read_in(c, SOON_MS);
+        return;
+    }
     if (c->behind_count) {
         read_behind(c);
         return;

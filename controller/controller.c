@@ -120,6 +120,12 @@ static void on_told(void *arg, enum db_told what, const char *text)
     }
 }
 
+static void on_clock(void *arg, uint64_t asked_ms, int64_t unix_ms)
+{
+    struct controller *c = arg;
+    cluster_clock(c->cluster, asked_ms, unix_ms);
+}
+
 static void on_deposed(void *arg)
 {
     struct controller *c = arg;
@@ -172,8 +178,11 @@ static void note_keys(void *arg)
 
 static void on_schema(void *arg, int code, const struct err *e, const char *json)
 {
-    static const struct db_leader_events events = {
-        .on_gained = on_gained, .on_lost = on_lost, .on_told = on_told, .on_listening = on_listening};
+    static const struct db_leader_events events = {.on_gained = on_gained,
+                                                   .on_lost = on_lost,
+                                                   .on_told = on_told,
+                                                   .on_clock = on_clock,
+                                                   .on_listening = on_listening};
     struct controller *c = arg;
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->leader)

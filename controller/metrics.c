@@ -182,6 +182,18 @@ static void print_link(FILE *out, const struct controller *c)
         (double)link.items_bad);
 }
 
+static void print_clock(FILE *out, const struct controller *c)
+{
+    struct cluster_steps steps = cluster_steps(c->cluster);
+    one(out, "corral_clock_steps_total", "counter", "Times that PostgreSQL's clock was set, since the start.",
+        (double)steps.count);
+    one(out, "corral_clock_step_seconds", "gauge", "By how much PostgreSQL's clock was set last.",
+        (double)steps.last_ms / 1000);
+    one(out, "corral_clock_offset_seconds", "gauge",
+        "PostgreSQL's clock, by which all times are told, less this machine's.",
+        ((double)cluster_wall_ms(c->cluster) - (double)wall_now_ms()) / 1000);
+}
+
 static void print_use(FILE *out, const struct controller *c)
 {
     struct node_resources used = use_of(c);
@@ -303,7 +315,7 @@ void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
         print_fleet,     print_link,     print_dropped, print_use,    print_starts, print_http,
-        print_node_port, print_database, print_sweeps,  print_upkeep, print_process};
+        print_node_port, print_database, print_sweeps,  print_upkeep, print_clock,  print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

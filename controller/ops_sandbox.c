@@ -420,7 +420,7 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
         ops_fail(call, ERR_NODE_TIMEOUT,
                  "the host of the sandbox is silent; its last sample is too old to be shown as now");
     } else {
-        stats_json(&sample, view->state == SANDBOX_PAUSED, wall_now_ms(), text);
+        stats_json(&sample, view->state == SANDBOX_PAUSED, cluster_wall_ms(c->cluster), text);
         api_answer_json(call, 200, NULL, text);
     }
 }

@@ -1,5 +1,6 @@
 #include "controller/core/fleet.h"
 
+#include "controller/core/deadline.h"
 #include "controller/core/fleet_int.h"
 
 #include "common/mem.h"
@@ -65,6 +66,8 @@ void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects
 {
     if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
         return;
+    if (deadline_is_its_hosts(s, now))
+        return;
     s->want_sent_ms = now;
     struct want *want = &fleet_effect_add(effects, FLEET_WANT, s)->want;
     *want = (struct want){.id = s->id,
@@ -87,7 +90,8 @@ void fleet_send_acceptance(const char *node, const struct observation *o, struct
     effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
 }
 
-static void persist(struct sandbox_entry *s, const struct fleet_move *move, struct fleet_effects *effects)
+static void persist(struct sandbox_entry *s, uint64_t now, const struct fleet_move *move,
+                    struct fleet_effects *effects)
 {
     bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
     s->persisting = true;
@@ -95,6 +99,8 @@ static void persist(struct sandbox_entry *s, const struct fleet_move *move, stru
     struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
     effect->move = *move;
     effect->move.from = s->state;
+    effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->ended_ago_ms;
+    effect->move.unheard = s->reported && s->latest.generation < s->generation;
 }
 
 /* --- the step: compare what is committed with what is known --- */
@@ -189,7 +195,7 @@ static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64
         return;
     }
     struct fleet_move move = move_of(&s->latest, next, now - s->latest_ms);
-    persist(s, &move, effects);
+    persist(s, now, &move, effects);
 }
 
 static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
@@ -205,10 +211,10 @@ static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint6
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
         return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
     }
-    persist(s, &move, effects);
+    persist(s, now, &move, effects);
 }
 
-static void evaluate_missing(struct sandbox_entry *s, struct fleet_effects *effects)
+static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     bool wanted_gone = s->want == WANT_GONE;
     struct fleet_move move = {.to = SANDBOX_STOPPED,
@@ -219,10 +225,10 @@ static void evaluate_missing(struct sandbox_entry *s, struct fleet_effects *effe
         return;
     if (!wanted_gone)
         snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
-    persist(s, &move, effects);
+    persist(s, now, &move, effects);
 }
 
-static void evaluate_stray(struct sandbox_entry *s, struct fleet_effects *effects)
+static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
 {
     bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
     struct fleet_move move = {.to = SANDBOX_STOPPED,
@@ -234,7 +240,7 @@ static void evaluate_stray(struct sandbox_entry *s, struct fleet_effects *effect
     if (!wanted_gone)
         snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
                  expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
-    persist(s, &move, effects);
+    persist(s, now, &move, effects);
 }
 
 void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
@@ -244,13 +250,13 @@ void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, 
     if (s->target)
         fleet_reschedule(fleet, s, effects);
     else if (s->swept)
-        evaluate_stray(s, effects);
+        evaluate_stray(s, now, effects);
     else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(fleet, s, now, effects);
     else if (s->node->gone)
         evaluate_silence(fleet, s, now, effects);
     else if (s->missing)
-        evaluate_missing(s, effects);
+        evaluate_missing(s, now, effects);
 }
 
 /* --- rows --- */
@@ -278,8 +284,7 @@ void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
-    s->deadline_ms = now + row->remaining_ms;
-    s->late_ms = row->waited_ms;
+    deadline_take(s, now, row);
     struct node *node = node_table_get(&fleet->nodes, row->node);
     if (s->node)
         node_release(s->node, &s->limits);
@@ -500,21 +505,6 @@ static void take_state(struct fleet *fleet, uint64_t now, struct sandbox_entry *
         fleet_evaluate(fleet, s, now, effects);
 }
 
-/* Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. */
-static void correct_deadline(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row,
-                             struct fleet_effects *effects)
-{
-    uint64_t said = now + row->remaining_ms;
-    if (row->waited_ms >= s->late_ms)
-        return;
-    bool nearer = said < s->deadline_ms;
-    if (nearer)
-        s->deadline_ms = said + s->late_ms < s->deadline_ms ? s->deadline_ms - s->late_ms : said;
-    s->late_ms = row->waited_ms;
-    if (nearer)
-        fleet_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
-}
-
 void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct fleet_row *row,
                 struct fleet_effects *effects)
 {
@@ -535,7 +525,8 @@ void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct 
          */
         if (s->changed < stamp)
             s->want = row->want;
-        correct_deadline(s, now, row, effects);
+        if (deadline_correct(s, now, row))
+            fleet_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
     }
     if (readable(s, stamp))
         take_state(fleet, now, s, row->state, effects);
@@ -634,4 +625,35 @@ void fleet_by_state(const struct fleet *fleet, size_t out[static SANDBOX_STATE_C
     struct sandbox_entry *s, *next;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     out[s->state]++;
+}
+
+/* --- PostgreSQL's clock --- */
+
+void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int64_t offset_ms)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    deadline_stepped(s, now, step_ms, offset_ms);
+}
+
+void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        s->sent_ms = s->expires_ms;
+        if (s->row_ms)
+            cb(arg, &s->id, s->row_ms, s->expires_ms);
+    }
+}
+
+void fleet_expiries_told(struct fleet *fleet)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
+    {
+        if (s->sent_ms)
+            s->row_ms = s->sent_ms;
+        s->sent_ms = 0;
+    }
 }

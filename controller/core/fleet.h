@@ -42,6 +42,8 @@ struct fleet_row {
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
     uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
     bool rescheduled;      /* it was placed a second time: its host may not have heard of it */
+    int64_t expires_ms;    /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
+    bool unwatched;        /* nobody knows whether that clock was set since it was written */
     struct sandbox_limits limits;
     const uint8_t *spec;
     size_t spec_len;
@@ -60,7 +62,9 @@ struct fleet_move {
     bool ran;
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
-    bool has_last; /* the last figures, as its host brought them */
+    int64_t late_ms; /* of an end: so long after its deadline it was, as counted here */
+    bool unheard;    /* of an end: its host had not heard of what was last wanted */
+    bool has_last;   /* the last figures, as its host brought them */
     struct sample last;
 };
 
@@ -221,6 +225,18 @@ void fleet_tick(struct fleet *fleet, uint64_t now, struct fleet_effects *effects
 
 /* Says the state of this host again: the database has another. */
 void fleet_say_node(struct fleet *fleet, const char *node, struct fleet_effects *effects);
+
+/*
+ * PostgreSQL's clock was set by step_ms, and is so far from `now` from this moment on. Deadlines stay where
+ * they are counted; the rows are to follow: fleet_expiries tells of every sandbox that is known here from
+ * what to what (a compare-and-set; both the same where its row is right), fleet_expiries_told that what was
+ * last told is committed. A live row that is not known here yet is to follow by the step, if it was written
+ * before.
+ */
+void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int64_t offset_ms);
+typedef void fleet_expiry_cb(void *arg, const struct sandbox_id *id, int64_t from_ms, int64_t to_ms);
+void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg);
+void fleet_expiries_told(struct fleet *fleet);
 
 /* What others may look at. */
 struct fleet_view {

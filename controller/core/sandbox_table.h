@@ -28,7 +28,10 @@ struct sandbox_entry {
     enum want_state want;
     enum sandbox_reason want_reason;
     uint64_t deadline_ms;
-    uint64_t late_ms; /* it may lie so much earlier: the answer that said it was long on its way */
+    uint64_t late_ms;            /* it may lie so much earlier: the answer that said it was long on its way */
+    int64_t row_ms;              /* …by PostgreSQL's clock, as its row says; 0: not known yet */
+    int64_t expires_ms, sent_ms; /* …as its row is to say; and as it was told to, last */
+    uint64_t counted_ms;         /* from then on deadline_ms is believed where the two differ (deadline.h) */
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;

@@ -68,6 +68,7 @@ static void finish_row(struct admitting *a, const PGresult *r, int n)
         .node = db_cell(r, n, NODE),
         .generation = db_cell_num(r, n, GENERATION),
         .remaining_ms = db_cell_num(r, n, REMAINING),
+        .expires_ms = db_named_cell(r, n, "expires_ms"),
         .json = db_cell(r, n, BODY),
         .status = (int)db_cell_num(r, n, STATUS),
     };
@@ -151,7 +152,8 @@ static void gather(struct db_admit *admit, struct db_text *text)
 
 static void send_batch(void *arg)
 {
-    static const struct db_stmt stmt = {"admit", "select * from admit($1, $2) order by ord", 2};
+    static const struct db_stmt stmt = {
+        "admit", "select a.*, expires_ms(a.sandbox_id) from admit($1, $2) a order by a.ord", 2};
     struct db_admit *admit = arg;
     struct db_text text = {0};
     if (admit->on_its_way || STAILQ_EMPTY(&admit->waiting))

@@ -52,7 +52,8 @@ struct db_admit_result {
     const char *id;   /* admitted; replay: the sandbox of the first request */
     const char *node; /* where it was placed */
     uint64_t generation, remaining_ms;
-    const char *json; /* the sandbox; replay: the stored answer's body, NULL where it is not known yet */
+    int64_t expires_ms; /* the deadline, Unix time by PostgreSQL's clock */
+    const char *json;   /* the sandbox; replay: the stored answer's body, NULL where it is not known yet */
     int status; /* replay: the stored answer's status, 0 where it is not known yet: wait for the sandbox */
 };
 

@@ -20,6 +20,7 @@ struct db_leader {
     struct db_leader_events events;
     char *id;
     bool leads, asked, stopping;
+    uint64_t asked_ms;
     struct timer timer;
 };
 
@@ -27,6 +28,7 @@ static void ask(struct db_leader *leader, const struct db_stmt *stmt, const char
                 db_result_cb *cb)
 {
     leader->asked = true;
+    leader->asked_ms = loop_now_ms();
     db_conn_send(leader->conn, db_query_new(stmt, params, cb, leader));
 }
 
@@ -37,8 +39,14 @@ static void on_answer(void *arg, int code, const struct err *e, const PGresult *
     /* The session may hold the lock all the same, or be one that takes no writes: another finds out. */
     if (code && !leader->leads && !leader->stopping)
         db_conn_drop(leader->conn, e->text);
-    if (code || leader->leads || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+    if (code || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
         return;
+    if (leader->leads) {
+        if (leader->events.on_clock)
+            leader->events.on_clock(leader->events.arg, leader->asked_ms,
+                                    strtoll(PQgetvalue(r, 0, 0), NULL, 10));
+        return;
+    }
     leader->leads = true;
     leader->events.on_gained(leader->events.arg, strtoull(PQgetvalue(r, 0, 0), NULL, 10));
 }
@@ -68,7 +76,7 @@ static void on_keys_listening(void *arg, int code, const struct err *e, const PG
 static void on_timer(void *arg)
 {
     static const struct db_stmt try = {"lead", "select lead($1)", 1};
-    static const struct db_stmt still = {"still", "select null", 0};
+    static const struct db_stmt still = {"still", "select clock_ms()", 0};
     struct db_leader *leader = arg;
     const char *params[] = {leader->id};
     timer_start(&leader->timer, leader->loop, TRY_MS, on_timer, leader);

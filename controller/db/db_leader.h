@@ -24,6 +24,9 @@ struct db_leader_events {
     /* Something was changed, by this controller or another. What is told while nobody listens is lost. */
     void (*on_told)(void *arg, enum db_told what, const char *text);
     void *arg;
+    /* Optional: while it leads, about once a second: what PostgreSQL's clock said after it was asked at
+     * asked_ms. */
+    void (*on_clock)(void *arg, uint64_t asked_ms, int64_t unix_ms);
     /* Optional: from now on it hears of each key that is made or changed; what was before is to be read. */
     void (*on_listening)(void *arg);
 };

@@ -4,6 +4,7 @@
 #include "controller/db/db_sandbox.h"
 #include "controller/db/db_text.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,11 @@ static void add_move(struct db_text *t, const struct db_move *m)
     if (m->ran)
         db_text_num(t, "started_ago_ms", m->started_ago_ms);
     db_text_num(t, "ended_ago_ms", m->ended_ago_ms);
+    if (sandbox_state_terminal(m->to)) {
+        db_text_comma(t);
+        db_text_fmt(t, "\"late_ms\":%" PRId64, m->late_ms);
+        db_text_bool(t, "unheard", m->unheard);
+    }
     db_text_json(t, "figures", m->figures);
     db_text_add(t, "}");
 }

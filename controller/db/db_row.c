@@ -12,6 +12,12 @@ uint64_t db_cell_num(const PGresult *r, int row, int column)
     return strtoull(PQgetvalue(r, row, column), NULL, 10);
 }
 
+int64_t db_named_cell(const PGresult *r, int row, const char *column)
+{
+    int at = PQfnumber(r, column);
+    return at < 0 ? 0 : strtoll(PQgetvalue(r, row, at), NULL, 10);
+}
+
 const char *db_cell(const PGresult *r, int row, int column)
 {
     return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
@@ -33,6 +39,7 @@ static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_r
         return err_set(e, ERR_INTERNAL, "The database has a sandbox that this program cannot read");
     row->generation = db_cell_num(r, n, state + 3);
     row->remaining_ms = db_cell_num(r, n, state + 4);
+    row->expires_ms = db_named_cell(r, n, "expires_ms");
     return 0;
 }
 
@@ -89,7 +96,7 @@ struct reading {
 };
 
 /* Columns of live_sandboxes(). */
-enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, RESCHEDULED, SPEC, BODY };
+enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, RESCHEDULED, SPEC };
 
 static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
 {
@@ -103,7 +110,8 @@ static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struc
     row->restart_elsewhere = PQgetvalue(r, n, RESTART)[0] == 'e';
     row->rescheduled = PQgetvalue(r, n, RESCHEDULED)[0] == 't';
     row->spec = PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->spec_len);
-    row->json = PQnfields(r) > BODY ? db_cell(r, n, BODY) : NULL;
+    int body = PQfnumber(r, "body");
+    row->json = body < 0 ? NULL : db_cell(r, n, body);
     return fill(r, n, ID, STATE, row, e);
 }
 
@@ -146,7 +154,8 @@ static struct reading *reading_new(row_fill *fill_row, db_sandbox_rows_cb *cb, v
 
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"live_sandboxes", "select * from live_sandboxes()", 0};
+    static const struct db_stmt stmt = {"live_sandboxes",
+                                        "select l.*, expires_ms(l.id) from live_sandboxes() l", 0};
     db_query(pool, &stmt, NULL, on_rows, reading_new(fill_live, cb, arg));
 }
 
@@ -159,7 +168,8 @@ void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)
 void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
                      void *arg)
 {
-    static const struct db_stmt stmt = {"read_sandboxes", "select * from read_sandboxes($1)", 1};
+    static const struct db_stmt stmt = {"read_sandboxes",
+                                        "select r.*, expires_ms(r.id) from read_sandboxes($1) r", 1};
     struct db_text text = {0};
     db_text_add(&text, "{");
     for (size_t i = 0; i < count; i++)

@@ -8,6 +8,8 @@
 
 /* The cell as a number; 0 for null. */
 uint64_t db_cell_num(const PGresult *r, int row, int column);
+/* 0 where the answer has no such column. */
+int64_t db_named_cell(const PGresult *r, int row, const char *column);
 
 /* The cell as text, borrowed; NULL for null. */
 const char *db_cell(const PGresult *r, int row, int column);

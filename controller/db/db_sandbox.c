@@ -81,7 +81,8 @@ static void change(struct db_pool *pool, const struct db_stmt *stmt, const char 
 void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, enum want_state want,
                      enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"want_sandbox", "select * from want_sandbox($1, $2, $3, $4, $5)", 5};
+    static const struct db_stmt stmt = {
+        "want_sandbox", "select c.*, expires_ms(c.id) from want_sandbox($1, $2, $3, $4, $5) c", 5};
     char *who = db_actor_json(actor);
     const char *params[] = {id, owner, want_names[want], sandbox_reason_name(reason), who};
     change(pool, &stmt, params, cb, arg);
@@ -92,8 +93,8 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
                       const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
                       void *arg)
 {
-    static const struct db_stmt stmt = {"patch_sandbox", "select * from patch_sandbox($1, $2, $3, $4, $5)",
-                                        5};
+    static const struct db_stmt stmt = {
+        "patch_sandbox", "select c.*, expires_ms(c.id) from patch_sandbox($1, $2, $3, $4, $5) c", 5};
     char *who = db_actor_json(actor), *json = db_defaults_json(defaults);
     const char *params[] = {id, owner, patch, json, who};
     change(pool, &stmt, params, cb, arg);
@@ -103,8 +104,9 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
 
 void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *r, db_sandbox_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"reschedule_sandbox",
-                                        "select * from reschedule_sandbox($1, $2, $3, $4, $5, $6, $7)", 7};
+    static const struct db_stmt stmt = {
+        "reschedule_sandbox",
+        "select c.*, expires_ms(c.id) from reschedule_sandbox($1, $2, $3, $4, $5, $6, $7) c", 7};
     char generation[24], enforced[16];
     snprintf(generation, sizeof generation, "%" PRIu64, r->generation);
     snprintf(enforced, sizeof enforced, "%u", r->enforced);

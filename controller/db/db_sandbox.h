@@ -30,7 +30,8 @@ struct db_sandbox_row {
     enum want_state want;
     enum sandbox_reason want_reason;
     uint64_t generation, remaining_ms;
-    uint64_t age_ms; /* since created_at; live rows only */
+    int64_t expires_ms; /* Unix time by PostgreSQL's clock */
+    uint64_t age_ms;    /* since created_at; live rows only */
     struct sandbox_limits limits;
     bool restart_elsewhere; /* live rows only */
     bool rescheduled;       /* likewise: it was placed a second time */
@@ -105,6 +106,8 @@ struct db_move {
     uint32_t enforced;
     bool ran; /* started_ago_ms holds */
     uint64_t started_ago_ms, ended_ago_ms;
+    int64_t late_ms;     /* of an end: so long after its deadline it was, as was counted */
+    bool unheard;        /* of an end: its host had not heard of what was last wanted */
     const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
 };
 

@@ -166,7 +166,7 @@ static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
     struct host *h = &w->host[node];
-    switch (sim_random(w, 13)) {
+    switch (sim_random(w, 14)) {
     case 0:
         controller_down(w);
         break;
@@ -204,6 +204,10 @@ static void mishap(struct world *w)
         break;
     case 12:
         h->broken_ms = w->now + sim_random(w, 30000);
+        break;
+    case 13:
+        w->clock_ms = (int64_t)sim_random(w, 2 * SIM_STEP_MS) - SIM_STEP_MS;
+        sim_say(w, "PostgreSQL's clock is %lld ms ahead", (long long)w->clock_ms);
         break;
     }
 }
@@ -312,6 +316,19 @@ static void check_once(struct world *w, int sandbox)
         sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
 }
 
+/* No clock that is set brings an end nearer than it was promised. */
+static void check_early(struct world *w, int node, int sandbox)
+{
+    const struct row *r = &w->row[sandbox];
+    struct sandbox_id id = sim_id(sandbox);
+    const struct keeper *keeper = w->host[node].keeper;
+    const struct box_record *record = keeper && r->node == node ? keeper_find(keeper, &id) : NULL;
+    if (record && r->want != WANT_GONE && record->generation == r->generation &&
+        record->deadline_ms + 1000 < r->deadline_ms)
+        sim_fail(w, "sandbox %d is to end at %llu, and its user was told %llu", sandbox,
+                 (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
+}
+
 /* What is wanted, what is said and what is: in the calm they agree, whoever paused it. */
 static void check_pause(struct world *w, int node, int sandbox)
 {
@@ -363,7 +380,7 @@ static void check_step(struct world *w)
         check_once(w, i);
     for (int n = 0; n < SIM_NODES; n++) {
         for (int i = 0; i < w->rows; i++)
-            check_box(w, n, i), check_pause(w, n, i), check_limits(w, n, i);
+            check_box(w, n, i), check_early(w, n, i), check_pause(w, n, i), check_limits(w, n, i);
     }
 }
 

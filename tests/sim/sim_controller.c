@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define READ_MS    10000 /* between readings */
-#define REACHED_MS 60000 /* so long in reach, a host was heard, or its controller stood still */
+#define READ_MS    10000         /* between readings */
+#define EPOCH_MS   1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
+#define REACHED_MS 60000         /* so long in reach, a host was heard, or its controller stood still */
 
 static const char *node_name(int node)
 {
@@ -18,6 +19,18 @@ static const char *node_name(int node)
 static int node_index(const char *name)
 {
     return name[strlen(name) - 1] - '0';
+}
+
+static int64_t clock_now(const struct world *w)
+{
+    return EPOCH_MS + w->clock_ms + (int64_t)w->now;
+}
+
+static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
+{
+    r->deadline_ms = w->now + from_now;
+    r->expires_ms = clock_now(w) + (int64_t)from_now;
+    r->timed_ms = w->clock_ms;
 }
 
 static struct fleet_row row_of(const struct world *w, int sandbox)
@@ -32,7 +45,8 @@ static struct fleet_row row_of(const struct world *w, int sandbox)
         .want_reason = r->reason,
         .state = r->state,
         .rescheduled = r->rescheduled,
-        .remaining_ms = r->deadline_ms > w->now ? r->deadline_ms - w->now : 0,
+        .remaining_ms = r->expires_ms > clock_now(w) ? (uint64_t)(r->expires_ms - clock_now(w)) : 0,
+        .expires_ms = r->expires_ms,
         .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
         .spec = spec,
         .spec_len = sizeof spec};
@@ -215,6 +229,10 @@ void controller_up(struct world *w)
     w->incarnation++;
     w->fleet = fleet_new(SIM_LEASE_MS);
     sim_say(w, "controller up");
+    for (int i = 0; i < w->rows; i++)
+        w->row[i].expires_ms += w->clock_ms - w->frame_ms, w->row[i].timed_ms = w->clock_ms;
+    w->frame_ms = w->seen_clock_ms = w->clock_ms;
+    w->owes_expiries = w->asked_expiries = false;
     for (int i = 0; i < w->rows; i++) {
         struct fleet_row row = row_of(w, i);
         if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
@@ -306,6 +324,8 @@ static void read_now(struct world *w, struct sim_event *e)
 {
     if (!w->fleet || e->incarnation != w->incarnation || w->now < w->database_down_ms)
         return;
+    if (w->clock_ms != w->frame_ms)
+        return; /* what remains cannot be read until the rows have followed */
     for (int i = 0; i < w->rows; i++) {
         if (!sandbox_state_terminal(w->row[i].state))
             read_row(w, i, e->stamp, false);
@@ -321,6 +341,67 @@ static void read_rows(struct world *w)
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), read_now);
     e->incarnation = w->incarnation;
     e->stamp = fleet_stamp(w->fleet);
+}
+
+/* --- PostgreSQL's clock is set --- */
+
+static void expiries_told(struct world *w, struct sim_event *e)
+{
+    if (controller_waits(w, e))
+        return;
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    w->asked_expiries = false;
+    w->owes_expiries |= !e->flag;
+    if (e->flag)
+        fleet_expiries_told(w->fleet);
+}
+
+struct moving {
+    struct world *world;
+    bool told[SIM_SANDBOXES];
+};
+
+static void move_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms, int64_t to_ms)
+{
+    struct moving *m = arg;
+    struct row *r = &m->world->row[sim_index(id)];
+    m->told[sim_index(id)] = r->expires_ms == from_ms || r->expires_ms == to_ms;
+    if (r->expires_ms == from_ms && !sandbox_state_terminal(r->state) &&
+        m->world->now >= m->world->database_down_ms)
+        r->expires_ms = to_ms;
+}
+
+/* Its transaction comes to pass at once, or not at all; its answer later, or never. */
+static void ask_expiries(struct world *w)
+{
+    bool ok = w->now >= w->database_down_ms;
+    struct moving moving = {.world = w};
+    w->asked_expiries = true;
+    w->owes_expiries = false;
+    fleet_expiries(w->fleet, move_expiry, &moving);
+    sim_say(w, "the rows follow PostgreSQL's clock%s", ok ? "" : " not");
+    for (int i = 0; ok && i < w->rows; i++) {
+        if (!moving.told[i] && w->row[i].timed_ms != w->clock_ms)
+            w->row[i].expires_ms += w->seen_clock_ms - w->frame_ms;
+        w->row[i].timed_ms = w->clock_ms;
+    }
+    if (ok)
+        w->frame_ms = w->seen_clock_ms;
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 500), expiries_told);
+    e->incarnation = w->incarnation;
+    e->flag = ok && (w->calm || !sim_chance(w, 10));
+}
+
+static void look_at_clock(struct world *w)
+{
+    if (w->clock_ms != w->seen_clock_ms) {
+        fleet_clock_stepped(w->fleet, w->now, w->clock_ms - w->seen_clock_ms, EPOCH_MS + w->clock_ms);
+        w->seen_clock_ms = w->clock_ms;
+        w->owes_expiries = true;
+    }
+    if (w->owes_expiries && !w->asked_expiries)
+        ask_expiries(w);
 }
 
 /*
@@ -360,8 +441,8 @@ static void create(struct world *w)
                                    .generation = 1,
                                    .want = WANT_RUNNING,
                                    .state = SANDBOX_PENDING,
-                                   .memory_bytes = 1,
-                                   .deadline_ms = w->now + 2000 + sim_random(w, 60000)};
+                                   .memory_bytes = 1};
+    set_deadline(w, &w->row[sandbox], 2000 + sim_random(w, 60000));
     sim_say(w, "create sandbox %d on %s", sandbox, node);
     tell(w, sandbox, true);
 }
@@ -386,7 +467,7 @@ static void change(struct world *w, int sandbox)
     case 3:
         if (r->deadline_ms <= w->now)
             return;
-        r->deadline_ms = w->now + 1000 + sim_random(w, 60000);
+        set_deadline(w, r, 1000 + sim_random(w, 60000));
         break;
     case 4:
         r->memory_bytes = 1 + sim_random(w, 3);
@@ -457,6 +538,7 @@ void controller_tick(struct world *w)
     }
     fleet_tick(w->fleet, w->now, &w->effects);
     run_effects(w);
+    look_at_clock(w);
     if (w->now - w->read_ms >= READ_MS)
         read_rows(w);
 }

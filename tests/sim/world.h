@@ -15,7 +15,8 @@
 #define SIM_NODES     3
 #define SIM_SANDBOXES 200
 #define SIM_LEASE_MS  10000
-#define SIM_STOP_MS   40000 /* a controller stands still no longer */
+#define SIM_STOP_MS   40000  /* a controller stands still no longer */
+#define SIM_STEP_MS   600000 /* PostgreSQL's clock is set by no more */
 
 struct row {
     bool used;
@@ -26,7 +27,9 @@ struct row {
     enum want_state want;
     enum sandbox_reason reason;
     enum sandbox_state state;
-    uint64_t deadline_ms;
+    uint64_t deadline_ms; /* as it should be, whatever clocks say */
+    int64_t expires_ms;   /* as the row says, by PostgreSQL's clock */
+    int64_t timed_ms;     /* how that was when it was given */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
     uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
@@ -129,6 +132,10 @@ struct world {
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
     bool was_stopped;
+    int64_t clock_ms,
+        frame_ms; /* PostgreSQL's less the true one; and under which the rows were right, as it is kept */
+    int64_t seen_clock_ms; /* as the controller saw it last */
+    bool owes_expiries, asked_expiries;
     uint64_t read_ms;   /* when it last read the rows */
     struct awake awake; /* its clock for silence */
     struct row row[SIM_SANDBOXES];

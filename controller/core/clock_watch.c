@@ -1,0 +1,33 @@
+#include "controller/core/clock_watch.h"
+
+#define DRIFT 1000 /* a millisecond in so many: more than clocks drift, or are slewed */
+
+static int64_t middle(int64_t least, int64_t most)
+{
+    return least + (most - least) / 2;
+}
+
+int64_t clock_watch_offset(const struct clock_watch *watch)
+{
+    return middle(watch->least_ms, watch->most_ms);
+}
+
+int64_t clock_watch_look(struct clock_watch *watch, uint64_t asked_ms, uint64_t now, int64_t theirs_ms)
+{
+    struct clock_watch was = *watch;
+    int64_t drift = (int64_t)((now - was.seen_ms) / DRIFT) + 1, step = 0;
+    *watch = (struct clock_watch){true, theirs_ms - (int64_t)now, theirs_ms - (int64_t)asked_ms, now};
+    if (!was.known)
+        return 0;
+    was.least_ms -= drift;
+    was.most_ms += drift;
+    if (watch->least_ms > was.most_ms + CLOCK_STEP_MS || watch->most_ms < was.least_ms - CLOCK_STEP_MS) {
+        step = clock_watch_offset(watch) - clock_watch_offset(&was);
+    } else if (watch->least_ms <= was.most_ms && watch->most_ms >= was.least_ms) { /* both are true */
+        if (watch->least_ms < was.least_ms)
+            watch->least_ms = was.least_ms;
+        if (watch->most_ms > was.most_ms)
+            watch->most_ms = was.most_ms;
+    }
+    return step;
+}

@@ -1,0 +1,56 @@
+#include "controller/core/deadline.h"
+
+#define SAME_MS 500
+
+/* A row whose time was not changed says nothing new, whatever its clock makes of what remains. */
+static bool is_news(const struct sandbox_entry *s, const struct fleet_row *row)
+{
+    return !s->row_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms);
+}
+
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+{
+    if (!is_news(s, row))
+        return;
+    s->deadline_ms = now + row->remaining_ms;
+    s->late_ms = row->waited_ms;
+    s->row_ms = s->expires_ms = row->expires_ms;
+    s->sent_ms = 0;
+    s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
+}
+
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+{
+    uint64_t said = now + row->remaining_ms;
+    if (is_news(s, row) || row->waited_ms >= s->late_ms)
+        return false;
+    bool nearer = said < s->deadline_ms;
+    if (nearer)
+        s->deadline_ms = said + s->late_ms < s->deadline_ms ? s->deadline_ms - s->late_ms : said;
+    s->late_ms = row->waited_ms;
+    return nearer;
+}
+
+bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
+{
+    return now < s->counted_ms && s->reported && s->latest.generation == s->generation;
+}
+
+/* To within SAME_MS: it was written after the step. */
+static bool is_right(int64_t row_ms, int64_t counted_ms)
+{
+    return row_ms - counted_ms < SAME_MS && counted_ms - row_ms < SAME_MS;
+}
+
+void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, int64_t offset_ms)
+{
+    int64_t due = s->row_ms - offset_ms, counted_ms = (int64_t)s->deadline_ms + offset_ms;
+    if (!s->row_ms)
+        return;
+    if (now < s->counted_ms)
+        s->deadline_ms = due > 0 ? (uint64_t)due : 0;
+    else if (s->late_ms >= SAME_MS)
+        s->expires_ms += step_ms; /* its count waits to be corrected by its row */
+    else
+        s->expires_ms = is_right(s->row_ms, counted_ms) ? s->row_ms : counted_ms;
+}

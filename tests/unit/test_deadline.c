@@ -1,0 +1,204 @@
+/* PostgreSQL's clock is set under live sandboxes: what is counted goes on, and the rows follow. */
+#include "controller/core/deadline.h"
+
+#include "tests/lib/unit.h"
+
+#include <string.h>
+
+#define HOUR_MS 3600000
+#define THEN    1700000000000 /* PostgreSQL's clock at our 0 */
+#define STEP_MS 600000
+
+static struct fleet *fleet;
+static struct fleet_effects effects;
+static int64_t step; /* of PostgreSQL's clock */
+
+/* As the database would say it now: what remains is by its clock. */
+static struct fleet_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
+{
+    uint8_t random[10] = {1};
+    int64_t remains = expires_ms - (THEN + step + (int64_t)now);
+    return (struct fleet_row){.id = sandbox_id_make(1, random),
+                              .user = "usr_1",
+                              .node = "h1",
+                              .generation = generation,
+                              .want = generation > 1 ? WANT_PAUSED : WANT_RUNNING,
+                              .state = SANDBOX_RUNNING,
+                              .remaining_ms = remains > 0 ? (uint64_t)remains : 0,
+                              .expires_ms = expires_ms,
+                              .spec = (const uint8_t *)"s",
+                              .spec_len = 1};
+}
+
+static void begin(bool unwatched)
+{
+    struct node_facts facts = {.name = "h1"};
+    struct fleet_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    row.unwatched = unwatched;
+    fleet_load(fleet, 0, &row);
+    fleet_session(fleet, 0, &facts, &runs, 1, &effects);
+    fleet_effects_clear(&effects);
+}
+
+static int set_up(void **state)
+{
+    fleet = fleet_new(10000);
+    step = 0;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fleet_free(fleet);
+    fleet_effects_fini(&effects);
+    return 0;
+}
+
+static uint64_t wanted_for(void)
+{
+    for (size_t i = 0; i < effects.count; i++) {
+        if (effects.item[i].kind == FLEET_WANT)
+            return effects.item[i].want.remaining_ms;
+    }
+    return UINT64_MAX;
+}
+
+struct told {
+    size_t count;
+    int64_t from_ms, to_ms;
+};
+
+static void on_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms, int64_t to_ms)
+{
+    struct told *told = arg;
+    if (from_ms == to_ms)
+        return;
+    *told = (struct told){told->count + 1, from_ms, to_ms};
+}
+
+static struct told told_now(void)
+{
+    struct told told = {0};
+    fleet_expiries(fleet, on_expiry, &told);
+    return told;
+}
+
+/* Whichever comes first: its answer, or that the step is known. */
+static void test_a_pause_after_a_step(void **state)
+{
+    for (int known = 0; known < 2; known++) {
+        step = STEP_MS * 10;
+        if (known)
+            fleet_clock_stepped(fleet, 1000, step, THEN + step);
+        struct fleet_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
+        assert_int_equal(paused.remaining_ms, 0);
+        fleet_wanted(fleet, 1000, &paused, &effects);
+        assert_int_equal(wanted_for(), HOUR_MS - 1000);
+        fleet_effects_clear(&effects);
+    }
+}
+
+static void test_the_rows_follow_until_it_is_committed(void **state)
+{
+    step = -STEP_MS;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    struct told told = told_now();
+    assert_int_equal(told.count, 1);
+    assert_true(told.from_ms == THEN + HOUR_MS && told.to_ms == THEN + HOUR_MS - STEP_MS);
+    step = STEP_MS; /* and again, before that was answered */
+    fleet_clock_stepped(fleet, 1500, 2 * STEP_MS, THEN + step);
+    fleet_expiries_told(fleet);
+    told = told_now();
+    assert_true(told.from_ms == THEN + HOUR_MS - STEP_MS && told.to_ms == THEN + HOUR_MS + STEP_MS);
+    fleet_expiries_told(fleet);
+    assert_int_equal(told_now().count, 0);
+}
+
+/* An extension under the new clock, which nobody knows of yet, is what its user said, and is not moved again.
+ */
+static void test_an_extension_between_the_step_and_its_notice(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    fleet_wanted(fleet, 1000, &longer, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    fleet_clock_stepped(fleet, 2000, step, THEN + step);
+    assert_int_equal(told_now().count, 0);
+}
+
+/* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
+static void test_a_clock_that_is_put_right_soon(void **state)
+{
+    fleet_free(fleet);
+    fleet = fleet_new(10000);
+    step = 1000 * (int64_t)HOUR_MS;
+    begin(true);
+    assert_int_equal(wanted_for(),
+                     UINT64_MAX); /* its host counts by itself: nobody tells it that it is due */
+    fleet_clock_stepped(fleet, 5000, -step, THEN);
+    step = 0;
+    assert_int_equal(told_now().count, 0);
+    struct fleet_row paused = row_at(6000, 2, THEN + HOUR_MS);
+    fleet_wanted(fleet, 6000, &paused, &effects);
+    assert_int_equal(wanted_for(), HOUR_MS - 6000);
+}
+
+/* Its count is late by what the answer was: the row, which is not, is what is moved; then the count is
+ * corrected by it. */
+static void test_a_late_count_is_corrected_all_the_same(void **state)
+{
+    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    row.waited_ms = 40000;
+    fleet_wanted(fleet, 40000, &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS); /* as the late answer said */
+    step = STEP_MS;
+    fleet_clock_stepped(fleet, 41000, step, THEN + step);
+    struct told told = told_now();
+    assert_true(told.from_ms == THEN + 2 * HOUR_MS && told.to_ms == THEN + step + 2 * HOUR_MS);
+    fleet_expiries_told(fleet);
+    fleet_effects_clear(&effects);
+    row = row_at(50000, 2, told.to_ms);
+    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+}
+
+/* What of it ends is told by the count. */
+static void test_an_end_tells_how_late_it_was(void **state)
+{
+    struct fleet_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct observation over = {.id = row.id,
+                               .generation = 1,
+                               .number = 4,
+                               .state = SANDBOX_STOPPED,
+                               .reason = REASON_EXPIRED,
+                               .ended_ago_ms = 100};
+    step = STEP_MS;
+    fleet_observed(fleet, HOUR_MS + 150, "h1", &over, &effects);
+    assert_int_equal(effects.item[0].kind, FLEET_PERSIST);
+    assert_int_equal(effects.item[0].move.late_ms, 50);
+    assert_false(effects.item[0].move.unheard);
+}
+
+static int set_up_running(void **state)
+{
+    set_up(state);
+    begin(false);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_pause_after_a_step, set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_rows_follow_until_it_is_committed, set_up_running,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_between_the_step_and_its_notice, set_up_running,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_an_end_tells_how_late_it_was, set_up_running, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
