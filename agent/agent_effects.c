@@ -121,7 +121,8 @@ static uint64_t patience_of(const struct holder *h)
 static bool may_leave_container(struct holder *h, int code)
 {
     const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    bool waited = code == ERR_NODE_TIMEOUT || loop_now_ms() - h->removing_ms >= patience_of(h);
+    bool waited =
+        code == ERR_NODE_TIMEOUT || loop_awake_ms(h->agent->loop) - h->removing_ms >= patience_of(h);
     if (!waited || !record || record->phase != BOX_REMOVING)
         return false;
     if (!agent_has_processes(h))
@@ -155,7 +156,7 @@ static void remove_sandbox(struct agent *agent, const struct sandbox_id *id)
         return;
     h->removing = true;
     if (!h->removing_ms)
-        h->removing_ms = loop_now_ms();
+        h->removing_ms = loop_awake_ms(agent->loop);
     close_episodes(agent, h);
     initlink_free(h->init);
     h->init = NULL;

@@ -177,7 +177,7 @@ static bool on_frame(struct initlink *link, const struct init_frame *frame)
     case INIT_HELLO:
         return on_hello(link, frame);
     case INIT_PONG:
-        link->answered_at_ms = loop_now_ms();
+        link->answered_at_ms = loop_awake_ms(link->loop);
         return true;
     case INIT_COPIED:
         return on_copied(link, frame);
@@ -253,7 +253,7 @@ static void on_io(void *arg, bool readable, bool writable)
 static void on_ping(void *arg)
 {
     struct initlink *link = arg;
-    uint64_t now = loop_now_ms();
+    uint64_t now = loop_awake_ms(link->loop);
     if (now - link->answered_at_ms >= INITLINK_LOST_MS) {
         lose_for(link, ERR_NODE_TIMEOUT, "the sandbox's init does not answer");
         return;
@@ -275,7 +275,7 @@ static void on_connection(void *arg, int fd)
     struct initlink *link = arg;
     initlink_door_close(link->door);
     link->fd = fd;
-    link->answered_at_ms = loop_now_ms();
+    link->answered_at_ms = loop_awake_ms(link->loop);
     timer_start(&link->ping, link->loop, INITLINK_UNRESPONSIVE_MS, on_silent, link);
     watch_link(link);
 }
@@ -371,5 +371,6 @@ bool initlink_ready(const struct initlink *link)
 
 bool initlink_responsive(const struct initlink *link)
 {
-    return initlink_ready(link) && loop_now_ms() - link->answered_at_ms < INITLINK_UNRESPONSIVE_MS;
+    return initlink_ready(link) &&
+           loop_awake_ms(link->loop) - link->answered_at_ms < INITLINK_UNRESPONSIVE_MS;
 }

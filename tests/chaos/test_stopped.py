@@ -1,0 +1,88 @@
+"""Daemons that are stopped, and a machine that is suspended, for longer than a lease: nobody's silence is held against them by who slept."""
+import os
+import signal
+import time
+
+from corral import wait_until
+from hermits import SMALL, pid_of, runs
+
+LEASE = 10
+
+
+class Asleep:
+    """Processes that stand still until `seconds` have passed and what is waited for is so."""
+
+    def __init__(self, corral, *daemons, inits=()):
+        self.pids = [corral.pid(d) for d in daemons] + list(inits)
+
+    def __enter__(self):
+        self.begin = time.monotonic()
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGCONT)
+
+    def until(self, seconds):
+        wait_until("it has slept for long enough", lambda: time.monotonic() - self.begin > seconds, seconds + 5, 0.2)
+
+
+def events_of(user, sandbox):
+    return [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]]
+
+
+def lost_links(corral):
+    return (corral.home / "log/agent.log").read_text().count("init does not answer")
+
+
+def test_a_controller_that_was_stopped(corral, user):
+    """What its host killed in time meanwhile expired, what ran runs, and neither was lost."""
+    stays = user.create(lifetime_seconds=600, **SMALL)["id"]
+    dies = user.create(lifetime_seconds=6, **SMALL)["id"]
+    pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
+    with Asleep(corral, "controller") as asleep:
+        wait_until("its host ends it", lambda: not runs(pid), 12)
+        asleep.until(LEASE + 8)
+    ended = user.wait(dies, "stopped", 20)
+    assert ended["reason"] == "expired" and "hindered" not in ended["detail"], ended
+    assert corral.late(user) == ""
+    assert user.show(stays)["state"] == "running" and runs(stays_pid)
+    for sandbox in (stays, dies):
+        assert "sandbox.lost" not in events_of(user, sandbox)
+    assert user.create(**SMALL)["state"] == "running"
+
+
+def test_an_agent_that_was_stopped(corral, user):
+    """It was away for longer than its lease: its sandboxes were lost, and are back; what was due is ended at once."""
+    lost = lost_links(corral)
+    stays = user.create(lifetime_seconds=600, **SMALL)["id"]
+    dies = user.create(lifetime_seconds=8, **SMALL)["id"]
+    pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
+    with Asleep(corral, "agent") as asleep:
+        wait_until("it is lost", lambda: user.show(stays)["state"] == "lost", LEASE + 10)
+        asleep.until(LEASE + 3)
+    begin = time.monotonic()
+    wait_until("what was due is ended", lambda: not runs(pid), 5, 0.02)
+    assert time.monotonic() - begin < 5
+    assert user.wait(dies, "stopped", 20)["reason"] in ("expired", "node_lost") # whoever came to say so first
+    wait_until("it is back", lambda: user.show(stays)["state"] == "running", 20)
+    wait_until("its init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
+    assert runs(stays_pid) and lost_links(corral) == lost
+
+
+def test_a_machine_that_was_suspended(corral, user):
+    """All of it at once, the sandboxes too: they and their links are there as before, and what is due by now ends."""
+    lost = lost_links(corral)
+    stays = user.create(lifetime_seconds=600, **SMALL)["id"]
+    dies = user.create(lifetime_seconds=8, **SMALL)["id"]
+    pids = [pid_of(corral, i) for i in (stays, dies)]
+    with Asleep(corral, "controller", "agent", inits=pids) as asleep:
+        asleep.until(40)
+    wait_until("what was due is ended", lambda: not runs(pids[1]), 5, 0.02)
+    assert user.wait(dies, "stopped", 20)["reason"] == "expired"
+    assert user.show(stays)["state"] == "running" and runs(pids[0])
+    assert "sandbox.lost" not in events_of(user, stays) + events_of(user, dies)
+    wait_until("its init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
+    assert lost_links(corral) == lost
