@@ -22,7 +22,7 @@ void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row
 bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
 {
     uint64_t said = now + row->remaining_ms;
-    if (is_news(s, row) || row->waited_ms >= s->late_ms)
+    if (row->waited_ms >= s->late_ms)
         return false;
     bool nearer = said < s->deadline_ms;
     if (nearer)

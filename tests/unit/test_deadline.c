@@ -163,6 +163,22 @@ static void test_a_late_count_is_corrected_all_the_same(void **state)
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
 }
 
+/* The clock was set while that answer was on its way: its row, which nobody here could name, has followed. */
+static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void **state)
+{
+    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    row.waited_ms = 40000;
+    step = STEP_MS;
+    fleet_clock_stepped(fleet, 39000, step, THEN + step);
+    fleet_expiries_told(fleet);
+    fleet_wanted(fleet, 40000, &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    fleet_effects_clear(&effects);
+    row = row_at(50000, 2, THEN + step + 2 * HOUR_MS);
+    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+}
+
 /* What of it ends is told by the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
@@ -198,6 +214,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_though_its_row_followed_unnamed,
+                                        set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_tells_how_late_it_was, set_up_running, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
