@@ -5,6 +5,7 @@ import time
 
 from corral import wait_until
 from hermits import SMALL, pid_of, runs
+from test_faults import ready
 
 LEASE = 10
 
@@ -12,8 +13,8 @@ LEASE = 10
 class Asleep:
     """Processes that stand still until `seconds` have passed and what is waited for is so."""
 
-    def __init__(self, corral, *daemons, inits=()):
-        self.pids = [corral.pid(d) for d in daemons] + list(inits)
+    def __init__(self, pids):
+        self.pids = list(pids)
 
     def __enter__(self):
         self.begin = time.monotonic()
@@ -29,6 +30,40 @@ class Asleep:
         wait_until("it has slept for long enough", lambda: time.monotonic() - self.begin > seconds, seconds + 5, 0.2)
 
 
+def parents():
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                found[int(pid)] = int(stat.read().rpartition(")")[2].split()[1])
+        except OSError:
+            pass # it is gone
+    return found
+
+
+def all_of(corral):
+    """Every process of the installation: its daemons, PostgreSQL, Docker and its shims, and what runs in the sandboxes."""
+    found, home = set(), str(corral.home).encode()
+    above = parents()
+    for pid in above:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as line:
+                if home in line.read():
+                    found.add(pid)
+        except OSError:
+            pass
+    grown = True
+    while grown:
+        more = {pid for pid, parent in above.items() if parent in found} - found
+        grown = bool(more)
+        found |= more
+    mine = os.getpid()
+    while mine in above:
+        found.discard(mine)
+        mine = above[mine]
+    return found
+
+
 def events_of(user, sandbox):
     return [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]]
 
@@ -42,9 +77,10 @@ def test_a_controller_that_was_stopped(corral, user):
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=6, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
-    with Asleep(corral, "controller") as asleep:
+    with Asleep([corral.pid("controller")]) as asleep:
         wait_until("its host ends it", lambda: not runs(pid), 12)
         asleep.until(LEASE + 8)
+    ready(corral) # its session was idle for too long: it takes the lead anew
     ended = user.wait(dies, "stopped", 20)
     assert ended["reason"] == "expired" and "hindered" not in ended["detail"], ended
     assert corral.late(user) == ""
@@ -60,7 +96,7 @@ def test_an_agent_that_was_stopped(corral, user):
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=8, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
-    with Asleep(corral, "agent") as asleep:
+    with Asleep([corral.pid("agent")]) as asleep:
         wait_until("it is lost", lambda: user.show(stays)["state"] == "lost", LEASE + 10)
         asleep.until(LEASE + 3)
     begin = time.monotonic()
@@ -73,14 +109,21 @@ def test_an_agent_that_was_stopped(corral, user):
 
 
 def test_a_machine_that_was_suspended(corral, user):
-    """All of it at once, the sandboxes too: they and their links are there as before, and what is due by now ends."""
+    """
+    All of it at once: the daemons, PostgreSQL, Docker, the sandboxes. They and their links are there as before, and what is
+    due by now ends. Harder than a suspension: CLOCK_MONOTONIC goes on too, and with it the timers of all.
+    """
     lost = lost_links(corral)
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=8, **SMALL)["id"]
     pids = [pid_of(corral, i) for i in (stays, dies)]
-    with Asleep(corral, "controller", "agent", inits=pids) as asleep:
+    everything = all_of(corral)
+    assert everything.issuperset([*pids, *(corral.pid(d) for d in ("controller", "agent", "dockerd"))]), everything
+    assert int((corral.home / "postgres/postmaster.pid").read_text().split()[0]) in everything
+    with Asleep(everything) as asleep:
         asleep.until(40)
     wait_until("what was due is ended", lambda: not runs(pids[1]), 5, 0.02)
+    ready(corral)
     assert user.wait(dies, "stopped", 20)["reason"] == "expired"
     assert user.show(stays)["state"] == "running" and runs(pids[0])
     assert "sandbox.lost" not in events_of(user, stays) + events_of(user, dies)
