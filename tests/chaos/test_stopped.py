@@ -68,6 +68,16 @@ def events_of(user, sandbox):
     return [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]]
 
 
+def leads(corral):
+    return (corral.home / "log/controller.log").read_text().count("leads with epoch")
+
+
+def lead_again(corral, before):
+    """Its session with PostgreSQL was idle for too long, and ended: it takes the lead anew."""
+    wait_until("it leads again", lambda: leads(corral) > before, 20)
+    ready(corral)
+
+
 def lost_links(corral):
     return (corral.home / "log/agent.log").read_text().count("init does not answer")
 
@@ -77,10 +87,11 @@ def test_a_controller_that_was_stopped(corral, user):
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=6, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
+    led = leads(corral)
     with Asleep([corral.pid("controller")]) as asleep:
         wait_until("its host ends it", lambda: not runs(pid), 12)
         asleep.until(LEASE + 8)
-    ready(corral) # its session was idle for too long: it takes the lead anew
+    lead_again(corral, led)
     ended = user.wait(dies, "stopped", 20)
     assert ended["reason"] == "expired" and "hindered" not in ended["detail"], ended
     assert corral.late(user) == ""
@@ -120,10 +131,11 @@ def test_a_machine_that_was_suspended(corral, user):
     everything = all_of(corral)
     assert everything.issuperset([*pids, *(corral.pid(d) for d in ("controller", "agent", "dockerd"))]), everything
     assert int((corral.home / "postgres/postmaster.pid").read_text().split()[0]) in everything
+    led = leads(corral)
     with Asleep(everything) as asleep:
         asleep.until(40)
     wait_until("what was due is ended", lambda: not runs(pids[1]), 5, 0.02)
-    ready(corral)
+    lead_again(corral, led)
     assert user.wait(dies, "stopped", 20)["reason"] == "expired"
     assert user.show(stays)["state"] == "running" and runs(pids[0])
     assert "sandbox.lost" not in events_of(user, stays) + events_of(user, dies)
