@@ -93,6 +93,7 @@ def test_an_end_after_the_clock_was_set(corral, user, database_clock, seconds):
 def test_all_times_are_told_by_one_clock(corral, user, database_clock):
     """What a user holds against each other: a sample, an event, when it was created and expires."""
     jump(corral, database_clock, 86400)
+    ready(corral)
     sandbox = user.create(lifetime_seconds=120, **SMALL)
     sampled = at(user.stats(sandbox["id"])["sampled_at"])
     assert at(sandbox["created_at"]) - 1 <= sampled <= at(sandbox["expires_at"])

@@ -2,6 +2,7 @@
 import os
 import signal
 import time
+from contextlib import suppress
 
 from corral import wait_until
 from hermits import SMALL, pid_of, runs
@@ -24,7 +25,8 @@ class Asleep:
 
     def __exit__(self, *_):
         for pid in self.pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError): # who woke before it has ended it
+                os.kill(pid, signal.SIGCONT)
 
     def until(self, seconds):
         wait_until("it has slept for long enough", lambda: time.monotonic() - self.begin > seconds, seconds + 5, 0.2)
