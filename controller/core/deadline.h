@@ -14,11 +14,15 @@
  * count. */
 #define DEADLINE_UNWATCHED_MS (15 * 60000)
 
-/* Takes what a row says. */
-void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row);
+/*
+ * Takes what a row says. unsure: PostgreSQL's clock may have been set since it said so, and the row may be
+ * yet to follow: the count holds, the row's own time is taken from the next reading.
+ */
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure);
 
 /*
- * Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped.
+ * Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. Or
+ * what the row says, where its time was not sure.
  * True where the host is to be told.
  */
 bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row);

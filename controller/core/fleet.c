@@ -277,6 +277,12 @@ static void move_entry(struct fleet *fleet, struct sandbox_entry *s, uint64_t no
     fleet_await_node(fleet, now, node);
 }
 
+/* It may have been said before PostgreSQL's clock was set, while the rows do not follow that yet. */
+static bool is_of_another_clock(const struct fleet *fleet, uint64_t now, const struct fleet_row *row)
+{
+    return fleet->steps_followed != fleet->steps && now - fleet->stepped_ms <= row->waited_ms;
+}
+
 void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
 {
     if (row->generation > s->generation)
@@ -284,7 +290,7 @@ void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
-    deadline_take(s, now, row);
+    deadline_take(s, now, row, is_of_another_clock(fleet, now, row));
     struct node *node = node_table_get(&fleet->nodes, row->node);
     if (s->node)
         node_release(s->node, &s->limits);
@@ -632,6 +638,8 @@ void fleet_by_state(const struct fleet *fleet, size_t out[static SANDBOX_STATE_C
 void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int64_t offset_ms)
 {
     struct sandbox_entry *s, *next;
+    fleet->steps++;
+    fleet->stepped_ms = now;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     deadline_stepped(s, now, step_ms, offset_ms);
 }
@@ -639,6 +647,7 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
 void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 {
     struct sandbox_entry *s, *next;
+    fleet->steps_asked = fleet->steps;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         s->sent_ms = s->expires_ms;
@@ -650,6 +659,7 @@ void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 void fleet_expiries_told(struct fleet *fleet)
 {
     struct sandbox_entry *s, *next;
+    fleet->steps_followed = fleet->steps_asked;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         if (s->sent_ms)

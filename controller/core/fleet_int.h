@@ -22,9 +22,12 @@ struct fleet {
     uint64_t lease_ms;
     struct ended ended[ENDED_MAX]; /* the latest ones */
     size_t ended_next;
-    uint64_t stamp;     /* of readings: what changed since has a higher one */
-    uint64_t ticked_ms; /* 0: never */
-    uint64_t listen_ms; /* until then nobody's silence is held against them */
+    uint64_t stamp;      /* of readings: what changed since has a higher one */
+    uint64_t ticked_ms;  /* 0: never */
+    uint64_t listen_ms;  /* until then nobody's silence is held against them */
+    uint64_t stepped_ms; /* when PostgreSQL's clock was last seen to be set */
+    unsigned steps, steps_asked,
+        steps_followed; /* so often; and so many of them the rows are to follow, and do */
 };
 
 /* An effect, all zero but what it is of. Borrowed until the next one. */

@@ -179,6 +179,26 @@ static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void 
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
 }
 
+/* …or has not yet: the rows could not be reached between. */
+static void test_a_late_count_is_corrected_where_its_row_follows_later(void **state)
+{
+    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    row.waited_ms = 40000;
+    step = STEP_MS;
+    fleet_clock_stepped(fleet, 39000, step, THEN + step);
+    fleet_wanted(fleet, 40000, &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    assert_int_equal(told_now().count, 0); /* the database moves what nobody names */
+    fleet_expiries_told(fleet);
+    fleet_effects_clear(&effects);
+    row = row_at(50000, 2, THEN + step + 2 * HOUR_MS);
+    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+    step *= 2;
+    fleet_clock_stepped(fleet, 60000, STEP_MS, THEN + step);
+    assert_true(told_now().to_ms == THEN + step + 2 * HOUR_MS);
+}
+
 /* What of it ends is told by the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
@@ -215,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_though_its_row_followed_unnamed,
+                                        set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_where_its_row_follows_later,
                                         set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_tells_how_late_it_was, set_up_running, tear_down),
     };
