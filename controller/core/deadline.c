@@ -2,10 +2,14 @@
 
 #define SAME_MS 500
 
-/* A row whose time was not changed says nothing new, whatever its clock makes of what remains. */
+/*
+ * A row whose time was not changed says nothing new, whatever its clock makes of what remains. Nor one that
+ * was told to follow, and was set again before that was answered.
+ */
 static bool is_news(const struct sandbox_entry *s, const struct fleet_row *row)
 {
-    return !s->row_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms);
+    return !s->row_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
+                          row->expires_ms != s->sent_ms);
 }
 
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)

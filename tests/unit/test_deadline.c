@@ -199,6 +199,20 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
     assert_true(told_now().to_ms == THEN + step + 2 * HOUR_MS);
 }
 
+/* The clock is set again before anybody knows whether the rows follow: what they were told last is no news.
+ */
+static void test_two_steps_before_an_answer(void **state)
+{
+    step = -STEP_MS;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    int64_t told = told_now().to_ms;
+    step = STEP_MS;
+    fleet_clock_stepped(fleet, 2000, 2 * STEP_MS, THEN + step);
+    struct fleet_row paused = row_at(3000, 2, told);
+    fleet_wanted(fleet, 3000, &paused, &effects);
+    assert_int_equal(wanted_for(), HOUR_MS - 3000);
+}
+
 /* What of it ends is told by the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
@@ -238,6 +252,7 @@ int main(void)
                                         set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_where_its_row_follows_later,
                                         set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_steps_before_an_answer, set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_tells_how_late_it_was, set_up_running, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
