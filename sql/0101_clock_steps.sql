@@ -56,7 +56,8 @@ $$;
 
 -- The clock was set by step_ms. moved: [[id, from, to], …], Unix milliseconds: the rows that are to follow, from what who
 -- leads believes (both the same: it is right). Those that have another time, or are not named, were changed a moment ago:
--- they follow by the step where that was before it. null: all live ones do, by the step, since nobody leads yet. With its
+-- they follow by the step where that was before it. null: all live ones do, by the step, since nobody leads yet, but for
+-- those that were surely timed after it; where it was back, nobody can tell them (docs/clocks.md). With its
 -- event (once, also where the answer was lost and it is asked again), and the frame from now on, in one transaction.
 -- Returns how many rows followed.
 create function clock_stepped(boot text, off_ms bigint, step_ms bigint, moved jsonb) returns bigint
@@ -69,7 +70,8 @@ begin
     if moved is null then
         update sandboxes set expires_at = expires_at + step_ms * interval '1 millisecond',
             clock_shift = clock_shift + step_ms * interval '1 millisecond',
-            timed_at = coalesce(timed_at, created_at) + step_ms * interval '1 millisecond' where ended_at is null;
+            timed_at = coalesce(timed_at, created_at) + step_ms * interval '1 millisecond'
+            where ended_at is null and (step_ms < 0 or timed_before(coalesce(timed_at, created_at), step_ms));
     else
         update sandboxes s set expires_at = 'epoch'::timestamptz + (m->>2)::bigint * interval '1 millisecond',
             clock_shift = s.clock_shift + ((m->>2)::bigint - (m->>1)::bigint) * interval '1 millisecond',

@@ -31,6 +31,7 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->deadline_ms = w->now + from_now;
     r->expires_ms = clock_now(w) + (int64_t)from_now;
     r->timed_ms = w->clock_ms;
+    r->timed_at_ms = w->now;
 }
 
 static struct fleet_row row_of(const struct world *w, int sandbox)
@@ -222,6 +223,23 @@ static void run_effects(struct world *w)
     fleet_effects_clear(&w->effects);
 }
 
+/*
+ * As clock_stepped in SQL, where nobody leads. What was timed after the step, by a leader that died before
+ * the rows followed, is told from the rest only where the clock was set ahead: else it is moved too, and its
+ * end with it (docs/clocks.md).
+ */
+static void follow_anew(struct world *w, struct row *r)
+{
+    int64_t step = w->clock_ms - w->frame_ms;
+    bool after = r->timed_ms == w->clock_ms;
+    if (step > 0 && after && (int64_t)(w->now - r->timed_at_ms) < step)
+        return;
+    r->expires_ms += step;
+    r->timed_ms = w->clock_ms;
+    if (after)
+        r->deadline_ms = step + (int64_t)r->deadline_ms > 0 ? (uint64_t)(step + (int64_t)r->deadline_ms) : 0;
+}
+
 void controller_up(struct world *w)
 {
     if (w->fleet || w->now < w->database_down_ms)
@@ -230,7 +248,7 @@ void controller_up(struct world *w)
     w->fleet = fleet_new(SIM_LEASE_MS);
     sim_say(w, "controller up");
     for (int i = 0; i < w->rows; i++)
-        w->row[i].expires_ms += w->clock_ms - w->frame_ms, w->row[i].timed_ms = w->clock_ms;
+        follow_anew(w, &w->row[i]);
     w->frame_ms = w->seen_clock_ms = w->clock_ms;
     w->owes_expiries = w->asked_expiries = false;
     for (int i = 0; i < w->rows; i++) {
