@@ -8,26 +8,31 @@
  */
 static bool is_news(const struct sandbox_entry *s, const struct fleet_row *row)
 {
-    return !s->row_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
-                          row->expires_ms != s->sent_ms);
+    return !s->expires_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
+                              row->expires_ms != s->sent_ms);
+}
+
+static void take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
+{
+    s->deadline_ms = now + row->remaining_ms;
+    s->late_ms = row->waited_ms;
+    s->expires_ms = row->expires_ms;
+    s->row_ms = unsure ? 0 : row->expires_ms;
+    s->sent_ms = 0;
+    s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
 }
 
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
 {
-    if (!is_news(s, row))
-        return;
-    s->deadline_ms = now + row->remaining_ms;
-    s->late_ms = row->waited_ms;
-    s->row_ms = s->expires_ms = unsure ? 0 : row->expires_ms;
-    s->sent_ms = 0;
-    s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
+    if (is_news(s, row))
+        take(s, now, row, unsure);
 }
 
 bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
 {
     uint64_t said = now + row->remaining_ms, was = s->deadline_ms;
     if (!s->row_ms && row->expires_ms) {
-        deadline_take(s, now, row, false);
+        take(s, now, row, false);
         return s->deadline_ms < was;
     }
     if (row->waited_ms >= s->late_ms)

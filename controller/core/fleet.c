@@ -650,7 +650,7 @@ void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
     fleet->steps_asked = fleet->steps;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
-        s->sent_ms = s->expires_ms;
+        s->sent_ms = s->row_ms ? s->expires_ms : 0;
         if (s->row_ms)
             cb(arg, &s->id, s->row_ms, s->expires_ms);
     }

@@ -189,9 +189,13 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
     fleet_wanted(fleet, 40000, &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
     assert_int_equal(told_now().count, 0); /* the database moves what nobody names */
+    fleet_effects_clear(&effects);
+    row = row_at(41000, 3, THEN + 2 * HOUR_MS); /* it says less by the step, and is yet to follow */
+    fleet_wanted(fleet, 41000, &row, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS - 1000);
     fleet_expiries_told(fleet);
     fleet_effects_clear(&effects);
-    row = row_at(50000, 2, THEN + step + 2 * HOUR_MS);
+    row = row_at(50000, 3, THEN + step + 2 * HOUR_MS);
     fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
     step *= 2;
