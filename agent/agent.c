@@ -499,6 +499,7 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->sampling);
     timer_stop(&agent->docker_retry);
     timer_stop(&agent->dialing);
+    agent_base_stop(agent);
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_late_free(agent);

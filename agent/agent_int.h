@@ -18,6 +18,7 @@
 #include "agent/uplink/uplink.h"
 
 #include "common/image_ref.h"
+#include "proto/node_codec.h"
 
 #include <uthash.h>
 
@@ -57,6 +58,15 @@ struct plain_images {
     unsigned next;
 };
 
+/* agent_base.c */
+struct base_image {
+    char name[NODE_LABEL_MAX + 1];     /* as the controller says; "": it has not said yet */
+    char missing[NODE_DETAIL_MAX + 1]; /* why it is not here; "": it is, or nobody knows */
+    uint64_t pulled_ms;                /* when that was last begun; 0: never */
+    bool asking;                       /* Docker is looking, or pulls it */
+    struct timer looking;
+};
+
 struct agent {
     struct loop *loop;
     const struct agent_conf *conf;
@@ -91,6 +101,7 @@ struct agent {
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct image_memory images;
     struct plain_images plain_images;
+    struct base_image base;
     struct turns turns;
     struct late *late; /* containers that may come after all */
     unsigned late_count;
@@ -130,6 +141,11 @@ bool agent_has_processes(const struct holder *holder);
 
 /* Listens for its init. */
 int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;
+
+/* agent_base.c: it is looked for now where the settings name another than before, and again every few
+ * seconds. */
+void agent_base_is(struct agent *agent, const struct string_list *settings);
+void agent_base_stop(struct agent *agent);
 
 /*
  * agent_make.c, agent_make_run.c: from a want to a running command. maker_init_* are told by the holder's

@@ -74,12 +74,17 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     if (!facts->sick[0] && why)
         snprintf(facts->sick, sizeof facts->sick, "its last %d starts failed: %s", START_HEALTH_FAILURES,
                  why);
+    if (!facts->sick[0] && agent->base.missing[0])
+        snprintf(facts->sick, sizeof facts->sick,
+                 "it has not got %.80s, the image of sandboxes that name none: %s", agent->base.name,
+                 agent->base.missing);
     fill_inventory(agent, inventory, count);
 }
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
 {
     agent_epoch_seen(owner, welcome->epoch);
+    agent_base_is(owner, welcome->settings);
     log_info("agent", "welcome to cluster %s, epoch %llu", welcome->cluster,
              (unsigned long long)welcome->epoch);
 }

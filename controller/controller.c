@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/tls_server.h"
+#include "proto/node_codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,8 +260,18 @@ static void set_defaults(struct controller *c)
 
 /* --- life --- */
 
+/* One that is too long for a message is not told: then hosts find out by a create. */
+static void settings_for_agents(const struct ctl_conf *conf, struct string_list *out)
+{
+    char setting[NODE_LABEL_MAX + 1];
+    int n = snprintf(setting, sizeof setting, "base_image=%s", conf->base_image);
+    if (n > 0 && (size_t)n < sizeof setting)
+        string_list_add(out, setting);
+}
+
 static int make_cluster(struct controller *c, struct err *e)
 {
+    struct string_list settings = {0};
     char ca[600], cert[600], key[600];
     snprintf(ca, sizeof ca, "%s/ca.crt", c->conf->pki_dir);
     snprintf(cert, sizeof cert, "%s/controller.crt", c->conf->pki_dir);
@@ -269,7 +280,8 @@ static int make_cluster(struct controller *c, struct err *e)
                                   .ca_file = ca,
                                   .cert_file = cert,
                                   .key_file = key,
-                                  .cluster = c->conf->cluster};
+                                  .cluster = c->conf->cluster,
+                                  .settings = &settings};
     struct cluster_conf conf = {.loop = c->loop,
                                 .pool = c->pool,
                                 .admit = c->admit,
@@ -277,7 +289,10 @@ static int make_cluster(struct controller *c, struct err *e)
                                 .link = &link,
                                 .keep_sample_days = &c->conf->keep_sample_days,
                                 .ca_key = c->conf->ca_key};
-    return cluster_new(&c->cluster, &conf, e);
+    settings_for_agents(c->conf, &settings);
+    int rc = cluster_new(&c->cluster, &conf, e);
+    string_list_fini(&settings);
+    return rc;
 }
 
 static struct api_conf api_conf_of(const struct ctl_conf *conf)

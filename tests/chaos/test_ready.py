@@ -49,3 +49,21 @@ def test_a_controller_that_hears_no_host_waits_a_lease(corral, user):
         corral.restart("agent")
     assert readyz(corral).status_code == 200
     assert user.create(**SMALL)["state"] == "running"
+
+
+def test_a_host_without_the_image_of_all_that_name_none(corral, user):
+    """It says so before a create finds it out, and takes sandboxes when the image is there again."""
+    def node():
+        return corral.admin.good("GET", "/sandbox/system/nodes/node-1")
+
+    corral.docker("tag", "corral-base:latest", "kept:base")
+    corral.docker("rmi", "corral-base:latest")
+    try:
+        ill = wait_until("it says so", lambda: (n := node())["state"] != "ready" and n, 90, 0.5)
+        assert ill["state"] == "sick" and "corral-base" in ill["reason"], ill
+        assert user.refused("POST", "/sandbox", SMALL)["code"] == "no_capacity"
+    finally:
+        corral.docker("tag", "kept:base", "corral-base:latest")
+        corral.docker("rmi", "kept:base")
+    wait_until("it is well", lambda: node()["state"] == "ready", 90, 0.5)
+    assert user.create(**SMALL)["state"] == "running"
