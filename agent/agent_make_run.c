@@ -389,6 +389,7 @@ void maker_contain(struct maker *m)
                                  .binds = paths->bind,
                                  .bind_count = paths->count,
                                  .limits = record->limits,
+                                 .shm_bytes = m->spec.shm_bytes,
                                  .network = "none",
                                  .runtime = m->spec.runtime,
                                  .cgroup_parent = agent->conf->cgroup_parent,

@@ -13,6 +13,7 @@ static const struct opt create_options[] = {
      "CPU: processors with a point, such as 0.5, or thousandths, such as 500m."},
     {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Relative weight where CPU is scarce."},
     {"disk", 'd', OPT_BYTES, "SIZE", "storage_bytes", "Writable disk, such as 1G."},
+    {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "What /dev/shm holds, of its memory."},
     {"pids", 0, OPT_NUMBER, "N", "pids", "Processes at once."},
     {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds",
      "When it ends by itself, such as 90s, 10m or 1h30m."},

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHM_BYTES (64u << 20)
+
 void string_list_add(struct string_list *list, const char *text)
 {
     list->item = mem_grow(list->item, list->count + 1, sizeof *list->item);
@@ -27,4 +29,10 @@ void sandbox_spec_fini(struct sandbox_spec *spec)
     string_list_fini(&spec->command);
     string_list_fini(&spec->env);
     memset(spec, 0, sizeof *spec);
+}
+
+uint64_t sandbox_default_shm(uint64_t memory_bytes)
+{
+    uint64_t half = memory_bytes / 2;
+    return half && half < SHM_BYTES ? half : SHM_BYTES;
 }

@@ -56,7 +56,11 @@ struct sandbox_spec {
     uint64_t idle_timeout_seconds;  /* 0: none */
     struct violation_levels levels; /* of its tier */
     char *user;                     /* id; NULL: of a controller that did not say */
+    uint64_t shm_bytes;             /* what /dev/shm holds; 0: sandbox_default_shm() of its memory */
 };
+
+/* Half of its memory, which is what is written there, and at most what Docker gives. */
+uint64_t sandbox_default_shm(uint64_t memory_bytes);
 
 /* Appends a copy of text. */
 void string_list_add(struct string_list *list, const char *text);

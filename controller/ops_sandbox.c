@@ -271,6 +271,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                        .network = r->spec.network,
                                        .restart_elsewhere = r->restart_elsewhere,
                                        .limits = limits_of(resolved),
+                                       .shm_bytes = r->spec.shm_bytes,
                                        .lifetime_seconds = resolved->value[LIMIT_LIFETIME_SECONDS],
                                        .spec = spec,
                                        .spec_len = spec_len,
@@ -316,6 +317,18 @@ static int check_registry(const struct ctl_conf *conf, const char *image, struct
                    ref.registry, conf->registries);
 }
 
+/* What is written there is its memory. */
+static int resolve_shm(uint64_t memory_bytes, uint64_t *shm_bytes, struct err *e)
+{
+    if (!*shm_bytes)
+        *shm_bytes = sandbox_default_shm(memory_bytes);
+    if (*shm_bytes > memory_bytes)
+        return err_set(e, ERR_INVALID,
+                       "shm_bytes: is more than the sandbox's memory of %llu bytes, which it is part of",
+                       (unsigned long long)memory_bytes);
+    return 0;
+}
+
 void ops_sandbox_create(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
@@ -335,6 +348,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     call->sandbox.spec.user = mem_strdup(call->caller.user_id);
     if (check_registry(c->conf, call->sandbox.spec.image, &e) ||
         limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
+        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &call->sandbox.spec.shm_bytes, &e) ||
         pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);
         return;

@@ -32,6 +32,8 @@ static const char *breach(const struct sandbox_spec *spec)
         return "env";
     if ((unsigned)spec->network > NETWORK_EGRESS)
         return "network";
+    if (spec->shm_bytes > INT64_MAX)
+        return "shm_bytes";
     if (!levels_fit(&spec->levels))
         return "levels";
     return NULL;
@@ -56,6 +58,7 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
         pb.user = spec->user;
     pb.use_image_command = spec->use_image_command;
     pb.idle_timeout_seconds = spec->idle_timeout_seconds;
+    pb.shm_bytes = spec->shm_bytes;
     pb.levels = &levels;
 #define TO(name) levels.name = spec->levels.name;
     VIOLATION_LEVELS(TO)
@@ -71,6 +74,7 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
     spec->network = (enum sandbox_network)pb->network;
     spec->use_image_command = pb->use_image_command;
     spec->idle_timeout_seconds = pb->idle_timeout_seconds;
+    spec->shm_bytes = pb->shm_bytes;
 #define FROM(name) spec->levels.name = pb->levels->name;
     if (pb->levels) {
         VIOLATION_LEVELS(FROM)

@@ -75,6 +75,7 @@ struct docker_container {
     const struct docker_bind *binds;
     size_t bind_count;
     struct sandbox_limits limits;
+    uint64_t shm_bytes;                           /* 0: sandbox_default_shm() */
     const char *working_dir;                      /* absolute; made in it where its image has none */
     const char *network;                          /* "none" or a bridge's name */
     const char *runtime;                          /* NULL: the daemon's default */

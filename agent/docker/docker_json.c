@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHM_BYTES (64u << 20)
-
 static void json_drop(json_t **json)
 {
     json_decref(*json);
@@ -520,14 +518,6 @@ static json_t *ulimits_of(const struct sandbox_limits *limits)
     return array;
 }
 
-/* What is written to /dev/shm is the sandbox's memory: half of that at most, and no more than Docker gives.
- */
-static json_int_t shm_of(const struct sandbox_limits *limits)
-{
-    uint64_t half = limits->memory_bytes / 2;
-    return (json_int_t)(half && half < SHM_BYTES ? half : SHM_BYTES);
-}
-
 /* Contract section 4, as Docker spells it. */
 static json_t *host_config(const struct docker_container *c)
 {
@@ -538,7 +528,10 @@ static json_t *host_config(const struct docker_container *c)
                   "max-size", "1m", "max-file", "2", "Mounts", mounts_of(c), "Init", 0, "OomScoreAdj", 500);
     put_limits(host, &c->limits);
     json_object_set_new(host, "MemorySwappiness", json_integer(0));
-    json_object_set_new(host, "ShmSize", json_integer(shm_of(&c->limits)));
+    json_object_set_new(
+        host, "ShmSize",
+        json_integer(
+            (json_int_t)(c->shm_bytes ? c->shm_bytes : sandbox_default_shm(c->limits.memory_bytes))));
     if (c->disk_device)
         put_disk_limits(host, c->disk_device, &c->disk_limits);
     json_object_set_new(host, "Ulimits", ulimits_of(&c->limits));

@@ -81,6 +81,7 @@ static const struct field sandbox[] = {
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
     LIMIT_FIELDS,
     {"storage_bytes", FIELD_NUMBER, 4194304, BIG, NULL, NULL, false, false, NULL},
+    {"shm_bytes", FIELD_NUMBER, 4096, BIG, NULL, NULL, false, false, NULL},
     {"pids", FIELD_NUMBER, 1, 4194304, NULL, NULL, false, false, NULL},
     {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
     {"idle_timeout_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},

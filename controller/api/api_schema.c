@@ -449,6 +449,7 @@ void api_sandbox_request(json_t *body, struct sandbox_request *out)
     out->spec.use_image_command = json_is_true(json_object_get(body, "use_image_command"));
     out->spec.idle_timeout_seconds =
         (uint64_t)json_integer_value(json_object_get(body, "idle_timeout_seconds"));
+    out->spec.shm_bytes = (uint64_t)json_integer_value(json_object_get(body, "shm_bytes"));
     out->name = text_of(body, "name");
     out->region = text_of(body, "region");
     out->restart_elsewhere = is_text(body, "restart", "elsewhere");

@@ -208,6 +208,7 @@ static char *request_json(const struct db_admit_request *q)
     db_text_str(&t, "restart", q->restart_elsewhere ? "elsewhere" : "never");
     db_text_json(&t, "labels", q->labels ? q->labels : "{}");
     add_limits(&t, &q->limits);
+    db_text_num(&t, "shm_bytes", q->shm_bytes);
     db_text_num(&t, "enforced", q->enforced);
     db_text_bool(&t, "warm", q->warm);
     db_text_num(&t, "lifetime_seconds", q->lifetime_seconds);

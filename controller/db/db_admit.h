@@ -27,7 +27,8 @@ struct db_admit_request {
     bool restart_elsewhere;
     bool warm;
     struct sandbox_limits limits;
-    uint32_t enforced; /* enum enforce_bit of the node */
+    uint64_t shm_bytes; /* 0: sandbox_default_shm() */
+    uint32_t enforced;  /* enum enforce_bit of the node */
     uint64_t lifetime_seconds;
     const uint8_t *spec;
     size_t spec_len;

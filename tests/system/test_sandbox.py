@@ -55,6 +55,17 @@ def test_hardening_as_docker_sees_it(corral, user):
         assert mount["RW"] and mount["Source"].startswith(str(corral.home))
 
 
+def test_shared_memory_is_as_large_as_was_asked(corral, user):
+    """As large as its create says, as the container has it; else the lesser of 64 MiB and half of its memory."""
+    for body, size in (({"memory_bytes": 32 << 20}, 16 << 20), ({"memory_bytes": 256 << 20}, 64 << 20),
+                       ({"memory_bytes": 256 << 20, "shm_bytes": 128 << 20}, 128 << 20)):
+        sandbox = user.create(**body)
+        assert sandbox["limits"]["shm_bytes"] == user.show(sandbox["id"])["limits"]["shm_bytes"] == size
+        assert json.loads(corral.docker("inspect", sandbox["id"]))[0]["HostConfig"]["ShmSize"] == size
+    problem = user.refused("POST", "/sandbox", {"memory_bytes": 32 << 20, "shm_bytes": 64 << 20})
+    assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/shm_bytes"), problem
+
+
 def test_stats_are_the_kernels_figures(corral, user):
     sandbox = user.create(memory_bytes=64 << 20, command=["sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=8; " + STAYS])
     stats = wait_until("the file is written", lambda: (s := user.stats(sandbox["id"]))["disk"]["used_bytes"] > 8 << 20 and s, 5)

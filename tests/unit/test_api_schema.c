@@ -78,7 +78,7 @@ static void test_a_request_is_filled(void **state)
 {
     static const char body[] =
         "{\"image\":\"i\",\"command\":[\"a\",\"b\"],\"env\":{\"A\":\"1\"},\"labels\":{\"k\":\"v\"},"
-        "\"memory_bytes\":67108864,\"lifetime_seconds\":60,\"use_image_command\":true}";
+        "\"memory_bytes\":67108864,\"lifetime_seconds\":60,\"shm_bytes\":4096,\"use_image_command\":true}";
     json_t *out, *errors;
     struct err e;
     struct sandbox_request r;
@@ -91,6 +91,7 @@ static void test_a_request_is_filled(void **state)
     assert_int_equal(r.asked.value[LIMIT_MEMORY_BYTES], 67108864);
     assert_int_equal(r.asked.value[LIMIT_LIFETIME_SECONDS], 60);
     assert_true(r.spec.use_image_command);
+    assert_int_equal(r.spec.shm_bytes, 4096);
     sandbox_request_fini(&r);
 }
 

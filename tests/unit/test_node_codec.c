@@ -394,6 +394,7 @@ static void test_spec(void **state)
     string_list_add(&spec.command, "");
     string_list_add(&spec.env, "A=\xff");
     spec.idle_timeout_seconds = 60;
+    spec.shm_bytes = 4096;
     spec.user = (char *)"usr_1";
     spec.levels = (struct violation_levels){1, 2, 3, 4, 5, 3600, 7, 8, 9, 10};
     assert_int_equal(sandbox_spec_pack(&spec, &bytes, &len, &err), 0);
@@ -404,6 +405,7 @@ static void test_spec(void **state)
     assert_string_equal(back.env.item[0], "A=\xff");
     assert_int_equal(back.network, NETWORK_EGRESS);
     assert_int_equal(back.idle_timeout_seconds, 60);
+    assert_int_equal(back.shm_bytes, 4096);
     assert_memory_equal(&back.levels, &spec.levels, sizeof spec.levels);
     assert_string_equal(back.user, spec.user);
     sandbox_spec_fini(&back);

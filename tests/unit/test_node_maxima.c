@@ -337,7 +337,8 @@ static struct sandbox_spec a_spec(size_t word_len)
                                 .user = bytes_of(SPEC_USER_MAX + 1),
                                 .network = NETWORK_EGRESS,
                                 .use_image_command = true,
-                                .idle_timeout_seconds = INT64_MAX};
+                                .idle_timeout_seconds = INT64_MAX,
+                                .shm_bytes = INT64_MAX};
     char *word = bytes_of(word_len + 1);
     word[word_len] = spec.image[SPEC_IMAGE_MAX] = spec.runtime[SPEC_IMAGE_MAX] = spec.user[SPEC_USER_MAX] = 0;
 #define MOST_LEVEL(name) spec.levels.name = 3600;
