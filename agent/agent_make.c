@@ -119,7 +119,7 @@ static void on_disk(void *arg, int code, const struct err *error)
 {
     struct maker *m = arg;
     struct err e;
-    m->host_fault = code;
+    m->host_fault = code && code != ERR_IMAGE_UNAVAILABLE;
     if (!maker_answered(m, code, error))
         return;
     timer_stop(&m->timer);

@@ -179,17 +179,25 @@ static int make_place(const struct volume_job *job, const char *place)
     return 0;
 }
 
+/* A host whose own disk is full gives EIO here: what has no room on the sandbox's disk is its image's. */
+static int not_filled(int error, struct err *e)
+{
+    if (error == ENOSPC)
+        return err_set(e, ERR_IMAGE_UNAVAILABLE, "the folders of its image's volumes do not fit on its disk");
+    return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(error));
+}
+
 static int make_folders(const struct volume_job *job, struct err *e)
 {
     char path[VOLUME_PATH_MAX];
     for (unsigned i = 0; i < job->folders; i++) {
         volume_folder(job->volumes, &job->id, i, path);
         if (make_folder(job, path))
-            return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
+            return not_filled(errno, e);
     }
     for (size_t i = 0; i < job->places.count; i++) {
         if (make_place(job, job->places.item[i]))
-            return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(errno));
+            return not_filled(errno, e);
     }
     return 0;
 }

@@ -33,7 +33,8 @@ typedef worker_cb volume_cb;
 /*
  * Makes, formats and mounts it, with folders numbered from 0 to folders - 1 (volume_folder), and in these the
  * ones that others will be mounted at, with their parents ("2/a/b"; no dots; NULL: none), all of them its
- * owner's. One that is left from before is removed first. ERR_IO with the reason, and then nothing is left.
+ * owner's. One that is left from before is removed first. ERR_IO with the reason, or ERR_IMAGE_UNAVAILABLE
+ * where the folders do not fit, and then nothing is left.
  */
 void volume_make(struct volumes *volumes, const struct sandbox_id *id, uint64_t bytes, unsigned folders,
                  const struct string_list *places, volume_cb *cb, void *arg);
