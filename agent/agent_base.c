@@ -101,8 +101,7 @@ void agent_base_is(struct agent *agent, const struct string_list *settings)
         if (strncmp(setting, key, sizeof key - 1) || !strcmp(base->name, setting + sizeof key - 1))
             continue;
         snprintf(base->name, sizeof base->name, "%s", setting + sizeof key - 1);
-        base->pulled_ms = 0;
-        base->missing[0] = 0;
+        base->pulled_ms = 0; /* what was said of the one before holds until this one was looked for */
         if (!base->asking)
             look(agent);
     }
