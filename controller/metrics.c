@@ -180,6 +180,8 @@ static void print_link(FILE *out, const struct controller *c)
         (double)link.messages_bad);
     one(out, "corral_node_items_bad_total", "counter", "Items of hosts that broke a bound.",
         (double)link.items_bad);
+    one(out, "corral_node_items_untold_total", "counter",
+        "Items that hosts left out, as none can be told so.", (double)link.items_untold);
 }
 
 static void print_clock(FILE *out, const struct controller *c)

@@ -320,6 +320,7 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
     s->samples_dropped = m->report.samples_dropped;
     s->violations_dropped = m->report.violations_dropped;
     note_faults(link, node, &m->faults);
+    link->stats.items_untold += m->report.left_out;
     if (m->report.left_out)
         link->ops.on_left_out(link->owner, node, m->report.left_out, m->report.left_out_why);
     if (m->report.sample_count)

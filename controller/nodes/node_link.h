@@ -43,6 +43,7 @@ struct node_link_stats {
     uint64_t handshakes, refused;       /* since new */
     uint64_t messages_in, messages_bad; /* since new */
     uint64_t items_bad;                 /* of messages that hold else: left out, or lowered */
+    uint64_t items_untold;              /* those that the nodes themselves left out */
     struct msglink_stats port;          /* since start */
 };
 

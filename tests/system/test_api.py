@@ -238,7 +238,7 @@ def test_tiers_and_overrides(corral):
     assert usage["limits"]["sandboxes"] == 5 and usage["limits"]["api_key_sandboxes"] == 3
     sandbox = member.create()
     assert sandbox["limits"] == {"memory_bytes": 64 << 20, "cpu_millis": 100, "cpu_shares": 512, "storage_bytes": 32 << 20,
-                                 "pids": 32, "nofile": 256}
+                                 "pids": 32, "nofile": 256, "shm_bytes": 32 << 20}
     assert member.refused("POST", "/sandbox", {"memory_bytes": 65 << 20})["code"] == "above_tier_limit"
     admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {"memory_bytes": 128 << 20, "max_sandboxes": 1}})
     assert member.refused("POST", "/sandbox", {"memory_bytes": 65 << 20})["scope"] == "user"
