@@ -71,9 +71,25 @@ static bool can_go_elsewhere(const struct box *b)
            !(b->written && (b->saving || b->unsaved));
 }
 
+/* Its host could not start it, and another may: that is said once nothing is left of it here. */
+static bool is_being_undone(const struct box *b)
+{
+    const struct box_record *r = &b->record;
+    return r->host_fault && r->failed && !r->ran &&
+           (r->phase == BOX_REMOVING || (r->phase == BOX_ENDED && b->written && b->saving));
+}
+
 void box_observe(const struct box *b, uint64_t now, struct observation *o)
 {
     const struct box_record *r = &b->record;
+    if (is_being_undone(b)) { /* asked for by a new session: as it was told before */
+        *o = (struct observation){.id = r->id,
+                                  .generation = r->generation,
+                                  .number = r->number - (r->phase == BOX_ENDED),
+                                  .state = SANDBOX_STARTING,
+                                  .enforced = r->enforced};
+        return;
+    }
     *o = (struct observation){.id = r->id,
                               .generation = r->generation,
                               .number = r->number,

@@ -48,6 +48,12 @@ def rescheduled(hosts, sandboxes):
                      f"and sandbox_id in ({ids})").splitlines()
 
 
+def history(hosts, user):
+    """Of those that did not start."""
+    return hosts.sql(f"select e.sandbox_id, e.at, e.type, e.data from events e join sandboxes s on s.id = e.sandbox_id "
+                     f"where s.user_id = '{user.user_id}' and s.state = 'failed' order by e.seq")
+
+
 def state(hosts, node):
     return hosts.admin.good("GET", f"/sandbox/system/nodes/{node}")
 
@@ -96,7 +102,7 @@ def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
     with full(folder_of(hosts, what)):
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: user.call("POST", "/sandbox", SMALL), range(crowd)))
-        assert {a.status_code for a in answers} == {201}, [a.text for a in answers if a.status_code != 201]
+        assert {a.status_code for a in answers} == {201}, history(hosts, user)
         made = [a.json() for a in answers]
         assert {s["node"] for s in made} == {"node-2"}
         sick = wait_until("it says so", lambda: (n := state(hosts, "node-1"))["state"] in ("sick", "unhealthy") and n, 10)

@@ -395,6 +395,30 @@ static void test_a_fault_of_its_host_is_told_as_one(void **state)
     end(k);
 }
 
+static struct observation told_of_in_a_new_session(struct keeper *k)
+{
+    struct observation o;
+    assert_int_equal(keeper_inventory(k, 2500, &o, 1), 1);
+    return o;
+}
+
+/* It is neither stopping nor failed before that: said so, no other host would get it. */
+static void test_a_fault_of_its_host_is_not_told_before_it_is_undone(void **state)
+{
+    struct keeper *k = making(true);
+    struct box_made made = {.reason = REASON_START_FAILED, .detail = "no space left", .host_fault = true};
+    keeper_made(k, 2000, &id, &made, &effects);
+    assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_STARTING);
+    settle(k, 2000);
+    keeper_removed(k, 2500, &id, true, &effects);
+    struct observation o = told_of_in_a_new_session(k);
+    assert_int_equal(o.state, SANDBOX_STARTING);
+    settle(k, 2500);
+    assert_true(told_of_failure()->host_fault && told_of_failure()->number > o.number);
+    assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_FAILED);
+    end(k);
+}
+
 static void test_an_end_that_the_disk_does_not_take_keeps_it_here(void **state)
 {
     struct keeper *k = making(true);
@@ -486,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
         cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
         cmocka_unit_test(test_a_fault_of_its_host_is_told_as_one),
+        cmocka_unit_test(test_a_fault_of_its_host_is_not_told_before_it_is_undone),
         cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
         cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
     };
