@@ -207,7 +207,10 @@ static bool image_is_good(struct maker *m, const struct docker_image *image,
         agent_image_pulled(agent, m->spec.image, image->id);
     else
         agent_image_used(agent, m->spec.image);
-    struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch};
+    bool narrow =
+        docker_seccomp_takes_narrow(agent->seccomp) && !m->holder->has_no_update; /* nor has gVisor */
+    struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch,
+                            narrow};
     return image_fits(&image->facts, &use, why);
 }
 

@@ -3,6 +3,7 @@
 #include "common/defs.h"
 #include "common/units.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,17 @@ bool image_is_in(const char *path, const char *folder)
     return !strncmp(path, folder, len) && (!path[len] || path[len] == '/');
 }
 
+/* A folder of such a name nobody can make. */
+static bool has_long_name(const char *path)
+{
+    for (size_t len; *path; path += len + (path[len] == '/')) {
+        len = strcspn(path, "/");
+        if (len > NAME_MAX)
+            return true;
+    }
+    return false;
+}
+
 static bool volume_fits(const char *path, char *why)
 {
     static const char *const taken[] = {"/.corral", "/proc", "/sys"};
@@ -53,6 +65,9 @@ static bool volume_fits(const char *path, char *why)
         return REFUSE(why, "its image declares a volume whose path is longer than %d bytes", IMAGE_PATH_MAX);
     if (*path != '/')
         return REFUSE(why, "its image declares a volume whose path is not absolute");
+    if (has_long_name(path))
+        return REFUSE(why, "its image declares a volume with a name in its path that is longer than %d bytes",
+                      NAME_MAX);
     strcpy(clean, path);
     image_clean_path(clean);
     if (!strcmp(clean, "/"))
@@ -98,27 +113,36 @@ static bool command_fits(const struct image_facts *f, const struct image_use *us
         return REFUSE(why, "its image's working folder has a path longer than %d bytes", IMAGE_PATH_MAX);
     if (f->working_dir[0] && f->working_dir[0] != '/')
         return REFUSE(why, "its image's working folder has a path that is not absolute");
+    if (has_long_name(f->working_dir))
+        return REFUSE(why, "its image's working folder has a name in its path that is longer than %d bytes",
+                      NAME_MAX);
     return true;
 }
 
-/* Processors that run what was built for another too. */
-static bool runs_on(const char *built_for, const char *host)
+/* Processors that run what was built for another too, by its system calls of 32 bits. */
+static bool is_narrower(const char *built_for, const char *host)
 {
     static const char *const also[][2] = {{"386", "amd64"}, {"arm", "arm64"}};
     for (size_t i = 0; i < ARRAY_LEN(also); i++) {
         if (!strcmp(built_for, also[i][0]) && !strcmp(host, also[i][1]))
             return true;
     }
-    return !strcmp(built_for, host);
+    return false;
 }
 
 /* What is not said, by an image or by Docker, refuses nothing. */
-static bool platform_fits(const struct image_facts *f, const char *host, char *why)
+static bool platform_fits(const struct image_facts *f, const struct image_use *use, char *why)
 {
+    const char *host = use->arch;
     if (f->os[0] && strcmp(f->os, "linux"))
         return REFUSE(why, "its image is for %s, and hosts are Linux", f->os);
-    if (f->arch[0] && host[0] && !runs_on(f->arch, host))
+    if (!f->arch[0] || !host[0] || !strcmp(f->arch, host))
+        return true;
+    if (!is_narrower(f->arch, host))
         return REFUSE(why, "its image is for processors of %s, and its host's is of %s", f->arch, host);
+    if (!use->narrow_calls)
+        return REFUSE(why, "its image is for processors of %s, and sandboxes have no system calls of 32 bits",
+                      f->arch);
     return true;
 }
 
@@ -136,7 +160,7 @@ bool image_fits(const struct image_facts *f, const struct image_use *use,
                       IMAGE_PORTS_MAX);
     if (f->has_own_label)
         return REFUSE(why, "its image has a label that begins with corral., which are Corral's own");
-    return platform_fits(f, use->arch, why) && volumes_fit(&f->volumes, why) &&
+    return platform_fits(f, use, why) && volumes_fit(&f->volumes, why) &&
            (!use->own_command || command_fits(f, use, why));
 }
 
@@ -161,7 +185,7 @@ void image_tidy(struct image_facts *f)
             f->volumes.item[kept++] = path;
     }
     f->volumes.count = kept;
-    if (f->working_dir[0])
+    if (f->working_dir[0] == '/') /* any other is not used */
         image_clean_path(f->working_dir);
 }
 

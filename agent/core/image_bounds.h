@@ -36,9 +36,10 @@ struct image_facts {
 
 /* What is to be made of it. */
 struct image_use {
-    bool own_command; /* its command and working folder count */
-    size_t words;     /* of its user's command, in place of its own after the entrypoint */
-    const char *arch; /* of the host, as Docker names it; "": not known */
+    bool own_command;  /* its command and working folder count */
+    size_t words;      /* of its user's command, in place of its own after the entrypoint */
+    const char *arch;  /* of the host, as Docker names it; "": not known */
+    bool narrow_calls; /* system calls of 32 bits are taken where the host is of 64 */
 };
 
 /* False with a sentence in why. */
@@ -48,8 +49,8 @@ bool image_fits(const struct image_facts *facts, const struct image_use *use,
 /* Of one that fits: each path as it is meant, each volume once. */
 void image_tidy(struct image_facts *facts);
 
-/* A path from the root in its shortest form, without looking at links, as Docker has it: /./a//b/../c/ is
- * /a/c. */
+/* A path from the root (no other) in its shortest form, without looking at links, as Docker has it:
+ * /./a//b/../c/ is /a/c. */
 void image_clean_path(char *path);
 
 /* Whether a clean path is this clean folder, or in it. */

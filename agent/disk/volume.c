@@ -179,10 +179,11 @@ static int make_place(const struct volume_job *job, const char *place)
     return 0;
 }
 
-/* A host whose own disk is full gives EIO here: what has no room on the sandbox's disk is its image's. */
+/* A host whose own disk is full gives EIO here: what has no room, or no name, on the sandbox's disk is its
+ * image's. */
 static int not_filled(int error, struct err *e)
 {
-    if (error == ENOSPC)
+    if (error == ENOSPC || error == ENAMETOOLONG)
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "the folders of its image's volumes do not fit on its disk");
     return err_set(e, ERR_IO, "the sandbox's disk cannot be filled: %s", strerror(error));
 }

@@ -177,6 +177,10 @@ int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e) MUST_CHE
 /* Whether this is the text of a seccomp profile; ERR_CONFIG with what is wrong. */
 int docker_seccomp_check(const char *text, struct err *e) MUST_CHECK;
 
+/* Whether it lets calls of 32 bits in on a host of 64, by naming their architecture; NULL: Docker's own,
+ * which does. */
+bool docker_seccomp_takes_narrow(const char *text);
+
 /*
  * This and the start: ERR_IO where Docker fails for reasons of its host (docker_fault.h), or the connection
  * does; ERR_START_FAILED where it refuses for any other.

@@ -439,6 +439,11 @@ int docker_seccomp_check(const char *text, struct err *e)
     return err_set(e, ERR_CONFIG, "this is no seccomp profile: JSON with a defaultAction and syscalls");
 }
 
+bool docker_seccomp_takes_narrow(const char *text)
+{
+    return !text || strstr(text, "\"SCMP_ARCH_X86\"") || strstr(text, "\"SCMP_ARCH_ARM\"");
+}
+
 /* Mounts and not "Binds": a source that is missing is an error then, and not made by root. */
 static json_t *mounts_of(const struct docker_container *c)
 {

@@ -205,6 +205,16 @@ def test_a_working_folder_that_there_is_not(corral, user):
     assert "is not a directory" in user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
 
 
+def test_a_working_folder_that_is_not_absolute(corral, user):
+    """No tool makes such an image, and anybody can: it harms no host, and where it is not used nothing at all."""
+    tag = edited(corral, build(corral, cmd("pwd")), lambda config: config["config"].update(WorkingDir="app"))
+    sandbox = user.create(**SMALL, image=tag)
+    assert docker(corral, "exec", sandbox["id"], "pwd").stdout == b"/workspace\n"
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag, "use_image_command": True})
+    assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+    user.delete(sandbox["id"])
+
+
 def test_home(corral, user):
     """Where it can be written to, whatever its image says and whoever has no line in its passwd; its user's word is the last."""
     for text in ("ENV HOME=/root", "USER 0\nRUN rm /etc/passwd\nENV HOME=", ""):
@@ -228,12 +238,13 @@ def test_another_architecture(corral, user):
     assert docker(corral, "run", "--rm", "--network", "none", tag, check=False).returncode in (1, 126)
     after = ended(user, user.create(**SMALL, image=tag, use_image_command=True))
     assert (after["reason"], after["exit_code"]) == ("exited", 126) and "Exec format error" in after["detail"], after
-    tag = edited(corral, tag, lambda config: config.update(architecture="arm64"))
-    for body in ({}, {"use_image_command": True}):
-        problem = user.refused("POST", "/sandbox", {**SMALL, **body, "image": tag})
-        assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
-        gone = user.good("GET", "/sandbox?all=true")["items"][-1]
-        assert gone["detail"].startswith("its image is for processors of arm64, and its host's is of "), gone
+    for named, words in (("arm64", ", and its host's is of "), ("386", ", and sandboxes have no system calls of 32 bits")):
+        other = edited(corral, tag, lambda config, named=named: config.update(architecture=named))
+        for body in ({}, {"use_image_command": True}):
+            problem = user.refused("POST", "/sandbox", {**SMALL, **body, "image": other})
+            assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
+            gone = user.good("GET", "/sandbox?all=true")["items"][-1]
+            assert gone["detail"].startswith(f"its image is for processors of {named}{words}"), gone
 
 
 def test_a_file_that_is_no_program(corral, user):

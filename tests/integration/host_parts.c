@@ -94,6 +94,22 @@ static void test_what_is_given_in_one_go(struct volumes *volumes)
     free(left);
 }
 
+/* Where no folder can be made as its image says, the image is to blame, and no host. */
+static void test_a_place_that_cannot_be(struct volumes *volumes)
+{
+    struct sandbox_id id = id_of(21), *left;
+    struct string_list places = {0};
+    char place[300] = "0/";
+    memset(place + 2, 'a', 256);
+    string_list_add(&places, place);
+    pending = 1;
+    volume_make(volumes, &id, 32 * MIB, 1, &places, on_made, NULL);
+    loop_run(loop);
+    CHECK(made_code == ERR_IMAGE_UNAVAILABLE && volume_list(volumes, &left) == 0);
+    free(left);
+    string_list_fini(&places);
+}
+
 /* Whether the disk that this is on goes past the host's page cache. */
 static bool is_direct(const struct stat *st)
 {
@@ -150,6 +166,7 @@ static void test_disk(const char *dir)
         removed(volumes, &id);
     }
     test_what_is_given_in_one_go(volumes);
+    test_a_place_that_cannot_be(volumes);
     worker_free(worker);
     volumes_free(volumes);
 }

@@ -37,12 +37,41 @@ static void test_volumes_by_path(void **state)
     }
     char path[IMAGE_PATH_MAX + 2];
     memset(path, 'a', sizeof path - 1);
-    path[0] = '/';
+    path[0] = path[256] = '/';
     path[IMAGE_PATH_MAX + 1] = 0;
     assert_false(volume_fits(path));
     assert_non_null(strstr(why, "longer than 511 bytes"));
     path[IMAGE_PATH_MAX] = 0;
     assert_true(volume_fits(path));
+}
+
+/* A host that is told to make such a folder cannot: that is not the host's fault. */
+static void test_names_that_no_folder_can_have(void **state)
+{
+    char path[300] = "/workspace/";
+    memset(path + 11, 'a', 256);
+    assert_false(volume_fits(path));
+    assert_string_equal(why,
+                        "its image declares a volume with a name in its path that is longer than 255 bytes");
+    path[11 + 255] = 0;
+    assert_true(volume_fits(path));
+    struct image_facts facts = {0};
+    string_list_add(&facts.command, "x");
+    strcpy(facts.working_dir, path);
+    assert_true(fits(&facts, true));
+    strcat(facts.working_dir, "a/b");
+    assert_false(fits(&facts, true));
+    assert_true(fits(&facts, false));
+    string_list_fini(&facts.command);
+}
+
+static void test_a_working_folder_that_is_not_used_is_left(void **state)
+{
+    struct image_facts facts = {.working_dir_long = true};
+    memset(facts.working_dir, 'a', IMAGE_PATH_MAX);
+    image_tidy(&facts);
+    assert_true(facts.working_dir_long);
+    assert_int_equal(strspn(facts.working_dir, "a"), IMAGE_PATH_MAX);
 }
 
 static void test_as_many_volumes_as_there_are_folders(void **state)
@@ -140,18 +169,21 @@ static void test_platforms(void **state)
 {
     static const struct {
         const char *os, *arch, *host;
-        bool good;
-    } rows[] = {{"linux", "amd64", "amd64", true},    {"", "", "amd64", true},
-                {"linux", "amd64", "", true},         {"linux", "386", "amd64", true},
-                {"linux", "arm", "arm64", true},      {"linux", "arm64", "amd64", false},
-                {"windows", "amd64", "amd64", false}, {"linux", "amd64", "arm64", false},
-                {"linux", "arm64", "arm", false}};
+        bool good, narrow_good;
+    } rows[] = {{"linux", "amd64", "amd64", true, true},     {"", "", "amd64", true, true},
+                {"linux", "amd64", "", true, true},          {"linux", "386", "amd64", false, true},
+                {"linux", "arm", "arm64", false, true},      {"linux", "386", "386", true, true},
+                {"linux", "386", "arm64", false, false},     {"linux", "arm64", "amd64", false, false},
+                {"windows", "amd64", "amd64", false, false}, {"linux", "amd64", "arm64", false, false},
+                {"linux", "arm64", "arm", false, false}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct image_facts facts = {0};
         struct image_use use = {.arch = rows[i].host};
         strcpy(facts.os, rows[i].os);
         strcpy(facts.arch, rows[i].arch);
         assert_int_equal(image_fits(&facts, &use, why), rows[i].good);
+        use.narrow_calls = true;
+        assert_int_equal(image_fits(&facts, &use, why), rows[i].narrow_good);
     }
     assert_string_equal(why, "its image is for processors of arm64, and its host's is of arm");
 }
@@ -216,6 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_volumes_by_path),
+        cmocka_unit_test(test_names_that_no_folder_can_have),
+        cmocka_unit_test(test_a_working_folder_that_is_not_used_is_left),
         cmocka_unit_test(test_as_many_volumes_as_there_are_folders),
         cmocka_unit_test(test_its_command_counts_where_it_is_run),
         cmocka_unit_test(test_environment_and_labels),
