@@ -60,11 +60,36 @@ static void unlink_turn(struct turn *turn)
         turn->user->last = turn->slot;
 }
 
+/* In whole milliseconds: smaller steps than eight of them do not matter here. */
+void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now)
+{
+    if (!turn->begun)
+        return;
+    uint64_t all = now - turn->begun_ms;
+    int64_t took = (int64_t)(all < TURN_LONG_MOST_MS ? all : TURN_LONG_MOST_MS);
+    if (!turns->mean_ms) {
+        turns->mean_ms = took;
+        turns->deviation_ms = took / 2;
+        return;
+    }
+    turns->deviation_ms += (llabs(turns->mean_ms - took) - turns->deviation_ms) / 4;
+    turns->mean_ms += (took - turns->mean_ms) / 8;
+}
+
+static uint64_t long_ms(const struct turns *turns)
+{
+    uint64_t far = (uint64_t)(turns->mean_ms + 4 * turns->deviation_ms);
+    if (far < TURN_LONG_MS)
+        return TURN_LONG_MS;
+    return far < TURN_LONG_MOST_MS ? far : TURN_LONG_MOST_MS;
+}
+
 static bool has_place(const struct turns *turns, uint64_t now)
 {
     unsigned counted = 0, taking_long = 0;
+    uint64_t far = long_ms(turns);
     for (const struct turn *turn = turns->under_way; turn; turn = turn->next) {
-        if (now - turn->begun_ms < TURN_LONG_MS)
+        if (now - turn->begun_ms < far)
             counted++;
         else
             taking_long++;

@@ -2,8 +2,11 @@
  * Who is made next: the starts that a host has under way at once are bounded, for Docker's own work beside
  * them takes the processors from the sandboxes that run. Whoever waits has his turn by user, not by order: of
  * the users with the fewest starts under way the one who has waited longest since his last, and of his own
- * the one that asked first (max-min fairness over users). One that takes long hangs and uses no processor: it
- * does not count after TURN_LONG_MS, so that starts that never end hold nobody up; TURNS_LONG_MAX of them do.
+ * the one that asked first (max-min fairness over users). One that takes far longer than others here hangs,
+ * and uses no processor: it does not count any more, so that starts that never end hold nobody up;
+ * TURNS_LONG_MAX of them do. What is far longer follows from those that succeeded, as TCP's timeout for a
+ * repetition does (RFC 6298: mean and 4 deviations): on a busy host all take long, and more of them at once
+ * would take longer still.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
  */
@@ -13,8 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TURN_LONG_MS   5000
-#define TURNS_LONG_MAX 64 /* at once that take long */
+#define TURN_LONG_MS      5000 /* at least */
+#define TURN_LONG_MOST_MS 60000
+#define TURNS_LONG_MAX    64 /* at once that take long */
 
 struct turn_user;
 
@@ -30,6 +34,8 @@ struct turns {
     struct turn_user *users;
     struct turn *under_way;
     uint64_t served; /* counts the turns that were given */
+    int64_t mean_ms; /* of those that succeeded; 0: none did */
+    int64_t deviation_ms;
 };
 
 /* places: at once, 1 or more. */
@@ -40,6 +46,9 @@ void turn_ask(struct turns *turns, struct turn *turn, const char *user);
 
 /* The next that begins now, which is under way from then on; NULL where none may. Borrowed. */
 struct turn *turns_next(struct turns *turns, uint64_t now);
+
+/* It succeeds now, and ends next. */
+void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now);
 
 /* It waits, or goes on, no more. One that never asked is fine. */
 void turn_end(struct turns *turns, struct turn *turn);

@@ -79,6 +79,46 @@ static void test_a_start_that_hangs_holds_nobody_up(void **state)
     end();
 }
 
+static void succeed(struct turn *turn, uint64_t now)
+{
+    turn_succeeds(&turns, turn, now);
+    turn_end(&turns, turn);
+}
+
+/* On a host where every start takes long none of them hangs, and more at once would make all of them slower.
+ */
+static void test_what_takes_as_long_as_the_others_counts(void **state)
+{
+    uint64_t now = 10;
+    begin(1);
+    for (int i = 0; i < 8; i++, now += 6000) {
+        turn_ask(&turns, &one[i], "a");
+        assert_ptr_equal(turns_next(&turns, now), &one[i]);
+        succeed(&one[i], now + 6000);
+    }
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &two[0], "b");
+    assert_ptr_equal(turns_next(&turns, now), &one[0]);
+    assert_null(turns_next(&turns, now + 6000));
+    assert_ptr_equal(turns_next(&turns, now + 12000), &two[0]);
+    end();
+}
+
+/* Not even the slowest makes one that hangs count for ever. */
+static void test_what_is_long_has_a_bound(void **state)
+{
+    uint64_t now = 10;
+    begin(1);
+    turn_ask(&turns, &one[0], "a");
+    turns_next(&turns, now);
+    succeed(&one[0], now += UINT64_C(1) << 40);
+    turn_ask(&turns, &one[1], "a");
+    turn_ask(&turns, &two[0], "b");
+    turns_next(&turns, now);
+    assert_ptr_equal(turns_next(&turns, now + TURN_LONG_MOST_MS), &two[0]);
+    end();
+}
+
 static void test_whoever_waits_may_leave(void **state)
 {
     begin(1);
@@ -100,6 +140,8 @@ int main(void)
         cmocka_unit_test(test_users_take_turns),
         cmocka_unit_test(test_nobody_is_passed_by_who_comes_anew),
         cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
+        cmocka_unit_test(test_what_takes_as_long_as_the_others_counts),
+        cmocka_unit_test(test_what_is_long_has_a_bound),
         cmocka_unit_test(test_whoever_waits_may_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
