@@ -2,12 +2,14 @@
 #include "agent/agent_int.h"
 #include "agent/disk/record.h"
 #include "agent/host_probe.h"
+#include "agent/host_room.h"
 
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rfc3339.h"
 #include "proto/node_codec.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +251,12 @@ static void probe_host(struct agent *agent)
     struct host_check checks[HOST_CHECKS_MAX];
     size_t count = host_probe(agent->conf, &agent->docker_facts, checks);
     agent->enforces = host_enforces(checks, count);
+    uint64_t keyrings = host_keyrings(agent->docker_facts.userns);
+    if (keyrings < agent->conf->sandboxes)
+        log_warn("agent",
+                 "the kernel has keyrings for %" PRIu64
+                 " sandboxes, so this host takes no more: corral-agent doctor says how to raise it",
+                 keyrings);
     for (size_t i = 0; i < count; i++) {
         if (!checks[i].ok && checks[i].needed_for)
             log_warn("agent", "check=%s %s; to mend it: %s", checks[i].name, checks[i].detail,

@@ -1,4 +1,5 @@
 #include "agent/host_probe.h"
+#include "agent/host_room.h"
 
 #include "common/loop.h"
 #include "common/mem.h"
@@ -8,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,6 +297,9 @@ static const struct pool {
     {"kernel/pty/max", 262144},
 };
 
+static const char mend_pools[] =
+    "copy share/corral/sysctl.conf to /etc/sysctl.d/60-corral.conf and run sysctl --system";
+
 static bool pool_is_small(const struct pool *pool)
 {
     char path[128];
@@ -322,8 +327,20 @@ static void probe_pools(struct probe *p)
     if (len && len < sizeof detail)
         snprintf(detail + len, sizeof detail - len, ": one sandbox can take all of it");
     add(p, "pools", !len, 0,
-        len ? detail : "what all sandboxes share of the kernel is more than one can take",
-        "copy share/corral/sysctl.conf to /etc/sysctl.d/60-corral.conf and run sysctl --system");
+        len ? detail : "what all sandboxes share of the kernel is more than one can take", mend_pools);
+}
+
+static void probe_keyrings(struct probe *p)
+{
+    char detail[240];
+    uint64_t room = host_keyrings(p->facts->userns), asked = p->conf->sandboxes;
+    snprintf(detail, sizeof detail, "there are enough for %" PRIu64 " sandboxes", asked);
+    if (room < asked)
+        snprintf(detail, sizeof detail,
+                 "kernel.keys.maxkeys and kernel.keys.maxbytes allow %" PRIu64 " sandboxes of the %" PRIu64
+                 " of CORRAL_CAPACITY_SANDBOXES: no more are placed here",
+                 room, asked);
+    add(p, "keyrings", room >= asked, 0, detail, mend_pools);
 }
 
 static void probe_advice(struct probe *p)
@@ -342,6 +359,7 @@ static void probe_advice(struct probe *p)
     probe_runsc(p);
     probe_blkio(p);
     probe_pools(p);
+    probe_keyrings(p);
     probe_clock(p);
 }
 

@@ -12,8 +12,12 @@ static const char *const wrappers[] = {
 
 /* What then begins so was not even given to runc, or runc could not be run. */
 static const char *const beginnings[] = {
-    "failed to start shim: ", "connection error: desc = ",   /* containerd's socket */
-    "unable to retrieve OCI runtime error", "ttrpc: closed", /* its shim is gone */
+    "failed to start shim: ",
+    "connection error: desc = ", /* containerd's socket */
+    "unable to retrieve OCI runtime error",
+    "ttrpc: closed", /* its shim is gone */
+    /* runc's own process, before it sees anything of the image: the host has no keyring left */
+    "unable to start container process: error during container init: unable to join session keyring: ",
 };
 
 /*

@@ -2,6 +2,7 @@
 
 CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
 import os
+from pathlib import Path
 
 import pytest
 from corral import Corral, wait_until
@@ -11,7 +12,19 @@ CROWD = int(os.environ.get("CORRAL_CROWD", "0")) # a report of 141 samples was t
 
 
 @pytest.fixture(scope="module")
-def corral():
+def keyrings():
+    """As deploy/sysctl.conf says: the kernel's default has 200 for all sandboxes together."""
+    files = {Path("/proc/sys/kernel/keys", name): value for name, value in (("maxkeys", "1000000"), ("maxbytes", "25000000"))}
+    before = {path: path.read_text() for path in files}
+    for path, value in files.items():
+        path.write_text(value)
+    yield
+    for path, value in before.items():
+        path.write_text(value)
+
+
+@pytest.fixture(scope="module")
+def corral(keyrings):
     installation = Corral(CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000", MAX_TOTAL_SANDBOXES=str(CROWD),
                           CORRAL_CAPACITY_SANDBOXES=str(CROWD),
                           CORRAL_CAPACITY_MEMORY="64G", CORRAL_CAPACITY_CPU_MILLIS="1000000", CORRAL_CAPACITY_STORAGE="64G")

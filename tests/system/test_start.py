@@ -104,10 +104,14 @@ def test_the_doctor(corral):
     assert all(c["ok"] or c["mend"] for c in checks.values())
     for line in (ROOT / "deploy/sysctl.conf").read_text().splitlines():
         name, _, value = line.partition(" = ")
-        if value:
+        if value and not name.startswith("kernel.keys."):
             now = int(Path("/proc/sys", *name.split(".")).read_text())
             least = 0 if value == "0" else int(value) // 4
             assert (name in checks["pools"]["detail"]) == (now != 0 if value == "0" else now < least), (name, now)
+    keys, size = (int(Path("/proc/sys/kernel/keys", f"max{what}").read_text()) for what in ("keys", "bytes"))
+    room = min(keys, size // 70)
+    capacity = corral.admin.good("GET", "/sandbox/system/nodes/node-1")["capacity"]["sandboxes"]
+    assert capacity == min(200, room - room // 16) and checks["keyrings"]["ok"] == (capacity == 200), (keys, size, capacity)
     dockers = subprocess.run(doctor, env={**environ, "CORRAL_SECCOMP_PROFILE": "builtin"}, capture_output=True, text=True)
     assert dockers.returncode == 0 and "Docker's own profile" in dockers.stdout
     unlimited = {f"CORRAL_DISK_{what}": "0" for what in ("READ_BYTES", "WRITE_BYTES", "OPERATIONS")}

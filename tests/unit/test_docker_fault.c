@@ -42,6 +42,8 @@ static const struct {
     {500, true,
      TASK "unable to retrieve OCI runtime error (open /run/containerd/task/moby/1f/log.json: no such file or "
           "directory): exec: \"runc\": executable file not found in $PATH: unknown"},
+    {500, true,
+     IN_INIT "unable to join session keyring: unable to create session key: disk quota exceeded: unknown"},
     /* What is asked for: its command, its image, its limits. */
     {404, false, "No such image: nobody/nothing:latest"},
     {400, false, IN_INIT "exec: \"/bin/none\": stat /bin/none: no such file or directory: unknown"},
