@@ -39,6 +39,19 @@ dockerd_config() {
     fi
 }
 
+# As a service of its own would have: else each of its threads would weigh as much as all sandboxes together.
+dockerd_cgroup() { # NAME
+    if [ -d /sys/fs/cgroup/cpu ]; then echo "/sys/fs/cgroup/cpu/$1-docker"; else echo "/sys/fs/cgroup/$1-docker"; fi
+}
+
+dockerd_enter_cgroup() { # NAME
+    local cgroup
+    cgroup=$(dockerd_cgroup "$1")
+    [ -d /sys/fs/cgroup/cpu ] || echo +cpu >/sys/fs/cgroup/cgroup.subtree_control
+    mkdir -p "$cgroup"
+    echo "$BASHPID" >"$cgroup/cgroup.procs"
+}
+
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} live_restore=true tries
     [ "${DOCKERD_LIVE_RESTORE:-yes}" = yes ] || live_restore=false # tests show what happens then
@@ -55,10 +68,12 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     dockerd_forget_dead_containerd "$dir"
     dockerd_config >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
-    setsid nsenter --net="/run/netns/$name" dockerd \
-        --data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/dockerd.pid" --host "unix://$socket" \
-        --userns-remap default --live-restore="$live_restore" --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs \
-        --config-file "$dir/daemon.json" --log-level warn </dev/null >>"$log" 2>&1 &
+    (
+        dockerd_enter_cgroup "$name" 2>/dev/null || true # where there is none it runs all the same
+        exec setsid nsenter --net="/run/netns/$name" dockerd --data-root "$dir/data" --exec-root "$dir/exec" \
+            --pidfile "$dir/dockerd.pid" --host "unix://$socket" --userns-remap default --live-restore="$live_restore" \
+            --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs --config-file "$dir/daemon.json" --log-level warn
+    ) </dev/null >>"$log" 2>&1 &
     for ((tries = 0; tries < 300; tries++)); do
         dockerd_answers "$socket" && return 0
         kill -0 $! 2>/dev/null || break
@@ -144,7 +159,7 @@ dockerd_reset() { # NAME DIR [SOCKET]
     dockerd_end_containers "$name"
     unmount_under "$dir"
     [ -e "/run/netns/$name" ] && ip netns delete "$name"
-    for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name"; do
+    for cgroup in /sys/fs/cgroup/*/"$name" "/sys/fs/cgroup/$name" "$(dockerd_cgroup "$name")"; do
         [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
     done
     rm -rf "$dir"
