@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum cli_exit {
     CLI_DONE = 0,
@@ -124,6 +125,12 @@ void cli_print_table(const struct cli *cli, const json_t *items, const struct co
 void cli_print_object(const struct cli *cli, const json_t *object);
 
 void cli_print_json(const json_t *json);
+
+/* To stdout or stderr: JSON in which nothing is left that a terminal would obey. */
+void cli_write_json(FILE *out, const json_t *json);
+
+/* Puts a '?' for each thing in it that a terminal would obey. Returns text. */
+char *cli_show_only(char *text);
 
 /* --- what several verbs do (common_verbs.c) --- */
 

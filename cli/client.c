@@ -171,16 +171,22 @@ char *cli_path(const char *format, ...)
     return out;
 }
 
+/* Its member as a terminal may have it; NULL: there is none. */
+static char *said(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? cli_show_only(mem_strdup(text)) : NULL;
+}
+
 static void print_problem(const struct cli *cli, long status, const json_t *problem)
 {
-    const char *detail = json_string_value(json_object_get(problem, "detail"));
-    const char *code = json_string_value(json_object_get(problem, "code"));
-    const char *request = json_string_value(json_object_get(problem, "request_id"));
+    CLEANUP(mem_free_ptr) char *detail = said(problem, "detail");
+    CLEANUP(mem_free_ptr) char *code = said(problem, "code");
+    CLEANUP(mem_free_ptr) char *request = said(problem, "request_id");
     size_t i;
     json_t *error;
     if (cli_wants_json(cli) && problem) {
-        json_dumpf(problem, stderr, JSON_INDENT(2));
-        fputc('\n', stderr);
+        cli_write_json(stderr, problem);
         return;
     }
     fprintf(stderr, "corral: %s (%s%s%ld%s%s)\n", detail ? detail : "the server refused", code ? code : "",
@@ -188,10 +194,11 @@ static void print_problem(const struct cli *cli, long status, const json_t *prob
             request ? request : "");
     json_array_foreach(json_object_get(problem, "errors"), i, error)
     {
-        const char *what = json_string_value(json_object_get(error, "detail"));
+        CLEANUP(mem_free_ptr) char *what = said(error, "detail");
+        CLEANUP(mem_free_ptr) char *where = said(error, "pointer");
         if (what && detail && !strcmp(what, detail))
             continue; /* it was said above */
-        fprintf(stderr, "  %s %s\n", json_string_value(json_object_get(error, "pointer")), what);
+        fprintf(stderr, "  %s %s\n", where ? where : "", what ? what : "");
     }
 }
 

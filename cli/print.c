@@ -49,6 +49,18 @@ static size_t obeyed(const char *text)
     return turns ? 3 : 0;
 }
 
+char *cli_show_only(char *text)
+{
+    for (char *c = text; *c; c++) {
+        size_t n = obeyed(c);
+        if (!n)
+            continue;
+        *c = '?';
+        memmove(c + 1, c + n, strlen(c + n) + 1);
+    }
+    return text;
+}
+
 static void put_plain(const json_t *value, char *out, size_t size)
 {
     if (json_is_string(value)) {
@@ -62,13 +74,7 @@ static void put_plain(const json_t *value, char *out, size_t size)
         snprintf(out, size, "%s", text);
         free(text);
     }
-    for (char *c = out; *c; c++) { /* a name may hold such */
-        size_t n = obeyed(c);
-        if (!n)
-            continue;
-        *c = '?';
-        memmove(c + 1, c + n, strlen(c + n) + 1);
-    }
+    cli_show_only(out); /* a name may hold such */
 }
 
 static void put_time(const json_t *value, bool ahead, char *out, size_t size)
@@ -105,10 +111,29 @@ static void put_cell(const json_t *value, enum column_format format, char *out, 
         put_plain(value, out, size);
 }
 
+/* JSON may name any character by its number; line ends are its own. */
+void cli_write_json(FILE *out, const json_t *json)
+{
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    for (const char *c = text ? text : ""; *c;) {
+        const unsigned char *u = (const unsigned char *)c;
+        size_t n = *c == '\n' ? 0 : obeyed(c);
+        if (!n)
+            fputc(*c, out);
+        else
+            fprintf(out, "\\u%04x",
+                    n == 1   ? u[0]
+                    : n == 2 ? (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu)
+                             : (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu));
+        c += n ? n : 1;
+    }
+    fputc('\n', out);
+    free(text);
+}
+
 void cli_print_json(const json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
-    putchar('\n');
+    cli_write_json(stdout, json);
 }
 
 /* Columns on the screen: bytes that do not continue a UTF-8 character. */

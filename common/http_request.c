@@ -101,7 +101,8 @@ static int on_head_done(http_parser *parser)
     if (parser->http_major != 1) /* a later minor version is read as this one (RFC 9110 section 2.5) */
         return stop(r, ERR_HTTP_VERSION);
     if (repeated(r) || (host ? !is_host(host) : parser->http_minor > 0) ||
-        (coding && strcasecmp(coding, "chunked")) || (coding && http_request_field(r, "content-length")))
+        (coding && strcasecmp(coding, "chunked")) || (coding && http_request_field(r, "content-length")) ||
+        (coding && !parser->http_minor)) /* who speaks 1.0 knows no chunks (RFC 9112 section 6.1) */
         return stop(r, ERR_BAD_REQUEST);
     if (!coding && parser->content_length != UINT64_MAX && parser->content_length > r->max_body)
         return stop(r, ERR_TOO_LARGE);

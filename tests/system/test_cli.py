@@ -66,12 +66,28 @@ def test_the_env_file_speaks_of_this_installation(corral):
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
 
 
+OBEYED = set("\u001b\u007f\u009b\u0085\u202e\u2066")
+
+
+def test_a_refusal_is_shown_and_not_obeyed(corral):
+    """It names what was sent."""
+    for args in ((), ("--json",)):
+        refused = corral.cli("create", "--label", "a\u009b31mb\u202e=c", *args)
+        assert refused.returncode == 1 and "/labels/a" in refused.stderr, refused.stderr
+        assert not set(refused.stderr) & OBEYED, refused.stderr
+
+
 def test_a_name_is_shown_and_not_obeyed(corral, user):
     """What other users call their sandboxes an administrator's terminal shows: no escape sequence, also of C1, no turned line."""
-    sandbox = user.create(labels={"k": "\u001b[2Jx\u0085y"})
+    sandbox = user.create(labels={"k": "\u001b[2Jx\u0085y\u007f"})
     corral.sql(f"update sandboxes set name = 'a\u009b31mb\u202ec\u2066d\u00e9' where id = '{sandbox['id']}'") # as none is taken any more
     for args in (("ls",), ("show", sandbox["id"])):
         shown = corral.cli(*args)
         assert shown.returncode == 0, shown.stderr
         assert "a?31mb?c?d\u00e9" in shown.stdout
-        assert not set(shown.stdout) & set("\u001b\u009b\u0085\u202e\u2066"), shown.stdout
+        assert not set(shown.stdout) & OBEYED, shown.stdout
+        as_json = corral.cli(*args, "--json").stdout
+        assert not set(as_json) & OBEYED, as_json
+        found = json.loads(as_json)
+        found = next(s for s in found.get("items", [found]) if s["id"] == sandbox["id"])
+        assert (found["name"], found["labels"]) == ("a\u009b31mb\u202ec\u2066d\u00e9", {"k": "\u001b[2Jx\u0085y\u007f"})
