@@ -10,7 +10,7 @@
 
 #define VALUE_MAX 512
 
-enum type { TEXT, NUMBER, TRUTH, TIME, ID };
+enum type { TEXT, NAME, NUMBER, TRUTH, TIME, ID };
 
 #define DIGITS_MAX 18 /* fewer than overflow */
 
@@ -50,6 +50,15 @@ static bool is_id(const char *text, const char *prefix)
     return !strncmp(text, prefix, len) && ulid_valid(text + len);
 }
 
+/* As JSON Schema counts: what goes on with a character of UTF-8 is none. */
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
 static int check_one(const struct param *p, const char *value, struct err *e)
 {
     switch (p->type) {
@@ -69,6 +78,11 @@ static int check_one(const struct param *p, const char *value, struct err *e)
         return is_id(value, p->choices) ? 0
                                         : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
                                                   p->choices, ULID_LEN);
+    case NAME:
+        return characters(value) >= p->least && characters(value) <= p->most
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s must be %lu to %lu characters long", p->name, p->least,
+                             p->most);
     case TEXT:
         break;
     }
@@ -110,6 +124,7 @@ static json_t *schema_of(const struct param *p)
     case ID:
         return json_pack("{s:s,s:o}", "type", "string", "pattern",
                          json_sprintf("^%s[0-7][" ULID_ALPHABET "]{%d}$", p->choices, ULID_LEN - 1));
+    case NAME:
     case TEXT:
         break;
     }

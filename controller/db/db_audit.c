@@ -20,7 +20,7 @@ void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char
 
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_audit", "select list_audit($1)", 1};
+    static const struct db_stmt stmt = {"list_audit", "select list_audit(name_as_stored($1, 'actor'))", 1};
     struct db_text t = {0};
     db_text_add(&t, "{");
     db_text_str(&t, "actor", filter->actor);

@@ -24,7 +24,8 @@ void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_
 
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_sandboxes", "select list_sandboxes($1)", 1};
+    static const struct db_stmt stmt = {"list_sandboxes", "select list_sandboxes(name_as_stored($1, 'user'))",
+                                        1};
     struct db_text text = {0};
     db_text_add(&text, "{");
     db_text_str(&text, "owner", filter->owner);

@@ -111,6 +111,18 @@ def test_names_have_one_form(corral, user):
     user.delete(sandbox["id"])
 
 
+def test_who_is_asked_for_by_name_is_found(corral):
+    """In either form, and as long as a name may be: its characters count, and not its bytes."""
+    whole, apart = ("Zo" + letter + "\u4eba" * 58 for letter in ("\u00eb", "e\u0308"))
+    who = corral.user(whole)
+    sandbox = who.create()["id"]
+    for name in (whole, apart, who.user_id):
+        assert [s["id"] for s in corral.admin.good("GET", "/sandbox", params={"user": name})["items"]] == [sandbox]
+        assert corral.admin.good("GET", "/sandbox/system/audit", params={"actor": name, "target": sandbox})["items"]
+    assert corral.admin.refused("GET", "/sandbox?user=" + "x" * 64)["code"] == "invalid"
+    who.delete(sandbox)
+
+
 def test_the_pattern_of_names_says_the_same(user):
     """Of each character of the Basic Multilingual Plane: what the description takes is what is taken."""
     form = user.description().document["paths"]["/sandbox"]["post"]["requestBody"]["content"]["application/json"]["schema"][
