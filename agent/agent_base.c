@@ -5,6 +5,7 @@
 #include "agent/agent_int.h"
 
 #include "common/log.h"
+#include "common/plain_words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,11 +15,14 @@
 
 static void look(void *arg);
 
-/* "": it is here. */
+/* "": it is here. Of a registry's words other addresses are no news: news costs a session. */
 static void say(struct agent *agent, const char *why)
 {
     struct base_image *base = &agent->base;
-    if (!strcmp(base->missing, why))
+    char was[NODE_DETAIL_MAX + 1], is[NODE_DETAIL_MAX + 1];
+    plain_words(base->missing, was, sizeof was);
+    plain_words(why, is, sizeof is);
+    if (!strcmp(was, is))
         return;
     snprintf(base->missing, sizeof base->missing, "%s", why);
     if (why[0])
@@ -61,6 +65,14 @@ static void pull(struct agent *agent, const struct image_ref *ref)
     look_later(agent);
 }
 
+/* One that was pulled, and that no create names for long, is still used: no sweep may remove it. */
+static void note_use(struct agent *agent, const struct image_ref *ref)
+{
+    char full[IMAGE_REF_FULL_MAX];
+    image_ref_full(ref, full);
+    agent_image_used(agent, full);
+}
+
 /* Where Docker itself is away, that is said, and not this. */
 static void on_looked(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
@@ -70,8 +82,10 @@ static void on_looked(void *arg, int code, const struct err *e, const struct doc
         return;
     bool known = image_ref_parse(agent->base.name, &ref);
     bool here = !code && known && image_has_name(&image->names, &ref);
-    if (here)
+    if (here) {
         say(agent, "");
+        note_use(agent, &ref);
+    }
     if (here || !known || (code && code != ERR_NOT_FOUND))
         look_later(agent);
     else

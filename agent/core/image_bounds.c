@@ -202,9 +202,8 @@ bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DE
 {
     if (free_bytes >= least)
         return true;
-    return REFUSE(why,
-                  "its host has too little free disk to pull its image: %llu bytes, of which %llu are kept",
-                  (unsigned long long)free_bytes, (unsigned long long)least);
+    return REFUSE(why, "its host has too little free disk to pull its image: %llu bytes of it are kept free",
+                  (unsigned long long)least);
 }
 
 bool image_has_name(const struct string_list *names, const struct image_ref *ref)

@@ -59,7 +59,8 @@ bool image_is_in(const char *path, const char *folder);
 /* Whether an image of this size may be on a host, where the largest has most bytes (0: any); why as above. */
 bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1]);
 
-/* Whether a host with so much free disk may pull, where least has to stay free; why as above. */
+/* Whether a host with so much free disk may pull, where least has to stay free; why as above, the same
+ * words as long as that is so. */
 bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1]);
 
 /* Whether one of the names of an image is this one; Docker also finds images by what is none. */

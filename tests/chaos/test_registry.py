@@ -143,7 +143,7 @@ def test_below_the_floor_of_the_disk(corral, user, registry):
     here, _ = push(corral, registry, only_there=False)
     with agent_with(corral, CORRAL_IMAGE_FREE_BYTES="1000T"):
         assert refused(user, name) == "its host has too little free disk to pull its image"
-        assert re.search(r"too little free disk to pull its image: \d+ bytes, of which \d+ are kept", log(corral))
+        assert re.search(r"too little free disk to pull its image: \d+ bytes of it are kept free", log(corral))
         with SilentRegistry(corral, port=1) as other:
             assert refused(user, other.image) == "its host has too little free disk to pull its image"
             assert not other.taken

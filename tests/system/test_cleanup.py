@@ -271,6 +271,25 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
     assert sweep(corral)["found"] == NOTHING
 
 
+def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
+    """It was pulled, and nobody has named it for a week: the host needs it all the same."""
+    file, week_ago = corral.home / "agent/images", str(int((time.time() - 8 * 86400) * 1000))
+    entry = f"{week_ago} {corral.docker('image', 'inspect', '-f', '{{.Id}}', 'corral-base:latest').strip()}"
+    corral.kill("agent")
+    before = file.read_text() if file.exists() else "corral-images 1\n"
+    file.write_text(f"{before}{entry} docker.io/library/corral-base:latest\n")
+    corral.restart("agent")
+    try:
+        node_is_ready(corral)
+        wait_until("it is noted as used", lambda: entry not in file.read_text(), 30)
+        assert "docker.io/library/corral-base:latest" in file.read_text()
+        assert sweep(corral, dry_run=True)["found"]["image"] == 0
+    finally:
+        corral.kill("agent")
+        file.write_text(before)
+        corral.restart("agent")
+
+
 def test_who_may_ask_and_how(corral, user):
     assert user.refused("POST", "/sandbox/system/cleanup")["status"] == 403
     for body in ({"dry": True}, {"dry_run": "yes"}, []):

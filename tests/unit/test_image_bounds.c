@@ -212,7 +212,7 @@ static void test_size_and_room(void **state)
     assert_true(image_has_room(5, 5, why) && image_has_room(0, 0, why));
     assert_false(image_has_room(4, 5, why));
     assert_string_equal(why,
-                        "its host has too little free disk to pull its image: 4 bytes, of which 5 are kept");
+                        "its host has too little free disk to pull its image: 5 bytes of it are kept free");
 }
 
 static void test_names(void **state)
