@@ -43,7 +43,7 @@ static void on_pulled(void *arg, int code, const struct err *e)
     struct agent *agent = arg;
     if (code == ERR_CANCELLED)
         return;
-    if (code == ERR_IMAGE_UNAVAILABLE)
+    if (code == ERR_IMAGE_UNAVAILABLE && !agent->base.renamed)
         say(agent, e->text);
     look_later(agent);
 }
@@ -80,6 +80,10 @@ static void on_looked(void *arg, int code, const struct err *e, const struct doc
     struct image_ref ref;
     if (code == ERR_CANCELLED)
         return;
+    if (agent->base.renamed) {
+        look(agent);
+        return;
+    }
     bool known = image_ref_parse(agent->base.name, &ref);
     bool here = !code && known && image_has_name(&image->names, &ref);
     if (here) {
@@ -98,6 +102,7 @@ static void look(void *arg)
     struct image_ref ref;
     char full[IMAGE_REF_FULL_MAX];
     agent->base.asking = true;
+    agent->base.renamed = false;
     if (!agent->docker_ready || !image_ref_parse(agent->base.name, &ref)) {
         look_later(agent);
         return;
@@ -115,6 +120,7 @@ void agent_base_is(struct agent *agent, const struct string_list *settings)
         if (strncmp(setting, key, sizeof key - 1) || !strcmp(base->name, setting + sizeof key - 1))
             continue;
         snprintf(base->name, sizeof base->name, "%s", setting + sizeof key - 1);
+        base->renamed = true;
         base->pulled_ms = 0; /* what was said of the one before holds until this one was looked for */
         if (!base->asking)
             look(agent);

@@ -64,6 +64,7 @@ struct base_image {
     char missing[NODE_DETAIL_MAX + 1]; /* why it is not here; "": it is, or nobody knows */
     uint64_t pulled_ms;                /* when that was last begun; 0: never */
     bool asking;                       /* Docker is looking, or pulls it */
+    bool renamed;                      /* …since then, so what comes of that is of another */
     struct timer looking;
 };
 

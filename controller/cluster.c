@@ -313,6 +313,11 @@ const struct fleet *cluster_fleet(const struct cluster *c)
     return c->fleet;
 }
 
+void cluster_set_settings(struct cluster *c, const struct string_list *settings)
+{
+    node_link_set_settings(c->link, settings);
+}
+
 struct node_link_stats cluster_link_stats(const struct cluster *c)
 {
     return node_link_stats(c->link);

@@ -127,6 +127,9 @@ void cluster_node_removed(struct cluster *cluster, const char *node);
 struct waiters *cluster_waiters(struct cluster *cluster);
 struct stats *cluster_stats(struct cluster *cluster);
 const struct fleet *cluster_fleet(const struct cluster *cluster); /* NULL while it does not lead */
+/* What hosts are told at their welcome, from now on; those that are here hear it too. Copies. */
+void cluster_set_settings(struct cluster *cluster, const struct string_list *settings);
+
 struct node_link_stats cluster_link_stats(const struct cluster *cluster);
 void cluster_dropped(const struct cluster *cluster, node_link_dropped_cb *cb, void *arg);
 

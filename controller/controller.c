@@ -387,12 +387,16 @@ int controller_failure(const struct controller *c, struct err *e)
 void controller_reload(struct controller *c)
 {
     struct api_conf api = api_conf_of(c->conf);
+    struct string_list settings = {0};
     api.tls = c->fresh_tls;
     c->fresh_tls = NULL;
     set_defaults(c);
     api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
     controller_arm_sweep(c);
+    settings_for_agents(c->conf, &settings);
+    cluster_set_settings(c->cluster, &settings);
+    string_list_fini(&settings);
     log_info("controller", "configuration reloaded");
 }
 

@@ -35,7 +35,7 @@ struct acceptance_item {
 struct session {
     struct node_session_id id;
     char node[NODE_NAME_MAX + 1];
-    bool proved;
+    bool proved, outdated; /* outdated: it was welcomed with other settings than those of now */
     uint8_t nonce[NODE_NONCE_LEN];
     uint8_t *certificate;
     size_t certificate_len;
@@ -476,7 +476,7 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
         return;
     }
     struct session *s = session_of(link, peer, &m.session);
-    if (s && s->proved)
+    if (s && s->proved && !s->outdated)
         s->heard_ms = loop_awake_ms(link->loop);
     if (m.kind == NODE_HELLO)
         on_hello(link, peer, token, &m);
@@ -484,6 +484,8 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
         on_proof(link, peer, token, s, &m);
     else if (!s || !s->proved)
         refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "this session is over");
+    else if (s->outdated)
+        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "what hosts are told has changed");
     else if (m.kind == NODE_REPORT)
         on_report(link, token, s, &m);
     else if (m.kind == NODE_POLL)
@@ -677,6 +679,31 @@ void node_link_forget(struct node_link *link, const char *node)
         s->heard_ms = 0; /* the next tick finds it silent */
 }
 
+static bool same_settings(const struct string_list *a, const struct string_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = !strcmp(a->item[i], b->item[i]);
+    return same;
+}
+
+static void take_settings(struct node_link *link, const struct string_list *settings)
+{
+    string_list_fini(&link->settings);
+    for (size_t i = 0; settings && i < settings->count; i++)
+        string_list_add(&link->settings, settings->item[i]);
+}
+
+void node_link_set_settings(struct node_link *link, const struct string_list *settings)
+{
+    struct session *s, *next;
+    if (same_settings(&link->settings, settings))
+        return;
+    take_settings(link, settings);
+    HASH_ITER(hh, link->sessions, s, next)
+    s->outdated = s->proved;
+}
+
 struct node_link_stats node_link_stats(const struct node_link *link)
 {
     struct node_link_stats stats = link->stats;
@@ -704,8 +731,7 @@ int node_link_new(struct node_link **out, struct loop *loop, const struct node_l
                                .key_file = mem_strdup(conf->key_file),
                                .cluster = mem_strdup(conf->cluster),
                                .lease_ms = conf->lease_ms ? conf->lease_ms : NODE_LINK_LEASE_MS};
-    for (size_t i = 0; conf->settings && i < conf->settings->count; i++)
-        string_list_add(&link->settings, conf->settings->item[i]);
+    take_settings(link, conf->settings);
     int rc = pki_ca_load(&link->ca, conf->ca_file, err);
     if (!rc)
         rc = pki_identity_load(&identity, conf->cert_file, conf->key_file,

@@ -123,6 +123,10 @@ void node_link_expel(struct node_link *link, const char *node);
 /* Ends a node's session, if it has one; on_node_gone follows. */
 void node_link_forget(struct node_link *link, const char *node);
 
+/* Copies. Where they differ from those of before, each node in session comes again to hear them, which takes
+ * it a second or two; its session stands meanwhile. */
+void node_link_set_settings(struct node_link *link, const struct string_list *settings);
+
 struct node_link_stats node_link_stats(const struct node_link *link);
 
 /* Tells of each host in session how many samples and violations it says that it had to drop, ever. */

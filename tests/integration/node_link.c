@@ -515,6 +515,7 @@ struct host {
     struct uplink *uplink;
     struct timer change;
     int hellos;
+    bool told; /* its settings are what counts */
 };
 
 static void change(void *arg)
@@ -537,9 +538,25 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     timer_start(&host->change, loop, 0, change, host);
 }
 
+/* The first time with none: then they change. */
+static void on_told(const struct uplink_welcome *welcome)
+{
+    struct string_list settings = {0};
+    string_list_add(&settings, "colour=red");
+    if (!welcome->settings->count)
+        node_link_set_settings(link_, &settings);
+    else if (!strcmp(welcome->settings->item[0], settings.item[0]))
+        loop_stop(loop);
+    node_link_set_settings(link_, &settings); /* the same again is no news */
+    string_list_fini(&settings);
+}
+
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
 {
-    if (!joined_sick[0])
+    const struct host *host = owner;
+    if (host->told)
+        on_told(welcome);
+    else if (!joined_sick[0])
         loop_stop(loop);
 }
 
@@ -567,41 +584,60 @@ static void on_certificate(void *owner, const uint8_t *der, size_t len)
 {
 }
 
-/* Between its proof and the welcome: what the controller was told is old already. */
-static void test_facts_that_change_while_a_host_joins(void)
+static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
+                                           .on_welcome = on_welcome,
+                                           .on_wants = on_wants,
+                                           .on_accepted = on_accepted,
+                                           .on_committed = on_committed,
+                                           .on_sweep = on_sweep,
+                                           .on_certificate = on_certificate,
+                                           .on_lost = on_lost};
+
+/* Until it stops the loop: whether it did so in time. */
+static bool run_host(struct host *host, const char *name)
 {
-    static const struct uplink_ops ops = {.fill_hello = fill_hello,
-                                          .on_welcome = on_welcome,
-                                          .on_wants = on_wants,
-                                          .on_accepted = on_accepted,
-                                          .on_committed = on_committed,
-                                          .on_sweep = on_sweep,
-                                          .on_certificate = on_certificate,
-                                          .on_lost = on_lost};
     char ca[300], cert[300], key[300];
     struct string_list urls = {0};
-    struct host host = {0};
     struct timer timer = {0};
     snprintf(ca, sizeof ca, "%s/ca.crt", dir);
-    snprintf(cert, sizeof cert, "%s/two.crt", dir);
-    snprintf(key, sizeof key, "%s/two.key", dir);
+    snprintf(cert, sizeof cert, "%s/%s.crt", dir, name);
+    snprintf(key, sizeof key, "%s/%s.key", dir, name);
     string_list_add(&urls, url);
-    struct uplink_conf conf = {.node = "two",
+    struct uplink_conf conf = {.node = name,
                                .urls = &urls,
                                .ca_file = ca,
                                .cert_file = cert,
                                .key_file = key,
                                .outbox = outbox_new(1)};
-    CHECK(!uplink_new(&host.uplink, loop, &conf, &ops, &host, &e));
-    snprintf(joined_sick, sizeof joined_sick, "nobody has joined");
-    timer_start(&timer, loop, ANSWER_MS, stop_loop, NULL);
-    uplink_start(host.uplink);
+    CHECK(!uplink_new(&host->uplink, loop, &conf, &host_ops, host, &e));
+    timer_start(&timer, loop, 2 * ANSWER_MS, stop_loop, NULL);
+    uplink_start(host->uplink);
     loop_run(loop);
+    bool in_time = timer_armed(&timer);
     timer_stop(&timer);
-    CHECK(host.hellos == 2 && !joined_sick[0]);
-    uplink_free(host.uplink);
+    uplink_free(host->uplink);
     outbox_free(conf.outbox);
     string_list_fini(&urls);
+    return in_time;
+}
+
+/* Between its proof and the welcome: what the controller was told is old already. */
+static void test_facts_that_change_while_a_host_joins(void)
+{
+    struct host host = {0};
+    snprintf(joined_sick, sizeof joined_sick, "nobody has joined");
+    CHECK(run_host(&host, "two") && host.hellos == 2 && !joined_sick[0]);
+}
+
+/* Who is here hears of them, and nothing of it is taken for lost meanwhile. */
+static void test_settings_that_change(void)
+{
+    struct string_list none = {0};
+    struct host host = {.hellos = 1, .told = true};
+    int gone_before = gone, contested_before = contested;
+    CHECK(run_host(&host, "three") && host.hellos == 3);
+    CHECK(gone == gone_before && contested == contested_before);
+    node_link_set_settings(link_, &none);
 }
 
 /* --- peers that break off --- */
@@ -754,6 +790,7 @@ int main(int argc, char **argv)
     test_a_message_that_is_too_large(argv[0]);
     test_peers_that_go_while_they_connect(argv[0]);
     test_facts_that_change_while_a_host_joins();
+    test_settings_that_change();
     test_many_hosts_that_go_at_once();
     node_link_free(link_);
     loop_free(loop);
