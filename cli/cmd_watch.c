@@ -23,12 +23,30 @@ static int add_stats(struct cli *cli, const char *id, json_t *all)
     return rc;
 }
 
+/* Where one's own sandboxes are listed, an administrator's too, who else is shown everybody's. The caller's.
+ */
+static int own_sandboxes(struct cli *cli, char **path)
+{
+    struct cli_answer answer;
+    int rc = cli_call(cli, "GET", "/sandbox/quota/usage", NULL, &answer);
+    if (rc)
+        return rc;
+    const char *id = json_string_value(json_object_get(json_object_get(answer.json, "user"), "id"));
+    *path = cli_path("/sandbox?user=%s", id ? id : "");
+    cli_answer_fini(&answer);
+    return CLI_DONE;
+}
+
 /* Of each own sandbox that runs or is paused: the others have no figures of now. */
 static int add_own_stats(struct cli *cli, json_t *all)
 {
     size_t i;
+    CLEANUP(mem_free_ptr) char *path = NULL;
+    int first = own_sandboxes(cli, &path);
+    if (first)
+        return first;
     json_t *item, *own = json_array();
-    int first = cli_all_pages(cli, "/sandbox", own);
+    first = cli_all_pages(cli, path, own);
     json_array_foreach(own, i, item)
     {
         const char *state = json_string_value(json_object_get(item, "state"));

@@ -51,6 +51,7 @@ def test_stats_of_all_own(corral, user):
     for sandbox in ids:
         user.stats(sandbox)
     assert {s["sandbox_id"] for s in json.loads(run(corral, "stats", "--json", key=key).stdout)} == ids
+    assert not {s["sandbox_id"] for s in json.loads(run(corral, "stats", "--json").stdout)} & ids, "an administrator's are others"
 
 
 def test_a_refusal_is_said_once(corral, user):
