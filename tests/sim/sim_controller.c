@@ -224,20 +224,21 @@ static void run_effects(struct world *w)
 }
 
 /*
- * As clock_stepped in SQL, where nobody leads. What was timed after the step, by a leader that died before
- * the rows followed, is told from the rest only where the clock was set ahead: else it is moved too, and its
- * end with it (docs/clocks.md).
+ * As clock_stepped in SQL, where nobody leads. What was timed after a step, by a leader that died before the
+ * rows followed, is told from the rest only where the clock was set ahead, and is not set once more: else its
+ * end is where its row has it (docs/clocks.md).
  */
 static void follow_anew(struct world *w, struct row *r)
 {
     int64_t step = w->clock_ms - w->frame_ms;
-    bool after = r->timed_ms == w->clock_ms;
-    if (step > 0 && after && (int64_t)(w->now - r->timed_at_ms) < step)
-        return;
-    r->expires_ms += step;
+    int64_t age = (int64_t)(w->now - r->timed_at_ms) + w->clock_ms - r->timed_ms;
+    bool after = r->timed_ms != w->frame_ms;
+    if (step <= 0 || !after || age >= step)
+        r->expires_ms += step;
     r->timed_ms = w->clock_ms;
+    int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
     if (after)
-        r->deadline_ms = step + (int64_t)r->deadline_ms > 0 ? (uint64_t)(step + (int64_t)r->deadline_ms) : 0;
+        r->deadline_ms = end > 0 ? (uint64_t)end : 0;
 }
 
 void controller_up(struct world *w)
