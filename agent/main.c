@@ -48,6 +48,7 @@ static int run(const struct program *program, struct serving *s)
     }
     agent_free(s->agent);
     loop_free(loop);
+    log_end();
     return rc ? verb_failed(program, e.text) : 0;
 }
 
@@ -59,6 +60,7 @@ static int serve(const struct program *program, int argc, char **argv)
         return rc;
     log_set_level_name(s.conf.log_level);
     daemon_raise_files();
+    log_begin();
     rc = run(program, &s);
     conf_fini(&agent_conf_table, &s.conf);
     return rc;

@@ -29,6 +29,16 @@ void log_line(enum log_level level, const char *object, const char *fmt, ...) PR
 #define log_info(object, ...)  log_line(LOG_INFO, object, __VA_ARGS__)
 #define log_debug(object, ...) log_line(LOG_DEBUG, object, __VA_ARGS__)
 
+/*
+ * From here on a thread writes, and no caller waits for it: at most 256 KiB of lines wait, what comes past it
+ * is left out, and how much that was is said in a line of its own once there is room. Before, and after
+ * log_end, each line is written by its caller. Where no thread can be started it stays so.
+ */
+void log_begin(void);
+
+/* Waits until what was logged is written, a second at most. Nobody else may log meanwhile. */
+void log_end(void);
+
 /* Sets the level by its public name; one that is none changes nothing. */
 void log_set_level_name(const char *name);
 

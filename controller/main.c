@@ -55,6 +55,7 @@ static int run(const struct program *program, struct serving *s)
     }
     controller_free(s->controller);
     loop_free(loop);
+    log_end();
     return rc ? verb_failed(program, e.text) : 0;
 }
 
@@ -70,6 +71,7 @@ static int serve(const struct program *program, int argc, char **argv)
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
     daemon_raise_files();
+    log_begin();
     rc = run(program, &s);
     conf_fini(&ctl_conf_table, &s.conf);
     return rc;

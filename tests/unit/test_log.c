@@ -2,6 +2,7 @@
 #include "tests/lib/unit.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Runs with stderr in a temporary file and gives what was written. */
@@ -64,12 +65,111 @@ static void test_levels_filter(void **state)
     log_set_level(LOG_INFO);
 }
 
+/* --- with the thread --- */
+
+#define LINES 5000
+
+static void write_many(void)
+{
+    for (int i = 0; i < LINES; i++)
+        log_info("controller", "line %d", i);
+}
+
+static void write_many_by_the_thread(void)
+{
+    log_begin();
+    for (int i = 0; i < 500; i++)
+        log_info("controller", "line %d", i);
+    log_end();
+    log_info("controller", "after");
+}
+
+static void test_the_thread_writes_all_in_order(void **state)
+{
+    static char out[256 * 1024];
+    char wanted[32];
+    const char *at = out;
+    captured(write_many_by_the_thread, out, sizeof out);
+    for (int i = 0; i < 500; i++) {
+        snprintf(wanted, sizeof wanted, "controller line %d\n", i);
+        at = strstr(at, wanted);
+        assert_non_null(at);
+    }
+    assert_non_null(strstr(at, "controller after\n"));
+}
+
+/* Standard error is a pipe of which nobody reads yet. */
+static FILE *begin_unread(int *saved)
+{
+    int ends[2];
+    *saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    alarm(20); /* else who waits does so for ever */
+    log_begin();
+    return fdopen(ends[0], "r");
+}
+
+/* Reads until all lines are there, or are said to be left out; how many the latter are. */
+static int read_all(FILE *in)
+{
+    char line[2048];
+    int there = 0, lost = 0, some;
+    while (there + lost < LINES && fgets(line, sizeof line, in)) {
+        const char *notice = strstr(line, "level=warn log ");
+        there += !notice;
+        if (notice && sscanf(notice, "level=warn log %d lines were left out", &some) == 1)
+            lost += some;
+    }
+    assert_int_equal(there + lost, LINES);
+    return lost;
+}
+
+static void end_unread(FILE *in, int saved)
+{
+    log_end();
+    alarm(0);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    fclose(in);
+}
+
+/* Whoever reads the log has stopped: nobody waits for that, and it is said how much was lost. */
+static void test_a_log_that_nobody_reads_holds_nobody_up(void **state)
+{
+    int saved;
+    char line[2048] = "";
+    FILE *in = begin_unread(&saved);
+    write_many();
+    log_begin(); /* once more is nothing */
+    assert_in_range(read_all(in), 1, LINES - 1000);
+    log_info("controller", "and on");
+    while (!strstr(line, "controller and on\n"))
+        assert_non_null(fgets(line, sizeof line, in));
+    end_unread(in, saved);
+}
+
+/* Nor does its end. */
+static void test_an_end_does_not_wait_for_ever(void **state)
+{
+    int saved;
+    FILE *in = begin_unread(&saved);
+    write_many();
+    log_end();
+    read_all(in);
+    end_unread(in, saved);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_input_forges_a_line),
         cmocka_unit_test(test_a_long_line_is_cut_and_ends),
         cmocka_unit_test(test_levels_filter),
+        cmocka_unit_test(test_the_thread_writes_all_in_order),
+        cmocka_unit_test(test_a_log_that_nobody_reads_holds_nobody_up),
+        cmocka_unit_test(test_an_end_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

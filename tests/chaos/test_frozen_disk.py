@@ -1,0 +1,65 @@
+"""The file system of a host's state folder stands still, as for a snapshot: what is due is ended all the same."""
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+from corral import STAYS, wait_until
+from hermits import SMALL, pid_of, runs
+from installation import host_is_ready
+
+
+def begin_anew(corral):
+    """With another state folder, the agent is let in after a second look; until then its host may still be called ready."""
+    def welcomes():
+        return (corral.home / "log/agent.log").read_text(errors="replace").count("welcome to cluster")
+    before = welcomes()
+    corral.restart("agent")
+    wait_until("it is let in", lambda: welcomes() > before, 60)
+    wait_until("the host is ready", lambda: host_is_ready(corral), 20)
+
+
+@pytest.fixture
+def own_disk(corral):
+    """The agent's state folder lies on a file system of its own, where nothing else is."""
+    state, image = corral.home / "agent", corral.home / "agent.ext4"
+    corral.kill("agent")
+    with open(image, "wb") as f:
+        f.truncate(512 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, state], check=True)
+    begin_anew(corral)
+    yield state
+    corral.kill("agent")
+    for mounted in (state / "links", state):
+        subprocess.run(["umount", "-l", mounted], check=False)
+    begin_anew(corral)
+
+
+@contextmanager
+def frozen(folder):
+    subprocess.run(["fsfreeze", "-f", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "-u", folder], check=True)
+
+
+def test_what_is_due_is_ended(corral, user, own_disk):
+    ends = user.create(**SMALL, command=["sh", "-c", "until [ -e /workspace/go ]; do sleep 0.1; done"])["id"]
+    due = user.create(**SMALL, command=["sh", "-c", STAYS], lifetime_seconds=12)["id"]
+    unwanted = user.create(**SMALL, command=["sh", "-c", STAYS])["id"]
+    pids = {s: pid_of(corral, s) for s in (ends, due, unwanted)}
+    corral.tell(ends)
+    with frozen(own_disk):
+        # Whose end, and whose beginning, has its files made and removed on that disk.
+        user.good("POST", "/sandbox", SMALL, status=202, headers={"Prefer": "respond-async"})
+        wait_until("it ended by itself", lambda: not runs(pids[ends]), 10)
+        begin = time.monotonic()
+        wait_until("its lifetime ends", lambda: not runs(pids[due]), 20)
+        print(f"ended after {time.monotonic() - begin:.1f} s")
+        assert corral.sql(f"select now() > expires_at + interval '2 seconds' from sandboxes where id = '{due}'") == "f"
+    user.wait(ends, "stopped", 30)
+    assert user.wait(due, "stopped", 30)["reason"] == "expired"
+    assert corral.late(user) == ""
+    assert user.call("DELETE", f"/sandbox/{unwanted}").status_code == 204
