@@ -16,18 +16,23 @@ int64_t clock_watch_look(struct clock_watch *watch, uint64_t asked_ms, uint64_t 
 {
     struct clock_watch was = *watch;
     int64_t drift = (int64_t)((now - was.seen_ms) / DRIFT) + 1, step = 0;
-    *watch = (struct clock_watch){true, theirs_ms - (int64_t)now, theirs_ms - (int64_t)asked_ms, now};
+    *watch =
+        (struct clock_watch){true, theirs_ms - (int64_t)now, theirs_ms - (int64_t)asked_ms, now, was.slid_ms};
     if (!was.known)
         return 0;
     was.least_ms -= drift;
     was.most_ms += drift;
-    if (watch->least_ms > was.most_ms + CLOCK_STEP_MS || watch->most_ms < was.least_ms - CLOCK_STEP_MS) {
-        step = clock_watch_offset(watch) - clock_watch_offset(&was);
-    } else if (watch->least_ms <= was.most_ms && watch->most_ms >= was.least_ms) { /* both are true */
+    if (watch->least_ms <= was.most_ms && watch->most_ms >= was.least_ms) { /* both are true */
         if (watch->least_ms < was.least_ms)
             watch->least_ms = was.least_ms;
         if (watch->most_ms > was.most_ms)
             watch->most_ms = was.most_ms;
+        return 0;
+    }
+    watch->slid_ms += clock_watch_offset(watch) - clock_watch_offset(&was);
+    if (watch->slid_ms > CLOCK_STEP_MS || watch->slid_ms < -CLOCK_STEP_MS) {
+        step = watch->slid_ms;
+        watch->slid_ms = 0;
     }
     return step;
 }

@@ -45,6 +45,26 @@ static void test_a_clock_that_drifts_is_followed(void **state)
     assert_in_range(clock_watch_offset(&w), THEN + 49900, THEN + 50100);
 }
 
+/* As ntpd does from 128 ms on: each time too little to be told, and half a minute in the end. */
+static void test_it_is_set_by_little_again_and_again(void **state)
+{
+    struct clock_watch w = {0};
+    int64_t told = 0, was = 0;
+    clock_watch_look(&w, 1000, 1002, THEN + 1001);
+    for (uint64_t s = 1; s <= 400; s++) {
+        int64_t set = (int64_t)(s / 10) * 900;
+        told += clock_watch_look(&w, 1000 + s * 1000, 1002 + s * 1000, THEN + 1001 + (int64_t)s * 1000 + set);
+        assert_in_range(set - told + CLOCK_STEP_MS + 100, 0, 2 * (CLOCK_STEP_MS + 100));
+        was = set;
+    }
+    assert_int_equal(was, 36000);
+    for (uint64_t s = 401; s <= 500; s++) { /* there and back is nothing */
+        int64_t set = was + (s % 2 ? 600 : 0);
+        told += clock_watch_look(&w, 1000 + s * 1000, 1002 + s * 1000, THEN + 1001 + (int64_t)s * 1000 + set);
+        assert_in_range(set - told + CLOCK_STEP_MS + 100, 0, 2 * (CLOCK_STEP_MS + 100));
+    }
+}
+
 /* This process was suspended with its machine: both clocks went on. */
 static void test_a_long_time_between_two_looks(void **state)
 {
@@ -61,6 +81,7 @@ int main(void)
         cmocka_unit_test(test_it_is_set),
         cmocka_unit_test(test_a_slow_answer_hides_it_for_a_moment),
         cmocka_unit_test(test_a_clock_that_drifts_is_followed),
+        cmocka_unit_test(test_it_is_set_by_little_again_and_again),
         cmocka_unit_test(test_a_long_time_between_two_looks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
