@@ -78,6 +78,14 @@ void daemon_notify(const char *state)
     close(fd);
 }
 
+uint64_t daemon_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    return limit.rlim_cur;
+}
+
 void daemon_raise_files(void)
 {
     struct rlimit limit;

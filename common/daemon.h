@@ -29,4 +29,7 @@ void daemon_notify(const char *state);
 /* Lifts the limit of open files to what is allowed. */
 void daemon_raise_files(void);
 
+/* How many files this process may have open. */
+uint64_t daemon_files(void);
+
 #endif

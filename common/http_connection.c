@@ -47,12 +47,25 @@ static size_t buffered(struct evbuffer *buffer)
     return len ? len + BUFFER_COST : 0;
 }
 
+bool http_connection_idles(struct http_connection *c)
+{
+    bool idles = c->io && c->places == &c->server->known && c->phase == PHASE_IDLE &&
+                 !evbuffer_get_length(bufferevent_get_output(c->io));
+    if (idles && !c->idles)
+        TAILQ_INSERT_TAIL(&c->server->idle, c, of_idle);
+    else if (!idles && c->idles)
+        TAILQ_REMOVE(&c->server->idle, c, of_idle);
+    c->idles = idles;
+    return idles;
+}
+
 static void count(struct http_connection *c)
 {
     size_t bytes = buffered(bufferevent_get_input(c->io)) + buffered(bufferevent_get_output(c->io));
     if (c->exchange)
         bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room;
     http_holding_set(&c->holding, bytes, c->phase != PHASE_SERVED);
+    (void)http_connection_idles(c);
 }
 
 static struct http_connection *connection_of(struct http_holding *h)
@@ -118,6 +131,7 @@ void http_connection_close(struct http_connection *c)
     exchange_drop(c);
     http_handshake_end(c);
     http_connection_place(c, NULL);
+    (void)http_connection_idles(c);
     http_holding_end(&c->holding);
     c->network->count--;
     http_network_drop(&c->server->networks, c->network);

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ROOM_LOOKS 64 /* connections that are looked at for one that idles */
-#define REST_MS    100
+#define REST_MS 100
 
 const struct http_limits http_default_limits = {.head_bytes = 32768,
                                                 .body_bytes = 1u << 20,
@@ -50,19 +49,15 @@ static bool network_has_room(struct http_server *server, struct http_network *ne
     return true;
 }
 
-/* Of the others one that idles, of the longest idle ones. */
+/* Of the others the longest idle one. */
 static bool idle_one_goes(struct http_server *server)
 {
-    unsigned looked = 0;
     struct http_connection *c;
-    TAILQ_FOREACH(c, &server->known.list, link)
-    {
-        if (c->phase == PHASE_IDLE && !evbuffer_get_length(bufferevent_get_output(c->io))) {
+    while ((c = TAILQ_FIRST(&server->idle))) {
+        if (http_connection_idles(c)) {
             http_connection_close(c);
             return true;
         }
-        if (++looked == ROOM_LOOKS)
-            break;
     }
     return false;
 }
@@ -153,6 +148,7 @@ int http_server_new(struct http_server **out, struct loop *loop, const char *add
     *server = (struct http_server){.loop = loop, .limits = *limits, .ops = *ops, .owner = owner};
     TAILQ_INIT(&server->strangers.list);
     TAILQ_INIT(&server->known.list);
+    TAILQ_INIT(&server->idle);
     TAILQ_INIT(&server->turns);
     http_pool_init(&server->strangers_pool, limits->strangers_bytes, 0);
     http_pool_init(&server->known_pool, limits->known_bytes, limits->account_bytes);

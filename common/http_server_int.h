@@ -30,6 +30,7 @@ struct http_connection {
     struct http_server *server;
     TAILQ_ENTRY(http_connection) link;
     TAILQ_ENTRY(http_connection) of_network; /* among the strangers of its network */
+    TAILQ_ENTRY(http_connection) of_idle;
     struct http_places *places;
     struct http_handshake *handshake; /* under TLS, until it is done */
     struct bufferevent *io;           /* NULL before */
@@ -38,6 +39,7 @@ struct http_connection {
     char address[INET6_ADDRSTRLEN];
     bool tls, ended; /* ended: the peer sends no more */
     bool advancing;  /* it is being served at this moment */
+    bool idles;      /* it is in the server's list of those that may */
     enum http_phase phase;
     size_t searched; /* of the head: bytes in which its end is not */
     struct http_exchange *exchange;
@@ -60,6 +62,7 @@ struct http_server {
     struct evconnlistener *listener;
     struct timer rest;
     struct http_places strangers, known; /* known: the last request was somebody's */
+    TAILQ_HEAD(, http_connection) idle;  /* of these, the longest idle first; some may be busy again */
     struct http_pool strangers_pool, known_pool;
     struct http_network *networks;
     TAILQ_HEAD(, http_network) turns; /* with handshakes that can go on */
@@ -74,6 +77,9 @@ void http_connection_new(struct http_server *server, struct bufferevent *io, str
 /* It can be spoken over. Takes io. */
 void http_connection_open(struct http_connection *c, struct bufferevent *io);
 void http_connection_close(struct http_connection *c);
+/* Whether it was not asked anything since its last answer was taken, and is somebody's; else it leaves the
+ * list. */
+bool http_connection_idles(struct http_connection *c);
 /* Among the newest of its places. */
 void http_connection_place(struct http_connection *c, struct http_places *places);
 /* More bytes may be read, or what is there may be looked at: in the next turn. */

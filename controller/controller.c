@@ -4,6 +4,7 @@
 #include "controller/controller_int.h"
 #include "controller/db/db_user.h"
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/tls_server.h"
@@ -14,10 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_RETRY_MS 2000u
-#define KEY_NOTES_MS    20000u
-#define KEY_CONNECTIONS 1
-#define USED_KEYS_MAX   4096 /* as many as the API remembers */
+#define SCHEMA_RETRY_MS      2000u
+#define KEY_NOTES_MS         20000u
+#define KEY_CONNECTIONS      1
+#define FILES_OF_REST(files) ((files) / 16 * 7) /* the rest is the node port's (common/msglink_door.c) */
+#define FILES_OF_OUR_OWN     32                 /* and the sessions with the database */
+#define CONNECTIONS_LEAST    16
+#define USED_KEYS_MAX        4096 /* as many as the API remembers */
 
 /* --- keys --- */
 
@@ -295,6 +299,23 @@ static int make_cluster(struct controller *c, struct err *e)
     return rc;
 }
 
+/*
+ * As many as are allowed, and no more than there are descriptors for: past that nobody is let in, and the
+ * database and the hosts, who must be able to come back, have none either.
+ */
+static unsigned connections_of(const struct ctl_conf *conf)
+{
+    uint64_t files = FILES_OF_REST(daemon_files()),
+             own = FILES_OF_OUR_OWN + conf->database_connections + conf->database_read_connections,
+             most = files > own + CONNECTIONS_LEAST ? files - own : CONNECTIONS_LEAST;
+    if (conf->connections <= most)
+        return (unsigned)conf->connections;
+    log_warn(
+        "controller", "HTTP connections at once: %llu, and not %llu, since this process may open %llu files",
+        (unsigned long long)most, (unsigned long long)conf->connections, (unsigned long long)daemon_files());
+    return (unsigned)most;
+}
+
 static struct api_conf api_conf_of(const struct ctl_conf *conf)
 {
     struct api_conf api = {.address = conf->listen_address,
@@ -306,7 +327,7 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
                            .auth_failures_burst = conf->auth_failures_burst,
                            .metrics_open = conf->metrics_open,
                            .cors_origins = conf->cors_origins};
-    api.limits.connections = (unsigned)conf->connections;
+    api.limits.connections = connections_of(conf);
     api.limits.connections_per_address = (unsigned)conf->connections_per_address;
     api.limits.body_bytes = conf->body_bytes;
     api.limits.strangers = (unsigned)conf->unauthenticated_connections;

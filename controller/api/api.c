@@ -236,8 +236,11 @@ static void on_head(void *owner, struct http_exchange *x)
 
 /* --- life --- */
 
+#define SHARE 4 /* of all connections: a quarter for the requests of one user that are under way */
+
 static void take_conf(struct api *api, const struct api_conf *conf)
 {
+    api->share_max = conf->limits.connections / SHARE;
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
     api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
     api->metrics_open = conf->metrics_open;

@@ -36,6 +36,8 @@ static char *problem_text(int code, const char *detail, const char *request_id, 
 void api_call_free(struct call *call)
 {
     timer_stop(&call->hold);
+    if (call->shared)
+        call_share_return(&call->api->shares, call->public.caller.user_id);
     sandbox_request_fini(&call->public.sandbox);
     free(call->body);
     free(call);

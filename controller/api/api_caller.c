@@ -31,7 +31,7 @@ void api_tell_rate(struct call *call)
 }
 
 /* A DELETE is what makes room, so it is held up only where those before it made none. */
-int api_within_rate(struct call *call, struct err *e)
+static int within_rate(struct call *call, struct err *e)
 {
     struct api *api = call->api;
     if (take_token(call, &api->rates, call->prefix, &api->rate))
@@ -41,6 +41,23 @@ int api_within_rate(struct call *call, struct err *e)
         return 0;
     return err_set(e, ERR_RATE_LIMITED, "more than %llu requests a second; wait a second",
                    (unsigned long long)api->rate.per_second);
+}
+
+/* Where all connections wait for what one user waits for, nobody else comes in. */
+static int within_share(struct call *call, struct err *e)
+{
+    struct api *api = call->api;
+    call->shared = call_share_take(&api->shares, call->public.caller.user_id, api->share_max);
+    if (call->shared)
+        return 0;
+    return err_set(e, ERR_RATE_LIMITED, "%u requests of this user are under way; wait until one is answered",
+                   api->share_max);
+}
+
+int api_within_rate(struct call *call, struct err *e)
+{
+    int rc = within_rate(call, e);
+    return rc ? rc : within_share(call, e);
 }
 
 void api_note_miss(struct call *call, int status)

@@ -4,6 +4,7 @@
 
 #include "controller/api/api.h"
 #include "controller/api/api_schema.h"
+#include "controller/api/call_share.h"
 #include "controller/api/key_set.h"
 #include "controller/api/rate_table.h"
 
@@ -51,6 +52,8 @@ struct api {
     LIST_HEAD(, call) held;
     struct rate_table rates;             /* by key; outlives the key's being remembered */
     struct rate_table failures;          /* by network */
+    struct call_share *shares;           /* by user: requests that are under way */
+    unsigned share_max;                  /* of one user */
     struct rate_table misses;            /* by key: DELETEs that made no room */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     bool metrics_open;
@@ -82,6 +85,7 @@ struct call {
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" where it is not known who calls */
     uint8_t sha256[32];
     bool counted;           /* as a failure of its network, in advance */
+    bool shared;            /* it is one of its user's that are under way */
     TAILQ_ENTRY(call) asks; /* while its key is looked up */
     LIST_ENTRY(call) held;  /* while its refusal is held back */
     struct timer hold;
@@ -119,7 +123,7 @@ void api_refuse_guess(struct call *call);
 void api_note_miss(struct call *call, int status);
 /* Its answer tells of its rate: that of its network, where it did not come to its key's. */
 void api_tell_rate(struct call *call);
-/* Within the rate of its key, or ERR_RATE_LIMITED; the answer's headers tell. */
+/* Within the rate of its key and the share of its user, or ERR_RATE_LIMITED; the answer's headers tell. */
 int api_within_rate(struct call *call, struct err *e) MUST_CHECK;
 
 /* api.c: the caller is known. */

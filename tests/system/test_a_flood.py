@@ -1,6 +1,9 @@
 """A key that asks too much, under the rates of a new installation: it is told when to come again, and nobody else notices."""
 import random
 import re
+import resource
+import signal
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -52,6 +55,39 @@ def test_it_is_told_and_nobody_else_notices(hosts, flooded):
     assert len(served) + len(refused) == len(codes) and refused
     assert {c[1] for c in refused} == {"1"} and {c[2] for c in refused} == {"0"}
     assert len(served) <= 100 + 50 * 6, "the burst, and fifty a second"
+
+
+@pytest.fixture
+def few_connections(hosts):
+    """As many as there are descriptors for: 131."""
+    pid = hosts.pid("controller")
+    soft = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+
+    def limit(files):
+        subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={files}:"], check=True)
+        hosts.kill("controller", signal.SIGHUP)
+    limit(400)
+    wait_until("it is known", lambda: "HTTP connections at once: 131," in (hosts.home / "log/controller.log").read_text(), 5)
+    yield
+    limit(soft)
+
+
+def test_one_user_does_not_take_all_connections(hosts, few_connections):
+    """Whatever it waits for: a quarter of them is one user's at most."""
+    user, other = (hosts.user(f"{name}-{time.monotonic_ns()}", tier="pro") for name in ("many", "other"))
+    sandbox = user.create(**SMALL)["id"]
+
+    def wait(_):
+        answer = requests.get(f"{hosts.url}/sandbox/{sandbox}/wait?timeout_ms=8000", headers=user.session.headers, timeout=20)
+        return answer.status_code, answer.json().get("code"), answer.headers.get("retry-after")
+    with ThreadPoolExecutor(90) as pool:
+        waits = [pool.submit(wait, i) for i in range(90)]
+        wait_until("the rest is told", lambda: sum(w.done() for w in waits) == 90 - 32, 6)
+        assert other.call("GET", "/sandbox").status_code == 200
+        assert user.refused("GET", "/sandbox")["code"] == "rate_limited"
+        answers = [w.result() for w in waits]
+    assert sorted(set(answers), key=str) == [(200, None, None), (429, "rate_limited", "1")]
+    assert user.delete(sandbox) is None
 
 
 def test_a_guesser_of_keys_is_slowed(hosts):

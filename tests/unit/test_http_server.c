@@ -298,6 +298,33 @@ static void test_whoever_shares_an_address_keeps_nobody_out(void **state)
         close(fd[i]);
 }
 
+/* However many requests are under way that came before it. */
+static void test_the_longest_idle_one_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    int fd[101];
+    for (int i = 0; i < 100; i++) {
+        const char *text =
+            i < 80 ? BODY("/kept", "ann", 10) : "GET / HTTP/1.1\r\nHost: h\r\nX-Who: bob\r\n\r\n";
+        fd[i] = client(f);
+        assert_int_equal(send(fd[i], text, strlen(text), MSG_NOSIGNAL), strlen(text));
+        turn(f);
+        if (i >= 80)
+            assert_int_equal(status(f, fd[i]), 200);
+    }
+    assert_int_equal(http_server_connections(f->server), 100);
+    send_bytes(f, fd[80], "GET / HTTP/1.1\r\nHost: h\r\nX-Who: bob\r\n\r\n", 0);
+    assert_int_equal(status(f, fd[80]), 200);
+    fd[100] = client(f);
+    send_bytes(f, fd[100], "GET / HTTP/1.1\r\nHost: h\r\nX-Who: eve\r\n\r\n", 0);
+    assert_int_equal(status(f, fd[100]), 200);
+    assert_int_equal(status(f, fd[81]), -1);
+    send_bytes(f, fd[0], "0123456789", 0);
+    assert_int_equal(status(f, fd[0]), 200);
+    for (int i = 0; i < 101; i++)
+        close(fd[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +338,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_body_that_nobody_reads_ends_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whoever_shares_an_address_keeps_nobody_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_longest_idle_one_makes_room, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
