@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define LOOK_MS (AWAKE_STEP_MS / 4)
+#define LOOK_MS   (AWAKE_STEP_MS / 4)
+#define END_TURNS 3
 
 struct loop {
     struct event_base *base;
@@ -36,6 +37,8 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     timer_stop(&loop->look);
+    for (int i = 0; i < END_TURNS; i++) /* what was cancelled ends in a turn of its own */
+        event_base_loop(loop->base, EVLOOP_NONBLOCK);
     event_base_free(loop->base);
     free(loop);
 }

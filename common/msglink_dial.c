@@ -1,8 +1,8 @@
 #include "common/msglink_dial.h"
 
 #include "common/backoff.h"
+#include "common/lookup.h"
 #include "common/mem.h"
-#include "common/msglink_lookup.h"
 #include "common/pki.h"
 #include "common/relay.h"
 
@@ -21,7 +21,7 @@ struct msglink_dial {
     struct msglink_url url;
     struct msglink_inner inner;
     struct tls_mutual *tls;
-    struct msglink_lookup *lookup;
+    struct lookup *lookup;
     struct stream *server, *nng;
     struct relay *relay; /* has both then */
     struct watch watch;
@@ -39,7 +39,7 @@ static void begin(void *arg);
 
 static void clear(struct msglink_dial *dial)
 {
-    msglink_lookup_cancel(dial->lookup);
+    lookup_cancel(dial->lookup);
     dial->lookup = NULL;
     watch_stop(&dial->watch);
     timer_stop(&dial->again);
@@ -183,12 +183,13 @@ static void connect_to(struct msglink_dial *dial, const struct sockaddr *address
         watch_start(&dial->watch, dial->loop, fd, false, true, on_connected, dial);
 }
 
-static void on_found(void *arg, const struct sockaddr *address, socklen_t len, const char *why)
+static void on_found(void *arg, const struct addrinfo *found, const char *why)
 {
     struct msglink_dial *dial = arg;
     dial->lookup = NULL;
-    if (address)
-        connect_to(dial, address, len);
+    found = lookup_pick(found, dial->tries++);
+    if (found)
+        connect_to(dial, found->ai_addr, found->ai_addrlen);
     else
         fail(dial, why);
 }
@@ -199,8 +200,7 @@ static void begin(void *arg)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     timer_start(&dial->timer, dial->loop, MSGLINK_OPENING_MS, on_time_over, dial);
     if (!dial->url.local) {
-        dial->lookup =
-            msglink_lookup_start(dial->loop, dial->url.host, dial->url.port, dial->tries++, on_found, dial);
+        dial->lookup = lookup_start(dial->loop, dial->url.host, dial->url.port, on_found, dial);
         return;
     }
     snprintf(address.sun_path, sizeof address.sun_path, "%s", dial->url.path);

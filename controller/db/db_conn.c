@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "controller/db/db_hosts.h"
 #include "controller/db/db_session.h"
 
 #include <inttypes.h>
@@ -30,7 +31,8 @@ struct db_conn {
     uint32_t timeout_ms, idle_ms;
     uint64_t epoch, said_epoch; /* that holds; that the session has */
     enum conn_state state;
-    PGconn *pg;
+    struct db_hosts *hosts; /* whose addresses are looked up */
+    PGconn *pg;             /* NULL until they are known */
     struct watch watch;
     bool writing;       /* what the watch waits for */
     struct timer timer; /* down: the next try; connecting: its end; broken: the next turn */
@@ -60,6 +62,8 @@ static void watch_for(struct db_conn *conn, bool read, bool write)
 
 static void close_pg(struct db_conn *conn)
 {
+    db_hosts_cancel(conn->hosts);
+    conn->hosts = NULL;
     watch_stop(&conn->watch);
     timer_stop(&conn->timer);
     PQfinish(conn->pg);
@@ -128,26 +132,62 @@ static void on_connect_timeout(void *arg)
     db_conn_drop(arg, "connecting took too long");
 }
 
-static void connect_now(void *arg)
+/* hosts: with their addresses; NULL: as the connection string says. */
+static void dial(struct db_conn *conn, const struct db_hosts_found *hosts)
 {
-    static const char *const keys[] = {
-        "dbname",           "fallback_application_name", "keepalives_idle", "keepalives_interval",
-        "keepalives_count", "tcp_user_timeout",          "options",         NULL};
-    struct db_conn *conn = arg;
+    static const char *const keys[] = {"dbname",
+                                       "fallback_application_name",
+                                       "keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "tcp_user_timeout",
+                                       "options",
+                                       "host",
+                                       "hostaddr",
+                                       "port",
+                                       NULL};
     char options[DB_SESSION_OPTIONS_MAX + 40];
     snprintf(options, sizeof options, DB_SESSION_OPTIONS " -c corral.epoch=%" PRIu64, conn->timeout_ms,
              conn->idle_ms, conn->epoch);
     conn->said_epoch = conn->epoch;
-    const char *const values[] = {conn->url, "corral", "5", "2", "3", "10000", options, NULL};
+    const char *const values[] = {conn->url,
+                                  "corral",
+                                  "5",
+                                  "2",
+                                  "3",
+                                  "10000",
+                                  options,
+                                  hosts ? hosts->host : NULL,
+                                  hosts ? hosts->hostaddr : NULL,
+                                  hosts ? hosts->port : NULL,
+                                  NULL};
     conn->pg = PQconnectStartParams(keys, values, 1);
-    conn->state = CONN_CONNECTING;
     if (PQstatus(conn->pg) == CONNECTION_BAD) {
         db_conn_drop(conn, PQerrorMessage(conn->pg));
         return;
     }
     PQsetNoticeProcessor(conn->pg, drop_notice, NULL);
-    timer_start(&conn->timer, conn->loop, conn->timeout_ms, on_connect_timeout, conn);
     watch_for(conn, false, true);
+}
+
+static void on_hosts(void *arg, const struct db_hosts_found *found, const char *why)
+{
+    struct db_conn *conn = arg;
+    conn->hosts = NULL;
+    if (found)
+        dial(conn, found);
+    else
+        db_conn_drop(conn, why);
+}
+
+static void connect_now(void *arg)
+{
+    struct db_conn *conn = arg;
+    conn->state = CONN_CONNECTING;
+    timer_start(&conn->timer, conn->loop, conn->timeout_ms, on_connect_timeout, conn);
+    conn->hosts = db_hosts_find(conn->loop, conn->url, on_hosts, conn);
+    if (!conn->hosts)
+        dial(conn, NULL);
 }
 
 /* A session that cannot be told of which leadership it is does nothing for any. */

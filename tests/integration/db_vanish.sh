@@ -40,15 +40,15 @@ ip -n "$far" link set far up
 postgres_start "$dir"
 postgres_stop "$dir"
 echo 'host all all 198.51.100.0/24 trust' >>"$dir/pg_hba.conf"
-export POSTGRES_OPTIONS='-F -c listen_addresses=198.51.100.1 -c port=5432'
+export POSTGRES_OPTIONS='-F -c listen_addresses=198.51.100.1,127.0.0.1 -c port=5432'
 export -f postgres_start _postgres_bin _postgres_as _postgres_init _postgres_forget_dead postgres_url
 ip netns exec "$server" bash -c "postgres_start '$dir'"
 CORRAL=$CORRAL_BUILD_ROOT/tests
 "$CORRAL/db_migrate" "$(postgres_url "$dir")"
 
-# begin NAME NAMESPACE: a leader, or one that would be
+# begin NAME NAMESPACE [HOST]: a leader, or one that would be
 begin() {
-    ip netns exec "$2" "$CORRAL/db_outages" postgresql://corral@198.51.100.1/corral >"$home/$1.said" 2>"$home/$1.log" &
+    ip netns exec "$2" "$CORRAL/db_outages" "postgresql://corral@${3:-198.51.100.1}/corral" >"$home/$1.said" 2>"$home/$1.log" &
     clients+=($!)
     pid=$!
 }
@@ -57,7 +57,7 @@ leads() { [ "$(grep '^leads' "$home/$1.said" | tail -1)" = leads ]; }
 begin far "$far"
 far_pid=$pid
 wait_until 20 leads far
-begin near "$server"
+begin near "$server" localhost:5432,198.51.100.1:5432 # by its name: an address of it is looked up, and answers
 wait_until 20 grep -q '^up' "$home/near.said"
 
 # Its host is gone without a word.

@@ -14,8 +14,9 @@ KEEP = ("PATH", "HOME", "UBSAN_OPTIONS")
 
 
 class Front:
-    def __init__(self, tls=None, files=None, config=None, **env):
-        """tls: (certificate, key), paths. files: limit of open files. config: its file. env: of the controller."""
+    def __init__(self, tls=None, files=None, config=None, resolver=None, **env):
+        """tls: (certificate, key), paths. files: limit of open files. config: its file. resolver: the resolv.conf that it sees.
+        env: of the controller."""
         self.home = Path(tempfile.mkdtemp(prefix="corral-front-", dir="/var/tmp"))
         self.port = free_port()
         self.program = Path(os.environ["CORRAL_BUILD_ROOT"]) / "controller/corral-controller"
@@ -24,13 +25,16 @@ class Front:
         self.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
         self.environ.update(CORRAL_LISTEN_PORT=str(self.port), CORRAL_PKI_DIR=str(self.home / "pki"),
                             CORRAL_NODE_URL=f"ipc://{self.home}/nodes", CORRAL_DATABASE_CONNECTIONS="1",
-                            CORRAL_DATABASE_URL="postgresql://corral@127.0.0.1:1/none", **env)
+                            CORRAL_DATABASE_URL="postgresql://corral@127.0.0.1:1/none")
+        self.environ.update(env)
         if tls:
             self.environ.update(CORRAL_TLS_CERT=str(tls[0]), CORRAL_TLS_KEY=str(tls[1]))
         self.tls = bool(tls)
         subprocess.run([self.program, "pki", "init"], env=self.environ, check=True, capture_output=True)
         command = (["prlimit", f"--nofile={files}", "--"] if files else []) + [self.program, "serve"] + (
             ["--config", config] if config else [])
+        if resolver:
+            command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolver, *command]
         self.log = self.home / "log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
