@@ -3,6 +3,7 @@
 #include "agent/agent_int.h"
 #include "agent/cgroup/cgroup_kill.h"
 #include "agent/cgroup/ucount.h"
+#include "agent/disk/link_folder.h"
 #include "agent/host_mask.h"
 #include "agent/host_probe.h"
 
@@ -264,6 +265,7 @@ static void begin_anew(void)
         argv[argc++] = text + at;
     argv[argc] = NULL;
     setpriority(PRIO_PROCESS, 0, 0); /* as it began: see start_threads */
+    log_end();
     if (argc)
         execv("/proc/self/exe", argv);
     log_error("agent", "it cannot begin anew: %s", strerror(errno));
@@ -342,6 +344,7 @@ static int make_folder(const char *path, mode_t mode, struct err *e)
 static int make_folders(struct agent *agent, struct err *e)
 {
     const char *state = agent->conf->state_dir;
+    struct err why;
     snprintf(agent->records_dir, sizeof agent->records_dir, "%s/records", state);
     snprintf(agent->links_dir, sizeof agent->links_dir, "%s/links", state);
     int rc = make_folder(state, 0711, e);
@@ -349,6 +352,9 @@ static int make_folders(struct agent *agent, struct err *e)
         rc = make_folder(agent->records_dir, 0700, e);
     if (!rc)
         rc = make_folder(agent->links_dir, 0711, e);
+    if (!rc && link_folder_mount(agent->links_dir, &why))
+        log_warn("agent", "the inits' sockets lie on the disk, and a disk that hangs holds up ends: %s",
+                 why.text);
     if (!rc && access(agent->conf->init_path, X_OK))
         rc = err_set(e, ERR_CONFIG, "init_path: %s: %s", agent->conf->init_path, strerror(errno));
     return rc;

@@ -25,9 +25,10 @@
 struct chore {
     struct sweep *sweep;
     const struct volumes *volumes;
+    const char *records_dir;
     char parent[256], name[CONTAINER_ID_LEN + 1];
     struct sandbox_id *ids, *loop_ids;
-    char (*containers)[CONTAINER_ID_LEN + 1];
+    char (*containers)[CONTAINER_ID_LEN + 1]; /* or names of records, which are shorter */
     size_t count, loops;
 };
 
@@ -37,6 +38,7 @@ static void chore_do(struct sweep *s, const char *name, worker_work *work, worke
     const char *parent = s->agent->conf->cgroup_parent;
     chore->sweep = s;
     chore->volumes = s->agent->volumes;
+    chore->records_dir = s->agent->records_dir;
     snprintf(chore->parent, sizeof chore->parent, "%s", parent ? parent : "");
     snprintf(chore->name, sizeof chore->name, "%s", name);
     worker_do(s->agent->worker, NULL, work, cb, chore);
@@ -210,17 +212,39 @@ static bool stray_file(const struct sweep *s, const char *name, struct sandbox_i
     return file != STATE_FILE_FOREIGN && stray_state_file(file, keeper_find(s->agent->keeper, id));
 }
 
-static void list_records(struct sweep *s)
+static int list_records_work(void *arg, struct err *e)
 {
-    DIR *dir = opendir(s->agent->records_dir);
+    struct chore *chore = arg;
+    struct sandbox_id id;
+    DIR *dir = opendir(chore->records_dir);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        struct sandbox_id id;
-        if (stray_file(s, entry->d_name, &id))
-            sweep_suspect(s, &id, entry->d_name, "");
+        if (state_file_of(entry->d_name, &id) == STATE_FILE_FOREIGN ||
+            strlen(entry->d_name) >= sizeof *chore->containers)
+            continue;
+        chore->containers = mem_grow(chore->containers, chore->count + 1, sizeof *chore->containers);
+        strcpy(chore->containers[chore->count++], entry->d_name);
     }
     if (dir)
         closedir(dir);
-    sweep_listed(s, 0, NULL);
+    return 0;
+}
+
+static void on_records(void *arg, int code, const struct err *e)
+{
+    struct chore chore = chore_done(arg);
+    struct sandbox_id id;
+    for (size_t i = 0; code != ERR_CANCELLED && i < chore.count; i++) {
+        if (stray_file(chore.sweep, chore.containers[i], &id))
+            sweep_suspect(chore.sweep, &id, chore.containers[i], "");
+    }
+    free(chore.containers);
+    if (code != ERR_CANCELLED)
+        sweep_listed(chore.sweep, code, e);
+}
+
+static void list_records(struct sweep *s)
+{
+    chore_do(s, "", list_records_work, on_records);
 }
 
 static void look_at_record(struct sweep *s, const struct suspect *it)
@@ -229,18 +253,26 @@ static void look_at_record(struct sweep *s, const struct suspect *it)
     sweep_looked(s, stray_file(s, it->name, &id));
 }
 
-static void remove_path(struct sweep *s, const char *dir, const char *name, int (*how)(const char *path))
+static int remove_record_work(void *arg, struct err *e)
 {
-    char path[1024];
-    struct err e;
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    int rc = how(path) && errno != ENOENT ? err_set(&e, ERR_IO, "%s", strerror(errno)) : 0;
-    sweep_removed(s, rc, &e);
+    const struct chore *chore = arg;
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", chore->records_dir, chore->name);
+    return remove(path) && errno != ENOENT /* it may be a folder */
+               ? err_set(e, ERR_IO, "%s", strerror(errno))
+               : 0;
+}
+
+static void on_chore_removed(void *arg, int code, const struct err *e)
+{
+    struct chore chore = chore_done(arg);
+    if (code != ERR_CANCELLED)
+        sweep_removed(chore.sweep, code, e);
 }
 
 static void remove_record(struct sweep *s, const struct suspect *it)
 {
-    remove_path(s, s->agent->records_dir, it->name, remove); /* it may be a folder */
+    chore_do(s, it->name, remove_record_work, on_chore_removed);
 }
 
 static bool stray_link(const struct sweep *s, const struct sandbox_id *id)
@@ -270,9 +302,12 @@ static void look_at_link(struct sweep *s, const struct suspect *it)
 static void remove_link(struct sweep *s, const struct suspect *it)
 {
     char path[1024];
+    struct err e;
     snprintf(path, sizeof path, "%s/%s/%s", s->agent->links_dir, it->name, INIT_SOCKET_NAME);
     unlink(path);
-    remove_path(s, s->agent->links_dir, it->name, rmdir);
+    snprintf(path, sizeof path, "%s/%s", s->agent->links_dir, it->name);
+    int rc = rmdir(path) && errno != ENOENT ? err_set(&e, ERR_IO, "%s", strerror(errno)) : 0;
+    sweep_removed(s, rc, &e);
 }
 
 /* --- cgroups --- */
@@ -334,16 +369,9 @@ static int remove_cgroup_work(void *arg, struct err *e)
                : err_set(e, ERR_IO, "a process is in its cgroup");
 }
 
-static void on_cgroup_removed(void *arg, int code, const struct err *e)
-{
-    struct chore chore = chore_done(arg);
-    if (code != ERR_CANCELLED)
-        sweep_removed(chore.sweep, code, e);
-}
-
 static void remove_cgroup(struct sweep *s, const struct suspect *it)
 {
-    chore_do(s, it->name, remove_cgroup_work, on_cgroup_removed);
+    chore_do(s, it->name, remove_cgroup_work, on_chore_removed);
 }
 
 /* --- images --- */

@@ -76,9 +76,9 @@ def test_its_own_mounts_and_cgroups(corral, two):
     assert {line.split(":", 2)[2] for line in cgroups} == {"/"}
     mounts = inside(corral, looks, "cat", "/proc/self/mountinfo")
     assert seen["id"] not in mounts and corral.docker("inspect", "-f", "{{.Id}}", seen["id"]) not in mounts
-    # Of where it is installed only what Docker itself shows (the layers, its three files) and the two things of its init.
+    # Of where it is installed only what Docker itself shows (the layers, its three files) and its init's program.
     showing = [line.split()[4] for line in mounts.splitlines() if str(corral.home) in line]
-    assert set(showing) == {"/", "/.corral/init", "/.corral/link", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
+    assert set(showing) == {"/", "/.corral/init", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
 
 
 def test_each_file_of_proc_is_judged(corral, two):
