@@ -3,6 +3,7 @@
 #include "agent/core/start_health.h"
 #include "agent/host_room.h"
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/pki.h"
@@ -28,12 +29,13 @@ static struct node_resources capacity_of(const struct agent *agent)
     struct statvfs fs = {0};
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t keyrings = host_keyrings(agent->docker_facts.userns);
+    uint64_t keyrings = host_keyrings(agent->docker_facts.userns), files = host_descriptors(daemon_files()),
+             room = keyrings < files ? keyrings : files;
     uint64_t disk = statvfs(c->state_dir, &fs) ? 0 : (uint64_t)fs.f_blocks * fs.f_frsize;
     return (struct node_resources){.memory_bytes = or_else(c->memory_bytes, memory / 10 * 9),
                                    .cpu_millis = or_else(c->cpu_millis, cpus * 1000 * CPU_OVERCOMMIT),
                                    .storage_bytes = or_else(c->storage_bytes, disk / 10 * 9),
-                                   .sandboxes = c->sandboxes < keyrings ? c->sandboxes : keyrings};
+                                   .sandboxes = c->sandboxes < room ? c->sandboxes : room};
 }
 
 /* Past what a message holds, those that ended are told later, as any news is. */

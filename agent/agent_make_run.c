@@ -223,6 +223,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     } else if (state->foreign_mounts) {
         maker_fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
     } else if (agent_holder_attach(m->holder, state, &e)) {
+        m->host_fault = e.code == ERR_IO;
         maker_fail(m, REASON_START_FAILED, e.text);
     } else {
         m->step = STEP_INIT;

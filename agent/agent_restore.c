@@ -4,6 +4,7 @@
 #include "agent/host_probe.h"
 #include "agent/host_room.h"
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/rfc3339.h"
@@ -257,6 +258,12 @@ static void probe_host(struct agent *agent)
                  "the kernel has keyrings for %" PRIu64
                  " sandboxes, so this host takes no more: corral-agent doctor says how to raise it",
                  keyrings);
+    uint64_t files = host_descriptors(daemon_files());
+    if (files < agent->conf->sandboxes)
+        log_warn("agent",
+                 "this process may open files for %" PRIu64
+                 " sandboxes, so this host takes no more: raise its limit of open files (LimitNOFILE)",
+                 files);
     for (size_t i = 0; i < count; i++) {
         if (!checks[i].ok && checks[i].needed_for)
             log_warn("agent", "check=%s %s; to mend it: %s", checks[i].name, checks[i].detail,

@@ -16,4 +16,10 @@
  */
 uint64_t host_keyrings(bool remapped);
 
+/*
+ * The agent holds files of each sandbox open (its cgroup's, its init's link), without which it is no guard.
+ * files: how many it may have.
+ */
+uint64_t host_descriptors(uint64_t files);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,13 +67,17 @@ struct cgroup_box {
     uint64_t peak_bytes; /* on kernels that keep none */
 };
 
-static int open_in(const char *folder, const char *name)
+/* What a kernel has not got is left out; where this process may open no more, the guard would be blind. */
+static int open_in(const char *folder, const char *name, int *why)
 {
     char path[CGROUP_PATH_MAX + 64];
     if (!folder[0] || !name)
         return -1;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+        *why = errno;
+    return fd;
 }
 
 int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, const char *root, pid_t pid,
@@ -80,15 +85,20 @@ int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, c
 {
     struct cgroup_box *box = mem_zalloc(sizeof *box);
     char net_dev[64];
+    int why = 0;
     box->paths = *paths;
     for (int i = 0; i < FILE_COUNT; i++)
-        box->fd[i] =
-            open_in(box->paths.folder[places[i].controller], box->paths.v2 ? places[i].v2 : places[i].v1);
-    box->fd[FILE_MEMORY_PRESSURE] = open_in(box->paths.unified, "memory.pressure");
-    box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure");
-    box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure");
+        box->fd[i] = open_in(box->paths.folder[places[i].controller],
+                             box->paths.v2 ? places[i].v2 : places[i].v1, &why);
+    box->fd[FILE_MEMORY_PRESSURE] = open_in(box->paths.unified, "memory.pressure", &why);
+    box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure", &why);
+    box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure", &why);
     snprintf(net_dev, sizeof net_dev, "proc/%d/net/dev", (int)pid);
-    box->fd[FILE_NET_DEV] = pid ? open_in(root[0] ? root : "/", net_dev) : -1;
+    box->fd[FILE_NET_DEV] = pid ? open_in(root[0] ? root : "/", net_dev, &why) : -1;
+    if (why) {
+        cgroup_box_close(box);
+        return err_set(e, ERR_IO, "the agent cannot open the files of its cgroup: %s", strerror(why));
+    }
     if (box->fd[FILE_MEMORY_USED] < 0) {
         cgroup_box_close(box);
         return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", paths->folder[CGROUP_MEMORY]);

@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PID 1000
@@ -249,6 +250,30 @@ static void test_files_that_vanish(void **state)
     assert_int_equal(open_box(&c.box, c.root), ERR_NOT_FOUND);
 }
 
+/* Half of the files would be a guard that sees half, and says nothing of it. */
+static void test_out_of_descriptors_nothing_is_opened(void **state)
+{
+    char root[512];
+    struct rlimit before, few;
+    struct cgroup_paths paths;
+    struct cgroup_box *box;
+    snprintf(root, sizeof root, "%s/cgroup/v1", data);
+    assert_int_equal(cgroup_paths_of(root, PID, &paths, &e), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);
+    close(next);
+    for (int more = 0; more < 8; more++) {
+        few = (struct rlimit){(rlim_t)(next + more), before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        assert_int_equal(cgroup_box_open(&box, &paths, root, PID, &e), ERR_IO);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_int_equal(dup(0), next); /* none is left open */
+        close(next);
+    }
+    assert_int_equal(cgroup_box_open(&box, &paths, root, PID, &e), 0);
+    cgroup_box_close(box);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +282,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_network_rates_and_throttling),
         cmocka_unit_test(test_a_peak_of_its_own_where_the_kernel_keeps_none),
         cmocka_unit_test(test_files_that_vanish),
+        cmocka_unit_test(test_out_of_descriptors_nothing_is_opened),
     };
     data = argc > 1 ? argv[1] : "tests/data";
     return cmocka_run_group_tests(tests, NULL, NULL);
