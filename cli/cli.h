@@ -144,8 +144,8 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
 /* Calls and prints the object of the answer, if there is one. */
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body);
 
-/* Calls before/ARGUMENT/after for each argument in turn, and prints it when done. The first failure's code.
- */
+/* Calls before/ARGUMENT/after for each argument in turn, and prints it when done; as JSON one document, of
+ * several arguments a list. The first failure's code. */
 int cli_each(struct cli *cli, const char *method, const char *before, const char *after, int argc,
              char **argv);
 

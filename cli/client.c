@@ -19,6 +19,13 @@
 
 /* --- where, and who --- */
 
+/* What a line's end, perhaps another system's, leaves behind a word in a file or variable. */
+static void trim(char *text)
+{
+    for (size_t n = strlen(text); n && strchr(" \t\r\n", text[n - 1]);)
+        text[--n] = 0;
+}
+
 void cli_use(struct cli *cli, const char *url, const char *key)
 {
     char *new_url = mem_strdup(url), *new_key = mem_strdup(key);
@@ -26,6 +33,8 @@ void cli_use(struct cli *cli, const char *url, const char *key)
     free(cli->key);
     cli->url = new_url;
     cli->key = new_key;
+    trim(new_url);
+    trim(new_key);
     for (size_t n = strlen(new_url); n && new_url[n - 1] == '/';)
         new_url[--n] = 0;
 }
@@ -38,6 +47,13 @@ const char *cli_url(const struct cli *cli)
 void cli_prefer_async(struct cli *cli)
 {
     cli->async = true;
+}
+
+/* One that is empty is not set: that is how many take one away. */
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+    return value && value[0] ? value : NULL;
 }
 
 /* The folder of the login, made if asked for; the caller's. NULL where there is no home. */
@@ -104,8 +120,8 @@ static bool key_from_file(const char *path, char key[static KEY_FILE_MAX])
 
 bool cli_find_login(struct cli *cli)
 {
-    const char *url = getenv("CORRAL_URL"), *key = getenv("CORRAL_API_KEY"),
-               *file = getenv("CORRAL_API_KEY_FILE");
+    const char *url = from_environment("CORRAL_URL"), *key = from_environment("CORRAL_API_KEY"),
+               *file = from_environment("CORRAL_API_KEY_FILE");
     char read_key[KEY_FILE_MAX];
     CLEANUP(mem_free_ptr) char *path = login_path(false);
     json_t *login = path ? json_load_file(path, 0, NULL) : NULL;
@@ -227,23 +243,64 @@ static const char *proxy_variable(const char *url)
     return NULL;
 }
 
-/* What $no_proxy says, and always this machine itself: a key for a server here is nobody else's to read. */
-static void spare_loopback(CURL *c)
+#define LOOPBACK "localhost,127.0.0.0/8,::1"
+
+/* What $no_proxy says, and always this machine itself: a key for a server here is nobody else's to read. The
+ * caller's. */
+static char *spared_hosts(void)
 {
-    CLEANUP(mem_free_ptr) char *hosts = NULL;
+    char *hosts = NULL;
     const char *given = getenv("no_proxy");
     if (!given)
         given = getenv("NO_PROXY");
-    bool all = given && !strcmp(given, "*");
-    if (asprintf(&hosts, "%s%slocalhost,127.0.0.0/8,::1", given ? given : "", given && given[0] ? "," : "") <
-        0)
+    if (given && !strcmp(given, "*"))
+        return mem_strdup(given);
+    if (asprintf(&hosts, "%s%s" LOOPBACK, given ? given : "", given && given[0] ? "," : "") < 0)
         abort();
-    curl_easy_setopt(c, CURLOPT_NOPROXY, all ? given : hosts);
+    return hosts;
+}
+
+/* Whether an entry of such a list means the host: its name, or a domain that it is in. */
+static bool means(const char *entry, size_t len, const char *host)
+{
+    size_t all = strlen(host);
+    if (len && *entry == '.') {
+        entry++;
+        len--;
+    }
+    return len && len <= all && !strncasecmp(host + all - len, entry, len) &&
+           (len == all || host[all - len - 1] == '.');
+}
+
+/* But for networks, of which this machine's own alone is looked at: it is for a sentence only. */
+static bool is_spared(const char *list, const char *host)
+{
+    if (!strcmp(list, "*") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]"))
+        return true;
+    for (size_t len; *list; list += len, list += strspn(list, ", ")) {
+        len = strcspn(list, ", ");
+        if (means(list, len, host))
+            return true;
+    }
+    return false;
+}
+
+/* Whether requests to this URL go past any proxy. */
+static bool goes_straight(const char *url)
+{
+    CLEANUP(mem_free_ptr) char *list = spared_hosts();
+    CURLU *parts = curl_url();
+    char *host = NULL;
+    bool straight = parts && !curl_url_set(parts, CURLUPART_URL, url, CURLU_GUESS_SCHEME) &&
+                    !curl_url_get(parts, CURLUPART_HOST, &host, 0) && is_spared(list, host);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return straight;
 }
 
 static void say_unreachable(const struct cli *cli, CURLcode rc)
 {
-    const char *variable = proxy_variable(cli->url);
+    const char *variable = goes_straight(cli->url) ? NULL : proxy_variable(cli->url);
     fprintf(stderr, "corral: %s does not answer: %s", cli->url, curl_easy_strerror(rc));
     if (variable) {
         const char *proxy = getenv(variable), *at = strrchr(proxy, '@'); /* before it: a password */
@@ -256,21 +313,23 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
                         struct bytes *got)
 {
     CLEANUP(mem_free_ptr) char *url = NULL;
-    const char *ca = getenv("CORRAL_CA_FILE");
+    const char *ca = from_environment("CORRAL_CA_FILE");
     if (asprintf(&url, "%s%s", cli->url, path) < 0)
         abort();
     if (!cli->curl && !(cli->curl = curl_easy_init()))
         abort();
     CURL *c = cli->curl;
+    CLEANUP(mem_free_ptr) char *spared = spared_hosts();
     struct curl_slist *headers = headers_of(cli, text);
     curl_easy_reset(c);
     curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* ".." is no id, and leads to no other object */
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
-    spare_loopback(c);
+    curl_easy_setopt(c, CURLOPT_NOPROXY, spared);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, TIME_OUT_S);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, got);

@@ -88,10 +88,18 @@ int cli_show(struct cli *cli, const char *method, const char *path, json_t *body
     return rc;
 }
 
+/* What was done to it: what the server says of it, or where that is nothing more, its id. */
+static json_t *done_to(const struct cli_answer *answer, const char *id)
+{
+    return answer->json ? json_incref(answer->json) : json_pack("{s:s}", "id", id);
+}
+
 int cli_each(struct cli *cli, const char *method, const char *before, const char *after, int argc,
              char **argv)
 {
     int first = CLI_DONE;
+    bool json = cli_wants_json(cli);
+    json_t *done = json_array();
     for (int i = 0; i < argc; i++) {
         struct cli_answer answer;
         CLEANUP(mem_free_ptr) char *id = cli_path("%s", argv[i]);
@@ -99,8 +107,8 @@ int cli_each(struct cli *cli, const char *method, const char *before, const char
         if (asprintf(&path, "%s%s%s", before, id, after) < 0)
             abort();
         int rc = cli_call(cli, method, path, NULL, &answer);
-        if (!rc && cli_wants_json(cli) && answer.json)
-            cli_print_json(answer.json);
+        if (!rc && json)
+            json_array_append_new(done, done_to(&answer, argv[i]));
         else if (!rc)
             puts(argv[i]);
         if (!rc)
@@ -109,5 +117,10 @@ int cli_each(struct cli *cli, const char *method, const char *before, const char
             first = rc;
         cli_answer_fini(&answer);
     }
+    if (json && argc > 1)
+        cli_print_json(done);
+    else if (json_array_size(done))
+        cli_print_json(json_array_get(done, 0));
+    json_decref(done);
     return first;
 }

@@ -2,6 +2,8 @@
 #include "cli/cli_int.h"
 #include "cli/verbs.h"
 
+#include "common/std_files.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,9 +108,24 @@ static int no_such_verb(int argc, char **argv)
     return found && asked ? CLI_DONE : CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+/* What is no text would be missing from the request's JSON, or be another word there. */
+static bool are_text(int argc, char **argv)
 {
-    struct cli cli = {0};
+    for (int i = 1; i < argc; i++) {
+        json_t *word = json_string(argv[i]);
+        if (!word) {
+            fprintf(stderr, "corral: argument %d is no UTF-8, and cannot be sent\n", i);
+            return false;
+        }
+        json_decref(word);
+    }
+    return true;
+}
+
+static int begin(struct cli *cli, int argc, char **argv)
+{
+    if (!are_text(argc, argv))
+        return CLI_USAGE;
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
         print_help(stdout);
         return CLI_DONE;
@@ -117,23 +134,29 @@ int main(int argc, char **argv)
         puts("corral " CORRAL_VERSION);
         return CLI_DONE;
     }
-    for (size_t i = 0; i < ARRAY_LEN(commands) && !cli.command; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(commands) && !cli->command; i++) {
         int words = words_of(commands[i], argc - 1, argv + 1);
         if (!words)
             continue;
-        cli.command = commands[i];
+        cli->command = commands[i];
         argc -= words;
         argv += words;
     }
-    if (!cli.command)
-        return no_such_verb(argc - 1, argv + 1);
-    int rc = run(&cli, argc, argv);
+    return cli->command ? run(cli, argc, argv) : no_such_verb(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {0};
+    std_files_hold();
+    int rc = begin(&cli, argc, argv);
     if (cli.curl)
         curl_easy_cleanup(cli.curl);
     free(cli.given);
     free(cli.url);
     free(cli.key);
-    if (fflush(stdout) && !rc) {
+    bool lost = ferror(stdout);
+    if ((fflush(stdout) || lost) && !rc) {
         perror("corral: cannot write the answer");
         return CLI_REFUSED;
     }

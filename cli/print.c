@@ -61,20 +61,38 @@ char *cli_show_only(char *text)
     return text;
 }
 
+#define CUT "\u2026"
+
+/* What is not to be obeyed becomes a question mark; what does not fit ends with a whole character, and CUT.
+ */
+static void put_text(const char *text, char *out, size_t size)
+{
+    size_t len = 0, end = 0; /* end: where CUT fits */
+    while (*text && len + 1 < size) {
+        size_t n = obeyed(text);
+        if ((*text & 0xc0) != 0x80 && len + sizeof CUT <= size)
+            end = len;
+        out[len++] = n ? '?' : *text;
+        text += n ? n : 1;
+    }
+    if (*text)
+        len = end + (size_t)snprintf(out + end, size - end, CUT);
+    out[len] = 0;
+}
+
 static void put_plain(const json_t *value, char *out, size_t size)
 {
     if (json_is_string(value)) {
-        snprintf(out, size, "%s", json_string_value(value));
+        put_text(json_string_value(value), out, size);
     } else if (!value || json_is_null(value)) {
         snprintf(out, size, "-");
     } else if (json_is_real(value)) {
         snprintf(out, size, "%.1f", json_real_value(value));
     } else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        snprintf(out, size, "%s", text);
+        put_text(text, out, size);
         free(text);
     }
-    cli_show_only(out); /* a name may hold such */
 }
 
 static void put_time(const json_t *value, bool ahead, char *out, size_t size)
@@ -198,7 +216,7 @@ static void print_fields(const json_t *object, const char *prefix, enum column_f
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
-        char path[200], cell[CELL_MAX * 4];
+        char path[200];
         snprintf(path, sizeof path, "%s%s%s", prefix, prefix[0] ? "." : "", name);
         enum column_format own = format_of(name);
         if (own == AS_TEXT)
@@ -207,9 +225,12 @@ static void print_fields(const json_t *object, const char *prefix, enum column_f
             print_fields(value, path, own);
             continue;
         }
-        put_cell(value, own, cell, sizeof cell);
+        size_t size = CELL_MAX + json_dumpb(value, NULL, 0, JSON_ENCODE_ANY | JSON_COMPACT); /* all of it */
+        char *cell = mem_zalloc(size);
+        put_cell(value, own, cell, size);
         printf("%-34s %s\n", path,
                json_is_object(value) || (json_is_array(value) && !json_array_size(value)) ? "-" : cell);
+        free(cell);
     }
 }
 

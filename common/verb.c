@@ -1,5 +1,7 @@
 #include "common/verb.h"
 
+#include "common/std_files.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ static int wants_help(int argc, char **argv)
 
 int verb_main(const struct program *program, int argc, char **argv)
 {
+    std_files_hold();
     argc--;
     argv++;
     if (argc && !strcmp(argv[0], "--version")) {

@@ -1,6 +1,7 @@
 #include "controller/db/db_text.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -57,36 +58,19 @@ static void member(struct db_text *text, const char *name)
     db_text_fmt(text, "\"%s\":", name);
 }
 
-/* The length of the well-formed UTF-8 character at s (RFC 3629, table of section 4); 0 where there is none.
- */
-static size_t utf8_len(const unsigned char *s)
-{
-    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : 0;
-    if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        len = 4;
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return len;
-}
-
 static void add_string(struct db_text *text, const char *value)
 {
     db_text_add(text, "\"");
-    for (const unsigned char *s = (const unsigned char *)value; *s;) {
+    for (const char *s = value; *s;) {
         size_t len = utf8_len(s);
         if (*s == '"' || *s == '\\')
             db_text_fmt(text, "\\%c", *s);
-        else if (*s < 0x20)
-            db_text_fmt(text, "\\u%04x", *s);
+        else if ((unsigned char)*s < 0x20)
+            db_text_fmt(text, "\\u%04x", (unsigned char)*s);
         else if (len == 0)
             db_text_add(text, "\\ufffd");
         else
-            add_bytes(text, (const char *)s, len);
+            add_bytes(text, s, len);
         s += len ? len : 1;
     }
     db_text_add(text, "\"");

@@ -1,5 +1,6 @@
 """The command line: what people type, and where their key goes."""
 import json
+import os
 import socket
 import subprocess
 
@@ -92,3 +93,78 @@ def test_a_name_is_shown_and_not_obeyed(corral, user):
         found = json.loads(as_json)
         found = next(s for s in found.get("items", [found]) if s["id"] == sandbox["id"])
         assert (found["name"], found["labels"]) == ("a\u009b31mb\u202ec\u2066d\u00e9", {"k": "\u001b[2Jx\u0085y\u007f"})
+
+
+def key_of(user):
+    return user.session.headers["X-API-Key"]
+
+
+@pytest.mark.parametrize("args", [["create", "--name", b"a\xff"], ["create", "sh", "-c", b"rm \xe9"], ["create", "--env", b"A=\xc3"],
+                                  ["show", b"\xf0\x9f"]], ids=repr)
+def test_words_that_are_no_text_are_refused(corral, user, args):
+    """Not left out: a command would be run without them."""
+    refused = run(corral, *(os.fsdecode(a) for a in args), key=key_of(user))
+    assert refused.returncode == 2 and "UTF-8" in refused.stderr, refused
+    assert user.good("GET", "/sandbox?all=true")["items"] == []
+
+
+@pytest.mark.parametrize("redirect,said", [(">&-", True), (">/dev/full", True), (">&- 2>&-", False), ("<&- >&-", True)])
+def test_output_that_is_closed(corral, user, redirect, said):
+    """It is no other file's place: the answer would go to the server."""
+    sandbox = user.create()["id"]
+    for args in (f"show {sandbox}", "ls --json", "--help", "ls --help", "--version"):
+        shell = subprocess.run(["bash", "-c", f"{corral.home}/bin/corral {args} {redirect}"], capture_output=True, text=True, timeout=60,
+                               env={**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": key_of(user)})
+        assert shell.returncode == 1 and ("cannot write the answer" in shell.stderr) == said, (args, shell)
+        assert "does not answer" not in shell.stderr
+    refused = subprocess.run(["bash", "-c", f"{corral.home}/bin/corral show sbx_{'0' * 26} 2>&-"], capture_output=True, text=True,
+                             env={**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": key_of(user)}, timeout=60)
+    assert (refused.returncode, refused.stdout) == (1, "")
+
+
+def test_json_is_one_document(corral, user):
+    ids = [user.create()["id"] for _ in range(2)]
+    for verb, states in (("pause", "paused"), ("resume", "running")):
+        assert [s["state"] for s in json.loads(run(corral, verb, *ids, "--json", key=key_of(user)).stdout)] == [states] * 2
+        assert json.loads(run(corral, verb, ids[0], "--json", key=key_of(user)).stdout)["id"] == ids[0]
+    third = user.create()["id"]
+    assert json.loads(run(corral, "rm", third, "--json", key=key_of(user)).stdout) == {"id": third}
+    assert json.loads(run(corral, "rm", *ids, "--json", key=key_of(user)).stdout) == [{"id": i} for i in ids]
+
+
+def test_what_is_long_is_whole_or_says_that_it_is_not(corral, user):
+    """And never ends amid a character."""
+    name, value = "\u5317" + "\U0001f600" * 62, "\U0001f600" * 200 + "\x9b\u202e" + "\u5317" * 50
+    sandbox = user.create(name=name, labels={"long": value})
+    env = {**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": key_of(user), "LC_ALL": "C"}
+    listed = subprocess.run([corral.home / "bin/corral", "ls"], capture_output=True, timeout=60, env=env).stdout.decode()
+    assert "\u5317" + "\U0001f600" * 40 in listed and "\U0001f600\u2026 " in listed
+    shown = subprocess.run([corral.home / "bin/corral", "show", sandbox["id"]], capture_output=True, timeout=60, env=env).stdout.decode()
+    assert name in shown and value.replace("\x9b\u202e", "??") in shown
+    as_json = run(corral, "show", sandbox["id"], "--json", key=key_of(user)).stdout
+    assert json.loads(as_json)["labels"]["long"] == value and not set(as_json) & OBEYED
+
+
+def test_a_proxy_that_was_not_asked_is_not_blamed(corral):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for url, env in ((f"http://127.0.0.1:{port}", {}), (f"http://localhost:{port}", {}), (f"http://[::1]:{port}", {}),
+                     ("http://corral.invalid:1", {"no_proxy": "example.com, .invalid"}), ("http://corral.invalid:1", {"no_proxy": "*"})):
+        refused = run(corral, "quota", url=url, http_proxy=f"http://127.0.0.1:{port}", **env)
+        assert refused.returncode == 3 and "proxy" not in refused.stderr, refused.stderr
+
+
+def test_a_variable_that_is_empty_is_not_set(corral, user, tmp_path):
+    (tmp_path / "key").write_text(key_of(user) + " \r\n")
+    environ = {**corral.environ, "CORRAL_URL": corral.url + "/ ", "CORRAL_API_KEY": "", "CORRAL_CA_FILE": "", "CORRAL_API_KEY_FILE": str(tmp_path / "key")}
+    done = subprocess.run([corral.home / "bin/corral", "quota"], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_dots_are_no_way_to_another_object(corral):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asks = subprocess.Popen([corral.home / "bin/corral", "rm", ".."], stderr=subprocess.DEVNULL,
+                                env={**corral.environ, "CORRAL_URL": f"http://127.0.0.1:{server.getsockname()[1]}", "CORRAL_API_KEY": "k"})
+        with server.accept()[0] as asked:
+            assert asked.recv(4096).startswith(b"DELETE /sandbox/.. HTTP/1.1\r\n")
+        assert asks.wait(30) == 3
