@@ -71,6 +71,26 @@ static bool repeated(const struct http_request *r)
     return false;
 }
 
+/* Values of one name are one list, however many lines they take (RFC 9110 section 5.3). */
+static void join_lines(struct http_request *r)
+{
+    for (unsigned i = 0; i < r->fields; i++) {
+        for (unsigned f = i + 1; f < r->fields;) {
+            if (strcmp(r->field[i].name, r->field[f].name)) {
+                f++;
+                continue;
+            }
+            append(&r->field[i].value, ", ", 2);
+            append(&r->field[i].value, r->field[f].value, strlen(r->field[f].value));
+            free(r->field[f].name);
+            free(r->field[f].value);
+            r->fields--;
+            memmove(&r->field[f], &r->field[f + 1], (r->fields - f) * sizeof r->field[0]);
+        }
+    }
+    memset(&r->field[r->fields], 0, (HTTP_HEADERS_MAX - r->fields) * sizeof r->field[0]);
+}
+
 /* Blanks around a value are no part of it (RFC 9110 section 5.5); the parser leaves those before it out. */
 static void trim_end(char *value)
 {
@@ -96,11 +116,13 @@ static int on_head_done(http_parser *parser)
             r->field[i].value = mem_strdup("");
         trim_end(r->field[i].value);
     }
+    bool twice = repeated(r);
+    join_lines(r);
     const char *coding = http_request_field(r, "transfer-encoding");
     const char *expect = http_request_field(r, "expect"), *host = http_request_field(r, "host");
     if (parser->http_major != 1) /* a later minor version is read as this one (RFC 9110 section 2.5) */
         return stop(r, ERR_HTTP_VERSION);
-    if (repeated(r) || (host ? !is_host(host) : parser->http_minor > 0) ||
+    if (twice || (host ? !is_host(host) : parser->http_minor > 0) ||
         (coding && strcasecmp(coding, "chunked")) || (coding && http_request_field(r, "content-length")) ||
         (coding && !parser->http_minor)) /* who speaks 1.0 knows no chunks (RFC 9112 section 6.1) */
         return stop(r, ERR_BAD_REQUEST);

@@ -359,7 +359,7 @@ void ops_tier_delete(void *owner, struct api_call *call)
 static void read_audit(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
 {
     static const char *const names[] = {"actor", "action", "target", "result", "from", "to"};
-    char text[ARRAY_LEN(names)][256];
+    char text[ARRAY_LEN(names)][512];
     const char *value[ARRAY_LEN(names)];
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         value[i] = http_query_get(call->exchange, names[i], text[i], sizeof text[i]) ? text[i] : NULL;

@@ -361,7 +361,7 @@ void ops_sandbox_create(void *owner, struct api_call *call)
 
 static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *cb, void *arg)
 {
-    char state[32], user[256], all[8], label[512];
+    char state[32], user[256], all[8], label[API_QUERY_MAX];
     struct db_sandbox_filter filter = {
         .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
     if (http_query_get(call->exchange, "state", state, sizeof state))
@@ -388,7 +388,7 @@ void ops_sandbox_list(void *owner, struct api_call *call)
 {
     static const char *const wider[] = {"state", "all", "label", "user"};
     struct controller *c = owner;
-    char value[512];
+    char value[API_QUERY_MAX];
     bool heavy = caller_is_admin(&call->caller);
     if (http_query_get(call->exchange, "label", value, sizeof value) &&
         (!strchr(value, ':') || strpbrk(value, "\"\\"))) {

@@ -2,9 +2,11 @@
 
 #include "controller/api/api_cors.h"
 #include "controller/api/api_openapi.h"
+#include "controller/api/api_prefer.h"
 #include "controller/api/api_query.h"
 
 #include "common/mem.h"
+#include "common/utf8.h"
 #include "common/tls_server.h"
 
 #include <stdio.h>
@@ -132,11 +134,11 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
 
 static int take_preferences(struct api_call *call, struct err *e)
 {
-    const char *prefer = http_header(call->exchange, "prefer");
-    call->respond_async = prefer && strstr(prefer, "respond-async");
-    call->idempotency_key = http_header(call->exchange, "idempotency-key");
-    if (call->idempotency_key && (!call->idempotency_key[0] || strlen(call->idempotency_key) > 255))
-        return err_set(e, ERR_INVALID, "Idempotency-Key must be 1 to 255 characters");
+    const char *key = http_header(call->exchange, "idempotency-key");
+    call->respond_async = api_prefers(http_header(call->exchange, "prefer"), "respond-async");
+    call->idempotency_key = key;
+    if (key && (!utf8_valid(key) || !key[0] || utf8_count(key) > 255))
+        return err_set(e, ERR_INVALID, "Idempotency-Key must be 1 to 255 characters of UTF-8");
     call->if_match = http_header(call->exchange, "if-match");
     return 0;
 }

@@ -17,7 +17,8 @@ enum api_op {
 };
 
 #define API_PARAM_MAX   127
-#define KEY_QUERIES_MAX 20 /* look-ups of keys at once */
+#define API_QUERY_MAX   1700 /* a value of a query: the longest text, of characters of four bytes */
+#define KEY_QUERIES_MAX 20   /* look-ups of keys at once */
 
 /* A request that is authenticated, allowed and validated. Valid until it is answered. */
 struct api_call {
@@ -27,7 +28,7 @@ struct api_call {
     char request_id[65];
     char param[2][API_PARAM_MAX + 1]; /* the values of the path's {…}, in order */
     unsigned limit;                   /* of a list: 1 to 200 */
-    char cursor[256];                 /* "" for the first page */
+    char cursor[1024];                /* "" for the first page */
     const char *body;                 /* the JSON text; "" where there is none */
     size_t body_len;
     struct sandbox_request sandbox; /* OP_SANDBOX_CREATE */

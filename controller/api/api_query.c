@@ -4,13 +4,12 @@
 
 #include "common/id.h"
 #include "common/rfc3339.h"
+#include "common/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUE_MAX 512
-
-enum type { TEXT, NAME, NUMBER, TRUTH, TIME, ID };
+enum type { TEXT, NUMBER, TRUTH, TIME, ID };
 
 #define DIGITS_MAX 18 /* fewer than overflow */
 
@@ -50,15 +49,6 @@ static bool is_id(const char *text, const char *prefix)
     return !strncmp(text, prefix, len) && ulid_valid(text + len);
 }
 
-/* As JSON Schema counts: what goes on with a character of UTF-8 is none. */
-static size_t characters(const char *text)
-{
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
 static int check_one(const struct param *p, const char *value, struct err *e)
 {
     switch (p->type) {
@@ -78,24 +68,21 @@ static int check_one(const struct param *p, const char *value, struct err *e)
         return is_id(value, p->choices) ? 0
                                         : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
                                                   p->choices, ULID_LEN);
-    case NAME:
-        return characters(value) >= p->least && characters(value) <= p->most
-                   ? 0
-                   : err_set(e, ERR_INVALID, "%s must be %lu to %lu characters long", p->name, p->least,
-                             p->most);
     case TEXT:
         break;
     }
     if (p->choices[0] && !choices_have(p->choices, value))
         return err_set(e, ERR_INVALID, "%s must be one of: %s", p->name, p->choices);
-    if (strlen(value) < p->least || strlen(value) > p->most)
-        return err_set(e, ERR_INVALID, "%s must be %lu to %lu bytes long", p->name, p->least, p->most);
+    if (!utf8_valid(value))
+        return err_set(e, ERR_INVALID, "%s must be UTF-8", p->name);
+    if (utf8_count(value) < p->least || utf8_count(value) > p->most)
+        return err_set(e, ERR_INVALID, "%s must be %lu to %lu characters long", p->name, p->least, p->most);
     return 0;
 }
 
 int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e)
 {
-    char value[VALUE_MAX];
+    char value[API_QUERY_MAX];
     for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
         size_t len = strcspn(at, "=&");
         const struct param *p = find(op, at, len);
@@ -124,7 +111,6 @@ static json_t *schema_of(const struct param *p)
     case ID:
         return json_pack("{s:s,s:o}", "type", "string", "pattern",
                          json_sprintf("^%s[0-7][" ULID_ALPHABET "]{%d}$", p->choices, ULID_LEN - 1));
-    case NAME:
     case TEXT:
         break;
     }

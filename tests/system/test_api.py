@@ -1,4 +1,5 @@
 """What the REST interface promises beside the life of a sandbox."""
+import http.client
 import json
 import re
 import socket
@@ -163,6 +164,44 @@ def test_repeated_creates_are_one(corral, user):
     assert user.call("POST", "/sandbox", body, headers=headers).json()["id"] == done[0].json()["id"]
     assert user.refused("POST", "/sandbox", {"name": "two"}, headers=headers)["code"] == "idempotency_mismatch"
     assert len(user.good("GET", "/sandbox")["items"]) == 1
+
+
+@pytest.mark.parametrize("prefer,status", [(["respond-async"], 202), (["wait=1, Respond-Async ; x=y"], 202), (["wait=1", "respond-async"], 202),
+                                           (['foo="a, respond-async"'], 201), (["x-respond-async"], 201), (["respond-asynchronously"], 201)])
+def test_preferences_are_a_list(corral, user, prefer, status):
+    """RFC 7240: of names in any case, in one line or several; what is quoted is none of them."""
+    asks = http.client.HTTPConnection("127.0.0.1", corral.port, timeout=60)
+    asks.putrequest("POST", "/sandbox")
+    for name, value in [("X-API-Key", user.session.headers["X-API-Key"]), ("Content-Length", "0"), *(("Prefer", p) for p in prefer)]:
+        asks.putheader(name, value)
+    asks.endheaders()
+    answer = asks.getresponse()
+    assert answer.status == status
+    user.delete(json.loads(answer.read())["id"])
+    asks.close()
+
+
+def test_a_coding_in_a_second_line_is_seen(corral, user):
+    asks = http.client.HTTPConnection("127.0.0.1", corral.port, timeout=60)
+    asks.putrequest("POST", "/sandbox")
+    for name, value in [("X-API-Key", user.session.headers["X-API-Key"]), ("Content-Length", "2"), ("Content-Encoding", "identity"),
+                        ("Content-Encoding", "gzip")]:
+        asks.putheader(name, value)
+    asks.endheaders(b"{}")
+    assert asks.getresponse().status == 415
+    asks.close()
+
+
+def test_an_idempotency_key_is_text(corral, user):
+    """Bytes that are none would be one and the same key once they are stored."""
+    users = "/sandbox/system/users"
+    for client, path, body in ((user, "/sandbox", {}), (corral.admin, users, {"name": new_name("k"), "tier": "free"})):
+        for key in ("\xff", "a\xc3", "x" * 256, "\u5317".encode().decode("latin1") * 256):
+            problem = client.refused("POST", path, body, headers={"Idempotency-Key": key.encode("latin1")})
+            assert (problem["status"], problem["code"]) == (422, "invalid") and problem["detail"].startswith("Idempotency-Key"), problem
+    longest = {"Idempotency-Key": ("\u5317" * 255).encode()}
+    ids = {user.good("POST", "/sandbox", {}, status=201, headers=longest)["id"] for _ in range(2)}
+    assert len(ids) == 1 == len(user.good("GET", "/sandbox")["items"])
 
 
 def test_a_repeated_create_is_the_first_whatever_changed_since(corral):

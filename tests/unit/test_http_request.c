@@ -199,6 +199,21 @@ static void test_a_parameter_is_decoded_or_not_there(void **state)
     http_request_fini(&r);
 }
 
+/* RFC 9110, 5.3: a list in several lines is the same as in one. */
+static void test_lines_of_one_name_are_one_list(void **state)
+{
+    struct http_request r;
+    assert_int_equal(
+        head(&r, "POST / HTTP/1.1\r\nPrefer: wait=1\r\nHost: h\r\nExpect: x\r\nprefer: respond-async\r\n"
+                 "Content-Encoding:\r\nPREFER: z\r\nExpect: 100-continue\r\nContent-Encoding: gzip \r\n\r\n"),
+        0);
+    assert_string_equal(http_request_field(&r, "prefer"), "wait=1, respond-async, z");
+    assert_string_equal(http_request_field(&r, "expect"), "x, 100-continue");
+    assert_string_equal(http_request_field(&r, "content-encoding"), ", gzip");
+    assert_string_equal(http_request_field(&r, "host"), "h");
+    http_request_fini(&r);
+}
+
 static void test_bounds(void **state)
 {
     struct http_request r;
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_spoken_is_told_apart),
         cmocka_unit_test(test_ways_to_say_the_same),
         cmocka_unit_test(test_a_parameter_is_decoded_or_not_there),
+        cmocka_unit_test(test_lines_of_one_name_are_one_list),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
