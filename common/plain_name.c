@@ -24,6 +24,32 @@ static const struct range blanks[] = {
 };
 static const struct range selectors[] = {{0xfe00, 0xfe0f}, {0xe0100, 0xe01ef}};
 
+/* Unicode 14: Joining_Type D and R of the Arabic block, Canonical_Combining_Class 9 (those of living
+ * scripts), and what joined emoji are made of. */
+static const struct range both_sides[] = {
+    {0x620, 0x620}, {0x626, 0x626}, {0x628, 0x628}, {0x62a, 0x62e}, {0x633, 0x63f}, {0x641, 0x647},
+    {0x649, 0x64a}, {0x66e, 0x66f}, {0x678, 0x687}, {0x69a, 0x6bf}, {0x6c1, 0x6c2}, {0x6cc, 0x6cc},
+    {0x6ce, 0x6ce}, {0x6d0, 0x6d1}, {0x6fa, 0x6fc}, {0x6ff, 0x6ff},
+};
+static const struct range right_side[] = {
+    {0x622, 0x625}, {0x627, 0x627}, {0x629, 0x629}, {0x62f, 0x632}, {0x648, 0x648},
+    {0x671, 0x673}, {0x675, 0x677}, {0x688, 0x699}, {0x6c0, 0x6c0}, {0x6c3, 0x6cb},
+    {0x6cd, 0x6cd}, {0x6cf, 0x6cf}, {0x6d2, 0x6d3}, {0x6d5, 0x6d5}, {0x6ee, 0x6ef},
+};
+static const struct range viramas[] = {
+    {0x94d, 0x94d}, {0x9cd, 0x9cd},   {0xa4d, 0xa4d},   {0xacd, 0xacd},   {0xb4d, 0xb4d},
+    {0xbcd, 0xbcd}, {0xc4d, 0xc4d},   {0xccd, 0xccd},   {0xd4d, 0xd4d},   {0xdca, 0xdca},
+    {0xf84, 0xf84}, {0x1039, 0x103a}, {0x17d2, 0x17d2}, {0x1b44, 0x1b44}, {0xa9c0, 0xa9c0},
+};
+static const struct range pictures[] = {
+    {0x2194, 0x2195}, {0x2600, 0x27bf}, {0x2b05, 0x2b07},   {0x2b1b, 0x2b1c},
+    {0x2b50, 0x2b50}, {0x2b55, 0x2b55}, {0x1f000, 0x1f3fa}, {0x1f400, 0x1faff},
+};
+static const struct range put_over[] = {{0x64b, 0x65f}, {0x670, 0x670}, {0xfe0f, 0xfe0f}, {0x1f3fb, 0x1f3ff}};
+
+#define NON_JOINER 0x200c
+#define JOINER     0x200d
+
 static bool in(const struct range *ranges, size_t count, uint32_t c)
 {
     for (size_t i = 0; i < count; i++) {
@@ -50,12 +76,32 @@ static uint32_t next(const unsigned char **at)
     return c;
 }
 
+/* Where it changes what is seen (RFC 5892, appendices A.1 and A.2; UTS #51 for emoji). base: the last
+ * character that is not one put over another. */
+static bool may_join(uint32_t c, uint32_t last, uint32_t base, const unsigned char *after)
+{
+    uint32_t then = *after ? next(&after) : 0;
+    if (in(viramas, ARRAY_LEN(viramas), last))
+        return true;
+    if (c == JOINER)
+        return in(pictures, ARRAY_LEN(pictures), base) && in(pictures, ARRAY_LEN(pictures), then);
+    return in(both_sides, ARRAY_LEN(both_sides), base) &&
+           (in(both_sides, ARRAY_LEN(both_sides), then) || in(right_side, ARRAY_LEN(right_side), then));
+}
+
 const char *plain_name_wrong(const char *name)
 {
     const unsigned char *at = (const unsigned char *)name;
+    uint32_t last = 0, base = 0;
     bool first = true, blank = false;
     while (*at) {
         uint32_t c = next(&at);
+        bool joins = (c == JOINER || c == NON_JOINER) && may_join(c, last, base, at);
+        last = c;
+        if (!in(put_over, ARRAY_LEN(put_over), c))
+            base = c;
+        if (joins)
+            continue;
         if (in(unseen, ARRAY_LEN(unseen), c) || (first && in(selectors, ARRAY_LEN(selectors), c)))
             return "may not hold control characters, nor others that are not seen or turn what is seen";
         blank = in(blanks, ARRAY_LEN(blanks), c);

@@ -9,6 +9,7 @@
 static const struct db_sqlstate states[] = {
     {"CO001", ERR_WRONG_STATE, DB_TELL, "Not possible in this state"},
     {"CO002", ERR_NOT_LEADING, DB_TELL, "This controller does not lead; try again"},
+    {"CO003", ERR_INVALID, DB_TELL, "name: is longer than 63 characters in its normal form (NFC)"},
     {"42P01", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"42883", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"22", ERR_INVALID, DB_TELL, "A value is not one that the database can take"},

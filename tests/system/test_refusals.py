@@ -1,6 +1,7 @@
 """Requests that say something other than what was meant: each is refused, and told what to mend."""
 import re
 import unicodedata
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -123,16 +124,66 @@ def test_who_is_asked_for_by_name_is_found(corral):
     who.delete(sandbox)
 
 
+def name_pattern(user):
+    return user.description().document["paths"]["/sandbox"]["post"]["requestBody"]["content"]["application/json"]["schema"][
+        "properties"]["name"]["pattern"].removesuffix("$") + r"\Z" # Python's $ is also before a last line's end
+
+
 def test_the_pattern_of_names_says_the_same(user):
     """Of each character of the Basic Multilingual Plane: what the description takes is what is taken."""
-    form = user.description().document["paths"]["/sandbox"]["post"]["requestBody"]["content"]["application/json"]["schema"][
-        "properties"]["name"]["pattern"].removesuffix("$") + r"\Z" # Python's $ is also before a last line's end
+    form = name_pattern(user)
     ignored = {0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2065, 0x2800, 0x3164, 0xffa0, *range(0x180b, 0x1810), *range(0xfe00, 0xfe10),
                *range(0xfff0, 0xfff9)}
     for c in range(0xffff):
         if not 0xd800 <= c < 0xe000:
             wrong = unicodedata.category(chr(c)) in ("Cc", "Cf", "Zl", "Zp", "Zs") or c in ignored
             assert bool(re.search(form, chr(c))) != wrong, hex(c)
+
+
+JOINED = ["\u0645\u06cc\u200c\u0631\u0648\u062f", "\u0643\u062a\u0627\u0628\u064e\u200c\u0647\u0627 1", "\u0915\u094d\u200d\u0937", "\u0d28\u0d4d\u200d",
+          "a \U0001f469\u200d\U0001f4bb", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f3f3\ufe0f\u200d\U0001f308",
+          "\u26f9\U0001f3fd\u200d\u2640\ufe0f"]
+NOT_JOINED = ["a\u200cb", "a\u200db", "\u0627\u200c\u0645", "\u0645\u200c", "\u200c\u0645", "\u0645\u200d\u0645", "\u0645\u200c\u200c\u0645",
+              "\U0001f469\u200d", "\u200d\U0001f469", "\U0001f469\u200d\u200d\U0001f4bb", "x\u200d\U0001f4bb"]
+
+
+def test_joiners_stand_where_they_are_seen(corral, user):
+    """Persian half-spaces, emoji that are one, conjuncts of India: what the server takes is what its description says."""
+    sandbox, form = user.create()["id"], name_pattern(user)
+    for name in JOINED:
+        assert user.good("PATCH", f"/sandbox/{sandbox}", {"name": name})["name"] == name and re.search(form, name), ascii(name)
+    for name in NOT_JOINED:
+        problem = user.refused("PATCH", f"/sandbox/{sandbox}", {"name": name})
+        assert problem["errors"][0]["pointer"] == "/name" and not re.search(form, name), ascii(name)
+    user.delete(sandbox)
+
+
+def test_a_name_that_grows_when_it_is_stored(corral, user):
+    """U+FB2C is three characters in NFC: 63 of it are told of as 64 letters are, with where."""
+    grows, sandbox, path = "\ufb2c" * 22, user.create()["id"], f"/sandbox/system/users/{user.user_id}"
+    for client, method, at in ((user, "POST", "/sandbox"), (user, "PATCH", f"/sandbox/{sandbox}"), (corral.admin, "PATCH", path),
+                               (corral.admin, "POST", f"{path}/keys"), (corral.admin, "PATCH", f"{path}/keys/{user.key_id}")):
+        problem = client.refused(method, at, {"name": grows})
+        assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/name"), problem
+    problem = corral.admin.refused("POST", "/sandbox/system/users", {"name": grows, "tier": "free"})
+    assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/name"), problem
+    assert len(user.good("PATCH", f"/sandbox/{sandbox}", {"name": "\ufb2c" * 21})["name"]) == 63
+    user.delete(sandbox)
+
+
+def test_names_are_found_in_any_form_and_of_any_length(corral):
+    admin = corral.admin
+    for name, asked in (("Zo\u00eb-" + "\u5317" * 50, "Zoe\u0308-" + "\u5317" * 50), ("\U0001f600" * 63, "\U0001f600" * 63)):
+        made = admin.good("POST", "/sandbox/system/users", {"name": name, "tier": "free"}, status=201)
+        owner = Client(corral.url, corral.key(made["id"])["key"])
+        sandbox = owner.create(labels={"k": "\U0001f600" * 255})
+        assert [s["id"] for s in admin.good("GET", "/sandbox?user=" + quote(asked))["items"]] == [sandbox["id"]]
+        assert admin.good("GET", "/sandbox/system/audit?actor=" + quote(asked))["items"]
+        assert [s["id"] for s in owner.good("GET", "/sandbox?label=k:" + quote("\U0001f600" * 255))["items"]] == [sandbox["id"]]
+        owner.delete(sandbox["id"])
+    for query in ("user=" + quote("\u5317" * 64), "user=%ff", "user=%ed%a0%80", "label=a:%c3", "cursor=%c0%80"):
+        problem = admin.refused("GET", "/sandbox?" + query)
+        assert (problem["status"], problem["code"]) == (422, "invalid") and problem["detail"].startswith(query.split("=")[0]), problem
 
 
 def test_methods_that_there_are(user):
