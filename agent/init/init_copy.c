@@ -1,8 +1,11 @@
 #include "agent/init/init_copy.h"
 
+#include "agent/init/init_twins.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -12,6 +15,14 @@
 
 #define KEPT_BITS 01777 /* of a mode: not those that make another user of who runs it */
 #define PIECE     (1 << 20)
+
+/* One folder that a disk is mounted over. */
+struct copying {
+    int top;             /* where it is copied to */
+    struct twins twins;  /* that it has so far */
+    char path[PATH_MAX]; /* of what is being copied, from top on */
+    size_t len;          /* of the folder it is in, with a slash; all of path: that is longer */
+};
 
 void init_copy_init(struct init_copy *copy)
 {
@@ -69,7 +80,24 @@ static int copy_bytes(int from, int to, off_t size)
     return ftruncate(to, size) ? errno : 0;
 }
 
-static int copy_file(int from_dir, int to_dir, const char *name)
+/* The path of an entry here; NULL: too long. What it is made of is folders that were copied, and no links. */
+static const char *path_of(struct copying *c, const char *name)
+{
+    size_t len = strlen(name);
+    if (c->len + len + 1 > sizeof c->path)
+        return NULL;
+    memcpy(c->path + c->len, name, len + 1);
+    return c->path;
+}
+
+/* Another name of what is copied already. */
+static bool link_twin(struct copying *c, const struct stat *st, int to_dir, const char *name)
+{
+    const char *first = st->st_nlink > 1 ? twins_find(&c->twins, st->st_dev, st->st_ino) : NULL;
+    return first && (!linkat(c->top, first, to_dir, name, 0) || errno == EEXIST);
+}
+
+static int copy_file(struct copying *c, int from_dir, int to_dir, const char *name)
 {
     struct stat st;
     int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -77,12 +105,16 @@ static int copy_file(int from_dir, int to_dir, const char *name)
         return hidden(errno) ? 0 : errno;
     if (fstat(from, &st) || !S_ISREG(st.st_mode))
         return close_with(from, 0);
+    if (link_twin(c, &st, to_dir, name))
+        return close_with(from, 0);
     int to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return close_with(from, errno == EEXIST ? 0 : errno);
     int error = copy_bytes(from, to, st.st_size);
     if (!error)
         error = keep_looks(to, &st);
+    if (!error && st.st_nlink > 1 && path_of(c, name))
+        twins_add(&c->twins, st.st_dev, st.st_ino, c->path);
     return close_with(to, close_with(from, error));
 }
 
@@ -101,9 +133,22 @@ static int copy_pipe(int to_dir, const char *name, mode_t mode)
     return mkfifoat(to_dir, name, mode & 0777) && errno != EEXIST ? errno : 0;
 }
 
-static int copy_folder(int from, int to);
+static int copy_folder(struct copying *c, int from, int to);
 
-static int copy_subfolder(int from_dir, int to_dir, const char *name)
+/* With its name before those of its entries. Takes from. */
+static int copy_below(struct copying *c, int from, int to, const char *name)
+{
+    size_t len = c->len;
+    const char *path = path_of(c, name);
+    c->len = path && len + strlen(name) + 2 <= sizeof c->path ? len + strlen(name) + 1 : sizeof c->path;
+    if (c->len < sizeof c->path)
+        c->path[c->len - 1] = '/';
+    int error = copy_folder(c, from, to);
+    c->len = len;
+    return error;
+}
+
+static int copy_subfolder(struct copying *c, int from_dir, int to_dir, const char *name)
 {
     int from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
@@ -115,22 +160,24 @@ static int copy_subfolder(int from_dir, int to_dir, const char *name)
     int to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return close_with(from, errno == ENOTDIR || errno == ELOOP ? 0 : errno); /* something else is there */
-    int error = fstat(from, &st) ? errno : copy_folder(dup(from), to);
+    if (fstat(from, &st))
+        return close_with(to, close_with(from, errno));
+    int error = copy_below(c, from, to, name);
     if (!error && is_new)
         error = keep_looks(to, &st);
-    return close_with(to, close_with(from, error));
+    return close_with(to, error);
 }
 
-static int copy_entry(int from, int to, const char *name)
+static int copy_entry(struct copying *c, int from, int to, const char *name)
 {
     struct stat st;
     if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW))
         return hidden(errno) ? 0 : errno;
     switch (st.st_mode & S_IFMT) {
     case S_IFREG:
-        return copy_file(from, to, name);
+        return copy_file(c, from, to, name);
     case S_IFDIR:
-        return copy_subfolder(from, to, name);
+        return copy_subfolder(c, from, to, name);
     case S_IFLNK:
         return copy_link(from, to, name);
     case S_IFIFO:
@@ -146,15 +193,20 @@ static bool is_dots(const char *name)
 }
 
 /* Takes from. */
-static int copy_folder(int from, int to)
+static int copy_folder(struct copying *c, int from, int to)
 {
-    DIR *dir = from < 0 ? NULL : fdopendir(from);
+    DIR *dir = fdopendir(from);
     int error = 0;
     if (!dir)
-        return errno;
-    for (struct dirent *entry; !error && (entry = readdir(dir));) {
+        return close_with(from, errno);
+    for (struct dirent *entry; !error;) {
+        errno = 0;
+        if (!(entry = readdir(dir))) {
+            error = errno;
+            break;
+        }
         if (!is_dots(entry->d_name))
-            error = copy_entry(dirfd(dir), to, entry->d_name);
+            error = copy_entry(c, dirfd(dir), to, entry->d_name);
     }
     closedir(dir);
     return error;
@@ -174,9 +226,14 @@ static int copy_up(int tree, const char *path)
     if (from < 0)
         return hidden(errno) ? 0 : errno;
     int to = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (to < 0)
+    struct stat st;
+    if (to < 0 || fstat(from, &st))
         return close_with(from, errno);
-    return close_with(to, copy_folder(from, to));
+    struct copying c = {.top = to};
+    int error = copy_folder(&c, from, to);
+    twins_fini(&c.twins);
+    st.st_mode |= S_IRWXU; /* its user's own, whoever might not write to it in the image */
+    return close_with(to, error ? error : keep_looks(to, &st));
 }
 
 static struct init_copied copy_all(int tree, const uint8_t *folders, size_t len)

@@ -5,8 +5,8 @@
  * read-only and has nothing mounted in it, following no link but at a folder's own path, within that tree.
  *
  * Copied are folders, ordinary files (with their holes), links and pipes, with their times and their modes
- * less the bits that make others of who runs them. They are the sandbox's user's own, whoever's they were.
- * Left out: devices and sockets, and what that user may not read. What is there already stays.
+ * less the bits that make others of who runs them; names of one file stay that. They are the sandbox's user's
+ * own, whoever's they were. Left out: devices and sockets, and what that user may not read. What is there already stays.
  */
 #ifndef CORRAL_AGENT_INIT_COPY_H
 #define CORRAL_AGENT_INIT_COPY_H

@@ -127,6 +127,14 @@ SAME.update({
                                                LIST + " /linked/seed /data/seed"),
     "files below a working folder": (SEED + "VOLUME /data\nWORKDIR /data/deep", "pwd; ls; cat file er/f"),
     "files and no volume": (SEED, LIST + " /data/seed"),
+    "files of several names": ("USER 0\nRUN mkdir -p /data/s /data/t && echo x > /data/s/a && ln /data/s/a /data/b && ln /data/s/a /data/t/c"
+                               " && ln /data/s/a /data/s/d && echo y > /data/t/e && ln /data/t/e /outside\nVOLUME /data",
+                               "cd /data; stat -c '%n %h' */* b; echo more >> b; cat s/a t/c s/d b"),
+    "modes of volumes": ("USER 0\nRUN mkdir -m 700 /own && mkdir -m 1777 /all && mkdir -m 755 /most && chown 1000:1000 /own /most"
+                         " && chmod 750 /workspace\nVOLUME [\"/own\", \"/all\", \"/most\"]",
+                         "stat -c '%n %a' /own /all /most /workspace /tmp"),
+    "a deep tree": ("USER 0\nRUN mkdir /data && cd /data && for i in $(seq 300); do mkdir d && cd d; done; touch end\nVOLUME /data",
+                    "find /data -name end | tr -d '\\n' | wc -c"),
 })
 
 
