@@ -4,6 +4,7 @@
 #include "agent/cgroup/cgroup_kill.h"
 #include "agent/cgroup/ucount.h"
 #include "agent/disk/link_folder.h"
+#include "agent/disk/own_copy.h"
 #include "agent/host_mask.h"
 #include "agent/host_probe.h"
 
@@ -360,6 +361,18 @@ static int make_folders(struct agent *agent, struct err *e)
     return rc;
 }
 
+/* The init that came with this agent, and not what an upgrade puts in its place before this agent is
+ * restarted: the two may not understand each other. */
+static void keep_init(struct agent *agent)
+{
+    struct err e;
+    snprintf(agent->init_path, sizeof agent->init_path, "%s/init", agent->conf->state_dir);
+    if (!own_copy_make(agent->conf->init_path, agent->init_path, &e))
+        return;
+    log_warn("agent", "the init is used where it is, also where an upgrade replaces it: %s", e.text);
+    snprintf(agent->init_path, sizeof agent->init_path, "%s", agent->conf->init_path);
+}
+
 /*
  * A name of the folder with this host's records: the controller believes one that comes with another, and
  * without the sandboxes that ran here, only after a second look. Made at the first start.
@@ -443,8 +456,10 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     int rc = read_text("/proc/sys/kernel/random/boot_id", agent->boot_id, sizeof agent->boot_id, e);
     if (!rc)
         rc = make_folders(agent, e);
-    if (!rc)
+    if (!rc) {
+        keep_init(agent);
         rc = name_state(agent, e);
+    }
     if (!rc)
         rc = host_seccomp(conf, &agent->seccomp, e);
     if (!rc)

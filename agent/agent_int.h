@@ -95,9 +95,9 @@ struct agent {
     struct uplink *uplink;
     char node[NODE_NAME_MAX + 1];
     char boot_id[37], state_id[33];
-    char records_dir[256], links_dir[256];
-    char *seccomp;                        /* the profile's text, owned; NULL: Docker's own */
-    struct string_list masked, read_only; /* of /proc and /sys, in each sandbox */
+    char records_dir[256], links_dir[256], init_path[256]; /* init_path: in each sandbox */
+    char *seccomp;                                         /* the profile's text, owned; NULL: Docker's own */
+    struct string_list masked, read_only;                  /* of /proc and /sys, in each sandbox */
     uint64_t trimmed_ms;
     uint64_t closing_since_ms; /* since when nng has not closed what it was told to; 0: it has */
     struct image_memory images;

@@ -343,7 +343,7 @@ static void bind_all(const struct maker *m, struct paths *p)
 {
     const struct holder *h = m->holder;
     snprintf(p->link, sizeof p->link, "%s/%s", h->agent->links_dir, h->id.text);
-    bind_add(p, h->agent->conf->init_path, INIT_BINARY_PATH, true);
+    bind_add(p, h->agent->init_path, INIT_BINARY_PATH, true);
     bind_add(p, p->link, INIT_LINK_FOLDER, true);
     for (unsigned i = 0; i < maker_folders(m); i++) {
         const char *target = target_of(m, i);

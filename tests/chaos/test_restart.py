@@ -94,3 +94,18 @@ def test_one_that_was_renamed_while_the_agent_was_down(corral, user):
     swept = corral.admin.good("POST", "/sandbox/system/cleanup")
     assert swept["removed"]["orphan_container"] == 1
     assert not corral.docker("ps", "-aq", "--filter", "name=nobodys")
+
+
+def test_an_upgrade_before_the_agent_is_restarted(corral, user):
+    """An agent starts sandboxes with the init that it came with, whatever lies in its place by then."""
+    init, fresh = corral.home / "bin/corral-init", corral.home / "bin/corral-init.new"
+    theirs = init.read_bytes()
+    for content in (b"#!/bin/false\n", theirs):
+        fresh.write_bytes(content)
+        fresh.chmod(0o755)
+        fresh.rename(init)
+        if content != theirs:
+            assert user.create(**SMALL)["state"] == "running"
+    corral.kill("agent")
+    corral.restart("agent")
+    assert user.create(**SMALL)["state"] == "running"
