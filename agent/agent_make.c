@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/plain_words.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>
@@ -65,7 +66,10 @@ void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
 {
     struct box_made made = {.reason = reason, .host_fault = m->host_fault};
     log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
-    snprintf(made.detail, sizeof made.detail, "%s", why);
+    if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
+        plain_words(why, made.detail, sizeof made.detail);
+    else
+        snprintf(made.detail, sizeof made.detail, "%s", why);
     if (m->suspect && m->spec.user)
         snprintf(made.suspect, sizeof made.suspect, "%s", m->spec.user);
     finish(m, &made);

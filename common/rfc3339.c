@@ -80,6 +80,9 @@ bool rfc3339_valid(const char *text)
     }
     if (!strcmp(t, "Z"))
         return true;
+    if (!strncmp(text, *t == '+' ? "0001-01-01" : "9999-12-31",
+                 10)) /* in UTC another year, of other digits */
+        return false;
     return (*t == '+' || *t == '-') && has_form(t + 1, "dd:dd") && !t[6] && two_digits(t + 1) <= 14 &&
            is_clock(t + 1, t + 4);
 }

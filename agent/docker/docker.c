@@ -67,6 +67,19 @@ void docker_free(struct docker *docker)
 
 /* --- one call --- */
 
+#define SHOWN_FIRST 200
+#define SHOWN_LAST  150
+
+/* Errors are wrapped from the left: of a long one the end says what it was. Within one error's text. */
+static int refusal(struct err *e, int code, long status, const char *text)
+{
+    size_t len = strlen(text);
+    if (len <= SHOWN_FIRST + SHOWN_LAST)
+        return err_set(e, code, "Docker answered %ld: %s", status, text);
+    return err_set(e, code, "Docker answered %ld: %.*s … %s", status, SHOWN_FIRST, text,
+                   text + len - SHOWN_LAST);
+}
+
 static int status_code(const struct docker_call *call, long status, const char *body, size_t len,
                        struct err *e)
 {
@@ -79,7 +92,7 @@ static int status_code(const struct docker_call *call, long status, const char *
     int code = status == 404 ? ERR_NOT_FOUND : status == 409 ? ERR_CONFLICT : call->refusal;
     if (code == ERR_START_FAILED && docker_host_fault(status, text))
         code = ERR_IO;
-    return err_set(e, code, "Docker answered %ld: %s", status, text);
+    return refusal(e, code, status, text);
 }
 
 static void tell_none(const struct docker_call *call, int code, const struct err *e)

@@ -220,6 +220,13 @@ static int open_in_image(int tree, const char *path)
     return (int)syscall(SYS_openat2, tree, path, &how, sizeof how);
 }
 
+/* A link there led to the root, which is read-only in a sandbox, and not to be mounted over. */
+static bool is_root(int fd)
+{
+    struct stat st, root;
+    return !fstat(fd, &st) && !stat("/", &root) && st.st_dev == root.st_dev && st.st_ino == root.st_ino;
+}
+
 static int copy_up(int tree, const char *path)
 {
     int from = open_in_image(tree, path);
@@ -229,6 +236,8 @@ static int copy_up(int tree, const char *path)
     struct stat st;
     if (to < 0 || fstat(from, &st))
         return close_with(from, errno);
+    if (is_root(to))
+        return close_with(to, close_with(from, EBUSY));
     struct copying c = {.top = to};
     int error = copy_folder(&c, from, to);
     twins_fini(&c.twins);

@@ -128,9 +128,9 @@ SAME.update({
     "files below a working folder": (SEED + "VOLUME /data\nWORKDIR /data/deep", "pwd; ls; cat file er/f"),
     "files and no volume": (SEED, LIST + " /data/seed"),
     "files of several names": ("USER 0\nRUN mkdir -p /data/s /data/t && echo x > /data/s/a && ln /data/s/a /data/b && ln /data/s/a /data/t/c"
-                               " && ln /data/s/a /data/s/d && echo y > /data/t/e && ln /data/t/e /outside\nVOLUME /data",
+                               " && ln /data/s/a /data/s/d && echo y > /data/t/e && ln /data/t/e /outside && chown -R 1000:1000 /data\nVOLUME /data",
                                "cd /data; stat -c '%n %h' */* b; echo more >> b; cat s/a t/c s/d b"),
-    "modes of volumes": ("USER 0\nRUN mkdir -m 700 /own && mkdir -m 1777 /all && mkdir -m 755 /most && chown 1000:1000 /own /most"
+    "modes of volumes": ("USER 0\nRUN mkdir -m 700 /own && mkdir -m 1777 /all && mkdir -m 755 /most && chown 1000:1000 /own /most /workspace"
                          " && chmod 750 /workspace\nVOLUME [\"/own\", \"/all\", \"/most\"]",
                          "stat -c '%n %a' /own /all /most /workspace /tmp"),
     "a deep tree": ("USER 0\nRUN mkdir /data && cd /data && for i in $(seq 300); do mkdir d && cd d; done; touch end\nVOLUME /data",
@@ -144,6 +144,17 @@ def test_as_under_docker(corral, user, what):
     tag = build(corral, f"{text}\n{cmd(probe)}")
     sandbox = user.create(**SMALL, image=tag, use_image_command=True)
     assert told(corral, sandbox["id"]) == under_docker(corral, tag)
+
+
+@pytest.mark.parametrize("text,status,words", [
+    ("RUN echo x > /data", 502, "not a directory"), ("RUN ln -s data /data", 502, "too many links"),
+    ("RUN ln -s /proc /data", 502, "cannot be mounted"), ("RUN ln -s / /data", 422, "what its image has in folders of its disk")])
+def test_a_volume_where_none_can_be(corral, user, text, status, words):
+    """Docker's last word is the one that counts: it is there, however long the paths before it are."""
+    tag = changed(corral, build(corral, f"USER 0\n{text}\nCMD true"), "VOLUME /data")
+    problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag})
+    detail = user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
+    assert problem["status"] == status and words in detail, (problem, detail)
 
 
 def test_what_is_copied_is_its_own(corral, user):

@@ -100,7 +100,7 @@ def key_of(user):
 
 
 @pytest.mark.parametrize("args", [["create", "--name", b"a\xff"], ["create", "sh", "-c", b"rm \xe9"], ["create", "--env", b"A=\xc3"],
-                                  ["show", b"\xf0\x9f"]], ids=repr)
+                                  ["show", b"\xf0\x9f"]], ids=["name", "command", "env", "path"])
 def test_words_that_are_no_text_are_refused(corral, user, args):
     """Not left out: a command would be run without them."""
     refused = run(corral, *(os.fsdecode(a) for a in args), key=key_of(user))

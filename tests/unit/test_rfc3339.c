@@ -31,9 +31,13 @@ static void test_parse_takes_what_is_written(void **state)
 
 static void test_valid_is_of_a_day_that_there_is(void **state)
 {
-    static const char *const right[] = {"2024-02-29T23:59:59Z", "2026-01-02T03:04:05.123456789Z",
-                                        "2026-01-02T03:04:05+05:30"};
+    static const char *const right[] = {"2024-02-29T23:59:59Z",           "2026-01-02T03:04:05.123456789Z",
+                                        "2026-01-02T03:04:05+05:30",      "0001-01-01T00:00:00Z",
+                                        "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00-14:00",
+                                        "9999-12-31T23:59:59+14:00"};
     static const char *const wrong[] = {"",
+                                        "0001-01-01T00:00:00+14:00", /* of the year before */
+                                        "9999-12-31T23:59:59-00:01",
                                         "infinity            ",
                                         "tomorrow allballs     ",
                                         "2023-02-29T00:00:00Z",
