@@ -181,7 +181,7 @@ def test_names_are_found_in_any_form_and_of_any_length(corral):
         assert admin.good("GET", "/sandbox/system/audit?actor=" + quote(asked))["items"]
         assert [s["id"] for s in owner.good("GET", "/sandbox?label=k:" + quote("\U0001f600" * 255))["items"]] == [sandbox["id"]]
         owner.delete(sandbox["id"])
-    for query in ("user=" + quote("\u5317" * 64), "user=%ff", "user=%ed%a0%80", "label=a:%c3", "cursor=%c0%80"):
+    for query in ("user=" + quote("\u5317" * 64), "label=" + quote("\u5317" * 401)):
         problem = admin.refused("GET", "/sandbox?" + query)
         assert (problem["status"], problem["code"]) == (422, "invalid") and problem["detail"].startswith(query.split("=")[0]), problem
 
