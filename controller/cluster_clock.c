@@ -152,6 +152,7 @@ static void on_moved(void *arg, int code, const struct err *e, const char *json)
     }
     c->step_ms -= look.step_ms;
     fleet_expiries_told(c->fleet);
+    cluster_refresh(c); /* of those that were timed around the step, what became of them */
 }
 
 static void follow(struct cluster *c)

@@ -28,6 +28,11 @@ void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row
         take(s, now, row, unsure);
 }
 
+bool deadline_is_unsure(const struct sandbox_entry *s)
+{
+    return s->expires_ms && !s->row_ms;
+}
+
 bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
 {
     uint64_t said = now + row->remaining_ms, was = s->deadline_ms;

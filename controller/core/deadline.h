@@ -20,6 +20,9 @@
  */
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure);
 
+/* Its row is to be read once more. */
+bool deadline_is_unsure(const struct sandbox_entry *s);
+
 /*
  * Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. Or
  * what the row says, where its time was not sure.

@@ -484,7 +484,8 @@ bool fleet_differs(struct fleet *fleet, uint64_t stamp, const struct sandbox_id 
     s->seen = stamp;
     if (!s->admitted)
         return false; /* the answer to its admission is on its way */
-    return generation > s->generation || s->late_ms > LATE_MS || (state != s->state && readable(s, stamp));
+    return generation > s->generation || s->late_ms > LATE_MS || deadline_is_unsure(s) ||
+           (state != s->state && readable(s, stamp));
 }
 
 void fleet_unread(const struct fleet *fleet, uint64_t stamp,

@@ -372,8 +372,10 @@ static void expiries_told(struct world *w, struct sim_event *e)
         return;
     w->asked_expiries = false;
     w->owes_expiries |= !e->flag;
-    if (e->flag)
-        fleet_expiries_told(w->fleet);
+    if (!e->flag)
+        return;
+    fleet_expiries_told(w->fleet);
+    read_rows(w);
 }
 
 struct moving {

@@ -127,6 +127,23 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
     assert_int_equal(told_now().count, 0);
 }
 
+/* An extension whose answer is met by the step: nobody knows by which clock it was said, so it is read once
+ * more. */
+static void test_an_extension_around_the_step_is_read_again(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
+    longer.waited_ms = 300;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    fleet_wanted(fleet, 1200, &longer, &effects);
+    fleet_expiries_told(fleet);
+    uint64_t stamp = fleet_stamp(fleet);
+    assert_true(fleet_differs(fleet, stamp, &longer.id, 2, SANDBOX_RUNNING));
+    struct fleet_row read = row_at(1300, 2, THEN + step + 900 + 2 * HOUR_MS);
+    fleet_read(fleet, 1300, stamp, &read, &effects);
+    assert_false(fleet_differs(fleet, fleet_stamp(fleet), &longer.id, 2, SANDBOX_RUNNING));
+}
+
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
 static void test_a_clock_that_is_put_right_soon(void **state)
 {
@@ -248,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_rows_follow_until_it_is_committed, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_the_step_and_its_notice, set_up_running,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
