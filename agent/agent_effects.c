@@ -139,6 +139,11 @@ static void on_container_removed(void *arg, int code, const struct err *error)
         h->may_come_late = true;
         code = 0;
     }
+    if (!code && agent_has_processes(h)) {
+        agent_kill(h);
+        code = err_set(&e, ERR_IO, "Docker says that it is removed, and processes of it live");
+        error = &e;
+    }
     if (!code && !h->agent->volumes) {
         code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
         error = &e;

@@ -77,3 +77,31 @@ class HungDocker(CutDocker):
     def __exit__(self, *what):
         self.release()
         super().__exit__(*what)
+
+
+class LyingDocker(CutDocker):
+    """Does what matches `mute` and never says so; says that it did what matches `lies`, once, and did not."""
+
+    def __init__(self, corral, mute, lies):
+        super().__init__(corral, mute)
+        self.lies, self.muted = re.compile(lies), set()
+
+    def pump(self, source, sink, asks):
+        try:
+            while data := source.recv(65536):
+                if asks and self.cut.search(data):
+                    self.muted.add(source)
+                if not asks and sink in self.muted:
+                    break
+                if asks and not self.asked and (match := self.lies.search(data)):
+                    self.asked.append(match.group())
+                    source.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for s in (source, sink):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 from corral import FOREVER, wait_until
-from cut_docker import CutDocker, HungDocker
+from cut_docker import CutDocker, HungDocker, LyingDocker
 from hermits import SMALL, pid_of, runs
 from registries import SilentRegistry
 
@@ -168,3 +168,12 @@ def test_what_docker_does_not_say_is_asked_again(corral, user):
         docker.cut = NEVER
         assert user.wait(sandbox, "stopped", 20)["reason"] in ("exited", "node_lost")
     wait_ready(corral)
+
+
+def test_a_removal_that_was_none(corral, user):
+    """Docker's word alone does not make it gone: its processes do."""
+    before = set(corral.containers())
+    with LyingDocker(corral, rb"POST /\S+/start", rb"DELETE /\S*containers/\S+") as docker:
+        user.refused("POST", "/sandbox", {"command": FOREVER, **SMALL})
+        wait_until("Docker has lied", lambda: docker.cuts, 20)
+        wait_until("nothing is left", lambda: set(corral.containers()) <= before, 30)
