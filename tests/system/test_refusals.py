@@ -186,6 +186,13 @@ def test_names_are_found_in_any_form_and_of_any_length(corral):
         assert (problem["status"], problem["code"]) == (422, "invalid") and problem["detail"].startswith(query.split("=")[0]), problem
 
 
+@pytest.mark.parametrize("query", ["?user=%ff", "?label=a%ff", "/system/audit?actor=%C3"])
+def test_what_is_asked_for_is_text(corral, query):
+    """Not through a proxy, which would make text of it."""
+    answer = requests.get(f"{corral.url}/sandbox{query}", headers={"X-API-Key": corral.admin_key}, timeout=10)
+    assert answer.status_code == 422 and answer.json()["detail"].endswith("must be UTF-8"), answer.text
+
+
 def test_methods_that_there_are(user):
     sandbox = user.create()["id"]
     for path, allow in (("/sandbox", "POST, GET, HEAD"), (f"/sandbox/{sandbox}", "GET, HEAD, PATCH, DELETE"),
