@@ -78,7 +78,6 @@ void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
 void maker_succeed(struct maker *m)
 {
     struct box_made made = {.ok = true, .enforced = m->holder->agent->enforces};
-    turn_succeeds(&m->holder->agent->turns, &m->turn, loop_now_ms());
     finish(m, &made);
 }
 

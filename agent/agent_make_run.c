@@ -180,6 +180,18 @@ static void on_tree(void *arg, int code, const struct err *e, int tree)
         close(tree);
 }
 
+/*
+ * What the host does for it is done: how long its init copies is up to its image and its own processor, and
+ * no other start waits for that.
+ */
+static void end_turn(struct maker *m)
+{
+    struct agent *agent = m->holder->agent;
+    turn_succeeds(&agent->turns, &m->turn, loop_now_ms());
+    turn_end(&agent->turns, &m->turn);
+    agent_next_turns(agent);
+}
+
 void maker_init_ready(struct maker *m, enum init_main_state state)
 {
     struct agent *agent = m->holder->agent;
@@ -192,6 +204,7 @@ void maker_init_ready(struct maker *m, enum init_main_state state)
     }
     m->step = STEP_COPY;
     timer_start(&m->timer, agent->loop, COPY_WAIT_MS, on_not_copied, m);
+    end_turn(m);
     if (!can_copy(m)) {
         ask_to_copy(m, -1);
         return;

@@ -6,6 +6,7 @@ import subprocess
 import tarfile
 import tempfile
 import uuid
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,27 @@ def test_its_copying_ends_with_it(corral, user):
     gone = user.good("GET", "/sandbox?all=true")["items"][-1]
     assert gone["state"] == "failed" and "lifetime" in gone["detail"], (problem, gone)
     assert corral.late(user) == ""
+
+
+def test_what_copies_slowly_holds_up_nobody(corral, user):
+    """On a host that makes one sandbox at a time, and has seen that starts may take long."""
+    tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 20000); do : >/data/$i; done\nVOLUME /data")
+    body, other = {**SMALL, "storage_bytes": 256 * MIB, "image": tag}, corral.user(f"other-{uuid.uuid4().hex[:8]}")
+    corral.kill("agent")
+    corral.restart("agent", CORRAL_STARTS_AT_ONCE="1")
+    try:
+        wait_until("the host is there", lambda: user.call("POST", "/sandbox", {**body, "cpu_millis": 100}).status_code == 201, 120)
+        slow = user.good("POST", "/sandbox", {**body, "cpu_millis": 10}, status=202, headers={"Prefer": "respond-async"})
+        wait_until("its init is there", lambda: docker(corral, "inspect", "-f", "{{.State.Running}}", slow["id"],
+                                                       check=False).stdout == b"true\n", 60)
+        quick = other.create(**SMALL)
+        waited = datetime.fromisoformat(quick["started_at"]) - datetime.fromisoformat(quick["created_at"])
+        assert user.good("GET", f"/sandbox/{slow['id']}")["state"] == "starting" and waited.total_seconds() < 20, waited
+        other.delete(quick["id"])
+        user.delete(slow["id"])
+    finally:
+        corral.kill("agent")
+        corral.restart("agent", CORRAL_STARTS_AT_ONCE="0")
 
 
 def test_a_restart_amid_copying(corral, user):
