@@ -148,7 +148,7 @@ def test_thousands(corral, user, box):
     lives(corral, user, *box)
     assert log(corral, since).count("the record sbx_") == 20 and "5000 records in all are set aside, or mended" in log(corral, since)
     wait_until("they are swept away", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
-               not list(records(corral).glob("*.bad")), 60)
+               not list(records(corral).glob("*.bad")), 120)
     lives(corral, user, *box)
 
 
@@ -163,7 +163,7 @@ def test_more_than_a_session_can_tell(corral, user, box):
     restart(corral)
     lives(corral, user, *box)
     assert "5001 sandboxes are here, of which 4096 are told at once" in log(corral, since)
-    wait_until("they are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 60, 0.5)
+    wait_until("they are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 120, 0.5)
     lives(corral, user, *box)
     assert user.create(**SMALL)["state"] == "running"
 

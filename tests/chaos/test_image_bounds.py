@@ -45,8 +45,6 @@ REFUSED = {
     "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
     "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
     "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute"),
-    "a long name": (volumes(f"/workspace/{'x' * 256}"), {},
-                    "its image declares a volume with a name in its path that is longer than 255 bytes"),
     "our own": (volumes("/.corral/link"), {}, "its image declares a volume in …, which is not its to have"),
     "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., which are Corral's own"),
     "labels": (f"LABEL a={'x' * 17000}", {}, "its image has labels of 17001 bytes; at most 16384 are taken"),

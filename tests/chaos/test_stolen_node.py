@@ -51,6 +51,7 @@ def thieves(corral):
     for thief in made:
         thief.stop()
         print(thief.log.read_text(errors="replace"))
+        subprocess.run(["umount", "-l", thief.log.parent / "state/links"], capture_output=True) # where it came so far
         shutil.rmtree(thief.log.parent)
 
 
