@@ -1,5 +1,6 @@
 #include "agent/init/init_twins.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,13 @@ const char *twins_find(const struct twins *twins, dev_t dev, ino_t ino)
 }
 
 /* False: there is no memory for more. */
-static int grow(struct twins *twins)
+static bool grow(struct twins *twins)
 {
     struct twins old = *twins;
     size_t room = old.room ? 2 * old.room : ROOM_FIRST;
     struct twin *slot = calloc(room, sizeof *slot);
     if (!slot)
-        return 0;
+        return false;
     twins->slot = slot;
     twins->room = room;
     for (size_t i = 0; i < old.room; i++) {
@@ -37,7 +38,7 @@ static int grow(struct twins *twins)
             *place(twins, old.slot[i].dev, old.slot[i].ino) = old.slot[i];
     }
     free(old.slot);
-    return 1;
+    return true;
 }
 
 void twins_add(struct twins *twins, dev_t dev, ino_t ino, const char *path)

@@ -44,11 +44,14 @@ class CutDocker:
         self.asked.append(what)
         return True
 
+    def breaks(self, source, sink, asks, data):
+        """Whether data goes no further."""
+        match = asks and self.cut.search(data)
+        return match and self.matched(match.group())
+
     def pump(self, source, sink, asks):
         try:
-            while data := source.recv(65536):
-                if asks and (match := self.cut.search(data)) and self.matched(match.group()):
-                    break
+            while (data := source.recv(65536)) and not self.breaks(source, sink, asks, data):
                 sink.sendall(data)
         except OSError:
             pass
@@ -86,22 +89,13 @@ class LyingDocker(CutDocker):
         super().__init__(corral, mute)
         self.lies, self.muted = re.compile(lies), set()
 
-    def pump(self, source, sink, asks):
-        try:
-            while data := source.recv(65536):
-                if asks and self.cut.search(data):
-                    self.muted.add(source)
-                if not asks and sink in self.muted:
-                    break
-                if asks and not self.asked and (match := self.lies.search(data)):
-                    self.asked.append(match.group())
-                    source.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-                    break
-                sink.sendall(data)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+    def breaks(self, source, sink, asks, data):
+        if not asks:
+            return sink in self.muted
+        if self.cut.search(data):
+            self.muted.add(source)
+        match = not self.asked and self.lies.search(data)
+        if match:
+            self.asked.append(match.group())
+            source.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        return match

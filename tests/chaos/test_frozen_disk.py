@@ -4,7 +4,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from corral import STAYS, wait_until
+from corral import STAYS, UNTIL_TOLD, wait_until
 from hermits import SMALL, pid_of, runs
 from installation import host_is_ready
 
@@ -46,7 +46,7 @@ def frozen(folder):
 
 
 def test_what_is_due_is_ended(corral, user, own_disk):
-    ends = user.create(**SMALL, command=["sh", "-c", "until [ -e /workspace/go ]; do sleep 0.1; done"])["id"]
+    ends = user.create(**SMALL, command=["sh", "-c", UNTIL_TOLD + "true"])["id"]
     due = user.create(**SMALL, command=["sh", "-c", STAYS], lifetime_seconds=12)["id"]
     unwanted = user.create(**SMALL, command=["sh", "-c", STAYS])["id"]
     pids = {s: pid_of(corral, s) for s in (ends, due, unwanted)}
