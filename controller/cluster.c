@@ -242,6 +242,7 @@ void cluster_unlead(struct cluster *c)
 struct change {
     struct cluster *cluster;
     uint64_t term, asked_ms;
+    bool timed;
     db_sandbox_cb *cb;
     void *arg;
 };
@@ -269,6 +270,7 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     if (!code && ours) {
         struct fleet_row fleet_row = cluster_fleet_row(row);
         fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
+        fleet_row.timed = change->timed;
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row->id, row->state, json);
@@ -284,10 +286,12 @@ void cluster_want(struct cluster *c, const char *id, const char *owner, enum wan
     db_sandbox_want(c->pool, id, owner, want, reason, actor, on_changed, change_new(c, cb, arg));
 }
 
-void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch,
+void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch, bool timed,
                    const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    db_sandbox_patch(c->pool, id, owner, patch, c->defaults, actor, on_changed, change_new(c, cb, arg));
+    struct change *change = change_new(c, cb, arg);
+    change->timed = timed;
+    db_sandbox_patch(c->pool, id, owner, patch, c->defaults, actor, on_changed, change);
 }
 
 void cluster_node_mark(struct cluster *c, const char *node, bool cordoned, bool draining)

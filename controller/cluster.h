@@ -87,10 +87,10 @@ void cluster_told_node(struct cluster *cluster);
 void cluster_create(struct cluster *cluster, const struct db_admit_request *request,
                     const struct place_request *place, db_admit_cb *cb, void *arg);
 
-/* As db_sandbox_want and db_sandbox_patch; the host is told before cb. */
+/* As db_sandbox_want and db_sandbox_patch; the host is told before cb. timed: the patch says when it ends. */
 void cluster_want(struct cluster *cluster, const char *id, const char *owner, enum want_state want,
                   enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
-void cluster_patch(struct cluster *cluster, const char *id, const char *owner, const char *patch,
+void cluster_patch(struct cluster *cluster, const char *id, const char *owner, const char *patch, bool timed,
                    const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 
 /* What a sweep came to. */

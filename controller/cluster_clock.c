@@ -181,9 +181,10 @@ void cluster_clock(struct cluster *c, uint64_t asked_ms, int64_t unix_ms)
         c->step_ms += step;
         fleet_clock_stepped(c->fleet, now, step, offset);
     }
-    if (c->step_ms && !c->stepping) {
+    bool owes = c->step_ms || fleet_owes_expiries(c->fleet);
+    if (owes && !c->stepping) {
         follow(c);
-    } else if (!c->step_ms && (offset > c->kept_ms + KEPT_MS || offset < c->kept_ms - KEPT_MS)) {
+    } else if (!owes && (offset > c->kept_ms + KEPT_MS || offset < c->kept_ms - KEPT_MS)) {
         c->kept_ms = offset;
         db_clock_keep(c->pool, c->boot_id, offset);
     }

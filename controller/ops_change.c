@@ -209,6 +209,7 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
     struct change_call *p = change_call_new(c, call, &id);
     json_t *body = json_loads(call->body, 0, NULL);
     bool refused = below_use(p, body, &e);
+    bool timed = json_object_get(body, "expires_at") || json_object_get(body, "lifetime_seconds");
     json_decref(body);
     if (refused) {
         api_answer_err(call, &e);
@@ -216,7 +217,7 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
         return;
     }
     p->generation = look(p, &view) ? view.generation : 0;
-    cluster_patch(c->cluster, id.text, ops_owner(call), call->body, &actor, on_patched, p);
+    cluster_patch(c->cluster, id.text, ops_owner(call), call->body, timed, &actor, on_patched, p);
 }
 
 /* --- delete --- */

@@ -19,6 +19,7 @@ static void take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *
     s->expires_ms = row->expires_ms;
     s->row_ms = unsure ? 0 : row->expires_ms;
     s->sent_ms = 0;
+    s->timed = row->timed;
     s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
 }
 
@@ -33,13 +34,37 @@ bool deadline_is_unsure(const struct sandbox_entry *s)
     return s->expires_ms && !s->row_ms;
 }
 
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
+bool deadline_is_owed(const struct sandbox_entry *s)
 {
-    uint64_t said = now + row->remaining_ms, was = s->deadline_ms;
-    if (!s->row_ms && row->expires_ms) {
-        take(s, now, row, false);
-        return s->deadline_ms < was;
+    return s->row_ms && s->row_ms != s->expires_ms;
+}
+
+/* The count is late by late_ms at most; what its row says lies elsewhere. */
+static bool is_wrong(const struct sandbox_entry *s, int64_t row_ms, int64_t counted_ms)
+{
+    return row_ms >= counted_ms + SAME_MS || row_ms <= counted_ms - (int64_t)s->late_ms - SAME_MS;
+}
+
+/* Its row is read for the first time since its time was not sure. */
+static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms)
+{
+    uint64_t was = s->deadline_ms;
+    int64_t counted_ms = (int64_t)was + offset_ms;
+    if (s->timed && is_wrong(s, row->expires_ms, counted_ms)) {
+        s->row_ms = row->expires_ms;
+        s->expires_ms = counted_ms;
+        s->late_ms = 0;
+        return false;
     }
+    take(s, now, row, false);
+    return s->deadline_ms < was;
+}
+
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms)
+{
+    uint64_t said = now + row->remaining_ms;
+    if (deadline_is_unsure(s) && row->expires_ms)
+        return make_sure(s, now, row, offset_ms);
     if (row->waited_ms >= s->late_ms)
         return false;
     bool nearer = said < s->deadline_ms;

@@ -25,10 +25,14 @@ bool deadline_is_unsure(const struct sandbox_entry *s);
 
 /*
  * Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. Or
- * what the row says, where its time was not sure.
+ * what the row says, where its time was not sure; unless what remained was sure, for then the row is to
+ * follow. offset_ms: of PostgreSQL's clock from the loop's.
  * True where the host is to be told.
  */
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row);
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms);
+
+/* Its row is known, and is to follow. */
+bool deadline_is_owed(const struct sandbox_entry *s);
 
 /*
  * Its host has taken up what is wanted, and counts by itself; and the row was written under a clock that

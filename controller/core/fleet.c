@@ -532,8 +532,9 @@ void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct 
          */
         if (s->changed < stamp)
             s->want = row->want;
-        if (deadline_correct(s, now, row))
+        if (deadline_correct(s, now, row, fleet->offset_ms))
             fleet_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
+        fleet->owes |= deadline_is_owed(s);
     }
     if (readable(s, stamp))
         take_state(fleet, now, s, row->state, effects);
@@ -641,6 +642,7 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
     struct sandbox_entry *s, *next;
     fleet->steps++;
     fleet->stepped_ms = now;
+    fleet->offset_ms = offset_ms;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     deadline_stepped(s, now, step_ms, offset_ms);
 }
@@ -661,10 +663,16 @@ void fleet_expiries_told(struct fleet *fleet)
 {
     struct sandbox_entry *s, *next;
     fleet->steps_followed = fleet->steps_asked;
+    fleet->owes = false;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         if (s->sent_ms)
             s->row_ms = s->sent_ms;
         s->sent_ms = 0;
     }
+}
+
+bool fleet_owes_expiries(const struct fleet *fleet)
+{
+    return fleet->owes;
 }

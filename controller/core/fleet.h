@@ -44,6 +44,7 @@ struct fleet_row {
     bool rescheduled;      /* it was placed a second time: its host may not have heard of it */
     int64_t expires_ms;    /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
     bool unwatched;        /* nobody knows whether that clock was set since it was written */
+    bool timed;            /* …in the statement that says what remains: of one clock, whenever it was set */
     struct sandbox_limits limits;
     const uint8_t *spec;
     size_t spec_len;
@@ -237,6 +238,9 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
 typedef void fleet_expiry_cb(void *arg, const struct sandbox_id *id, int64_t from_ms, int64_t to_ms);
 void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg);
 void fleet_expiries_told(struct fleet *fleet);
+
+/* Rows are to follow though nothing was set since: they were found to be wrong. */
+bool fleet_owes_expiries(const struct fleet *fleet);
 
 /* What others may look at. */
 struct fleet_view {

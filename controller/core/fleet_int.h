@@ -26,6 +26,8 @@ struct fleet {
     uint64_t ticked_ms;  /* 0: never */
     uint64_t listen_ms;  /* until then nobody's silence is held against them */
     uint64_t stepped_ms; /* when PostgreSQL's clock was last seen to be set */
+    int64_t offset_ms;   /* …and how far from the loop's it was then */
+    bool owes;           /* rows were found to be wrong since */
     unsigned steps, steps_asked,
         steps_followed; /* so often; and so many of them the rows are to follow, and do */
 };

@@ -4,9 +4,17 @@ import time
 from datetime import datetime
 
 import pytest
-from corral import wait_until
+from corral import Client, wait_until
 from hermits import SMALL, pid_of, runs
 from test_faults import WallClock, ready
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience():
+    """PostgreSQL counts the idleness of sessions by its own clock: one that is set ahead may end the lead's, once."""
+    Client.patience = 20
+    yield
+    Client.patience = 0
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def jump(corral, clock, seconds):
 
 
 def in_state(user, sandbox, verb, state):
-    """PostgreSQL counts the idleness of sessions by its own clock: one that was set ahead may end the lead's."""
+    """Not yet where its host is not back from a lead that changed."""
     wait_until(verb, lambda: user.call("POST", f"/sandbox/{sandbox}/{verb}").status_code in (200, 202), 20)
     wait_until(state, lambda: user.show(sandbox)["state"] == state, 20)
 

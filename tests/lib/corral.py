@@ -106,12 +106,21 @@ class Client:
 
     described = {}
     via = {}  # url: a proxy before it, and what to do with each answer that came through it
+    patience = 0  # seconds in which a controller that lost the lead is to have it again
 
     def __init__(self, url, key):
         self.url, self.session = url, requests.Session()
         self.session.headers["X-API-Key"] = key
 
-    def call(self, method, path, body=None, timeout=70, **more):
+    def call(self, method, path, body=None, **more):
+        until = time.monotonic() + self.patience
+        while True:
+            answer = self.call_once(method, path, body, **more)
+            if answer.status_code != 503 or '"not_leading"' not in answer.text or time.monotonic() > until:
+                return answer
+            time.sleep(0.2)
+
+    def call_once(self, method, path, body=None, timeout=70, **more):
         url, check = self.via.get(self.url, (self.url, None))
         if check: # it ends what is idle, at a moment of its own
             more["headers"] = {**more.get("headers", {}), "Connection": "close"}

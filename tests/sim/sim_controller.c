@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define READ_MS    10000         /* between readings */
-#define EPOCH_MS   1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
-#define REACHED_MS 60000         /* so long in reach, a host was heard, or its controller stood still */
+#define READ_MS     10000         /* between readings */
+#define EPOCH_MS    1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
+#define OUTLIVES_MS 70000         /* beyond the longest lifetime */
+#define REACHED_MS  60000         /* so long in reach, a host was heard, or its controller stood still */
 
 static const char *node_name(int node)
 {
@@ -32,6 +33,7 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->expires_ms = clock_now(w) + (int64_t)from_now;
     r->timed_ms = w->clock_ms;
     r->timed_at_ms = w->now;
+    r->unheard = false;
 }
 
 static struct fleet_row row_of(const struct world *w, int sandbox)
@@ -393,6 +395,19 @@ static void move_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms,
         r->expires_ms = to_ms;
 }
 
+/*
+ * A row that the fleet does not know as it is: it follows by the whole step. That is wrong where the clock
+ * was set once more before anybody noticed, and nobody can know it who never heard when it was to end: then
+ * its end is where its row has it (docs/clocks.md).
+ */
+static void follow_unnamed(struct world *w, struct row *r)
+{
+    r->expires_ms += w->seen_clock_ms - w->frame_ms;
+    int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
+    if (r->unheard && r->timed_ms != w->frame_ms)
+        r->deadline_ms = end > 0 ? (uint64_t)end : 0;
+}
+
 /* Its transaction comes to pass at once, or not at all; its answer later, or never. */
 static void ask_expiries(struct world *w)
 {
@@ -404,7 +419,7 @@ static void ask_expiries(struct world *w)
     sim_say(w, "the rows follow PostgreSQL's clock%s", ok ? "" : " not");
     for (int i = 0; ok && i < w->rows; i++) {
         if (!moving.told[i] && w->row[i].timed_ms != w->clock_ms)
-            w->row[i].expires_ms += w->seen_clock_ms - w->frame_ms;
+            follow_unnamed(w, &w->row[i]);
         w->row[i].timed_ms = w->clock_ms;
     }
     if (ok)
@@ -421,7 +436,7 @@ static void look_at_clock(struct world *w)
         w->seen_clock_ms = w->clock_ms;
         w->owes_expiries = true;
     }
-    if (w->owes_expiries && !w->asked_expiries)
+    if ((w->owes_expiries || fleet_owes_expiries(w->fleet)) && !w->asked_expiries)
         ask_expiries(w);
 }
 
@@ -431,8 +446,11 @@ static void look_at_clock(struct world *w)
  */
 static void tell(struct world *w, int sandbox, bool admitted)
 {
+    bool timed = w->row[sandbox].timed_at_ms == w->now;
     if (!w->calm && sim_chance(w, 20)) {
         struct sandbox_id id = sim_id(sandbox);
+        w->row[sandbox].unheard |= timed;
+        sim_say(w, "db: the answer on sandbox %d is lost", sandbox);
         if (admitted)
             fleet_refused(w->fleet, &id);
         return;
@@ -442,6 +460,7 @@ static void tell(struct world *w, int sandbox, bool admitted)
     e->flag = admitted;
     e->asked_ms = w->now;
     e->row = row_of(w, sandbox);
+    e->row.timed = timed;
 }
 
 static void create(struct world *w)
@@ -468,6 +487,13 @@ static void create(struct world *w)
     tell(w, sandbox, true);
 }
 
+static void delete_row(struct world *w, int sandbox)
+{
+    w->row[sandbox].want = WANT_GONE;
+    w->row[sandbox].reason = REASON_DELETED;
+    row_move(w, sandbox, SANDBOX_STOPPING);
+}
+
 static void change(struct world *w, int sandbox)
 {
     struct row *r = &w->row[sandbox];
@@ -476,9 +502,7 @@ static void change(struct world *w, int sandbox)
     switch (sim_random(w, 5)) {
     case 0:
     case 1:
-        r->want = WANT_GONE;
-        r->reason = REASON_DELETED;
-        row_move(w, sandbox, SANDBOX_STOPPING);
+        delete_row(w, sandbox);
         break;
     case 2:
         if (r->state != SANDBOX_RUNNING && r->state != SANDBOX_PAUSED)
@@ -501,6 +525,19 @@ static void change(struct world *w, int sandbox)
                                      : "running",
             (unsigned long long)r->generation);
     tell(w, sandbox, false);
+}
+
+/* In the calm: those that an unheard step lets live for longer than anybody asked for. */
+static void delete_what_outlives(struct world *w)
+{
+    for (int i = 0; w->calm && i < w->rows; i++) {
+        struct row *r = &w->row[i];
+        if (sandbox_state_terminal(r->state) || r->want == WANT_GONE || r->deadline_ms < w->now + OUTLIVES_MS)
+            continue;
+        delete_row(w, i);
+        r->generation++;
+        tell(w, i, false);
+    }
 }
 
 void controller_request(struct world *w)
@@ -560,6 +597,7 @@ void controller_tick(struct world *w)
     fleet_tick(w->fleet, w->now, &w->effects);
     run_effects(w);
     look_at_clock(w);
+    delete_what_outlives(w);
     if (w->now - w->read_ms >= READ_MS)
         read_rows(w);
 }

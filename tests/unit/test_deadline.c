@@ -144,6 +144,30 @@ static void test_an_extension_around_the_step_is_read_again(void **state)
     assert_false(fleet_differs(fleet, fleet_stamp(fleet), &longer.id, 2, SANDBOX_RUNNING));
 }
 
+/* …and once more, unnoticed, before that: the row is wrong by the first, and is to follow what was counted
+ * with it. */
+static void test_an_extension_between_two_steps(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    longer.waited_ms = 300;
+    longer.timed = true;
+    step = 3 * STEP_MS;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    fleet_wanted(fleet, 1200, &longer, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    told_now();
+    fleet_expiries_told(fleet);
+    int64_t moved = longer.expires_ms + step;
+    struct fleet_row read = row_at(1300, 2, moved);
+    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
+    assert_true(fleet_owes_expiries(fleet));
+    struct told told = told_now();
+    assert_true(told.from_ms == moved && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
+    fleet_expiries_told(fleet);
+    assert_false(fleet_owes_expiries(fleet));
+}
+
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
 static void test_a_clock_that_is_put_right_soon(void **state)
 {
@@ -268,6 +292,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
                                         tear_down),
