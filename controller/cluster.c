@@ -242,7 +242,7 @@ void cluster_unlead(struct cluster *c)
 struct change {
     struct cluster *cluster;
     uint64_t term, asked_ms;
-    bool timed;
+    bool timed; /* when it ends is part of it */
     db_sandbox_cb *cb;
     void *arg;
 };
@@ -270,7 +270,7 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     if (!code && ours) {
         struct fleet_row fleet_row = cluster_fleet_row(row);
         fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
-        fleet_row.timed = change->timed;
+        fleet_row.time = change->timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
         cluster_run_effects(c);
         waiters_tell(c->waiters, &row->id, row->state, json);

@@ -63,7 +63,7 @@ static void take_up(struct create *create, const struct db_admit_result *r)
                             .remaining_ms = r->remaining_ms,
                             .expires_ms = r->expires_ms,
                             .waited_ms = loop_now_ms() - create->asked_ms,
-                            .timed = true,
+                            .time = FLEET_TIME_GIVEN,
                             .limits = create->request.limits,
                             .spec = create->spec,
                             .spec_len = create->request.spec_len};

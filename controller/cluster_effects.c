@@ -206,6 +206,7 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
     if (!code) {
         now = cluster_fleet_row(row);
         now.waited_ms = loop_now_ms() - r->asked_ms;
+        now.time = FLEET_TIME_KEPT;
     }
     if (answer == FLEET_UNKNOWN)
         cluster_refresh(c); /* it may have been committed all the same */

@@ -12,6 +12,12 @@ static bool is_news(const struct sandbox_entry *s, const struct fleet_row *row)
                               row->expires_ms != s->sent_ms);
 }
 
+/* Nobody can have given another in between. */
+static bool is_kept(const struct sandbox_entry *s, const struct fleet_row *row)
+{
+    return row->time == FLEET_TIME_KEPT && s->expires_ms && row->generation <= s->generation + 1;
+}
+
 static void take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
 {
     s->deadline_ms = now + row->remaining_ms;
@@ -19,13 +25,13 @@ static void take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *
     s->expires_ms = row->expires_ms;
     s->row_ms = unsure ? 0 : row->expires_ms;
     s->sent_ms = 0;
-    s->timed = row->timed;
+    s->given = row->time == FLEET_TIME_GIVEN;
     s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
 }
 
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
 {
-    if (is_news(s, row))
+    if (!is_kept(s, row) && is_news(s, row))
         take(s, now, row, unsure);
 }
 
@@ -50,7 +56,7 @@ static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct fleet_
 {
     uint64_t was = s->deadline_ms;
     int64_t counted_ms = (int64_t)was + offset_ms;
-    if (s->timed && is_wrong(s, row->expires_ms, counted_ms)) {
+    if (s->given && is_wrong(s, row->expires_ms, counted_ms)) {
         s->row_ms = row->expires_ms;
         s->expires_ms = counted_ms;
         s->late_ms = 0;

@@ -16,7 +16,8 @@
 
 /*
  * Takes what a row says. unsure: PostgreSQL's clock may have been set since it said so, and the row may be
- * yet to follow: the count holds, the row's own time is taken from the next reading.
+ * yet to follow: the count holds, the row's own time is taken from the next reading. s has the generation
+ * from before.
  */
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure);
 

@@ -287,10 +287,10 @@ void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now
 {
     if (row->generation > s->generation)
         fleet_let_go(s);
+    deadline_take(s, now, row, is_of_another_clock(fleet, now, row));
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
-    deadline_take(s, now, row, is_of_another_clock(fleet, now, row));
     struct node *node = node_table_get(&fleet->nodes, row->node);
     if (s->node)
         node_release(s->node, &s->limits);

@@ -30,6 +30,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the statement that returned a row did to its deadline. */
+enum fleet_time {
+    FLEET_TIME_READ,  /* others may have given another one since */
+    FLEET_TIME_GIVEN, /* gave it: what remains and when it ends are of one clock, whenever that was set */
+    FLEET_TIME_KEPT   /* left it as it was one generation before */
+};
+
 /* A live sandbox as the database has it. spec is borrowed and copied. */
 struct fleet_row {
     struct sandbox_id id;
@@ -44,7 +51,7 @@ struct fleet_row {
     bool rescheduled;      /* it was placed a second time: its host may not have heard of it */
     int64_t expires_ms;    /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
     bool unwatched;        /* nobody knows whether that clock was set since it was written */
-    bool timed;            /* …in the statement that says what remains: of one clock, whenever it was set */
+    enum fleet_time time;
     struct sandbox_limits limits;
     const uint8_t *spec;
     size_t spec_len;

@@ -32,7 +32,7 @@ struct sandbox_entry {
     int64_t row_ms;              /* …by PostgreSQL's clock, as its row says; 0: not known yet */
     int64_t expires_ms, sent_ms; /* …as its row is to say; and as it was told to, last */
     uint64_t counted_ms;         /* from then on deadline_ms is believed where the two differ (deadline.h) */
-    bool timed;                  /* …also where row_ms is not known yet: it was said together with it */
+    bool given;                  /* …also where row_ms is not known yet: FLEET_TIME_GIVEN */
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;

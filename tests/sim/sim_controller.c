@@ -172,6 +172,7 @@ static void reschedule(struct world *w, struct sim_event *e)
     answer->asked_ms = e->asked_ms;
     answer->flag = done;
     answer->row = row_of(w, e->sandbox);
+    answer->row.time = FLEET_TIME_KEPT;
     if (!up || (!w->calm && sim_chance(w, 20)))
         answer->row.generation = 0; /* nobody knows */
 }
@@ -460,7 +461,7 @@ static void tell(struct world *w, int sandbox, bool admitted)
     e->flag = admitted;
     e->asked_ms = w->now;
     e->row = row_of(w, sandbox);
-    e->row.timed = timed;
+    e->row.time = timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
 }
 
 static void create(struct world *w)

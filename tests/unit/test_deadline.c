@@ -151,7 +151,7 @@ static void test_an_extension_between_two_steps(void **state)
     step = STEP_MS;
     struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.timed = true;
+    longer.time = FLEET_TIME_GIVEN;
     step = 3 * STEP_MS;
     fleet_clock_stepped(fleet, 1000, step, THEN + step);
     fleet_wanted(fleet, 1200, &longer, &effects);
@@ -166,6 +166,19 @@ static void test_an_extension_between_two_steps(void **state)
     assert_true(told.from_ms == moved && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
     fleet_expiries_told(fleet);
     assert_false(fleet_owes_expiries(fleet));
+}
+
+/* A pause that was answered under the clock before, and comes when the rows have followed. */
+static void test_a_pause_from_before_the_rows_followed(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row paused = row_at(900, 2, THEN + HOUR_MS);
+    paused.time = FLEET_TIME_KEPT;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    told_now();
+    fleet_expiries_told(fleet);
+    fleet_wanted(fleet, 1100, &paused, &effects);
+    assert_int_equal(wanted_for(), HOUR_MS - 1100);
 }
 
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
@@ -293,6 +306,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_from_before_the_rows_followed, set_up_running,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_late_count_is_corrected_all_the_same, set_up_running,
                                         tear_down),
