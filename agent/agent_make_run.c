@@ -244,10 +244,26 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     }
 }
 
+/*
+ * The working folder is made, and entered, before what its image has on its disk is there: Docker cannot make
+ * one that is a link into a folder of the disk, nor one that is a file. As maker_answered.
+ */
+static bool is_answered(struct maker *m, int code, const struct err *e)
+{
+    struct err why;
+    if (code && m->spec.use_image_command && strstr(e->text, "mkdir") &&
+        (strstr(e->text, ": file exists") || strstr(e->text, " is not a directory"))) {
+        code = err_set(&why, ERR_IMAGE_UNAVAILABLE,
+                       "its image's working folder is a file, or a link into a folder of the disk");
+        e = &why;
+    }
+    return maker_answered(m, code, e);
+}
+
 static void on_started(void *arg, int code, const struct err *e)
 {
     struct maker *m = arg;
-    if (maker_answered(m, code, e))
+    if (is_answered(m, code, e))
         maker_asked(m, STEP_START,
                     docker_container_inspect(m->holder->agent->docker, m->container_id, DOCKER_QUICK_MS,
                                              on_inspected, m));
@@ -312,7 +328,7 @@ static void on_user_file(void *arg, int code, const struct err *e, const struct 
 static void on_created(void *arg, int code, const struct err *e, const char *id)
 {
     struct maker *m = arg;
-    if (!maker_answered(m, code, e))
+    if (!is_answered(m, code, e))
         return;
     struct agent *agent = m->holder->agent;
     memcpy(m->container_id, id, sizeof m->container_id);

@@ -9,6 +9,7 @@
 #include "controller/db/db_text.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,6 +194,12 @@ static uint64_t next_batch(uint64_t most, uint64_t took_ms)
                                : next;
 }
 
+/* Half of the time is others': after a batch as long as it took, and no longer than one is to take. */
+static void rest(uint64_t took_ms)
+{
+    poll(NULL, 0, (int)(took_ms < BATCH_MS ? took_ms : BATCH_MS));
+}
+
 /* One batch. Returns 0 where it was the last, 1 where there may be more, or an error. */
 static int run_batch(struct round *r, size_t i, char after[static 160], struct err *e)
 {
@@ -210,7 +217,10 @@ static int run_batch(struct round *r, size_t i, char after[static 160], struct e
     r->step[i].removed += number(batch, 1);
     snprintf(after, 160, "%s", PQgetvalue(batch, 0, 2));
     PQclear(batch);
-    r->batch[i] = next_batch(r->batch[i], loop_now_ms() - begin);
+    uint64_t took_ms = loop_now_ms() - begin;
+    r->batch[i] = next_batch(r->batch[i], took_ms);
+    if (more)
+        rest(took_ms);
     return more;
 }
 

@@ -112,6 +112,15 @@ SAME = {
     "a PATH of its own": ("USER 0\nRUN mkdir /opt && ln -s ../bin/busybox /opt/echo\nENV PATH=/no:/opt:/bin", "echo $PATH"),
     "a stop signal and a health check": ("STOPSIGNAL SIGUSR1\nHEALTHCHECK CMD false", "echo here"),
     "an entrypoint": ('ENTRYPOINT ["env", "X=1"]', "echo $X"),
+    "an empty word": ('ENTRYPOINT ["env", "X="]', "echo ${X-none}; echo $#"),
+    "a user of the largest number": ("USER 4294967294", "id -u"),
+    "labels of any text": ("LABEL a=\"\u00fc \u202e\" b.c/d=\"x\\ny\" e=", "echo here"),
+    "a link where a folder of the disk is expected": ("USER 0\nRUN rm -rf /tmp && mkdir -p -m 1777 /var/tmp && chmod 1777 /var/tmp && ln -s var/tmp /tmp\nUSER 1000", "touch /tmp/x; ls /var/tmp"),
+    "what a later layer took away": ("USER 0\nRUN mkdir -p /data/old /data/new && touch /data/old/f /data/new/f /data/kept /data/gone\n"
+                                     "RUN rm -r /data/old /data/gone && rm -r /data/new && mkdir /data/new && touch /data/new/g\nVOLUME /data",
+                                     "find /data | sort"),
+    "names of any bytes": ("USER 0\nRUN mkdir /data && cd /data && touch -- -rf 'a\"b' \"it's\" 'c\\d' \"$(printf 'e\\nf')\" \"$(printf '\\377\\376')\" '*' .wh"
+                           " && mkdir \"$(printf 'g\\th')\" && touch \"$(printf 'g\\th')/i\"\nVOLUME /data", "cd /data; find . | sort | od -c"),
 }
 
 
@@ -241,9 +250,11 @@ def test_a_working_folder_that_there_is_not(corral, user):
         told_of = told(corral, sandbox["id"])
         assert told_of.splitlines()[0] == folder and told_of.endswith("ended 0\n"), told_of
         user.delete(sandbox["id"])
-    tag = changed(corral, base, "WORKDIR /bin/sh")
-    assert user.refused("POST", "/sandbox", {**SMALL, "image": tag, "use_image_command": True})["code"] == "start_failed"
-    assert "is not a directory" in user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
+    into = build(corral, "USER 0\nRUN mkdir -p /data/app && ln -s /data/app /app\nVOLUME /data\n" + cmd("pwd"))
+    for tag, folder in ((base, "/bin/sh"), (into, "/app")): # no path of it is told
+        problem = user.refused("POST", "/sandbox", {**SMALL, "image": changed(corral, tag, f"WORKDIR {folder}"), "use_image_command": True})
+        detail = user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
+        assert problem["code"] == "image_unavailable" and "its image's working folder is a file, or a link" in detail, (problem, detail)
 
 
 def test_a_working_folder_that_is_not_absolute(corral, user):
