@@ -323,7 +323,7 @@ static void check_early(struct world *w, int node, int sandbox)
     struct sandbox_id id = sim_id(sandbox);
     const struct keeper *keeper = w->host[node].keeper;
     const struct box_record *record = keeper && r->node == node ? keeper_find(keeper, &id) : NULL;
-    bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE;
+    bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE && !r->displaced;
     if (record && record->phase != BOX_ENDED && lives && record->generation == r->generation &&
         record->deadline_ms + 1000 < r->deadline_ms)
         sim_fail(w, "sandbox %d is to end at %llu, and its user was told %llu", sandbox,

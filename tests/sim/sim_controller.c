@@ -33,7 +33,7 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->expires_ms = clock_now(w) + (int64_t)from_now;
     r->timed_ms = w->clock_ms;
     r->timed_at_ms = w->now;
-    r->unheard = false;
+    r->unheard = r->displaced = false;
 }
 
 static struct fleet_row row_of(const struct world *w, int sandbox)
@@ -226,6 +226,12 @@ static void run_effects(struct world *w)
     fleet_effects_clear(&w->effects);
 }
 
+static void displace(struct row *r, int64_t end)
+{
+    r->deadline_ms = end > 0 ? (uint64_t)end : 0;
+    r->displaced = true;
+}
+
 /*
  * As clock_stepped in SQL, where nobody leads. What was timed after a step, by a leader that died before the
  * rows followed, is told from the rest only where the clock was set ahead, and is not set once more: else its
@@ -241,7 +247,7 @@ static void follow_anew(struct world *w, struct row *r)
     r->timed_ms = w->clock_ms;
     int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
     if (after)
-        r->deadline_ms = end > 0 ? (uint64_t)end : 0;
+        displace(r, end);
 }
 
 void controller_up(struct world *w)
@@ -406,7 +412,7 @@ static void follow_unnamed(struct world *w, struct row *r)
     r->expires_ms += w->seen_clock_ms - w->frame_ms;
     int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
     if (r->unheard && r->timed_ms != w->frame_ms)
-        r->deadline_ms = end > 0 ? (uint64_t)end : 0;
+        displace(r, end);
 }
 
 /* Its transaction comes to pass at once, or not at all; its answer later, or never. */

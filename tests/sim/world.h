@@ -32,6 +32,7 @@ struct row {
     int64_t timed_ms;     /* how that was when it was given */
     uint64_t timed_at_ms; /* and when */
     bool unheard;         /* the answer that said so was lost */
+    bool displaced;       /* its end is where its row has it, whatever its host was told before */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
     uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
