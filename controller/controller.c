@@ -3,6 +3,7 @@
 #include "controller/api/key_set.h"
 #include "controller/controller_int.h"
 #include "controller/db/db_user.h"
+#include "controller/ops/ops.h"
 
 #include "common/daemon.h"
 #include "common/log.h"
@@ -51,47 +52,9 @@ static int serving(void *owner, struct err *e)
 static const struct api_ops api_ops = {.serving = serving,
                                        .find_key = find_key,
                                        .op = {
-                                           [OP_SANDBOX_CREATE] = ops_sandbox_create,
-                                           [OP_SANDBOX_LIST] = ops_sandbox_list,
-                                           [OP_SANDBOX_SHOW] = ops_sandbox_show,
-                                           [OP_SANDBOX_PATCH] = ops_sandbox_patch,
-                                           [OP_SANDBOX_DELETE] = ops_sandbox_delete,
-                                           [OP_SANDBOX_WAIT] = ops_sandbox_wait,
-                                           [OP_SANDBOX_PAUSE] = ops_sandbox_pause,
-                                           [OP_SANDBOX_RESUME] = ops_sandbox_resume,
-                                           [OP_SANDBOX_STATS] = ops_sandbox_stats,
-                                           [OP_SANDBOX_HISTORY] = ops_sandbox_history,
-                                           [OP_SANDBOX_EVENTS] = ops_sandbox_events,
-                                           [OP_EVENT_LIST] = ops_event_list,
-                                           [OP_QUOTA_USAGE] = ops_quota_usage,
-                                           [OP_SYSTEM_STATS] = ops_system_stats,
-                                           [OP_SYSTEM_CLEANUP] = ops_system_cleanup,
-                                           [OP_NODE_LIST] = ops_node_list,
-                                           [OP_NODE_SHOW] = ops_node_show,
-                                           [OP_NODE_CORDON] = ops_node_cordon,
-                                           [OP_NODE_UNCORDON] = ops_node_uncordon,
-                                           [OP_USER_CREATE] = ops_user_create,
-                                           [OP_USER_LIST] = ops_user_list,
-                                           [OP_USER_SHOW] = ops_user_show,
-                                           [OP_USER_PATCH] = ops_user_patch,
-                                           [OP_USER_DELETE] = ops_user_delete,
-                                           [OP_KEY_CREATE] = ops_key_create,
-                                           [OP_KEY_LIST] = ops_key_list,
-                                           [OP_KEY_SHOW] = ops_key_show,
-                                           [OP_KEY_PATCH] = ops_key_patch,
-                                           [OP_KEY_DELETE] = ops_key_delete,
-                                           [OP_TIER_LIST] = ops_tier_list,
-                                           [OP_TIER_CREATE] = ops_tier_create,
-                                           [OP_TIER_SHOW] = ops_tier_show,
-                                           [OP_TIER_PATCH] = ops_tier_patch,
-                                           [OP_TIER_DELETE] = ops_tier_delete,
-                                           [OP_NODE_DRAIN] = ops_node_drain,
-                                           [OP_NODE_REVOKE] = ops_node_revoke,
-                                           [OP_NODE_DELETE] = ops_node_delete,
-                                           [OP_METRICS] = ops_metrics,
-                                           [OP_AUDIT_LIST] = ops_audit_list,
-                                           [OP_HEALTHZ] = ops_healthz,
-                                           [OP_READYZ] = ops_readyz,
+#define ROUTE(op, method, path, who, schema, status, answer, summary, handler) [OP_##op] = handler,
+#include "controller/api/api_routes.def"
+#undef ROUTE
                                        }};
 
 /* --- leadership --- */

@@ -70,7 +70,7 @@ def man_daemon(build, program, what):
 
 
 def rest(build, root):
-    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)", "([^"]+)"\)',
+    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)", "([^"]+)", \w+\)',
                       (root / "controller/api/api_routes.def").read_text(), re.M)
     text = ["# REST", "", MARK, "",
             "`GET /openapi.json` is the whole description; the tests hold every answer to it. Send the API key as `X-API-Key`",

@@ -14,7 +14,7 @@
 #include <string.h>
 
 const struct route api_routes[OP_COUNT] = {
-#define ROUTE(op, method, path, who, schema, status, answer, summary)                                        \
+#define ROUTE(op, method, path, who, schema, status, answer, summary, handler)                               \
     [OP_##op] = {method, path, who, SCHEMA_##schema, answer},
 #include "controller/api/api_routes.def"
 #undef ROUTE
@@ -156,8 +156,6 @@ static void run(struct call *call)
     take_page(&call->public);
     if (rc)
         api_answer_problem(&call->public, &e, errors ? json_pack("{s:o}", "errors", errors) : NULL);
-    else if (call->public.op == OP_OPENAPI)
-        api_answer_json(&call->public, 200, NULL, api->openapi);
     else
         api->ops.op[call->public.op](api->owner, &call->public);
 }
@@ -248,6 +246,11 @@ static void take_conf(struct api *api, const struct api_conf *conf)
     api->metrics_open = conf->metrics_open;
     free(api->cors_origins);
     api->cors_origins = mem_strdup(conf->cors_origins);
+}
+
+void api_answer_description(struct api_call *call)
+{
+    api_answer_json(call, 200, NULL, api_call_of(call)->api->openapi);
 }
 
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,

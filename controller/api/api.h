@@ -10,7 +10,7 @@
 #include "controller/core/sandbox_request.h"
 
 enum api_op {
-#define ROUTE(op, method, path, who, schema, status, answer, summary) OP_##op,
+#define ROUTE(op, method, path, who, schema, status, answer, summary, handler) OP_##op,
 #include "controller/api/api_routes.def"
 #undef ROUTE
     OP_COUNT
@@ -45,7 +45,7 @@ struct key_query; /* a look-up that is owed an answer */
 typedef void api_op_fn(void *owner, struct api_call *call);
 
 struct api_ops {
-    api_op_fn *op[OP_COUNT]; /* all of them but OP_OPENAPI, which the API answers itself */
+    api_op_fn *op[OP_COUNT];
     /* Whether requests are served: all but those of open routes and the metrics. 0, or the error to answer.
      */
     int (*serving)(void *owner, struct err *e);
@@ -93,6 +93,8 @@ void api_answer_noticed(struct api_call *call, int status, const char *json, con
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text);
 void api_answer_empty(struct api_call *call, int status, const char *headers);
 void api_answer_err(struct api_call *call, const struct err *e);
+/* 200 with the OpenAPI description. */
+void api_answer_description(struct api_call *call);
 /* quota_exceeded with its figures. */
 void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);
 

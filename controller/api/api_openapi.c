@@ -19,7 +19,7 @@ static const struct row {
     int status;
     const char *answer, *summary;
 } rows[OP_COUNT] = {
-#define ROUTE(op, method, path, who, schema, status, answer, summary)                                        \
+#define ROUTE(op, method, path, who, schema, status, answer, summary, handler)                               \
     [OP_##op] = {#op, method, path, who, SCHEMA_##schema, status, answer, summary},
 #include "controller/api/api_routes.def"
 #undef ROUTE

@@ -2,7 +2,7 @@
  * Reads that cost the database much: on connections of their own, so that no move, create or look-up of a key
  * waits behind them, and through a gate, so that no user has them all.
  */
-#include "controller/controller_int.h"
+#include "controller/ops/ops.h"
 
 #include "common/mem.h"
 

@@ -1,9 +1,8 @@
-/* The operations on sandboxes: each takes a validated call and answers it once. */
-#include "controller/controller_int.h"
+/* POST /sandbox: admits a sandbox, and answers once it runs, or as its caller prefers. */
+#include "controller/ops/ops.h"
 
 #include "common/image_ref.h"
 #include "common/mem.h"
-#include "controller/db/db_history.h"
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
 
@@ -13,33 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STALE_MS 5000 /* five looks that did not come */
-
-/* A call that has gone on to wait for something. */
-struct pending {
+/* A create that waits for its sandbox to begin. */
+struct create_call {
     struct controller *controller;
     struct api_call *call;
     struct sandbox_id id;
-    enum waiter_goal goal;
-    enum sandbox_state named;
-    uint64_t timeout_ms;
-    uint64_t since_ms;  /* of a create */
-    struct err refusal; /* of a create, where it was not made before */
+    uint64_t since_ms;
+    struct err refusal; /* where it was not made before */
 };
 
-static struct pending *pending_new(struct controller *c, struct api_call *call)
+static struct create_call *create_call_new(struct controller *c, struct api_call *call)
 {
-    struct pending *p = mem_zalloc(sizeof *p);
+    struct create_call *p = mem_zalloc(sizeof *p);
     p->controller = c;
     p->call = call;
     return p;
 }
 
-/* --- create --- */
-
 #define LOCATION "Location: /sandbox/%s\r\n"
 
-static void created(struct pending *p, const char *json)
+static void created(struct create_call *p, const char *json)
 {
     char location[64];
     snprintf(location, sizeof location, LOCATION, p->id.text);
@@ -64,7 +56,7 @@ static bool says(const char *json, const char *quoted_field, const char *value)
 }
 
 /* Why an image is refused is its host's sentence, which names nothing of the host. */
-static void fail_image(const struct pending *p, const char *json)
+static void fail_image(const struct create_call *p, const char *json)
 {
     json_t *sandbox = json_loads(json, 0, NULL);
     const char *detail = json_string_value(json_object_get(sandbox, "detail"));
@@ -72,7 +64,7 @@ static void fail_image(const struct pending *p, const char *json)
     json_decref(sandbox);
 }
 
-static void fail_start(const struct pending *p)
+static void fail_start(const struct create_call *p)
 {
     struct err e;
     (void)err_set(&e, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
@@ -81,7 +73,7 @@ static void fail_start(const struct pending *p)
 
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
-    struct pending *p = arg;
+    struct create_call *p = arg;
     if (!reached && ops_fail_unwritten(p->controller, p->call, "the sandbox was admitted")) {
         free(p);
         return;
@@ -102,7 +94,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
     free(p);
 }
 
-static void accepted(struct pending *p, const char *json)
+static void accepted(struct create_call *p, const char *json)
 {
     db_idempotency_answer(p->controller->pool, p->id.text, 202, json);
     api_answer_json(p->call, 202, NULL, json);
@@ -110,7 +102,7 @@ static void accepted(struct pending *p, const char *json)
 }
 
 /* Where too many wait already, it is answered as to who does not want to. */
-static void wait_for_begin(struct pending *p, const char *json)
+static void wait_for_begin(struct create_call *p, const char *json)
 {
     uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
     if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
@@ -121,7 +113,7 @@ static void wait_for_begin(struct pending *p, const char *json)
 /* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
 static void on_replayed(void *arg, int code, const struct err *e, const char *json)
 {
-    struct pending *p = arg;
+    struct create_call *p = arg;
     struct fleet_view view;
     const struct fleet *fleet = cluster_fleet(p->controller->cluster);
     bool live = !code && fleet && fleet_find(fleet, &p->id, &view);
@@ -138,7 +130,7 @@ static void on_replayed(void *arg, int code, const struct err *e, const char *js
     }
 }
 
-static void replay(struct pending *p, const struct db_admit_result *r)
+static void replay(struct create_call *p, const struct db_admit_result *r)
 {
     if (r->status) {
         char headers[100];
@@ -158,7 +150,7 @@ static void replay(struct pending *p, const struct db_admit_result *r)
 
 static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
-    struct pending *p = arg;
+    struct create_call *p = arg;
     if (code) {
         api_answer_err(p->call, e);
         free(p);
@@ -232,7 +224,7 @@ static void body_sum(const struct api_call *call, uint8_t sum[32])
 
 static void on_refused(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
-    struct pending *p = arg;
+    struct create_call *p = arg;
     if (!code && r) {
         on_admitted(p, 0, NULL, r);
         return;
@@ -249,7 +241,7 @@ static void refuse_if_new(struct controller *c, struct api_call *call, const str
         api_answer_err(call, why);
         return;
     }
-    struct pending *p = pending_new(c, call);
+    struct create_call *p = create_call_new(c, call);
     p->refusal = *why;
     p->since_ms = loop_now_ms();
     body_sum(call, sum);
@@ -282,7 +274,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                  .labels = r->node_labels,
                                  .runtime = r->spec.runtime,
                                  .enforce = ENFORCE_ALL};
-    struct pending *p = pending_new(c, call);
+    struct create_call *p = create_call_new(c, call);
     p->since_ms = loop_now_ms();
     cluster_create(c->cluster, &request, &wish, on_admitted, p);
 }
@@ -355,216 +347,4 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     }
     admit(c, call, &resolved, spec, spec_len);
     free(spec);
-}
-
-/* --- read --- */
-
-static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *cb, void *arg)
-{
-    char state[32], user[256], all[8], label[API_QUERY_MAX];
-    struct db_sandbox_filter filter = {
-        .owner = ops_owner(call), .cursor = call->cursor[0] ? call->cursor : NULL, .limit = call->limit};
-    if (http_query_get(call->exchange, "state", state, sizeof state))
-        filter.state = state;
-    if (http_query_get(call->exchange, "user", user, sizeof user))
-        filter.user = user;
-    filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
-    char *colon = http_query_get(call->exchange, "label", label, sizeof label) ? strchr(label, ':') : NULL;
-    if (colon) {
-        *colon = 0;
-        filter.label_name = label;
-        filter.label_value = colon + 1;
-    }
-    db_sandbox_list(pool, &filter, cb, arg);
-}
-
-static void read_list(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
-{
-    list(c->reads, call, cb, arg);
-}
-
-/* One's own live ones are few, and asked for often; anything else is looked for among all that ever were. */
-void ops_sandbox_list(void *owner, struct api_call *call)
-{
-    static const char *const wider[] = {"state", "all", "label", "user"};
-    struct controller *c = owner;
-    char value[API_QUERY_MAX];
-    bool heavy = caller_is_admin(&call->caller);
-    if (http_query_get(call->exchange, "label", value, sizeof value) &&
-        (!strchr(value, ':') || strpbrk(value, "\"\\"))) {
-        ops_fail(call, ERR_INVALID, "label must be key:value");
-        return;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(wider); i++)
-        heavy = heavy || http_query_get(call->exchange, wider[i], value, sizeof value);
-    if (heavy)
-        ops_read(c, call, read_list);
-    else
-        list(c->pool, call, ops_answer_json, call);
-}
-
-void ops_sandbox_show(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    struct sandbox_id id;
-    if (ops_sandbox_id(call, &id))
-        db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
-}
-
-/* Looks up whose it is first: cb gets the pending call, and the sandbox or a 404. */
-static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
-{
-    struct sandbox_id id;
-    if (!ops_sandbox_id(call, &id))
-        return;
-    struct pending *p = pending_new(c, call);
-    p->id = id;
-    db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
-}
-
-/* A live one is known in memory, with its owner: no host and no database is asked. */
-static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
-                         const struct fleet_view *view)
-{
-    struct sample sample;
-    char text[STATS_JSON_MAX];
-    if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
-        ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
-    } else if (sample.ago_ms > STALE_MS) {
-        ops_fail(call, ERR_NODE_TIMEOUT,
-                 "the host of the sandbox is silent; its last sample is too old to be shown as now");
-    } else {
-        stats_json(&sample, view->state == SANDBOX_PAUSED, cluster_wall_ms(c->cluster), text);
-        api_answer_json(call, 200, NULL, text);
-    }
-}
-
-/* It is not live. */
-static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
-{
-    struct pending *p = arg;
-    if (code)
-        api_answer_err(p->call, e);
-    else
-        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
-    free(p);
-}
-
-void ops_sandbox_stats(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    const struct fleet *fleet = cluster_fleet(c->cluster);
-    const char *of = ops_owner(call);
-    struct sandbox_id id;
-    struct fleet_view view;
-    if (!sandbox_id_parse(call->param[0], &id) || !fleet || !fleet_find(fleet, &id, &view))
-        with_owner(c, call, on_stats_owner);
-    else if (of && strcmp(of, view.user))
-        ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
-    else
-        answer_stats(c, call, &id, &view);
-}
-
-static void read_history(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
-{
-    char from[40] = "", to[40] = "", step[16];
-    unsigned long seconds = 60;
-    http_query_get(call->exchange, "from", from, sizeof from);
-    http_query_get(call->exchange, "to", to, sizeof to);
-    if (http_query_get(call->exchange, "step", step, sizeof step))
-        seconds = strtoul(step, NULL, 10);
-    db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, cb, arg);
-}
-
-/* After it is clear whose it is. */
-static void on_history_owner(void *arg, int code, const struct err *e, const char *json)
-{
-    struct pending p = *(struct pending *)arg;
-    char time[40];
-    free(arg);
-    if (code)
-        api_answer_err(p.call, e);
-    else if (!http_query_get(p.call->exchange, "from", time, sizeof time) ||
-             !http_query_get(p.call->exchange, "to", time, sizeof time))
-        ops_fail(p.call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
-    else
-        ops_read(p.controller, p.call, read_history);
-}
-
-void ops_sandbox_history(void *owner, struct api_call *call)
-{
-    with_owner(owner, call, on_history_owner);
-}
-
-static void on_events_owner(void *arg, int code, const struct err *e, const char *json)
-{
-    struct pending p = *(struct pending *)arg;
-    free(arg);
-    if (code) {
-        api_answer_err(p.call, e);
-        return;
-    }
-    struct db_event_filter filter = {.owner = ops_owner(p.call),
-                                     .sandbox_id = p.id.text,
-                                     .after = p.call->cursor[0] ? p.call->cursor : NULL,
-                                     .limit = p.call->limit};
-    db_event_list(p.controller->pool, &filter, ops_answer_json, p.call);
-}
-
-void ops_sandbox_events(void *owner, struct api_call *call)
-{
-    with_owner(owner, call, on_events_owner);
-}
-
-/* --- wait --- */
-
-static void on_waited(void *arg, bool reached, enum sandbox_state state, const char *json)
-{
-    struct pending *p = arg;
-    if (reached)
-        api_answer_json(p->call, 200, NULL, json);
-    else
-        db_sandbox_get(p->controller->pool, p->id.text, ops_owner(p->call), ops_answer_json, p->call);
-    free(p);
-}
-
-static bool is_there(const struct pending *p, const struct fleet_view *view)
-{
-    return p->goal == WAIT_STATE && view->state == p->named; /* what has ended the fleet does not know */
-}
-
-static void on_wait_owner(void *arg, int code, const struct err *e, const char *json)
-{
-    struct pending *p = arg;
-    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
-    struct fleet_view view;
-    if (code) {
-        api_answer_err(p->call, e);
-        free(p);
-    } else if (!fleet || !fleet_find(fleet, &p->id, &view) || is_there(p, &view)) {
-        api_answer_json(p->call, 200, NULL, json);
-        free(p);
-    } else if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, p->goal, p->named, p->timeout_ms,
-                            on_waited, p)) {
-        api_answer_json(p->call, 200, NULL, json);
-        free(p);
-    }
-}
-
-void ops_sandbox_wait(void *owner, struct api_call *call)
-{
-    struct controller *c = owner;
-    struct sandbox_id id;
-    char state[32], timeout[16];
-    if (!ops_sandbox_id(call, &id))
-        return;
-    struct pending *p = pending_new(c, call);
-    p->id = id;
-    p->goal = WAIT_ENDED;
-    p->timeout_ms = 30000;
-    if (http_query_get(call->exchange, "state", state, sizeof state) && sandbox_state_parse(state, &p->named))
-        p->goal = WAIT_STATE;
-    if (http_query_get(call->exchange, "timeout_ms", timeout, sizeof timeout))
-        p->timeout_ms = strtoul(timeout, NULL, 10);
-    db_sandbox_get(c->pool, id.text, ops_owner(call), on_wait_owner, p);
 }

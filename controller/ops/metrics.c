@@ -1,6 +1,6 @@
 /* What is known of the whole: GET /sandbox/system/stats, and GET /metrics in Prometheus' text format 0.0.4.
  */
-#include "controller/controller_int.h"
+#include "controller/ops/ops.h"
 
 #include "common/mem.h"
 #include "controller/db/db_node.h"

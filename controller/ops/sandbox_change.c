@@ -2,7 +2,7 @@
  * The operations that change a sandbox. Each answers when it is so, as far as its host can be waited for;
  * what is committed and has still to be carried out is answered 202.
  */
-#include "controller/controller_int.h"
+#include "controller/ops/ops.h"
 
 #include "common/mem.h"
 
@@ -30,32 +30,6 @@ static struct change_call *change_call_new(struct controller *c, struct api_call
     p->call = call;
     p->id = *id;
     return p;
-}
-
-void ops_fail(struct api_call *call, int code, const char *detail)
-{
-    struct err e;
-    (void)err_set(&e, code, "%s", detail);
-    api_answer_err(call, &e);
-}
-
-bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id)
-{
-    if (sandbox_id_parse(call->param[0], id))
-        return true;
-    ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
-    return false;
-}
-
-bool ops_fail_unwritten(struct controller *c, struct api_call *call, const char *what)
-{
-    struct err e;
-    enum db_trouble trouble = db_pool_trouble(c->pool);
-    if (!trouble)
-        return false;
-    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; ask again", what, db_trouble_sentence(trouble));
-    api_answer_err(call, &e);
-    return true;
 }
 
 static bool look(const struct change_call *p, struct fleet_view *view)

@@ -1,5 +1,5 @@
 /* The sweep: when an administrator asks for it, and in its time. */
-#include "controller/controller_int.h"
+#include "controller/ops/ops.h"
 
 #include "common/log.h"
 #include "common/mem.h"

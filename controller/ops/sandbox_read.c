@@ -1,0 +1,167 @@
+/* What sandboxes are, were and use. */
+#include "controller/ops/ops.h"
+
+#include "common/defs.h"
+#include "controller/db/db_history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STALE_MS 5000 /* five looks that did not come */
+
+static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *cb, void *arg)
+{
+    char state[32], user[256], all[8], label[API_QUERY_MAX];
+    struct db_sandbox_filter filter = {
+        .owner = ops_owner(call), .cursor = ops_cursor(call), .limit = call->limit};
+    if (http_query_get(call->exchange, "state", state, sizeof state))
+        filter.state = state;
+    if (http_query_get(call->exchange, "user", user, sizeof user))
+        filter.user = user;
+    filter.all = http_query_get(call->exchange, "all", all, sizeof all) && !strcmp(all, "true");
+    char *colon = http_query_get(call->exchange, "label", label, sizeof label) ? strchr(label, ':') : NULL;
+    if (colon) {
+        *colon = 0;
+        filter.label_name = label;
+        filter.label_value = colon + 1;
+    }
+    db_sandbox_list(pool, &filter, cb, arg);
+}
+
+static void read_list(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+{
+    list(c->reads, call, cb, arg);
+}
+
+/* One's own live ones are few, and asked for often; anything else is looked for among all that ever were. */
+void ops_sandbox_list(void *owner, struct api_call *call)
+{
+    static const char *const wider[] = {"state", "all", "label", "user"};
+    struct controller *c = owner;
+    char value[API_QUERY_MAX];
+    bool heavy = caller_is_admin(&call->caller);
+    if (http_query_get(call->exchange, "label", value, sizeof value) &&
+        (!strchr(value, ':') || strpbrk(value, "\"\\"))) {
+        ops_fail(call, ERR_INVALID, "label must be key:value");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wider); i++)
+        heavy = heavy || http_query_get(call->exchange, wider[i], value, sizeof value);
+    if (heavy)
+        ops_read(c, call, read_list);
+    else
+        list(c->pool, call, ops_answer_json, call);
+}
+
+void ops_sandbox_show(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    struct sandbox_id id;
+    if (ops_sandbox_id(call, &id))
+        db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
+}
+
+/* Looks up whose it is first: cb gets the pending call, and the sandbox or a 404. */
+static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
+{
+    struct sandbox_id id;
+    if (!ops_sandbox_id(call, &id))
+        return;
+    struct ops_call *p = ops_call_new(c, call);
+    p->id = id;
+    db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
+}
+
+/* A live one is known in memory, with its owner: no host and no database is asked. */
+static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                         const struct fleet_view *view)
+{
+    struct sample sample;
+    char text[STATS_JSON_MAX];
+    if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
+        ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
+    } else if (sample.ago_ms > STALE_MS) {
+        ops_fail(call, ERR_NODE_TIMEOUT,
+                 "the host of the sandbox is silent; its last sample is too old to be shown as now");
+    } else {
+        stats_json(&sample, view->state == SANDBOX_PAUSED, cluster_wall_ms(c->cluster), text);
+        api_answer_json(call, 200, NULL, text);
+    }
+}
+
+/* It is not live. */
+static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct ops_call *p = arg;
+    if (code)
+        api_answer_err(p->call, e);
+    else
+        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
+    free(p);
+}
+
+void ops_sandbox_stats(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    const struct fleet *fleet = cluster_fleet(c->cluster);
+    const char *of = ops_owner(call);
+    struct sandbox_id id;
+    struct fleet_view view;
+    if (!sandbox_id_parse(call->param[0], &id) || !fleet || !fleet_find(fleet, &id, &view))
+        with_owner(c, call, on_stats_owner);
+    else if (of && strcmp(of, view.user))
+        ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
+    else
+        answer_stats(c, call, &id, &view);
+}
+
+static void read_history(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+{
+    char from[40] = "", to[40] = "", step[16];
+    unsigned long seconds = 60;
+    http_query_get(call->exchange, "from", from, sizeof from);
+    http_query_get(call->exchange, "to", to, sizeof to);
+    if (http_query_get(call->exchange, "step", step, sizeof step))
+        seconds = strtoul(step, NULL, 10);
+    db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, cb, arg);
+}
+
+/* After it is clear whose it is. */
+static void on_history_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct ops_call p = *(struct ops_call *)arg;
+    char time[40];
+    free(arg);
+    if (code)
+        api_answer_err(p.call, e);
+    else if (!http_query_get(p.call->exchange, "from", time, sizeof time) ||
+             !http_query_get(p.call->exchange, "to", time, sizeof time))
+        ops_fail(p.call, ERR_INVALID, "from and to are needed, as RFC 3339 times");
+    else
+        ops_read(p.controller, p.call, read_history);
+}
+
+void ops_sandbox_history(void *owner, struct api_call *call)
+{
+    with_owner(owner, call, on_history_owner);
+}
+
+static void on_events_owner(void *arg, int code, const struct err *e, const char *json)
+{
+    struct ops_call p = *(struct ops_call *)arg;
+    free(arg);
+    if (code) {
+        api_answer_err(p.call, e);
+        return;
+    }
+    struct db_event_filter filter = {.owner = ops_owner(p.call),
+                                     .sandbox_id = p.id.text,
+                                     .after = ops_cursor(p.call),
+                                     .limit = p.call->limit};
+    db_event_list(p.controller->pool, &filter, ops_answer_json, p.call);
+}
+
+void ops_sandbox_events(void *owner, struct api_call *call)
+{
+    with_owner(owner, call, on_events_owner);
+}
