@@ -1,23 +1,20 @@
 /* The operations on API keys. */
 #include "controller/ops/ops.h"
 
-#include "common/api_key.h"
 #include "controller/db/db_user.h"
 
-#include <stdio.h>
+#include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Known here before its maker knows it. */
 static void on_key_created(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call *o = arg;
-    const char *key = json ? strstr(json, "\"crl_") : NULL;
-    char prefix[API_KEY_PREFIX_LEN + 1];
-    if (key) {
-        snprintf(prefix, sizeof prefix, "%s", key + 1);
+    json_t *key = json ? json_loads(json, 0, NULL) : NULL;
+    const char *prefix = json_string_value(json_object_get(key, "prefix"));
+    if (prefix)
         api_forget_key(o->controller->api, prefix);
-    }
+    json_decref(key);
     ops_answer_created(o->call, code, e, json);
     free(o);
 }

@@ -39,36 +39,20 @@ static void created(struct create_call *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
-/*
- * The object is the database's own text, so a search for its "state" or "reason" is safe: in no text does a
- * bare quote come before a colon (the name may be one of these words), and labels come after.
- */
-static bool says(const char *json, const char *quoted_field, const char *value)
-{
-    const char *at = json;
-    while ((at = strstr(at, quoted_field))) {
-        at += strlen(quoted_field);
-        at += strspn(at, " ");
-        if (*at == ':')
-            break;
-    }
-    return at && !strncmp(at + strspn(at, " :\""), value, strlen(value));
-}
-
 /* Why an image is refused is its host's sentence, which names nothing of the host. */
-static void fail_image(const struct create_call *p, const char *json)
+static void fail_start(const struct create_call *p, const char *json)
 {
     json_t *sandbox = json_loads(json, 0, NULL);
-    const char *detail = json_string_value(json_object_get(sandbox, "detail"));
-    ops_fail(p->call, ERR_IMAGE_UNAVAILABLE, detail && detail[0] ? detail : "the image cannot be used");
-    json_decref(sandbox);
-}
-
-static void fail_start(const struct create_call *p)
-{
+    const char *reason = json_string_value(json_object_get(sandbox, "reason")),
+               *detail = json_string_value(json_object_get(sandbox, "detail"));
     struct err e;
-    (void)err_set(&e, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
+    if (reason && !strcmp(reason, sandbox_reason_name(REASON_IMAGE_UNAVAILABLE)))
+        (void)err_set(&e, ERR_IMAGE_UNAVAILABLE, "%s",
+                      detail && detail[0] ? detail : "the image cannot be used");
+    else
+        (void)err_set(&e, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
     api_answer_err(p->call, &e);
+    json_decref(sandbox);
 }
 
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
@@ -86,10 +70,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
         created(p, json);
     } else {
         db_idempotency_forget(p->controller->pool, p->id.text);
-        if (says(json, "\"reason\"", "image_unavailable"))
-            fail_image(p, json);
-        else
-            fail_start(p);
+        fail_start(p, json);
     }
     free(p);
 }
@@ -110,6 +91,15 @@ static void wait_for_begin(struct create_call *p, const char *json)
         accepted(p, json);
 }
 
+static bool has_failed(const char *json)
+{
+    json_t *sandbox = json_loads(json, 0, NULL);
+    const char *state = json_string_value(json_object_get(sandbox, "state"));
+    bool failed = state && !strcmp(state, sandbox_state_name(SANDBOX_FAILED));
+    json_decref(sandbox);
+    return failed;
+}
+
 /* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
 static void on_replayed(void *arg, int code, const struct err *e, const char *json)
 {
@@ -125,8 +115,7 @@ static void on_replayed(void *arg, int code, const struct err *e, const char *js
     } else if (live && (view.state == SANDBOX_PENDING || view.state == SANDBOX_STARTING)) {
         wait_for_begin(p, json);
     } else {
-        bool failed = says(json, "\"state\"", sandbox_state_name(SANDBOX_FAILED));
-        on_begun(p, true, failed ? SANDBOX_FAILED : SANDBOX_RUNNING, json);
+        on_begun(p, true, has_failed(json) ? SANDBOX_FAILED : SANDBOX_RUNNING, json);
     }
 }
 
