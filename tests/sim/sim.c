@@ -353,7 +353,7 @@ static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
     const struct box_record *record = h->keeper ? keeper_find(h->keeper, &id) : NULL;
-    return !record ||
+    return !record || r->displaced ||
            (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
 }
 

@@ -33,7 +33,7 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->expires_ms = clock_now(w) + (int64_t)from_now;
     r->timed_ms = w->clock_ms;
     r->timed_at_ms = w->now;
-    r->unheard = r->displaced = false;
+    r->unheard = r->skewed = r->displaced = false;
 }
 
 static struct fleet_row row_of(const struct world *w, int sandbox)
@@ -288,6 +288,20 @@ void controller_stop(struct world *w)
     sim_say(w, "controller stands still until %.3f", (double)w->stopped_ms / 1000);
 }
 
+/* It was timed under a clock that the rows do not follow, and that is over. */
+static bool is_skewed(const struct world *w, const struct row *r)
+{
+    return r->timed_ms != w->frame_ms && r->timed_ms != w->clock_ms;
+}
+
+/* Said long ago, and under a clock that nobody saw: how long ago cannot be made good by a later reading. */
+static void note_late_answer(struct world *w, const struct sim_event *e)
+{
+    struct row *r = &w->row[sim_index(&e->row.id)];
+    if (e->row.time == FLEET_TIME_GIVEN && e->row.waited_ms >= 500 && (r->skewed || is_skewed(w, r)))
+        r->displaced = true;
+}
+
 static void told(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
@@ -295,6 +309,7 @@ static void told(struct world *w, struct sim_event *e)
     if (!w->fleet || e->incarnation != w->incarnation)
         return;
     e->row.waited_ms = w->now - e->asked_ms;
+    note_late_answer(w, e);
     if (e->flag)
         fleet_admitted(w->fleet, w->now, &e->row, &w->effects);
     else
@@ -411,7 +426,8 @@ static void follow_unnamed(struct world *w, struct row *r)
 {
     r->expires_ms += w->seen_clock_ms - w->frame_ms;
     int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
-    if (r->unheard && r->timed_ms != w->frame_ms)
+    r->skewed = r->timed_ms != w->frame_ms;
+    if (r->unheard && r->skewed)
         displace(r, end);
 }
 

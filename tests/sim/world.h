@@ -32,7 +32,8 @@ struct row {
     int64_t timed_ms;     /* how that was when it was given */
     uint64_t timed_at_ms; /* and when */
     bool unheard;         /* the answer that said so was lost */
-    bool displaced;       /* its end is where its row has it, whatever its host was told before */
+    bool skewed;          /* it followed by a step that it was not timed before */
+    bool displaced;       /* nobody can know its end: host and row may differ about it */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
     uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
