@@ -429,7 +429,8 @@ static int start_threads(struct agent *agent, struct err *e)
     return rc ? rc : cgroup_alarm_new(&agent->alarm, agent->loop, agent_on_alarm, agent, e);
 }
 
-#define STARTS_LEAST 4 /* of one processor too: most of a start is waiting */
+#define STARTS_LEAST     4 /* of one processor too: most of a start is waiting */
+#define STARTS_LONG_MOST 64
 
 /* More at once make all of them slower, and starve who runs (tests/bench/storm.py). */
 static unsigned places_of(const struct agent_conf *conf)
@@ -474,7 +475,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         agent_free(agent);
         return rc;
     }
-    turns_init(&agent->turns, places_of(conf));
+    turns_init(&agent->turns,
+               &(struct turns_bounds){.places = places_of(conf), .long_most = STARTS_LONG_MOST});
     agent->docker = docker_new(loop, conf->docker_socket);
     host_masks("", &agent->masked);
     host_read_only(&agent->read_only);

@@ -56,7 +56,7 @@ static void pull(struct agent *agent, const struct image_ref *ref)
     if (!agent_may_pull(agent, ref, why))
         say(agent, why);
     else if (!base->pulled_ms || now - base->pulled_ms >= PULL_MS) {
-        struct docker_pull_bounds bounds = agent_pull_bounds(agent);
+        struct docker_pull_bounds bounds = agent_pull_bounds(agent, "");
         base->pulled_ms = now;
         image_ref_full(ref, full);
         docker_image_pull(agent->docker, full, &bounds, on_pulled, agent);

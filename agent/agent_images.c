@@ -72,10 +72,11 @@ void agent_image_forget(struct agent *agent, const char *ref)
 
 /* --- what is pulled --- */
 
-struct docker_pull_bounds agent_pull_bounds(const struct agent *agent)
+struct docker_pull_bounds agent_pull_bounds(const struct agent *agent, const char *user)
 {
     const struct agent_conf *conf = agent->conf;
-    return (struct docker_pull_bounds){.whole_ms = conf->pull_seconds * 1000,
+    return (struct docker_pull_bounds){.user = user,
+                                       .whole_ms = conf->pull_seconds * 1000,
                                        .silence_ms = conf->pull_silent_seconds * 1000,
                                        .image_bytes = conf->image_max_bytes,
                                        .free_bytes = conf->image_free_bytes,

@@ -216,7 +216,7 @@ void agent_images_load(struct agent *agent);
 void agent_image_pulled(struct agent *agent, const char *ref, const char *id);
 void agent_image_used(struct agent *agent, const char *ref);
 void agent_image_forget(struct agent *agent, const char *ref);
-struct docker_pull_bounds agent_pull_bounds(const struct agent *agent);
+struct docker_pull_bounds agent_pull_bounds(const struct agent *agent, const char *user);
 bool agent_may_pull(const struct agent *agent, const struct image_ref *ref,
                     char why[static NODE_DETAIL_MAX + 1]) MUST_CHECK;
 bool agent_may_keep(const struct agent *agent, const struct docker_image *image,

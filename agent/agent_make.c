@@ -166,6 +166,11 @@ void agent_next_turns(struct agent *agent)
 
 /* --- the image --- */
 
+static const char *user_of(const struct maker *m)
+{
+    return m->spec.user ? m->spec.user : "";
+}
+
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image);
 
 static void look(struct maker *m)
@@ -194,7 +199,7 @@ static void pull(struct maker *m, const char *said)
         maker_fail(m, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
-    struct docker_pull_bounds bounds = agent_pull_bounds(agent);
+    struct docker_pull_bounds bounds = agent_pull_bounds(agent, user_of(m));
     maker_asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
 }
 
@@ -237,7 +242,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     docker_image_copy(&m->image, image);
     image_tidy(&m->image.facts);
     m->step = STEP_TURN;
-    turn_ask(&agent->turns, &m->turn, m->spec.user ? m->spec.user : "");
+    turn_ask(&agent->turns, &m->turn, user_of(m));
     agent_next_turns(agent);
 }
 

@@ -11,7 +11,7 @@ static uint64_t total_of(const struct pull_size *size)
     return total;
 }
 
-uint64_t pull_size_note(struct pull_size *size, const char *id, uint64_t bytes)
+bool pull_size_note(struct pull_size *size, const char *id, uint64_t bytes, uint64_t *total)
 {
     char name[PULL_LAYER_MAX + 1];
     unsigned i = 0;
@@ -19,12 +19,13 @@ uint64_t pull_size_note(struct pull_size *size, const char *id, uint64_t bytes)
     while (i < size->count && strcmp(size->layer[i].id, name))
         i++;
     if (i == PULL_LAYERS_MAX)
-        return UINT64_MAX;
+        return false;
     if (i == size->count) {
         memcpy(size->layer[i].id, name, sizeof name);
         size->count++;
     }
     if (size->layer[i].bytes < bytes)
         size->layer[i].bytes = bytes;
-    return total_of(size);
+    *total = total_of(size);
+    return true;
 }

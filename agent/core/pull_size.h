@@ -5,9 +5,12 @@
 #ifndef CORRAL_AGENT_CORE_PULL_SIZE_H
 #define CORRAL_AGENT_CORE_PULL_SIZE_H
 
+#include "common/err.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
-#define PULL_LAYERS_MAX 256 /* twice as many as Docker takes of an image; with more it has no bound */
+#define PULL_LAYERS_MAX 127 /* more Docker takes of no image, and says so once they have come */
 #define PULL_LAYER_MAX  15  /* Docker tells the first 12 characters of a digest */
 
 /* All zero at first. */
@@ -19,7 +22,8 @@ struct pull_size {
     unsigned count;
 };
 
-/* A layer has this many bytes, or more than was known. Returns those of all layers, UINT64_MAX for more. */
-uint64_t pull_size_note(struct pull_size *size, const char *id, uint64_t bytes);
+/* A layer has this many bytes, or more than was known; 0: it is there. Those of all are put into total,
+ * UINT64_MAX for more. False: there are more than PULL_LAYERS_MAX. */
+bool pull_size_note(struct pull_size *size, const char *id, uint64_t bytes, uint64_t *total) MUST_CHECK;
 
 #endif

@@ -15,9 +15,9 @@ struct turn_user {
     UT_hash_handle hh;
 };
 
-void turns_init(struct turns *turns, unsigned places)
+void turns_init(struct turns *turns, const struct turns_bounds *bounds)
 {
-    *turns = (struct turns){.places = places};
+    *turns = (struct turns){.bounds = *bounds};
 }
 
 static struct turn_user *user_of(struct turns *turns, const char *name)
@@ -94,7 +94,12 @@ static bool has_place(const struct turns *turns, uint64_t now)
         else
             taking_long++;
     }
-    return counted < turns->places && taking_long < TURNS_LONG_MAX;
+    return counted < turns->bounds.places && taking_long < turns->bounds.long_most;
+}
+
+static bool may_begin(const struct turns *turns, const struct turn_user *user)
+{
+    return user->first && (!turns->bounds.of_user || user->under_way < turns->bounds.of_user);
 }
 
 static bool comes_before(const struct turn_user *a, const struct turn_user *b)
@@ -109,7 +114,7 @@ struct turn *turns_next(struct turns *turns, uint64_t now)
         return NULL;
     HASH_ITER(hh, turns->users, user, other)
     {
-        if (user->first && (!best || comes_before(user, best)))
+        if (may_begin(turns, user) && (!best || comes_before(user, best)))
             best = user;
     }
     if (!best)

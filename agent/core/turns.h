@@ -1,12 +1,12 @@
 /*
- * Who is made next: the starts that a host has under way at once are bounded, for Docker's own work beside
- * them takes the processors from the sandboxes that run. Whoever waits has his turn by user, not by order: of
- * the users with the fewest starts under way the one who has waited longest since his last, and of his own
- * the one that asked first (max-min fairness over users). One that takes far longer than others here hangs,
- * and uses no processor: it does not count any more, so that starts that never end hold nobody up;
- * TURNS_LONG_MAX of them do. What is far longer follows from those that succeeded, as TCP's timeout for a
- * repetition does (RFC 6298: mean and 4 deviations): on a busy host all take long, and more of them at once
- * would take longer still.
+ * Who is made next, and whose image is pulled next: the starts that a host has under way at once are bounded,
+ * for Docker's own work beside them takes the processors from the sandboxes that run. Whoever waits has his
+ * turn by user, not by order: of the users with the fewest starts under way the one who has waited longest
+ * since his last, and of his own the one that asked first (max-min fairness over users). One that takes far
+ * longer than others here hangs, and uses no processor: it does not count any more, so that starts that never
+ * end hold nobody up; long_most of them do. What is far longer follows from those that succeeded, as TCP's
+ * timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy host all take long, and more of
+ * them at once would take longer still.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
  */
@@ -18,7 +18,6 @@
 
 #define TURN_LONG_MS      5000 /* at least */
 #define TURN_LONG_MOST_MS 60000
-#define TURNS_LONG_MAX    64 /* at once that take long */
 
 struct turn_user;
 
@@ -29,8 +28,14 @@ struct turn {
     uint64_t begun_ms;
 };
 
+struct turns_bounds {
+    unsigned places;    /* at once, 1 or more, besides those that take long */
+    unsigned long_most; /* at once that take long, 1 or more */
+    unsigned of_user;   /* at once of one user, these too; 0: any number */
+};
+
 struct turns {
-    unsigned places;
+    struct turns_bounds bounds;
     struct turn_user *users;
     struct turn *under_way;
     uint64_t served; /* counts the turns that were given */
@@ -38,8 +43,7 @@ struct turns {
     int64_t deviation_ms;
 };
 
-/* places: at once, 1 or more. */
-void turns_init(struct turns *turns, unsigned places);
+void turns_init(struct turns *turns, const struct turns_bounds *bounds);
 
 /* Queues it. user is copied; "" is a user too. */
 void turn_ask(struct turns *turns, struct turn *turn, const char *user);

@@ -50,6 +50,7 @@ struct docker *docker_new(struct loop *loop, const char *socket_path)
     docker->loop = loop;
     docker->http = docker_http_new(loop, socket_path);
     backoff_init(&docker->event_backoff, 100, 2000);
+    docker_pulls_init(docker);
     return docker;
 }
 

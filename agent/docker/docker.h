@@ -154,9 +154,19 @@ void docker_cancel(struct docker_call *call);
 struct docker_call *docker_image_inspect(struct docker *docker, const char *ref, docker_image_cb *cb,
                                          void *arg);
 
-/* What a pull is broken off at, before it has filled its host. */
+/*
+ * Pulls at once; more wait, in turn by user, as agent/core/turns.h has it. Docker has places for downloads of
+ * layers, which all pulls share: for DOCKER_LAYERS nobody waits there for another's.
+ */
+#define DOCKER_PULLS         8
+#define DOCKER_PULLS_LONG    16 /* besides these, that take long */
+#define DOCKER_PULLS_OF_USER 4
+#define DOCKER_LAYERS        ((DOCKER_PULLS + DOCKER_PULLS_LONG) * PULL_LAYERS_MAX)
+
+/* Whose turn a pull is, and what it is broken off at, before it has filled its host. */
 struct docker_pull_bounds {
-    uint64_t whole_ms, silence_ms; /* in all; without any progress */
+    const char *user;              /* "": the host's own */
+    uint64_t whole_ms, silence_ms; /* in all, once it has its turn; without any progress */
     uint64_t image_bytes;          /* the largest image; 0: any */
     uint64_t free_bytes;           /* what has to stay free where Docker keeps its images */
     const char *root;              /* which is there; "": nobody knows, and it is not looked at */
@@ -164,9 +174,10 @@ struct docker_pull_bounds {
 
 /*
  * ref: a whole name. Whoever asks for an image that is being pulled waits for the same pull, within the
- * bounds of who asked first, which ends with the last who gives up. ERR_IMAGE_UNAVAILABLE: it did not come,
- * with a sentence for tenants, the cause after a colon. What had come of it goes; an image that came is to be
- * looked at, since its size is only known then. ERR_IO: it is Docker that is away.
+ * bounds of who asked first (one that has not its turn yet is nobody else's), which ends with the last who
+ * gives up. ERR_IMAGE_UNAVAILABLE: it did not come, with a sentence for tenants, the cause after a colon.
+ * What had come of it goes; an image that came is to be looked at, since its size is only known then. ERR_IO:
+ * it is Docker that is away.
  */
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
                                       const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg);

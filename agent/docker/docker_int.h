@@ -2,6 +2,7 @@
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_INT_H
 #define CORRAL_AGENT_DOCKER_DOCKER_INT_H
 
+#include "agent/core/turns.h"
 #include "agent/docker/docker.h"
 #include "agent/docker/docker_http.h"
 
@@ -13,6 +14,7 @@ struct docker {
     struct docker_http *http;
     char prefix[24]; /* "/v1.41"; "" before the version is agreed on */
     struct pull *pulls;
+    struct turns pull_turns;
     struct docker_call *left; /* those that gave up waiting for one, and are not told yet */
     docker_event_cb *on_event;
     loop_cb *on_away, *on_gap;
@@ -58,6 +60,7 @@ void docker_escape(const char *text, char *out, size_t size);
 
 /* docker_pull.c: gives up waiting; the pull itself goes on while somebody else waits for it. */
 void docker_pull_leave(struct docker_call *call);
+void docker_pulls_init(struct docker *docker);
 void docker_pulls_free(struct docker *docker);
 
 #endif

@@ -403,7 +403,8 @@ void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_lin
     uint64_t current = size_of(progress, "current"), total = size_of(progress, "total");
     const char *error = text_of(line, "error");
     snprintf(out->said, sizeof out->said, "%s", error[0] ? error : text_of(line, "message"));
-    snprintf(out->layer, sizeof out->layer, "%s", text_of(line, "id"));
+    snprintf(out->layer, sizeof out->layer, "%s", progress ? text_of(line, "id") : "");
+    out->waits = !strcmp(text_of(line, "status"), "Waiting");
     out->bytes = current > total ? current : total;
 }
 

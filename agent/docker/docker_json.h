@@ -38,11 +38,12 @@ char *docker_json_filters(const char *key, const char *const *values);
 /* The "message" of an error answer into out; "" where there is none. */
 void docker_json_message(const char *bytes, size_t len, char *out, size_t size);
 
-/* One line of a pull's answer: why it failed, or how large a layer of it is. */
+/* One line of a pull's answer: why it failed, or how it is with a layer of it. */
 struct docker_pull_line {
     char said[300];                 /* the error, or the message of a refusal; "" where it goes on */
     char layer[PULL_LAYER_MAX + 1]; /* "" where it is of none */
     uint64_t bytes;                 /* compressed, as its registry says; 0: not said */
+    bool waits;                     /* until Docker has fewer downloads, of this image or of others */
 };
 void docker_json_pull_line(const char *bytes, size_t len, struct docker_pull_line *out);
 

@@ -1,7 +1,8 @@
 /*
  * Pulls. One of an image at a time, for all who ask for it: whoever gives up leaves the others' alone, and
  * the last one takes it down with him. Docker has no bound for what it pulls, so its progress and its disk
- * are watched here: where a pull is broken off, Docker removes the layers that it has of it.
+ * are watched here: where a pull is broken off, Docker removes the layers that it has of it. Nor does Docker
+ * know whose downloads it does, so users have their turns here.
  */
 #include "agent/core/image_bounds.h"
 #include "agent/core/pull_size.h"
@@ -11,6 +12,7 @@
 #include "common/mem.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +22,10 @@
 
 struct pull {
     struct docker *docker;
-    struct docker_request *request; /* NULL: it was broken off, or given up */
-    char *ref, *root;
+    struct turn turn;
+    struct docker_request *request; /* NULL: it waits for its turn, was broken off, or given up */
+    char *ref, *user, *root;
+    bool waits; /* what Docker said last is that a layer of it does */
     struct docker_pull_bounds bounds;
     struct pull_size size;
     struct timer look;
@@ -37,7 +41,9 @@ static void pull_free(struct pull *pull)
     if (pull->next)
         pull->next->slot = pull->slot;
     timer_stop(&pull->look);
+    turn_end(&pull->docker->pull_turns, &pull->turn);
     free(pull->ref);
+    free(pull->user);
     free(pull->root);
     free(pull);
 }
@@ -48,6 +54,8 @@ static void tell(struct docker_call *call, int code, const struct err *e)
     ((docker_cb *)call->cb)(call->arg, code, e);
     free(call);
 }
+
+static void next_pulls(struct docker *docker);
 
 /* --- its bounds --- */
 
@@ -72,6 +80,7 @@ static void look(void *arg)
     uint64_t bytes;
     if (!pull->request)
         return;
+    next_pulls(pull->docker); /* those that take long count no more */
     if (!pull->too_much[0] && pull->root[0] && !docker_free_bytes(pull->root, &bytes, NULL))
         (void)image_has_room(bytes, pull->bounds.free_bytes, pull->too_much);
     if (pull->too_much[0])
@@ -85,12 +94,16 @@ static void on_line(void *arg, const char *text, size_t len)
 {
     struct pull *pull = arg;
     struct docker_pull_line line;
+    uint64_t total;
     docker_json_pull_line(text, len, &line);
     if (line.said[0])
         memcpy(pull->said, line.said, sizeof pull->said);
-    if (pull->too_much[0] || !line.bytes ||
-        image_size_fits(pull_size_note(&pull->size, line.layer, line.bytes), pull->bounds.image_bytes,
-                        pull->too_much))
+    if (pull->too_much[0] || !line.layer[0])
+        return;
+    pull->waits = line.waits;
+    if (!pull_size_note(&pull->size, line.layer, line.bytes, &total))
+        snprintf(pull->too_much, sizeof pull->too_much, "its image has more than %d layers", PULL_LAYERS_MAX);
+    else if (image_size_fits(total, pull->bounds.image_bytes, pull->too_much))
         return;
     timer_start(&pull->look, pull->docker->loop, 0, look, pull);
 }
@@ -105,6 +118,12 @@ static int outcome(const struct pull *pull, int code, long status, struct err *e
         return code;
     if (pull->too_much[0])
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s", pull->too_much);
+    if (code == ERR_NODE_TIMEOUT && pull->waits)
+        return err_set(
+            e, ERR_IMAGE_UNAVAILABLE,
+            "%s: Docker let it wait for other downloads, max-concurrent-downloads in its daemon.json "
+            "is to be %d",
+            cannot, DOCKER_LAYERS);
     if (code == ERR_NODE_TIMEOUT)
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: its registry did not answer in time", cannot);
     if (code == ERR_TOO_LARGE || code == ERR_PROTOCOL) {
@@ -119,36 +138,73 @@ static int outcome(const struct pull *pull, int code, long status, struct err *e
 }
 
 /* Those who wait are told one by one: each may ask for the next thing, or let go of another that waits. */
-static void on_pulled(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
+static void end(struct pull *pull, int code, const struct err *e)
 {
-    struct pull *pull = arg;
-    struct err e = error ? *error : (struct err){0};
-    if (len)
-        on_line(pull, body, len); /* the last one, without an end of line */
-    code = outcome(pull, code, status, &e);
-    pull->request = NULL;
     for (struct docker_call *call; (call = pull->calls);) {
         pull->calls = call->next;
         call->pull = NULL;
-        tell(call, code, &e);
+        tell(call, code, e);
     }
     pull_free(pull);
 }
 
-static struct pull *find(struct docker *docker, const char *ref)
+static void on_pulled(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
+{
+    struct pull *pull = arg;
+    struct docker *docker = pull->docker;
+    struct err e = error ? *error : (struct err){0};
+    if (len)
+        on_line(pull, body, len); /* the last one, without an end of line */
+    code = outcome(pull, code, status, &e);
+    if (!code)
+        turn_succeeds(&docker->pull_turns, &pull->turn, loop_now_ms());
+    pull->request = NULL;
+    end(pull, code, &e);
+    if (!docker->stopping)
+        next_pulls(docker);
+}
+
+/* --- its beginning --- */
+
+static void begin(struct pull *pull)
+{
+    char escaped[2048], path[2200];
+    struct docker *docker = pull->docker;
+    docker_escape(pull->ref, escaped, sizeof escaped);
+    snprintf(path, sizeof path, "%s/images/create?fromImage=%s", docker->prefix, escaped);
+    struct docker_ask ask = {.method = "POST",
+                             .path = path,
+                             .timeout_ms = pull->bounds.whole_ms,
+                             .silence_ms = pull->bounds.silence_ms,
+                             .on_line = on_line,
+                             .cb = on_pulled,
+                             .arg = pull};
+    pull->request = docker_http_ask(docker->http, &ask);
+    timer_start(&pull->look, docker->loop, LOOK_MS, look, pull);
+}
+
+static void next_pulls(struct docker *docker)
+{
+    struct turn *turn;
+    while ((turn = turns_next(&docker->pull_turns, loop_now_ms())))
+        begin((struct pull *)((char *)turn - offsetof(struct pull, turn)));
+}
+
+/* Behind the turns of another nobody waits. */
+static struct pull *find(struct docker *docker, const char *ref, const char *user)
 {
     struct pull *pull = docker->pulls;
-    while (pull && (!pull->request || strcmp(pull->ref, ref)))
+    while (pull && (strcmp(pull->ref, ref) || (pull->turn.begun ? !pull->request : strcmp(pull->user, user))))
         pull = pull->next;
     return pull;
 }
 
-static struct pull *begin(struct docker *docker, const char *ref, const struct docker_pull_bounds *bounds)
+static struct pull *add(struct docker *docker, const char *ref, const struct docker_pull_bounds *bounds)
 {
-    char escaped[2048], path[2200];
     struct pull *pull = mem_zalloc(sizeof *pull);
     *pull = (struct pull){.docker = docker,
                           .ref = mem_strdup(ref),
+                          .user = mem_strdup(bounds->user),
                           .root = mem_strdup(bounds->root),
                           .bounds = *bounds,
                           .next = docker->pulls,
@@ -156,30 +212,21 @@ static struct pull *begin(struct docker *docker, const char *ref, const struct d
     if (pull->next)
         pull->next->slot = &pull->next;
     docker->pulls = pull;
-    docker_escape(ref, escaped, sizeof escaped);
-    snprintf(path, sizeof path, "%s/images/create?fromImage=%s", docker->prefix, escaped);
-    struct docker_ask ask = {.method = "POST",
-                             .path = path,
-                             .timeout_ms = bounds->whole_ms,
-                             .silence_ms = bounds->silence_ms,
-                             .on_line = on_line,
-                             .cb = on_pulled,
-                             .arg = pull};
-    pull->request = docker_http_ask(docker->http, &ask);
-    timer_start(&pull->look, docker->loop, LOOK_MS, look, pull);
+    turn_ask(&docker->pull_turns, &pull->turn, pull->user);
     return pull;
 }
 
 struct docker_call *docker_image_pull(struct docker *docker, const char *ref,
                                       const struct docker_pull_bounds *bounds, docker_cb *cb, void *arg)
 {
-    struct pull *pull = find(docker, ref);
+    struct pull *pull = find(docker, ref, bounds->user);
     struct docker_call *call = mem_zalloc(sizeof *call);
     if (!pull)
-        pull = begin(docker, ref, bounds);
+        pull = add(docker, ref, bounds);
     *call = (struct docker_call){
         .docker = docker, .pull = pull, .next = pull->calls, .cb = (void (*)(void))cb, .arg = arg};
     pull->calls = call;
+    next_pulls(docker);
     return call;
 }
 
@@ -206,14 +253,30 @@ void docker_pull_leave(struct docker_call *call)
     call->next = call->docker->left;
     call->docker->left = call;
     later_call(&call->cancelled, call->docker->loop, on_cancelled, call);
-    if (!pull->calls && pull->request) {
+    if (!pull->calls && !pull->turn.begun)
+        pull_free(pull);
+    else if (!pull->calls && pull->request) {
         docker_http_cancel(pull->request); /* on_pulled frees it */
         pull->request = NULL;
     }
 }
 
+void docker_pulls_init(struct docker *docker)
+{
+    turns_init(&docker->pull_turns, &(struct turns_bounds){.places = DOCKER_PULLS,
+                                                           .long_most = DOCKER_PULLS_LONG,
+                                                           .of_user = DOCKER_PULLS_OF_USER});
+}
+
+/* Those that have their turn end with their requests. */
 void docker_pulls_free(struct docker *docker)
 {
+    struct err e;
+    for (struct pull *pull = docker->pulls, *next; pull; pull = next) {
+        next = pull->next;
+        if (!pull->turn.begun)
+            end(pull, err_set(&e, ERR_CANCELLED, "the agent is stopping"), &e);
+    }
     while (docker->left)
         on_cancelled(docker->left);
 }

@@ -30,12 +30,14 @@ dockerd_forget_dead_containerd() { # DIR
 
 # gVisor where it is installed: its own kernel for each sandbox, by ptrace, which works on any machine. host-uds=open
 # lets corral-init come to the agent's socket.
+# All that the agent pulls at once, so that no image waits for another's layers.
 dockerd_config() {
+    local downloads='"max-concurrent-downloads": 3048'
     if command -v runsc >/dev/null; then
-        echo "{\"runtimes\": {\"runsc\": {\"path\": \"$(command -v runsc)\",
+        echo "{$downloads, \"runtimes\": {\"runsc\": {\"path\": \"$(command -v runsc)\",
             \"runtimeArgs\": [\"--platform=ptrace\", \"--network=none\", \"--host-uds=open\"]}}}"
     else
-        echo "{}"
+        echo "{$downloads}"
     fi
 }
 

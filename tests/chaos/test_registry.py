@@ -4,18 +4,21 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 from corral import wait_until
 from hermits import SMALL
-from registries import LyingRegistry, Registry, SilentRegistry, bomb, endless_layer, namespace
+from registries import DrippingRegistry, LyingRegistry, Registry, SilentRegistry, bomb, endless_layer, image_of_layers, namespace
+from test_hanging import begin
 
 MIB = 1 << 20
 NODE = "/sandbox/system/nodes/node-1"
 # What was set once holds until it is set anew.
 DEFAULTS = {"CORRAL_IMAGE_MAX_BYTES": "10G", "CORRAL_IMAGE_FREE_BYTES": "1M"}
+PULLS_OF_USER = 4
 OUTSIDE = ("198.51.100.7", 5443) # on its namespace's loopback, and not one that Docker takes for local
 
 
@@ -121,6 +124,34 @@ def test_one_that_is_said_to_be_larger_than_any_disk(corral, user):
         assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its host pulls"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
         wait_until("nothing of it is left", lambda: not set(layers(corral)) - set(before), 20)
+
+
+def test_one_of_more_layers_than_docker_takes(corral, user):
+    """Docker would say so once all of them had come."""
+    layers = [(f"{uuid.uuid4().hex}".encode(), 1 << 20) for _ in range(128)]
+    with LyingRegistry(corral, image_of_layers(layers)) as lying:
+        assert refused(user, lying.image) == "its image has more than 127 layers"
+
+
+def test_one_that_drips_holds_nobody_up(corral, user, registry):
+    """Layers that never end, more than Docker has places for by default, of one image and of many: another's image comes."""
+    other, name = corral.user(f"other-{uuid.uuid4().hex}", tier="pro"), push(corral, registry)[0]
+    slow = corral.user(f"slow-{uuid.uuid4().hex}", tier="pro")
+    with DrippingRegistry(corral, layers=16, port=1) as dripping:
+        images = [dripping.new_image() for _ in range(10)]
+        made = {image.split("/", 1)[1].removesuffix(":1"): begin(slow, image=image) for image in images}
+        wait_until("it holds what one user may", lambda: len(set(dripping.held)) == PULLS_OF_USER
+                   and len(dripping.held) == PULLS_OF_USER * dripping.layers, 30)
+        since, first = time.monotonic(), set(dripping.held)
+        assert other.create(**SMALL, image=name)["state"] == "running"
+        assert time.monotonic() - since < 20
+        assert set(dripping.held) == first, "the rest waits"
+        for image in first:
+            slow.delete(made.pop(image))
+        wait_until("others have their turn", lambda: len(set(dripping.held) - first) == PULLS_OF_USER, 30)
+        for sandbox in made.values(): # those that have none yet too
+            assert slow.call("DELETE", f"/sandbox/{sandbox}").status_code == 204
+        wait_until("nothing is pulled", lambda: not dripping.held, 30)
 
 
 def test_one_that_fills_the_disk(corral, user):

@@ -251,7 +251,7 @@ static void test_given_up(const char *volume)
     CHECK(!t.pending);
     await();
     CHECK(t.code == ERR_CANCELLED);
-    struct docker_pull_bounds bounds = {60000, 60000, 0, 0, ""};
+    struct docker_pull_bounds bounds = {"", 60000, 60000, 0, 0, ""};
     int first = 0, second = 0;
     docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &first);
     docker_cancel(docker_image_pull(t.docker, "127.0.0.1:1/nosuch:1", &bounds, on_code, &second));

@@ -151,9 +151,13 @@ def part(kind, size, of):
 
 def image_of(layer, size):
     """Answers for an image of one layer, of which it is said that it has this size."""
+    return image_of_layers([(layer, size)])
+
+
+def image_of_layers(layers):
     kind = "application/vnd.docker.distribution.manifest.v2+json"
     manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": part("container.image.v1+json", len(CONFIG), CONFIG),
-                           "layers": [part("image.rootfs.diff.tar.gzip", size, layer)]}).encode()
+                           "layers": [part("image.rootfs.diff.tar.gzip", size, layer) for layer, size in layers]}).encode()
 
     def answer(request):
         if request.path.endswith("/v2/"):
@@ -163,6 +167,7 @@ def image_of(layer, size):
         elif request.path.endswith(sha256(CONFIG).hexdigest()):
             request.say(200, CONFIG)
         else:
+            layer, size = next((l, s) for l, s in layers if request.path.endswith(sha256(l).hexdigest()))
             request.say(200, layer, length=size)
             while len(layer) < size and request.connection.recv(1): # until Docker hangs up
                 pass
@@ -172,6 +177,36 @@ def image_of(layer, size):
 def endless_layer():
     """One that is said to be as large as a disk, of which a little comes: Docker tells of each half MiB."""
     return image_of(bytes(2 << 20), 1 << 40)
+
+
+class DrippingRegistry(LyingRegistry):
+    """Each name of an image is another's, of so many layers, each of 100 MiB as it says; of each a byte a second comes. held: of
+    which images, and how many layers in all, Docker waits for."""
+
+    def __init__(self, corral, layers, port):
+        super().__init__(corral, self.drip, ("127.0.0.1", port))
+        self.layers, self.held, self.ended = layers, [], threading.Event()
+
+    def new_image(self):
+        return f"{self.address[0]}:{self.address[1]}/lying/{uuid.uuid4().hex}:1"
+
+    def drip(self, request):
+        name = request.path.removeprefix("/v2/").rsplit("/", 2)[0]
+        layers = [f"{name} {i}".encode() for i in range(self.layers)]
+        if not any(request.path.endswith(sha256(layer).hexdigest()) for layer in layers):
+            image_of_layers([(layer, 100 << 20) for layer in layers])(request)
+            return
+        self.held.append(name)
+        try:
+            request.say(200, b"", length=100 << 20)
+            while not self.ended.wait(1):
+                request.wfile.write(b"x")
+        finally:
+            self.held.remove(name)
+
+    def __exit__(self, *more):
+        self.ended.set()
+        super().__exit__(*more)
 
 
 def bomb(gigabytes):

@@ -5,11 +5,16 @@
 static struct turns turns;
 static struct turn one[8], two[8];
 
-static void begin(unsigned places)
+static void begin_bounded(unsigned places, unsigned long_most, unsigned of_user)
 {
     memset(one, 0, sizeof one);
     memset(two, 0, sizeof two);
-    turns_init(&turns, places);
+    turns_init(&turns, &(struct turns_bounds){places, long_most, of_user});
+}
+
+static void begin(unsigned places)
+{
+    begin_bounded(places, 64, 0);
 }
 
 static void end(void)
@@ -79,6 +84,37 @@ static void test_a_start_that_hangs_holds_nobody_up(void **state)
     end();
 }
 
+/* However many places are free: those of others, and what takes long of one's own. */
+static void test_one_user_has_a_bound(void **state)
+{
+    begin_bounded(4, 64, 2);
+    for (int i = 0; i < 4; i++)
+        turn_ask(&turns, &one[i], "a");
+    assert_ptr_equal(turns_next(&turns, 10), &one[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[1]);
+    assert_null(turns_next(&turns, 10));
+    assert_null(turns_next(&turns, 10 + TURN_LONG_MOST_MS));
+    turn_ask(&turns, &two[0], "b");
+    assert_ptr_equal(turns_next(&turns, 10), &two[0]);
+    turn_end(&turns, &one[0]);
+    assert_ptr_equal(turns_next(&turns, 10), &one[2]);
+    end();
+}
+
+static void test_those_that_take_long_have_a_bound(void **state)
+{
+    begin_bounded(1, 2, 0);
+    for (int i = 0; i < 4; i++)
+        turn_ask(&turns, &one[i], "a");
+    uint64_t now = 10;
+    for (int i = 0; i < 2; i++, now += TURN_LONG_MOST_MS)
+        assert_ptr_equal(turns_next(&turns, now), &one[i]);
+    assert_null(turns_next(&turns, now));
+    turn_end(&turns, &one[1]);
+    assert_ptr_equal(turns_next(&turns, now), &one[2]);
+    end();
+}
+
 static void succeed(struct turn *turn, uint64_t now)
 {
     turn_succeeds(&turns, turn, now);
@@ -140,6 +176,8 @@ int main(void)
         cmocka_unit_test(test_users_take_turns),
         cmocka_unit_test(test_nobody_is_passed_by_who_comes_anew),
         cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
+        cmocka_unit_test(test_one_user_has_a_bound),
+        cmocka_unit_test(test_those_that_take_long_have_a_bound),
         cmocka_unit_test(test_what_takes_as_long_as_the_others_counts),
         cmocka_unit_test(test_what_is_long_has_a_bound),
         cmocka_unit_test(test_whoever_waits_may_leave),
