@@ -56,43 +56,39 @@ static const char *from_environment(const char *name)
     return value && value[0] ? value : NULL;
 }
 
-/* The folder of the login, made if asked for; the caller's. NULL where there is no home. */
-static char *login_path(bool make)
+/* The file of the login; the caller's. NULL where there is no home. */
+static char *login_path(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char *path = NULL;
-    if (config && config[0] == '/') {
-        if (asprintf(&path, "%s/corral", config) < 0)
-            abort();
-    } else if (home && home[0] == '/') {
-        if (asprintf(&path, "%s/.config/corral", home) < 0)
-            abort();
-    } else {
-        return NULL;
-    }
-    for (char *slash = path + 1; make && slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
-        if (!strchr(slash + 1, '/')) {
-            mkdir(path, 0700);
-            break;
-        }
-    }
-    char *file = NULL;
-    if (asprintf(&file, "%s/login.json", path) < 0)
+    int rc = 0;
+    if (config && config[0] == '/')
+        rc = asprintf(&path, "%s/corral/login.json", config);
+    else if (home && home[0] == '/')
+        rc = asprintf(&path, "%s/.config/corral/login.json", home);
+    if (rc < 0)
         abort();
-    free(path);
-    return file;
+    return path;
+}
+
+/* Makes the folders that lead to a file. One that cannot be made is found out when the file is opened. */
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
 }
 
 bool cli_store_login(const char *url, const char *key)
 {
-    CLEANUP(mem_free_ptr) char *path = login_path(true);
+    CLEANUP(mem_free_ptr) char *path = login_path();
     if (!path) {
         fprintf(stderr, "corral: HOME is not set, so there is no place for the login\n");
         return false;
     }
+    make_folders(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     json_t *login = json_pack("{s:s,s:s}", "url", url, "api_key", key);
     bool good = fd >= 0 && !fchmod(fd, 0600) && !json_dumpfd(login, fd, JSON_INDENT(2));
@@ -123,7 +119,7 @@ bool cli_find_login(struct cli *cli)
     const char *url = from_environment("CORRAL_URL"), *key = from_environment("CORRAL_API_KEY"),
                *file = from_environment("CORRAL_API_KEY_FILE");
     char read_key[KEY_FILE_MAX];
-    CLEANUP(mem_free_ptr) char *path = login_path(false);
+    CLEANUP(mem_free_ptr) char *path = login_path();
     json_t *login = path ? json_load_file(path, 0, NULL) : NULL;
     if (!key && file) {
         if (!key_from_file(file, read_key)) {

@@ -168,3 +168,19 @@ def test_dots_are_no_way_to_another_object(corral):
         with server.accept()[0] as asked:
             assert asked.recv(4096).startswith(b"DELETE /sandbox/.. HTTP/1.1\r\n")
         assert asks.wait(30) == 3
+
+
+@pytest.mark.parametrize("variable, folder", [("HOME", ".config/corral"), ("XDG_CONFIG_HOME", "corral")])
+def test_a_login_is_kept_for_the_next_command(corral, tmp_path, variable, folder):
+    environ = {name: value for name, value in corral.environ.items() if name not in ("CORRAL_URL", "CORRAL_API_KEY", "XDG_CONFIG_HOME")}
+    environ[variable] = str(tmp_path / "new/home")
+
+    def corral_says(*args, **more):
+        return subprocess.run([corral.home / "bin/corral", *args], env=environ, capture_output=True, text=True, timeout=60, **more)
+
+    assert corral_says("quota").returncode == 2
+    done = corral_says("login", corral.url, input=corral.admin_key + "\n")
+    assert done.returncode == 0, done.stderr
+    kept = tmp_path / "new/home" / folder / "login.json"
+    assert kept.stat().st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o777 == 0o700
+    assert corral_says("quota").returncode == 0
