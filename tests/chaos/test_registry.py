@@ -143,9 +143,11 @@ def test_one_that_drips_holds_nobody_up(corral, user, registry):
         wait_until("it holds what one user may", lambda: len(set(dripping.held)) == PULLS_OF_USER
                    and len(dripping.held) == PULLS_OF_USER * dripping.layers, 30)
         since, first = time.monotonic(), set(dripping.held)
-        assert other.create(**SMALL, image=name)["state"] == "running"
+        quick = other.create(**SMALL, image=name)
+        assert quick["state"] == "running"
         assert time.monotonic() - since < 20
         assert set(dripping.held) == first, "the rest waits"
+        other.delete(quick["id"])
         for image in first:
             slow.delete(made.pop(image))
         wait_until("others have their turn", lambda: len(set(dripping.held) - first) == PULLS_OF_USER, 30)
