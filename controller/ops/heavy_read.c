@@ -15,13 +15,6 @@ struct reading {
     ops_read_fn *run;
 };
 
-static void refuse(struct api_call *call, int code, const char *why)
-{
-    struct err e;
-    (void)err_set(&e, code, "%s", why);
-    api_answer_err(call, &e);
-}
-
 static void on_read(void *arg, int code, const struct err *e, const char *json)
 {
     struct reading *r = arg;
@@ -44,12 +37,13 @@ void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run)
     case READ_WAITS:
         return;
     case READ_USER_FULL:
-        refuse(call, ERR_RATE_LIMITED,
-               "too many of your reads of lists, histories or the audit run and wait already; wait for their "
-               "answers");
+        ops_fail(
+            call, ERR_RATE_LIMITED,
+            "too many of your reads of lists, histories or the audit run and wait already; wait for their "
+            "answers");
         break;
     case READ_ALL_FULL:
-        refuse(call, ERR_DATABASE_UNAVAILABLE, "too many reads wait for the database; try again");
+        ops_fail(call, ERR_DATABASE_UNAVAILABLE, "too many reads wait for the database; try again");
         break;
     }
     free(r);
@@ -59,7 +53,7 @@ void controller_end_reads(struct controller *c)
 {
     struct reading *r;
     while ((r = (struct reading *)(void *)read_gate_take_waiting(c->read_gate))) {
-        refuse(r->call, ERR_CANCELLED, "the controller is stopping");
+        ops_fail(r->call, ERR_CANCELLED, "the controller is stopping");
         free(r);
     }
 }
