@@ -305,14 +305,21 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
 # --- Docker ---
 
 def containerd_pid(corral):
-    return int((docker_dir(corral) / "exec/containerd/containerd.pid").read_text())
+    """None while Docker writes the file anew."""
+    text = (docker_dir(corral) / "exec/containerd/containerd.pid").read_text()
+    return int(text) if text else None
 
 
 def test_containerd_is_killed(corral, user):
     sandbox = user.create(command=FOREVER)["id"]
     pid, containerd = pid_of(corral, sandbox), containerd_pid(corral)
     os.kill(containerd, signal.SIGKILL)
-    wait_until("Docker has a new one", lambda: containerd_pid(corral) != containerd and runs(containerd_pid(corral)), 20)
+
+    def another_runs():
+        now = containerd_pid(corral)
+        return now is not None and now != containerd and runs(now)
+
+    wait_until("Docker has a new one", another_runs, 20)
     assert runs(pid) and user.show(sandbox)["state"] == "running"
     wait_until("another starts", lambda: user.call("POST", "/sandbox", SMALL).status_code == 201, 20)
     user.delete(sandbox)
