@@ -1,10 +1,10 @@
 /*
  * PostgreSQL's clock, by which every time is told, as whoever leads sees it: once a second over the leader's
  * own connection, held against the loop's clock. Where it was set, nothing ends earlier or later for it: the
- * fleet counts on, and the rows follow (fleet_clock_stepped, sql/0101). The offset of the two is kept in the
- * database, so that the next controller of this machine finds a step that nobody watched; one of another
- * machine, or after a boot, cannot know, and believes the rows: for a quarter of an hour also after a step,
- * since a clock that was wrong at the boot is put right then.
+ * fleet counts on, and the rows follow (fleet_clock_stepped, sql/functions/clock.sql). The offset of the two
+ * is kept in the database, so that the next controller of this machine finds a step that nobody watched; one
+ * of another machine, or after a boot, cannot know, and believes the rows: for a quarter of an hour also
+ * after a step, since a clock that was wrong at the boot is put right then.
  */
 #include "controller/cluster_int.h"
 

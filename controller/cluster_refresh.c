@@ -2,8 +2,8 @@
  * What others change, found by reading: what an operator's SQL or another controller committed, and what of
  * our own was committed though its answer was lost. A reading of marks (id, generation, state) each ten
  * seconds, and soon after any lost answer, finds the rows that differ, which are then read whole; who changes
- * what is wanted tells so besides (sql/0090), and that row is read at once. One reading at a time; what is to
- * be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
+ * what is wanted tells so besides (tell_wanted), and that row is read at once. One reading at a time; what is
+ * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
  */
 #include "controller/cluster_int.h"
 

@@ -25,7 +25,7 @@ struct db_conn_events {
 
 /*
  * What is sent from now on, and after each connecting anew, is of this leadership, and changes nothing once
- * that is over (sql/0090); 0, as at first: of none.
+ * that is over (hold_to_epoch); 0, as at first: of none.
  */
 void db_conn_set_epoch(struct db_conn *conn, uint64_t epoch);
 

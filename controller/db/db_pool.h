@@ -59,7 +59,7 @@ void db_pool_free(struct db_pool *pool);
 
 /*
  * What is asked for from now on is of this leadership; 0, as at first: of none, and may only read. What
- * changes anything is refused with ERR_NOT_LEADING once that is over, by whatever function (sql/0090).
+ * changes anything is refused with ERR_NOT_LEADING once that is over, by whatever function (hold_to_epoch).
  */
 void db_pool_set_epoch(struct db_pool *pool, uint64_t epoch);
 

@@ -8,11 +8,15 @@
 #ifndef CORRAL_CONTROLLER_DB_SESSION_H
 #define CORRAL_CONTROLLER_DB_SESSION_H
 
+/* Where tables are, then functions (sql/README.md). What is created without a schema's name goes into the
+ * first. */
+#define DB_SEARCH_PATH "public,corral"
+
 /* With two numbers: statement_timeout, idle_session_timeout (0: none), both in milliseconds. */
 #define DB_SESSION_OPTIONS                                                                                   \
     "-c timezone=UTC -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"        \
     " -c tcp_user_timeout=10000 -c statement_timeout=%u -c idle_session_timeout=%u"                          \
-    " -c lock_timeout=0 -c default_transaction_isolation=read\\ committed"
-#define DB_SESSION_OPTIONS_MAX 300 /* bytes, with its numbers */
+    " -c lock_timeout=0 -c default_transaction_isolation=read\\ committed -c search_path=" DB_SEARCH_PATH
+#define DB_SESSION_OPTIONS_MAX 340 /* bytes, with its numbers */
 
 #endif

@@ -34,7 +34,15 @@ static int opened(PGconn **conn, struct err *e)
 int db_sync_open(const char *url, PGconn **conn, struct err *e)
 {
     *conn = PQconnectdb(url);
-    return opened(conn, e);
+    int code = opened(conn, e);
+    if (code)
+        return code;
+    code = db_sync_run(*conn, "set search_path = " DB_SEARCH_PATH, 0, NULL, NULL, e);
+    if (code) {
+        PQfinish(*conn);
+        *conn = NULL;
+    }
+    return code;
 }
 
 int db_sync_open_timed(const char *url, unsigned timeout_ms, PGconn **conn, struct err *e)

@@ -1,10 +1,11 @@
 /*
  * What the database needs from time to time: partitions ahead of time, and rows that are past their term
- * removed (sql/0033_upkeep.sql). Each step by itself, partitions first, in batches of bounded time on a
+ * removed (sql/functions/upkeep.sql). Each step by itself, partitions first, in batches of bounded time on a
  * connection and a thread of its own, so that no request waits behind it; what one round does not finish the
  * next goes on with. One controller at a time does it: whoever holds the advisory lock (20011, 31), whether
  * it leads or not: it removes only what the database's clock and the rows themselves say is past its term,
- * and no leader knows any of it better. So its sessions are of no leadership, and not held to one (sql/0090).
+ * and no leader knows any of it better. So its sessions are of no leadership, and not held to one
+ * (hold_to_epoch).
  *
  * Lifecycle: new, start, free. On the loop.
  */
@@ -59,7 +60,7 @@ bool db_upkeep_more(const struct db_upkeep *upkeep);
 uint64_t db_upkeep_age_seconds(const struct db_upkeep *upkeep);
 /*
  * By how much what is past its term is held back, after the last round: PostgreSQL's clock went further than
- * anybody's clock that does not jump (sql/0100).
+ * anybody's clock that does not jump (upkeep_now).
  */
 uint64_t db_upkeep_held_seconds(const struct db_upkeep *upkeep);
 

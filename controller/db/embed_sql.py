@@ -1,7 +1,8 @@
 #!/usr/bin/python3
-"""Writes the migrations as C, with their checksums, so that the program carries the schema it was built for.
+"""Writes the files of sql/ as C, with their checksums, so that the program carries the schema it was built for.
 
-usage: embed_sql.py OUT.c FILE.sql...   (files are named NNNN_what.sql; the numbers rise)"""
+usage: embed_sql.py OUT.c FILE.sql...   schema/NNNN_what.sql: the migrations, whose numbers rise; attached.sql;
+                                        functions/SUBJECT.sql, in the order in which they are to be run"""
 import hashlib
 import re
 import sys
@@ -13,20 +14,44 @@ def bytes_of(data):
     return ",\n    ".join(", ".join((str(b - 256 if b > 127 else b) for b in row)) for row in rows)
 
 
-def main(out, names):
-    files = sorted(map(Path, names), key=lambda p: p.name)
-    text = ['#include "controller/db/db_sql.h"\n']
+def array_of(name, data):
+    return f"static const char {name}[] = {{\n    {bytes_of(data + bytes(1))}}};\n"
+
+
+def migrations(paths):
     rows = []
-    for path in files:
+    for path in sorted(paths, key=lambda p: p.name):
         match = re.fullmatch(r"(\d{4})_([a-z0-9_]+)\.sql", path.name)
         number = int(match[1]) if match else 0
         if number <= (rows[-1][0] if rows else 0):
             sys.exit(f"embed_sql: {path.name}: expected NNNN_what.sql, each number once")
-        data = path.read_bytes()
-        text.append(f"static const char sql_{number}[] = {{\n    {bytes_of(data + bytes(1))}}};\n")
-        rows.append((number, f'    {{{number}, "{match[2]}", "{hashlib.sha256(data).hexdigest()}", sql_{number}}},'))
-    text.append("const struct db_sql db_sql[] = {\n" + "\n".join(row for _, row in rows) + "\n};\n")
-    text.append(f"const size_t db_sql_count = {len(rows)};\n")
+        rows.append((number, match[2], path.read_bytes()))
+    yield from (array_of(f"sql_{number}", data) for number, _, data in rows)
+    yield "const struct db_sql db_sql[] = {"
+    yield from (f'    {{{n}, "{name}", "{hashlib.sha256(data).hexdigest()}", sql_{n}}},' for n, name, data in rows)
+    yield f"}};\nconst size_t db_sql_count = {len(rows)};\n"
+
+
+def functions(attached, paths):
+    """One checksum for them all: they are replaced together."""
+    all_of_them = hashlib.sha256(attached.read_bytes())
+    yield array_of("sql_attached", attached.read_bytes())
+    yield "const char *const db_sql_attached = sql_attached;"
+    for path in paths:
+        all_of_them.update(path.name.encode() + b"\0" + path.read_bytes())
+        yield array_of(f"sql_{path.stem}", path.read_bytes())
+    yield "const struct db_sql_functions db_sql_functions[] = {"
+    yield from (f'    {{"{path.stem}", sql_{path.stem}}},' for path in paths)
+    yield f"}};\nconst size_t db_sql_functions_count = {len(paths)};"
+    yield f'const char *const db_sql_functions_sha256 = "{all_of_them.hexdigest()}";\n'
+
+
+def main(out, names):
+    of = {"schema": [], "functions": [], "sql": []}
+    for path in map(Path, names):
+        of[path.parent.name].append(path)
+    (attached,) = of["sql"]
+    text = ['#include "controller/db/db_sql.h"\n', *migrations(of["schema"]), *functions(attached, of["functions"])]
     Path(out).write_text("\n".join(text))
 
 

@@ -11,7 +11,11 @@ sql() { postgres_psql "$DB_DIR" -c "$1"; }
 say() { echo "$*" >&2; exit 1; }
 
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
+# The controller's sessions find functions whatever a database has set; by hand they are found as migrating sets it.
+sql "alter database corral set search_path = nowhere"
 timeout 60 "$client" "$DATABASE_URL" walk
+if sql 'select rfc3339(now())' 2>/dev/null; then say 'the path was not set'; fi
+CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate >/dev/null
 export CORRAL_EPOCH=1 # the walk has led: who writes from here on is of that leadership
 
 # Every table that anybody writes is held to the epoch, and a session of another leadership changes nothing.

@@ -51,6 +51,8 @@ int main(int argc, char **argv)
         return fresh(argv[1]);
     if (strcmp(argv[2], "refused") == 0)
         return check(db_migrate(argv[1], NULL, &e) == ERR_CONFLICT && strstr(e.text, argv[3]), argv[3], &e);
+    if (strcmp(argv[2], "failed") == 0)
+        return check(db_migrate(argv[1], NULL, &e) == ERR_INTERNAL && strstr(e.text, argv[3]), argv[3], &e);
     int code = db_audit_verify(argv[1], &rows, &seq, &e);
     printf("%s %d\n", code ? e.text : "whole", (int)rows);
     return 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The schema: migrate from nothing, twice; an edited or unknown migration is refused; tampered audit rows are found.
+# The schema: migrate from nothing, twice; functions are replaced where they are not the program's; an edited or unknown
+# migration and a schema from before the first release are refused; tampered audit rows are found.
 # usage: db_schema.sh SOURCE_ROOT
 set -euo pipefail
 root=$1
@@ -9,10 +10,38 @@ tool=$CORRAL_BUILD_ROOT/tests/db_migrate
 sql() { postgres_psql "$DB_DIR" -c "$1"; }
 
 "$tool" "$DATABASE_URL"
-sql "update schema_migrations set sha256 = 'x' where number = 2"
+migrate() { CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate; }
+of_page() { sql "select oid from pg_proc where proname = 'page' and pronamespace = 'corral'::regnamespace"; }
+
+# Functions that are this program's are not touched; others are replaced, all of them, and what was granted stays.
+made=$(of_page)
+[[ $(migrate) == '0 applied,'* ]] && [ "$(of_page)" = "$made" ] || { echo 'touched' >&2; exit 1; }
+sql "create role reader; grant usage on schema corral to reader; drop function page(json, text);
+    create function corral.page(items json, next_cursor text) returns text language sql as \$\$ select 'old' \$\$;
+    create type corral.old as (n integer); create function corral.old() returns corral.old language sql as 'select null::corral.old';
+    update schema_migrations set sha256 = 'x' where number = 0"
+[[ $(migrate) == '1 applied,'* ]] && [ "$(sql "select page(null, null) <> 'old' and to_regtype('corral.old') is null
+    and to_regproc('corral.old') is null and has_schema_privilege('reader', 'corral', 'usage')")" = t ] ||
+    { echo 'the functions are not as the program has them' >&2; exit 1; }
+# What is somebody else's there is not removed with them: all stays as it was.
+made=$(of_page)
+sql "create view mine as select page(null, null); update schema_migrations set sha256 = 'x' where number = 0"
+"$tool" "$DATABASE_URL" failed "nor depend on what is"
+[ "$(of_page)" = "$made" ] && [ "$(sql 'select count(*) from mine')" = 1 ] || { echo 'half replaced' >&2; exit 1; }
+sql "drop view mine" && migrate >/dev/null
+
+# Every function can run: bodies in SQL are checked when they are created, which migrating leaves out, as they call each other.
+sql "select pg_get_functiondef(p.oid) || ';' from pg_proc p join pg_language l on l.oid = prolang
+    where lanname = 'sql' and pronamespace in ('public'::regnamespace, 'corral'::regnamespace)" >"$DB_HOME/bodies.sql"
+[ "$(grep -c '^CREATE OR REPLACE FUNCTION' "$DB_HOME/bodies.sql")" -gt 50 ]
+postgres_psql "$DB_DIR" -1 -f "$DB_HOME/bodies.sql"
+
+sql "update schema_migrations set sha256 = 'x' where number = 1"
 "$tool" "$DATABASE_URL" refused "was edited"
-sql "delete from schema_migrations where number = 2; insert into schema_migrations values (999, 'later', 'x')"
+sql "delete from schema_migrations where number = 1; insert into schema_migrations values (999, 'later', 'x')"
 "$tool" "$DATABASE_URL" refused "does not know"
+sql "insert into schema_migrations values (1, 'tenants', '24ffec052c7d7c0b2a9e68ad4d0a84646f49bb8d5058c85e7616dbe37096df39')"
+"$tool" "$DATABASE_URL" refused "Begin again"
 
 for i in 1 2 3 4; do sql "select add_audit('{}', 'test', '$i', null, null)" >/dev/null; done
 expect() { # SQL that tampers, what must be said

@@ -84,7 +84,7 @@ def format_breaches(root, paths):
 
 
 # How a type of event is written down, in SQL and by the controller.
-EVENTS = {"sql/*.sql": r"add_event\('([a-z_]+\.[a-z_]+)'|\('[a-z]+', '[a-z]+', '(sandbox\.[a-z_]+)'\)|'(violation\.[a-z]+)'",
+EVENTS = {"sql/**/*.sql": r"add_event\('([a-z_]+\.[a-z_]+)'|\('[a-z]+', '[a-z]+', '(sandbox\.[a-z_]+)'\)|'(violation\.[a-z]+)'",
           "controller/*.c": r'alarm_event\([^"]*"(node\.[a-z_]+)"'}
 
 
@@ -100,6 +100,28 @@ def event_breaches(root):
     return [f"docs/events.md:1: does not describe {name}" for name in sorted(written - described - {""})]
 
 
+# What each kind of file of sql/ may create, and how a statement that creates begins.
+CREATED = {"sql/schema": re.compile(r"(?:unique )?(?!(?:or replace )?(?:function|procedure|aggregate|type|view)\b)"),
+           "sql/functions": re.compile(r"(?:function|type) "),
+           "sql": re.compile(r"or replace function ")}
+
+
+def sql_breaches(root):
+    """Tables are made by migrations, functions by functions/ and attached.sql, where each has its one definition."""
+    where = {}
+    for path in sorted((root / "sql").glob("**/*.sql")):
+        name = path.relative_to(root)
+        for n, line in enumerate(path.read_text().splitlines(), 1):
+            if line.startswith("create ") and not CREATED[str(name.parent)].match(line[7:]):
+                yield f"{name}:{n}: is not created here: {line[7:40]} (sql/README.md)"
+            defined = re.match(r"create (?:or replace )?(?:function|type) (\w+)", line)
+            if defined and where.setdefault(defined[1], f"{name}:{n}") != f"{name}:{n}":
+                yield f"{name}:{n}: {defined[1]} is defined in {where[defined[1]]}"
+    build = (root / "controller/meson.build").read_text()
+    yield from (f"{p.relative_to(root)}:1: is not among sql_files of controller/meson.build"
+                for p in sorted((root / "sql").glob("**/*.sql")) if f"'../{p.relative_to(root)}'" not in build)
+
+
 def main(root):
     paths = sources(root)
     breaches = []
@@ -112,6 +134,7 @@ def main(root):
             breaches += found
     breaches += format_breaches(root, paths)
     breaches += event_breaches(Path(root))
+    breaches += sql_breaches(Path(root))
     print("\n".join(breaches) or f"{len(paths)} files keep the rules")
     return 1 if breaches or not paths else 0
 

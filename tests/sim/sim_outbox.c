@@ -1,6 +1,7 @@
 /*
  * What the hosts of the simulation tell of the past: a real outbox and real guards each, its file as a string
- * that outlives the agent, torn where it died while it wrote; the database's side as sql/0021 has it.
+ * that outlives the agent, torn where it died while it wrote; the database's side as
+ * sql/functions/samples.sql has it.
  */
 #include "tests/sim/world.h"
 

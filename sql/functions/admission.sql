@@ -1,0 +1,142 @@
+-- The gate. What makes a sandbox live or larger goes through here, one transaction at a time (advisory lock 20011, 3), so that
+-- no concurrency takes a count past the limit in force, which is read under the lock. Creates that wait together are one
+-- call and one commit. What runs under a lock that everybody waits for (this one, the events' numbers, the audit's chain, a
+-- tier's or a user's row) looks at live rows and at its own: never at what has ended.
+
+create function gate_lock() returns void language sql as $$
+    select pg_advisory_xact_lock(20011, 3)
+$$;
+
+-- Whether node has room for this much more. Without a row for it: no.
+create function node_fits(node_name text, memory bigint, cpu bigint, storage bigint, count integer) returns boolean
+language sql stable as $$
+    select coalesce((
+        select r.memory + $2 <= n.memory_bytes and r.cpu + $3 <= n.cpu_millis and r.storage + $4 <= n.storage_bytes
+            and r.sandboxes + $5 <= n.sandboxes
+        from nodes n, lateral (select coalesce(sum(s.memory_bytes), 0) as memory, coalesce(sum(s.cpu_millis), 0) as cpu,
+            coalesce(sum(s.storage_bytes), 0) as storage, count(*) as sandboxes
+            from sandboxes s where s.node = n.name and s.ended_at is null) r
+        where n.name = $1), false)
+$$;
+
+create type admission as (ord integer, outcome text, scope text, max bigint, used bigint, status integer, body text,
+    sandbox_id text, node text, generation bigint, remaining_ms bigint);
+
+create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
+    runtime text, network text, restart text, labels jsonb, memory_bytes bigint, cpu_millis bigint, cpu_shares bigint,
+    storage_bytes bigint, pids bigint, nofile bigint, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
+    request_id text, idempotency_key text, body_sha256 text, address text,
+    shm_bytes bigint);
+
+create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
+    select (ord, 'admitted', null, null, null, 201, sandbox_json(s)::text, s.id, s.node, s.generation,
+            remaining_ms(s.expires_at))::admission
+$$;
+
+create function refused(ord integer, outcome text, scope text, max bigint, used bigint) returns admission
+language sql immutable as $$
+    select (ord, outcome, scope, max, used, null, null, null, null, null, null)::admission
+$$;
+
+-- Who asks, and what is in force for them; null where the key or the user is not valid any more.
+create type asker as (u users, k api_keys, limits limits_in_force);
+
+create function asker_of(key_id text, user_id text, defaults jsonb) returns asker language plpgsql stable as $$
+declare
+    a asker;
+    u users;
+    k api_keys;
+    t tiers;
+begin
+    select * into k from api_keys x where x.id = asker_of.key_id and x.user_id = asker_of.user_id
+        and x.revoked_at is null and (x.expires_at is null or x.expires_at > now());
+    select * into u from users x where x.id = asker_of.user_id and x.deleted_at is null;
+    if k.id is null or u.id is null then
+        return null;
+    end if;
+    select * into t from tiers where name = u.tier;
+    a.u := u;
+    a.k := k;
+    a.limits := limits_of(u, t, k.max_sandboxes, defaults);
+    return a;
+end $$;
+
+create function admit_one(ord integer, r admission_request, defaults jsonb, total bigint) returns admission
+language plpgsql as $$
+declare
+    a asker;
+    s sandboxes;
+    seen idempotency_answer;
+    n bigint;
+begin
+    select * into s from sandboxes where id = r.id;
+    if found then
+        return admitted(ord, s); -- the same call again, after its answer was lost
+    end if;
+    seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
+    if seen.outcome is not null then
+        return (ord, seen.outcome, null, null, null, seen.status, seen.body, seen.sandbox_id, null, null, null)::admission;
+    end if;
+    a := asker_of(r.key_id, r.user_id, defaults);
+    if (a.u).id is null then
+        return refused(ord, 'unauthenticated', null, null, null);
+    end if;
+    select count(*) into n from sandboxes where user_id = r.user_id and ended_at is null;
+    if n >= (a.limits).max_sandboxes then
+        return refused(ord, 'quota_exceeded', 'user', (a.limits).max_sandboxes, n);
+    end if;
+    select count(*) into n from sandboxes where key_id = r.key_id and ended_at is null;
+    if n >= (a.limits).max_key_sandboxes then
+        return refused(ord, 'quota_exceeded', 'api_key', (a.limits).max_key_sandboxes, n);
+    end if;
+    if total >= (defaults->>'max_total_sandboxes')::bigint then
+        return refused(ord, 'quota_exceeded', 'system', (defaults->>'max_total_sandboxes')::bigint, total);
+    end if;
+    if not exists (select from nodes h where h.name = r.node and node_state(h) = 'ready')
+            or not node_fits(r.node, r.memory_bytes, r.cpu_millis, r.storage_bytes, 1) then
+        return refused(ord, 'no_capacity', null, null, null);
+    end if;
+    insert into sandboxes (id, user_id, key_id, tier, name, image, node, region, runtime, network, restart, labels,
+        memory_bytes, cpu_millis, cpu_shares, storage_bytes, shm_bytes, pids, nofile, enforced, warm, spec, request_id,
+        expires_at)
+    values (r.id, r.user_id, r.key_id, (a.u).tier, r.name, r.image, r.node, r.region, r.runtime, r.network, r.restart, r.labels,
+        r.memory_bytes, r.cpu_millis, r.cpu_shares, r.storage_bytes, nullif(r.shm_bytes, 0), r.pids, r.nofile, r.enforced, r.warm,
+        decode(r.spec, 'hex'), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second')
+    returning * into s;
+    perform idempotency_keep(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'), r.id, null, null);
+    return admitted(ord, s);
+end $$;
+
+create function audit_created(r admission_request) returns void language sql as $$
+    select add_audit(jsonb_build_object('user_id', r.user_id, 'key_id', r.key_id, 'address', r.address,
+            'request_id', r.request_id), 'sandbox.create', r.id, null, jsonb_strip_nulls(jsonb_build_object(
+            'name', nullif(r.name, ''), 'image', r.image, 'node', r.node, 'network', r.network,
+            'runtime', nullif(r.runtime, ''), 'memory_bytes', r.memory_bytes, 'cpu_millis', r.cpu_millis,
+            'cpu_shares', r.cpu_shares, 'storage_bytes', r.storage_bytes, 'pids', r.pids, 'nofile', r.nofile,
+            'lifetime_seconds', r.lifetime_seconds)))
+$$;
+
+-- requests: a JSON array of admission_request. One row an element, in order.
+create function admit(requests jsonb, defaults jsonb) returns setof admission language plpgsql as $$
+declare
+    total bigint;
+    item jsonb;
+    r admission_request;
+    a admission;
+    known boolean; -- the same call again, after its answer was lost
+    i integer := 0;
+begin
+    perform gate_lock();
+    select count(*) into total from sandboxes where ended_at is null;
+    for item in select * from jsonb_array_elements(requests) loop
+        r := jsonb_populate_record(null::admission_request, item);
+        known := exists (select from sandboxes where id = r.id);
+        a := admit_one(i, r, defaults, total);
+        if a.outcome = 'admitted' and not known then
+            total := total + 1;
+            perform audit_created(r);
+        end if;
+        return next a;
+        i := i + 1;
+    end loop;
+end $$;

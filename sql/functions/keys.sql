@@ -1,0 +1,112 @@
+-- API keys: what administrators do to them, each act with its audit row in the same transaction, and what proves one.
+
+-- k: {id, user_id, name, prefix, last_four, sha256 (hex), scopes, max_sandboxes, expires_at}.
+create function create_key_once(k jsonb, who jsonb) returns act language plpgsql as $$
+declare
+    made api_keys;
+begin
+    perform from users where id = k->>'user_id' and deleted_at is null for share;
+    if not found then
+        return act_not('not_found', 'There is no such user');
+    elsif (k->>'expires_at')::timestamptz <= now() then
+        return act_not('invalid', 'expires_at: lies in the past');
+    end if;
+    insert into api_keys (id, user_id, name, prefix, last_four, sha256, scopes, max_sandboxes, expires_at)
+    values (k->>'id', k->>'user_id', k->>'name', k->>'prefix', k->>'last_four', decode(k->>'sha256', 'hex'),
+        coalesce((select array_agg(x) from jsonb_array_elements_text(case when jsonb_typeof(k->'scopes') = 'array'
+            then k->'scopes' end) x), '{read,write}'),
+        (k->>'max_sandboxes')::integer, (k->>'expires_at')::timestamptz) returning * into made;
+    perform add_audit(who, 'key.create', made.id, null, to_jsonb(made) - 'sha256');
+    return act_ok(key_json(made));
+end $$;
+
+create function create_key(k jsonb, who jsonb) returns act language plpgsql as $$
+declare
+    a act := act_seen(who);
+begin
+    if a.outcome is null then
+        a := act_kept(who, create_key_once(k, who));
+    end if;
+    return act_audited(who, 'key.create', k->>'id', k - 'sha256', a);
+end $$;
+
+-- patch: any of name, scopes, max_sandboxes, expires_at; null takes away the key's own limit, or its end.
+create function patch_key_once(user_id text, key_id text, patch jsonb, who jsonb) returns act language plpgsql as $$
+declare
+    old api_keys;
+    k api_keys;
+begin
+    perform gate_lock();
+    select * into old from api_keys x where x.id = key_id and x.user_id = patch_key_once.user_id for update;
+    if not found then
+        return act_not('not_found', 'There is no such key');
+    elsif old.revoked_at is not null then
+        return act_not('conflict', 'The key is revoked, and stays so; make a new one');
+    elsif not etag_holds(who, key_json(old)::text) then
+        return act_not('precondition_failed', changed_meanwhile());
+    elsif (patch->>'expires_at')::timestamptz <= now() then
+        return act_not('invalid', 'expires_at: lies in the past; revoke the key instead');
+    end if;
+    update api_keys x set name = coalesce(patch->>'name', name),
+        scopes = coalesce((select array_agg(v) from jsonb_array_elements_text(patch->'scopes') v), scopes),
+        max_sandboxes = case when patch ? 'max_sandboxes' then (patch->>'max_sandboxes')::integer else max_sandboxes end,
+        expires_at = case when patch ? 'expires_at' then (patch->>'expires_at')::timestamptz else expires_at end
+        where x.id = old.id returning * into k;
+    perform add_audit(who, 'key.patch', k.id, to_jsonb(old) - 'sha256', to_jsonb(k) - 'sha256');
+    return ('ok', notice(above_count((select count(*) from sandboxes s where s.key_id = k.id and s.ended_at is null),
+        k.max_sandboxes), null), key_json(k)::text)::act;
+end $$;
+
+create function patch_key(user_id text, key_id text, patch jsonb, who jsonb) returns act language sql as $$
+    select act_audited(who, 'key.patch', key_id, patch, patch_key_once(user_id, key_id, patch, who))
+$$;
+
+create function revoke_key(user_id text, key_id text, who jsonb) returns act language plpgsql as $$
+declare
+    old api_keys;
+begin
+    select * into old from api_keys k where k.id = key_id and k.user_id = revoke_key.user_id for update;
+    if not found then
+        return act_not('not_found', 'There is no such key');
+    elsif old.revoked_at is null then
+        update api_keys set revoked_at = now() where id = old.id;
+        perform add_audit(who, 'key.revoke', old.id, to_jsonb(old) - 'sha256', null);
+    end if;
+    return act_ok(null);
+end $$;
+
+create function list_keys(owner text, after text, most integer) returns text language sql stable as $$
+    with rows as (select * from api_keys where user_id = owner and id > coalesce(after, '') order by id limit most + 1),
+    shown as (select * from rows order by id limit most)
+    select case when exists (select from users where id = owner and deleted_at is null) then
+        page((select json_agg(key_json(s::api_keys) order by id) from shown s),
+            case when (select count(*) from rows) > most then (select max(id) from shown) end) end
+$$;
+
+create function keys_used(ids jsonb) returns void language sql as $$
+    update api_keys set last_used_at = now() where id in (select jsonb_array_elements_text(ids))
+$$;
+
+-- What proves a key: the row of its prefix, where it, its user and their tier are valid now.
+create function find_key(key_prefix text) returns table (sha256 text, user_id text, user_name text, key_id text,
+    tier text, admin boolean, scopes integer, remaining_ms bigint, tier_limits bigint[], overrides bigint[])
+language sql volatile as $$
+    select encode(k.sha256, 'hex'), u.id, u.name, k.id, t.name, u.role = 'admin',
+        (select sum(case s when 'read' then 1 when 'write' then 2 else 4 end)::integer from unnest(k.scopes) s),
+        case when k.expires_at is not null then remaining_ms(k.expires_at) end,
+        array[t.memory_bytes, t.cpu_millis, t.cpu_shares, t.storage_bytes, t.pids, t.nofile, t.lifetime_seconds],
+        array[(u.overrides->>'memory_bytes')::bigint, (u.overrides->>'cpu_millis')::bigint,
+              (u.overrides->>'cpu_shares')::bigint, (u.overrides->>'storage_bytes')::bigint,
+              (u.overrides->>'pids')::bigint, (u.overrides->>'nofile')::bigint,
+              (u.overrides->>'lifetime_seconds')::bigint]
+    from api_keys k join users u on u.id = k.user_id join tiers t on t.name = u.tier
+    where k.prefix = key_prefix and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
+        and u.deleted_at is null
+$$;
+
+-- Who guesses API keys asks nothing of the database: controllers know the prefixes of all keys that there are, and hear
+-- of each new one.
+create function live_key_prefixes(most integer) returns text language sql stable as $$
+    select string_agg(substr(prefix, 5), '') from (
+        select prefix from api_keys where revoked_at is null and (expires_at is null or expires_at > now()) limit most) k
+$$;

@@ -1,0 +1,54 @@
+-- Who leads, and what it reads of the live rows.
+
+-- The new epoch, where the lock was free; null where another leads.
+create function lead(id text) returns bigint language plpgsql as $$
+declare
+    result bigint;
+begin
+    if not pg_try_advisory_lock(20011, 1) then
+        return null;
+    end if;
+    perform pg_advisory_xact_lock(20011, 4);
+    update leadership set epoch = epoch + 1, leader = id, since = now() returning epoch into result;
+    return result;
+end $$;
+
+-- What a leader compares with what it believes: as little as shows that something changed.
+create function sandbox_marks() returns table (id text, generation bigint, state text) language sql volatile as $$
+    select s.id, s.generation, s.state from sandboxes s where s.ended_at is null
+$$;
+
+-- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its host may not have
+-- heard of it, whatever its state.
+create function live_sandboxes() returns table (id text, user_id text, key_id text, tier text, node text, region text,
+    state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint, memory_bytes bigint,
+    cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint, restart text,
+    rescheduled boolean, spec bytea)
+language sql volatile as $$
+    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
+        remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
+        s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile, s.restart,
+        s.first_node is not null, s.spec
+    from sandboxes s where s.ended_at is null order by s.created_at, s.id
+$$;
+
+-- As live_sandboxes, of these, also where they have ended, and with the object for people.
+create function read_sandboxes(ids text[]) returns table (id text, user_id text, key_id text, tier text, node text,
+    region text, state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint,
+    memory_bytes bigint, cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint,
+    restart text, rescheduled boolean, spec bytea, body text)
+language sql volatile as $$
+    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
+        remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
+        s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile, s.restart,
+        s.first_node is not null, s.spec, sandbox_json(s)::text
+    from sandboxes s where s.id = any(ids)
+$$;
+
+-- Whether the database takes writes: not where it is read-only, nor where its disk is full. A full disk still takes what fits
+-- into pages that are there, so the probe also writes a file of half a MiB, which goes at its end.
+create function write_probe() returns void language plpgsql set work_mem = '64kB' as $$
+begin
+    update write_probe set at = now();
+    perform count(*) from (select i from generate_series(1, 20000) i order by i desc) x;
+end $$;

@@ -1,0 +1,110 @@
+-- What hosts tell of a sandbox's state, and how its end is told. Every function answers with an outcome ('ok', or an error's
+-- public name), never by raising: one item that cannot be does not take others with it.
+
+-- Moves states by compare and set. moves: [{id, from [] (optional: only from one of these), to, reason, detail,
+-- exit_code, enforced, started_ago_ms, ended_ago_ms, figures}]. One row an element, in order:
+--   ok            moved; event has what to tell
+--   same          it is in that state already: nothing was added
+--   wrong_state   not a legal move, or not from there; state says where it is
+--   not_found
+create type sandbox_moved as (ord integer, outcome text, state text, body text, event text, user_id text);
+
+-- For how long it was to live, and had lived when it ended; seconds. By the count, where that is known.
+create function lifetime_of(s sandboxes) returns numeric language sql immutable as $$
+    select trim_scale(round(extract(epoch from s.expires_at - s.created_at - s.clock_shift), 1))
+$$;
+
+create function late_of(s sandboxes) returns numeric language sql immutable as $$
+    select trim_scale(round(coalesce((s.ending->>'late_ms')::numeric / 1000, extract(epoch from s.ended_at - s.expires_at)), 1))
+$$;
+
+-- Every end has a sentence with its figures. What its host knows of it comes from there; where that says nothing, the
+-- database has the facts: the lifetime that ended, and who wanted it gone.
+create function end_sentence(s sandboxes) returns text language sql stable as $$
+    select case s.reason
+        when 'expired' then format('its lifetime of %s s ended at %s', lifetime_of(s), rfc3339(s.expires_at)) || case
+            when late_of(s) > 2 then format('; its host was hindered, and ended it %s s later', late_of(s))
+            when late_of(s) >= -1 then ''
+            when s.ending is null or (s.ending->>'unheard')::boolean
+                then format('; its host had not heard of the extension, and ended it at %s', rfc3339(s.ended_at))
+            else format('; its host ended it %s s before that, by its own count', -late_of(s)) end
+        when 'node_lost' then format('its host %s was unreachable when its lifetime of %s s ended at %s', s.node,
+            lifetime_of(s), rfc3339(s.expires_at))
+        when 'deleted' then format('its user deleted it; it had lived for %s s', greatest(0, lifetime_of(s) + late_of(s)))
+        when 'admin' then format('an administrator ended it; it had lived for %s s',
+            greatest(0, lifetime_of(s) + late_of(s)))
+        else '' end
+$$;
+
+-- An end is told by the count: m->'late_ms'. Where the clock was set and that is not known yet (nothing else makes so much
+-- of a difference: no statement waits longer), expires_at follows here.
+create function move_one_state(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
+declare
+    s sandboxes;
+    e events;
+    target text := m->>'to';
+    ends boolean;
+    over timestamptz;
+    due timestamptz;
+begin
+    select * into s from sandboxes where id = m->>'id' for update;
+    if not found then
+        return (ord, 'not_found', null, null, null, null)::sandbox_moved;
+    elsif s.state = target then
+        return (ord, 'same', s.state, sandbox_json(s)::text, null, s.user_id)::sandbox_moved;
+    elsif not exists (select from sandbox_moves v where v.from_state = s.state and v.to_state = target)
+            or (m ? 'from' and not m->'from' ? s.state) then
+        return (ord, 'wrong_state', s.state, sandbox_json(s)::text, null, s.user_id)::sandbox_moved;
+    end if;
+    select terminal into ends from sandbox_states where name = target;
+    due := s.expires_at;
+    if ends then
+        over := clock_timestamp() - coalesce((m->>'ended_ago_ms')::bigint, 0) * interval '1 millisecond';
+        if m ? 'late_ms' and over >= s.created_at and over - due - (m->>'late_ms')::bigint * interval '1 millisecond'
+                not between interval '-2 seconds' and interval '15 seconds' then
+            due := over - (m->>'late_ms')::bigint * interval '1 millisecond';
+        end if;
+    end if;
+    update sandboxes set
+        state = target,
+        reason = case when ends then coalesce(m->>'reason', want_reason) end,
+        detail = coalesce(m->>'detail', ''),
+        exit_code = coalesce((m->>'exit_code')::integer, exit_code),
+        enforced = coalesce((m->>'enforced')::integer, enforced),
+        figures = coalesce(m->'figures', figures),
+        started_at = coalesce(started_at, case when m ? 'started_ago_ms'
+            then greatest(created_at, clock_timestamp() - (m->>'started_ago_ms')::bigint * interval '1 millisecond') end),
+        ended_at = case when ends then greatest(s.created_at + least(s.clock_shift, interval '0'), over) end,
+        ending = case when m ? 'late_ms' then jsonb_build_object('late_ms', m->'late_ms', 'unheard', m->'unheard') end,
+        clock_shift = clock_shift + (due - expires_at),
+        expires_at = due
+        where id = s.id returning * into s;
+    select * into e from events where sandbox_id = s.id order by seq desc limit 1;
+    return (ord, 'ok', s.state, sandbox_json(s)::text, event_json(e)::text, s.user_id)::sandbox_moved;
+end $$;
+
+-- A move to 'paused' with the reason 'idle' was made by the host alone: it becomes what is wanted, unless something newer
+-- than its generation is. So a resume is a change of what is wanted, and an extension does not wake it. So it is also where
+-- the row is paused already: what ran between two pauses of its host may have gone unheard, and the second is wanted all
+-- the same.
+create function move_one(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
+declare
+    moved sandbox_moved := move_one_state(ord, m);
+begin
+    if moved.outcome in ('ok', 'same') and m->>'to' = 'paused' and m->>'reason' = 'idle' then
+        update sandboxes set want = 'paused'
+            where id = m->>'id' and want = 'running' and generation = (m->>'generation')::bigint;
+    end if;
+    return moved;
+end $$;
+
+create function move_sandboxes(moves jsonb) returns setof sandbox_moved language plpgsql as $$
+declare
+    item record;
+begin
+    -- Always in the same order of ids, so that two batches never wait for each other.
+    perform from sandboxes where id in (select value->>'id' from jsonb_array_elements(moves)) order by id for update;
+    for item in select value, ordinality from jsonb_array_elements(moves) with ordinality order by ordinality loop
+        return next move_one((item.ordinality - 1)::integer, item.value);
+    end loop;
+end $$;

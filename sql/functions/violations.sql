@@ -1,0 +1,57 @@
+-- What a host tells of violations is stored by the highest number of a sandbox, as its samples are: no look into the events of
+-- the past. All that can be known before is, before the lock of the events' numbers is taken, and one that cannot be stored
+-- (whatever its host says) takes no others with it.
+
+-- Those of the news that are new; no closing is told before its opening, none of them before the start. All or none.
+-- Returns how many were stored.
+create function store_violations(host text, news jsonb) returns integer language plpgsql as $$
+declare
+    fresh events[];
+    stored integer;
+begin
+    fresh := array(select row(0, case when (v.item->>'opened')::boolean then 'violation.opened' else 'violation.closed' end,
+            greatest(t.violation_at, max(told_at(coalesce(s.started_at, s.created_at), (v.item->>'ago_ms')::bigint))
+                over (partition by s.id order by v.n)), s.user_id, s.id, null,
+            v.item - 'sandbox_id' - 'opened' - 'ago_ms')::events
+        from jsonb_array_elements(news) with ordinality v(item, n)
+        join sandboxes s on s.id = v.item->>'sandbox_id' and s.node = host
+        join sandbox_told t on t.sandbox_id = s.id and (v.item->>'number')::bigint > t.violation
+        order by v.n);
+    if cardinality(fresh) = 0 then
+        return 0;
+    end if;
+    update sandbox_told t set violation = greatest(t.violation, f.number), violation_at = f.at
+        from (select x.sandbox_id, max((x.data->>'number')::bigint) as number, max(x.at) as at from unnest(fresh) x
+            group by 1) f
+        where t.sandbox_id = f.sandbox_id;
+    perform pg_advisory_xact_lock(20011, 2);
+    insert into events select nextval('event_seq'), x.type, x.at, x.user_id, x.sandbox_id, x.node, x.data
+        from unnest(fresh) with ordinality x(seq, type, at, user_id, sandbox_id, node, data, n) order by x.n;
+    get diagnostics stored = row_count;
+    return stored;
+end $$;
+
+-- Each {sandbox_id, opened, number, ago_ms, kind, level, percent, limit, swings}, in the order of their numbers: an
+-- opening comes before its closing. An event tells when it happened, not when it was heard of. What is known is left
+-- out. Returns how many could not be stored, or were not this host's to tell: they come no more.
+create function add_violations(host text, news jsonb) returns integer language plpgsql as $$
+declare
+    v jsonb;
+    refused integer;
+begin
+    perform lock_told(host, array(select x->>'sandbox_id' from jsonb_array_elements(news) x));
+    select count(*) into refused from jsonb_array_elements(news) x
+        where not exists (select from sandboxes s where s.id = x->>'sandbox_id' and s.node = host);
+    begin
+        perform store_violations(host, news);
+    exception when data_exception or integrity_constraint_violation then
+        for v in select item from jsonb_array_elements(news) with ordinality as x(item, n) order by n loop
+            begin
+                perform store_violations(host, jsonb_build_array(v));
+            exception when data_exception or integrity_constraint_violation then
+                refused := refused + 1;
+            end;
+        end loop;
+    end;
+    return refused;
+end $$;
