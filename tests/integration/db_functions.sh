@@ -127,6 +127,21 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
+# A create that waits while the functions are replaced is carried out by the new ones.
+coproc gate { postgres_psql "$DB_DIR"; }
+gate_pid=$! gate_in=${gate[1]}
+waiting() { [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and objid = 3 and granted = $1")" = 1 ]; }
+echo 'begin; select pg_advisory_xact_lock(20011, 3);' >&"$gate_in"
+until waiting true; do :; done
+"$client" "$DATABASE_URL" race usr_3 key_3 1 >"$DB_HOME/replaced" 2>&1 &
+create=$!
+until waiting false; do :; done
+sql "update schema_migrations set sha256 = 'x' where number = 0"
+[[ $(CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate) == '1 applied,'* ]] || say 'not replaced'
+printf 'commit;\n\\q\n' >&"$gate_in"
+wait "$create" "$gate_pid"
+[ "$(tail -1 "$DB_HOME/replaced")" = 'admitted 1 quota 0 other 0' ] || say "while functions were replaced: $(cat "$DB_HOME/replaced")"
+
 # By which marks a host is known, what was revoked of it, and its end.
 joined() { # BOOT STATE FINGERPRINT ADDRESS
     sql "select outcome from node_joined(jsonb_build_object('name', 'marked', 'memory_bytes', 1, 'cpu_millis', 1, 'storage_bytes', 1,

@@ -31,7 +31,8 @@ static void each_state_has_its_answer(void **state)
         {"CO001", ERR_WRONG_STATE, DB_TELL},
         {"42P01", ERR_CONFIG, DB_TELL},
         {"42601", ERR_INTERNAL, DB_TELL},
-        {"XX000", ERR_INTERNAL, DB_TELL},
+        {"XX000", ERR_INTERNAL, DB_AGAIN},
+        {"XX001", ERR_INTERNAL, DB_TELL},
         {"", ERR_INTERNAL, DB_TELL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
