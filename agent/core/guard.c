@@ -59,12 +59,12 @@ static bool computed(const struct sample *s)
     return s->cpu_centi >= GUARD_IDLE_CPU_CENTI && s->cpu_centi * limit_millis / 10 >= GUARD_INIT_US;
 }
 
-static bool worked(struct guard *g, const struct sample *s, bool attached)
+static bool worked(struct guard *g, const struct sample *s, bool paused)
 {
     bool moved = s->rx_packets != g->rx_packets || s->tx_packets != g->tx_packets;
     g->rx_packets = s->rx_packets;
     g->tx_packets = s->tx_packets;
-    return moved || attached || computed(s);
+    return moved || paused || computed(s);
 }
 
 static void idle(struct guard_step *step, const struct guard_rules *rules, struct guard *g, uint64_t now)
@@ -80,8 +80,8 @@ static void idle(struct guard_step *step, const struct guard_rules *rules, struc
     g->busy_ms = now; /* where it could not be paused, it has as long again */
 }
 
-struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s,
-                             bool attached, uint64_t now)
+struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s, bool paused,
+                             uint64_t now)
 {
     struct guard_step step = {0};
     struct use use[VIOLATION_KIND_COUNT];
@@ -102,7 +102,7 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
     else if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
         step.end = ending_critical(s, rules->violation[VIOLATION_MEMORY].critical_centi);
 
-    if (worked(g, s, attached) || !g->seen)
+    if (worked(g, s, paused) || !g->seen)
         g->busy_ms = now;
     g->seen = true;
     idle(&step, rules, g, now);

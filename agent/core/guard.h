@@ -48,11 +48,11 @@ struct guard_step {
 };
 
 /*
- * Takes a sample, and writes its open_violations. attached: somebody has a stream to the sandbox, so it is
- * not idle. now: CLOCK_BOOTTIME in ms.
+ * Takes a sample, and writes its open_violations. paused: the sandbox is paused, so it does not count as
+ * idle. now: CLOCK_BOOTTIME in ms.
  */
 struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rules, struct sample *sample,
-                             bool attached, uint64_t now);
+                             bool paused, uint64_t now);
 
 /* After a restart: this episode is open. Idleness counts anew. */
 void guard_restore(struct guard *guard, enum violation_kind kind, enum violation_level level);

@@ -1,6 +1,6 @@
 /*
  * The bodies of requests as tables: one row a field. Validation and its error pointers come from them.
- * Private to the API. The JSON library of the controller is behind this and api_problem.h.
+ * Private to the API. The controller's JSON library stays behind this header and api_int.h.
  */
 #ifndef CORRAL_CONTROLLER_API_API_SCHEMA_H
 #define CORRAL_CONTROLLER_API_API_SCHEMA_H

@@ -122,6 +122,21 @@ def sql_breaches(root):
                 for p in sorted((root / "sql").glob("**/*.sql")) if f"'../{p.relative_to(root)}'" not in build)
 
 
+# Files of others that comments name: the kernel's.
+FOREIGN = {"fs/ext4/ext4.h"}
+
+
+def stale_names(root, paths):
+    """A source file that a comment names is there, by its whole path or the end of it."""
+    known = {path[i:] for path in paths for i in range(len(path)) if not i or path[i - 1] == "/"}
+    for path in paths:
+        for comment in re.finditer(r"/\*.*?\*/", (root / path).read_text(), re.S):
+            for name in re.findall(r"(?<![\w/.<-])((?:[\w-]+/)*[a-z0-9_]+\.[ch])\b", comment.group()):
+                if name not in known | FOREIGN and name.lower() == name:
+                    line = (root / path).read_text()[:comment.start()].count("\n") + 1
+                    yield f"{path}:{line}: names {name}, which is not there"
+
+
 def main(root):
     paths = sources(root)
     breaches = []
@@ -135,6 +150,7 @@ def main(root):
     breaches += format_breaches(root, paths)
     breaches += event_breaches(Path(root))
     breaches += sql_breaches(Path(root))
+    breaches += stale_names(Path(root), paths)
     print("\n".join(breaches) or f"{len(paths)} files keep the rules")
     return 1 if breaches or not paths else 0
 
