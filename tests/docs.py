@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""Pages that come from the programs' own tables are what the programs say; with --write they are written anew.
+"""Pages, and parts of pages, that come from the programs' own tables say what these say; with --write they are written again.
+
+A part stands between `<!-- NAME: … -->` and `<!-- end -->`; the rest of its page is written by hand.
 
 usage: docs.py SOURCE_ROOT BUILD_ROOT [--write]"""
+import json
 import re
 import subprocess
 import sys
@@ -69,25 +72,118 @@ def man_daemon(build, program, what):
     return man(f"corral-{program}", 8, what, body)
 
 
-def rest(build, root):
-    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)", "([^"]+)", \w+\)',
-                      (root / "controller/api/api_routes.def").read_text(), re.M)
+# --- the REST interface ---
+
+WHO = {"OPEN": "anybody", "USER": "user", "ADMIN": "administrator", "METRICS": "administrator, or anybody with `metrics_open`"}
+
+
+def rest(root):
+    table = (root / "controller/api/api_routes.def").read_text()
+    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)",\s+"([^"]+)", \w+\)', table, re.M)
+    assert len(rows) == len(re.findall(r"^ROUTE\(", table, re.M)), "a row of api_routes.def is of another form than this reads"
     text = ["# REST", "", MARK, "",
             "`GET /openapi.json` is the whole description; the tests hold every answer to it. Send the API key as `X-API-Key`",
-            "or `Authorization: Bearer`; two that differ are refused. Errors are `application/problem+json` (RFC 9457) with a stable `code`, and `errors`",
-            "with a JSON pointer for each field that does not validate. Unknown fields and parameters are refused.", "",
+            "or `Authorization: Bearer`; two that differ are refused. Errors are `application/problem+json` (RFC 9457) with a stable",
+            "`code` ([errors.md](errors.md)), and `errors` with a JSON pointer for each field that does not validate. Unknown fields",
+            "and parameters are refused. What a success means, and when it comes: [answers.md](answers.md).", "",
             "| method | path | who | success | what |", "| --- | --- | --- | --- | --- |"]
-    for method, path, who, status, answer, what in rows:
-        who = {"OPEN": "anybody", "USER": "user", "ADMIN": "administrator", "METRICS": "administrator, or anybody with `metrics_open`"}[who]
-        text.append(f"| {method} | `{path}` | {who} | {status} {answer} | {what} |")
+    text += [f"| {method} | `{path}` | {WHO[who]} | {status} {answer} | {what} |" for method, path, who, status, answer, what in rows]
     return "\n".join(text) + "\n"
 
 
+def errors(root):
+    rows = re.findall(r'^ERR\(\w+, "(\w+)", (\d+), (\d), "([^"]+)"\)', (root / "common/err.def").read_text(), re.M)
+    text = ["| code | status | try again | title |", "| --- | --- | --- | --- |"]
+    text += [f"| `{code}` | {status} | {'yes' if retry == '1' else 'no'} | {title} |"
+             for code, status, retry, title in sorted(rows, key=lambda row: (row[1], row[0]))]
+    return "\n".join(text), {row[0] for row in rows}
+
+
+def events(root):
+    types = json.loads((root / "controller/api/objects.json").read_text())["components"]["schemas"]["Event"]["properties"]["type"]["oneOf"]
+    text = ["| type | when | `data` |", "| --- | --- | --- |"]
+    for row in types:
+        when, _, data = row["description"].partition(" Data: ")
+        text.append(f"| `{row['const']}` | {when} | {data.rstrip('.')} |")
+    return "\n".join(text)
+
+
+# --- metrics ---
+
+def metrics(root):
+    """What ops_metrics prints: the calls that print a metric's head, and the labels in the lines after it."""
+    code = (root / "controller/metrics.c").read_text()
+    rows = re.findall(r'\b(?:one|head)\(out,\s*"(\w+)",\s*"(\w+)",\s*((?:"[^"]*"\s*)+)', code)
+    assert len(rows) == len(re.findall(r'\b(?:one|head)\(out,\s*"', code)), "a metric is printed in another form than this reads"
+    text = ["| metric | type | labels | what |", "| --- | --- | --- | --- |"]
+    for name, kind, help_text in rows:
+        labels = {label for lines in re.findall(name + r"\{([^}]*)\}", code) for label in re.findall(r"(\w+)=", lines)}
+        help_text = "".join(re.findall(r'"([^"]*)"', help_text))
+        text.append(f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in sorted(labels))} | {help_text} |")
+    return "\n".join(text), {row[0] for row in rows}
+
+
+# --- the command lines ---
+
+def cli(build):
+    text = ["# Command lines", "", MARK, "",
+            "The same as `--help` and the man pages (`corral(1)`, `corral-controller(8)`, `corral-agent(8)`) say.", ""]
+    for program in ("cli/corral", "controller/corral-controller", "agent/corral-agent"):
+        text += [f"## {Path(program).name}", "", "```", run(build / program, "--help").rstrip(), "```", ""]
+    text += ["## The verbs of corral", ""]
+    for verb in verbs(build):
+        text += [f"### corral {verb}", "", "```", run(build / "cli/corral", *verb.split(), "--help").rstrip(), "```", ""]
+    return "\n".join(text)
+
+
+# --- pages by hand with a generated part, and what they must name ---
+
+def with_part(root, page, name, text):
+    path = root / page
+    form = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
+    old = path.read_text() if path.is_file() else ""
+    new, count = re.subn(form, lambda m: m.group(1) + text + "\n" + m.group(2), old, flags=re.S)
+    if count != 1:
+        sys.exit(f"{page}: has no part `<!-- {name}: … -->` … `<!-- end -->`")
+    return new
+
+
+def names_missing(root, codes, metric_names):
+    """What pages by hand say of codes and metrics is said of ones that there are; what helps is said of each code."""
+    found = []
+    by_hand = (root / "docs/errors.md").read_text().split("<!-- end -->")[-1]
+    helps = [code for cell in re.findall(r"^\| ([^|]*) \|", by_hand, re.M) for code in re.findall(r"`(\w+)`", cell)]
+    found += [f"docs/errors.md: does not say what helps where the code is {code}" for code in sorted(codes - set(helps))]
+    found += [f"docs/errors.md: says what helps for {code}, which is no code" for code in sorted(set(helps) - codes)]
+    for page in [*(root / "docs").glob("*.md"), root / "README.md", root / "ARCHITECTURE.md"]:
+        named = set(re.findall(r"\b(corral_[a-z_]*[a-z])\b(?!\*)", page.read_text()))
+        found += [f"{page.name}: names {name}, which is no metric" for name in sorted(named - metric_names)
+                  if not any(metric.startswith(name + "_") for metric in metric_names)]
+    return found
+
+
+def links_broken(root):
+    found = []
+    for page in [*root.glob("*.md"), *root.glob("*/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            if not (page.parent / target).exists():
+                found.append(f"{page.relative_to(root)}: links to {target}, which is not there")
+    index = (root / "docs/README.md").read_text()
+    return found + [f"docs/README.md: does not list {page.name}" for page in sorted((root / "docs").glob("*.md"))
+                    if page.name != "README.md" and f"]({page.name})" not in index]
+
+
 def main(root, build, write):
+    error_table, codes = errors(root)
+    metric_table, metric_names = metrics(root)
     pages = {
         "deploy/env.example": env_example(build),
         "docs/configuration.md": configuration(build),
-        "docs/rest.md": rest(build, root),
+        "docs/rest.md": rest(root),
+        "docs/cli.md": cli(build),
+        "docs/errors.md": with_part(root, "docs/errors.md", "errors", error_table),
+        "docs/events.md": with_part(root, "docs/events.md", "events", events(root)),
+        "docs/metrics.md": with_part(root, "docs/metrics.md", "metrics", metric_table),
         "deploy/man/corral.1": man_corral(build),
         "deploy/man/corral-controller.8": man_daemon(build, "controller", "the control plane of Corral"),
         "deploy/man/corral-agent.8": man_daemon(build, "agent", "guards the sandboxes of one host"),
@@ -97,9 +193,11 @@ def main(root, build, write):
         for name in wrong:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(pages[name])
-        return 0
-    print("\n".join(f"{name}: is not what the programs say; write it anew (docs.py … --write)" for name in wrong) or "as the programs say")
-    return 1 if wrong else 0
+        wrong = []
+    found = [f"{name}: is not what the programs say; write it again (docs.py … --write)" for name in wrong]
+    found += names_missing(root, codes, metric_names) + links_broken(root)
+    print("\n".join(found) or "as the programs say")
+    return 1 if found else 0
 
 
 sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), "--write" in sys.argv))
