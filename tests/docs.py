@@ -112,7 +112,7 @@ def events(root):
 
 def metrics(root):
     """What ops_metrics prints: the calls that print a metric's head, and the labels in the lines after it."""
-    code = (root / "controller/metrics.c").read_text()
+    code = (root / "controller/ops/metrics.c").read_text()
     rows = re.findall(r'\b(?:one|head)\(out,\s*"(\w+)",\s*"(\w+)",\s*((?:"[^"]*"\s*)+)', code)
     assert len(rows) == len(re.findall(r'\b(?:one|head)\(out,\s*"', code)), "a metric is printed in another form than this reads"
     text = ["| metric | type | labels | what |", "| --- | --- | --- | --- |"]
