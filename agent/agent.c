@@ -134,8 +134,7 @@ static void on_init_exited(void *arg, const struct init_exit *end)
     struct box_exit exit = exit_of(h, end);
     if (h->maker)
         maker_init_started(h->maker); /* it ran, and has ended already */
-    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, &agent->effects);
-    agent_run_effects(agent);
+    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
 }
 
 /* It comes back by itself, or its container is gone, or hangs. */
@@ -304,12 +303,10 @@ static void on_tick(void *arg)
 {
     struct agent *agent = arg;
     uint64_t now = loop_now_ms();
-    keeper_tick(agent->keeper, now, &agent->effects);
-    agent_run_effects(agent);
+    keeper_tick(agent->keeper, now, engine_effects(agent->engine));
     agent_outbox_flush(agent);
     watch_link(agent, now);
     watch_starts(agent, now);
-    agent_next_turns(agent); /* starts that take long count no more */
     agent_sweep_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
@@ -447,6 +444,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent->loop = loop;
     agent->conf = conf;
     agent->keeper = keeper_new();
+    agent->engine = engine_new(loop, &agent_engine_ops, agent);
     agent->sweep_number = wall_now_ms() << 10; /* rises over restarts */
     agent->swept_ms = loop_now_ms();
     if (conf->node)
@@ -498,7 +496,7 @@ int agent_start(struct agent *agent, struct err *e)
         return rc;
     agent_images_load(agent);
     agent_outbox_restore(agent);
-    on_tick(agent); /* what is past its deadline ends now, Docker or not */
+    on_tick(agent); /* what is past its deadline ends in the first turn, Docker or not */
     agent_meet_docker(agent);
     agent_watch_start(agent);
     timer_start(&agent->dialing, agent->loop, DIAL_MS, agent_dial, agent);
@@ -535,8 +533,8 @@ void agent_free(struct agent *agent)
     HASH_ITER(hh, agent->holders, h, next)
     agent_holder_drop(h);
     cgroup_alarm_free(agent->alarm);
+    engine_free(agent->engine);
     keeper_free(agent->keeper);
-    keeper_effects_fini(&agent->effects);
     docker_facts_fini(&agent->docker_facts);
     free(agent->seccomp);
     string_list_fini(&agent->masked);

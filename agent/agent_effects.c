@@ -41,8 +41,7 @@ static void on_saved(void *arg, int code, const struct err *e)
         log_error("agent", "sandbox=%s its record is not %s: %s", saving.id.text,
                   saving.text ? "written" : "removed", e->text);
     if (saving.text)
-        keeper_saved(agent->keeper, loop_now_ms(), &saving.id, !code, &agent->effects);
-    agent_run_effects(agent);
+        keeper_saved(agent->keeper, loop_now_ms(), &saving.id, !code, engine_effects(agent->engine));
 }
 
 static void write_record(struct agent *agent, const struct sandbox_id *id, char *text)
@@ -93,8 +92,7 @@ static void removed(struct holder *h, bool ok)
     h->removing = false;
     if (ok)
         agent_holder_drop(h);
-    keeper_removed(agent->keeper, loop_now_ms(), &id, ok, &agent->effects);
-    agent_run_effects(agent);
+    keeper_removed(agent->keeper, loop_now_ms(), &id, ok, engine_effects(agent->engine));
 }
 
 static void on_volume_removed(void *arg, int code, const struct err *e)
@@ -184,11 +182,10 @@ static void on_changed(void *arg, int code, const struct err *e)
     else if (code && h)
         agent_check(h); /* it may be so already, by somebody else's hand */
     if (what.kind == KEEPER_RESIZE)
-        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code, &agent->effects);
+        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code, engine_effects(agent->engine));
     else
         keeper_paused(agent->keeper, loop_now_ms(), &what.id, !code, what.kind == KEEPER_PAUSE,
-                      &agent->effects);
-    agent_run_effects(agent);
+                      engine_effects(agent->engine));
 }
 
 /* Of a runtime that has no update: the kernel may take back memory before it answers. */
@@ -217,8 +214,7 @@ static void on_resized(void *arg, int code, const struct err *e)
     if (code)
         log_warn("agent", "sandbox=%s its limits are not changed: %s", r.id.text, e->text);
     agent_watch_level(h);
-    keeper_resized(r.agent->keeper, loop_now_ms(), &r.id, !code, &r.agent->effects);
-    agent_run_effects(r.agent);
+    keeper_resized(r.agent->keeper, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
 }
 
 static void resize_by_cgroup(struct holder *h)
@@ -250,68 +246,62 @@ static void change_sandbox(struct agent *agent, const struct keeper_effect *effe
                                 on_changed, change);
 }
 
-static void abort_making(struct agent *agent, const struct sandbox_id *id)
+/* --- which effect is whose --- */
+
+static void save_record(struct agent *agent, const struct keeper_effect *effect)
 {
-    struct holder *h = agent_holder_find(agent, id);
+    save(agent, &effect->id);
+}
+
+static void make(struct agent *agent, const struct keeper_effect *effect)
+{
+    agent_make(agent_holder(agent, &effect->id));
+}
+
+static void abort_making(struct agent *agent, const struct keeper_effect *effect)
+{
+    struct holder *h = agent_holder_find(agent, &effect->id);
     if (h && h->maker)
         maker_abort(h->maker);
 }
 
-static void run_effect(struct agent *agent, const struct keeper_effect *effect)
+static void kill_processes(struct agent *agent, const struct keeper_effect *effect)
 {
-    switch (effect->kind) {
-    case KEEPER_SAVE:
-        save(agent, &effect->id);
-        break;
-    case KEEPER_MAKE:
-        agent_make(agent_holder(agent, &effect->id));
-        break;
-    case KEEPER_ABORT:
-        abort_making(agent, &effect->id);
-        break;
-    case KEEPER_PAUSE:
-    case KEEPER_RESUME:
-    case KEEPER_RESIZE:
-        change_sandbox(agent, effect);
-        break;
-    case KEEPER_KILL:
-        agent_kill(agent_holder(agent, &effect->id));
-        break;
-    case KEEPER_REMOVE:
-        remove_sandbox(agent, &effect->id);
-        break;
-    case KEEPER_REPORT:
-        uplink_observe(agent->uplink, &effect->observation);
-        break;
-    case KEEPER_FORGET:
-        forget(agent, &effect->id);
-        break;
-    }
+    agent_kill(agent_holder(agent, &effect->id));
 }
 
-/* Kills before all else: with many due at once, none waits for the disk of another. */
-static void run_list(struct agent *agent, const struct keeper_effects *list)
+static void remove_all(struct agent *agent, const struct keeper_effect *effect)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->item[i].kind == KEEPER_KILL)
-            run_effect(agent, &list->item[i]);
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->item[i].kind != KEEPER_KILL)
-            run_effect(agent, &list->item[i]);
-    }
+    remove_sandbox(agent, &effect->id);
 }
 
-void agent_run_effects(struct agent *agent)
+static void report(struct agent *agent, const struct keeper_effect *effect)
 {
-    if (agent->running_effects)
-        return; /* whoever runs them comes to the new ones too */
-    agent->running_effects = true;
-    while (agent->effects.count) {
-        struct keeper_effects list = agent->effects;
-        agent->effects = (struct keeper_effects){0};
-        run_list(agent, &list);
-        keeper_effects_fini(&list);
-    }
-    agent->running_effects = false;
+    uplink_observe(agent->uplink, &effect->observation);
 }
+
+static void forget_record(struct agent *agent, const struct keeper_effect *effect)
+{
+    forget(agent, &effect->id);
+}
+
+static void act(void *owner, const struct keeper_effect *effect)
+{
+    static void (*const acts[])(struct agent * agent, const struct keeper_effect *effect) = {
+        [KEEPER_SAVE] = save_record,      [KEEPER_MAKE] = make,
+        [KEEPER_ABORT] = abort_making,    [KEEPER_PAUSE] = change_sandbox,
+        [KEEPER_RESUME] = change_sandbox, [KEEPER_RESIZE] = change_sandbox,
+        [KEEPER_KILL] = kill_processes,   [KEEPER_REMOVE] = remove_all,
+        [KEEPER_REPORT] = report,         [KEEPER_FORGET] = forget_record,
+    };
+    acts[effect->kind](owner, effect);
+}
+
+/* One that ended, or came as far as its init, leaves its turn to another; one that takes long counts no more.
+ */
+static void settled(void *owner)
+{
+    agent_next_turns(owner);
+}
+
+const struct engine_ops agent_engine_ops = {.act = act, .settled = settled};

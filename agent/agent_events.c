@@ -42,13 +42,13 @@ struct box_exit agent_ending_oom(const struct holder *h, bool has_code, int code
 static void dead(struct holder *h, const struct check *check, bool oom, int code)
 {
     struct box_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
-    keeper_dead(check->agent->keeper, loop_now_ms(), &check->id, &exit, &check->agent->effects);
+    keeper_dead(check->agent->keeper, loop_now_ms(), &check->id, &exit, engine_effects(check->agent->engine));
 }
 
 /* Not there under its name, or not the one that was made: what is left of its processes goes too. */
 static void taken_away(const struct check *check, const struct box_exit *exit)
 {
-    keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, &check->agent->effects);
+    keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, engine_effects(check->agent->engine));
 }
 
 static void check_again(void *arg);
@@ -60,7 +60,7 @@ static void unanswered(struct holder *h, const struct check *check, const struct
         dead(h, check, agent_oom(h), check->exit_code);
     } else if (check->empty) {
         struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
-        keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, &h->agent->effects);
+        keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
     } else {
         log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,
                  e->text);
@@ -83,7 +83,7 @@ static void judge(struct holder *h, const struct check *check, int code, const s
         taken_away(check, &exit);
     } else if (!code && !check->empty) {
         keeper_seen_paused(check->agent->keeper, loop_now_ms(), &check->id, state->paused,
-                           &check->agent->effects);
+                           engine_effects(check->agent->engine));
     } else {
         unanswered(h, check, e);
     }
@@ -99,7 +99,6 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != BOX_RUNNING)
         return;
     judge(h, &check, code, e, state);
-    agent_run_effects(agent);
 }
 
 static struct check *check_new(struct holder *h)
@@ -160,7 +159,7 @@ static void on_died(struct holder *h, const struct docker_event *event)
     if (h->maker) {
         maker_container_died(h->maker, event->exit_code);
     } else if (record && record->phase == BOX_KILLING) {
-        keeper_dead(agent->keeper, loop_now_ms(), &h->id, NULL, &agent->effects);
+        keeper_dead(agent->keeper, loop_now_ms(), &h->id, NULL, engine_effects(agent->engine));
     } else if (record && record->phase == BOX_RUNNING) {
         struct check *check = check_new(h);
         check->died = true;
@@ -173,7 +172,7 @@ static void on_oom(struct holder *h)
 {
     agent_last_look(h);
     struct box_exit exit = agent_ending_oom(h, false, 0);
-    keeper_end(h->agent->keeper, loop_now_ms(), &h->id, &exit, &h->agent->effects);
+    keeper_end(h->agent->keeper, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
 }
 
 static void on_event(void *arg, const struct docker_event *event)
@@ -188,7 +187,6 @@ static void on_event(void *arg, const struct docker_event *event)
         on_oom(h);
     else
         agent_check(h);
-    agent_run_effects(agent);
 }
 
 /* What lives goes on under this agent; new sandboxes are for other hosts. */

@@ -14,6 +14,7 @@
 #include "agent/disk/journal.h"
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
+#include "agent/engine/engine.h"
 #include "agent/initlink/initlink.h"
 #include "agent/uplink/uplink.h"
 
@@ -72,8 +73,7 @@ struct agent {
     struct loop *loop;
     const struct agent_conf *conf;
     struct keeper *keeper;
-    struct keeper_effects effects;
-    bool running_effects;
+    struct engine *engine; /* what is put into the keeper, it carries out */
     struct holder *holders;
     struct docker *docker;
     struct docker_facts docker_facts;
@@ -114,8 +114,8 @@ struct agent {
     struct timer tick, sampling, docker_retry, dialing;
 };
 
-/* Runs what the heart asked for, until it asks for nothing more. After each event that it was given. */
-void agent_run_effects(struct agent *agent);
+/* agent_effects.c: how each effect of the heart is carried out. */
+extern const struct engine_ops agent_engine_ops;
 
 struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id); /* made if need be */
 struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id);

@@ -39,10 +39,9 @@ static void on_killed(void *arg, int code, const struct err *e)
     if (!code || code == ERR_CANCELLED)
         return;
     if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
-        keeper_not_running(k.agent->keeper, loop_now_ms(), &k.id, &k.agent->effects);
+        keeper_not_running(k.agent->keeper, loop_now_ms(), &k.id, engine_effects(k.agent->engine));
     else
         log_warn("agent", "sandbox=%s Docker did not kill it: %s", k.id.text, e->text);
-    agent_run_effects(k.agent);
 }
 
 static void kill_by_docker(const struct killing *k)
@@ -102,10 +101,9 @@ static void on_signalled(void *arg, int code, const struct err *e)
     if (code == ERR_NOT_FOUND)
         kill_by_docker(&k);
     else if (!code && k.left == CGROUP_LEFT_NONE)
-        keeper_dead(agent->keeper, loop_now_ms(), &k.id, NULL, &agent->effects);
+        keeper_dead(agent->keeper, loop_now_ms(), &k.id, NULL, engine_effects(agent->engine));
     else if (!code && (k.left == CGROUP_LEFT_FROZEN || h->kills > 1))
         force(h, &k);
-    agent_run_effects(agent);
 }
 
 void agent_kill(struct holder *h)

@@ -97,16 +97,14 @@ static void on_wants(void *owner, const struct want *wants, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        keeper_want(agent->keeper, loop_now_ms(), &wants[i], &agent->effects);
-    agent_run_effects(agent);
+        keeper_want(agent->keeper, loop_now_ms(), &wants[i], engine_effects(agent->engine));
 }
 
 static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        keeper_accepted(agent->keeper, &acceptances[i], &agent->effects);
-    agent_run_effects(agent);
+        keeper_accepted(agent->keeper, &acceptances[i], engine_effects(agent->engine));
 }
 
 static void on_sweep(void *owner, const struct sweep_order *order)

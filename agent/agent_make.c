@@ -57,9 +57,7 @@ static void finish(struct maker *m, const struct box_made *made)
     h->maker = NULL;
     h->may_come_late |= m->busy && may_come_late(m);
     maker_free(m);
-    keeper_made(agent->keeper, loop_now_ms(), &id, made, &agent->effects);
-    agent_next_turns(agent);
-    agent_run_effects(agent);
+    keeper_made(agent->keeper, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 
 void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
@@ -243,7 +241,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     image_tidy(&m->image.facts);
     m->step = STEP_TURN;
     turn_ask(&agent->turns, &m->turn, user_of(m));
-    agent_next_turns(agent);
+    engine_due(agent->engine);
 }
 
 /* --- the beginning --- */

@@ -189,7 +189,7 @@ static void end_turn(struct maker *m)
     struct agent *agent = m->holder->agent;
     turn_succeeds(&agent->turns, &m->turn, loop_now_ms());
     turn_end(&agent->turns, &m->turn);
-    agent_next_turns(agent);
+    engine_due(agent->engine);
 }
 
 void maker_init_ready(struct maker *m, enum init_main_state state)
@@ -332,12 +332,11 @@ static void on_created(void *arg, int code, const struct err *e, const char *id)
         return;
     struct agent *agent = m->holder->agent;
     memcpy(m->container_id, id, sizeof m->container_id);
-    keeper_created(agent->keeper, &m->holder->id, id, &agent->effects);
+    keeper_created(agent->keeper, &m->holder->id, id, engine_effects(agent->engine));
     if (is_known_plain(agent, m->image.id))
         start_container(m);
     else
         look_at_users(m);
-    agent_run_effects(agent);
 }
 
 /* --- the container --- */

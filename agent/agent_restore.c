@@ -38,7 +38,7 @@ static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
     uint64_t now = loop_now_ms();
     rfc3339_format(wall_now_ms() - now, booted_at);
     struct box_exit exit = ending_booted(booted_at);
-    keeper_found(agent->keeper, now, id, false, &exit, &agent->effects);
+    keeper_found(agent->keeper, now, id, false, &exit, engine_effects(agent->engine));
 }
 
 struct restoring {
@@ -77,7 +77,7 @@ static void on_record(void *arg, const struct box_record *found)
     bool mended = mend(restoring, &record);
     keeper_restore(agent->keeper, &record);
     if (mended)
-        keeper_mended(agent->keeper, &record.id, &agent->effects);
+        keeper_mended(agent->keeper, &record.id, engine_effects(agent->engine));
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
         agent_holder_take_spec(h, &spec);
@@ -111,8 +111,7 @@ struct finding {
 
 static void found(struct agent *agent, const struct sandbox_id *id, bool runs, const struct box_exit *exit)
 {
-    keeper_found(agent->keeper, loop_now_ms(), id, runs, exit, &agent->effects);
-    agent_run_effects(agent);
+    keeper_found(agent->keeper, loop_now_ms(), id, runs, exit, engine_effects(agent->engine));
 }
 
 /* When it ended, on this boot's clock: told by the wall clocks of Docker and of this host, which may differ.
@@ -142,10 +141,9 @@ void agent_adopt(struct holder *h, bool begun)
     struct agent *agent = h->agent;
     timer_stop(&h->adopting);
     if (begun)
-        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, &agent->effects);
+        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, engine_effects(agent->engine));
     else
-        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, &agent->effects);
-    agent_run_effects(agent);
+        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, engine_effects(agent->engine));
 }
 
 static void on_silent(void *arg)
@@ -170,9 +168,8 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
 static void end_renamed(struct holder *h, const struct box_exit *exit)
 {
     struct agent *agent = h->agent;
-    keeper_found(agent->keeper, loop_now_ms(), &h->id, true, NULL, &agent->effects);
-    keeper_end(agent->keeper, loop_now_ms(), &h->id, exit, &agent->effects);
-    agent_run_effects(agent);
+    keeper_found(agent->keeper, loop_now_ms(), &h->id, true, NULL, engine_effects(agent->engine));
+    keeper_end(agent->keeper, loop_now_ms(), &h->id, exit, engine_effects(agent->engine));
 }
 
 static void ask(void *arg);
@@ -203,7 +200,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
     if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);
-        keeper_dead(agent->keeper, loop_now_ms(), &finding.id, &exit, &agent->effects);
+        keeper_dead(agent->keeper, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));
     }
     found(agent, &finding.id, false, &exit);
 }

@@ -108,9 +108,9 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     remember(h, &s, now);
     agent_keep_news(agent, &step);
     if (step.end.reason)
-        keeper_end(agent->keeper, now, &h->id, &step.end, &agent->effects);
+        keeper_end(agent->keeper, now, &h->id, &step.end, engine_effects(agent->engine));
     else if (step.pause)
-        keeper_pause(agent->keeper, now, &h->id, step.end.detail, &agent->effects);
+        keeper_pause(agent->keeper, now, &h->id, step.end.detail, engine_effects(agent->engine));
 }
 
 /* --- memory, between the regular looks --- */
@@ -155,17 +155,14 @@ void agent_watch_level(struct holder *h)
         cgroup_alarm_level(h->watched, &levels);
 }
 
-/* Held at its critical level, most often: it is ended, or it goes on. */
+/* Held at its critical level, most often: it is ended, and held until the end of this turn, or it goes on. */
 void agent_on_alarm(void *arg, void *watched_arg)
 {
     struct agent *agent = arg;
     struct holder *h = watched_arg;
-    struct sandbox_id id = h->id;
     look_at(agent, h, loop_now_ms(), false);
-    agent_run_effects(agent);
-    const struct box_record *record = keeper_find(agent->keeper, &id);
-    h = agent_holder_find(agent, &id);
-    if (h && h->watched && record && record->phase <= BOX_RUNNING)
+    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    if (h->watched && record && record->phase <= BOX_RUNNING)
         cgroup_alarm_release(h->watched);
 }
 
@@ -179,7 +176,6 @@ static void on_sampling(void *arg)
     HASH_ITER(hh, agent->holders, h, next)
     look_at(agent, h, now, true);
     agent_outbox_flush(agent);
-    agent_run_effects(agent);
     timer_start(&agent->sampling, agent->loop, interval, on_sampling, agent);
 }
 

@@ -143,6 +143,27 @@ void later_cancel(struct later *later)
     timer_stop(&later->timer);
 }
 
+static void on_deferred(evutil_socket_t fd, short what, void *arg)
+{
+    struct deferred *deferred = arg;
+    deferred->cb(deferred->arg);
+}
+
+/* What libevent is told to be active comes last in the queue of what is active already. */
+void deferred_call(struct deferred *deferred, struct loop *loop, loop_cb *cb, void *arg)
+{
+    deferred->cb = cb;
+    deferred->arg = arg;
+    if (!deferred->event)
+        deferred->event = must(event_new(loop->base, -1, 0, on_deferred, deferred));
+    event_active(deferred->event, EV_TIMEOUT, 0);
+}
+
+void deferred_cancel(struct deferred *deferred)
+{
+    drop(&deferred->event);
+}
+
 static void on_watch(evutil_socket_t fd, short what, void *arg)
 {
     struct watch *watch = arg;

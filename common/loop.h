@@ -1,7 +1,7 @@
 /*
  * The event loop of a daemon, over libevent. One loop a daemon, one thread a loop: every function here is
- * called on that thread. Objects that are the caller's memory (timer, watch, later) start all zero, are
- * stopped before their memory goes away, and may be started or stopped from their own callback.
+ * called on that thread. Objects that are the caller's memory (timer, watch, later, deferred) start all zero,
+ * are stopped before their memory goes away, and may be started or stopped from their own callback.
  *
  * Three clocks: loop_now_ms for everything that is timed (it does not jump and counts suspension),
  * loop_awake_ms for how long others have been silent (common/awake.h), wall time only for what people read.
@@ -64,6 +64,19 @@ struct later {
 };
 void later_call(struct later *later, struct loop *loop, loop_cb *cb, void *arg);
 void later_cancel(struct later *later);
+
+/*
+ * A call at the end of this turn of the loop: after the callbacks that are ready by now, before the loop
+ * waits again. Made once, however often it was asked for until then; asked for from its own callback it is
+ * made once more, in the same turn.
+ */
+struct deferred {
+    struct event *event;
+    loop_cb *cb;
+    void *arg;
+};
+void deferred_call(struct deferred *deferred, struct loop *loop, loop_cb *cb, void *arg);
+void deferred_cancel(struct deferred *deferred);
 
 struct watch {
     struct event *event;

@@ -60,6 +60,64 @@ static void test_stopped_timer_and_later_stay_silent(void **state)
     loop_free(seen.loop);
 }
 
+struct order {
+    struct loop *loop;
+    struct later first, second, next_turn;
+    struct deferred deferred, silent;
+    char seen[8];
+};
+
+static void note(struct order *order, char c)
+{
+    size_t len = strlen(order->seen);
+    assert_true(len + 1 < sizeof order->seen);
+    order->seen[len] = c;
+}
+
+static void on_next_turn(void *arg)
+{
+    struct order *order = arg;
+    note(order, 'n');
+    loop_stop(order->loop);
+}
+
+static void on_deferred(void *arg)
+{
+    struct order *order = arg;
+    note(order, 'd');
+    if (strlen(order->seen) == 3)
+        deferred_call(&order->deferred, order->loop, on_deferred, order);
+}
+
+static void on_first(void *arg)
+{
+    struct order *order = arg;
+    note(order, '1');
+    later_call(&order->next_turn, order->loop, on_next_turn, order);
+    deferred_call(&order->silent, order->loop, never, order);
+    deferred_call(&order->deferred, order->loop, on_deferred, order);
+    deferred_call(&order->deferred, order->loop, on_deferred, order);
+}
+
+static void on_second(void *arg)
+{
+    struct order *order = arg;
+    note(order, '2');
+    deferred_cancel(&order->silent);
+}
+
+/* After what was ready beside it, once, and before the next turn; asked for anew by itself it comes again. */
+static void test_deferred_comes_at_the_end_of_the_turn(void **state)
+{
+    struct order order = {.loop = loop_new()};
+    later_call(&order.first, order.loop, on_first, &order);
+    later_call(&order.second, order.loop, on_second, &order);
+    loop_run(order.loop);
+    assert_string_equal(order.seen, "12ddn");
+    deferred_cancel(&order.deferred);
+    loop_free(order.loop);
+}
+
 static void on_pipe(void *arg, bool readable, bool writable)
 {
     assert_true(readable);
@@ -127,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_timer_restarts_itself),
         cmocka_unit_test(test_the_clock_counts_suspension),
         cmocka_unit_test(test_stopped_timer_and_later_stay_silent),
+        cmocka_unit_test(test_deferred_comes_at_the_end_of_the_turn),
         cmocka_unit_test(test_watch_sees_bytes),
         cmocka_unit_test(test_signal_arrives_on_the_loop),
     };
