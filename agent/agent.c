@@ -1,12 +1,13 @@
 #include "agent/agent.h"
 
-#include "agent/agent_int.h"
-#include "agent/cgroup/cgroup_kill.h"
-#include "agent/cgroup/ucount.h"
+#include "agent/agent_state.h"
 #include "agent/disk/link_folder.h"
 #include "agent/disk/own_copy.h"
 #include "agent/host_mask.h"
 #include "agent/host_probe.h"
+#include "agent/sandbox/late.h"
+#include "agent/sandbox/remove.h"
+#include "agent/sandbox/watch.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -30,223 +31,10 @@
 #define DIAL_MS  2000 /* without Docker's first answer; a session that begins with it needs no second one */
 /* As many as Docker starts at once; one that hangs on a bad disk holds up its own sandbox only. */
 #define DISK_THREADS 4
-/* agent_kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
+/* sandbox/kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
 #define SIGNAL_THREADS 4
 #define FORCE_THREADS  12
 #define URGENT_NICE    (-10) /* of this thread: each has its own on Linux, and those it starts begin with it */
-
-/* --- holders --- */
-
-struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id)
-{
-    struct holder *h;
-    HASH_FIND(hh, agent->holders, id, sizeof *id, h);
-    return h;
-}
-
-struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id)
-{
-    struct holder *h = agent_holder_find(agent, id);
-    if (h)
-        return h;
-    h = mem_zalloc(sizeof *h);
-    h->agent = agent;
-    h->id = *id;
-    HASH_ADD(hh, agent->holders, id, sizeof h->id, h);
-    return h;
-}
-
-void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
-{
-    h->idle_timeout_seconds = spec->idle_timeout_seconds;
-    h->levels = spec->levels;
-    h->idles = !spec->command.count && !spec->use_image_command;
-    h->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
-}
-
-static void link_folder(const struct holder *h, char out[static 512])
-{
-    snprintf(out, 512, "%s/%s", h->agent->links_dir, h->id.text);
-}
-
-void agent_holder_drop(struct holder *h)
-{
-    char folder[512];
-    HASH_DEL(h->agent->holders, h);
-    maker_free(h->maker);
-    timer_stop(&h->adopting);
-    timer_stop(&h->asking);
-    initlink_free(h->init);
-    cgroup_alarm_drop(h->watched);
-    cgroup_box_close(h->cgroup);
-    link_folder(h, folder);
-    if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
-        log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
-    free(h);
-}
-
-/* --- the sandbox's init --- */
-
-static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
-{
-    int code = init_exit_status(end);
-    agent_last_look(h);
-    if (agent_oom(h))
-        return agent_ending_oom(h, true, code);
-    bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
-    if (stopped && !docker_steady(h->agent->docker))
-        return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
-    if (end->kind == INIT_EXIT_SIGNAL)
-        return ending_signal(code, end->value, strsignal(end->value));
-    if (end->kind == INIT_EXIT_NOT_STARTED)
-        return ending_not_invoked(code, strerror(end->value));
-    return ending_exited(code);
-}
-
-static void on_init_ready(void *arg, enum init_main_state state)
-{
-    struct holder *h = arg;
-    if (h->maker)
-        maker_init_ready(h->maker, state);
-    else if (timer_armed(&h->adopting))
-        agent_adopt(h, state != INIT_MAIN_FRESH && (h->idles || state != INIT_MAIN_IDLE));
-}
-
-static void on_init_copied(void *arg, int error, uint32_t folder)
-{
-    struct holder *h = arg;
-    if (h->maker)
-        maker_init_copied(h->maker, error, folder);
-}
-
-static void on_init_started(void *arg)
-{
-    struct holder *h = arg;
-    if (h->maker)
-        maker_init_started(h->maker);
-}
-
-static void on_init_exited(void *arg, const struct init_exit *end)
-{
-    struct holder *h = arg;
-    struct agent *agent = h->agent;
-    struct sandbox_id id = h->id;
-    struct box_exit exit = exit_of(h, end);
-    if (h->maker)
-        maker_init_started(h->maker); /* it ran, and has ended already */
-    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
-}
-
-/* It comes back by itself, or its container is gone, or hangs. */
-static void on_init_lost(void *arg, const struct err *why)
-{
-    agent_check_soon(arg);
-}
-
-int agent_holder_listen(struct holder *h, struct err *e)
-{
-    static const struct initlink_events events = {.on_ready = on_init_ready,
-                                                  .on_copied = on_init_copied,
-                                                  .on_started = on_init_started,
-                                                  .on_exited = on_init_exited,
-                                                  .on_lost = on_init_lost};
-    char folder[512];
-    link_folder(h, folder);
-    return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
-}
-
-static const char *container_of(const struct holder *h)
-{
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    return record ? record->container_id : "";
-}
-
-static int paths_of_container(const struct holder *h, const char *container_id, struct cgroup_paths *out,
-                              struct err *e)
-{
-    return cgroup_paths_of_container(&h->agent->mounts, h->agent->conf->cgroup_parent, container_id, out, e);
-}
-
-bool agent_has_cgroup(const struct holder *h)
-{
-    struct cgroup_paths paths;
-    struct err e;
-    return h->cgroup || !paths_of_container(h, container_of(h), &paths, &e);
-}
-
-/* Docker may put it elsewhere than it was told; its process may have ended, and its number be another's now.
- */
-static int paths_of(const struct holder *h, const struct docker_state *state, struct cgroup_paths *out,
-                    struct err *e)
-{
-    const char *recorded = container_of(h), *id = recorded[0] ? recorded : state->id;
-    if (!paths_of_container(h, id, out, e))
-        return 0;
-    int rc = cgroup_paths_of("", state->pid, out, e);
-    if (rc || cgroup_paths_carry(out, id))
-        return rc;
-    return err_set(e, ERR_NOT_FOUND, "process %d is not one of its container", (int)state->pid);
-}
-
-/* --- its shares of pools that the kernel has for all --- */
-
-struct sharing {
-    struct sandbox_id id;
-    pid_t pid;
-};
-
-static int share_work(void *arg, struct err *e)
-{
-    const struct sharing *sharing = arg;
-    struct ucount_limits host = ucount_of_host("");
-    struct ucount_limits share = ucount_share(host.inotify_instances, host.inotify_watches);
-    return ucount_limit(sharing->pid, &share, e);
-}
-
-static void on_shared(void *arg, int code, const struct err *e)
-{
-    struct sharing *sharing = arg;
-    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
-        log_warn("agent", "sandbox=%s %s", sharing->id.text, e->text);
-    free(sharing);
-}
-
-/* Its init is there, and its command has not begun: that waits for what its init is told. */
-static void share(const struct holder *h)
-{
-    struct sharing *sharing = mem_zalloc(sizeof *sharing);
-    *sharing = (struct sharing){h->id, h->pid};
-    worker_do(h->agent->forcers, &h->id, share_work, on_shared, sharing);
-}
-
-int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
-{
-    struct cgroup_paths paths;
-    cgroup_box_close(h->cgroup);
-    h->cgroup = NULL;
-    h->pid = state->pid;
-    int rc = paths_of(h, state, &paths, e);
-    if (!rc)
-        rc = cgroup_box_open(&h->cgroup, &paths, "", h->pid, e);
-    if (!rc)
-        rc = agent_watch_memory(h, e);
-    if (!rc)
-        agent_last_look(h); /* whatever comes before the first regular one */
-    if (!rc)
-        share(h);
-    if (!rc && h->init)
-        initlink_expect(h->init, h->pid);
-    return rc;
-}
-
-bool agent_has_processes(const struct holder *h)
-{
-    struct cgroup_paths paths;
-    struct err e;
-    if (h->cgroup)
-        return cgroup_populated(cgroup_box_paths(h->cgroup));
-    return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
-}
 
 /* --- time --- */
 

@@ -2,7 +2,7 @@
  * The image of sandboxes that name none: the controller says which it is, and a host that has not got it
  * pulls it, or says that it is ill, before a create finds that out.
  */
-#include "agent/agent_int.h"
+#include "agent/agent_state.h"
 
 #include "common/log.h"
 #include "common/plain_words.h"

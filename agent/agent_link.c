@@ -1,5 +1,5 @@
 /* What the controller says to this host, and what it is told of it. */
-#include "agent/agent_int.h"
+#include "agent/agent_state.h"
 #include "agent/core/start_health.h"
 #include "agent/host_room.h"
 

@@ -1,5 +1,6 @@
 /* What this host has to tell of the past: between the heart (core/outbox.h), its file and the uplink. */
-#include "agent/agent_int.h"
+#include "agent/agent_state.h"
+#include "agent/sandbox/remove.h"
 
 #include "common/log.h"
 #include "common/mem.h"

@@ -1,5 +1,9 @@
 /* After a restart: the records of the last life, then what Docker holds of them. */
-#include "agent/agent_int.h"
+#include "agent/agent_state.h"
+#include "agent/sandbox/adopt.h"
+#include "agent/sandbox/attach.h"
+#include "agent/sandbox/check.h"
+#include "agent/sandbox/processes.h"
 #include "agent/disk/record.h"
 #include "agent/host_probe.h"
 #include "agent/host_room.h"
@@ -16,9 +20,8 @@
 #include <string.h>
 
 #define DOCKER_RETRY_MS 1000
-#define BAD_LOGGED      20    /* each in a line of its own */
-#define ADOPT_WAIT_MS   30000 /* for the init of one that was being made */
-#define REMAPPED_USER   1000  /* the user of every sandbox, in the container's own count */
+#define BAD_LOGGED      20   /* each in a line of its own */
+#define REMAPPED_USER   1000 /* the user of every sandbox, in the container's own count */
 
 /* Times of another boot count from the wall clock: that is all that is left of them. */
 static void to_this_boot(struct box_record *record)
@@ -135,27 +138,11 @@ static struct box_exit ending_while_down(const struct box_record *record, const 
     return exit;
 }
 
-/* It was being made. What its init has not begun is made anew; else it goes on, or its end is told. */
-void agent_adopt(struct holder *h, bool begun)
-{
-    struct agent *agent = h->agent;
-    timer_stop(&h->adopting);
-    if (begun)
-        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, engine_effects(agent->engine));
-    else
-        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, engine_effects(agent->engine));
-}
-
-static void on_silent(void *arg)
-{
-    agent_adopt(arg, false);
-}
-
 static void take_up(struct holder *h, const struct docker_state *state, bool making)
 {
     struct err e = {0};
     if (making)
-        timer_start(&h->adopting, h->agent->loop, ADOPT_WAIT_MS, on_silent, h);
+        agent_adopt_wait(h);
     if (agent_holder_listen(h, &e) || agent_holder_attach(h, state, &e))
         log_warn("agent", "sandbox=%s is taken up in part only: %s", h->id.text, e.text);
     if (making)

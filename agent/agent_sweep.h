@@ -5,7 +5,7 @@
 #ifndef CORRAL_AGENT_AGENT_SWEEP_H
 #define CORRAL_AGENT_AGENT_SWEEP_H
 
-#include "agent/agent_int.h"
+#include "agent/agent_state.h"
 #include "agent/core/stray.h"
 
 struct suspect {

@@ -27,6 +27,10 @@ ARROWS = {
     "agent/uplink": ["agent/uplink", "agent/core", "common", "proto"],
     "agent/init": ["agent/init/"],
     "agent/initlink": ["agent/initlink", "agent/init/", "agent/core", "common"],
+    # Rooms of the owner. The first knows how every effect is carried out; the second only where to put its events.
+    "agent/engine": ["agent/engine", "agent/sandbox", "agent/agent_state.h", "agent/core", "agent/disk", "common"],
+    "agent/sandbox": ["agent/sandbox", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
+                      "agent/disk", "agent/init/", "agent/initlink", "agent/uplink", "common", "proto"],
     "agent": ["agent", "common", "proto"],
     "cli": ["cli", "common"],
     "tests": [""],

@@ -1,6 +1,9 @@
-/* Looks at every running sandbox once in an interval, and at once where the alarm of its memory rings. */
-#include "agent/agent_int.h"
+#include "agent/sandbox/watch.h"
+
+#include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_limit.h"
+#include "agent/sandbox/check.h"
+#include "agent/sandbox/processes.h"
 
 #include "common/log.h"
 

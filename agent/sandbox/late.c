@@ -4,7 +4,9 @@
  * answered that often enough. It harms nobody meanwhile: its disk is gone, without which it does not start.
  * What is still there when the agent ends, or after that, is the sweep's.
  */
-#include "agent/agent_int.h"
+#include "agent/sandbox/late.h"
+
+#include "agent/agent_state.h"
 
 #include "common/log.h"
 #include "common/mem.h"

@@ -1,12 +1,16 @@
 /*
- * Makes one sandbox, step by step: image, disk (agent_make.c), container, start, its init, its command
- * (agent_make_run.c). Between any two steps it may be aborted. Whatever it leaves half-made, KEEPER_REMOVE
- * takes away. Private to these two files.
+ * One start, step by step: image, disk (start.c), container, start, its init, its command
+ * (start_container.c). Between any two steps it may be aborted. Whatever it leaves half-made, KEEPER_REMOVE
+ * takes away.
  */
-#ifndef CORRAL_AGENT_MAKE_H
-#define CORRAL_AGENT_MAKE_H
+#ifndef CORRAL_AGENT_SANDBOX_START_STEP_H
+#define CORRAL_AGENT_SANDBOX_START_STEP_H
 
-#include "agent/agent_int.h"
+#include "agent/core/turns.h"
+#include "agent/docker/docker.h"
+#include "agent/sandbox/runtime.h"
+#include "common/image_ref.h"
+#include "common/sandbox_spec.h"
 
 #define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
 
@@ -29,23 +33,18 @@ struct maker {
     unsigned user_files; /* that were looked at */
 };
 
-/* Its ways out, each at most once; m is gone then. */
+/* Its ways out, each at most once; m is gone then. abort breaks it off at once, whatever it waits for. */
 void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why);
 void maker_succeed(struct maker *m);
+void maker_abort(struct maker *m);
+
+/* Of a sandbox that is dropped: nothing is said of it. NULL is fine. */
+void maker_free(struct maker *m);
 
 /* It waits for this call, or for a job of the disk (NULL). */
 void maker_asked(struct maker *m, enum maker_step step, struct docker_call *call);
 
 /* Called first in each answer: false where nobody waits for it any more. */
 bool maker_answered(struct maker *m, int code, const struct err *e) MUST_CHECK;
-
-/* How many folders its disk has: as many volumes as the image was let declare, and the fixed ones. */
-unsigned maker_folders(const struct maker *m);
-
-/* Where in these folders others are mounted ("2/a/b" in the third). Caller's. */
-struct string_list maker_places(const struct maker *m);
-
-/* From its disk on: its container, and all that follows. */
-void maker_contain(struct maker *m);
 
 #endif

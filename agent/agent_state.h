@@ -1,6 +1,6 @@
-/* What the files of the agent itself share; private to them. */
-#ifndef CORRAL_AGENT_AGENT_INT_H
-#define CORRAL_AGENT_AGENT_INT_H
+/* What the rooms of the agent share; private to them. Each has of its own what others need not know. */
+#ifndef CORRAL_AGENT_AGENT_STATE_H
+#define CORRAL_AGENT_AGENT_STATE_H
 
 #include "agent/agent.h"
 #include "agent/cgroup/cgroup_alarm.h"
@@ -15,41 +15,13 @@
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
 #include "agent/engine/engine.h"
-#include "agent/initlink/initlink.h"
+#include "agent/sandbox/runtime.h"
 #include "agent/uplink/uplink.h"
 
 #include "common/image_ref.h"
 #include "proto/node_codec.h"
 
 #include <uthash.h>
-
-/* One sandbox as this process holds it: all that a restart loses and makes anew. */
-struct holder {
-    struct agent *agent;
-    struct sandbox_id id;
-    pid_t pid;                 /* of its process 1 as this agent took it up, 0 before */
-    struct cgroup_box *cgroup; /* NULL before its container runs */
-    struct initlink *init;     /* NULL likewise */
-    struct guard guard;
-    struct sample last;        /* the latest look */
-    uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
-    uint64_t idle_timeout_seconds;
-    bool idles;                     /* under its init: no command is to begin */
-    bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
-    struct violation_levels levels; /* of its tier */
-    struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
-    struct maker *maker;            /* while it is made */
-    struct timer asking;            /* armed while Docker is to be asked again what became of it */
-    enum ending_when check_when;    /* what is asked for again was seen then */
-    unsigned looks_empty;           /* at its cgroup, one after the other: nothing is in it */
-    struct timer adopting;          /* armed while its init is to say how far its making came */
-    bool removing;
-    unsigned kills;           /* how often its end was asked for */
-    bool signalling, forcing; /* a job of its end is under way */
-    uint64_t removing_ms;     /* since when that is tried; 0: it is not */
-    bool may_come_late;       /* Docker was given up while it made or started its container */
-    UT_hash_handle hh;
-};
 
 #define PLAIN_IMAGES_MAX 64
 
@@ -117,54 +89,10 @@ struct agent {
 /* agent_effects.c: how each effect of the heart is carried out. */
 extern const struct engine_ops agent_engine_ops;
 
-struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id); /* made if need be */
-struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id);
-void agent_holder_drop(struct holder *holder);
-
-/* What of its spec is needed while it lives. */
-void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
-
-/*
- * Whether its cgroup is there, by the record alone: after a restart Docker may not answer, or not know it by
- * its name, but the record names the container.
- */
-bool agent_has_cgroup(const struct holder *holder);
-
-/* agent_kill.c: ends its processes; then keeper_dead. Asked for again until then. */
-void agent_kill(struct holder *holder);
-
-/* Opens its cgroup as Docker says that it runs, and lets its init in. ERR_NOT_FOUND: there is none of its
- * own. */
-int agent_holder_attach(struct holder *holder, const struct docker_state *state, struct err *e) MUST_CHECK;
-
-/* Whether a process of it is left, as its cgroup says. */
-bool agent_has_processes(const struct holder *holder);
-
-/* Listens for its init. */
-int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;
-
 /* agent_base.c: it is looked for now where the settings name another than before, and again every few
  * seconds. */
 void agent_base_is(struct agent *agent, const struct string_list *settings);
 void agent_base_stop(struct agent *agent);
-
-/*
- * agent_make.c, agent_make_run.c: from a want to a running command. maker_init_* are told by the holder's
- * init. maker_abort breaks it off at once, whatever it waits for. agent_next_turns begins what may begin by
- * now.
- */
-void agent_make(struct holder *holder);
-void agent_next_turns(struct agent *agent);
-void maker_abort(struct maker *maker);
-void maker_init_ready(struct maker *maker, enum init_main_state state);
-void maker_init_copied(struct maker *maker, int error, uint32_t folder);
-void maker_init_started(struct maker *maker);
-void maker_container_died(struct maker *maker, int exit_code);
-void maker_free(struct maker *maker);
-
-/* agent_late.c: containers that Docker may make, start or keep after nobody waits for it any more. */
-void agent_late_watch(struct agent *agent, const struct sandbox_id *id);
-void agent_late_free(struct agent *agent);
 
 /* agent.c: begins to dial the controller, if it has not. arg: the agent. */
 void agent_dial(void *arg);
@@ -172,24 +100,9 @@ void agent_dial(void *arg);
 /* agent_restore.c: what the last life left, on disk and in Docker. */
 int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;
 void agent_meet_docker(struct agent *agent);
-void agent_adopt(struct holder *holder, bool begun); /* its init told whether its command has begun */
 
 /* agent_events.c: what happens to containers, told by Docker or found out. */
 void agent_listen_to_docker(struct agent *agent);
-void agent_check(struct holder *holder);      /* asks Docker how it is, until it is told */
-void agent_check_soon(struct holder *holder); /* the same in a moment, however often that is said */
-void agent_seen_empty(struct holder *holder); /* its cgroup has no process any more */
-bool agent_oom(const struct holder *holder);  /* whether the kernel's OOM killer came to it */
-struct box_exit agent_ending_oom(const struct holder *holder, bool has_code, int code);
-
-/* agent_watch.c: samples, violations, idleness. */
-void agent_watch_start(struct agent *agent);
-void agent_last_look(struct holder *holder); /* the figures that go with its end */
-int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
-void agent_watch_level(struct holder *holder);  /* its limit, or the levels, were changed */
-void agent_on_alarm(void *agent, void *holder); /* of its memory */
-
-void agent_watch_end(struct holder *holder); /* its last sample is kept */
 
 /* agent_outbox.c: what is told until the controller has committed it. open before the uplink is made, restore
  * once the records are there. */

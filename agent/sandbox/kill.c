@@ -7,9 +7,12 @@
  * Bounds: of each sandbox at most one job in each pool; past the threads of the second pool what is to be
  * forced waits for one of them, while signals are sent again all the same.
  */
-#include "agent/agent_int.h"
+#include "agent/sandbox/kill.h"
+
+#include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_kill.h"
 #include "agent/core/stray.h"
+#include "agent/sandbox/watch.h"
 
 #include "common/log.h"
 #include "common/mem.h"

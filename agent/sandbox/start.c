@@ -1,9 +1,12 @@
-/* The life of a making, and its steps up to the disk: image, turn, disk. */
-#include "agent/agent_make.h"
+#include "agent/sandbox/start.h"
+
+#include "agent/agent_state.h"
+#include "agent/sandbox/attach.h"
+#include "agent/sandbox/start_container.h"
+#include "agent/sandbox/start_step.h"
 
 #include "common/log.h"
 #include "common/mem.h"
-#include "common/plain_words.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>
@@ -11,111 +14,6 @@
 #include <string.h>
 
 #define DISK_WAIT_MS 60000
-
-static const char *const was[] = {
-    [STEP_LOOK] = "its image was being looked up",
-    [STEP_PULL] = "its image was still being pulled",
-    [STEP_TURN] = "it was waiting for its turn to start",
-    [STEP_DISK] = "its disk was still being made",
-    [STEP_CREATE] = "its container was still being created",
-    [STEP_START] = "its container was still being started",
-    [STEP_INIT] = "its init had not answered yet",
-    [STEP_COPY] = "its image's files were still being copied to its disk",
-};
-
-static void maker_fini(struct maker *m)
-{
-    sandbox_spec_fini(&m->spec);
-    docker_image_fini(&m->image);
-    free(m);
-}
-
-void maker_free(struct maker *m)
-{
-    if (!m)
-        return;
-    timer_stop(&m->timer);
-    turn_end(&m->holder->agent->turns, &m->turn);
-    m->holder = NULL;
-    if (m->call)
-        docker_cancel(m->call);
-    if (!m->busy)
-        maker_fini(m);
-}
-
-/* What Docker was asked to do it may do after all, also when nobody waits for it any more. */
-static bool may_come_late(const struct maker *m)
-{
-    return m->step == STEP_CREATE || m->step == STEP_START;
-}
-
-static void finish(struct maker *m, const struct box_made *made)
-{
-    struct holder *h = m->holder;
-    struct agent *agent = h->agent;
-    struct sandbox_id id = h->id;
-    h->maker = NULL;
-    h->may_come_late |= m->busy && may_come_late(m);
-    maker_free(m);
-    keeper_made(agent->keeper, loop_now_ms(), &id, made, engine_effects(agent->engine));
-}
-
-void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
-{
-    struct box_made made = {.reason = reason, .host_fault = m->host_fault};
-    log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
-    if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
-        plain_words(why, made.detail, sizeof made.detail);
-    else
-        snprintf(made.detail, sizeof made.detail, "%s", why);
-    if (m->suspect && m->spec.user)
-        snprintf(made.suspect, sizeof made.suspect, "%s", m->spec.user);
-    finish(m, &made);
-}
-
-void maker_succeed(struct maker *m)
-{
-    struct box_made made = {.ok = true, .enforced = m->holder->agent->enforces};
-    finish(m, &made);
-}
-
-/* How it stands is the beginning of the sentence; how it ended says the heart. */
-void maker_abort(struct maker *m)
-{
-    maker_fail(m, REASON_START_FAILED, was[m->step]);
-}
-
-static void fail_by_docker(struct maker *m, int code, const struct err *e)
-{
-    char why[120];
-    enum sandbox_reason reason =
-        code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
-    snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
-    m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
-    m->host_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
-    m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
-    maker_fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
-}
-
-bool maker_answered(struct maker *m, int code, const struct err *e)
-{
-    m->busy = false;
-    m->call = NULL;
-    if (!m->holder)
-        maker_fini(m);
-    else if (code && code != ERR_CANCELLED)
-        fail_by_docker(m, code, e);
-    else
-        return !code; /* m is gone where not, but for an agent that is stopping */
-    return false;
-}
-
-void maker_asked(struct maker *m, enum maker_step step, struct docker_call *call)
-{
-    m->step = step;
-    m->call = call;
-    m->busy = true;
-}
 
 static void on_disk(void *arg, int code, const struct err *error)
 {
@@ -279,6 +177,7 @@ void agent_make(struct holder *h)
     struct err e;
     m->holder = h;
     h->maker = m;
+    h->waiter = &maker_waiter;
     if (!agent->docker_ready || sandbox_spec_unpack(record->spec, record->spec_len, &m->spec, &e)) {
         timer_start(&m->timer, agent->loop, 0, on_cannot, m);
         return;

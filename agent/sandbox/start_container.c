@@ -1,7 +1,8 @@
-/* A making from the disk on: its container, how that is started, its init, its command. */
-#include "agent/agent_make.h"
+#include "agent/sandbox/start_container.h"
 
+#include "agent/agent_state.h"
 #include "agent/disk/image_tree.h"
+#include "agent/sandbox/attach.h"
 
 #include "common/mem.h"
 #include "common/rfc3339.h"
@@ -120,8 +121,9 @@ static void begin_command(struct maker *m)
         maker_succeed(m);
 }
 
-void maker_init_started(struct maker *m)
+static void on_init_started(struct holder *h)
 {
+    struct maker *m = h->maker;
     if (m->step == STEP_INIT)
         maker_succeed(m);
 }
@@ -136,8 +138,9 @@ static void on_not_copied(void *arg)
     maker_fail(arg, REASON_START_FAILED, why);
 }
 
-void maker_init_copied(struct maker *m, int error, uint32_t folder)
+static void on_init_copied(struct holder *h, int error, uint32_t folder)
 {
+    struct maker *m = h->maker;
     char why[NODE_DETAIL_MAX + 1];
     if (m->step != STEP_COPY || m->busy)
         return;
@@ -192,9 +195,10 @@ static void end_turn(struct maker *m)
     engine_due(agent->engine);
 }
 
-void maker_init_ready(struct maker *m, enum init_main_state state)
+static void on_init_ready(struct holder *h, enum init_main_state state)
 {
-    struct agent *agent = m->holder->agent;
+    struct maker *m = h->maker;
+    struct agent *agent = h->agent;
     if ((m->step != STEP_INIT && m->step != STEP_COPY) || m->busy)
         return;
     if (state != INIT_MAIN_FRESH) {
@@ -212,6 +216,9 @@ void maker_init_ready(struct maker *m, enum init_main_state state)
     maker_asked(m, STEP_COPY, NULL);
     image_tree_open(agent->worker, &m->holder->id, m->holder->pid, on_tree, m);
 }
+
+const struct init_waiter maker_waiter = {
+    .on_ready = on_init_ready, .on_copied = on_init_copied, .on_started = on_init_started};
 
 void maker_container_died(struct maker *m, int exit_code)
 {

@@ -1,0 +1,35 @@
+/* One that was being made when the last agent ended: how far it came is its init's to say. */
+#include "agent/sandbox/adopt.h"
+
+#include "agent/agent_state.h"
+
+#define ADOPT_WAIT_MS 30000 /* for the init of one that was being made */
+
+/* It was being made. What its init has not begun is made anew; else it goes on, or its end is told. */
+void agent_adopt(struct holder *h, bool begun)
+{
+    struct agent *agent = h->agent;
+    timer_stop(&h->adopting);
+    h->waiter = NULL;
+    if (begun)
+        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, engine_effects(agent->engine));
+    else
+        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, engine_effects(agent->engine));
+}
+
+static void on_silent(void *arg)
+{
+    agent_adopt(arg, false);
+}
+
+static void on_ready(struct holder *h, enum init_main_state state)
+{
+    agent_adopt(h, state != INIT_MAIN_FRESH && (h->idles || state != INIT_MAIN_IDLE));
+}
+
+void agent_adopt_wait(struct holder *h)
+{
+    static const struct init_waiter waiter = {.on_ready = on_ready};
+    h->waiter = &waiter;
+    timer_start(&h->adopting, h->agent->loop, ADOPT_WAIT_MS, on_silent, h);
+}

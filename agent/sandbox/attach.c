@@ -1,0 +1,132 @@
+#include "agent/sandbox/attach.h"
+
+#include "agent/agent_state.h"
+#include "agent/cgroup/ucount.h"
+#include "agent/sandbox/check.h"
+#include "agent/sandbox/processes.h"
+#include "agent/sandbox/watch.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what its init says --- */
+
+static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
+{
+    int code = init_exit_status(end);
+    agent_last_look(h);
+    if (agent_oom(h))
+        return agent_ending_oom(h, true, code);
+    bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
+    if (stopped && !docker_steady(h->agent->docker))
+        return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
+    if (end->kind == INIT_EXIT_SIGNAL)
+        return ending_signal(code, end->value, strsignal(end->value));
+    if (end->kind == INIT_EXIT_NOT_STARTED)
+        return ending_not_invoked(code, strerror(end->value));
+    return ending_exited(code);
+}
+
+static void on_init_ready(void *arg, enum init_main_state state)
+{
+    struct holder *h = arg;
+    if (h->waiter)
+        h->waiter->on_ready(h, state);
+}
+
+static void on_init_copied(void *arg, int error, uint32_t folder)
+{
+    struct holder *h = arg;
+    if (h->waiter && h->waiter->on_copied)
+        h->waiter->on_copied(h, error, folder);
+}
+
+static void on_init_started(void *arg)
+{
+    struct holder *h = arg;
+    if (h->waiter && h->waiter->on_started)
+        h->waiter->on_started(h);
+}
+
+static void on_init_exited(void *arg, const struct init_exit *end)
+{
+    struct holder *h = arg;
+    struct agent *agent = h->agent;
+    struct sandbox_id id = h->id;
+    struct box_exit exit = exit_of(h, end);
+    on_init_started(h); /* it ran, and has ended already */
+    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
+}
+
+/* It comes back by itself, or its container is gone, or hangs. */
+static void on_init_lost(void *arg, const struct err *why)
+{
+    agent_check_soon(arg);
+}
+
+int agent_holder_listen(struct holder *h, struct err *e)
+{
+    static const struct initlink_events events = {.on_ready = on_init_ready,
+                                                  .on_copied = on_init_copied,
+                                                  .on_started = on_init_started,
+                                                  .on_exited = on_init_exited,
+                                                  .on_lost = on_init_lost};
+    char folder[512];
+    agent_holder_folder(h, folder);
+    return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
+}
+
+/* --- its shares of pools that the kernel has for all --- */
+
+struct sharing {
+    struct sandbox_id id;
+    pid_t pid;
+};
+
+static int share_work(void *arg, struct err *e)
+{
+    const struct sharing *sharing = arg;
+    struct ucount_limits host = ucount_of_host("");
+    struct ucount_limits share = ucount_share(host.inotify_instances, host.inotify_watches);
+    return ucount_limit(sharing->pid, &share, e);
+}
+
+static void on_shared(void *arg, int code, const struct err *e)
+{
+    struct sharing *sharing = arg;
+    if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
+        log_warn("agent", "sandbox=%s %s", sharing->id.text, e->text);
+    free(sharing);
+}
+
+/* Its init is there, and its command has not begun: that waits for what its init is told. */
+static void share(const struct holder *h)
+{
+    struct sharing *sharing = mem_zalloc(sizeof *sharing);
+    *sharing = (struct sharing){h->id, h->pid};
+    worker_do(h->agent->forcers, &h->id, share_work, on_shared, sharing);
+}
+
+int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
+{
+    struct cgroup_paths paths;
+    cgroup_box_close(h->cgroup);
+    h->cgroup = NULL;
+    h->pid = state->pid;
+    int rc = agent_find_paths(h, state, &paths, e);
+    if (!rc)
+        rc = cgroup_box_open(&h->cgroup, &paths, "", h->pid, e);
+    if (!rc)
+        rc = agent_watch_memory(h, e);
+    if (!rc)
+        agent_last_look(h); /* whatever comes before the first regular one */
+    if (!rc)
+        share(h);
+    if (!rc && h->init)
+        initlink_expect(h->init, h->pid);
+    return rc;
+}

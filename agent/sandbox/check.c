@@ -1,0 +1,163 @@
+/* Whatever is told of a container, the container itself is asked, and what it is holds. */
+#include "agent/sandbox/check.h"
+
+#include "agent/agent_state.h"
+
+#include "common/log.h"
+#include "common/mem.h"
+
+#include <stdlib.h>
+
+#define CHECK_SOON_MS  200
+#define CHECK_AGAIN_MS 1000
+#define ASK_MS         10000
+#define ASK_EMPTY_MS   3000 /* of one that has ended: for its exit code only */
+
+struct check {
+    struct agent *agent;
+    struct sandbox_id id;
+    enum ending_when when;
+    bool died;  /* as Docker told, with this code */
+    bool empty; /* as its cgroup tells: whatever Docker says, it is over */
+    int exit_code;
+};
+
+bool agent_oom(const struct holder *h)
+{
+    return h->cgroup && cgroup_box_oom_kills(h->cgroup);
+}
+
+struct box_exit agent_ending_oom(const struct holder *h, bool has_code, int code)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    struct box_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
+                                      record ? record->limits.memory_bytes : 0);
+    exit.has_exit_code = has_code;
+    exit.exit_code = code;
+    return exit;
+}
+
+static void dead(struct holder *h, const struct check *check, bool oom, int code)
+{
+    struct box_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
+    keeper_dead(check->agent->keeper, loop_now_ms(), &check->id, &exit, engine_effects(check->agent->engine));
+}
+
+/* Not there under its name, or not the one that was made: what is left of its processes goes too. */
+static void taken_away(const struct check *check, const struct box_exit *exit)
+{
+    keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, engine_effects(check->agent->engine));
+}
+
+static void check_again(void *arg);
+
+/* What Docker's silence leaves open is asked for again. */
+static void unanswered(struct holder *h, const struct check *check, const struct err *e)
+{
+    if (check->died) {
+        dead(h, check, agent_oom(h), check->exit_code);
+    } else if (check->empty) {
+        struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
+        keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
+    } else {
+        log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,
+                 e->text);
+        h->check_when = check->when;
+        timer_start(&h->asking, h->agent->loop, CHECK_AGAIN_MS, check_again, h);
+    }
+}
+
+static void judge(struct holder *h, const struct check *check, int code, const struct err *e,
+                  const struct docker_state *state)
+{
+    struct box_exit exit;
+    if (code == ERR_NOT_FOUND || (!code && state->removing)) {
+        exit = ending_taken_away(check->when);
+        taken_away(check, &exit);
+    } else if (!code && !state->running) {
+        dead(h, check, agent_oom(h) || state->oom_killed, state->exit_code);
+    } else if (!code && h->pid && state->pid && state->pid != h->pid) {
+        exit = ending_started_anew();
+        taken_away(check, &exit);
+    } else if (!code && !check->empty) {
+        keeper_seen_paused(check->agent->keeper, loop_now_ms(), &check->id, state->paused,
+                           engine_effects(check->agent->engine));
+    } else {
+        unanswered(h, check, e);
+    }
+}
+
+static void on_checked(void *arg, int code, const struct err *e, const struct docker_state *state)
+{
+    struct check check = *(struct check *)arg;
+    struct agent *agent = check.agent;
+    free(arg);
+    struct holder *h = agent_holder_find(agent, &check.id);
+    const struct box_record *record = keeper_find(agent->keeper, &check.id);
+    if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != BOX_RUNNING)
+        return;
+    judge(h, &check, code, e, state);
+}
+
+static struct check *check_new(struct holder *h)
+{
+    struct check *check = mem_zalloc(sizeof *check);
+    *check = (struct check){.agent = h->agent,
+                            .id = h->id,
+                            .when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
+    return check;
+}
+
+static void ask(struct check *check)
+{
+    docker_container_inspect(check->agent->docker, check->id.text, check->empty ? ASK_EMPTY_MS : ASK_MS,
+                             on_checked, check);
+}
+
+void agent_check(struct holder *h)
+{
+    ask(check_new(h));
+}
+
+void agent_check_dead(struct holder *h, int exit_code)
+{
+    struct check *check = check_new(h);
+    check->died = true;
+    check->exit_code = exit_code;
+    ask(check);
+}
+
+void agent_check_gap(struct holder *h)
+{
+    struct check *check = check_new(h);
+    check->when = ENDING_DOCKER_AWAY;
+    ask(check);
+}
+
+static void check_again(void *arg)
+{
+    struct holder *h = arg;
+    struct check *check = check_new(h);
+    check->when = h->check_when;
+    ask(check);
+}
+
+void agent_check_soon(struct holder *h)
+{
+    if (timer_armed(&h->asking))
+        return;
+    h->check_when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
+    timer_start(&h->asking, h->agent->loop, CHECK_SOON_MS, check_again, h);
+}
+
+void agent_seen_empty(struct holder *h)
+{
+    struct check *check = check_new(h);
+    check->empty = true;
+    if (h->agent->docker_ready) {
+        ask(check);
+        return;
+    }
+    unanswered(h, check, NULL);
+    free(check);
+}

@@ -1,0 +1,46 @@
+#include "agent/sandbox/processes.h"
+
+#include "agent/agent_state.h"
+#include "agent/cgroup/cgroup_kill.h"
+
+static const char *container_of(const struct holder *h)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    return record ? record->container_id : "";
+}
+
+static int paths_of_container(const struct holder *h, const char *container_id, struct cgroup_paths *out,
+                              struct err *e)
+{
+    return cgroup_paths_of_container(&h->agent->mounts, h->agent->conf->cgroup_parent, container_id, out, e);
+}
+
+bool agent_has_cgroup(const struct holder *h)
+{
+    struct cgroup_paths paths;
+    struct err e;
+    return h->cgroup || !paths_of_container(h, container_of(h), &paths, &e);
+}
+
+bool agent_has_processes(const struct holder *h)
+{
+    struct cgroup_paths paths;
+    struct err e;
+    if (h->cgroup)
+        return cgroup_populated(cgroup_box_paths(h->cgroup));
+    return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
+}
+
+/* Docker may put it elsewhere than it was told; its process may have ended, and its number be another's now.
+ */
+int agent_find_paths(const struct holder *h, const struct docker_state *state, struct cgroup_paths *out,
+                     struct err *e)
+{
+    const char *recorded = container_of(h), *id = recorded[0] ? recorded : state->id;
+    if (!paths_of_container(h, id, out, e))
+        return 0;
+    int rc = cgroup_paths_of("", state->pid, out, e);
+    if (rc || cgroup_paths_carry(out, id))
+        return rc;
+    return err_set(e, ERR_NOT_FOUND, "process %d is not one of its container", (int)state->pid);
+}

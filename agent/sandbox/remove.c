@@ -1,0 +1,125 @@
+#include "agent/sandbox/remove.h"
+
+#include "agent/agent_state.h"
+#include "agent/sandbox/kill.h"
+#include "agent/sandbox/late.h"
+#include "agent/sandbox/processes.h"
+#include "agent/sandbox/start_step.h"
+#include "agent/sandbox/watch.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What Docker is waited for to remove a container of which nothing runs; where it hung in making it already.
+ */
+#define REMOVE_MS      10000
+#define REMOVE_HUNG_MS 5000
+
+void agent_holder_drop(struct holder *h)
+{
+    char folder[512];
+    HASH_DEL(h->agent->holders, h);
+    maker_free(h->maker);
+    timer_stop(&h->adopting);
+    timer_stop(&h->asking);
+    initlink_free(h->init);
+    cgroup_alarm_drop(h->watched);
+    cgroup_box_close(h->cgroup);
+    agent_holder_folder(h, folder);
+    if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
+        log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
+    free(h);
+}
+
+static void close_episodes(struct agent *agent, struct holder *h)
+{
+    struct guard_step step = guard_close(&h->guard, &h->id);
+    agent_watch_end(h);
+    agent_keep_news(agent, &step);
+    agent_outbox_flush(agent);
+}
+
+static void removed(struct holder *h, bool ok)
+{
+    struct agent *agent = h->agent;
+    struct sandbox_id id = h->id;
+    h->removing = false;
+    if (ok)
+        agent_holder_drop(h);
+    keeper_removed(agent->keeper, loop_now_ms(), &id, ok, engine_effects(agent->engine));
+}
+
+static void on_volume_removed(void *arg, int code, const struct err *e)
+{
+    struct holder *h = arg;
+    if (code == ERR_CANCELLED)
+        return;
+    if (code)
+        log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e->text);
+    else if (h->may_come_late)
+        agent_late_watch(h->agent, &h->id);
+    removed(h, !code);
+}
+
+static uint64_t patience_of(const struct holder *h)
+{
+    return h->may_come_late ? REMOVE_HUNG_MS : REMOVE_MS;
+}
+
+/*
+ * Docker has had its time: nothing of it runs, and that is all that it is waited for. Not where it is to be
+ * made anew under the same name, and while something runs it is killed instead.
+ */
+static bool may_leave_container(struct holder *h, int code)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    bool waited =
+        code == ERR_NODE_TIMEOUT || loop_awake_ms(h->agent->loop) - h->removing_ms >= patience_of(h);
+    if (!waited || !record || record->phase != BOX_REMOVING)
+        return false;
+    if (!agent_has_processes(h))
+        return true;
+    agent_kill(h);
+    return false;
+}
+
+static void on_container_removed(void *arg, int code, const struct err *error)
+{
+    struct holder *h = arg;
+    struct err e;
+    if (code && code != ERR_CANCELLED && may_leave_container(h, code)) {
+        h->may_come_late = true;
+        code = 0;
+    }
+    if (!code && agent_has_processes(h)) {
+        agent_kill(h);
+        code = err_set(&e, ERR_IO, "Docker says that it is removed, and processes of it live");
+        error = &e;
+    }
+    if (!code && !h->agent->volumes) {
+        code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
+        error = &e;
+    }
+    if (code)
+        on_volume_removed(h, code, error);
+    else
+        volume_remove(h->agent->volumes, &h->id, on_volume_removed, h);
+}
+
+void agent_remove(struct holder *h)
+{
+    struct agent *agent = h->agent;
+    if (h->removing)
+        return;
+    h->removing = true;
+    if (!h->removing_ms)
+        h->removing_ms = loop_awake_ms(agent->loop);
+    close_episodes(agent, h);
+    initlink_free(h->init);
+    h->init = NULL;
+    docker_container_remove(agent->docker, h->id.text, patience_of(h), on_container_removed, h);
+}

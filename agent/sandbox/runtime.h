@@ -1,0 +1,68 @@
+/*
+ * One sandbox as this process holds it: all that a restart loses and makes anew. What is kept is its record
+ * (core/box_record.h). Dropped by agent_holder_drop (remove.h).
+ */
+#ifndef CORRAL_AGENT_SANDBOX_RUNTIME_H
+#define CORRAL_AGENT_SANDBOX_RUNTIME_H
+
+#include "agent/cgroup/cgroup_alarm.h"
+#include "agent/cgroup/cgroup_box.h"
+#include "agent/core/ending.h"
+#include "agent/core/guard.h"
+#include "agent/initlink/initlink.h"
+#include "common/id.h"
+#include "common/loop.h"
+#include "common/sandbox_spec.h"
+
+#include <uthash.h>
+
+struct agent;
+struct holder;
+struct maker;
+
+/* Who waits for what its init says: its start, or who takes it up after a restart. Only on_ready is needed.
+ */
+struct init_waiter {
+    void (*on_ready)(struct holder *holder, enum init_main_state state);
+    void (*on_copied)(struct holder *holder, int error, uint32_t folder);
+    void (*on_started)(struct holder *holder);
+};
+
+struct holder {
+    struct agent *agent;
+    struct sandbox_id id;
+    pid_t pid;                        /* of its process 1 as this agent took it up, 0 before */
+    struct cgroup_box *cgroup;        /* NULL before its container runs */
+    struct initlink *init;            /* NULL likewise */
+    const struct init_waiter *waiter; /* for what that says; NULL: nobody */
+    struct guard guard;
+    struct sample last;        /* the latest look */
+    uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
+    uint64_t idle_timeout_seconds;
+    bool idles;                     /* under its init: no command is to begin */
+    bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
+    struct violation_levels levels; /* of its tier */
+    struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
+    struct maker *maker;            /* while it is made */
+    struct timer asking;            /* armed while Docker is to be asked again what became of it */
+    enum ending_when check_when;    /* what is asked for again was seen then */
+    unsigned looks_empty;           /* at its cgroup, one after the other: nothing is in it */
+    struct timer adopting;          /* armed while its init is to say how far its making came */
+    bool removing;
+    unsigned kills;           /* how often its end was asked for */
+    bool signalling, forcing; /* a job of its end is under way */
+    uint64_t removing_ms;     /* since when that is tried; 0: it is not */
+    bool may_come_late;       /* Docker was given up while it made or started its container */
+    UT_hash_handle hh;
+};
+
+struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id); /* made if need be */
+struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id);
+
+/* What of its spec is needed while it lives. */
+void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
+
+/* Where its init's socket lies. */
+void agent_holder_folder(const struct holder *holder, char out[static 512]);
+
+#endif

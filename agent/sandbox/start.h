@@ -1,0 +1,15 @@
+/* From a want to a running command. Its steps up to the disk are here; what follows is in start_container.h.
+ */
+#ifndef CORRAL_AGENT_SANDBOX_START_H
+#define CORRAL_AGENT_SANDBOX_START_H
+
+#include "agent/sandbox/runtime.h"
+
+/* Then keeper_made. */
+void agent_make(struct holder *holder);
+
+/* Begins what may begin by now: whoever gives a turn up, or asks for one, makes the engine due, which calls
+ * it. */
+void agent_next_turns(struct agent *agent);
+
+#endif

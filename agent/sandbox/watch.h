@@ -1,0 +1,18 @@
+/* Samples, violations, idleness: looks at every running sandbox once in an interval, and when its memory
+ * rings. */
+#ifndef CORRAL_AGENT_SANDBOX_WATCH_H
+#define CORRAL_AGENT_SANDBOX_WATCH_H
+
+#include "agent/sandbox/runtime.h"
+#include "common/err.h"
+
+void agent_watch_start(struct agent *agent);
+void agent_on_alarm(void *agent, void *holder); /* of its memory */
+
+void agent_last_look(struct holder *holder); /* the figures that go with its end */
+void agent_watch_end(struct holder *holder); /* its last sample is kept */
+
+int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
+void agent_watch_level(struct holder *holder); /* its limit, or the levels, were changed */
+
+#endif
