@@ -3,8 +3,13 @@
 #include "agent/agent_state.h"
 #include "agent/disk/link_folder.h"
 #include "agent/disk/own_copy.h"
-#include "agent/host_mask.h"
-#include "agent/host_probe.h"
+#include "agent/node/base_image.h"
+#include "agent/node/cleanup.h"
+#include "agent/node/cleanup_run.h"
+#include "agent/node/history.h"
+#include "agent/node/host_mask.h"
+#include "agent/node/host_probe.h"
+#include "agent/node/images.h"
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sandbox/watch.h"
@@ -312,7 +317,7 @@ void agent_free(struct agent *agent)
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_late_free(agent);
-    agent_sweep_free(agent);
+    sweep_free(agent);
     worker_free(agent->signallers);
     worker_free(agent->forcers);
     worker_free(agent->worker);

@@ -1,9 +1,11 @@
 /* What the controller says to this host, and what it is told of it. */
 #include "agent/agent_state.h"
 #include "agent/core/start_health.h"
-#include "agent/host_room.h"
+#include "agent/node/base_image.h"
+#include "agent/node/capacity.h"
+#include "agent/node/cleanup.h"
+#include "agent/node/history.h"
 
-#include "common/daemon.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/pki.h"
@@ -12,31 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
-#define CPU_OVERCOMMIT                                                                                       \
-    50 /* most sandboxes wait for somebody most of the time; shares decide when they do not */
-
-static uint64_t or_else(uint64_t asked, uint64_t otherwise)
-{
-    return asked ? asked : otherwise;
-}
-
-static struct node_resources capacity_of(const struct agent *agent)
-{
-    const struct agent_conf *c = agent->conf;
-    struct statvfs fs = {0};
-    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t cpus = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t keyrings = host_keyrings(agent->docker_facts.userns), files = host_descriptors(daemon_files()),
-             room = keyrings < files ? keyrings : files;
-    uint64_t disk = statvfs(c->state_dir, &fs) ? 0 : (uint64_t)fs.f_blocks * fs.f_frsize;
-    return (struct node_resources){.memory_bytes = or_else(c->memory_bytes, memory / 10 * 9),
-                                   .cpu_millis = or_else(c->cpu_millis, cpus * 1000 * CPU_OVERCOMMIT),
-                                   .storage_bytes = or_else(c->storage_bytes, disk / 10 * 9),
-                                   .sandboxes = c->sandboxes < room ? c->sandboxes : room};
-}
 
 /* Past what a message holds, those that ended are told later, as any news is. */
 static void fill_inventory(struct agent *agent, struct observation **inventory, size_t *count)
@@ -69,7 +46,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     free(labels);
     for (size_t i = 0; i < agent->docker_facts.runtimes.count; i++)
         string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
-    facts->capacity = capacity_of(agent);
+    facts->capacity = agent_capacity(agent);
     facts->enforces = agent->enforces;
     memcpy(facts->sick, agent->sick, sizeof facts->sick);
     if (!facts->sick[0] && !agent->docker_facts.seccomp)

@@ -4,9 +4,12 @@
 #include "agent/sandbox/attach.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
+#include "agent/sandbox/remove.h"
 #include "agent/disk/record.h"
-#include "agent/host_probe.h"
-#include "agent/host_room.h"
+#include "agent/node/cleanup.h"
+#include "agent/node/history.h"
+#include "agent/node/host_probe.h"
+#include "agent/node/host_room.h"
 
 #include "common/daemon.h"
 #include "common/log.h"
@@ -103,6 +106,35 @@ int agent_restore_records(struct agent *agent, struct err *e)
     if (restoring.bad > BAD_LOGGED)
         log_error("agent", "%zu records in all are set aside, or mended", restoring.bad);
     return rc;
+}
+
+/* --- episodes --- */
+
+static void restore_episodes(void *arg, const struct sandbox_id *id)
+{
+    struct agent *agent = arg;
+    struct holder *h = agent_holder(agent, id);
+    for (unsigned kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
+        guard_restore(&h->guard, (enum violation_kind)kind,
+                      outbox_episode(agent->outbox, id, (enum violation_kind)kind));
+}
+
+/* An episode of a sandbox that has ended meanwhile, or of which nothing else is left, ends too. */
+void agent_outbox_restore(struct agent *agent)
+{
+    struct holder *h, *next;
+    outbox_episodes(agent->outbox, restore_episodes, agent);
+    HASH_ITER(hh, agent->holders, h, next)
+    {
+        const struct box_record *record = keeper_find(agent->keeper, &h->id);
+        if (record && record->phase != BOX_ENDED)
+            continue;
+        struct guard_step step = guard_close(&h->guard, &h->id);
+        agent_keep_news(agent, &step);
+        if (!record)
+            agent_holder_drop(h);
+    }
+    agent_outbox_flush(agent);
 }
 
 /* --- Docker's view --- */

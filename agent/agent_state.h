@@ -15,13 +15,14 @@
 #include "agent/disk/volume.h"
 #include "agent/docker/docker.h"
 #include "agent/engine/engine.h"
-#include "agent/sandbox/runtime.h"
 #include "agent/uplink/uplink.h"
 
 #include "common/image_ref.h"
 #include "proto/node_codec.h"
 
 #include <uthash.h>
+
+struct holder;
 
 #define PLAIN_IMAGES_MAX 64
 
@@ -31,7 +32,7 @@ struct plain_images {
     unsigned next;
 };
 
-/* agent_base.c */
+/* node/base_image.h */
 struct base_image {
     char name[NODE_LABEL_MAX + 1];     /* as the controller says; "": it has not said yet */
     char missing[NODE_DETAIL_MAX + 1]; /* why it is not here; "": it is, or nobody knows */
@@ -89,11 +90,6 @@ struct agent {
 /* agent_effects.c: how each effect of the heart is carried out. */
 extern const struct engine_ops agent_engine_ops;
 
-/* agent_base.c: it is looked for now where the settings name another than before, and again every few
- * seconds. */
-void agent_base_is(struct agent *agent, const struct string_list *settings);
-void agent_base_stop(struct agent *agent);
-
 /* agent.c: begins to dial the controller, if it has not. arg: the agent. */
 void agent_dial(void *arg);
 
@@ -104,37 +100,8 @@ void agent_meet_docker(struct agent *agent);
 /* agent_events.c: what happens to containers, told by Docker or found out. */
 void agent_listen_to_docker(struct agent *agent);
 
-/* agent_outbox.c: what is told until the controller has committed it. open before the uplink is made, restore
- * once the records are there. */
-void agent_outbox_open(struct agent *agent);
+/* agent_restore.c: the episodes that were open, once the records are there. */
 void agent_outbox_restore(struct agent *agent);
-void agent_outbox_close(struct agent *agent);
-void agent_outbox_flush(struct agent *agent); /* writes what is to be written, if the disk is not busy */
-void agent_keep_news(struct agent *agent, const struct guard_step *step);
-void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last); /* flush follows */
-void agent_epoch_seen(struct agent *agent, uint64_t epoch);
-void agent_committed(void *agent, uint64_t violations, uint64_t samples);
-/* agent_sweep.c: what belongs to no sandbox goes. */
-void agent_sweep_ordered(struct agent *agent, const struct sweep_order *order); /* by the controller */
-void agent_sweep_at_beginning(struct agent *agent); /* Docker was met: strays of the last life */
-void agent_sweep_tick(struct agent *agent, uint64_t now);
-void agent_sweep_free(struct agent *agent);
-
-/*
- * agent_images.c: the images that the agent pulled, which it may remove. may_pull: whether one that is not
- * here may be fetched; may_keep: whether what came may stay; false with a sentence for tenants, the cause
- * after a colon. refuse: it may not, and goes.
- */
-void agent_images_load(struct agent *agent);
-void agent_image_pulled(struct agent *agent, const char *ref, const char *id);
-void agent_image_used(struct agent *agent, const char *ref);
-void agent_image_forget(struct agent *agent, const char *ref);
-struct docker_pull_bounds agent_pull_bounds(const struct agent *agent, const char *user);
-bool agent_may_pull(const struct agent *agent, const struct image_ref *ref,
-                    char why[static NODE_DETAIL_MAX + 1]) MUST_CHECK;
-bool agent_may_keep(const struct agent *agent, const struct docker_image *image,
-                    char why[static NODE_DETAIL_MAX + 1]) MUST_CHECK;
-void agent_image_refuse(struct agent *agent, const char *ref, const char *id);
 
 /* agent_link.c: what the controller says, and what it is told. */
 extern const struct uplink_ops agent_uplink_ops;

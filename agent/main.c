@@ -1,6 +1,6 @@
 /* corral-agent: parses, builds, starts, loops, tears down. */
 #include "agent/agent.h"
-#include "agent/agent_doctor.h"
+#include "agent/node/doctor.h"
 
 #include "common/conf_verbs.h"
 #include "common/daemon.h"

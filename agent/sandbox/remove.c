@@ -1,6 +1,7 @@
 #include "agent/sandbox/remove.h"
 
 #include "agent/agent_state.h"
+#include "agent/node/history.h"
 #include "agent/sandbox/kill.h"
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/processes.h"

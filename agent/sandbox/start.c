@@ -1,6 +1,7 @@
 #include "agent/sandbox/start.h"
 
 #include "agent/agent_state.h"
+#include "agent/node/images.h"
 #include "agent/sandbox/attach.h"
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/start_step.h"

@@ -2,6 +2,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_limit.h"
+#include "agent/node/history.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
 

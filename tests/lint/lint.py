@@ -29,7 +29,9 @@ ARROWS = {
     "agent/initlink": ["agent/initlink", "agent/init/", "agent/core", "common"],
     # Rooms of the owner. The first knows how every effect is carried out; the second only where to put its events.
     "agent/engine": ["agent/engine", "agent/sandbox", "agent/agent_state.h", "agent/core", "agent/disk", "common"],
-    "agent/sandbox": ["agent/sandbox", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
+    "agent/node": ["agent/node", "agent/agent_state.h", "agent/agent_conf.h", "agent/engine/engine.h", "agent/sandbox/runtime.h", "agent/core",
+                   "agent/docker", "agent/cgroup", "agent/disk", "agent/init/", "agent/uplink", "common", "proto"],
+    "agent/sandbox": ["agent/sandbox", "agent/node/history.h", "agent/node/images.h", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
                       "agent/disk", "agent/init/", "agent/initlink", "agent/uplink", "common", "proto"],
     "agent": ["agent", "common", "proto"],
     "cli": ["cli", "common"],

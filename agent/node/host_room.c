@@ -1,4 +1,4 @@
-#include "agent/host_room.h"
+#include "agent/node/host_room.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,6 @@
-/*
- * The sweep of this host: what belongs to no sandbox of our records goes. It runs when the controller asks,
- * in its time when the controller is away, and in part when Docker is met. One step in a turn of the loop, so
- * that nothing waits for a sweep.
- */
-#include "agent/agent_sweep.h"
+#include "agent/node/cleanup_run.h"
+
+#include "agent/agent_state.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -12,7 +9,6 @@
 #include <stdlib.h>
 
 #define SUSPECTS_MAX 1024 /* of a kind in one sweep; the rest is the next one's */
-#define MINUTE_MS    60000u
 
 /* --- from step to step --- */
 
@@ -41,7 +37,7 @@ void sweep_listed(struct sweep *s, int code, const struct err *e)
 {
     if (code)
         log_warn("sweep", "kind=%s is left for the next sweep: %s",
-                 sweep_kind_name(stray_kinds[s->kind].counted_as), e->text);
+                 sweep_kind_name(s->kinds[s->kind].counted_as), e->text);
     s->at = 0;
     soon(s, next_suspect);
 }
@@ -49,7 +45,7 @@ void sweep_listed(struct sweep *s, int code, const struct err *e)
 void sweep_removed(struct sweep *s, int code, const struct err *e)
 {
     const struct suspect *it = &s->item[s->at];
-    enum sweep_kind kind = stray_kinds[s->kind].counted_as;
+    enum sweep_kind kind = s->kinds[s->kind].counted_as;
     if (code)
         log_warn("sweep", "kind=%s sandbox=%s %s stays: %s", sweep_kind_name(kind), it->id.text, it->name,
                  e->text);
@@ -62,7 +58,7 @@ void sweep_removed(struct sweep *s, int code, const struct err *e)
 
 void sweep_looked(struct sweep *s, bool stray)
 {
-    const struct stray_kind *kind = &stray_kinds[s->kind];
+    const struct stray_kind *kind = &s->kinds[s->kind];
     s->report.counts.found[kind->counted_as] += stray;
     if (stray && !s->report.dry_run) {
         kind->remove(s, &s->item[s->at]);
@@ -77,11 +73,10 @@ const struct box_record *sweep_record_of(const struct sweep *s, const struct sus
     return it->id.text[0] ? keeper_find(s->agent->keeper, &it->id) : NULL;
 }
 
-static void start(struct agent *agent, const struct sweep_order *order, bool begins);
-
 static void finish(struct sweep *s)
 {
     struct agent *agent = s->agent;
+    const struct stray_kind *kinds = s->kinds;
     struct sweep_order next = agent->sweep_waiting;
     char text[SWEEP_TEXT_MAX];
     sweep_text(&s->report.counts, text);
@@ -92,10 +87,10 @@ static void finish(struct sweep *s)
         s->report.number = ++agent->sweep_number;
         uplink_sweep(agent->uplink, &s->report);
     }
-    agent_sweep_free(agent);
+    sweep_free(agent);
     agent->sweep_waiting = (struct sweep_order){0};
     if (next.number)
-        start(agent, &next, false);
+        sweep_start(agent, kinds, &next, false);
 }
 
 static bool is_for(const struct sweep *s, const struct stray_kind *kind)
@@ -107,7 +102,7 @@ static void next_suspect(void *arg)
 {
     struct sweep *s = arg;
     if (s->at < s->count) {
-        stray_kinds[s->kind].look(s, &s->item[s->at]);
+        s->kinds[s->kind].look(s, &s->item[s->at]);
         return;
     }
     s->kind++;
@@ -118,52 +113,29 @@ static void next_kind(void *arg)
 {
     struct sweep *s = arg;
     s->count = s->at = 0;
-    while (s->kind < STRAY_KINDS && !is_for(s, &stray_kinds[s->kind]))
+    while (s->kind < STRAY_KINDS && !is_for(s, &s->kinds[s->kind]))
         s->kind++;
     if (s->kind < STRAY_KINDS)
-        stray_kinds[s->kind].list(s);
+        s->kinds[s->kind].list(s);
     else
         finish(s);
 }
 
-static void start(struct agent *agent, const struct sweep_order *order, bool begins)
+void sweep_start(struct agent *agent, const struct stray_kind *kinds, const struct sweep_order *order,
+                 bool begins)
 {
     struct sweep *s = mem_zalloc(sizeof *s);
-    *s = (struct sweep){
-        .agent = agent, .report = {.asked = order->number, .dry_run = order->dry_run}, .begins = begins};
+    *s = (struct sweep){.agent = agent,
+                        .kinds = kinds,
+                        .report = {.asked = order->number, .dry_run = order->dry_run},
+                        .begins = begins};
     agent->sweep = s;
     if (!begins && !order->dry_run)
         agent->swept_ms = loop_now_ms();
     soon(s, next_kind);
 }
 
-/* --- what the agent calls --- */
-
-void agent_sweep_ordered(struct agent *agent, const struct sweep_order *order)
-{
-    if (order->number == agent->sweep_ordered)
-        return; /* the same again */
-    agent->sweep_ordered = order->number;
-    if (agent->sweep)
-        agent->sweep_waiting = *order;
-    else
-        start(agent, order, false);
-}
-
-void agent_sweep_at_beginning(struct agent *agent)
-{
-    if (!agent->sweep)
-        start(agent, &(struct sweep_order){0}, true);
-}
-
-void agent_sweep_tick(struct agent *agent, uint64_t now)
-{
-    uint64_t interval = agent->conf->cleanup_interval_minutes * MINUTE_MS;
-    if (!agent->sweep && stray_sweep_due(now, agent->swept_ms, interval, uplink_connected(agent->uplink)))
-        start(agent, &(struct sweep_order){0}, false);
-}
-
-void agent_sweep_free(struct agent *agent)
+void sweep_free(struct agent *agent)
 {
     if (!agent->sweep)
         return;

@@ -3,9 +3,13 @@
  * there before anything else of a sandbox is, and goes after all of it. What is not ours, by label, cluster,
  * folder or name, is nobody's here to judge.
  */
-#include "agent/agent_sweep.h"
+#include "agent/node/cleanup_kinds.h"
+
+#include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_leftover.h"
 #include "agent/disk/loop_file.h"
+#include "agent/node/images.h"
+#include "agent/sandbox/runtime.h"
 
 #include "common/log.h"
 #include "common/mem.h"

@@ -1,12 +1,14 @@
-/*
- * What the two files of the agent's sweep share; private to agent_sweep.c (the way through it) and
- * agent_strays.c (what it looks for).
- */
-#ifndef CORRAL_AGENT_AGENT_SWEEP_H
-#define CORRAL_AGENT_AGENT_SWEEP_H
+/* One sweep from step to step, by a table of kinds (cleanup_kinds.h). */
+#ifndef CORRAL_AGENT_NODE_CLEANUP_RUN_H
+#define CORRAL_AGENT_NODE_CLEANUP_RUN_H
 
-#include "agent/agent_state.h"
+#include "agent/core/image_memory.h"
+#include "agent/core/keeper.h"
+#include "common/loop.h"
 #include "agent/core/stray.h"
+
+struct agent;
+struct stray_kind;
 
 struct suspect {
     struct sandbox_id id;                /* "" where there is none */
@@ -16,6 +18,7 @@ struct suspect {
 
 struct sweep {
     struct agent *agent;
+    const struct stray_kind *kinds; /* STRAY_KINDS of them */
     struct sweep_report report;
     bool begins; /* of the agent's beginning: containers and disks only */
     size_t kind;
@@ -37,7 +40,11 @@ struct stray_kind {
     void (*remove)(struct sweep *s, const struct suspect *it);
 };
 #define STRAY_KINDS 7
-extern const struct stray_kind stray_kinds[STRAY_KINDS];
+
+/* Where none is under way. */
+void sweep_start(struct agent *agent, const struct stray_kind *kinds, const struct sweep_order *order,
+                 bool begins);
+void sweep_free(struct agent *agent);
 
 /* Copies; id may be NULL. */
 void sweep_suspect(struct sweep *s, const struct sandbox_id *id, const char *name, const char *other_name);

@@ -1,6 +1,6 @@
-/* What this host has to tell of the past: between the heart (core/outbox.h), its file and the uplink. */
+#include "agent/node/history.h"
+
 #include "agent/agent_state.h"
-#include "agent/sandbox/remove.h"
 
 #include "common/log.h"
 #include "common/mem.h"
@@ -159,33 +159,6 @@ void agent_outbox_open(struct agent *agent)
     agent->dropped =
         outbox_stats(agent->outbox).samples_dropped + outbox_stats(agent->outbox).violations_dropped;
     free(text);
-}
-
-static void restore_episodes(void *arg, const struct sandbox_id *id)
-{
-    struct agent *agent = arg;
-    struct holder *h = agent_holder(agent, id);
-    for (unsigned kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
-        guard_restore(&h->guard, (enum violation_kind)kind,
-                      outbox_episode(agent->outbox, id, (enum violation_kind)kind));
-}
-
-/* An episode of a sandbox that has ended meanwhile, or of which nothing else is left, ends too. */
-void agent_outbox_restore(struct agent *agent)
-{
-    struct holder *h, *next;
-    outbox_episodes(agent->outbox, restore_episodes, agent);
-    HASH_ITER(hh, agent->holders, h, next)
-    {
-        const struct box_record *record = keeper_find(agent->keeper, &h->id);
-        if (record && record->phase != BOX_ENDED)
-            continue;
-        struct guard_step step = guard_close(&h->guard, &h->id);
-        agent_keep_news(agent, &step);
-        if (!record)
-            agent_holder_drop(h);
-    }
-    agent_outbox_flush(agent);
 }
 
 void agent_outbox_close(struct agent *agent)

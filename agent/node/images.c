@@ -1,4 +1,5 @@
-/* Images: what this host pulls, what of that it keeps, and which of them a sweep may remove. */
+#include "agent/node/images.h"
+
 #include "agent/agent_state.h"
 #include "agent/disk/image_file.h"
 

@@ -3,8 +3,8 @@
  * how to mend it. The agent reports it, `corral-agent doctor` prints it. Reads files of the system; quick, on
  * any thread.
  */
-#ifndef CORRAL_AGENT_HOST_PROBE_H
-#define CORRAL_AGENT_HOST_PROBE_H
+#ifndef CORRAL_AGENT_NODE_HOST_PROBE_H
+#define CORRAL_AGENT_NODE_HOST_PROBE_H
 
 #include "agent/agent_conf.h"
 #include "agent/docker/docker.h"

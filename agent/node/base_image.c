@@ -2,7 +2,10 @@
  * The image of sandboxes that name none: the controller says which it is, and a host that has not got it
  * pulls it, or says that it is ill, before a create finds that out.
  */
+#include "agent/node/base_image.h"
+
 #include "agent/agent_state.h"
+#include "agent/node/images.h"
 
 #include "common/log.h"
 #include "common/plain_words.h"

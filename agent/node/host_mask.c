@@ -1,4 +1,4 @@
-#include "agent/host_mask.h"
+#include "agent/node/host_mask.h"
 
 #include <dirent.h>
 #include <limits.h>

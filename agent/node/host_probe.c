@@ -1,5 +1,5 @@
-#include "agent/host_probe.h"
-#include "agent/host_room.h"
+#include "agent/node/host_probe.h"
+#include "agent/node/host_room.h"
 
 #include "common/loop.h"
 #include "common/mem.h"

@@ -3,8 +3,8 @@
  * tell of the node or of other sandboxes. docs/hardening.md says of each that is left why;
  * tests/chaos/test_sight.py holds it to that.
  */
-#ifndef CORRAL_AGENT_HOST_MASK_H
-#define CORRAL_AGENT_HOST_MASK_H
+#ifndef CORRAL_AGENT_NODE_HOST_MASK_H
+#define CORRAL_AGENT_NODE_HOST_MASK_H
 
 #include "common/sandbox_spec.h"
 

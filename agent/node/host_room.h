@@ -2,8 +2,8 @@
  * How many sandboxes the kernel lets a host hold at once, whatever memory and disk there are. Reads files of
  * the system; quick, on any thread.
  */
-#ifndef CORRAL_AGENT_HOST_ROOM_H
-#define CORRAL_AGENT_HOST_ROOM_H
+#ifndef CORRAL_AGENT_NODE_HOST_ROOM_H
+#define CORRAL_AGENT_NODE_HOST_ROOM_H
 
 #include <stdbool.h>
 #include <stdint.h>

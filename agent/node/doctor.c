@@ -1,6 +1,6 @@
-#include "agent/agent_doctor.h"
+#include "agent/node/doctor.h"
 
-#include "agent/host_probe.h"
+#include "agent/node/host_probe.h"
 
 #include "common/conf_verbs.h"
 

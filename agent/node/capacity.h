@@ -1,0 +1,11 @@
+/* How much this host takes: as configured, or what it has. */
+#ifndef CORRAL_AGENT_NODE_CAPACITY_H
+#define CORRAL_AGENT_NODE_CAPACITY_H
+
+#include "common/node_wire.h"
+
+struct agent;
+
+struct node_resources agent_capacity(const struct agent *agent);
+
+#endif

@@ -1,0 +1,20 @@
+/* What this host has to tell of the past: between the heart (core/outbox.h), its file and the uplink. */
+#ifndef CORRAL_AGENT_NODE_HISTORY_H
+#define CORRAL_AGENT_NODE_HISTORY_H
+
+#include "agent/core/guard.h"
+#include "common/node_wire.h"
+
+struct agent;
+
+/* Before the uplink is made, which borrows the outbox. */
+void agent_outbox_open(struct agent *agent);
+void agent_outbox_close(struct agent *agent);
+
+void agent_outbox_flush(struct agent *agent); /* writes what is to be written, if the disk is not busy */
+void agent_keep_news(struct agent *agent, const struct guard_step *step);
+void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last); /* flush follows */
+void agent_epoch_seen(struct agent *agent, uint64_t epoch);
+void agent_committed(void *agent, uint64_t violations, uint64_t samples);
+
+#endif
