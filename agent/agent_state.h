@@ -87,23 +87,4 @@ struct agent {
     struct timer tick, sampling, docker_retry, dialing;
 };
 
-/* agent_effects.c: how each effect of the heart is carried out. */
-extern const struct engine_ops agent_engine_ops;
-
-/* agent.c: begins to dial the controller, if it has not. arg: the agent. */
-void agent_dial(void *arg);
-
-/* agent_restore.c: what the last life left, on disk and in Docker. */
-int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;
-void agent_meet_docker(struct agent *agent);
-
-/* agent_events.c: what happens to containers, told by Docker or found out. */
-void agent_listen_to_docker(struct agent *agent);
-
-/* agent_restore.c: the episodes that were open, once the records are there. */
-void agent_outbox_restore(struct agent *agent);
-
-/* agent_link.c: what the controller says, and what it is told. */
-extern const struct uplink_ops agent_uplink_ops;
-
 #endif

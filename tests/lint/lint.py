@@ -33,6 +33,8 @@ ARROWS = {
                    "agent/docker", "agent/cgroup", "agent/disk", "agent/init/", "agent/uplink", "common", "proto"],
     "agent/sandbox": ["agent/sandbox", "agent/node/history.h", "agent/node/images.h", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
                       "agent/disk", "agent/init/", "agent/initlink", "agent/uplink", "common", "proto"],
+    "agent/sources": ["agent/sources", "agent/sandbox", "agent/node", "agent/agent_state.h", "agent/engine/engine.h", "agent/core",
+                      "agent/docker", "agent/cgroup", "agent/disk", "agent/uplink", "common", "proto"],
     "agent": ["agent", "common", "proto"],
     "cli": ["cli", "common"],
     "tests": [""],

@@ -1,10 +1,13 @@
-/* After a restart: the records of the last life, then what Docker holds of them. */
+#include "agent/sources/restore.h"
+
 #include "agent/agent_state.h"
 #include "agent/sandbox/adopt.h"
 #include "agent/sandbox/attach.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/remove.h"
+#include "agent/sources/controller_source.h"
+#include "agent/sources/docker_source.h"
 #include "agent/disk/record.h"
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"

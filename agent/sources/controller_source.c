@@ -1,4 +1,5 @@
-/* What the controller says to this host, and what it is told of it. */
+#include "agent/sources/controller_source.h"
+
 #include "agent/agent_state.h"
 #include "agent/core/start_health.h"
 #include "agent/node/base_image.h"
@@ -140,3 +141,10 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_sweep = on_sweep,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};
+
+void agent_dial(void *arg)
+{
+    struct agent *agent = arg;
+    timer_stop(&agent->dialing);
+    uplink_start(agent->uplink);
+}

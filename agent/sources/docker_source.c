@@ -1,10 +1,9 @@
-/*
- * What happens to containers beside what Corral does: they die, Docker goes and comes back, somebody pauses
- * or removes one by hand. Whatever is told, the container itself is asked, and what it is holds.
- */
+#include "agent/sources/docker_source.h"
+
 #include "agent/agent_state.h"
 #include "agent/sandbox/adopt.h"
 #include "agent/sandbox/check.h"
+#include "agent/sandbox/runtime.h"
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/watch.h"
 
