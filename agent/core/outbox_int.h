@@ -48,7 +48,17 @@ struct outbox {
     size_t file_len;
 };
 
-/* outbox_text.c: appends a line. */
+/* outbox_line.c: appends a line. The sum stands before the rest of it: 16 digits and a blank. */
+#define OUTBOX_SUM_LEN 17
+uint64_t outbox_line_sum(const char *bytes, size_t len);
+
+/* The numbers of a sample in its line, in their order. */
+struct outbox_number {
+    size_t offset, size;
+};
+extern const struct outbox_number outbox_sample_numbers[];
+extern const size_t outbox_sample_number_count;
+
 void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v);
 void outbox_line_sample(struct outbox_text *t, const struct kept_sample *s);
 void outbox_line_accepted(struct outbox_text *t, uint64_t violations, uint64_t samples);

@@ -222,23 +222,6 @@ static void on_answer(void *arg, int code, const struct err *error, long status,
     free(call);
 }
 
-void docker_escape(const char *text, char *out, size_t size)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    size_t n = 0;
-    for (; *text && n + 4 < size; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (isalnum(c) || strchr("-._~", c)) {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
-    }
-    out[n] = 0;
-}
-
 static struct docker_call *ask(struct docker *docker, const char *method, const char *before,
                                const char *name, const char *after, const char *body, uint64_t timeout_ms,
                                const struct docker_call *like)

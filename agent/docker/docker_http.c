@@ -2,6 +2,7 @@
 
 #include "common/mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -282,4 +283,21 @@ void docker_http_free(struct docker_http *http)
     while (http->requests)
         finish(http->requests, ERR_CANCELLED, &e);
     free(http);
+}
+
+void docker_escape(const char *text, char *out, size_t size)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t n = 0;
+    for (; *text && n + 4 < size; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("-._~", c)) {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+    }
+    out[n] = 0;
 }

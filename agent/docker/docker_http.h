@@ -46,4 +46,7 @@ struct docker_request *docker_http_ask(struct docker_http *http, const struct do
 /* Hangs up at once; cb gets ERR_CANCELLED in the next turn of the loop. May be called from any callback. */
 void docker_http_cancel(struct docker_request *request);
 
+/* Everything that is put into a path: escaped, so that no name can become another path. */
+void docker_escape(const char *text, char *out, size_t size);
+
 #endif

@@ -55,9 +55,6 @@ struct docker_call {
     void *arg;
 };
 
-/* Everything that is put into a path: escaped, so that no name can become another path. */
-void docker_escape(const char *text, char *out, size_t size);
-
 /* docker_pull.c: gives up waiting; the pull itself goes on while somebody else waits for it. */
 void docker_pull_leave(struct docker_call *call);
 void docker_pulls_init(struct docker *docker);

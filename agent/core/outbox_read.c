@@ -1,171 +1,12 @@
-/* The outbox as text: "SUM KIND NUMBER…", one line a thing, the sum over the rest of the line. */
+/* The outbox, from its text (outbox_line.c). */
 #include "agent/core/outbox_int.h"
 
-#include "common/mem.h"
-
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_MOST (INT64_MAX / 2) /* of our own counting */
-#define LINE_MAX    1024            /* a sample of the largest numbers has some 700 */
-#define SUM_LEN     17              /* 16 digits and a blank */
-
-/* FNV-1a, 64 bits (draft-eastlake-fnv): finds a torn write; nobody attacks our own disk. */
-static uint64_t sum_of(const char *bytes, size_t len)
-{
-    uint64_t sum = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < len; i++)
-        sum = (sum ^ (unsigned char)bytes[i]) * 0x100000001b3u;
-    return sum;
-}
-
-/* The numbers of a sample, as rows. */
-#define NUMBER(member)                                                                                       \
-    {                                                                                                        \
-        offsetof(struct sample, member), sizeof(((struct sample *)0)->member)                                \
-    }
-static const struct {
-    size_t offset, size;
-} sample_numbers[] = {
-    NUMBER(number),
-    NUMBER(memory_used_bytes),
-    NUMBER(memory_working_set_bytes),
-    NUMBER(memory_unreclaimable_bytes),
-    NUMBER(memory_limit_bytes),
-    NUMBER(memory_peak_bytes),
-    NUMBER(oom_kills),
-    NUMBER(cpu_usage_ns),
-    NUMBER(cpu_limit_millis),
-    NUMBER(cpu_centi),
-    NUMBER(throttled_centi),
-    NUMBER(disk_used_bytes),
-    NUMBER(disk_limit_bytes),
-    NUMBER(rx_bytes),
-    NUMBER(tx_bytes),
-    NUMBER(rx_packets),
-    NUMBER(tx_packets),
-    NUMBER(rx_bytes_per_second),
-    NUMBER(tx_bytes_per_second),
-    NUMBER(pids),
-    NUMBER(pids_limit),
-    NUMBER(memory_some_centi),
-    NUMBER(cpu_some_centi),
-    NUMBER(io_some_centi),
-    NUMBER(uptime_seconds),
-    NUMBER(responsive),
-    NUMBER(open_violations),
-};
-
-/* --- out --- */
-
-struct line {
-    char text[LINE_MAX];
-    size_t len;
-};
-
-static void PRINTF_LIKE(2, 3) put(struct line *l, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    int n = vsnprintf(l->text + l->len, LINE_MAX - l->len, fmt, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= LINE_MAX - l->len)
-        abort(); /* a line has a fixed number of numbers: the room is known */
-    l->len += (size_t)n;
-}
-
-static void end(struct outbox_text *t, const struct line *l)
-{
-    size_t need = t->len + SUM_LEN + l->len + 1;
-    if (need + 1 > t->room) {
-        t->room = 2 * need + 256;
-        t->at = mem_grow(t->at, t->room, 1);
-    }
-    snprintf(t->at + t->len, t->room - t->len, "%016" PRIx64 " %s\n", sum_of(l->text, l->len), l->text);
-    t->len = need;
-}
-
-void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v)
-{
-    const struct violation_news *n = &v->news;
-    struct line l = {.len = 0};
-    put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64 " %u", n->id.text, v->at_ms,
-        n->number, n->kind, n->opened, n->critical, n->percent_centi, n->limit, n->swings);
-    end(t, &l);
-}
-
-void outbox_line_sample(struct outbox_text *t, const struct kept_sample *s)
-{
-    struct line l = {.len = 0};
-    put(&l, "sample %s %" PRId64 " %u", s->sample.id.text, s->at_ms, s->last);
-    for (size_t i = 0; i < ARRAY_LEN(sample_numbers); i++) {
-        uint64_t value = 0; /* little endian, as all that Corral runs on */
-        memcpy(&value, (const char *)&s->sample + sample_numbers[i].offset, sample_numbers[i].size);
-        put(&l, " %" PRIu64, value);
-    }
-    end(t, &l);
-}
-
-static void line_of_two(struct outbox_text *t, const char *kind, uint64_t a, uint64_t b)
-{
-    struct line l = {.len = 0};
-    put(&l, "%s %" PRIu64 " %" PRIu64, kind, a, b);
-    end(t, &l);
-}
-
-void outbox_line_accepted(struct outbox_text *t, uint64_t violations, uint64_t samples)
-{
-    line_of_two(t, "accepted", violations, samples);
-}
-
-void outbox_line_reserved(struct outbox_text *t, uint64_t reserved)
-{
-    line_of_two(t, "reserved", reserved, 0);
-}
-
-void outbox_line_epoch(struct outbox_text *t, uint64_t epoch)
-{
-    line_of_two(t, "epoch", epoch, 0);
-}
-
-void outbox_line_dropped(struct outbox_text *t, const struct outbox *o)
-{
-    line_of_two(t, "dropped", o->violations_dropped, o->samples_dropped);
-}
-
-static void line_episode(struct outbox_text *t, const struct episodes *e)
-{
-    struct line l = {.len = 0};
-    put(&l, "episodes %s", e->id.text);
-    for (size_t kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
-        put(&l, " %u", e->level[kind]);
-    end(t, &l);
-}
-
-/* Episodes last: they say how things stand after all that is told. */
-char *outbox_format(const struct outbox *o, const char *boot_id, int64_t boot_wall_ms, size_t *len)
-{
-    struct outbox_text t = {0};
-    struct line boot = {.len = 0};
-    put(&boot, "boot %s %" PRId64, boot_id, boot_wall_ms);
-    end(&t, &boot);
-    outbox_line_reserved(&t, o->reserved);
-    outbox_line_epoch(&t, o->epoch);
-    outbox_line_dropped(&t, o);
-    for (size_t i = 0; i < o->violations.count; i++)
-        outbox_line_violation(&t, &o->violation[i]);
-    for (size_t i = 0; i < o->samples.count; i++)
-        outbox_line_sample(&t, &o->sample[i]);
-    for (size_t i = 0; i < o->episodes; i++)
-        line_episode(&t, &o->episode[i]);
-    *len = t.len;
-    return t.at;
-}
-
-/* --- back --- */
 
 struct reader {
     struct outbox *outbox;
@@ -262,11 +103,11 @@ static bool read_sample(struct reader *r)
     uint64_t last;
     if (!take_id(r, &s.sample.id) || !take_time(r, &s.at_ms) || !take_number(r, 1, &last))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(sample_numbers); i++) {
-        uint64_t value, most = UINT64_MAX >> (64 - 8 * sample_numbers[i].size);
-        if (!take_number(r, sample_numbers[i].size == sizeof(bool) ? 1 : most, &value))
+    for (size_t i = 0; i < outbox_sample_number_count; i++) {
+        uint64_t value, most = UINT64_MAX >> (64 - 8 * outbox_sample_numbers[i].size);
+        if (!take_number(r, outbox_sample_numbers[i].size == sizeof(bool) ? 1 : most, &value))
             return false;
-        memcpy((char *)&s.sample + sample_numbers[i].offset, &value, sample_numbers[i].size);
+        memcpy((char *)&s.sample + outbox_sample_numbers[i].offset, &value, outbox_sample_numbers[i].size);
     }
     s.last = last;
     if (s.sample.number > NUMBER_MOST)
@@ -339,10 +180,10 @@ static bool read_line(struct reader *r)
     } kinds[] = {{"boot", read_boot},         {"violation", read_violation}, {"sample", read_sample},
                  {"accepted", read_accepted}, {"episodes", read_episodes},   {"reserved", read_reserved},
                  {"epoch", read_epoch},       {"dropped", read_dropped}};
-    char sum[SUM_LEN], right[SUM_LEN], kind[16];
+    char sum[OUTBOX_SUM_LEN], right[OUTBOX_SUM_LEN], kind[16];
     if (!take_word(r, sum, sizeof sum))
         return false;
-    snprintf(right, sizeof right, "%016" PRIx64, sum_of(r->at, (size_t)(r->end - r->at)));
+    snprintf(right, sizeof right, "%016" PRIx64, outbox_line_sum(r->at, (size_t)(r->end - r->at)));
     if (strcmp(sum, right) || !take_word(r, kind, sizeof kind))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
