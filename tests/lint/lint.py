@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds the house rules that a machine can see: arrows between folders, sizes, standalone headers, format.
+"""Holds the house rules that a machine can see: arrows between folders and files, sizes, standalone headers, format.
 
 usage: lint.py SOURCE_ROOT — prints each breach as file:line: what, and exits 1 if there is any."""
 import re
@@ -8,6 +8,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from circles import circles, describe
 
 FILE_LINES = 800
 FUNCTION_LINES = 80
@@ -39,6 +41,8 @@ ARROWS = {
     "cli": ["cli", "common"],
     "tests": [""],
 }
+# Where the arrows between files go one way too, by who defines what another names (circles.py).
+NO_CIRCLES = ("agent/", "cli/")
 # A heart is pure: what it may never include, as text or through a library of ours that does I/O.
 IMPURE = re.compile(r"event2|nng|libpq|jansson|protobuf|\.pb-c|curl|openssl|<time\.h>|sys/socket|common/(loop|log|jsonx|"
                     r"conf|http|ws|tls|msglink|daemon|clock_now)")
@@ -61,6 +65,12 @@ def arrow_breaches(path, text):
             yield f"{path}:{n}: a heart is pure and may not include {m[2]}"
         if m[1] == '"' and not any(m[2].startswith(a) for a in allowed) and not m[2].endswith(".pb-c.h"):
             yield f"{path}:{n}: this folder may not include {m[2]}"
+
+
+def circle_breaches(root, paths):
+    for folder in NO_CIRCLES:
+        for circle in circles({p: (Path(root) / p).read_text() for p in paths if p.startswith(folder)}):
+            yield f"{circle[0][0]}:1: is in a circle of files: {describe(circle)}"
 
 
 def size_breaches(path, text):
@@ -155,6 +165,7 @@ def main(root):
         headers = [p for p in paths if p.endswith(".h")]
         for found in pool.map(lambda p: header_breach(root, p), headers):
             breaches += found
+    breaches += circle_breaches(root, paths)
     breaches += format_breaches(root, paths)
     breaches += event_breaches(Path(root))
     breaches += sql_breaches(Path(root))
