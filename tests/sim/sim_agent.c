@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TURN_MS 20 /* more than a loop that is well takes */
+
 static void run_effects(struct world *w, int node);
 
 static struct sim_event *answer_after(struct world *w, int node, int sandbox, uint64_t delay,
@@ -200,13 +202,32 @@ static void run_effect(struct world *w, int node, const struct keeper_effect *ef
     wire(w, &message);
 }
 
-/* Effects are drained from a list of their own: nothing of what runs them may add to it meanwhile. */
+/* The end of a turn: all that its events asked for, kills first, as agent/engine/engine.c does. Nothing of
+ * what runs them may add to them meanwhile. */
+static void settle(struct world *w, struct sim_event *e)
+{
+    struct host *h = &w->host[e->node];
+    if (!listener(w, e))
+        return;
+    h->due = false;
+    for (int kills = 1; kills >= 0; kills--) {
+        for (size_t i = 0; i < h->effects.count; i++) {
+            if ((h->effects.item[i].kind == KEEPER_KILL) == kills)
+                run_effect(w, e->node, &h->effects.item[i]);
+        }
+    }
+    keeper_effects_clear(&h->effects);
+}
+
+/* A turn takes up to TURN_MS: other events come in between, and an agent that dies in it does none of this.
+ */
 static void run_effects(struct world *w, int node)
 {
     struct host *h = &w->host[node];
-    for (size_t i = 0; i < h->effects.count; i++)
-        run_effect(w, node, &h->effects.item[i]);
-    keeper_effects_clear(&h->effects);
+    if (h->due)
+        return;
+    h->due = true;
+    answer_after(w, node, 0, sim_random(w, TURN_MS), settle);
 }
 
 void agent_hear_want(struct world *w, struct sim_event *e)
@@ -314,6 +335,7 @@ void agent_down(struct world *w, int node)
     keeper_free(h->keeper);
     h->keeper = NULL;
     keeper_effects_clear(&h->effects);
+    h->due = false;
     h->session = 0;
     for (int i = 0; i < SIM_SANDBOXES; i++)
         h->box[i].pending_report = false;

@@ -92,6 +92,7 @@ struct host {
     uint64_t broken_ms; /* until then Docker starts nothing */
     struct box_model box[SIM_SANDBOXES];
     struct keeper_effects effects;
+    bool due;              /* they are carried out at the end of this turn */
     struct outbox *outbox; /* NULL: the agent is down */
     struct outbox_write write;
     bool writing, unwritten;          /* unwritten: something was told that the disk did not take */
