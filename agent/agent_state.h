@@ -4,9 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/cgroup/cgroup_alarm.h"
-#include "agent/cgroup/cgroup_box.h"
-#include "agent/core/guard.h"
-#include "agent/core/image_bounds.h"
+#include "agent/cgroup/cgroup_path.h"
 #include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
@@ -17,10 +15,8 @@
 #include "agent/engine/engine.h"
 #include "agent/uplink/uplink.h"
 
-#include "common/image_ref.h"
+#include "common/worker.h"
 #include "proto/node_codec.h"
-
-#include <uthash.h>
 
 struct holder;
 

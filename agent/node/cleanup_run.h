@@ -4,8 +4,8 @@
 
 #include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
-#include "common/loop.h"
 #include "agent/core/stray.h"
+#include "common/loop.h"
 
 struct agent;
 struct stray_kind;
