@@ -155,6 +155,17 @@ def stale_names(root, paths):
                     yield f"{path}:{line}: names {name}, which is not there"
 
 
+def stale_places(root):
+    """A file that a page names by its path from the root is there."""
+    tops = "|".join(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "build"))))
+    place = re.compile(rf"(?<![\w/.-])((?:{tops})/[\w./-]+\.(?:c|h|def|py|sh|sql|json|md|yaml))\b")
+    for page in [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("sql/*.md")]:
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            for name in place.findall(line):
+                if not (root / name).exists():
+                    yield f"{page.relative_to(root)}:{number}: names {name}, which is not there"
+
+
 def main(root):
     paths = sources(root)
     breaches = []
@@ -170,6 +181,7 @@ def main(root):
     breaches += event_breaches(Path(root))
     breaches += sql_breaches(Path(root))
     breaches += stale_names(Path(root), paths)
+    breaches += stale_places(Path(root))
     print("\n".join(breaches) or f"{len(paths)} files keep the rules")
     return 1 if breaches or not paths else 0
 
