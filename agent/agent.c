@@ -18,9 +18,9 @@
 #include "agent/sources/controller_source.h"
 #include "agent/sources/restore.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 
 #include <errno.h>
 #include <signal.h>

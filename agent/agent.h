@@ -6,7 +6,7 @@
 #define CORRAL_AGENT_AGENT_H
 
 #include "agent/agent_conf.h"
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 struct agent;
 

@@ -1,8 +1,8 @@
-/* The configuration of the agent: its values, and the table that they come from (common/conf.h). */
+/* The configuration of the agent: its values, and the table that they come from (common/io/conf.h). */
 #ifndef CORRAL_AGENT_AGENT_CONF_H
 #define CORRAL_AGENT_AGENT_CONF_H
 
-#include "common/conf.h"
+#include "common/io/conf.h"
 
 struct agent_conf {
     char *node, *region, *labels, *cluster; /* node NULL: the host's name */

@@ -15,7 +15,7 @@
 #include "agent/engine/engine.h"
 #include "agent/uplink/uplink.h"
 
-#include "common/worker.h"
+#include "common/io/worker.h"
 #include "proto/node_codec.h"
 
 struct holder;

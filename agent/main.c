@@ -2,9 +2,9 @@
 #include "agent/agent.h"
 #include "agent/node/doctor.h"
 
-#include "common/conf_verbs.h"
-#include "common/daemon.h"
-#include "common/log.h"
+#include "common/io/conf_verbs.h"
+#include "common/io/daemon.h"
+#include "common/io/log.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CLI_CLI_H
 #define CORRAL_CLI_CLI_H
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* The only file that talks to the server. */
 #include "cli/cli_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* Making sandboxes, listing them, changing and ending them. */
 #include "cli/verbs.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* Hosts, the whole, and the record of who did what. */
 #include "cli/verbs.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 static int node_ls(struct cli *cli, int argc, char **argv)
 {

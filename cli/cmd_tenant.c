@@ -1,7 +1,7 @@
 /* Users, their keys, and tiers. */
 #include "cli/verbs.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

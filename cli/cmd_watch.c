@@ -1,8 +1,8 @@
 /* What sandboxes use, what happened to them, and how they end. */
 #include "cli/verbs.h"
 
-#include "common/mem.h"
-#include "common/units.h"
+#include "common/base/mem.h"
+#include "common/base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* What several verbs do. */
 #include "cli/cli_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

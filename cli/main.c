@@ -2,7 +2,7 @@
 #include "cli/cli_int.h"
 #include "cli/verbs.h"
 
-#include "common/std_files.h"
+#include "common/io/std_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>

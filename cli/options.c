@@ -1,8 +1,8 @@
 /* From the command line to values, bodies and queries, by the rows of the verb. */
 #include "cli/cli_int.h"
 
-#include "common/mem.h"
-#include "common/units.h"
+#include "common/base/mem.h"
+#include "common/base/units.h"
 
 #include <getopt.h>
 #include <stdio.h>

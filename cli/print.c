@@ -1,9 +1,9 @@
 /* Tables, objects and JSON. */
 #include "cli/cli.h"
 
-#include "common/mem.h"
-#include "common/rfc3339.h"
-#include "common/units.h"
+#include "common/base/mem.h"
+#include "common/base/rfc3339.h"
+#include "common/base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,8 +10,8 @@
 
 #include "controller/db/db_clock.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

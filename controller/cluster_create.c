@@ -6,8 +6,8 @@
  */
 #include "controller/cluster_int.h"
 
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Carries the fleet's effects to PostgreSQL and to the hosts. */
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

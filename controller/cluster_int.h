@@ -4,7 +4,7 @@
 
 #include "controller/cluster.h"
 
-#include "common/boot_clock.h"
+#include "common/io/boot_clock.h"
 #include "controller/core/clock_watch.h"
 #include "controller/core/node_trust.h"
 #include "controller/db/db_history.h"

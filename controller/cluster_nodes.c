@@ -1,8 +1,8 @@
 /* What the hosts say: sessions, observations, samples, violations. */
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
  */
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

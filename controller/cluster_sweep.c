@@ -5,8 +5,8 @@
  */
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 #include "controller/db/db_sweep.h"
 
 #include <stdio.h>

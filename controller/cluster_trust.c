@@ -2,9 +2,9 @@
  * it. */
 #include "controller/cluster_int.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 
 #include <stdio.h>
 #include <stdlib.h>

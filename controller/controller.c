@@ -5,10 +5,10 @@
 #include "controller/db/db_user.h"
 #include "controller/ops/ops.h"
 
-#include "common/daemon.h"
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/tls_server.h"
+#include "common/io/daemon.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/tls_server.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@
 #define SCHEMA_RETRY_MS      2000u
 #define KEY_NOTES_MS         20000u
 #define KEY_CONNECTIONS      1
-#define FILES_OF_REST(files) ((files) / 16 * 7) /* the rest is the node port's (common/msglink_door.c) */
+#define FILES_OF_REST(files) ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_door.c) */
 #define FILES_OF_OUR_OWN     32                 /* and the sessions with the database */
 #define CONNECTIONS_LEAST    16
 #define USED_KEYS_MAX        4096 /* as many as the API remembers */

@@ -4,7 +4,7 @@
 #ifndef CORRAL_CONTROLLER_CONTROLLER_H
 #define CORRAL_CONTROLLER_CONTROLLER_H
 
-#include "common/loop.h"
+#include "common/io/loop.h"
 #include "controller/ctl_conf.h"
 
 struct controller;

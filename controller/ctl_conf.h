@@ -1,8 +1,8 @@
-/* The configuration of the controller: its values, and the table that they come from (common/conf.h). */
+/* The configuration of the controller: its values, and the table that they come from (common/io/conf.h). */
 #ifndef CORRAL_CONTROLLER_CTL_CONF_H
 #define CORRAL_CONTROLLER_CTL_CONF_H
 
-#include "common/conf.h"
+#include "common/io/conf.h"
 
 struct ctl_conf {
     /* REST */

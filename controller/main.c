@@ -2,9 +2,9 @@
 #include "controller/controller.h"
 #include "controller/verbs.h"
 
-#include "common/conf_verbs.h"
-#include "common/daemon.h"
-#include "common/log.h"
+#include "common/io/conf_verbs.h"
+#include "common/io/daemon.h"
+#include "common/io/log.h"
 
 #include <malloc.h>
 

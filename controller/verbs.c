@@ -6,9 +6,9 @@
 #include "controller/db/db_migrate.h"
 #include "controller/db/db_upkeep.h"
 
-#include "common/conf_verbs.h"
-#include "common/pki.h"
-#include "common/units.h"
+#include "common/io/conf_verbs.h"
+#include "common/io/pki.h"
+#include "common/base/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>

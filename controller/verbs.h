@@ -2,7 +2,7 @@
 #ifndef CORRAL_CONTROLLER_VERBS_H
 #define CORRAL_CONTROLLER_VERBS_H
 
-#include "common/verb.h"
+#include "common/io/verb.h"
 
 int verb_migrate(const struct program *program, int argc, char **argv);
 int verb_init(const struct program *program, int argc, char **argv);

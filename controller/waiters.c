@@ -1,6 +1,6 @@
 #include "controller/waiters.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <uthash.h>

@@ -6,9 +6,9 @@
 #ifndef CORRAL_CONTROLLER_WAITERS_H
 #define CORRAL_CONTROLLER_WAITERS_H
 
-#include "common/id.h"
-#include "common/loop.h"
-#include "common/sandbox_state.h"
+#include "common/base/id.h"
+#include "common/io/loop.h"
+#include "common/model/sandbox_state.h"
 
 #define WAITERS_MAX 16384
 

@@ -1,6 +1,6 @@
 #include "proto/node_codec.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/node_fields.h"
 #include "proto/node_parts.h"

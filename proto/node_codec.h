@@ -8,8 +8,8 @@
 #ifndef CORRAL_PROTO_NODE_CODEC_H
 #define CORRAL_PROTO_NODE_CODEC_H
 
-#include "common/err.h"
-#include "common/node_wire.h"
+#include "common/base/err.h"
+#include "common/model/node_wire.h"
 
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
 #ifndef CORRAL_PROTO_NODE_FIELDS_H
 #define CORRAL_PROTO_NODE_FIELDS_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "proto/node_codec.h"
 
 #define LIMITS_FIELDS(X)                                                                                     \

@@ -1,6 +1,6 @@
 #include "proto/node_parts.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "proto/node.pb-c.h"
 #include "proto/node_fields.h"
 

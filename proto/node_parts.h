@@ -6,7 +6,7 @@
 #ifndef CORRAL_PROTO_NODE_PARTS_H
 #define CORRAL_PROTO_NODE_PARTS_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "proto/node_codec.h"
 #include "proto/pb.h"
 

@@ -1,6 +1,6 @@
 #include "proto/node_proof.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "proto/pb.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <malloc.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #ifndef CORRAL_PROTO_PB_H
 #define CORRAL_PROTO_PB_H
 
-#include "common/err.h"
-#include "common/sandbox_spec.h"
+#include "common/base/err.h"
+#include "common/model/sandbox_spec.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "proto/node_codec.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "proto/pb.h"
 #include "proto/sandbox.pb-c.h"
 

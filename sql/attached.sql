@@ -40,7 +40,7 @@ begin
     return new;
 end $$;
 
--- In the order of VIOLATION_LEVELS in common/sandbox_spec.h, and episode_seconds: the least time between two ends of a kind.
+-- In the order of VIOLATION_LEVELS in common/model/sandbox_spec.h, and episode_seconds: the least time between two ends of a kind.
 create or replace function violation_keys() returns text[] language sql immutable as $$
     select array['memory_warning', 'memory_critical', 'memory_clear', 'cpu_warning', 'cpu_clear', 'cpu_seconds',
         'disk_warning', 'disk_clear', 'pids_warning', 'pids_clear', 'episode_seconds']

@@ -92,7 +92,7 @@ def rest(root):
 
 
 def errors(root):
-    rows = re.findall(r'^ERR\(\w+, "(\w+)", (\d+), (\d), "([^"]+)"\)', (root / "common/err.def").read_text(), re.M)
+    rows = re.findall(r'^ERR\(\w+, "(\w+)", (\d+), (\d), "([^"]+)"\)', (root / "common/base/err.def").read_text(), re.M)
     text = ["| code | status | try again | title |", "| --- | --- | --- | --- |"]
     text += [f"| `{code}` | {status} | {'yes' if retry == '1' else 'no'} | {title} |"
              for code, status, retry, title in sorted(rows, key=lambda row: (row[1], row[0]))]

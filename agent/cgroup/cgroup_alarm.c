@@ -1,7 +1,7 @@
 #include "agent/cgroup/cgroup_alarm.h"
 
-#include "common/mem.h"
-#include "common/worker.h"
+#include "common/base/mem.h"
+#include "common/io/worker.h"
 
 #include <errno.h>
 #include <pthread.h>

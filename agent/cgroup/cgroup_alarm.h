@@ -11,7 +11,7 @@
 #define CORRAL_AGENT_CGROUP_ALARM_H
 
 #include "agent/cgroup/cgroup_memory.h"
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 struct cgroup_alarm;
 struct cgroup_watched;

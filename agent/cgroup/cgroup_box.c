@@ -3,7 +3,7 @@
 #include "agent/cgroup/cgroup_parse.h"
 #include "agent/cgroup/cgroup_path.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

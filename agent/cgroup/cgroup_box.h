@@ -6,8 +6,8 @@
 #define CORRAL_AGENT_CGROUP_BOX_H
 
 #include "agent/cgroup/cgroup_path.h"
-#include "common/err.h"
-#include "common/node_wire.h"
+#include "common/base/err.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include "agent/cgroup/cgroup_hold.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -9,7 +9,7 @@
 #ifndef CORRAL_AGENT_CGROUP_CGROUP_HOLD_H
 #define CORRAL_AGENT_CGROUP_CGROUP_HOLD_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 

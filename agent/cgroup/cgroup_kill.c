@@ -1,6 +1,6 @@
 #include "agent/cgroup/cgroup_kill.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <fcntl.h>
 #include <signal.h>

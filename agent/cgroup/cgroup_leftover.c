@@ -2,7 +2,7 @@
 
 #include "agent/cgroup/cgroup_path.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 #define CORRAL_AGENT_CGROUP_CGROUP_LIMIT_H
 
 #include "agent/cgroup/cgroup_path.h"
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 
 /*
  * Memory without swap, the CPU quota in the period that is set, and the CPU shares. ERR_CONFLICT where the

@@ -11,7 +11,7 @@
 
 #include "agent/cgroup/cgroup_hold.h"
 #include "agent/cgroup/cgroup_path.h"
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

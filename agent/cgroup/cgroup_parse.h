@@ -8,7 +8,7 @@
 #ifndef CORRAL_AGENT_CGROUP_PARSE_H
 #define CORRAL_AGENT_CGROUP_PARSE_H
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <stdbool.h>
 #include <stddef.h>

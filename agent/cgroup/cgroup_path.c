@@ -2,7 +2,7 @@
 
 #include "agent/core/stray.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <fcntl.h>
 #include <stdio.h>

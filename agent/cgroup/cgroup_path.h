@@ -5,7 +5,7 @@
 #ifndef CORRAL_AGENT_CGROUP_PATH_H
 #define CORRAL_AGENT_CGROUP_PATH_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,6 +1,6 @@
 #include "agent/cgroup/ucount.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

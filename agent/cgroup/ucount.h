@@ -7,7 +7,7 @@
 #ifndef CORRAL_AGENT_CGROUP_UCOUNT_H
 #define CORRAL_AGENT_CGROUP_UCOUNT_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdint.h>
 #include <sys/types.h>

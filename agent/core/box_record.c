@@ -1,6 +1,6 @@
 #include "agent/core/box_record.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 /* Whether *at lay ahead: it is now. */
 static bool ahead(uint64_t *at, uint64_t now)

@@ -6,7 +6,7 @@
 #ifndef CORRAL_AGENT_CORE_BOX_RECORD_H
 #define CORRAL_AGENT_CORE_BOX_RECORD_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>

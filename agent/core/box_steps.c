@@ -1,7 +1,7 @@
 #include "agent/core/box_steps.h"
 
-#include "common/mem.h"
-#include "common/plain_words.h"
+#include "common/base/mem.h"
+#include "common/base/plain_words.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "agent/core/box_table.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

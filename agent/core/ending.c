@@ -1,6 +1,6 @@
 #include "agent/core/ending.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <inttypes.h>
 #include <stdio.h>

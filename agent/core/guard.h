@@ -7,7 +7,7 @@
 
 #include "agent/core/ending.h"
 #include "agent/core/violation.h"
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>

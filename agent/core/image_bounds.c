@@ -1,7 +1,7 @@
 #include "agent/core/image_bounds.h"
 
-#include "common/defs.h"
-#include "common/units.h"
+#include "common/base/defs.h"
+#include "common/base/units.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #ifndef CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
 #define CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
 
-#include "common/image_ref.h"
-#include "common/node_wire.h"
-#include "common/sandbox_spec.h"
+#include "common/model/image_ref.h"
+#include "common/model/node_wire.h"
+#include "common/model/sandbox_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

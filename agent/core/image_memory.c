@@ -1,6 +1,6 @@
 #include "agent/core/image_memory.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>

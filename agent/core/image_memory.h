@@ -5,8 +5,8 @@
 #ifndef CORRAL_AGENT_CORE_IMAGE_MEMORY_H
 #define CORRAL_AGENT_CORE_IMAGE_MEMORY_H
 
-#include "common/defs.h"
-#include "common/err.h"
+#include "common/base/defs.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

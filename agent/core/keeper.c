@@ -3,7 +3,7 @@
 #include "agent/core/box_steps.h"
 #include "agent/core/start_health.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

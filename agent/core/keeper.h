@@ -19,7 +19,7 @@
 
 #include "agent/core/box_record.h"
 #include "agent/core/ending.h"
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 
 #include "agent/core/outbox_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

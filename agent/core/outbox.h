@@ -16,7 +16,7 @@
 #define CORRAL_AGENT_CORE_OUTBOX_H
 
 #include "agent/core/violation.h"
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stddef.h>
 

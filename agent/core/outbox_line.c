@@ -1,7 +1,7 @@
 /* The outbox as text: "SUM KIND NUMBER…", one line a thing, the sum over the rest of the line. */
 #include "agent/core/outbox_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 #ifndef CORRAL_AGENT_CORE_PULL_SIZE_H
 #define CORRAL_AGENT_CORE_PULL_SIZE_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,7 +7,7 @@
 #ifndef CORRAL_AGENT_CORE_START_HEALTH_H
 #define CORRAL_AGENT_CORE_START_HEALTH_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>

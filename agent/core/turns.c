@@ -1,6 +1,6 @@
 #include "agent/core/turns.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

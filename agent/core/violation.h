@@ -10,7 +10,7 @@
 #ifndef CORRAL_AGENT_CORE_VIOLATION_H
 #define CORRAL_AGENT_CORE_VIOLATION_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>

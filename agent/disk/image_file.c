@@ -1,6 +1,6 @@
 #include "agent/disk/image_file.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <stdio.h>

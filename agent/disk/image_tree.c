@@ -1,6 +1,6 @@
 #include "agent/disk/image_tree.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

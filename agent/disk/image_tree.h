@@ -6,7 +6,7 @@
 #ifndef CORRAL_AGENT_DISK_IMAGE_TREE_H
 #define CORRAL_AGENT_DISK_IMAGE_TREE_H
 
-#include "common/worker.h"
+#include "common/io/worker.h"
 
 #include <sys/types.h>
 

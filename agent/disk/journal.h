@@ -6,7 +6,7 @@
 #ifndef CORRAL_AGENT_DISK_JOURNAL_H
 #define CORRAL_AGENT_DISK_JOURNAL_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stddef.h>
 

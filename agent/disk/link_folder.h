@@ -7,7 +7,7 @@
 #ifndef CORRAL_AGENT_DISK_LINK_FOLDER_H
 #define CORRAL_AGENT_DISK_LINK_FOLDER_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 /*
  * dir exists. Nothing is done where it is mounted already, or where folders of an older agent's sandboxes lie

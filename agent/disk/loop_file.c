@@ -1,6 +1,6 @@
 #include "agent/disk/loop_file.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 #ifndef CORRAL_AGENT_DISK_LOOP_FILE_H
 #define CORRAL_AGENT_DISK_LOOP_FILE_H
 
-#include "common/id.h"
+#include "common/base/id.h"
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
 #ifndef CORRAL_AGENT_DISK_OWN_COPY_H
 #define CORRAL_AGENT_DISK_OWN_COPY_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 /*
  * Makes copy a program of the same bytes, for everybody to run; where it is already, it is left alone, so

@@ -7,7 +7,7 @@
 #define CORRAL_AGENT_DISK_RECORD_H
 
 #include "agent/core/box_record.h"
-#include "common/err.h"
+#include "common/base/err.h"
 
 /* Writes what record_format made of a record durably; any thread. */
 int record_write(const char *dir, const struct sandbox_id *id, const char *text, struct err *e) MUST_CHECK;

@@ -2,7 +2,7 @@
 
 #include "agent/disk/loop_file.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,10 +7,10 @@
 #ifndef CORRAL_AGENT_DISK_VOLUME_H
 #define CORRAL_AGENT_DISK_VOLUME_H
 
-#include "common/err.h"
-#include "common/id.h"
-#include "common/sandbox_spec.h"
-#include "common/worker.h"
+#include "common/base/err.h"
+#include "common/base/id.h"
+#include "common/model/sandbox_spec.h"
+#include "common/io/worker.h"
 
 #include <stdint.h>
 

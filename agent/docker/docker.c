@@ -4,7 +4,7 @@
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -10,10 +10,10 @@
 #define CORRAL_AGENT_DOCKER_DOCKER_H
 
 #include "agent/core/image_bounds.h"
-#include "common/err.h"
-#include "common/id.h"
-#include "common/loop.h"
-#include "common/sandbox_spec.h"
+#include "common/base/err.h"
+#include "common/base/id.h"
+#include "common/io/loop.h"
+#include "common/model/sandbox_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

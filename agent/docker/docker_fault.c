@@ -1,6 +1,6 @@
 #include "agent/docker/docker_fault.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <string.h>
 

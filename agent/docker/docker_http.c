@@ -1,6 +1,6 @@
 #include "agent/docker/docker_http.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_HTTP_H
 #define CORRAL_AGENT_DOCKER_DOCKER_HTTP_H
 
-#include "common/err.h"
-#include "common/loop.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #include "agent/docker/docker.h"
 #include "agent/docker/docker_http.h"
 
-#include "common/backoff.h"
+#include "common/base/backoff.h"
 
 struct pull;
 struct docker {

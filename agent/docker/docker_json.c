@@ -1,7 +1,7 @@
 #include "agent/docker/docker_json.h"
 
-#include "common/mem.h"
-#include "common/rfc3339.h"
+#include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 #define WHOLE (-1)
 
-static const char last_of_ids[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* common/id.h */
+static const char last_of_ids[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* common/base/id.h */
 #define PARTS ((int)sizeof last_of_ids) /* one for each, and one for other names */
 
 struct listing {

@@ -1,6 +1,6 @@
 #include "agent/engine/engine.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 

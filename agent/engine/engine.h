@@ -14,7 +14,7 @@
 #define CORRAL_AGENT_ENGINE_ENGINE_H
 
 #include "agent/core/keeper.h"
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 struct engine;
 

@@ -3,8 +3,8 @@
 #include "agent/agent_state.h"
 #include "agent/disk/record.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_ENGINE_SAVE_H
 #define CORRAL_AGENT_ENGINE_SAVE_H
 
-#include "common/id.h"
+#include "common/base/id.h"
 
 struct agent;
 

@@ -16,8 +16,8 @@
 #define CORRAL_AGENT_INITLINK_H
 
 #include "agent/init/init_proto.h"
-#include "common/err.h"
-#include "common/loop.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
 
 #include <sys/types.h>
 

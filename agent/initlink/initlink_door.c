@@ -1,7 +1,7 @@
 #include "agent/initlink/initlink_door.h"
 
 #include "agent/initlink/initlink.h"
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #ifndef CORRAL_AGENT_INITLINK_DOOR_H
 #define CORRAL_AGENT_INITLINK_DOOR_H
 
-#include "common/err.h"
-#include "common/loop.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
 
 #include <sys/types.h>
 

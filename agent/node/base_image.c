@@ -7,8 +7,8 @@
 #include "agent/agent_state.h"
 #include "agent/node/images.h"
 
-#include "common/log.h"
-#include "common/plain_words.h"
+#include "common/io/log.h"
+#include "common/base/plain_words.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_NODE_BASE_IMAGE_H
 #define CORRAL_AGENT_NODE_BASE_IMAGE_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 
 struct agent;
 

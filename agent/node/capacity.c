@@ -3,7 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/node/host_room.h"
 
-#include "common/daemon.h"
+#include "common/io/daemon.h"
 
 #include <sys/statvfs.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_NODE_CAPACITY_H
 #define CORRAL_AGENT_NODE_CAPACITY_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 struct agent;
 

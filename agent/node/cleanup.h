@@ -6,8 +6,8 @@
 #ifndef CORRAL_AGENT_NODE_CLEANUP_H
 #define CORRAL_AGENT_NODE_CLEANUP_H
 
-#include "common/node_wire.h"
-#include "common/sweep.h"
+#include "common/model/node_wire.h"
+#include "common/model/sweep.h"
 
 #include <stdint.h>
 

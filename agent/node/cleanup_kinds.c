@@ -11,8 +11,8 @@
 #include "agent/node/images.h"
 #include "agent/sandbox/runtime.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "agent/core/image_memory.h"
 #include "agent/core/keeper.h"
 #include "agent/core/stray.h"
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 struct agent;
 struct stray_kind;

@@ -2,7 +2,7 @@
 
 #include "agent/node/host_probe.h"
 
-#include "common/conf_verbs.h"
+#include "common/io/conf_verbs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

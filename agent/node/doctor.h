@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_NODE_DOCTOR_H
 #define CORRAL_AGENT_NODE_DOCTOR_H
 
-#include "common/verb.h"
+#include "common/io/verb.h"
 
 /* Prints the checks of agent/node/host_probe.h, as a table or with --json. Exit code 0 where all is enforced,
  * 1 where not.

@@ -2,8 +2,8 @@
 
 #include "agent/agent_state.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>

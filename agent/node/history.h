@@ -3,7 +3,7 @@
 #define CORRAL_AGENT_NODE_HISTORY_H
 
 #include "agent/core/guard.h"
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 struct agent;
 

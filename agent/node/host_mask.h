@@ -6,7 +6,7 @@
 #ifndef CORRAL_AGENT_NODE_HOST_MASK_H
 #define CORRAL_AGENT_NODE_HOST_MASK_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 
 /*
  * Docker's own list, ours, and this host's disks as root shows them ("" for the running system). Appends to

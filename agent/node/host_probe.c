@@ -1,11 +1,11 @@
 #include "agent/node/host_probe.h"
 #include "agent/node/host_room.h"
 
-#include "common/loop.h"
-#include "common/mem.h"
-#include "common/node_wire.h"
-#include "common/pki.h"
-#include "common/units.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
+#include "common/model/node_wire.h"
+#include "common/io/pki.h"
+#include "common/base/units.h"
 
 #include <errno.h>
 #include <fcntl.h>

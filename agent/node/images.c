@@ -3,8 +3,8 @@
 #include "agent/agent_state.h"
 #include "agent/disk/image_file.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

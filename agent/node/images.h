@@ -3,8 +3,8 @@
 #define CORRAL_AGENT_NODE_IMAGES_H
 
 #include "agent/docker/docker.h"
-#include "common/image_ref.h"
-#include "common/node_wire.h"
+#include "common/model/image_ref.h"
+#include "common/model/node_wire.h"
 
 struct agent;
 

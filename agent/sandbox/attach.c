@@ -6,8 +6,8 @@
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/watch.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/watch.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 

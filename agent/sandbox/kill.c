@@ -14,8 +14,8 @@
 #include "agent/core/stray.h"
 #include "agent/sandbox/watch.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_SANDBOX_LATE_H
 #define CORRAL_AGENT_SANDBOX_LATE_H
 
-#include "common/id.h"
+#include "common/base/id.h"
 
 struct agent;
 

@@ -8,7 +8,7 @@
 #include "agent/sandbox/start_step.h"
 #include "agent/sandbox/watch.h"
 
-#include "common/log.h"
+#include "common/io/log.h"
 
 #include <errno.h>
 #include <stdlib.h>

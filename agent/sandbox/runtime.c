@@ -2,7 +2,7 @@
 
 #include "agent/agent_state.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <string.h>

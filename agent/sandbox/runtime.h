@@ -10,9 +10,9 @@
 #include "agent/core/ending.h"
 #include "agent/core/guard.h"
 #include "agent/initlink/initlink.h"
-#include "common/id.h"
-#include "common/loop.h"
-#include "common/sandbox_spec.h"
+#include "common/base/id.h"
+#include "common/io/loop.h"
+#include "common/model/sandbox_spec.h"
 
 #include <uthash.h>
 

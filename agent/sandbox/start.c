@@ -6,8 +6,8 @@
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/start_step.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include "agent/disk/image_tree.h"
 #include "agent/sandbox/attach.h"
 
-#include "common/mem.h"
-#include "common/rfc3339.h"
+#include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 
 #include <errno.h>
 #include <stdio.h>

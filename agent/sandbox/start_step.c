@@ -2,9 +2,9 @@
 
 #include "agent/agent_state.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/plain_words.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/base/plain_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #include "agent/core/turns.h"
 #include "agent/docker/docker.h"
 #include "agent/sandbox/runtime.h"
-#include "common/image_ref.h"
-#include "common/sandbox_spec.h"
+#include "common/model/image_ref.h"
+#include "common/model/sandbox_spec.h"
 
 #define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
 

@@ -6,7 +6,7 @@
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
 
-#include "common/log.h"
+#include "common/io/log.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #define CORRAL_AGENT_SANDBOX_WATCH_H
 
 #include "agent/sandbox/runtime.h"
-#include "common/err.h"
+#include "common/base/err.h"
 
 void agent_watch_start(struct agent *agent);
 void agent_on_alarm(void *agent, void *holder); /* of its memory */

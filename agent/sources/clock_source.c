@@ -4,8 +4,8 @@
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
 
-#include "common/log.h"
-#include "common/msglink.h"
+#include "common/io/log.h"
+#include "common/io/msglink.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -7,9 +7,9 @@
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 #include "proto/node_codec.h"
 
 #include <stdio.h>

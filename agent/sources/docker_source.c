@@ -7,7 +7,7 @@
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/watch.h"
 
-#include "common/log.h"
+#include "common/io/log.h"
 
 #include <stdio.h>
 

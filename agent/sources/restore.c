@@ -14,10 +14,10 @@
 #include "agent/node/host_probe.h"
 #include "agent/node/host_room.h"
 
-#include "common/daemon.h"
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/rfc3339.h"
+#include "common/io/daemon.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 #include "proto/node_codec.h"
 
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_AGENT_SOURCES_RESTORE_H
 #define CORRAL_AGENT_SOURCES_RESTORE_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 struct agent;
 

@@ -2,11 +2,11 @@
 
 #include "agent/uplink/uplink_queue.h"
 
-#include "common/backoff.h"
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/msglink.h"
-#include "common/pki.h"
+#include "common/base/backoff.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/msglink.h"
+#include "common/io/pki.h"
 #include "proto/node_proof.h"
 
 #include <stdio.h>

@@ -13,9 +13,9 @@
 #define CORRAL_AGENT_UPLINK_UPLINK_H
 
 #include "agent/core/outbox.h"
-#include "common/err.h"
-#include "common/loop.h"
-#include "common/node_wire.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
+#include "common/model/node_wire.h"
 
 #include <stdint.h>
 

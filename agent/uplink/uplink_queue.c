@@ -1,6 +1,6 @@
 #include "agent/uplink/uplink_queue.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

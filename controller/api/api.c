@@ -5,9 +5,9 @@
 #include "controller/api/api_prefer.h"
 #include "controller/api/api_query.h"
 
-#include "common/mem.h"
-#include "common/utf8.h"
-#include "common/tls_server.h"
+#include "common/base/mem.h"
+#include "common/base/utf8.h"
+#include "common/io/tls_server.h"
 
 #include <stdio.h>
 #include <stdlib.h>

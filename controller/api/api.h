@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_API_API_H
 #define CORRAL_CONTROLLER_API_API_H
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 #include "controller/core/caller.h"
 #include "controller/core/sandbox_request.h"
 

@@ -2,7 +2,7 @@
 #include "controller/api/api_cors.h"
 #include "controller/api/api_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_API_API_CORS_H
 #define CORRAL_CONTROLLER_API_API_CORS_H
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 #define CORS_HEADERS_MAX 640
 

@@ -1,7 +1,7 @@
 #include "controller/api/api_fields.h"
 
-#include "common/plain_name.h"
-#include "common/rfc3339.h"
+#include "common/base/plain_name.h"
+#include "common/base/rfc3339.h"
 
 #include <ctype.h>
 #include <regex.h>

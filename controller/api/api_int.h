@@ -8,9 +8,9 @@
 #include "controller/api/key_set.h"
 #include "controller/api/rate_table.h"
 
-#include "common/api_key.h"
+#include "common/io/api_key.h"
 
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 #include <jansson.h>
 #include <sys/queue.h>

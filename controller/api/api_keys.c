@@ -5,7 +5,7 @@
  */
 #include "controller/api/api_int.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 
 #include "controller/api/api_fields.h"
 
-#include "common/id.h"
-#include "common/rfc3339.h"
-#include "common/utf8.h"
+#include "common/base/id.h"
+#include "common/base/rfc3339.h"
+#include "common/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

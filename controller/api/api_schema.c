@@ -1,6 +1,6 @@
 #include "controller/api/api_schema.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/api/api_fields.h"
 
 #include <stdio.h>

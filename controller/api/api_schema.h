@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_API_API_SCHEMA_H
 #define CORRAL_CONTROLLER_API_API_SCHEMA_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 #include "controller/core/sandbox_request.h"
 
 #include <jansson.h>

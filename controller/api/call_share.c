@@ -2,7 +2,7 @@
 
 #include "controller/core/caller.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef CORRAL_CONTROLLER_API_CALL_SHARE_H
 #define CORRAL_CONTROLLER_API_CALL_SHARE_H
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <stdbool.h>
 

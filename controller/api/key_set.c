@@ -1,7 +1,7 @@
 #include "controller/api/key_set.h"
 
-#include "common/api_key.h"
-#include "common/mem.h"
+#include "common/io/api_key.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_CALLER_H
 #define CORRAL_CONTROLLER_CORE_CALLER_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 #include "controller/core/limit.h"
 
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 #include "controller/core/deadline.h"
 #include "controller/core/fleet_int.h"
 
-#include "common/mem.h"
-#include "common/plain_words.h"
+#include "common/base/mem.h"
+#include "common/base/plain_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,7 +21,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_FLEET_H
 #define CORRAL_CONTROLLER_CORE_FLEET_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"
 #include "controller/core/sweep.h"

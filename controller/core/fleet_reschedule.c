@@ -1,7 +1,7 @@
 /* A sandbox that its host cannot start, for reasons of its own, is placed on another. */
 #include "controller/core/fleet_int.h"
 
-#include "common/plain_words.h"
+#include "common/base/plain_words.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_LIMIT_H
 #define CORRAL_CONTROLLER_CORE_LIMIT_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdint.h>
 

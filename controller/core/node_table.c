@@ -1,6 +1,6 @@
 #include "controller/core/node_table.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "controller/core/node_trust.h"
 
-#include "common/mem.h"
-#include "common/node_wire.h"
+#include "common/base/mem.h"
+#include "common/model/node_wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>

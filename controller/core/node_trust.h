@@ -13,7 +13,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_NODE_TRUST_H
 #define CORRAL_CONTROLLER_CORE_NODE_TRUST_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_PLACEMENT_H
 #define CORRAL_CONTROLLER_CORE_PLACEMENT_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 #include "controller/core/node_table.h"
 
 struct place_request {

@@ -1,6 +1,6 @@
 #include "controller/core/read_gate.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 #define CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 #include "controller/core/limit.h"
 
 /* Everything is owned; an all-zero one is fine. */

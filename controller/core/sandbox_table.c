@@ -1,6 +1,6 @@
 #include "controller/core/sandbox_table.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 

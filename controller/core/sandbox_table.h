@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
 #define CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "controller/core/caller.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"

@@ -1,7 +1,7 @@
 #include "controller/core/stats.h"
 
-#include "common/mem.h"
-#include "common/rfc3339.h"
+#include "common/base/mem.h"
+#include "common/base/rfc3339.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

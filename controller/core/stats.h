@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_CORE_STATS_H
 #define CORRAL_CONTROLLER_CORE_STATS_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 
 #include <stdbool.h>
 #include <stddef.h>

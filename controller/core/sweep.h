@@ -5,8 +5,8 @@
 #ifndef CORRAL_CONTROLLER_CORE_SWEEP_H
 #define CORRAL_CONTROLLER_CORE_SWEEP_H
 
-#include "common/sandbox_state.h"
-#include "common/sweep.h"
+#include "common/model/sandbox_state.h"
+#include "common/model/sweep.h"
 
 #define SESSION_PROOF_MS 10000 /* from a challenge to its proof; later it is good no more */
 

@@ -1,7 +1,7 @@
 #include "controller/db/db_admit.h"
 
-#include "common/loop.h"
-#include "common/mem.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "controller/db/db_text.h"

@@ -6,7 +6,7 @@
 #ifndef CORRAL_CONTROLLER_DB_ADMIT_H
 #define CORRAL_CONTROLLER_DB_ADMIT_H
 
-#include "common/sandbox_spec.h"
+#include "common/model/sandbox_spec.h"
 #include "controller/db/db_pool.h"
 
 struct db_admit;

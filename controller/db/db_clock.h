@@ -3,12 +3,12 @@
 #ifndef CORRAL_CONTROLLER_DB_CLOCK_H
 #define CORRAL_CONTROLLER_DB_CLOCK_H
 
-#include "common/id.h"
+#include "common/base/id.h"
 #include "controller/db/db_pool.h"
 
 struct db_clock {
     int64_t now_ms;      /* Unix time */
-    const char *boot_id; /* of the clock that offset_ms is counted from (common/boot_clock.h); NULL: nobody
+    const char *boot_id; /* of the clock that offset_ms is counted from (common/io/boot_clock.h); NULL: nobody
                             watched yet */
     int64_t offset_ms;   /* PostgreSQL's clock less that one, when the rows were right by it */
 };

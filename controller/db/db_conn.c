@@ -1,9 +1,9 @@
 #include "controller/db/db_conn.h"
 
-#include "common/backoff.h"
-#include "common/log.h"
-#include "common/loop.h"
-#include "common/mem.h"
+#include "common/base/backoff.h"
+#include "common/io/log.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
 #include "controller/db/db_hosts.h"
 #include "controller/db/db_session.h"
 

@@ -2,7 +2,7 @@
 #ifndef CORRAL_CONTROLLER_DB_HISTORY_H
 #define CORRAL_CONTROLLER_DB_HISTORY_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"
 
 /*

@@ -1,8 +1,8 @@
 #include "controller/db/db_hosts.h"
 
-#include "common/lookup.h"
-#include "common/mem.h"
-#include "common/sandbox_spec.h"
+#include "common/io/lookup.h"
+#include "common/base/mem.h"
+#include "common/model/sandbox_spec.h"
 #include "controller/db/db_text.h"
 
 #include <arpa/inet.h>

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_DB_HOSTS_H
 #define CORRAL_CONTROLLER_DB_HOSTS_H
 
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 struct db_hosts;
 

@@ -1,7 +1,7 @@
 #include "controller/db/db_init.h"
 
-#include "common/id.h"
-#include "common/loop.h"
+#include "common/base/id.h"
+#include "common/io/loop.h"
 #include "controller/db/db_sync.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef CORRAL_CONTROLLER_DB_INIT_H
 #define CORRAL_CONTROLLER_DB_INIT_H
 
-#include "common/api_key.h"
-#include "common/err.h"
+#include "common/io/api_key.h"
+#include "common/base/err.h"
 
 /*
  * Makes a user with the role admin on tier enterprise, and a key with every scope, which is returned once.

@@ -1,6 +1,6 @@
 #include "controller/db/db_user.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/db/db_query.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "controller/db/db_leader.h"
 
-#include "common/loop.h"
-#include "common/mem.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
 #include "controller/db/db_conn.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #ifndef CORRAL_CONTROLLER_DB_MIGRATE_H
 #define CORRAL_CONTROLLER_DB_MIGRATE_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 /*
  * Applies what is pending; *applied (may be NULL) counts the migrations, and one for the functions.

@@ -1,4 +1,4 @@
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "controller/db/db_sandbox.h"

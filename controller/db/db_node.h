@@ -2,7 +2,7 @@
 #ifndef CORRAL_CONTROLLER_DB_NODE_H
 #define CORRAL_CONTROLLER_DB_NODE_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"
 
 /* A session began: the host's row is made or brought up to date; what an administrator set stays. */

@@ -1,8 +1,8 @@
 #include "controller/db/db_pool.h"
 
-#include "common/log.h"
-#include "common/loop.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
 #include "controller/db/db_conn.h"
 #include "controller/db/db_migrate.h"
 

@@ -16,8 +16,8 @@
 #ifndef CORRAL_CONTROLLER_DB_POOL_H
 #define CORRAL_CONTROLLER_DB_POOL_H
 
-#include "common/defs.h"
-#include "common/err.h"
+#include "common/base/defs.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

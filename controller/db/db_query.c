@@ -1,7 +1,7 @@
 #include "controller/db/db_query.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 #include "controller/db/db_text.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "controller/db/db_sandbox.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "controller/db/db_text.h"

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
 #define CORRAL_CONTROLLER_DB_SANDBOX_H
 
-#include "common/node_wire.h"
+#include "common/model/node_wire.h"
 #include "controller/db/db_admit.h"
 
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);

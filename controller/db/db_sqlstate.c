@@ -1,6 +1,6 @@
 #include "controller/db/db_sqlstate.h"
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <string.h>
 

@@ -17,7 +17,7 @@ enum db_action {
 
 struct db_sqlstate {
     const char *state;
-    int code; /* an error of common/err.h */
+    int code; /* an error of common/base/err.h */
     enum db_action action;
     const char *sentence; /* for a client: shows no SQL */
 };

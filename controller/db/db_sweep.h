@@ -2,8 +2,8 @@
 #ifndef CORRAL_CONTROLLER_DB_SWEEP_H
 #define CORRAL_CONTROLLER_DB_SWEEP_H
 
-#include "common/node_wire.h"
-#include "common/sweep.h"
+#include "common/model/node_wire.h"
+#include "common/model/sweep.h"
 #include "controller/db/db_pool.h"
 
 /* A host that was asked. */

@@ -3,7 +3,7 @@
 #ifndef CORRAL_CONTROLLER_DB_SYNC_H
 #define CORRAL_CONTROLLER_DB_SYNC_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <postgresql/libpq-fe.h>
 

@@ -1,7 +1,7 @@
 #include "controller/db/db_text.h"
 
-#include "common/mem.h"
-#include "common/utf8.h"
+#include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #ifndef CORRAL_CONTROLLER_DB_TEXT_H
 #define CORRAL_CONTROLLER_DB_TEXT_H
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 #include <stdbool.h>
 #include <stddef.h>

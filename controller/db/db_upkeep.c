@@ -1,10 +1,10 @@
 #include "controller/db/db_upkeep.h"
 
-#include "common/boot_clock.h"
-#include "common/log.h"
-#include "common/loop.h"
-#include "common/mem.h"
-#include "common/worker.h"
+#include "common/io/boot_clock.h"
+#include "common/io/log.h"
+#include "common/io/loop.h"
+#include "common/base/mem.h"
+#include "common/io/worker.h"
 #include "controller/db/db_sync.h"
 #include "controller/db/db_text.h"
 

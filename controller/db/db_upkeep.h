@@ -12,7 +12,7 @@
 #ifndef CORRAL_CONTROLLER_DB_UPKEEP_H
 #define CORRAL_CONTROLLER_DB_UPKEEP_H
 
-#include "common/err.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "controller/db/db_user.h"
 
-#include "common/api_key.h"
-#include "common/mem.h"
+#include "common/io/api_key.h"
+#include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_text.h"
 

@@ -41,8 +41,8 @@ void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg
 void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
 
 /*
- * body: {name, scopes, max_sandboxes, expires_at}. Makes the key (common/api_key.h); the answer has it under
- * "key", once: where an earlier answer is repeated, the secret is missing. id: "key_…".
+ * body: {name, scopes, max_sandboxes, expires_at}. Makes the key (common/io/api_key.h); the answer has it
+ * under "key", once: where an earlier answer is repeated, the secret is missing. id: "key_…".
  */
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                    const struct db_actor *actor, db_json_cb *cb, void *arg);

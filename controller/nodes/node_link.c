@@ -1,9 +1,9 @@
 #include "controller/nodes/node_link.h"
 
-#include "common/log.h"
-#include "common/mem.h"
-#include "common/msglink.h"
-#include "common/pki.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
+#include "common/io/msglink.h"
+#include "common/io/pki.h"
 #include "controller/core/sweep.h"
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"

@@ -14,10 +14,10 @@
 #ifndef CORRAL_CONTROLLER_NODES_NODE_LINK_H
 #define CORRAL_CONTROLLER_NODES_NODE_LINK_H
 
-#include "common/err.h"
-#include "common/loop.h"
-#include "common/msglink.h"
-#include "common/node_wire.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
+#include "common/io/msglink.h"
+#include "common/model/node_wire.h"
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* The audit log. */
 #include "controller/ops/ops.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 #include "controller/db/db_audit.h"
 
 static void read_audit(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)

@@ -1,8 +1,8 @@
 /* The sweep: when an administrator asks for it, and in its time. */
 #include "controller/ops/ops.h"
 
-#include "common/log.h"
-#include "common/mem.h"
+#include "common/io/log.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  */
 #include "controller/ops/ops.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/db/db_node.h"
 
 #include <inttypes.h>

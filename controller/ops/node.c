@@ -1,7 +1,7 @@
 /* The operations on hosts. */
 #include "controller/ops/ops.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/db/db_node.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* What the operations share. */
 #include "controller/ops/ops.h"
 
-#include "common/mem.h"
-#include "common/pki.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>

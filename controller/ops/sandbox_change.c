@@ -4,7 +4,7 @@
  */
 #include "controller/ops/ops.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,8 +1,8 @@
 /* POST /sandbox: admits a sandbox, and answers once it runs, or as its caller prefers. */
 #include "controller/ops/ops.h"
 
-#include "common/image_ref.h"
-#include "common/mem.h"
+#include "common/model/image_ref.h"
+#include "common/base/mem.h"
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
 

@@ -1,7 +1,7 @@
 /* What sandboxes are, were and use. */
 #include "controller/ops/ops.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 #include "controller/db/db_history.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* GET /sandbox/{id}/wait: answers when a sandbox is in a state, or has ended. */
 #include "controller/ops/ops.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 

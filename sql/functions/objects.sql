@@ -8,7 +8,7 @@ create function remaining_ms(t timestamptz) returns bigint language sql volatile
     select greatest(0, floor(extract(epoch from t - clock_timestamp()) * 1000))::bigint
 $$;
 
--- Bits as common/node_wire.h has them.
+-- Bits as common/model/node_wire.h has them.
 create function enforced_json(bits integer) returns json language sql immutable as $$
     select json_build_object(
         'memory', case when bits & 1 <> 0 then 'enforced' else 'advisory' end,

@@ -2,9 +2,9 @@
  * The link between the daemons, beside nng over its own TLS: requests one after the other of 300 bytes (a
  * heartbeat) and of 256 KiB (a full inventory), one client and one server. usage: node_port SECONDS
  */
-#include "common/mem.h"
-#include "common/msglink.h"
-#include "common/pki.h"
+#include "common/base/mem.h"
+#include "common/io/msglink.h"
+#include "common/io/pki.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>

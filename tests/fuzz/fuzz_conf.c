@@ -1,6 +1,6 @@
 #include "tests/fuzz/target.h"
 
-#include "common/conf.h"
+#include "common/io/conf.h"
 
 struct values {
     char *string, *list, *choice;

@@ -1,6 +1,6 @@
 #include "tests/fuzz/target.h"
 
-#include "common/http_request.h"
+#include "common/http/http_request.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  *   flow MS                64 creates of many users always on the way; prints "admitted N a second"
  *   steady MS              requests without a pause, or to SIGTERM; prints "ok N unavailable N other N up N"
  */
-#include "common/api_key.h"
-#include "common/loop.h"
+#include "common/io/api_key.h"
+#include "common/io/loop.h"
 #include "controller/db/db_audit.h"
 #include "controller/db/db_history.h"
 #include "controller/db/db_idempotency.h"

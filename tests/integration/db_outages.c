@@ -4,7 +4,7 @@
  * not"; on SIGUSR1 what its writes came to since the last time: "ok N unavailable N other N slowest_ms N".
  * Ends with SIGTERM.
  */
-#include "common/loop.h"
+#include "common/io/loop.h"
 #include "controller/db/db_audit.h"
 #include "controller/db/db_leader.h"
 

@@ -63,5 +63,5 @@ bare=$(sql "select string_agg(c.conrelid::regclass || '.' || a.attname, ' ')
 [ -z "$bare" ] || { echo "foreign keys without an index: $bare" >&2; exit 1; }
 
 # The table of moves says what the code's table says.
-diff <(grep -o '^MOVE([A-Z]*, [A-Z]*)' "$root/common/sandbox_state.def" | tr 'A-Z' 'a-z' | sed 's/move(\(.*\), \(.*\))/\1|\2/' | sort) \
+diff <(grep -o '^MOVE([A-Z]*, [A-Z]*)' "$root/common/model/sandbox_state.def" | tr 'A-Z' 'a-z' | sed 's/move(\(.*\), \(.*\))/\1|\2/' | sort) \
     <(sql 'select from_state, to_state from sandbox_moves' | sort)

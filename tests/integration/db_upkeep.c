@@ -1,7 +1,7 @@
 /* Runs rounds of upkeep until nothing is left to do, and prints what each step came to:
  * "NAME removed=N failures=N overdue=SECONDS[ WHY]".
  * usage: db_upkeep URL SAMPLES EVENTS SANDBOXES KEYS USERS NODES AUDIT   (days; 0: for ever) [ROUNDS] */
-#include "common/loop.h"
+#include "common/io/loop.h"
 #include "controller/db/db_upkeep.h"
 
 #include <inttypes.h>

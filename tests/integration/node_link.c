@@ -7,9 +7,9 @@
 #include "controller/nodes/node_link.h"
 
 #include "agent/uplink/uplink.h"
-#include "common/mem.h"
-#include "common/msglink.h"
-#include "common/pki.h"
+#include "common/base/mem.h"
+#include "common/io/msglink.h"
+#include "common/io/pki.h"
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"
 

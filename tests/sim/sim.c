@@ -5,7 +5,7 @@
  */
 #include "tests/sim/world.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The hosts of the simulation: a keeper each, and Docker and the disk as tables that outlive it. */
 #include "tests/sim/world.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

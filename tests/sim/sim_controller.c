@@ -1,7 +1,7 @@
 /* The controller's side of the simulation: the fleet, and PostgreSQL as a table that outlives it. */
 #include "tests/sim/world.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdio.h>
 #include <string.h>

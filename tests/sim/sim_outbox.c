@@ -5,7 +5,7 @@
  */
 #include "tests/sim/world.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "agent/core/guard.h"
 #include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
-#include "common/awake.h"
+#include "common/base/awake.h"
 #include "controller/core/fleet.h"
 
 #define SIM_NODES     3

@@ -1,4 +1,4 @@
-#include "common/api_key.h"
+#include "common/io/api_key.h"
 
 #include "tests/lib/unit.h"
 

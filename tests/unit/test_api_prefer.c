@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 #include "controller/api/api_prefer.h"
 
 static void test_it_is_preferred(void **state)

@@ -1,4 +1,4 @@
-#include "common/awake.h"
+#include "common/base/awake.h"
 
 #include "tests/lib/unit.h"
 

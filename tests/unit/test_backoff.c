@@ -1,4 +1,4 @@
-#include "common/backoff.h"
+#include "common/base/backoff.h"
 #include "tests/lib/unit.h"
 
 static void test_waits_grow_to_the_bound_and_stay_inside(void **state)

@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/conf.h"
+#include "common/io/conf.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #include "controller/db/db_sqlstate.h"
 
-#include "common/err.h"
+#include "common/base/err.h"
 #include "tests/lib/unit.h"
 
 /* Each way of a database to be away has its answer, and what becomes of the request and its session. */

@@ -1,7 +1,7 @@
 /* Docker's words as they were recorded (28.2, containerd 1.7, runc 1.1), and as a tenant would have them. */
 #include "agent/docker/docker_fault.h"
 
-#include "common/defs.h"
+#include "common/base/defs.h"
 #include "tests/lib/unit.h"
 
 #include <stdio.h>

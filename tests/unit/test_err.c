@@ -1,5 +1,5 @@
-#include "common/err.h"
-#include "common/http_status.h"
+#include "common/base/err.h"
+#include "common/http/http_status.h"
 #include "tests/lib/unit.h"
 
 static void test_every_code_has_a_name_and_a_status(void **state)

@@ -1,7 +1,7 @@
 #include "tests/lib/unit.h"
 
 #include "agent/core/guard.h"
-#include "common/defs.h"
+#include "common/base/defs.h"
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {

@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/http_request.h"
+#include "common/http/http_request.h"
 
 #include <stdio.h>
 

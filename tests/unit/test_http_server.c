@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/http_server.h"
+#include "common/http/http_server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "common/id.h"
+#include "common/base/id.h"
 #include "tests/lib/unit.h"
 
 static const uint8_t zeros[10];

@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/image_ref.h"
+#include "common/model/image_ref.h"
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 

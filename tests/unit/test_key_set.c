@@ -2,7 +2,7 @@
 
 #include "controller/api/key_set.h"
 
-#include "common/api_key.h"
+#include "common/io/api_key.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "common/log.h"
+#include "common/io/log.h"
 #include "tests/lib/unit.h"
 
 #include <stdio.h>

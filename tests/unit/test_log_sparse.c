@@ -1,4 +1,4 @@
-#include "common/log_sparse.h"
+#include "common/io/log_sparse.h"
 
 #include "tests/lib/unit.h"
 

@@ -1,4 +1,4 @@
-#include "common/loop.h"
+#include "common/io/loop.h"
 
 #include "tests/lib/unit.h"
 

@@ -5,7 +5,7 @@
  */
 #include "proto/node_codec.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/node_fields.h"
 #include "tests/lib/unit.h"

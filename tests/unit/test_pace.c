@@ -1,4 +1,4 @@
-#include "common/pace.h"
+#include "common/base/pace.h"
 
 #include "tests/lib/unit.h"
 

@@ -1,4 +1,4 @@
-#include "common/pki.h"
+#include "common/io/pki.h"
 
 #include "tests/lib/unit.h"
 

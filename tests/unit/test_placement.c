@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/mem.h"
+#include "common/base/mem.h"
 #include "controller/core/placement.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "tests/lib/unit.h"
 
-#include "common/defs.h"
-#include "common/plain_name.h"
+#include "common/base/defs.h"
+#include "common/base/plain_name.h"
 
 static void test_names_that_people_give(void **state)
 {

@@ -1,6 +1,6 @@
 #include "tests/lib/unit.h"
 
-#include "common/plain_words.h"
+#include "common/base/plain_words.h"
 
 static void same(const char *text, const char *wanted)
 {

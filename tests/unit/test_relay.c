@@ -1,5 +1,5 @@
 /* Streams without TLS; with it tests/integration/node_link.c and tests/chaos/test_node_port.py use them. */
-#include "common/relay.h"
+#include "common/io/relay.h"
 
 #include "tests/lib/unit.h"
 

@@ -1,7 +1,7 @@
 #include "tests/lib/unit.h"
 
-#include "common/defs.h"
-#include "common/rfc3339.h"
+#include "common/base/defs.h"
+#include "common/base/rfc3339.h"
 
 static void test_known_times(void **state)
 {

@@ -1,4 +1,4 @@
-#include "common/sandbox_state.h"
+#include "common/model/sandbox_state.h"
 #include "tests/lib/unit.h"
 
 static void test_terminal_is_terminal(void **state)

@@ -1,7 +1,7 @@
 #include "tests/lib/unit.h"
 
-#include "common/defs.h"
-#include "common/units.h"
+#include "common/base/defs.h"
+#include "common/base/units.h"
 
 #include <stdio.h>
 

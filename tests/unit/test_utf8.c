@@ -1,7 +1,7 @@
 #include "tests/lib/unit.h"
 
-#include "common/defs.h"
-#include "common/utf8.h"
+#include "common/base/defs.h"
+#include "common/base/utf8.h"
 
 static void test_characters(void **state)
 {

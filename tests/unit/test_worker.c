@@ -1,4 +1,4 @@
-#include "common/worker.h"
+#include "common/io/worker.h"
 
 #include "tests/lib/unit.h"
 

@@ -1,0 +1,114 @@
+#include "common/http/http_body.h"
+
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS_MAX 8 /* of a chunk's size */
+
+enum step { LENGTH, SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
+
+void http_body_begin_length(struct http_body *b, uint64_t length, size_t max)
+{
+    *b = (struct http_body){.max = max, .left = length, .step = LENGTH, .done = !length};
+}
+
+void http_body_begin_chunks(struct http_body *b, size_t max)
+{
+    *b = (struct http_body){.max = max, .step = SIZE};
+}
+
+void http_body_fini(struct http_body *b)
+{
+    free(b->bytes);
+    *b = (struct http_body){0};
+}
+
+static int too_large(const struct http_body *b, struct err *e)
+{
+    return err_set(e, ERR_TOO_LARGE, "the body is larger than the %zu bytes that are allowed", b->max);
+}
+
+/* Twice the room each time: a body in chunks of one byte costs no more than one in a piece. */
+static void keep(struct http_body *b, const char *bytes, size_t len)
+{
+    b->seen += len;
+    if (b->discard)
+        return;
+    if (b->len + len + 1 > b->room) {
+        size_t twice = 2 * b->room < b->max + 1 ? 2 * b->room : b->max + 1;
+        b->room = b->len + len + 1 > twice ? b->len + len + 1 : twice;
+        b->bytes = mem_grow(b->bytes, b->room, 1);
+    }
+    memcpy(b->bytes + b->len, bytes, len);
+    b->len += len;
+    b->bytes[b->len] = 0;
+}
+
+static size_t take_data(struct http_body *b, const char *bytes, size_t len)
+{
+    size_t n = len < b->left ? len : (size_t)b->left;
+    keep(b, bytes, n);
+    b->left -= n;
+    if (!b->left) {
+        b->done = b->step == LENGTH;
+        b->step = DATA_CR;
+    }
+    return n;
+}
+
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* A character between the data. False where it may not stand there. */
+static bool take_frame(struct http_body *b, char c)
+{
+    switch (b->step) {
+    case SIZE:
+        if (c == '\r' && b->digits) {
+            b->step = SIZE_LF;
+            return true;
+        }
+        if (hex(c) < 0 || ++b->digits > DIGITS_MAX)
+            return false;
+        b->left = b->left << 4 | (unsigned)hex(c);
+        return true;
+    case SIZE_LF:
+        b->step = b->left ? DATA : END_CR;
+        b->digits = 0;
+        return c == '\n';
+    case DATA_CR:
+        b->step = DATA_LF;
+        return c == '\r';
+    case DATA_LF:
+        b->step = SIZE;
+        return c == '\n';
+    case END_CR:
+        b->step = END_LF;
+        return c == '\r';
+    default:
+        b->done = c == '\n';
+        return b->done;
+    }
+}
+
+int http_body_take(struct http_body *b, const char *bytes, size_t len, size_t *used, struct err *e)
+{
+    size_t n = 0;
+    while (n < len && !b->done) {
+        if (b->left > b->max - b->seen)
+            return too_large(b, e);
+        if (b->step == LENGTH || b->step == DATA)
+            n += take_data(b, bytes + n, len - n);
+        else if (!take_frame(b, bytes[n++]))
+            return err_set(e, ERR_BAD_REQUEST, "the chunks of the body cannot be read");
+    }
+    *used = n;
+    return 0;
+}

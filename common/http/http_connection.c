@@ -1,0 +1,469 @@
+/* One connection of the HTTP server: its bytes in, its answers out, its times, and what it holds meanwhile.
+ */
+#include "common/http/http_server_int.h"
+
+#include "common/http/http_status.h"
+#include "common/base/mem.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
+#define CLOSES          "Connection: close\r\n"
+#define LINGER_MS       1000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
+#define BUFFER_COST     512  /* of a buffer that is not empty, beside its bytes */
+
+static void proceed(void *arg);
+
+static void exchange_free(struct http_exchange *x)
+{
+    http_request_fini(&x->request);
+    free(x);
+}
+
+/* The owner who waits for the body is told that none comes; one that owes an answer gives it into nothing. */
+static void exchange_drop(struct http_connection *c)
+{
+    struct http_exchange *x = c->exchange;
+    if (!x)
+        return;
+    c->exchange = NULL;
+    x->connection = NULL;
+    if (c->phase == PHASE_SERVED)
+        return;
+    if (x->on_body)
+        x->on_body(x->arg, false);
+    exchange_free(x);
+}
+
+/* --- what it holds --- */
+
+static size_t buffered(struct evbuffer *buffer)
+{
+    size_t len = evbuffer_get_length(buffer);
+    return len ? len + BUFFER_COST : 0;
+}
+
+bool http_connection_idles(struct http_connection *c)
+{
+    bool idles = c->io && c->places == &c->server->known && c->phase == PHASE_IDLE &&
+                 !evbuffer_get_length(bufferevent_get_output(c->io));
+    if (idles && !c->idles)
+        TAILQ_INSERT_TAIL(&c->server->idle, c, of_idle);
+    else if (!idles && c->idles)
+        TAILQ_REMOVE(&c->server->idle, c, of_idle);
+    c->idles = idles;
+    return idles;
+}
+
+static void count(struct http_connection *c)
+{
+    size_t bytes = buffered(bufferevent_get_input(c->io)) + buffered(bufferevent_get_output(c->io));
+    if (c->exchange)
+        bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room;
+    http_holding_set(&c->holding, bytes, c->phase != PHASE_SERVED);
+    (void)http_connection_idles(c);
+}
+
+static struct http_connection *connection_of(struct http_holding *h)
+{
+    return (struct http_connection *)(void *)((char *)h - offsetof(struct http_connection, holding));
+}
+
+static void refuse_request(struct http_connection *c, const struct err *e);
+
+/* Told once why it goes, where something is owed to it; else, or where there is still too much, just ended.
+ */
+static void give_up(struct http_connection *c)
+{
+    struct err e;
+    if (c->phase != PHASE_HEAD && c->phase != PHASE_BODY) {
+        http_connection_close(c);
+        return;
+    }
+    bool own = http_holding_is_over(&c->holding);
+    (void)err_set(
+        &e, ERR_RATE_LIMITED,
+        own ? "the requests that are under way hold more memory than they may; send fewer at once"
+            : "too many requests arrive at once, and this one has taken the longest; send it again");
+    refuse_request(c, &e);
+    count(c);
+    http_holding_told(&c->holding);
+}
+
+/* Counts anew, and keeps the budgets. Last in a callback: c may be gone afterwards. */
+static void settle(struct http_connection *c)
+{
+    struct http_holding *victim;
+    bool here = true;
+    count(c);
+    while (here && (victim = http_holding_victim(&c->holding))) {
+        bool ends = connection_of(victim)->phase != PHASE_HEAD && connection_of(victim)->phase != PHASE_BODY;
+        here = victim != &c->holding || !ends;
+        give_up(connection_of(victim));
+    }
+}
+
+/* --- its life --- */
+
+void http_connection_place(struct http_connection *c, struct http_places *places)
+{
+    if (c->places == &c->server->strangers)
+        TAILQ_REMOVE(&c->network->strangers, c, of_network);
+    if (c->places) {
+        TAILQ_REMOVE(&c->places->list, c, link);
+        c->places->count--;
+    }
+    c->places = places;
+    if (places == &c->server->strangers)
+        TAILQ_INSERT_TAIL(&c->network->strangers, c, of_network);
+    if (places) {
+        TAILQ_INSERT_TAIL(&places->list, c, link);
+        places->count++;
+    }
+}
+
+void http_connection_close(struct http_connection *c)
+{
+    exchange_drop(c);
+    http_handshake_end(c);
+    http_connection_place(c, NULL);
+    (void)http_connection_idles(c);
+    http_holding_end(&c->holding);
+    c->network->count--;
+    http_network_drop(&c->server->networks, c->network);
+    timer_stop(&c->timer);
+    later_cancel(&c->later);
+    if (c->io)
+        bufferevent_free(c->io);
+    free(c);
+}
+
+static void on_time_over(void *arg);
+
+void http_connection_time(struct http_connection *c, uint32_t ms)
+{
+    timer_start(&c->timer, c->server->loop, ms, on_time_over, c);
+}
+
+void http_connection_go_on(struct http_connection *c)
+{
+    if (!c->advancing)
+        later_call(&c->later, c->server->loop, proceed, c);
+}
+
+/* --- answers --- */
+
+static void write_answer(struct http_connection *c, int status, const char *type, const char *headers,
+                         const void *body, size_t len, bool head_only, const char *connection)
+{
+    struct evbuffer *out = bufferevent_get_output(c->io);
+    char date[64];
+    time_t now = (time_t)(wall_now_ms() / 1000);
+    struct tm tm;
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_status_text(status), date);
+    if (status != 204 && type)
+        evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+    if (status != 204)
+        evbuffer_add_printf(out, "Content-Length: %zu\r\n", len);
+    evbuffer_add_printf(out, "%s%s\r\n", headers ? headers : "", connection);
+    if (!head_only && status != 204)
+        evbuffer_add(out, body, len);
+}
+
+/* The answer that was begun is the last; what still comes is thrown away meanwhile. */
+static void begin_end(struct http_connection *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    c->phase = PHASE_CLOSING;
+    evbuffer_drain(in, evbuffer_get_length(in));
+    bufferevent_enable(c->io, EV_READ | EV_WRITE);
+    http_connection_time(c, LINGER_MS);
+}
+
+/* Answers by itself, and ends the connection once that was taken. */
+static void refuse_request(struct http_connection *c, const struct err *e)
+{
+    const char *headers = NULL,
+               *body = c->server->ops.problem(c->server->owner, e->code, e->text, c->tls, &headers);
+    exchange_drop(c);
+    write_answer(c, err_status(e->code), "application/problem+json", headers, body, strlen(body), false,
+                 CLOSES);
+    begin_end(c);
+}
+
+/* Of the body, as far as it is there; false where it is refused: the connection ends, and says why. */
+static bool take_body(struct http_connection *c, struct err *e)
+{
+    struct http_request *r = &c->exchange->request;
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    while (!r->done && evbuffer_get_length(in)) {
+        struct evbuffer_iovec piece;
+        size_t used;
+        evbuffer_peek(in, -1, NULL, &piece, 1);
+        int rc = http_request_body(r, piece.iov_base, piece.iov_len, &used, e);
+        if (rc) {
+            e->code = rc;
+            return false;
+        }
+        evbuffer_drain(in, used);
+    }
+    return true;
+}
+
+/* A body that nobody asked for is passed over where all of it is there already. */
+static bool body_is_over(struct http_connection *c)
+{
+    struct err e;
+    c->exchange->request.body.discard = true;
+    return c->exchange->request.done || (take_body(c, &e) && c->exchange->request.done);
+}
+
+void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
+                            const void *body, size_t len)
+{
+    const struct http_request *r = &c->exchange->request;
+    bool keep = r->keep_alive && body_is_over(c);
+    /* HTTP/1.0 ends it unless it is told. */
+    const char *connection = !keep ? CLOSES : r->parser.http_minor ? "" : "Connection: keep-alive\r\n";
+    write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), connection);
+    exchange_free(c->exchange);
+    c->exchange = NULL;
+    http_connection_place(c, c->places);
+    if (keep) {
+        c->phase = PHASE_IDLE;
+        http_connection_time(c, c->server->limits.idle_ms);
+        later_call(&c->later, c->server->loop, proceed, c);
+    } else {
+        begin_end(c);
+    }
+    count(c);
+}
+
+/* --- requests --- */
+
+static struct http_exchange *exchange_of(struct http_connection *c)
+{
+    if (!c->exchange) {
+        c->exchange = mem_zalloc(sizeof *c->exchange);
+        c->exchange->connection = c;
+        c->exchange->tls = c->tls;
+        memcpy(c->exchange->address, c->address, sizeof c->exchange->address);
+        memcpy(c->exchange->network, c->network->text, sizeof c->exchange->network);
+        http_request_init(&c->exchange->request, c->server->limits.body_bytes);
+    }
+    return c->exchange;
+}
+
+static void serve(struct http_connection *c)
+{
+    c->phase = PHASE_SERVED;
+    c->server->served++;
+    timer_stop(&c->timer);
+    /* Under TLS at once: there an end that is read ends writing too. Else only if more comes: it costs two
+     * calls. */
+    if (c->tls)
+        bufferevent_disable(c->io, EV_READ);
+    count(c);
+}
+
+/* The first bytes of a TLS client's hello, where no TLS is spoken. */
+static bool is_tls_hello(const struct http_connection *c, struct evbuffer *in)
+{
+    unsigned char begin[3];
+    return !c->tls && evbuffer_copyout(in, begin, 3) == 3 && begin[0] == 0x16 && begin[1] == 3 &&
+           begin[2] <= 4;
+}
+
+/* The head, once its end is there: its owner has it then, and no byte of the body was taken. */
+static void take_head(struct http_connection *c, struct evbuffer *in)
+{
+    struct err e;
+    if (is_tls_hello(c, in)) {
+        (void)err_set(&e, ERR_BAD_REQUEST, "this port speaks plain HTTP, and was asked for TLS: use http://");
+        refuse_request(c, &e);
+        return;
+    }
+    size_t limit = c->server->limits.head_bytes, have = evbuffer_get_length(in);
+    struct evbuffer_ptr from, end;
+    evbuffer_ptr_set(in, &from, c->searched > 3 ? c->searched - 3 : 0, EVBUFFER_PTR_SET);
+    end = evbuffer_search(in, "\r\n\r\n", 4, &from);
+    if ((end.pos < 0 && have > limit) || (end.pos >= 0 && (size_t)end.pos + 4 > limit)) {
+        (void)err_set(&e, ERR_HEADERS_TOO_LARGE, "the head is larger than %zu bytes", limit);
+        refuse_request(c, &e);
+        return;
+    }
+    if (end.pos < 0) {
+        c->searched = have;
+        return;
+    }
+    size_t len = (size_t)end.pos + 4;
+    c->searched = 0;
+    struct http_exchange *x = exchange_of(c);
+    x->head_len = len;
+    int rc = http_request_head(&x->request, (const char *)evbuffer_pullup(in, (ev_ssize_t)len), len, &e);
+    evbuffer_drain(in, len);
+    if (rc) {
+        e.code = rc;
+        refuse_request(c, &e);
+        return;
+    }
+    serve(c);
+    c->server->ops.on_head(c->server->owner, x);
+}
+
+static void go_on_with_body(struct http_connection *c)
+{
+    struct http_exchange *x = c->exchange;
+    struct err e;
+    if (!take_body(c, &e)) {
+        refuse_request(c, &e);
+    } else if (x->request.done) {
+        serve(c);
+        x->on_body(x->arg, true);
+    }
+}
+
+/* Empty lines before a request are let pass, as RFC 9112 section 2.2 says. */
+static void skip_empty_lines(struct evbuffer *in)
+{
+    char two[2];
+    while (evbuffer_copyout(in, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+        evbuffer_drain(in, 2);
+}
+
+/* As far as the bytes that are there go. */
+static void advance(struct http_connection *c, struct evbuffer *in)
+{
+    if (c->phase == PHASE_IDLE) {
+        skip_empty_lines(in);
+        if (!evbuffer_get_length(in))
+            return;
+        c->phase = PHASE_HEAD;
+        http_connection_time(c, c->server->limits.head_ms);
+    }
+    if (c->phase == PHASE_HEAD)
+        take_head(c, in);
+    if (c->phase == PHASE_BODY)
+        go_on_with_body(c);
+}
+
+/* Nothing more comes, and what came is answered: the connection ends once the answers are taken. */
+static void finish(struct http_connection *c)
+{
+    exchange_drop(c);
+    c->phase = PHASE_CLOSING;
+    http_connection_time(c, evbuffer_get_length(bufferevent_get_output(c->io)) ? LINGER_MS : 0);
+}
+
+static void proceed(void *arg)
+{
+    struct http_connection *c = arg;
+    struct evbuffer *in = bufferevent_get_input(c->io);
+    if (c->phase == PHASE_SERVED) {
+        bufferevent_disable(c->io, EV_READ);
+        return;
+    }
+    if (!c->ended)
+        bufferevent_enable(c->io, EV_READ);
+    if (c->phase == PHASE_CLOSING) {
+        evbuffer_drain(in, evbuffer_get_length(in));
+        return;
+    }
+    if (c->phase != PHASE_BODY && evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
+        return;
+    unsigned before = c->server->served;
+    c->advancing = true;
+    advance(c, in);
+    c->advancing = false;
+    bool waits = c->phase == PHASE_HEAD || c->phase == PHASE_BODY ||
+                 (c->phase == PHASE_IDLE && c->server->served == before);
+    if (c->ended && waits)
+        finish(c);
+}
+
+static void on_read(struct bufferevent *io, void *arg)
+{
+    struct http_connection *c = arg;
+    proceed(c);
+    settle(c);
+}
+
+static void on_written(struct bufferevent *io, void *arg)
+{
+    struct http_connection *c = arg;
+    if (c->phase == PHASE_CLOSING) {
+        if (c->tls)
+            tls_say_end(c->io);
+        /* The rest is drained until the peer or the timer ends it. */
+        shutdown(bufferevent_getfd(c->io), SHUT_WR);
+    } else if (c->phase == PHASE_IDLE) {
+        proceed(c);
+    }
+    settle(c);
+}
+
+static void on_io_event(struct bufferevent *io, short what, void *arg)
+{
+    struct http_connection *c = arg;
+    /* Whoever says no more may still wait for the answers. (Under TLS the end of reading has ended writing.)
+     */
+    if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING) {
+        c->ended = true;
+        bufferevent_enable(c->io, EV_WRITE);
+        proceed(c);
+        settle(c);
+        return;
+    }
+    http_connection_close(c); /* end of file, an error, or the answer is not taken */
+}
+
+static void on_time_over(void *arg)
+{
+    struct http_connection *c = arg;
+    struct err e;
+    if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_IDLE || c->phase == PHASE_CLOSING) {
+        http_connection_close(c);
+        return;
+    }
+    (void)err_set(&e, ERR_REQUEST_TIMEOUT, "the request did not arrive in time");
+    refuse_request(c, &e);
+    settle(c);
+}
+
+void http_connection_open(struct http_connection *c, struct bufferevent *io)
+{
+    const struct http_limits *limits = &c->server->limits;
+    http_handshake_end(c);
+    c->io = io;
+    c->phase = PHASE_IDLE;
+    bufferevent_setcb(io, on_read, on_written, on_io_event, c);
+    struct timeval write_time = {.tv_sec = limits->write_ms / 1000,
+                                 .tv_usec = limits->write_ms % 1000 * 1000};
+    bufferevent_set_timeouts(io, NULL, &write_time);
+    /* Never more in memory than a head or a piece of a body. */
+    bufferevent_setwatermark(io, EV_READ, 0, limits->head_bytes + 4096);
+    bufferevent_enable(io, EV_READ | EV_WRITE);
+    http_connection_time(c, limits->idle_ms);
+}
+
+void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
+                         struct http_network *network, const char *address)
+{
+    struct http_connection *c = mem_zalloc(sizeof *c);
+    *c = (struct http_connection){.server = server, .network = network, .tls = session != NULL};
+    strcpy(c->address, address);
+    http_connection_place(c, &server->strangers);
+    http_holding_begin(&c->holding, &server->strangers_pool, network->text);
+    network->count++;
+    if (io) {
+        http_connection_open(c, io);
+        return;
+    }
+    http_connection_time(c, server->limits.head_ms);
+    http_handshake_begin(c, session);
+}

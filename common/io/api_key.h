@@ -1,0 +1,33 @@
+/*
+ * API keys: "crl_", 12 characters that are public and find the key's row, then 40 that are secret (200 random
+ * bits), all in Crockford's base 32, lower case. Stored is only the SHA-256 of the whole text; a random
+ * secret of this size needs no password hash.
+ */
+#ifndef CORRAL_COMMON_API_KEY_H
+#define CORRAL_COMMON_API_KEY_H
+
+#include "common/base/defs.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define API_KEY_PREFIX_LEN 16
+#define API_KEY_LEN        56
+
+struct api_key {
+    char text[API_KEY_LEN + 1];
+};
+
+/* Makes a key from the system's randomness. Aborts where there is none. */
+struct api_key api_key_make(void);
+
+/* True, and the prefix in out, where text has the form of a key. */
+bool api_key_prefix(const char *text, char out[static API_KEY_PREFIX_LEN + 1]);
+
+/* The SHA-256 of the whole text. */
+void api_key_sha256(const char *text, uint8_t out[static 32]);
+
+/* Whether two hashes are the same, in constant time. */
+bool api_key_same(const uint8_t a[static 32], const uint8_t b[static 32]);
+
+#endif

@@ -1,0 +1,242 @@
+#include "common/io/msglink_dial.h"
+
+#include "common/base/backoff.h"
+#include "common/io/lookup.h"
+#include "common/base/mem.h"
+#include "common/io/pki.h"
+#include "common/io/relay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 2000
+
+struct msglink_dial {
+    struct loop *loop;
+    struct msglink_url url;
+    struct msglink_inner inner;
+    struct tls_mutual *tls;
+    struct lookup *lookup;
+    struct stream *server, *nng;
+    struct relay *relay; /* has both then */
+    struct watch watch;
+    struct timer timer, again; /* the bound of a try, or the pause before the next; nng's backlog is full */
+    struct backoff backoff;
+    unsigned tries;
+    uint8_t heard[MSGLINK_OPENING_LEN];
+    size_t heard_len;
+    char why[200];
+};
+
+static void begin(void *arg);
+
+/* --- one way down --- */
+
+static void clear(struct msglink_dial *dial)
+{
+    lookup_cancel(dial->lookup);
+    dial->lookup = NULL;
+    watch_stop(&dial->watch);
+    timer_stop(&dial->again);
+    timer_stop(&dial->timer);
+    if (dial->relay) {
+        relay_free(dial->relay);
+    } else {
+        stream_free(dial->server);
+        stream_free(dial->nng);
+    }
+    dial->relay = NULL;
+    dial->server = dial->nng = NULL;
+    dial->heard_len = 0;
+}
+
+static void fail(struct msglink_dial *dial, const char *why)
+{
+    uint32_t random;
+    char text[sizeof dial->why];
+    snprintf(text, sizeof text, "%s", why); /* which may be of what is freed now */
+    clear(dial);
+    memcpy(dial->why, text, sizeof dial->why);
+    pki_random(&random, sizeof random);
+    timer_start(&dial->timer, dial->loop, backoff_next(&dial->backoff, random), begin, dial);
+}
+
+static void on_over(void *arg)
+{
+    struct msglink_dial *dial = arg;
+    fail(dial, "the connection ended");
+}
+
+static void on_time_over(void *arg)
+{
+    struct msglink_dial *dial = arg;
+    fail(dial, "nobody answers there in time");
+}
+
+/* Of the first words of a stream: 1 once they are there and as they should be, 0 before, or -1. */
+static int hear(struct msglink_dial *dial, struct stream *from, const uint8_t *expected)
+{
+    ssize_t n = stream_read(from, dial->heard + dial->heard_len, sizeof dial->heard - dial->heard_len);
+    if (n < 0)
+        return -1;
+    dial->heard_len += (size_t)n;
+    if (memcmp(dial->heard, expected, dial->heard_len) != 0)
+        return -1;
+    return dial->heard_len == sizeof dial->heard;
+}
+
+/* --- nng takes it up --- */
+
+static void on_nng_opening(void *arg, bool readable, bool writable)
+{
+    struct msglink_dial *dial = arg;
+    int rc = hear(dial, dial->nng, msglink_req_opening);
+    if (rc < 0)
+        fail(dial, "nng does not take the connection up");
+    if (rc <= 0)
+        return;
+    watch_stop(&dial->watch);
+    timer_stop(&dial->timer);
+    backoff_reset(&dial->backoff);
+    dial->why[0] = 0;
+    dial->relay = relay_new(dial->loop, dial->server, dial->nng, on_over, dial);
+}
+
+/* Only now: nng's listener meets no connection that may still come to nothing. */
+static void knock(void *arg)
+{
+    struct msglink_dial *dial = arg;
+    int fd = msglink_inner_connect(&dial->inner);
+    if (fd < 0) {
+        timer_start(&dial->again, dial->loop, MSGLINK_AGAIN_MS, knock, dial);
+        return;
+    }
+    dial->nng = stream_new(NULL, fd);
+    if (stream_write(dial->nng, msglink_rep_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN) {
+        fail(dial, "nng does not take the connection up");
+        return;
+    }
+    watch_start(&dial->watch, dial->loop, fd, true, false, on_nng_opening, dial);
+}
+
+/* --- the server lets it in --- */
+
+static void on_server_opening(void *arg, bool readable, bool writable)
+{
+    struct msglink_dial *dial = arg;
+    int rc = hear(dial, dial->server, msglink_rep_opening);
+    if (rc < 0)
+        fail(dial, stream_why(dial->server));
+    if (rc <= 0)
+        return;
+    watch_stop(&dial->watch);
+    dial->heard_len = 0;
+    knock(dial);
+}
+
+static void on_handshake(void *arg, bool readable, bool writable)
+{
+    struct msglink_dial *dial = arg;
+    struct err e;
+    int rc = stream_open(dial->server, &e), fd = stream_fd(dial->server);
+    if (!rc)
+        watch_start(&dial->watch, dial->loop, fd, true, stream_blocked(dial->server), on_handshake, dial);
+    else if (rc < 0)
+        fail(dial, e.text);
+    else if (stream_write(dial->server, msglink_req_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN)
+        fail(dial, stream_why(dial->server));
+    else
+        watch_start(&dial->watch, dial->loop, fd, true, false, on_server_opening, dial);
+}
+
+static void on_connected(void *arg, bool readable, bool writable)
+{
+    struct msglink_dial *dial = arg;
+    int why = 0;
+    socklen_t len = sizeof why;
+    if (getsockopt(stream_fd(dial->server), SOL_SOCKET, SO_ERROR, &why, &len))
+        why = errno;
+    if (why)
+        fail(dial, strerror(why));
+    else
+        on_handshake(dial, false, true);
+}
+
+static void connect_to(struct msglink_dial *dial, const struct sockaddr *address, socklen_t len)
+{
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        fail(dial, strerror(errno));
+        return;
+    }
+    if (!dial->url.local)
+        msglink_keep_alive(fd);
+    dial->server = stream_new(dial->tls, fd);
+    if (connect(fd, address, len) && errno != EINPROGRESS)
+        fail(dial, strerror(errno));
+    else
+        watch_start(&dial->watch, dial->loop, fd, false, true, on_connected, dial);
+}
+
+static void on_found(void *arg, const struct addrinfo *found, const char *why)
+{
+    struct msglink_dial *dial = arg;
+    dial->lookup = NULL;
+    found = lookup_pick(found, dial->tries++);
+    if (found)
+        connect_to(dial, found->ai_addr, found->ai_addrlen);
+    else
+        fail(dial, why);
+}
+
+static void begin(void *arg)
+{
+    struct msglink_dial *dial = arg;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    timer_start(&dial->timer, dial->loop, MSGLINK_OPENING_MS, on_time_over, dial);
+    if (!dial->url.local) {
+        dial->lookup = lookup_start(dial->loop, dial->url.host, dial->url.port, on_found, dial);
+        return;
+    }
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", dial->url.path);
+    connect_to(dial, (const struct sockaddr *)&address, sizeof address);
+}
+
+/* --- life --- */
+
+int msglink_dial_new(struct msglink_dial **out, struct loop *loop, const char *url,
+                     const struct msglink_tls *tls, const struct msglink_inner *inner, struct err *e)
+{
+    struct msglink_dial *dial = mem_zalloc(sizeof *dial);
+    *dial = (struct msglink_dial){.loop = loop, .inner = *inner};
+    backoff_init(&dial->backoff, PAUSE_MIN_MS, PAUSE_MAX_MS);
+    int rc = msglink_url_parse(&dial->url, url, e);
+    if (!rc)
+        rc = msglink_tls_new(&dial->tls, &dial->url, tls, NULL, NULL, e);
+    if (rc) {
+        msglink_dial_free(dial);
+        return rc;
+    }
+    timer_start(&dial->timer, loop, 0, begin, dial);
+    *out = dial;
+    return 0;
+}
+
+void msglink_dial_free(struct msglink_dial *dial)
+{
+    if (!dial)
+        return;
+    clear(dial);
+    tls_mutual_free(dial->tls);
+    free(dial);
+}
+
+const char *msglink_dial_why(const struct msglink_dial *dial)
+{
+    return dial->why;
+}

@@ -1,0 +1,572 @@
+#include "common/io/msglink_door.h"
+
+#include "common/http/http_network.h"
+#include "common/io/log.h"
+#include "common/io/log_sparse.h"
+#include "common/base/mem.h"
+#include "common/io/msglink_payer.h"
+#include "common/io/pki.h"
+#include "common/io/relay.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define ACCEPT_TURN       16 /* connections in one turn of the loop */
+#define REST_MS           100
+#define BACKLOG           4096
+#define OPENING_MAX       512
+#define OPENING_MIN       16
+#define STANDING_MAX      16384
+#define PER_CERTIFICATE   16
+#define FILES_PER_CONNECT 3 /* a socket to the peer, and both ends of one to nng */
+#define TOKEN_LEN         16
+#define KNOCKS_MAX        (MSGLINK_OPENING_MS / MSGLINK_AGAIN_MS)
+
+enum phase { HANDSHAKE, HELLO, KNOCK, JOINING, STANDING };
+
+/* What the door says to nng of a connection: a message of its ipc transport, with a request that has no
+ * reply. */
+struct __attribute__((packed)) introduction {
+    uint8_t opening[MSGLINK_OPENING_LEN];
+    uint8_t type, size[8], request[4];
+    struct __attribute__((packed)) word {
+        uint64_t id;
+        uint8_t token[TOKEN_LEN];
+    } word;
+};
+
+struct connection {
+    struct msglink_door *door;
+    TAILQ_ENTRY(connection) link; /* of opening or standing, the oldest first */
+    enum phase phase;
+    bool doomed; /* closes once nng has taken it up */
+    bool spoke;  /* a byte of it has come */
+    struct stream *peer, *inner;
+    struct relay *relay; /* has both then */
+    struct watch watch;
+    struct timer timer;
+    uint8_t heard[MSGLINK_OPENING_LEN];
+    size_t heard_len;
+    unsigned knocks;
+    struct msglink_peer who;
+    struct http_network *network;
+    struct msglink_payer *payer; /* its network, then its certificate; NULL: nobody */
+    uint8_t token[TOKEN_LEN];
+    uint32_t pipe; /* 0: not introduced */
+    UT_hash_handle by_id, by_pipe;
+};
+
+struct msglink_door {
+    struct loop *loop;
+    struct msglink_url url;
+    struct msglink_inner inner;
+    struct tls_mutual *tls;
+    msglink_allow_cb *allow;
+    void *arg;
+    int fd;
+    struct watch watch;
+    struct timer rest;
+    TAILQ_HEAD(, connection) opening, standing;
+    struct http_network *networks; /* of those that open */
+    struct msglink_payers payers;
+    struct connection *ids, *pipes;
+    unsigned opening_max, standing_max, per_network;
+    uint64_t last_id;
+    struct msglink_stats stats;
+    struct log_sparse said;
+};
+
+/* --- the end of a connection --- */
+
+static void connection_free(struct connection *c)
+{
+    struct msglink_door *door = c->door;
+    if (c->phase <= HELLO) {
+        TAILQ_REMOVE(&door->opening, c, link);
+        door->stats.opening--;
+        c->network->count--;
+        http_network_drop(&door->networks, c->network);
+    } else {
+        TAILQ_REMOVE(&door->standing, c, link);
+        door->stats.standing--;
+    }
+    if (c->payer)
+        msglink_payer_drop(c->payer);
+    HASH_DELETE(by_id, door->ids, c);
+    if (c->pipe)
+        HASH_DELETE(by_pipe, door->pipes, c);
+    timer_stop(&c->timer);
+    watch_stop(&c->watch);
+    if (c->relay) {
+        relay_free(c->relay);
+    } else {
+        stream_free(c->peer);
+        stream_free(c->inner);
+    }
+    free(c);
+}
+
+/* Whoever goes while nng takes its connection up may end nng's listener: it goes a moment later. */
+static void connection_close(struct connection *c)
+{
+    if (c->phase == JOINING)
+        c->doomed = true;
+    else
+        connection_free(c);
+}
+
+static void on_over(void *arg)
+{
+    connection_free(arg);
+}
+
+/* One line a minute of each network. */
+static void refuse(struct connection *c, const char *why)
+{
+    uint64_t left_out;
+    const char *from = c->who.address[0] ? c->who.address : "this host";
+    const char *name = stream_who(c->peer) ? stream_who(c->peer)->name : "";
+    if (why == stream_hung_up) { /* as those do that only look whether somebody listens */
+        c->door->stats.over++;
+        connection_free(c);
+        return;
+    }
+    c->door->stats.refused++;
+    if (log_sparse_due(&c->door->said, c->door->url.local ? "local" : c->network->text, loop_now_ms(),
+                       &left_out))
+        log_warn("nodes", "from=%s node=%s a connection was refused: %s (%llu more since the last such line)",
+                 from, name[0] ? name : "?", why, (unsigned long long)left_out);
+    connection_free(c);
+}
+
+/* --- who pays --- */
+
+static void on_spent(void *arg, uint64_t us)
+{
+    const struct connection *c = arg;
+    if (c->payer)
+        msglink_payer_spend(c->payer, us);
+}
+
+/* Of those that are in; who is not in yet is not let in meanwhile. */
+static void on_payer_changed(void *arg, struct msglink_payer *payer)
+{
+    struct msglink_door *door = arg;
+    struct connection *c;
+    TAILQ_FOREACH(c, &door->standing, link)
+    {
+        if (c->payer == payer && c->relay)
+            relay_pause(c->relay, msglink_payer_waits(payer));
+    }
+}
+
+/* --- nng takes it up --- */
+
+static void on_inner_opening(void *arg, bool readable, bool writable)
+{
+    struct connection *c = arg;
+    ssize_t n = stream_read(c->inner, c->heard + c->heard_len, sizeof c->heard - c->heard_len);
+    c->heard_len += n > 0 ? (size_t)n : 0;
+    if (n >= 0 && c->heard_len < sizeof c->heard)
+        return;
+    if (n < 0 || c->doomed || stream_write(c->peer, c->heard, sizeof c->heard) != sizeof c->heard) {
+        connection_free(c);
+        return;
+    }
+    timer_stop(&c->timer);
+    watch_stop(&c->watch);
+    c->phase = STANDING;
+    c->relay = relay_new(c->door->loop, c->peer, c->inner, on_over, c);
+    if (!c->payer)
+        return;
+    relay_tell_spent(c->relay, on_spent);
+    relay_pause(c->relay, msglink_payer_waits(c->payer));
+}
+
+/* It is taken up in no time, or nng is not what it was. */
+static void on_time_over(void *arg)
+{
+    struct connection *c = arg;
+    c->door->stats.over++;
+    connection_free(c);
+}
+
+static void knock(void *arg)
+{
+    struct connection *c = arg;
+    int fd = msglink_inner_connect(&c->door->inner);
+    struct introduction said = {.type = 1, .request = {0x80, 0, 0, 1}, .word.id = c->who.id};
+    if (fd < 0 && c->knocks++ < KNOCKS_MAX)
+        timer_start(&c->timer, c->door->loop, MSGLINK_AGAIN_MS, knock, c);
+    else if (fd < 0)
+        on_time_over(c);
+    if (fd < 0)
+        return;
+    memcpy(said.opening, msglink_req_opening, sizeof said.opening);
+    said.size[7] = sizeof said.request + sizeof said.word;
+    memcpy(said.word.token, c->token, sizeof c->token);
+    c->phase = JOINING;
+    c->heard_len = 0;
+    c->inner = stream_new(NULL, fd);
+    if (stream_write(c->inner, &said, sizeof said) != sizeof said) {
+        connection_free(c);
+        return;
+    }
+    watch_start(&c->watch, c->door->loop, fd, true, false, on_inner_opening, c);
+    timer_start(&c->timer, c->door->loop, MSGLINK_OPENING_MS, on_time_over, c);
+}
+
+/* A host has two, and more for a moment where they broke; the oldest of too many is one that broke. */
+static void bound_certificate(struct msglink_door *door, const struct connection *newest)
+{
+    struct connection *c;
+    if (!newest->payer || msglink_payer_users(newest->payer) <= PER_CERTIFICATE)
+        return;
+    TAILQ_FOREACH(c, &door->standing, link)
+    {
+        if (c != newest && c->payer == newest->payer && !c->doomed) {
+            connection_close(c);
+            return;
+        }
+    }
+}
+
+/* From here on it is one of those that are in. */
+static void let_in(struct connection *c)
+{
+    struct msglink_door *door = c->door;
+    if (door->stats.standing >= door->standing_max) {
+        refuse(c, "there is no room for more");
+        return;
+    }
+    watch_stop(&c->watch);
+    TAILQ_REMOVE(&door->opening, c, link);
+    TAILQ_INSERT_TAIL(&door->standing, c, link);
+    door->stats.opening--;
+    door->stats.standing++;
+    c->network->count--;
+    http_network_drop(&door->networks, c->network);
+    c->network = NULL;
+    if (c->payer)
+        msglink_payer_drop(c->payer);
+    c->payer = c->who.tls ? msglink_payer_get(&door->payers, c->who.who.fingerprint) : NULL;
+    c->phase = KNOCK;
+    bound_certificate(door, c);
+    knock(c);
+}
+
+/* --- who is not in yet --- */
+
+static void on_opening(void *arg, bool readable, bool writable);
+
+static void await(struct connection *c)
+{
+    bool blocked = stream_blocked(c->peer);
+    watch_start(&c->watch, c->door->loop, stream_fd(c->peer), true, blocked, on_opening, c);
+}
+
+static void go_on_opening(struct connection *c)
+{
+    struct err e;
+    c->spoke = true;
+    int rc = c->phase == HANDSHAKE ? stream_open(c->peer, &e) : 1;
+    if (rc < 0) {
+        refuse(c, stream_why(c->peer));
+        return;
+    }
+    if (rc && c->phase == HANDSHAKE) {
+        c->who.tls = stream_who(c->peer) != NULL;
+        if (c->who.tls)
+            c->who.who = *stream_who(c->peer);
+        c->phase = HELLO;
+    }
+    ssize_t n = 0;
+    if (c->phase == HELLO)
+        n = stream_read(c->peer, c->heard + c->heard_len, sizeof c->heard - c->heard_len);
+    c->heard_len += n > 0 ? (size_t)n : 0;
+    if (n < 0)
+        refuse(c, stream_why(c->peer));
+    else if (memcmp(c->heard, msglink_req_opening, c->heard_len) != 0)
+        refuse(c, "it does not speak as agents do");
+    else if (c->heard_len == sizeof c->heard)
+        let_in(c);
+    else
+        await(c);
+}
+
+static void on_opening(void *arg, bool readable, bool writable)
+{
+    struct connection *c = arg;
+    struct msglink_payer *network = c->payer; /* stays for this turn, whatever becomes of c */
+    uint64_t before = loop_spent_us();
+    go_on_opening(c);
+    if (network)
+        msglink_payer_spend(network, loop_spent_us() - before);
+}
+
+/* The oldest of this network, or where it has few, of all: of those that have said nothing first. */
+static void make_room(struct msglink_door *door, const struct http_network *network)
+{
+    bool own = network->count >= door->per_network;
+    struct connection *c, *goes = NULL;
+    if (!own && door->stats.opening < door->opening_max)
+        return;
+    TAILQ_FOREACH(c, &door->opening, link)
+    {
+        if (own && c->network != network)
+            continue;
+        goes = goes ? goes : c;
+        if (!c->spoke) {
+            goes = c;
+            break;
+        }
+    }
+    if (!goes)
+        return;
+    door->stats.room++;
+    connection_free(goes);
+}
+
+static void take_in(struct msglink_door *door, int fd, const struct sockaddr *from)
+{
+    char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN] = "local";
+    struct msglink_payer *payer = NULL;
+    if (!door->url.local) {
+        http_network_of(from, address, text);
+        msglink_keep_alive(fd);
+        payer = msglink_payer_get(&door->payers, text);
+    }
+    if (payer && msglink_payer_waits(payer)) {
+        msglink_payer_drop(payer);
+        door->stats.room++;
+        close(fd);
+        return;
+    }
+    struct connection *c = mem_zalloc(sizeof *c);
+    struct http_network *network = http_network_get(&door->networks, text);
+    network->count++; /* so that it stays */
+    make_room(door, network);
+    *c = (struct connection){.door = door,
+                             .peer = stream_new(door->tls, fd),
+                             .network = network,
+                             .payer = payer,
+                             .who.id = ++door->last_id};
+    strcpy(c->who.address, address);
+    pki_random(c->token, sizeof c->token);
+    TAILQ_INSERT_TAIL(&door->opening, c, link);
+    door->stats.opening++;
+    door->stats.accepted++;
+    HASH_ADD(by_id, door->ids, who.id, sizeof c->who.id, c);
+    watch_start(&c->watch, door->loop, fd, true, false, on_opening, c);
+    timer_start(&c->timer, door->loop, MSGLINK_OPENING_MS, on_time_over, c);
+}
+
+static void on_accept(void *arg, bool readable, bool writable);
+
+static void listen_on(void *arg)
+{
+    struct msglink_door *door = arg;
+    watch_start(&door->watch, door->loop, door->fd, true, false, on_accept, door);
+}
+
+static void on_accept(void *arg, bool readable, bool writable)
+{
+    struct msglink_door *door = arg;
+    struct sockaddr_storage from;
+    for (int i = 0; i < ACCEPT_TURN; i++) {
+        socklen_t len = sizeof from;
+        int fd = accept4(door->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            take_in(door, fd, (const struct sockaddr *)&from);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            watch_stop(&door->watch); /* it rests, so that the loop does not spin */
+            timer_start(&door->rest, door->loop, REST_MS, listen_on, door);
+            return;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            return;
+        }
+    }
+}
+
+/* --- listening --- */
+
+static int bind_fd(int family, const struct sockaddr *address, socklen_t len)
+{
+    int on = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    if (family != AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (!bind(fd, address, len) && !listen(fd, BACKLOG))
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+/* Of a server that was killed the path stays; nobody answers there. */
+static int listen_local(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct sockaddr *sa = (const struct sockaddr *)&address;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = bind_fd(AF_UNIX, sa, sizeof address);
+    if (fd >= 0 || errno != EADDRINUSE)
+        return fd;
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool dead = other >= 0 && connect(other, sa, sizeof address) && errno == ECONNREFUSED;
+    if (other >= 0)
+        close(other);
+    errno = EADDRINUSE;
+    return dead && !unlink(path) ? bind_fd(AF_UNIX, sa, sizeof address) : -1;
+}
+
+static int listen_tcp(const struct msglink_url *url)
+{
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found;
+    const char *host = url->host[0] && strcmp(url->host, "*") ? url->host : NULL;
+    int rc = getaddrinfo(host, url->port, &hints, &found);
+    if (rc) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    int fd = bind_fd(found->ai_family, found->ai_addr, found->ai_addrlen);
+    int why = errno;
+    freeaddrinfo(found);
+    errno = why;
+    return fd;
+}
+
+static void set_bounds(struct msglink_door *door)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
+        files.rlim_cur = 1u << 20;
+    unsigned long opening = files.rlim_cur / 16, standing = files.rlim_cur / 2 / FILES_PER_CONNECT;
+    door->opening_max = opening > OPENING_MAX ? OPENING_MAX : (unsigned)opening;
+    if (door->opening_max < OPENING_MIN)
+        door->opening_max = OPENING_MIN;
+    door->per_network = door->url.local ? door->opening_max : door->opening_max / 4;
+    door->standing_max = standing > STANDING_MAX ? STANDING_MAX : (unsigned)standing;
+}
+
+int msglink_door_new(struct msglink_door **out, struct loop *loop, const char *url,
+                     const struct msglink_tls *tls, const struct msglink_inner *inner,
+                     msglink_allow_cb *allow, void *arg, struct err *e)
+{
+    struct msglink_door *door = mem_zalloc(sizeof *door);
+    *door = (struct msglink_door){.loop = loop, .inner = *inner, .fd = -1};
+    door->payers = (struct msglink_payers){.loop = loop, .changed = on_payer_changed, .arg = door};
+    TAILQ_INIT(&door->opening);
+    TAILQ_INIT(&door->standing);
+    int rc = msglink_url_parse(&door->url, url, e);
+    if (!rc)
+        rc = msglink_tls_new(&door->tls, &door->url, tls, allow, arg, e);
+    if (!rc) {
+        door->fd = door->url.local ? listen_local(door->url.path) : listen_tcp(&door->url);
+        if (door->fd < 0)
+            rc = err_set(e, ERR_IO, "cannot listen for agents on %s: %s", url, strerror(errno));
+    }
+    if (rc) {
+        msglink_door_free(door);
+        return rc;
+    }
+    set_bounds(door);
+    listen_on(door);
+    *out = door;
+    return 0;
+}
+
+void msglink_door_free(struct msglink_door *door)
+{
+    struct connection *c;
+    if (!door)
+        return;
+    watch_stop(&door->watch);
+    timer_stop(&door->rest);
+    while ((c = TAILQ_FIRST(&door->opening)) || (c = TAILQ_FIRST(&door->standing)))
+        connection_free(c);
+    if (door->fd >= 0) {
+        close(door->fd);
+        if (door->url.local)
+            unlink(door->url.path);
+    }
+    msglink_payers_fini(&door->payers);
+    tls_mutual_free(door->tls);
+    log_sparse_fini(&door->said);
+    free(door);
+}
+
+/* --- what the server asks --- */
+
+static struct connection *find(const struct msglink_door *door, uint64_t id)
+{
+    struct connection *c;
+    HASH_FIND(by_id, door->ids, &id, sizeof id, c);
+    return c;
+}
+
+const struct msglink_peer *msglink_door_peer(const struct msglink_door *door, uint32_t pipe)
+{
+    struct connection *c;
+    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    return c && !c->doomed ? &c->who : NULL;
+}
+
+bool msglink_door_serves(const struct msglink_door *door, uint32_t pipe)
+{
+    struct connection *c;
+    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    return c && (!c->payer || msglink_payer_serves(c->payer));
+}
+
+void msglink_door_spent(const struct msglink_door *door, uint32_t pipe, uint64_t us)
+{
+    struct connection *c;
+    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    if (c)
+        on_spent(c, us);
+}
+
+bool msglink_door_introduce(struct msglink_door *door, uint32_t pipe, const uint8_t *bytes, size_t len)
+{
+    struct word word;
+    if (len != sizeof word || !pipe)
+        return false;
+    memcpy(&word, bytes, sizeof word);
+    struct connection *c = find(door, word.id);
+    if (!c || c->phase < JOINING || c->pipe || memcmp(word.token, c->token, sizeof c->token) != 0)
+        return false;
+    c->pipe = pipe;
+    HASH_ADD(by_pipe, door->pipes, pipe, sizeof c->pipe, c);
+    return true;
+}
+
+bool msglink_door_stands(const struct msglink_door *door, uint64_t id)
+{
+    const struct connection *c = find(door, id);
+    return c && c->phase == STANDING;
+}
+
+void msglink_door_drop(struct msglink_door *door, const char *name)
+{
+    struct connection *c, *next;
+    for (c = TAILQ_FIRST(&door->standing); c; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->who.tls && !strcmp(c->who.who.name, name))
+            connection_close(c);
+    }
+}
+
+struct msglink_stats msglink_door_stats(const struct msglink_door *door)
+{
+    return door->stats;
+}

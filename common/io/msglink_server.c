@@ -1,0 +1,152 @@
+/* The end that listens. */
+#include "common/base/mem.h"
+#include "common/io/msglink_door.h"
+
+#include <nng/protocol/reqrep0/rep.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_MAX   64   /* of a raw request: pipe and request ids */
+#define RECEIVE_TURN 64   /* messages in one turn of the loop, */
+#define TURN_US      2000 /* and the time after which it is over */
+#define RECEIVE_MAX  64   /* messages that wait for us; past it nng reads no more, and so on to the peers */
+#define REPLIES_MAX  4096 /* that wait for nng; 0, its default, drops a second reply */
+
+struct msglink_token {
+    size_t len;
+    uint8_t header[HEADER_MAX];
+};
+
+struct msglink_server {
+    struct loop *loop;
+    nng_socket socket;
+    struct msglink_door *door;
+    struct watch watch;
+    msglink_request_cb *cb;
+    void *arg;
+};
+
+/* nng puts the pipe's id before what the peer sent. */
+static uint32_t pipe_of(nng_msg *message)
+{
+    const uint8_t *at = nng_msg_header(message);
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* Of a connection that was closed meanwhile nothing is taken. */
+static void serve_one(struct msglink_server *server, nng_msg *message)
+{
+    size_t len = nng_msg_header_len(message);
+    if (len < sizeof(uint32_t) || len > HEADER_MAX)
+        return;
+    const struct msglink_peer *peer = msglink_door_peer(server->door, pipe_of(message));
+    if (!peer) {
+        (void)msglink_door_introduce(server->door, pipe_of(message), nng_msg_body(message),
+                                     nng_msg_len(message));
+        return;
+    }
+    if (!msglink_door_serves(server->door, pipe_of(message)))
+        return;
+    struct msglink_peer who = *peer; /* the callback may close it */
+    struct msglink_token *token = mem_zalloc(sizeof *token);
+    token->len = len;
+    memcpy(token->header, nng_msg_header(message), len);
+    server->cb(server->arg, &who, token, nng_msg_body(message), nng_msg_len(message));
+}
+
+static void on_requests(void *arg, bool readable, bool writable)
+{
+    struct msglink_server *server = arg;
+    nng_msg *message;
+    uint64_t begun = loop_spent_us(), before = begun;
+    for (int i = 0; i < RECEIVE_TURN && before - begun < TURN_US; i++) {
+        if (nng_recvmsg(server->socket, &message, NNG_FLAG_NONBLOCK))
+            return;
+        uint32_t pipe = nng_msg_header_len(message) < sizeof pipe ? 0 : pipe_of(message);
+        serve_one(server, message);
+        nng_msg_free(message);
+        uint64_t after = loop_spent_us();
+        msglink_door_spent(server->door, pipe, after - before);
+        before = after;
+    }
+}
+
+static int open_all(struct msglink_server *server, const char *url, const struct msglink_tls *tls,
+                    msglink_allow_cb *allow, struct err *e)
+{
+    struct msglink_inner inner;
+    int rc = 0;
+    if (nng_socket_set_int(server->socket, NNG_OPT_SENDBUF, REPLIES_MAX) ||
+        nng_socket_set_int(server->socket, NNG_OPT_RECVBUF, RECEIVE_MAX))
+        rc = err_set(e, ERR_INTERNAL, "nng takes no queue of %d messages", REPLIES_MAX);
+    if (!rc)
+        rc = msglink_inner_listen(&inner, server->socket, e);
+    if (!rc)
+        rc = msglink_door_new(&server->door, server->loop, url, tls, &inner, allow, server->arg, e);
+    if (!rc)
+        rc = msglink_watch(server->loop, server->socket, &server->watch, on_requests, server, e);
+    return rc;
+}
+
+int msglink_server_new(struct msglink_server **out, struct loop *loop, const char *url,
+                       const struct msglink_tls *tls, msglink_allow_cb *allow, msglink_request_cb *cb,
+                       void *arg, struct err *e)
+{
+    struct msglink_server *server = mem_zalloc(sizeof *server);
+    *server = (struct msglink_server){.loop = loop, .cb = cb, .arg = arg};
+    int rc = nng_rep0_open_raw(&server->socket);
+    if (rc) {
+        free(server);
+        return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));
+    }
+    rc = open_all(server, url, tls, allow, e);
+    if (rc) {
+        msglink_server_free(server);
+        return rc;
+    }
+    *out = server;
+    return 0;
+}
+
+void msglink_server_free(struct msglink_server *server)
+{
+    if (!server)
+        return;
+    watch_stop(&server->watch);
+    msglink_close(server->socket);
+    msglink_door_free(server->door);
+    free(server);
+}
+
+bool msglink_server_stands(const struct msglink_server *server, uint64_t peer)
+{
+    return msglink_door_stands(server->door, peer);
+}
+
+void msglink_server_drop(struct msglink_server *server, const char *name)
+{
+    msglink_door_drop(server->door, name);
+}
+
+struct msglink_stats msglink_server_stats(const struct msglink_server *server)
+{
+    return msglink_door_stats(server->door);
+}
+
+/* What cannot be sent at once is dropped: the peer asks again. */
+void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
+                   size_t len)
+{
+    nng_msg *message;
+    if (!nng_msg_alloc(&message, 0)) {
+        if (nng_msg_header_append(message, token->header, token->len) ||
+            nng_msg_append(message, bytes, len) || nng_sendmsg(server->socket, message, NNG_FLAG_NONBLOCK))
+            nng_msg_free(message);
+    }
+    free(token);
+}
+
+void msglink_drop(struct msglink_token *token)
+{
+    free(token);
+}
