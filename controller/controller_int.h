@@ -3,7 +3,7 @@
 #define CORRAL_CONTROLLER_CONTROLLER_INT_H
 
 #include "controller/api/api.h"
-#include "controller/cluster.h"
+#include "controller/leader/cluster.h"
 #include "controller/controller.h"
 #include "controller/core/rates.h"
 #include "controller/core/read_gate.h"

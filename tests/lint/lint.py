@@ -24,6 +24,7 @@ ARROWS = {
     "controller/db": ["controller/db", "controller/core", "common"],
     "controller/api": ["controller/api", "controller/core", "common"],
     "controller/nodes": ["controller/nodes", "controller/core", "common", "proto"],
+    "controller/leader": ["controller/leader", "controller/core", "controller/db", "controller/nodes", "common"],
     "controller": ["controller", "common", "proto"],
     "agent/core": ["agent/core", "common"],
     "agent/docker": ["agent/docker", "agent/core", "common"],

@@ -1,4 +1,4 @@
-#include "controller/waiters.h"
+#include "controller/leader/waiters.h"
 
 #include "common/base/mem.h"
 

@@ -6,7 +6,7 @@
  * of another machine, or after a boot, cannot know, and believes the rows: for a quarter of an hour also
  * after a step, since a clock that was wrong at the boot is put right then.
  */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "controller/db/db_clock.h"
 

@@ -3,7 +3,7 @@
  * the hosts in session find on themselves. One at a time, each within SWEEP_MS; what a host says later, or of
  * a sweep of its own, is written down by itself.
  */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

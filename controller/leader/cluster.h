@@ -5,15 +5,15 @@
  * Lifecycle: new; lead (reads the live rows, then listens for hosts) when leadership is gained, unlead when
  * it is lost; stop and free. Callbacks fire once, never inside the call.
  */
-#ifndef CORRAL_CONTROLLER_CLUSTER_H
-#define CORRAL_CONTROLLER_CLUSTER_H
+#ifndef CORRAL_CONTROLLER_LEADER_CLUSTER_H
+#define CORRAL_CONTROLLER_LEADER_CLUSTER_H
 
 #include "controller/core/fleet.h"
 #include "controller/core/stats.h"
 #include "controller/db/db_admit.h"
 #include "controller/db/db_sandbox.h"
 #include "controller/nodes/node_link.h"
-#include "controller/waiters.h"
+#include "controller/leader/waiters.h"
 
 struct cluster;
 

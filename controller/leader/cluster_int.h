@@ -1,8 +1,8 @@
 /* What the files of the cluster share. Private to cluster*.c. */
-#ifndef CORRAL_CONTROLLER_CLUSTER_INT_H
-#define CORRAL_CONTROLLER_CLUSTER_INT_H
+#ifndef CORRAL_CONTROLLER_LEADER_CLUSTER_INT_H
+#define CORRAL_CONTROLLER_LEADER_CLUSTER_INT_H
 
-#include "controller/cluster.h"
+#include "controller/leader/cluster.h"
 
 #include "common/io/boot_clock.h"
 #include "controller/core/clock_watch.h"

@@ -3,8 +3,8 @@
  * they want, a delete for its end, and …/wait. Each is called back once: when the state is reached, or when
  * its time is over. At most WAITERS_MAX; on the loop.
  */
-#ifndef CORRAL_CONTROLLER_WAITERS_H
-#define CORRAL_CONTROLLER_WAITERS_H
+#ifndef CORRAL_CONTROLLER_LEADER_WAITERS_H
+#define CORRAL_CONTROLLER_LEADER_WAITERS_H
 
 #include "common/base/id.h"
 #include "common/io/loop.h"

@@ -1,6 +1,6 @@
-#include "controller/cluster.h"
+#include "controller/leader/cluster.h"
 
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

@@ -1,6 +1,6 @@
 /* Who may be a node: what was revoked, what each was last known by, and the alarms about those who are not
  * it. */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

@@ -2,7 +2,7 @@
  * What of a host's words could not be taken, by it or by us: counted for each host, and told as an event, at
  * most one a minute of each.
  */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

@@ -1,5 +1,5 @@
 /* Carries the fleet's effects to PostgreSQL and to the hosts. */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

@@ -1,5 +1,5 @@
 /* What the hosts say: sessions, observations, samples, violations. */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

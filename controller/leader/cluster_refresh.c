@@ -5,7 +5,7 @@
  * what is wanted tells so besides (tell_wanted), and that row is read at once. One reading at a time; what is
  * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
  */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

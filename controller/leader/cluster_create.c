@@ -4,7 +4,7 @@
  * it waits for their answers. Whether a quota or the lack of room is why a create is refused, the database
  * says.
  */
-#include "controller/cluster_int.h"
+#include "controller/leader/cluster_int.h"
 
 #include "common/base/mem.h"
 #include "common/io/pki.h"
