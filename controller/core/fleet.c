@@ -44,6 +44,22 @@ struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_
     return effect;
 }
 
+void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now)
+{
+    uint64_t waited = now - effect->at_ms;
+    if (effect->kind == FLEET_WANT) {
+        uint64_t remaining = effect->want.remaining_ms;
+        effect->want.remaining_ms -= waited < remaining ? waited : remaining;
+    } else if (effect->kind == FLEET_PERSIST) {
+        effect->move.started_ago_ms += waited;
+        effect->move.ended_ago_ms += waited;
+        effect->move.last.ago_ms += waited;
+    } else {
+        return;
+    }
+    effect->at_ms = now;
+}
+
 struct fleet *fleet_new(uint64_t lease_ms)
 {
     struct fleet *fleet = mem_zalloc(sizeof *fleet);
@@ -69,7 +85,9 @@ void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects
     if (deadline_is_its_hosts(s, now))
         return;
     s->want_sent_ms = now;
-    struct want *want = &fleet_effect_add(effects, FLEET_WANT, s)->want;
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_WANT, s);
+    struct want *want = &effect->want;
+    effect->at_ms = now;
     *want = (struct want){.id = s->id,
                           .generation = s->generation,
                           .state = s->want,
@@ -97,6 +115,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct fleet_mo
     s->persisting = true;
     s->adopting = idle ? move->generation : 0;
     struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
+    effect->at_ms = now;
     effect->move = *move;
     effect->move.from = s->state;
     effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->ended_ago_ms;
@@ -616,6 +635,13 @@ bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct f
                                .want = s->want,
                                .generation = s->generation};
     return true;
+}
+
+const uint8_t *fleet_spec(const struct fleet *fleet, const struct sandbox_id *id, size_t *len)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    *len = s ? s->spec_len : 0;
+    return s ? s->spec : NULL;
 }
 
 const struct node_table *fleet_nodes(const struct fleet *fleet)

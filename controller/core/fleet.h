@@ -98,10 +98,11 @@ struct fleet_effect {
     char node[NODE_NAME_MAX + 1];
     bool swept;
     enum sweep_kind stray;
+    uint64_t at_ms; /* FLEET_PERSIST, FLEET_WANT: when what remains, or how long ago it is, was counted */
     union {
         struct fleet_move move;
         struct fleet_reschedule reschedule;
-        struct want want; /* its spec is borrowed from the fleet: valid until the next call */
+        struct want want; /* its spec is borrowed until the next call; later: fleet_spec */
         struct acceptance acceptance;
         enum sandbox_state state;
         enum node_state node_state;
@@ -116,6 +117,9 @@ struct fleet_effects {
 };
 void fleet_effects_clear(struct fleet_effects *effects);
 void fleet_effects_fini(struct fleet_effects *effects);
+
+/* Counts what remains and how long ago it is as of now: for an effect that is carried out later. */
+void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now);
 
 struct fleet;
 
@@ -184,7 +188,8 @@ void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row
 
 /*
  * A host has proved who it is and brings what it holds: what is wanted of it is said again. What it does not
- * hold, and had before, ends as orphaned. facts and inventory are borrowed.
+ * hold, and had before, ends as orphaned. facts and inventory are borrowed. Effects that were meant for its
+ * earlier session, and are not carried out yet, are taken out: what it was told and asked there is forgotten.
  */
 void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
                    const struct observation *inventory, size_t count, struct fleet_effects *effects);
@@ -258,6 +263,8 @@ struct fleet_view {
     uint64_t generation;
 };
 bool fleet_find(const struct fleet *fleet, const struct sandbox_id *id, struct fleet_view *out);
+/* What its host is to make it of, borrowed until the next call; NULL where it is not live any more. */
+const uint8_t *fleet_spec(const struct fleet *fleet, const struct sandbox_id *id, size_t *len);
 const struct node_table *fleet_nodes(const struct fleet *fleet);
 size_t fleet_count(const struct fleet *fleet);
 

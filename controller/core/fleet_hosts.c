@@ -49,6 +49,19 @@ static void say_node_state(struct node *node, struct fleet_effects *effects)
     effect->node_state = node_state(node);
 }
 
+/* What it was told and asked in its earlier session is forgotten with that; all of it is said again. */
+static void unsay(const char *node, struct fleet_effects *effects)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct fleet_effect *effect = &effects->item[i];
+        bool said = effect->kind == FLEET_WANT || effect->kind == FLEET_ACCEPT;
+        if (!said || strcmp(effect->node, node) != 0)
+            effects->item[kept++] = *effect;
+    }
+    effects->count = kept;
+}
+
 void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *facts,
                    const struct observation *inventory, size_t count, struct fleet_effects *effects)
 {
@@ -57,6 +70,7 @@ void fleet_session(struct fleet *fleet, uint64_t now, const struct node_facts *f
     node->session = true;
     node->gone = false;
     node->gone_at_ms = 0;
+    unsay(facts->name, effects);
     say_node_state(node, effects);
 
     struct sandbox_entry *s, *next;

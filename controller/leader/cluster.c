@@ -1,6 +1,8 @@
 #include "controller/leader/cluster.h"
 
 #include "controller/leader/cluster_int.h"
+#include "controller/leader/dispatch.h"
+#include "controller/leader/fleet_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -15,11 +17,10 @@ static void on_tick(void *arg)
 {
     struct cluster *c = arg;
     timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
-    fleet_tick(c->fleet, loop_now_ms(), &c->effects);
-    cluster_run_effects(c);
+    fleet_tick(c->fleet, loop_now_ms(), leader_effects(c->engine));
     c->ticks++;
     if (c->revocations_owed)
-        cluster_trust_read(c, NULL);
+        cluster_trust_read(c, NULL, NULL);
     if (c->ticks % SEEN_TICKS == 0)
         cluster_say_nodes_seen(c);
     cluster_tell_left_out(c);
@@ -37,6 +38,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
     c->ca_key = conf->ca_key && conf->ca_key[0] ? mem_strdup(conf->ca_key) : NULL;
     STAILQ_INIT(&c->creates);
     STAILQ_INIT(&c->sweeps);
+    STAILQ_INIT(&c->changes);
     int rc = node_link_new(&c->link, c->loop, conf->link, &cluster_link_ops, c, e);
     if (rc) {
         free(c->ca_file);
@@ -44,8 +46,12 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
         free(c);
         return rc;
     }
+    c->engine = leader_engine_new(c->loop, &cluster_engine_ops, c);
     c->waiters = waiters_new(c->loop);
     c->stats = stats_new();
+    cluster_nodes_subscribe(c);
+    cluster_sweep_subscribe(c);
+    changes_subscribe(&c->changes, waiters_subscriber(c->waiters));
     *out = c;
     return 0;
 }
@@ -56,6 +62,7 @@ void cluster_stop(struct cluster *c)
         return;
     cluster_unlead(c);
     cluster_creates_end(c, ERR_CANCELLED);
+    changes_leave(&c->changes, waiters_subscriber(c->waiters));
     waiters_free(c->waiters);
     c->waiters = NULL;
 }
@@ -67,7 +74,7 @@ void cluster_free(struct cluster *c)
     cluster_stop(c);
     node_link_free(c->link);
     stats_free(c->stats);
-    fleet_effects_fini(&c->effects);
+    leader_engine_free(c->engine);
     free(c->ca_file);
     free(c->ca_key);
     cluster_left_out_fini(c);
@@ -92,51 +99,33 @@ int cluster_settled(struct cluster *c, struct err *e)
 /* --- leadership --- */
 
 struct reading {
-    struct cluster *cluster;
-    uint64_t term, asked_ms;
+    struct leader_ref asked;
+    uint64_t asked_ms;
 };
 
 static struct reading *reading_new(struct cluster *c)
 {
     struct reading *reading = mem_zalloc(sizeof *reading);
-    reading->cluster = c;
-    reading->asked_ms = loop_now_ms();
-    reading->term = c->term;
+    *reading = (struct reading){leader_ref_of(c), loop_now_ms()};
     return reading;
 }
 
-/* Its cluster, or NULL where what was read is of an earlier term. Frees it. */
+/* The cluster, where it leads as it did then; else NULL. Frees it. */
 static struct cluster *reading_end(struct reading *reading)
 {
-    struct cluster *c = reading->cluster;
-    bool ours = c->fleet && reading->term == c->term;
+    struct cluster *c = leader_of(&reading->asked);
     free(reading);
-    return ours ? c : NULL;
+    return c;
 }
 
-struct fleet_row cluster_fleet_row(const struct db_sandbox_row *r)
-{
-    return (struct fleet_row){.id = r->id,
-                              .user = r->user_id,
-                              .node = r->node,
-                              .generation = r->generation,
-                              .want = r->want,
-                              .want_reason = r->want_reason,
-                              .state = r->state,
-                              .remaining_ms = r->remaining_ms,
-                              .rescheduled = r->rescheduled,
-                              .expires_ms = r->expires_ms,
-                              .limits = r->limits,
-                              .spec = r->spec,
-                              .spec_len = r->spec_len};
-}
+static void read_rows(void *arg);
 
 static void listen_for_nodes(struct cluster *c)
 {
     struct err e;
     if (node_link_start(c->link, c->epoch, &e)) {
         log_error("cluster", "cannot listen for hosts, trying again: %s", e.text);
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_rows, c);
         return;
     }
     c->ready = true;
@@ -155,11 +144,11 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     if (code) {
         log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, cluster_read_rows, c);
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_rows, c);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        struct fleet_row row = cluster_fleet_row(&rows[i]);
+        struct fleet_row row = fleet_row_of(&rows[i]);
         row.waited_ms = waited_ms;
         row.unwatched = c->unwatched;
         fleet_load(c->fleet, loop_now_ms(), &row);
@@ -167,7 +156,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
     listen_for_nodes(c);
 }
 
-void cluster_read_rows(void *arg)
+static void read_rows(void *arg)
 {
     struct cluster *c = arg;
     db_sandbox_live(c->pool, on_rows, reading_new(c));
@@ -177,7 +166,7 @@ static void read_nodes(void *arg);
 
 static void read_revocations(void *arg)
 {
-    cluster_trust_read(arg, read_revocations);
+    cluster_trust_read(arg, read_rows, read_revocations);
 }
 
 /* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
@@ -186,12 +175,13 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     struct cluster *c = reading_end(arg);
     if (!c)
         return;
+    struct fleet_effects unsaid = {0}; /* that a host is not here yet is no news */
     for (size_t i = 0; !code && i < count; i++) {
-        fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);
+        fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &unsaid);
         if (strcmp(rows[i].state, node_state_name(NODE_UNREACHABLE)))
             fleet_node_expected(c->fleet, loop_now_ms(), rows[i].name);
     }
-    fleet_effects_clear(&c->effects); /* that a host is not here yet is no news */
+    fleet_effects_fini(&unsaid);
     cluster_trust_rows(c, rows, code ? 0 : count);
     if (!code)
         read_revocations(c);
@@ -220,6 +210,7 @@ void cluster_unlead(struct cluster *c)
 {
     if (!c->fleet)
         return;
+    leader_engine_clear(c->engine);
     node_link_stop(c->link);
     timer_stop(&c->tick);
     cluster_refresh_end(c);
@@ -234,72 +225,12 @@ void cluster_unlead(struct cluster *c)
     c->placed = 0;
     cluster_creates_end(c, ERR_NOT_LEADING);
     cluster_sweeps_end(c, ERR_NOT_LEADING);
-    fleet_effects_clear(&c->effects);
-}
-
-/* --- changes --- */
-
-struct change {
-    struct cluster *cluster;
-    uint64_t term, asked_ms;
-    bool timed; /* when it ends is part of it */
-    db_sandbox_cb *cb;
-    void *arg;
-};
-
-static struct change *change_new(struct cluster *c, db_sandbox_cb *cb, void *arg)
-{
-    struct change *change = mem_zalloc(sizeof *change);
-    *change = (struct change){.cluster = c, .term = c->term, .asked_ms = loop_now_ms(), .cb = cb, .arg = arg};
-    return change;
-}
-
-static enum sandbox_state wanted_state(enum want_state want)
-{
-    return want == WANT_PAUSED ? SANDBOX_PAUSED : want == WANT_RUNNING ? SANDBOX_RUNNING : SANDBOX_STOPPED;
-}
-
-static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
-{
-    struct change *change = arg;
-    struct cluster *c = change->cluster;
-    bool ours = c->fleet && change->term == c->term;
-    if (code == ERR_DATABASE_UNAVAILABLE && ours)
-        cluster_refresh(c); /* it may have been committed all the same */
-    if (!code && ours) {
-        struct fleet_row fleet_row = cluster_fleet_row(row);
-        fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
-        fleet_row.time = change->timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
-        fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, &c->effects);
-        cluster_run_effects(c);
-        waiters_tell(c->waiters, &row->id, row->state, json);
-        waiters_want(c->waiters, &row->id, wanted_state(row->want));
-    }
-    change->cb(change->arg, code, e, row, json);
-    free(change);
-}
-
-void cluster_want(struct cluster *c, const char *id, const char *owner, enum want_state want,
-                  enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
-{
-    db_sandbox_want(c->pool, id, owner, want, reason, actor, on_changed, change_new(c, cb, arg));
-}
-
-void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch, bool timed,
-                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
-{
-    struct change *change = change_new(c, cb, arg);
-    change->timed = timed;
-    db_sandbox_patch(c->pool, id, owner, patch, c->defaults, actor, on_changed, change);
 }
 
 void cluster_node_mark(struct cluster *c, const char *node, bool cordoned, bool draining)
 {
-    if (!c->fleet)
-        return;
-    fleet_node_mark(c->fleet, node, cordoned, draining, &c->effects);
-    cluster_run_effects(c);
+    if (c->fleet)
+        fleet_node_mark(c->fleet, node, cordoned, draining, leader_effects(c->engine));
 }
 
 struct waiters *cluster_waiters(struct cluster *c)

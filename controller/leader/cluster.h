@@ -81,13 +81,15 @@ void cluster_told_node(struct cluster *cluster);
 /*
  * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
  * its wishes. The spec is copied; strings and lists of both stay the caller's until cb. cb as of db_admit; on
- * DB_ADMITTED the host has been told. ERR_NO_CAPACITY where no host has room, ERR_NOT_LEADING where this
- * controller does not lead, ERR_DATABASE_UNAVAILABLE at once where the database is known to take no writes.
+ * DB_ADMITTED the host is told at the end of this turn of the loop. ERR_NO_CAPACITY where no host has room,
+ * ERR_NOT_LEADING where this controller does not lead, ERR_DATABASE_UNAVAILABLE at once where the database is
+ * known to take no writes.
  */
 void cluster_create(struct cluster *cluster, const struct db_admit_request *request,
                     const struct place_request *place, db_admit_cb *cb, void *arg);
 
-/* As db_sandbox_want and db_sandbox_patch; the host is told before cb. timed: the patch says when it ends. */
+/* As db_sandbox_want and db_sandbox_patch; the host is told in the turn of cb. timed: the patch says when it
+ * ends. */
 void cluster_want(struct cluster *cluster, const char *id, const char *owner, enum want_state want,
                   enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 void cluster_patch(struct cluster *cluster, const char *id, const char *owner, const char *patch, bool timed,

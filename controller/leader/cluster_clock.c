@@ -20,24 +20,24 @@
 #define KEPT_MS 100 /* it drifts: kept again when it is so far off */
 
 struct look {
-    struct cluster *cluster;
-    uint64_t term, asked_ms;
+    struct leader_ref asked;
+    uint64_t asked_ms;
     int64_t step_ms; /* that the rows are asked to follow */
 };
 
 static struct look *look_new(struct cluster *c)
 {
     struct look *look = mem_zalloc(sizeof *look);
-    *look = (struct look){.cluster = c, .term = c->term, .asked_ms = loop_now_ms()};
+    *look = (struct look){.asked = leader_ref_of(c), .asked_ms = loop_now_ms()};
     return look;
 }
 
-/* Its cluster, and into out what it was; NULL where that is of an earlier term. Frees it. */
+/* The cluster, where it leads as it did then; else NULL. Copies it to out and frees it. */
 static struct cluster *look_end(struct look *look, struct look *out)
 {
     *out = *look;
     free(look);
-    return out->cluster->fleet && out->term == out->cluster->term ? out->cluster : NULL;
+    return leader_of(&out->asked);
 }
 
 static void note_step(struct cluster *c, int64_t step_ms)

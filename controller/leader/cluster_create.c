@@ -16,8 +16,7 @@
 
 struct create {
     STAILQ_ENTRY(create) link;
-    struct cluster *cluster;
-    uint64_t term;
+    struct leader_ref asked;
     struct sandbox_id id;
     struct db_admit_request request;
     struct place_request place;
@@ -48,12 +47,11 @@ static void fail_now(void *arg)
 static void fail(struct create *create, int code, const char *why)
 {
     create->error.code = err_set(&create->error, code, "%s", why);
-    later_call(&create->later, create->cluster->loop, fail_now, create);
+    later_call(&create->later, create->asked.cluster->loop, fail_now, create);
 }
 
-static void take_up(struct create *create, const struct db_admit_result *r)
+static void take_up(struct cluster *c, const struct create *create, const struct db_admit_result *r)
 {
-    struct cluster *c = create->cluster;
     struct fleet_row row = {.id = create->id,
                             .user = create->request.user_id,
                             .node = r->node,
@@ -67,8 +65,7 @@ static void take_up(struct create *create, const struct db_admit_result *r)
                             .limits = create->request.limits,
                             .spec = create->spec,
                             .spec_len = create->request.spec_len};
-    fleet_admitted(c->fleet, loop_now_ms(), &row, &c->effects);
-    cluster_run_effects(c);
+    fleet_admitted(c->fleet, loop_now_ms(), &row, leader_effects(c->engine));
 }
 
 static void place_waiting(struct cluster *c);
@@ -77,9 +74,8 @@ static void place_waiting(struct cluster *c);
  * The chosen host fell ill, was cordoned or filled up on the way to the database, which knew it first: once
  * another may have it.
  */
-static bool place_elsewhere(struct create *create)
+static bool place_elsewhere(struct cluster *c, struct create *create)
 {
-    struct cluster *c = create->cluster;
     if (!create->request.node[0] || create->full[0] || !c->ready)
         return false;
     snprintf(create->full, sizeof create->full, "%s", create->request.node);
@@ -94,31 +90,30 @@ static bool place_elsewhere(struct create *create)
 static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
     struct create *create = arg;
-    struct cluster *c = create->cluster;
-    bool ours = c->fleet && create->term == c->term;
-    if (ours && create->holds)
+    struct cluster *c = leader_of(&create->asked);
+    if (c && create->holds)
         c->placed--;
-    if (ours && !code && r->outcome == DB_ADMITTED)
-        take_up(create, r);
-    else if (ours)
+    if (c && !code && r->outcome == DB_ADMITTED)
+        take_up(c, create, r);
+    else if (c)
         fleet_refused(c->fleet, &create->id);
-    if (ours && code == ERR_DATABASE_UNAVAILABLE)
+    if (c && code == ERR_DATABASE_UNAVAILABLE)
         cluster_refresh(c); /* it may have been committed all the same */
-    if (ours && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(create))
+    if (c && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(c, create))
         return;
     bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
     if (unplaced) /* the placement knows better why */
         finish(create, create->error.code, &create->error, NULL);
     else
         finish(create, code, e, r);
-    if (ours)
+    if (c)
         place_waiting(c);
 }
 
 /* With a host, or without one for the database to say what is in the way. */
 static void admit(struct create *create, const char *node)
 {
-    struct cluster *c = create->cluster;
+    struct cluster *c = create->asked.cluster;
     create->asked_ms = loop_now_ms();
     create->request.id = create->id.text;
     create->request.node = node ? node : "";
@@ -157,8 +152,7 @@ void cluster_create(struct cluster *c, const struct db_admit_request *request,
                     const struct place_request *place, db_admit_cb *cb, void *arg)
 {
     struct create *create = mem_zalloc(sizeof *create);
-    *create = (struct create){.cluster = c,
-                              .term = c->term,
+    *create = (struct create){.asked = leader_ref_of(c),
                               .id = new_id(c),
                               .request = *request,
                               .place = *place,

@@ -2,7 +2,10 @@
 #ifndef CORRAL_CONTROLLER_LEADER_CLUSTER_INT_H
 #define CORRAL_CONTROLLER_LEADER_CLUSTER_INT_H
 
+#include "controller/leader/changes.h"
 #include "controller/leader/cluster.h"
+#include "controller/leader/engine.h"
+#include "controller/leader/leader_ref.h"
 
 #include "common/io/boot_clock.h"
 #include "controller/core/clock_watch.h"
@@ -34,10 +37,13 @@ struct cluster {
     struct node_trust *trust; /* likewise */
     char *ca_file, *ca_key;   /* to renew the certificates of hosts with; ca_key NULL: it does not */
     bool revocations_owed;    /* what was revoked could not be read: again */
-    struct fleet_effects effects;
+    struct leader_engine *engine;
+    struct move_batch *moves; /* moves.c: gathered in this run of the engine; NULL: none */
+    struct changes changes;
+    struct change_subscriber stats_change, sweep_change;
     struct timer tick;
     unsigned ticks;
-    uint64_t term; /* rises with each gain and loss: answers of an earlier one are not for this fleet */
+    uint64_t term; /* rises with each gain and loss (leader_ref.h) */
     uint64_t epoch;
     bool ready;
     uint64_t ready_ms;
@@ -70,19 +76,16 @@ struct cluster {
     size_t alone_next;
 };
 
-/* cluster_effects.c: carries out what the fleet asked for. Call after each event that it was given. */
-void cluster_run_effects(struct cluster *c);
-
 /* cluster_create.c: ends every create that still waits, at once. */
 void cluster_creates_end(struct cluster *c, int code);
 
-/* cluster_nodes.c: what the link calls. */
+/* cluster_nodes.c: what the link calls; forgets the figures of sandboxes that ended. */
 extern const struct node_link_ops cluster_link_ops;
+void cluster_nodes_subscribe(struct cluster *c);
 
-/* cluster_sweep.c: what the link calls, what the fleet's effects tell, and the end of all that wait. */
+/* cluster_sweep.c: what the link calls, what it hears of changes, and the end of all that wait. */
 void cluster_on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count);
-void cluster_sweep_node_gone(struct cluster *c, const char *node);
-void cluster_sweep_row_ended(struct cluster *c, enum sweep_kind kind);
+void cluster_sweep_subscribe(struct cluster *c);
 void cluster_sweeps_end(struct cluster *c, int code);
 
 /* cluster_trust.c: what the link asks. */
@@ -96,18 +99,14 @@ bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificat
 /* What the database knows hosts by. */
 void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_t count);
 
-/* What was revoked; again: at the start of a lead, which goes on with cluster_read_rows, or tries again. */
-void cluster_trust_read(struct cluster *c, loop_cb *again);
+/* Reads what was revoked. At the beginning of a lead: then goes on with `then`, or tries `again` in a second;
+ * both NULL while it leads. */
+void cluster_trust_read(struct cluster *c, loop_cb *then, loop_cb *again);
 
-/* cluster.c: the live sandboxes, where a lead begins. */
-void cluster_read_rows(void *arg);
 /* cluster_left_out.c: what the link calls; call the second about once a second. */
 void cluster_on_left_out(void *owner, const char *node, size_t count, const char *first);
 void cluster_tell_left_out(struct cluster *c);
 void cluster_left_out_fini(struct cluster *c);
-
-/* cluster.c: as the fleet takes it; borrows. */
-struct fleet_row cluster_fleet_row(const struct db_sandbox_row *row);
 
 /*
  * cluster_clock.c: at the beginning of a lead, looks how PostgreSQL's clock is, has the rows follow where it

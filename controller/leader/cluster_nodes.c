@@ -11,8 +11,7 @@
 #define REFUSED_SAID_MS 60000 /* at most one line in this time */
 
 struct join {
-    struct cluster *cluster;
-    uint64_t term;
+    struct leader_ref asked;
     char node[NODE_NAME_MAX + 1];
 };
 
@@ -20,10 +19,10 @@ struct join {
 static void on_joined(void *arg, int code, const struct err *e, const char *json)
 {
     struct join *join = arg;
-    struct cluster *c = join->cluster;
-    bool ours = c->fleet && join->term == c->term;
-    c->joined |= ours && !code;
-    if (code && code != ERR_CANCELLED && ours) {
+    struct cluster *c = leader_of(&join->asked);
+    if (c && !code)
+        c->joined = true;
+    if (c && code && code != ERR_CANCELLED) {
         log_warn("cluster", "node=%s could not be written down, it is to come again: %s", join->node,
                  e ? e->text : "");
         node_link_forget(c->link, join->node);
@@ -36,13 +35,11 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
 {
     struct cluster *c = owner;
     struct join *join = mem_zalloc(sizeof *join);
-    join->cluster = c;
-    join->term = c->term;
+    join->asked = leader_ref_of(c);
     memcpy(join->node, facts->name, sizeof join->node);
     log_info("cluster", "node=%s is here with %zu sandboxes", facts->name, count);
     db_node_join(c->pool, facts, on_joined, join);
-    fleet_session(c->fleet, loop_now_ms(), facts, inventory, count, &c->effects);
-    cluster_run_effects(c);
+    fleet_session(c->fleet, loop_now_ms(), facts, inventory, count, leader_effects(c->engine));
 }
 
 static void on_observations(void *owner, const char *node, const struct observation *observations,
@@ -50,14 +47,12 @@ static void on_observations(void *owner, const char *node, const struct observat
 {
     struct cluster *c = owner;
     for (size_t i = 0; i < count; i++)
-        fleet_observed(c->fleet, loop_now_ms(), node, &observations[i], &c->effects);
-    cluster_run_effects(c);
+        fleet_observed(c->fleet, loop_now_ms(), node, &observations[i], leader_effects(c->engine));
 }
 
 /* What a host keeps until it hears that all up to a number is committed. */
 struct kept_batch {
-    struct cluster *cluster;
-    uint64_t term;
+    struct leader_ref asked;
     char node[NODE_NAME_MAX + 1];
     uint64_t up_to;
 };
@@ -65,7 +60,7 @@ struct kept_batch {
 static struct kept_batch *kept_batch_new(struct cluster *c, const char *node)
 {
     struct kept_batch *batch = mem_zalloc(sizeof *batch);
-    *batch = (struct kept_batch){.cluster = c, .term = c->term};
+    *batch = (struct kept_batch){.asked = leader_ref_of(c)};
     strncpy(batch->node, node, NODE_NAME_MAX);
     return batch;
 }
@@ -92,25 +87,26 @@ static uint64_t refused_of(const char *json)
     return json ? strtoull(json, NULL, 10) : 0;
 }
 
-/* Whether it is committed; else it comes again. Frees it. */
-static bool kept_batch_end(struct kept_batch *batch, int code, const struct err *e, const char *what)
+/* The cluster, where it is committed and the lead is the same; else NULL: it comes again. Copies it to out
+ * and frees it. */
+static struct cluster *kept_batch_end(struct kept_batch *batch, int code, const struct err *e,
+                                      const char *what, struct kept_batch *out)
 {
-    struct cluster *c = batch->cluster;
-    bool ours = c->fleet && batch->term == c->term;
-    if (code && code != ERR_CANCELLED)
-        log_warn("cluster", "node=%s its %s are not written down yet: %s", batch->node, what,
-                 e ? e->text : "");
+    *out = *batch;
     free(batch);
-    return ours && !code;
+    if (code && code != ERR_CANCELLED)
+        log_warn("cluster", "node=%s its %s are not written down yet: %s", out->node, what, e ? e->text : "");
+    return code ? NULL : leader_of(&out->asked);
 }
 
 static void on_samples_stored(void *arg, int code, const struct err *e, const char *json)
 {
-    struct kept_batch batch = *(struct kept_batch *)arg;
-    if (!kept_batch_end(arg, code, e, "samples"))
+    struct kept_batch batch;
+    struct cluster *c = kept_batch_end(arg, code, e, "samples", &batch);
+    if (!c)
         return;
-    count_refused(batch.cluster, batch.node, "samples", refused_of(json), &batch.cluster->refused.samples);
-    node_link_accept_samples(batch.cluster->link, batch.node, batch.up_to);
+    count_refused(c, batch.node, "samples", refused_of(json), &c->refused.samples);
+    node_link_accept_samples(c->link, batch.node, batch.up_to);
 }
 
 /* For the moment only a host's own sandboxes, of which the fleet knows; whose the kept ones are the database
@@ -137,12 +133,12 @@ static void on_samples(void *owner, const char *node, const struct sample *sampl
 
 static void on_violations_added(void *arg, int code, const struct err *e, const char *json)
 {
-    struct kept_batch batch = *(struct kept_batch *)arg;
-    if (!kept_batch_end(arg, code, e, "violations"))
+    struct kept_batch batch;
+    struct cluster *c = kept_batch_end(arg, code, e, "violations", &batch);
+    if (!c)
         return;
-    count_refused(batch.cluster, batch.node, "violations", refused_of(json),
-                  &batch.cluster->refused.violations);
-    node_link_accept_violations(batch.cluster->link, batch.node, batch.up_to);
+    count_refused(c, batch.node, "violations", refused_of(json), &c->refused.violations);
+    node_link_accept_violations(c->link, batch.node, batch.up_to);
 }
 
 static void on_violations(void *owner, const char *node, const struct violation_news *news, size_t count)
@@ -157,9 +153,8 @@ static void on_node_gone(void *owner, const char *node)
 {
     struct cluster *c = owner;
     log_warn("cluster", "node=%s is silent past its lease", node);
-    fleet_node_gone(c->fleet, loop_now_ms(), node, &c->effects);
-    cluster_run_effects(c);
-    cluster_sweep_node_gone(c, node);
+    fleet_node_gone(c->fleet, loop_now_ms(), node, leader_effects(c->engine));
+    changes_tell_node_gone(&c->changes, node);
 }
 
 const struct node_link_ops cluster_link_ops = {.allowed = cluster_on_allowed,
@@ -173,6 +168,19 @@ const struct node_link_ops cluster_link_ops = {.allowed = cluster_on_allowed,
                                                .on_sweeps = cluster_on_sweeps,
                                                .on_left_out = cluster_on_left_out,
                                                .on_node_gone = on_node_gone};
+
+/* The figures of one that ended go with it. */
+static void forget_figures(void *arg, const struct state_change *change)
+{
+    if (sandbox_state_terminal(change->state))
+        stats_forget(arg, &change->id);
+}
+
+void cluster_nodes_subscribe(struct cluster *c)
+{
+    c->stats_change = (struct change_subscriber){.on_state = forget_figures, .arg = c->stats};
+    changes_subscribe(&c->changes, &c->stats_change);
+}
 
 struct use {
     const struct cluster *cluster;

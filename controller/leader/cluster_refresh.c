@@ -6,6 +6,7 @@
  * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
  */
 #include "controller/leader/cluster_int.h"
+#include "controller/leader/fleet_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -20,8 +21,8 @@
 #define BEHIND_MAX 256 /* rows in one reading */
 
 struct refresh {
-    struct cluster *cluster;
-    uint64_t term, stamp, asked_ms;
+    struct leader_ref asked;
+    uint64_t stamp, asked_ms;
     struct sandbox_id *ids; /* that are read, owned; NULL of other readings */
     size_t count;
 };
@@ -30,16 +31,16 @@ static struct refresh *refresh_new(struct cluster *c)
 {
     struct refresh *r = mem_zalloc(sizeof *r);
     *r = (struct refresh){
-        .cluster = c, .term = c->term, .stamp = fleet_stamp(c->fleet), .asked_ms = loop_now_ms()};
+        .asked = leader_ref_of(c), .stamp = fleet_stamp(c->fleet), .asked_ms = loop_now_ms()};
     return r;
 }
 
-/* Its cluster, and into out what it was; NULL where that is of an earlier term. Frees it. */
+/* The cluster, where it leads as it did then; else NULL. Copies it to out and frees it. */
 static struct cluster *refresh_end(struct refresh *r, struct refresh *out)
 {
     *out = *r;
     free(r);
-    return out->cluster->ready && out->term == out->cluster->term ? out->cluster : NULL;
+    return leader_of(&out->asked);
 }
 
 static void read_next(void *arg);
@@ -88,11 +89,11 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
     if (!c)
         return;
     for (size_t i = 0; i < count; i++) {
-        struct fleet_row row = cluster_fleet_row(&rows[i]);
+        struct fleet_row row = fleet_row_of(&rows[i]);
         row.waited_ms = loop_now_ms() - r.asked_ms;
-        fleet_read(c->fleet, loop_now_ms(), r.stamp, &row, &c->effects);
-        cluster_run_effects(c);
-        waiters_tell(c->waiters, &row.id, row.state, rows[i].json);
+        struct row_change change = {.id = row.id, .state = row.state, .json = rows[i].json};
+        fleet_read(c->fleet, loop_now_ms(), r.stamp, &row, leader_effects(c->engine));
+        changes_tell_row(&c->changes, &change);
     }
     read_in(c, code ? SOON_MS : c->behind_count ? 0 : c->marks_due ? SOON_MS : EVERY_MS);
 }
@@ -145,12 +146,12 @@ static void on_hosts(void *arg, int code, const struct err *e, const struct db_n
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, &c->effects);
+        struct fleet_effects *effects = leader_effects(c->engine);
+        fleet_node_mark(c->fleet, rows[i].name, rows[i].cordoned, rows[i].draining, effects);
         const struct node *node = node_table_find(fleet_nodes(c->fleet), rows[i].name);
         if (strcmp(rows[i].state, node_state_name(node_state(node))))
-            fleet_say_node(c->fleet, rows[i].name, &c->effects);
+            fleet_say_node(c->fleet, rows[i].name, effects);
     }
-    cluster_run_effects(c);
 }
 
 static void read_next(void *arg)

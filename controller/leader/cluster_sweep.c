@@ -4,6 +4,7 @@
  * a sweep of its own, is written down by itself.
  */
 #include "controller/leader/cluster_int.h"
+#include "controller/leader/fleet_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -157,7 +158,7 @@ static void end_stray(struct sweep *s, const struct fleet_row *row, enum sweep_k
         return;
     s->rows++;
     log_warn("sweep", "sandbox=%s kind=%s its row is live and is ended", row->id.text, sweep_kind_name(kind));
-    fleet_end_stray(c->fleet, loop_now_ms(), row, kind, &c->effects);
+    fleet_end_stray(c->fleet, loop_now_ms(), row, kind, leader_effects(c->engine));
 }
 
 static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
@@ -173,7 +174,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         log_warn("sweep", "the live rows cannot be read: %s", e->text);
     bool first = !s->suspects;
     for (size_t i = 0; !code && i < count; i++) {
-        struct fleet_row row = cluster_fleet_row(&rows[i]);
+        struct fleet_row row = fleet_row_of(&rows[i]);
         enum sweep_kind kind = fleet_stray(s->cluster->fleet, loop_now_ms(), &row);
         if (kind == SWEEP_KIND_COUNT)
             continue;
@@ -187,7 +188,6 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     }
     s->read = true;
-    cluster_run_effects(s->cluster);
     check_done(s);
 }
 
@@ -198,12 +198,13 @@ static void read_rows(struct sweep *s)
     db_sandbox_live(s->cluster->pool, on_rows, reading);
 }
 
-void cluster_sweep_row_ended(struct cluster *c, enum sweep_kind kind)
+static void on_state(void *arg, const struct state_change *change)
 {
+    struct cluster *c = arg;
     struct sweep *s = STAILQ_FIRST(&c->sweeps);
-    if (!s || !s->rows)
+    if (!change->swept || !s || !s->rows)
         return;
-    s->counts.removed[kind]++;
+    s->counts.removed[change->stray]++;
     s->rows--;
     check_done(s);
 }
@@ -235,8 +236,9 @@ static bool answers(struct sweep *s, const char *node, const struct sweep_report
     return false;
 }
 
-void cluster_sweep_node_gone(struct cluster *c, const char *node)
+static void on_node_gone(void *arg, const char *node)
 {
+    struct cluster *c = arg;
     struct sweep *s = STAILQ_FIRST(&c->sweeps);
     if (!s || !s->begun || s->written)
         return;
@@ -245,10 +247,16 @@ void cluster_sweep_node_gone(struct cluster *c, const char *node)
     check_done(s);
 }
 
+void cluster_sweep_subscribe(struct cluster *c)
+{
+    c->sweep_change =
+        (struct change_subscriber){.on_state = on_state, .on_node_gone = on_node_gone, .arg = c};
+    changes_subscribe(&c->changes, &c->sweep_change);
+}
+
 /* A host's own sweep, or one that it ended too late for who asked. */
 struct own_sweep {
-    struct cluster *cluster;
-    uint64_t term;
+    struct leader_ref asked;
     struct sweep_counts counts;
     struct db_sweep_host host;
 };
@@ -256,15 +264,16 @@ struct own_sweep {
 static void on_own_written(void *arg, int code, const struct err *e, const char *json)
 {
     struct own_sweep own = *(struct own_sweep *)arg;
+    struct cluster *c = leader_of(&own.asked);
     free(arg);
     if (code == ERR_CANCELLED)
         return;
     if (code) /* the host says it again */
         log_warn("sweep", "node=%s its sweep is not yet written down: %s", own.host.name, e->text);
-    else if (own.term == own.cluster->term)
-        node_link_accept_sweeps(own.cluster->link, own.host.name, own.host.number);
+    else if (c)
+        node_link_accept_sweeps(c->link, own.host.name, own.host.number);
     if (!code && json)
-        sweep_counts_add(&own.cluster->swept, &own.counts);
+        sweep_counts_add(&own.asked.cluster->swept, &own.counts);
 }
 
 static void take_own(struct cluster *c, const char *node, const struct sweep_report *report)
@@ -275,7 +284,7 @@ static void take_own(struct cluster *c, const char *node, const struct sweep_rep
         return;
     }
     struct own_sweep *own = mem_zalloc(sizeof *own);
-    *own = (struct own_sweep){.cluster = c, .term = c->term, .counts = report->counts};
+    *own = (struct own_sweep){.asked = leader_ref_of(c), .counts = report->counts};
     strncpy(own->host.name, node, NODE_NAME_MAX);
     own->host.number = report->number;
     sweep_text(&report->counts, text);

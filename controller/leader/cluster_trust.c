@@ -39,32 +39,31 @@ void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_
 /* --- what was revoked --- */
 
 struct revocations_read {
-    struct cluster *cluster;
-    uint64_t term;
-    loop_cb *then; /* NULL: it was read while it leads */
+    struct leader_ref asked;
+    loop_cb *then, *again;
 };
 
 static void on_revocations(void *arg, int code, const struct err *e, const struct db_node_revocation *rows,
                            size_t count)
 {
     struct revocations_read read = *(struct revocations_read *)arg;
-    struct cluster *c = read.cluster;
+    struct cluster *c = leader_of(&read.asked);
     free(arg);
-    if (!c->fleet || read.term != c->term)
+    if (!c)
         return;
     c->revocations_owed = code != 0;
     for (size_t i = 0; i < count; i++)
         node_trust_revoke(c->trust, rows[i].node, rows[i].issued_until_s, &rows[i].fingerprints);
-    if (read.then && code)
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read.then, c);
-    else if (read.then)
-        cluster_read_rows(c);
+    if (read.again && code)
+        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read.again, c);
+    else if (read.then && !code)
+        read.then(c);
 }
 
-void cluster_trust_read(struct cluster *c, loop_cb *again)
+void cluster_trust_read(struct cluster *c, loop_cb *then, loop_cb *again)
 {
     struct revocations_read *read = mem_zalloc(sizeof *read);
-    *read = (struct revocations_read){c, c->term, again};
+    *read = (struct revocations_read){leader_ref_of(c), then, again};
     db_node_revocations(c->pool, on_revocations, read);
 }
 
@@ -77,7 +76,7 @@ void cluster_node_revoke(struct cluster *c, const char *node)
     log_warn("cluster", "node=%s its certificates are revoked", node);
     node_trust_revoke(c->trust, node, (int64_t)(wall_now_ms() / 1000), &none);
     node_link_expel(c->link, node);
-    cluster_trust_read(c, NULL);
+    cluster_trust_read(c, NULL, NULL);
 }
 
 void cluster_node_removed(struct cluster *c, const char *node)

@@ -24,16 +24,10 @@ struct waiter_list {
 
 struct waiters {
     struct loop *loop;
+    struct change_subscriber subscriber;
     struct waiter_list *lists;
     size_t count;
 };
-
-struct waiters *waiters_new(struct loop *loop)
-{
-    struct waiters *waiters = mem_zalloc(sizeof *waiters);
-    waiters->loop = loop;
-    return waiters;
-}
 
 static void list_drop_empty(struct waiters *waiters, struct waiter_list *list)
 {
@@ -139,13 +133,6 @@ static bool tell_one(struct waiters *waiters, const struct sandbox_id *id, enum 
     return false;
 }
 
-void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
-                  const char *json)
-{
-    while (tell_one(waiters, id, state, json))
-        ;
-}
-
 static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted)
 {
     struct waiter_list *list;
@@ -159,10 +146,31 @@ static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, e
     return false;
 }
 
-void waiters_want(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted)
+static enum sandbox_state wanted_state(enum want_state want)
 {
-    while (overtake_one(waiters, id, wanted))
+    return want == WANT_PAUSED ? SANDBOX_PAUSED : want == WANT_RUNNING ? SANDBOX_RUNNING : SANDBOX_STOPPED;
+}
+
+static void on_row(void *arg, const struct row_change *change)
+{
+    struct waiters *waiters = arg;
+    while (tell_one(waiters, &change->id, change->state, change->json))
         ;
+    while (change->has_want && overtake_one(waiters, &change->id, wanted_state(change->want)))
+        ;
+}
+
+struct waiters *waiters_new(struct loop *loop)
+{
+    struct waiters *waiters = mem_zalloc(sizeof *waiters);
+    waiters->loop = loop;
+    waiters->subscriber = (struct change_subscriber){.on_row = on_row, .arg = waiters};
+    return waiters;
+}
+
+struct change_subscriber *waiters_subscriber(struct waiters *waiters)
+{
+    return &waiters->subscriber;
 }
 
 size_t waiters_count(const struct waiters *waiters)

@@ -9,6 +9,7 @@
 #include "common/base/id.h"
 #include "common/io/loop.h"
 #include "common/model/sandbox_state.h"
+#include "controller/leader/changes.h"
 
 #define WAITERS_MAX 16384
 
@@ -32,15 +33,12 @@ void waiters_free(struct waiters *waiters);
 bool waiters_add(struct waiters *waiters, const struct sandbox_id *id, enum waiter_goal goal,
                  enum sandbox_state named, uint64_t timeout_ms, waiter_cb *cb, void *arg) MUST_CHECK;
 
-/* A state was committed: calls back who waited for it. */
-void waiters_tell(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
-                  const char *json);
-
 /*
- * What is wanted of it is another state than who waits for WAIT_WANTED named (its end has none:
- * SANDBOX_STOPPED): calls these back as not reached.
+ * How they hear of rows: who waited for a row's state is called back. Where it says that another state is
+ * wanted of its sandbox than who waits for WAIT_WANTED named (its end has none: SANDBOX_STOPPED), these are
+ * called back as not reached. Borrowed; it leaves before waiters_free.
  */
-void waiters_want(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted);
+struct change_subscriber *waiters_subscriber(struct waiters *waiters);
 
 /* Nobody can be told anything for now: calls every waiter back as not reached. */
 void waiters_give_up(struct waiters *waiters);

@@ -9,6 +9,7 @@
 #define READ_MS     10000         /* between readings */
 #define EPOCH_MS    1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
 #define OUTLIVES_MS 70000         /* beyond the longest lifetime */
+#define TURN_MS     20            /* more than a loop that is well takes */
 #define REACHED_MS  60000         /* so long in reach, a host was heard, or its controller stood still */
 
 static const char *node_name(int node)
@@ -187,43 +188,80 @@ static void send(struct world *w, const char *node, void (*run)(struct world *, 
         wire(w, message);
 }
 
-static void run_effects(struct world *w)
+static void send_want(struct world *w, const struct fleet_effect *effect)
 {
+    struct sim_event message = {.sandbox = sim_index(&effect->id), .want = effect->want};
+    size_t len;
+    if (message.want.spec && !fleet_spec(w->fleet, &effect->id, &len))
+        return;
+    send(w, effect->node, agent_hear_want, &message);
+}
+
+static void send_acceptance(struct world *w, const struct fleet_effect *effect)
+{
+    struct sim_event message = {.sandbox = sim_index(&effect->id), .acceptance = effect->acceptance};
+    if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
+        send(w, effect->node, agent_hear_acceptance, &message);
+}
+
+static struct sim_event *ask_database(struct world *w, const struct fleet_effect *effect,
+                                      void (*run)(struct world *, struct sim_event *))
+{
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), run);
+    e->incarnation = w->incarnation;
+    e->sandbox = sim_index(&effect->id);
+    return e;
+}
+
+static void run_effect(struct world *w, const struct fleet_effect *effect)
+{
+    struct sim_event *e;
+    switch (effect->kind) {
+    case FLEET_PERSIST:
+        e = ask_database(w, effect, commit);
+        e->move = effect->move;
+        break;
+    case FLEET_RESCHEDULE:
+        e = ask_database(w, effect, reschedule);
+        e->node = node_index(effect->node);
+        e->asked_ms = w->now;
+        e->reschedule = effect->reschedule;
+        break;
+    case FLEET_WANT:
+        send_want(w, effect);
+        break;
+    case FLEET_ACCEPT:
+        send_acceptance(w, effect);
+        break;
+    case FLEET_CHANGED:
+    case FLEET_NODE:
+        break;
+    }
+}
+
+/* The end of a turn: all that its events asked for, as controller/leader/engine.c does. */
+static void settle(struct world *w, struct sim_event *e)
+{
+    if (controller_waits(w, e))
+        return;
+    if (!w->fleet || e->incarnation != w->incarnation)
+        return;
+    w->due = false;
     for (size_t i = 0; i < w->effects.count; i++) {
-        struct fleet_effect *effect = &w->effects.item[i];
-        struct sim_event message = {.sandbox = sim_index(&effect->id)};
-        switch (effect->kind) {
-        case FLEET_PERSIST: {
-            struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), commit);
-            e->incarnation = w->incarnation;
-            e->sandbox = sim_index(&effect->id);
-            e->move = effect->move;
-            break;
-        }
-        case FLEET_RESCHEDULE: {
-            struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), reschedule);
-            e->incarnation = w->incarnation;
-            e->sandbox = sim_index(&effect->id);
-            e->node = node_index(effect->node);
-            e->asked_ms = w->now;
-            e->reschedule = effect->reschedule;
-            break;
-        }
-        case FLEET_WANT:
-            message.want = effect->want;
-            send(w, effect->node, agent_hear_want, &message);
-            break;
-        case FLEET_ACCEPT:
-            message.acceptance = effect->acceptance;
-            if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
-                send(w, effect->node, agent_hear_acceptance, &message);
-            break;
-        case FLEET_CHANGED:
-        case FLEET_NODE:
-            break;
-        }
+        fleet_effect_as_of(&w->effects.item[i], w->now);
+        run_effect(w, &w->effects.item[i]);
     }
     fleet_effects_clear(&w->effects);
+}
+
+/* A turn takes up to TURN_MS: other events come in between, and a controller that dies in it does none of
+ * this. */
+static void run_effects(struct world *w)
+{
+    if (w->due)
+        return;
+    w->due = true;
+    sim_after(w, sim_random(w, TURN_MS), settle)->incarnation = w->incarnation;
 }
 
 static void displace(struct row *r, int64_t end)
@@ -277,6 +315,7 @@ void controller_down(struct world *w)
     fleet_free(w->fleet);
     w->fleet = NULL;
     fleet_effects_clear(&w->effects);
+    w->due = false;
     for (int i = 0; i < SIM_NODES; i++)
         w->host[i].session = 0;
 }

@@ -134,6 +134,7 @@ struct world {
     struct fleet *fleet; /* NULL: the controller is down */
     unsigned incarnation, sessions;
     struct fleet_effects effects;
+    bool due; /* they are carried out at the end of this turn */
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
     bool was_stopped;

@@ -171,9 +171,65 @@ static void test_who_stood_still_listens_before_it_judges(void **state)
     assert_int_equal(moves, 2);
 }
 
+/* What was for the session before is not said in the next, though it is not carried out yet. */
+static void test_a_session_drops_what_was_for_the_one_before(void **state)
+{
+    struct node_facts facts = {.name = "h1"}, other = {.name = "h2"};
+    struct fleet_row row = running_row("h1");
+    struct observation ended = {.id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
+    fleet_session(fleet, 1, &other, NULL, 0, &effects);
+    fleet_observed(fleet, 2, "h1", &ended, &effects);
+    fleet_observed(fleet, 2, "h2", &ended, &effects);
+    assert_string_equal(effect_of(FLEET_ACCEPT)->node, "h1");
+    fleet_session(fleet, 3, &facts, NULL, 0, &effects);
+    assert_string_equal(effect_of(FLEET_ACCEPT)->node, "h2");
+    assert_non_null(effect_of(FLEET_NODE));
+}
+
+static void test_effects_count_time_until_they_are_carried_out(void **state)
+{
+    struct fleet_row row = running_row("h1");
+    struct observation ended = {
+        .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED, .ran = true};
+    struct fleet_effect effect;
+    row.state = SANDBOX_PENDING;
+    fleet_read(fleet, 5, fleet_stamp(fleet), &row, &effects);
+    effect = *effect_of(FLEET_WANT);
+    fleet_effect_as_of(&effect, 105);
+    fleet_effect_as_of(&effect, 105); /* once */
+    assert_int_equal(effect.want.remaining_ms, HOUR_MS - 100);
+    fleet_effect_as_of(&effect, 2 * HOUR_MS);
+    assert_int_equal(effect.want.remaining_ms, 0);
+    ended.ended_ago_ms = 10;
+    fleet_observed(fleet, 200, "h1", &ended, &effects);
+    effect = *effect_of(FLEET_PERSIST);
+    fleet_effect_as_of(&effect, 230);
+    assert_int_equal(effect.move.ended_ago_ms, 40);
+}
+
+/* An effect that is carried out later finds that there is nothing to be made any more. */
+static void test_what_ended_has_nothing_to_be_made_of(void **state)
+{
+    struct fleet_row row = running_row("h1");
+    size_t len;
+    row.state = SANDBOX_PENDING;
+    fleet_read(fleet, 5, fleet_stamp(fleet), &row, &effects);
+    assert_non_null(effect_of(FLEET_WANT)->want.spec);
+    assert_memory_equal(fleet_spec(fleet, &row.id, &len), "s", 1);
+    assert_int_equal(len, 1);
+    row.state = SANDBOX_STOPPED;
+    row.generation++;
+    fleet_wanted(fleet, 6, &row, &effects);
+    assert_null(fleet_spec(fleet, &row.id, &len));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_session_drops_what_was_for_the_one_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_effects_count_time_until_they_are_carried_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_ended_has_nothing_to_be_made_of, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_host_of_a_row_that_never_comes, set_up, tear_down),

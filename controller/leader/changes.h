@@ -1,0 +1,52 @@
+/*
+ * What became of sandboxes and nodes, for those who wait or count: they subscribe, and who brings a change
+ * about knows none of them.
+ */
+#ifndef CORRAL_CONTROLLER_LEADER_CHANGES_H
+#define CORRAL_CONTROLLER_LEADER_CHANGES_H
+
+#include "common/base/id.h"
+#include "common/model/node_wire.h"
+#include "common/model/sandbox_state.h"
+#include "controller/core/sweep.h"
+
+#include <sys/queue.h>
+
+/* The core took up that this state is committed. */
+struct state_change {
+    struct sandbox_id id;
+    enum sandbox_state state;
+    bool swept; /* a cleanup ended it, as an orphan of this kind */
+    enum sweep_kind stray;
+};
+
+/* The database answered with this row. */
+struct row_change {
+    struct sandbox_id id;
+    enum sandbox_state state;
+    bool has_want; /* this answer changed what is wanted of it, to: */
+    enum want_state want;
+    const char *json; /* the sandbox, as the API shows it */
+};
+
+/* What is not needed is NULL. A subscriber may not subscribe or leave while it is told. */
+struct change_subscriber {
+    void (*on_state)(void *arg, const struct state_change *change);
+    void (*on_row)(void *arg, const struct row_change *change);
+    void (*on_node_gone)(void *arg, const char *node); /* it is silent past its lease */
+    void *arg;
+    STAILQ_ENTRY(change_subscriber) link;
+};
+
+/* All zero but for STAILQ_INIT. */
+STAILQ_HEAD(changes, change_subscriber);
+
+/* The subscriber stays its owner's, until it leaves or changes goes away. */
+void changes_subscribe(struct changes *changes, struct change_subscriber *subscriber);
+void changes_leave(struct changes *changes, struct change_subscriber *subscriber);
+
+void changes_tell_state(const struct changes *changes, const struct state_change *change);
+void changes_tell_row(const struct changes *changes, const struct row_change *change);
+void changes_tell_node_gone(const struct changes *changes, const char *node);
+
+#endif

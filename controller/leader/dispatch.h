@@ -1,0 +1,10 @@
+/* Carries out what the core asked for: to PostgreSQL, to the hosts, to those who subscribed to changes. */
+#ifndef CORRAL_CONTROLLER_LEADER_DISPATCH_H
+#define CORRAL_CONTROLLER_LEADER_DISPATCH_H
+
+#include "controller/leader/engine.h"
+
+/* The owner is the cluster. */
+extern const struct leader_engine_ops cluster_engine_ops;
+
+#endif
