@@ -3,6 +3,7 @@
 #include "controller/api/key_set.h"
 #include "controller/controller_int.h"
 #include "controller/db/db_user.h"
+#include "controller/jobs/job_table.h"
 #include "controller/ops/ops.h"
 
 #include "common/io/daemon.h"
@@ -17,12 +18,10 @@
 #include <unistd.h>
 
 #define SCHEMA_RETRY_MS      2000u
-#define KEY_NOTES_MS         20000u
 #define KEY_CONNECTIONS      1
 #define FILES_OF_REST(files) ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_door.c) */
 #define FILES_OF_OUR_OWN     32                 /* and the sessions with the database */
 #define CONNECTIONS_LEAST    16
-#define USED_KEYS_MAX        4096 /* as many as the API remembers */
 
 /* --- keys --- */
 
@@ -121,29 +120,6 @@ static void on_listening(void *arg)
 
 static void check_schema(void *arg);
 
-struct used_keys {
-    const char *id[USED_KEYS_MAX];
-    size_t count;
-};
-
-static void add_used(void *arg, const char *key_id)
-{
-    struct used_keys *used = arg;
-    if (used->count < USED_KEYS_MAX)
-        used->id[used->count++] = key_id;
-}
-
-/* When a key was last used is known to half a minute: a write for each request would be too dear. */
-static void note_keys(void *arg)
-{
-    struct controller *c = arg;
-    struct used_keys used = {.count = 0};
-    api_take_used_keys(c->api, add_used, &used);
-    if (used.count && db_leader_leads(c->leader))
-        db_keys_used(c->pool, used.id, used.count);
-    timer_start(&c->key_notes, c->loop, KEY_NOTES_MS, note_keys, c);
-}
-
 static void on_schema(void *arg, int code, const struct err *e, const char *json)
 {
     static const struct db_leader_events events = {.on_gained = on_gained,
@@ -173,7 +149,6 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
     db_pool_watch_writes(c->pool);
     db_upkeep_start(c->upkeep);
-    note_keys(c);
 }
 
 /* Only with the schema that it was built for does this program lead. */
@@ -351,7 +326,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     db_pool_start(c->pool);
     db_pool_start(c->reads);
     db_pool_start(c->key_pool);
-    controller_arm_sweep(c);
+    c->jobs = jobs_new(loop, controller_jobs, controller_jobs_count, c);
     *out = c;
     return 0;
 }
@@ -377,7 +352,7 @@ void controller_reload(struct controller *c)
     set_defaults(c);
     api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
-    controller_arm_sweep(c);
+    jobs_reload(c->jobs);
     settings_for_agents(c->conf, &settings);
     cluster_set_settings(c->cluster, &settings);
     string_list_fini(&settings);
@@ -390,8 +365,7 @@ void controller_free(struct controller *c)
     if (!c)
         return;
     timer_stop(&c->schema_retry);
-    timer_stop(&c->key_notes);
-    timer_stop(&c->sweep);
+    jobs_free(c->jobs);
     if (c->leader)
         db_leader_free(c->leader);
     cluster_stop(c->cluster);

@@ -9,6 +9,7 @@
 #include "controller/core/read_gate.h"
 #include "controller/db/db_leader.h"
 #include "controller/db/db_upkeep.h"
+#include "controller/jobs/jobs.h"
 
 struct controller {
     struct loop *loop;
@@ -28,14 +29,12 @@ struct controller {
     struct rates rates;
     bool schema_good;
     struct err failure; /* why it stopped the loop by itself; code 0: it did not */
-    struct timer schema_retry, key_notes, sweep;
+    struct timer schema_retry;
+    struct jobs *jobs;
     uint64_t started_ms;
 };
 
 /* ops/heavy_read.c: those that wait are answered; before the pool of reads goes. */
 void controller_end_reads(struct controller *c);
-
-/* ops/cleanup.c: the next one in its time, one interval from now. */
-void controller_arm_sweep(struct controller *controller);
 
 #endif

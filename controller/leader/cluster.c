@@ -11,19 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEEN_TICKS 5 /* between words to the database on the hosts */
-
-static void on_tick(void *arg)
+void cluster_tick(struct cluster *c)
 {
-    struct cluster *c = arg;
-    timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
-    fleet_tick(c->fleet, loop_now_ms(), leader_effects(c->engine));
-    c->ticks++;
-    if (c->revocations_owed)
-        cluster_trust_read(c, NULL, NULL);
-    if (c->ticks % SEEN_TICKS == 0)
-        cluster_say_nodes_seen(c);
-    cluster_tell_left_out(c);
+    if (c->ready)
+        fleet_tick(c->fleet, loop_now_ms(), leader_effects(c->engine));
 }
 
 int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct err *e)
@@ -125,14 +116,13 @@ static void listen_for_nodes(struct cluster *c)
     struct err e;
     if (node_link_start(c->link, c->epoch, &e)) {
         log_error("cluster", "cannot listen for hosts, trying again: %s", e.text);
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_rows, c);
+        timer_start(&c->again, c->loop, CLUSTER_AGAIN_MS, read_rows, c);
         return;
     }
     c->ready = true;
     c->ready_ms = loop_now_ms();
     log_info("cluster", "leads with epoch %llu, %zu live sandboxes", (unsigned long long)c->epoch,
              fleet_count(c->fleet));
-    timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, on_tick, c);
     cluster_refresh_begin(c);
 }
 
@@ -144,7 +134,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     if (code) {
         log_warn("cluster", "the live sandboxes cannot be read, trying again: %s", e->text);
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_rows, c);
+        timer_start(&c->again, c->loop, CLUSTER_AGAIN_MS, read_rows, c);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -186,7 +176,7 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     if (!code)
         read_revocations(c);
     else
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read_nodes, c);
+        timer_start(&c->again, c->loop, CLUSTER_AGAIN_MS, read_nodes, c);
 }
 
 static void read_nodes(void *arg)
@@ -212,7 +202,7 @@ void cluster_unlead(struct cluster *c)
         return;
     leader_engine_clear(c->engine);
     node_link_stop(c->link);
-    timer_stop(&c->tick);
+    timer_stop(&c->again);
     cluster_refresh_end(c);
     cluster_clock_end(c);
     db_pool_set_epoch(c->pool, 0);

@@ -45,6 +45,13 @@ void cluster_free(struct cluster *cluster); /* after them */
 void cluster_lead(struct cluster *cluster, uint64_t epoch);
 void cluster_unlead(struct cluster *cluster);
 
+/* Its periodic work (controller/jobs/job_table.c): nothing while it is not ready. */
+void cluster_tick(struct cluster *cluster);              /* about once a second: fleet_tick */
+void cluster_revocations_again(struct cluster *cluster); /* reads what was revoked, where that failed */
+void cluster_tell_left_out(struct cluster *cluster); /* to the database: what of hosts could not be taken */
+void cluster_say_nodes_seen(
+    struct cluster *cluster); /* likewise: which hosts are in session, what they use */
+
 struct cluster_refused cluster_refused(const struct cluster *cluster);
 
 /* It leads, has read the live rows, and listens. */

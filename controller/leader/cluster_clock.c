@@ -57,7 +57,7 @@ static void look_at_first(void *arg);
 static void begin_again(struct cluster *c, const struct err *e)
 {
     log_warn("cluster", "PostgreSQL's clock cannot be looked at, trying again: %s", e ? e->text : "");
-    timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, look_at_first, c);
+    timer_start(&c->again, c->loop, CLUSTER_AGAIN_MS, look_at_first, c);
 }
 
 static void on_followed(void *arg, int code, const struct err *e, const char *json)

@@ -15,7 +15,7 @@
 
 #include <sys/queue.h>
 
-#define CLUSTER_TICK_MS 1000
+#define CLUSTER_AGAIN_MS 1000 /* until then */
 
 struct create;
 STAILQ_HEAD(create_list, create);
@@ -41,9 +41,8 @@ struct cluster {
     struct move_batch *moves; /* moves.c: gathered in this run of the engine; NULL: none */
     struct changes changes;
     struct change_subscriber stats_change, sweep_change;
-    struct timer tick;
-    unsigned ticks;
-    uint64_t term; /* rises with each gain and loss (leader_ref.h) */
+    struct timer again; /* the next try of what a lead begins with */
+    uint64_t term;      /* rises with each gain and loss (leader_ref.h) */
     uint64_t epoch;
     bool ready;
     uint64_t ready_ms;
@@ -103,9 +102,8 @@ void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_
  * both NULL while it leads. */
 void cluster_trust_read(struct cluster *c, loop_cb *then, loop_cb *again);
 
-/* cluster_left_out.c: what the link calls; call the second about once a second. */
+/* cluster_left_out.c: what the link calls. */
 void cluster_on_left_out(void *owner, const char *node, size_t count, const char *first);
-void cluster_tell_left_out(struct cluster *c);
 void cluster_left_out_fini(struct cluster *c);
 
 /*
@@ -118,8 +116,5 @@ void cluster_clock_end(struct cluster *c);
 /* cluster_refresh.c: with the lead; without it. */
 void cluster_refresh_begin(struct cluster *c);
 void cluster_refresh_end(struct cluster *c);
-
-/* Says to the database which hosts were heard, with what they use. */
-void cluster_say_nodes_seen(struct cluster *c);
 
 #endif

@@ -59,6 +59,8 @@ void cluster_on_left_out(void *owner, const char *node, size_t count, const char
 void cluster_tell_left_out(struct cluster *c)
 {
     struct left_out *l, *next;
+    if (!c->ready)
+        return;
     HASH_ITER(hh, c->left_out, l, next)
     tell(c, l, loop_now_ms());
 }

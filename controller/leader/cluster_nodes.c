@@ -202,6 +202,8 @@ static void add_use(void *arg, const struct sample *s)
 
 void cluster_say_nodes_seen(struct cluster *c)
 {
+    if (!c->ready)
+        return;
     const struct node_table *nodes = fleet_nodes(c->fleet);
     struct use use = {.cluster = c, .seen = mem_zalloc(nodes->count * sizeof *use.seen)};
     for (size_t i = 0; i < nodes->count; i++) {

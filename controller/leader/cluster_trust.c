@@ -55,7 +55,7 @@ static void on_revocations(void *arg, int code, const struct err *e, const struc
     for (size_t i = 0; i < count; i++)
         node_trust_revoke(c->trust, rows[i].node, rows[i].issued_until_s, &rows[i].fingerprints);
     if (read.again && code)
-        timer_start(&c->tick, c->loop, CLUSTER_TICK_MS, read.again, c);
+        timer_start(&c->again, c->loop, CLUSTER_AGAIN_MS, read.again, c);
     else if (read.then && !code)
         read.then(c);
 }
@@ -65,6 +65,12 @@ void cluster_trust_read(struct cluster *c, loop_cb *then, loop_cb *again)
     struct revocations_read *read = mem_zalloc(sizeof *read);
     *read = (struct revocations_read){leader_ref_of(c), then, again};
     db_node_revocations(c->pool, on_revocations, read);
+}
+
+void cluster_revocations_again(struct cluster *c)
+{
+    if (c->ready && c->revocations_owed)
+        cluster_trust_read(c, NULL, NULL);
 }
 
 /* At once by this clock, and by the database's as soon as that can be read. */

@@ -1,7 +1,6 @@
-/* The sweep: when an administrator asks for it, and in its time. */
+/* The sweep that an administrator asks for. */
 #include "controller/ops/ops.h"
 
-#include "common/io/log.h"
 #include "common/base/mem.h"
 
 #include <inttypes.h>
@@ -36,23 +35,4 @@ void ops_system_cleanup(void *owner, struct api_call *call)
     struct sweep_call *sweep = mem_zalloc(sizeof *sweep);
     *sweep = (struct sweep_call){call, ops_actor(call)};
     cluster_sweep(c->cluster, &sweep->actor, call->dry_run, on_swept, sweep);
-}
-
-static void on_swept_in_time(void *arg, int code, const struct err *e, const struct cluster_swept *swept)
-{
-    if (code && code != ERR_CANCELLED)
-        log_warn("controller", "the sweep is put off: %s", e->text);
-}
-
-static void sweep_in_time(void *arg)
-{
-    struct controller *c = arg;
-    if (cluster_ready(c->cluster))
-        cluster_sweep(c->cluster, NULL, false, on_swept_in_time, c);
-    controller_arm_sweep(c);
-}
-
-void controller_arm_sweep(struct controller *c)
-{
-    timer_start(&c->sweep, c->loop, c->conf->cleanup_interval_minutes * 60000, sweep_in_time, c);
 }

@@ -1,0 +1,89 @@
+#include "controller/jobs/job_table.h"
+
+#include "controller/controller_int.h"
+#include "controller/db/db_user.h"
+
+#include "common/io/log.h"
+
+#define USED_KEYS_MAX 4096 /* as many as the API remembers */
+
+/* --- while it leads --- */
+
+static void tick(void *owner)
+{
+    const struct controller *c = owner;
+    cluster_tick(c->cluster);
+}
+
+static void read_revocations(void *owner)
+{
+    const struct controller *c = owner;
+    cluster_revocations_again(c->cluster);
+}
+
+static void say_nodes_seen(void *owner)
+{
+    const struct controller *c = owner;
+    cluster_say_nodes_seen(c->cluster);
+}
+
+static void tell_left_out(void *owner)
+{
+    const struct controller *c = owner;
+    cluster_tell_left_out(c->cluster);
+}
+
+static uint64_t cleanup_period(const void *owner)
+{
+    const struct controller *c = owner;
+    return c->conf->cleanup_interval_minutes * 60000;
+}
+
+static void on_cleaned_up(void *arg, int code, const struct err *e, const struct cluster_swept *swept)
+{
+    if (code && code != ERR_CANCELLED)
+        log_warn("controller", "the sweep is put off: %s", e->text);
+}
+
+static void clean_up(void *owner)
+{
+    struct controller *c = owner;
+    if (cluster_ready(c->cluster))
+        cluster_sweep(c->cluster, NULL, false, on_cleaned_up, c);
+}
+
+/* --- keys --- */
+
+struct used_keys {
+    const char *id[USED_KEYS_MAX];
+    size_t count;
+};
+
+static void add_used(void *arg, const char *key_id)
+{
+    struct used_keys *used = arg;
+    if (used->count < USED_KEYS_MAX)
+        used->id[used->count++] = key_id;
+}
+
+/* When a key was last used is known to half a minute: a write for each request would be too dear. */
+static void note_keys(void *owner)
+{
+    struct controller *c = owner;
+    struct used_keys used = {.count = 0};
+    if (!c->leader)
+        return;
+    api_take_used_keys(c->api, add_used, &used);
+    if (used.count && db_leader_leads(c->leader))
+        db_keys_used(c->pool, used.id, used.count);
+}
+
+const struct job controller_jobs[] = {
+    {"tick", 1000, NULL, tick},
+    {"revocations", 1000, NULL, read_revocations},
+    {"left_out", 1000, NULL, tell_left_out},
+    {"nodes_seen", 5000, NULL, say_nodes_seen},
+    {"keys_used", 20000, NULL, note_keys},
+    {"cleanup", 0, cleanup_period, clean_up},
+};
+const size_t controller_jobs_count = ARRAY_LEN(controller_jobs);
