@@ -13,13 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct route api_routes[OP_COUNT] = {
-#define ROUTE(op, method, path, who, schema, status, answer, summary, handler)                               \
-    [OP_##op] = {method, path, who, SCHEMA_##schema, answer},
-#include "controller/api/api_routes.def"
-#undef ROUTE
-};
-
 /* --- the way of a request: route, caller, rate, body, operation --- */
 
 /* Whether the path is of this form; its {…} go into param. */
@@ -189,7 +182,7 @@ static void read_body(struct call *call, bool keep)
         api_call_free(call);
 }
 
-void api_admit(struct call *call, const struct caller *caller)
+static void admit(struct call *call, const struct caller *caller)
 {
     struct err e;
     call->public.caller = *caller;
@@ -231,7 +224,7 @@ static void on_head(void *owner, struct http_exchange *x)
     else if (is_open(api, call->public.op))
         read_body(call, false);
     else
-        api_authenticate(call);
+        api_authenticate(call, admit);
 }
 
 /* --- life --- */

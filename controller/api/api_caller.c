@@ -83,25 +83,3 @@ void api_uncount_failure(struct call *call)
     call->counted = false;
     call->rate[0] = 0;
 }
-
-void api_refuse_guess(struct call *call)
-{
-    struct err e;
-    http_charge(call->public.exchange, NULL);
-    (void)err_set(&e, ERR_RATE_LIMITED,
-                  "more than %llu requests a second without a valid API key from this address; wait a second",
-                  (unsigned long long)call->api->failure_rate.per_second);
-    api_answer_held(&call->public, &e);
-}
-
-void api_refuse_key(struct call *call)
-{
-    struct err e;
-    http_charge(call->public.exchange, NULL);
-    if (!call->counted && !api_count_failure(call)) {
-        api_refuse_guess(call);
-        return;
-    }
-    (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
-    api_answer_err(&call->public, &e);
-}

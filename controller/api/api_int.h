@@ -24,7 +24,7 @@ struct route {
     enum api_schema schema;
     const char *answer;
 };
-extern const struct route api_routes[OP_COUNT];
+extern const struct route api_routes[OP_COUNT]; /* api_route.c */
 
 /* A key as the database told of it lately. Kept in the order of that: uthash iterates as was added. */
 struct known_key {
@@ -84,10 +84,11 @@ struct call {
     char allow[64];                      /* and of the methods that there are, where this is none of them */
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" where it is not known who calls */
     uint8_t sha256[32];
-    bool counted;           /* as a failure of its network, in advance */
-    bool shared;            /* it is one of its user's that are under way */
-    TAILQ_ENTRY(call) asks; /* while its key is looked up */
-    LIST_ENTRY(call) held;  /* while its refusal is held back */
+    bool counted; /* as a failure of its network, in advance */
+    bool shared;  /* it is one of its user's that are under way */
+    void (*known)(struct call *call, const struct caller *caller); /* goes on once it is known who calls */
+    TAILQ_ENTRY(call) asks;                                        /* while its key is looked up */
+    LIST_ENTRY(call) held;                                         /* while its refusal is held back */
     struct timer hold;
     struct err refusal;
 };
@@ -107,26 +108,19 @@ void api_new_request_id(char out[static 65]);
 /* Of the server's own refusals; as http_server_ops.problem. */
 const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);
 
-/* api_keys.c: finds out who asks, then api_admit, or refuses. */
-void api_authenticate(struct call *call);
+/* api_keys.c: finds out who asks, then calls known, or refuses. */
+void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller));
 void api_keys_end(struct api *api); /* whoever still waits is answered */
 
 /* api_caller.c: whether one more failure of its network is within the rate; it is counted. */
 bool api_count_failure(struct call *call);
 /* It was none. */
 void api_uncount_failure(struct call *call);
-/* Not a valid key: 401, or 429 past the rate of its network; counts it where it was not. */
-void api_refuse_key(struct call *call);
-/* Past its network's rate. */
-void api_refuse_guess(struct call *call);
 /* It was answered: a DELETE that made no room counts. */
 void api_note_miss(struct call *call, int status);
 /* Its answer tells of its rate: that of its network, where it did not come to its key's. */
 void api_tell_rate(struct call *call);
 /* Within the rate of its key and the share of its user, or ERR_RATE_LIMITED; the answer's headers tell. */
 int api_within_rate(struct call *call, struct err *e) MUST_CHECK;
-
-/* api.c: the caller is known. */
-void api_admit(struct call *call, const struct caller *caller);
 
 #endif

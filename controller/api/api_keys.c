@@ -23,6 +23,32 @@
 /* Of the whole controller: guesses that are looked up. */
 static const struct rate_rule guess_rule = {100, 200};
 
+/* --- who has no key that is valid --- */
+
+/* Past the rate of its network. */
+static void refuse_guess(struct call *call)
+{
+    struct err e;
+    http_charge(call->public.exchange, NULL);
+    (void)err_set(&e, ERR_RATE_LIMITED,
+                  "more than %llu requests a second without a valid API key from this address; wait a second",
+                  (unsigned long long)call->api->failure_rate.per_second);
+    api_answer_held(&call->public, &e);
+}
+
+/* Not a valid key: 401, or 429 past the rate of its network; counts it where it was not. */
+static void refuse_key(struct call *call)
+{
+    struct err e;
+    http_charge(call->public.exchange, NULL);
+    if (!call->counted && !api_count_failure(call)) {
+        refuse_guess(call);
+        return;
+    }
+    (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
+    api_answer_err(&call->public, &e);
+}
+
 /* --- what is remembered --- */
 
 static void known_drop(struct known_key **table, struct known_key *key)
@@ -66,7 +92,7 @@ static void known_use(struct call *call, struct known_key *key)
     struct caller caller = key->caller;
     key->used = true;
     api_uncount_failure(call);
-    api_admit(call, &caller);
+    call->known(call, &caller);
 }
 
 /* --- look-ups --- */
@@ -144,7 +170,7 @@ static void tell_trouble(struct call *call, void *arg)
 static void tell_none(struct call *call, void *arg)
 {
     call->prefix[0] = 0;
-    api_refuse_key(call);
+    refuse_key(call);
 }
 
 static void tell_key(struct call *call, void *arg)
@@ -205,7 +231,7 @@ static void look_up(struct call *call, bool proved)
     if (guess && (!api_count_failure(call) || api->waiting_count >= GUESSES_WAITING_MAX ||
                   !rate_take(&api->guesses, &guess_rule, loop_now_ms()).allowed)) {
         call->prefix[0] = 0;
-        api_refuse_guess(call);
+        refuse_guess(call);
         return;
     }
     if (api->waiting_count >= WAITING_MAX) {
@@ -244,9 +270,10 @@ static bool is_served(const struct call *call, struct err *e)
     return api_routes[call->public.op].who == METRICS || !call->api->ops.serving(call->api->owner, e);
 }
 
-void api_authenticate(struct call *call)
+void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller))
 {
     struct api *api = call->api;
+    call->known = known;
     const char *text = key_of(&call->public);
     struct err e;
     if (!text || !api_key_prefix(text, call->prefix)) {

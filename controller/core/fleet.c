@@ -10,55 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANT_REPEAT_MS    2000 /* an unanswered want is sent again after this */
-#define MOVES_MAX         3    /* from pending to paused, all of it unheard */
-#define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
-#define LATE_MS           500  /* an answer that was longer on its way is asked for again */
-#define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
-
-void fleet_effects_clear(struct fleet_effects *effects)
-{
-    effects->count = 0;
-}
-
-void fleet_effects_fini(struct fleet_effects *effects)
-{
-    free(effects->item);
-    memset(effects, 0, sizeof *effects);
-}
-
-struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
-                                      const struct sandbox_entry *s)
-{
-    if (effects->count == effects->room) {
-        effects->room = effects->room ? effects->room * 2 : 16;
-        effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
-    }
-    struct fleet_effect *effect = &effects->item[effects->count++];
-    memset(effect, 0, sizeof *effect);
-    effect->kind = kind;
-    if (s) {
-        effect->id = s->id;
-        memcpy(effect->node, s->node->facts.name, sizeof effect->node);
-    }
-    return effect;
-}
-
-void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now)
-{
-    uint64_t waited = now - effect->at_ms;
-    if (effect->kind == FLEET_WANT) {
-        uint64_t remaining = effect->want.remaining_ms;
-        effect->want.remaining_ms -= waited < remaining ? waited : remaining;
-    } else if (effect->kind == FLEET_PERSIST) {
-        effect->move.started_ago_ms += waited;
-        effect->move.ended_ago_ms += waited;
-        effect->move.last.ago_ms += waited;
-    } else {
-        return;
-    }
-    effect->at_ms = now;
-}
+#define WANT_REPEAT_MS 2000 /* an unanswered want is sent again after this */
+#define LATE_MS        500  /* an answer that was longer on its way is asked for again */
+#define TICK_GAP_MS    3000 /* between ticks: longer, and this process stood still */
 
 struct fleet *fleet_new(uint64_t lease_ms)
 {
@@ -76,214 +30,7 @@ void fleet_free(struct fleet *fleet)
     free(fleet);
 }
 
-/* --- what goes out --- */
-
-void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
-{
-    if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
-        return;
-    if (deadline_is_its_hosts(s, now))
-        return;
-    s->want_sent_ms = now;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_WANT, s);
-    struct want *want = &effect->want;
-    effect->at_ms = now;
-    *want = (struct want){.id = s->id,
-                          .generation = s->generation,
-                          .state = s->want,
-                          .reason = s->want_reason,
-                          .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
-                          .limits = s->limits};
-    if (s->want != WANT_GONE) {
-        want->spec = s->spec;
-        want->spec_len = s->spec_len;
-    }
-}
-
-void fleet_send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
-{
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_ACCEPT, NULL);
-    effect->id = o->id;
-    snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
-}
-
-static void persist(struct sandbox_entry *s, uint64_t now, const struct fleet_move *move,
-                    struct fleet_effects *effects)
-{
-    bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
-    s->persisting = true;
-    s->adopting = idle ? move->generation : 0;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
-    effect->at_ms = now;
-    effect->move = *move;
-    effect->move.from = s->state;
-    effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->ended_ago_ms;
-    effect->move.unheard = s->reported && s->latest.generation < s->generation;
-}
-
-/* --- the step: compare what is committed with what is known --- */
-
-/* The first state of a legal way of so many moves, or `from` where there is none. */
-static enum sandbox_state step_of(enum sandbox_state from, enum sandbox_state to, unsigned moves)
-{
-    if (moves == 1)
-        return sandbox_state_may_move(from, to) ? to : from;
-    for (int via = 0; via < SANDBOX_STATE_COUNT; via++) {
-        enum sandbox_state between = (enum sandbox_state)via;
-        if (between != SANDBOX_LOST && sandbox_state_may_move(from, between) &&
-            step_of(between, to, moves - 1) != between)
-            return between;
-    }
-    return from;
-}
-
-/* The next legal state on the shortest way to `to`, or `from` where there is no way. */
-static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
-{
-    enum sandbox_state next = from;
-    for (unsigned moves = 1; moves <= MOVES_MAX && next == from; moves++)
-        next = step_of(from, to, moves);
-    return next;
-}
-
-static struct fleet_move move_of(const struct observation *o, enum sandbox_state to, uint64_t waited_ms)
-{
-    struct fleet_move move = {.to = to,
-                              .enforced = o->enforced,
-                              .ran = o->ran,
-                              .started_ago_ms = o->started_ago_ms + waited_ms,
-                              .ended_ago_ms = o->ended_ago_ms + waited_ms};
-    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE;
-    if (!sandbox_state_terminal(to) && !idle)
-        return move;
-    move.reason = o->reason;
-    move.generation = o->generation;
-    move.has_exit_code = o->has_exit_code;
-    move.exit_code = o->exit_code;
-    plain_words(o->detail, move.detail, sizeof move.detail); /* as its host should have */
-    if (!idle &&
-        move.reason == REASON_NONE) { /* a host that lies, or is at fault: nothing ends without a reason */
-        move.reason = REASON_ORPHANED;
-        snprintf(move.detail, sizeof move.detail, "its host told that it ended, and not why");
-    }
-    move.has_last = o->has_last;
-    move.last = o->last;
-    move.last.ago_ms += waited_ms;
-    return move;
-}
-
-/* A state that the host reports and that the row has, or can never have: nothing left to commit. */
-static void settle(struct sandbox_entry *s, struct fleet_effects *effects)
-{
-    if (s->accepted_number == s->latest.number)
-        return;
-    s->accepted_number = s->latest.number;
-    fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
-}
-
-/* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
-static bool overtaken(const struct sandbox_entry *s)
-{
-    return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
-}
-
-/*
- * Its host paused it by itself, and that is not yet what is wanted of it: also where the row says "paused"
- * already, for what it did in between may have gone unheard.
- */
-static bool to_adopt(const struct sandbox_entry *s)
-{
-    return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE && s->want == WANT_RUNNING &&
-           s->latest.generation == s->generation;
-}
-
-static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
-                            struct fleet_effects *effects)
-{
-    if (fleet_reschedule(fleet, s, effects))
-        return;
-    bool same = s->latest.state == s->state;
-    if ((same && !s->unsure && !to_adopt(s)) || overtaken(s)) {
-        settle(s, effects);
-        return;
-    }
-    enum sandbox_state next = same ? s->state : step_towards(s->state, s->latest.state);
-    if (next == s->state && !same) {
-        settle(s, effects);
-        return;
-    }
-    struct fleet_move move = move_of(&s->latest, next, now - s->latest_ms);
-    persist(s, now, &move, effects);
-}
-
-static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
-                             struct fleet_effects *effects)
-{
-    struct fleet_move move = {.to = SANDBOX_LOST};
-    if (now < fleet->listen_ms)
-        return;
-    if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
-        move.to = SANDBOX_STOPPED;
-        move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
-        move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
-    } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
-        return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
-    }
-    persist(s, now, &move, effects);
-}
-
-static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
-{
-    bool wanted_gone = s->want == WANT_GONE;
-    struct fleet_move move = {.to = SANDBOX_STOPPED,
-                              .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
-    if (!sandbox_state_may_move(s->state, move.to))
-        move.to = step_towards(s->state, SANDBOX_STOPPED);
-    if (move.to == s->state)
-        return;
-    if (!wanted_gone)
-        snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
-    persist(s, now, &move, effects);
-}
-
-static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
-{
-    bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
-    struct fleet_move move = {.to = SANDBOX_STOPPED,
-                              .reason = wanted_gone ? s->want_reason
-                                        : expired   ? REASON_EXPIRED
-                                                    : REASON_ORPHANED};
-    if (!sandbox_state_may_move(s->state, move.to))
-        move.to = SANDBOX_FAILED; /* it never ran */
-    if (!wanted_gone)
-        snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
-                 expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
-    persist(s, now, &move, effects);
-}
-
-void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
-{
-    if (!s->admitted || s->persisting || now < s->retry_at_ms)
-        return;
-    if (s->target)
-        fleet_reschedule(fleet, s, effects);
-    else if (s->swept)
-        evaluate_stray(s, now, effects);
-    else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
-        evaluate_report(fleet, s, now, effects);
-    else if (s->node->gone)
-        evaluate_silence(fleet, s, now, effects);
-    else if (s->missing)
-        evaluate_missing(s, now, effects);
-}
-
 /* --- rows --- */
-
-bool fleet_unheard(const struct sandbox_entry *s)
-{
-    return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
-}
 
 /* What its host before said of it is of no account. */
 static void move_entry(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct node *node)
@@ -335,13 +82,6 @@ static struct sandbox_entry *entry_make(struct fleet *fleet, uint64_t now, const
         s->spec_len = row->spec_len;
     }
     return s;
-}
-
-/* A host that is not here gets one lease to come. */
-void fleet_await_node(const struct fleet *fleet, uint64_t now, struct node *node)
-{
-    if (!node->session && !node->gone && !node->gone_at_ms)
-        node->gone_at_ms = now + fleet->lease_ms;
 }
 
 void fleet_load(struct fleet *fleet, uint64_t now, const struct fleet_row *row)
@@ -411,12 +151,6 @@ void fleet_end_stray(struct fleet *fleet, uint64_t now, const struct fleet_row *
     fleet_evaluate(fleet, s, now, effects);
 }
 
-static void note_ended(struct fleet *fleet, const struct sandbox_id *id)
-{
-    fleet->ended[fleet->ended_next] = (struct ended){*id, ++fleet->stamp};
-    fleet->ended_next = (fleet->ended_next + 1) % ENDED_MAX;
-}
-
 /* Whether it ended since, or may have: where so many did that not all are remembered. */
 static bool ended_since(const struct fleet *fleet, const struct sandbox_id *id, uint64_t stamp)
 {
@@ -429,44 +163,11 @@ static bool ended_since(const struct fleet *fleet, const struct sandbox_id *id, 
     return false;
 }
 
-static void entry_drop(struct fleet *fleet, struct sandbox_entry *s)
-{
-    fleet_stay(s);
-    node_release(s->node, &s->limits);
-    sandbox_table_drop(&fleet->sandboxes, s);
-}
-
 void fleet_refused(struct fleet *fleet, const struct sandbox_id *id)
 {
     struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
     if (s && !s->admitted)
-        entry_drop(fleet, s);
-}
-
-static void set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                      struct fleet_effects *effects)
-{
-    s->state = state;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_CHANGED, s);
-    effect->state = state;
-    effect->swept = s->swept;
-    effect->stray = s->stray;
-    if (state != SANDBOX_STARTING)
-        fleet_stay(s); /* it runs, or is to end: there is nothing to place again */
-    if (!sandbox_state_terminal(state))
-        return;
-    if (s->reported && sandbox_state_terminal(s->latest.state))
-        settle(s, effects);
-    note_ended(fleet, &s->id);
-    entry_drop(fleet, s);
-}
-
-/* Takes what a commit answered, unless a later answer came first. */
-void fleet_commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                        struct fleet_effects *effects)
-{
-    if (step_towards(s->state, state) != s->state)
-        set_state(fleet, s, state, effects);
+        fleet_entry_drop(fleet, s);
 }
 
 void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
@@ -526,7 +227,7 @@ static void take_state(struct fleet *fleet, uint64_t now, struct sandbox_entry *
     if (state == s->state)
         return;
     s->unsure = false;
-    set_state(fleet, s, state, effects);
+    fleet_set_state(fleet, s, state, effects);
     if (!ended)
         fleet_evaluate(fleet, s, now, effects);
 }
@@ -582,6 +283,40 @@ void fleet_persisted(struct fleet *fleet, uint64_t now, const struct sandbox_id 
         s->retry_at_ms = now + FLEET_RETRY_MS; /* its row went another way: a reading will tell */
     if (!ended)
         fleet_evaluate(fleet, s, now, effects);
+}
+
+/* Its first host may forget it. Where a reading was faster than this answer, that is accepted when it comes
+ * again. */
+static void take(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row,
+                 struct fleet_effects *effects)
+{
+    if (row->generation <= s->generation)
+        return;
+    s->changed = ++fleet->stamp;
+    if (s->reported)
+        fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
+    fleet_entry_fill(fleet, s, now, row);
+    fleet_send_want(s, now, effects);
+    fleet_commit_state(fleet, s, row->state, effects);
+}
+
+void fleet_rescheduled(struct fleet *fleet, uint64_t now, const struct sandbox_id *id,
+                       enum fleet_answer answer, const struct fleet_row *row, struct fleet_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
+    if (!s || !s->rescheduling)
+        return;
+    s->persisting = s->rescheduling = false;
+    if (answer == FLEET_DONE) {
+        take(fleet, s, now, row, effects);
+        return;
+    }
+    if (answer == FLEET_UNKNOWN) {
+        s->retry_at_ms = now + FLEET_RETRY_MS;
+        return;
+    }
+    fleet_stay(s);
+    fleet_evaluate(fleet, s, now, effects);
 }
 
 static void tick_sandbox(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,

@@ -6,7 +6,8 @@
 
 #include "controller/core/sandbox_table.h"
 
-#define FLEET_RETRY_MS 500 /* a commit that failed is tried again after this */
+#define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
+#define FLEET_RETRY_MS    500  /* a commit that failed is tried again after this */
 
 #define ENDED_MAX 1024 /* that are remembered, for readings that are older */
 
@@ -53,6 +54,11 @@ bool fleet_unheard(const struct sandbox_entry *s);
 /* Takes what a commit answered, unless a later answer came first. */
 void fleet_commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
                         struct fleet_effects *effects);
+
+/* Its state is this, whatever way led there; s is gone after an end. */
+void fleet_set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                     struct fleet_effects *effects);
+void fleet_entry_drop(struct fleet *fleet, struct sandbox_entry *s);
 
 /* A host that is not here gets one lease to come. */
 void fleet_await_node(const struct fleet *fleet, uint64_t now, struct node *node);

@@ -54,37 +54,3 @@ bool fleet_reschedule(struct fleet *fleet, struct sandbox_entry *s, struct fleet
     plain_words(s->latest.detail, reschedule->detail, sizeof reschedule->detail);
     return true;
 }
-
-/* Its first host may forget it. Where a reading was faster than this answer, that is accepted when it comes
- * again. */
-static void take(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row,
-                 struct fleet_effects *effects)
-{
-    if (row->generation <= s->generation)
-        return;
-    s->changed = ++fleet->stamp;
-    if (s->reported)
-        fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
-    fleet_entry_fill(fleet, s, now, row);
-    fleet_send_want(s, now, effects);
-    fleet_commit_state(fleet, s, row->state, effects);
-}
-
-void fleet_rescheduled(struct fleet *fleet, uint64_t now, const struct sandbox_id *id,
-                       enum fleet_answer answer, const struct fleet_row *row, struct fleet_effects *effects)
-{
-    struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, id);
-    if (!s || !s->rescheduling)
-        return;
-    s->persisting = s->rescheduling = false;
-    if (answer == FLEET_DONE) {
-        take(fleet, s, now, row, effects);
-        return;
-    }
-    if (answer == FLEET_UNKNOWN) {
-        s->retry_at_ms = now + FLEET_RETRY_MS;
-        return;
-    }
-    fleet_stay(s);
-    fleet_evaluate(fleet, s, now, effects);
-}

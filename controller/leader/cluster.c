@@ -2,7 +2,7 @@
 
 #include "controller/leader/cluster_int.h"
 #include "controller/leader/dispatch.h"
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -37,7 +37,7 @@ int cluster_new(struct cluster **out, const struct cluster_conf *conf, struct er
         free(c);
         return rc;
     }
-    c->engine = leader_engine_new(c->loop, &cluster_engine_ops, c);
+    c->engine = leader_engine_new(c->loop, &leader_dispatch_ops, c);
     c->waiters = waiters_new(c->loop);
     c->stats = stats_new();
     cluster_nodes_subscribe(c);
@@ -138,7 +138,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        struct fleet_row row = fleet_row_of(&rows[i]);
+        struct fleet_row row = leader_row(&rows[i]);
         row.waited_ms = waited_ms;
         row.unwatched = c->unwatched;
         fleet_load(c->fleet, loop_now_ms(), &row);

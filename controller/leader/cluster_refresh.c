@@ -6,7 +6,7 @@
  * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
  */
 #include "controller/leader/cluster_int.h"
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -89,7 +89,7 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
     if (!c)
         return;
     for (size_t i = 0; i < count; i++) {
-        struct fleet_row row = fleet_row_of(&rows[i]);
+        struct fleet_row row = leader_row(&rows[i]);
         row.waited_ms = loop_now_ms() - r.asked_ms;
         struct row_change change = {.id = row.id, .state = row.state, .json = rows[i].json};
         fleet_read(c->fleet, loop_now_ms(), r.stamp, &row, leader_effects(c->engine));

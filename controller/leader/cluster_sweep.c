@@ -4,7 +4,7 @@
  * a sweep of its own, is written down by itself.
  */
 #include "controller/leader/cluster_int.h"
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -174,7 +174,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         log_warn("sweep", "the live rows cannot be read: %s", e->text);
     bool first = !s->suspects;
     for (size_t i = 0; !code && i < count; i++) {
-        struct fleet_row row = fleet_row_of(&rows[i]);
+        struct fleet_row row = leader_row(&rows[i]);
         enum sweep_kind kind = fleet_stray(s->cluster->fleet, loop_now_ms(), &row);
         if (kind == SWEEP_KIND_COUNT)
             continue;

@@ -71,4 +71,4 @@ static void settled(void *owner)
     moves_flush(owner);
 }
 
-const struct leader_engine_ops cluster_engine_ops = {.act = act, .settled = settled};
+const struct leader_engine_ops leader_dispatch_ops = {.act = act, .settled = settled};

@@ -5,6 +5,6 @@
 #include "controller/leader/engine.h"
 
 /* The owner is the cluster. */
-extern const struct leader_engine_ops cluster_engine_ops;
+extern const struct leader_engine_ops leader_dispatch_ops;
 
 #endif

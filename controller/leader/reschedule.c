@@ -1,7 +1,7 @@
 #include "controller/leader/reschedule.h"
 
 #include "controller/leader/cluster_int.h"
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -42,7 +42,7 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
     if (!c)
         return;
     if (!code) {
-        now = fleet_row_of(row);
+        now = leader_row(row);
         now.waited_ms = loop_now_ms() - r.asked_ms;
         now.time = FLEET_TIME_KEPT;
     }

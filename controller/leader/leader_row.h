@@ -1,11 +1,11 @@
 /* A row of the database, as the core takes it. */
-#ifndef CORRAL_CONTROLLER_LEADER_FLEET_ROW_H
-#define CORRAL_CONTROLLER_LEADER_FLEET_ROW_H
+#ifndef CORRAL_CONTROLLER_LEADER_LEADER_ROW_H
+#define CORRAL_CONTROLLER_LEADER_LEADER_ROW_H
 
 #include "controller/core/fleet.h"
 #include "controller/db/db_sandbox.h"
 
 /* Borrows what the row borrows. */
-struct fleet_row fleet_row_of(const struct db_sandbox_row *row);
+struct fleet_row leader_row(const struct db_sandbox_row *row);
 
 #endif

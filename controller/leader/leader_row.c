@@ -1,6 +1,6 @@
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
-struct fleet_row fleet_row_of(const struct db_sandbox_row *r)
+struct fleet_row leader_row(const struct db_sandbox_row *r)
 {
     return (struct fleet_row){.id = r->id,
                               .user = r->user_id,

@@ -1,6 +1,6 @@
 /* Changes of what is wanted of a sandbox: committed, taken up by the core, and told to who waits. */
 #include "controller/leader/cluster_int.h"
-#include "controller/leader/fleet_row.h"
+#include "controller/leader/leader_row.h"
 
 #include "common/base/mem.h"
 
@@ -29,7 +29,7 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     if (c && code == ERR_DATABASE_UNAVAILABLE)
         cluster_refresh(c); /* it may have been committed all the same */
     if (c && !code) {
-        struct fleet_row fleet_row = fleet_row_of(row);
+        struct fleet_row fleet_row = leader_row(row);
         fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
         fleet_row.time = change->timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
         fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, leader_effects(c->engine));

@@ -1,0 +1,83 @@
+/* What the core asks for: the list of effects, and what is said to hosts. */
+#include "controller/core/deadline.h"
+#include "controller/core/fleet_int.h"
+
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fleet_effects_clear(struct fleet_effects *effects)
+{
+    effects->count = 0;
+}
+
+void fleet_effects_fini(struct fleet_effects *effects)
+{
+    free(effects->item);
+    memset(effects, 0, sizeof *effects);
+}
+
+struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
+                                      const struct sandbox_entry *s)
+{
+    if (effects->count == effects->room) {
+        effects->room = effects->room ? effects->room * 2 : 16;
+        effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
+    }
+    struct fleet_effect *effect = &effects->item[effects->count++];
+    memset(effect, 0, sizeof *effect);
+    effect->kind = kind;
+    if (s) {
+        effect->id = s->id;
+        memcpy(effect->node, s->node->facts.name, sizeof effect->node);
+    }
+    return effect;
+}
+
+void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now)
+{
+    uint64_t waited = now - effect->at_ms;
+    if (effect->kind == FLEET_WANT) {
+        uint64_t remaining = effect->want.remaining_ms;
+        effect->want.remaining_ms -= waited < remaining ? waited : remaining;
+    } else if (effect->kind == FLEET_PERSIST) {
+        effect->move.started_ago_ms += waited;
+        effect->move.ended_ago_ms += waited;
+        effect->move.last.ago_ms += waited;
+    } else {
+        return;
+    }
+    effect->at_ms = now;
+}
+
+void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
+        return;
+    if (deadline_is_its_hosts(s, now))
+        return;
+    s->want_sent_ms = now;
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_WANT, s);
+    struct want *want = &effect->want;
+    effect->at_ms = now;
+    *want = (struct want){.id = s->id,
+                          .generation = s->generation,
+                          .state = s->want,
+                          .reason = s->want_reason,
+                          .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
+                          .limits = s->limits};
+    if (s->want != WANT_GONE) {
+        want->spec = s->spec;
+        want->spec_len = s->spec_len;
+    }
+}
+
+void fleet_send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
+{
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_ACCEPT, NULL);
+    effect->id = o->id;
+    snprintf(effect->node, sizeof effect->node, "%s", node);
+    effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
+}

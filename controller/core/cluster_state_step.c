@@ -1,0 +1,231 @@
+/* The step: what is committed of a sandbox is compared with what is known of it, and what is to be done asked
+ * for. */
+#include "controller/core/fleet_int.h"
+
+#include "common/base/plain_words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MOVES_MAX 3 /* from pending to paused, all of it unheard */
+
+bool fleet_unheard(const struct sandbox_entry *s)
+{
+    return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
+}
+
+/* A host that is not here gets one lease to come. */
+void fleet_await_node(const struct fleet *fleet, uint64_t now, struct node *node)
+{
+    if (!node->session && !node->gone && !node->gone_at_ms)
+        node->gone_at_ms = now + fleet->lease_ms;
+}
+
+static void persist(struct sandbox_entry *s, uint64_t now, const struct fleet_move *move,
+                    struct fleet_effects *effects)
+{
+    bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
+    s->persisting = true;
+    s->adopting = idle ? move->generation : 0;
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
+    effect->at_ms = now;
+    effect->move = *move;
+    effect->move.from = s->state;
+    effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->ended_ago_ms;
+    effect->move.unheard = s->reported && s->latest.generation < s->generation;
+}
+
+/* --- the step: compare what is committed with what is known --- */
+
+/* The first state of a legal way of so many moves, or `from` where there is none. */
+static enum sandbox_state step_of(enum sandbox_state from, enum sandbox_state to, unsigned moves)
+{
+    if (moves == 1)
+        return sandbox_state_may_move(from, to) ? to : from;
+    for (int via = 0; via < SANDBOX_STATE_COUNT; via++) {
+        enum sandbox_state between = (enum sandbox_state)via;
+        if (between != SANDBOX_LOST && sandbox_state_may_move(from, between) &&
+            step_of(between, to, moves - 1) != between)
+            return between;
+    }
+    return from;
+}
+
+/* The next legal state on the shortest way to `to`, or `from` where there is no way. */
+static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
+{
+    enum sandbox_state next = from;
+    for (unsigned moves = 1; moves <= MOVES_MAX && next == from; moves++)
+        next = step_of(from, to, moves);
+    return next;
+}
+
+static struct fleet_move move_of(const struct observation *o, enum sandbox_state to, uint64_t waited_ms)
+{
+    struct fleet_move move = {.to = to,
+                              .enforced = o->enforced,
+                              .ran = o->ran,
+                              .started_ago_ms = o->started_ago_ms + waited_ms,
+                              .ended_ago_ms = o->ended_ago_ms + waited_ms};
+    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE;
+    if (!sandbox_state_terminal(to) && !idle)
+        return move;
+    move.reason = o->reason;
+    move.generation = o->generation;
+    move.has_exit_code = o->has_exit_code;
+    move.exit_code = o->exit_code;
+    plain_words(o->detail, move.detail, sizeof move.detail); /* as its host should have */
+    if (!idle &&
+        move.reason == REASON_NONE) { /* a host that lies, or is at fault: nothing ends without a reason */
+        move.reason = REASON_ORPHANED;
+        snprintf(move.detail, sizeof move.detail, "its host told that it ended, and not why");
+    }
+    move.has_last = o->has_last;
+    move.last = o->last;
+    move.last.ago_ms += waited_ms;
+    return move;
+}
+
+/* A state that the host reports and that the row has, or can never have: nothing left to commit. */
+static void settle(struct sandbox_entry *s, struct fleet_effects *effects)
+{
+    if (s->accepted_number == s->latest.number)
+        return;
+    s->accepted_number = s->latest.number;
+    fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
+}
+
+/* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
+static bool overtaken(const struct sandbox_entry *s)
+{
+    return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
+}
+
+/*
+ * Its host paused it by itself, and that is not yet what is wanted of it: also where the row says "paused"
+ * already, for what it did in between may have gone unheard.
+ */
+static bool to_adopt(const struct sandbox_entry *s)
+{
+    return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE && s->want == WANT_RUNNING &&
+           s->latest.generation == s->generation;
+}
+
+static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                            struct fleet_effects *effects)
+{
+    if (fleet_reschedule(fleet, s, effects))
+        return;
+    bool same = s->latest.state == s->state;
+    if ((same && !s->unsure && !to_adopt(s)) || overtaken(s)) {
+        settle(s, effects);
+        return;
+    }
+    enum sandbox_state next = same ? s->state : step_towards(s->state, s->latest.state);
+    if (next == s->state && !same) {
+        settle(s, effects);
+        return;
+    }
+    struct fleet_move move = move_of(&s->latest, next, now - s->latest_ms);
+    persist(s, now, &move, effects);
+}
+
+static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
+                             struct fleet_effects *effects)
+{
+    struct fleet_move move = {.to = SANDBOX_LOST};
+    if (now < fleet->listen_ms)
+        return;
+    if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
+        move.to = SANDBOX_STOPPED;
+        move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
+        move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
+    } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
+        return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
+    }
+    persist(s, now, &move, effects);
+}
+
+static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    bool wanted_gone = s->want == WANT_GONE;
+    struct fleet_move move = {.to = SANDBOX_STOPPED,
+                              .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
+    if (!sandbox_state_may_move(s->state, move.to))
+        move.to = step_towards(s->state, SANDBOX_STOPPED);
+    if (move.to == s->state)
+        return;
+    if (!wanted_gone)
+        snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
+    persist(s, now, &move, effects);
+}
+
+static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
+    struct fleet_move move = {.to = SANDBOX_STOPPED,
+                              .reason = wanted_gone ? s->want_reason
+                                        : expired   ? REASON_EXPIRED
+                                                    : REASON_ORPHANED};
+    if (!sandbox_state_may_move(s->state, move.to))
+        move.to = SANDBOX_FAILED; /* it never ran */
+    if (!wanted_gone)
+        snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
+                 expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
+    persist(s, now, &move, effects);
+}
+
+void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+{
+    if (!s->admitted || s->persisting || now < s->retry_at_ms)
+        return;
+    if (s->target)
+        fleet_reschedule(fleet, s, effects);
+    else if (s->swept)
+        evaluate_stray(s, now, effects);
+    else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
+        evaluate_report(fleet, s, now, effects);
+    else if (s->node->gone)
+        evaluate_silence(fleet, s, now, effects);
+    else if (s->missing)
+        evaluate_missing(s, now, effects);
+}
+
+static void note_ended(struct fleet *fleet, const struct sandbox_id *id)
+{
+    fleet->ended[fleet->ended_next] = (struct ended){*id, ++fleet->stamp};
+    fleet->ended_next = (fleet->ended_next + 1) % ENDED_MAX;
+}
+
+void fleet_entry_drop(struct fleet *fleet, struct sandbox_entry *s)
+{
+    fleet_stay(s);
+    node_release(s->node, &s->limits);
+    sandbox_table_drop(&fleet->sandboxes, s);
+}
+
+void fleet_set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                     struct fleet_effects *effects)
+{
+    s->state = state;
+    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_CHANGED, s);
+    effect->state = state;
+    effect->swept = s->swept;
+    effect->stray = s->stray;
+    if (state != SANDBOX_STARTING)
+        fleet_stay(s); /* it runs, or is to end: there is nothing to place again */
+    if (!sandbox_state_terminal(state))
+        return;
+    if (s->reported && sandbox_state_terminal(s->latest.state))
+        settle(s, effects);
+    note_ended(fleet, &s->id);
+    fleet_entry_drop(fleet, s);
+}
+
+/* Takes what a commit answered, unless a later answer came first. */
+void fleet_commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
+                        struct fleet_effects *effects)
+{
+    if (step_towards(s->state, state) != s->state)
+        fleet_set_state(fleet, s, state, effects);
+}
