@@ -1,7 +1,7 @@
 #include "controller/controller.h"
 
 #include "controller/api/key_set.h"
-#include "controller/controller_int.h"
+#include "controller/controller_state.h"
 #include "controller/db/db_user.h"
 #include "controller/jobs/job_table.h"
 #include "controller/ops/ops.h"
@@ -369,7 +369,7 @@ void controller_free(struct controller *c)
     if (c->leader)
         db_leader_free(c->leader);
     cluster_stop(c->cluster);
-    controller_end_reads(c);
+    ops_end_reads(c);
     db_upkeep_free(c->upkeep);
     db_admit_free(c->admit);
     db_pool_free(c->reads);

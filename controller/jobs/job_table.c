@@ -1,6 +1,6 @@
 #include "controller/jobs/job_table.h"
 
-#include "controller/controller_int.h"
+#include "controller/controller_state.h"
 #include "controller/db/db_user.h"
 
 #include "common/io/log.h"

@@ -49,7 +49,7 @@ void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run)
     free(r);
 }
 
-void controller_end_reads(struct controller *c)
+void ops_end_reads(struct controller *c)
 {
     struct reading *r;
     while ((r = (struct reading *)(void *)read_gate_take_waiting(c->read_gate))) {

@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_OPS_OPS_H
 #define CORRAL_CONTROLLER_OPS_OPS_H
 
-#include "controller/controller_int.h"
+#include "controller/controller_state.h"
 
 #define ROUTE(op, method, path, who, schema, status, answer, summary, handler) api_op_fn handler;
 #include "controller/api/api_routes.def"
@@ -34,6 +34,9 @@ void ops_new_id(const char prefix[static 4], char out[static 31]);
  */
 typedef void ops_read_fn(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg);
 void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run);
+
+/* Answers those that wait for their turn; call before the pool of reads goes. */
+void ops_end_reads(struct controller *c);
 
 /* Where a list goes on after; NULL: at its beginning. */
 const char *ops_cursor(const struct api_call *call);

@@ -25,7 +25,7 @@ ARROWS = {
     "controller/api": ["controller/api", "controller/core", "common"],
     "controller/nodes": ["controller/nodes", "controller/core", "common", "proto"],
     "controller/leader": ["controller/leader", "controller/core", "controller/db", "controller/nodes", "common"],
-    "controller/jobs": ["controller/jobs", "controller/controller_int.h", "controller/leader", "controller/db", "common"],
+    "controller/jobs": ["controller/jobs", "controller/controller_state.h", "controller/leader", "controller/db", "common"],
     "controller": ["controller", "common", "proto"],
     "agent/core": ["agent/core", "common"],
     "agent/docker": ["agent/docker", "agent/core", "common"],

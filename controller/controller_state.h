@@ -1,6 +1,6 @@
-/* What the controller and its operations share; private to controller.c and ops/. */
-#ifndef CORRAL_CONTROLLER_CONTROLLER_INT_H
-#define CORRAL_CONTROLLER_CONTROLLER_INT_H
+/* What the controller, its operations and its jobs share; private to controller.c, ops/ and jobs/. */
+#ifndef CORRAL_CONTROLLER_CONTROLLER_STATE_H
+#define CORRAL_CONTROLLER_CONTROLLER_STATE_H
 
 #include "controller/api/api.h"
 #include "controller/leader/cluster.h"
@@ -33,8 +33,5 @@ struct controller {
     struct jobs *jobs;
     uint64_t started_ms;
 };
-
-/* ops/heavy_read.c: those that wait are answered; before the pool of reads goes. */
-void controller_end_reads(struct controller *c);
 
 #endif
