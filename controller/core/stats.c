@@ -76,6 +76,19 @@ void stats_forget(struct stats *stats, const struct sandbox_id *id)
     free(entry);
 }
 
+void stats_forget_others(struct stats *stats, bool (*lives)(void *arg, const struct sandbox_id *id),
+                         void *arg)
+{
+    struct stats_entry *entry, *next;
+    HASH_ITER(hh, stats->head, entry, next)
+    {
+        if (lives(arg, &entry->id))
+            continue;
+        HASH_DEL(stats->head, entry);
+        free(entry);
+    }
+}
+
 static bool look_get(const struct look *look, uint64_t now, struct sample *out)
 {
     if (!look->there)

@@ -22,6 +22,10 @@ void stats_take(struct stats *stats, uint64_t now, const struct sample *sample);
 
 void stats_forget(struct stats *stats, const struct sandbox_id *id);
 
+/* Forgets all but those that live: after a time in which nobody was told what ended. */
+void stats_forget_others(struct stats *stats, bool (*lives)(void *arg, const struct sandbox_id *id),
+                         void *arg);
+
 /* The latest sample for the moment, with ago_ms as of now. False where there is none. */
 bool stats_find(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out);
 

@@ -143,6 +143,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         row.unwatched = c->unwatched;
         fleet_load(c->fleet, loop_now_ms(), &row);
     }
+    cluster_nodes_begin(c);
     listen_for_nodes(c);
 }
 

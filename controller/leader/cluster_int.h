@@ -81,6 +81,7 @@ void cluster_creates_end(struct cluster *c, int code);
 /* cluster_nodes.c: what the link calls; forgets the figures of sandboxes that ended. */
 extern const struct node_link_ops cluster_link_ops;
 void cluster_nodes_subscribe(struct cluster *c);
+void cluster_nodes_begin(struct cluster *c); /* the rows are read: likewise of those that ended without us */
 
 /* cluster_sweep.c: what the link calls, what it hears of changes, and the end of all that wait. */
 void cluster_on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count);

@@ -176,6 +176,18 @@ static void forget_figures(void *arg, const struct state_change *change)
         stats_forget(arg, &change->id);
 }
 
+static bool lives(void *arg, const struct sandbox_id *id)
+{
+    const struct cluster *c = arg;
+    struct fleet_view view;
+    return fleet_find(c->fleet, id, &view);
+}
+
+void cluster_nodes_begin(struct cluster *c)
+{
+    stats_forget_others(c->stats, lives, c);
+}
+
 void cluster_nodes_subscribe(struct cluster *c)
 {
     c->stats_change = (struct change_subscriber){.on_state = forget_figures, .arg = c->stats};

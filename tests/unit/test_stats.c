@@ -43,6 +43,25 @@ static void test_largest_numbers_fit(void **state)
     assert_true(stats_figures_json(&s, out) < STATS_JSON_MAX);
 }
 
+static bool is_first(void *arg, const struct sandbox_id *id)
+{
+    return !memcmp(id, arg, sizeof *id);
+}
+
+static void test_what_ended_unheard_is_forgotten(void **state)
+{
+    struct stats *stats = stats_new();
+    struct sample first = a_sample(0), other = a_sample(0), found;
+    uint8_t random[10] = {8};
+    other.id = sandbox_id_make(2, random);
+    stats_take(stats, 20000, &first);
+    stats_take(stats, 20000, &other);
+    stats_forget_others(stats, is_first, &first.id);
+    assert_true(stats_find(stats, 20000, &first.id, &found));
+    assert_false(stats_find(stats, 20000, &other.id, &found));
+    stats_free(stats);
+}
+
 static void test_the_latest_wins(void **state)
 {
     struct stats *stats = stats_new();
@@ -93,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_says_what_the_sample_says),
         cmocka_unit_test(test_largest_numbers_fit),
+        cmocka_unit_test(test_what_ended_unheard_is_forgotten),
         cmocka_unit_test(test_the_latest_wins),
         cmocka_unit_test(test_what_was_kept_is_never_shown_as_now),
     };
