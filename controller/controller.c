@@ -96,8 +96,8 @@ static void on_clock(void *arg, uint64_t asked_ms, int64_t unix_ms)
 static void on_deposed(void *arg)
 {
     struct controller *c = arg;
-    if (c->leader)
-        db_leader_doubt(c->leader);
+    if (c->db_leader)
+        db_leader_doubt(c->db_leader);
 }
 
 static void on_prefixes(void *arg, int code, const struct err *e, const char *prefixes)
@@ -129,7 +129,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
                                                    .on_listening = on_listening};
     struct controller *c = arg;
     char id[300], host[128] = "";
-    if (code == ERR_CANCELLED || c->leader)
+    if (code == ERR_CANCELLED || c->db_leader)
         return;
     if (code == ERR_CONFIG) { /* nothing to wait for: it takes somebody to migrate, or another program */
         c->failure = *e;
@@ -146,7 +146,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     snprintf(id, sizeof id, "%s:%ld", host, (long)getpid());
     struct db_leader_events bound = events;
     bound.arg = c;
-    c->leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
+    c->db_leader = db_leader_new(c->loop, c->conf->database_url, id, &bound);
     db_pool_watch_writes(c->pool);
     db_upkeep_start(c->upkeep);
 }
@@ -162,7 +162,7 @@ static void on_database(void *arg, bool up)
 {
     struct controller *c = arg;
     log_info("controller", "the database %s", up ? "is there" : "is gone");
-    if (up && !c->leader)
+    if (up && !c->db_leader)
         check_schema(c);
     else if (up)
         cluster_refresh(c->cluster);
@@ -366,8 +366,8 @@ void controller_free(struct controller *c)
         return;
     timer_stop(&c->schema_retry);
     jobs_free(c->jobs);
-    if (c->leader)
-        db_leader_free(c->leader);
+    if (c->db_leader)
+        db_leader_free(c->db_leader);
     cluster_stop(c->cluster);
     ops_end_reads(c);
     db_upkeep_free(c->upkeep);

@@ -19,7 +19,7 @@ struct controller {
     struct read_gate *read_gate;
     struct db_pool *key_pool; /* for API keys alone: whoever guesses them waits for nobody else's, nor they */
     struct db_admit *admit;
-    struct db_leader *leader;
+    struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;
     struct cluster *cluster;

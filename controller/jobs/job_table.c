@@ -71,10 +71,10 @@ static void note_keys(void *owner)
 {
     struct controller *c = owner;
     struct used_keys used = {.count = 0};
-    if (!c->leader)
+    if (!c->db_leader)
         return;
     api_take_used_keys(c->api, add_used, &used);
-    if (used.count && db_leader_leads(c->leader))
+    if (used.count && db_leader_leads(c->db_leader))
         db_keys_used(c->pool, used.id, used.count);
 }
 
