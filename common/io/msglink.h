@@ -96,7 +96,8 @@ void msglink_cancel(struct msglink_client *client);
 /*
  * How many that were freed, clients and servers, nng has not closed yet. Milliseconds as a rule; where it
  * stays above 0, nng's own threads wait for each other. A client that is made then may not connect, and only
- * a new process helps.
+ * a new process helps. Asking also tries again to close those for which there was no thread. On the loop's
+ * thread.
  */
 unsigned msglink_closing(void);
 

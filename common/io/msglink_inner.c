@@ -22,13 +22,16 @@ const uint8_t msglink_rep_opening[MSGLINK_OPENING_LEN] = {0, 'S', 'P', 0, 0, 0x3
 
 /* --- the end of a socket --- */
 
+#define UNTOLD_MAX 64
+
 /* Of the whole process, as nng's own threads are. */
 static atomic_uint closing;
 
-unsigned msglink_closing(void)
-{
-    return atomic_load(&closing);
-}
+/* Those for which there was no thread yet; the loop's. They are counted in closing. */
+static struct {
+    uint32_t id[UNTOLD_MAX];
+    unsigned count;
+} untold;
 
 static void *close_socket(void *arg)
 {
@@ -38,22 +41,36 @@ static void *close_socket(void *arg)
     return NULL;
 }
 
-/*
- * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever where its sockets met
- * the network themselves. A loop may not hang with it, so a thread does the waiting. It stops listening
- * first.
- */
-void msglink_close(nng_socket socket)
+static bool close_beside(uint32_t id)
 {
     pthread_attr_t attr;
     pthread_t thread;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, CLOSER_STACK);
-    atomic_fetch_add(&closing, 1);
-    if (pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)socket.id))
-        close_socket((void *)(uintptr_t)socket.id);
+    bool begun = !pthread_create(&thread, &attr, close_socket, (void *)(uintptr_t)id);
     pthread_attr_destroy(&attr);
+    return begun;
+}
+
+/*
+ * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever where its sockets met
+ * the network themselves. A loop may not hang with it, so a thread does the waiting. It stops listening
+ * first. Where the process may have no more threads, it is tried again when somebody asks what is not closed;
+ * past UNTOLD_MAX a socket stays open and counted, and only a new process helps, as with one that hangs.
+ */
+void msglink_close(nng_socket socket)
+{
+    atomic_fetch_add(&closing, 1);
+    if (!close_beside(socket.id) && untold.count < UNTOLD_MAX)
+        untold.id[untold.count++] = socket.id;
+}
+
+unsigned msglink_closing(void)
+{
+    while (untold.count && close_beside(untold.id[untold.count - 1]))
+        untold.count--;
+    return atomic_load(&closing);
 }
 
 /* --- where it listens --- */

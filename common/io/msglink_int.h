@@ -54,7 +54,8 @@ int msglink_inner_connect(const struct msglink_inner *inner);
 int msglink_watch(struct loop *loop, nng_socket socket, struct watch *watch, loop_watch_cb *cb, void *arg,
                   struct err *e) MUST_CHECK;
 
-/* Closes it on a thread of its own; counted by msglink_closing. */
+/* Closes it on a thread of its own, never on the caller's; counted by msglink_closing. On the loop's thread.
+ */
 void msglink_close(nng_socket socket);
 
 /* Keeps a connection from waiting for ever for a peer that lost its power or its network. */
