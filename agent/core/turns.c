@@ -133,6 +133,35 @@ struct turn *turns_next(struct turns *turns, uint64_t now)
     return turn;
 }
 
+static bool somebody_has_none(const struct turns *turns)
+{
+    for (const struct turn_user *user = turns->users; user; user = user->hh.next) {
+        if (user->first && !user->under_way)
+            return true;
+    }
+    return false;
+}
+
+/* Of two that took their time: of the user with more under way, and else the older. */
+static bool goes_before(const struct turn *a, const struct turn *b)
+{
+    return a->user->under_way != b->user->under_way ? a->user->under_way > b->user->under_way
+                                                    : a->begun_ms < b->begun_ms;
+}
+
+struct turn *turns_overdue(const struct turns *turns, uint64_t now)
+{
+    struct turn *most = NULL;
+    if (has_place(turns, now) || !somebody_has_none(turns))
+        return NULL;
+    for (struct turn *turn = turns->under_way; turn; turn = turn->next) {
+        bool long_enough = now - turn->begun_ms >= TURN_LONG_MOST_MS;
+        if (long_enough && turn->user->under_way > 1 && (!most || goes_before(turn, most)))
+            most = turn;
+    }
+    return most;
+}
+
 void turn_end(struct turns *turns, struct turn *turn)
 {
     struct turn_user *user = turn->user;

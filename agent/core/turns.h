@@ -51,6 +51,14 @@ void turn_ask(struct turns *turns, struct turn *turn, const char *user);
 /* The next that begins now, which is under way from then on; NULL where none may. Borrowed. */
 struct turn *turns_next(struct turns *turns, uint64_t now);
 
+/*
+ * The turn that is to be given up now, so that a user who waits and has nothing under way gets one: of the
+ * user with the most under way, at least two, the oldest that is under way for TURN_LONG_MOST_MS. NULL where
+ * nobody needs that. Without it as many users as fill all places would keep everybody else out for as long as
+ * a turn may take. Borrowed.
+ */
+struct turn *turns_overdue(const struct turns *turns, uint64_t now);
+
 /* It succeeds now, and ends next. */
 void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now);
 

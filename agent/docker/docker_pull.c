@@ -74,6 +74,16 @@ static void break_off(struct pull *pull)
     pull->request = NULL;
 }
 
+/* Of those that hold their places long, for somebody who has none; its own next look breaks it off. */
+static void make_place(struct docker *docker)
+{
+    struct turn *turn = turns_overdue(&docker->pull_turns, loop_now_ms());
+    struct pull *pull = turn ? (struct pull *)((char *)turn - offsetof(struct pull, turn)) : NULL;
+    if (pull && !pull->too_much[0])
+        snprintf(pull->too_much, sizeof pull->too_much,
+                 "its image came so slowly that others, who waited for theirs, had to be let past");
+}
+
 static void look(void *arg)
 {
     struct pull *pull = arg;
@@ -81,6 +91,7 @@ static void look(void *arg)
     if (!pull->request)
         return;
     next_pulls(pull->docker); /* those that take long count no more */
+    make_place(pull->docker);
     if (!pull->too_much[0] && pull->root[0] && !docker_free_bytes(pull->root, &bytes, NULL))
         (void)image_has_room(bytes, pull->bounds.free_bytes, pull->too_much);
     if (pull->too_much[0])

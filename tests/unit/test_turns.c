@@ -169,6 +169,48 @@ static void test_whoever_waits_may_leave(void **state)
     end();
 }
 
+/* As many users as fill all places: who has none gets one of theirs after a minute, not when a turn must end.
+ */
+static void test_who_has_none_takes_one_of_those_who_have_many(void **state)
+{
+    begin_bounded(1, 3, 4);
+    for (int i = 0; i < 4; i++)
+        turn_ask(&turns, &one[i], "a");
+    for (int i = 0; i < 3; i++)
+        assert_ptr_equal(turns_next(&turns, (uint64_t)i * TURN_LONG_MOST_MS), &one[i]);
+    uint64_t now = 3 * TURN_LONG_MOST_MS - 1;
+    assert_null(turns_next(&turns, now + 1));
+    assert_null(turns_overdue(&turns, now)); /* nobody else waits */
+    turn_ask(&turns, &two[0], "b");
+    assert_null(turns_next(&turns, now + 1)); /* three take long */
+    assert_ptr_equal(turns_overdue(&turns, now + 1), &one[0]);
+    turn_end(&turns, &one[0]);
+    assert_null(turns_overdue(&turns, now + 1)); /* there is a place again */
+    assert_ptr_equal(turns_next(&turns, now + 1), &two[0]);
+    end();
+}
+
+/* Nobody's only turn is taken, and none that is not a minute old. */
+static void test_what_nobody_loses(void **state)
+{
+    begin_bounded(1, 2, 4);
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &one[1], "b");
+    assert_ptr_equal(turns_next(&turns, 0), &one[0]);
+    assert_ptr_equal(turns_next(&turns, TURN_LONG_MOST_MS), &one[1]);
+    turn_ask(&turns, &two[0], "c");
+    assert_null(turns_overdue(&turns, 10 * TURN_LONG_MOST_MS));
+    end();
+    begin_bounded(2, 2, 4);
+    turn_ask(&turns, &one[0], "a");
+    turn_ask(&turns, &one[1], "a");
+    assert_ptr_equal(turns_next(&turns, 0), &one[0]);
+    assert_ptr_equal(turns_next(&turns, 0), &one[1]);
+    turn_ask(&turns, &two[0], "c");
+    assert_null(turns_overdue(&turns, TURN_LONG_MOST_MS - 1));
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +223,8 @@ int main(void)
         cmocka_unit_test(test_what_takes_as_long_as_the_others_counts),
         cmocka_unit_test(test_what_is_long_has_a_bound),
         cmocka_unit_test(test_whoever_waits_may_leave),
+        cmocka_unit_test(test_who_has_none_takes_one_of_those_who_have_many),
+        cmocka_unit_test(test_what_nobody_loses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
