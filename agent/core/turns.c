@@ -94,7 +94,8 @@ static bool has_place(const struct turns *turns, uint64_t now)
         else
             taking_long++;
     }
-    return counted < turns->bounds.places && taking_long < turns->bounds.long_most;
+    return counted < turns->bounds.places &&
+           counted + taking_long < turns->bounds.places + turns->bounds.long_most;
 }
 
 static bool may_begin(const struct turns *turns, const struct turn_user *user)

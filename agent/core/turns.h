@@ -4,9 +4,9 @@
  * turn by user, not by order: of the users with the fewest starts under way the one who has waited longest
  * since his last, and of his own the one that asked first (max-min fairness over users). One that takes far
  * longer than others here hangs, and uses no processor: it does not count any more, so that starts that never
- * end hold nobody up; long_most of them do. What is far longer follows from those that succeeded, as TCP's
- * timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy host all take long, and more of
- * them at once would take longer still.
+ * end hold nobody up; places and long_most of them together do. What is far longer follows from those that
+ * succeeded, as TCP's timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy host all
+ * take long, and more of them at once would take longer still.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
  */
@@ -30,7 +30,7 @@ struct turn {
 
 struct turns_bounds {
     unsigned places;    /* at once, 1 or more, besides those that take long */
-    unsigned long_most; /* at once that take long, 1 or more */
+    unsigned long_most; /* at once besides these, 1 or more; past it those that take long take places */
     unsigned of_user;   /* at once of one user, these too; 0: any number */
 };
 
