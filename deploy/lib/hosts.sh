@@ -56,6 +56,8 @@ hosts_up() { # NAME SUBNET HOST...
         in_net "$host" ip addr add "$subnet.$n/24" dev eth0
         in_net "$host" ip link set eth0 up
         in_net "$host" ip route add default via "$subnet.1"
+        # A registry may send Docker anywhere; what answers here answers with a machine's own credentials.
+        in_net "$host" ip route add unreachable 169.254.0.0/16
     done
 }
 
