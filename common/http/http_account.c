@@ -13,6 +13,7 @@ struct http_account {
     size_t bytes;
     unsigned users;
     TAILQ_HEAD(, http_holding) holdings;
+    struct http_line line;
     TAILQ_ENTRY(http_account) link;
     UT_hash_handle hh;
 };
@@ -34,6 +35,7 @@ static struct http_account *account_get(struct http_pool *pool, const char *name
     account = mem_zalloc(sizeof *account);
     memcpy(account->name, key, sizeof key);
     TAILQ_INIT(&account->holdings);
+    http_line_init(&account->line);
     TAILQ_INSERT_TAIL(&pool->accounts, account, link);
     HASH_ADD_STR(pool->by_name, name, account);
     return account;
@@ -95,6 +97,11 @@ void http_holding_told(struct http_holding *h)
 {
     list(h, false);
     list(h, true);
+}
+
+struct http_line *http_holding_line(const struct http_holding *h)
+{
+    return &h->account->line;
 }
 
 bool http_holding_is_over(const struct http_holding *h)

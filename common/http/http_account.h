@@ -4,10 +4,14 @@
  * to be given up: the one that holds longest, of the account that is past its share, else of the one that
  * holds most (of the few that are looked at). So who comes and goes quickly is served whatever others hold.
  *
+ * Each account is a line (common/http/http_turns.h), too: its connections are served in its turns.
+ *
  * Bounded by the connections: an account lives as long as one holds for it. No I/O.
  */
 #ifndef CORRAL_COMMON_HTTP_ACCOUNT_H
 #define CORRAL_COMMON_HTTP_ACCOUNT_H
+
+#include "common/http/http_turns.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +53,9 @@ void http_holding_set(struct http_holding *h, size_t bytes, bool may_go);
 void http_holding_told(struct http_holding *h);
 
 bool http_holding_is_over(const struct http_holding *h); /* its account is past its share */
+
+/* In which line its connection stands; another after a move. */
+struct http_line *http_holding_line(const struct http_holding *h);
 
 /* Who is to be given up, now that this one holds what it holds; NULL: nobody. */
 struct http_holding *http_holding_victim(struct http_holding *h);

@@ -16,7 +16,7 @@
 #define LINGER_MS       1000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
 #define BUFFER_COST     512  /* of a buffer that is not empty, beside its bytes */
 
-static void proceed(void *arg);
+static void on_turn(void *arg);
 
 static void exchange_free(struct http_exchange *x)
 {
@@ -49,7 +49,8 @@ static size_t buffered(struct evbuffer *buffer)
 
 bool http_connection_idles(struct http_connection *c)
 {
-    bool idles = c->io && c->places == &c->server->known && c->phase == PHASE_IDLE &&
+    bool idles = c->io && c->places == &c->server->known &&
+                 (c->phase == PHASE_IDLE || c->phase == PHASE_CLOSING) &&
                  !evbuffer_get_length(bufferevent_get_output(c->io));
     if (idles && !c->idles)
         TAILQ_INSERT_TAIL(&c->server->idle, c, of_idle);
@@ -129,14 +130,14 @@ void http_connection_place(struct http_connection *c, struct http_places *places
 void http_connection_close(struct http_connection *c)
 {
     exchange_drop(c);
-    http_handshake_end(c);
+    http_handshake_free(c->handshake);
     http_connection_place(c, NULL);
     (void)http_connection_idles(c);
+    http_turn_cancel(&c->server->turns, &c->turn);
     http_holding_end(&c->holding);
     c->network->count--;
     http_network_drop(&c->server->networks, c->network);
     timer_stop(&c->timer);
-    later_cancel(&c->later);
     if (c->io)
         bufferevent_free(c->io);
     free(c);
@@ -149,10 +150,15 @@ void http_connection_time(struct http_connection *c, uint32_t ms)
     timer_start(&c->timer, c->server->loop, ms, on_time_over, c);
 }
 
+static void ask_for_turn(struct http_connection *c)
+{
+    http_turn_ask(&c->server->turns, http_holding_line(&c->holding), &c->turn, on_turn, c);
+}
+
 void http_connection_go_on(struct http_connection *c)
 {
     if (!c->advancing)
-        later_call(&c->later, c->server->loop, proceed, c);
+        ask_for_turn(c);
 }
 
 /* --- answers --- */
@@ -237,7 +243,7 @@ void http_connection_answer(struct http_connection *c, int status, const char *t
     if (keep) {
         c->phase = PHASE_IDLE;
         http_connection_time(c, c->server->limits.idle_ms);
-        later_call(&c->later, c->server->loop, proceed, c);
+        ask_for_turn(c);
     } else {
         begin_end(c);
     }
@@ -360,9 +366,8 @@ static void finish(struct http_connection *c)
     http_connection_time(c, evbuffer_get_length(bufferevent_get_output(c->io)) ? LINGER_MS : 0);
 }
 
-static void proceed(void *arg)
+static void proceed(struct http_connection *c)
 {
-    struct http_connection *c = arg;
     struct evbuffer *in = bufferevent_get_input(c->io);
     if (c->phase == PHASE_SERVED) {
         bufferevent_disable(c->io, EV_READ);
@@ -386,10 +391,21 @@ static void proceed(void *arg)
         finish(c);
 }
 
-static void on_read(struct bufferevent *io, void *arg)
+static void on_turn(void *arg)
 {
     struct http_connection *c = arg;
     proceed(c);
+    settle(c);
+}
+
+/* What stops reading, or throws away, needs no turn; all else has its own. */
+static void on_read(struct bufferevent *io, void *arg)
+{
+    struct http_connection *c = arg;
+    if (c->phase == PHASE_SERVED || c->phase == PHASE_CLOSING)
+        proceed(c);
+    else
+        http_connection_go_on(c);
     settle(c);
 }
 
@@ -402,7 +418,7 @@ static void on_written(struct bufferevent *io, void *arg)
         /* The rest is drained until the peer or the timer ends it. */
         shutdown(bufferevent_getfd(c->io), SHUT_WR);
     } else if (c->phase == PHASE_IDLE) {
-        proceed(c);
+        http_connection_go_on(c);
     }
     settle(c);
 }
@@ -415,7 +431,7 @@ static void on_io_event(struct bufferevent *io, short what, void *arg)
     if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING) {
         c->ended = true;
         bufferevent_enable(c->io, EV_WRITE);
-        proceed(c);
+        http_connection_go_on(c);
         settle(c);
         return;
     }
@@ -435,10 +451,10 @@ static void on_time_over(void *arg)
     settle(c);
 }
 
-void http_connection_open(struct http_connection *c, struct bufferevent *io)
+/* It can be spoken over. Takes io. */
+static void begin(struct http_connection *c, struct bufferevent *io)
 {
     const struct http_limits *limits = &c->server->limits;
-    http_handshake_end(c);
     c->io = io;
     c->phase = PHASE_IDLE;
     bufferevent_setcb(io, on_read, on_written, on_io_event, c);
@@ -451,6 +467,17 @@ void http_connection_open(struct http_connection *c, struct bufferevent *io)
     http_connection_time(c, limits->idle_ms);
 }
 
+static void on_handshake(void *arg, struct bufferevent *io)
+{
+    struct http_connection *c = arg;
+    http_handshake_free(c->handshake);
+    c->handshake = NULL;
+    if (io)
+        begin(c, io);
+    else
+        http_connection_close(c);
+}
+
 void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
                          struct http_network *network, const char *address)
 {
@@ -461,9 +488,10 @@ void http_connection_new(struct http_server *server, struct bufferevent *io, str
     http_holding_begin(&c->holding, &server->strangers_pool, network->text);
     network->count++;
     if (io) {
-        http_connection_open(c, io);
+        begin(c, io);
         return;
     }
     http_connection_time(c, server->limits.head_ms);
-    http_handshake_begin(c, session);
+    c->handshake = http_handshake_new(server->loop, &server->turns, http_holding_line(&c->holding), session,
+                                      on_handshake, c);
 }

@@ -36,14 +36,23 @@ bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *
     return true;
 }
 
+void http_is_last(struct http_exchange *x)
+{
+    x->request.keep_alive = false;
+}
+
 void http_charge(struct http_exchange *x, const char *name)
 {
     struct http_connection *c = x->connection;
     if (!c)
         return;
     struct http_server *server = c->server;
+    bool waits = c->turn.line; /* for what was sent behind this request */
+    http_turn_cancel(&server->turns, &c->turn);
     http_holding_move(&c->holding, name ? &server->known_pool : &server->strangers_pool,
                       name ? name : c->network->text);
+    if (waits)
+        http_connection_go_on(c);
     http_connection_place(c, name ? &server->known : &server->strangers);
 }
 

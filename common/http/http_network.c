@@ -35,7 +35,6 @@ struct http_network *http_network_get(struct http_network **networks, const char
     network = mem_zalloc(sizeof *network);
     strcpy(network->text, text);
     TAILQ_INIT(&network->strangers);
-    TAILQ_INIT(&network->ready);
     HASH_ADD_STR(*networks, text, network);
     return network;
 }

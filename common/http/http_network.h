@@ -11,15 +11,12 @@
 #include <sys/queue.h>
 #include <uthash.h>
 
-struct http_handshake;
 struct http_connection;
 
 struct http_network {
     char text[INET6_ADDRSTRLEN];
     unsigned count;                          /* the server's */
     TAILQ_HEAD(, http_connection) strangers; /* of its connections, the oldest first */
-    TAILQ_HEAD(, http_handshake) ready;      /* http_handshake.c's */
-    TAILQ_ENTRY(http_network) turn;          /* while one is */
     UT_hash_handle hh;
 };
 

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REST_MS 100
+#define REST_MS     100
+#define ACCEPT_TURN 64 /* connections in one turn of the loop; the rest waits in the kernel */
 
 const struct http_limits http_default_limits = {.head_bytes = 32768,
                                                 .body_bytes = 1u << 20,
@@ -79,6 +80,23 @@ static struct bufferevent *io_new(struct http_server *server, int fd)
     return io;
 }
 
+static void on_next_turn(void *arg)
+{
+    struct http_server *server = arg;
+    server->accepted = 0;
+    if (!timer_armed(&server->rest))
+        evconnlistener_enable(server->listener);
+}
+
+/* Whoever opens thousands at once takes a few of each turn of the loop. */
+static void count_accept(struct http_server *server)
+{
+    if (!server->accepted++)
+        later_call(&server->accepts, server->loop, on_next_turn, server);
+    if (server->accepted == ACCEPT_TURN)
+        evconnlistener_disable(server->listener);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int len,
                       void *arg)
 {
@@ -87,6 +105,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct bufferevent *io = NULL;
     struct tls_session *session = NULL;
     int on = 1;
+    count_accept(server);
     http_network_of(sa, address, text);
     bool room = has_room(server);
     struct http_network *network = http_network_get(&server->networks, text);
@@ -149,7 +168,7 @@ int http_server_new(struct http_server **out, struct loop *loop, const char *add
     TAILQ_INIT(&server->strangers.list);
     TAILQ_INIT(&server->known.list);
     TAILQ_INIT(&server->idle);
-    TAILQ_INIT(&server->turns);
+    http_turns_init(&server->turns, loop);
     http_pool_init(&server->strangers_pool, limits->strangers_bytes, 0);
     http_pool_init(&server->known_pool, limits->known_bytes, limits->account_bytes);
     server->listener = evconnlistener_new_bind(
@@ -176,12 +195,13 @@ void http_server_free(struct http_server *server)
     if (!server)
         return;
     timer_stop(&server->rest);
+    later_cancel(&server->accepts);
     evconnlistener_free(server->listener);
     while (!TAILQ_EMPTY(&server->strangers.list))
         http_connection_close(TAILQ_FIRST(&server->strangers.list));
     while (!TAILQ_EMPTY(&server->known.list))
         http_connection_close(TAILQ_FIRST(&server->known.list));
-    later_cancel(&server->handshakes);
+    http_turns_fini(&server->turns);
     tls_server_free(server->tls);
     free(server);
 }

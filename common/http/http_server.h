@@ -93,6 +93,9 @@ typedef void http_body_cb(void *arg, bool whole);
  */
 bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *arg) MUST_CHECK;
 
+/* Its answer is the last on its connection; what was sent behind it is thrown away. */
+void http_is_last(struct http_exchange *x);
+
 /* From now on what its connection holds is this account's; NULL: a stranger's, its network's. */
 void http_charge(struct http_exchange *x, const char *name);
 

@@ -4,6 +4,7 @@
 #define CORRAL_COMMON_HTTP_SERVER_INT_H
 
 #include "common/http/http_account.h"
+#include "common/http/http_handshake.h"
 #include "common/http/http_network.h"
 #include "common/http/http_request.h"
 #include "common/http/http_server.h"
@@ -44,7 +45,7 @@ struct http_connection {
     size_t searched; /* of the head: bytes in which its end is not */
     struct http_exchange *exchange;
     struct timer timer;
-    struct later later;
+    struct http_turn turn; /* in its account's line */
 };
 
 /* Connections of one kind, by when they were last answered, or came: the oldest first. */
@@ -65,8 +66,9 @@ struct http_server {
     TAILQ_HEAD(, http_connection) idle;  /* of these, the longest idle first; some may be busy again */
     struct http_pool strangers_pool, known_pool;
     struct http_network *networks;
-    TAILQ_HEAD(, http_network) turns; /* with handshakes that can go on */
-    struct later handshakes;
+    struct http_turns turns;
+    unsigned accepted; /* in this turn of the loop */
+    struct later accepts;
     unsigned served;
     uint16_t port;
 };
@@ -74,25 +76,18 @@ struct http_server {
 /* http_connection.c. Takes io, or where that is NULL session. */
 void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
                          struct http_network *network, const char *address);
-/* It can be spoken over. Takes io. */
-void http_connection_open(struct http_connection *c, struct bufferevent *io);
 void http_connection_close(struct http_connection *c);
 /* Whether it was not asked anything since its last answer was taken, and is somebody's; else it leaves the
  * list. */
 bool http_connection_idles(struct http_connection *c);
 /* Among the newest of its places. */
 void http_connection_place(struct http_connection *c, struct http_places *places);
-/* More bytes may be read, or what is there may be looked at: in the next turn. */
+/* More bytes may be read, or what is there may be looked at: when it is its turn. */
 void http_connection_go_on(struct http_connection *c);
 /* Answers the exchange that it has, and frees that. */
 void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
                             const void *body, size_t len);
 /* Its time for this phase. */
 void http_connection_time(struct http_connection *c, uint32_t ms);
-
-/* http_handshake.c. Takes session; ends in http_connection_open or http_connection_close. */
-void http_handshake_begin(struct http_connection *c, struct tls_session *session);
-/* Gives it up, where there is one. */
-void http_handshake_end(struct http_connection *c);
 
 #endif

@@ -16,6 +16,7 @@ struct fixture {
     struct http_server *server;
     struct timer timer;
     struct http_exchange *held;
+    char order[300]; /* the first letters of who was served */
     unsigned gone;
     size_t body_len;
 };
@@ -50,6 +51,8 @@ static void on_head(void *owner, struct http_exchange *x)
 {
     struct fixture *f = owner;
     http_charge(x, http_header(x, "x-who"));
+    if (http_header(x, "x-who") && strlen(f->order) + 1 < sizeof f->order)
+        strncat(f->order, http_header(x, "x-who"), 1);
     if (!strcmp(http_path(x), "/held"))
         f->held = x;
     else if (!strcmp(http_path(x), "/refused"))
@@ -325,6 +328,71 @@ static void test_the_longest_idle_one_makes_room(void **state)
         close(fd[i]);
 }
 
+#define GET(who) "GET / HTTP/1.1\r\nHost: h\r\nX-Who: " who "\r\n\r\n"
+
+#define FIVE(who) GET(who) GET(who) GET(who) GET(who) GET(who)
+
+static void send_only(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* However many connections one has, and however much it sends over each. */
+static void test_accounts_take_turns(void **state)
+{
+    struct fixture *f = *state;
+    int ann[20], bob = client(f);
+    for (int i = 0; i < 20; i++) {
+        ann[i] = client(f);
+        send_only(ann[i], GET("ann"));
+        assert_int_equal(status(f, ann[i]), 200);
+    }
+    send_only(bob, GET("bob"));
+    assert_int_equal(status(f, bob), 200);
+    f->order[0] = 0;
+    for (int i = 0; i < 20; i++)
+        send_only(ann[i], FIVE("ann") FIVE("ann"));
+    send_only(bob, FIVE("bob") FIVE("bob"));
+    while (strlen(f->order) < 210)
+        turn(f);
+    assert_non_null(strstr(f->order, "bababababababababab"));
+    assert_true(strchr(f->order, 'b') - f->order <= 64);
+    for (int i = 0; i < 20; i++)
+        close(ann[i]);
+    close(bob);
+}
+
+/* A flood of new connections is taken in a few at a time, and whoever is in is served in between. */
+static void test_new_connections_take_turns_too(void **state)
+{
+    struct fixture *f = *state;
+    struct http_limits wide = limits;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(http_server_port(f->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int in = client(f), fd[400];
+    wide.connections = wide.strangers = wide.connections_per_address = 1000;
+    http_server_set_limits(f->server, &wide);
+    for (int i = 0; i < 400; i++) {
+        fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(fd[i], (struct sockaddr *)&to, sizeof to), 0);
+    }
+    f->order[0] = 0;
+    send_only(in, GET("ann"));
+    struct deferred deferred = {0};
+    while (!f->order[0]) {
+        deferred_call(&deferred, f->loop, end_turn, f);
+        loop_run(f->loop);
+    }
+    assert_in_range(http_server_connections(f->server), 1, 200);
+    deferred_cancel(&deferred);
+    while (http_server_connections(f->server) < 401)
+        turn(f);
+    for (int i = 0; i < 400; i++)
+        close(fd[i]);
+    close(in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +407,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_body_that_nobody_reads_ends_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whoever_shares_an_address_keeps_nobody_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_longest_idle_one_makes_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_accounts_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_new_connections_take_turns_too, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
