@@ -182,16 +182,70 @@ static void read_body(struct call *call, bool keep)
         api_call_free(call);
 }
 
+static struct call *call_of(struct call_ticket *ticket)
+{
+    return (struct call *)(void *)((char *)ticket - offsetof(struct call, ticket));
+}
+
+static struct call_ticket *take_begun(struct api *api)
+{
+    struct call_ticket *ticket = STAILQ_FIRST(&api->begins);
+    if (ticket)
+        STAILQ_REMOVE_HEAD(&api->begins, link);
+    return ticket;
+}
+
+static void on_begins(void *arg)
+{
+    struct api *api = arg;
+    STAILQ_HEAD(, call_ticket) now = STAILQ_HEAD_INITIALIZER(now);
+    struct call_ticket *ticket;
+    STAILQ_CONCAT(&now, &api->begins); /* those that these make room for come in the next turn */
+    while ((ticket = STAILQ_FIRST(&now))) {
+        STAILQ_REMOVE_HEAD(&now, link);
+        read_body(call_of(ticket), true);
+    }
+}
+
+static void leave_gate(struct call *call)
+{
+    struct api *api = call->api;
+    struct call_ticket *next = call_gate_leave(&api->gates, &call->ticket);
+    if (!next)
+        return;
+    STAILQ_INSERT_TAIL(&api->begins, next, link);
+    later_call(&api->begin, api->loop, on_begins, api);
+}
+
+static void end_waiting(struct api *api)
+{
+    struct call_ticket *ticket;
+    struct err e;
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "the controller ends; send it again");
+    while ((ticket = take_begun(api)) || (ticket = call_gate_waiting(&api->gates)))
+        api_answer_err(&call_of(ticket)->public, &e);
+    later_cancel(&api->begin);
+}
+
+/* What only reads the database is done with it at once: what waits for a host, or for something to happen, is
+ * in nobody's way there. */
+static bool is_read(enum api_op op)
+{
+    return !strcmp(api_routes[op].method, "GET") && op != OP_SANDBOX_WAIT && op != OP_SANDBOX_STATS;
+}
+
 static void admit(struct call *call, const struct caller *caller)
 {
     struct err e;
     call->public.caller = *caller;
+    call->leaves = leave_gate;
     http_charge(call->public.exchange, call->prefix);
     if (api_within_rate(call, &e))
         api_answer_held(&call->public, &e);
     else if (allowed(&call->public, &e))
         api_answer_err(&call->public, &e);
-    else
+    else if (!is_read(call->public.op) ||
+             call_gate_enter(&call->api->gates, call->public.caller.user_id, &call->ticket))
         read_body(call, true);
 }
 
@@ -255,6 +309,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->ops = *ops;
     api->owner = owner;
     TAILQ_INIT(&api->waiting);
+    STAILQ_INIT(&api->begins);
     take_conf(api, conf);
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
@@ -283,6 +338,7 @@ void api_free(struct api *api)
     http_server_free(api->server);
     api_answers_end(api);
     api_keys_end(api);
+    end_waiting(api);
     rate_table_fini(&api->rates);
     rate_table_fini(&api->failures);
     rate_table_fini(&api->misses);

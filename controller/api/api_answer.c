@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HOLD_MS        100
+#define HELD_MAX       128 /* refusals of one user, or of one network's strangers, that are held at once */
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
 #define HEADERS_MAX    4096 /* ours only: what a peer chose is bounded before */
@@ -38,6 +39,8 @@ void api_call_free(struct call *call)
     timer_stop(&call->hold);
     if (call->shared)
         call_share_return(&call->api->shares, call->public.caller.user_id);
+    if (call->ticket.gate)
+        call->leaves(call);
     sandbox_request_fini(&call->public.sandbox);
     free(call->body);
     free(call);
@@ -169,18 +172,32 @@ void api_answer_problem(struct api_call *call, const struct err *e, json_t *more
 
 /*
  * Whoever asks too much, or guesses keys, is answered a little later: a flood then costs next to nothing,
- * since a connection has one answer after the other. What is held is bounded by the connections.
+ * since a connection has one answer after the other. So that connections are no factor, and held ones keep
+ * nobody out, HELD_MAX of one user or network are held; whatever comes beyond is answered at once and its
+ * connection ends, with all that was sent over it.
  */
+static const char *held_for(const struct call *call)
+{
+    const char *user = call->public.caller.user_id;
+    return user[0] ? user : http_network(call->public.exchange);
+}
+
 static void on_held(void *arg)
 {
     struct call *call = arg;
     LIST_REMOVE(call, held);
+    call_share_return(&call->api->held_shares, held_for(call));
     api_answer_err(&call->public, &call->refusal);
 }
 
 void api_answer_held(struct api_call *public, const struct err *e)
 {
     struct call *call = api_call_of(public);
+    if (!call_share_take(&call->api->held_shares, held_for(call), HELD_MAX)) {
+        http_is_last(public->exchange);
+        api_answer_err(public, e);
+        return;
+    }
     call->refusal = *e;
     LIST_INSERT_HEAD(&call->api->held, call, held);
     timer_start(&call->hold, call->api->loop, HOLD_MS, on_held, call);

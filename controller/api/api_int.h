@@ -4,6 +4,7 @@
 
 #include "controller/api/api.h"
 #include "controller/api/api_schema.h"
+#include "controller/api/call_gate.h"
 #include "controller/api/call_share.h"
 #include "controller/api/key_set.h"
 #include "controller/api/rate_table.h"
@@ -50,10 +51,14 @@ struct api {
     unsigned waiting_count;
     struct rate_bucket guesses; /* of everybody */
     LIST_HEAD(, call) held;
-    struct rate_table rates;             /* by key; outlives the key's being remembered */
-    struct rate_table failures;          /* by network */
-    struct call_share *shares;           /* by user: requests that are under way */
-    unsigned share_max;                  /* of one user */
+    struct call_share *held_shares;    /* by user, or by network of who is none */
+    struct rate_table rates;           /* by key; outlives the key's being remembered */
+    struct rate_table failures;        /* by network */
+    struct call_share *shares;         /* by user: requests that are under way */
+    unsigned share_max;                /* of one user */
+    struct call_gates gates;           /* by user: reads that go to the database at once */
+    STAILQ_HEAD(, call_ticket) begins; /* reads whose place has become free */
+    struct later begin;
     struct rate_table misses;            /* by key: DELETEs that made no room */
     char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
     bool metrics_open;
@@ -86,6 +91,8 @@ struct call {
     uint8_t sha256[32];
     bool counted; /* as a failure of its network, in advance */
     bool shared;  /* it is one of its user's that are under way */
+    struct call_ticket ticket;
+    void (*leaves)(struct call *call); /* its place among its user's reads, while it has one */
     void (*known)(struct call *call, const struct caller *caller); /* goes on once it is known who calls */
     TAILQ_ENTRY(call) asks;                                        /* while its key is looked up */
     LIST_ENTRY(call) held;                                         /* while its refusal is held back */

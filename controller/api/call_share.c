@@ -1,6 +1,6 @@
 #include "controller/api/call_share.h"
 
-#include "controller/core/caller.h"
+#include "controller/api/rate_table.h"
 
 #include "common/base/mem.h"
 
@@ -9,7 +9,7 @@
 #include <uthash.h>
 
 struct call_share {
-    char user[USER_ID_MAX + 1];
+    char user[RATE_NAME_MAX + 1];
     unsigned count;
     UT_hash_handle hh;
 };

@@ -1,7 +1,7 @@
 /*
- * How many requests of each user are under way: one that waits (for a state, a start, an end, a body) holds a
- * connection for as long, and there are only so many for all. A row lives as long as a request of its user.
- * Pure.
+ * How many requests of each user (or network) are under way: one that waits (for a state, a start, an end, a
+ * body, or because its refusal comes late) holds a connection for as long, and there are only so many for
+ * all. A row lives as long as a request of its user. Pure.
  */
 #ifndef CORRAL_CONTROLLER_API_CALL_SHARE_H
 #define CORRAL_CONTROLLER_API_CALL_SHARE_H

@@ -16,6 +16,9 @@ struct fixture {
     struct key_query *query[64];
     unsigned queries, listed, deleted;
     int delete_code; /* 0: there was one to delete */
+    bool keeps;      /* lists are answered when the test says so */
+    struct api_call *kept[128];
+    unsigned kept_count;
 };
 
 static void find_key(void *owner, const char *prefix, struct key_query *query)
@@ -29,6 +32,10 @@ static void list(void *owner, struct api_call *call)
 {
     struct fixture *f = owner;
     f->listed++;
+    if (f->keeps) {
+        f->kept[f->kept_count++] = call;
+        return;
+    }
     api_answer_json(call, 200, NULL, "{}");
 }
 
@@ -97,7 +104,7 @@ static void turns(struct fixture *f)
     }
 }
 
-static int ask(struct fixture *f, const char *method, const char *key)
+static int send_one(struct fixture *f, const char *method, const char *key)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(http_server_port(f->api->server)),
@@ -109,6 +116,12 @@ static int ask(struct fixture *f, const char *method, const char *key)
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     assert_int_equal(send(fd, text, (size_t)len, MSG_NOSIGNAL), len);
+    return fd;
+}
+
+static int ask(struct fixture *f, const char *method, const char *key)
+{
+    int fd = send_one(f, method, key);
     turns(f);
     return fd;
 }
@@ -125,10 +138,10 @@ static int status(struct fixture *f, int fd)
     return n <= 0 ? 0 : atoi(text + strlen("HTTP/1.1 "));
 }
 
-static void found(struct fixture *f, unsigned i, const struct api_key *key)
+static void found_of(struct fixture *f, unsigned i, const struct api_key *key, const char *user)
 {
-    static const struct caller caller = {
-        .user_id = "usr_a", .key_id = "key_a", .scopes = SCOPE_READ | SCOPE_WRITE};
+    struct caller caller = {.key_id = "key_a", .scopes = SCOPE_READ | SCOPE_WRITE};
+    strcpy(caller.user_id, user);
     struct key_query *query = f->query[i];
     uint8_t sha256[32];
     struct err e;
@@ -137,6 +150,11 @@ static void found(struct fixture *f, unsigned i, const struct api_key *key)
         api_key_sha256(key->text, sha256);
     (void)err_set(&e, ERR_UNAUTHENTICATED, "none");
     api_key_found(query, key ? 0 : ERR_UNAUTHENTICATED, &e, &caller, sha256, false, 0);
+}
+
+static void found(struct fixture *f, unsigned i, const struct api_key *key)
+{
+    found_of(f, i, key, "usr_a");
 }
 
 static void know(struct fixture *f, const struct api_key *keys, size_t count)
@@ -266,6 +284,87 @@ static void test_deletes_that_make_no_room_are_held_to_the_rate(void **state)
     assert_in_range(limited, 5, 20);
 }
 
+#define HELD 128 /* as in api_answer.c */
+
+static void introduce(struct fixture *f, const struct api_key *key, const char *user)
+{
+    int fd = ask(f, "GET", key->text);
+    found_of(f, 0, key, user);
+    assert_int_equal(status(f, fd), 200);
+}
+
+/* Past the rate, whatever it has gained since. */
+static int ask_spent(struct fixture *f, const struct api_key *key)
+{
+    char prefix[API_KEY_PREFIX_LEN + 1];
+    assert_true(api_key_prefix(key->text, prefix));
+    while (rate_table_take(&f->api->rates, prefix, &f->api->rate, loop_now_ms()).allowed) {
+    }
+    return ask(f, "GET", key->text);
+}
+
+/* Whether its connection does, after the refusal. */
+static bool goes_on(struct fixture *f, int fd)
+{
+    char text[2048] = "";
+    ssize_t n = -1;
+    for (int i = 0; i < 100 && n < 0; i++) {
+        turns(f);
+        n = recv(fd, text, sizeof text - 1, 0);
+    }
+    close(fd);
+    assert_non_null(strstr(text, "HTTP/1.1 429 "));
+    return !strstr(text, "\r\nConnection: close\r\n");
+}
+
+/* However many connections one has: some are held, the others end; and another's is held as ever. */
+static void test_refusals_past_a_bound_end_their_connections(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key[2] = {api_key_make(), api_key_make()};
+    know(f, key, 2);
+    introduce(f, &key[0], "usr_a");
+    introduce(f, &key[1], "usr_b");
+    for (int i = 0; i < HELD; i++) /* as many are held already */
+        assert_true(call_share_take(&f->api->held_shares, "usr_a", HELD));
+    assert_false(goes_on(f, ask_spent(f, &key[0])));
+    assert_true(goes_on(f, ask_spent(f, &key[1])));
+    for (int i = 0; i < HELD; i++)
+        call_share_return(&f->api->held_shares, "usr_a");
+    assert_true(goes_on(f, ask_spent(f, &key[0])));
+}
+
+/* Of one user a few are at the database at once; the others of it wait, and nobody else. */
+static void test_reads_of_one_user_wait_for_each_other(void **state)
+{
+    struct fixture *f = *state;
+    struct api_key key[2] = {api_key_make(), api_key_make()};
+    int fd[CALL_GATE_PER_USER + 20];
+    know(f, key, 2);
+    f->api->rate = (struct rate_rule){1000, 1000};
+    for (int i = 0; i < 2; i++) {
+        int first = ask(f, "GET", key[i].text);
+        found_of(f, 0, &key[i], i ? "usr_b" : "usr_a");
+        assert_int_equal(status(f, first), 200);
+    }
+    f->keeps = true;
+    for (int i = 0; i < CALL_GATE_PER_USER + 20; i++)
+        fd[i] = ask(f, "GET", key[0].text);
+    assert_int_equal(f->kept_count, CALL_GATE_PER_USER);
+    int other = ask(f, "GET", key[1].text);
+    assert_int_equal(f->kept_count, CALL_GATE_PER_USER + 1);
+    api_answer_json(f->kept[CALL_GATE_PER_USER], 200, NULL, "{}");
+    assert_int_equal(status(f, other), 200);
+    for (unsigned i = 0; i < f->kept_count; i++) {
+        if (i != CALL_GATE_PER_USER)
+            api_answer_json(f->kept[i], 200, NULL, "{}");
+        turns(f);
+    }
+    assert_int_equal(f->kept_count, CALL_GATE_PER_USER + 1 + 20);
+    for (int i = 0; i < CALL_GATE_PER_USER + 20; i++)
+        assert_int_equal(status(f, fd[i]), 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +375,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_new_key_is_no_guess, setup, teardown),
         cmocka_unit_test_setup_teardown(test_few_are_asked_for_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletes_that_make_no_room_are_held_to_the_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refusals_past_a_bound_end_their_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reads_of_one_user_wait_for_each_other, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
