@@ -37,22 +37,6 @@ typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m,
 typedef bool from_payload_fn(const Corral__Envelope *in, struct node_message *m);
 typedef void fini_payload_fn(struct node_message *m);
 
-static bool in_name_alphabet(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool node_name_valid(const char *name)
-{
-    size_t len = strnlen(name, NODE_NAME_MAX + 1);
-    if (!len || len > NODE_NAME_MAX || !in_name_alphabet(name[0]) || !in_name_alphabet(name[len - 1]))
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!in_name_alphabet(name[i]) && name[i] != '-' && name[i] != '.')
-            return false;
-    return true;
-}
-
 /* Copies a bytes field of 1 to max; false outside of that. */
 static bool from_bytes(const ProtobufCBinaryData *in, size_t max, uint8_t **out, size_t *len)
 {

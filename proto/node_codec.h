@@ -196,7 +196,4 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
 int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *spec,
                         struct err *err) MUST_CHECK;
 
-/* A node's name as node_wire.h writes it. */
-bool node_name_valid(const char *name);
-
 #endif

@@ -112,15 +112,14 @@ static void settle(struct http_connection *c)
 
 void http_connection_place(struct http_connection *c, struct http_places *places)
 {
-    if (c->places == &c->server->strangers)
-        TAILQ_REMOVE(&c->network->strangers, c, of_network);
+    network_leave(&c->of_network);
     if (c->places) {
         TAILQ_REMOVE(&c->places->list, c, link);
         c->places->count--;
     }
     c->places = places;
     if (places == &c->server->strangers)
-        TAILQ_INSERT_TAIL(&c->network->strangers, c, of_network);
+        network_join(c->network, &c->of_network);
     if (places) {
         TAILQ_INSERT_TAIL(&places->list, c, link);
         places->count++;
@@ -136,7 +135,7 @@ void http_connection_close(struct http_connection *c)
     http_turn_cancel(&c->server->turns, &c->turn);
     http_holding_end(&c->holding);
     c->network->count--;
-    http_network_drop(&c->server->networks, c->network);
+    network_drop(&c->server->networks, c->network);
     timer_stop(&c->timer);
     if (c->io)
         bufferevent_free(c->io);
@@ -479,7 +478,7 @@ static void on_handshake(void *arg, struct bufferevent *io)
 }
 
 void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
-                         struct http_network *network, const char *address)
+                         struct network *network, const char *address)
 {
     struct http_connection *c = mem_zalloc(sizeof *c);
     *c = (struct http_connection){.server = server, .network = network, .tls = session != NULL};

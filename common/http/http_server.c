@@ -38,14 +38,15 @@ static bool stranger_goes(struct http_server *server)
 }
 
 /* Whoever shares an address with others keeps none of them out: of its connections a stranger's goes. */
-static bool network_has_room(struct http_server *server, struct http_network *network)
+static bool network_has_room(struct http_server *server, struct network *network)
 {
     if (network->count < server->limits.connections_per_address)
         return true;
-    if (TAILQ_EMPTY(&network->strangers))
+    struct network_member *oldest = TAILQ_FIRST(&network->may_go);
+    if (!oldest)
         return false;
     network->count++; /* so that it stays */
-    http_connection_close(TAILQ_FIRST(&network->strangers));
+    http_connection_close((void *)((char *)oldest - offsetof(struct http_connection, of_network)));
     network->count--;
     return true;
 }
@@ -106,9 +107,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct tls_session *session = NULL;
     int on = 1;
     count_accept(server);
-    http_network_of(sa, address, text);
+    network_of(sa, address, text);
     bool room = has_room(server);
-    struct http_network *network = http_network_get(&server->networks, text);
+    struct network *network = network_get(&server->networks, text);
     if (!room || !network_has_room(server, network)) {
         close(fd);
     } else {
@@ -121,7 +122,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     if (io || session)
         http_connection_new(server, io, session, network, address);
     else
-        http_network_drop(&server->networks, network);
+        network_drop(&server->networks, network);
 }
 
 static void on_rested(void *arg)

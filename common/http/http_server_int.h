@@ -5,9 +5,9 @@
 
 #include "common/http/http_account.h"
 #include "common/http/http_handshake.h"
-#include "common/http/http_network.h"
 #include "common/http/http_request.h"
 #include "common/http/http_server.h"
+#include "common/io/network.h"
 #include "common/io/tls_server.h"
 
 #include <event2/buffer.h>
@@ -30,12 +30,12 @@ enum http_phase { PHASE_HANDSHAKE, PHASE_IDLE, PHASE_HEAD, PHASE_SERVED, PHASE_B
 struct http_connection {
     struct http_server *server;
     TAILQ_ENTRY(http_connection) link;
-    TAILQ_ENTRY(http_connection) of_network; /* among the strangers of its network */
+    struct network_member of_network; /* while it is a stranger's */
     TAILQ_ENTRY(http_connection) of_idle;
     struct http_places *places;
     struct http_handshake *handshake; /* under TLS, until it is done */
     struct bufferevent *io;           /* NULL before */
-    struct http_network *network;
+    struct network *network;
     struct http_holding holding;
     char address[INET6_ADDRSTRLEN];
     bool tls, ended; /* ended: the peer sends no more */
@@ -65,7 +65,7 @@ struct http_server {
     struct http_places strangers, known; /* known: the last request was somebody's */
     TAILQ_HEAD(, http_connection) idle;  /* of these, the longest idle first; some may be busy again */
     struct http_pool strangers_pool, known_pool;
-    struct http_network *networks;
+    struct network *networks;
     struct http_turns turns;
     unsigned accepted; /* in this turn of the loop */
     struct later accepts;
@@ -75,7 +75,7 @@ struct http_server {
 
 /* http_connection.c. Takes io, or where that is NULL session. */
 void http_connection_new(struct http_server *server, struct bufferevent *io, struct tls_session *session,
-                         struct http_network *network, const char *address);
+                         struct network *network, const char *address);
 void http_connection_close(struct http_connection *c);
 /* Whether it was not asked anything since its last answer was taken, and is somebody's; else it leaves the
  * list. */

@@ -6,20 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct conf_row *conf_find(const struct conf_table *table, const char *key)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (!strcmp(table->row[i].key, key))
-            return &table->row[i];
-    }
-    return NULL;
-}
-
-bool conf_is_text(const struct conf_row *row)
-{
-    return row->type != CONF_BOOL && row->type != CONF_UINT && row->type != CONF_BYTES;
-}
-
 void conf_fini(const struct conf_table *table, void *values)
 {
     for (size_t i = 0; i < table->count; i++) {

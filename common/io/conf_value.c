@@ -1,4 +1,4 @@
-/* One value of the configuration: from text, to text, and the texts about all of them. */
+/* One row of the configuration: found, its value from text, to text, and the texts about all of them. */
 #include "common/io/conf.h"
 
 #include "common/model/image_ref.h"
@@ -10,6 +10,20 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+const struct conf_row *conf_find(const struct conf_table *table, const char *key)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (!strcmp(table->row[i].key, key))
+            return &table->row[i];
+    }
+    return NULL;
+}
+
+bool conf_is_text(const struct conf_row *row)
+{
+    return row->type != CONF_BOOL && row->type != CONF_UINT && row->type != CONF_BYTES;
+}
 
 static bool is_name(const char *text)
 {

@@ -1,10 +1,10 @@
 #include "common/io/msglink_door.h"
 
-#include "common/http/http_network.h"
 #include "common/io/log.h"
 #include "common/io/log_sparse.h"
 #include "common/base/mem.h"
 #include "common/io/msglink_payer.h"
+#include "common/io/network.h"
 #include "common/io/pki.h"
 #include "common/io/relay.h"
 
@@ -56,8 +56,9 @@ struct connection {
     size_t heard_len;
     unsigned knocks;
     struct msglink_peer who;
-    struct http_network *network;
-    struct msglink_payer *payer; /* its network, then its certificate; NULL: nobody */
+    struct network *network;
+    struct network_member of_network; /* while it opens */
+    struct msglink_payer *payer;      /* its network, then its certificate; NULL: nobody */
     uint8_t token[TOKEN_LEN];
     uint32_t pipe; /* 0: not introduced */
     UT_hash_handle by_id, by_pipe;
@@ -74,7 +75,7 @@ struct msglink_door {
     struct watch watch;
     struct timer rest;
     TAILQ_HEAD(, connection) opening, standing;
-    struct http_network *networks; /* of those that open */
+    struct network *networks; /* of those that open */
     struct msglink_payers payers;
     struct connection *ids, *pipes;
     unsigned opening_max, standing_max, per_network;
@@ -91,8 +92,9 @@ static void connection_free(struct connection *c)
     if (c->phase <= HELLO) {
         TAILQ_REMOVE(&door->opening, c, link);
         door->stats.opening--;
+        network_leave(&c->of_network);
         c->network->count--;
-        http_network_drop(&door->networks, c->network);
+        network_drop(&door->networks, c->network);
     } else {
         TAILQ_REMOVE(&door->standing, c, link);
         door->stats.standing--;
@@ -251,8 +253,9 @@ static void let_in(struct connection *c)
     TAILQ_INSERT_TAIL(&door->standing, c, link);
     door->stats.opening--;
     door->stats.standing++;
+    network_leave(&c->of_network);
     c->network->count--;
-    http_network_drop(&door->networks, c->network);
+    network_drop(&door->networks, c->network);
     c->network = NULL;
     if (c->payer)
         msglink_payer_drop(c->payer);
@@ -311,23 +314,43 @@ static void on_opening(void *arg, bool readable, bool writable)
         msglink_payer_spend(network, loop_spent_us() - before);
 }
 
-/* The oldest of this network, or where it has few, of all: of those that have said nothing first. */
-static void make_room(struct msglink_door *door, const struct http_network *network)
+static struct connection *connection_of(struct network_member *member)
 {
-    bool own = network->count >= door->per_network;
-    struct connection *c, *goes = NULL;
-    if (!own && door->stats.opening < door->opening_max)
-        return;
+    return (struct connection *)(void *)((char *)member - offsetof(struct connection, of_network));
+}
+
+/* The oldest of this network: of those that have said nothing first. NULL: it has none. */
+static struct connection *oldest_of(const struct network *network)
+{
+    struct network_member *member;
+    TAILQ_FOREACH(member, &network->may_go, link)
+    {
+        if (!connection_of(member)->spoke)
+            return connection_of(member);
+    }
+    member = TAILQ_FIRST(&network->may_go);
+    return member ? connection_of(member) : NULL;
+}
+
+static struct connection *oldest(const struct msglink_door *door)
+{
+    struct connection *c;
     TAILQ_FOREACH(c, &door->opening, link)
     {
-        if (own && c->network != network)
-            continue;
-        goes = goes ? goes : c;
-        if (!c->spoke) {
-            goes = c;
-            break;
-        }
+        if (!c->spoke)
+            return c;
     }
+    return TAILQ_FIRST(&door->opening);
+}
+
+/* Where the network has too many, one of its own goes; else, where there are too many, one of all. */
+static void make_room(struct msglink_door *door, const struct network *network)
+{
+    struct connection *goes = NULL;
+    if (network->count >= door->per_network)
+        goes = oldest_of(network);
+    else if (door->stats.opening >= door->opening_max)
+        goes = oldest(door);
     if (!goes)
         return;
     door->stats.room++;
@@ -339,7 +362,7 @@ static void take_in(struct msglink_door *door, int fd, const struct sockaddr *fr
     char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN] = "local";
     struct msglink_payer *payer = NULL;
     if (!door->url.local) {
-        http_network_of(from, address, text);
+        network_of(from, address, text);
         msglink_keep_alive(fd);
         payer = msglink_payer_get(&door->payers, text);
     }
@@ -350,7 +373,7 @@ static void take_in(struct msglink_door *door, int fd, const struct sockaddr *fr
         return;
     }
     struct connection *c = mem_zalloc(sizeof *c);
-    struct http_network *network = http_network_get(&door->networks, text);
+    struct network *network = network_get(&door->networks, text);
     network->count++; /* so that it stays */
     make_room(door, network);
     *c = (struct connection){.door = door,
@@ -361,6 +384,7 @@ static void take_in(struct msglink_door *door, int fd, const struct sockaddr *fr
     strcpy(c->who.address, address);
     pki_random(c->token, sizeof c->token);
     TAILQ_INSERT_TAIL(&door->opening, c, link);
+    network_join(network, &c->of_network);
     door->stats.opening++;
     door->stats.accepted++;
     HASH_ADD(by_id, door->ids, who.id, sizeof c->who.id, c);

@@ -153,4 +153,7 @@ struct node_facts {
 
 void node_facts_fini(struct node_facts *facts);
 
+/* Whether it may be a node's name. */
+bool node_name_valid(const char *name);
+
 #endif

@@ -17,7 +17,7 @@ FUNCTION_LINES = 80
 ARROWS = {
     "common/base": ["common/base"],
     "common/model": ["common/model", "common/base"],
-    "common/io": ["common/io", "common/http/http_network.h", "common/model", "common/base"],
+    "common/io": ["common/io", "common/model", "common/base"],
     "common/http": ["common/http", "common/io", "common/base"],
     "proto": ["common", "proto"],
     "controller/core": ["controller/core", "common"],
@@ -47,7 +47,7 @@ ARROWS = {
     "tests": [""],
 }
 # Where the arrows between files go one way too, by who defines what another names (circles.py).
-NO_CIRCLES = ("agent/", "cli/", "controller/")
+NO_CIRCLES = ("agent/", "cli/", "common/", "controller/", "proto/")
 # A heart is pure: what it may never include, as text or through a library of ours that does I/O.
 IMPURE = re.compile(r"event2|nng|libpq|jansson|protobuf|\.pb-c|curl|openssl|<time\.h>|sys/socket|common/(io|http)/")
 HEARTS = ("controller/core/", "agent/core/")

@@ -1,4 +1,4 @@
-#include "common/http/http_network.h"
+#include "common/io/network.h"
 
 #include "common/base/mem.h"
 
@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void http_network_of(const struct sockaddr *sa, char address[static INET6_ADDRSTRLEN],
-                     char network[static INET6_ADDRSTRLEN])
+void network_of(const struct sockaddr *sa, char address[static INET6_ADDRSTRLEN],
+                char network[static INET6_ADDRSTRLEN])
 {
     const struct sockaddr_in *v4 = (const void *)sa;
     const struct sockaddr_in6 *v6 = (const void *)sa;
@@ -26,23 +26,37 @@ void http_network_of(const struct sockaddr *sa, char address[static INET6_ADDRST
     strcpy(network, address);
 }
 
-struct http_network *http_network_get(struct http_network **networks, const char *text)
+struct network *network_get(struct network **networks, const char *text)
 {
-    struct http_network *network;
+    struct network *network;
     HASH_FIND_STR(*networks, text, network);
     if (network)
         return network;
     network = mem_zalloc(sizeof *network);
     strcpy(network->text, text);
-    TAILQ_INIT(&network->strangers);
+    TAILQ_INIT(&network->may_go);
     HASH_ADD_STR(*networks, text, network);
     return network;
 }
 
-void http_network_drop(struct http_network **networks, struct http_network *network)
+void network_drop(struct network **networks, struct network *network)
 {
     if (network->count)
         return;
     HASH_DEL(*networks, network);
     free(network);
+}
+
+void network_join(struct network *network, struct network_member *member)
+{
+    network_leave(member);
+    TAILQ_INSERT_TAIL(&network->may_go, member, link);
+    member->network = network;
+}
+
+void network_leave(struct network_member *member)
+{
+    if (member->network)
+        TAILQ_REMOVE(&member->network->may_go, member, link);
+    member->network = NULL;
 }
