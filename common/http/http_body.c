@@ -34,7 +34,9 @@ static int too_large(const struct http_body *b, struct err *e)
 static void keep(struct http_body *b, const char *bytes, size_t len)
 {
     b->seen += len;
-    if (b->discard)
+    if (b->sink)
+        b->full = !b->sink(b->arg, bytes, len);
+    if (b->sink || b->discard)
         return;
     if (b->len + len + 1 > b->room) {
         size_t twice = 2 * b->room < b->max + 1 ? 2 * b->room : b->max + 1;
@@ -101,7 +103,8 @@ static bool take_frame(struct http_body *b, char c)
 int http_body_take(struct http_body *b, const char *bytes, size_t len, size_t *used, struct err *e)
 {
     size_t n = 0;
-    while (n < len && !b->done) {
+    b->full = false;
+    while (n < len && !b->done && !b->full) {
         if (b->left > b->max - b->seen)
             return too_large(b, e);
         if (b->step == LENGTH || b->step == DATA)

@@ -21,6 +21,10 @@ struct http_body {
     unsigned digits;
     int step;
     bool done;
+    bool (*sink)(void *arg, const char *bytes,
+                 size_t len); /* gets the bytes, none is kept; false: no more now */
+    void *arg;
+    bool full; /* it said so */
 };
 
 /* max: bytes of the body that are taken. */
@@ -28,7 +32,8 @@ void http_body_begin_length(struct http_body *b, uint64_t length, size_t max);
 void http_body_begin_chunks(struct http_body *b, size_t max);
 void http_body_fini(struct http_body *b);
 
-/* Takes bytes until done; *used gets how many belonged to it. ERR_TOO_LARGE, ERR_BAD_REQUEST. */
+/* Takes bytes until done, or until the sink wants no more; *used gets how many belonged to it. ERR_TOO_LARGE,
+ * ERR_BAD_REQUEST. */
 int http_body_take(struct http_body *b, const char *bytes, size_t len, size_t *used,
                    struct err *e) MUST_CHECK;
 

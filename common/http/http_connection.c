@@ -1,6 +1,6 @@
 /* One connection of the HTTP server: its bytes in, its answers out, its times, and what it holds meanwhile.
  */
-#include "common/http/http_server_int.h"
+#include "common/http/http_stream_int.h"
 
 #include "common/http/http_status.h"
 #include "common/base/mem.h"
@@ -18,12 +18,6 @@
 
 static void on_turn(void *arg);
 
-static void exchange_free(struct http_exchange *x)
-{
-    http_request_fini(&x->request);
-    free(x);
-}
-
 /* The owner who waits for the body is told that none comes; one that owes an answer gives it into nothing. */
 static void exchange_drop(struct http_connection *c)
 {
@@ -31,12 +25,17 @@ static void exchange_drop(struct http_connection *c)
     if (!x)
         return;
     c->exchange = NULL;
+    if (x->stream.kind) {
+        bufferevent_setwatermark(c->io, EV_WRITE, 0, 0);
+        http_stream_gone(x);
+        return;
+    }
     x->connection = NULL;
     if (c->phase == PHASE_SERVED)
         return;
     if (x->on_body)
         x->on_body(x->arg, false);
-    exchange_free(x);
+    http_exchange_free(x);
 }
 
 /* --- what it holds --- */
@@ -149,7 +148,7 @@ void http_connection_time(struct http_connection *c, uint32_t ms)
     timer_start(&c->timer, c->server->loop, ms, on_time_over, c);
 }
 
-static void ask_for_turn(struct http_connection *c)
+void http_connection_ask(struct http_connection *c)
 {
     http_turn_ask(&c->server->turns, http_holding_line(&c->holding), &c->turn, on_turn, c);
 }
@@ -157,20 +156,26 @@ static void ask_for_turn(struct http_connection *c)
 void http_connection_go_on(struct http_connection *c)
 {
     if (!c->advancing)
-        ask_for_turn(c);
+        http_connection_ask(c);
 }
 
 /* --- answers --- */
+
+static void write_date(struct evbuffer *out)
+{
+    char date[64];
+    time_t now = (time_t)(wall_now_ms() / 1000);
+    struct tm tm;
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    evbuffer_add_printf(out, "Date: %s\r\n", date);
+}
 
 static void write_answer(struct http_connection *c, int status, const char *type, const char *headers,
                          const void *body, size_t len, bool head_only, const char *connection)
 {
     struct evbuffer *out = bufferevent_get_output(c->io);
-    char date[64];
-    time_t now = (time_t)(wall_now_ms() / 1000);
-    struct tm tm;
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_status_text(status), date);
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    write_date(out);
     if (status != 204 && type)
         evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
     if (status != 204)
@@ -180,10 +185,20 @@ static void write_answer(struct http_connection *c, int status, const char *type
         evbuffer_add(out, body, len);
 }
 
+/* No byte follows; the rest is drained until the peer or the timer ends it. */
+static void say_end(struct http_connection *c)
+{
+    if (c->tls)
+        tls_say_end(c->io);
+    shutdown(bufferevent_getfd(c->io), SHUT_WR);
+}
+
 /* The answer that was begun is the last; what still comes is thrown away meanwhile. */
 static void begin_end(struct http_connection *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->io);
+    if (!evbuffer_get_length(bufferevent_get_output(c->io)))
+        say_end(c);
     c->phase = PHASE_CLOSING;
     evbuffer_drain(in, evbuffer_get_length(in));
     bufferevent_enable(c->io, EV_READ | EV_WRITE);
@@ -228,25 +243,137 @@ static bool body_is_over(struct http_connection *c)
     return c->exchange->request.done || (take_body(c, &e) && c->exchange->request.done);
 }
 
-void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
-                            const void *body, size_t len)
+/* Its exchange is over, and the next may come, or the end. */
+static void go_on_after(struct http_connection *c, bool keep)
 {
-    const struct http_request *r = &c->exchange->request;
-    bool keep = r->keep_alive && body_is_over(c);
-    /* HTTP/1.0 ends it unless it is told. */
-    const char *connection = !keep ? CLOSES : r->parser.http_minor ? "" : "Connection: keep-alive\r\n";
-    write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), connection);
-    exchange_free(c->exchange);
+    http_exchange_free(c->exchange);
     c->exchange = NULL;
     http_connection_place(c, c->places);
     if (keep) {
         c->phase = PHASE_IDLE;
         http_connection_time(c, c->server->limits.idle_ms);
-        ask_for_turn(c);
+        http_connection_ask(c);
     } else {
         begin_end(c);
     }
     count(c);
+}
+
+void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
+                            const void *body, size_t len)
+{
+    const struct http_request *r = &c->exchange->request;
+    struct http_stream *s = &c->exchange->stream;
+    bool keep = r->keep_alive && (s->kind ? r->done : body_is_over(c));
+    /* HTTP/1.0 ends it unless it is told. */
+    const char *connection = !keep ? CLOSES : r->parser.http_minor ? "" : "Connection: keep-alive\r\n";
+    write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), connection);
+    if (!s->kind) {
+        go_on_after(c, keep);
+        return;
+    }
+    s->kind = STREAM_ANSWER; /* it may be one of its callbacks that answers */
+    s->over = true;
+    s->keep = keep;
+    http_connection_ask(c);
+}
+
+/* --- streams --- */
+
+void http_connection_stream_head(struct http_connection *c, int status, const char *type, const char *headers)
+{
+    struct http_exchange *x = c->exchange;
+    struct http_stream *s = &x->stream;
+    struct evbuffer *out = bufferevent_get_output(c->io);
+    bool bodiless = status == 204 || status == 304;
+    bool taken = s->kind == STREAM_BODY || body_is_over(c); /* or what still comes ends the connection */
+    s->chunked = x->request.parser.http_minor && !bodiless;
+    s->keep = x->request.keep_alive && taken && x->request.parser.http_minor;
+    s->head_only = bodiless || !strcmp(x->request.method, "HEAD");
+    evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
+    write_date(out);
+    if (type)
+        evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+    evbuffer_add_printf(out, "%s%s%s\r\n", s->chunked ? "Transfer-Encoding: chunked\r\n" : "",
+                        headers ? headers : "", s->keep ? "" : CLOSES);
+}
+
+void http_connection_upgrade_head(struct http_connection *c, const char *protocol, const char *headers)
+{
+    struct evbuffer *out = bufferevent_get_output(c->io);
+    evbuffer_add_printf(out, "HTTP/1.1 101 Switching Protocols\r\n");
+    write_date(out);
+    evbuffer_add_printf(out, "Connection: Upgrade\r\nUpgrade: %s\r\n%s\r\n", protocol,
+                        headers ? headers : "");
+}
+
+void http_connection_stream(struct http_connection *c)
+{
+    struct http_exchange *x = c->exchange;
+    struct http_request *r = &x->request;
+    c->phase = PHASE_STREAM;
+    bufferevent_setwatermark(c->io, EV_WRITE, HTTP_STREAM_LOW, 0);
+    if (x->stream.kind == STREAM_BODY && r->expects_continue && !r->done &&
+        !evbuffer_get_length(bufferevent_get_input(c->io)))
+        evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
+    if (!c->ended)
+        bufferevent_enable(c->io, EV_READ);
+    http_connection_ask(c);
+}
+
+/* At once, and so that the peer sees that not all has come. */
+static void cut_off(struct http_connection *c)
+{
+    struct linger none = {.l_onoff = 1};
+    exchange_drop(c);
+    setsockopt(bufferevent_getfd(c->io), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    c->phase = PHASE_CLOSING;
+    http_connection_time(c, 0);
+}
+
+/* Its owner is done with it. */
+static void end_stream(struct http_connection *c)
+{
+    struct http_stream *s = &c->exchange->stream;
+    bufferevent_setwatermark(c->io, EV_WRITE, 0, 0);
+    if (s->broken && !s->chunked)
+        cut_off(c);
+    else
+        go_on_after(c, s->keep && !s->broken && c->exchange->request.done);
+}
+
+static void finish(struct http_connection *c);
+
+/* Whoever ends in the middle of a body, or while it is answered by a stream, wants no more of it. */
+static bool client_ended(const struct http_connection *c, const struct evbuffer *in)
+{
+    const struct http_exchange *x = c->exchange;
+    return c->ended && !evbuffer_get_length(in) && (x->stream.kind == STREAM_ANSWER || http_stream_takes(x));
+}
+
+static void advance_stream(struct http_connection *c, struct evbuffer *in)
+{
+    struct http_exchange *x = c->exchange;
+    struct http_stream *s = &x->stream;
+    struct err e;
+    size_t had = evbuffer_get_length(in);
+    int rc = http_stream_take(x, in, c->ended, &e);
+    if (!rc)
+        http_stream_tell_room(x, bufferevent_get_output(c->io));
+    e.code = rc;
+    if (s->flooded) {
+        cut_off(c);
+    } else if (s->over) {
+        end_stream(c);
+    } else if (rc && s->kind == STREAM_BODY) {
+        refuse_request(c, &e);
+    } else if (rc || client_ended(c, in)) {
+        finish(c);
+    } else if (!http_stream_takes(x)) {
+        timer_stop(&c->timer);
+    } else if (evbuffer_get_length(in) < had || !timer_armed(&c->timer)) {
+        http_connection_time(c, c->server->limits.body_ms);
+    }
 }
 
 /* --- requests --- */
@@ -259,7 +386,8 @@ static struct http_exchange *exchange_of(struct http_connection *c)
         c->exchange->tls = c->tls;
         memcpy(c->exchange->address, c->address, sizeof c->exchange->address);
         memcpy(c->exchange->network, c->network->text, sizeof c->exchange->network);
-        http_request_init(&c->exchange->request, c->server->limits.body_bytes);
+        http_request_init(&c->exchange->request,
+                          c->server->ops.body_max ? SIZE_MAX : c->server->limits.body_bytes);
     }
     return c->exchange;
 }
@@ -312,6 +440,8 @@ static void take_head(struct http_connection *c, struct evbuffer *in)
     x->head_len = len;
     int rc = http_request_head(&x->request, (const char *)evbuffer_pullup(in, (ev_ssize_t)len), len, &e);
     evbuffer_drain(in, len);
+    if (!rc && c->server->ops.body_max)
+        rc = http_request_bound(&x->request, c->server->ops.body_max(c->server->owner, x), &e);
     if (rc) {
         e.code = rc;
         refuse_request(c, &e);
@@ -378,6 +508,12 @@ static void proceed(struct http_connection *c)
         evbuffer_drain(in, evbuffer_get_length(in));
         return;
     }
+    if (c->phase == PHASE_STREAM) {
+        c->advancing = true;
+        advance_stream(c, in);
+        c->advancing = false;
+        return;
+    }
     if (c->phase != PHASE_BODY && evbuffer_get_length(bufferevent_get_output(c->io)) > OUT_WAITING_MAX)
         return;
     unsigned before = c->server->served;
@@ -412,11 +548,8 @@ static void on_written(struct bufferevent *io, void *arg)
 {
     struct http_connection *c = arg;
     if (c->phase == PHASE_CLOSING) {
-        if (c->tls)
-            tls_say_end(c->io);
-        /* The rest is drained until the peer or the timer ends it. */
-        shutdown(bufferevent_getfd(c->io), SHUT_WR);
-    } else if (c->phase == PHASE_IDLE) {
+        say_end(c);
+    } else if (c->phase == PHASE_IDLE || c->phase == PHASE_STREAM) {
         http_connection_go_on(c);
     }
     settle(c);
@@ -442,6 +575,10 @@ static void on_time_over(void *arg)
     struct http_connection *c = arg;
     struct err e;
     if (c->phase == PHASE_HANDSHAKE || c->phase == PHASE_IDLE || c->phase == PHASE_CLOSING) {
+        http_connection_close(c);
+        return;
+    }
+    if (c->phase == PHASE_STREAM && c->exchange->stream.kind != STREAM_BODY) {
         http_connection_close(c);
         return;
     }

@@ -1,24 +1,18 @@
 /* A request as its owner sees it: what it says, and what the owner does with it. */
-#include "common/http/http_server_int.h"
+#include "common/http/http_stream_int.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 bool http_has_body(const struct http_exchange *x)
 {
     return !x->request.done;
 }
 
-static void exchange_end(struct http_exchange *x)
-{
-    http_request_fini(&x->request);
-    free(x);
-}
-
 bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *arg)
 {
     struct http_connection *c = x->connection;
     if (!c) {
-        exchange_end(x);
+        http_exchange_free(x);
         return false;
     }
     struct http_request *r = &x->request;
@@ -56,13 +50,120 @@ void http_charge(struct http_exchange *x, const char *name)
     http_connection_place(c, name ? &server->known : &server->strangers);
 }
 
+/* Whoever tells that the client is gone frees it. */
+static void end_nowhere(struct http_exchange *x)
+{
+    x->stream.over = true;
+    if (!x->stream.telling_gone)
+        http_exchange_free(x);
+}
+
 void http_answer(struct http_exchange *x, int status, const char *type, const char *headers, const void *body,
                  size_t len)
 {
     if (x->connection)
         http_connection_answer(x->connection, status, type, headers, body, len);
     else
-        exchange_end(x);
+        end_nowhere(x);
+}
+
+/* --- streams --- */
+
+bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_stream_ops *ops, void *arg)
+{
+    if (!x->connection) {
+        http_exchange_free(x);
+        return false;
+    }
+    x->request.body.max = max;
+    http_stream_set(x, STREAM_BODY, ops, arg);
+    http_connection_stream(x->connection);
+    return true;
+}
+
+void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
+                       const struct http_stream_ops *ops, void *arg)
+{
+    if (x->connection)
+        http_connection_stream_head(x->connection, status, type, headers);
+    http_stream_set(x, STREAM_ANSWER, ops, arg);
+    if (x->connection)
+        http_connection_stream(x->connection);
+}
+
+/* Whether a list of words, commas between, has this one. */
+static bool has_word(const char *list, const char *word)
+{
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',') {
+        at += strspn(at, " \t");
+        size_t len = strcspn(at, ", \t");
+        if (len == strlen(word) && !strncasecmp(at, word, len))
+            return true;
+    }
+    return false;
+}
+
+bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol)
+{
+    return !strcmp(x->request.method, "GET") && x->request.parser.http_minor && x->request.done &&
+           has_word(http_header(x, "connection"), "upgrade") && has_word(http_header(x, "upgrade"), protocol);
+}
+
+void http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
+                         const struct http_stream_ops *ops, void *arg)
+{
+    if (x->connection)
+        http_connection_upgrade_head(x->connection, protocol, headers);
+    http_stream_set(x, STREAM_RAW, ops, arg);
+    if (x->connection)
+        http_connection_stream(x->connection);
+}
+
+void http_stream_more(struct http_exchange *x)
+{
+    x->stream.wants = true;
+    if (x->connection)
+        http_connection_ask(x->connection);
+}
+
+bool http_stream_write(struct http_exchange *x, const void *bytes, size_t len)
+{
+    struct http_connection *c = x->connection;
+    if (!c || x->stream.over)
+        return false;
+    http_stream_put(x, bufferevent_get_output(c->io), bytes, len);
+    if (x->stream.full)
+        http_connection_ask(c); /* counts what is held */
+    return !x->stream.full;
+}
+
+bool http_stream_is_head(const struct http_exchange *x)
+{
+    return !strcmp(x->request.method, "HEAD");
+}
+
+static void end(struct http_exchange *x, bool broken)
+{
+    struct http_stream *s = &x->stream;
+    if (!x->connection) {
+        end_nowhere(x);
+        return;
+    }
+    if (!broken && s->chunked && !s->head_only)
+        evbuffer_add(bufferevent_get_output(x->connection->io), "0\r\n\r\n", 5);
+    s->broken = broken || s->kind == STREAM_BODY;
+    s->over = true;
+    http_connection_ask(x->connection);
+}
+
+void http_stream_end(struct http_exchange *x)
+{
+    end(x, false);
+}
+
+void http_stream_break(struct http_exchange *x)
+{
+    end(x, true);
 }
 
 /* --- what it says --- */

@@ -341,6 +341,15 @@ int http_request_body(struct http_request *r, const char *bytes, size_t len, siz
     return rc;
 }
 
+int http_request_bound(struct http_request *r, size_t max_body, struct err *e)
+{
+    r->max_body = r->body.max = max_body;
+    bool stated = !http_request_field(r, "transfer-encoding");
+    if (stated && r->body.left > max_body)
+        return err_set(e, ERR_TOO_LARGE, "%s", sentence_of(ERR_TOO_LARGE));
+    return 0;
+}
+
 const char *http_request_field(const struct http_request *r, const char *name)
 {
     for (unsigned i = 0; i < r->fields; i++) {

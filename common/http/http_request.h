@@ -35,6 +35,10 @@ int http_request_head(struct http_request *r, const char *bytes, size_t len, str
 int http_request_body(struct http_request *r, const char *bytes, size_t len, size_t *used,
                       struct err *e) MUST_CHECK;
 
+/* So many bytes of the body are taken, and not as many as it was begun with. ERR_TOO_LARGE where more were
+ * stated. */
+int http_request_bound(struct http_request *r, size_t max_body, struct err *e) MUST_CHECK;
+
 const char *http_request_field(const struct http_request *r, const char *name);
 
 /* The parameter of the query, decoded. False where it is not there, stands twice, does not decode or does not

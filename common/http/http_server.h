@@ -47,6 +47,9 @@ struct http_server_ops {
     /* The head of a request arrived; no byte of its body was taken. Answered exactly once, now or later, by
      * http_answer; before that http_read_body may have its body read. */
     void (*on_head)(void *owner, struct http_exchange *x);
+    /* The most bytes of a body that this request may state or send; NULL: limits.body_bytes for all. Above
+     * these only http_stream_body (common/http/http_stream.h) should read it. */
+    uint64_t (*body_max)(void *owner, const struct http_exchange *x);
     /* The body (JSON) of a refusal by the server itself, and its further headers (as of http_answer); static
      * or owned by the owner, used at once. */
     const char *(*problem)(void *owner, int code, const char *detail, bool tls, const char **headers);

@@ -7,6 +7,7 @@
 #include "common/http/http_handshake.h"
 #include "common/http/http_request.h"
 #include "common/http/http_server.h"
+#include "common/http/http_stream.h"
 #include "common/io/network.h"
 #include "common/io/tls_server.h"
 
@@ -14,18 +15,44 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
+/* BODY: handed on in pieces, and no answer was begun; ANSWER: that is; RAW: the connection was handed over.
+ */
+enum http_stream_kind { STREAM_NONE, STREAM_BODY, STREAM_ANSWER, STREAM_RAW };
+
+struct http_stream {
+    enum http_stream_kind kind;
+    const struct http_stream_ops *ops;
+    void *arg;
+    bool wants;              /* pieces may come */
+    bool full, flooded;      /* a write said so; past all bounds */
+    bool chunked, head_only; /* of the answer */
+    bool keep;               /* the connection, after it */
+    bool told_end;
+    bool telling_gone; /* x must stay until that returns */
+    bool over, broken; /* its owner is done with it; and not as it should be */
+};
+
 struct http_exchange {
     struct http_connection *connection; /* NULL once the client is gone */
     struct http_request request;
     size_t head_len;
     http_body_cb *on_body; /* of whoever waits for the body */
     void *arg;
+    struct http_stream stream;
     bool tls;
     char address[INET6_ADDRSTRLEN], network[INET6_ADDRSTRLEN];
 };
 
 /* SERVED: its owner has it, and owes an answer, or a wish for the body. */
-enum http_phase { PHASE_HANDSHAKE, PHASE_IDLE, PHASE_HEAD, PHASE_SERVED, PHASE_BODY, PHASE_CLOSING };
+enum http_phase {
+    PHASE_HANDSHAKE,
+    PHASE_IDLE,
+    PHASE_HEAD,
+    PHASE_SERVED,
+    PHASE_BODY,
+    PHASE_STREAM,
+    PHASE_CLOSING
+};
 
 struct http_connection {
     struct http_server *server;
@@ -82,11 +109,20 @@ void http_connection_close(struct http_connection *c);
 bool http_connection_idles(struct http_connection *c);
 /* Among the newest of its places. */
 void http_connection_place(struct http_connection *c, struct http_places *places);
-/* More bytes may be read, or what is there may be looked at: when it is its turn. */
+/* It is looked at when it is its turn. */
+void http_connection_ask(struct http_connection *c);
+/* As that, unless it is being looked at now. */
 void http_connection_go_on(struct http_connection *c);
 /* Answers the exchange that it has, and frees that. */
 void http_connection_answer(struct http_connection *c, int status, const char *type, const char *headers,
                             const void *body, size_t len);
+/* Begins its exchange's stream, or goes on with it as another kind; the head of an answer was written, where
+ * there is one. */
+void http_connection_stream(struct http_connection *c);
+/* The head of an answer that is a stream. */
+void http_connection_stream_head(struct http_connection *c, int status, const char *type,
+                                 const char *headers);
+void http_connection_upgrade_head(struct http_connection *c, const char *protocol, const char *headers);
 /* Its time for this phase. */
 void http_connection_time(struct http_connection *c, uint32_t ms);
 
