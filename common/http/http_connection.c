@@ -50,6 +50,7 @@ bool http_connection_idles(struct http_connection *c)
 {
     bool idles = c->io && c->places == &c->server->known &&
                  (c->phase == PHASE_IDLE || c->phase == PHASE_CLOSING) &&
+                 !evbuffer_get_length(bufferevent_get_input(c->io)) && /* it may wait for its turn */
                  !evbuffer_get_length(bufferevent_get_output(c->io));
     if (idles && !c->idles)
         TAILQ_INSERT_TAIL(&c->server->idle, c, of_idle);
@@ -75,12 +76,19 @@ static struct http_connection *connection_of(struct http_holding *h)
 
 static void refuse_request(struct http_connection *c, const struct err *e);
 
+/* A request of it is coming in, or waits for its turn to. */
+static bool is_owed_an_answer(const struct http_connection *c)
+{
+    return c->phase == PHASE_HEAD || c->phase == PHASE_BODY ||
+           (c->phase == PHASE_IDLE && evbuffer_get_length(bufferevent_get_input(c->io)));
+}
+
 /* Told once why it goes, where something is owed to it; else, or where there is still too much, just ended.
  */
 static void give_up(struct http_connection *c)
 {
     struct err e;
-    if (c->phase != PHASE_HEAD && c->phase != PHASE_BODY) {
+    if (!is_owed_an_answer(c)) {
         http_connection_close(c);
         return;
     }
@@ -101,8 +109,7 @@ static void settle(struct http_connection *c)
     bool here = true;
     count(c);
     while (here && (victim = http_holding_victim(&c->holding))) {
-        bool ends = connection_of(victim)->phase != PHASE_HEAD && connection_of(victim)->phase != PHASE_BODY;
-        here = victim != &c->holding || !ends;
+        here = victim != &c->holding || is_owed_an_answer(c);
         give_up(connection_of(victim));
     }
 }
