@@ -239,6 +239,9 @@ static void test_a_new_key_is_no_guess(void **state)
     know(f, NULL, 0);
     for (int i = 0; i < 40; i++)
         close(ask(f, "GET", "nonsense"));
+    /* What the network has gained in the time that this took, on a busy machine, is spent too. */
+    while (rate_table_take(&f->api->failures, "127.0.0.1", &f->api->failure_rate, loop_now_ms()).allowed) {
+    }
     assert_int_equal(status(f, ask(f, "GET", key.text)), 429);
     assert_true(api_key_prefix(key.text, prefix));
     api_forget_key(f->api, prefix);
