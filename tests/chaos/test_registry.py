@@ -156,31 +156,6 @@ def test_one_that_drips_holds_nobody_up(corral, user, registry):
         wait_until("nothing is pulled", lambda: not dripping.held, 30)
 
 
-@pytest.mark.slow
-def test_many_users_hold_nobody_up(corral, user, registry):
-    """As many as fill every place that a host has for pulls: who has none gets one of theirs, in words for whoever loses it."""
-    name = push(corral, registry)[0]
-    slow = [corral.user(f"slow-{uuid.uuid4().hex}", tier="pro") for _ in range(6)]
-    made = []
-    try:
-        with DrippingRegistry(corral, layers=1, port=1) as dripping:
-            for client in slow:
-                made += [(client, begin(client, image=dripping.new_image())) for _ in range(PULLS_OF_USER)]
-            wait_until("they hold every place", lambda: len(dripping.held) == len(made), 60)
-            sandbox = begin(user, image=name)
-            user.wait(sandbox, "running", 90)
-            lost = [s for client, i in made if (s := client.show(i))["state"] == "failed"]
-            assert 1 <= len(lost) <= 2, lost
-            assert {s["reason"] for s in lost} == {"image_unavailable"} and "let past" in lost[0]["detail"], lost
-            user.delete(sandbox)
-            for client, i in made: # while it drips, so that none of them ends by itself
-                client.delete(i)
-            wait_until("nothing is pulled", lambda: not dripping.held, 30)
-    finally:
-        for client, i in made:
-            client.delete(i)
-
-
 def test_one_that_sends_docker_to_a_machines_own_credentials(corral, user):
     """What is link-local is out of reach of a host's Docker: for a token and for what it asked for."""
     asked = subprocess.run(["nsenter", f"--net={namespace(corral)}", "ip", "route", "get", "169.254.169.254"], capture_output=True, text=True)
