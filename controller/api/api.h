@@ -87,6 +87,8 @@ void api_know_keys(struct api *api, const char *prefixes);
 
 /* Each answers the call and frees it. headers as of http_answer. */
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json);
+/* 200 with a page of a list; next: the next page's cursor, for a link to it (NULL: there is none). */
+void api_answer_page(struct api_call *call, const char *json, const char *next);
 /* 200 with an object to which a notice is added, where there is one (NULL or "": none); its ETag is without.
  */
 void api_answer_noticed(struct api_call *call, int status, const char *json, const char *notice);

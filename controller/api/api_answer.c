@@ -98,32 +98,24 @@ static void other_parameters(const char *query, char *out, size_t size)
     out[len] = 0;
 }
 
-/* Where the next page is (RFC 8288). A page's cursor is its last member, and no cursor needs an escape. */
-static void link_next(const struct api_call *call, const char *json, char out[static LINK_MAX])
+/* Where the next page is (RFC 8288). No cursor needs an escape. */
+void api_answer_page(struct api_call *call, const char *json, const char *next)
 {
-    static const char member[] = "\"next_cursor\"";
-    char others[LINK_MAX / 2];
-    const char *last = NULL;
-    for (const char *at = json; (at = strstr(at, member)); at++)
-        last = at + sizeof member - 1;
-    out[0] = 0;
-    if (last)
-        last += strspn(last, " :");
-    if (!last || *last != '"')
-        return;
-    other_parameters(http_query(call->exchange), others, sizeof others);
-    snprintf(out, LINK_MAX, "Link: <%s?%scursor=%.*s>; rel=\"next\"\r\n", http_path(call->exchange), others,
-             (int)strcspn(last + 1, "\""), last + 1);
+    char others[LINK_MAX / 2], link[LINK_MAX] = "";
+    if (next) {
+        other_parameters(http_query(call->exchange), others, sizeof others);
+        snprintf(link, sizeof link, "Link: <%s?%scursor=%s>; rel=\"next\"\r\n", http_path(call->exchange),
+                 others, next);
+    }
+    api_answer_json(call, 200, link, json);
 }
 
 void api_answer_json(struct api_call *call, int status, const char *headers, const char *json)
 {
-    char all[LINK_MAX + 256], more[LINK_MAX] = "";
+    char all[LINK_MAX + 256], tag[48] = "";
     if (has_etag(call, status))
-        etag(json, more);
-    else if (strchr(api_routes[call->op].answer, '['))
-        link_next(call, json, more);
-    snprintf(all, sizeof all, "%s%s", headers ? headers : "", more);
+        etag(json, tag);
+    snprintf(all, sizeof all, "%s%s", headers ? headers : "", tag);
     answer(call, status, "application/json", all, json);
 }
 

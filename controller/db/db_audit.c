@@ -18,9 +18,10 @@ void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char
     free(who);
 }
 
-void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg)
+void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_audit", "select list_audit(name_as_stored($1, 'actor'))", 1};
+    static const struct db_stmt stmt = {"list_audit", "select * from list_audit(name_as_stored($1, 'actor'))",
+                                        1};
     struct db_text t = {0};
     db_text_add(&t, "{");
     db_text_str(&t, "actor", filter->actor);
@@ -33,6 +34,6 @@ void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, d
     db_text_num(&t, "limit", filter->limit);
     db_text_add(&t, "}");
     const char *params[] = {t.data};
-    db_query_json(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
     db_text_fini(&t);
 }

@@ -19,7 +19,7 @@ struct db_audit_filter {
     const char *actor, *action, *target, *result, *from, *to, *before;
     unsigned limit;
 };
-void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_json_cb *cb, void *arg);
+void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_page_cb *cb, void *arg);
 
 /*
  * Recomputes the chain (synchronously, for `audit verify`). *checked: rows that are whole. Returns

@@ -77,13 +77,13 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
 }
 
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
-                        uint32_t step_seconds, db_json_cb *cb, void *arg)
+                        uint32_t step_seconds, db_page_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"stats_history", "select stats_history($1, $2, $3, $4)", 4};
     char step[16];
     const char *params[] = {sandbox_id, from, to, step};
     snprintf(step, sizeof step, "%u", step_seconds);
-    db_query_json(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
 }
 
 static void violation_text(struct db_text *t, const struct violation_news *news)
@@ -119,9 +119,9 @@ void db_violations_add(struct db_pool *pool, const char *node, const struct viol
     db_text_fini(&t);
 }
 
-void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_json_cb *cb, void *arg)
+void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_events", "select list_events($1)", 1};
+    static const struct db_stmt stmt = {"list_events", "select * from list_events($1)", 1};
     struct db_text t = {0};
     db_text_add(&t, "{");
     db_text_str(&t, "owner", filter->owner);
@@ -130,6 +130,6 @@ void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, d
     db_text_num(&t, "limit", filter->limit);
     db_text_add(&t, "}");
     const char *params[] = {t.data};
-    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
     db_text_fini(&t);
 }

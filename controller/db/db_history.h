@@ -16,9 +16,9 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
                        size_t count, db_json_cb *cb, void *arg);
 
-/* The history object. from and to: RFC 3339, which the caller validated. */
+/* The history object, which is one page. from and to: RFC 3339, which the caller validated. */
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
-                        uint32_t step_seconds, db_json_cb *cb, void *arg);
+                        uint32_t step_seconds, db_page_cb *cb, void *arg);
 
 struct db_event_filter {
     const char *owner;      /* only this user's; NULL: all */
@@ -27,6 +27,6 @@ struct db_event_filter {
     unsigned limit;
 };
 /* A page, oldest first; ERR_INVALID for an `after` that is no event's id. */
-void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_json_cb *cb, void *arg);
+void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_page_cb *cb, void *arg);
 
 #endif

@@ -200,13 +200,13 @@ void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *a
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such node", cb, arg);
 }
 
-void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_nodes", "select list_nodes($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_nodes", "select * from list_nodes($1, $2)", 2};
     char most[16];
     const char *params[] = {cursor, most};
     snprintf(most, sizeof most, "%u", limit);
-    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
 }
 
 struct reading {

@@ -51,7 +51,7 @@ struct db_node_seen {
 void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count);
 
 void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
-void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg);
 
 /* Every host, for a controller that begins to lead. capacity is the host's; state as the API names it. */
 struct db_node_row {

@@ -50,6 +50,9 @@ struct db_pool_options {
  * sentence. */
 typedef void db_json_cb(void *arg, int code, const struct err *e, const char *json);
 
+/* A page of a list as JSON; next: the cursor of the page after it, NULL where this is the last. */
+typedef void db_page_cb(void *arg, int code, const struct err *e, const char *json, const char *next);
+
 /* Owned by the caller; borrows loop. Connects only after start. */
 struct db_pool *db_pool_new(struct loop *loop, const struct db_pool_options *options);
 void db_pool_start(struct db_pool *pool);

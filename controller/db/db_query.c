@@ -18,9 +18,11 @@ int db_code_of(const char *outcome)
     return ERR_INTERNAL;
 }
 
-/* What stands between a statement of one text (or one act) and its caller's callback. */
+/* What stands between a statement of one text (or one act) and its caller's callback: one of three. */
 struct answer {
     db_json_cb *cb;
+    db_page_cb *page_cb;
+    db_create_cb *create_cb;
     void *arg;
     int missing;
     const char *sentence;
@@ -29,14 +31,19 @@ struct answer {
 static struct answer *answer_new(db_json_cb *cb, void *arg, int missing, const char *sentence)
 {
     struct answer *a = mem_zalloc(sizeof *a);
-    *a = (struct answer){cb, arg, missing, sentence};
+    *a = (struct answer){.cb = cb, .arg = arg, .missing = missing, .sentence = sentence};
     return a;
 }
 
-static void answer(struct answer *a, int code, const struct err *e, const char *json)
+/* more: the column beside the text. */
+static void answer(struct answer *a, int code, const struct err *e, const char *json, const char *more)
 {
     if (a->cb)
         a->cb(a->arg, code, e, json);
+    else if (a->page_cb)
+        a->page_cb(a->arg, code, e, json, more);
+    else if (a->create_cb)
+        a->create_cb(a->arg, code, e, json, more && more[0] == 't');
     else if (code)
         log_warn("database", "%s: %s", a->sentence, e->text);
     free(a);
@@ -60,7 +67,7 @@ static void on_act(void *arg, int code, const struct err *e, const PGresult *r)
         notice = !code && said.text[0];
         e = &said;
     }
-    answer(arg, code, code || notice ? e : NULL, code ? NULL : value_of(r, 2));
+    answer(arg, code, code || notice ? e : NULL, code ? NULL : value_of(r, 2), code ? NULL : value_of(r, 3));
 }
 
 static void on_json(void *arg, int code, const struct err *e, const PGresult *r)
@@ -72,13 +79,29 @@ static void on_json(void *arg, int code, const struct err *e, const PGresult *r)
         code = err_set(&none, a->missing, "%s", a->sentence);
         e = &none;
     }
-    answer(a, code, e, json);
+    answer(a, code, e, json, code ? NULL : value_of(r, 1));
 }
 
 void db_query_act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_json_cb *cb,
                   void *arg)
 {
     db_query(pool, stmt, params, on_act, answer_new(cb, arg, 0, stmt->name));
+}
+
+void db_query_create(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params,
+                     db_create_cb *cb, void *arg)
+{
+    struct answer *a = answer_new(NULL, arg, 0, stmt->name);
+    a->create_cb = cb;
+    db_query(pool, stmt, params, on_act, a);
+}
+
+void db_query_page(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,
+                   const char *sentence, db_page_cb *cb, void *arg)
+{
+    struct answer *a = answer_new(NULL, arg, missing, sentence);
+    a->page_cb = cb;
+    db_query(pool, stmt, params, on_json, a);
 }
 
 void db_query_json(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,

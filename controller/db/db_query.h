@@ -66,13 +66,23 @@ int db_code_of(const char *outcome);
 void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
               void *arg);
 
-/* For a statement that answers (outcome, detail, body). The detail of 'ok', if any, is handed over as e. */
+/* For a statement that answers (outcome, detail, body, repeated). The detail of 'ok', if any, is handed over
+ * as e. */
 void db_query_act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_json_cb *cb,
                   void *arg);
+
+/* As db_query_act; repeated: the body is that of an earlier request with the same Idempotency-Key. */
+typedef void db_create_cb(void *arg, int code, const struct err *e, const char *json, bool repeated);
+void db_query_create(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params,
+                     db_create_cb *cb, void *arg);
 
 /* For a statement that answers one text; no row or a null is the error code missing, with its sentence. */
 void db_query_json(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,
                    const char *sentence, db_json_cb *cb, void *arg);
+
+/* As db_query_json, with the next page's cursor in a second column, if there is one. */
+void db_query_page(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,
+                   const char *sentence, db_page_cb *cb, void *arg);
 
 /* Fire and forget: a failure is logged by its statement's name. */
 void db_query_forget(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params);

@@ -22,10 +22,52 @@ void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such sandbox", cb, arg);
 }
 
-void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_json_cb *cb, void *arg)
+struct asking {
+    db_sandbox_state_cb *cb;
+    void *arg;
+};
+
+static int read_state(const PGresult *r, struct db_sandbox_state *out, struct err *e)
 {
-    static const struct db_stmt stmt = {"list_sandboxes", "select list_sandboxes(name_as_stored($1, 'user'))",
-                                        1};
+    if (PQntuples(r) == 0)
+        return err_set(e, ERR_NOT_FOUND, "There is no such sandbox");
+    out->detail = PQgetvalue(r, 0, 2);
+    out->json = PQgetvalue(r, 0, 3);
+    if (sandbox_state_parse(PQgetvalue(r, 0, 0), &out->state) &&
+        sandbox_reason_parse(PQgetvalue(r, 0, 1), &out->reason))
+        return 0;
+    return err_set(e, ERR_INTERNAL, "The database has a sandbox that this program cannot read");
+}
+
+static void on_state(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct asking a = *(struct asking *)arg;
+    struct db_sandbox_state state;
+    struct err refusal;
+    free(arg);
+    if (!code) {
+        code = read_state(r, &state, &refusal);
+        e = &refusal;
+    }
+    a.cb(a.arg, code, code ? e : NULL, code ? NULL : &state);
+}
+
+void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {
+        "sandbox_state",
+        "select state, coalesce(reason, ''), detail, sandbox_json(s)::text from sandboxes s where id = $1",
+        1};
+    struct asking *a = mem_zalloc(sizeof *a);
+    const char *params[] = {id};
+    *a = (struct asking){cb, arg};
+    db_query(pool, &stmt, params, on_state, a);
+}
+
+void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"list_sandboxes",
+                                        "select * from list_sandboxes(name_as_stored($1, 'user'))", 1};
     struct db_text text = {0};
     db_text_add(&text, "{");
     db_text_str(&text, "owner", filter->owner);
@@ -44,7 +86,7 @@ void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filte
     db_text_num(&text, "limit", filter->limit);
     db_text_add(&text, "}");
     const char *params[] = {text.data};
-    db_query_json(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
     db_text_fini(&text);
 }
 

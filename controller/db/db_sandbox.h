@@ -10,6 +10,18 @@
 
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);
 
+/* Where a sandbox is, beside its object: how it ended where it has (REASON_NONE and "" else). Borrowed for
+ * the call. */
+struct db_sandbox_state {
+    enum sandbox_state state;
+    enum sandbox_reason reason;
+    const char *detail, *json;
+};
+/* state is NULL where code is not 0. */
+typedef void db_sandbox_state_cb(void *arg, int code, const struct err *e,
+                                 const struct db_sandbox_state *state);
+void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb *cb, void *arg);
+
 struct db_sandbox_filter {
     const char *owner;                    /* only this user's; NULL: all */
     const char *user;                     /* an administrator's filter: a user's id or name */
@@ -20,7 +32,7 @@ struct db_sandbox_filter {
     unsigned limit;
 };
 /* Answers {"items": […], "next_cursor": …}. */
-void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_json_cb *cb, void *arg);
+void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg);
 
 /* What the heart needs of a row, beside the object for people. Borrowed for the call. */
 struct db_sandbox_row {

@@ -56,42 +56,47 @@ void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
 }
 
-void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_users", "select list_users($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_users", "select * from list_users($1, $2)", 2};
     char most[16];
     const char *params[] = {cursor, most};
     snprintf(most, sizeof most, "%u", limit);
-    db_query_json(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
 }
 
 /* A key that is being made: its secret is put into the answer, and is nowhere else. */
 struct making {
-    db_json_cb *cb;
+    db_key_made_cb *cb;
     void *arg;
     struct api_key key;
 };
 
-static void on_key_made(void *arg, int code, const struct err *e, const char *json)
+/* The database's object, with the secret before its own members. */
+static void add_secret(struct db_text *text, const char *secret, const char *json)
+{
+    db_text_add(text, "{");
+    db_text_str(text, "key", secret);
+    db_text_comma(text);
+    db_text_add(text, json + 1);
+}
+
+static void on_key_made(void *arg, int code, const struct err *e, const char *json, bool repeated)
 {
     struct making *m = arg;
     struct db_text text = {0};
-    char prefix[API_KEY_PREFIX_LEN + 1];
-    bool ours = !code && api_key_prefix(m->key.text, prefix) && strstr(json, prefix);
-    if (ours) { /* else the answer of an earlier request is repeated, and its secret is not known any more */
-        db_text_add(&text, "{");
-        db_text_str(&text, "key", m->key.text);
-        db_text_comma(&text);
-        db_text_add(&text, strchr(json, '{') + 1);
-    }
-    m->cb(m->arg, code, e, ours ? text.data : json);
+    char prefix[API_KEY_PREFIX_LEN + 1] = "";
+    bool made = !code && !repeated; /* else the secret of the earlier request's key is not known any more */
+    if (made && api_key_prefix(m->key.text, prefix))
+        add_secret(&text, m->key.text, json);
+    m->cb(m->arg, code, e, made ? text.data : json, made ? prefix : NULL);
     db_text_fini(&text);
     explicit_bzero(m, sizeof *m);
     free(m);
 }
 
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
-                   const struct db_actor *actor, db_json_cb *cb, void *arg)
+                   const struct db_actor *actor, db_key_made_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"create_key", "select * from create_key($1::jsonb || $2::jsonb, $3)",
                                         3};
@@ -110,8 +115,10 @@ void db_key_create(struct db_pool *pool, const char *user_id, const char *id, co
     db_text_str(&text, "last_four", m->key.text + API_KEY_LEN - 4);
     db_text_hex(&text, "sha256", hash, sizeof hash);
     db_text_add(&text, "}");
-    act(pool, &stmt, WORDS(body, text.data), actor, on_key_made, m);
+    char *who = db_actor_json(actor);
+    db_query_create(pool, &stmt, WORDS(body, text.data, who), on_key_made, m);
     db_text_fini(&text);
+    free(who);
 }
 
 void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
@@ -137,13 +144,13 @@ void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, co
 }
 
 void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
-                 db_json_cb *cb, void *arg)
+                 db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_keys", "select list_keys($1, $2, $3)", 3};
+    static const struct db_stmt stmt = {"list_keys", "select * from list_keys($1, $2, $3)", 3};
     char most[16];
     const char *params[] = {user_id, cursor, most};
     snprintf(most, sizeof most, "%u", limit);
-    db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
+    db_query_page(pool, &stmt, params, ERR_NOT_FOUND, "There is no such user", cb, arg);
 }
 
 void db_keys_used(struct db_pool *pool, const char *const *key_ids, size_t count)
@@ -191,10 +198,10 @@ void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *a
     db_query_json(pool, &stmt, params, ERR_NOT_FOUND, "There is no such tier", cb, arg);
 }
 
-void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg)
+void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"list_tiers", "select list_tiers($1, $2)", 2};
+    static const struct db_stmt stmt = {"list_tiers", "select * from list_tiers($1, $2)", 2};
     char most[16];
     snprintf(most, sizeof most, "%u", limit);
-    db_query_json(pool, &stmt, WORDS(cursor, most), ERR_INTERNAL, "No list", cb, arg);
+    db_query_page(pool, &stmt, WORDS(cursor, most), ERR_INTERNAL, "No list", cb, arg);
 }

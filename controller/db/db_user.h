@@ -38,14 +38,16 @@ void db_user_patch(struct db_pool *pool, const char *id, const char *body, const
 void db_user_delete(struct db_pool *pool, const char *id, const struct db_actor *actor, db_json_cb *cb,
                     void *arg);
 void db_user_get(struct db_pool *pool, const char *id, db_json_cb *cb, void *arg);
-void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg);
 
 /*
  * body: {name, scopes, max_sandboxes, expires_at}. Makes the key (common/io/api_key.h); the answer has it
  * under "key", once: where an earlier answer is repeated, the secret is missing. id: "key_…".
  */
+/* prefix: of the key; NULL where none was made. */
+typedef void db_key_made_cb(void *arg, int code, const struct err *e, const char *json, const char *prefix);
 void db_key_create(struct db_pool *pool, const char *user_id, const char *id, const char *body,
-                   const struct db_actor *actor, db_json_cb *cb, void *arg);
+                   const struct db_actor *actor, db_key_made_cb *cb, void *arg);
 /* body: any of name, scopes, max_sandboxes, expires_at. ERR_CONFLICT: it is revoked. */
 void db_key_patch(struct db_pool *pool, const char *user_id, const char *id, const char *body,
                   const struct db_actor *actor, db_json_cb *cb, void *arg);
@@ -53,7 +55,7 @@ void db_key_get(struct db_pool *pool, const char *user_id, const char *id, db_js
 void db_key_revoke(struct db_pool *pool, const char *user_id, const char *id, const struct db_actor *actor,
                    db_json_cb *cb, void *arg);
 void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, unsigned limit,
-                 db_json_cb *cb, void *arg);
+                 db_page_cb *cb, void *arg);
 
 /* body: the columns of a tier; a null falls back to the installation's default. */
 void db_tier_create(struct db_pool *pool, const char *body, const struct db_actor *actor, db_json_cb *cb,
@@ -64,6 +66,6 @@ void db_tier_patch(struct db_pool *pool, const char *name, const char *body, con
 void db_tier_delete(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
                     void *arg);
 void db_tier_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
-void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_json_cb *cb, void *arg);
+void db_tier_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg);
 
 #endif

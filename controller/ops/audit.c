@@ -4,7 +4,7 @@
 #include "common/base/defs.h"
 #include "controller/db/db_audit.h"
 
-static void read_audit(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+static void read_audit(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg)
 {
     static const char *const names[] = {"actor", "action", "target", "result", "from", "to"};
     char text[ARRAY_LEN(names)][512];

@@ -3,7 +3,7 @@
 
 #include "controller/db/db_history.h"
 
-static void read_events(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+static void read_events(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg)
 {
     struct db_event_filter filter = {
         .owner = ops_owner(call), .after = ops_cursor(call), .limit = call->limit};

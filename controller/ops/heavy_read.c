@@ -15,12 +15,12 @@ struct reading {
     ops_read_fn *run;
 };
 
-static void on_read(void *arg, int code, const struct err *e, const char *json)
+static void on_read(void *arg, int code, const struct err *e, const char *json, const char *next_page)
 {
     struct reading *r = arg;
     struct controller *c = r->controller;
     struct reading *next = (struct reading *)(void *)read_gate_leave(c->read_gate, &r->ticket);
-    ops_answer_json(r->call, code, e, json);
+    ops_answer_page(r->call, code, e, json, next_page);
     free(r);
     if (next)
         next->run(c, next->call, on_read, next);

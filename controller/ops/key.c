@@ -3,18 +3,14 @@
 
 #include "controller/db/db_user.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 /* Known here before its maker knows it. */
-static void on_key_created(void *arg, int code, const struct err *e, const char *json)
+static void on_key_created(void *arg, int code, const struct err *e, const char *json, const char *prefix)
 {
     struct ops_call *o = arg;
-    json_t *key = json ? json_loads(json, 0, NULL) : NULL;
-    const char *prefix = json_string_value(json_object_get(key, "prefix"));
     if (prefix)
         api_forget_key(o->controller->api, prefix);
-    json_decref(key);
     ops_answer_created(o->call, code, e, json);
     free(o);
 }
@@ -31,7 +27,7 @@ void ops_key_create(void *owner, struct api_call *call)
 void ops_key_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    db_key_list(c->pool, call->param[0], ops_cursor(call), call->limit, ops_answer_json, call);
+    db_key_list(c->pool, call->param[0], ops_cursor(call), call->limit, ops_answer_page, call);
 }
 
 void ops_key_show(void *owner, struct api_call *call)

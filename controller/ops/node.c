@@ -9,7 +9,7 @@
 void ops_node_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    db_node_list(c->pool, ops_cursor(call), call->limit, ops_answer_json, call);
+    db_node_list(c->pool, ops_cursor(call), call->limit, ops_answer_page, call);
 }
 
 void ops_node_show(void *owner, struct api_call *call)

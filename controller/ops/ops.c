@@ -38,6 +38,14 @@ void ops_answer_json(void *arg, int code, const struct err *e, const char *json)
         api_answer_noticed(arg, 200, json ? json : "{}", e ? e->text : NULL);
 }
 
+void ops_answer_page(void *arg, int code, const struct err *e, const char *json, const char *next)
+{
+    if (code)
+        api_answer_err(arg, e);
+    else
+        api_answer_page(arg, json, next);
+}
+
 void ops_answer_created(void *arg, int code, const struct err *e, const char *json)
 {
     if (code)

@@ -22,6 +22,9 @@ void ops_answer_json(void *arg, int code, const struct err *e, const char *json)
 void ops_answer_created(void *arg, int code, const struct err *e, const char *json); /* 201 */
 void ops_answer_gone(void *arg, int code, const struct err *e, const char *json);    /* 204 */
 
+/* As ops_answer_json, with a link to the next page where there is one. */
+void ops_answer_page(void *arg, int code, const struct err *e, const char *json, const char *next);
+
 /* Answers with a problem of this code. */
 void ops_fail(struct api_call *call, int code, const char *detail);
 
@@ -32,7 +35,7 @@ void ops_new_id(const char prefix[static 4], char out[static 31]);
  * heavy_read.c: runs a read that costs the database much, now or when its turn comes, or refuses it. run asks
  * c->reads, with cb and arg, once; cb answers the call.
  */
-typedef void ops_read_fn(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg);
+typedef void ops_read_fn(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg);
 void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run);
 
 /* Answers those that wait for their turn; call before the pool of reads goes. */

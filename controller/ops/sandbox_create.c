@@ -6,7 +6,6 @@
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
 
-#include <jansson.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,37 +39,33 @@ static void created(struct create_call *p, const char *json)
 }
 
 /* Why an image is refused is its host's sentence, which names nothing of the host. */
-static void fail_start(const struct create_call *p, const char *json)
+static void on_failure(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
-    json_t *sandbox = json_loads(json, 0, NULL);
-    const char *reason = json_string_value(json_object_get(sandbox, "reason")),
-               *detail = json_string_value(json_object_get(sandbox, "detail"));
-    struct err e;
-    if (reason && !strcmp(reason, sandbox_reason_name(REASON_IMAGE_UNAVAILABLE)))
-        (void)err_set(&e, ERR_IMAGE_UNAVAILABLE, "%s",
-                      detail && detail[0] ? detail : "the image cannot be used");
-    else
-        (void)err_set(&e, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
-    api_answer_err(p->call, &e);
-    json_decref(sandbox);
+    struct create_call *p = arg;
+    struct err why;
+    if (!code && now->reason == REASON_IMAGE_UNAVAILABLE)
+        (void)err_set(&why, ERR_IMAGE_UNAVAILABLE, "%s",
+                      now->detail[0] ? now->detail : "the image cannot be used");
+    else /* also where the database cannot say why: that it failed is certain */
+        (void)err_set(&why, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
+    api_answer_err(p->call, &why);
+    free(p);
 }
 
 static void on_begun(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct create_call *p = arg;
-    if (!reached && ops_fail_unwritten(p->controller, p->call, "the sandbox was admitted")) {
-        free(p);
+    if (reached && state == SANDBOX_FAILED) {
+        db_idempotency_forget(p->controller->pool, p->id.text);
+        db_sandbox_state(p->controller->pool, p->id.text, on_failure, p);
         return;
     }
-    if (!reached) {
-        ops_fail(p->call, ERR_NODE_TIMEOUT,
-                 "the sandbox was admitted, and did not run in time; GET it to see how it is");
-    } else if (state != SANDBOX_FAILED) {
+    if (reached) {
         rates_started(&p->controller->rates, loop_now_ms() - p->since_ms);
         created(p, json);
-    } else {
-        db_idempotency_forget(p->controller->pool, p->id.text);
-        fail_start(p, json);
+    } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox was admitted")) {
+        ops_fail(p->call, ERR_NODE_TIMEOUT,
+                 "the sandbox was admitted, and did not run in time; GET it to see how it is");
     }
     free(p);
 }
@@ -91,17 +86,8 @@ static void wait_for_begin(struct create_call *p, const char *json)
         accepted(p, json);
 }
 
-static bool has_failed(const char *json)
-{
-    json_t *sandbox = json_loads(json, 0, NULL);
-    const char *state = json_string_value(json_object_get(sandbox, "state"));
-    bool failed = state && !strcmp(state, sandbox_state_name(SANDBOX_FAILED));
-    json_decref(sandbox);
-    return failed;
-}
-
 /* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
-static void on_replayed(void *arg, int code, const struct err *e, const char *json)
+static void on_replayed(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;
     struct fleet_view view;
@@ -111,11 +97,11 @@ static void on_replayed(void *arg, int code, const struct err *e, const char *js
         api_answer_err(p->call, e);
         free(p);
     } else if (p->call->respond_async) {
-        accepted(p, json);
+        accepted(p, now->json);
     } else if (live && (view.state == SANDBOX_PENDING || view.state == SANDBOX_STARTING)) {
-        wait_for_begin(p, json);
+        wait_for_begin(p, now->json);
     } else {
-        on_begun(p, true, has_failed(json) ? SANDBOX_FAILED : SANDBOX_RUNNING, json);
+        on_begun(p, true, now->state, now->json);
     }
 }
 
@@ -129,7 +115,7 @@ static void replay(struct create_call *p, const struct db_admit_result *r)
         api_answer_json(p->call, r->status, headers, r->json);
         free(p);
     } else if (sandbox_id_parse(r->id, &p->id)) {
-        db_sandbox_get(p->controller->pool, p->id.text, NULL, on_replayed, p);
+        db_sandbox_state(p->controller->pool, p->id.text, on_replayed, p);
     } else {
         ops_fail(p->call, ERR_CONFLICT,
                  "the first request with this Idempotency-Key has not been answered yet");

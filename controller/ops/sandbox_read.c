@@ -9,7 +9,7 @@
 
 #define STALE_MS 5000 /* five looks that did not come */
 
-static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *cb, void *arg)
+static void list(struct db_pool *pool, const struct api_call *call, db_page_cb *cb, void *arg)
 {
     char state[32], user[256], all[8], label[API_QUERY_MAX];
     struct db_sandbox_filter filter = {
@@ -28,7 +28,7 @@ static void list(struct db_pool *pool, const struct api_call *call, db_json_cb *
     db_sandbox_list(pool, &filter, cb, arg);
 }
 
-static void read_list(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+static void read_list(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg)
 {
     list(c->reads, call, cb, arg);
 }
@@ -50,7 +50,7 @@ void ops_sandbox_list(void *owner, struct api_call *call)
     if (heavy)
         ops_read(c, call, read_list);
     else
-        list(c->pool, call, ops_answer_json, call);
+        list(c->pool, call, ops_answer_page, call);
 }
 
 void ops_sandbox_show(void *owner, struct api_call *call)
@@ -115,7 +115,7 @@ void ops_sandbox_stats(void *owner, struct api_call *call)
         answer_stats(c, call, &id, &view);
 }
 
-static void read_history(struct controller *c, struct api_call *call, db_json_cb *cb, void *arg)
+static void read_history(struct controller *c, struct api_call *call, db_page_cb *cb, void *arg)
 {
     char from[40] = "", to[40] = "", step[16];
     unsigned long seconds = 60;
@@ -158,7 +158,7 @@ static void on_events_owner(void *arg, int code, const struct err *e, const char
                                      .sandbox_id = p.id.text,
                                      .after = ops_cursor(p.call),
                                      .limit = p.call->limit};
-    db_event_list(p.controller->pool, &filter, ops_answer_json, p.call);
+    db_event_list(p.controller->pool, &filter, ops_answer_page, p.call);
 }
 
 void ops_sandbox_events(void *owner, struct api_call *call)

@@ -6,7 +6,7 @@
 void ops_tier_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    db_tier_list(c->pool, ops_cursor(call), call->limit, ops_answer_json, call);
+    db_tier_list(c->pool, ops_cursor(call), call->limit, ops_answer_page, call);
 }
 
 void ops_tier_create(void *owner, struct api_call *call)

@@ -15,7 +15,7 @@ void ops_user_create(void *owner, struct api_call *call)
 void ops_user_list(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    db_user_list(c->pool, ops_cursor(call), call->limit, ops_answer_json, call);
+    db_user_list(c->pool, ops_cursor(call), call->limit, ops_answer_page, call);
 }
 
 void ops_user_show(void *owner, struct api_call *call)

@@ -2,14 +2,15 @@
 -- if_match}. An administrator's POST may be repeated with its Idempotency-Key, and a change may name the version that it is
 -- meant for.
 
-create type act as (outcome text, detail text, body text);
+-- repeated: the body is that of an earlier request with the same Idempotency-Key.
+create type act as (outcome text, detail text, body text, repeated boolean);
 
 create function act_ok(body json) returns act language sql immutable as $$
-    select ('ok', '', body::text)::act
+    select ('ok', '', body::text, false)::act
 $$;
 
 create function act_not(outcome text, detail text) returns act language sql immutable as $$
-    select (outcome, detail, null)::act
+    select (outcome, detail, null, false)::act
 $$;
 
 -- The answer that is kept for this request: its outcome is null where it is new.
@@ -22,7 +23,7 @@ begin
     end if;
     seen := idempotency_find(who->>'key_id', who->>'route', who->>'idempotency_key', decode(who->>'body_sha256', 'hex'));
     if seen.outcome = 'replay' then
-        return act_ok(seen.body::json);
+        return ('ok', '', seen.body, true)::act;
     elsif seen.outcome is not null then
         return act_not('idempotency_mismatch', 'This Idempotency-Key was used for another body; take a new one');
     end if;

@@ -116,7 +116,7 @@ end $$;
 -- filter: {actor (the id or name of a user, or the id of a key), action, target, result, from, to, before (the number of a
 -- row: those before it), limit}. Newest first, by the time and then the number, through the index of the narrowest filter.
 -- The cursor is the number of the last row shown. Null: from is later than to.
-create function list_audit(filter jsonb) returns text language plpgsql stable as $$
+create function list_audit(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after audit;
     most integer := (filter->>'limit')::integer;

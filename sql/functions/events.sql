@@ -18,7 +18,7 @@ begin
 end $$;
 
 -- filter: {owner, sandbox_id, after (an event's id), limit}. Oldest first. The cursor is the last event's id.
-create function list_events(filter jsonb) returns text language plpgsql stable as $$
+create function list_events(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after_seq bigint := 0;
     most integer := (filter->>'limit')::integer;

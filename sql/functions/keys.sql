@@ -54,7 +54,7 @@ begin
         where x.id = old.id returning * into k;
     perform add_audit(who, 'key.patch', k.id, to_jsonb(old) - 'sha256', to_jsonb(k) - 'sha256');
     return ('ok', notice(above_count((select count(*) from sandboxes s where s.key_id = k.id and s.ended_at is null),
-        k.max_sandboxes), null), key_json(k)::text)::act;
+        k.max_sandboxes), null), key_json(k)::text, false)::act;
 end $$;
 
 create function patch_key(user_id text, key_id text, patch jsonb, who jsonb) returns act language sql as $$
@@ -75,7 +75,7 @@ begin
     return act_ok(null);
 end $$;
 
-create function list_keys(owner text, after text, most integer) returns text language sql stable as $$
+create function list_keys(owner text, after text, most integer) returns list_page language sql stable as $$
     with rows as (select * from api_keys where user_id = owner and id > coalesce(after, '') order by id limit most + 1),
     shown as (select * from rows order by id limit most)
     select case when exists (select from users where id = owner and deleted_at is null) then

@@ -6,8 +6,11 @@
 -- leaves out what does not fit the others, walk_most() rows at most: it may then be shorter than its limit, or empty, with a
 -- cursor that goes on from there.
 
-create function page(items json, next_cursor text) returns text language sql immutable as $$
-    select json_build_object('items', coalesce(items, '[]'), 'next_cursor', next_cursor)::text
+-- body: the answer's text. next_cursor: as in it, for the link to the next page; null: this is the last.
+create type list_page as (body text, next_cursor text);
+
+create function page(items json, next_cursor text) returns list_page language sql immutable as $$
+    select (json_build_object('items', coalesce(items, '[]'), 'next_cursor', next_cursor)::text, next_cursor)::list_page
 $$;
 
 create function walk_most() returns integer language sql immutable as $$
@@ -85,7 +88,7 @@ create function sandbox_cursor(s sandboxes) returns text language sql immutable 
 $$;
 
 -- filter: {owner (only this user's), user (likewise; an id or a name), state, labels (one), all, cursor, limit}.
-create function list_sandboxes(filter jsonb) returns text language plpgsql stable as $$
+create function list_sandboxes(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after sandboxes;
     most integer := (filter->>'limit')::integer;

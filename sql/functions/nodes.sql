@@ -161,7 +161,7 @@ begin
     return act_ok(null);
 end $$;
 
-create function list_nodes(after text, most integer) returns text language sql stable as $$
+create function list_nodes(after text, most integer) returns list_page language sql stable as $$
     with rows as (select * from nodes where name > coalesce(after, '') order by name limit most + 1),
     shown as (select * from rows order by name limit most)
     select page((select json_agg(node_json(s::nodes) order by name) from shown s),

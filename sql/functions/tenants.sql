@@ -119,7 +119,7 @@ begin
     return delete_user(user_id, who);
 end $$;
 
-create function list_users(after text, most integer) returns text language sql stable as $$
+create function list_users(after text, most integer) returns list_page language sql stable as $$
     with rows as (select * from users where deleted_at is null and id > coalesce(after, '') order by id limit most + 1),
     shown as (select * from rows order by id limit most)
     select page((select json_agg(user_json(s::users) order by id) from shown s),

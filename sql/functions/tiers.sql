@@ -96,7 +96,7 @@ exception when foreign_key_violation then
     return act_not('conflict', 'Users are on this tier; move them first');
 end $$;
 
-create function list_tiers(after text, most integer) returns text language sql stable as $$
+create function list_tiers(after text, most integer) returns list_page language sql stable as $$
     with rows as (select * from tiers where name > coalesce(after, '') order by name limit most + 1),
     shown as (select * from rows order by name limit most)
     select page((select json_agg(tier_json(s::tiers) order by name) from shown s),

@@ -175,10 +175,27 @@ static void on_ok(void *arg, int code, const struct err *e, const char *json)
     next(c);
 }
 
-static void on_items(void *arg, int code, const struct err *e, const char *json)
+static void on_page(void *arg, int code, const struct err *e, const char *json, const char *next_page)
 {
     struct client *c = arg;
+    char last[300];
     check(c, "a list", code, 0, json, "\"items\" : [{");
+    snprintf(last, sizeof last, next_page ? "\"next_cursor\" : \"%s\"" : "\"next_cursor\" : null", next_page);
+    check(c, "where a list goes on", code, 0, json, last);
+    next(c);
+}
+
+static void on_history(void *arg, int code, const struct err *e, const char *json, const char *next_page)
+{
+    check(arg, "a history", code, 0, json, "\"points\"");
+    check(arg, "the page after a history", next_page != NULL, false, NULL, NULL);
+    next(arg);
+}
+
+static void on_no_page(void *arg, int code, const struct err *e, const char *json, const char *next_page)
+{
+    struct client *c = arg;
+    check(c, "a list of what is not there", code, c->step == 9 ? ERR_NOT_FOUND : ERR_INVALID, NULL, NULL);
     next(c);
 }
 
@@ -211,7 +228,7 @@ static void on_key_found(void *arg, int code, const struct err *e, const struct 
     next(c);
 }
 
-static void on_key_made(void *arg, int code, const struct err *e, const char *json)
+static void on_key_made(void *arg, int code, const struct err *e, const char *json, const char *made)
 {
     struct client *c = arg;
     char prefix[API_KEY_PREFIX_LEN + 1], text[API_KEY_LEN + 1] = "";
@@ -222,6 +239,7 @@ static void on_key_made(void *arg, int code, const struct err *e, const char *js
     }
     memcpy(text, strstr(json, "crl_"), API_KEY_LEN);
     check(c, "the form of a key", api_key_prefix(text, prefix), true, json, prefix);
+    check(c, "which key was made", !strcmp(made, prefix), true, NULL, NULL);
     db_key_find(c->pool, prefix, on_key_found, c);
 }
 
@@ -367,13 +385,13 @@ static void walk_tenants(struct client *c)
         db_user_patch(c->pool, "usr_w", "{\"overrides\":{\"pids\":null}}", &actor, on_ok, c);
         break;
     case 7:
-        db_user_list(c->pool, NULL, 1, on_items, c);
+        db_user_list(c->pool, NULL, 1, on_page, c);
         break;
     case 8:
-        db_key_list(c->pool, "usr_w", NULL, 50, on_items, c);
+        db_key_list(c->pool, "usr_w", NULL, 50, on_page, c);
         break;
     case 9:
-        db_key_list(c->pool, "usr_none", NULL, 50, on_not_found, c);
+        db_key_list(c->pool, "usr_none", NULL, 50, on_no_page, c);
         break;
     case 10:
         db_tier_create(c->pool, "{\"name\":\"tiny\",\"pids\":5}", &actor, on_ok, c);
@@ -385,7 +403,7 @@ static void walk_tenants(struct client *c)
         db_tier_delete(c->pool, "free", &actor, on_conflict, c);
         break;
     case 13:
-        db_tier_list(c->pool, NULL, 50, on_items, c);
+        db_tier_list(c->pool, NULL, 50, on_page, c);
         break;
     default:
         db_user_get(c->pool, "usr_none", on_not_found, c);
@@ -432,11 +450,11 @@ static void walk_sandbox(struct client *c)
         db_sandbox_get(c->pool, c->id.text, "usr_other", on_not_found, c);
         break;
     case 20:
-        db_sandbox_list(c->pool, &filter, on_items, c);
+        db_sandbox_list(c->pool, &filter, on_page, c);
         break;
     case 21:
         filter.cursor = "1-' or 1=1";
-        db_sandbox_list(c->pool, &filter, on_invalid, c);
+        db_sandbox_list(c->pool, &filter, on_no_page, c);
         break;
     case 22:
         move_about(c);
@@ -483,13 +501,14 @@ static void walk_rest(struct client *c)
         db_samples_add(c->pool, "h1", 7, &sample, 1, on_ok, c);
         break;
     case 32:
-        db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60, on_ok, c);
+        db_samples_history(c->pool, c->id.text, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 60,
+                           on_history, c);
         break;
     case 33:
         db_violations_add(c->pool, "h1", &news, 1, on_ok, c);
         break;
     case 34:
-        db_event_list(c->pool, &events, on_items, c);
+        db_event_list(c->pool, &events, on_page, c);
         break;
     case 35:
         db_node_set_health(c->pool, "h1", DB_NODE_UNREACHABLE, "silent", on_ok, c);
@@ -502,13 +521,13 @@ static void walk_rest(struct client *c)
         db_node_rows(c->pool, on_nodes, c);
         break;
     case 38:
-        db_node_list(c->pool, NULL, 50, on_items, c);
+        db_node_list(c->pool, NULL, 50, on_page, c);
         break;
     case 39:
         db_audit_add(c->pool, &actor, "sweep", "", "{}", "ok", on_ok, c);
         break;
     case 40:
-        db_audit_list(c->pool, &(struct db_audit_filter){.actor = "usr_admin", .limit = 50}, on_items, c);
+        db_audit_list(c->pool, &(struct db_audit_filter){.actor = "usr_admin", .limit = 50}, on_page, c);
         break;
     case 41:
         lead(c, c->args[-2]);

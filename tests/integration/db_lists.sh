@@ -30,10 +30,14 @@ sql 'create function pages(list text, filter jsonb, cursor_name text, shown text
     declare
         ids text[] := array[]::text[];
         page json;
+        next_cursor text;
     begin
         for i in 1 .. 3000 loop
-            execute format($f$select %I($1 || $2)::json$f$, list) into page using filter,
+            execute format($f$select body, next_cursor from %I($1 || $2)$f$, list) into page, next_cursor using filter,
                 case when page is null then $j${}$j$ else jsonb_build_object(cursor_name, page->>$n$next_cursor$n$) end;
+            if next_cursor is distinct from page->>$n$next_cursor$n$ then
+                raise exception $e$two cursors$e$;
+            end if;
             ids := ids || array(select value->>$i$id$i$ from json_array_elements(page->$k$items$k$));
             if page->>$n$next_cursor$n$ is null then
                 return ids;
@@ -93,7 +97,7 @@ differ=$(postgres_psql "$DB_DIR" -f "$DB_HOME/same.sql")
 # Filters that meet: a page that finds nothing in walk_most() rows ends there, with a cursor from where to go on.
 meet='{"limit": 9, "all": true, "state": "failed", "labels": {"x": "1"}}'
 sql "create or replace function walk_most() returns integer language sql immutable as 'select 20'"
-[ "$(sql "select json_array_length(p->'items') || ' ' || (p->>'next_cursor' is not null) from (select list_sandboxes('$meet')::json as p) x")" = '0 true' ] ||
+[ "$(sql "select json_array_length(p->'items') || ' ' || (p->>'next_cursor' is not null) from (select body::json as p from list_sandboxes('$meet')) x")" = '0 true' ] ||
     say 'a walk without a bound'
 [ "$(sql "select pages('list_sandboxes', '$meet', 'cursor') = array(select id from sandboxes
     where state = 'failed' and labels @> '{\"x\": \"1\"}' order by created_at, id)")" = t ] || say 'short pages'

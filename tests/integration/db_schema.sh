@@ -20,7 +20,7 @@ sql "create role reader; grant usage on schema corral to reader; drop function p
     create function corral.page(items json, next_cursor text) returns text language sql as \$\$ select 'old' \$\$;
     create type corral.old as (n integer); create function corral.old() returns corral.old language sql as 'select null::corral.old';
     update schema_migrations set sha256 = 'x' where number = 0"
-[[ $(migrate) == '1 applied,'* ]] && [ "$(sql "select page(null, null) <> 'old' and to_regtype('corral.old') is null
+[[ $(migrate) == '1 applied,'* ]] && [ "$(sql "select (page(null, null)).body <> 'old' and to_regtype('corral.old') is null
     and to_regproc('corral.old') is null and has_schema_privilege('reader', 'corral', 'usage')")" = t ] ||
     { echo 'the functions are not as the program has them' >&2; exit 1; }
 # What is somebody else's there is not removed with them: all stays as it was.
