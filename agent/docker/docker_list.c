@@ -5,6 +5,7 @@
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
 
 #include <stdio.h>
@@ -73,12 +74,22 @@ static void on_part(void *arg, int code, const struct err *error, long status, c
 
 static void ask_part(struct listing *l)
 {
-    char name[64] = "", filters[160], escaped[480], path[560];
+    char name[48] = "", filters[160], escaped[480], path[560];
+    struct json_text json = {.text = text_in(filters, sizeof filters)};
     if (l->part == PARTS - 1)
-        snprintf(name, sizeof name, ",\"name\":[\"[^%s]$\"]", last_of_ids);
+        snprintf(name, sizeof name, "[^%s]$", last_of_ids);
     else if (l->part != WHOLE)
-        snprintf(name, sizeof name, ",\"name\":[\"%c$\"]", last_of_ids[l->part]);
-    snprintf(filters, sizeof filters, "{\"label\":[\"corral.sandbox\"]%s}", name);
+        snprintf(name, sizeof name, "%c$", last_of_ids[l->part]);
+    json_text_object(&json, NULL);
+    json_text_array(&json, "label");
+    json_text_str(&json, NULL, "corral.sandbox");
+    json_text_end(&json);
+    if (name[0]) {
+        json_text_array(&json, "name");
+        json_text_str(&json, NULL, name);
+        json_text_end(&json);
+    }
+    json_text_end(&json);
     docker_escape(filters, escaped, sizeof escaped);
     snprintf(path, sizeof path, "%s/containers/json?all=true&filters=%s", l->docker->prefix, escaped);
     struct docker_ask ask = {

@@ -2,6 +2,7 @@
 
 #include "agent/node/host_probe.h"
 
+#include "common/base/json_text.h"
 #include "common/io/conf_verbs.h"
 
 #include <stdio.h>
@@ -37,31 +38,25 @@ static void print_table(const struct patient *p)
     }
 }
 
-static void print_text(const char *text)
-{
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            putchar('\\');
-        if ((unsigned char)*text >= ' ')
-            putchar(*text);
-    }
-    putchar('"');
-}
-
 static void print_json(const struct patient *p)
 {
-    fputs("{\"checks\":[", stdout);
+    struct json_text json = {0};
+    json_text_object(&json, NULL);
+    json_text_array(&json, "checks");
     for (size_t i = 0; i < p->count; i++) {
         const struct host_check *c = &p->check[i];
-        printf("%s\n{\"name\":\"%s\",\"ok\":%s,\"level\":\"%s\",\"detail\":", i ? "," : "", c->name,
-               c->ok ? "true" : "false", level_of(c));
-        print_text(c->detail);
-        fputs(",\"mend\":", stdout);
-        print_text(c->ok ? "" : c->mend);
-        putchar('}');
+        json_text_object(&json, NULL);
+        json_text_str(&json, "name", c->name);
+        json_text_bool(&json, "ok", c->ok);
+        json_text_str(&json, "level", level_of(c));
+        json_text_str(&json, "detail", c->detail);
+        json_text_str(&json, "mend", c->ok ? "" : c->mend);
+        json_text_end(&json);
     }
-    puts("]}");
+    json_text_end(&json);
+    json_text_end(&json);
+    puts(json.text.data);
+    json_text_fini(&json);
 }
 
 static int examine(const struct agent_conf *conf, bool json)

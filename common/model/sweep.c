@@ -1,5 +1,7 @@
 #include "common/model/sweep.h"
 
+#include "common/base/json_text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,11 +50,11 @@ bool sweep_removed_any(const struct sweep_counts *counts)
 /* 8 kinds of at most 22 and 20 characters: all fit. */
 void sweep_json(const uint64_t counts[static SWEEP_KIND_COUNT], char out[static SWEEP_TEXT_MAX])
 {
-    size_t n = 0;
+    struct json_text json = {.text = text_in(out, SWEEP_TEXT_MAX)};
+    json_text_object(&json, NULL);
     for (int i = 0; i < SWEEP_KIND_COUNT; i++)
-        n += (size_t)snprintf(out + n, SWEEP_TEXT_MAX - n, "%c\"%s\":%" PRIu64, i ? ',' : '{', names[i],
-                              counts[i]);
-    snprintf(out + n, SWEEP_TEXT_MAX - n, "}");
+        json_text_num(&json, names[i], counts[i]);
+    json_text_end(&json);
 }
 
 void sweep_text(const struct sweep_counts *counts, char out[static SWEEP_TEXT_MAX])

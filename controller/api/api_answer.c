@@ -2,7 +2,7 @@
 #include "controller/api/api_cors.h"
 #include "controller/api/api_int.h"
 
-#include "common/base/mem.h"
+#include "common/base/json_text.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -127,12 +127,13 @@ void api_answer_noticed(struct api_call *call, int status, const char *json, con
         return;
     }
     etag(json, tag);
-    json_t *object = json_loads(json, 0, NULL);
-    json_object_set_new(object, "notice", json_string(notice));
-    char *text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    answer(call, status, "application/json", tag, text ? text : json);
-    free(text);
+    struct json_text object = {0};
+    json_text_object(&object, NULL);
+    json_text_members(&object, json);
+    json_text_str(&object, "notice", notice);
+    json_text_end(&object);
+    answer(call, status, "application/json", tag, object.text.data);
+    json_text_fini(&object);
 }
 
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text)

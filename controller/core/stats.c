@@ -1,6 +1,7 @@
 #include "controller/core/stats.h"
 
 #include "common/base/mem.h"
+#include "common/base/json_text.h"
 #include "common/base/rfc3339.h"
 
 #include <inttypes.h>
@@ -140,79 +141,78 @@ void stats_add_use(struct node_resources *used, const struct sample *s)
 
 /* --- JSON: numbers only, so that nothing needs escaping --- */
 
-struct text {
-    char *at;
-    size_t len;
-};
-
-static void PRINTF_LIKE(2, 3) put(struct text *t, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    int n = vsnprintf(t->at + t->len, STATS_JSON_MAX - t->len, fmt, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= STATS_JSON_MAX - t->len)
-        abort(); /* the object has a fixed number of numbers: the room is known */
-    t->len += (size_t)n;
-}
-
 static double share(uint64_t used, uint64_t limit)
 {
     return limit ? (double)used / (double)limit * 100 : 0;
 }
 
-static void put_pressure(struct text *t, const char *name, uint32_t centi)
+static void put_pressure(struct json_text *t, const char *name, uint32_t centi)
 {
     if (centi == SAMPLE_NO_PRESSURE)
-        put(t, "\"%s\":null", name);
+        json_text_null(t, name);
     else
-        put(t, "\"%s\":%.2f", name, centi / 100.0);
+        json_text_real(t, name, centi / 100.0, 2);
 }
 
-static void put_io(struct text *t, const char *name, uint64_t bytes)
+static void put_io(struct json_text *t, const char *name, uint64_t bytes)
 {
     if (bytes == SAMPLE_NO_IO)
-        put(t, "\"%s\":null", name);
+        json_text_null(t, name);
     else
-        put(t, "\"%s\":%" PRIu64, name, bytes);
+        json_text_num(t, name, bytes);
 }
 
-static void put_memory(struct text *t, const struct sample *s)
+static void put_memory(struct json_text *t, const struct sample *s)
 {
-    put(t,
-        "\"memory\":{\"used_bytes\":%" PRIu64 ",\"working_set_bytes\":%" PRIu64
-        ",\"unreclaimable_bytes\":%" PRIu64 ",\"limit_bytes\":%" PRIu64
-        ",\"percent\":%.2f,\"peak_bytes\":%" PRIu64 ",\"oom_kills\":%" PRIu64 "}",
-        s->memory_used_bytes, s->memory_working_set_bytes, s->memory_unreclaimable_bytes,
-        s->memory_limit_bytes, share(s->memory_unreclaimable_bytes, s->memory_limit_bytes),
-        s->memory_peak_bytes, s->oom_kills);
+    json_text_object(t, "memory");
+    json_text_num(t, "used_bytes", s->memory_used_bytes);
+    json_text_num(t, "working_set_bytes", s->memory_working_set_bytes);
+    json_text_num(t, "unreclaimable_bytes", s->memory_unreclaimable_bytes);
+    json_text_num(t, "limit_bytes", s->memory_limit_bytes);
+    json_text_real(t, "percent", share(s->memory_unreclaimable_bytes, s->memory_limit_bytes), 2);
+    json_text_num(t, "peak_bytes", s->memory_peak_bytes);
+    json_text_num(t, "oom_kills", s->oom_kills);
+    json_text_end(t);
 }
 
-static void put_rest(struct text *t, const struct sample *s)
+static void put_disk(struct json_text *t, const struct sample *s)
 {
-    put(t,
-        ",\"cpu\":{\"percent\":%.2f,\"usage_ns\":%" PRIu64 ",\"limit_millis\":%" PRIu64
-        ",\"throttled_percent\":%.2f}",
-        s->cpu_centi / 100.0, s->cpu_usage_ns, s->cpu_limit_millis, s->throttled_centi / 100.0);
     double bytes = share(s->disk_used_bytes, s->disk_limit_bytes);
     double inodes = share(s->disk_inodes_used, s->disk_inodes_limit);
-    put(t,
-        ",\"disk\":{\"used_bytes\":%" PRIu64 ",\"limit_bytes\":%" PRIu64 ",\"inodes_used\":%" PRIu64
-        ",\"inodes_limit\":%" PRIu64 ",\"percent\":%.2f}",
-        s->disk_used_bytes, s->disk_limit_bytes, s->disk_inodes_used, s->disk_inodes_limit,
-        inodes > bytes ? inodes : bytes);
-    put(t,
-        ",\"network\":{\"rx_bytes\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 ",\"rx_packets\":%" PRIu64
-        ",\"tx_packets\":%" PRIu64 ",\"rx_bytes_per_second\":%" PRIu64 ",\"tx_bytes_per_second\":%" PRIu64
-        "}",
-        s->rx_bytes, s->tx_bytes, s->rx_packets, s->tx_packets, s->rx_bytes_per_second,
-        s->tx_bytes_per_second);
-    put(t, ",\"io\":{");
+    json_text_object(t, "disk");
+    json_text_num(t, "used_bytes", s->disk_used_bytes);
+    json_text_num(t, "limit_bytes", s->disk_limit_bytes);
+    json_text_num(t, "inodes_used", s->disk_inodes_used);
+    json_text_num(t, "inodes_limit", s->disk_inodes_limit);
+    json_text_real(t, "percent", inodes > bytes ? inodes : bytes, 2);
+    json_text_end(t);
+}
+
+static void put_rest(struct json_text *t, const struct sample *s)
+{
+    json_text_object(t, "cpu");
+    json_text_real(t, "percent", s->cpu_centi / 100.0, 2);
+    json_text_num(t, "usage_ns", s->cpu_usage_ns);
+    json_text_num(t, "limit_millis", s->cpu_limit_millis);
+    json_text_real(t, "throttled_percent", s->throttled_centi / 100.0, 2);
+    json_text_end(t);
+    put_disk(t, s);
+    json_text_object(t, "network");
+    json_text_num(t, "rx_bytes", s->rx_bytes);
+    json_text_num(t, "tx_bytes", s->tx_bytes);
+    json_text_num(t, "rx_packets", s->rx_packets);
+    json_text_num(t, "tx_packets", s->tx_packets);
+    json_text_num(t, "rx_bytes_per_second", s->rx_bytes_per_second);
+    json_text_num(t, "tx_bytes_per_second", s->tx_bytes_per_second);
+    json_text_end(t);
+    json_text_object(t, "io");
     put_io(t, "read_bytes", s->io_read_bytes);
-    put(t, ",");
     put_io(t, "write_bytes", s->io_write_bytes);
-    put(t, "}");
-    put(t, ",\"pids\":{\"current\":%" PRIu64 ",\"limit\":%" PRIu64 "}", s->pids, s->pids_limit);
+    json_text_end(t);
+    json_text_object(t, "pids");
+    json_text_num(t, "current", s->pids);
+    json_text_num(t, "limit", s->pids_limit);
+    json_text_end(t);
 }
 
 static const char *health(const struct sample *s, bool paused)
@@ -224,48 +224,53 @@ static const char *health(const struct sample *s, bool paused)
     return s->open_violations || s->throttled_centi > DEGRADED_THROTTLED_CENTI ? "degraded" : "healthy";
 }
 
-static void put_violations(struct text *t, uint32_t bits)
+static void put_violations(struct json_text *t, uint32_t bits)
 {
     static const char *const kinds[] = {"memory", "cpu", "disk", "pids"};
-    const char *comma = "";
-    put(t, ",\"violations\":[");
+    json_text_array(t, "violations");
     for (unsigned kind = 0; kind < ARRAY_LEN(kinds); kind++) {
         if (!(bits & (1u << kind)))
             continue;
-        put(t, "%s{\"kind\":\"%s\",\"level\":\"%s\"}", comma, kinds[kind],
-            bits & (16u << kind) ? "critical" : "warning");
-        comma = ",";
+        json_text_object(t, NULL);
+        json_text_str(t, "kind", kinds[kind]);
+        json_text_str(t, "level", bits & (16u << kind) ? "critical" : "warning");
+        json_text_end(t);
     }
-    put(t, "]");
+    json_text_end(t);
 }
 
+/* The object has a fixed number of numbers: the room is known. */
 size_t stats_json(const struct sample *s, bool paused, uint64_t wall_ms, char out[static STATS_JSON_MAX])
 {
-    struct text t = {.at = out};
+    struct json_text t = {.text = text_in(out, STATS_JSON_MAX)};
     char at[RFC3339_LEN + 1];
     rfc3339_format(wall_ms - s->ago_ms, at);
-    put(&t, "{\"sandbox_id\":\"%s\",\"sampled_at\":\"%s\",", s->id.text, at);
+    json_text_object(&t, NULL);
+    json_text_str(&t, "sandbox_id", s->id.text);
+    json_text_str(&t, "sampled_at", at);
     put_memory(&t, s);
     put_rest(&t, s);
-    put(&t, ",\"pressure\":{");
+    json_text_object(&t, "pressure");
     put_pressure(&t, "memory_some_avg10", s->memory_some_centi);
-    put(&t, ",");
     put_pressure(&t, "cpu_some_avg10", s->cpu_some_centi);
-    put(&t, ",");
     put_pressure(&t, "io_some_avg10", s->io_some_centi);
-    put(&t, "},\"health\":{\"status\":\"%s\",\"uptime_seconds\":%" PRIu64 ",\"restarts\":0}",
-        health(s, paused), s->uptime_seconds);
+    json_text_end(&t);
+    json_text_object(&t, "health");
+    json_text_str(&t, "status", health(s, paused));
+    json_text_num(&t, "uptime_seconds", s->uptime_seconds);
+    json_text_num(&t, "restarts", 0);
+    json_text_end(&t);
     put_violations(&t, s->open_violations);
-    put(&t, "}");
-    return t.len;
+    json_text_end(&t);
+    return t.text.len;
 }
 
 size_t stats_figures_json(const struct sample *s, char out[static STATS_JSON_MAX])
 {
-    struct text t = {.at = out};
-    put(&t, "{");
+    struct json_text t = {.text = text_in(out, STATS_JSON_MAX)};
+    json_text_object(&t, NULL);
     put_memory(&t, s);
     put_rest(&t, s);
-    put(&t, "}");
-    return t.len;
+    json_text_end(&t);
+    return t.text.len;
 }

@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +134,7 @@ static void on_batch(void *arg, int code, const struct err *e, const PGresult *r
 }
 
 /* Fills the batch from what waits: up to the first that must go alone, or that one by itself. */
-static void gather(struct db_admit *admit, struct db_text *text)
+static void gather(struct db_admit *admit, struct json_text *text)
 {
     struct admitting *a;
     size_t count = 0;
@@ -143,8 +143,7 @@ static void gather(struct db_admit *admit, struct db_text *text)
         STAILQ_REMOVE_HEAD(&admit->waiting, link);
         STAILQ_INSERT_TAIL(&admit->batch, a, link);
         admit->waiting_count--;
-        db_text_comma(text);
-        db_text_add(text, a->json);
+        json_text_raw(text, NULL, a->json);
         alone = a->alone;
         count++;
     }
@@ -155,16 +154,16 @@ static void send_batch(void *arg)
     static const struct db_stmt stmt = {
         "admit", "select a.*, expires_ms(a.sandbox_id) from admit($1, $2) a order by a.ord", 2};
     struct db_admit *admit = arg;
-    struct db_text text = {0};
+    struct json_text text = {0};
     if (admit->on_its_way || STAILQ_EMPTY(&admit->waiting))
         return;
-    db_text_add(&text, "[");
+    json_text_array(&text, NULL);
     gather(admit, &text);
-    db_text_add(&text, "]");
-    const char *params[] = {text.data, admit->defaults};
+    json_text_end(&text);
+    const char *params[] = {text.text.data, admit->defaults};
     admit->on_its_way = true;
     db_query(admit->pool, &stmt, params, on_batch, admit);
-    db_text_fini(&text);
+    json_text_fini(&text);
 }
 
 static void tell_refused(void *arg)
@@ -182,45 +181,45 @@ static const char *or_empty(const char *s)
     return s ? s : "";
 }
 
-static void add_limits(struct db_text *t, const struct sandbox_limits *l)
+static void add_limits(struct json_text *t, const struct sandbox_limits *l)
 {
-    db_text_num(t, "memory_bytes", l->memory_bytes);
-    db_text_num(t, "cpu_millis", l->cpu_millis);
-    db_text_num(t, "cpu_shares", l->cpu_shares);
-    db_text_num(t, "storage_bytes", l->storage_bytes);
-    db_text_num(t, "pids", l->pids);
-    db_text_num(t, "nofile", l->nofile);
+    json_text_num(t, "memory_bytes", l->memory_bytes);
+    json_text_num(t, "cpu_millis", l->cpu_millis);
+    json_text_num(t, "cpu_shares", l->cpu_shares);
+    json_text_num(t, "storage_bytes", l->storage_bytes);
+    json_text_num(t, "pids", l->pids);
+    json_text_num(t, "nofile", l->nofile);
 }
 
 static char *request_json(const struct db_admit_request *q)
 {
-    struct db_text t = {0};
-    db_text_add(&t, "{");
-    db_text_str(&t, "id", q->id);
-    db_text_str(&t, "user_id", q->user_id);
-    db_text_str(&t, "key_id", q->key_id);
-    db_text_str(&t, "name", or_empty(q->name));
-    db_text_str(&t, "image", or_empty(q->image));
-    db_text_str(&t, "node", or_empty(q->node));
-    db_text_str(&t, "region", or_empty(q->region));
-    db_text_str(&t, "runtime", or_empty(q->runtime));
-    db_text_str(&t, "network", q->network == NETWORK_EGRESS ? "egress" : "none");
-    db_text_str(&t, "restart", q->restart_elsewhere ? "elsewhere" : "never");
-    db_text_json(&t, "labels", q->labels ? q->labels : "{}");
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_str(&t, "id", q->id);
+    json_text_str(&t, "user_id", q->user_id);
+    json_text_str(&t, "key_id", q->key_id);
+    json_text_str(&t, "name", or_empty(q->name));
+    json_text_str(&t, "image", or_empty(q->image));
+    json_text_str(&t, "node", or_empty(q->node));
+    json_text_str(&t, "region", or_empty(q->region));
+    json_text_str(&t, "runtime", or_empty(q->runtime));
+    json_text_str(&t, "network", q->network == NETWORK_EGRESS ? "egress" : "none");
+    json_text_str(&t, "restart", q->restart_elsewhere ? "elsewhere" : "never");
+    json_text_raw(&t, "labels", q->labels ? q->labels : "{}");
     add_limits(&t, &q->limits);
-    db_text_num(&t, "shm_bytes", q->shm_bytes);
-    db_text_num(&t, "enforced", q->enforced);
-    db_text_bool(&t, "warm", q->warm);
-    db_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
-    db_text_hex(&t, "spec", q->spec, q->spec_len);
-    db_text_str(&t, "request_id", or_empty(q->request_id));
-    db_text_str(&t, "address", or_empty(q->address));
+    json_text_num(&t, "shm_bytes", q->shm_bytes);
+    json_text_num(&t, "enforced", q->enforced);
+    json_text_bool(&t, "warm", q->warm);
+    json_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
+    json_text_hex(&t, "spec", q->spec, q->spec_len);
+    json_text_str(&t, "request_id", or_empty(q->request_id));
+    json_text_str(&t, "address", or_empty(q->address));
     if (q->idempotency_key) {
-        db_text_str(&t, "idempotency_key", q->idempotency_key);
-        db_text_hex(&t, "body_sha256", q->body_sha256, sizeof q->body_sha256);
+        json_text_str(&t, "idempotency_key", q->idempotency_key);
+        json_text_hex(&t, "body_sha256", q->body_sha256, sizeof q->body_sha256);
     }
-    db_text_add(&t, "}");
-    return t.data;
+    json_text_end(&t);
+    return t.text.data;
 }
 
 void db_admit(struct db_admit *admit, const struct db_admit_request *request, db_admit_cb *cb, void *arg)

@@ -1,7 +1,7 @@
 #include "controller/db/db_audit.h"
 
 #include "controller/db/db_query.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,18 +22,18 @@ void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, d
 {
     static const struct db_stmt stmt = {"list_audit", "select * from list_audit(name_as_stored($1, 'actor'))",
                                         1};
-    struct db_text t = {0};
-    db_text_add(&t, "{");
-    db_text_str(&t, "actor", filter->actor);
-    db_text_str(&t, "action", filter->action);
-    db_text_str(&t, "target", filter->target);
-    db_text_str(&t, "result", filter->result);
-    db_text_str(&t, "from", filter->from);
-    db_text_str(&t, "to", filter->to);
-    db_text_str(&t, "before", filter->before);
-    db_text_num(&t, "limit", filter->limit);
-    db_text_add(&t, "}");
-    const char *params[] = {t.data};
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_str(&t, "actor", filter->actor);
+    json_text_str(&t, "action", filter->action);
+    json_text_str(&t, "target", filter->target);
+    json_text_str(&t, "result", filter->result);
+    json_text_str(&t, "from", filter->from);
+    json_text_str(&t, "to", filter->to);
+    json_text_str(&t, "before", filter->before);
+    json_text_num(&t, "limit", filter->limit);
+    json_text_end(&t);
+    const char *params[] = {t.text.data};
     db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
-    db_text_fini(&t);
+    json_text_fini(&t);
 }

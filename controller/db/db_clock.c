@@ -3,7 +3,7 @@
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,26 +44,30 @@ void db_clock_keep(struct db_pool *pool, const char *boot_id, int64_t offset_ms)
     db_query_forget(pool, &stmt, params);
 }
 
-static void add_moves(struct db_text *t, const struct db_clock_move *moves, size_t count)
+static void add_moves(struct json_text *t, const struct db_clock_move *moves, size_t count)
 {
-    db_text_add(t, "[");
-    for (size_t i = 0; i < count; i++)
-        db_text_fmt(t, "%s[\"%s\",%" PRId64 ",%" PRId64 "]", i ? "," : "", moves[i].id.text, moves[i].from_ms,
-                    moves[i].to_ms);
-    db_text_add(t, "]");
+    json_text_array(t, NULL);
+    for (size_t i = 0; i < count; i++) {
+        json_text_array(t, NULL);
+        json_text_str(t, NULL, moves[i].id.text);
+        json_text_int(t, NULL, moves[i].from_ms);
+        json_text_int(t, NULL, moves[i].to_ms);
+        json_text_end(t);
+    }
+    json_text_end(t);
 }
 
 void db_clock_stepped(struct db_pool *pool, const char *boot_id, int64_t offset_ms, int64_t step_ms,
                       const struct db_clock_move *moves, size_t count, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"clock_stepped", "select clock_stepped($1, $2, $3, $4)", 4};
-    struct db_text rows = {0};
+    struct json_text rows = {0};
     char offset[24], step[24];
     snprintf(offset, sizeof offset, "%" PRId64, offset_ms);
     snprintf(step, sizeof step, "%" PRId64, step_ms);
     if (moves)
         add_moves(&rows, moves, count);
-    const char *params[] = {boot_id, offset, step, moves ? rows.data : NULL};
+    const char *params[] = {boot_id, offset, step, moves ? rows.text.data : NULL};
     db_query_json(pool, &stmt, params, ERR_INTERNAL, "The clock's step had no answer", cb, arg);
-    db_text_fini(&rows);
+    json_text_fini(&rows);
 }

@@ -1,7 +1,7 @@
 #include "controller/db/db_history.h"
 
 #include "controller/db/db_query.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -53,27 +53,28 @@ void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, 
         "select refused::text from add_samples($1, $2, $3, $4, $5, $6, $7, $8, "
         "$9, $10, $11, $12, $13, $14, $15, $16)",
         16};
-    struct db_text text[1 + ARRAY_LEN(columns)] = {{0}};
+    struct text text[1 + ARRAY_LEN(columns)] = {{0}};
     char days[24];
     const char *params[2 + ARRAY_LEN(text)] = {node, days};
     if (count > SAMPLES_MAX)
         abort();
     snprintf(days, sizeof days, "%" PRIu64, keep_days);
     for (size_t c = 0; c < ARRAY_LEN(text); c++) {
-        db_text_add(&text[c], "{");
+        text_add(&text[c], "{");
         for (size_t i = 0; i < count; i++) {
-            db_text_comma(&text[c]);
+            if (i)
+                text_add(&text[c], ",");
             if (c == 0)
-                db_text_add(&text[c], samples[i].id.text);
+                text_add(&text[c], samples[i].id.text);
             else
-                db_text_fmt(&text[c], "%" PRIu64, value_of(&samples[i], c - 1));
+                text_fmt(&text[c], "%" PRIu64, value_of(&samples[i], c - 1));
         }
-        db_text_add(&text[c], "}");
+        text_add(&text[c], "}");
         params[2 + c] = text[c].data;
     }
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
     for (size_t c = 0; c < ARRAY_LEN(text); c++)
-        db_text_fini(&text[c]);
+        text_fini(&text[c]);
 }
 
 void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char *from, const char *to,
@@ -86,50 +87,48 @@ void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char
     db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
 }
 
-static void violation_text(struct db_text *t, const struct violation_news *news)
+static void violation_text(struct json_text *t, const struct violation_news *news)
 {
     static const char *const kinds[] = {"memory", "cpu", "disk", "pids"};
-    db_text_comma(t);
-    db_text_add(t, "{");
-    db_text_str(t, "sandbox_id", news->id.text);
-    db_text_bool(t, "opened", news->opened);
-    db_text_num(t, "number", news->number);
-    db_text_num(t, "ago_ms", news->ago_ms);
-    db_text_str(t, "kind", kinds[news->kind & 3]);
-    db_text_str(t, "level", news->critical ? "critical" : "warning");
-    db_text_comma(t);
-    db_text_fmt(t, "\"percent\":%u.%02u", news->percent_centi / 100, news->percent_centi % 100);
-    db_text_num(t, "limit", news->limit);
+    json_text_object(t, NULL);
+    json_text_str(t, "sandbox_id", news->id.text);
+    json_text_bool(t, "opened", news->opened);
+    json_text_num(t, "number", news->number);
+    json_text_num(t, "ago_ms", news->ago_ms);
+    json_text_str(t, "kind", kinds[news->kind & 3]);
+    json_text_str(t, "level", news->critical ? "critical" : "warning");
+    json_text_real(t, "percent", news->percent_centi / 100.0, 2);
+    json_text_num(t, "limit", news->limit);
     if (!news->opened)
-        db_text_num(t, "swings", news->swings);
-    db_text_add(t, "}");
+        json_text_num(t, "swings", news->swings);
+    json_text_end(t);
 }
 
 void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
                        size_t count, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"add_violations", "select add_violations($1, $2)::text", 2};
-    struct db_text t = {0};
-    db_text_add(&t, "[");
+    struct json_text t = {0};
+    json_text_array(&t, NULL);
     for (size_t i = 0; i < count; i++)
         violation_text(&t, &news[i]);
-    db_text_add(&t, "]");
-    const char *params[] = {node, t.data};
+    json_text_end(&t);
+    const char *params[] = {node, t.text.data};
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
-    db_text_fini(&t);
+    json_text_fini(&t);
 }
 
 void db_event_list(struct db_pool *pool, const struct db_event_filter *filter, db_page_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"list_events", "select * from list_events($1)", 1};
-    struct db_text t = {0};
-    db_text_add(&t, "{");
-    db_text_str(&t, "owner", filter->owner);
-    db_text_str(&t, "sandbox_id", filter->sandbox_id);
-    db_text_str(&t, "after", filter->after);
-    db_text_num(&t, "limit", filter->limit);
-    db_text_add(&t, "}");
-    const char *params[] = {t.data};
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_str(&t, "owner", filter->owner);
+    json_text_str(&t, "sandbox_id", filter->sandbox_id);
+    json_text_str(&t, "after", filter->after);
+    json_text_num(&t, "limit", filter->limit);
+    json_text_end(&t);
+    const char *params[] = {t.text.data};
     db_query_page(pool, &stmt, params, ERR_INVALID, "cursor: is no event's id", cb, arg);
-    db_text_fini(&t);
+    json_text_fini(&t);
 }

@@ -3,7 +3,7 @@
 #include "common/io/lookup.h"
 #include "common/base/mem.h"
 #include "common/model/sandbox_spec.h"
-#include "controller/db/db_text.h"
+#include "common/base/text.h"
 
 #include <arpa/inet.h>
 #include <libpq-fe.h>
@@ -17,7 +17,7 @@ struct db_hosts {
     struct string_list hosts, ports;
     size_t at; /* the host that is looked up */
     unsigned places;
-    struct db_text host, hostaddr, port; /* what was found so far, as libpq takes it */
+    struct text host, hostaddr, port; /* what was found so far, as libpq takes it */
     char why[200];
     db_hosts_cb *cb;
     void *arg;
@@ -29,9 +29,9 @@ static void hosts_free(struct db_hosts *hosts)
 {
     string_list_fini(&hosts->hosts);
     string_list_fini(&hosts->ports);
-    db_text_fini(&hosts->host);
-    db_text_fini(&hosts->hostaddr);
-    db_text_fini(&hosts->port);
+    text_fini(&hosts->host);
+    text_fini(&hosts->hostaddr);
+    text_fini(&hosts->port);
     free(hosts);
 }
 
@@ -55,9 +55,9 @@ static const char *port_of(const struct db_hosts *hosts, size_t i)
 static void add_place(struct db_hosts *hosts, const char *address)
 {
     const char *comma = hosts->places++ ? "," : "";
-    db_text_fmt(&hosts->host, "%s%s", comma, hosts->hosts.item[hosts->at]);
-    db_text_fmt(&hosts->hostaddr, "%s%s", comma, address);
-    db_text_fmt(&hosts->port, "%s%s", comma, port_of(hosts, hosts->at));
+    text_fmt(&hosts->host, "%s%s", comma, hosts->hosts.item[hosts->at]);
+    text_fmt(&hosts->hostaddr, "%s%s", comma, address);
+    text_fmt(&hosts->port, "%s%s", comma, port_of(hosts, hosts->at));
 }
 
 static void finish(struct db_hosts *hosts)

@@ -2,7 +2,7 @@
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "controller/db/db_sandbox.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -47,35 +47,33 @@ static void on_moved(void *arg, int code, const struct err *e, const PGresult *r
     free(results);
 }
 
-static void add_move(struct db_text *t, const struct db_move *m)
+static void add_move(struct json_text *t, const struct db_move *m)
 {
-    db_text_comma(t);
-    db_text_add(t, "{");
-    db_text_str(t, "id", m->id.text);
-    db_text_str(t, "to", sandbox_state_name(m->to));
-    db_text_comma(t);
-    db_text_fmt(t, "\"from\":[\"%s\"]", sandbox_state_name(m->from));
+    json_text_object(t, NULL);
+    json_text_str(t, "id", m->id.text);
+    json_text_str(t, "to", sandbox_state_name(m->to));
+    json_text_array(t, "from");
+    json_text_str(t, NULL, sandbox_state_name(m->from));
+    json_text_end(t);
     if (m->reason != REASON_NONE)
-        db_text_str(t, "reason", sandbox_reason_name(m->reason));
+        json_text_str(t, "reason", sandbox_reason_name(m->reason));
     if (m->generation)
-        db_text_num(t, "generation", m->generation);
-    db_text_str(t, "detail", m->detail);
+        json_text_num(t, "generation", m->generation);
+    json_text_str(t, "detail", m->detail);
     if (m->has_exit_code) {
-        db_text_comma(t);
-        db_text_fmt(t, "\"exit_code\":%d", m->exit_code);
+        json_text_int(t, "exit_code", m->exit_code);
     }
     if (m->has_enforced)
-        db_text_num(t, "enforced", m->enforced);
+        json_text_num(t, "enforced", m->enforced);
     if (m->ran)
-        db_text_num(t, "started_ago_ms", m->started_ago_ms);
-    db_text_num(t, "ended_ago_ms", m->ended_ago_ms);
+        json_text_num(t, "started_ago_ms", m->started_ago_ms);
+    json_text_num(t, "ended_ago_ms", m->ended_ago_ms);
     if (sandbox_state_terminal(m->to)) {
-        db_text_comma(t);
-        db_text_fmt(t, "\"late_ms\":%" PRId64, m->late_ms);
-        db_text_bool(t, "unheard", m->unheard);
+        json_text_int(t, "late_ms", m->late_ms);
+        json_text_bool(t, "unheard", m->unheard);
     }
-    db_text_json(t, "figures", m->figures);
-    db_text_add(t, "}");
+    json_text_raw(t, "figures", m->figures);
+    json_text_end(t);
 }
 
 void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
@@ -83,15 +81,15 @@ void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t c
 {
     static const struct db_stmt stmt = {"move_sandboxes", "select * from move_sandboxes($1) order by ord", 1};
     struct moving *m = mem_zalloc(sizeof *m);
-    struct db_text text = {0};
+    struct json_text text = {0};
     if (count > MOVES_MAX)
         abort();
     *m = (struct moving){cb, arg};
-    db_text_add(&text, "[");
+    json_text_array(&text, NULL);
     for (size_t i = 0; i < count; i++)
         add_move(&text, &moves[i]);
-    db_text_add(&text, "]");
-    const char *params[] = {text.data};
+    json_text_end(&text);
+    const char *params[] = {text.text.data};
     db_query(pool, &stmt, params, on_moved, m);
-    db_text_fini(&text);
+    json_text_fini(&text);
 }

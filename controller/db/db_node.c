@@ -3,71 +3,70 @@
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void add_labels(struct db_text *t, const struct string_list *labels)
+static void add_labels(struct json_text *t, const struct string_list *labels)
 {
-    db_text_json(t, "labels", "{");
+    json_text_object(t, "labels");
     for (size_t i = 0; i < labels->count; i++) {
         const char *split = strchr(labels->item[i], '=');
         char name[128];
         if (!split || split - labels->item[i] >= (int)sizeof name || strpbrk(labels->item[i], "\"\\"))
             continue;
         snprintf(name, sizeof name, "%.*s", (int)(split - labels->item[i]), labels->item[i]);
-        db_text_str(t, name, split + 1);
+        json_text_str(t, name, split + 1);
     }
-    db_text_add(t, "}");
+    json_text_end(t);
 }
 
-static void add_runtimes(struct db_text *t, const struct string_list *runtimes)
+static void add_runtimes(struct json_text *t, const struct string_list *runtimes)
 {
-    db_text_json(t, "runtimes", "[");
+    json_text_array(t, "runtimes");
     for (size_t i = 0; i < runtimes->count; i++) {
         if (strpbrk(runtimes->item[i], "\"\\"))
             continue;
-        db_text_comma(t);
-        db_text_fmt(t, "\"%s\"", runtimes->item[i]);
+        json_text_str(t, NULL, runtimes->item[i]);
     }
-    db_text_add(t, "]");
+    json_text_end(t);
 }
 
-static void add_resources(struct db_text *t, const struct node_resources *r)
+static void add_resources(struct json_text *t, const struct node_resources *r)
 {
-    db_text_num(t, "memory_bytes", r->memory_bytes);
-    db_text_num(t, "cpu_millis", r->cpu_millis);
-    db_text_num(t, "storage_bytes", r->storage_bytes);
-    db_text_num(t, "sandboxes", r->sandboxes);
+    json_text_num(t, "memory_bytes", r->memory_bytes);
+    json_text_num(t, "cpu_millis", r->cpu_millis);
+    json_text_num(t, "storage_bytes", r->storage_bytes);
+    json_text_num(t, "sandboxes", r->sandboxes);
 }
 
 void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"node_joined", "select * from node_joined($1)", 1};
-    struct db_text t = {0};
-    db_text_add(&t, "{");
-    db_text_str(&t, "name", facts->name);
-    db_text_str(&t, "health", facts->sick[0] ? "sick" : "ready");
-    db_text_str(&t, "reason", facts->sick);
-    db_text_str(&t, "region", facts->region);
-    db_text_str(&t, "boot_id", facts->boot_id);
-    db_text_str(&t, "state_id", facts->state_id);
-    db_text_str(&t, "address", facts->address);
-    db_text_str(&t, "fingerprint", facts->fingerprint);
-    db_text_str(&t, "agent_version", facts->agent_version);
-    db_text_str(&t, "docker_version", facts->docker_version);
-    db_text_str(&t, "docker_api_version", facts->docker_api_version);
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_str(&t, "name", facts->name);
+    json_text_str(&t, "health", facts->sick[0] ? "sick" : "ready");
+    json_text_str(&t, "reason", facts->sick);
+    json_text_str(&t, "region", facts->region);
+    json_text_str(&t, "boot_id", facts->boot_id);
+    json_text_str(&t, "state_id", facts->state_id);
+    json_text_str(&t, "address", facts->address);
+    json_text_str(&t, "fingerprint", facts->fingerprint);
+    json_text_str(&t, "agent_version", facts->agent_version);
+    json_text_str(&t, "docker_version", facts->docker_version);
+    json_text_str(&t, "docker_api_version", facts->docker_api_version);
     add_labels(&t, &facts->labels);
     add_runtimes(&t, &facts->runtimes);
     add_resources(&t, &facts->capacity);
-    db_text_num(&t, "enforces", facts->enforces);
-    db_text_add(&t, "}");
-    const char *params[] = {t.data};
+    json_text_num(&t, "enforces", facts->enforces);
+    json_text_end(&t);
+    const char *params[] = {t.text.data};
     db_query_act(pool, &stmt, params, cb, arg);
-    db_text_fini(&t);
+    json_text_fini(&t);
 }
 
 void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
@@ -176,20 +175,20 @@ void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void 
 void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count)
 {
     static const struct db_stmt stmt = {"touch_nodes", "select touch_nodes($1)", 1};
-    struct db_text t = {0};
-    db_text_add(&t, "[");
+    struct json_text t = {0};
+    json_text_array(&t, NULL);
     for (size_t i = 0; i < count; i++) {
-        db_text_comma(&t);
-        db_text_add(&t, "{");
-        db_text_str(&t, "name", seen[i].name);
-        db_text_json(&t, "used", "{");
+        json_text_object(&t, NULL);
+        json_text_str(&t, "name", seen[i].name);
+        json_text_object(&t, "used");
         add_resources(&t, &seen[i].used);
-        db_text_add(&t, "}}");
+        json_text_end(&t);
+        json_text_end(&t);
     }
-    db_text_add(&t, "]");
-    const char *params[] = {t.data};
+    json_text_end(&t);
+    const char *params[] = {t.text.data};
     db_query_forget(pool, &stmt, params);
-    db_text_fini(&t);
+    json_text_fini(&t);
 }
 
 void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg)

@@ -2,7 +2,7 @@
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,18 +117,18 @@ void db_query_forget(struct db_pool *pool, const struct db_stmt *stmt, const cha
 
 char *db_actor_json(const struct db_actor *actor)
 {
-    struct db_text text = {0};
-    db_text_add(&text, "{");
-    db_text_str(&text, "user_id", actor->user_id);
-    db_text_str(&text, "key_id", actor->key_id);
-    db_text_str(&text, "address", actor->address);
-    db_text_str(&text, "request_id", actor->request_id);
-    db_text_str(&text, "if_match", actor->if_match);
+    struct json_text text = {0};
+    json_text_object(&text, NULL);
+    json_text_str(&text, "user_id", actor->user_id);
+    json_text_str(&text, "key_id", actor->key_id);
+    json_text_str(&text, "address", actor->address);
+    json_text_str(&text, "request_id", actor->request_id);
+    json_text_str(&text, "if_match", actor->if_match);
     if (actor->idempotency_key) {
-        db_text_str(&text, "idempotency_key", actor->idempotency_key);
-        db_text_str(&text, "route", actor->route);
-        db_text_hex(&text, "body_sha256", actor->body_sha256, sizeof actor->body_sha256);
+        json_text_str(&text, "idempotency_key", actor->idempotency_key);
+        json_text_str(&text, "route", actor->route);
+        json_text_hex(&text, "body_sha256", actor->body_sha256, sizeof actor->body_sha256);
     }
-    db_text_add(&text, "}");
-    return text.data;
+    json_text_end(&text);
+    return text.text.data;
 }

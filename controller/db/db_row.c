@@ -2,7 +2,7 @@
 
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,15 +76,15 @@ char *db_defaults_json(const struct db_defaults *d)
         {"nofile", d->nofile},
         {"lifetime_seconds", d->lifetime_seconds},
     };
-    struct db_text text = {0};
-    db_text_add(&text, "{");
+    struct json_text text = {0};
+    json_text_object(&text, NULL);
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         if (members[i].value || i < 2)
-            db_text_num(&text, members[i].name, members[i].value);
+            json_text_num(&text, members[i].name, members[i].value);
     }
-    db_text_num(&text, "max_total_sandboxes", d->max_total_sandboxes);
-    db_text_add(&text, "}");
-    return text.data;
+    json_text_num(&text, "max_total_sandboxes", d->max_total_sandboxes);
+    json_text_end(&text);
+    return text.text.data;
 }
 
 typedef int row_fill(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e);
@@ -170,12 +170,12 @@ void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t 
 {
     static const struct db_stmt stmt = {"read_sandboxes",
                                         "select r.*, expires_ms(r.id) from read_sandboxes($1) r", 1};
-    struct db_text text = {0};
-    db_text_add(&text, "{");
+    struct text text = {0};
+    text_add(&text, "{");
     for (size_t i = 0; i < count; i++)
-        db_text_fmt(&text, "%s%s", i ? "," : "", ids[i].text);
-    db_text_add(&text, "}");
+        text_fmt(&text, "%s%s", i ? "," : "", ids[i].text);
+    text_add(&text, "}");
     const char *params[] = {text.data};
     db_query(pool, &stmt, params, on_rows, reading_new(fill_live, cb, arg));
-    db_text_fini(&text);
+    text_fini(&text);
 }

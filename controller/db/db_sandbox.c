@@ -3,7 +3,7 @@
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,26 +68,23 @@ void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filte
 {
     static const struct db_stmt stmt = {"list_sandboxes",
                                         "select * from list_sandboxes(name_as_stored($1, 'user'))", 1};
-    struct db_text text = {0};
-    db_text_add(&text, "{");
-    db_text_str(&text, "owner", filter->owner);
-    db_text_str(&text, "user", filter->user);
-    db_text_str(&text, "state", filter->state);
+    struct json_text text = {0};
+    json_text_object(&text, NULL);
+    json_text_str(&text, "owner", filter->owner);
+    json_text_str(&text, "user", filter->user);
+    json_text_str(&text, "state", filter->state);
     if (filter->label_name) {
-        struct db_text label = {0};
-        db_text_add(&label, "{");
-        db_text_str(&label, filter->label_name, filter->label_value);
-        db_text_add(&label, "}");
-        db_text_json(&text, "labels", label.data);
-        db_text_fini(&label);
+        json_text_object(&text, "labels");
+        json_text_str(&text, filter->label_name, filter->label_value);
+        json_text_end(&text);
     }
-    db_text_bool(&text, "all", filter->all);
-    db_text_str(&text, "cursor", filter->cursor);
-    db_text_num(&text, "limit", filter->limit);
-    db_text_add(&text, "}");
-    const char *params[] = {text.data};
+    json_text_bool(&text, "all", filter->all);
+    json_text_str(&text, "cursor", filter->cursor);
+    json_text_num(&text, "limit", filter->limit);
+    json_text_end(&text);
+    const char *params[] = {text.text.data};
     db_query_page(pool, &stmt, params, ERR_INVALID, "cursor: is not one", cb, arg);
-    db_text_fini(&text);
+    json_text_fini(&text);
 }
 
 struct changing {

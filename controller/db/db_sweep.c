@@ -1,32 +1,30 @@
 #include "controller/db/db_sweep.h"
 
 #include "controller/db/db_query.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdlib.h>
 
-static void add_hosts(struct db_text *text, const struct db_sweep_host *hosts, size_t count)
+static void add_hosts(struct json_text *text, const struct db_sweep_host *hosts, size_t count)
 {
-    db_text_add(text, "{");
+    json_text_object(text, NULL);
     for (size_t i = 0; i < count; i++) {
         if (hosts[i].number)
-            db_text_num(text, hosts[i].name, hosts[i].number);
+            json_text_num(text, hosts[i].name, hosts[i].number);
     }
-    db_text_add(text, "}");
+    json_text_end(text);
 }
 
 /* Hosts that did not answer are named: what they came to is not in the counts. */
-static void add_silent(struct db_text *text, const struct db_sweep_host *hosts, size_t count)
+static void add_silent(struct json_text *text, const struct db_sweep_host *hosts, size_t count)
 {
-    db_text_comma(text);
-    db_text_add(text, "\"silent\":[");
+    json_text_array(text, "silent");
     for (size_t i = 0; i < count; i++) {
         if (hosts[i].number)
             continue;
-        db_text_comma(text);
-        db_text_fmt(text, "\"%s\"", hosts[i].name); /* a node's name needs no escapes */
+        json_text_str(text, NULL, hosts[i].name);
     }
-    db_text_add(text, "]");
+    json_text_end(text);
 }
 
 void db_sweep_add(struct db_pool *pool, const struct db_actor *actor, const char *target, bool dry_run,
@@ -35,21 +33,21 @@ void db_sweep_add(struct db_pool *pool, const struct db_actor *actor, const char
 {
     static const struct db_stmt stmt = {"add_sweep", "select add_sweep($1, $2, $3, $4)", 4};
     static const struct db_actor nobody = {0};
-    struct db_text numbers = {0}, after = {0};
+    struct json_text numbers = {0}, after = {0};
     char found[SWEEP_TEXT_MAX], removed[SWEEP_TEXT_MAX];
     char *who = db_actor_json(actor ? actor : &nobody);
     sweep_json(counts->found, found);
     sweep_json(counts->removed, removed);
     add_hosts(&numbers, hosts, host_count);
-    db_text_add(&after, "{");
-    db_text_bool(&after, "dry_run", dry_run);
-    db_text_json(&after, "found", found);
-    db_text_json(&after, "removed", removed);
+    json_text_object(&after, NULL);
+    json_text_bool(&after, "dry_run", dry_run);
+    json_text_raw(&after, "found", found);
+    json_text_raw(&after, "removed", removed);
     add_silent(&after, hosts, host_count);
-    db_text_add(&after, "}");
-    const char *params[] = {who, target, numbers.data, after.data};
+    json_text_end(&after);
+    const char *params[] = {who, target, numbers.text.data, after.text.data};
     db_query_json(pool, &stmt, params, 0, "", cb, arg);
-    db_text_fini(&numbers);
-    db_text_fini(&after);
+    json_text_fini(&numbers);
+    json_text_fini(&after);
     free(who);
 }

@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 #include "common/io/worker.h"
 #include "controller/db/db_sync.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -261,22 +261,22 @@ static void run_step(struct round *r, size_t i)
 }
 
 /* {"step": days} of those that are not kept for ever. */
-static void terms_json(const struct round *r, struct db_text *t)
+static void terms_json(const struct round *r, struct json_text *t)
 {
-    db_text_add(t, "{");
+    json_text_object(t, NULL);
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
         if (rows[i].term != TERM_NONE && r->days[rows[i].term])
-            db_text_num(t, rows[i].name, r->days[rows[i].term]);
+            json_text_num(t, rows[i].name, r->days[rows[i].term]);
     }
-    db_text_add(t, "}");
+    json_text_end(t);
 }
 
 static int measure(struct round *r, struct err *e)
 {
-    struct db_text t = {0};
+    struct json_text t = {0};
     PGresult *found = NULL;
     terms_json(r, &t);
-    const char *params[] = {t.data};
+    const char *params[] = {t.text.data};
     int rc = ask(r, "select step, seconds from upkeep_overdue($1)", 1, params, &found, e);
     for (int row = 0; !rc && row < PQntuples(found); row++) {
         for (size_t i = 0; i < DB_UPKEEP_STEPS; i++) {
@@ -286,7 +286,7 @@ static int measure(struct round *r, struct err *e)
     }
     if (!rc)
         PQclear(found);
-    db_text_fini(&t);
+    json_text_fini(&t);
     return rc;
 }
 

@@ -3,7 +3,7 @@
 #include "common/io/api_key.h"
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
-#include "controller/db/db_text.h"
+#include "common/base/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,24 +73,24 @@ struct making {
 };
 
 /* The database's object, with the secret before its own members. */
-static void add_secret(struct db_text *text, const char *secret, const char *json)
+static void add_secret(struct json_text *text, const char *secret, const char *json)
 {
-    db_text_add(text, "{");
-    db_text_str(text, "key", secret);
-    db_text_comma(text);
-    db_text_add(text, json + 1);
+    json_text_object(text, NULL);
+    json_text_str(text, "key", secret);
+    json_text_members(text, json);
+    json_text_end(text);
 }
 
 static void on_key_made(void *arg, int code, const struct err *e, const char *json, bool repeated)
 {
     struct making *m = arg;
-    struct db_text text = {0};
+    struct json_text text = {0};
     char prefix[API_KEY_PREFIX_LEN + 1] = "";
     bool made = !code && !repeated; /* else the secret of the earlier request's key is not known any more */
     if (made && api_key_prefix(m->key.text, prefix))
         add_secret(&text, m->key.text, json);
-    m->cb(m->arg, code, e, made ? text.data : json, made ? prefix : NULL);
-    db_text_fini(&text);
+    m->cb(m->arg, code, e, made ? text.text.data : json, made ? prefix : NULL);
+    json_text_fini(&text);
     explicit_bzero(m, sizeof *m);
     free(m);
 }
@@ -101,23 +101,23 @@ void db_key_create(struct db_pool *pool, const char *user_id, const char *id, co
     static const struct db_stmt stmt = {"create_key", "select * from create_key($1::jsonb || $2::jsonb, $3)",
                                         3};
     struct making *m = mem_zalloc(sizeof *m);
-    struct db_text text = {0};
+    struct json_text text = {0};
     char prefix[API_KEY_PREFIX_LEN + 1];
     uint8_t hash[32];
     *m = (struct making){cb, arg, api_key_make()};
     if (!api_key_prefix(m->key.text, prefix))
         abort();
     api_key_sha256(m->key.text, hash);
-    db_text_add(&text, "{");
-    db_text_str(&text, "id", id);
-    db_text_str(&text, "user_id", user_id);
-    db_text_str(&text, "prefix", prefix);
-    db_text_str(&text, "last_four", m->key.text + API_KEY_LEN - 4);
-    db_text_hex(&text, "sha256", hash, sizeof hash);
-    db_text_add(&text, "}");
+    json_text_object(&text, NULL);
+    json_text_str(&text, "id", id);
+    json_text_str(&text, "user_id", user_id);
+    json_text_str(&text, "prefix", prefix);
+    json_text_str(&text, "last_four", m->key.text + API_KEY_LEN - 4);
+    json_text_hex(&text, "sha256", hash, sizeof hash);
+    json_text_end(&text);
     char *who = db_actor_json(actor);
-    db_query_create(pool, &stmt, WORDS(body, text.data, who), on_key_made, m);
-    db_text_fini(&text);
+    db_query_create(pool, &stmt, WORDS(body, text.text.data, who), on_key_made, m);
+    json_text_fini(&text);
     free(who);
 }
 
@@ -156,16 +156,15 @@ void db_key_list(struct db_pool *pool, const char *user_id, const char *cursor, 
 void db_keys_used(struct db_pool *pool, const char *const *key_ids, size_t count)
 {
     static const struct db_stmt stmt = {"keys_used", "select keys_used($1)", 1};
-    struct db_text text = {0};
-    db_text_add(&text, "[");
+    struct json_text text = {0};
+    json_text_array(&text, NULL);
     for (size_t i = 0; i < count; i++) {
-        db_text_comma(&text);
-        db_text_fmt(&text, "\"%s\"", key_ids[i]);
+        json_text_str(&text, NULL, key_ids[i]);
     }
-    db_text_add(&text, "]");
-    const char *params[] = {text.data};
+    json_text_end(&text);
+    const char *params[] = {text.text.data};
     db_query_forget(pool, &stmt, params);
-    db_text_fini(&text);
+    json_text_fini(&text);
 }
 
 void db_tier_create(struct db_pool *pool, const char *body, const struct db_actor *actor, db_json_cb *cb,

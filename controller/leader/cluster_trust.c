@@ -3,6 +3,7 @@
 #include "controller/leader/cluster_int.h"
 
 #include "common/io/log.h"
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
 #include "common/io/pki.h"
 
@@ -19,13 +20,16 @@ static struct node_marks marks_of(const char *fingerprint, const char *boot_id, 
     return marks;
 }
 
+/* Ends and frees data, the object of the event. */
 static bool alarm_event(struct cluster *c, const char *node, enum node_alarm alarm, const char *type,
-                        const char *data)
+                        struct json_text *data)
 {
-    if (!node_trust_alarm(c->trust, loop_now_ms(), node, alarm))
-        return false;
-    db_node_event(c->pool, node, type, data);
-    return true;
+    bool due = node_trust_alarm(c->trust, loop_now_ms(), node, alarm);
+    json_text_end(data);
+    if (due)
+        db_node_event(c->pool, node, type, data->text.data);
+    json_text_fini(data);
+    return due;
 }
 
 void cluster_trust_rows(struct cluster *c, const struct db_node_row *rows, size_t count)
@@ -104,16 +108,18 @@ bool cluster_on_believed(void *owner, const struct node_facts *facts, const stru
 {
     struct cluster *c = owner;
     struct node_marks marks = marks_of(facts->fingerprint, facts->boot_id, facts->state_id);
-    char data[200];
+    struct json_text data = {0};
     size_t ran, brought;
     fleet_compare(c->fleet, facts->name, inventory, count, &ran, &brought);
     if (node_trust_believes(c->trust, loop_now_ms(), facts->name, &marks, ran, brought)) {
         node_trust_know(c->trust, facts->name, &marks);
         return true;
     }
-    snprintf(data, sizeof data, "{\"address\":\"%s\",\"sandboxes\":%zu,\"brought\":%zu}", facts->address, ran,
-             brought);
-    if (alarm_event(c, facts->name, NODE_ALARM_DOUBTED, "node.doubted", data))
+    json_text_object(&data, NULL);
+    json_text_str(&data, "address", facts->address);
+    json_text_num(&data, "sandboxes", ran);
+    json_text_num(&data, "brought", brought);
+    if (alarm_event(c, facts->name, NODE_ALARM_DOUBTED, "node.doubted", &data))
         log_warn(
             "cluster",
             "node=%s comes from %s as another host and brings %zu of %zu sandboxes: it is looked at again",
@@ -124,9 +130,10 @@ bool cluster_on_believed(void *owner, const struct node_facts *facts, const stru
 void cluster_on_contested(void *owner, const char *node, const char *address)
 {
     struct cluster *c = owner;
-    char data[100];
-    snprintf(data, sizeof data, "{\"address\":\"%s\"}", address);
-    if (alarm_event(c, node, NODE_ALARM_CONTESTED, "node.contested", data))
+    struct json_text data = {0};
+    json_text_object(&data, NULL);
+    json_text_str(&data, "address", address);
+    if (alarm_event(c, node, NODE_ALARM_CONTESTED, "node.contested", &data))
         log_warn("cluster", "node=%s another host came from %s by this name, and was refused", node, address);
 }
 
@@ -136,7 +143,7 @@ bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificat
 {
     struct cluster *c = owner;
     struct err e;
-    char data[100];
+    struct json_text data = {0};
     long long days = (ends_s - (int64_t)(wall_now_ms() / 1000)) / 86400;
     const char *why = "this controller has no key of the CA";
     if (c->ca_key) {
@@ -147,8 +154,9 @@ bool cluster_on_expires(void *owner, const char *node, const uint8_t *certificat
         }
         why = e.text;
     }
-    snprintf(data, sizeof data, "{\"days\":%lld}", days);
-    if (alarm_event(c, node, NODE_ALARM_EXPIRES, "node.certificate_expires", data))
+    json_text_object(&data, NULL);
+    json_text_int(&data, "days", days);
+    if (alarm_event(c, node, NODE_ALARM_EXPIRES, "node.certificate_expires", &data))
         log_warn("cluster", "node=%s its certificate ends in %lld days and is not renewed: %s", node, days,
                  why);
     return false;

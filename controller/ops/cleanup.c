@@ -1,10 +1,9 @@
 /* The sweep that an administrator asks for. */
 #include "controller/ops/ops.h"
 
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct sweep_call {
@@ -15,16 +14,21 @@ struct sweep_call {
 static void on_swept(void *arg, int code, const struct err *e, const struct cluster_swept *swept)
 {
     struct sweep_call *sweep = arg;
-    char found[SWEEP_TEXT_MAX], removed[SWEEP_TEXT_MAX], json[2 * SWEEP_TEXT_MAX + 128];
+    char found[SWEEP_TEXT_MAX], removed[SWEEP_TEXT_MAX];
     if (code) {
         api_answer_err(sweep->call, e);
     } else {
         sweep_json(swept->counts.found, found);
         sweep_json(swept->counts.removed, removed);
-        snprintf(json, sizeof json,
-                 "{\"dry_run\":%s,\"found\":%s,\"removed\":%s,\"duration_ms\":%" PRIu64 "}",
-                 swept->dry_run ? "true" : "false", found, removed, swept->duration_ms);
-        api_answer_json(sweep->call, 200, NULL, json);
+        struct json_text json = {0};
+        json_text_object(&json, NULL);
+        json_text_bool(&json, "dry_run", swept->dry_run);
+        json_text_raw(&json, "found", found);
+        json_text_raw(&json, "removed", removed);
+        json_text_num(&json, "duration_ms", swept->duration_ms);
+        json_text_end(&json);
+        api_answer_json(sweep->call, 200, NULL, json.text.data);
+        json_text_fini(&json);
     }
     free(sweep);
 }

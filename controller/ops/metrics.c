@@ -2,6 +2,7 @@
  */
 #include "controller/ops/ops.h"
 
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
 #include "controller/db/db_node.h"
 
@@ -30,80 +31,101 @@ static struct node_resources use_of(const struct controller *c)
     return used;
 }
 
-static void print_refusals(FILE *out, const struct api_stats *api)
+static void add_refusals(struct json_text *json, const struct api_stats *api)
 {
-    const char *comma = "";
+    json_text_object(json, "refusals_by_code");
     for (int i = 1; i < ERR_INDEX_COUNT; i++) {
-        if (!api->refused[i])
-            continue;
-        fprintf(out, "%s\"%s\":%" PRIu64, comma, err_name(-i), api->refused[i]);
-        comma = ",";
+        if (api->refused[i])
+            json_text_num(json, err_name(-i), api->refused[i]);
     }
+    json_text_end(json);
 }
 
-static void print_percentile(FILE *out, const char *name, const struct rates *rates, uint32_t ms,
-                             const char *after)
+static void add_percentile(struct json_text *json, const char *name, const struct rates *rates, uint32_t ms)
 {
     if (rates->starts)
-        fprintf(out, "\"%s\":%" PRIu32 "%s", name, ms, after);
+        json_text_num(json, name, ms);
     else
-        fprintf(out, "\"%s\":null%s", name, after);
+        json_text_null(json, name);
 }
 
-static void print_rates(FILE *out, const struct controller *c, const struct api_stats *api)
+static void add_rates(struct json_text *json, const struct rates *rates, const struct api_stats *api)
 {
-    const struct rates *rates = &c->rates;
     struct rates_view view;
     rates_view(rates, loop_now_ms(), &view);
-    fprintf(out, "\"rates\":{\"creates_per_minute\":%" PRIu64 ",\"refusals_by_code\":{",
-            view.creates_per_minute);
-    print_refusals(out, api);
-    fputs("},\"start_ms\":{", out);
-    print_percentile(out, "p50", rates, view.p50_ms, ",");
-    print_percentile(out, "p95", rates, view.p95_ms, ",");
-    print_percentile(out, "p99", rates, view.p99_ms, "}},");
+    json_text_object(json, "rates");
+    json_text_num(json, "creates_per_minute", view.creates_per_minute);
+    add_refusals(json, api);
+    json_text_object(json, "start_ms");
+    add_percentile(json, "p50", rates, view.p50_ms);
+    add_percentile(json, "p95", rates, view.p95_ms);
+    add_percentile(json, "p99", rates, view.p99_ms);
+    json_text_end(json);
+    json_text_end(json);
 }
 
-static void print_stats(FILE *out, const struct controller *c, const struct db_system_stats *s)
+static void add_used(struct json_text *json, const struct node_resources *used)
+{
+    json_text_object(json, "used");
+    json_text_num(json, "memory_bytes", used->memory_bytes);
+    json_text_num(json, "cpu_millis", used->cpu_millis);
+    json_text_num(json, "storage_bytes", used->storage_bytes);
+    json_text_num(json, "sandboxes", used->sandboxes);
+    json_text_end(json);
+}
+
+static void add_database(struct json_text *json, const struct db_pool_stats *pool, int schema_version)
+{
+    json_text_object(json, "database");
+    json_text_object(json, "pool");
+    json_text_num(json, "connections", pool->connections);
+    json_text_num(json, "up", pool->up);
+    json_text_num(json, "in_flight", pool->in_flight);
+    json_text_end(json);
+    json_text_real(json, "latency_ms", pool->latency_ms, 3);
+    json_text_int(json, "schema_version", schema_version);
+    json_text_end(json);
+}
+
+static void add_stats(struct json_text *json, const struct controller *c, const struct db_system_stats *s)
 {
     struct db_pool_stats pool = db_pool_stats(c->pool);
     struct api_stats api = api_stats(c->api);
     struct node_resources used = use_of(c);
-    fprintf(out, "{\"sandboxes\":%s,\"nodes\":%s,\"capacity\":%s,\"reserved\":%s,", s->sandboxes, s->nodes,
-            s->capacity, s->reserved);
-    fprintf(out,
-            "\"used\":{\"memory_bytes\":%" PRIu64 ",\"cpu_millis\":%" PRIu64 ",\"storage_bytes\":%" PRIu64
-            ",\"sandboxes\":%" PRIu64 "},",
-            used.memory_bytes, used.cpu_millis, used.storage_bytes, used.sandboxes);
-    print_rates(out, c, &api);
-    fprintf(out, "\"leader\":%s,\"queues\":{\"waiters\":%zu,\"database\":%u},",
-            s->leader ? s->leader : "null", waiters_count(cluster_waiters(c->cluster)), pool.waiting);
-    fprintf(out,
-            "\"database\":{\"pool\":{\"connections\":%u,\"up\":%u,\"in_flight\":%u},\"latency_ms\":%.3f,"
-            "\"schema_version\":%d},",
-            pool.connections, pool.up, pool.in_flight, pool.latency_ms, s->schema_version);
-    fprintf(out,
-            "\"connections\":{\"http\":%u,\"websocket\":0,\"nodes\":%" PRIu64 "},\"uptime_seconds\":%" PRIu64
-            "}",
-            api.connections, (uint64_t)cluster_link_stats(c->cluster).sessions,
-            (loop_now_ms() - c->started_ms) / 1000);
+    json_text_object(json, NULL);
+    json_text_raw(json, "sandboxes", s->sandboxes);
+    json_text_raw(json, "nodes", s->nodes);
+    json_text_raw(json, "capacity", s->capacity);
+    json_text_raw(json, "reserved", s->reserved);
+    add_used(json, &used);
+    add_rates(json, &c->rates, &api);
+    json_text_raw(json, "leader", s->leader ? s->leader : "null");
+    json_text_object(json, "queues");
+    json_text_num(json, "waiters", waiters_count(cluster_waiters(c->cluster)));
+    json_text_num(json, "database", pool.waiting);
+    json_text_end(json);
+    add_database(json, &pool, s->schema_version);
+    json_text_object(json, "connections");
+    json_text_num(json, "http", api.connections);
+    json_text_num(json, "websocket", 0);
+    json_text_num(json, "nodes", cluster_link_stats(c->cluster).sessions);
+    json_text_end(json);
+    json_text_num(json, "uptime_seconds", (loop_now_ms() - c->started_ms) / 1000);
+    json_text_end(json);
 }
 
 static void on_system_stats(void *arg, int code, const struct err *e, const struct db_system_stats *s)
 {
     struct stats_call sc = *(struct stats_call *)arg;
-    char *text = NULL;
-    size_t len = 0;
+    struct json_text json = {0};
     free(arg);
     if (code) {
         api_answer_err(sc.call, e);
         return;
     }
-    FILE *out = open_memstream(&text, &len);
-    print_stats(out, sc.controller, s);
-    fclose(out);
-    api_answer_json(sc.call, 200, NULL, text);
-    free(text);
+    add_stats(&json, sc.controller, s);
+    api_answer_json(sc.call, 200, NULL, json.text.data);
+    json_text_fini(&json);
 }
 
 void ops_system_stats(void *owner, struct api_call *call)

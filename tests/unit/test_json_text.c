@@ -1,0 +1,84 @@
+#include "common/base/json_text.h"
+
+#include "tests/lib/unit.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static void test_commas_and_ends(void **state)
+{
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_array(&t, "empty");
+    json_text_end(&t);
+    json_text_array(&t, "list");
+    json_text_num(&t, NULL, UINT64_MAX);
+    json_text_int(&t, NULL, INT64_MIN);
+    json_text_object(&t, NULL);
+    json_text_end(&t);
+    json_text_str(&t, NULL, NULL);
+    json_text_real(&t, NULL, 1.005, 2);
+    json_text_end(&t);
+    json_text_bool(&t, "yes", true);
+    json_text_null(&t, "none");
+    json_text_hex(&t, "hex", (const uint8_t *)"\x00\xfe", 2);
+    json_text_raw(&t, "raw", "{ }");
+    json_text_end(&t);
+    assert_string_equal(t.text.data,
+                        "{\"empty\":[],\"list\":[18446744073709551615,-9223372036854775808,{},1.00],"
+                        "\"yes\":true,\"none\":null,\"hex\":\"00fe\",\"raw\":{ }}");
+    json_text_fini(&t);
+}
+
+/* A parser of somebody else's reads every byte again, in a name as in a value. */
+static void test_any_string_is_read_again(void **state)
+{
+    for (int c = 1; c < 256; c++) {
+        char text[] = {'a', (char)c, 'z', 0};
+        struct json_text t = {0};
+        json_text_object(&t, NULL);
+        json_text_str(&t, text, text);
+        json_text_end(&t);
+        json_t *read = json_loads(t.text.data, 0, NULL);
+        assert_non_null(read);
+        const char *expected = c < 0x80 ? text : "a\xef\xbf\xbdz";
+        assert_string_equal(json_string_value(json_object_get(read, expected)), expected);
+        json_decref(read);
+        json_text_fini(&t);
+    }
+}
+
+static void test_a_buffer_is_filled_to_its_last_byte(void **state)
+{
+    char out[10];
+    struct json_text t = {.text = text_in(out, sizeof out)};
+    json_text_object(&t, NULL);
+    json_text_num(&t, "a", 123);
+    json_text_end(&t);
+    assert_string_equal(out, "{\"a\":123}");
+}
+
+static void test_members_of_an_object(void **state)
+{
+    struct json_text t = {0};
+    json_text_object(&t, NULL);
+    json_text_members(&t, " { } ");
+    json_text_str(&t, "first", "a");
+    json_text_members(&t, "{\"b\" : {}}");
+    json_text_members(&t, "{}");
+    json_text_str(&t, "last", "c");
+    json_text_end(&t);
+    assert_string_equal(t.text.data, "{\"first\":\"a\",\"b\" : {},\"last\":\"c\"}");
+    json_text_fini(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_commas_and_ends),
+        cmocka_unit_test(test_any_string_is_read_again),
+        cmocka_unit_test(test_members_of_an_object),
+        cmocka_unit_test(test_a_buffer_is_filled_to_its_last_byte),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
