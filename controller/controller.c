@@ -184,12 +184,8 @@ static void set_defaults(struct controller *c)
     c->defaults = (struct db_defaults){.max_sandboxes = conf->max_per_user,
                                        .max_key_sandboxes = conf->max_per_key,
                                        .max_total_sandboxes = conf->max_total,
-                                       .memory_bytes = conf->memory_bytes,
-                                       .cpu_millis = conf->cpu_millis,
-                                       .cpu_shares = conf->cpu_shares,
-                                       .storage_bytes = conf->storage_bytes,
-                                       .pids = conf->pids,
-                                       .nofile = conf->nofile,
+#define LIMIT(KIND, name, ...) .name = conf->name,
+#include "common/model/limit.def"
                                        .lifetime_seconds = conf->lifetime_hours * 3600};
     c->terms = (struct db_upkeep_terms){.sample_days = conf->keep_sample_days,
                                         .event_days = conf->keep_event_days,

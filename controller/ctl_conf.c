@@ -7,6 +7,14 @@
 #define GIB        (1ull << 30)
 
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
+/* How a limit is read, by its unit; bytes have no other maximum than what a number holds. */
+#define CONF_OF_BYTES          CONF_BYTES
+#define CONF_OF_MILLIS         CONF_UINT
+#define CONF_OF_COUNT          CONF_UINT
+#define CONF_MOST_BYTES(most)  0
+#define CONF_MOST_MILLIS(most) most
+#define CONF_MOST_COUNT(most)  most
+
 static const struct conf_row rows[] = {
     {"listen_address", "CORRAL_LISTEN_ADDRESS", CONF_IP, AT(listen_address), "127.0.0.1", 0, 255, NULL, false,
      false, "Address of the REST server; one that is not loopback needs tls_cert and tls_key."},
@@ -77,18 +85,9 @@ static const struct conf_row rows[] = {
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
      "Registries that images may be named of, beside base_image itself; one may be an address with its port; "
      "none: no other image."},
-    {"memory_bytes", "CONTAINER_MEMORY_LIMIT", CONF_BYTES, AT(memory_bytes), "536870912", 6291456, 0, NULL,
-     true, false, "Memory of a sandbox that asks for none."},
-    {"cpu_shares", "CONTAINER_CPU_SHARES", CONF_UINT, AT(cpu_shares), "512", 2, 262144, NULL, true, false,
-     "Relative CPU weight of a sandbox that asks for none."},
-    {"storage_bytes", "CONTAINER_STORAGE_SIZE", CONF_BYTES, AT(storage_bytes), "1G", 4194304, 0, NULL, true,
-     false, "Writable disk of a sandbox that asks for none."},
-    {"cpu_millis", "CORRAL_CPU_MILLIS", CONF_UINT, AT(cpu_millis), "1000", 10, 1000000, NULL, true, false,
-     "CPU of a sandbox on a tier that sets none, in thousandths of a processor."},
-    {"pids", "CORRAL_PIDS", CONF_UINT, AT(pids), "256", 1, 4194304, NULL, true, false,
-     "Processes of a sandbox on a tier that sets none."},
-    {"nofile", "CORRAL_NOFILE", CONF_UINT, AT(nofile), "4096", 16, 1048576, NULL, true, false,
-     "Open files of a process of a sandbox on a tier that sets none."},
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help)                           \
+    {#name, env, CONF_OF_##UNIT, AT(name), preset, least, CONF_MOST_##UNIT(most), NULL, true, false, help},
+#include "common/model/limit.def"
     {"max_sandboxes_per_user", "MAX_SANDBOXES_PER_USER", CONF_UINT, AT(max_per_user), "5", 0, 1000000, NULL,
      true, false, "Live sandboxes of a user whose tier sets no limit."},
     {"max_sandboxes_per_api_key", "MAX_SANDBOXES_PER_API_KEY", CONF_UINT, AT(max_per_key), "3", 0, 1000000,

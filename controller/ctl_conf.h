@@ -22,7 +22,9 @@ struct ctl_conf {
     char *node_url, *pki_dir, *ca_key, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */
     char *base_image, *registries;
-    uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_hours;
+#define LIMIT(KIND, name, ...) uint64_t name;
+#include "common/model/limit.def"
+    uint64_t lifetime_hours;
     uint64_t max_per_user, max_per_key, max_total;
     uint64_t cleanup_interval_minutes;
     /* upkeep */

@@ -1,7 +1,8 @@
 /*
  * The numbers of each message that have one name and one meaning on both sides, each with the most that it
  * may be: X(name, most, also), where also is one more value that means something by itself (0: none). The
- * only statement of these bounds. What PostgreSQL, a sum or a clock could not take is past them. Only for
+ * only statement of these bounds but for those of limits, whose names and units are of
+ * common/model/limit.def. What PostgreSQL, a sum or a clock could not take is past them. Only for
  * this folder's .c files.
  */
 #ifndef CORRAL_PROTO_NODE_FIELDS_H
@@ -9,14 +10,6 @@
 
 #include "common/model/node_wire.h"
 #include "proto/node_codec.h"
-
-#define LIMITS_FIELDS(X)                                                                                     \
-    X(memory_bytes, NODE_BYTES_MAX, 0)                                                                       \
-    X(cpu_millis, NODE_MILLIS_MAX, 0)                                                                        \
-    X(cpu_shares, NODE_COUNT_MAX, 0)                                                                         \
-    X(storage_bytes, NODE_BYTES_MAX, 0)                                                                      \
-    X(pids, NODE_COUNT_MAX, 0)                                                                               \
-    X(nofile, NODE_COUNT_MAX, 0)
 
 #define WANT_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(remaining_ms, NODE_LIFE_MAX_MS, 0)
 

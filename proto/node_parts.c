@@ -17,7 +17,10 @@
     X(network, SWEEP_NETWORK) X(state_file, SWEEP_STATE_FILE) X(image, SWEEP_IMAGE)
 
 #define BOUND_OF struct sandbox_limits
-static const struct field_bound limits_bounds[] = {LIMITS_FIELDS(BOUND_ROW)};
+static const struct field_bound limits_bounds[] = {
+#define LIMIT(KIND, name, UNIT, ...) BOUND_ROW(name, NODE_##UNIT##_MAX, 0)
+#include "common/model/limit.def"
+};
 #undef BOUND_OF
 #define BOUND_OF struct want
 static const struct field_bound want_bounds[] = {WANT_FIELDS(BOUND_ROW)};
@@ -106,12 +109,14 @@ static bool state_observable(uint32_t state)
 
 static void to_limits(const struct sandbox_limits *in, Corral__SandboxLimits *out)
 {
-    LIMITS_FIELDS(COPY)
+#define LIMIT(KIND, name, ...) COPY(name, 0, 0)
+#include "common/model/limit.def"
 }
 
 static void from_limits(const Corral__SandboxLimits *in, struct sandbox_limits *out)
 {
-    LIMITS_FIELDS(COPY)
+#define LIMIT(KIND, name, ...) COPY(name, 0, 0)
+#include "common/model/limit.def"
 }
 
 /* What is wrong with a want, NULL where nothing is. */

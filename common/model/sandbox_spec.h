@@ -14,13 +14,16 @@
 
 /* What the kernel holds a sandbox to. A value of 0 means "no such limit", which no seeded tier allows. */
 struct sandbox_limits {
-    uint64_t memory_bytes;
-    uint64_t cpu_millis;
-    uint64_t cpu_shares;
-    uint64_t storage_bytes;
-    uint64_t pids;
-    uint64_t nofile;
+#define LIMIT(KIND, name, ...) uint64_t name;
+#include "common/model/limit.def"
 };
+
+/* 10^15: the most bytes of a limit. It fits everywhere, also in JavaScript. */
+#define LIMIT_BYTES_MAX 1000000000000000
+
+/* Of a column of limit.def that is YES or NO: the rest, or nothing. */
+#define LIMIT_IF_YES(...) __VA_ARGS__
+#define LIMIT_IF_NO(...)
 
 enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
 

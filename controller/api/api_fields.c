@@ -2,6 +2,7 @@
 
 #include "common/base/plain_name.h"
 #include "common/base/rfc3339.h"
+#include "common/model/sandbox_spec.h"
 
 #include <ctype.h>
 #include <regex.h>
@@ -65,25 +66,18 @@ static const struct field_rule variable_rule = {"^[A-Za-z_][A-Za-z0-9_]*$", vari
 
 /* --- the tables --- */
 
-#define BIG 1000000000000000 /* 10^15: what fits everywhere, also in JavaScript */
-#define LIMIT_FIELDS                                                                                         \
-    {"memory_bytes", FIELD_NUMBER, 6291456, BIG, NULL, NULL, false, false, NULL},                            \
-        {"cpu_millis", FIELD_NUMBER, 10, 1000000, NULL, NULL, false, false, NULL},                           \
-    {                                                                                                        \
-        "cpu_shares", FIELD_NUMBER, 2, 262144, NULL, NULL, false, false                                      \
-    }
-
+/* Of common/model/limit.def: the limits that a create names, and those that may change while it runs. */
+#define NUMBER(name, least, most) {#name, FIELD_NUMBER, least, most, NULL, NULL, false, false, NULL},
 static const struct field sandbox[] = {
     {"image", FIELD_TEXT, 1, 255, NULL, &image_rule, false, false, NULL},
     {"name", FIELD_TEXT, 0, 63, NULL, &name_rule, false, false, NULL},
     {"command", FIELD_WORDS, 0, 1024, NULL, NULL, false, false, NULL},
     {"env", FIELD_MAP, 0, 1024, NULL, &variable_rule, false, false, NULL},
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
-    LIMIT_FIELDS,
-    {"storage_bytes", FIELD_NUMBER, 4194304, BIG, NULL, NULL, false, false, NULL},
-    {"shm_bytes", FIELD_NUMBER, 4096, BIG, NULL, NULL, false, false, NULL},
-    {"pids", FIELD_NUMBER, 1, 4194304, NULL, NULL, false, false, NULL},
-    {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
+#define LIMIT(KIND, name, UNIT, least, most, asked, ...) LIMIT_IF_##asked(NUMBER(name, least, most))
+#define LIMIT_TIME(KIND, name, least, most)              NUMBER(name, least, most)
+#include "common/model/limit.def"
+    {"shm_bytes", FIELD_NUMBER, 4096, LIMIT_BYTES_MAX, NULL, NULL, false, false, NULL},
     {"idle_timeout_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
     {"network", FIELD_TEXT, 1, 16, "none", NULL, false, false, NULL},
     {"restart", FIELD_TEXT, 1, 16, "never elsewhere", NULL, false, false, NULL},
@@ -94,10 +88,11 @@ static const struct field sandbox[] = {
 };
 
 static const struct field sandbox_patch[] = {
-    LIMIT_FIELDS,
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, ...) LIMIT_IF_##live(NUMBER(name, least, most))
+#define LIMIT_TIME(KIND, name, least, most)                    NUMBER(name, least, most)
+#include "common/model/limit.def"
     {"name", FIELD_TEXT, 0, 63, NULL, &name_rule, false, false, NULL},
     {"labels", FIELD_MAP, 0, 64, NULL, &word_rule, false, false, NULL},
-    {"lifetime_seconds", FIELD_NUMBER, 1, 315360000, NULL, NULL, false, false, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &time_rule, false, false, NULL},
     {"force", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
 };
@@ -106,14 +101,14 @@ static const struct field sandbox_patch[] = {
     {                                                                                                        \
         name, FIELD_NUMBER, least, most, NULL, NULL, false, true, NULL                                       \
     }
-#define TIER_LIMITS                                                                                          \
-    TIER_LIMIT("max_sandboxes", 0, 1000000), TIER_LIMIT("max_key_sandboxes", 0, 1000000),                    \
-        TIER_LIMIT("memory_bytes", 6291456, BIG), TIER_LIMIT("cpu_millis", 10, 1000000),                     \
-        TIER_LIMIT("cpu_shares", 2, 262144), TIER_LIMIT("storage_bytes", 4194304, BIG),                      \
-        TIER_LIMIT("pids", 1, 4194304), TIER_LIMIT("nofile", 16, 1048576),                                   \
-        TIER_LIMIT("lifetime_seconds", 1, 315360000)
 
-static const struct field overrides[] = {TIER_LIMITS};
+static const struct field overrides[] = {
+    TIER_LIMIT("max_sandboxes", 0, 1000000),
+    TIER_LIMIT("max_key_sandboxes", 0, 1000000),
+#define LIMIT(KIND, name, UNIT, least, most, ...) TIER_LIMIT(#name, least, most),
+#define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
+#include "common/model/limit.def"
+};
 static const struct field_table overrides_table = {overrides, ARRAY_LEN(overrides)};
 
 static const struct field violations[] = {
@@ -160,13 +155,21 @@ static const struct field key_patch[] = {
 
 static const struct field tier[] = {
     {"name", FIELD_TEXT, 1, 32, NULL, &tier_rule, true, false, NULL},
-    TIER_LIMITS,
+    TIER_LIMIT("max_sandboxes", 0, 1000000),
+    TIER_LIMIT("max_key_sandboxes", 0, 1000000),
+#define LIMIT(KIND, name, UNIT, least, most, ...) TIER_LIMIT(#name, least, most),
+#define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
+#include "common/model/limit.def"
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
     TIER_VIOLATIONS,
 };
 
 static const struct field tier_patch[] = {
-    TIER_LIMITS,
+    TIER_LIMIT("max_sandboxes", 0, 1000000),
+    TIER_LIMIT("max_key_sandboxes", 0, 1000000),
+#define LIMIT(KIND, name, UNIT, least, most, ...) TIER_LIMIT(#name, least, most),
+#define LIMIT_TIME(KIND, name, least, most)       TIER_LIMIT(#name, least, most),
+#include "common/model/limit.def"
     {"warm_starts", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
     TIER_VIOLATIONS,
 };

@@ -4,13 +4,9 @@
 #include <stdlib.h>
 
 static const char *const kind_names[] = {
-    [LIMIT_MEMORY_BYTES] = "memory_bytes",
-    [LIMIT_CPU_MILLIS] = "cpu_millis",
-    [LIMIT_CPU_SHARES] = "cpu_shares",
-    [LIMIT_STORAGE_BYTES] = "storage_bytes",
-    [LIMIT_PIDS] = "pids",
-    [LIMIT_NOFILE] = "nofile",
-    [LIMIT_LIFETIME_SECONDS] = "lifetime_seconds",
+#define LIMIT(KIND, name, ...)      [LIMIT_##KIND] = #name,
+#define LIMIT_TIME(KIND, name, ...) [LIMIT_##KIND] = #name,
+#include "common/model/limit.def"
 };
 
 const char *limit_kind_name(enum limit_kind kind)

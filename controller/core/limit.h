@@ -14,13 +14,9 @@
 #include <stdint.h>
 
 enum limit_kind {
-    LIMIT_MEMORY_BYTES,
-    LIMIT_CPU_MILLIS,
-    LIMIT_CPU_SHARES,
-    LIMIT_STORAGE_BYTES,
-    LIMIT_PIDS,
-    LIMIT_NOFILE,
-    LIMIT_LIFETIME_SECONDS,
+#define LIMIT(KIND, ...)      LIMIT_##KIND,
+#define LIMIT_TIME(KIND, ...) LIMIT_##KIND,
+#include "common/model/limit.def"
     LIMIT_KIND_COUNT
 };
 

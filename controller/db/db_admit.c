@@ -183,12 +183,8 @@ static const char *or_empty(const char *s)
 
 static void add_limits(struct json_text *t, const struct sandbox_limits *l)
 {
-    json_text_num(t, "memory_bytes", l->memory_bytes);
-    json_text_num(t, "cpu_millis", l->cpu_millis);
-    json_text_num(t, "cpu_shares", l->cpu_shares);
-    json_text_num(t, "storage_bytes", l->storage_bytes);
-    json_text_num(t, "pids", l->pids);
-    json_text_num(t, "nofile", l->nofile);
+#define LIMIT(KIND, name, ...) json_text_num(t, #name, l->name);
+#include "common/model/limit.def"
 }
 
 static char *request_json(const struct db_admit_request *q)

@@ -14,7 +14,9 @@ struct db_admit;
 /* What the installation gives where tier, override and key are silent (contract, environment names). */
 struct db_defaults {
     uint64_t max_sandboxes, max_key_sandboxes, max_total_sandboxes;
-    uint64_t memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids, nofile, lifetime_seconds;
+#define LIMIT(KIND, name, ...)      uint64_t name;
+#define LIMIT_TIME(KIND, name, ...) uint64_t name;
+#include "common/model/limit.def"
 };
 
 /* All strings are copied; NULL stands for "". */

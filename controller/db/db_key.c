@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
+#include "controller/db/db_row.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@ struct finding {
 };
 
 /*
- * Columns of find_key, the violation levels of the tier in one text, then 7 limits of the tier and 7
- * overrides, in the order of enum limit_kind.
+ * Columns of find_key, with the violation levels of the tier in one text; the limits of the tier and the
+ * overrides are arrays in the order of enum limit_kind.
  */
 enum {
     COL_SHA256,
@@ -26,7 +27,8 @@ enum {
     COL_SCOPES,
     COL_REMAINING,
     COL_LEVELS,
-    COL_LIMITS
+    COL_LIMITS,
+    COL_OVERRIDES
 };
 
 static void copy(char *out, size_t size, const PGresult *r, int column)
@@ -64,10 +66,8 @@ static void fill(struct db_key *key, const PGresult *r)
     key->expires = !PQgetisnull(r, 0, COL_REMAINING);
     key->remaining_ms = number(r, COL_REMAINING);
     c->levels = levels(PQgetvalue(r, 0, COL_LEVELS));
-    for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
-        c->tier_limits.value[i] = number(r, COL_LIMITS + i);
-        c->overrides.value[i] = number(r, COL_LIMITS + LIMIT_KIND_COUNT + i);
-    }
+    db_cell_numbers(r, 0, COL_LIMITS, c->tier_limits.value, LIMIT_KIND_COUNT);
+    db_cell_numbers(r, 0, COL_OVERRIDES, c->overrides.value, LIMIT_KIND_COUNT);
 }
 
 static void on_found(void *arg, int code, const struct err *e, const PGresult *r)
@@ -90,10 +90,7 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
     static const struct db_stmt stmt = {
         "find_key",
         "select sha256, user_id, user_name, key_id, tier, admin, scopes, remaining_ms, "
-        "violation_levels(violations),"
-        " tier_limits[1], tier_limits[2], tier_limits[3], tier_limits[4], tier_limits[5], tier_limits[6],"
-        " tier_limits[7], overrides[1], overrides[2], overrides[3], overrides[4], overrides[5], overrides[6],"
-        " overrides[7] from find_key($1) join tiers on name = tier",
+        "violation_levels(violations), tier_limits, overrides from find_key($1) join tiers on name = tier",
         1};
     struct finding *f = mem_zalloc(sizeof *f);
     const char *params[] = {prefix};

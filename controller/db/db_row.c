@@ -43,14 +43,27 @@ static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_r
     return 0;
 }
 
+/* A number of an array in PostgreSQL's text, such as {1,NULL,3}; *at goes on after it. 0 for null. */
+static uint64_t next_number(const char **at)
+{
+    *at += strspn(*at, "{,");
+    uint64_t n = strtoull(*at, NULL, 10);
+    *at += strcspn(*at, ",}");
+    return n;
+}
+
+void db_cell_numbers(const PGresult *r, int row, int column, uint64_t *out, size_t count)
+{
+    const char *at = PQgetvalue(r, row, column);
+    for (size_t i = 0; i < count; i++)
+        out[i] = next_number(&at);
+}
+
 static void fill_limits(const PGresult *r, int n, int column, struct sandbox_limits *l)
 {
-    l->memory_bytes = db_cell_num(r, n, column);
-    l->cpu_millis = db_cell_num(r, n, column + 1);
-    l->cpu_shares = db_cell_num(r, n, column + 2);
-    l->storage_bytes = db_cell_num(r, n, column + 3);
-    l->pids = db_cell_num(r, n, column + 4);
-    l->nofile = db_cell_num(r, n, column + 5);
+    const char *at = PQgetvalue(r, n, column);
+#define LIMIT(KIND, name, ...) l->name = next_number(&at);
+#include "common/model/limit.def"
 }
 
 int db_row_change(const PGresult *r, int column, struct db_sandbox_row *row, struct err *e)
@@ -62,26 +75,17 @@ int db_row_change(const PGresult *r, int column, struct db_sandbox_row *row, str
 
 char *db_defaults_json(const struct db_defaults *d)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } members[] = {
-        {"max_sandboxes", d->max_sandboxes},
-        {"max_key_sandboxes", d->max_key_sandboxes},
-        {"memory_bytes", d->memory_bytes},
-        {"cpu_millis", d->cpu_millis},
-        {"cpu_shares", d->cpu_shares},
-        {"storage_bytes", d->storage_bytes},
-        {"pids", d->pids},
-        {"nofile", d->nofile},
-        {"lifetime_seconds", d->lifetime_seconds},
-    };
     struct json_text text = {0};
     json_text_object(&text, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        if (members[i].value || i < 2)
-            json_text_num(&text, members[i].name, members[i].value);
-    }
+    json_text_num(&text, "max_sandboxes", d->max_sandboxes);
+    json_text_num(&text, "max_key_sandboxes", d->max_key_sandboxes);
+#define LIMIT(KIND, name, ...)                                                                               \
+    if (d->name)                                                                                             \
+        json_text_num(&text, #name, d->name);
+#define LIMIT_TIME(KIND, name, ...)                                                                          \
+    if (d->name)                                                                                             \
+        json_text_num(&text, #name, d->name);
+#include "common/model/limit.def"
     json_text_num(&text, "max_total_sandboxes", d->max_total_sandboxes);
     json_text_end(&text);
     return text.text.data;
@@ -96,7 +100,7 @@ struct reading {
 };
 
 /* Columns of live_sandboxes(). */
-enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART = 18, RESCHEDULED, SPEC };
+enum { ID, USER, KEY, TIER, NODE, REGION, STATE, AGE = 11, LIMITS, RESTART, RESCHEDULED, SPEC };
 
 static int fill_live(const PGresult *r, int n, struct db_sandbox_row *row, struct err *e)
 {

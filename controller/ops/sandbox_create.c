@@ -161,13 +161,13 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     free(p);
 }
 
-/* Of a sandbox that asks for nothing. CPU, pids and open files are then as many as the tier allows. */
+/* Of a sandbox that asks for nothing: what is not lent is then as much as the tier allows. */
 static struct limit_set defaults_of(const struct ctl_conf *conf)
 {
     struct limit_set d = {0};
-    d.value[LIMIT_MEMORY_BYTES] = conf->memory_bytes;
-    d.value[LIMIT_CPU_SHARES] = conf->cpu_shares;
-    d.value[LIMIT_STORAGE_BYTES] = conf->storage_bytes;
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, ...)                                         \
+    LIMIT_IF_##lent(d.value[LIMIT_##KIND] = conf->name;)
+#include "common/model/limit.def"
     d.value[LIMIT_LIFETIME_SECONDS] = conf->lifetime_hours * 3600;
     return d;
 }
@@ -176,20 +176,17 @@ static struct limit_set defaults_of(const struct ctl_conf *conf)
 static struct limit_set fallback_of(const struct ctl_conf *conf)
 {
     struct limit_set f = defaults_of(conf);
-    f.value[LIMIT_CPU_MILLIS] = conf->cpu_millis;
-    f.value[LIMIT_PIDS] = conf->pids;
-    f.value[LIMIT_NOFILE] = conf->nofile;
+#define LIMIT(KIND, name, ...) f.value[LIMIT_##KIND] = conf->name;
+#include "common/model/limit.def"
     return f;
 }
 
 static struct sandbox_limits limits_of(const struct limit_set *set)
 {
-    return (struct sandbox_limits){.memory_bytes = set->value[LIMIT_MEMORY_BYTES],
-                                   .cpu_millis = set->value[LIMIT_CPU_MILLIS],
-                                   .cpu_shares = set->value[LIMIT_CPU_SHARES],
-                                   .storage_bytes = set->value[LIMIT_STORAGE_BYTES],
-                                   .pids = set->value[LIMIT_PIDS],
-                                   .nofile = set->value[LIMIT_NOFILE]};
+    return (struct sandbox_limits){
+#define LIMIT(KIND, name, ...) .name = set->value[LIMIT_##KIND],
+#include "common/model/limit.def"
+    };
 }
 
 static void body_sum(const struct api_call *call, uint8_t sum[32])

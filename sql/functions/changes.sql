@@ -4,16 +4,15 @@
 
 -- What the controller's heart needs of a row, beside the object for people.
 create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, want text,
-    want_reason text, generation bigint, remaining_ms bigint, memory_bytes bigint, cpu_millis bigint, cpu_shares bigint,
-    storage_bytes bigint, pids bigint, nofile bigint);
+    want_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
 
 create function changed(s sandboxes) returns sandbox_change language sql volatile as $$
     select ('ok', '', sandbox_json(s)::text, s.id, s.node, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
-        remaining_ms(s.expires_at), s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile)::sandbox_change
+        remaining_ms(s.expires_at), limits_of_sandbox(s))::sandbox_change
 $$;
 
 create function not_changed(outcome text, detail text) returns sandbox_change language sql immutable as $$
-    select (outcome, detail, null, null, null, null, null, null, null, null, null, null, null, null, null, null)::sandbox_change
+    select (outcome, detail, null, null, null, null, null, null, null, null, null)::sandbox_change
 $$;
 
 -- The row, locked; owner null: anybody's. An administrator's touch of another's is audited.

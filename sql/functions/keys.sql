@@ -94,11 +94,7 @@ language sql volatile as $$
     select encode(k.sha256, 'hex'), u.id, u.name, k.id, t.name, u.role = 'admin',
         (select sum(case s when 'read' then 1 when 'write' then 2 else 4 end)::integer from unnest(k.scopes) s),
         case when k.expires_at is not null then remaining_ms(k.expires_at) end,
-        array[t.memory_bytes, t.cpu_millis, t.cpu_shares, t.storage_bytes, t.pids, t.nofile, t.lifetime_seconds],
-        array[(u.overrides->>'memory_bytes')::bigint, (u.overrides->>'cpu_millis')::bigint,
-              (u.overrides->>'cpu_shares')::bigint, (u.overrides->>'storage_bytes')::bigint,
-              (u.overrides->>'pids')::bigint, (u.overrides->>'nofile')::bigint,
-              (u.overrides->>'lifetime_seconds')::bigint]
+        limits_in(to_jsonb(t)), limits_in(u.overrides)
     from api_keys k join users u on u.id = k.user_id join tiers t on t.name = u.tier
     where k.prefix = key_prefix and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
         and u.deleted_at is null

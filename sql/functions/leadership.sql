@@ -21,13 +21,12 @@ $$;
 -- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its host may not have
 -- heard of it, whatever its state.
 create function live_sandboxes() returns table (id text, user_id text, key_id text, tier text, node text, region text,
-    state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint, memory_bytes bigint,
-    cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint, restart text,
-    rescheduled boolean, spec bytea)
+    state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint, limits bigint[],
+    restart text, rescheduled boolean, spec bytea)
 language sql volatile as $$
     select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
         remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
-        s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile, s.restart,
+        limits_of_sandbox(s), s.restart,
         s.first_node is not null, s.spec
     from sandboxes s where s.ended_at is null order by s.created_at, s.id
 $$;
@@ -35,12 +34,11 @@ $$;
 -- As live_sandboxes, of these, also where they have ended, and with the object for people.
 create function read_sandboxes(ids text[]) returns table (id text, user_id text, key_id text, tier text, node text,
     region text, state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint,
-    memory_bytes bigint, cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint,
-    restart text, rescheduled boolean, spec bytea, body text)
+    limits bigint[], restart text, rescheduled boolean, spec bytea, body text)
 language sql volatile as $$
     select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
         remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
-        s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile, s.restart,
+        limits_of_sandbox(s), s.restart,
         s.first_node is not null, s.spec, sandbox_json(s)::text
     from sandboxes s where s.id = any(ids)
 $$;

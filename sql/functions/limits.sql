@@ -22,6 +22,21 @@ language sql immutable as $$
     )::limits_in_force
 $$;
 
+-- The limits as arrays, in the order of common/model/limit.def, whose bounds and names they share: how the controller reads
+-- them. A lifetime is the last of a tier's and of overrides, and no part of a sandbox's.
+create function limits_of_sandbox(s sandboxes) returns bigint[] language sql immutable as $$
+    select array[s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile]
+$$;
+
+create function limit_keys() returns text[] language sql immutable as $$
+    select '{memory_bytes,cpu_millis,cpu_shares,storage_bytes,pids,nofile,lifetime_seconds}'::text[]
+$$;
+
+-- Of what is an object with them as members: a tier, or overrides.
+create function limits_in(o jsonb) returns bigint[] language sql immutable as $$
+    select array_agg((o->>key)::bigint order by n) from unnest(limit_keys()) with ordinality x(key, n)
+$$;
+
 create function quota_usage(user_id text, key_id text, defaults jsonb) returns json language plpgsql stable as $$
 declare
     u users;
@@ -60,8 +75,7 @@ end $$;
 create function overrides_fault(overrides jsonb) returns text language sql immutable as $$
     select format('overrides/%s: not a limit, or not a whole number that it can take', key)
     from jsonb_each(overrides) where value <> 'null' and not coalesce(
-        key in ('max_sandboxes', 'max_key_sandboxes', 'memory_bytes', 'cpu_millis', 'cpu_shares', 'storage_bytes',
-                'pids', 'nofile', 'lifetime_seconds')
+        key = any ('{max_sandboxes,max_key_sandboxes}'::text[] || limit_keys())
         and jsonb_typeof(value) = 'number'
         and case when jsonb_typeof(value) = 'number' then value::numeric = trunc(value::numeric)
             and value::numeric between case when key like 'max_%' then 0 else 1 end and 1e15 end, false)

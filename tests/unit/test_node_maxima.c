@@ -169,7 +169,8 @@ static struct want a_want(size_t i)
         WANT_FIELDS(MOST)
     }
     struct sandbox_limits *to = &want.limits;
-    LIMITS_FIELDS(MOST)
+#define LIMIT(KIND, name, UNIT, ...) MOST(name, NODE_##UNIT##_MAX, 0)
+#include "common/model/limit.def"
     want.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
     want.spec_len = NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX;
     want.spec = bytes_of(want.spec_len);
