@@ -43,10 +43,13 @@ static void move_entry(struct fleet *fleet, struct sandbox_entry *s, uint64_t no
     fleet_await_node(fleet, now, node);
 }
 
-/* It may have been said before PostgreSQL's clock was set, while the rows do not follow that yet. */
+/*
+ * It may have been said before a step of PostgreSQL's clock was noticed. Its row follows that step, or has
+ * followed by now, and nobody here could name it: it may lie elsewhere than this answer says.
+ */
 static bool is_of_another_clock(const struct fleet *fleet, uint64_t now, const struct fleet_row *row)
 {
-    return fleet->steps_followed != fleet->steps && now - fleet->stepped_ms <= row->waited_ms;
+    return fleet->stepped_ms && now - fleet->stepped_ms <= row->waited_ms;
 }
 
 void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, const struct fleet_row *row)
@@ -54,6 +57,7 @@ void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now
     if (row->generation > s->generation)
         fleet_let_go(s);
     deadline_take(s, now, row, is_of_another_clock(fleet, now, row));
+    fleet->owes |= deadline_is_unsure(s);
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
@@ -401,7 +405,6 @@ void fleet_by_state(const struct fleet *fleet, size_t out[static SANDBOX_STATE_C
 void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int64_t offset_ms)
 {
     struct sandbox_entry *s, *next;
-    fleet->steps++;
     fleet->stepped_ms = now;
     fleet->offset_ms = offset_ms;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
@@ -411,7 +414,6 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
 void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 {
     struct sandbox_entry *s, *next;
-    fleet->steps_asked = fleet->steps;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         s->sent_ms = s->row_ms ? s->expires_ms : 0;
@@ -423,7 +425,6 @@ void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 void fleet_expiries_told(struct fleet *fleet)
 {
     struct sandbox_entry *s, *next;
-    fleet->steps_followed = fleet->steps_asked;
     fleet->owes = false;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {

@@ -251,7 +251,10 @@ typedef void fleet_expiry_cb(void *arg, const struct sandbox_id *id, int64_t fro
 void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg);
 void fleet_expiries_told(struct fleet *fleet);
 
-/* Rows are to follow though nothing was set since: they were found to be wrong. */
+/*
+ * Rows are to follow though nothing was set since: they were found to be wrong; or one may be, which the
+ * reading that comes after fleet_expiries_told finds out.
+ */
 bool fleet_owes_expiries(const struct fleet *fleet);
 
 /* What others may look at. */

@@ -26,11 +26,9 @@ struct fleet {
     uint64_t stamp;      /* of readings: what changed since has a higher one */
     uint64_t ticked_ms;  /* 0: never */
     uint64_t listen_ms;  /* until then nobody's silence is held against them */
-    uint64_t stepped_ms; /* when PostgreSQL's clock was last seen to be set */
+    uint64_t stepped_ms; /* when PostgreSQL's clock was last seen to be set; 0: never */
     int64_t offset_ms;   /* …and how far from the loop's it was then */
-    bool owes;           /* rows were found to be wrong since */
-    unsigned steps, steps_asked,
-        steps_followed; /* so often; and so many of them the rows are to follow, and do */
+    bool owes;           /* rows were found to be wrong since, or may be */
 };
 
 /* An effect, all zero but what it is of. Borrowed until the next one. */

@@ -168,6 +168,31 @@ static void test_an_extension_between_two_steps(void **state)
     assert_false(fleet_owes_expiries(fleet));
 }
 
+/* …and its answer comes when the rows have followed already: its own, which nobody here could name, by what
+ * was noticed, the last step less the first. A controller that died later left it so to the next. */
+static void test_an_extension_between_two_steps_that_the_rows_followed(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    longer.waited_ms = 300;
+    longer.time = FLEET_TIME_GIVEN;
+    step = 3 * STEP_MS;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    told_now();
+    fleet_expiries_told(fleet);
+    fleet_wanted(fleet, 1200, &longer, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    assert_true(fleet_owes_expiries(fleet));
+    assert_int_equal(told_now().count, 0);
+    fleet_expiries_told(fleet);
+    uint64_t stamp = fleet_stamp(fleet);
+    assert_true(fleet_differs(fleet, stamp, &longer.id, 2, SANDBOX_RUNNING));
+    struct fleet_row read = row_at(1300, 2, longer.expires_ms + step);
+    fleet_read(fleet, 1300, stamp, &read, &effects);
+    struct told told = told_now();
+    assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
+}
+
 /* A pause that was answered under the clock before, and comes when the rows have followed. */
 static void test_a_pause_from_before_the_rows_followed(void **state)
 {
@@ -306,6 +331,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps_that_the_rows_followed,
+                                        set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_from_before_the_rows_followed, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
