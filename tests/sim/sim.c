@@ -322,9 +322,9 @@ static void check_early(struct world *w, int node, int sandbox)
     const struct row *r = &w->row[sandbox];
     struct sandbox_id id = sim_id(sandbox);
     const struct keeper *keeper = w->host[node].keeper;
-    const struct box_record *record = keeper && r->node == node ? keeper_find(keeper, &id) : NULL;
     bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE && !r->displaced;
-    if (record && record->phase != BOX_ENDED && lives && record->generation == r->generation &&
+    const struct box_record *record = keeper && r->node == node && lives ? keeper_find(keeper, &id) : NULL;
+    if (record && record->phase != BOX_ENDED && record->generation == r->generation &&
         record->deadline_ms + 1000 < r->deadline_ms)
         sim_fail(w, "sandbox %d is to end at %llu, and its user was told %llu", sandbox,
                  (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
@@ -375,14 +375,37 @@ static void check_limits(struct world *w, int node, int sandbox)
                  (unsigned long long)r->deadline_ms);
 }
 
-static void check_step(struct world *w)
+static void check_sandbox(struct world *w, int sandbox)
 {
-    for (int i = 0; i < w->rows; i++)
-        check_once(w, i);
+    if (sandbox >= w->rows)
+        return;
+    check_once(w, sandbox);
     for (int n = 0; n < SIM_NODES; n++) {
-        for (int i = 0; i < w->rows; i++)
-            check_box(w, n, i), check_early(w, n, i), check_pause(w, n, i), check_limits(w, n, i);
+        check_box(w, n, sandbox);
+        check_early(w, n, sandbox);
+        check_pause(w, n, sandbox);
+        check_limits(w, n, sandbox);
     }
+}
+
+/*
+ * An event but the beat changes one sandbox, which is looked at right before it, when whatever lasts has
+ * lasted longest, and right after it; the beat may change all.
+ */
+static void step(struct world *w)
+{
+    struct sim_event *e = take_first(w);
+    w->now = e->at;
+    w->steps++;
+    check_sandbox(w, e->sandbox);
+    e->run(w, e);
+    if (e->run != beat)
+        check_sandbox(w, e->sandbox);
+    else {
+        for (int i = 0; i < w->rows; i++)
+            check_sandbox(w, i);
+    }
+    free(e);
 }
 
 /* Calm for long: everything ended, with nothing left of it, and the books are balanced. */
@@ -439,14 +462,8 @@ static unsigned long run_seed(uint64_t seed, bool verbose, int *sandboxes, unsig
         agent_up(w, i);
     }
     sim_after(w, 1, beat);
-    while (w->now < BUSY_MS + CALM_MS) {
-        struct sim_event *e = take_first(w);
-        w->now = e->at;
-        e->run(w, e);
-        free(e);
-        w->steps++;
-        check_step(w);
-    }
+    while (w->now < BUSY_MS + CALM_MS)
+        step(w);
     check_rest(w);
     unsigned long steps = w->steps;
     *sandboxes += w->rows;

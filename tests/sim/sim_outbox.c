@@ -322,8 +322,8 @@ void outbox_tick(struct world *w, int node)
     struct host *h = &w->host[node];
     for (int i = 0; i < w->rows; i++) {
         struct sandbox_id id = sim_id(i);
-        const struct box_record *record = keeper_find(h->keeper, &id);
-        if (h->box[i].runs && record && record->phase == BOX_RUNNING && sim_chance(w, SAMPLE_C))
+        const struct box_record *record = h->box[i].runs ? keeper_find(h->keeper, &id) : NULL;
+        if (record && record->phase == BOX_RUNNING && sim_chance(w, SAMPLE_C))
             look_at(w, node, i);
     }
     write_next(w, node);
