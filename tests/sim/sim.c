@@ -380,6 +380,7 @@ static void check_sandbox(struct world *w, int sandbox)
     if (sandbox >= w->rows)
         return;
     check_once(w, sandbox);
+    controller_check_row(w, sandbox);
     for (int n = 0; n < SIM_NODES; n++) {
         check_box(w, n, sandbox);
         check_early(w, n, sandbox);

@@ -10,6 +10,8 @@
 #define EPOCH_MS    1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
 #define OUTLIVES_MS 70000         /* beyond the longest lifetime */
 #define TURN_MS     20            /* more than a loop that is well takes */
+#define OWED_MS     500           /* a row that is so far off is put right */
+#define TRUE_MS     15000         /* that takes no longer, where nothing fails */
 #define REACHED_MS  60000         /* so long in reach, a host was heard, or its controller stood still */
 
 static const char *node_name(int node)
@@ -270,22 +272,39 @@ static void displace(struct row *r, int64_t end)
     r->displaced = true;
 }
 
+/* It followed by another step than it should have, and its leader died before it put that right. */
+static bool is_owed(const struct row *r)
+{
+    int64_t end = r->expires_ms - EPOCH_MS - r->timed_ms, off = end - (int64_t)r->deadline_ms;
+    return r->skewed && (off >= OWED_MS || off <= -OWED_MS);
+}
+
 /*
  * As clock_stepped in SQL, where nobody leads. What was timed after a step, by a leader that died before the
  * rows followed, is told from the rest only where the clock was set ahead, and is not set once more: else its
- * end is where its row has it (docs/clocks.md).
+ * end is where its row has it (docs/clocks.md). So is one that was still to be put right.
  */
 static void follow_anew(struct world *w, struct row *r)
 {
     int64_t step = w->clock_ms - w->frame_ms;
     int64_t age = (int64_t)(w->now - r->timed_at_ms) + w->clock_ms - r->timed_ms;
-    bool after = r->timed_ms != w->frame_ms;
+    bool after = r->timed_ms != w->frame_ms, owed = is_owed(r);
     if (step <= 0 || !after || age >= step)
         r->expires_ms += step;
     r->timed_ms = w->clock_ms;
     int64_t end = r->expires_ms - EPOCH_MS - w->clock_ms;
-    if (after)
+    if (after || owed)
         displace(r, end);
+}
+
+void controller_check_row(struct world *w, int sandbox)
+{
+    const struct row *r = &w->row[sandbox];
+    int64_t off = r->expires_ms - EPOCH_MS - w->clock_ms - (int64_t)r->deadline_ms;
+    bool looked_at = w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
+                     r->want != WANT_GONE && !sandbox_state_terminal(r->state);
+    if (looked_at && (off > 1000 || off < -1000))
+        sim_fail(w, "sandbox %d is told to end %lld ms from when it does", sandbox, (long long)off);
 }
 
 void controller_up(struct world *w)
@@ -646,6 +665,9 @@ void controller_hear(struct world *w, struct sim_event *e)
 
 void controller_tick(struct world *w)
 {
+    if (!w->fleet || w->now < w->stopped_ms || w->now < w->database_down_ms ||
+        w->clock_ms != w->seen_clock_ms)
+        w->shaken_ms = w->now;
     if (!w->fleet || w->now < w->stopped_ms)
         return;
     uint64_t awake = awake_look(&w->awake, w->now);

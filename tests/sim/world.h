@@ -141,6 +141,7 @@ struct world {
     int64_t clock_ms,
         frame_ms; /* PostgreSQL's less the true one; and under which the rows were right, as it is kept */
     int64_t seen_clock_ms; /* as the controller saw it last */
+    uint64_t shaken_ms;    /* when its clock, the database or the controller last failed */
     bool owes_expiries, asked_expiries;
     uint64_t read_ms;   /* when it last read the rows */
     struct awake awake; /* its clock for silence */
@@ -180,6 +181,7 @@ void controller_request(struct world *w); /* one random create, delete, pause, r
 void controller_hear(struct world *w, struct sim_event *e);
 void controller_session(struct world *w, int node);
 void controller_tick(struct world *w);
+void controller_check_row(struct world *w, int sandbox); /* what is told of its end is true */
 
 /* sim_agent.c */
 void agent_up(struct world *w, int node);
