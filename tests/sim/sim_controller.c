@@ -119,8 +119,10 @@ static void commit(struct world *w, struct sim_event *e)
                     r->want != WANT_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
         sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
-    if (ok && r->state == e->move.from)
+    if (ok && r->state == e->move.from) {
         row_move(w, e->sandbox, e->move.to);
+        r->ended_as = e->move.reason;
+    }
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
     answer->incarnation = e->incarnation;
     answer->sandbox = e->sandbox;
@@ -528,7 +530,7 @@ static void look_at_clock(struct world *w)
 static void tell(struct world *w, int sandbox, bool admitted)
 {
     bool timed = w->row[sandbox].timed_at_ms == w->now;
-    if (!w->calm && sim_chance(w, 20)) {
+    if (w->loses_answers || (!w->calm && sim_chance(w, 20))) {
         struct sandbox_id id = sim_id(sandbox);
         w->row[sandbox].unheard |= timed;
         sim_say(w, "db: the answer on sandbox %d is lost", sandbox);
@@ -544,17 +546,13 @@ static void tell(struct world *w, int sandbox, bool admitted)
     e->row.time = timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
 }
 
-static void create(struct world *w)
+int controller_create(struct world *w, uint64_t lifetime_ms)
 {
     struct sandbox_id id = sim_id(w->rows);
     struct place_request request = {.limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1}};
-    const char *node = w->rows < SIM_SANDBOXES ? fleet_place(w->fleet, &id, &request, NULL) : NULL;
+    const char *node = fleet_place(w->fleet, &id, &request, NULL);
     if (!node)
-        return;
-    if (w->now < w->database_down_ms) {
-        fleet_refused(w->fleet, &id);
-        return;
-    }
+        return -1;
     int sandbox = w->rows++;
     w->row[sandbox] = (struct row){.used = true,
                                    .id = id,
@@ -563,16 +561,60 @@ static void create(struct world *w)
                                    .want = WANT_RUNNING,
                                    .state = SANDBOX_PENDING,
                                    .memory_bytes = 1};
-    set_deadline(w, &w->row[sandbox], 2000 + sim_random(w, 60000));
+    set_deadline(w, &w->row[sandbox], lifetime_ms ? lifetime_ms : 2000 + sim_random(w, 60000));
     sim_say(w, "create sandbox %d on %s", sandbox, node);
     tell(w, sandbox, true);
+    return sandbox;
 }
 
-static void delete_row(struct world *w, int sandbox)
+static void changed(struct world *w, int sandbox)
+{
+    struct row *r = &w->row[sandbox];
+    r->generation++;
+    sim_say(w, "db: sandbox %d is wanted %s, generation %llu", sandbox,
+            r->want == WANT_GONE     ? "gone"
+            : r->want == WANT_PAUSED ? "paused"
+                                     : "running",
+            (unsigned long long)r->generation);
+    tell(w, sandbox, false);
+}
+
+void controller_delete(struct world *w, int sandbox)
 {
     w->row[sandbox].want = WANT_GONE;
     w->row[sandbox].reason = REASON_DELETED;
     row_move(w, sandbox, SANDBOX_STOPPING);
+    changed(w, sandbox);
+}
+
+void controller_pause(struct world *w, int sandbox, bool pause)
+{
+    w->row[sandbox].want = pause ? WANT_PAUSED : WANT_RUNNING;
+    changed(w, sandbox);
+}
+
+void controller_extend(struct world *w, int sandbox, uint64_t from_now_ms)
+{
+    set_deadline(w, &w->row[sandbox], from_now_ms);
+    changed(w, sandbox);
+}
+
+void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes)
+{
+    w->row[sandbox].memory_bytes = memory_bytes;
+    changed(w, sandbox);
+}
+
+static void create(struct world *w)
+{
+    struct sandbox_id id = sim_id(w->rows);
+    struct place_request request = {.limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1}};
+    if (w->rows == SIM_SANDBOXES)
+        return;
+    if (w->now >= w->database_down_ms)
+        controller_create(w, 0);
+    else if (fleet_place(w->fleet, &id, &request, NULL))
+        fleet_refused(w->fleet, &id);
 }
 
 static void change(struct world *w, int sandbox)
@@ -583,29 +625,20 @@ static void change(struct world *w, int sandbox)
     switch (sim_random(w, 5)) {
     case 0:
     case 1:
-        delete_row(w, sandbox);
+        controller_delete(w, sandbox);
         break;
     case 2:
-        if (r->state != SANDBOX_RUNNING && r->state != SANDBOX_PAUSED)
-            return;
-        r->want = r->want == WANT_PAUSED ? WANT_RUNNING : WANT_PAUSED;
+        if (r->state == SANDBOX_RUNNING || r->state == SANDBOX_PAUSED)
+            controller_pause(w, sandbox, r->want != WANT_PAUSED);
         break;
     case 3:
-        if (r->deadline_ms <= w->now)
-            return;
-        set_deadline(w, r, 1000 + sim_random(w, 60000));
+        if (r->deadline_ms > w->now)
+            controller_extend(w, sandbox, 1000 + sim_random(w, 60000));
         break;
     case 4:
-        r->memory_bytes = 1 + sim_random(w, 3);
+        controller_resize(w, sandbox, 1 + sim_random(w, 3));
         break;
     }
-    r->generation++;
-    sim_say(w, "db: sandbox %d is wanted %s, generation %llu", sandbox,
-            r->want == WANT_GONE     ? "gone"
-            : r->want == WANT_PAUSED ? "paused"
-                                     : "running",
-            (unsigned long long)r->generation);
-    tell(w, sandbox, false);
 }
 
 /* In the calm: those that an unheard step lets live for longer than anybody asked for. */
@@ -615,9 +648,7 @@ static void delete_what_outlives(struct world *w)
         struct row *r = &w->row[i];
         if (sandbox_state_terminal(r->state) || r->want == WANT_GONE || r->deadline_ms < w->now + OUTLIVES_MS)
             continue;
-        delete_row(w, i);
-        r->generation++;
-        tell(w, i, false);
+        controller_delete(w, i);
     }
 }
 

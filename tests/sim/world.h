@@ -36,7 +36,8 @@ struct row {
     bool displaced;       /* nobody can know its end: host and row may differ about it */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
-    uint64_t stopping_ms; /* since when it is stopping with its host at hand, 0: it is not */
+    enum sandbox_reason ended_as; /* once it has */
+    uint64_t stopping_ms;         /* since when it is stopping with its host at hand, 0: it is not */
     unsigned moves, events;
     uint64_t highest_sample;             /* that the database has stored */
     bool news_excused;                   /* its host lost what it had written, or could not write */
@@ -154,7 +155,23 @@ struct world {
     size_t batches;
     unsigned long steps, told, rescheduled;
     bool verbose;
+    void (*on_beat)(struct world *w); /* what a seed makes of it; NULL: nothing */
+
+    const char *scenario; /* its name: nothing happens by chance; NULL: a seed's world */
+    void (*loses)(struct world *w, struct sim_event *e); /* such messages never arrive */
+    bool doubles;                                        /* messages arrive twice */
+    bool loses_answers;                                  /* the database's on what was asked for by the API */
 };
+
+/* With the controller and all agents up. */
+struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(struct world *));
+void world_free(struct world *w);
+void world_step(struct world *w); /* one event, and what must hold around it */
+void world_heal(struct world *w); /* the calm begins: everything runs, and nothing fails any more */
+
+/* check.c */
+void check_sandbox(struct world *w, int sandbox);
+void check_rest(struct world *w); /* calm for long: everything ended, and nothing is left of it */
 
 /* Randomness, from the seed only. */
 uint64_t sim_random(struct world *w, uint64_t below);
@@ -178,6 +195,14 @@ void controller_stop(struct world *w); /* for a while, as SIGSTOP does */
 /* Puts what is to be heard off where the controller stands still. */
 bool controller_waits(struct world *w, const struct sim_event *e);
 void controller_request(struct world *w); /* one random create, delete, pause, resume or extension */
+
+/* What the API commits, and tells the fleet of. A create answers the sandbox, -1 where none was made;
+ * lifetime_ms 0: any. */
+int controller_create(struct world *w, uint64_t lifetime_ms);
+void controller_delete(struct world *w, int sandbox);
+void controller_pause(struct world *w, int sandbox, bool pause);
+void controller_extend(struct world *w, int sandbox, uint64_t from_now_ms);
+void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes);
 void controller_hear(struct world *w, struct sim_event *e);
 void controller_session(struct world *w, int node);
 void controller_tick(struct world *w);

@@ -1,0 +1,153 @@
+/* What must hold in the simulation at any time, and when everything has come to rest. */
+#include "tests/sim/world.h"
+
+#define AGREE_MS 25000 /* so long may a pause be under way in the calm: a stuck Docker answers late */
+#define SWEEP_MS 30000 /* a container without a live row lives no longer, its host being connected */
+
+/* Who is told to end one does so, whatever it was in the middle of when it was told. */
+static void check_stopping(struct world *w, int node, int sandbox)
+{
+    const struct host *h = &w->host[node];
+    struct row *r = &w->row[sandbox];
+    if (!w->calm || r->state != SANDBOX_STOPPING || !h->session || !h->linked)
+        r->stopping_ms = 0;
+    else if (!r->stopping_ms)
+        r->stopping_ms = w->now;
+    else if (w->now - r->stopping_ms > SWEEP_MS)
+        sim_fail(w, "sandbox %d was to end, and does not", sandbox);
+}
+
+static void check_box(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    if (b->runs && !r->used)
+        sim_fail(w, "sandbox %d runs and has no row", sandbox);
+    uint64_t latest = r->deadline_ms + 2000 > b->excused_ms ? r->deadline_ms + 2000 : b->excused_ms;
+    /* An extension that is on its way never shortens; only what the agent knows can be held to the deadline.
+     */
+    if (b->runs && h->keeper && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
+        sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
+                 (unsigned long long)(w->now - r->deadline_ms));
+    if (r->node == node && b->container)
+        check_stopping(w, node, sandbox);
+    bool elsewhere = r->used && r->node != node;
+    bool unwanted =
+        b->container && (sandbox_state_terminal(r->state) || elsewhere) && h->session && h->linked && w->calm;
+    if (!unwanted)
+        b->unwanted_ms = 0;
+    else if (!b->unwanted_ms)
+        b->unwanted_ms = w->now;
+    else if (w->now - b->unwanted_ms > SWEEP_MS)
+        sim_fail(w, "sandbox %d is over and its container lives", sandbox);
+}
+
+/* Whatever was placed a second time was never begun where it was first. */
+static void check_once(struct world *w, int sandbox)
+{
+    int begun = 0;
+    for (int n = 0; n < SIM_NODES; n++)
+        begun += w->host[n].box[sandbox].begun;
+    if (begun > 1)
+        sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
+}
+
+/* No clock that is set brings an end nearer than it was promised; one that is over may have ended unheard. */
+static void check_early(struct world *w, int node, int sandbox)
+{
+    const struct row *r = &w->row[sandbox];
+    struct sandbox_id id = sim_id(sandbox);
+    const struct keeper *keeper = w->host[node].keeper;
+    bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE && !r->displaced;
+    const struct box_record *record = keeper && r->node == node && lives ? keeper_find(keeper, &id) : NULL;
+    if (record && record->phase != BOX_ENDED && record->generation == r->generation &&
+        record->deadline_ms + 1000 < r->deadline_ms)
+        sim_fail(w, "sandbox %d is to end at %llu, and its user was told %llu", sandbox,
+                 (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
+}
+
+/* What is wanted, what is said and what is: in the calm they agree, whoever paused it. */
+static void check_pause(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    bool paused = r->want == WANT_PAUSED;
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+                     !sandbox_state_terminal(r->state);
+    if (!looked_at || (b->paused == paused && (r->state == SANDBOX_PAUSED) == paused))
+        b->odd_ms = 0;
+    else if (!b->odd_ms)
+        b->odd_ms = w->now;
+    else if (w->now - b->odd_ms > AGREE_MS)
+        sim_fail(w, "sandbox %d is %s, %s, and wanted %s", sandbox, b->paused ? "paused" : "running",
+                 sandbox_state_name(r->state), paused ? "paused" : "running");
+}
+
+/* Whether its host knows its deadline; where its wants travel, to a second. */
+static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
+{
+    struct sandbox_id id = sim_id(sandbox);
+    const struct box_record *record = h->keeper ? keeper_find(h->keeper, &id) : NULL;
+    return !record || r->displaced ||
+           (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
+}
+
+/* Limits and deadlines that were changed hold, whoever died before Docker or the controller was told. */
+static void check_limits(struct world *w, int node, int sandbox)
+{
+    struct host *h = &w->host[node];
+    struct box_model *b = &h->box[sandbox];
+    const struct row *r = &w->row[sandbox];
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+                     !sandbox_state_terminal(r->state);
+    if (!looked_at || (b->memory_bytes == r->memory_bytes && knows_deadline(h, sandbox, r)))
+        b->unfit_ms = 0;
+    else if (!b->unfit_ms)
+        b->unfit_ms = w->now;
+    else if (w->now - b->unfit_ms > AGREE_MS)
+        sim_fail(w, "sandbox %d is held to %llu bytes, and should be to %llu, until %llu", sandbox,
+                 (unsigned long long)b->memory_bytes, (unsigned long long)r->memory_bytes,
+                 (unsigned long long)r->deadline_ms);
+}
+
+void check_sandbox(struct world *w, int sandbox)
+{
+    if (sandbox >= w->rows)
+        return;
+    check_once(w, sandbox);
+    controller_check_row(w, sandbox);
+    for (int n = 0; n < SIM_NODES; n++) {
+        check_box(w, n, sandbox);
+        check_early(w, n, sandbox);
+        check_pause(w, n, sandbox);
+        check_limits(w, n, sandbox);
+    }
+}
+/* Calm for long: everything ended, with nothing left of it, and the books are balanced. */
+void check_rest(struct world *w)
+{
+    for (int i = 0; i < w->rows; i++) {
+        const struct row *r = &w->row[i];
+        if (!sandbox_state_terminal(r->state))
+            sim_fail(w, "sandbox %d is %s long after its deadline", i, sandbox_state_name(r->state));
+        if (r->moves != r->events)
+            sim_fail(w, "sandbox %d moved %u times and has %u events", i, r->moves, r->events);
+        for (int n = 0; n < SIM_NODES; n++) {
+            const struct box_model *b = &w->host[n].box[i];
+            if (b->container || b->runs)
+                sim_fail(w, "sandbox %d left a container on host %d", i, n);
+            if (b->saved)
+                sim_fail(w, "sandbox %d left a record on host %d", i, n);
+        }
+    }
+    outbox_check_rest(w);
+    if (fleet_count(w->fleet))
+        sim_fail(w, "the fleet still holds %zu sandboxes", fleet_count(w->fleet));
+    const struct node_table *nodes = fleet_nodes(w->fleet);
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->item[i]->reserved.sandboxes || nodes->item[i]->reserved.memory_bytes)
+            sim_fail(w, "host %zu has room reserved for nobody", i);
+    }
+}
