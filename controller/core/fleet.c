@@ -57,7 +57,7 @@ void fleet_entry_fill(struct fleet *fleet, struct sandbox_entry *s, uint64_t now
     if (row->generation > s->generation)
         fleet_let_go(s);
     deadline_take(s, now, row, is_of_another_clock(fleet, now, row));
-    fleet->owes |= deadline_is_unsure(s);
+    fleet->found += deadline_is_unsure(s);
     s->generation = row->generation;
     s->want = row->want;
     s->want_reason = row->want_reason;
@@ -258,7 +258,7 @@ void fleet_read(struct fleet *fleet, uint64_t now, uint64_t stamp, const struct 
             s->want = row->want;
         if (deadline_correct(s, now, row, fleet->offset_ms))
             fleet_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
-        fleet->owes |= deadline_is_owed(s);
+        fleet->found += deadline_is_owed(s);
     }
     if (readable(s, stamp))
         take_state(fleet, now, s, row->state, effects);
@@ -414,6 +414,7 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
 void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 {
     struct sandbox_entry *s, *next;
+    fleet->found_asked = fleet->found;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         s->sent_ms = s->row_ms ? s->expires_ms : 0;
@@ -425,7 +426,7 @@ void fleet_expiries(struct fleet *fleet, fleet_expiry_cb *cb, void *arg)
 void fleet_expiries_told(struct fleet *fleet)
 {
     struct sandbox_entry *s, *next;
-    fleet->owes = false;
+    fleet->found_told = fleet->found_asked;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     {
         if (s->sent_ms)
@@ -436,5 +437,5 @@ void fleet_expiries_told(struct fleet *fleet)
 
 bool fleet_owes_expiries(const struct fleet *fleet)
 {
-    return fleet->owes;
+    return fleet->found != fleet->found_told;
 }

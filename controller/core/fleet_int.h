@@ -23,12 +23,12 @@ struct fleet {
     uint64_t lease_ms;
     struct ended ended[ENDED_MAX]; /* the latest ones */
     size_t ended_next;
-    uint64_t stamp;      /* of readings: what changed since has a higher one */
-    uint64_t ticked_ms;  /* 0: never */
-    uint64_t listen_ms;  /* until then nobody's silence is held against them */
-    uint64_t stepped_ms; /* when PostgreSQL's clock was last seen to be set; 0: never */
-    int64_t offset_ms;   /* …and how far from the loop's it was then */
-    bool owes;           /* rows were found to be wrong since, or may be */
+    uint64_t stamp;                          /* of readings: what changed since has a higher one */
+    uint64_t ticked_ms;                      /* 0: never */
+    uint64_t listen_ms;                      /* until then nobody's silence is held against them */
+    uint64_t stepped_ms;                     /* when PostgreSQL's clock was last seen to be set; 0: never */
+    int64_t offset_ms;                       /* …and how far from the loop's it was then */
+    uint64_t found, found_asked, found_told; /* times that rows are, or may be, wrong; what of it is told */
 };
 
 /* An effect, all zero but what it is of. Borrowed until the next one. */

@@ -193,6 +193,27 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
     assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
 }
 
+/* A row that is found to be wrong after the database was asked to let them follow is still owed when that is
+ * told. */
+static void test_a_row_found_wrong_while_the_rows_follow(void **state)
+{
+    step = STEP_MS;
+    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    longer.waited_ms = 300;
+    longer.time = FLEET_TIME_GIVEN;
+    step = 3 * STEP_MS;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    told_now();
+    fleet_wanted(fleet, 1200, &longer, &effects);
+    struct fleet_row read = row_at(1300, 2, longer.expires_ms + step);
+    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
+    fleet_expiries_told(fleet);
+    assert_true(fleet_owes_expiries(fleet));
+    assert_int_equal(told_now().count, 1);
+    fleet_expiries_told(fleet);
+    assert_false(fleet_owes_expiries(fleet));
+}
+
 /* A pause that was answered under the clock before, and comes when the rows have followed. */
 static void test_a_pause_from_before_the_rows_followed(void **state)
 {
@@ -333,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps_that_the_rows_followed,
                                         set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_found_wrong_while_the_rows_follow, set_up_running,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_from_before_the_rows_followed, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_clock_that_is_put_right_soon, set_up, tear_down),
