@@ -237,7 +237,7 @@ void agent_hear_want(struct world *w, struct sim_event *e)
         return;
     if (!h->linked) {
         sim_wait(e, w->now - e->asked_ms);
-        wire(w, e);
+        wire_again(w, e);
         return;
     }
     if (e->want.spec)

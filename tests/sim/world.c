@@ -132,33 +132,38 @@ void sim_wait(struct sim_event *e, uint64_t waited_ms)
     e->want.remaining_ms -= waited_ms < e->want.remaining_ms ? waited_ms : e->want.remaining_ms;
 }
 
+static void wire_copy(struct world *w, const struct sim_event *message, uint64_t delay_ms)
+{
+    uint64_t most = w->calm || w->scenario ? 20 : 500;
+    struct sim_event *e = sim_after(w, delay_ms + 1 + sim_random(w, most), message->run);
+    uint64_t at = e->at, seq = e->seq;
+    *e = *message;
+    e->at = at;
+    e->seq = seq;
+    e->asked_ms = w->now + delay_ms;
+}
+
 void wire(struct world *w, const struct sim_event *message)
 {
     int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
-    if (w->loses == message->run)
+    /* What is wanted waits in the session until it was taken: a loss is only a delay. */
+    bool waits = message->run == agent_hear_want;
+    struct sim_event late = *message;
+    if (w->loses == message->run || (!w->host[message->node].linked && !waits))
         return;
     if (w->doubles)
         copies = 2;
-    /* What is wanted waits in the session until it was taken: a loss is only a delay. */
-    bool waits = message->run == agent_hear_want;
-    uint64_t delay = 0;
-    if (!w->host[message->node].linked && !waits)
+    for (int i = 0; i < copies; i++)
+        wire_copy(w, message, 0);
+    if (copies || !waits)
         return;
-    if (!copies && waits) {
-        delay = 2000;
-        copies = 1;
-    }
-    while (copies--) {
-        struct sim_event *e =
-            sim_after(w, delay + 1 + sim_random(w, w->calm || w->scenario ? 20 : 500), message->run);
-        uint64_t at = e->at, seq = e->seq;
-        *e = *message;
-        e->at = at;
-        e->seq = seq;
-        e->asked_ms = w->now + delay;
-        if (waits)
-            sim_wait(e, delay);
-    }
+    sim_wait(&late, 2000);
+    wire_copy(w, &late, 2000);
+}
+
+void wire_again(struct world *w, const struct sim_event *message)
+{
+    wire_copy(w, message, 0);
 }
 
 /* --- time --- */

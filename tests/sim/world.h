@@ -232,6 +232,9 @@ void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses i
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);
 
+/* It waits for its way to be free: that makes no copies of it, however often it is tried. */
+void wire_again(struct world *w, const struct sim_event *message);
+
 /* What is left of a wanted one's lifetime is counted down while that waits. */
 void sim_wait(struct sim_event *e, uint64_t waited_ms);
 
