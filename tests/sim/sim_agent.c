@@ -68,6 +68,7 @@ static void made(struct world *w, struct sim_event *e)
         return;
     struct box_made result = {.ok = e->flag,
                               .reason = REASON_START_FAILED,
+                              .detail = "it could not be started",
                               .host_fault =
                                   !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
     keeper_made(w->host[e->node].keeper, w->now, &id, &result, &w->host[e->node].effects);
