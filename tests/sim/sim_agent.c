@@ -378,7 +378,15 @@ void sandbox_touched(struct world *w, int node, int sandbox)
         return;
     b->paused = !b->paused;
     if (sim_chance(w, 30))
-        b->container = b->runs = b->begun = false;
+        sandbox_taken(w, node, sandbox);
+    else if (w->host[node].keeper)
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
+}
+
+void sandbox_taken(struct world *w, int node, int sandbox)
+{
+    struct box_model *b = &w->host[node].box[sandbox];
+    b->container = b->runs = b->begun = false;
     if (w->host[node].keeper)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
 }

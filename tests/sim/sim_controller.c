@@ -299,10 +299,16 @@ static void follow_anew(struct world *w, struct row *r)
         displace(r, end);
 }
 
+int64_t controller_row_error(const struct world *w, int sandbox)
+{
+    const struct row *r = &w->row[sandbox];
+    return r->expires_ms - EPOCH_MS - w->clock_ms - (int64_t)r->deadline_ms;
+}
+
 void controller_check_row(struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
-    int64_t off = r->expires_ms - EPOCH_MS - w->clock_ms - (int64_t)r->deadline_ms;
+    int64_t off = controller_row_error(w, sandbox);
     bool looked_at = w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
                      r->want != WANT_GONE && !sandbox_state_terminal(r->state);
     if (looked_at && (off > 1000 || off < -1000))

@@ -187,8 +187,8 @@ static struct sample sample_of(struct world *w, int sandbox)
 {
     static const uint64_t percents[] = {50, 50, 92, 97};
     struct sample s = {.id = sim_id(sandbox), .memory_limit_bytes = 100, .pids_limit = 100};
-    s.memory_unreclaimable_bytes = percents[sim_random(w, 4)];
-    s.pids = percents[sim_random(w, 4)];
+    s.memory_unreclaimable_bytes = w->scenario ? w->memory_percent : percents[sim_random(w, 4)];
+    s.pids = w->scenario ? 0 : percents[sim_random(w, 4)];
     return s;
 }
 
@@ -224,7 +224,7 @@ void outbox_ended(struct world *w, int node, int sandbox)
 
 /* --- on the wire, and in the database --- */
 
-static void committed(struct world *w, struct sim_event *e)
+void outbox_hear_commit(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     if (h->outbox && e->session == h->session)
@@ -280,7 +280,7 @@ static void commit(struct world *w, struct sim_event *e)
         store_sample(w, e->node, &b->samples[i]);
     if (!w->fleet || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
         return;
-    struct sim_event answer = {.run = committed, .node = e->node, .session = e->session};
+    struct sim_event answer = {.run = outbox_hear_commit, .node = e->node, .session = e->session};
     answer.outbox.news_up_to = b->news_count ? b->news[b->news_count - 1].number : 0;
     answer.outbox.samples_up_to = b->sample_count ? b->samples[b->sample_count - 1].number : 0;
     wire(w, &answer);
@@ -323,7 +323,7 @@ void outbox_tick(struct world *w, int node)
     for (int i = 0; i < w->rows; i++) {
         struct sandbox_id id = sim_id(i);
         const struct box_record *record = h->box[i].runs ? keeper_find(h->keeper, &id) : NULL;
-        if (record && record->phase == BOX_RUNNING && sim_chance(w, SAMPLE_C))
+        if (record && record->phase == BOX_RUNNING && (w->scenario || sim_chance(w, SAMPLE_C)))
             look_at(w, node, i);
     }
     write_next(w, node);

@@ -159,6 +159,7 @@ struct world {
 
     const char *scenario; /* its name: nothing happens by chance; NULL: a seed's world */
     void (*loses)(struct world *w, struct sim_event *e); /* such messages never arrive */
+    uint64_t memory_percent;                             /* that each sandbox uses of its limit */
     bool doubles;                                        /* messages arrive twice */
     bool loses_answers;                                  /* the database's on what was asked for by the API */
 };
@@ -206,7 +207,8 @@ void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes);
 void controller_hear(struct world *w, struct sim_event *e);
 void controller_session(struct world *w, int node);
 void controller_tick(struct world *w);
-void controller_check_row(struct world *w, int sandbox); /* what is told of its end is true */
+void controller_check_row(struct world *w, int sandbox);          /* what is told of its end is true */
+int64_t controller_row_error(const struct world *w, int sandbox); /* by how many ms it is not */
 
 /* sim_agent.c */
 void agent_up(struct world *w, int node);
@@ -218,6 +220,7 @@ void agent_hear_want(struct world *w, struct sim_event *e);
 void agent_hear_acceptance(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
 void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
+void sandbox_taken(struct world *w, int node, int sandbox);   /* …who removes it */
 
 /* sim_outbox.c: what the hosts tell of the past, once. */
 void outbox_up(struct world *w, int node);
@@ -225,6 +228,7 @@ void outbox_down(struct world *w, int node);
 void outbox_wiped(struct world *w, int node);
 void outbox_tick(struct world *w, int node);
 void outbox_ended(struct world *w, int node, int sandbox); /* its container is to be removed */
+void outbox_hear_commit(struct world *w, struct sim_event *e);
 void outbox_check_rest(struct world *w);
 void outbox_fini(struct world *w);
 void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses it */

@@ -1,0 +1,174 @@
+/* Hosts that fall silent, come back, or come back without what they had. */
+#include "tests/sim/scenarios/stage.h"
+
+static void a_node_returns_with_a_sandbox_that_was_deleted_meanwhile(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    w->host[node].linked = false;
+    UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
+    controller_delete(w, sandbox);
+    HOLDS(w, 5000, stage_is(w, sandbox, SANDBOX_STOPPING) && stage_box(w, sandbox)->runs);
+    w->host[node].linked = true;
+    UNTIL(w, 5000, stage_gone(w, sandbox));
+    EXPECT(w, stage_ended(w, sandbox, REASON_DELETED));
+}
+
+static void a_silent_node_returns(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    w->host[node].linked = false;
+    HOLDS(w, SIM_LEASE_MS - 1000, stage_is(w, sandbox, SANDBOX_RUNNING));
+    UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_LOST));
+    w->host[node].linked = true;
+    UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_RUNNING));
+}
+
+static void a_silent_node_returns_with_one_that_is_paused(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    controller_pause(w, sandbox, true);
+    UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_PAUSED));
+    w->host[node].linked = false;
+    UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
+    w->host[node].linked = true;
+    UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_PAUSED));
+}
+
+static void a_silent_node_stays_away(struct world *w)
+{
+    int sandbox = stage_running(w, 30000);
+    stage_host(w, sandbox)->linked = false;
+    UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
+    HOLDS(w, w->row[sandbox].deadline_ms - w->now, stage_is(w, sandbox, SANDBOX_LOST));
+    UNTIL(w, 5000, stage_ended(w, sandbox, REASON_NODE_LOST));
+}
+
+static void a_lost_sandbox_is_deleted_and_its_node_stays_away(struct world *w)
+{
+    int sandbox = stage_running(w, 30000);
+    stage_host(w, sandbox)->linked = false;
+    UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
+    controller_delete(w, sandbox);
+    HOLDS(w, w->row[sandbox].deadline_ms - w->now, stage_is(w, sandbox, SANDBOX_STOPPING));
+    UNTIL(w, 5000, stage_ended(w, sandbox, REASON_DELETED));
+}
+
+static void a_node_returns_without_its_sandbox(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    host_wiped(w, node);
+    PASS(w, 2000);
+    agent_up(w, node);
+    UNTIL(w, 5000, stage_ended(w, sandbox, REASON_ORPHANED));
+}
+
+static void an_agent_is_restarted(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    agent_down(w, node);
+    HOLDS(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING));
+    agent_up(w, node);
+    HOLDS(w, 15000, stage_is(w, sandbox, SANDBOX_RUNNING) && stage_box(w, sandbox)->runs);
+}
+
+static void a_controller_that_stood_still_listens_first(struct world *w)
+{
+    int sandbox = stage_running(w, 120000);
+    stage_stop_controller(w, 30000);
+    HOLDS(w, 30000 + 2 * SIM_LEASE_MS, stage_is(w, sandbox, SANDBOX_RUNNING));
+}
+
+static void a_controller_stands_still_before_its_nodes_came(struct world *w)
+{
+    int sandbox = stage_running(w, 120000);
+    controller_down(w);
+    controller_up(w);
+    stage_stop_controller(w, 30000);
+    HOLDS(w, 30000 + 2 * SIM_LEASE_MS, stage_is(w, sandbox, SANDBOX_RUNNING));
+}
+
+static void a_controller_stands_still_while_a_lifetime_ends(struct world *w)
+{
+    int sandbox = stage_running(w, 10000);
+    stage_stop_controller(w, 30000);
+    UNTIL(w, 12000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 30000, stage_ended(w, sandbox, REASON_EXPIRED));
+}
+
+static void a_new_controller_waits_for_the_nodes(struct world *w)
+{
+    int sandbox = stage_running(w, 90000);
+    controller_down(w);
+    stage_host(w, sandbox)->linked = false;
+    PASS(w, 20000);
+    controller_up(w);
+    HOLDS(w, SIM_LEASE_MS - 500, stage_is(w, sandbox, SANDBOX_RUNNING));
+    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_LOST));
+}
+
+static void what_is_wanted_is_lost_on_its_way(struct world *w)
+{
+    w->loses = agent_hear_want;
+    int sandbox = controller_create(w, 60000);
+    HOLDS(w, 10000, stage_is(w, sandbox, SANDBOX_PENDING));
+    w->loses = NULL;
+    UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_RUNNING));
+}
+
+static void what_a_node_says_is_lost_on_its_way(struct world *w)
+{
+    w->loses = agent_hear_want;
+    int sandbox = controller_create(w, 60000);
+    PASS(w, 500);
+    w->loses = controller_hear;
+    UNTIL(w, 5000, stage_box(w, sandbox)->runs);
+    EXPECT(w, stage_is(w, sandbox, SANDBOX_PENDING));
+    w->loses = NULL;
+    UNTIL(w, 2000, stage_is(w, sandbox, SANDBOX_RUNNING));
+}
+
+static void every_message_arrives_twice(struct world *w)
+{
+    w->doubles = true;
+    int sandbox = stage_running(w, 60000);
+    controller_pause(w, sandbox, true);
+    UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_PAUSED));
+    controller_delete(w, sandbox);
+    UNTIL(w, 5000, stage_gone(w, sandbox));
+    EXPECT(w, w->row[sandbox].moves == 5);
+}
+
+static void a_node_brings_what_nobody_knows(struct world *w)
+{
+    int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
+    w->host[node].linked = false;
+    UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
+    controller_down(w);
+    w->row[sandbox].state = SANDBOX_STOPPED; /* by an operator's SQL */
+    controller_up(w);
+    w->host[node].linked = true;
+    UNTIL(w, 5000, stage_gone(w, sandbox));
+}
+
+const struct scenario scenarios_hosts[] = {
+    SCENARIO("a deletion of what is lost is carried out when its node returns",
+             a_node_returns_with_a_sandbox_that_was_deleted_meanwhile),
+    SCENARIO("a host that is silent past its lease has its sandboxes marked lost; they return to what it "
+             "reports",
+             a_silent_node_returns),
+    SCENARIO("…also where that is paused", a_silent_node_returns_with_one_that_is_paused),
+    SCENARIO("…or end at their deadline", a_silent_node_stays_away),
+    SCENARIO("…as deleted, where that was asked for", a_lost_sandbox_is_deleted_and_its_node_stays_away),
+    SCENARIO("what a node had, and does not hold any more, ends as orphaned",
+             a_node_returns_without_its_sandbox),
+    SCENARIO("an agent's restart is nothing that its sandboxes notice", an_agent_is_restarted),
+    SCENARIO("who stood still itself listens for one lease before it judges",
+             a_controller_that_stood_still_listens_first),
+    SCENARIO("…also where they were still to come", a_controller_stands_still_before_its_nodes_came),
+    SCENARIO("…and takes what its hosts said meanwhile", a_controller_stands_still_while_a_lifetime_ends),
+    SCENARIO("a new controller gives each node one lease to come", a_new_controller_waits_for_the_nodes),
+    SCENARIO("a want is repeated until its host says that it took it up", what_is_wanted_is_lost_on_its_way),
+    SCENARIO("an observation is repeated until it is accepted", what_a_node_says_is_lost_on_its_way),
+    SCENARIO("delivery is at least once, effect exactly once", every_message_arrives_twice),
+    SCENARIO("what nobody wants is sent away", a_node_brings_what_nobody_knows),
+    {0}};

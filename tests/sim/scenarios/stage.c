@@ -1,0 +1,159 @@
+/* usage: sim_scenarios [--list] [--verbose] [NAME…] */
+#include "tests/sim/scenarios/stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REST_MS 200000 /* the longest lifetime, leases, retries */
+
+int stage_running(struct world *w, uint64_t lifetime_ms)
+{
+    int sandbox = controller_create(w, lifetime_ms);
+    UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_RUNNING));
+    return sandbox;
+}
+
+void stage_no_database(struct world *w, uint64_t ms)
+{
+    w->database_down_ms = w->now + ms;
+}
+
+void stage_no_docker(struct world *w, int node, uint64_t ms)
+{
+    w->host[node].docker_stuck_ms = w->now + ms;
+}
+
+void stage_no_disk(struct world *w, int node, uint64_t ms)
+{
+    w->host[node].disk_full_ms = w->now + ms;
+}
+
+void stage_no_starts(struct world *w, int node, uint64_t ms)
+{
+    w->host[node].broken_ms = w->now + ms;
+}
+
+void stage_stop_controller(struct world *w, uint64_t ms)
+{
+    w->was_stopped = true;
+    w->stopped_ms = w->now + ms;
+}
+
+void stage_want(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms)
+{
+    const struct row *r = &w->row[sandbox];
+    struct sim_event e = {.node = r->node, .sandbox = sandbox, .session = w->host[r->node].session};
+    EXPECT(w, e.session);
+    e.want = (struct want){.id = r->id,
+                           .generation = generation,
+                           .state = WANT_RUNNING,
+                           .remaining_ms = remaining_ms,
+                           .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
+                           .spec = (const uint8_t *)"spec",
+                           .spec_len = 5};
+    agent_hear_want(w, &e);
+}
+
+int stage_node(const struct world *w, int sandbox)
+{
+    return w->row[sandbox].node;
+}
+
+struct host *stage_host(struct world *w, int sandbox)
+{
+    return &w->host[w->row[sandbox].node];
+}
+
+struct box_model *stage_box(struct world *w, int sandbox)
+{
+    return &stage_host(w, sandbox)->box[sandbox];
+}
+
+const struct box_record *stage_record(struct world *w, int sandbox)
+{
+    const struct keeper *keeper = stage_host(w, sandbox)->keeper;
+    struct sandbox_id id = sim_id(sandbox);
+    return keeper ? keeper_find(keeper, &id) : NULL;
+}
+
+bool stage_is(const struct world *w, int sandbox, enum sandbox_state state)
+{
+    return w->row[sandbox].state == state;
+}
+
+bool stage_ended(const struct world *w, int sandbox, enum sandbox_reason reason)
+{
+    return sandbox_state_terminal(w->row[sandbox].state) && w->row[sandbox].ended_as == reason;
+}
+
+bool stage_gone(const struct world *w, int sandbox)
+{
+    for (int n = 0; n < SIM_NODES; n++) {
+        const struct box_model *b = &w->host[n].box[sandbox];
+        if (b->container || b->runs || b->saved)
+            return false;
+    }
+    return true;
+}
+
+bool stage_row_true(const struct world *w, int sandbox)
+{
+    int64_t off = controller_row_error(w, sandbox);
+    return off > -1000 && off < 1000;
+}
+
+static void play(const struct scenario *s, bool verbose)
+{
+    struct world *w = world_new(1, s->name, NULL);
+    w->verbose = verbose;
+    UNTIL(w, 2000, w->host[0].session && w->host[1].session && w->host[2].session);
+    s->play(w);
+    w->loses = NULL;
+    w->doubles = w->loses_answers = false;
+    w->on_beat = NULL;
+    w->memory_percent = 0;
+    world_heal(w);
+    PASS(w, REST_MS);
+    check_rest(w);
+    world_free(w);
+}
+
+static bool is_asked_for(const char *name, int argc, char **argv)
+{
+    bool any = false, named = false;
+    for (int i = 1; i < argc; i++) {
+        any |= argv[i][0] != '-';
+        named |= !strcmp(argv[i], name);
+    }
+    return !any || named;
+}
+
+static bool has_option(const char *option, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], option))
+            return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_hosts,
+                                          scenarios_database, scenarios_changes, scenarios_clocks,
+                                          scenarios_history};
+    bool verbose = has_option("--verbose", argc, argv), list = has_option("--list", argc, argv);
+    int played = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        for (const struct scenario *s = all[i]; s->name; s++) {
+            if (!is_asked_for(s->name, argc, argv))
+                continue;
+            if (!list)
+                play(s, verbose);
+            printf("%s\n    %s\n", s->name, s->rule);
+            played++;
+        }
+    }
+    printf("%d scenarios\n", played);
+    return !played;
+}
