@@ -136,6 +136,12 @@ int init_link_next(struct init_link *link, struct init_frame *out)
     return size > 0 ? 1 : (int)size;
 }
 
+size_t init_link_room(const struct init_link *link, size_t reserve)
+{
+    size_t taken = link->out_len + sizeof(struct init_head) + reserve;
+    return link->fd >= 0 && taken < sizeof link->out ? sizeof link->out - taken : 0;
+}
+
 bool init_link_send(struct init_link *link, enum init_type type, uint32_t stream, const void *payload,
                     size_t len)
 {

@@ -11,7 +11,8 @@
 #include "agent/init/init_proto.h"
 
 #define INIT_LINK_IN_BYTES   (INIT_START_MAX + sizeof(struct init_head))
-#define INIT_LINK_OUT_BYTES  4096
+#define INIT_LINK_OUT_BYTES  (INIT_PAYLOAD_MAX + INIT_LINK_RESERVE)
+#define INIT_LINK_RESERVE    8192 /* that output leaves to what else is said */
 #define INIT_LINK_REPLY_ROOM 256
 
 struct init_link {
@@ -48,6 +49,9 @@ bool init_link_flush(struct init_link *link);
 /* The next frame that arrived whole: 1, none yet: 0, bytes that break a rule: -1. Valid until the next call.
  */
 int init_link_next(struct init_link *link, struct init_frame *out);
+
+/* How large a payload init_link_send takes now, with a reserve left over; 0: none. */
+size_t init_link_room(const struct init_link *link, size_t reserve);
 
 /* Queues a frame. False without a link or without room. */
 bool init_link_send(struct init_link *link, enum init_type type, uint32_t stream, const void *payload,

@@ -7,6 +7,7 @@
 #include "agent/init/init_copy.h"
 #include "agent/init/init_link.h"
 #include "agent/init/init_proc.h"
+#include "agent/init/init_streams.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +29,8 @@ struct init {
     struct init_copy copy;
     struct init_proc proc;
     struct init_out out;
+    struct init_streams streams;
+    bool more_to_say; /* and nothing that poll would announce */
     int signal_fd;
     uint64_t ended_at_ms;
     bool told, acknowledged;
@@ -76,8 +79,12 @@ static enum init_main_state state_of(const struct init *init)
 
 static void greet(struct init *init)
 {
-    struct init_hello hello = {.version = INIT_VERSION, .main_state = (uint32_t)state_of(init)};
+    struct init_hello hello = {.version = INIT_VERSION,
+                               .main_state = (uint32_t)state_of(init),
+                               .features = INIT_FEATURE_PROCESSES,
+                               .next_process = init->streams.next_number};
     init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
+    init_streams_linked(&init->streams);
     if (init->told)
         send_exited(init);
 }
@@ -134,9 +141,19 @@ static bool on_signal_frame(struct init *init, const struct init_frame *frame)
     return true;
 }
 
+/* errno that another process is refused with; 0: it may begin. */
+static int refuses_processes(const struct init *init)
+{
+    if (init->proc.state == INIT_MAIN_ENDED)
+        return ESHUTDOWN;
+    return is_copied(init) ? 0 : EAGAIN;
+}
+
 /* False when the frame is not the agent's to send: the link ends. */
 static bool on_frame(struct init *init, const struct init_frame *frame)
 {
+    if (init_streams_serves(frame))
+        return init_streams_frame(&init->streams, frame, refuses_processes(init), now_ms());
     switch (frame->type) {
     case INIT_PING:
         return init_link_send(&init->link, INIT_PONG, 0, frame->payload, frame->len);
@@ -169,9 +186,14 @@ static void serve_link(struct init *init, short happened)
     bool good = true;
     if (happened & (POLLIN | POLLHUP | POLLERR))
         good = init_link_receive(&init->link);
-    good = good && serve_frames(init) && init_link_flush(&init->link);
-    if (!good)
-        init_link_close(&init->link, now_ms());
+    good = good && serve_frames(init);
+    init->more_to_say = good && init_streams_send(&init->streams);
+    good = good && init_link_flush(&init->link);
+    init->more_to_say &= !init->link.out_len;
+    if (good)
+        return;
+    init_link_close(&init->link, now_ms());
+    init_streams_unlinked(&init->streams);
 }
 
 static void reap(struct init *init)
@@ -179,6 +201,7 @@ static void reap(struct init *init)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        init_streams_reaped(&init->streams, pid, status, now_ms());
         if (init->proc.state != INIT_MAIN_RUNNING || pid != init->proc.pid)
             continue;
         init_proc_reaped(&init->proc, status);
@@ -214,6 +237,8 @@ static int sooner(int a, int b)
 static int wait_ms(const struct init *init)
 {
     int wait = init->link.fd < 0 ? init_link_retry_ms(&init->link, now_ms()) : -1;
+    if (init->more_to_say)
+        return 0;
     return init->proc.state == INIT_MAIN_ENDED ? sooner(wait, 100) : wait;
 }
 
@@ -226,30 +251,34 @@ static bool finished(const struct init *init)
     return init->acknowledged || now_ms() - init->ended_at_ms >= FAREWELL_MS;
 }
 
+/* The places of what is polled; the processes' follow. */
+enum { FD_SIGNALS, FD_PROGRAM, FD_LINK, FD_COPY, FD_OUTS, FD_STREAMS = FD_OUTS + INIT_OUT_STREAMS };
+
 static void turn(struct init *init)
 {
+    static struct pollfd fds[FD_STREAMS + INIT_STREAMS_FDS];
+    int wait;
     if (init->link.fd < 0 && init_link_connect(&init->link))
         greet(init);
-    struct pollfd fds[] = {
-        {.fd = init->signal_fd, .events = POLLIN},
-        {.fd = init->proc.error_fd, .events = POLLIN},
-        {.fd = init->link.fd, .events = init_link_events(&init->link)},
-        {.fd = init->copy.result_fd, .events = POLLIN},
-        {.fd = -1}, /* what it prints: INIT_OUT_STREAMS of them */
-        {.fd = -1},
-    };
-    int wait = init_out_poll(&init->out, now_ms(), &fds[4]);
-    if (poll(fds, sizeof fds / sizeof fds[0], sooner(wait, wait_ms(init))) < 0)
+    fds[FD_SIGNALS] = (struct pollfd){.fd = init->signal_fd, .events = POLLIN};
+    fds[FD_PROGRAM] = (struct pollfd){.fd = init->proc.error_fd, .events = POLLIN};
+    fds[FD_LINK] = (struct pollfd){.fd = init->link.fd, .events = init_link_events(&init->link)};
+    fds[FD_COPY] = (struct pollfd){.fd = init->copy.result_fd, .events = POLLIN};
+    size_t count = init_streams_poll(&init->streams, &fds[FD_STREAMS], now_ms(), &wait);
+    wait = sooner(wait, init_out_poll(&init->out, now_ms(), &fds[FD_OUTS]));
+    if (poll(fds, FD_STREAMS + count, sooner(wait, wait_ms(init))) < 0)
         return;
-    init_out_move(&init->out, &fds[4]);
-    if (fds[3].revents)
+    init_out_move(&init->out, &fds[FD_OUTS]);
+    init_streams_move(&init->streams, &fds[FD_STREAMS]);
+    if (fds[FD_COPY].revents)
         on_copy_result(init);
-    if (fds[1].revents)
+    if (fds[FD_PROGRAM].revents)
         on_program(init);
-    if (fds[0].revents)
+    if (fds[FD_SIGNALS].revents)
         on_signals(init);
-    if (fds[2].fd >= 0 && (fds[2].revents || init->link.out_len))
-        serve_link(init, fds[2].revents);
+    init_streams_tick(&init->streams, now_ms());
+    if (init->link.fd >= 0)
+        serve_link(init, fds[FD_LINK].revents);
     tell_end(init);
 }
 
@@ -261,6 +290,7 @@ static int open_signals(void)
     for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, 0}; *s; s++)
         sigdelset(&all, *s);
     sigprocmask(SIG_SETMASK, &all, NULL);
+    signal(SIGPIPE, SIG_IGN); /* of a process that does not read its input: it is no word from outside */
     return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -282,6 +312,7 @@ int main(int argc, char **argv)
     init_copy_init(&init.copy);
     init_proc_init(&init.proc);
     init_out_init(&init.out, now_ms());
+    init_streams_init(&init.streams, &init.link);
     init_link_init(&init.link, argc > 1 ? argv[1] : INIT_LINK_FOLDER "/" INIT_SOCKET_NAME, now_ms());
     while (!finished(&init))
         turn(&init);

@@ -1,13 +1,10 @@
 #include "agent/init/init_proc.h"
 
+#include "agent/init/init_exec.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,69 +19,11 @@ static void end_not_started(struct init_proc *proc, int error)
     proc->end = (struct init_exit){.kind = INIT_EXIT_NOT_STARTED, .value = error ? error : EIO};
 }
 
-/* The folder of an image's that nobody has made, and its parents; why not, chdir says. */
-static void make_folder(const char *path)
-{
-    char part[PATH_MAX];
-    for (size_t n = 1; path[n - 1] && n < sizeof part; n++) {
-        if (path[n] && path[n] != '/')
-            continue;
-        memcpy(part, path, n);
-        part[n] = 0;
-        (void)mkdir(part, 0755);
-    }
-}
-
-/*
- * As execvp, but for what the kernel does not take for a program: that is an error, as under Docker, and not
- * handed to a shell, which an image may not even have.
- */
-static int execute(char *const *argv)
-{
-    const char *at = getenv("PATH"), *name = argv[0];
-    char path[PATH_MAX];
-    int error = ENOENT;
-    if (strchr(name, '/')) {
-        execv(name, argv);
-        return errno;
-    }
-    for (at = at ? at : "/bin:/usr/bin"; *name && at; at = *at ? at + 1 : NULL) {
-        size_t len = strcspn(at, ":");
-        int n = snprintf(path, sizeof path, "%.*s%s%s", (int)len, at, len ? "/" : "", name);
-        errno = ENOENT;
-        if (n > 0 && (size_t)n < sizeof path)
-            execv(path, argv);
-        if (errno == EACCES)
-            error = EACCES; /* unless there is another */
-        else if (errno != ENOENT && errno != ENOTDIR)
-            return errno;
-        at += len;
-    }
-    return error;
-}
-
-/* In the child. The environment is changed first, since PATH in it decides what is found. */
-static int invoke(const struct init_start *start)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    setsid();
-    signal(SIGPIPE, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (uint32_t i = 0; i < start->envc; i++)
-        if (putenv((char *)(uintptr_t)start->env[i]) != 0)
-            return errno;
-    if (start->cwd[0])
-        make_folder(start->cwd);
-    if (start->cwd[0] && chdir(start->cwd) != 0)
-        return errno == ENOENT ? EACCES : errno; /* the program may well exist: 126, not 127 */
-    return execute((char *const *)(uintptr_t)start->argv);
-}
-
 static void run_child(int error_fd, const struct init_start *start, const struct init_out *out)
 {
     init_out_take(out);
-    int error = invoke(start);
+    setsid();
+    int error = init_exec(start, true);
     ssize_t n = write(error_fd, &error, sizeof error);
     _exit(n == (ssize_t)sizeof error ? 127 : 126);
 }

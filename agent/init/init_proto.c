@@ -89,20 +89,37 @@ static bool start_valid(const struct init_start *start)
     return true;
 }
 
+bool init_hello_get(const uint8_t *payload, size_t len, struct init_hello *out)
+{
+    size_t first = offsetof(struct init_hello, features);
+    *out = (struct init_hello){.next_process = INIT_MAIN + 1};
+    memcpy(out, payload, len < sizeof *out ? first : sizeof *out);
+    if (out->main_state > INIT_MAIN_FRESH)
+        return false;
+    if (out->version == INIT_VERSION_1)
+        return len == first;
+    return out->version == INIT_VERSION && len >= sizeof *out && out->next_process > INIT_MAIN;
+}
+
+bool init_strings_get(const uint8_t *bytes, size_t len, struct init_start *out)
+{
+    struct cursor cursor = {.at = (const char *)bytes, .end = (const char *)bytes + len};
+    if (out->argc > INIT_STRINGS_MAX || out->envc > INIT_STRINGS_MAX)
+        return false;
+    out->cwd = take_string(&cursor);
+    return out->cwd && take_strings(&cursor, out->argv, out->argc) &&
+           take_strings(&cursor, out->env, out->envc) && cursor.at == cursor.end && start_valid(out);
+}
+
 bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out)
 {
     struct start_head head;
     if (len < sizeof head)
         return false;
     memcpy(&head, payload, sizeof head);
-    if (head.argc > INIT_STRINGS_MAX || head.envc > INIT_STRINGS_MAX || head.zero[0] || head.zero[1])
-        return false;
-    struct cursor cursor = {.at = (const char *)payload + sizeof head, .end = (const char *)payload + len};
     out->argc = head.argc;
     out->envc = head.envc;
-    out->cwd = take_string(&cursor);
-    return out->cwd && take_strings(&cursor, out->argv, head.argc) &&
-           take_strings(&cursor, out->env, head.envc) && cursor.at == cursor.end && start_valid(out);
+    return !head.zero[0] && !head.zero[1] && init_strings_get(payload + sizeof head, len - sizeof head, out);
 }
 
 static bool put_string(uint8_t *out, size_t cap, size_t *at, const char *s)
@@ -115,13 +132,11 @@ static bool put_string(uint8_t *out, size_t cap, size_t *at, const char *s)
     return true;
 }
 
-size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
+size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *start)
 {
-    struct start_head head = {.argc = start->argc, .envc = start->envc};
-    size_t at = sizeof head;
-    if (cap < sizeof head || !start_valid(start) || !put_string(out, cap, &at, start->cwd))
+    size_t at = 0;
+    if (!start_valid(start) || !put_string(out, cap, &at, start->cwd))
         return 0;
-    memcpy(out, &head, sizeof head);
     for (uint32_t i = 0; i < start->argc; i++)
         if (!put_string(out, cap, &at, start->argv[i]))
             return 0;
@@ -129,6 +144,16 @@ size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
         if (!put_string(out, cap, &at, start->env[i]))
             return 0;
     return at;
+}
+
+size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start)
+{
+    struct start_head head = {.argc = start->argc, .envc = start->envc};
+    if (cap < sizeof head)
+        return 0;
+    size_t len = init_strings_pack(out + sizeof head, cap - sizeof head, start);
+    memcpy(out, &head, sizeof head);
+    return len ? sizeof head + len : 0;
 }
 
 bool init_exit_valid(const struct init_exit *end)

@@ -20,7 +20,10 @@
  * is at least once: the init says how the command stands in each HELLO, repeats EXITED on a new link until it
  * is acknowledged, and answers a repeated COPY or START without doing it again.
  *
- * This header is all that the two sides share; it includes nothing of ours.
+ * What an init can do beyond the sandbox's command is in its HELLO's features: the agent sends no frame that
+ * an init lacks, so an agent that was upgraded serves older inits. Version 1 had no features.
+ *
+ * This header and init_process.h are all that the two sides share; they include nothing else of ours.
  */
 #ifndef CORRAL_AGENT_INIT_PROTO_H
 #define CORRAL_AGENT_INIT_PROTO_H
@@ -29,7 +32,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INIT_VERSION     1
+#define INIT_VERSION     2
+#define INIT_VERSION_1   1 /* a HELLO of its first two words */
 #define INIT_PAYLOAD_MAX 65536
 #define INIT_START_MAX   131072 /* an image's words and its user's, of 65,000 bytes each, fit */
 #define INIT_STRINGS_MAX 2048   /* of arguments, and of environment entries; likewise */
@@ -42,7 +46,7 @@
 
 /* INIT_FRAME(NAME, number, least payload, most payload): never change a number. */
 #define INIT_FRAMES(INIT_FRAME)                                                                              \
-    INIT_FRAME(HELLO, 1, 8, 8)                  /* init: struct init_hello */                                \
+    INIT_FRAME(HELLO, 1, 8, 64)                 /* init: struct init_hello; version 1 its first 8 bytes */   \
     INIT_FRAME(PING, 2, 8, 8)                   /* agent: any 8 bytes */                                     \
     INIT_FRAME(PONG, 3, 8, 8)                   /* init: the same bytes */                                   \
     INIT_FRAME(START, 4, 16, INIT_START_MAX)    /* agent: init_start_pack */                                 \
@@ -56,8 +60,21 @@
     INIT_FRAME(CREDIT, 12, 4, 4)                /* both: uint32, bytes that may be sent further */           \
     INIT_FRAME(COPY, 32, 0,                                                                                  \
                20000) /* agent: paths, each with its NUL; with the image's root as a descriptor */           \
-    INIT_FRAME(COPIED, 33, 8, 8) /* init: struct init_copied */
-/* Reserved: 13 RESIZE, 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
+    INIT_FRAME(COPIED, 33, 8, 8)              /* init: struct init_copied */                                 \
+    INIT_FRAME(RESIZE, 13, 4, 4)              /* agent: struct init_size */                                  \
+    INIT_FRAME(SPAWN, 34, 50, INIT_START_MAX) /* agent: init_spawn_pack; the stream is the new number */     \
+    INIT_FRAME(PROCESS, 35, 88, 1112)         /* init: init_process_pack; how one stands */                  \
+    INIT_FRAME(LISTED, 36, 0, 0)              /* init: after a HELLO, all were told */                       \
+    INIT_FRAME(KILL, 37, 0, 0)                /* agent: the process and all that descends from it */         \
+    INIT_FRAME(ATTACH, 38, 16, 16)            /* agent: struct init_attach; the stream is the attachment */  \
+    INIT_FRAME(ATTACHED, 39, 24, 24)          /* init: struct init_attached */                               \
+    INIT_FRAME(DETACH, 40, 0, 0)              /* agent: DETACHED follows, then the number is free */         \
+    INIT_FRAME(DETACHED, 41, 16, 16)          /* init: struct init_detached; nothing follows it */           \
+    INIT_FRAME(BOUNDS, 42, 8, 8)              /* agent: uint64, bytes that all rings may have */
+/* Reserved: 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
+
+/* What an init can do, bits of its HELLO's features. */
+#define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,
@@ -85,7 +102,9 @@ enum init_main_state { INIT_MAIN_IDLE, INIT_MAIN_RUNNING, INIT_MAIN_ENDED, INIT_
 
 struct init_hello {
     uint32_t version;
-    uint32_t main_state; /* enum init_main_state */
+    uint32_t main_state;   /* enum init_main_state */
+    uint32_t features;     /* from here on: version 2 */
+    uint32_t next_process; /* the least number that no process has had */
 };
 
 enum init_exit_kind {
@@ -125,11 +144,20 @@ long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out);
 size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
                       size_t len);
 
+/* Reads a HELLO of either version; of the first one it has no features. False when it breaks a rule. */
+bool init_hello_get(const uint8_t *payload, size_t len, struct init_hello *out);
+
 /* Reads a START's payload; the strings stay in it. False when it breaks a rule. */
 bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out);
 
 /* Writes a START's payload. Returns its size, 0 when it does not fit or breaks a rule. */
 size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start);
+
+/* The strings of a START or a SPAWN, argc and envc given: cwd, arguments, environment, each with its NUL. */
+bool init_strings_get(const uint8_t *bytes, size_t len, struct init_start *start);
+
+/* Returns their size, 0 when they do not fit or break a rule. */
+size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *start);
 
 /* Whether the kind is known, and the value possible for it. */
 bool init_exit_valid(const struct init_exit *end);

@@ -1,6 +1,7 @@
 #include "agent/initlink/initlink.h"
 
 #include "agent/initlink/initlink_door.h"
+#include "agent/initlink/initlink_queue.h"
 #include "common/base/mem.h"
 
 #include <errno.h>
@@ -11,8 +12,9 @@
 
 #define FRAME_MAX (sizeof(struct init_head) + INIT_PAYLOAD_MAX)
 #define IN_FIRST  256
-/* Beyond a START, room for the small frames that may wait with it. */
-#define SMALL_FRAMES 256
+#define OUT_FIRST 512
+#define OUT_SMALL 8192  /* of the queue, for small frames alone */
+#define OUT_INPUT 49152 /* of the queue, that input may fill */
 
 struct initlink {
     struct loop *loop;
@@ -23,11 +25,14 @@ struct initlink {
     struct timer ping;
     int fd; /* -1: not linked */
     bool greeted, started, exited;
+    bool refused; /* something, for want of room in the queue */
+    uint32_t features;
     uint64_t answered_at_ms;
-    size_t in_len, in_room, out_len;
+    size_t in_len, in_room, out_len, out_room;
     uint8_t *in;  /* IN_FIRST bytes, more only while a larger frame comes: there are hundreds of links */
     uint8_t *out; /* NULL while nothing waits */
-    bool *freed;  /* set while a callback runs; the callback may free us */
+    struct initlink_view view;
+    bool *freed; /* set while a callback runs; the callback may free us */
 };
 
 static void on_io(void *arg, bool readable, bool writable);
@@ -46,7 +51,8 @@ static void close_link(struct initlink *link)
     if (link->fd >= 0)
         close(link->fd);
     link->fd = -1;
-    link->in_len = link->in_room = link->out_len = 0;
+    link->in_len = link->in_room = link->out_len = link->out_room = 0;
+    initlink_view_unlinked(&link->view);
     free(link->in);
     free(link->out);
     link->in = link->out = NULL;
@@ -90,7 +96,32 @@ static bool flush(struct initlink *link)
     if (!link->out_len) {
         free(link->out);
         link->out = NULL;
+        link->out_room = 0;
     }
+    return true;
+}
+
+/* Up to where the queue may be filled with frames of this type. */
+static size_t limit_of(enum init_type type)
+{
+    if (type == INIT_STDIN)
+        return OUT_INPUT;
+    return type == INIT_START || type == INIT_SPAWN ? INITLINK_OUT_MAX - OUT_SMALL : INITLINK_OUT_MAX;
+}
+
+/* False: the queue may not be as long. */
+static bool make_out_room(struct initlink *link, size_t len, size_t limit)
+{
+    size_t room = link->out_room ? link->out_room : OUT_FIRST;
+    if (link->out_len + len > limit)
+        return false;
+    while (room < link->out_len + len)
+        room *= 2;
+    if (room > INITLINK_OUT_MAX)
+        room = INITLINK_OUT_MAX;
+    if (room > link->out_room)
+        link->out = mem_grow(link->out, room, 1);
+    link->out_room = room;
     return true;
 }
 
@@ -98,32 +129,43 @@ static bool flush(struct initlink *link)
  * Queues and tries to send at once. What fails to go out because the link broke is seen by the watch, so that
  * no callback runs inside the caller's call.
  */
-static int queue_frame(struct initlink *link, enum init_type type, uint32_t stream, const void *payload,
-                       size_t len, struct err *e)
+int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, const void *payload,
+                   size_t len, struct err *e)
 {
-    size_t cap = sizeof(struct init_head) + INIT_START_MAX + SMALL_FRAMES;
     if (!initlink_ready(link))
         return err_set(e, ERR_IO, "the sandbox's init is not linked");
-    if (!link->out)
-        link->out = mem_zalloc(cap);
-    /* A large frame leaves room for the small ones, of which a ping a second is the most. */
-    size_t room = cap - link->out_len;
-    size_t size = init_frame_put(link->out + link->out_len, room, type, stream, payload, len);
-    if (!size)
+    if (!make_out_room(link, sizeof(struct init_head) + len, limit_of(type))) {
+        link->refused = true;
         return err_set(e, ERR_IO, "the sandbox's init does not read");
+    }
+    size_t size =
+        init_frame_put(link->out + link->out_len, link->out_room - link->out_len, type, stream, payload, len);
+    if (!size)
+        return err_set(e, ERR_TOO_LARGE, "it does not fit into a frame for the sandbox's init");
     link->out_len += size;
     if (flush(link))
         watch_link(link);
     return 0;
 }
 
+struct initlink_view *initlink_view_of(struct initlink *link)
+{
+    return &link->view;
+}
+
+uint32_t initlink_features(const struct initlink *link)
+{
+    return initlink_ready(link) ? link->features : 0;
+}
+
 static bool on_hello(struct initlink *link, const struct init_frame *frame)
 {
     struct init_hello hello;
-    memcpy(&hello, frame->payload, sizeof hello);
-    if (link->greeted || hello.version != INIT_VERSION || hello.main_state > INIT_MAIN_FRESH)
+    if (link->greeted || !init_hello_get(frame->payload, frame->len, &hello))
         return false;
     link->greeted = true;
+    link->features = hello.features;
+    initlink_view_linked(&link->view, hello.next_process);
     timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
     if (link->events.on_ready)
         link->events.on_ready(link->arg, (enum init_main_state)hello.main_state);
@@ -136,7 +178,7 @@ static bool on_exited(struct initlink *link, const struct init_frame *frame)
     memcpy(&end, frame->payload, sizeof end);
     if (frame->stream != INIT_MAIN || !init_exit_valid(&end))
         return false;
-    if (queue_frame(link, INIT_EXITED_ACK, INIT_MAIN, NULL, 0, NULL) != 0)
+    if (initlink_queue(link, INIT_EXITED_ACK, INIT_MAIN, NULL, 0, NULL) != 0)
         return false;
     if (link->exited)
         return true;
@@ -169,10 +211,22 @@ static bool on_started(struct initlink *link, const struct init_frame *frame)
     return true;
 }
 
+static bool on_process_frame(struct initlink *link, const struct init_frame *frame)
+{
+    struct initlink_update update;
+    if (!(link->features & INIT_FEATURE_PROCESSES) || !initlink_view_frame(&link->view, frame, &update))
+        return false;
+    if (update.kind != INITLINK_NOTHING && link->events.on_update)
+        link->events.on_update(link->arg, &update);
+    return true;
+}
+
 static bool on_frame(struct initlink *link, const struct init_frame *frame)
 {
     if (!link->greeted && frame->type != INIT_HELLO)
         return false;
+    if (initlink_view_serves(frame->type))
+        return on_process_frame(link, frame);
     switch (frame->type) {
     case INIT_HELLO:
         return on_hello(link, frame);
@@ -230,13 +284,27 @@ static bool receive(struct initlink *link)
     return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+static void tell_writable(struct initlink *link)
+{
+    if (!link->refused || link->out_len || !initlink_ready(link))
+        return;
+    link->refused = false;
+    if (link->events.on_writable)
+        link->events.on_writable(link->arg);
+}
+
 static void on_io(void *arg, bool readable, bool writable)
 {
     struct initlink *link = arg;
     bool freed = false;
     if (writable && flush(link))
         watch_link(link);
-    if (!readable)
+    link->freed = &freed;
+    tell_writable(link);
+    if (freed)
+        return;
+    link->freed = NULL;
+    if (!readable || link->fd < 0)
         return;
     bool there = receive(link);
     link->freed = &freed;
@@ -259,7 +327,7 @@ static void on_ping(void *arg)
         return;
     }
     /* A ping that does not fit is one that the init would not read anyway. */
-    int error = queue_frame(link, INIT_PING, 0, &now, sizeof now, NULL);
+    int error = initlink_queue(link, INIT_PING, 0, &now, sizeof now, NULL);
     timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
     (void)error;
 }
@@ -288,6 +356,7 @@ int initlink_new(struct loop *loop, const char *folder, const struct initlink_ev
     link->events = *events;
     link->arg = arg;
     link->fd = -1;
+    initlink_view_init(&link->view);
     link->door = initlink_door_new(loop, folder, on_connection, link);
     int error = initlink_door_open(link->door, e);
     if (error) {
@@ -305,6 +374,7 @@ void initlink_free(struct initlink *link)
     if (link->freed)
         *link->freed = true;
     close_link(link);
+    initlink_view_fini(&link->view);
     initlink_door_free(link->door);
     free(link);
 }
@@ -351,7 +421,7 @@ int initlink_start(struct initlink *link, const struct init_start *start, struct
     uint8_t *payload = mem_zalloc(INIT_START_MAX);
     size_t len = init_start_pack(payload, INIT_START_MAX, start);
     int error =
-        len ? queue_frame(link, INIT_START, INIT_MAIN, payload, len, e)
+        len ? initlink_queue(link, INIT_START, INIT_MAIN, payload, len, e)
             : err_set(e, ERR_TOO_LARGE, "command and environment are limited to %d bytes and %d entries",
                       INIT_START_MAX, INIT_STRINGS_MAX);
     free(payload);
@@ -361,7 +431,7 @@ int initlink_start(struct initlink *link, const struct init_start *start, struct
 int initlink_signal(struct initlink *link, int signo, bool everything, struct err *e)
 {
     struct init_signal signal = {.signo = signo, .everything = everything};
-    return queue_frame(link, INIT_SIGNAL, INIT_MAIN, &signal, sizeof signal, e);
+    return initlink_queue(link, INIT_SIGNAL, INIT_MAIN, &signal, sizeof signal, e);
 }
 
 bool initlink_ready(const struct initlink *link)

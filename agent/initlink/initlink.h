@@ -8,14 +8,15 @@
  * same folder takes the link up, and on_ready says how the command stands.
  *
  * The init is untrusted. What breaks the protocol, or lets its pings go unanswered for INITLINK_LOST_MS,
- * loses its link and nothing else. Memory: one in and one out buffer of a frame each, the second only while
- * something waits to be sent. A linked sandbox has no socket that a tenant could connect to; until then,
- * at most INITLINK_ACCEPTS_PER_SECOND strangers are looked at.
+ * loses its link and nothing else. Memory: one in buffer of a frame, INITLINK_OUT_MAX bytes at most that wait
+ * to be sent, and what initlink_view.h keeps. A linked sandbox has no socket that a tenant could connect to;
+ * until then, at most INITLINK_ACCEPTS_PER_SECOND strangers are looked at.
  */
 #ifndef CORRAL_AGENT_INITLINK_H
 #define CORRAL_AGENT_INITLINK_H
 
 #include "agent/init/init_proto.h"
+#include "agent/initlink/initlink_view.h"
 #include "common/base/err.h"
 #include "common/io/loop.h"
 
@@ -25,6 +26,7 @@
 #define INITLINK_UNRESPONSIVE_MS    5000
 #define INITLINK_LOST_MS            30000
 #define INITLINK_ACCEPTS_PER_SECOND 20
+#define INITLINK_OUT_MAX            (INIT_START_MAX + (64 << 10))
 
 struct initlink;
 
@@ -43,6 +45,10 @@ struct initlink_events {
     void (*on_exited)(void *arg, const struct init_exit *end);
     /* Once after each on_ready, when its link breaks. Not called by initlink_free. */
     void (*on_lost)(void *arg, const struct err *why);
+    /* Something of its processes has changed (initlink_process.h). update is borrowed for the call. */
+    void (*on_update)(void *arg, const struct initlink_update *update);
+    /* What was refused for want of room in the queue would find it now. */
+    void (*on_writable)(void *arg);
 };
 
 /*
@@ -76,6 +82,9 @@ MUST_CHECK int initlink_start(struct initlink *link, const struct init_start *st
 MUST_CHECK int initlink_signal(struct initlink *link, int signo, bool everything, struct err *e);
 
 bool initlink_ready(const struct initlink *link);
+
+/* What the linked init can do, INIT_FEATURE_…; 0 without a link. */
+uint32_t initlink_features(const struct initlink *link);
 
 /* Whether the init answered within INITLINK_UNRESPONSIVE_MS. False without a link. */
 bool initlink_responsive(const struct initlink *link);

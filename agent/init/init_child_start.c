@@ -1,0 +1,65 @@
+#include "agent/init/init_child.h"
+#include "agent/init/init_exec.h"
+#include "agent/init/init_stdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static void run(uint32_t number, const struct init_spawn *spawn, const struct init_stdio *stdio, int error_fd)
+{
+    init_tree_mark(number);
+    int error = init_stdio_take(stdio);
+    if (!error)
+        error = init_exec(&spawn->start, false);
+    ssize_t n = write(error_fd, &error, sizeof error);
+    _exit(n == (ssize_t)sizeof error ? 127 : 126);
+}
+
+/* The child's process id, with the end of the pipe that tells of its program; -1 with errno. */
+static pid_t fork_child(uint32_t number, const struct init_spawn *spawn, const struct init_stdio *stdio,
+                        int *error_fd)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        run(number, spawn, stdio, fds[1]);
+    int error = errno;
+    close(fds[1]);
+    *error_fd = fds[0];
+    if (pid < 0) {
+        close(fds[0]);
+        *error_fd = -1;
+    }
+    errno = error;
+    return pid;
+}
+
+struct init_child *init_child_start(uint32_t number, const struct init_spawn *spawn, uint64_t now_ms)
+{
+    struct init_stdio stdio;
+    struct init_child *child = init_child_new(number, spawn, now_ms);
+    if (!child)
+        return NULL;
+    if (init_stdio_open(&stdio, spawn)) {
+        child->pid = fork_child(number, spawn, &stdio, &child->error_fd);
+        int error = errno;
+        init_stdio_started(&stdio);
+        if (child->pid < 0)
+            init_stdio_close(&stdio);
+        errno = error;
+    }
+    if (child->error_fd < 0) {
+        int error = errno;
+        init_child_free(child);
+        errno = error;
+        return NULL;
+    }
+    child->told.pid = child->pid;
+    child->in_fd = stdio.in;
+    memcpy(child->out_fd, stdio.out, sizeof child->out_fd);
+    return child;
+}

@@ -1,0 +1,68 @@
+#include "agent/init/init_exec.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The folder of an image's that nobody has made, and its parents; why not, chdir says. */
+static void make_folder(const char *path)
+{
+    char part[PATH_MAX];
+    for (size_t n = 1; path[n - 1] && n < sizeof part; n++) {
+        if (path[n] && path[n] != '/')
+            continue;
+        memcpy(part, path, n);
+        part[n] = 0;
+        (void)mkdir(part, 0755);
+    }
+}
+
+/*
+ * As execvp, but for what the kernel does not take for a program: that is an error, as under Docker, and not
+ * handed to a shell, which an image may not even have.
+ */
+static int execute(char *const *argv)
+{
+    const char *at = getenv("PATH"), *name = argv[0];
+    char path[PATH_MAX];
+    int error = ENOENT;
+    if (strchr(name, '/')) {
+        execv(name, argv);
+        return errno;
+    }
+    for (at = at ? at : "/bin:/usr/bin"; *name && at; at = *at ? at + 1 : NULL) {
+        size_t len = strcspn(at, ":");
+        int n = snprintf(path, sizeof path, "%.*s%s%s", (int)len, at, len ? "/" : "", name);
+        errno = ENOENT;
+        if (n > 0 && (size_t)n < sizeof path)
+            execv(path, argv);
+        if (errno == EACCES)
+            error = EACCES; /* unless there is another */
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return errno;
+        at += len;
+    }
+    return error;
+}
+
+/* The environment is changed first, since PATH in it decides what is found. */
+int init_exec(const struct init_start *start, bool make_cwd)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (uint32_t i = 0; i < start->envc; i++)
+        if (putenv((char *)(uintptr_t)start->env[i]) != 0)
+            return errno;
+    if (start->cwd[0] && make_cwd)
+        make_folder(start->cwd);
+    if (start->cwd[0] && chdir(start->cwd) != 0)
+        return errno == ENOENT ? EACCES : errno; /* the program may well exist: 126, not 127 */
+    return execute((char *const *)(uintptr_t)start->argv);
+}

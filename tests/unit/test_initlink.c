@@ -1,0 +1,290 @@
+#include "tests/lib/unit.h"
+
+#include "agent/initlink/initlink_process.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* The init is this test, whatever it pretends to be. */
+static struct {
+    struct loop *loop;
+    struct initlink *link;
+    char folder[64];
+    int fd;
+    int ready, lost, listed, told, detached, writable;
+    uint64_t output;
+} world;
+
+static void on_ready(void *arg, enum init_main_state state)
+{
+    world.ready++;
+    loop_stop(world.loop);
+}
+
+static void on_lost(void *arg, const struct err *why)
+{
+    world.lost++;
+    loop_stop(world.loop);
+}
+
+static void on_update(void *arg, const struct initlink_update *update)
+{
+    world.listed += update->kind == INITLINK_LISTED;
+    world.told += update->kind == INITLINK_PROCESS_TOLD;
+    world.detached += update->kind == INITLINK_DETACHED;
+    world.output += update->kind == INITLINK_OUTPUT ? update->len : 0;
+}
+
+static void on_writable(void *arg)
+{
+    world.writable++;
+}
+
+static void on_time(void *arg)
+{
+    loop_stop(world.loop);
+}
+
+static void turn(void)
+{
+    struct timer timer = {0};
+    timer_start(&timer, world.loop, 10, on_time, NULL);
+    loop_run(world.loop);
+    timer_stop(&timer);
+}
+
+#define UNTIL(condition)                                                                                     \
+    for (uint64_t until_ = loop_now_ms() + 20000; !(condition); turn())                                      \
+    assert_true(loop_now_ms() < until_)
+
+static void connect_init(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", world.folder, INIT_SOCKET_NAME);
+    UNTIL((world.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0);
+    assert_int_equal(connect(world.fd, (struct sockaddr *)&address, sizeof address), 0);
+}
+
+static void say(enum init_type type, uint32_t stream, const void *payload, size_t len)
+{
+    static uint8_t frame[INIT_PAYLOAD_MAX + 64];
+    size_t size = init_frame_put(frame, sizeof frame, type, stream, payload, len);
+    assert_true(size > 0);
+    assert_int_equal(send(world.fd, frame, size, MSG_NOSIGNAL), size);
+}
+
+static void greet(void)
+{
+    struct init_hello hello = {INIT_VERSION, INIT_MAIN_IDLE, INIT_FEATURE_PROCESSES, 7};
+    int before = world.ready;
+    say(INIT_HELLO, 0, &hello, sizeof hello);
+    UNTIL(world.ready > before);
+}
+
+static int begin(void **state)
+{
+    static const struct initlink_events events = {
+        .on_ready = on_ready, .on_lost = on_lost, .on_update = on_update, .on_writable = on_writable};
+    struct err e;
+    memset(&world, 0, sizeof world);
+    snprintf(world.folder, sizeof world.folder, "/tmp/corral-test-XXXXXX");
+    assert_non_null(mkdtemp(world.folder));
+    world.loop = loop_new();
+    assert_int_equal(initlink_new(world.loop, world.folder, &events, NULL, &world.link, &e), 0);
+    initlink_expect(world.link, getpid());
+    connect_init();
+    return 0;
+}
+
+static int end(void **state)
+{
+    initlink_free(world.link);
+    close(world.fd);
+    loop_free(world.loop);
+    rmdir(world.folder);
+    return 0;
+}
+
+static struct init_spawn *a_spawn(void)
+{
+    static struct init_spawn spawn;
+    spawn = (struct init_spawn){.token = {1}, .start = {.cwd = "", .argc = 1, .argv = {"true"}}};
+    return &spawn;
+}
+
+static void tell(uint32_t number, uint32_t state, uint64_t end_position)
+{
+    struct init_process told = {.token = {1}, .state = state, .end = end_position, .oldest = end_position};
+    say(INIT_PROCESS, number, &told, sizeof told);
+}
+
+static void lost_again(int *before)
+{
+    UNTIL(world.lost == *before + 1);
+    (*before)++;
+    close(world.fd);
+    connect_init();
+    greet();
+}
+
+/* One of before processes were known is served as ever, and is sent nothing that it has not got. */
+static void test_an_old_init_is_served(void **state)
+{
+    uint32_t hello[2] = {INIT_VERSION_1, INIT_MAIN_RUNNING};
+    uint32_t attachment;
+    size_t sent;
+    struct err e;
+    say(INIT_HELLO, 0, hello, sizeof hello);
+    UNTIL(world.ready == 1);
+    assert_int_equal(initlink_features(world.link), 0);
+    assert_int_equal(initlink_spawn(world.link, 2, a_spawn(), &e), ERR_INIT_TOO_OLD);
+    assert_int_equal(initlink_attach(world.link, 2, 0, 100, &attachment, &e), ERR_INIT_TOO_OLD);
+    assert_int_equal(initlink_stdin(world.link, 2, (const uint8_t *)"x", 1, &sent, &e), ERR_INIT_TOO_OLD);
+    assert_int_equal(initlink_kill_process(world.link, 2, &e), ERR_INIT_TOO_OLD);
+    assert_int_equal(initlink_bound_output(world.link, 1 << 30, &e), ERR_INIT_TOO_OLD);
+    assert_int_equal(initlink_signal(world.link, 15, false, &e), 0);
+    uint8_t bytes[64];
+    ssize_t n = recv(world.fd, bytes, sizeof bytes, 0);
+    assert_int_equal(n, sizeof(struct init_head) + sizeof(struct init_signal));
+    say(INIT_LISTED, 0, NULL, 0); /* and says nothing of the kind */
+    UNTIL(world.lost == 1);
+}
+
+static void test_a_hello_of_the_future_is_refused(void **state)
+{
+    struct init_hello hello = {INIT_VERSION + 1, INIT_MAIN_IDLE, 1, 2};
+    say(INIT_HELLO, 0, &hello, sizeof hello);
+    for (uint64_t until = loop_now_ms() + 20000; recv(world.fd, &hello, sizeof hello, MSG_DONTWAIT) != 0;
+         turn())
+        assert_true(loop_now_ms() < until);
+    assert_int_equal(world.ready, 0);
+}
+
+static void test_output_comes_as_far_as_its_credit(void **state)
+{
+    struct err e;
+    uint32_t attachment;
+    static const uint8_t bytes[200];
+    struct init_attached attached = {.status = INIT_ATTACH_DONE, .from = 0};
+    greet();
+    assert_int_equal(initlink_next_process(world.link), 7);
+    assert_int_equal(initlink_spawn(world.link, 7, a_spawn(), &e), 0);
+    assert_int_equal(initlink_attach(world.link, 7, 0, 100, &attachment, &e), 0);
+    say(INIT_ATTACHED, attachment, &attached, sizeof attached);
+    say(INIT_STDOUT, attachment, bytes, 60);
+    UNTIL(world.output == 60);
+    assert_int_equal(initlink_credit(world.link, attachment, INIT_CREDIT_MAX, &e), ERR_INVALID);
+    assert_int_equal(initlink_credit(world.link, attachment, 60, &e), 0);
+    say(INIT_STDERR, attachment, bytes, 100);
+    UNTIL(world.output == 160);
+    say(INIT_STDERR, attachment, bytes, 1);
+    UNTIL(world.lost == 1);
+    assert_int_equal(world.output, 160);
+}
+
+/* Each loses the link and nothing else: the next hello is heard. */
+static void test_what_cannot_be_ends_the_link(void **state)
+{
+    struct err e;
+    int lost = 0;
+    uint32_t attachment, number, more = INIT_STDIN_WINDOW;
+    struct init_attached attached = {.status = INIT_ATTACH_DONE, .from = 1};
+    struct init_detached detached = {.reason = INIT_DETACH_ENDED, .position = 5};
+    greet();
+    say(INIT_STDOUT, 3, "x", 1); /* an attachment that is none */
+    lost_again(&lost);
+    tell(7, INIT_RUNNING, 0); /* a number that nobody has had */
+    lost_again(&lost);
+    number = initlink_next_process(world.link);
+    assert_int_equal(initlink_spawn(world.link, number, a_spawn(), &e), 0);
+    tell(number, INIT_ENDED, 10);
+    tell(number, INIT_RUNNING, 10); /* it begins again */
+    lost_again(&lost);
+    say(INIT_LISTED, 0, NULL, 0);
+    say(INIT_LISTED, 0, NULL, 0);
+    lost_again(&lost);
+    number = initlink_next_process(world.link);
+    assert_int_equal(initlink_spawn(world.link, number, a_spawn(), &e), 0);
+    say(INIT_CREDIT, number, &more, sizeof more); /* more than its window */
+    lost_again(&lost);
+    assert_int_equal(initlink_attach(world.link, number, 0, 100, &attachment, &e), 0);
+    say(INIT_STDOUT, attachment, "x", 1); /* before it was answered */
+    lost_again(&lost);
+    assert_int_equal(initlink_attach(world.link, number, 0, 100, &attachment, &e), 0);
+    say(INIT_ATTACHED, attachment, &attached, sizeof attached); /* elsewhere than asked */
+    lost_again(&lost);
+    attached.from = 0;
+    assert_int_equal(initlink_attach(world.link, number, 0, 100, &attachment, &e), 0);
+    say(INIT_ATTACHED, attachment, &attached, sizeof attached);
+    say(INIT_DETACHED, attachment, &detached, sizeof detached); /* after bytes that did not come */
+    lost_again(&lost);
+    assert_int_equal(world.output, 0);
+    assert_int_equal(world.detached, 0);
+}
+
+/* What it knew is believed until the list says otherwise. */
+static void test_a_process_that_is_not_listed_is_gone(void **state)
+{
+    struct err e;
+    int lost = 0;
+    size_t sent;
+    greet();
+    for (uint32_t number = 7; number < 9; number++) {
+        assert_int_equal(initlink_spawn(world.link, number, a_spawn(), &e), 0);
+        tell(number, INIT_RUNNING, 0);
+    }
+    UNTIL(world.told == 2);
+    say(INIT_STDOUT, 99, "x", 1);
+    lost_again(&lost);
+    assert_non_null(initlink_find_process(world.link, 7));
+    assert_int_equal(initlink_stdin(world.link, 8, (const uint8_t *)"x", 1, &sent, &e), 0);
+    assert_int_equal(sent, 0); /* how much it may be sent is not known yet */
+    struct init_process told = {.token = {1}, .state = INIT_RUNNING, .stdin_credit = 3};
+    say(INIT_PROCESS, 8, &told, sizeof told);
+    say(INIT_LISTED, 0, NULL, 0);
+    UNTIL(world.listed == 1);
+    assert_null(initlink_find_process(world.link, 7));
+    assert_int_equal(initlink_stdin(world.link, 8, (const uint8_t *)"hello", 5, &sent, &e), 0);
+    assert_int_equal(sent, 3);
+    assert_int_equal(initlink_next_process(world.link), 9);
+}
+
+/* Input fills a part of the queue and no more; what must be said has the rest. */
+static void test_an_init_that_does_not_read_has_a_bounded_queue(void **state)
+{
+    static uint8_t bytes[INIT_STDIN_WINDOW];
+    struct err e;
+    size_t sent;
+    int error = 0;
+    uint32_t number = 7;
+    greet();
+    for (; !error && number < 7 + INIT_RUNNING_MAX; number++) {
+        assert_int_equal(initlink_spawn(world.link, number, a_spawn(), &e), 0);
+        error = initlink_stdin(world.link, number, bytes, sizeof bytes, &sent, &e);
+    }
+    assert_int_equal(error, ERR_IO);
+    assert_true(number < 7 + 40); /* the kernel's buffers, and 48 KiB */
+    assert_int_equal(initlink_kill_process(world.link, 7, &e), 0);
+    assert_int_equal(world.writable, 0);
+    for (uint64_t until = loop_now_ms() + 20000; !world.writable; turn()) {
+        assert_true(loop_now_ms() < until);
+        (void)!recv(world.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    }
+    assert_int_equal(world.lost, 0);
+}
+
+int main(void)
+{
+#define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
+    static const struct CMUnitTest tests[] = {
+        EACH(test_an_old_init_is_served),
+        EACH(test_a_hello_of_the_future_is_refused),
+        EACH(test_output_comes_as_far_as_its_credit),
+        EACH(test_what_cannot_be_ends_the_link),
+        EACH(test_a_process_that_is_not_listed_is_gone),
+        EACH(test_an_init_that_does_not_read_has_a_bounded_queue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
