@@ -34,6 +34,7 @@ static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
 static void on_init_ready(void *arg, enum init_main_state state)
 {
     struct holder *h = arg;
+    agent_bound_output(h);
     if (h->waiter)
         h->waiter->on_ready(h, state);
 }

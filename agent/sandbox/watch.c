@@ -2,6 +2,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_limit.h"
+#include "agent/initlink/initlink_process.h"
 #include "agent/node/history.h"
 #include "agent/sandbox/check.h"
 #include "agent/sandbox/processes.h"
@@ -141,6 +142,16 @@ static void bound_sockets(const struct holder *h, uint64_t memory_bytes)
                  e.text);
 }
 
+void agent_bound_output(struct holder *h)
+{
+    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    struct err e;
+    if (!record || !h->init || !(initlink_features(h->init) & INIT_FEATURE_PROCESSES))
+        return;
+    if (initlink_bound_output(h->init, record->limits.memory_bytes, &e))
+        log_warn("agent", "sandbox=%s its processes' output is bounded as before: %s", h->id.text, e.text);
+}
+
 int agent_watch_memory(struct holder *h, struct err *e)
 {
     struct cgroup_levels levels = levels_of(h);
@@ -157,6 +168,7 @@ void agent_watch_level(struct holder *h)
         bound_sockets(h, levels.limit);
     if (h->watched)
         cgroup_alarm_level(h->watched, &levels);
+    agent_bound_output(h);
 }
 
 /* Held at its critical level, most often: it is ended, and held until the end of this turn, or it goes on. */

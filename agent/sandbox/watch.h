@@ -15,4 +15,8 @@ void agent_watch_end(struct holder *holder); /* its last sample is kept */
 int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
 void agent_watch_level(struct holder *holder); /* its limit, or the levels, were changed */
 
+/* Its init is linked, or its memory limit was changed: tells the init how much output of processes it may
+ * keep. */
+void agent_bound_output(struct holder *holder);
+
 #endif
