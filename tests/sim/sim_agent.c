@@ -231,6 +231,16 @@ static void run_effects(struct world *w, int node)
     answer_after(w, node, 0, sim_random(w, TURN_MS), settle);
 }
 
+/* Within a session one answer to one poll is under way: no older want comes after a newer one. */
+static bool overtaken(struct box_model *b, const struct sim_event *e)
+{
+    if (b->told.session == e->session && e->want.generation < b->told.generation)
+        return true;
+    b->told.session = e->session;
+    b->told.generation = e->want.generation;
+    return false;
+}
+
 void agent_hear_want(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
@@ -241,6 +251,8 @@ void agent_hear_want(struct world *w, struct sim_event *e)
         wire_again(w, e);
         return;
     }
+    if (overtaken(&h->box[e->sandbox], e))
+        return;
     if (e->want.spec)
         e->want.spec = (const uint8_t *)"spec";
     keeper_want(h->keeper, w->now, &e->want, &h->effects);

@@ -70,6 +70,10 @@ struct box_model {
     bool begun;          /* its command was, on this boot: never a second time, here or elsewhere */
     bool forgotten;      /* its end was accepted: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
+    struct {
+        unsigned session;
+        uint64_t generation;
+    } told;              /* the last want that came, and in which session */
     bool pending_report; /* the uplink repeats it */
     struct observation report;
     uint64_t memory_bytes; /* that its container is held to */
