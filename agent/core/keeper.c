@@ -464,6 +464,8 @@ void keeper_pause(struct keeper *keeper, uint64_t now, const struct sandbox_id *
     snprintf(b->record.detail, sizeof b->record.detail, "%s", detail);
     box_save(b, effects);
     box_follow_pause(b, now, effects);
+    if (b->record.paused)
+        box_report(b, now, effects); /* somebody else had paused it; from now on it is this node's doing */
 }
 
 /* --- time --- */

@@ -446,6 +446,18 @@ static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
     end(k);
 }
 
+static void test_somebody_elses_pause_that_is_found_idle(void **state)
+{
+    struct keeper *k = running(1000, HOUR_MS);
+    keeper_seen_paused(k, 2000, &id, true, &effects);
+    keeper_saved(k, 2001, &id, true, &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.reason, REASON_NONE);
+    keeper_pause(k, 2010, &id, "it did no work", &effects);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.state, SANDBOX_PAUSED);
+    assert_int_equal(last_of(KEEPER_REPORT)->observation.reason, REASON_IDLE);
+    end(k);
+}
+
 /* Nobody but this host wants it paused: one that forgot it with its death would let it run again. */
 static void test_idleness_is_on_disk_before_it_pauses(void **state)
 {
@@ -513,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_a_fault_of_its_host_is_not_told_before_it_is_undone),
         cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
         cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
+        cmocka_unit_test(test_somebody_elses_pause_that_is_found_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
