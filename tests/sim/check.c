@@ -17,7 +17,7 @@ static void check_stopping(struct world *w, int node, int sandbox)
         sim_fail(w, "sandbox %d was to end, and does not", sandbox);
 }
 
-static void check_box(struct world *w, int node, int sandbox)
+static void check_on_host(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
     struct box_model *b = &h->box[sandbox];
@@ -119,7 +119,7 @@ void check_sandbox(struct world *w, int sandbox)
     check_once(w, sandbox);
     controller_check_row(w, sandbox);
     for (int n = 0; n < SIM_NODES; n++) {
-        check_box(w, n, sandbox);
+        check_on_host(w, n, sandbox);
         check_early(w, n, sandbox);
         check_pause(w, n, sandbox);
         check_limits(w, n, sandbox);
