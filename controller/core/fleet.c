@@ -174,11 +174,21 @@ void fleet_refused(struct fleet *fleet, const struct sandbox_id *id)
         fleet_entry_drop(fleet, s);
 }
 
+/*
+ * It left a deadline as it was of which nobody here has heard, while the rows are to follow PostgreSQL's
+ * clock: what remains cannot be told from it. The reading that comes once they have followed takes it up.
+ */
+static bool is_to_be_read(const struct fleet *fleet, const struct sandbox_entry *s,
+                          const struct fleet_row *row)
+{
+    return row->time == FLEET_TIME_KEPT && row->generation > s->generation + 1 && fleet_owes_expiries(fleet);
+}
+
 void fleet_wanted(struct fleet *fleet, uint64_t now, const struct fleet_row *row,
                   struct fleet_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&fleet->sandboxes, &row->id);
-    if (!s || !s->admitted || row->generation < s->generation)
+    if (!s || !s->admitted || row->generation < s->generation || is_to_be_read(fleet, s, row))
         return;
     s->changed = ++fleet->stamp;
     fleet_entry_fill(fleet, s, now, row);
@@ -407,6 +417,7 @@ void fleet_clock_stepped(struct fleet *fleet, uint64_t now, int64_t step_ms, int
     struct sandbox_entry *s, *next;
     fleet->stepped_ms = now;
     fleet->offset_ms = offset_ms;
+    fleet->found++;
     SANDBOX_TABLE_EACH(&fleet->sandboxes, s, next)
     deadline_stepped(s, now, step_ms, offset_ms);
 }

@@ -227,6 +227,25 @@ static void test_a_pause_from_before_the_rows_followed(void **state)
     assert_int_equal(wanted_for(), HOUR_MS - 1100);
 }
 
+/* The answer of an extension was lost, and a pause after it comes before the rows have followed. */
+static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
+{
+    int64_t longer_ms = THEN + 2 * HOUR_MS; /* generation 2 */
+    step = STEP_MS * 20;
+    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    struct fleet_row paused = row_at(1100, 3, longer_ms);
+    paused.time = FLEET_TIME_KEPT;
+    assert_int_equal(paused.remaining_ms, 0);
+    fleet_wanted(fleet, 1100, &paused, &effects);
+    assert_int_equal(wanted_for(), UINT64_MAX);
+    told_now();
+    fleet_expiries_told(fleet);
+    assert_true(fleet_differs(fleet, fleet_stamp(fleet), &paused.id, 3, SANDBOX_RUNNING));
+    struct fleet_row read = row_at(1300, 3, longer_ms + step);
+    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS - 1300);
+}
+
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
 static void test_a_clock_that_is_put_right_soon(void **state)
 {
@@ -352,6 +371,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pause_after_an_extension_that_was_not_heard, set_up_running,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps_that_the_rows_followed,
                                         set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_found_wrong_while_the_rows_follow, set_up_running,
