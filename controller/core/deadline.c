@@ -85,10 +85,13 @@ bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
     return now < s->counted_ms && s->reported && s->latest.generation == s->generation;
 }
 
-/* To within SAME_MS: it was written after the step. */
-static bool is_right(int64_t row_ms, int64_t counted_ms)
+/* It was written after the step: to within SAME_MS, or where it was given, by what its answer may have been
+ * late. */
+static bool is_right(const struct sandbox_entry *s, int64_t counted_ms)
 {
-    return row_ms - counted_ms < SAME_MS && counted_ms - row_ms < SAME_MS;
+    if (s->late_ms >= SAME_MS)
+        return s->given && !is_wrong(s, s->row_ms, counted_ms);
+    return s->row_ms - counted_ms < SAME_MS && counted_ms - s->row_ms < SAME_MS;
 }
 
 void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, int64_t offset_ms)
@@ -98,8 +101,10 @@ void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, in
         return;
     if (now < s->counted_ms)
         s->deadline_ms = due > 0 ? (uint64_t)due : 0;
+    else if (is_right(s, counted_ms))
+        s->expires_ms = s->row_ms;
     else if (s->late_ms >= SAME_MS)
         s->expires_ms += step_ms; /* its count waits to be corrected by its row */
     else
-        s->expires_ms = is_right(s->row_ms, counted_ms) ? s->row_ms : counted_ms;
+        s->expires_ms = counted_ms;
 }

@@ -127,6 +127,19 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
     assert_int_equal(told_now().count, 0);
 }
 
+/* …whose answer came late. */
+static void test_an_extension_before_the_notice_that_was_answered_late(void **state)
+{
+    step = 10 * STEP_MS;
+    struct fleet_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    longer.waited_ms = 5000;
+    longer.time = FLEET_TIME_GIVEN;
+    fleet_wanted(fleet, 6000, &longer, &effects);
+    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    fleet_clock_stepped(fleet, 6500, step, THEN + step);
+    assert_int_equal(told_now().count, 0);
+}
+
 /* An extension whose answer is met by the step: nobody knows by which clock it was said, so it is read once
  * more. */
 static void test_an_extension_around_the_step_is_read_again(void **state)
@@ -371,6 +384,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_extension_around_the_step_is_read_again, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps, set_up_running, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_extension_before_the_notice_that_was_answered_late,
+                                        set_up_running, tear_down),
         cmocka_unit_test_setup_teardown(test_a_pause_after_an_extension_that_was_not_heard, set_up_running,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_an_extension_between_two_steps_that_the_rows_followed,
