@@ -85,13 +85,21 @@ bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
     return now < s->counted_ms && s->reported && s->latest.generation == s->generation;
 }
 
-/* It was written after the step: to within SAME_MS, or where it was given, by what its answer may have been
- * late. */
-static bool is_right(const struct sandbox_entry *s, int64_t counted_ms)
+static int64_t distance(int64_t a, int64_t b)
 {
+    return a < b ? b - a : a - b;
+}
+
+/*
+ * It was written after the step: to within SAME_MS. Of one that was given, and whose answer came late, the
+ * database most likely said so as soon as it was asked: under which of the two clocks that fits better.
+ */
+static bool is_right(const struct sandbox_entry *s, int64_t counted_ms, int64_t step_ms)
+{
+    int64_t asked_ms = counted_ms - (int64_t)s->late_ms;
     if (s->late_ms >= SAME_MS)
-        return s->given && !is_wrong(s, s->row_ms, counted_ms);
-    return s->row_ms - counted_ms < SAME_MS && counted_ms - s->row_ms < SAME_MS;
+        return s->given && distance(s->row_ms, asked_ms) < distance(s->row_ms, asked_ms - step_ms);
+    return distance(s->row_ms, counted_ms) < SAME_MS;
 }
 
 void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, int64_t offset_ms)
@@ -101,7 +109,7 @@ void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, in
         return;
     if (now < s->counted_ms)
         s->deadline_ms = due > 0 ? (uint64_t)due : 0;
-    else if (is_right(s, counted_ms))
+    else if (is_right(s, counted_ms, step_ms))
         s->expires_ms = s->row_ms;
     else if (s->late_ms >= SAME_MS)
         s->expires_ms += step_ms; /* its count waits to be corrected by its row */

@@ -127,17 +127,21 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
     assert_int_equal(told_now().count, 0);
 }
 
-/* …whose answer came late. */
+/* …whose answer came late: said after a step, or before one that is smaller than it was late. */
 static void test_an_extension_before_the_notice_that_was_answered_late(void **state)
 {
     step = 10 * STEP_MS;
     struct fleet_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
-    longer.waited_ms = 5000;
+    longer.waited_ms = 30000;
     longer.time = FLEET_TIME_GIVEN;
-    fleet_wanted(fleet, 6000, &longer, &effects);
+    fleet_wanted(fleet, 31000, &longer, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
-    fleet_clock_stepped(fleet, 6500, step, THEN + step);
+    fleet_clock_stepped(fleet, 31500, step, THEN + step);
     assert_int_equal(told_now().count, 0);
+    fleet_clock_stepped(fleet, 32500, -20000, THEN + step - 20000);
+    struct told told = told_now();
+    assert_int_equal(told.count, 1);
+    assert_true(told.to_ms == longer.expires_ms - 20000);
 }
 
 /* An extension whose answer is met by the step: nobody knows by which clock it was said, so it is read once
