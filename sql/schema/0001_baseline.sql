@@ -122,7 +122,7 @@ create table swept (
     number  bigint not null
 );
 
--- The moves that the states of sandboxes may make. The tables of states and moves say what common/model/sandbox_state.def
+-- The moves that the states of sandboxes may make. The tables of states and moves say what sandbox_state.def
 -- says (a test compares them).
 
 create table sandbox_states (

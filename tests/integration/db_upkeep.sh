@@ -81,7 +81,7 @@ sql "drop trigger no on events;
     create trigger slow before delete on events for each row execute function no();
     insert into events select nextval('event_seq'), 'x', days_ago(100) + i * interval '1 ms' from generate_series(1, 10000) i"
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
-grep -Eq '^rounds=[2-9] more=0' "$DB_HOME/out" || say "rounds: $(cat "$DB_HOME/out")"
+grep -Eq '^rounds=([2-9]|[1-9][0-9]) more=0' "$DB_HOME/out" || say "rounds: $(cat "$DB_HOME/out")"
 grep -Eq '^events removed=10001 failures=0 overdue=0$' "$DB_HOME/out" || say "$(cat "$DB_HOME/out" "$DB_HOME/log")"
 
 # An old day that somebody still reads: others read, write and make days meanwhile; it goes when the reader has.
