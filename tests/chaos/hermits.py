@@ -30,12 +30,18 @@ class Hermits:
             "expired": user.create(lifetime_seconds=5 + later, **SMALL)["id"],
             "idle": user.create(idle_timeout_seconds=4 + later, **SMALL)["id"],
             "exited": user.create(command=["sh", "-c", f"sleep {4 + later}; exit 7"], **SMALL)["id"],
-            "memory_critical": user.create(command=grows, **{**SMALL, "memory_bytes": 32 * MIB})["id"],
+            "memory_critical": user.create(command=grows, **{**SMALL, "memory_bytes": 32 * MIB, "cpu_millis": 1000})["id"],
         }
         self.pids = {reason: pid_of(corral, i, node) for reason, i in self.made.items()}
 
+    def near_their_ends(self):
+        """In a second the first of them ends: what is done to their host from now on lasts no longer than it must."""
+        wait_until("their ends are near", lambda: time.monotonic() - self.created > self.later + 2, self.later + 3)
+        return self
+
     def end_alone(self):
-        assert all(map(runs, self.pids.values())), "they were to be watched"
+        ended = {reason: self.user.show(self.made[reason])["detail"] for reason, pid in self.pids.items() if not runs(pid)}
+        assert not ended, f"they were to be watched, {time.monotonic() - self.created:.1f} s after the first was created: {ended}"
         for reason, pid in self.pids.items():
             wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12 + self.later, 0.02)
             assert reason != "expired" or 4.5 < time.monotonic() - self.created - self.later < 7.5

@@ -36,7 +36,7 @@ def is_back(hosts):
 
 def test_ends_in_a_partition_shorter_than_the_lease(hosts):
     user = hosts.user("short", tier="pro")
-    hermits = Hermits(hosts, user, node=2, later=5)
+    hermits = Hermits(hosts, user, node=2, later=8).near_their_ends()
     with cut_off(hosts):
         hermits.end_alone()
     is_back(hosts)
@@ -66,7 +66,7 @@ def test_ends_in_a_partition_longer_than_the_lease(hosts):
     user = hosts.user("long", tier="pro")
     lives = user.create(**SMALL)["id"]
     deleted = user.create(**SMALL)["id"]
-    hermits = Hermits(hosts, user, node=2, later=5)
+    hermits = Hermits(hosts, user, node=2, later=8).near_their_ends()
     pid = pid_of(hosts, deleted, node=2)
     with cut_off(hosts):
         hermits.end_alone()
