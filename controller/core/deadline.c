@@ -98,7 +98,8 @@ static bool is_right(const struct sandbox_entry *s, int64_t counted_ms, int64_t 
 {
     int64_t asked_ms = counted_ms - (int64_t)s->late_ms;
     if (s->late_ms >= SAME_MS)
-        return s->given && distance(s->row_ms, asked_ms) < distance(s->row_ms, asked_ms - step_ms);
+        return s->given && !deadline_is_owed(s) &&
+               distance(s->row_ms, asked_ms) < distance(s->row_ms, asked_ms - step_ms);
     return distance(s->row_ms, counted_ms) < SAME_MS;
 }
 

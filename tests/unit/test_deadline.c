@@ -142,6 +142,10 @@ static void test_an_extension_before_the_notice_that_was_answered_late(void **st
     struct told told = told_now();
     assert_int_equal(told.count, 1);
     assert_true(told.to_ms == longer.expires_ms - 20000);
+    fleet_clock_stepped(fleet, 33500, 30000,
+                        THEN + step + 10000); /* which lies nearer to the row, as nobody wrote it */
+    told = told_now();
+    assert_true(told.from_ms == longer.expires_ms && told.to_ms == longer.expires_ms + 10000);
 }
 
 /* An extension whose answer is met by the step: nobody knows by which clock it was said, so it is read once
