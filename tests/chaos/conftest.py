@@ -10,6 +10,16 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from corral import BUILD_ROOT, TORN  # noqa: E402
 from installation import corral, hosts, user  # noqa: E402, F401
+from slow import mark_slow  # noqa: E402
+
+# More than half a minute each.
+SLOW = {"test_bad_records", "test_clock", "test_cluster", "test_crowd", "test_faults", "test_frozen_disk", "test_guard", "test_hanging",
+        "test_hardening", "test_images", "test_lost_answers", "test_node_port", "test_outbox", "test_ready", "test_registry",
+        "test_sick_starts", "test_stolen_node", "test_stopped", "test_storm", "test_tenants", "test_two_controllers"}
+
+
+def pytest_collection_modifyitems(items):
+    mark_slow(items, SLOW)
 
 
 @pytest.fixture(scope="session")
