@@ -162,7 +162,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     struct agent *agent = mem_zalloc(sizeof *agent);
     agent->loop = loop;
     agent->conf = conf;
-    agent->keeper = keeper_new();
+    agent->reconciler = reconciler_new();
     agent->engine = engine_new(loop, &agent_engine_ops, agent);
     agent->sweep_number = wall_now_ms() << 10; /* rises over restarts */
     agent->swept_ms = loop_now_ms();
@@ -246,7 +246,7 @@ void agent_free(struct agent *agent)
     agent_holder_drop(h);
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
-    keeper_free(agent->keeper);
+    reconciler_free(agent->reconciler);
     docker_facts_fini(&agent->docker_facts);
     free(agent->seccomp);
     string_list_fini(&agent->masked);

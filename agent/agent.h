@@ -1,6 +1,6 @@
 /*
- * The agent: joins the heart (core/keeper.h) with Docker, disks, cgroups, the sandboxes' inits and the link
- * to the controller. On the loop.
+ * The agent: joins the core (core/reconciler.h) with Docker, disks, cgroups, the sandboxes' inits and the
+ * link to the controller. On the loop.
  */
 #ifndef CORRAL_AGENT_AGENT_H
 #define CORRAL_AGENT_AGENT_H

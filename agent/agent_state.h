@@ -6,8 +6,8 @@
 #include "agent/cgroup/cgroup_alarm.h"
 #include "agent/cgroup/cgroup_path.h"
 #include "agent/core/image_memory.h"
-#include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
+#include "agent/core/reconciler.h"
 #include "agent/core/turns.h"
 #include "agent/disk/journal.h"
 #include "agent/disk/volume.h"
@@ -41,8 +41,8 @@ struct base_image {
 struct agent {
     struct loop *loop;
     const struct agent_conf *conf;
-    struct keeper *keeper;
-    struct engine *engine; /* what is put into the keeper, it carries out */
+    struct reconciler *reconciler;
+    struct engine *engine; /* what is put into the reconciler, it carries out */
     struct holder *holders;
     struct docker *docker;
     struct docker_facts docker_facts;

@@ -9,14 +9,14 @@
 
 #define SENTENCE(end, ...) snprintf((end).detail, sizeof(end).detail, __VA_ARGS__)
 
-struct box_exit ending_of(enum sandbox_reason reason)
+struct sandbox_exit ending_of(enum sandbox_reason reason)
 {
-    return (struct box_exit){.reason = reason};
+    return (struct sandbox_exit){.reason = reason};
 }
 
-struct box_exit ending_unmade(enum sandbox_reason reason, const char *was)
+struct sandbox_exit ending_unmade(enum sandbox_reason reason, const char *was)
 {
-    struct box_exit end = ending_of(reason);
+    struct sandbox_exit end = ending_of(reason);
     const char *then = reason == REASON_EXPIRED   ? "its lifetime ended"
                        : reason == REASON_DELETED ? "its user deleted it"
                        : reason == REASON_ADMIN   ? "an administrator ended it"
@@ -25,43 +25,43 @@ struct box_exit ending_unmade(enum sandbox_reason reason, const char *was)
     return end;
 }
 
-static struct box_exit with_code(enum sandbox_reason reason, int code)
+static struct sandbox_exit with_code(enum sandbox_reason reason, int code)
 {
-    return (struct box_exit){.reason = reason, .has_exit_code = true, .exit_code = code};
+    return (struct sandbox_exit){.reason = reason, .has_exit_code = true, .exit_code = code};
 }
 
-struct box_exit ending_exited(int code)
+struct sandbox_exit ending_exited(int code)
 {
-    struct box_exit end = with_code(REASON_EXITED, code);
+    struct sandbox_exit end = with_code(REASON_EXITED, code);
     SENTENCE(end, "its command exited with code %d", code);
     return end;
 }
 
-struct box_exit ending_signal(int code, int signo, const char *name)
+struct sandbox_exit ending_signal(int code, int signo, const char *name)
 {
-    struct box_exit end = with_code(REASON_EXITED, code);
+    struct sandbox_exit end = with_code(REASON_EXITED, code);
     SENTENCE(end, "its command was ended by signal %d (%s): exit code %d", signo, name, code);
     return end;
 }
 
-struct box_exit ending_not_invoked(int code, const char *why)
+struct sandbox_exit ending_not_invoked(int code, const char *why)
 {
-    struct box_exit end = with_code(REASON_EXITED, code);
+    struct sandbox_exit end = with_code(REASON_EXITED, code);
     SENTENCE(end, "its command could not be invoked: %s: exit code %d", why, code);
     return end;
 }
 
-struct box_exit ending_unwritten(void)
+struct sandbox_exit ending_unwritten(void)
 {
-    struct box_exit end = ending_of(REASON_START_FAILED);
+    struct sandbox_exit end = ending_of(REASON_START_FAILED);
     end.host_fault = true;
     SENTENCE(end, "its host could not write its record to disk");
     return end;
 }
 
-struct box_exit ending_oom(const struct sample *last, uint64_t limit_bytes)
+struct sandbox_exit ending_oom(const struct sample *last, uint64_t limit_bytes)
 {
-    struct box_exit end = ending_of(REASON_OOM_KILLED);
+    struct sandbox_exit end = ending_of(REASON_OOM_KILLED);
     if (last && last->oom_kills)
         SENTENCE(end,
                  "the kernel killed %" PRIu64 " of its processes at its memory limit of %" PRIu64
@@ -73,9 +73,9 @@ struct box_exit ending_oom(const struct sample *last, uint64_t limit_bytes)
     return end;
 }
 
-struct box_exit ending_critical(const struct sample *last, uint32_t critical_centi)
+struct sandbox_exit ending_critical(const struct sample *last, uint32_t critical_centi)
 {
-    struct box_exit end = ending_of(REASON_MEMORY_CRITICAL);
+    struct sandbox_exit end = ending_of(REASON_MEMORY_CRITICAL);
     uint64_t held = last->memory_unreclaimable_bytes, limit = last->memory_limit_bytes;
     double percent = limit ? 100.0 * (double)held / (double)limit : 0;
     SENTENCE(end,
@@ -85,17 +85,17 @@ struct box_exit ending_critical(const struct sample *last, uint32_t critical_cen
     return end;
 }
 
-struct box_exit ending_idle(uint64_t seconds, uint32_t cpu_centi)
+struct sandbox_exit ending_idle(uint64_t seconds, uint32_t cpu_centi)
 {
-    struct box_exit end = ending_of(REASON_IDLE);
+    struct sandbox_exit end = ending_of(REASON_IDLE);
     SENTENCE(end, "it did no work for %" PRIu64 " s: no packets, and less than %u %% of its CPU limit",
              seconds, cpu_centi / 100);
     return end;
 }
 
-struct box_exit ending_booted(const char *booted_at)
+struct sandbox_exit ending_booted(const char *booted_at)
 {
-    struct box_exit end = ending_of(REASON_NODE_LOST);
+    struct sandbox_exit end = ending_of(REASON_NODE_LOST);
     SENTENCE(end, "its host was booted at %s, and nothing that ran before is left", booted_at);
     return end;
 }
@@ -106,24 +106,24 @@ static const char *const while_what[] = {
     [ENDING_DOCKER_AWAY] = " while its host's Docker was down, or by its restart",
 };
 
-struct box_exit ending_unknown(enum ending_when when)
+struct sandbox_exit ending_unknown(enum ending_when when)
 {
-    struct box_exit end = ending_of(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED);
+    struct sandbox_exit end = ending_of(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED);
     SENTENCE(end, "its processes ended%s; their exit code is not known", while_what[when]);
     return end;
 }
 
-struct box_exit ending_container(enum ending_when when, int code)
+struct sandbox_exit ending_container(enum ending_when when, int code)
 {
-    struct box_exit end = with_code(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED, code);
+    struct sandbox_exit end = with_code(when == ENDING_DOCKER_AWAY ? REASON_NODE_LOST : REASON_EXITED, code);
     SENTENCE(end, "its container ended with code %d%s%s", code, while_what[when],
              code == DOCKER_KILLED ? ": it was killed, and not by Corral" : "");
     return end;
 }
 
-struct box_exit ending_taken_away(enum ending_when when)
+struct sandbox_exit ending_taken_away(enum ending_when when)
 {
-    struct box_exit end = ending_of(REASON_ORPHANED);
+    struct sandbox_exit end = ending_of(REASON_ORPHANED);
     SENTENCE(end, "its container was removed from its host's Docker, and not by Corral%s",
              when == ENDING_AGENT_DOWN    ? ", while its host's agent was down"
              : when == ENDING_DOCKER_AWAY ? ", while Docker was away"
@@ -131,9 +131,9 @@ struct box_exit ending_taken_away(enum ending_when when)
     return end;
 }
 
-struct box_exit ending_started_anew(void)
+struct sandbox_exit ending_started_anew(void)
 {
-    struct box_exit end = ending_of(REASON_ORPHANED);
+    struct sandbox_exit end = ending_of(REASON_ORPHANED);
     SENTENCE(end, "its container was ended and started anew in its host's Docker, and not by Corral");
     return end;
 }

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct box_exit {
+struct sandbox_exit {
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;
@@ -22,16 +22,16 @@ struct box_exit {
 };
 
 /* Without a sentence: the database has it. */
-struct box_exit ending_of(enum sandbox_reason reason);
+struct sandbox_exit ending_of(enum sandbox_reason reason);
 
 /* It was ended before it ran; was: how far it was made ("its image was still being pulled"). */
-struct box_exit ending_unmade(enum sandbox_reason reason, const char *was);
+struct sandbox_exit ending_unmade(enum sandbox_reason reason, const char *was);
 
 /* Its command, as its init told: by itself, by a signal (name: strsignal's), or never begun (why:
  * strerror's). */
-struct box_exit ending_exited(int code);
-struct box_exit ending_signal(int code, int signo, const char *name);
-struct box_exit ending_not_invoked(int code, const char *why);
+struct sandbox_exit ending_exited(int code);
+struct sandbox_exit ending_signal(int code, int signo, const char *name);
+struct sandbox_exit ending_not_invoked(int code, const char *why);
 
 /* When it ended. */
 enum ending_when {
@@ -41,26 +41,26 @@ enum ending_when {
 };
 
 /* It ended, and nobody can say how. */
-struct box_exit ending_unknown(enum ending_when when);
+struct sandbox_exit ending_unknown(enum ending_when when);
 
 /* Its host's disk took no record of it: it was not made. */
-struct box_exit ending_unwritten(void);
+struct sandbox_exit ending_unwritten(void);
 
 /* The kernel's OOM killer came. last: the latest look at it, NULL where there was none. */
-struct box_exit ending_oom(const struct sample *last, uint64_t limit_bytes);
+struct sandbox_exit ending_oom(const struct sample *last, uint64_t limit_bytes);
 
 /* The guard's: memory that the kernel cannot take back, and nothing to do. */
-struct box_exit ending_critical(const struct sample *last, uint32_t critical_centi);
-struct box_exit ending_idle(uint64_t seconds, uint32_t cpu_centi);
+struct sandbox_exit ending_critical(const struct sample *last, uint32_t critical_centi);
+struct sandbox_exit ending_idle(uint64_t seconds, uint32_t cpu_centi);
 
 /* Nothing of it can be left: the host was booted since. booted_at: RFC 3339. */
-struct box_exit ending_booted(const char *booted_at);
+struct sandbox_exit ending_booted(const char *booted_at);
 
 /* Docker's word alone, of a container that is there and does not run. */
-struct box_exit ending_container(enum ending_when when, int code);
+struct sandbox_exit ending_container(enum ending_when when, int code);
 
 /* Its container is not there any more, and nobody of Corral removed it; or it is another one by now. */
-struct box_exit ending_taken_away(enum ending_when when);
-struct box_exit ending_started_anew(void);
+struct sandbox_exit ending_taken_away(enum ending_when when);
+struct sandbox_exit ending_started_anew(void);
 
 #endif

@@ -43,8 +43,8 @@ struct guard_rules {
 struct guard_step {
     struct violation_news news[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
     unsigned news_count;
-    struct box_exit end; /* reason OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
-    bool pause;          /* it is idle; end.detail says so */
+    struct sandbox_exit end; /* reason OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
+    bool pause;              /* it is idle; end.detail says so */
 };
 
 /*

@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-bool stray_sandbox(const struct box_record *record)
+bool stray_sandbox(const struct sandbox_record *record)
 {
-    return !record || record->phase == BOX_ENDED;
+    return !record || record->phase == PHASE_ENDED;
 }
 
-bool stray_container(const struct box_record *record, const char *container_id)
+bool stray_container(const struct sandbox_record *record, const char *container_id)
 {
-    return stray_sandbox(record) || (record->phase == BOX_RUNNING && record->container_id[0] &&
+    return stray_sandbox(record) || (record->phase == PHASE_RUNNING && record->container_id[0] &&
                                      strcmp(record->container_id, container_id));
 }
 

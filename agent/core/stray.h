@@ -5,25 +5,25 @@
 #ifndef CORRAL_AGENT_CORE_STRAY_H
 #define CORRAL_AGENT_CORE_STRAY_H
 
-#include "agent/core/box_record.h"
+#include "agent/core/sandbox_record.h"
 
 #define CONTAINER_ID_LEN 64
 
 /* Whether a sandbox of this record (NULL: there is none) has nothing on this host any more but its last word.
  */
-bool stray_sandbox(const struct box_record *record);
+bool stray_sandbox(const struct sandbox_record *record);
 
 /*
  * Whether a container that carries our labels is a stray. record: of the sandbox that its label names; one
  * that runs has one container only, and its record says which.
  */
-bool stray_container(const struct box_record *record, const char *container_id);
+bool stray_container(const struct sandbox_record *record, const char *container_id);
 
 /* A file in the folder of records. */
 enum state_file { STATE_FILE_FOREIGN, STATE_FILE_RECORD, STATE_FILE_TEMPORARY, STATE_FILE_BAD };
 enum state_file state_file_of(const char *name, struct sandbox_id *id);
 
-/* known: the keeper holds its sandbox, and may be writing it in this moment. */
+/* known: the reconciler holds its sandbox, and may be writing it in this moment. */
 bool stray_state_file(enum state_file file, bool known);
 
 /* Whether a cgroup of this name is a container's, by Docker's drivers cgroupfs and systemd; id: whose. */

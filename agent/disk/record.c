@@ -31,7 +31,7 @@ struct number {
 };
 #define NUMBER(member)                                                                                       \
     {                                                                                                        \
-#member, offsetof(struct box_record, member), sizeof(((struct box_record *)0)->member)               \
+#member, offsetof(struct sandbox_record, member), sizeof(((struct sandbox_record *)0)->member)       \
     }
 static const struct number numbers[] = {
     NUMBER(generation),
@@ -77,21 +77,21 @@ static const struct number numbers[] = {
     NUMBER(last.pids_limit),
 };
 
-static uint64_t number_get(const struct number *n, const struct box_record *record)
+static uint64_t number_get(const struct number *n, const struct sandbox_record *record)
 {
     uint64_t value = 0;
     memcpy(&value, (const char *)record + n->offset, n->size); /* little endian, as all that Corral runs on */
     return value;
 }
 
-char *record_format(const struct box_record *r)
+char *record_format(const struct sandbox_record *r)
 {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     if (!out)
         abort();
-    fprintf(out, "corral-box 1\nid %s\n", r->id.text);
+    fprintf(out, "corral-record 1\nid %s\n", r->id.text);
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         fprintf(out, "%s %" PRIu64 "\n", numbers[i].name, number_get(&numbers[i], r));
     fprintf(out, "boot_id %s\ncontainer_id %s\ndetail ", r->boot_id, r->container_id);
@@ -123,7 +123,7 @@ static int digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool spec_take(const char *value, size_t len, struct box_record *out)
+static bool spec_take(const char *value, size_t len, struct sandbox_record *out)
 {
     if (len % 2 || out->spec)
         return false;
@@ -138,7 +138,7 @@ static bool spec_take(const char *value, size_t len, struct box_record *out)
     return true;
 }
 
-static bool number_take(const char *name, size_t name_len, const char *value, struct box_record *out)
+static bool number_take(const char *name, size_t name_len, const char *value, struct sandbox_record *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         const struct number *n = &numbers[i];
@@ -156,7 +156,7 @@ static bool number_take(const char *name, size_t name_len, const char *value, st
     return true; /* a newer agent's key */
 }
 
-static bool line_take(const char *line, size_t len, struct box_record *out)
+static bool line_take(const char *line, size_t len, struct sandbox_record *out)
 {
     const char *space = memchr(line, ' ', len);
     if (!space)
@@ -192,17 +192,17 @@ static bool is_container_id(const char *text)
     return !len || (len == 64 && strspn(text, "0123456789abcdef") == len);
 }
 
-static bool plausible(const struct box_record *r)
+static bool plausible(const struct sandbox_record *r)
 {
-    return r->id.text[0] && r->phase <= BOX_ENDED && r->want <= WANT_GONE &&
+    return r->id.text[0] && r->phase <= PHASE_ENDED && r->want <= WANT_GONE &&
            r->reason < SANDBOX_REASON_COUNT && is_container_id(r->container_id);
 }
 
-int record_parse(const char *text, struct box_record *out, struct err *e)
+int record_parse(const char *text, struct sandbox_record *out, struct err *e)
 {
     size_t len = strlen(text);
     memset(out, 0, sizeof *out);
-    bool good = !strncmp(text, "corral-box 1\n", 13) && sum_holds(text, len);
+    bool good = !strncmp(text, "corral-record 1\n", 16) && sum_holds(text, len);
     for (const char *line = text + 13; good && line < text + len - SUM_LEN;) {
         size_t n = strcspn(line, "\n");
         good = line_take(line, n, out);
@@ -288,7 +288,7 @@ static void load_one(const char *dir, const char *name, record_cb *on_record, re
                      void *arg)
 {
     char path[512], aside[520];
-    struct box_record record;
+    struct sandbox_record record;
     struct err e;
     snprintf(path, sizeof path, "%s/%s", dir, name);
     CLEANUP(mem_free_ptr) char *text = read_whole(path);

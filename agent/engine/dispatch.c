@@ -17,50 +17,51 @@ static void forget(struct agent *agent, const struct sandbox_id *id)
     agent_save_nothing(agent, id);
 }
 
-static void save_record(struct agent *agent, const struct keeper_effect *effect)
+static void save_record(struct agent *agent, const struct reconciler_effect *effect)
 {
     agent_save(agent, &effect->id);
 }
 
-static void make(struct agent *agent, const struct keeper_effect *effect)
+static void make(struct agent *agent, const struct reconciler_effect *effect)
 {
     agent_make(agent_holder(agent, &effect->id));
 }
 
-static void abort_making(struct agent *agent, const struct keeper_effect *effect)
+static void abort_making(struct agent *agent, const struct reconciler_effect *effect)
 {
     struct holder *h = agent_holder_find(agent, &effect->id);
     if (h && h->maker)
         maker_abort(h->maker);
 }
 
-static void kill_processes(struct agent *agent, const struct keeper_effect *effect)
+static void kill_processes(struct agent *agent, const struct reconciler_effect *effect)
 {
     agent_kill(agent_holder(agent, &effect->id));
 }
 
-static void remove_all(struct agent *agent, const struct keeper_effect *effect)
+static void remove_all(struct agent *agent, const struct reconciler_effect *effect)
 {
     agent_remove(agent_holder(agent, &effect->id));
 }
 
-static void report(struct agent *agent, const struct keeper_effect *effect)
+static void report(struct agent *agent, const struct reconciler_effect *effect)
 {
     uplink_observe(agent->uplink, &effect->observation);
 }
 
-static void forget_record(struct agent *agent, const struct keeper_effect *effect)
+static void forget_record(struct agent *agent, const struct reconciler_effect *effect)
 {
     forget(agent, &effect->id);
 }
 
-static void act(void *owner, const struct keeper_effect *effect)
+static void act(void *owner, const struct reconciler_effect *effect)
 {
-    static void (*const acts[])(struct agent * agent, const struct keeper_effect *effect) = {
-        [KEEPER_SAVE] = save_record,     [KEEPER_MAKE] = make,           [KEEPER_ABORT] = abort_making,
-        [KEEPER_PAUSE] = agent_change,   [KEEPER_RESUME] = agent_change, [KEEPER_RESIZE] = agent_change,
-        [KEEPER_KILL] = kill_processes,  [KEEPER_REMOVE] = remove_all,   [KEEPER_REPORT] = report,
-        [KEEPER_FORGET] = forget_record,
+    static void (*const acts[])(struct agent * agent, const struct reconciler_effect *effect) = {
+        [RECONCILER_SAVE] = save_record,    [RECONCILER_START] = make,
+        [RECONCILER_ABORT] = abort_making,  [RECONCILER_PAUSE] = agent_change,
+        [RECONCILER_RESUME] = agent_change, [RECONCILER_RESIZE] = agent_change,
+        [RECONCILER_KILL] = kill_processes, [RECONCILER_REMOVE] = remove_all,
+        [RECONCILER_REPORT] = report,       [RECONCILER_FORGET] = forget_record,
     };
     acts[effect->kind](owner, effect);
 }

@@ -1,4 +1,4 @@
-/* Carries out what the heart asked for: on disk, through Docker, through the kernel, to the controller. */
+/* Carries out what the core asked for: on disk, through Docker, through the kernel, to the controller. */
 #ifndef CORRAL_AGENT_ENGINE_DISPATCH_H
 #define CORRAL_AGENT_ENGINE_DISPATCH_H
 

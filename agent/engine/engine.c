@@ -8,7 +8,7 @@ struct engine {
     struct loop *loop;
     const struct engine_ops *ops;
     void *owner;
-    struct keeper_effects effects;
+    struct reconciler_effects effects;
     struct deferred due;
 };
 
@@ -24,19 +24,19 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     deferred_cancel(&engine->due);
-    keeper_effects_fini(&engine->effects);
+    reconciler_effects_fini(&engine->effects);
     free(engine);
 }
 
 /* Kills before all else: with many due at once, none waits for the disk of another. */
-static void act(struct engine *engine, const struct keeper_effects *list)
+static void act(struct engine *engine, const struct reconciler_effects *list)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (list->item[i].kind == KEEPER_KILL)
+        if (list->item[i].kind == RECONCILER_KILL)
             engine->ops->act(engine->owner, &list->item[i]);
     }
     for (size_t i = 0; i < list->count; i++) {
-        if (list->item[i].kind != KEEPER_KILL)
+        if (list->item[i].kind != RECONCILER_KILL)
             engine->ops->act(engine->owner, &list->item[i]);
     }
 }
@@ -44,10 +44,10 @@ static void act(struct engine *engine, const struct keeper_effects *list)
 static void run(void *arg)
 {
     struct engine *engine = arg;
-    struct keeper_effects list = engine->effects;
-    engine->effects = (struct keeper_effects){0};
+    struct reconciler_effects list = engine->effects;
+    engine->effects = (struct reconciler_effects){0};
     act(engine, &list);
-    keeper_effects_fini(&list);
+    reconciler_effects_fini(&list);
     engine->ops->settled(engine->owner);
 }
 
@@ -56,7 +56,7 @@ void engine_due(struct engine *engine)
     deferred_call(&engine->due, engine->loop, run, engine);
 }
 
-struct keeper_effects *engine_effects(struct engine *engine)
+struct reconciler_effects *engine_effects(struct engine *engine)
 {
     engine_due(engine);
     return &engine->effects;

@@ -34,7 +34,7 @@ static void on_saved(void *arg, int code, const struct err *e)
         log_error("agent", "sandbox=%s its record is not %s: %s", saving.id.text,
                   saving.text ? "written" : "removed", e->text);
     if (saving.text)
-        keeper_saved(agent->keeper, loop_now_ms(), &saving.id, !code, engine_effects(agent->engine));
+        reconciler_saved(agent->reconciler, loop_now_ms(), &saving.id, !code, engine_effects(agent->engine));
 }
 
 static void write_record(struct agent *agent, const struct sandbox_id *id, char *text)
@@ -46,7 +46,7 @@ static void write_record(struct agent *agent, const struct sandbox_id *id, char 
 
 void agent_save(struct agent *agent, const struct sandbox_id *id)
 {
-    struct box_record record = *keeper_find(agent->keeper, id);
+    struct sandbox_record record = *reconciler_find(agent->reconciler, id);
     uint64_t now = loop_now_ms();
     memcpy(record.boot_id, agent->boot_id, sizeof record.boot_id);
     record.deadline_wall_ms = wall_now_ms() + (record.deadline_ms > now ? record.deadline_ms - now : 0);

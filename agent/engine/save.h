@@ -6,7 +6,7 @@
 
 struct agent;
 
-/* Then keeper_saved. */
+/* Then reconciler_saved. */
 void agent_save(struct agent *agent, const struct sandbox_id *id);
 
 /* Its record goes. */

@@ -1,5 +1,5 @@
 /*
- * What a sweep of this host looks for. What the heart knows in the moment of looking decides: a record is
+ * What a sweep of this host looks for. What the core knows in the moment of looking decides: a record is
  * there before anything else of a sandbox is, and goes after all of it. What is not ours, by label, cluster,
  * folder or name, is nobody's here to judge.
  */
@@ -67,7 +67,7 @@ static void on_containers(void *arg, int code, const struct err *e, const struct
     for (size_t i = 0; i < count; i++) {
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
-        const struct box_record *record = has_id ? keeper_find(s->agent->keeper, &id) : NULL;
+        const struct sandbox_record *record = has_id ? reconciler_find(s->agent->reconciler, &id) : NULL;
         if (!strcmp(items[i].cluster, s->agent->conf->cluster) && stray_container(record, items[i].id))
             sweep_suspect(s, &id, items[i].id, "");
     }
@@ -119,7 +119,7 @@ static bool has_suspect(const struct sweep *s, const struct sandbox_id *id)
 static void add_disks(struct sweep *s, struct sandbox_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (stray_sandbox(keeper_find(s->agent->keeper, &ids[i])) && !has_suspect(s, &ids[i]))
+        if (stray_sandbox(reconciler_find(s->agent->reconciler, &ids[i])) && !has_suspect(s, &ids[i]))
             sweep_suspect(s, &ids[i], "", "");
     }
     free(ids);
@@ -176,7 +176,7 @@ static void on_networks(void *arg, int code, const struct err *e, const struct d
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
         if (!strcmp(items[i].cluster, s->agent->conf->cluster) &&
-            (!has_id || stray_sandbox(keeper_find(s->agent->keeper, &id))))
+            (!has_id || stray_sandbox(reconciler_find(s->agent->reconciler, &id))))
             sweep_suspect(s, &id, items[i].id, items[i].name);
     }
     sweep_listed(s, code, e);
@@ -213,7 +213,7 @@ static void remove_network(struct sweep *s, const struct suspect *it)
 static bool stray_file(const struct sweep *s, const char *name, struct sandbox_id *id)
 {
     enum state_file file = state_file_of(name, id);
-    return file != STATE_FILE_FOREIGN && stray_state_file(file, keeper_find(s->agent->keeper, id));
+    return file != STATE_FILE_FOREIGN && stray_state_file(file, reconciler_find(s->agent->reconciler, id));
 }
 
 static int list_records_work(void *arg, struct err *e)
@@ -281,7 +281,7 @@ static void remove_record(struct sweep *s, const struct suspect *it)
 
 static bool stray_link(const struct sweep *s, const struct sandbox_id *id)
 {
-    return stray_sandbox(keeper_find(s->agent->keeper, id)) && !agent_holder_find(s->agent, id);
+    return stray_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_holder_find(s->agent, id);
 }
 
 static void list_links(struct sweep *s)
@@ -321,7 +321,7 @@ static bool container_is_recorded(const struct sweep *s, const char *container_i
     const struct holder *h, *next;
     HASH_ITER(hh, s->agent->holders, h, next)
     {
-        const struct box_record *record = keeper_find(s->agent->keeper, &h->id);
+        const struct sandbox_record *record = reconciler_find(s->agent->reconciler, &h->id);
         if (record && !strcmp(record->container_id, container_id))
             return true;
     }

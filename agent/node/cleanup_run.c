@@ -68,9 +68,9 @@ void sweep_looked(struct sweep *s, bool stray)
     soon(s, next_suspect);
 }
 
-const struct box_record *sweep_record_of(const struct sweep *s, const struct suspect *it)
+const struct sandbox_record *sweep_record_of(const struct sweep *s, const struct suspect *it)
 {
-    return it->id.text[0] ? keeper_find(s->agent->keeper, &it->id) : NULL;
+    return it->id.text[0] ? reconciler_find(s->agent->reconciler, &it->id) : NULL;
 }
 
 static void finish(struct sweep *s)

@@ -3,7 +3,7 @@
 #define CORRAL_AGENT_NODE_CLEANUP_RUN_H
 
 #include "agent/core/image_memory.h"
-#include "agent/core/keeper.h"
+#include "agent/core/reconciler.h"
 #include "agent/core/stray.h"
 #include "common/io/loop.h"
 
@@ -50,7 +50,7 @@ void sweep_free(struct agent *agent);
 void sweep_suspect(struct sweep *s, const struct sandbox_id *id, const char *name, const char *other_name);
 
 /* The record of its sandbox; NULL where there is none. */
-const struct box_record *sweep_record_of(const struct sweep *s, const struct suspect *it);
+const struct sandbox_record *sweep_record_of(const struct sweep *s, const struct suspect *it);
 
 /* code: the list could not be had; e says why. */
 void sweep_listed(struct sweep *s, int code, const struct err *e);

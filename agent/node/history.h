@@ -1,4 +1,4 @@
-/* What this host has to tell of the past: between the heart (core/outbox.h), its file and the uplink. */
+/* What this host has to tell of the past: between the core (core/outbox.h), its file and the uplink. */
 #ifndef CORRAL_AGENT_NODE_HISTORY_H
 #define CORRAL_AGENT_NODE_HISTORY_H
 

@@ -12,9 +12,11 @@ void agent_adopt(struct holder *h, bool begun)
     timer_stop(&h->adopting);
     h->waiter = NULL;
     if (begun)
-        keeper_adopted(agent->keeper, loop_now_ms(), &h->id, agent->enforces, engine_effects(agent->engine));
+        reconciler_adopted(agent->reconciler, loop_now_ms(), &h->id, agent->enforces,
+                           engine_effects(agent->engine));
     else
-        keeper_found(agent->keeper, loop_now_ms(), &h->id, false, NULL, engine_effects(agent->engine));
+        reconciler_found(agent->reconciler, loop_now_ms(), &h->id, false, NULL,
+                         engine_effects(agent->engine));
 }
 
 static void on_silent(void *arg)

@@ -15,7 +15,7 @@
 
 /* --- what its init says --- */
 
-static struct box_exit exit_of(struct holder *h, const struct init_exit *end)
+static struct sandbox_exit exit_of(struct holder *h, const struct init_exit *end)
 {
     int code = init_exit_status(end);
     agent_last_look(h);
@@ -58,9 +58,9 @@ static void on_init_exited(void *arg, const struct init_exit *end)
     struct holder *h = arg;
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
-    struct box_exit exit = exit_of(h, end);
+    struct sandbox_exit exit = exit_of(h, end);
     on_init_started(h); /* it ran, and has ended already */
-    keeper_dead(agent->keeper, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
+    reconciler_dead(agent->reconciler, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
 }
 
 /* It comes back by itself, or its container is gone, or hangs. */
@@ -115,12 +115,12 @@ static void share(const struct holder *h)
 int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
 {
     struct cgroup_paths paths;
-    cgroup_box_close(h->cgroup);
+    cgroup_sandbox_close(h->cgroup);
     h->cgroup = NULL;
     h->pid = state->pid;
     int rc = agent_find_paths(h, state, &paths, e);
     if (!rc)
-        rc = cgroup_box_open(&h->cgroup, &paths, "", h->pid, e);
+        rc = cgroup_sandbox_open(&h->cgroup, &paths, "", h->pid, e);
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc)

@@ -14,7 +14,7 @@
 struct change {
     struct agent *agent;
     struct sandbox_id id;
-    enum keeper_effect_kind kind;
+    enum reconciler_effect_kind kind;
 };
 
 static void on_changed(void *arg, int code, const struct err *e)
@@ -28,15 +28,15 @@ static void on_changed(void *arg, int code, const struct err *e)
     if (code)
         log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
     struct holder *h = agent_holder_find(agent, &what.id);
-    if (what.kind == KEEPER_RESIZE && h)
+    if (what.kind == RECONCILER_RESIZE && h)
         agent_watch_level(h);
     else if (code && h)
         agent_check(h); /* it may be so already, by somebody else's hand */
-    if (what.kind == KEEPER_RESIZE)
-        keeper_resized(agent->keeper, loop_now_ms(), &what.id, !code, engine_effects(agent->engine));
+    if (what.kind == RECONCILER_RESIZE)
+        reconciler_resized(agent->reconciler, loop_now_ms(), &what.id, !code, engine_effects(agent->engine));
     else
-        keeper_paused(agent->keeper, loop_now_ms(), &what.id, !code, what.kind == KEEPER_PAUSE,
-                      engine_effects(agent->engine));
+        reconciler_paused(agent->reconciler, loop_now_ms(), &what.id, !code, what.kind == RECONCILER_PAUSE,
+                          engine_effects(agent->engine));
 }
 
 /* Of a runtime that has no update: the kernel may take back memory before it answers. */
@@ -65,34 +65,34 @@ static void on_resized(void *arg, int code, const struct err *e)
     if (code)
         log_warn("agent", "sandbox=%s its limits are not changed: %s", r.id.text, e->text);
     agent_watch_level(h);
-    keeper_resized(r.agent->keeper, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
+    reconciler_resized(r.agent->reconciler, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
 }
 
 static void resize_by_cgroup(struct holder *h)
 {
     struct resizing *r = mem_zalloc(sizeof *r);
     *r = (struct resizing){.agent = h->agent, .id = h->id, .known = h->cgroup};
-    r->limits = keeper_find(h->agent->keeper, &h->id)->limits;
+    r->limits = reconciler_find(h->agent->reconciler, &h->id)->limits;
     if (h->cgroup)
-        r->paths = *cgroup_box_paths(h->cgroup);
+        r->paths = *cgroup_sandbox_paths(h->cgroup);
     worker_do(h->agent->forcers, &h->id, resize_work, on_resized, r);
 }
 
-void agent_change(struct agent *agent, const struct keeper_effect *effect)
+void agent_change(struct agent *agent, const struct reconciler_effect *effect)
 {
     struct holder *h = agent_holder_find(agent, &effect->id);
-    if (effect->kind == KEEPER_RESIZE && h && h->has_no_update) {
+    if (effect->kind == RECONCILER_RESIZE && h && h->has_no_update) {
         resize_by_cgroup(h);
         return;
     }
     struct change *change = mem_zalloc(sizeof *change);
     *change = (struct change){agent, effect->id, effect->kind};
     const char *id = effect->id.text;
-    if (effect->kind == KEEPER_PAUSE)
+    if (effect->kind == RECONCILER_PAUSE)
         docker_container_pause(agent->docker, id, on_changed, change);
-    else if (effect->kind == KEEPER_RESUME)
+    else if (effect->kind == RECONCILER_RESUME)
         docker_container_unpause(agent->docker, id, on_changed, change);
     else
-        docker_container_update(agent->docker, id, &keeper_find(agent->keeper, &effect->id)->limits,
+        docker_container_update(agent->docker, id, &reconciler_find(agent->reconciler, &effect->id)->limits,
                                 on_changed, change);
 }

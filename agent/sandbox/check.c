@@ -24,14 +24,14 @@ struct check {
 
 bool agent_oom(const struct holder *h)
 {
-    return h->cgroup && cgroup_box_oom_kills(h->cgroup);
+    return h->cgroup && cgroup_sandbox_oom_kills(h->cgroup);
 }
 
-struct box_exit agent_ending_oom(const struct holder *h, bool has_code, int code)
+struct sandbox_exit agent_ending_oom(const struct holder *h, bool has_code, int code)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
-    struct box_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
-                                      record ? record->limits.memory_bytes : 0);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
+    struct sandbox_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
+                                          record ? record->limits.memory_bytes : 0);
     exit.has_exit_code = has_code;
     exit.exit_code = code;
     return exit;
@@ -39,14 +39,16 @@ struct box_exit agent_ending_oom(const struct holder *h, bool has_code, int code
 
 static void dead(struct holder *h, const struct check *check, bool oom, int code)
 {
-    struct box_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
-    keeper_dead(check->agent->keeper, loop_now_ms(), &check->id, &exit, engine_effects(check->agent->engine));
+    struct sandbox_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
+    reconciler_dead(check->agent->reconciler, loop_now_ms(), &check->id, &exit,
+                    engine_effects(check->agent->engine));
 }
 
 /* Not there under its name, or not the one that was made: what is left of its processes goes too. */
-static void taken_away(const struct check *check, const struct box_exit *exit)
+static void taken_away(const struct check *check, const struct sandbox_exit *exit)
 {
-    keeper_end(check->agent->keeper, loop_now_ms(), &check->id, exit, engine_effects(check->agent->engine));
+    reconciler_end(check->agent->reconciler, loop_now_ms(), &check->id, exit,
+                   engine_effects(check->agent->engine));
 }
 
 static void check_again(void *arg);
@@ -57,8 +59,8 @@ static void unanswered(struct holder *h, const struct check *check, const struct
     if (check->died) {
         dead(h, check, agent_oom(h), check->exit_code);
     } else if (check->empty) {
-        struct box_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
-        keeper_dead(h->agent->keeper, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
+        struct sandbox_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
+        reconciler_dead(h->agent->reconciler, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
     } else {
         log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,
                  e->text);
@@ -70,7 +72,7 @@ static void unanswered(struct holder *h, const struct check *check, const struct
 static void judge(struct holder *h, const struct check *check, int code, const struct err *e,
                   const struct docker_state *state)
 {
-    struct box_exit exit;
+    struct sandbox_exit exit;
     if (code == ERR_NOT_FOUND || (!code && state->removing)) {
         exit = ending_taken_away(check->when);
         taken_away(check, &exit);
@@ -80,8 +82,8 @@ static void judge(struct holder *h, const struct check *check, int code, const s
         exit = ending_started_anew();
         taken_away(check, &exit);
     } else if (!code && !check->empty) {
-        keeper_seen_paused(check->agent->keeper, loop_now_ms(), &check->id, state->paused,
-                           engine_effects(check->agent->engine));
+        reconciler_seen_paused(check->agent->reconciler, loop_now_ms(), &check->id, state->paused,
+                               engine_effects(check->agent->engine));
     } else {
         unanswered(h, check, e);
     }
@@ -93,8 +95,8 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     struct agent *agent = check.agent;
     free(arg);
     struct holder *h = agent_holder_find(agent, &check.id);
-    const struct box_record *record = keeper_find(agent->keeper, &check.id);
-    if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != BOX_RUNNING)
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &check.id);
+    if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != PHASE_RUNNING)
         return;
     judge(h, &check, code, e, state);
 }

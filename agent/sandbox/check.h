@@ -1,4 +1,4 @@
-/* Asks Docker how a container is, until it is told: what becomes of it is put into the heart. */
+/* Asks Docker how a container is, until it is told: what becomes of it is put into the core. */
 #ifndef CORRAL_AGENT_SANDBOX_CHECK_H
 #define CORRAL_AGENT_SANDBOX_CHECK_H
 
@@ -12,6 +12,6 @@ void agent_check_dead(struct holder *holder, int exit_code); /* Docker told of i
 void agent_seen_empty(struct holder *holder);                /* its cgroup has no process any more */
 
 bool agent_oom(const struct holder *holder); /* whether the kernel's OOM killer came to it */
-struct box_exit agent_ending_oom(const struct holder *holder, bool has_code, int code);
+struct sandbox_exit agent_ending_oom(const struct holder *holder, bool has_code, int code);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Ends a sandbox's processes, through its cgroups, off the loop. The first pool only sends signals, which
  * waits for nobody, so a few threads are enough for hundreds that are due at once. What outlives that for
- * BOX_KILL_AGAIN_MS, or is frozen, goes to the second pool as well, whose writes may take the kernel seconds:
- * one that is stuck there holds up none of the first pool, nor the loop.
+ * SANDBOX_KILL_AGAIN_MS, or is frozen, goes to the second pool as well, whose writes may take the kernel
+ * seconds: one that is stuck there holds up none of the first pool, nor the loop.
  *
  * Bounds: of each sandbox at most one job in each pool; past the threads of the second pool what is to be
  * forced waits for one of them, while signals are sent again all the same.
@@ -42,7 +42,7 @@ static void on_killed(void *arg, int code, const struct err *e)
     if (!code || code == ERR_CANCELLED)
         return;
     if (code == ERR_NOT_FOUND || code == ERR_CONFLICT)
-        keeper_not_running(k.agent->keeper, loop_now_ms(), &k.id, engine_effects(k.agent->engine));
+        reconciler_not_running(k.agent->reconciler, loop_now_ms(), &k.id, engine_effects(k.agent->engine));
     else
         log_warn("agent", "sandbox=%s Docker did not kill it: %s", k.id.text, e->text);
 }
@@ -104,7 +104,7 @@ static void on_signalled(void *arg, int code, const struct err *e)
     if (code == ERR_NOT_FOUND)
         kill_by_docker(&k);
     else if (!code && k.left == CGROUP_LEFT_NONE)
-        keeper_dead(agent->keeper, loop_now_ms(), &k.id, NULL, engine_effects(agent->engine));
+        reconciler_dead(agent->reconciler, loop_now_ms(), &k.id, NULL, engine_effects(agent->engine));
     else if (!code && (k.left == CGROUP_LEFT_FROZEN || h->kills > 1))
         force(h, &k);
 }
@@ -112,7 +112,7 @@ static void on_signalled(void *arg, int code, const struct err *e)
 void agent_kill(struct holder *h)
 {
     struct agent *agent = h->agent;
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     bool first = !h->kills++;
     if (h->signalling)
         return; /* it is asked for again, if that was not enough */
@@ -121,7 +121,7 @@ void agent_kill(struct holder *h)
     struct killing *k = mem_zalloc(sizeof *k);
     *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
     if (h->cgroup)
-        k->paths = *cgroup_box_paths(h->cgroup);
+        k->paths = *cgroup_sandbox_paths(h->cgroup);
     snprintf(k->container_id, sizeof k->container_id, "%s", record ? record->container_id : "");
     snprintf(k->parent, sizeof k->parent, "%s", agent->conf->cgroup_parent ? agent->conf->cgroup_parent : "");
     h->signalling = true;

@@ -4,7 +4,7 @@
 
 #include "agent/sandbox/runtime.h"
 
-/* Then keeper_dead. Asked for again until then. */
+/* Then reconciler_dead. Asked for again until then. */
 void agent_kill(struct holder *holder);
 
 #endif

@@ -5,7 +5,7 @@
 
 static const char *container_of(const struct holder *h)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     return record ? record->container_id : "";
 }
 
@@ -27,7 +27,7 @@ bool agent_has_processes(const struct holder *h)
     struct cgroup_paths paths;
     struct err e;
     if (h->cgroup)
-        return cgroup_populated(cgroup_box_paths(h->cgroup));
+        return cgroup_populated(cgroup_sandbox_paths(h->cgroup));
     return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
 }
 

@@ -29,7 +29,7 @@ void agent_holder_drop(struct holder *h)
     timer_stop(&h->asking);
     initlink_free(h->init);
     cgroup_alarm_drop(h->watched);
-    cgroup_box_close(h->cgroup);
+    cgroup_sandbox_close(h->cgroup);
     agent_holder_folder(h, folder);
     if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
         log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
@@ -51,7 +51,7 @@ static void removed(struct holder *h, bool ok)
     h->removing = false;
     if (ok)
         agent_holder_drop(h);
-    keeper_removed(agent->keeper, loop_now_ms(), &id, ok, engine_effects(agent->engine));
+    reconciler_removed(agent->reconciler, loop_now_ms(), &id, ok, engine_effects(agent->engine));
 }
 
 static void on_volume_removed(void *arg, int code, const struct err *e)
@@ -77,10 +77,10 @@ static uint64_t patience_of(const struct holder *h)
  */
 static bool may_leave_container(struct holder *h, int code)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     bool waited =
         code == ERR_NODE_TIMEOUT || loop_awake_ms(h->agent->loop) - h->removing_ms >= patience_of(h);
-    if (!waited || !record || record->phase != BOX_REMOVING)
+    if (!waited || !record || record->phase != PHASE_REMOVING)
         return false;
     if (!agent_has_processes(h))
         return true;

@@ -4,7 +4,7 @@
 
 #include "agent/sandbox/runtime.h"
 
-/* Then keeper_removed. */
+/* Then reconciler_removed. */
 void agent_remove(struct holder *holder);
 
 /* Frees it; nothing of it is called back any more. */

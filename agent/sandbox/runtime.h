@@ -1,12 +1,12 @@
 /*
  * One sandbox as this process holds it: all that a restart loses and makes anew. What is kept is its record
- * (core/box_record.h). Dropped by agent_holder_drop (remove.h).
+ * (core/sandbox_record.h). Dropped by agent_holder_drop (remove.h).
  */
 #ifndef CORRAL_AGENT_SANDBOX_RUNTIME_H
 #define CORRAL_AGENT_SANDBOX_RUNTIME_H
 
 #include "agent/cgroup/cgroup_alarm.h"
-#include "agent/cgroup/cgroup_box.h"
+#include "agent/cgroup/cgroup_sandbox.h"
 #include "agent/core/ending.h"
 #include "agent/core/guard.h"
 #include "agent/initlink/initlink.h"
@@ -32,7 +32,7 @@ struct holder {
     struct agent *agent;
     struct sandbox_id id;
     pid_t pid;                        /* of its process 1 as this agent took it up, 0 before */
-    struct cgroup_box *cgroup;        /* NULL before its container runs */
+    struct cgroup_sandbox *cgroup;    /* NULL before its container runs */
     struct initlink *init;            /* NULL likewise */
     const struct init_waiter *waiter; /* for what that says; NULL: nobody */
     struct guard guard;

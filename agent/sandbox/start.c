@@ -45,7 +45,7 @@ static void on_no_disk(void *arg)
 static void make_disk(struct maker *m)
 {
     struct agent *agent = m->holder->agent;
-    const struct box_record *record = keeper_find(agent->keeper, &m->holder->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &m->holder->id);
     maker_asked(m, STEP_DISK, NULL);
     timer_start(&m->timer, agent->loop, DISK_WAIT_MS, on_no_disk, m);
     struct string_list places = maker_places(m);
@@ -173,7 +173,7 @@ static bool take_name(struct maker *m)
 void agent_make(struct holder *h)
 {
     struct agent *agent = h->agent;
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct maker *m = mem_zalloc(sizeof *m);
     struct err e;
     m->holder = h;

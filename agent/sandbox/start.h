@@ -5,7 +5,7 @@
 
 #include "agent/sandbox/runtime.h"
 
-/* Then keeper_made. */
+/* Then reconciler_started. */
 void agent_make(struct holder *holder);
 
 /* Begins what may begin by now: whoever gives a turn up, or asks for one, makes the engine due, which calls

@@ -339,7 +339,7 @@ static void on_created(void *arg, int code, const struct err *e, const char *id)
         return;
     struct agent *agent = m->holder->agent;
     memcpy(m->container_id, id, sizeof m->container_id);
-    keeper_created(agent->keeper, &m->holder->id, id, engine_effects(agent->engine));
+    reconciler_created(agent->reconciler, &m->holder->id, id, engine_effects(agent->engine));
     if (is_known_plain(agent, m->image.id))
         start_container(m);
     else
@@ -413,7 +413,7 @@ void maker_contain(struct maker *m)
 {
     struct holder *h = m->holder;
     struct agent *agent = h->agent;
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct paths *paths = mem_zalloc(sizeof *paths);
     char expires[RFC3339_LEN + 1], device[VOLUME_PATH_MAX];
     uint64_t now = loop_now_ms();

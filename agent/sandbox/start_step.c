@@ -47,7 +47,7 @@ static bool may_come_late(const struct maker *m)
     return m->step == STEP_CREATE || m->step == STEP_START;
 }
 
-static void finish(struct maker *m, const struct box_made *made)
+static void finish(struct maker *m, const struct start_result *made)
 {
     struct holder *h = m->holder;
     struct agent *agent = h->agent;
@@ -56,12 +56,12 @@ static void finish(struct maker *m, const struct box_made *made)
     h->waiter = NULL;
     h->may_come_late |= m->busy && may_come_late(m);
     maker_free(m);
-    keeper_made(agent->keeper, loop_now_ms(), &id, made, engine_effects(agent->engine));
+    reconciler_started(agent->reconciler, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 
 void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
 {
-    struct box_made made = {.reason = reason, .host_fault = m->host_fault};
+    struct start_result made = {.reason = reason, .host_fault = m->host_fault};
     log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
     if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
         plain_words(why, made.detail, sizeof made.detail);
@@ -74,11 +74,11 @@ void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
 
 void maker_succeed(struct maker *m)
 {
-    struct box_made made = {.ok = true, .enforced = m->holder->agent->enforces};
+    struct start_result made = {.ok = true, .enforced = m->holder->agent->enforces};
     finish(m, &made);
 }
 
-/* How it stands is the beginning of the sentence; how it ended says the heart. */
+/* How it stands is the beginning of the sentence; how it ended says the core. */
 void maker_abort(struct maker *m)
 {
     maker_fail(m, REASON_START_FAILED, was[m->step]);

@@ -1,7 +1,7 @@
 /*
  * One start, step by step: image, disk (start.c), container, start, its init, its command
- * (start_container.c). Between any two steps it may be aborted. Whatever it leaves half-made, KEEPER_REMOVE
- * takes away.
+ * (start_container.c). Between any two steps it may be aborted. Whatever it leaves half-made,
+ * RECONCILER_REMOVE takes away.
  */
 #ifndef CORRAL_AGENT_SANDBOX_START_STEP_H
 #define CORRAL_AGENT_SANDBOX_START_STEP_H

@@ -28,12 +28,12 @@ static struct guard_rules rules_of(const struct holder *h)
     return rules;
 }
 
-static bool take_sample(struct agent *agent, struct holder *h, const struct box_record *record, uint64_t now,
-                        struct sample *s)
+static bool take_sample(struct agent *agent, struct holder *h, const struct sandbox_record *record,
+                        uint64_t now, struct sample *s)
 {
     struct err e;
     *s = (struct sample){.id = h->id};
-    if (cgroup_box_sample(h->cgroup, now, &record->limits, s, &e))
+    if (cgroup_sandbox_sample(h->cgroup, now, &record->limits, s, &e))
         return false;
     s->disk_limit_bytes = record->limits.storage_bytes;
     struct volume_use disk = {0};
@@ -61,7 +61,7 @@ static void remember(struct holder *h, const struct sample *s, uint64_t now)
 /* One that ended before the first look is looked at now: its init still holds its cgroup. */
 void agent_watch_end(struct holder *h)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t now = loop_now_ms();
     if (!h->last_ms && h->cgroup && record && take_sample(h->agent, h, record, now, &h->last))
         h->last_ms = now;
@@ -74,11 +74,11 @@ void agent_watch_end(struct holder *h)
 
 void agent_last_look(struct holder *h)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t now = loop_now_ms();
     struct sample s;
     if (record && h->cgroup && take_sample(h->agent, h, record, now, &s))
-        keeper_sampled(h->agent->keeper, now, &s);
+        reconciler_sampled(h->agent->reconciler, now, &s);
 }
 
 /*
@@ -95,9 +95,9 @@ static bool is_empty(struct holder *h)
 
 static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool regular)
 {
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct sample s;
-    if (!record || record->phase != BOX_RUNNING || !h->cgroup || h->maker)
+    if (!record || record->phase != PHASE_RUNNING || !h->cgroup || h->maker)
         return;
     if (regular && is_empty(h)) {
         agent_seen_empty(h);
@@ -105,7 +105,7 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     }
     if (!take_sample(agent, h, record, now, &s))
         return;
-    keeper_sampled(agent->keeper, now, &s);
+    reconciler_sampled(agent->reconciler, now, &s);
     struct guard_rules rules = rules_of(h);
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
     if (regular || step.news_count)
@@ -113,9 +113,9 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
     remember(h, &s, now);
     agent_keep_news(agent, &step);
     if (step.end.reason)
-        keeper_end(agent->keeper, now, &h->id, &step.end, engine_effects(agent->engine));
+        reconciler_end(agent->reconciler, now, &h->id, &step.end, engine_effects(agent->engine));
     else if (step.pause)
-        keeper_pause(agent->keeper, now, &h->id, step.end.detail, engine_effects(agent->engine));
+        reconciler_pause(agent->reconciler, now, &h->id, step.end.detail, engine_effects(agent->engine));
 }
 
 /* --- memory, between the regular looks --- */
@@ -124,7 +124,7 @@ static struct cgroup_levels levels_of(const struct holder *h)
 {
     const struct guard_rules rules = rules_of(h);
     const struct violation_rule *r = &rules.violation[VIOLATION_MEMORY];
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t limit = record ? record->limits.memory_bytes : 0, part = limit / 10000;
     return (struct cgroup_levels){.near =
                                       part * (r->warning_centi < NEAR_CENTI ? r->warning_centi : NEAR_CENTI),
@@ -137,14 +137,14 @@ static struct cgroup_levels levels_of(const struct holder *h)
 static void bound_sockets(const struct holder *h, uint64_t memory_bytes)
 {
     struct err e;
-    if (memory_bytes && cgroup_limit_sockets(cgroup_box_paths(h->cgroup), memory_bytes, &e))
+    if (memory_bytes && cgroup_limit_sockets(cgroup_sandbox_paths(h->cgroup), memory_bytes, &e))
         log_warn("agent", "sandbox=%s its sockets may hold as much memory as they like: %s", h->id.text,
                  e.text);
 }
 
 void agent_bound_output(struct holder *h)
 {
-    const struct box_record *record = keeper_find(h->agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     struct err e;
     if (!record || !h->init || !(initlink_features(h->init) & INIT_FEATURE_PROCESSES))
         return;
@@ -158,7 +158,7 @@ int agent_watch_memory(struct holder *h, struct err *e)
     bound_sockets(h, levels.limit);
     cgroup_alarm_drop(h->watched);
     h->watched = NULL;
-    return cgroup_alarm_watch(h->agent->alarm, cgroup_box_paths(h->cgroup), &levels, h, &h->watched, e);
+    return cgroup_alarm_watch(h->agent->alarm, cgroup_sandbox_paths(h->cgroup), &levels, h, &h->watched, e);
 }
 
 void agent_watch_level(struct holder *h)
@@ -177,8 +177,8 @@ void agent_on_alarm(void *arg, void *watched_arg)
     struct agent *agent = arg;
     struct holder *h = watched_arg;
     look_at(agent, h, loop_now_ms(), false);
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
-    if (h->watched && record && record->phase <= BOX_RUNNING)
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
+    if (h->watched && record && record->phase <= PHASE_RUNNING)
         cgroup_alarm_release(h->watched);
 }
 

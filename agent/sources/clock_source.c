@@ -57,7 +57,7 @@ static void watch_link(struct agent *agent, uint64_t now)
 /* A host that fails every start says so, and that it is to be tried again. */
 static void watch_starts(struct agent *agent, uint64_t now)
 {
-    const char *why = keeper_sick(agent->keeper, now);
+    const char *why = reconciler_sick(agent->reconciler, now);
     if (!why == !agent->starts_fail)
         return;
     agent->starts_fail = why;
@@ -72,7 +72,7 @@ static void on_tick(void *arg)
 {
     struct agent *agent = arg;
     uint64_t now = loop_now_ms();
-    keeper_tick(agent->keeper, now, engine_effects(agent->engine));
+    reconciler_tick(agent->reconciler, now, engine_effects(agent->engine));
     agent_outbox_flush(agent);
     watch_link(agent, now);
     watch_starts(agent, now);
@@ -81,7 +81,7 @@ static void on_tick(void *arg)
         malloc_trim(0);
         agent->trimmed_ms = now;
     }
-    uint64_t due = keeper_due(agent->keeper), wait = TICK_MS;
+    uint64_t due = reconciler_due(agent->reconciler), wait = TICK_MS;
     if (due > now && due - now < wait)
         wait = due - now;
     timer_start(&agent->tick, agent->loop, wait, on_tick, agent);

@@ -20,10 +20,10 @@
 static void fill_inventory(struct agent *agent, struct observation **inventory, size_t *count)
 {
     char text[NODE_DETAIL_MAX + 1];
-    size_t all = keeper_count(agent->keeper),
+    size_t all = reconciler_count(agent->reconciler),
            room = all < NODE_OBSERVATIONS_MAX ? all : NODE_OBSERVATIONS_MAX;
     *inventory = mem_zalloc(room * sizeof **inventory);
-    *count = keeper_inventory(agent->keeper, loop_now_ms(), *inventory, room);
+    *count = reconciler_inventory(agent->reconciler, loop_now_ms(), *inventory, room);
     if (all == room)
         return;
     snprintf(text, sizeof text, "%zu sandboxes are here, of which %zu are told at once", all, room);
@@ -52,7 +52,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct observation
     memcpy(facts->sick, agent->sick, sizeof facts->sick);
     if (!facts->sick[0] && !agent->docker_facts.seccomp)
         snprintf(facts->sick, sizeof facts->sick, "system calls are not filtered here");
-    const char *why = keeper_sick(agent->keeper, loop_now_ms());
+    const char *why = reconciler_sick(agent->reconciler, loop_now_ms());
     if (!facts->sick[0] && why)
         snprintf(facts->sick, sizeof facts->sick, "its last %d starts failed: %s", START_HEALTH_FAILURES,
                  why);
@@ -75,14 +75,14 @@ static void on_wants(void *owner, const struct want *wants, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        keeper_want(agent->keeper, loop_now_ms(), &wants[i], engine_effects(agent->engine));
+        reconciler_want(agent->reconciler, loop_now_ms(), &wants[i], engine_effects(agent->engine));
 }
 
 static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        keeper_accepted(agent->keeper, &acceptances[i], engine_effects(agent->engine));
+        reconciler_accepted(agent->reconciler, &acceptances[i], engine_effects(agent->engine));
 }
 
 static void on_sweep(void *owner, const struct sweep_order *order)

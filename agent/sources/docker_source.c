@@ -17,12 +17,12 @@ static void on_died(struct holder *h, const struct docker_event *event)
     struct agent *agent = h->agent;
     if (timer_armed(&h->adopting))
         agent_adopt(h, true); /* how far it came is not known: it is not begun again */
-    const struct box_record *record = keeper_find(agent->keeper, &h->id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     if (h->maker) {
         maker_container_died(h->maker, event->exit_code);
-    } else if (record && record->phase == BOX_KILLING) {
-        keeper_dead(agent->keeper, loop_now_ms(), &h->id, NULL, engine_effects(agent->engine));
-    } else if (record && record->phase == BOX_RUNNING) {
+    } else if (record && record->phase == PHASE_KILLING) {
+        reconciler_dead(agent->reconciler, loop_now_ms(), &h->id, NULL, engine_effects(agent->engine));
+    } else if (record && record->phase == PHASE_RUNNING) {
         agent_check_dead(h, event->exit_code);
     }
 }
@@ -30,8 +30,8 @@ static void on_died(struct holder *h, const struct docker_event *event)
 static void on_oom(struct holder *h)
 {
     agent_last_look(h);
-    struct box_exit exit = agent_ending_oom(h, false, 0);
-    keeper_end(h->agent->keeper, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
+    struct sandbox_exit exit = agent_ending_oom(h, false, 0);
+    reconciler_end(h->agent->reconciler, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
 }
 
 static void on_event(void *arg, const struct docker_event *event)

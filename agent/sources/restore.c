@@ -30,7 +30,7 @@
 #define REMAPPED_USER   1000 /* the user of every sandbox, in the container's own count */
 
 /* Times of another boot count from the wall clock: that is all that is left of them. */
-static void to_this_boot(struct box_record *record)
+static void to_this_boot(struct sandbox_record *record)
 {
     uint64_t now = loop_now_ms(), wall = wall_now_ms();
     uint64_t left = record->deadline_wall_ms > wall ? record->deadline_wall_ms - wall : 0;
@@ -46,8 +46,8 @@ static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
     char booted_at[RFC3339_LEN + 1];
     uint64_t now = loop_now_ms();
     rfc3339_format(wall_now_ms() - now, booted_at);
-    struct box_exit exit = ending_booted(booted_at);
-    keeper_found(agent->keeper, now, id, false, &exit, engine_effects(agent->engine));
+    struct sandbox_exit exit = ending_booted(booted_at);
+    reconciler_found(agent->reconciler, now, id, false, &exit, engine_effects(agent->engine));
 }
 
 struct restoring {
@@ -65,33 +65,33 @@ static void tell_bad_record(struct restoring *r, const char *name, const char *w
     uplink_left_out(r->agent->uplink, 1, text);
 }
 
-static bool mend(struct restoring *r, struct box_record *record)
+static bool mend(struct restoring *r, struct sandbox_record *record)
 {
-    const char *what = box_record_mend(record, loop_now_ms());
+    const char *what = sandbox_record_mend(record, loop_now_ms());
     if (what)
         tell_bad_record(r, record->id.text, what);
     return what != NULL;
 }
 
-static void on_record(void *arg, const struct box_record *found)
+static void on_record(void *arg, const struct sandbox_record *found)
 {
     struct restoring *restoring = arg;
     struct agent *agent = restoring->agent;
-    struct box_record record = *found;
+    struct sandbox_record record = *found;
     struct sandbox_spec spec = {0};
     struct err e;
     bool booted = strcmp(record.boot_id, agent->boot_id) != 0;
     if (booted)
         to_this_boot(&record);
     bool mended = mend(restoring, &record);
-    keeper_restore(agent->keeper, &record);
+    reconciler_restore(agent->reconciler, &record);
     if (mended)
-        keeper_mended(agent->keeper, &record.id, engine_effects(agent->engine));
+        reconciler_mended(agent->reconciler, &record.id, engine_effects(agent->engine));
     struct holder *h = agent_holder(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
         agent_holder_take_spec(h, &spec);
     sandbox_spec_fini(&spec);
-    if (booted && record.phase > BOX_MAKING)
+    if (booted && record.phase > PHASE_STARTING)
         end_by_boot(agent, &record.id);
 }
 
@@ -129,8 +129,8 @@ void agent_outbox_restore(struct agent *agent)
     outbox_episodes(agent->outbox, restore_episodes, agent);
     HASH_ITER(hh, agent->holders, h, next)
     {
-        const struct box_record *record = keeper_find(agent->keeper, &h->id);
-        if (record && record->phase != BOX_ENDED)
+        const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
+        if (record && record->phase != PHASE_ENDED)
             continue;
         struct guard_step step = guard_close(&h->guard, &h->id);
         agent_keep_news(agent, &step);
@@ -147,14 +147,15 @@ struct finding {
     struct sandbox_id id;
 };
 
-static void found(struct agent *agent, const struct sandbox_id *id, bool runs, const struct box_exit *exit)
+static void found(struct agent *agent, const struct sandbox_id *id, bool runs,
+                  const struct sandbox_exit *exit)
 {
-    keeper_found(agent->keeper, loop_now_ms(), id, runs, exit, engine_effects(agent->engine));
+    reconciler_found(agent->reconciler, loop_now_ms(), id, runs, exit, engine_effects(agent->engine));
 }
 
 /* When it ended, on this boot's clock: told by the wall clocks of Docker and of this host, which may differ.
  */
-static uint64_t ended_ms(const struct box_record *record, const struct docker_state *state)
+static uint64_t ended_ms(const struct sandbox_record *record, const struct docker_state *state)
 {
     uint64_t now = loop_now_ms(), wall = wall_now_ms();
     if (!state->finished_wall_ms || state->finished_wall_ms > wall || wall - state->finished_wall_ms > now)
@@ -163,10 +164,11 @@ static uint64_t ended_ms(const struct box_record *record, const struct docker_st
     return ended > record->started_ms ? ended : record->started_ms;
 }
 
-static struct box_exit ending_while_down(const struct box_record *record, const struct docker_state *state)
+static struct sandbox_exit ending_while_down(const struct sandbox_record *record,
+                                             const struct docker_state *state)
 {
-    struct box_exit exit = state->oom_killed ? ending_oom(NULL, record->limits.memory_bytes)
-                                             : ending_container(ENDING_AGENT_DOWN, state->exit_code);
+    struct sandbox_exit exit = state->oom_killed ? ending_oom(NULL, record->limits.memory_bytes)
+                                                 : ending_container(ENDING_AGENT_DOWN, state->exit_code);
     exit.has_exit_code = true;
     exit.exit_code = state->exit_code;
     exit.ended_ms = ended_ms(record, state);
@@ -187,11 +189,11 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
 }
 
 /* Docker does not know its name any more, and it lives. */
-static void end_renamed(struct holder *h, const struct box_exit *exit)
+static void end_renamed(struct holder *h, const struct sandbox_exit *exit)
 {
     struct agent *agent = h->agent;
-    keeper_found(agent->keeper, loop_now_ms(), &h->id, true, NULL, engine_effects(agent->engine));
-    keeper_end(agent->keeper, loop_now_ms(), &h->id, exit, engine_effects(agent->engine));
+    reconciler_found(agent->reconciler, loop_now_ms(), &h->id, true, NULL, engine_effects(agent->engine));
+    reconciler_end(agent->reconciler, loop_now_ms(), &h->id, exit, engine_effects(agent->engine));
 }
 
 static void ask(void *arg);
@@ -201,7 +203,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     struct finding finding = *(struct finding *)arg;
     struct agent *agent = finding.agent;
     free(arg);
-    const struct box_record *record = keeper_find(agent->keeper, &finding.id);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &finding.id);
     if (code == ERR_CANCELLED || !record)
         return;
     struct holder *h = agent_holder(agent, &finding.id);
@@ -209,12 +211,12 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
         return;
     }
-    bool making = record->phase <= BOX_MAKING;
+    bool making = record->phase <= PHASE_STARTING;
     if (!code && state->running && state->pid) {
         take_up(h, state, making);
         return;
     }
-    struct box_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
+    struct sandbox_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
     if (code && agent_has_cgroup(h)) {
         end_renamed(h, &exit);
         return;
@@ -222,7 +224,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
     if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);
-        keeper_dead(agent->keeper, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));
+        reconciler_dead(agent->reconciler, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));
     }
     found(agent, &finding.id, false, &exit);
 }

@@ -143,11 +143,11 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
                        struct node_report *report)
 {
     struct outbox_stats stats = outbox_stats(outbox);
-    size_t boxes = smaller(HASH_COUNT(q->waiting), NODE_REPORT_MAX);
+    size_t sandboxes = smaller(HASH_COUNT(q->waiting), NODE_REPORT_MAX);
     size_t kept = smaller(stats.samples, OUTBOX_SEND_MAX);
     struct uplink_waiting *w, *next;
-    report->observations = mem_zalloc((boxes + 1) * sizeof *report->observations);
-    report->samples = mem_zalloc((boxes + kept + 1) * sizeof *report->samples);
+    report->observations = mem_zalloc((sandboxes + 1) * sizeof *report->observations);
+    report->samples = mem_zalloc((sandboxes + kept + 1) * sizeof *report->samples);
     report->violations =
         mem_zalloc((smaller(stats.violations, OUTBOX_SEND_MAX) + 1) * sizeof *report->violations);
     report->sweeps = mem_zalloc((q->sweeps + 1) * sizeof *report->sweeps);

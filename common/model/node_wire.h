@@ -1,5 +1,5 @@
 /*
- * What the controller and an agent tell each other, as plain structs: the hearts of both sides speak these,
+ * What the controller and an agent tell each other, as plain structs: the cores of both sides speak these,
  * proto/ packs them. The rules:
  *
  *   - the controller sends wants, the agent sends observations; both repeat until they are answered

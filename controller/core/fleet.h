@@ -1,5 +1,5 @@
 /*
- * The heart of the controller: every live sandbox and every host, what is wanted of them, and what the hosts
+ * The core of the controller: every live sandbox and every host, what is wanted of them, and what the hosts
  * say. Each function takes one event and appends to `effects` what the owner is to do, in order; nothing is
  * done here. The rules:
  *

@@ -34,7 +34,7 @@ struct db_sandbox_filter {
 /* Answers {"items": […], "next_cursor": …}. */
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg);
 
-/* What the heart needs of a row, beside the object for people. Borrowed for the call. */
+/* What the core needs of a row, beside the object for people. Borrowed for the call. */
 struct db_sandbox_row {
     struct sandbox_id id;
     const char *user_id, *key_id, *tier, *node, *region; /* of a change only node; else NULL */

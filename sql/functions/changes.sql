@@ -2,7 +2,7 @@
 -- error's public name). What anybody does to a sandbox is on record, its own user's acts like an administrator's: create,
 -- delete, pause, resume, patch, each with what was before and after.
 
--- What the controller's heart needs of a row, beside the object for people.
+-- What the controller's core needs of a row, beside the object for people.
 create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, want text,
     want_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
 

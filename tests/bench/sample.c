@@ -2,7 +2,7 @@
  * What one sample of a sandbox costs beside the bare pread of the same files, in turn, on the CPU's clock.
  * usage: bench_sample ROUNDS PID...   (the first process of each sandbox)
  */
-#include "agent/cgroup/cgroup_box.h"
+#include "agent/cgroup/cgroup_sandbox.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BOXES_MAX 256
-#define FILES_MAX 8192
+#define SANDBOXES_MAX 256
+#define FILES_MAX     8192
 
 static double cpu_us(void)
 {
@@ -49,19 +49,19 @@ static double median(double *values, int count)
 
 int main(int argc, char **argv)
 {
-    static struct cgroup_box *box[BOXES_MAX];
+    static struct cgroup_sandbox *sandbox[SANDBOXES_MAX];
     static int fds[FILES_MAX];
     static double sampled[1000], bare[1000];
     struct sandbox_limits limits = {64 << 20, 500, 512, 0, 64, 0};
     struct err e;
     int rounds = argc > 2 ? atoi(argv[1]) : 0, count = argc - 2;
-    if (rounds < 1 || rounds > 1000 || count > BOXES_MAX)
+    if (rounds < 1 || rounds > 1000 || count > SANDBOXES_MAX)
         return 2;
     int lowest = dup(0);
     for (int i = 0; i < count; i++) {
         struct cgroup_paths paths;
         pid_t pid = atoi(argv[i + 2]);
-        if (cgroup_paths_of("", pid, &paths, &e) || cgroup_box_open(&box[i], &paths, "", pid, &e)) {
+        if (cgroup_paths_of("", pid, &paths, &e) || cgroup_sandbox_open(&sandbox[i], &paths, "", pid, &e)) {
             fprintf(stderr, "%s\n", e.text);
             return 1;
         }
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
         double begin = cpu_us();
         for (int i = 0; i < count; i++) {
             struct sample s = {0};
-            if (cgroup_box_sample(box[i], (uint64_t)round * 1000 + 1000, &limits, &s, &e))
+            if (cgroup_sandbox_sample(sandbox[i], (uint64_t)round * 1000 + 1000, &limits, &s, &e))
                 return 1;
         }
         double between = cpu_us();
@@ -86,6 +86,6 @@ int main(int argc, char **argv)
     double ours = median(sampled, rounds) / count, theirs = median(bare, rounds) / count;
     printf("%.2f %.2f %.2f\n", ours, theirs, (double)files / count);
     for (int i = 0; i < count; i++)
-        cgroup_box_close(box[i]);
+        cgroup_sandbox_close(sandbox[i]);
     return 0;
 }

@@ -87,7 +87,7 @@ def lives(corral, user, sandbox, pid):
 
 
 @pytest.fixture
-def box(corral, user):
+def live(corral, user):
     """One that lives, with its process."""
     sandbox = user.create(command=FOREVER, **SMALL)["id"]
     return sandbox, pid_of(corral, sandbox)
@@ -100,22 +100,22 @@ def plant(folder, name, what):
         what(folder / name)
 
 
-def test_what_is_no_record(corral, user, box):
-    good = (records(corral) / box[0]).read_bytes()
+def test_what_is_no_record(corral, user, live):
+    good = (records(corral) / live[0]).read_bytes()
     bad = {
         "empty": (b"", "it is torn, or no record"),
         "truncated": (good[:len(good) // 2], "it is torn, or no record"),
         "without its sum": (good[:good.rindex(b"sum ")], "it is torn, or no record"),
         "binary": (os.urandom(5000), "it is torn, or no record"),
         "zeros": (bytes(4096), "it is torn, or no record"),
-        "huge": (b"corral-box 1\n" + b"x" * (3 << 20), "it is torn, or no record"),
+        "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is torn, or no record"),
         "another's": (good, "it is of another sandbox"),
         "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is torn, or no record"),
         "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is torn, or no record"),
         "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is torn, or no record"),
         "a folder": (lambda path: path.mkdir(), "it cannot be read"),
         "a pipe": (os.mkfifo, "it cannot be read"),
-        "a link": (lambda path: path.symlink_to(records(corral) / box[0]), "it cannot be read"),
+        "a link": (lambda path: path.symlink_to(records(corral) / live[0]), "it cannot be read"),
     }
     before, since = len(events(corral)), len(log(corral, 0))
     corral.kill("agent")
@@ -127,7 +127,7 @@ def test_what_is_no_record(corral, user, box):
     for what, name in names.items():
         assert f"the record {name}: set aside: {bad[what][1]}" in log(corral, since), what
         assert not os.path.lexists(records(corral) / name) and os.path.lexists(records(corral) / f"{name}.bad"), what
-    lives(corral, user, *box)
+    lives(corral, user, *live)
     assert user.create(**SMALL)["state"] == "running"
     assert re.search(r"the record sbx_\w+: set aside", told(corral, before, rf'"count": {len(bad)}\b')[0])
     assert corral.admin.good("POST", "/sandbox/system/cleanup")["removed"]["state_file"] >= len(bad)
@@ -136,44 +136,44 @@ def test_what_is_no_record(corral, user, box):
     corral.kill("agent")
     restart(corral)
     assert "the record" not in log(corral, since), "it is told once"
-    lives(corral, user, *box)
+    lives(corral, user, *live)
 
 
-def test_thousands(corral, user, box):
+def test_thousands(corral, user, live):
     since = len(log(corral, 0))
     corral.kill("agent")
     for _ in range(5000):
         (records(corral) / new_id()).write_bytes(b"x")
     restart(corral)
-    lives(corral, user, *box)
+    lives(corral, user, *live)
     assert log(corral, since).count("the record sbx_") == 20 and "5000 records in all are set aside, or mended" in log(corral, since)
     wait_until("they are swept away", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
                not list(records(corral).glob("*.bad")), 120)
-    lives(corral, user, *box)
+    lives(corral, user, *live)
 
 
-def test_more_than_a_session_can_tell(corral, user, box):
+def test_more_than_a_session_can_tell(corral, user, live):
     """Records of sandboxes that ended, and nobody knows: accepted, and forgotten, whatever their number."""
-    good = (records(corral) / box[0]).read_text()
+    good = (records(corral) / live[0]).read_text()
     since = len(log(corral, 0))
     corral.kill("agent")
     for _ in range(5000):
         name = new_id()
         (records(corral) / name).write_text(altered(good, id=name, phase=5, reason=4, ended_ms=1, container_id=""))
     restart(corral)
-    lives(corral, user, *box)
+    lives(corral, user, *live)
     assert "5001 sandboxes are here, of which 4096 are told at once" in log(corral, since)
     wait_until("they are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 120, 0.5)
-    lives(corral, user, *box)
+    lives(corral, user, *live)
     assert user.create(**SMALL)["state"] == "running"
 
 
-def test_a_field_of_a_newer_agent(corral, user, box):
+def test_a_field_of_a_newer_agent(corral, user, live):
     since = len(log(corral, 0))
     corral.kill("agent")
-    alter(corral, box[0], a_field_of_tomorrow=7)
+    alter(corral, live[0], a_field_of_tomorrow=7)
     restart(corral)
-    lives(corral, user, *box)
+    lives(corral, user, *live)
     assert "the record" not in log(corral, since)
 
 
@@ -181,26 +181,26 @@ def test_numbers_that_cannot_be_told(corral, user):
     """Of those that live: mended, told of, and they obey as before."""
     wrong = {"started_ms": FUTURE, "last_ms": FUTURE, "number": (1 << 64) - 1, "generation": (1 << 64) - 1,
              "last__memory_used_bytes": (1 << 64) - 1, "exit_code": 1 << 40}
-    boxes = {name: user.create(command=FOREVER, **SMALL)["id"] for name in wrong}
-    pids = {name: pid_of(corral, sandbox) for name, sandbox in boxes.items()}
+    sandboxes = {name: user.create(command=FOREVER, **SMALL)["id"] for name in wrong}
+    pids = {name: pid_of(corral, sandbox) for name, sandbox in sandboxes.items()}
     untold, since = corral.metric("corral_node_items_untold_total"), len(log(corral, 0))
     corral.kill("agent")
-    for name, sandbox in boxes.items():
+    for name, sandbox in sandboxes.items():
         alter(corral, sandbox, **{name: wrong[name]})
     restart(corral)
-    for name, sandbox in boxes.items():
+    for name, sandbox in sandboxes.items():
         lives(corral, user, sandbox, pids[name])
         mended = f"the record {sandbox}: " in log(corral, since)
         assert mended == (name in ("started_ms", "last_ms", "number", "generation")), name
     wait_until("it is counted", lambda: corral.metric("corral_node_items_untold_total") >= untold + 4, 10)
-    wait_until("it is written as it is mended", lambda: int(field(corral, boxes["started_ms"], "started_ms")) < FUTURE, 10)
-    for name, sandbox in boxes.items():
+    wait_until("it is written as it is mended", lambda: int(field(corral, sandboxes["started_ms"], "started_ms")) < FUTURE, 10)
+    for name, sandbox in sandboxes.items():
         assert user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 24 << 20})["limits"]["memory_bytes"] == 24 << 20
         assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, name
         wait_until("its end is accepted", lambda s=sandbox: not (records(corral) / s).exists(), 20)
 
 
-def test_an_end_in_the_future(corral, user, box):
+def test_an_end_in_the_future(corral, user, live):
     """It ended while nobody listened, and its record says: tomorrow. The session begins all the same, and its end is told."""
     sandbox = user.create(command=FOREVER, **SMALL)["id"]
     since = len(log(corral, 0))
@@ -217,4 +217,4 @@ def test_an_end_in_the_future(corral, user, box):
     assert ended["reason"] == "exited" and ended["ended_at"] >= ended["started_at"], ended
     assert "its end lay in the future, and is taken for now" in log(corral, since)
     wait_until("its end is accepted", lambda: not (records(corral) / sandbox).exists(), 20)
-    lives(corral, user, *box)
+    lives(corral, user, *live)

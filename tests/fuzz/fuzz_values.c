@@ -1,6 +1,6 @@
 /*
  * A host that lies: inventories and reports whose bytes are good and whose values are anything, into the
- * controller's heart. The input chooses each field of each message: absent, small, an extreme, or any number.
+ * controller's core. The input chooses each field of each message: absent, small, an extreme, or any number.
  * What must hold: what is taken keeps its bounds, sums stay sums, and the sandboxes of an honest host are
  * left alone.
  */

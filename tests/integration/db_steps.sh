@@ -13,14 +13,14 @@ say() { echo "$*" >&2; exit 1; }
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 sql "insert into users (id, name, tier) values ('usr_1', 'u', 'free');
     insert into api_keys (id, user_id, name, prefix, last_four, sha256) values ('key_1', 'usr_1', '', 'crl_1', 'abcd', sha256('x'));
-    create function box(n integer, lifetime integer) returns text language sql as \$\$
+    create function sandbox(n integer, lifetime integer) returns text language sql as \$\$
         insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes,
             pids, nofile, state, spec, expires_at) values ('sbx_' || lpad(n::text, 26, '0'), 'usr_1', 'key_1', 'free', 'i', 'h',
             1, 1, 1, 1, 1, 1, 'running', '', clock_timestamp() + lifetime * interval '1 second') returning id \$\$;
     create function done(id text, late_ms bigint, unheard boolean, why text) returns text language sql as \$\$
         select m.body::json->>'detail' from move_sandboxes(jsonb_build_array(jsonb_build_object('id', id, 'from', '[\"running\"]'::jsonb,
             'to', 'stopped', 'reason', why, 'ended_ago_ms', 0, 'late_ms', late_ms, 'unheard', unheard))) m \$\$" >/dev/null
-one=$(sql 'select box(1, 600)') two=$(sql 'select box(2, 600)') three=$(sql 'select box(3, 600)')
+one=$(sql 'select sandbox(1, 600)') two=$(sql 'select sandbox(2, 600)') three=$(sql 'select sandbox(3, 600)')
 at() { sql "select expires_ms('$1')"; }
 was=$(at "$one"); was_two=$(at "$two")
 [ "$(sql "update sandboxes set name = 'x' where id = '$one' returning timed_at is null")" = t ] || say 'timed by another change'
@@ -44,14 +44,14 @@ sentence() { [[ $(sql "select done('$1', $2, $3, '$4')") =~ $5 ]] || say "$(sql 
 sentence "$one" 50 false expired '^its lifetime of 600 s ended at [^;]*$'
 [ "$(sql "select abs(extract(epoch from ended_at - expires_at)) < 700 from sandboxes where id = '$one'")" = t ] || say 'one'
 sentence "$three" -400000 false deleted '^its user deleted it; it had lived for 200 s$'
-late=$(sql 'select box(4, 60)') unheard=$(sql 'select box(5, 60)') early=$(sql 'select box(6, 60)')
+late=$(sql 'select sandbox(4, 60)') unheard=$(sql 'select sandbox(5, 60)') early=$(sql 'select sandbox(6, 60)')
 sql "update sandboxes set extended = true where id = '$unheard'" >/dev/null
 sentence "$late" 5000 false expired 'of 60 s .*; its host was hindered, and ended it 5 s later$'
 sentence "$unheard" -30000 true expired '; its host had not heard of the extension, and ended it at'
 sentence "$early" -30000 false expired '; its host ended it 30 s before that, by its own count$'
 
 # An end before the step is known: its row follows with it. A host that lies about when moves nothing.
-unknown=$(sql 'select box(7, 60)') back=$(sql 'select box(8, 60)') liar=$(sql 'select box(9, 60)')
+unknown=$(sql 'select sandbox(7, 60)') back=$(sql 'select sandbox(8, 60)') liar=$(sql 'select sandbox(9, 60)')
 wallclock_jump $((7200 + 86400))
 sentence "$unknown" 0 false expired '^its lifetime of 60 s ended at [^;]*$'
 [ "$(sql "select abs(extract(epoch from ended_at - expires_at)) < 1 from sandboxes where id = '$unknown'")" = t ] || say 'unknown'
@@ -64,9 +64,9 @@ wallclock_jump 0
 sentence "$back" 0 false expired '^its lifetime of 60 s ended at [^;]*$'
 
 # Being admitted while it was set: before, and after.
-before=$(sql 'select box(11, 60)')
+before=$(sql 'select sandbox(11, 60)')
 wallclock_jump 3600
-after=$(sql 'select box(12, 60)') was=$(at "$before") was_after=$(at "$after")
+after=$(sql 'select sandbox(12, 60)') was=$(at "$before") was_after=$(at "$after")
 sql "select clock_stepped('boot', 3600000, 3600000, '[]')" >/dev/null
 [ "$(at "$before")" = $((was + 3600000)) ] && [ "$(at "$after")" = "$was_after" ] || say 'those that are being admitted'
 wallclock_jump 0
@@ -74,7 +74,7 @@ wallclock_jump 0
 # The answer to an extension was lost, and then the clock was set: it is not what who leads believes.
 for by in 3600 -3600; do
     wallclock_jump 0
-    lost=$(sql 'select box(13, 60)')
+    lost=$(sql 'select sandbox(13, 60)')
     sql "select patch_sandbox('$lost', 'usr_1', '{\"lifetime_seconds\": 120}', '{}', '{}')" >/dev/null
     was=$(at "$lost")
     wallclock_jump $by
@@ -89,7 +89,7 @@ done
 wallclock_jump 0
 
 # What a tier allows is counted from when it was created (free: two hours), whatever the clock said then.
-long=$(sql 'select box(10, 60)')
+long=$(sql 'select sandbox(10, 60)')
 wallclock_jump 86400
 sql "select clock_stepped('boot', 86400000, 86400000, null)" >/dev/null
 patch() { sql "select outcome from patch_sandbox('$long', 'usr_1', '{\"lifetime_seconds\": $1}', '{}', '{}')"; }

@@ -3,9 +3,9 @@
  * usage: host_parts FOLDER [disk]   (disk: only these; ThreadSanitizer's own thread would be counted in a
  * cgroup)
  */
-#include "agent/cgroup/cgroup_box.h"
 #include "agent/cgroup/cgroup_kill.h"
 #include "agent/cgroup/cgroup_limit.h"
+#include "agent/cgroup/cgroup_sandbox.h"
 #include "agent/cgroup/ucount.h"
 #include "agent/disk/volume.h"
 
@@ -237,15 +237,15 @@ static void remove_cgroups(const char *name)
 }
 
 /* Twice the memory and a tenth of the CPU; what cannot be is refused. */
-static void test_limit(struct cgroup_box *box)
+static void test_limit(struct cgroup_sandbox *sandbox)
 {
-    const struct cgroup_paths *paths = cgroup_box_paths(box);
+    const struct cgroup_paths *paths = cgroup_sandbox_paths(sandbox);
     struct sandbox_limits limits = {128 * MIB, 100, 1024, 0, 16, 0};
     struct sample s = {0};
     CHECK(!cgroup_limit(paths, &limits, &e));
     bool held = false;
     for (int i = 0; !held && next_try(i, 100, 100000); i++) { /* the first look is of the old limit */
-        CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
+        CHECK(!cgroup_sandbox_sample(sandbox, loop_now_ms(), &limits, &s, &e));
         held = i && s.cpu_centi > 5000 && s.cpu_centi <= 15000;
     }
     CHECK(held);
@@ -293,27 +293,27 @@ static void test_cgroup(void)
     char name[64];
     snprintf(name, sizeof name, "corral-test-%d", (int)getpid());
     pid_t pid = child_in_cgroup(name);
-    struct cgroup_box *box;
+    struct cgroup_sandbox *sandbox;
     struct sandbox_limits limits = {64 * MIB, 1000, 512, 0, 16, 0};
     struct sample s = {0};
     struct cgroup_paths paths;
-    CHECK(!cgroup_paths_of("", pid, &paths, &e) && !cgroup_box_open(&box, &paths, "", pid, &e));
+    CHECK(!cgroup_paths_of("", pid, &paths, &e) && !cgroup_sandbox_open(&sandbox, &paths, "", pid, &e));
     for (int i = 0;
          (s.memory_unreclaimable_bytes < 30 * MIB || s.cpu_centi < BUSY_CENTI) && next_try(i, 2000, 5000);
          i++) {
         s = (struct sample){0};
-        CHECK(!cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e));
+        CHECK(!cgroup_sandbox_sample(sandbox, loop_now_ms(), &limits, &s, &e));
     }
     CHECK(s.memory_unreclaimable_bytes >= 30 * MIB && s.memory_unreclaimable_bytes <= s.memory_used_bytes);
     CHECK(s.memory_peak_bytes >= s.memory_used_bytes && s.memory_limit_bytes == 64 * MIB);
     CHECK(s.cpu_centi >= BUSY_CENTI && s.cpu_usage_ns > 0);
     CHECK(s.pids == 2 && s.pids_limit == 16);
-    test_limit(box);
+    test_limit(sandbox);
     test_kill(&paths, name);
     remove_cgroups(name);
-    CHECK(cgroup_box_sample(box, loop_now_ms(), &limits, &s, &e) == ERR_NOT_FOUND || s.pids == 0);
-    cgroup_box_close(box);
-    CHECK(cgroup_box_open(&box, &paths, "", pid, &e) == ERR_NOT_FOUND);
+    CHECK(cgroup_sandbox_sample(sandbox, loop_now_ms(), &limits, &s, &e) == ERR_NOT_FOUND || s.pids == 0);
+    cgroup_sandbox_close(sandbox);
+    CHECK(cgroup_sandbox_open(&sandbox, &paths, "", pid, &e) == ERR_NOT_FOUND);
     CHECK(cgroup_kill_each(&paths) == CGROUP_LEFT_NONE);
 }
 

@@ -20,14 +20,14 @@ static void check_stopping(struct world *w, int node, int sandbox)
 static void check_on_host(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
     if (b->runs && !r->used)
         sim_fail(w, "sandbox %d runs and has no row", sandbox);
     uint64_t latest = r->deadline_ms + 2000 > b->excused_ms ? r->deadline_ms + 2000 : b->excused_ms;
     /* An extension that is on its way never shortens; only what the agent knows can be held to the deadline.
      */
-    if (b->runs && h->keeper && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
+    if (b->runs && h->reconciler && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
         sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
                  (unsigned long long)(w->now - r->deadline_ms));
     if (r->node == node && b->container)
@@ -48,7 +48,7 @@ static void check_once(struct world *w, int sandbox)
 {
     int begun = 0;
     for (int n = 0; n < SIM_NODES; n++)
-        begun += w->host[n].box[sandbox].begun;
+        begun += w->host[n].sandbox[sandbox].begun;
     if (begun > 1)
         sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
 }
@@ -58,10 +58,11 @@ static void check_early(struct world *w, int node, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     struct sandbox_id id = sim_id(sandbox);
-    const struct keeper *keeper = w->host[node].keeper;
+    const struct reconciler *reconciler = w->host[node].reconciler;
     bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE && !r->displaced;
-    const struct box_record *record = keeper && r->node == node && lives ? keeper_find(keeper, &id) : NULL;
-    if (record && record->phase != BOX_ENDED && record->generation == r->generation &&
+    const struct sandbox_record *record =
+        reconciler && r->node == node && lives ? reconciler_find(reconciler, &id) : NULL;
+    if (record && record->phase != PHASE_ENDED && record->generation == r->generation &&
         record->deadline_ms + 1000 < r->deadline_ms)
         sim_fail(w, "sandbox %d is to end at %llu, and its user was told %llu", sandbox,
                  (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
@@ -71,7 +72,7 @@ static void check_early(struct world *w, int node, int sandbox)
 static void check_pause(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
     bool paused = r->want == WANT_PAUSED;
     bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
@@ -89,7 +90,7 @@ static void check_pause(struct world *w, int node, int sandbox)
 static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
-    const struct box_record *record = h->keeper ? keeper_find(h->keeper, &id) : NULL;
+    const struct sandbox_record *record = h->reconciler ? reconciler_find(h->reconciler, &id) : NULL;
     return !record || r->displaced ||
            (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
 }
@@ -98,7 +99,7 @@ static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 static void check_limits(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
     bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
                      !sandbox_state_terminal(r->state);
@@ -135,7 +136,7 @@ void check_rest(struct world *w)
         if (r->moves != r->events)
             sim_fail(w, "sandbox %d moved %u times and has %u events", i, r->moves, r->events);
         for (int n = 0; n < SIM_NODES; n++) {
-            const struct box_model *b = &w->host[n].box[i];
+            const struct sandbox_model *b = &w->host[n].sandbox[i];
             if (b->container || b->runs)
                 sim_fail(w, "sandbox %d left a container on host %d", i, n);
             if (b->saved)

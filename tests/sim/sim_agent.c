@@ -1,4 +1,4 @@
-/* The hosts of the simulation: a keeper each, and Docker and the disk as tables that outlive it. */
+/* The hosts of the simulation: a reconciler each, and Docker and the disk as tables that outlive it. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -20,16 +20,16 @@ static struct sim_event *answer_after(struct world *w, int node, int sandbox, ui
     return e;
 }
 
-static struct keeper *listener(struct world *w, const struct sim_event *e)
+static struct reconciler *listener(struct world *w, const struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    return h->incarnation == e->incarnation ? h->keeper : NULL;
+    return h->incarnation == e->incarnation ? h->reconciler : NULL;
 }
 
 /* It is on disk now, unless the agent died before. */
 static void saved(struct world *w, struct sim_event *e)
 {
-    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
@@ -38,17 +38,17 @@ static void saved(struct world *w, struct sim_event *e)
         b->saved = true;
         b->record = b->writing;
     }
-    keeper_saved(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
+    reconciler_saved(w->host[e->node].reconciler, w->now, &id, e->flag, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
 
 static void save(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     struct sandbox_id id = sim_id(sandbox);
     answer_after(w, node, sandbox, 1 + sim_random(w, 10), saved)->flag = w->now >= h->disk_full_ms;
-    b->writing = *keeper_find(h->keeper, &id);
+    b->writing = *reconciler_find(h->reconciler, &id);
     b->writing.spec = NULL;
     b->writing.spec_len = 0;
 }
@@ -66,18 +66,18 @@ static void made(struct world *w, struct sim_event *e)
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
-    struct box_made result = {.ok = e->flag,
-                              .reason = REASON_START_FAILED,
-                              .detail = "it could not be started",
-                              .host_fault =
-                                  !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
-    keeper_made(w->host[e->node].keeper, w->now, &id, &result, &w->host[e->node].effects);
+    struct start_result result = {.ok = e->flag,
+                                  .reason = REASON_START_FAILED,
+                                  .detail = "it could not be started",
+                                  .host_fault =
+                                      !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
+    reconciler_started(w->host[e->node].reconciler, w->now, &id, &result, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
 
 static void start(struct world *w, struct sim_event *e)
 {
-    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     if (!listener(w, e))
         return;
     if (b->forgotten)
@@ -85,11 +85,11 @@ static void start(struct world *w, struct sim_event *e)
     if (b->begun)
         sim_fail(w, "sandbox %d was begun a second time", e->sandbox);
     struct sandbox_id id = sim_id(e->sandbox);
-    keeper_created(w->host[e->node].keeper, &id, "container", &w->host[e->node].effects);
+    reconciler_created(w->host[e->node].reconciler, &id, "container", &w->host[e->node].effects);
     run_effects(w, e->node);
     struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
     answer->flag = !b->aborted && w->now >= w->host[e->node].broken_ms && !sim_chance(w, 5);
-    b->memory_bytes = keeper_find(w->host[e->node].keeper, &id)->limits.memory_bytes;
+    b->memory_bytes = reconciler_find(w->host[e->node].reconciler, &id)->limits.memory_bytes;
     b->container = true;
     b->runs = b->begun = answer->flag;
     b->paused = false;
@@ -98,16 +98,16 @@ static void start(struct world *w, struct sim_event *e)
 static void dead(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
-    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    if (!listener(w, e) || w->host[e->node].box[e->sandbox].runs)
+    struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
+    if (!listener(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
         return;
-    keeper_dead(w->host[e->node].keeper, w->now, &id, &exit, &w->host[e->node].effects);
+    reconciler_dead(w->host[e->node].reconciler, w->now, &id, &exit, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
 
 static void killed(struct world *w, struct sim_event *e)
 {
-    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     if (!listener(w, e) || (!w->calm && sim_chance(w, 10)))
         return; /* a kill that did not work is tried again */
     b->runs = false;
@@ -116,87 +116,88 @@ static void killed(struct world *w, struct sim_event *e)
 
 static void removed(struct world *w, struct sim_event *e)
 {
-    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
     if (e->flag)
         b->container = b->runs = false;
-    keeper_removed(w->host[e->node].keeper, w->now, &id, e->flag, &w->host[e->node].effects);
+    reconciler_removed(w->host[e->node].reconciler, w->now, &id, e->flag, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
 
 static void paused(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
-    struct box_model *b = &w->host[e->node].box[e->sandbox];
+    struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     if (!listener(w, e))
         return;
     bool ok = b->runs;
     if (ok)
         b->paused = e->flag;
-    keeper_paused(w->host[e->node].keeper, w->now, &id, ok, e->flag, &w->host[e->node].effects);
+    reconciler_paused(w->host[e->node].reconciler, w->now, &id, ok, e->flag, &w->host[e->node].effects);
     run_effects(w, e->node);
 }
 
 static void resized(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    struct box_model *b = &h->box[e->sandbox];
+    struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     if (!listener(w, e))
         return;
     if (b->runs)
         b->memory_bytes = e->memory_bytes;
-    keeper_resized(h->keeper, w->now, &id, b->runs, &h->effects);
+    reconciler_resized(h->reconciler, w->now, &id, b->runs, &h->effects);
     run_effects(w, e->node);
 }
 
-static void run_effect(struct world *w, int node, const struct keeper_effect *effect)
+static void run_effect(struct world *w, int node, const struct reconciler_effect *effect)
 {
     struct host *h = &w->host[node];
     int sandbox = sim_index(&effect->id);
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     switch (effect->kind) {
-    case KEEPER_SAVE:
+    case RECONCILER_SAVE:
         save(w, node, sandbox);
         break;
-    case KEEPER_MAKE:
+    case RECONCILER_START:
         b->aborted = false;
         answer_after(w, node, sandbox, docker_delay(w, node, 300), start);
         break;
-    case KEEPER_ABORT: /* the container may come, its command does not */
+    case RECONCILER_ABORT: /* the container may come, its command does not */
         b->aborted = true;
         break;
-    case KEEPER_PAUSE:
-    case KEEPER_RESUME:
+    case RECONCILER_PAUSE:
+    case RECONCILER_RESUME:
         answer_after(w, node, sandbox, docker_delay(w, node, 20), paused)->flag =
-            effect->kind == KEEPER_PAUSE;
+            effect->kind == RECONCILER_PAUSE;
         break;
-    case KEEPER_RESIZE:
+    case RECONCILER_RESIZE:
         answer_after(w, node, sandbox, docker_delay(w, node, 20), resized)->memory_bytes =
-            keeper_find(h->keeper, &effect->id)->limits.memory_bytes;
+            reconciler_find(h->reconciler, &effect->id)->limits.memory_bytes;
         break;
-    case KEEPER_KILL:
+    case RECONCILER_KILL:
         answer_after(w, node, sandbox, 1 + sim_random(w, 30), killed);
         break;
-    case KEEPER_REMOVE:
-        if (b->saved && !b->unwritten && (b->record.phase == BOX_RUNNING || b->record.phase == BOX_KILLING))
+    case RECONCILER_REMOVE:
+        if (b->saved && !b->unwritten &&
+            (b->record.phase == PHASE_RUNNING || b->record.phase == PHASE_KILLING))
             sim_fail(w, "sandbox %d is removed before its end is on disk", sandbox);
         outbox_ended(w, node, sandbox);
         answer_after(w, node, sandbox, docker_delay(w, node, 100), removed)->flag =
             w->calm || !sim_chance(w, 10);
         break;
-    case KEEPER_REPORT:
+    case RECONCILER_REPORT:
         b->pending_report = true;
         b->report = effect->observation;
         break;
-    case KEEPER_FORGET:
+    case RECONCILER_FORGET:
         b->saved = false;
         b->forgotten = true;
         break;
     }
-    if (effect->kind != KEEPER_REPORT || !h->session || !h->linked)
+    if (effect->kind != RECONCILER_REPORT || !h->session || !h->linked)
         return;
     struct sim_event message = {.run = controller_hear, .node = node, .session = h->session, .flag = true};
     message.observation = effect->observation;
@@ -213,11 +214,11 @@ static void settle(struct world *w, struct sim_event *e)
     h->due = false;
     for (int kills = 1; kills >= 0; kills--) {
         for (size_t i = 0; i < h->effects.count; i++) {
-            if ((h->effects.item[i].kind == KEEPER_KILL) == kills)
+            if ((h->effects.item[i].kind == RECONCILER_KILL) == kills)
                 run_effect(w, e->node, &h->effects.item[i]);
         }
     }
-    keeper_effects_clear(&h->effects);
+    reconciler_effects_clear(&h->effects);
 }
 
 /* A turn takes up to TURN_MS: other events come in between, and an agent that dies in it does none of this.
@@ -232,7 +233,7 @@ static void run_effects(struct world *w, int node)
 }
 
 /* Within a session one answer to one poll is under way: no older want comes after a newer one. */
-static bool overtaken(struct box_model *b, const struct sim_event *e)
+static bool overtaken(struct sandbox_model *b, const struct sim_event *e)
 {
     if (b->told.session == e->session && e->want.generation < b->told.generation)
         return true;
@@ -244,30 +245,30 @@ static bool overtaken(struct box_model *b, const struct sim_event *e)
 void agent_hear_want(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    if (!h->keeper || e->session != h->session)
+    if (!h->reconciler || e->session != h->session)
         return;
     if (!h->linked) {
         sim_wait(e, w->now - e->asked_ms);
         wire_again(w, e);
         return;
     }
-    if (overtaken(&h->box[e->sandbox], e))
+    if (overtaken(&h->sandbox[e->sandbox], e))
         return;
     if (e->want.spec)
         e->want.spec = (const uint8_t *)"spec";
-    keeper_want(h->keeper, w->now, &e->want, &h->effects);
+    reconciler_want(h->reconciler, w->now, &e->want, &h->effects);
     run_effects(w, e->node);
 }
 
 void agent_hear_acceptance(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    struct box_model *b = &h->box[e->sandbox];
-    if (!h->keeper || e->session != h->session)
+    struct sandbox_model *b = &h->sandbox[e->sandbox];
+    if (!h->reconciler || e->session != h->session)
         return;
     if (b->pending_report && e->acceptance.number >= b->report.number)
         b->pending_report = false;
-    keeper_accepted(h->keeper, &e->acceptance, &h->effects);
+    reconciler_accepted(h->reconciler, &e->acceptance, &h->effects);
     run_effects(w, e->node);
 }
 
@@ -275,16 +276,16 @@ void agent_hear_acceptance(struct world *w, struct sim_event *e)
 static void looked(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    struct box_model *b = &h->box[e->sandbox];
+    struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    struct box_exit exit = {.reason = REASON_ORPHANED};
-    const struct box_record *record = listener(w, e) ? keeper_find(h->keeper, &id) : NULL;
-    if (!record || record->phase != BOX_RUNNING)
+    struct sandbox_exit exit = {.reason = REASON_ORPHANED};
+    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
+    if (!record || record->phase != PHASE_RUNNING)
         return;
     if (b->container)
-        keeper_seen_paused(h->keeper, w->now, &id, b->paused, &h->effects);
+        reconciler_seen_paused(h->reconciler, w->now, &id, b->paused, &h->effects);
     else
-        keeper_end(h->keeper, w->now, &id, &exit, &h->effects);
+        reconciler_end(h->reconciler, w->now, &id, &exit, &h->effects);
     run_effects(w, e->node);
 }
 
@@ -293,10 +294,10 @@ static void adopt(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
     struct sandbox_id id = sim_id(sandbox);
-    struct box_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    keeper_adopted(h->keeper, w->now, &id, 0, &h->effects);
-    if (!h->box[sandbox].runs)
-        keeper_dead(h->keeper, w->now, &id, &exit, &h->effects);
+    struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
+    reconciler_adopted(h->reconciler, w->now, &id, 0, &h->effects);
+    if (!h->sandbox[sandbox].runs)
+        reconciler_dead(h->reconciler, w->now, &id, &exit, &h->effects);
 }
 
 /* After a restart Docker is asked what became of each container. */
@@ -304,13 +305,13 @@ static void found(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     struct sandbox_id id = sim_id(e->sandbox);
-    struct box_exit exit = {.reason = REASON_EXITED};
-    const struct box_record *record = listener(w, e) ? keeper_find(h->keeper, &id) : NULL;
+    struct sandbox_exit exit = {.reason = REASON_EXITED};
+    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
     if (!record)
         return;
-    if (record->phase <= BOX_MAKING && h->box[e->sandbox].container && h->box[e->sandbox].begun)
+    if (record->phase <= PHASE_STARTING && h->sandbox[e->sandbox].container && h->sandbox[e->sandbox].begun)
         adopt(w, e->node, e->sandbox);
-    keeper_found(h->keeper, w->now, &id, h->box[e->sandbox].runs, &exit, &h->effects);
+    reconciler_found(h->reconciler, w->now, &id, h->sandbox[e->sandbox].runs, &exit, &h->effects);
     run_effects(w, e->node);
     answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), looked);
 }
@@ -318,18 +319,18 @@ static void found(struct world *w, struct sim_event *e)
 void agent_up(struct world *w, int node)
 {
     struct host *h = &w->host[node];
-    if (h->keeper)
+    if (h->reconciler)
         return;
-    h->keeper = keeper_new();
+    h->reconciler = reconciler_new();
     h->incarnation++;
     sim_say(w, "agent %d up", node);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
-        struct box_model *b = &h->box[i];
+        struct sandbox_model *b = &h->sandbox[i];
         b->excused_ms = w->now + 5000;
         if (b->unwritten && !b->container)
             b->begun = false; /* the disk took neither that nor its end: nobody can know */
         if (b->saved) {
-            keeper_restore(h->keeper, &b->record);
+            reconciler_restore(h->reconciler, &b->record);
             answer_after(w, node, i, docker_delay(w, node, 50), found);
         } else if (b->container) {
             b->container = b->runs = false; /* no record: not ours to keep */
@@ -341,24 +342,24 @@ void agent_up(struct world *w, int node)
 void agent_down(struct world *w, int node)
 {
     struct host *h = &w->host[node];
-    if (!h->keeper)
+    if (!h->reconciler)
         return;
     sim_say(w, "agent %d down", node);
     outbox_down(w, node);
-    keeper_free(h->keeper);
-    h->keeper = NULL;
-    keeper_effects_clear(&h->effects);
+    reconciler_free(h->reconciler);
+    h->reconciler = NULL;
+    reconciler_effects_clear(&h->effects);
     h->due = false;
     h->session = 0;
     for (int i = 0; i < SIM_SANDBOXES; i++)
-        h->box[i].pending_report = false;
+        h->sandbox[i].pending_report = false;
 }
 
 void host_reboot(struct world *w, int node)
 {
     agent_down(w, node);
     for (int i = 0; i < SIM_SANDBOXES; i++)
-        w->host[node].box[i].runs = w->host[node].box[i].begun = false;
+        w->host[node].sandbox[i].runs = w->host[node].sandbox[i].begun = false;
 }
 
 /* Its state folder is gone with the disk: the agent finds containers that it knows nothing of. */
@@ -367,7 +368,7 @@ void host_wiped(struct world *w, int node)
     agent_down(w, node);
     outbox_wiped(w, node);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
-        struct box_model *b = &w->host[node].box[i];
+        struct sandbox_model *b = &w->host[node].sandbox[i];
         b->wiped |= b->saved;
         b->saved = b->begun = false;
     }
@@ -375,31 +376,31 @@ void host_wiped(struct world *w, int node)
 
 void sandbox_exits(struct world *w, int node, int sandbox)
 {
-    struct box_model *b = &w->host[node].box[sandbox];
+    struct sandbox_model *b = &w->host[node].sandbox[sandbox];
     if (!b->runs || b->paused)
         return;
     b->runs = false;
-    if (w->host[node].keeper)
+    if (w->host[node].reconciler)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), dead);
 }
 
 void sandbox_touched(struct world *w, int node, int sandbox)
 {
-    struct box_model *b = &w->host[node].box[sandbox];
+    struct sandbox_model *b = &w->host[node].sandbox[sandbox];
     if (!b->runs)
         return;
     b->paused = !b->paused;
     if (sim_chance(w, 30))
         sandbox_taken(w, node, sandbox);
-    else if (w->host[node].keeper)
+    else if (w->host[node].reconciler)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
 }
 
 void sandbox_taken(struct world *w, int node, int sandbox)
 {
-    struct box_model *b = &w->host[node].box[sandbox];
+    struct sandbox_model *b = &w->host[node].sandbox[sandbox];
     b->container = b->runs = b->begun = false;
-    if (w->host[node].keeper)
+    if (w->host[node].reconciler)
         answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
 }
 
@@ -407,33 +408,33 @@ void sandbox_idles(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
     struct sandbox_id id = sim_id(sandbox);
-    if (!h->keeper || !h->box[sandbox].runs)
+    if (!h->reconciler || !h->sandbox[sandbox].runs)
         return;
     sim_say(w, "host %d finds sandbox %d idle", node, sandbox);
-    keeper_pause(h->keeper, w->now, &id, "it did no work", &h->effects);
+    reconciler_pause(h->reconciler, w->now, &id, "it did no work", &h->effects);
     run_effects(w, node);
 }
 
 void agent_tick(struct world *w, int node)
 {
     struct host *h = &w->host[node];
-    if (!h->keeper)
+    if (!h->reconciler)
         return;
-    keeper_tick(h->keeper, w->now, &h->effects);
+    reconciler_tick(h->reconciler, w->now, &h->effects);
     run_effects(w, node);
     outbox_tick(w, node);
-    if (h->session && h->starts_fail != !!keeper_sick(h->keeper, w->now))
+    if (h->session && h->starts_fail != !!reconciler_sick(h->reconciler, w->now))
         h->session = 0; /* it begins a new one, which says so */
     if (!h->session || !h->linked)
         return;
     struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};
     wire(w, &beat);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
-        if (!h->box[i].pending_report)
+        if (!h->sandbox[i].pending_report)
             continue;
         struct sim_event message = {
             .run = controller_hear, .node = node, .session = h->session, .flag = true};
-        message.observation = h->box[i].report;
+        message.observation = h->sandbox[i].report;
         wire(w, &message);
     }
 }

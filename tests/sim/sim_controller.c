@@ -110,7 +110,7 @@ static void commit(struct world *w, struct sim_event *e)
                     (r->state == e->move.from && sandbox_state_may_move(r->state, SANDBOX_PAUSED));
     if (ok && idle && pausable && r->want == WANT_RUNNING && r->generation == e->move.generation)
         r->want = WANT_PAUSED;
-    const struct box_model *b = &w->host[r->node].box[e->sandbox];
+    const struct sandbox_model *b = &w->host[r->node].sandbox[e->sandbox];
     bool said_lost = ok && e->move.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
     const struct host *h = &w->host[r->node];
     if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
@@ -157,7 +157,7 @@ static bool row_reschedule(struct world *w, int sandbox, int from, const struct 
     if (!startable || r->want != WANT_RUNNING || r->generation != asked->generation || r->node != from ||
         r->rescheduled)
         return false;
-    if (w->host[from].box[sandbox].container)
+    if (w->host[from].sandbox[sandbox].container)
         sim_fail(w, "sandbox %d is placed again, and its first host still has it", sandbox);
     r->node = to;
     r->rescheduled = true;
@@ -672,16 +672,16 @@ void controller_session(struct world *w, int node)
 {
     struct host *h = &w->host[node];
     struct observation inventory[SIM_SANDBOXES];
-    size_t count = keeper_inventory(h->keeper, w->now, inventory, SIM_SANDBOXES);
+    size_t count = reconciler_inventory(h->reconciler, w->now, inventory, SIM_SANDBOXES);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
-    const char *sick = keeper_sick(h->keeper, w->now);
+    const char *sick = reconciler_sick(h->reconciler, w->now);
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
     snprintf(facts.sick, sizeof facts.sick, "%s", sick ? sick : "");
     h->starts_fail = sick;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
     h->heard_ms = awake_look(&w->awake, w->now);
-    sim_say(w, "session of host %d with %zu boxes", node, count);
+    sim_say(w, "session of host %d with %zu sandboxes", node, count);
     fleet_session(w->fleet, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
 }

@@ -125,14 +125,14 @@ void outbox_up(struct world *w, int node)
     if (reading.strange)
         sim_fail(w, "host %d finds %zu strange lines in its outbox", node, reading.strange);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
-        struct box_model *b = &h->box[i];
+        struct sandbox_model *b = &h->sandbox[i];
         struct sandbox_id id = sim_id(i);
         b->kept_ms = 0;
         b->guard = (struct guard){0};
         for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
             guard_restore(&b->guard, (enum violation_kind)kind,
                           outbox_episode(h->outbox, &id, (enum violation_kind)kind));
-        if (b->saved && b->record.phase != BOX_ENDED)
+        if (b->saved && b->record.phase != PHASE_ENDED)
             continue;
         struct guard_step step = guard_close(&b->guard, &id);
         news_add(w, node, &step);
@@ -195,7 +195,7 @@ static struct sample sample_of(struct world *w, int sandbox)
 static void look_at(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     struct sample s = sample_of(w, sandbox);
     static const struct violation_levels none, usual = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
     struct guard_rules rules = {0};
@@ -211,7 +211,7 @@ static void look_at(struct world *w, int node, int sandbox)
 void outbox_ended(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
-    struct box_model *b = &h->box[sandbox];
+    struct sandbox_model *b = &h->sandbox[sandbox];
     struct sandbox_id id = sim_id(sandbox);
     struct guard_step step = guard_close(&b->guard, &id);
     news_add(w, node, &step);
@@ -322,8 +322,8 @@ void outbox_tick(struct world *w, int node)
     struct host *h = &w->host[node];
     for (int i = 0; i < w->rows; i++) {
         struct sandbox_id id = sim_id(i);
-        const struct box_record *record = h->box[i].runs ? keeper_find(h->keeper, &id) : NULL;
-        if (record && record->phase == BOX_RUNNING && (w->scenario || sim_chance(w, SAMPLE_C)))
+        const struct sandbox_record *record = h->sandbox[i].runs ? reconciler_find(h->reconciler, &id) : NULL;
+        if (record && record->phase == PHASE_RUNNING && (w->scenario || sim_chance(w, SAMPLE_C)))
             look_at(w, node, i);
     }
     write_next(w, node);

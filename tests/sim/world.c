@@ -190,11 +190,12 @@ static void beat(struct world *w, struct sim_event *e)
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         agent_tick(w, i);
-        if (!h->keeper || !h->linked)
+        if (!h->reconciler || !h->linked)
             h->reachable_ms = 0;
         else if (!h->reachable_ms)
             h->reachable_ms = w->now;
-        if (listens && h->keeper && !h->session && h->linked && (w->calm || w->scenario || sim_chance(w, 50)))
+        if (listens && h->reconciler && !h->session && h->linked &&
+            (w->calm || w->scenario || sim_chance(w, 50)))
             controller_session(w, i);
     }
 }
@@ -240,8 +241,8 @@ void world_free(struct world *w)
     fleet_free(w->fleet);
     fleet_effects_fini(&w->effects);
     for (int i = 0; i < SIM_NODES; i++) {
-        keeper_free(w->host[i].keeper);
-        keeper_effects_fini(&w->host[i].effects);
+        reconciler_free(w->host[i].reconciler);
+        reconciler_effects_fini(&w->host[i].effects);
     }
     outbox_fini(w);
     while (w->count)

@@ -1,5 +1,5 @@
 /*
- * A cluster in one process under virtual time: the fleet and the keepers are the real hearts; PostgreSQL,
+ * A cluster in one process under virtual time: the fleet and the reconcilers are the real cores; PostgreSQL,
  * Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed says. What
  * is written to a model's disk or database survives the crash of whoever wrote it; nothing else does.
  */
@@ -7,8 +7,8 @@
 #define CORRAL_TESTS_SIM_WORLD_H
 
 #include "agent/core/guard.h"
-#include "agent/core/keeper.h"
 #include "agent/core/outbox.h"
+#include "agent/core/reconciler.h"
 #include "common/base/awake.h"
 #include "controller/core/fleet.h"
 
@@ -62,9 +62,9 @@ struct batch {
 };
 
 /* One sandbox as one host has it. */
-struct box_model {
+struct sandbox_model {
     bool saved, wiped; /* wiped: it was, and its host lost its disk */
-    struct box_record record, writing;
+    struct sandbox_record record, writing;
     bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
     bool begun;          /* its command was, on this boot: never a second time, here or elsewhere */
@@ -85,7 +85,7 @@ struct box_model {
 };
 
 struct host {
-    struct keeper *keeper; /* NULL: the agent is down */
+    struct reconciler *reconciler; /* NULL: the agent is down */
     unsigned incarnation;
     bool linked;              /* the network lets it through */
     unsigned session;         /* 0: none */
@@ -95,8 +95,8 @@ struct host {
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
     uint64_t broken_ms; /* until then Docker starts nothing */
-    struct box_model box[SIM_SANDBOXES];
-    struct keeper_effects effects;
+    struct sandbox_model sandbox[SIM_SANDBOXES];
+    struct reconciler_effects effects;
     bool due;              /* they are carried out at the end of this turn */
     struct outbox *outbox; /* NULL: the agent is down */
     struct outbox_write write;

@@ -8,7 +8,7 @@
 
 struct owner {
     struct loop *loop;
-    struct keeper *keeper;
+    struct reconciler *reconciler;
     struct engine *engine;
     struct later first, second, next_turn;
     char seen[64]; /* a letter for each act, "." where the turn is settled */
@@ -28,17 +28,18 @@ static void note(struct owner *o, char c)
     o->seen[len] = c;
 }
 
-/* Its record is "written" at once: the heart's answer to that follows in the same turn. */
-static void act(void *owner, const struct keeper_effect *effect)
+/* Its record is "written" at once: the core's answer to that follows in the same turn. */
+static void act(void *owner, const struct reconciler_effect *effect)
 {
     struct owner *o = owner;
     static const char letters[] = {
-        [KEEPER_SAVE] = 's',   [KEEPER_MAKE] = 'm',   [KEEPER_ABORT] = 'a',  [KEEPER_KILL] = 'k',
-        [KEEPER_PAUSE] = 'p',  [KEEPER_RESUME] = 'u', [KEEPER_RESIZE] = 'z', [KEEPER_REMOVE] = 'x',
-        [KEEPER_REPORT] = 'r', [KEEPER_FORGET] = 'f'};
+        [RECONCILER_SAVE] = 's',   [RECONCILER_START] = 'm',  [RECONCILER_ABORT] = 'a',
+        [RECONCILER_KILL] = 'k',   [RECONCILER_PAUSE] = 'p',  [RECONCILER_RESUME] = 'u',
+        [RECONCILER_RESIZE] = 'z', [RECONCILER_REMOVE] = 'x', [RECONCILER_REPORT] = 'r',
+        [RECONCILER_FORGET] = 'f'};
     note(o, letters[effect->kind]);
-    if (effect->kind == KEEPER_SAVE)
-        keeper_saved(o->keeper, 0, &effect->id, true, engine_effects(o->engine));
+    if (effect->kind == RECONCILER_SAVE)
+        reconciler_saved(o->reconciler, 0, &effect->id, true, engine_effects(o->engine));
 }
 
 static void settled(void *owner)
@@ -50,25 +51,26 @@ static const struct engine_ops ops = {act, settled};
 
 static void begin(struct owner *o)
 {
-    *o = (struct owner){.loop = loop_new(), .keeper = keeper_new()};
+    *o = (struct owner){.loop = loop_new(), .reconciler = reconciler_new()};
     o->engine = engine_new(o->loop, &ops, o);
 }
 
 static void end(struct owner *o)
 {
     engine_free(o->engine);
-    keeper_free(o->keeper);
+    reconciler_free(o->reconciler);
     loop_free(o->loop);
 }
 
 /* As restored, found running, its deadline at 1000. */
 static void restore(struct owner *o, int n)
 {
-    struct box_record record = {.id = id_of(n), .generation = 1, .phase = BOX_RUNNING, .want = WANT_RUNNING};
+    struct sandbox_record record = {
+        .id = id_of(n), .generation = 1, .phase = PHASE_RUNNING, .want = WANT_RUNNING};
     record.deadline_ms = 1000;
     record.ran = true;
-    keeper_restore(o->keeper, &record);
-    keeper_found(o->keeper, 10, &record.id, true, NULL, engine_effects(o->engine));
+    reconciler_restore(o->reconciler, &record);
+    reconciler_found(o->reconciler, 10, &record.id, true, NULL, engine_effects(o->engine));
 }
 
 static void restore_all(void *arg)
@@ -115,14 +117,14 @@ static void one_ends(void *arg)
 {
     struct owner *o = arg;
     struct sandbox_id id = id_of(1);
-    struct box_exit exit = {.reason = REASON_EXITED};
-    keeper_dead(o->keeper, 500, &id, &exit, engine_effects(o->engine));
+    struct sandbox_exit exit = {.reason = REASON_EXITED};
+    reconciler_dead(o->reconciler, 500, &id, &exit, engine_effects(o->engine));
 }
 
 static void time_passes(void *arg)
 {
     struct owner *o = arg;
-    keeper_tick(o->keeper, 2000, engine_effects(o->engine));
+    reconciler_tick(o->reconciler, 2000, engine_effects(o->engine));
 }
 
 /* Also before those of an event that came first. */

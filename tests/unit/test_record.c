@@ -7,26 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct box_record a_record(void)
+static struct sandbox_record a_record(void)
 {
     static uint8_t spec[] = {0, 1, 255};
     uint8_t random[10] = {3};
-    struct box_record r = {.id = sandbox_id_make(5, random),
-                           .generation = 7,
-                           .number = UINT64_MAX,
-                           .phase = BOX_RUNNING,
-                           .want = WANT_PAUSED,
-                           .paused = true,
-                           .idled = true,
-                           .unfit = true,
-                           .has_exit_code = true,
-                           .exit_code = -9,
-                           .deadline_ms = 123,
-                           .limits = {1, 2, 3, 4, 5, 6},
-                           .last_ms = 99,
-                           .last = {.memory_peak_bytes = 77},
-                           .spec = spec,
-                           .spec_len = sizeof spec};
+    struct sandbox_record r = {.id = sandbox_id_make(5, random),
+                               .generation = 7,
+                               .number = UINT64_MAX,
+                               .phase = PHASE_RUNNING,
+                               .want = WANT_PAUSED,
+                               .paused = true,
+                               .idled = true,
+                               .unfit = true,
+                               .has_exit_code = true,
+                               .exit_code = -9,
+                               .deadline_ms = 123,
+                               .limits = {1, 2, 3, 4, 5, 6},
+                               .last_ms = 99,
+                               .last = {.memory_peak_bytes = 77},
+                               .spec = spec,
+                               .spec_len = sizeof spec};
     strcpy(r.detail, "a line\nand another");
     memset(r.container_id, 'a', 64);
     return r;
@@ -34,7 +34,7 @@ static struct box_record a_record(void)
 
 static void test_round_trip(void **state)
 {
-    struct box_record r = a_record(), back;
+    struct sandbox_record r = a_record(), back;
     struct err e;
     char *text = record_format(&r);
     assert_int_equal(record_parse(text, &back, &e), 0);
@@ -52,7 +52,7 @@ static void test_round_trip(void **state)
 
 static void test_any_damage_is_seen(void **state)
 {
-    struct box_record r = a_record(), back;
+    struct sandbox_record r = a_record(), back;
     struct err e;
     char *text = record_format(&r);
     size_t len = strlen(text);
@@ -71,11 +71,11 @@ static void test_any_damage_is_seen(void **state)
 /* Whole, and of no sense all the same. */
 static void test_what_is_no_record_of_ours(void **state)
 {
-    struct box_record wrong[5], back;
+    struct sandbox_record wrong[5], back;
     struct err e;
     for (int i = 0; i < 5; i++)
         wrong[i] = a_record();
-    wrong[0].phase = BOX_ENDED + 1;
+    wrong[0].phase = PHASE_ENDED + 1;
     wrong[1].want = WANT_GONE + 1;
     wrong[2].reason = SANDBOX_REASON_COUNT;
     strcpy(wrong[3].container_id, "../../x");
@@ -94,7 +94,7 @@ struct loaded {
     char why[300];
 };
 
-static void on_record(void *arg, const struct box_record *record)
+static void on_record(void *arg, const struct sandbox_record *record)
 {
     struct loaded *loaded = arg;
     loaded->good++;
@@ -131,7 +131,7 @@ static void put(const char *dir, const struct sandbox_id *id, const char *bytes,
 static void test_a_folder_of_them(void **state)
 {
     char dir[] = "/tmp/corral-records-XXXXXX", path[300];
-    struct box_record r = a_record();
+    struct sandbox_record r = a_record();
     struct sandbox_id other = sandbox_id_make(6, (uint8_t[10]){4});
     struct err e;
     char *text = record_format(&r), *huge = calloc(1, 2 << 20);

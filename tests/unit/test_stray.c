@@ -11,19 +11,19 @@
 
 static void test_containers(void **state)
 {
-    struct box_record r = {.phase = BOX_NEW};
+    struct sandbox_record r = {.phase = PHASE_NEW};
     assert_true(stray_container(NULL, A));
-    for (int phase = BOX_NEW; phase < BOX_ENDED; phase++) {
-        r.phase = (enum box_phase)phase;
+    for (int phase = PHASE_NEW; phase < PHASE_ENDED; phase++) {
+        r.phase = (enum sandbox_phase)phase;
         assert_false(stray_container(&r, A)); /* its record came first */
     }
     strcpy(r.container_id, B);
-    r.phase = BOX_MAKING; /* the one that is recorded may be of a making before this one */
+    r.phase = PHASE_STARTING; /* the one that is recorded may be of a making before this one */
     assert_false(stray_container(&r, A));
-    r.phase = BOX_RUNNING;
+    r.phase = PHASE_RUNNING;
     assert_true(stray_container(&r, A));
     assert_false(stray_container(&r, B));
-    r.phase = BOX_ENDED; /* only its last word is kept */
+    r.phase = PHASE_ENDED; /* only its last word is kept */
     assert_true(stray_container(&r, B));
     assert_true(stray_sandbox(&r));
 }

@@ -7,9 +7,9 @@ static void an_idle_sandbox_is_paused_and_stays_so(struct world *w)
     sandbox_idles(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].want == WANT_PAUSED);
     controller_extend(w, sandbox, 90000);
-    HOLDS(w, 5000, stage_box(w, sandbox)->paused);
+    HOLDS(w, 5000, stage_sandbox(w, sandbox)->paused);
     controller_pause(w, sandbox, false);
-    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_box(w, sandbox)->paused);
+    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_sandbox(w, sandbox)->paused);
 }
 
 static void an_idle_pause_meets_a_newer_want(struct world *w)
@@ -19,7 +19,7 @@ static void an_idle_pause_meets_a_newer_want(struct world *w)
     controller_resize(w, sandbox, 2);
     PASS(w, 3000);
     EXPECT(w, w->row[sandbox].want == WANT_RUNNING);
-    EXPECT(w, !stage_box(w, sandbox)->paused && stage_is(w, sandbox, SANDBOX_RUNNING));
+    EXPECT(w, !stage_sandbox(w, sandbox)->paused && stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
 static void an_idle_pause_outlives_its_agent(struct world *w)
@@ -27,11 +27,12 @@ static void an_idle_pause_outlives_its_agent(struct world *w)
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     w->host[node].linked = false;
     sandbox_idles(w, node, sandbox);
-    UNTIL(w, 2000, stage_box(w, sandbox)->paused && stage_box(w, sandbox)->record.want == WANT_PAUSED);
+    UNTIL(w, 2000,
+          stage_sandbox(w, sandbox)->paused && stage_sandbox(w, sandbox)->record.want == WANT_PAUSED);
     agent_down(w, node);
     PASS(w, 1000);
     agent_up(w, node);
-    HOLDS(w, 2000, stage_box(w, sandbox)->paused);
+    HOLDS(w, 2000, stage_sandbox(w, sandbox)->paused);
     w->host[node].linked = true;
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].want == WANT_PAUSED);
 }
@@ -41,8 +42,8 @@ static void an_idle_pause_waits_for_its_disk(struct world *w)
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     stage_no_disk(w, node, 5000);
     sandbox_idles(w, node, sandbox);
-    HOLDS(w, 4000, !stage_box(w, sandbox)->paused);
-    UNTIL(w, 5000, stage_box(w, sandbox)->paused);
+    HOLDS(w, 4000, !stage_sandbox(w, sandbox)->paused);
+    UNTIL(w, 5000, stage_sandbox(w, sandbox)->paused);
 }
 
 static void a_pause_waits_for_its_node(struct world *w)
@@ -50,9 +51,9 @@ static void a_pause_waits_for_its_node(struct world *w)
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     w->host[node].linked = false;
     controller_pause(w, sandbox, true);
-    HOLDS(w, 3000, !stage_box(w, sandbox)->paused);
+    HOLDS(w, 3000, !stage_sandbox(w, sandbox)->paused);
     w->host[node].linked = true;
-    UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_PAUSED) && stage_box(w, sandbox)->paused);
+    UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_PAUSED) && stage_sandbox(w, sandbox)->paused);
 }
 
 static void a_paused_sandbox_ends_at_its_deadline(struct world *w)
@@ -60,7 +61,7 @@ static void a_paused_sandbox_ends_at_its_deadline(struct world *w)
     int sandbox = stage_running(w, 10000);
     controller_pause(w, sandbox, true);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED));
-    UNTIL(w, 12000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 12000, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -68,11 +69,11 @@ static void an_extension_outlives_its_agent(struct world *w)
 {
     int sandbox = stage_running(w, 8000), node = stage_node(w, sandbox);
     controller_extend(w, sandbox, 30000);
-    UNTIL(w, 1000, stage_box(w, sandbox)->record.generation == 2);
+    UNTIL(w, 1000, stage_sandbox(w, sandbox)->record.generation == 2);
     agent_down(w, node);
     PASS(w, 1000);
     agent_up(w, node);
-    HOLDS(w, 20000, stage_box(w, sandbox)->runs);
+    HOLDS(w, 20000, stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 12000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -85,7 +86,7 @@ static void a_disk_refuses_an_extension_for_a_while(struct world *w)
     w->host[node].linked = false;
     agent_down(w, node);
     agent_up(w, node);
-    HOLDS(w, 20000, stage_box(w, sandbox)->runs);
+    HOLDS(w, 20000, stage_sandbox(w, sandbox)->runs);
 }
 
 static void an_older_word_brings_a_deadline_nearer_only(struct world *w)
@@ -105,11 +106,11 @@ static void its_agent_dies_before_docker_heard_of_a_limit(struct world *w)
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     stage_no_docker(w, node, 5000);
     controller_resize(w, sandbox, 3);
-    UNTIL(w, 2000, stage_box(w, sandbox)->record.limits.memory_bytes == 3);
+    UNTIL(w, 2000, stage_sandbox(w, sandbox)->record.limits.memory_bytes == 3);
     agent_down(w, node);
-    EXPECT(w, stage_box(w, sandbox)->memory_bytes == 1);
+    EXPECT(w, stage_sandbox(w, sandbox)->memory_bytes == 1);
     agent_up(w, node);
-    UNTIL(w, 12000, stage_box(w, sandbox)->memory_bytes == 3);
+    UNTIL(w, 12000, stage_sandbox(w, sandbox)->memory_bytes == 3);
 }
 
 static void changes_follow_each_other_while_docker_hangs(struct world *w)
@@ -120,8 +121,8 @@ static void changes_follow_each_other_while_docker_hangs(struct world *w)
     controller_pause(w, sandbox, true);
     controller_resize(w, sandbox, 3);
     controller_pause(w, sandbox, false);
-    UNTIL(w, 15000, stage_box(w, sandbox)->memory_bytes == 3);
-    UNTIL(w, 5000, !stage_box(w, sandbox)->paused && stage_is(w, sandbox, SANDBOX_RUNNING));
+    UNTIL(w, 15000, stage_sandbox(w, sandbox)->memory_bytes == 3);
+    UNTIL(w, 5000, !stage_sandbox(w, sandbox)->paused && stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
 static void a_deletion_ends_a_paused_sandbox(struct world *w)
@@ -139,7 +140,7 @@ static void a_deletion_whose_disk_is_full(struct world *w)
     int sandbox = stage_running(w, 60000);
     stage_no_disk(w, stage_node(w, sandbox), 30000);
     controller_delete(w, sandbox);
-    UNTIL(w, 2000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 2000, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_DELETED));
 }
 

@@ -7,8 +7,8 @@
 static void lives_on(struct world *w, int sandbox)
 {
     UNTIL(w, 4000, stage_row_true(w, sandbox));
-    HOLDS(w, w->row[sandbox].deadline_ms - w->now - 100, stage_box(w, sandbox)->runs);
-    UNTIL(w, 2100, !stage_box(w, sandbox)->runs);
+    HOLDS(w, w->row[sandbox].deadline_ms - w->now - 100, stage_sandbox(w, sandbox)->runs);
+    UNTIL(w, 2100, !stage_sandbox(w, sandbox)->runs);
 }
 
 static void the_clock_is_set_ahead(struct world *w)

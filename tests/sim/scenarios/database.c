@@ -14,7 +14,7 @@ static void the_database_is_away_while_a_sandbox_starts(struct world *w)
     int sandbox = controller_create(w, 60000);
     UNTIL(w, 100, known(w, sandbox) == SANDBOX_PENDING);
     stage_no_database(w, 15000);
-    UNTIL(w, 5000, stage_box(w, sandbox)->runs);
+    UNTIL(w, 5000, stage_sandbox(w, sandbox)->runs);
     HOLDS(w, 8000, known(w, sandbox) == SANDBOX_PENDING);
     UNTIL(w, 8000, stage_is(w, sandbox, SANDBOX_RUNNING));
     EXPECT(w, w->row[sandbox].moves == 2);
@@ -25,7 +25,7 @@ static void the_database_is_away_while_a_sandbox_ends(struct world *w)
     int sandbox = stage_running(w, 60000);
     stage_no_database(w, 15000);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
-    HOLDS(w, 14000, stage_box(w, sandbox)->saved);
+    HOLDS(w, 14000, stage_sandbox(w, sandbox)->saved);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXITED));
     UNTIL(w, 3000, stage_gone(w, sandbox));
 }
@@ -33,7 +33,7 @@ static void the_database_is_away_while_a_sandbox_ends(struct world *w)
 static void a_sandbox_ends_while_its_start_is_committed(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
-    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == BOX_RUNNING);
+    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == PHASE_RUNNING);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXITED));
     EXPECT(w, w->row[sandbox].moves >= 3);
@@ -62,7 +62,7 @@ static void another_controller_pauses_a_sandbox(struct world *w)
     w->loses_answers = true;
     controller_pause(w, sandbox, true);
     w->loses_answers = false;
-    UNTIL(w, 13000, stage_is(w, sandbox, SANDBOX_PAUSED) && stage_box(w, sandbox)->paused);
+    UNTIL(w, 13000, stage_is(w, sandbox, SANDBOX_PAUSED) && stage_sandbox(w, sandbox)->paused);
 }
 
 static void another_controller_shortens_a_lifetime(struct world *w)
@@ -71,7 +71,7 @@ static void another_controller_shortens_a_lifetime(struct world *w)
     w->loses_answers = true;
     controller_extend(w, sandbox, 20000);
     w->loses_answers = false;
-    UNTIL(w, 22000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 22000, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -103,7 +103,7 @@ static void the_leader_dies_while_a_sandbox_is_made(struct world *w)
     int sandbox = controller_create(w, 60000);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_STARTING));
     controller_down(w);
-    UNTIL(w, 3000, stage_box(w, sandbox)->runs);
+    UNTIL(w, 3000, stage_sandbox(w, sandbox)->runs);
     EXPECT(w, stage_is(w, sandbox, SANDBOX_STARTING));
     controller_up(w);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING));
@@ -115,7 +115,7 @@ static void a_sandbox_ends_while_nobody_leads(struct world *w)
     controller_down(w);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     PASS(w, 5000);
-    EXPECT(w, stage_box(w, sandbox)->saved && !stage_box(w, sandbox)->container);
+    EXPECT(w, stage_sandbox(w, sandbox)->saved && !stage_sandbox(w, sandbox)->container);
     controller_up(w);
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXITED));
 }

@@ -100,7 +100,7 @@ static void the_last_figures_arrive_though_its_agent_died(struct world *w)
     UNTIL(w, 5000, w->row[sandbox].highest_sample);
     w->host[node].linked = false;
     sandbox_exits(w, node, sandbox);
-    UNTIL(w, 5000, !stage_box(w, sandbox)->container);
+    UNTIL(w, 5000, !stage_sandbox(w, sandbox)->container);
     PASS(w, 1000);
     uint64_t before = w->row[sandbox].highest_sample;
     agent_down(w, node);

@@ -7,7 +7,7 @@ static void a_node_returns_with_a_sandbox_that_was_deleted_meanwhile(struct worl
     w->host[node].linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_delete(w, sandbox);
-    HOLDS(w, 5000, stage_is(w, sandbox, SANDBOX_STOPPING) && stage_box(w, sandbox)->runs);
+    HOLDS(w, 5000, stage_is(w, sandbox, SANDBOX_STOPPING) && stage_sandbox(w, sandbox)->runs);
     w->host[node].linked = true;
     UNTIL(w, 5000, stage_gone(w, sandbox));
     EXPECT(w, stage_ended(w, sandbox, REASON_DELETED));
@@ -68,7 +68,7 @@ static void an_agent_is_restarted(struct world *w)
     agent_down(w, node);
     HOLDS(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING));
     agent_up(w, node);
-    HOLDS(w, 15000, stage_is(w, sandbox, SANDBOX_RUNNING) && stage_box(w, sandbox)->runs);
+    HOLDS(w, 15000, stage_is(w, sandbox, SANDBOX_RUNNING) && stage_sandbox(w, sandbox)->runs);
 }
 
 static void a_controller_that_stood_still_listens_first(struct world *w)
@@ -91,7 +91,7 @@ static void a_controller_stands_still_while_a_lifetime_ends(struct world *w)
 {
     int sandbox = stage_running(w, 10000);
     stage_stop_controller(w, 30000);
-    UNTIL(w, 12000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 12000, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 30000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -121,7 +121,7 @@ static void what_a_node_says_is_lost_on_its_way(struct world *w)
     int sandbox = controller_create(w, 60000);
     PASS(w, 500);
     w->loses = controller_hear;
-    UNTIL(w, 5000, stage_box(w, sandbox)->runs);
+    UNTIL(w, 5000, stage_sandbox(w, sandbox)->runs);
     EXPECT(w, stage_is(w, sandbox, SANDBOX_PENDING));
     w->loses = NULL;
     UNTIL(w, 2000, stage_is(w, sandbox, SANDBOX_RUNNING));

@@ -4,8 +4,8 @@
 static void its_lifetime_ends(struct world *w)
 {
     int sandbox = stage_running(w, 10000);
-    HOLDS(w, w->row[sandbox].deadline_ms - w->now - 100, stage_box(w, sandbox)->runs);
-    UNTIL(w, 2100, !stage_box(w, sandbox)->runs);
+    HOLDS(w, w->row[sandbox].deadline_ms - w->now - 100, stage_sandbox(w, sandbox)->runs);
+    UNTIL(w, 2100, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -23,8 +23,8 @@ static void nobody_is_there_when_its_lifetime_ends(struct world *w)
     controller_down(w);
     w->host[node].linked = false;
     UNTIL(w, 20000, w->now >= w->row[sandbox].deadline_ms);
-    EXPECT(w, stage_box(w, sandbox)->runs);
-    UNTIL(w, 2000, !stage_box(w, sandbox)->runs);
+    EXPECT(w, stage_sandbox(w, sandbox)->runs);
+    UNTIL(w, 2000, !stage_sandbox(w, sandbox)->runs);
     w->host[node].linked = true;
     controller_up(w);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));
@@ -34,8 +34,8 @@ static void docker_hangs_when_its_lifetime_ends(struct world *w)
 {
     int sandbox = stage_running(w, 20000);
     stage_no_docker(w, stage_node(w, sandbox), 50000);
-    UNTIL(w, 22000, !stage_box(w, sandbox)->runs);
-    HOLDS(w, 10000, stage_box(w, sandbox)->container);
+    UNTIL(w, 22000, !stage_sandbox(w, sandbox)->runs);
+    HOLDS(w, 10000, stage_sandbox(w, sandbox)->container);
     UNTIL(w, 60000, stage_gone(w, sandbox));
     EXPECT(w, stage_ended(w, sandbox, REASON_EXPIRED));
 }
@@ -45,9 +45,9 @@ static void its_lifetime_ends_while_its_agent_is_down(struct world *w)
     int sandbox = stage_running(w, 8000), node = stage_node(w, sandbox);
     agent_down(w, node);
     UNTIL(w, 20000, w->now >= w->row[sandbox].deadline_ms + 1000);
-    EXPECT(w, stage_box(w, sandbox)->runs);
+    EXPECT(w, stage_sandbox(w, sandbox)->runs);
     agent_up(w, node);
-    UNTIL(w, 2000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 2000, !stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
@@ -65,8 +65,8 @@ static void its_agent_dies_while_it_is_made(struct world *w)
 {
     int sandbox = controller_create(w, 60000), node = stage_node(w, sandbox);
     stage_no_docker(w, node, 5000);
-    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == BOX_MAKING);
-    EXPECT(w, stage_box(w, sandbox)->saved);
+    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == PHASE_STARTING);
+    EXPECT(w, stage_sandbox(w, sandbox)->saved);
     agent_down(w, node);
     PASS(w, 1000);
     agent_up(w, node);
@@ -77,12 +77,12 @@ static void its_agent_dies_while_it_is_made(struct world *w)
 static void its_agent_dies_right_after_it_began(struct world *w)
 {
     int sandbox = controller_create(w, 60000), node = stage_node(w, sandbox);
-    UNTIL(w, 3000, stage_box(w, sandbox)->begun);
-    EXPECT(w, stage_record(w, sandbox)->phase == BOX_MAKING);
+    UNTIL(w, 3000, stage_sandbox(w, sandbox)->begun);
+    EXPECT(w, stage_record(w, sandbox)->phase == PHASE_STARTING);
     agent_down(w, node);
     PASS(w, 1000);
     agent_up(w, node);
-    HOLDS(w, 1000, stage_box(w, sandbox)->runs);
+    HOLDS(w, 1000, stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
@@ -92,7 +92,7 @@ static void its_host_is_booted(struct world *w)
     host_reboot(w, node);
     PASS(w, 2000);
     agent_up(w, node);
-    HOLDS(w, 5000, !stage_box(w, sandbox)->runs);
+    HOLDS(w, 5000, !stage_sandbox(w, sandbox)->runs);
     EXPECT(w, sandbox_state_terminal(w->row[sandbox].state));
 }
 
@@ -109,11 +109,11 @@ static void its_end_is_on_disk_before_its_container_goes(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
-    while (stage_box(w, sandbox)->container) {
-        EXPECT(w, stage_record(w, sandbox)->phase != BOX_ENDED);
+    while (stage_sandbox(w, sandbox)->container) {
+        EXPECT(w, stage_record(w, sandbox)->phase != PHASE_ENDED);
         world_step(w);
     }
-    EXPECT(w, stage_box(w, sandbox)->record.phase == BOX_REMOVING);
+    EXPECT(w, stage_sandbox(w, sandbox)->record.phase == PHASE_REMOVING);
 }
 
 static void the_last_word_is_said_until_it_is_accepted(struct world *w)
@@ -122,7 +122,7 @@ static void the_last_word_is_said_until_it_is_accepted(struct world *w)
     w->loses = agent_hear_acceptance;
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_STOPPED));
-    HOLDS(w, 10000, stage_box(w, sandbox)->saved);
+    HOLDS(w, 10000, stage_sandbox(w, sandbox)->saved);
     w->loses = NULL;
     UNTIL(w, 3000, stage_gone(w, sandbox));
 }
@@ -131,9 +131,9 @@ static void an_old_want_comes_after_its_end(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
-    UNTIL(w, 5000, stage_box(w, sandbox)->forgotten);
+    UNTIL(w, 5000, stage_sandbox(w, sandbox)->forgotten);
     stage_want(w, sandbox, 1, 60000);
-    HOLDS(w, 10000, !stage_box(w, sandbox)->container);
+    HOLDS(w, 10000, !stage_sandbox(w, sandbox)->container);
 }
 
 static void somebody_removes_its_container(struct world *w)
@@ -148,16 +148,16 @@ static void somebody_pauses_its_container(struct world *w)
     int sandbox = stage_running(w, 60000);
     sandbox_touched(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 2000, stage_is(w, sandbox, SANDBOX_PAUSED));
-    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_box(w, sandbox)->paused);
+    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_sandbox(w, sandbox)->paused);
 }
 
 static void it_is_deleted_while_it_is_made(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
     stage_no_docker(w, stage_node(w, sandbox), 5000);
-    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == BOX_MAKING);
+    UNTIL(w, 3000, stage_record(w, sandbox) && stage_record(w, sandbox)->phase == PHASE_STARTING);
     controller_delete(w, sandbox);
-    HOLDS(w, 10000, !stage_box(w, sandbox)->begun);
+    HOLDS(w, 10000, !stage_sandbox(w, sandbox)->begun);
     UNTIL(w, 1000, stage_gone(w, sandbox));
     EXPECT(w, stage_ended(w, sandbox, REASON_DELETED));
 }
@@ -166,7 +166,7 @@ static void it_is_deleted_and_killed_past_its_deadline(struct world *w)
 {
     int sandbox = stage_running(w, 8000), node = stage_node(w, sandbox);
     w->host[node].linked = false;
-    UNTIL(w, 10000, !stage_box(w, sandbox)->runs);
+    UNTIL(w, 10000, !stage_sandbox(w, sandbox)->runs);
     w->host[node].linked = true;
     controller_delete(w, sandbox);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));

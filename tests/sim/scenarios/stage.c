@@ -64,16 +64,16 @@ struct host *stage_host(struct world *w, int sandbox)
     return &w->host[w->row[sandbox].node];
 }
 
-struct box_model *stage_box(struct world *w, int sandbox)
+struct sandbox_model *stage_sandbox(struct world *w, int sandbox)
 {
-    return &stage_host(w, sandbox)->box[sandbox];
+    return &stage_host(w, sandbox)->sandbox[sandbox];
 }
 
-const struct box_record *stage_record(struct world *w, int sandbox)
+const struct sandbox_record *stage_record(struct world *w, int sandbox)
 {
-    const struct keeper *keeper = stage_host(w, sandbox)->keeper;
+    const struct reconciler *reconciler = stage_host(w, sandbox)->reconciler;
     struct sandbox_id id = sim_id(sandbox);
-    return keeper ? keeper_find(keeper, &id) : NULL;
+    return reconciler ? reconciler_find(reconciler, &id) : NULL;
 }
 
 bool stage_is(const struct world *w, int sandbox, enum sandbox_state state)
@@ -89,7 +89,7 @@ bool stage_ended(const struct world *w, int sandbox, enum sandbox_reason reason)
 bool stage_gone(const struct world *w, int sandbox)
 {
     for (int n = 0; n < SIM_NODES; n++) {
-        const struct box_model *b = &w->host[n].box[sandbox];
+        const struct sandbox_model *b = &w->host[n].sandbox[sandbox];
         if (b->container || b->runs || b->saved)
             return false;
     }

@@ -68,8 +68,9 @@ void stage_want(struct world *w, int sandbox, uint64_t generation, uint64_t rema
 
 int stage_node(const struct world *w, int sandbox);
 struct host *stage_host(struct world *w, int sandbox);
-struct box_model *stage_box(struct world *w, int sandbox);
-const struct box_record *stage_record(struct world *w, int sandbox); /* the keeper's; NULL: it has none */
+struct sandbox_model *stage_sandbox(struct world *w, int sandbox);
+const struct sandbox_record *stage_record(struct world *w,
+                                          int sandbox); /* the reconciler's; NULL: it has none */
 bool stage_is(const struct world *w, int sandbox, enum sandbox_state state);
 bool stage_ended(const struct world *w, int sandbox, enum sandbox_reason reason);
 

@@ -7,7 +7,7 @@ static void a_host_that_fails_a_start_is_passed_over(struct world *w)
     stage_no_starts(w, first, 60000);
     UNTIL(w, 10000, stage_is(w, sandbox, SANDBOX_RUNNING));
     EXPECT(w, stage_node(w, sandbox) != first);
-    EXPECT(w, !w->host[first].box[sandbox].container);
+    EXPECT(w, !w->host[first].sandbox[sandbox].container);
     EXPECT(w, w->row[sandbox].moves == 2);
 }
 
@@ -47,7 +47,7 @@ static void a_host_that_fails_three_starts_gets_no_more(struct world *w)
 {
     int failed = 0;
     stage_no_starts(w, 0, 40000);
-    while (!keeper_sick(w->host[0].keeper, w->now))
+    while (!reconciler_sick(w->host[0].reconciler, w->now))
         failed += placed_on_first(w, 1);
     EXPECT(w, failed == 3);
     UNTIL(w, 2000, w->host[0].session && w->host[0].starts_fail);
@@ -58,7 +58,7 @@ static void a_host_that_is_well_again_is_tried_again(struct world *w)
 {
     stage_no_starts(w, 0, 20000);
     placed_on_first(w, 9);
-    UNTIL(w, 60000, !keeper_sick(w->host[0].keeper, w->now));
+    UNTIL(w, 60000, !reconciler_sick(w->host[0].reconciler, w->now));
     w->host[0].broken_ms = 0;
     EXPECT(w, placed_on_first(w, 9) > 1);
 }
@@ -68,14 +68,14 @@ static void a_disk_that_takes_no_record_makes_no_sandbox(struct world *w)
     int sandbox = controller_create(w, 60000), first = stage_node(w, sandbox);
     stage_no_disk(w, first, 60000);
     UNTIL(w, 10000, stage_is(w, sandbox, SANDBOX_RUNNING));
-    EXPECT(w, stage_node(w, sandbox) != first && !w->host[first].box[sandbox].begun);
+    EXPECT(w, stage_node(w, sandbox) != first && !w->host[first].sandbox[sandbox].begun);
 }
 
 static void nothing_is_made_before_its_record_is_on_disk(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
     while (!stage_is(w, sandbox, SANDBOX_RUNNING)) {
-        const struct box_model *b = stage_box(w, sandbox);
+        const struct sandbox_model *b = stage_sandbox(w, sandbox);
         EXPECT(w, !b->container || b->saved);
         world_step(w);
     }

@@ -1,5 +1,5 @@
 /* The sampler on recorded trees (tests/data/cgroup), and on copies of them in which the files change. */
-#include "agent/cgroup/cgroup_box.h"
+#include "agent/cgroup/cgroup_sandbox.h"
 #include "tests/lib/unit.h"
 
 #include <ftw.h>
@@ -15,11 +15,11 @@ static const char *data; /* tests/data */
 static const struct sandbox_limits limits = {.memory_bytes = 67108864, .cpu_millis = 500, .pids = 64};
 static struct err e;
 
-static int open_box(struct cgroup_box **box, const char *root)
+static int open_sandbox(struct cgroup_sandbox **sandbox, const char *root)
 {
     struct cgroup_paths paths;
     int rc = cgroup_paths_of(root, PID, &paths, &e);
-    return rc ? rc : cgroup_box_open(box, &paths, root, PID, &e);
+    return rc ? rc : cgroup_sandbox_open(sandbox, &paths, root, PID, &e);
 }
 
 /* --- what is recorded --- */
@@ -27,12 +27,12 @@ static int open_box(struct cgroup_box **box, const char *root)
 static void read_tree(const char *tree, struct sample *s)
 {
     char root[512];
-    struct cgroup_box *box;
+    struct cgroup_sandbox *sandbox;
     snprintf(root, sizeof root, "%s/cgroup/%s", data, tree);
     *s = (struct sample){0};
-    assert_int_equal(open_box(&box, root), 0);
-    assert_int_equal(cgroup_box_sample(box, 5000, &limits, s, &e), 0);
-    cgroup_box_close(box);
+    assert_int_equal(open_sandbox(&sandbox, root), 0);
+    assert_int_equal(cgroup_sandbox_sample(sandbox, 5000, &limits, s, &e), 0);
+    cgroup_sandbox_close(sandbox);
 }
 
 static void test_recorded_trees(void **state)
@@ -100,7 +100,7 @@ static void test_recorded_trees(void **state)
 
 struct copy {
     char root[64];
-    struct cgroup_box *box;
+    struct cgroup_sandbox *sandbox;
     uint64_t now;
 };
 
@@ -111,7 +111,7 @@ static void copy_open(struct copy *c, const char *tree)
     assert_non_null(mkdtemp(c->root));
     snprintf(command, sizeof command, "cp -r %s/cgroup/%s/. %s", data, tree, c->root);
     assert_int_equal(system(command), 0);
-    assert_int_equal(open_box(&c->box, c->root), 0);
+    assert_int_equal(open_sandbox(&c->sandbox, c->root), 0);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -121,7 +121,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void copy_close(struct copy *c)
 {
-    cgroup_box_close(c->box);
+    cgroup_sandbox_close(c->sandbox);
     assert_int_equal(nftw(c->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
@@ -152,7 +152,7 @@ static struct sample look(struct copy *c, uint64_t after_ms, uint64_t limit_mill
     struct sandbox_limits l = limits;
     l.cpu_millis = limit_millis;
     c->now += after_ms;
-    assert_int_equal(cgroup_box_sample(c->box, c->now, &l, &s, &e), 0);
+    assert_int_equal(cgroup_sandbox_sample(c->sandbox, c->now, &l, &s, &e), 0);
     return s;
 }
 
@@ -245,9 +245,9 @@ static void test_files_that_vanish(void **state)
     assert_int_equal(s.io_some_centi, SAMPLE_NO_PRESSURE);
     assert_true(s.io_read_bytes == SAMPLE_NO_IO);
     write_into(&c, "sys/fs/cgroup/memory/*/*/memory.usage_in_bytes", "");
-    assert_int_equal(cgroup_box_sample(c.box, c.now + 1000, &limits, &s, &e), ERR_NOT_FOUND);
+    assert_int_equal(cgroup_sandbox_sample(c.sandbox, c.now + 1000, &limits, &s, &e), ERR_NOT_FOUND);
     copy_close(&c);
-    assert_int_equal(open_box(&c.box, c.root), ERR_NOT_FOUND);
+    assert_int_equal(open_sandbox(&c.sandbox, c.root), ERR_NOT_FOUND);
 }
 
 /* Half of the files would be a guard that sees half, and says nothing of it. */
@@ -256,7 +256,7 @@ static void test_out_of_descriptors_nothing_is_opened(void **state)
     char root[512];
     struct rlimit before, few;
     struct cgroup_paths paths;
-    struct cgroup_box *box;
+    struct cgroup_sandbox *sandbox;
     snprintf(root, sizeof root, "%s/cgroup/v1", data);
     assert_int_equal(cgroup_paths_of(root, PID, &paths, &e), 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -265,13 +265,13 @@ static void test_out_of_descriptors_nothing_is_opened(void **state)
     for (int more = 0; more < 8; more++) {
         few = (struct rlimit){(rlim_t)(next + more), before.rlim_max};
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-        assert_int_equal(cgroup_box_open(&box, &paths, root, PID, &e), ERR_IO);
+        assert_int_equal(cgroup_sandbox_open(&sandbox, &paths, root, PID, &e), ERR_IO);
         assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
         assert_int_equal(dup(0), next); /* none is left open */
         close(next);
     }
-    assert_int_equal(cgroup_box_open(&box, &paths, root, PID, &e), 0);
-    cgroup_box_close(box);
+    assert_int_equal(cgroup_sandbox_open(&sandbox, &paths, root, PID, &e), 0);
+    cgroup_sandbox_close(sandbox);
 }
 
 int main(int argc, char **argv)

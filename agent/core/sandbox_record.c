@@ -1,4 +1,4 @@
-#include "agent/core/box_record.h"
+#include "agent/core/sandbox_record.h"
 
 #include "common/base/defs.h"
 
@@ -13,13 +13,13 @@ static bool ahead(uint64_t *at, uint64_t now)
 
 static bool beyond(uint64_t *number)
 {
-    if (*number <= BOX_NUMBER_MAX)
+    if (*number <= SANDBOX_NUMBER_MAX)
         return false;
     *number = 0;
     return true;
 }
 
-const char *box_record_mend(struct box_record *r, uint64_t now)
+const char *sandbox_record_mend(struct sandbox_record *r, uint64_t now)
 {
     const struct {
         bool wrong;

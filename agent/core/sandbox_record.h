@@ -3,8 +3,8 @@
  * what is wanted of it, how far it came, and, when it has ended, the last word that the controller has not
  * yet accepted. Written before the container is made, removed after its end was accepted. Pure.
  */
-#ifndef CORRAL_AGENT_CORE_BOX_RECORD_H
-#define CORRAL_AGENT_CORE_BOX_RECORD_H
+#ifndef CORRAL_AGENT_CORE_SANDBOX_RECORD_H
+#define CORRAL_AGENT_CORE_SANDBOX_RECORD_H
 
 #include "common/model/node_wire.h"
 
@@ -12,20 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum box_phase {
-    BOX_NEW,      /* its record is being saved */
-    BOX_MAKING,   /* image, volume, container, start */
-    BOX_RUNNING,  /* or paused */
-    BOX_KILLING,  /* its processes are to go */
-    BOX_REMOVING, /* its container and volume are to go */
-    BOX_ENDED     /* nothing is left but the last word */
+enum sandbox_phase {
+    PHASE_NEW,      /* its record is being saved */
+    PHASE_STARTING, /* image, volume, container, start */
+    PHASE_RUNNING,  /* or paused */
+    PHASE_KILLING,  /* its processes are to go */
+    PHASE_REMOVING, /* its container and volume are to go */
+    PHASE_ENDED     /* nothing is left but the last word */
 };
 
-struct box_record {
+struct sandbox_record {
     struct sandbox_id id;
     uint64_t generation; /* of the want that was taken up */
     uint64_t number;     /* of the latest observation */
-    enum box_phase phase;
+    enum sandbox_phase phase;
     enum want_state want;
     bool paused;
     bool idled;      /* it is to be paused because it stood idle, whatever the controller last wanted */
@@ -53,13 +53,14 @@ struct box_record {
     size_t spec_len;
 };
 
-#define BOX_NUMBER_MAX ((uint64_t)1 << 52) /* of generations and observations: half of what can be told */
+#define SANDBOX_NUMBER_MAX ((uint64_t)1 << 52) /* of generations and observations: half of what can be told  \
+                                                */
 
 /*
  * A record of another clock, or one that was written wrongly: what lies in the future has just been, and a
  * number that could never be told begins anew. Returns what of it was mended, a sentence for people; NULL
  * where all was well. now: CLOCK_BOOTTIME.
  */
-const char *box_record_mend(struct box_record *record, uint64_t now);
+const char *sandbox_record_mend(struct sandbox_record *record, uint64_t now);
 
 #endif

@@ -2,8 +2,8 @@
  * One sandbox's cgroups: its use, read from the kernel's own files through descriptors that stay open.
  * Blocking only as reading such a file is (microseconds: none of these takes a lock that all cgroups share).
  */
-#ifndef CORRAL_AGENT_CGROUP_BOX_H
-#define CORRAL_AGENT_CGROUP_BOX_H
+#ifndef CORRAL_AGENT_CGROUP_SANDBOX_H
+#define CORRAL_AGENT_CGROUP_SANDBOX_H
 
 #include "agent/cgroup/cgroup_path.h"
 #include "common/base/err.h"
@@ -13,19 +13,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct cgroup_box;
+struct cgroup_sandbox;
 
 /*
  * Opens the files in paths (copied), and the network counters of this process, which is one of the
  * container's; 0: of none. root: of the system, "" for the running one (cgroup_path.h). ERR_NOT_FOUND: its
  * memory cgroup is gone. Owned by the caller.
  */
-int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, const char *root, pid_t pid,
-                    struct err *e) MUST_CHECK;
-void cgroup_box_close(struct cgroup_box *box);
+int cgroup_sandbox_open(struct cgroup_sandbox **out, const struct cgroup_paths *paths, const char *root,
+                        pid_t pid, struct err *e) MUST_CHECK;
+void cgroup_sandbox_close(struct cgroup_sandbox *sandbox);
 
 /* Where its cgroups are. Borrowed. */
-const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box);
+const struct cgroup_paths *cgroup_sandbox_paths(const struct cgroup_sandbox *sandbox);
 
 /*
  * Fills memory, CPU, pids, network, block I/O and pressure of *out, the rest it leaves. Percentages and rates
@@ -34,10 +34,10 @@ const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box);
  * counter that runs backwards is a new cgroup: its sample counts as the first. A file that is not there
  * counts as 0; ERR_NOT_FOUND where that is its memory's use: the sandbox ended.
  */
-int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox_limits *limits,
-                      struct sample *out, struct err *e) MUST_CHECK;
+int cgroup_sandbox_sample(struct cgroup_sandbox *sandbox, uint64_t now, const struct sandbox_limits *limits,
+                          struct sample *out, struct err *e) MUST_CHECK;
 
 /* How many times the kernel's OOM killed in it. */
-uint64_t cgroup_box_oom_kills(struct cgroup_box *box);
+uint64_t cgroup_sandbox_oom_kills(struct cgroup_sandbox *sandbox);
 
 #endif

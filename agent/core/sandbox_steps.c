@@ -1,4 +1,4 @@
-#include "agent/core/box_steps.h"
+#include "agent/core/sandbox_steps.h"
 
 #include "common/base/mem.h"
 #include "common/base/plain_words.h"
@@ -6,41 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct keeper_effect *box_effect(struct keeper_effects *effects, enum keeper_effect_kind kind,
-                                 const struct sandbox_id *id)
+struct reconciler_effect *sandbox_effect(struct reconciler_effects *effects, enum reconciler_effect_kind kind,
+                                         const struct sandbox_id *id)
 {
     if (effects->count == effects->room) {
         effects->room = effects->room ? effects->room * 2 : 16;
         effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
     }
-    struct keeper_effect *effect = &effects->item[effects->count++];
+    struct reconciler_effect *effect = &effects->item[effects->count++];
     memset(effect, 0, sizeof *effect);
     effect->kind = kind;
     effect->id = *id;
     return effect;
 }
 
-static enum sandbox_state visible_state(const struct box_record *r)
+static enum sandbox_state visible_state(const struct sandbox_record *r)
 {
     switch (r->phase) {
-    case BOX_NEW:
-    case BOX_MAKING:
+    case PHASE_NEW:
+    case PHASE_STARTING:
         return SANDBOX_STARTING;
-    case BOX_RUNNING:
+    case PHASE_RUNNING:
         return r->paused ? SANDBOX_PAUSED : SANDBOX_RUNNING;
-    case BOX_KILLING:
-    case BOX_REMOVING:
+    case PHASE_KILLING:
+    case PHASE_REMOVING:
         return SANDBOX_STOPPING;
-    case BOX_ENDED:
+    case PHASE_ENDED:
         return r->failed ? SANDBOX_FAILED : SANDBOX_STOPPED;
     }
     abort();
 }
 
 /* Paused by its host. */
-static bool stands_idle(const struct box_record *r)
+static bool stands_idle(const struct sandbox_record *r)
 {
-    return r->idled && r->phase == BOX_RUNNING && r->paused;
+    return r->idled && r->phase == PHASE_RUNNING && r->paused;
 }
 
 /* A record may have been written under another clock: what lies ahead is not long ago. */
@@ -53,7 +53,7 @@ static uint64_t since(uint64_t at, uint64_t now)
  * The one door to tenants: nothing of Docker's or the kernel's words that tells of the host. Why an image did
  * not come is not theirs at all, since it tells of the network that the host is in.
  */
-static void tell_tenant(const struct box_record *r, char out[static NODE_DETAIL_MAX + 1])
+static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DETAIL_MAX + 1])
 {
     plain_words(r->detail, out, NODE_DETAIL_MAX + 1);
     char *cause = r->reason == REASON_IMAGE_UNAVAILABLE ? strstr(out, ": ") : NULL;
@@ -65,27 +65,27 @@ static void tell_tenant(const struct box_record *r, char out[static NODE_DETAIL_
  * That another host may begin with it is said only once no later life of this agent would: what that finds on
  * disk is its end, or nothing.
  */
-static bool can_go_elsewhere(const struct box *b)
+static bool can_go_elsewhere(const struct sandbox *b)
 {
-    return b->record.host_fault && b->record.phase == BOX_ENDED && b->record.failed &&
+    return b->record.host_fault && b->record.phase == PHASE_ENDED && b->record.failed &&
            !(b->written && (b->saving || b->unsaved));
 }
 
 /* Its host could not start it, and another may: that is said once nothing is left of it here. */
-static bool is_being_undone(const struct box *b)
+static bool is_being_undone(const struct sandbox *b)
 {
-    const struct box_record *r = &b->record;
+    const struct sandbox_record *r = &b->record;
     return r->host_fault && r->failed && !r->ran &&
-           (r->phase == BOX_REMOVING || (r->phase == BOX_ENDED && b->written && b->saving));
+           (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && b->saving));
 }
 
-void box_observe(const struct box *b, uint64_t now, struct observation *o)
+void sandbox_observe(const struct sandbox *b, uint64_t now, struct observation *o)
 {
-    const struct box_record *r = &b->record;
+    const struct sandbox_record *r = &b->record;
     if (is_being_undone(b)) { /* asked for by a new session: as it was told before */
         *o = (struct observation){.id = r->id,
                                   .generation = r->generation,
-                                  .number = r->number - (r->phase == BOX_ENDED),
+                                  .number = r->number - (r->phase == PHASE_ENDED),
                                   .state = SANDBOX_STARTING,
                                   .enforced = r->enforced};
         return;
@@ -101,9 +101,9 @@ void box_observe(const struct box *b, uint64_t now, struct observation *o)
                               .enforced = r->enforced,
                               .ran = r->ran,
                               .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
-                              .ended_ago_ms = r->phase == BOX_ENDED ? since(r->ended_ms, now) : 0};
+                              .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
     tell_tenant(r, o->detail);
-    o->has_last = r->phase == BOX_ENDED && r->last_ms;
+    o->has_last = r->phase == PHASE_ENDED && r->last_ms;
     if (!o->has_last)
         return;
     o->last = r->last;
@@ -111,85 +111,85 @@ void box_observe(const struct box *b, uint64_t now, struct observation *o)
     o->last.ago_ms = since(r->last_ms, now);
 }
 
-void box_report_again(const struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    box_observe(b, now, &box_effect(effects, KEEPER_REPORT, &b->record.id)->observation);
+    sandbox_observe(b, now, &sandbox_effect(effects, RECONCILER_REPORT, &b->record.id)->observation);
 }
 
-void box_report(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_report(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     b->untold = false;
     b->record.number++;
-    box_report_again(b, now, effects);
+    sandbox_report_again(b, now, effects);
 }
 
-void box_report_saved(struct box *b, struct keeper_effects *effects)
+void sandbox_report_saved(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->untold = true;
-    box_save(b, effects);
+    sandbox_save(b, effects);
 }
 
-void box_save(struct box *b, struct keeper_effects *effects)
+void sandbox_save(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->unsaved = b->saving;
     if (b->saving)
         return;
     b->saving = true;
-    box_effect(effects, KEEPER_SAVE, &b->record.id);
+    sandbox_effect(effects, RECONCILER_SAVE, &b->record.id);
 }
 
 /* --- the way down --- */
 
-void box_ended(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_ended(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     if (!b->record.ended_ms)
         b->record.ended_ms = now;
-    b->record.phase = BOX_ENDED;
+    b->record.phase = PHASE_ENDED;
     b->record.number++;
-    box_save(b, effects); /* the report follows when this is on disk */
+    sandbox_save(b, effects); /* the report follows when this is on disk */
 }
 
 /* It ended when its processes did: what Docker takes to clean up after it is not its life. */
-void box_remove(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_remove(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     if (!b->record.ended_ms)
         b->record.ended_ms = now;
-    b->record.phase = BOX_REMOVING;
+    b->record.phase = PHASE_REMOVING;
     b->next_try_ms = now;
-    box_save(b, effects); /* the removal follows when this is on disk */
+    sandbox_save(b, effects); /* the removal follows when this is on disk */
 }
 
-void box_follow_end(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_follow_end(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     if (b->saving)
         return;
-    if (b->record.phase == BOX_KILLING && b->found && !b->killed)
-        box_kill(b, now, effects);
-    if (b->record.phase != BOX_REMOVING || b->removing || now < b->next_try_ms)
+    if (b->record.phase == PHASE_KILLING && b->found && !b->killed)
+        sandbox_kill(b, now, effects);
+    if (b->record.phase != PHASE_REMOVING || b->removing || now < b->next_try_ms)
         return;
     b->removing = true;
-    box_effect(effects, KEEPER_REMOVE, &b->record.id);
+    sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
 }
 
 /* Its processes are to go; the first kill follows when this is on disk, or at next_try_ms. */
-static void go_down(struct box *b, uint64_t now, struct keeper_effects *effects)
+static void go_down(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    b->record.phase = BOX_KILLING;
-    b->next_try_ms = now + BOX_KILL_AGAIN_MS;
-    box_save(b, effects);
-    box_report(b, now, effects);
+    b->record.phase = PHASE_KILLING;
+    b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+    sandbox_save(b, effects);
+    sandbox_report(b, now, effects);
 }
 
-void box_kill(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_kill(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    if (b->record.phase != BOX_KILLING)
+    if (b->record.phase != PHASE_KILLING)
         go_down(b, now, effects);
     b->killed = true;
-    b->next_try_ms = now + BOX_KILL_AGAIN_MS;
-    box_effect(effects, KEEPER_KILL, &b->record.id);
+    b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+    sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
 }
 
-void box_set_end(struct box *b, const struct box_exit *exit)
+void sandbox_set_end(struct sandbox *b, const struct sandbox_exit *exit)
 {
     b->ending = true;
     b->record.reason = exit->reason;
@@ -209,31 +209,32 @@ static bool may_wait(enum sandbox_reason reason)
     return reason == REASON_DELETED || reason == REASON_ADMIN || reason == REASON_IDLE;
 }
 
-bool box_from_before(const struct box *b)
+bool sandbox_from_before(const struct sandbox *b)
 {
-    return b->record.phase <= BOX_MAKING && (!b->found || b->leftovers);
+    return b->record.phase <= PHASE_STARTING && (!b->found || b->leftovers);
 }
 
-void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct keeper_effects *effects)
+void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exit,
+                 struct reconciler_effects *effects)
 {
     if (b->ending)
         return;
-    box_set_end(b, exit);
-    if (box_from_before(b))
-        box_effect(effects, KEEPER_KILL, &b->record.id);
+    sandbox_set_end(b, exit);
+    if (sandbox_from_before(b))
+        sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
     switch (b->record.phase) {
-    case BOX_NEW: /* nothing was made by this agent: its saving decides the next step */
+    case PHASE_NEW: /* nothing was made by this agent: its saving decides the next step */
         b->record.failed = true;
         break;
-    case BOX_MAKING:
-        box_save(b, effects);
-        box_effect(effects, KEEPER_ABORT, &b->record.id);
+    case PHASE_STARTING:
+        sandbox_save(b, effects);
+        sandbox_effect(effects, RECONCILER_ABORT, &b->record.id);
         break;
-    case BOX_RUNNING:
+    case PHASE_RUNNING:
         if (may_wait(b->record.reason) && b->found)
             go_down(b, now, effects);
         else
-            box_kill(b, now, effects);
+            sandbox_kill(b, now, effects);
         break;
     default:
         break;
@@ -242,23 +243,23 @@ void box_end(struct box *b, uint64_t now, const struct box_exit *exit, struct ke
 
 /* --- what is wanted of a running one --- */
 
-void box_follow_pause(struct box *b, uint64_t now, struct keeper_effects *effects)
+void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     bool wanted = b->record.want == WANT_PAUSED;
-    if (b->record.phase != BOX_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
+    if (b->record.phase != PHASE_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
         now < b->next_try_ms)
         return;
     if (wanted && b->record.idled && (b->saving || b->unsaved))
         return; /* nobody else wants it: an agent that forgot it would resume it */
     b->changing = true;
-    box_effect(effects, wanted ? KEEPER_PAUSE : KEEPER_RESUME, &b->record.id);
+    sandbox_effect(effects, wanted ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
 }
 
-void box_follow_limits(struct box *b, struct keeper_effects *effects)
+void sandbox_follow_limits(struct sandbox *b, struct reconciler_effects *effects)
 {
-    if (b->record.phase != BOX_RUNNING || !b->record.unfit || b->resizing || !b->found)
+    if (b->record.phase != PHASE_RUNNING || !b->record.unfit || b->resizing || !b->found)
         return;
     b->resizing = true;
     b->resize_again = false;
-    box_effect(effects, KEEPER_RESIZE, &b->record.id);
+    sandbox_effect(effects, RECONCILER_RESIZE, &b->record.id);
 }

@@ -1,4 +1,4 @@
-#include "agent/cgroup/cgroup_box.h"
+#include "agent/cgroup/cgroup_sandbox.h"
 
 #include "agent/cgroup/cgroup_parse.h"
 #include "agent/cgroup/cgroup_path.h"
@@ -56,7 +56,7 @@ struct counters {
     uint64_t cpu_ns, periods, throttled, rx_bytes, tx_bytes, read_bytes, write_bytes;
 };
 
-struct cgroup_box {
+struct cgroup_sandbox {
     struct cgroup_paths paths;
     uint32_t cpu_centi, throttled_centi;
     uint64_t rx_rate, tx_rate;
@@ -80,69 +80,69 @@ static int open_in(const char *folder, const char *name, int *why)
     return fd;
 }
 
-int cgroup_box_open(struct cgroup_box **out, const struct cgroup_paths *paths, const char *root, pid_t pid,
-                    struct err *e)
+int cgroup_sandbox_open(struct cgroup_sandbox **out, const struct cgroup_paths *paths, const char *root,
+                        pid_t pid, struct err *e)
 {
-    struct cgroup_box *box = mem_zalloc(sizeof *box);
+    struct cgroup_sandbox *sandbox = mem_zalloc(sizeof *sandbox);
     char net_dev[64];
     int why = 0;
-    box->paths = *paths;
+    sandbox->paths = *paths;
     for (int i = 0; i < FILE_COUNT; i++)
-        box->fd[i] = open_in(box->paths.folder[places[i].controller],
-                             box->paths.v2 ? places[i].v2 : places[i].v1, &why);
-    box->fd[FILE_MEMORY_PRESSURE] = open_in(box->paths.unified, "memory.pressure", &why);
-    box->fd[FILE_CPU_PRESSURE] = open_in(box->paths.unified, "cpu.pressure", &why);
-    box->fd[FILE_IO_PRESSURE] = open_in(box->paths.unified, "io.pressure", &why);
+        sandbox->fd[i] = open_in(sandbox->paths.folder[places[i].controller],
+                                 sandbox->paths.v2 ? places[i].v2 : places[i].v1, &why);
+    sandbox->fd[FILE_MEMORY_PRESSURE] = open_in(sandbox->paths.unified, "memory.pressure", &why);
+    sandbox->fd[FILE_CPU_PRESSURE] = open_in(sandbox->paths.unified, "cpu.pressure", &why);
+    sandbox->fd[FILE_IO_PRESSURE] = open_in(sandbox->paths.unified, "io.pressure", &why);
     snprintf(net_dev, sizeof net_dev, "proc/%d/net/dev", (int)pid);
-    box->fd[FILE_NET_DEV] = pid ? open_in(root[0] ? root : "/", net_dev, &why) : -1;
+    sandbox->fd[FILE_NET_DEV] = pid ? open_in(root[0] ? root : "/", net_dev, &why) : -1;
     if (why) {
-        cgroup_box_close(box);
+        cgroup_sandbox_close(sandbox);
         return err_set(e, ERR_IO, "the agent cannot open the files of its cgroup: %s", strerror(why));
     }
-    if (box->fd[FILE_MEMORY_USED] < 0) {
-        cgroup_box_close(box);
+    if (sandbox->fd[FILE_MEMORY_USED] < 0) {
+        cgroup_sandbox_close(sandbox);
         return err_set(e, ERR_NOT_FOUND, "the memory cgroup %s is gone", paths->folder[CGROUP_MEMORY]);
     }
-    *out = box;
+    *out = sandbox;
     return 0;
 }
 
-const struct cgroup_paths *cgroup_box_paths(const struct cgroup_box *box)
+const struct cgroup_paths *cgroup_sandbox_paths(const struct cgroup_sandbox *sandbox)
 {
-    return &box->paths;
+    return &sandbox->paths;
 }
 
-void cgroup_box_close(struct cgroup_box *box)
+void cgroup_sandbox_close(struct cgroup_sandbox *sandbox)
 {
-    if (!box)
+    if (!sandbox)
         return;
     for (int i = 0; i < FILE_COUNT; i++) {
-        if (box->fd[i] >= 0)
-            close(box->fd[i]);
+        if (sandbox->fd[i] >= 0)
+            close(sandbox->fd[i]);
     }
-    free(box);
+    free(sandbox);
 }
 
-static size_t read_file(const struct cgroup_box *box, enum file file, char bytes[static FILE_MAX])
+static size_t read_file(const struct cgroup_sandbox *sandbox, enum file file, char bytes[static FILE_MAX])
 {
-    ssize_t n = box->fd[file] < 0 ? -1 : pread(box->fd[file], bytes, FILE_MAX, 0);
+    ssize_t n = sandbox->fd[file] < 0 ? -1 : pread(sandbox->fd[file], bytes, FILE_MAX, 0);
     return n > 0 ? (size_t)n : 0;
 }
 
-static uint64_t number(const struct cgroup_box *box, enum file file)
+static uint64_t number(const struct cgroup_sandbox *sandbox, enum file file)
 {
     char bytes[FILE_MAX];
     uint64_t n = 0;
-    size_t len = read_file(box, file, bytes);
+    size_t len = read_file(sandbox, file, bytes);
     return len && cgroup_parse_number(bytes, len, &n) ? n : 0;
 }
 
-uint64_t cgroup_box_oom_kills(struct cgroup_box *box)
+uint64_t cgroup_sandbox_oom_kills(struct cgroup_sandbox *sandbox)
 {
     static const char *const key[] = {"oom_kill"};
     char bytes[FILE_MAX];
     uint64_t kills;
-    cgroup_parse_keys(bytes, read_file(box, FILE_MEMORY_EVENTS, bytes), key, 1, &kills);
+    cgroup_parse_keys(bytes, read_file(sandbox, FILE_MEMORY_EVENTS, bytes), key, 1, &kills);
     return kills;
 }
 
@@ -150,56 +150,57 @@ uint64_t cgroup_box_oom_kills(struct cgroup_box *box)
  * Version 1 counts the buffers of sockets beside all other memory, and gives each socket a little past their
  * limit (agent/cgroup/cgroup_limit.h): with a great many that is much, and it is memory like any other.
  */
-static void add_sockets(const struct cgroup_box *box, struct sample *out)
+static void add_sockets(const struct cgroup_sandbox *sandbox, struct sample *out)
 {
-    uint64_t sockets = number(box, FILE_MEMORY_SOCKETS);
+    uint64_t sockets = number(sandbox, FILE_MEMORY_SOCKETS);
     out->memory_used_bytes += sockets;
     out->memory_working_set_bytes += sockets;
     out->memory_unreclaimable_bytes += sockets;
 }
 
-static int sample_memory(struct cgroup_box *box, struct sample *out)
+static int sample_memory(struct cgroup_sandbox *sandbox, struct sample *out)
 {
     char bytes[FILE_MAX];
-    size_t len = read_file(box, FILE_MEMORY_USED, bytes);
+    size_t len = read_file(sandbox, FILE_MEMORY_USED, bytes);
     if (!len || !cgroup_parse_number(bytes, len, &out->memory_used_bytes))
         return ERR_NOT_FOUND;
-    len = read_file(box, FILE_MEMORY_STAT, bytes);
-    struct cgroup_use use = cgroup_parse_use(bytes, len, box->paths.v2, out->memory_used_bytes);
+    len = read_file(sandbox, FILE_MEMORY_STAT, bytes);
+    struct cgroup_use use = cgroup_parse_use(bytes, len, sandbox->paths.v2, out->memory_used_bytes);
     out->memory_working_set_bytes = use.working_set;
-    uint64_t back = cgroup_kernel_reclaimable(number(box, FILE_MEMORY_KERNEL), number(box, FILE_PIDS));
+    uint64_t back =
+        cgroup_kernel_reclaimable(number(sandbox, FILE_MEMORY_KERNEL), number(sandbox, FILE_PIDS));
     out->memory_unreclaimable_bytes = use.unreclaimable > back ? use.unreclaimable - back : 0;
-    add_sockets(box, out);
-    out->memory_peak_bytes = number(box, FILE_MEMORY_PEAK);
-    if (out->memory_used_bytes > box->peak_bytes)
-        box->peak_bytes = out->memory_used_bytes;
-    if (out->memory_peak_bytes < box->peak_bytes)
-        out->memory_peak_bytes = box->peak_bytes;
-    out->oom_kills = cgroup_box_oom_kills(box);
+    add_sockets(sandbox, out);
+    out->memory_peak_bytes = number(sandbox, FILE_MEMORY_PEAK);
+    if (out->memory_used_bytes > sandbox->peak_bytes)
+        sandbox->peak_bytes = out->memory_used_bytes;
+    if (out->memory_peak_bytes < sandbox->peak_bytes)
+        out->memory_peak_bytes = sandbox->peak_bytes;
+    out->oom_kills = cgroup_sandbox_oom_kills(sandbox);
     return 0;
 }
 
-static void sample_cpu(struct cgroup_box *box, struct counters *c)
+static void sample_cpu(struct cgroup_sandbox *sandbox, struct counters *c)
 {
     static const char *const keys[] = {"nr_periods", "nr_throttled", "usage_usec"};
     char bytes[FILE_MAX];
     uint64_t value[ARRAY_LEN(keys)];
-    size_t len = read_file(box, FILE_CPU_STAT, bytes);
+    size_t len = read_file(sandbox, FILE_CPU_STAT, bytes);
     cgroup_parse_keys(bytes, len, keys, ARRAY_LEN(keys), value);
     c->periods = value[0];
     c->throttled = value[1];
-    c->cpu_ns = box->paths.v2 ? value[2] * 1000 : number(box, FILE_CPU_USAGE);
+    c->cpu_ns = sandbox->paths.v2 ? value[2] * 1000 : number(sandbox, FILE_CPU_USAGE);
 }
 
-static struct counters sample_counters(struct cgroup_box *box, struct sample *out)
+static struct counters sample_counters(struct cgroup_sandbox *sandbox, struct sample *out)
 {
     char bytes[FILE_MAX];
     struct counters c = {0};
-    size_t len = read_file(box, FILE_NET_DEV, bytes);
+    size_t len = read_file(sandbox, FILE_NET_DEV, bytes);
     struct cgroup_net net = cgroup_parse_net(bytes, len);
-    len = read_file(box, FILE_IO, bytes);
-    struct cgroup_io io = cgroup_parse_io(bytes, len, box->paths.v2 && box->fd[FILE_IO] >= 0);
-    sample_cpu(box, &c);
+    len = read_file(sandbox, FILE_IO, bytes);
+    struct cgroup_io io = cgroup_parse_io(bytes, len, sandbox->paths.v2 && sandbox->fd[FILE_IO] >= 0);
+    sample_cpu(sandbox, &c);
     out->cpu_usage_ns = c.cpu_ns;
     out->rx_bytes = c.rx_bytes = net.rx_bytes;
     out->tx_bytes = c.tx_bytes = net.tx_bytes;
@@ -219,11 +220,11 @@ static bool ran_backwards(const struct counters *c, const struct counters *b)
            c->write_bytes < b->write_bytes;
 }
 
-static void begin_anew(struct cgroup_box *box, const struct counters *c)
+static void begin_anew(struct cgroup_sandbox *sandbox, const struct counters *c)
 {
-    box->before = *c;
-    box->before_ms = 0;
-    box->peak_bytes = 0;
+    sandbox->before = *c;
+    sandbox->before_ms = 0;
+    sandbox->peak_bytes = 0;
 }
 
 static uint64_t rate(uint64_t now, uint64_t before, uint64_t ms)
@@ -232,58 +233,59 @@ static uint64_t rate(uint64_t now, uint64_t before, uint64_t ms)
 }
 
 /* What a limit that was changed meanwhile allowed in between is not known: the larger one accuses nobody. */
-static uint64_t limit_between(const struct cgroup_box *box, uint64_t limit_millis)
+static uint64_t limit_between(const struct cgroup_sandbox *sandbox, uint64_t limit_millis)
 {
     if (!limit_millis)
         return ONE_CPU_MILLIS;
-    return box->before_limit_millis > limit_millis ? box->before_limit_millis : limit_millis;
+    return sandbox->before_limit_millis > limit_millis ? sandbox->before_limit_millis : limit_millis;
 }
 
 /* Rates of a few milliseconds say nothing: a look that comes soon after another tells what that one told. */
-static void sample_rates(struct cgroup_box *box, uint64_t now, const struct counters *c, struct sample *out)
+static void sample_rates(struct cgroup_sandbox *sandbox, uint64_t now, const struct counters *c,
+                         struct sample *out)
 {
-    const struct counters *b = &box->before;
-    uint64_t ms = box->before_ms ? now - box->before_ms : RATE_MS;
+    const struct counters *b = &sandbox->before;
+    uint64_t ms = sandbox->before_ms ? now - sandbox->before_ms : RATE_MS;
     if (ms >= RATE_MS) {
-        uint64_t limit = limit_between(box, out->cpu_limit_millis), periods = c->periods - b->periods;
+        uint64_t limit = limit_between(sandbox, out->cpu_limit_millis), periods = c->periods - b->periods;
         /* of limit * 1e6 ns/s */
-        box->cpu_centi = (uint32_t)(rate(c->cpu_ns, b->cpu_ns, ms) / 100 / limit);
-        box->throttled_centi = periods ? (uint32_t)((c->throttled - b->throttled) * 10000 / periods) : 0;
-        box->rx_rate = rate(c->rx_bytes, b->rx_bytes, ms);
-        box->tx_rate = rate(c->tx_bytes, b->tx_bytes, ms);
-        box->before = *c;
-        box->before_ms = now;
-        box->before_limit_millis = out->cpu_limit_millis;
+        sandbox->cpu_centi = (uint32_t)(rate(c->cpu_ns, b->cpu_ns, ms) / 100 / limit);
+        sandbox->throttled_centi = periods ? (uint32_t)((c->throttled - b->throttled) * 10000 / periods) : 0;
+        sandbox->rx_rate = rate(c->rx_bytes, b->rx_bytes, ms);
+        sandbox->tx_rate = rate(c->tx_bytes, b->tx_bytes, ms);
+        sandbox->before = *c;
+        sandbox->before_ms = now;
+        sandbox->before_limit_millis = out->cpu_limit_millis;
     }
-    out->cpu_centi = box->cpu_centi;
-    out->throttled_centi = box->throttled_centi;
-    out->rx_bytes_per_second = box->rx_rate;
-    out->tx_bytes_per_second = box->tx_rate;
+    out->cpu_centi = sandbox->cpu_centi;
+    out->throttled_centi = sandbox->throttled_centi;
+    out->rx_bytes_per_second = sandbox->rx_rate;
+    out->tx_bytes_per_second = sandbox->tx_rate;
 }
 
-static uint32_t pressure(const struct cgroup_box *box, enum file file)
+static uint32_t pressure(const struct cgroup_sandbox *sandbox, enum file file)
 {
     char bytes[FILE_MAX];
     uint32_t centi;
-    size_t len = read_file(box, file, bytes);
+    size_t len = read_file(sandbox, file, bytes);
     return len && cgroup_parse_pressure(bytes, len, &centi) ? centi : SAMPLE_NO_PRESSURE;
 }
 
-int cgroup_box_sample(struct cgroup_box *box, uint64_t now, const struct sandbox_limits *limits,
-                      struct sample *out, struct err *e)
+int cgroup_sandbox_sample(struct cgroup_sandbox *sandbox, uint64_t now, const struct sandbox_limits *limits,
+                          struct sample *out, struct err *e)
 {
     out->memory_limit_bytes = limits->memory_bytes;
     out->cpu_limit_millis = limits->cpu_millis;
     out->pids_limit = limits->pids;
-    struct counters c = sample_counters(box, out);
-    if (!box->before_ms || ran_backwards(&c, &box->before))
-        begin_anew(box, &c);
-    if (sample_memory(box, out))
+    struct counters c = sample_counters(sandbox, out);
+    if (!sandbox->before_ms || ran_backwards(&c, &sandbox->before))
+        begin_anew(sandbox, &c);
+    if (sample_memory(sandbox, out))
         return err_set(e, ERR_NOT_FOUND, "the cgroup is gone");
-    sample_rates(box, now, &c, out);
-    out->pids = number(box, FILE_PIDS);
-    out->memory_some_centi = pressure(box, FILE_MEMORY_PRESSURE);
-    out->cpu_some_centi = pressure(box, FILE_CPU_PRESSURE);
-    out->io_some_centi = pressure(box, FILE_IO_PRESSURE);
+    sample_rates(sandbox, now, &c, out);
+    out->pids = number(sandbox, FILE_PIDS);
+    out->memory_some_centi = pressure(sandbox, FILE_MEMORY_PRESSURE);
+    out->cpu_some_centi = pressure(sandbox, FILE_CPU_PRESSURE);
+    out->io_some_centi = pressure(sandbox, FILE_IO_PRESSURE);
     return 0;
 }

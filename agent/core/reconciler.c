@@ -1,0 +1,555 @@
+#include "agent/core/reconciler.h"
+
+#include "agent/core/sandbox_steps.h"
+#include "agent/core/start_health.h"
+
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS      500          /* between tries of what failed */
+#define SANDBOXES_MAX 4096         /* a host holds no more, whatever it is asked */
+#define NUMBER_GAP    (1ull << 20) /* over a restart: more observations than went unsaved */
+
+struct reconciler {
+    struct sandbox_index sandboxes;
+    struct start_health health;
+};
+
+void reconciler_effects_clear(struct reconciler_effects *effects)
+{
+    effects->count = 0;
+}
+
+void reconciler_effects_fini(struct reconciler_effects *effects)
+{
+    free(effects->item);
+    memset(effects, 0, sizeof *effects);
+}
+
+struct reconciler *reconciler_new(void)
+{
+    return mem_zalloc(sizeof(struct reconciler));
+}
+
+void reconciler_free(struct reconciler *reconciler)
+{
+    if (!reconciler)
+        return;
+    sandbox_index_fini(&reconciler->sandboxes);
+    free(reconciler);
+}
+
+/* --- restart --- */
+
+void reconciler_restore(struct reconciler *reconciler, const struct sandbox_record *record)
+{
+    if (sandbox_index_find(&reconciler->sandboxes, &record->id))
+        return;
+    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &record->id);
+    b->record = *record;
+    b->record.spec = mem_dup(record->spec, record->spec_len);
+    b->record.number += NUMBER_GAP;
+    b->written = true;
+    b->ending = record->phase >= PHASE_KILLING || record->reason != REASON_NONE;
+}
+
+void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *id,
+                       struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (b && (b->record.phase == PHASE_RUNNING || b->record.phase == PHASE_ENDED))
+        sandbox_save(b, effects); /* any other is saved anew in a moment */
+}
+
+/* It was being made when the agent went: whatever is there of it goes, and it is made anew. */
+static void make_again(struct sandbox *b, struct reconciler_effects *effects)
+{
+    b->record.phase = PHASE_NEW;
+    b->leftovers = true;
+    b->removing = true;
+    sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
+    sandbox_save(b, effects);
+}
+
+/* Its deadline passed while nobody looked; it had ended by itself before. */
+static void note_earlier_end(struct sandbox *b, const struct sandbox_exit *exit)
+{
+    bool earlier = exit && exit->ended_ms && exit->ended_ms < b->record.deadline_ms;
+    if (b->record.reason == REASON_EXPIRED && earlier)
+        sandbox_set_end(b, exit);
+}
+
+/* Its command has begun. */
+static void runs_now(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+{
+    b->record.phase = PHASE_RUNNING;
+    b->record.ran = true;
+    b->record.started_ms = now;
+    if (b->ending) {
+        sandbox_kill(b, now, effects);
+        return;
+    }
+    sandbox_report_saved(b, effects);
+    sandbox_follow_pause(b, now, effects);
+    sandbox_follow_limits(b, effects);
+}
+
+void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool runs,
+                      const struct sandbox_exit *exit, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || b->found)
+        return;
+    b->found = true;
+    switch (b->record.phase) {
+    case PHASE_ENDED:
+        sandbox_save(b, effects);
+        return;
+    case PHASE_NEW:
+    case PHASE_STARTING:
+        make_again(b, effects);
+        return;
+    case PHASE_RUNNING:
+        if (runs) {
+            sandbox_save(b, effects);
+            sandbox_report(b, now, effects);
+            return;
+        }
+        reconciler_dead(reconciler, now, id, exit, effects);
+        return;
+    case PHASE_KILLING:
+    case PHASE_REMOVING:
+        if (!runs)
+            note_earlier_end(b, exit);
+        if (runs)
+            sandbox_kill(b, now, effects);
+        else if (!b->removing)
+            sandbox_remove(b, now, effects);
+        return;
+    }
+}
+
+void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                        uint32_t enforced, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || b->found || b->record.phase > PHASE_STARTING)
+        return;
+    b->found = true;
+    b->record.enforced = enforced;
+    runs_now(b, now, effects);
+}
+
+/* --- wants --- */
+
+static void answer_unknown(const struct want *want, enum sandbox_state state, enum sandbox_reason reason,
+                           const char *detail, struct reconciler_effects *effects)
+{
+    struct observation *o = &sandbox_effect(effects, RECONCILER_REPORT, &want->id)->observation;
+    *o = (struct observation){.id = want->id,
+                              .generation = want->generation,
+                              .number = want->generation,
+                              .state = state,
+                              .reason = reason,
+                              .host_fault = reason == REASON_NO_CAPACITY};
+    snprintf(o->detail, sizeof o->detail, "%s", detail);
+}
+
+static void want_new(struct reconciler *reconciler, uint64_t now, const struct want *want,
+                     struct reconciler_effects *effects)
+{
+    if (want->state == WANT_GONE) {
+        answer_unknown(want, SANDBOX_STOPPED, want->reason, "", effects);
+        return;
+    }
+    if (sandbox_index_buried(&reconciler->sandboxes, &want->id)) {
+        answer_unknown(want, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its host before", effects);
+        return;
+    }
+    if (reconciler_count(reconciler) >= SANDBOXES_MAX) {
+        answer_unknown(want, SANDBOX_FAILED, REASON_NO_CAPACITY, "its host holds too many sandboxes",
+                       effects);
+        return;
+    }
+    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &want->id);
+    struct sandbox_record *r = &b->record;
+    b->found = true;
+    r->generation = want->generation;
+    r->want = want->state;
+    r->limits = want->limits;
+    r->deadline_ms = now + want->remaining_ms;
+    r->spec = mem_dup(want->spec, want->spec_len);
+    r->spec_len = want->spec_len;
+    sandbox_save(b, effects);
+}
+
+/* Nothing of it is on disk or was made, by this life of the agent or by one before. */
+static bool is_new(const struct sandbox *b)
+{
+    return b->record.phase == PHASE_NEW && b->found && !b->leftovers;
+}
+
+static void want_news(struct sandbox *b, uint64_t now, const struct want *want,
+                      struct reconciler_effects *effects)
+{
+    struct sandbox_record *r = &b->record;
+    r->generation = want->generation;
+    if (want->state == WANT_GONE) {
+        struct sandbox_exit exit = ending_of(want->reason);
+        sandbox_end(b, now, &exit, effects);
+    } else {
+        r->want = want->state;
+        if (r->idled)
+            r->detail[0] = 0;
+        r->idled = false;
+        r->deadline_ms = now + want->remaining_ms;
+        if (memcmp(&r->limits, &want->limits, sizeof r->limits))
+            r->unfit = b->resize_again = true;
+        r->limits = want->limits;
+        sandbox_follow_pause(b, now, effects);
+        sandbox_follow_limits(b, effects);
+    }
+    if (r->phase == PHASE_ENDED)
+        r->number++; /* the last word, with the generation that asked for it */
+    sandbox_save(b, effects);
+    if (r->phase != PHASE_ENDED && !is_new(b) && !b->untold)
+        sandbox_report(b, now, effects);
+}
+
+void reconciler_want(struct reconciler *reconciler, uint64_t now, const struct want *want,
+                     struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &want->id);
+    if (!b) {
+        want_new(reconciler, now, want, effects);
+        return;
+    }
+    if (want->generation > b->record.generation) {
+        want_news(b, now, want, effects);
+        return;
+    }
+    if (want->generation < b->record.generation || want->state == WANT_GONE)
+        return;
+    uint64_t deadline = now + want->remaining_ms;
+    if (deadline < b->record.deadline_ms)
+        b->record.deadline_ms = deadline;
+}
+
+void reconciler_accepted(struct reconciler *reconciler, const struct acceptance *acceptance,
+                         struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &acceptance->id);
+    if (!b || b->record.phase != PHASE_ENDED || b->saving || acceptance->number < b->record.number)
+        return;
+    sandbox_effect(effects, RECONCILER_FORGET, &b->record.id);
+    sandbox_index_bury(&reconciler->sandboxes, b);
+}
+
+/* --- answers --- */
+
+static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+{
+    b->record.phase = PHASE_STARTING;
+    b->record.unfit = false;
+    b->making = true;
+    sandbox_effect(effects, RECONCILER_START, &b->record.id);
+    sandbox_report(b, now, effects);
+}
+
+/* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
+static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64_t now,
+                        struct reconciler_effects *effects)
+{
+    b->unsaved = true;
+    b->next_save_ms = now + RETRY_MS;
+    if (is_new(b)) {
+        struct sandbox_exit exit = ending_unwritten();
+        start_health_failed(&reconciler->health, now, exit.detail, "");
+        sandbox_end(b, now, &exit, effects);
+        sandbox_ended(b, now, effects);
+    } else if (b->record.phase == PHASE_ENDED) {
+        sandbox_report_again(b, now, effects);
+    } else if (b->untold) {
+        sandbox_report(b, now, effects);
+    }
+    sandbox_follow_end(b, now, effects); /* what goes leaves room on the disk */
+}
+
+void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
+                      struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->saving)
+        return;
+    b->saving = false;
+    if (!ok) {
+        save_failed(reconciler, b, now, effects);
+        return;
+    }
+    b->written = true;
+    if (b->unsaved)
+        sandbox_save(b, effects);
+    else if (b->untold)
+        sandbox_report(b, now, effects);
+    if (is_new(b)) {
+        if (b->ending)
+            sandbox_ended(b, now, effects);
+        else
+            start_making(b, now, effects);
+    } else if (b->record.phase == PHASE_ENDED && !b->saving) {
+        sandbox_report_again(b, now, effects);
+    } else {
+        sandbox_follow_pause(b, now, effects);
+        sandbox_follow_end(b, now, effects);
+    }
+}
+
+/* Whoever ended it in the middle of its making, people are told what took so long. */
+static void note_unmade(struct sandbox *b, const char *was)
+{
+    struct sandbox_exit exit = ending_unmade(b->record.reason, was);
+    memcpy(b->record.detail, exit.detail, sizeof b->record.detail);
+}
+
+void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                        const struct start_result *made, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->making)
+        return;
+    b->making = false;
+    b->record.enforced = made->enforced;
+    if (made->ok)
+        start_health_well(&reconciler->health);
+    else if (made->host_fault)
+        start_health_failed(&reconciler->health, now, made->detail, made->suspect);
+    if (!made->ok) {
+        struct sandbox_exit exit = ending_of(made->reason);
+        memcpy(exit.detail, made->detail, sizeof exit.detail);
+        exit.host_fault = made->host_fault;
+        if (!b->ending)
+            sandbox_set_end(b, &exit);
+        else if (!b->record.detail[0])
+            note_unmade(b, made->detail);
+        b->record.failed = true;
+        sandbox_remove(b, now, effects);
+        return;
+    }
+    runs_now(b, now, effects);
+}
+
+void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *id, const char *container_id,
+                        struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->making)
+        return;
+    snprintf(b->record.container_id, sizeof b->record.container_id, "%s", container_id);
+    sandbox_save(b, effects);
+}
+
+void reconciler_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
+                       bool paused, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->changing)
+        return;
+    b->changing = false;
+    if (!ok)
+        b->next_try_ms = now + RETRY_MS;
+    if (!ok || b->record.phase != PHASE_RUNNING)
+        return;
+    b->record.paused = paused;
+    sandbox_save(b, effects);
+    sandbox_report(b, now, effects);
+    sandbox_follow_pause(b, now, effects);
+}
+
+void reconciler_resized(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
+                        struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->resizing)
+        return;
+    b->resizing = false;
+    if (!ok)
+        b->next_try_ms = now + RETRY_MS;
+    if (!ok || b->record.phase != PHASE_RUNNING)
+        return;
+    b->record.unfit = b->resize_again;
+    sandbox_save(b, effects);
+    sandbox_follow_limits(b, effects);
+}
+
+void reconciler_dead(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                     const struct sandbox_exit *exit, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || (b->record.phase != PHASE_RUNNING && b->record.phase != PHASE_KILLING))
+        return;
+    if (!b->ending) {
+        struct sandbox_exit end = exit ? *exit : ending_unknown(ENDING_SEEN);
+        if (end.ended_ms && end.ended_ms >= b->record.deadline_ms) {
+            end = ending_of(REASON_EXPIRED); /* by an agent that died before it could write that down */
+            end.ended_ms = exit->ended_ms;
+        }
+        sandbox_set_end(b, &end);
+    }
+    sandbox_remove(b, now, effects);
+}
+
+void reconciler_not_running(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                            struct reconciler_effects *effects)
+{
+    const struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (b && b->found)
+        reconciler_dead(reconciler, now, id, NULL, effects);
+}
+
+void reconciler_removed(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
+                        struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || !b->removing)
+        return;
+    b->removing = false;
+    b->next_try_ms = now + RETRY_MS;
+    if (!ok)
+        return;
+    bool leftovers = b->leftovers;
+    b->leftovers = false;
+    if (b->record.phase == PHASE_REMOVING || (leftovers && b->ending))
+        sandbox_ended(b, now, effects);
+    else if (leftovers && b->record.phase == PHASE_NEW)
+        start_making(b, now, effects);
+}
+
+void reconciler_end(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                    const struct sandbox_exit *exit, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (b)
+        sandbox_end(b, now, exit, effects);
+}
+
+void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struct sample *sample)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &sample->id);
+    if (!b)
+        return;
+    b->record.last_ms = now;
+    b->record.last = *sample;
+}
+
+/* Told first, so that the state is true; what is wanted follows a moment later. */
+void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                            bool paused, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || b->record.phase != PHASE_RUNNING || !b->found || b->changing || b->record.paused == paused)
+        return;
+    b->record.paused = paused;
+    b->next_try_ms = now + RETRY_MS;
+    sandbox_save(b, effects);
+    sandbox_report(b, now, effects);
+}
+
+void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
+                      const char *detail, struct reconciler_effects *effects)
+{
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!b || b->ending || b->record.phase != PHASE_RUNNING || b->record.want != WANT_RUNNING)
+        return;
+    b->record.want = WANT_PAUSED;
+    b->record.idled = true;
+    snprintf(b->record.detail, sizeof b->record.detail, "%s", detail);
+    sandbox_save(b, effects);
+    sandbox_follow_pause(b, now, effects);
+    if (b->record.paused)
+        sandbox_report(b, now,
+                       effects); /* somebody else had paused it; from now on it is this node's doing */
+}
+
+/* --- time --- */
+
+/* A sandbox whose fate over the restart is not known yet is killed all the same: its deadline holds. */
+static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+{
+    if (!b->ending && now >= b->record.deadline_ms) {
+        struct sandbox_exit exit = ending_of(REASON_EXPIRED);
+        sandbox_end(b, now, &exit, effects);
+    }
+    if (b->unsaved && !b->saving && now >= b->next_save_ms)
+        sandbox_save(b, effects);
+    if (now < b->next_try_ms)
+        return;
+    if (b->record.phase == PHASE_KILLING)
+        sandbox_kill(b, now, effects);
+    if (b->ending && sandbox_from_before(b)) {
+        b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+        sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
+    }
+    if (b->found)
+        sandbox_follow_end(b, now, effects);
+    if (b->leftovers && !b->removing)
+        make_again(b, effects);
+    sandbox_follow_pause(b, now, effects);
+    sandbox_follow_limits(b, effects);
+}
+
+void reconciler_tick(struct reconciler *reconciler, uint64_t now, struct reconciler_effects *effects)
+{
+    struct sandbox *b, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
+    tick_sandbox(b, now, effects);
+}
+
+uint64_t reconciler_due(const struct reconciler *reconciler)
+{
+    uint64_t due = UINT64_MAX;
+    struct sandbox *b, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
+    {
+        if (!b->ending && b->record.deadline_ms < due)
+            due = b->record.deadline_ms;
+    }
+    return due;
+}
+
+size_t reconciler_count(const struct reconciler *reconciler)
+{
+    return HASH_COUNT(reconciler->sandboxes.head);
+}
+
+static size_t add_to_inventory(const struct reconciler *reconciler, uint64_t now, bool ended,
+                               struct observation *out, size_t count, size_t room)
+{
+    struct sandbox *b, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
+    {
+        if (count < room && !is_new(b) && (b->record.phase == PHASE_ENDED) == ended)
+            sandbox_observe(b, now, &out[count++]);
+    }
+    return count;
+}
+
+size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct observation *out,
+                            size_t room)
+{
+    size_t count = add_to_inventory(reconciler, now, false, out, 0, room);
+    return add_to_inventory(reconciler, now, true, out, count, room);
+}
+
+const char *reconciler_sick(const struct reconciler *reconciler, uint64_t now)
+{
+    return start_health_sick(&reconciler->health, now) ? reconciler->health.why : NULL;
+}
+
+const struct sandbox_record *reconciler_find(const struct reconciler *reconciler, const struct sandbox_id *id)
+{
+    const struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
+    return b ? &b->record : NULL;
+}

@@ -1,0 +1,533 @@
+#include "agent/core/reconciler.h"
+
+#include "tests/lib/unit.h"
+
+#define HOUR_MS 3600000
+
+static struct reconciler_effects effects;
+static struct sandbox_id id;
+
+static const struct reconciler_effect *last_of(enum reconciler_effect_kind kind)
+{
+    for (size_t i = effects.count; i; i--) {
+        if (effects.item[i - 1].kind == kind)
+            return &effects.item[i - 1];
+    }
+    return NULL;
+}
+
+/* Saves at once whatever is to be saved, and forgets the other effects. */
+static void settle(struct reconciler *k, uint64_t now)
+{
+    while (last_of(RECONCILER_SAVE)) {
+        reconciler_effects_clear(&effects);
+        reconciler_saved(k, now, &id, true, &effects);
+    }
+}
+
+static struct reconciler *running(uint64_t now, uint64_t lifetime_ms)
+{
+    uint8_t random[10] = {1};
+    struct reconciler *k = reconciler_new();
+    id = sandbox_id_make(7, random);
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = lifetime_ms, .spec = (uint8_t *)"x", .spec_len = 1};
+    struct start_result made = {.ok = true};
+    reconciler_effects_clear(&effects);
+    reconciler_want(k, now, &want, &effects);
+    settle(k, now);
+    reconciler_started(k, now, &id, &made, &effects);
+    settle(k, now);
+    assert_int_equal(reconciler_find(k, &id)->phase, PHASE_RUNNING);
+    reconciler_effects_clear(&effects);
+    return k;
+}
+
+static void end(struct reconciler *k)
+{
+    reconciler_free(k);
+    reconciler_effects_fini(&effects);
+}
+
+/* The core's clock counts suspension: who wakes late is told so by it, and ends what is due at once. */
+static void test_a_night_of_suspension(void **state)
+{
+    struct reconciler *k = running(1000, 60000);
+    reconciler_tick(k, 60999, &effects);
+    assert_null(last_of(RECONCILER_KILL));
+    reconciler_tick(k, 1000 + 8 * HOUR_MS, &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXPIRED);
+    end(k);
+}
+
+static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    struct sample look = {.id = id, .memory_peak_bytes = 77};
+    struct sandbox_exit exit = ending_exited(3);
+    reconciler_sampled(k, 1900, &look);
+    reconciler_dead(k, 2000, &id, &exit, &effects);
+    settle(k, 2000);
+    reconciler_removed(k, 7000, &id, true, &effects);
+    settle(k, 7000);
+    const struct observation *last = &last_of(RECONCILER_REPORT)->observation;
+    assert_int_equal(last->state, SANDBOX_STOPPED);
+    assert_int_equal(last->ended_ago_ms, 5000);
+    assert_true(last->has_last && last->last.memory_peak_bytes == 77);
+    assert_int_equal(last->last.ago_ms, 5100);
+    assert_string_equal(last->detail, "its command exited with code 3");
+    end(k);
+}
+
+/* Whatever its making waited for: it is broken off, and its end says what that was. */
+static void test_an_end_in_the_middle_of_its_making(void **state)
+{
+    static const struct {
+        enum sandbox_reason reason;
+        const char *detail;
+    } ends[] = {
+        {REASON_EXPIRED, "its image was still being pulled when its lifetime ended"},
+        {REASON_DELETED, "its image was still being pulled when its user deleted it"},
+        {REASON_ADMIN, "its image was still being pulled when an administrator ended it"},
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct reconciler *k = reconciler_new();
+        struct want want = {
+            .id = id, .generation = 1, .remaining_ms = 5000, .spec = (uint8_t *)"x", .spec_len = 1};
+        reconciler_effects_clear(&effects);
+        reconciler_want(k, 1000, &want, &effects);
+        settle(k, 1000);
+        assert_int_equal(reconciler_find(k, &id)->phase, PHASE_STARTING);
+        want = (struct want){.id = id, .generation = 2, .state = WANT_GONE, .reason = ends[i].reason};
+        if (ends[i].reason == REASON_EXPIRED)
+            reconciler_tick(k, 6000, &effects);
+        else
+            reconciler_want(k, 2000, &want, &effects);
+        assert_non_null(last_of(RECONCILER_ABORT));
+        struct start_result made = {.reason = REASON_START_FAILED,
+                                    .detail = "its image was still being pulled"};
+        reconciler_started(k, 6000, &id, &made, &effects);
+        settle(k, 6000);
+        reconciler_removed(k, 6000, &id, true, &effects);
+        settle(k, 6000);
+        const struct observation *last = &last_of(RECONCILER_REPORT)->observation;
+        assert_int_equal(last->state, SANDBOX_FAILED);
+        assert_int_equal(last->reason, ends[i].reason);
+        assert_string_equal(last->detail, ends[i].detail);
+        end(k);
+    }
+}
+
+static struct reconciler *restored_ending(enum sandbox_phase phase, uint64_t deadline_ms,
+                                          enum sandbox_reason reason)
+{
+    uint8_t random[10] = {1};
+    struct reconciler *k = reconciler_new();
+    id = sandbox_id_make(7, random);
+    struct sandbox_record record = {.id = id,
+                                    .generation = 1,
+                                    .phase = phase,
+                                    .reason = reason,
+                                    .deadline_ms = deadline_ms,
+                                    .ran = phase > PHASE_STARTING,
+                                    .spec = (uint8_t *)"x",
+                                    .spec_len = 1};
+    reconciler_effects_clear(&effects);
+    reconciler_restore(k, &record);
+    return k;
+}
+
+static struct reconciler *restored(enum sandbox_phase phase, uint64_t deadline_ms)
+{
+    return restored_ending(phase, deadline_ms, REASON_NONE);
+}
+
+static void test_a_deletion_outlives_the_agent(void **state)
+{
+    struct reconciler *k = restored_ending(PHASE_STARTING, HOUR_MS, REASON_DELETED);
+    reconciler_found(k, 100, &id, false, NULL, &effects);
+    settle(k, 100);
+    reconciler_removed(k, 200, &id, true, &effects);
+    settle(k, 200);
+    assert_null(last_of(RECONCILER_START));
+    assert_int_equal(reconciler_find(k, &id)->phase, PHASE_ENDED);
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_DELETED);
+    end(k);
+}
+
+/* A want may come before Docker was looked at: nothing is made beside what may be there. */
+static void test_a_restored_one_waits_for_docker(void **state)
+{
+    struct reconciler *k = restored(PHASE_NEW, HOUR_MS);
+    struct want longer = {
+        .id = id, .generation = 2, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    reconciler_want(k, 100, &longer, &effects);
+    settle(k, 100);
+    assert_null(last_of(RECONCILER_START));
+    reconciler_found(k, 200, &id, false, NULL, &effects);
+    settle(k, 200);
+    reconciler_removed(k, 300, &id, true, &effects);
+    assert_non_null(last_of(RECONCILER_START));
+    end(k);
+}
+
+/* An agent that dies before its record is on disk comes back without it: the controller must not count on it
+ * yet. */
+static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
+{
+    struct observation inventory;
+    struct reconciler *k = reconciler_new();
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    reconciler_effects_clear(&effects);
+    reconciler_want(k, 100, &want, &effects);
+    want.generation = 2;
+    reconciler_want(k, 100, &want, &effects);
+    assert_null(last_of(RECONCILER_REPORT));
+    assert_int_equal(reconciler_inventory(k, 100, &inventory, 1), 0);
+    reconciler_saved(k, 200, &id, true, &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.generation, 2);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_STARTING);
+    assert_int_equal(reconciler_inventory(k, 200, &inventory, 1), 1);
+    end(k);
+}
+
+/* Where not all of it can be told, what lives is: what is not told has not its controller's word. */
+static void test_those_that_live_come_first(void **state)
+{
+    struct reconciler *k = reconciler_new();
+    struct sandbox_record r = {0};
+    struct observation inventory[3];
+    static const enum sandbox_phase phases[] = {PHASE_ENDED, PHASE_RUNNING, PHASE_ENDED, PHASE_RUNNING};
+    for (uint8_t i = 0; i < 4; i++) {
+        uint8_t random[10] = {i};
+        r.id = sandbox_id_make(1, random);
+        r.phase = phases[i];
+        reconciler_restore(k, &r);
+    }
+    assert_int_equal(reconciler_inventory(k, 100, inventory, 3), 3);
+    assert_true(inventory[0].state == SANDBOX_RUNNING && inventory[1].state == SANDBOX_RUNNING);
+    assert_int_equal(inventory[2].state, SANDBOX_STOPPED);
+    assert_int_equal(reconciler_inventory(k, 100, inventory, 0), 0);
+    reconciler_free(k);
+}
+
+/* It is written anew as it is held now, so that it is not told of at each restart. */
+static void test_what_was_mended_is_saved(void **state)
+{
+    struct reconciler *k = reconciler_new();
+    struct sandbox_record r = {.id = id, .phase = PHASE_RUNNING};
+    reconciler_effects_clear(&effects);
+    reconciler_restore(k, &r);
+    reconciler_mended(k, &id, &effects);
+    assert_non_null(last_of(RECONCILER_SAVE));
+    reconciler_free(k);
+}
+
+/* An agent that dies in between finds the container with its exit code, or the record that has it. */
+static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true, .exit_code = 5};
+    reconciler_dead(k, 2000, &id, &exit, &effects);
+    assert_non_null(last_of(RECONCILER_SAVE));
+    reconciler_tick(k, 2100, &effects);
+    assert_null(last_of(RECONCILER_REMOVE));
+    reconciler_saved(k, 2200, &id, true, &effects);
+    assert_non_null(last_of(RECONCILER_REMOVE));
+    end(k);
+}
+
+/* What a deletion kills, an agent that comes back would take for killed by somebody else. */
+static void test_a_deletion_is_on_disk_before_it_kills(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
+    reconciler_want(k, 2000, &gone, &effects);
+    assert_null(last_of(RECONCILER_KILL));
+    reconciler_saved(k, 2010, &id, true, &effects);
+    reconciler_saved(k, 2020, &id, true, &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    end(k);
+}
+
+static void test_a_disk_that_hangs_does_not_keep_it_alive(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
+    reconciler_want(k, 2000, &gone, &effects);
+    reconciler_tick(k, 3000, &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    end(k);
+}
+
+static void test_a_deadline_kills_at_once(void **state)
+{
+    struct reconciler *k = running(1000, 60000);
+    reconciler_tick(k, 61000, &effects);
+    assert_non_null(last_of(RECONCILER_KILL));
+    end(k);
+}
+
+/* The agent died between that kill and the record of it. */
+static void test_what_was_killed_past_its_deadline_expired(void **state)
+{
+    struct sandbox_exit exit = {
+        .reason = REASON_EXITED, .has_exit_code = true, .exit_code = 137, .ended_ms = 1002};
+    struct reconciler *k = restored(PHASE_RUNNING, 1000);
+    reconciler_found(k, 1500, &id, false, &exit, &effects);
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXPIRED);
+    assert_int_equal(reconciler_find(k, &id)->ended_ms, 1002);
+    assert_false(reconciler_find(k, &id)->has_exit_code);
+    end(k);
+}
+
+static void test_a_full_disk_keeps_nothing_from_being_removed(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true, .exit_code = 5};
+    reconciler_dead(k, 2000, &id, &exit, &effects);
+    reconciler_saved(k, 2100, &id, false, &effects);
+    assert_non_null(last_of(RECONCILER_REMOVE));
+    end(k);
+}
+
+static void test_what_ended_before_its_deadline_did_not_expire(void **state)
+{
+    struct reconciler *k = restored(PHASE_RUNNING, 5000);
+    reconciler_tick(k, 9000, &effects);
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXPIRED);
+    struct sandbox_exit exit = ending_container(ENDING_AGENT_DOWN, 3);
+    exit.ended_ms = 4000;
+    reconciler_not_running(k, 9050, &id, &effects); /* the answer to a kill says nothing of when */
+    reconciler_found(k, 9100, &id, false, &exit, &effects);
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXITED);
+    assert_int_equal(reconciler_find(k, &id)->exit_code, 3);
+    assert_int_equal(reconciler_find(k, &id)->ended_ms, 4000);
+    end(k);
+}
+
+static void test_a_command_that_has_begun_is_not_begun_again(void **state)
+{
+    struct reconciler *k = restored(PHASE_STARTING, HOUR_MS);
+    reconciler_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
+    assert_null(last_of(RECONCILER_REMOVE));
+    assert_null(last_of(RECONCILER_START));
+    assert_null(
+        last_of(RECONCILER_REPORT)); /* an agent that died now would come back to one that it was making */
+    settle(k, 110);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **state)
+{
+    struct reconciler *k = restored(PHASE_STARTING, HOUR_MS);
+    reconciler_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
+    reconciler_saved(k, 110, &id, false, &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_a_kill_that_finds_nobody_is_its_end(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    reconciler_tick(k, 1000 + HOUR_MS, &effects);
+    reconciler_not_running(k, 1010 + HOUR_MS, &id, &effects);
+    assert_int_equal(reconciler_find(k, &id)->phase, PHASE_REMOVING);
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXPIRED);
+    end(k);
+}
+
+static void test_why_a_making_was_broken_off_is_on_disk(void **state)
+{
+    struct reconciler *k = restored(PHASE_STARTING, HOUR_MS);
+    struct sandbox_exit exit = ending_of(REASON_MEMORY_CRITICAL);
+    reconciler_end(k, 100, &id, &exit, &effects);
+    assert_non_null(last_of(RECONCILER_SAVE));
+    assert_int_equal(reconciler_find(k, &id)->reason, REASON_MEMORY_CRITICAL);
+    end(k);
+}
+
+static struct reconciler *making(bool written)
+{
+    struct reconciler *k = reconciler_new();
+    struct want want = {
+        .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
+    reconciler_effects_clear(&effects);
+    reconciler_want(k, 1000, &want, &effects);
+    if (written) {
+        settle(k, 1000);
+        assert_int_equal(reconciler_find(k, &id)->phase, PHASE_STARTING);
+    }
+    return k;
+}
+
+static void fail_and_clean_up(struct reconciler *k, bool host_fault)
+{
+    struct start_result made = {
+        .reason = REASON_START_FAILED, .detail = "no space left", .host_fault = host_fault};
+    reconciler_started(k, 2000, &id, &made, &effects);
+    settle(k, 2000);
+    reconciler_removed(k, 2500, &id, true, &effects);
+}
+
+static const struct observation *told_of_failure(void)
+{
+    const struct observation *o = &last_of(RECONCILER_REPORT)->observation;
+    assert_int_equal(o->state, SANDBOX_FAILED);
+    return o;
+}
+
+/* Another host may begin with it: once nothing of it is left here, whatever this agent finds after a restart.
+ */
+static void test_a_fault_of_its_host_is_told_as_one(void **state)
+{
+    struct reconciler *k = making(true);
+    fail_and_clean_up(k, true);
+    assert_null(last_of(RECONCILER_REPORT)); /* its end is not on disk */
+    settle(k, 2500);
+    assert_true(told_of_failure()->host_fault);
+    end(k);
+    k = making(true);
+    fail_and_clean_up(k, false);
+    settle(k, 2500);
+    assert_false(told_of_failure()->host_fault);
+    end(k);
+}
+
+static struct observation told_of_in_a_new_session(struct reconciler *k)
+{
+    struct observation o;
+    assert_int_equal(reconciler_inventory(k, 2500, &o, 1), 1);
+    return o;
+}
+
+/* It is neither stopping nor failed before that: said so, no other host would get it. */
+static void test_a_fault_of_its_host_is_not_told_before_it_is_undone(void **state)
+{
+    struct reconciler *k = making(true);
+    struct start_result made = {.reason = REASON_START_FAILED, .detail = "no space left", .host_fault = true};
+    reconciler_started(k, 2000, &id, &made, &effects);
+    assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_STARTING);
+    settle(k, 2000);
+    reconciler_removed(k, 2500, &id, true, &effects);
+    struct observation o = told_of_in_a_new_session(k);
+    assert_int_equal(o.state, SANDBOX_STARTING);
+    settle(k, 2500);
+    assert_true(told_of_failure()->host_fault && told_of_failure()->number > o.number);
+    assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_FAILED);
+    end(k);
+}
+
+static void test_an_end_that_the_disk_does_not_take_keeps_it_here(void **state)
+{
+    struct reconciler *k = making(true);
+    fail_and_clean_up(k, true);
+    reconciler_saved(k, 2600, &id, false, &effects); /* on disk is that it was being made */
+    assert_false(told_of_failure()->host_fault);
+    end(k);
+    k = making(false);
+    reconciler_saved(k, 1100, &id, false, &effects); /* on disk is nothing */
+    reconciler_saved(k, 1200, &id, false, &effects);
+    assert_true(told_of_failure()->host_fault);
+    end(k);
+}
+
+static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    reconciler_seen_paused(k, 2000, &id, true, &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_PAUSED);
+    assert_null(last_of(RECONCILER_RESUME));
+    reconciler_tick(k, 3000, &effects);
+    assert_non_null(last_of(RECONCILER_RESUME));
+    reconciler_paused(k, 3010, &id, true, false, &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    end(k);
+}
+
+static void test_somebody_elses_pause_that_is_found_idle(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    reconciler_seen_paused(k, 2000, &id, true, &effects);
+    reconciler_saved(k, 2001, &id, true, &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.reason, REASON_NONE);
+    reconciler_pause(k, 2010, &id, "it did no work", &effects);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_PAUSED);
+    assert_int_equal(last_of(RECONCILER_REPORT)->observation.reason, REASON_IDLE);
+    end(k);
+}
+
+/* Nobody but this host wants it paused: one that forgot it with its death would let it run again. */
+static void test_idleness_is_on_disk_before_it_pauses(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS);
+    reconciler_pause(k, 2000, &id, "it did no work", &effects);
+    assert_non_null(last_of(RECONCILER_SAVE));
+    assert_null(last_of(RECONCILER_PAUSE));
+    reconciler_saved(k, 2001, &id, true, &effects);
+    assert_non_null(last_of(RECONCILER_PAUSE));
+    end(k);
+}
+
+/* An agent that dies before Docker has changed the limits comes back to a container that has the old ones. */
+static void test_new_limits_outlive_the_agent(void **state)
+{
+    struct reconciler *k = running(1000, HOUR_MS), *next = reconciler_new();
+    struct want want = {.id = id, .generation = 2, .remaining_ms = HOUR_MS, .limits = {.memory_bytes = 7}};
+    reconciler_want(k, 2000, &want, &effects);
+    assert_non_null(last_of(RECONCILER_RESIZE));
+    reconciler_restore(next, reconciler_find(k, &id)); /* as it was written */
+    reconciler_effects_clear(&effects);
+    reconciler_found(next, 3000, &id, true, NULL, &effects);
+    settle(next, 3000);
+    reconciler_tick(next, 3200, &effects);
+    assert_non_null(last_of(RECONCILER_RESIZE));
+    reconciler_effects_clear(&effects);
+    reconciler_resized(next, 3300, &id, false, &effects);
+    reconciler_tick(next, 3400, &effects);
+    assert_null(last_of(RECONCILER_RESIZE)); /* not at once again */
+    reconciler_tick(next, 3900, &effects);
+    assert_non_null(last_of(RECONCILER_RESIZE));
+    reconciler_effects_clear(&effects);
+    reconciler_resized(next, 4000, &id, true, &effects);
+    assert_non_null(last_of(RECONCILER_SAVE));
+    assert_false(reconciler_find(next, &id)->unfit);
+    reconciler_free(k);
+    end(next);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_idleness_is_on_disk_before_it_pauses),
+        cmocka_unit_test(test_new_limits_outlive_the_agent),
+        cmocka_unit_test(test_a_disk_that_takes_nothing_keeps_no_running_one_secret),
+        cmocka_unit_test(test_a_kill_that_finds_nobody_is_its_end),
+        cmocka_unit_test(test_why_a_making_was_broken_off_is_on_disk),
+        cmocka_unit_test(test_a_night_of_suspension),
+        cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
+        cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
+        cmocka_unit_test(test_those_that_live_come_first),
+        cmocka_unit_test(test_what_was_mended_is_saved),
+        cmocka_unit_test(test_nothing_is_removed_before_its_end_is_on_disk),
+        cmocka_unit_test(test_a_deletion_is_on_disk_before_it_kills),
+        cmocka_unit_test(test_a_disk_that_hangs_does_not_keep_it_alive),
+        cmocka_unit_test(test_a_deadline_kills_at_once),
+        cmocka_unit_test(test_what_was_killed_past_its_deadline_expired),
+        cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
+        cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
+        cmocka_unit_test(test_an_end_in_the_middle_of_its_making),
+        cmocka_unit_test(test_a_deletion_outlives_the_agent),
+        cmocka_unit_test(test_a_restored_one_waits_for_docker),
+        cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
+        cmocka_unit_test(test_a_fault_of_its_host_is_told_as_one),
+        cmocka_unit_test(test_a_fault_of_its_host_is_not_told_before_it_is_undone),
+        cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
+        cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
+        cmocka_unit_test(test_somebody_elses_pause_that_is_found_idle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
