@@ -217,15 +217,15 @@ int agent_start(struct agent *agent, struct err *e)
 
 void agent_reload(struct agent *agent)
 {
-    struct holder *h, *next;
+    struct runtime *h, *next;
     log_info("agent", "configuration reloaded");
-    HASH_ITER(hh, agent->holders, h, next)
+    HASH_ITER(hh, agent->runtimes, h, next)
     agent_watch_level(h);
 }
 
 void agent_free(struct agent *agent)
 {
-    struct holder *h, *next;
+    struct runtime *h, *next;
     if (!agent)
         return;
     timer_stop(&agent->tick);
@@ -242,8 +242,8 @@ void agent_free(struct agent *agent)
     worker_free(agent->worker);
     agent_outbox_close(agent);
     volumes_free(agent->volumes);
-    HASH_ITER(hh, agent->holders, h, next)
-    agent_holder_drop(h);
+    HASH_ITER(hh, agent->runtimes, h, next)
+    agent_runtime_drop(h);
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);

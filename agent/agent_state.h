@@ -18,7 +18,7 @@
 #include "common/io/worker.h"
 #include "proto/node_codec.h"
 
-struct holder;
+struct runtime;
 
 #define PLAIN_IMAGES_MAX 64
 
@@ -43,7 +43,7 @@ struct agent {
     const struct agent_conf *conf;
     struct reconciler *reconciler;
     struct engine *engine; /* what is put into the reconciler, it carries out */
-    struct holder *holders;
+    struct runtime *runtimes;
     struct docker *docker;
     struct docker_facts docker_facts;
     uint32_t enforces; /* as the host was probed when Docker last said what it is */

@@ -11,9 +11,9 @@
 
 static void forget(struct agent *agent, const struct sandbox_id *id)
 {
-    struct holder *h = agent_holder_find(agent, id);
+    struct runtime *h = agent_runtime_find(agent, id);
     if (h)
-        agent_holder_drop(h); /* of one that had ended when this agent began */
+        agent_runtime_drop(h); /* of one that had ended when this agent began */
     agent_save_nothing(agent, id);
 }
 
@@ -24,24 +24,24 @@ static void save_record(struct agent *agent, const struct reconciler_effect *eff
 
 static void make(struct agent *agent, const struct reconciler_effect *effect)
 {
-    agent_make(agent_holder(agent, &effect->id));
+    agent_begin_start(agent_runtime(agent, &effect->id));
 }
 
 static void abort_making(struct agent *agent, const struct reconciler_effect *effect)
 {
-    struct holder *h = agent_holder_find(agent, &effect->id);
-    if (h && h->maker)
-        maker_abort(h->maker);
+    struct runtime *h = agent_runtime_find(agent, &effect->id);
+    if (h && h->start)
+        start_abort(h->start);
 }
 
 static void kill_processes(struct agent *agent, const struct reconciler_effect *effect)
 {
-    agent_kill(agent_holder(agent, &effect->id));
+    agent_kill(agent_runtime(agent, &effect->id));
 }
 
 static void remove_all(struct agent *agent, const struct reconciler_effect *effect)
 {
-    agent_remove(agent_holder(agent, &effect->id));
+    agent_remove(agent_runtime(agent, &effect->id));
 }
 
 static void report(struct agent *agent, const struct reconciler_effect *effect)

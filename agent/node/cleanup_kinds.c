@@ -281,7 +281,7 @@ static void remove_record(struct sweep *s, const struct suspect *it)
 
 static bool stray_link(const struct sweep *s, const struct sandbox_id *id)
 {
-    return stray_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_holder_find(s->agent, id);
+    return stray_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_runtime_find(s->agent, id);
 }
 
 static void list_links(struct sweep *s)
@@ -318,8 +318,8 @@ static void remove_link(struct sweep *s, const struct suspect *it)
 
 static bool container_is_recorded(const struct sweep *s, const char *container_id)
 {
-    const struct holder *h, *next;
-    HASH_ITER(hh, s->agent->holders, h, next)
+    const struct runtime *h, *next;
+    HASH_ITER(hh, s->agent->runtimes, h, next)
     {
         const struct sandbox_record *record = reconciler_find(s->agent->reconciler, &h->id);
         if (record && !strcmp(record->container_id, container_id))

@@ -6,7 +6,7 @@
 #define ADOPT_WAIT_MS 30000 /* for the init of one that was being made */
 
 /* It was being made. What its init has not begun is made anew; else it goes on, or its end is told. */
-void agent_adopt(struct holder *h, bool begun)
+void agent_adopt(struct runtime *h, bool begun)
 {
     struct agent *agent = h->agent;
     timer_stop(&h->adopting);
@@ -24,12 +24,12 @@ static void on_silent(void *arg)
     agent_adopt(arg, false);
 }
 
-static void on_ready(struct holder *h, enum init_main_state state)
+static void on_ready(struct runtime *h, enum init_main_state state)
 {
     agent_adopt(h, state != INIT_MAIN_FRESH && (h->idles || state != INIT_MAIN_IDLE));
 }
 
-void agent_adopt_wait(struct holder *h)
+void agent_adopt_wait(struct runtime *h)
 {
     static const struct init_waiter waiter = {.on_ready = on_ready};
     h->waiter = &waiter;

@@ -5,10 +5,10 @@
 #include "agent/sandbox/runtime.h"
 
 /* Its init is to say how far it came; one that is silent for too long is made anew. */
-void agent_adopt_wait(struct holder *holder);
+void agent_adopt_wait(struct runtime *runtime);
 
 /* begun: whether its command has begun. What its init has not begun is made anew; else it goes on, or its end
  * is told. */
-void agent_adopt(struct holder *holder, bool begun);
+void agent_adopt(struct runtime *runtime, bool begun);
 
 #endif

@@ -15,7 +15,7 @@
 
 /* --- what its init says --- */
 
-static struct sandbox_exit exit_of(struct holder *h, const struct init_exit *end)
+static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *end)
 {
     int code = init_exit_status(end);
     agent_last_look(h);
@@ -33,7 +33,7 @@ static struct sandbox_exit exit_of(struct holder *h, const struct init_exit *end
 
 static void on_init_ready(void *arg, enum init_main_state state)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     agent_bound_output(h);
     if (h->waiter)
         h->waiter->on_ready(h, state);
@@ -41,21 +41,21 @@ static void on_init_ready(void *arg, enum init_main_state state)
 
 static void on_init_copied(void *arg, int error, uint32_t folder)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     if (h->waiter && h->waiter->on_copied)
         h->waiter->on_copied(h, error, folder);
 }
 
 static void on_init_started(void *arg)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     if (h->waiter && h->waiter->on_started)
         h->waiter->on_started(h);
 }
 
 static void on_init_exited(void *arg, const struct init_exit *end)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
     struct sandbox_exit exit = exit_of(h, end);
@@ -69,7 +69,7 @@ static void on_init_lost(void *arg, const struct err *why)
     agent_check_soon(arg);
 }
 
-int agent_holder_listen(struct holder *h, struct err *e)
+int agent_runtime_listen(struct runtime *h, struct err *e)
 {
     static const struct initlink_events events = {.on_ready = on_init_ready,
                                                   .on_copied = on_init_copied,
@@ -77,7 +77,7 @@ int agent_holder_listen(struct holder *h, struct err *e)
                                                   .on_exited = on_init_exited,
                                                   .on_lost = on_init_lost};
     char folder[512];
-    agent_holder_folder(h, folder);
+    agent_runtime_folder(h, folder);
     return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
 }
 
@@ -105,14 +105,14 @@ static void on_shared(void *arg, int code, const struct err *e)
 }
 
 /* Its init is there, and its command has not begun: that waits for what its init is told. */
-static void share(const struct holder *h)
+static void share(const struct runtime *h)
 {
     struct sharing *sharing = mem_zalloc(sizeof *sharing);
     *sharing = (struct sharing){h->id, h->pid};
     worker_do(h->agent->forcers, &h->id, share_work, on_shared, sharing);
 }
 
-int agent_holder_attach(struct holder *h, const struct docker_state *state, struct err *e)
+int agent_runtime_attach(struct runtime *h, const struct docker_state *state, struct err *e)
 {
     struct cgroup_paths paths;
     cgroup_sandbox_close(h->cgroup);

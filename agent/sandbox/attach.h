@@ -6,10 +6,10 @@
 #include "agent/sandbox/runtime.h"
 
 /* Listens for its init. */
-int agent_holder_listen(struct holder *holder, struct err *e) MUST_CHECK;
+int agent_runtime_listen(struct runtime *runtime, struct err *e) MUST_CHECK;
 
 /* Opens its cgroup as Docker says that it runs, and lets its init in. ERR_NOT_FOUND: there is none of its
  * own. */
-int agent_holder_attach(struct holder *holder, const struct docker_state *state, struct err *e) MUST_CHECK;
+int agent_runtime_attach(struct runtime *runtime, const struct docker_state *state, struct err *e) MUST_CHECK;
 
 #endif

@@ -27,7 +27,7 @@ static void on_changed(void *arg, int code, const struct err *e)
         return;
     if (code)
         log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
-    struct holder *h = agent_holder_find(agent, &what.id);
+    struct runtime *h = agent_runtime_find(agent, &what.id);
     if (what.kind == RECONCILER_RESIZE && h)
         agent_watch_level(h);
     else if (code && h)
@@ -59,7 +59,7 @@ static void on_resized(void *arg, int code, const struct err *e)
 {
     struct resizing r = *(struct resizing *)arg;
     free(arg);
-    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(r.agent, &r.id);
+    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(r.agent, &r.id);
     if (!h)
         return;
     if (code)
@@ -68,7 +68,7 @@ static void on_resized(void *arg, int code, const struct err *e)
     reconciler_resized(r.agent->reconciler, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
 }
 
-static void resize_by_cgroup(struct holder *h)
+static void resize_by_cgroup(struct runtime *h)
 {
     struct resizing *r = mem_zalloc(sizeof *r);
     *r = (struct resizing){.agent = h->agent, .id = h->id, .known = h->cgroup};
@@ -80,7 +80,7 @@ static void resize_by_cgroup(struct holder *h)
 
 void agent_change(struct agent *agent, const struct reconciler_effect *effect)
 {
-    struct holder *h = agent_holder_find(agent, &effect->id);
+    struct runtime *h = agent_runtime_find(agent, &effect->id);
     if (effect->kind == RECONCILER_RESIZE && h && h->has_no_update) {
         resize_by_cgroup(h);
         return;

@@ -22,12 +22,12 @@ struct check {
     int exit_code;
 };
 
-bool agent_oom(const struct holder *h)
+bool agent_oom(const struct runtime *h)
 {
     return h->cgroup && cgroup_sandbox_oom_kills(h->cgroup);
 }
 
-struct sandbox_exit agent_ending_oom(const struct holder *h, bool has_code, int code)
+struct sandbox_exit agent_ending_oom(const struct runtime *h, bool has_code, int code)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     struct sandbox_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
@@ -37,7 +37,7 @@ struct sandbox_exit agent_ending_oom(const struct holder *h, bool has_code, int 
     return exit;
 }
 
-static void dead(struct holder *h, const struct check *check, bool oom, int code)
+static void dead(struct runtime *h, const struct check *check, bool oom, int code)
 {
     struct sandbox_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
     reconciler_dead(check->agent->reconciler, loop_now_ms(), &check->id, &exit,
@@ -54,7 +54,7 @@ static void taken_away(const struct check *check, const struct sandbox_exit *exi
 static void check_again(void *arg);
 
 /* What Docker's silence leaves open is asked for again. */
-static void unanswered(struct holder *h, const struct check *check, const struct err *e)
+static void unanswered(struct runtime *h, const struct check *check, const struct err *e)
 {
     if (check->died) {
         dead(h, check, agent_oom(h), check->exit_code);
@@ -69,7 +69,7 @@ static void unanswered(struct holder *h, const struct check *check, const struct
     }
 }
 
-static void judge(struct holder *h, const struct check *check, int code, const struct err *e,
+static void judge(struct runtime *h, const struct check *check, int code, const struct err *e,
                   const struct docker_state *state)
 {
     struct sandbox_exit exit;
@@ -94,14 +94,14 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     struct check check = *(struct check *)arg;
     struct agent *agent = check.agent;
     free(arg);
-    struct holder *h = agent_holder_find(agent, &check.id);
+    struct runtime *h = agent_runtime_find(agent, &check.id);
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &check.id);
-    if (code == ERR_CANCELLED || !h || h->maker || !record || record->phase != PHASE_RUNNING)
+    if (code == ERR_CANCELLED || !h || h->start || !record || record->phase != PHASE_RUNNING)
         return;
     judge(h, &check, code, e, state);
 }
 
-static struct check *check_new(struct holder *h)
+static struct check *check_new(struct runtime *h)
 {
     struct check *check = mem_zalloc(sizeof *check);
     *check = (struct check){.agent = h->agent,
@@ -116,12 +116,12 @@ static void ask(struct check *check)
                              on_checked, check);
 }
 
-void agent_check(struct holder *h)
+void agent_check(struct runtime *h)
 {
     ask(check_new(h));
 }
 
-void agent_check_dead(struct holder *h, int exit_code)
+void agent_check_dead(struct runtime *h, int exit_code)
 {
     struct check *check = check_new(h);
     check->died = true;
@@ -129,7 +129,7 @@ void agent_check_dead(struct holder *h, int exit_code)
     ask(check);
 }
 
-void agent_check_gap(struct holder *h)
+void agent_check_gap(struct runtime *h)
 {
     struct check *check = check_new(h);
     check->when = ENDING_DOCKER_AWAY;
@@ -138,13 +138,13 @@ void agent_check_gap(struct holder *h)
 
 static void check_again(void *arg)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     struct check *check = check_new(h);
     check->when = h->check_when;
     ask(check);
 }
 
-void agent_check_soon(struct holder *h)
+void agent_check_soon(struct runtime *h)
 {
     if (timer_armed(&h->asking))
         return;
@@ -152,7 +152,7 @@ void agent_check_soon(struct holder *h)
     timer_start(&h->asking, h->agent->loop, CHECK_SOON_MS, check_again, h);
 }
 
-void agent_seen_empty(struct holder *h)
+void agent_seen_empty(struct runtime *h)
 {
     struct check *check = check_new(h);
     check->empty = true;

@@ -64,13 +64,13 @@ static int force_work(void *arg, struct err *e)
 static void on_forced(void *arg, int code, const struct err *e)
 {
     struct killing *k = arg;
-    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(k->agent, &k->id);
+    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(k->agent, &k->id);
     if (h)
         h->forcing = false;
     free(k);
 }
 
-static void force(struct holder *h, const struct killing *k)
+static void force(struct runtime *h, const struct killing *k)
 {
     if (h->forcing)
         return;
@@ -97,7 +97,7 @@ static void on_signalled(void *arg, int code, const struct err *e)
     struct killing k = *(struct killing *)arg;
     struct agent *agent = k.agent;
     free(arg);
-    struct holder *h = code == ERR_CANCELLED ? NULL : agent_holder_find(agent, &k.id);
+    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(agent, &k.id);
     if (!h)
         return;
     h->signalling = false;
@@ -109,7 +109,7 @@ static void on_signalled(void *arg, int code, const struct err *e)
         force(h, &k);
 }
 
-void agent_kill(struct holder *h)
+void agent_kill(struct runtime *h)
 {
     struct agent *agent = h->agent;
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);

@@ -5,6 +5,6 @@
 #include "agent/sandbox/runtime.h"
 
 /* Then reconciler_dead. Asked for again until then. */
-void agent_kill(struct holder *holder);
+void agent_kill(struct runtime *runtime);
 
 #endif

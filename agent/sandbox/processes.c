@@ -3,26 +3,26 @@
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_kill.h"
 
-static const char *container_of(const struct holder *h)
+static const char *container_of(const struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     return record ? record->container_id : "";
 }
 
-static int paths_of_container(const struct holder *h, const char *container_id, struct cgroup_paths *out,
+static int paths_of_container(const struct runtime *h, const char *container_id, struct cgroup_paths *out,
                               struct err *e)
 {
     return cgroup_paths_of_container(&h->agent->mounts, h->agent->conf->cgroup_parent, container_id, out, e);
 }
 
-bool agent_has_cgroup(const struct holder *h)
+bool agent_has_cgroup(const struct runtime *h)
 {
     struct cgroup_paths paths;
     struct err e;
     return h->cgroup || !paths_of_container(h, container_of(h), &paths, &e);
 }
 
-bool agent_has_processes(const struct holder *h)
+bool agent_has_processes(const struct runtime *h)
 {
     struct cgroup_paths paths;
     struct err e;
@@ -33,7 +33,7 @@ bool agent_has_processes(const struct holder *h)
 
 /* Docker may put it elsewhere than it was told; its process may have ended, and its number be another's now.
  */
-int agent_find_paths(const struct holder *h, const struct docker_state *state, struct cgroup_paths *out,
+int agent_find_paths(const struct runtime *h, const struct docker_state *state, struct cgroup_paths *out,
                      struct err *e)
 {
     const char *recorded = container_of(h), *id = recorded[0] ? recorded : state->id;

@@ -20,23 +20,23 @@
 #define REMOVE_MS      10000
 #define REMOVE_HUNG_MS 5000
 
-void agent_holder_drop(struct holder *h)
+void agent_runtime_drop(struct runtime *h)
 {
     char folder[512];
-    HASH_DEL(h->agent->holders, h);
-    maker_free(h->maker);
+    HASH_DEL(h->agent->runtimes, h);
+    start_free(h->start);
     timer_stop(&h->adopting);
     timer_stop(&h->asking);
     initlink_free(h->init);
     cgroup_alarm_drop(h->watched);
     cgroup_sandbox_close(h->cgroup);
-    agent_holder_folder(h, folder);
+    agent_runtime_folder(h, folder);
     if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
         log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
     free(h);
 }
 
-static void close_episodes(struct agent *agent, struct holder *h)
+static void close_episodes(struct agent *agent, struct runtime *h)
 {
     struct guard_step step = guard_close(&h->guard, &h->id);
     agent_watch_end(h);
@@ -44,19 +44,19 @@ static void close_episodes(struct agent *agent, struct holder *h)
     agent_outbox_flush(agent);
 }
 
-static void removed(struct holder *h, bool ok)
+static void removed(struct runtime *h, bool ok)
 {
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
     h->removing = false;
     if (ok)
-        agent_holder_drop(h);
+        agent_runtime_drop(h);
     reconciler_removed(agent->reconciler, loop_now_ms(), &id, ok, engine_effects(agent->engine));
 }
 
 static void on_volume_removed(void *arg, int code, const struct err *e)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     if (code == ERR_CANCELLED)
         return;
     if (code)
@@ -66,7 +66,7 @@ static void on_volume_removed(void *arg, int code, const struct err *e)
     removed(h, !code);
 }
 
-static uint64_t patience_of(const struct holder *h)
+static uint64_t patience_of(const struct runtime *h)
 {
     return h->may_come_late ? REMOVE_HUNG_MS : REMOVE_MS;
 }
@@ -75,7 +75,7 @@ static uint64_t patience_of(const struct holder *h)
  * Docker has had its time: nothing of it runs, and that is all that it is waited for. Not where it is to be
  * made anew under the same name, and while something runs it is killed instead.
  */
-static bool may_leave_container(struct holder *h, int code)
+static bool may_leave_container(struct runtime *h, int code)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     bool waited =
@@ -90,7 +90,7 @@ static bool may_leave_container(struct holder *h, int code)
 
 static void on_container_removed(void *arg, int code, const struct err *error)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     struct err e;
     if (code && code != ERR_CANCELLED && may_leave_container(h, code)) {
         h->may_come_late = true;
@@ -111,7 +111,7 @@ static void on_container_removed(void *arg, int code, const struct err *error)
         volume_remove(h->agent->volumes, &h->id, on_volume_removed, h);
 }
 
-void agent_remove(struct holder *h)
+void agent_remove(struct runtime *h)
 {
     struct agent *agent = h->agent;
     if (h->removing)

@@ -5,9 +5,9 @@
 #include "agent/sandbox/runtime.h"
 
 /* Then reconciler_removed. */
-void agent_remove(struct holder *holder);
+void agent_remove(struct runtime *runtime);
 
 /* Frees it; nothing of it is called back any more. */
-void agent_holder_drop(struct holder *holder);
+void agent_runtime_drop(struct runtime *runtime);
 
 #endif

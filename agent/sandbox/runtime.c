@@ -7,26 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
-struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id)
+struct runtime *agent_runtime_find(struct agent *agent, const struct sandbox_id *id)
 {
-    struct holder *h;
-    HASH_FIND(hh, agent->holders, id, sizeof *id, h);
+    struct runtime *h;
+    HASH_FIND(hh, agent->runtimes, id, sizeof *id, h);
     return h;
 }
 
-struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id)
+struct runtime *agent_runtime(struct agent *agent, const struct sandbox_id *id)
 {
-    struct holder *h = agent_holder_find(agent, id);
+    struct runtime *h = agent_runtime_find(agent, id);
     if (h)
         return h;
     h = mem_zalloc(sizeof *h);
     h->agent = agent;
     h->id = *id;
-    HASH_ADD(hh, agent->holders, id, sizeof h->id, h);
+    HASH_ADD(hh, agent->runtimes, id, sizeof h->id, h);
     return h;
 }
 
-void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
+void agent_runtime_take_spec(struct runtime *h, const struct sandbox_spec *spec)
 {
     h->idle_timeout_seconds = spec->idle_timeout_seconds;
     h->levels = spec->levels;
@@ -34,7 +34,7 @@ void agent_holder_take_spec(struct holder *h, const struct sandbox_spec *spec)
     h->has_no_update = spec->runtime && !strncmp(spec->runtime, "runsc", 5);
 }
 
-void agent_holder_folder(const struct holder *h, char out[static 512])
+void agent_runtime_folder(const struct runtime *h, char out[static 512])
 {
     snprintf(out, 512, "%s/%s", h->agent->links_dir, h->id.text);
 }

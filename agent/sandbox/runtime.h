@@ -1,6 +1,6 @@
 /*
  * One sandbox as this process holds it: all that a restart loses and makes anew. What is kept is its record
- * (core/sandbox_record.h). Dropped by agent_holder_drop (remove.h).
+ * (core/sandbox_record.h). Dropped by agent_runtime_drop (remove.h).
  */
 #ifndef CORRAL_AGENT_SANDBOX_RUNTIME_H
 #define CORRAL_AGENT_SANDBOX_RUNTIME_H
@@ -17,18 +17,18 @@
 #include <uthash.h>
 
 struct agent;
-struct holder;
-struct maker;
+struct runtime;
+struct start;
 
 /* Who waits for what its init says: its start, or who takes it up after a restart. Only on_ready is needed.
  */
 struct init_waiter {
-    void (*on_ready)(struct holder *holder, enum init_main_state state);
-    void (*on_copied)(struct holder *holder, int error, uint32_t folder);
-    void (*on_started)(struct holder *holder);
+    void (*on_ready)(struct runtime *runtime, enum init_main_state state);
+    void (*on_copied)(struct runtime *runtime, int error, uint32_t folder);
+    void (*on_started)(struct runtime *runtime);
 };
 
-struct holder {
+struct runtime {
     struct agent *agent;
     struct sandbox_id id;
     pid_t pid;                        /* of its process 1 as this agent took it up, 0 before */
@@ -43,7 +43,7 @@ struct holder {
     bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
     struct violation_levels levels; /* of its tier */
     struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
-    struct maker *maker;            /* while it is made */
+    struct start *start;            /* while it is made */
     struct timer asking;            /* armed while Docker is to be asked again what became of it */
     enum ending_when check_when;    /* what is asked for again was seen then */
     unsigned looks_empty;           /* at its cgroup, one after the other: nothing is in it */
@@ -56,13 +56,13 @@ struct holder {
     UT_hash_handle hh;
 };
 
-struct holder *agent_holder(struct agent *agent, const struct sandbox_id *id); /* made if need be */
-struct holder *agent_holder_find(struct agent *agent, const struct sandbox_id *id);
+struct runtime *agent_runtime(struct agent *agent, const struct sandbox_id *id); /* made if need be */
+struct runtime *agent_runtime_find(struct agent *agent, const struct sandbox_id *id);
 
 /* What of its spec is needed while it lives. */
-void agent_holder_take_spec(struct holder *holder, const struct sandbox_spec *spec);
+void agent_runtime_take_spec(struct runtime *runtime, const struct sandbox_spec *spec);
 
 /* Where its init's socket lies. */
-void agent_holder_folder(const struct holder *holder, char out[static 512]);
+void agent_runtime_folder(const struct runtime *runtime, char out[static 512]);
 
 #endif

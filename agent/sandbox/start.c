@@ -18,38 +18,38 @@
 
 static void on_disk(void *arg, int code, const struct err *error)
 {
-    struct maker *m = arg;
+    struct start *m = arg;
     struct err e;
     m->host_fault = code && code != ERR_IMAGE_UNAVAILABLE;
-    if (!maker_answered(m, code, error))
+    if (!start_answered(m, code, error))
         return;
     timer_stop(&m->timer);
-    m->host_fault = agent_holder_listen(m->holder, &e);
+    m->host_fault = agent_runtime_listen(m->runtime, &e);
     if (m->host_fault)
-        maker_fail(m, REASON_START_FAILED, e.text);
+        start_fail(m, REASON_START_FAILED, e.text);
     else
-        maker_contain(m);
+        start_contain(m);
 }
 
 static void on_no_disk(void *arg)
 {
     char why[80];
-    struct maker *m = arg;
+    struct start *m = arg;
     m->host_fault = true;
     snprintf(why, sizeof why, "its disk was not made within %d s", DISK_WAIT_MS / 1000);
-    maker_fail(m, REASON_START_FAILED, why);
+    start_fail(m, REASON_START_FAILED, why);
 }
 
 /* --- its turn: what follows takes the host's processors, what came before only waited for others --- */
 
-static void make_disk(struct maker *m)
+static void make_disk(struct start *m)
 {
-    struct agent *agent = m->holder->agent;
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &m->holder->id);
-    maker_asked(m, STEP_DISK, NULL);
+    struct agent *agent = m->runtime->agent;
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &m->runtime->id);
+    start_asked(m, STEP_DISK, NULL);
     timer_start(&m->timer, agent->loop, DISK_WAIT_MS, on_no_disk, m);
-    struct string_list places = maker_places(m);
-    volume_make(agent->volumes, &m->holder->id, record->limits.storage_bytes, maker_folders(m), &places,
+    struct string_list places = start_places(m);
+    volume_make(agent->volumes, &m->runtime->id, record->limits.storage_bytes, start_folders(m), &places,
                 on_disk, m);
     string_list_fini(&places);
 }
@@ -58,53 +58,53 @@ void agent_next_turns(struct agent *agent)
 {
     struct turn *turn;
     while ((turn = turns_next(&agent->turns, loop_now_ms())))
-        make_disk((struct maker *)((char *)turn - offsetof(struct maker, turn)));
+        make_disk((struct start *)((char *)turn - offsetof(struct start, turn)));
 }
 
 /* --- the image --- */
 
-static const char *user_of(const struct maker *m)
+static const char *user_of(const struct start *m)
 {
     return m->spec.user ? m->spec.user : "";
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image);
 
-static void look(struct maker *m)
+static void look(struct start *m)
 {
-    maker_asked(m, STEP_LOOK, docker_image_inspect(m->holder->agent->docker, m->spec.image, on_image, m));
+    start_asked(m, STEP_LOOK, docker_image_inspect(m->runtime->agent->docker, m->spec.image, on_image, m));
 }
 
 static void on_pulled(void *arg, int code, const struct err *e)
 {
-    struct maker *m = arg;
+    struct start *m = arg;
     m->host_fault |= code == ERR_IO;
-    if (!maker_answered(m, code, e))
+    if (!start_answered(m, code, e))
         return;
     m->pulled = true;
     look(m);
 }
 
 /* It is not here. */
-static void pull(struct maker *m, const char *said)
+static void pull(struct start *m, const char *said)
 {
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     char why[NODE_DETAIL_MAX + 1];
     if (m->pulled)
         snprintf(why, sizeof why, "the image cannot be pulled: it is not there after it came: %.100s", said);
     if (m->pulled || !agent_may_pull(agent, &m->ref, why)) {
-        maker_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+        start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
     struct docker_pull_bounds bounds = agent_pull_bounds(agent, user_of(m));
-    maker_asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
+    start_asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
 }
 
 /* What was pulled for it, or was here: whether it may be used. */
-static bool image_is_good(struct maker *m, const struct docker_image *image,
+static bool image_is_good(struct start *m, const struct docker_image *image,
                           char why[static NODE_DETAIL_MAX + 1])
 {
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     if (m->pulled && !agent_may_keep(agent, image, why)) {
         agent_image_refuse(agent, m->spec.image, image->id);
         return false;
@@ -114,7 +114,7 @@ static bool image_is_good(struct maker *m, const struct docker_image *image,
     else
         agent_image_used(agent, m->spec.image);
     bool narrow =
-        docker_seccomp_takes_narrow(agent->seccomp) && !m->holder->has_no_update; /* nor has gVisor */
+        docker_seccomp_takes_narrow(agent->seccomp) && !m->runtime->has_no_update; /* nor has gVisor */
     struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch,
                             narrow};
     return image_fits(&image->facts, &use, why);
@@ -122,20 +122,20 @@ static bool image_is_good(struct maker *m, const struct docker_image *image,
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
-    struct maker *m = arg;
-    bool absent = code == ERR_NOT_FOUND && m->holder;
+    struct start *m = arg;
+    bool absent = code == ERR_NOT_FOUND && m->runtime;
     char why[NODE_DETAIL_MAX + 1];
-    if (!maker_answered(m, absent ? 0 : code, e))
+    if (!start_answered(m, absent ? 0 : code, e))
         return;
     if (absent || !image_has_name(&image->names, &m->ref)) {
         pull(m, absent ? e->text : "what Docker has by its name has another");
         return;
     }
     if (!image_is_good(m, image, why)) {
-        maker_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+        start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     docker_image_copy(&m->image, image);
     image_tidy(&m->image.facts);
     m->step = STEP_TURN;
@@ -147,19 +147,19 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 
 static void on_cannot(void *arg)
 {
-    struct maker *m = arg;
-    m->host_fault = !m->holder->agent->docker_ready;
-    maker_fail(m, REASON_START_FAILED,
+    struct start *m = arg;
+    m->host_fault = !m->runtime->agent->docker_ready;
+    start_fail(m, REASON_START_FAILED,
                "its host cannot make it now: Docker does not answer, or the request is not readable");
 }
 
 static void on_no_name(void *arg)
 {
-    maker_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is none");
+    start_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is none");
 }
 
 /* Whatever a controller makes of names: Docker would take a short one for the beginning of an image's id. */
-static bool take_name(struct maker *m)
+static bool take_name(struct start *m)
 {
     char full[IMAGE_REF_FULL_MAX];
     if (!m->spec.image || !image_ref_parse(m->spec.image, &m->ref))
@@ -170,20 +170,20 @@ static bool take_name(struct maker *m)
     return true;
 }
 
-void agent_make(struct holder *h)
+void agent_begin_start(struct runtime *h)
 {
     struct agent *agent = h->agent;
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    struct maker *m = mem_zalloc(sizeof *m);
+    struct start *m = mem_zalloc(sizeof *m);
     struct err e;
-    m->holder = h;
-    h->maker = m;
-    h->waiter = &maker_waiter;
+    m->runtime = h;
+    h->start = m;
+    h->waiter = &start_waiter;
     if (!agent->docker_ready || sandbox_spec_unpack(record->spec, record->spec_len, &m->spec, &e)) {
         timer_start(&m->timer, agent->loop, 0, on_cannot, m);
         return;
     }
-    agent_holder_take_spec(h, &m->spec);
+    agent_runtime_take_spec(h, &m->spec);
     if (take_name(m))
         look(m);
     else

@@ -6,7 +6,7 @@
 #include "agent/sandbox/runtime.h"
 
 /* Then reconciler_started. */
-void agent_make(struct holder *holder);
+void agent_begin_start(struct runtime *runtime);
 
 /* Begins what may begin by now: whoever gives a turn up, or asks for one, makes the engine due, which calls
  * it. */

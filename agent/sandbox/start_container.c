@@ -27,13 +27,13 @@ static void words(struct init_start *start, const struct string_list *list)
 #define HOME_FOLDER "/workspace"
 
 /* Where its command runs. */
-static const char *working_dir(const struct maker *m)
+static const char *working_dir(const struct start *m)
 {
     const char *dir = m->image.facts.working_dir;
     return !m->spec.use_image_command ? HOME_FOLDER : *dir ? dir : "/";
 }
 
-static const char *target_of(const struct maker *m, unsigned folder)
+static const char *target_of(const struct start *m, unsigned folder)
 {
     return folder == 0   ? HOME_FOLDER
            : folder == 1 ? "/tmp"
@@ -41,11 +41,11 @@ static const char *target_of(const struct maker *m, unsigned folder)
 }
 
 /* The innermost folder that this one is mounted in; -1: its root. */
-static int parent_of(const struct maker *m, unsigned folder)
+static int parent_of(const struct start *m, unsigned folder)
 {
     int parent = -1;
     size_t longest = 0;
-    for (unsigned i = 0; i < maker_folders(m); i++) {
+    for (unsigned i = 0; i < start_folders(m); i++) {
         size_t len = strlen(target_of(m, i));
         if (len > longest && len < strlen(target_of(m, folder)) &&
             image_is_in(target_of(m, folder), target_of(m, i))) {
@@ -56,10 +56,10 @@ static int parent_of(const struct maker *m, unsigned folder)
     return parent;
 }
 
-struct string_list maker_places(const struct maker *m)
+struct string_list start_places(const struct start *m)
 {
     struct string_list places = {0};
-    for (unsigned i = FIXED_FOLDERS; i < maker_folders(m); i++) {
+    for (unsigned i = FIXED_FOLDERS; i < start_folders(m); i++) {
         char place[IMAGE_PATH_MAX + 16];
         int parent = parent_of(m, i);
         if (parent < 0)
@@ -71,9 +71,9 @@ struct string_list maker_places(const struct maker *m)
     return places;
 }
 
-static bool is_on_disk(const struct maker *m, const char *path)
+static bool is_on_disk(const struct start *m, const char *path)
 {
-    for (unsigned i = 0; i < maker_folders(m); i++) {
+    for (unsigned i = 0; i < start_folders(m); i++) {
         if (image_is_in(path, target_of(m, i)))
             return true;
     }
@@ -81,12 +81,12 @@ static bool is_on_disk(const struct maker *m, const char *path)
 }
 
 /* Docker makes a folder that the image has not got, below what is mounted over it: there its init does. */
-static bool init_makes_folder(const struct maker *m)
+static bool init_makes_folder(const struct start *m)
 {
     return is_on_disk(m, working_dir(m));
 }
 
-static struct init_start *command_of(const struct maker *m)
+static struct init_start *command_of(const struct start *m)
 {
     struct init_start *start = mem_zalloc(sizeof *start);
     start->cwd = init_makes_folder(m) ? working_dir(m) : ""; /* the container's own */
@@ -103,29 +103,29 @@ static void on_no_init(void *arg)
 {
     char why[80];
     snprintf(why, sizeof why, "its init did not answer within %d s", INIT_WAIT_MS / 1000);
-    maker_fail(arg, REASON_START_FAILED, why);
+    start_fail(arg, REASON_START_FAILED, why);
 }
 
-static void begin_command(struct maker *m)
+static void begin_command(struct start *m)
 {
     struct err e;
     struct init_start *start = command_of(m);
-    int rc = start->argc ? initlink_start(m->holder->init, start, &e) : 0;
+    int rc = start->argc ? initlink_start(m->runtime->init, start, &e) : 0;
     bool idles = !start->argc;
     m->step = STEP_INIT; /* STARTED is to come */
-    timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
+    timer_start(&m->timer, m->runtime->agent->loop, INIT_WAIT_MS, on_no_init, m);
     free(start);
     if (rc)
-        maker_fail(m, REASON_START_FAILED, e.text);
+        start_fail(m, REASON_START_FAILED, e.text);
     else if (idles)
-        maker_succeed(m);
+        start_succeed(m);
 }
 
-static void on_init_started(struct holder *h)
+static void on_init_started(struct runtime *h)
 {
-    struct maker *m = h->maker;
+    struct start *m = h->start;
     if (m->step == STEP_INIT)
-        maker_succeed(m);
+        start_succeed(m);
 }
 
 /* --- what the image has in folders that its disk is mounted over --- */
@@ -135,12 +135,12 @@ static void on_not_copied(void *arg)
     char why[100];
     snprintf(why, sizeof why, "its image's files were not copied to its disk within %d s",
              COPY_WAIT_MS / 1000);
-    maker_fail(arg, REASON_START_FAILED, why);
+    start_fail(arg, REASON_START_FAILED, why);
 }
 
-static void on_init_copied(struct holder *h, int error, uint32_t folder)
+static void on_init_copied(struct runtime *h, int error, uint32_t folder)
 {
-    struct maker *m = h->maker;
+    struct start *m = h->start;
     char why[NODE_DETAIL_MAX + 1];
     if (m->step != STEP_COPY || m->busy)
         return;
@@ -151,33 +151,33 @@ static void on_init_copied(struct holder *h, int error, uint32_t folder)
     }
     snprintf(why, sizeof why, "what its image has in folders of its disk %s: %.200s: %s",
              error == ENOSPC ? "does not fit there" : "cannot be copied there",
-             folder < maker_folders(m) ? target_of(m, folder) : "", strerror(error));
-    maker_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+             folder < start_folders(m) ? target_of(m, folder) : "", strerror(error));
+    start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
 }
 
 /* gVisor's kernel is one of its own, with no descriptor of the host's in it. */
-static bool can_copy(const struct maker *m)
+static bool can_copy(const struct start *m)
 {
-    return !m->holder->has_no_update;
+    return !m->runtime->has_no_update;
 }
 
-static void ask_to_copy(struct maker *m, int tree)
+static void ask_to_copy(struct start *m, int tree)
 {
     char *folders = mem_zalloc(VOLUME_FOLDERS_MAX * (IMAGE_PATH_MAX + 1));
     size_t len = 0;
     struct err e;
-    for (unsigned i = 0; i < maker_folders(m) && tree >= 0; i++)
+    for (unsigned i = 0; i < start_folders(m) && tree >= 0; i++)
         len += (size_t)snprintf(folders + len, IMAGE_PATH_MAX + 1, "%s", target_of(m, i)) + 1;
-    int rc = initlink_copy(m->holder->init, tree, folders, len, &e);
+    int rc = initlink_copy(m->runtime->init, tree, folders, len, &e);
     free(folders);
     if (rc)
-        maker_fail(m, REASON_START_FAILED, e.text);
+        start_fail(m, REASON_START_FAILED, e.text);
 }
 
 static void on_tree(void *arg, int code, const struct err *e, int tree)
 {
-    struct maker *m = arg;
-    if (maker_answered(m, code, e))
+    struct start *m = arg;
+    if (start_answered(m, code, e))
         ask_to_copy(m, tree);
     if (tree >= 0)
         close(tree);
@@ -187,17 +187,17 @@ static void on_tree(void *arg, int code, const struct err *e, int tree)
  * What the host does for it is done: how long its init copies is up to its image and its own processor, and
  * no other start waits for that.
  */
-static void end_turn(struct maker *m)
+static void end_turn(struct start *m)
 {
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     turn_succeeds(&agent->turns, &m->turn, loop_now_ms());
     turn_end(&agent->turns, &m->turn);
     engine_due(agent->engine);
 }
 
-static void on_init_ready(struct holder *h, enum init_main_state state)
+static void on_init_ready(struct runtime *h, enum init_main_state state)
 {
-    struct maker *m = h->maker;
+    struct start *m = h->start;
     struct agent *agent = h->agent;
     if ((m->step != STEP_INIT && m->step != STEP_COPY) || m->busy)
         return;
@@ -213,49 +213,49 @@ static void on_init_ready(struct holder *h, enum init_main_state state)
         ask_to_copy(m, -1);
         return;
     }
-    maker_asked(m, STEP_COPY, NULL);
-    image_tree_open(agent->worker, &m->holder->id, m->holder->pid, on_tree, m);
+    start_asked(m, STEP_COPY, NULL);
+    image_tree_open(agent->worker, &m->runtime->id, m->runtime->pid, on_tree, m);
 }
 
-const struct init_waiter maker_waiter = {
+const struct init_waiter start_waiter = {
     .on_ready = on_init_ready, .on_copied = on_init_copied, .on_started = on_init_started};
 
-void maker_container_died(struct maker *m, int exit_code)
+void start_container_died(struct start *m, int exit_code)
 {
     char why[80];
     snprintf(why, sizeof why, "its container ended with code %d before its init answered", exit_code);
     if (m->step == STEP_INIT || m->step == STEP_COPY)
-        maker_fail(m, REASON_START_FAILED, why);
+        start_fail(m, REASON_START_FAILED, why);
 }
 
 /* Before anything of its user's runs: the image is as it was seen, and none of it is on the node's own disk.
  */
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
-    struct maker *m = arg;
+    struct start *m = arg;
     struct err e;
     char why[120];
-    if (!maker_answered(m, code, error))
+    if (!start_answered(m, code, error))
         return;
     if (!state->running || !state->pid) {
         snprintf(why, sizeof why, "its container ended at once, with code %d", state->exit_code);
-        maker_fail(m, REASON_START_FAILED, why);
+        start_fail(m, REASON_START_FAILED, why);
     } else if (state->foreign_mounts) {
-        maker_fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
-    } else if (agent_holder_attach(m->holder, state, &e)) {
+        start_fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
+    } else if (agent_runtime_attach(m->runtime, state, &e)) {
         m->host_fault = e.code == ERR_IO;
-        maker_fail(m, REASON_START_FAILED, e.text);
+        start_fail(m, REASON_START_FAILED, e.text);
     } else {
         m->step = STEP_INIT;
-        timer_start(&m->timer, m->holder->agent->loop, INIT_WAIT_MS, on_no_init, m);
+        timer_start(&m->timer, m->runtime->agent->loop, INIT_WAIT_MS, on_no_init, m);
     }
 }
 
 /*
  * The working folder is made, and entered, before what its image has on its disk is there: Docker cannot make
- * one that is a link into a folder of the disk, nor one that is a file. As maker_answered.
+ * one that is a link into a folder of the disk, nor one that is a file. As start_answered.
  */
-static bool is_answered(struct maker *m, int code, const struct err *e)
+static bool is_answered(struct start *m, int code, const struct err *e)
 {
     struct err why;
     if (code && m->spec.use_image_command && strstr(e->text, "mkdir") &&
@@ -264,22 +264,22 @@ static bool is_answered(struct maker *m, int code, const struct err *e)
                        "its image's working folder is a file, or a link into a folder of the disk");
         e = &why;
     }
-    return maker_answered(m, code, e);
+    return start_answered(m, code, e);
 }
 
 static void on_started(void *arg, int code, const struct err *e)
 {
-    struct maker *m = arg;
+    struct start *m = arg;
     if (is_answered(m, code, e))
-        maker_asked(m, STEP_START,
-                    docker_container_inspect(m->holder->agent->docker, m->container_id, DOCKER_QUICK_MS,
+        start_asked(m, STEP_START,
+                    docker_container_inspect(m->runtime->agent->docker, m->container_id, DOCKER_QUICK_MS,
                                              on_inspected, m));
 }
 
-static void start_container(struct maker *m)
+static void start_container(struct start *m)
 {
-    maker_asked(m, STEP_START,
-                docker_container_start(m->holder->agent->docker, m->container_id, on_started, m));
+    start_asked(m, STEP_START,
+                docker_container_start(m->runtime->agent->docker, m->container_id, on_started, m));
 }
 
 /*
@@ -307,11 +307,11 @@ static void remember_plain(struct agent *agent, const char *image)
 
 static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file);
 
-static void look_at_users(struct maker *m)
+static void look_at_users(struct start *m)
 {
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     if (m->user_files < ARRAY_LEN(user_files)) {
-        maker_asked(m, STEP_CREATE,
+        start_asked(m, STEP_CREATE,
                     docker_container_file(agent->docker, m->container_id, user_files[m->user_files++],
                                           on_user_file, m));
         return;
@@ -322,11 +322,11 @@ static void look_at_users(struct maker *m)
 
 static void on_user_file(void *arg, int code, const struct err *e, const struct docker_file *file)
 {
-    struct maker *m = arg;
-    if (!maker_answered(m, code == ERR_NOT_FOUND ? 0 : code, e))
+    struct start *m = arg;
+    if (!start_answered(m, code == ERR_NOT_FOUND ? 0 : code, e))
         return;
     if (!code && (!file->plain || file->bytes > IMAGE_USERS_BYTES_MAX))
-        maker_fail(m, REASON_IMAGE_UNAVAILABLE,
+        start_fail(m, REASON_IMAGE_UNAVAILABLE,
                    "its image's list of users or groups is no ordinary file of at most 1 MiB");
     else
         look_at_users(m);
@@ -334,12 +334,12 @@ static void on_user_file(void *arg, int code, const struct err *e, const struct 
 
 static void on_created(void *arg, int code, const struct err *e, const char *id)
 {
-    struct maker *m = arg;
+    struct start *m = arg;
     if (!is_answered(m, code, e))
         return;
-    struct agent *agent = m->holder->agent;
+    struct agent *agent = m->runtime->agent;
     memcpy(m->container_id, id, sizeof m->container_id);
-    reconciler_created(agent->reconciler, &m->holder->id, id, engine_effects(agent->engine));
+    reconciler_created(agent->reconciler, &m->runtime->id, id, engine_effects(agent->engine));
     if (is_known_plain(agent, m->image.id))
         start_container(m);
     else
@@ -360,7 +360,7 @@ static void bind_add(struct paths *p, const char *source, const char *target, bo
     p->bind[p->count++] = (struct docker_bind){source, target, read_only};
 }
 
-unsigned maker_folders(const struct maker *m)
+unsigned start_folders(const struct start *m)
 {
     return (unsigned)(FIXED_FOLDERS + m->image.facts.volumes.count);
 }
@@ -374,13 +374,13 @@ static bool is_bound(const struct paths *p, const char *target)
     return false;
 }
 
-static void bind_all(const struct maker *m, struct paths *p)
+static void bind_all(const struct start *m, struct paths *p)
 {
-    const struct holder *h = m->holder;
+    const struct runtime *h = m->runtime;
     snprintf(p->link, sizeof p->link, "%s/%s", h->agent->links_dir, h->id.text);
     bind_add(p, h->agent->init_path, INIT_BINARY_PATH, true);
     bind_add(p, p->link, INIT_LINK_FOLDER, true);
-    for (unsigned i = 0; i < maker_folders(m); i++) {
+    for (unsigned i = 0; i < start_folders(m); i++) {
         const char *target = target_of(m, i);
         volume_folder(h->agent->volumes, &h->id, i, p->folder[i]);
         if (!is_bound(p, target))
@@ -396,7 +396,7 @@ static void label_add(struct string_list *labels, const char *key, const char *v
 }
 
 /* Its user's word is the last one on HOME, its image's none: that is no folder which it could write to. */
-static struct string_list environment_of(const struct maker *m)
+static struct string_list environment_of(const struct start *m)
 {
     struct string_list env = {0};
     string_list_add(&env, "HOME=" HOME_FOLDER);
@@ -409,9 +409,9 @@ static struct string_list environment_of(const struct maker *m)
     return env;
 }
 
-void maker_contain(struct maker *m)
+void start_contain(struct start *m)
 {
-    struct holder *h = m->holder;
+    struct runtime *h = m->runtime;
     struct agent *agent = h->agent;
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct paths *paths = mem_zalloc(sizeof *paths);
@@ -443,7 +443,7 @@ void maker_contain(struct maker *m)
     label_add(&c.labels, "corral.node", agent->node);
     label_add(&c.labels, "corral.cluster", agent->conf->cluster);
     label_add(&c.labels, "corral.expires_at", expires);
-    maker_asked(m, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, m));
+    start_asked(m, STEP_CREATE, docker_container_create(agent->docker, &c, on_created, m));
     string_list_fini(&c.env);
     string_list_fini(&c.entrypoint);
     string_list_fini(&c.labels);

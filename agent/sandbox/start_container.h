@@ -5,17 +5,17 @@
 #include "agent/sandbox/start_step.h"
 
 /* How many folders its disk has: as many volumes as the image was let declare, and the fixed ones. */
-unsigned maker_folders(const struct maker *m);
+unsigned start_folders(const struct start *m);
 
 /* Where in these folders others are mounted ("2/a/b" in the third). Caller's. */
-struct string_list maker_places(const struct maker *m);
+struct string_list start_places(const struct start *m);
 
 /* From its disk on: its container, and all that follows. */
-void maker_contain(struct maker *m);
+void start_contain(struct start *m);
 
-void maker_container_died(struct maker *m, int exit_code);
+void start_container_died(struct start *m, int exit_code);
 
 /* What it does of what its init says. */
-extern const struct init_waiter maker_waiter;
+extern const struct init_waiter start_waiter;
 
 #endif

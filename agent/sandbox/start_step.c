@@ -21,48 +21,48 @@ static const char *const was[] = {
     [STEP_COPY] = "its image's files were still being copied to its disk",
 };
 
-static void maker_fini(struct maker *m)
+static void start_fini(struct start *m)
 {
     sandbox_spec_fini(&m->spec);
     docker_image_fini(&m->image);
     free(m);
 }
 
-void maker_free(struct maker *m)
+void start_free(struct start *m)
 {
     if (!m)
         return;
     timer_stop(&m->timer);
-    turn_end(&m->holder->agent->turns, &m->turn);
-    m->holder = NULL;
+    turn_end(&m->runtime->agent->turns, &m->turn);
+    m->runtime = NULL;
     if (m->call)
         docker_cancel(m->call);
     if (!m->busy)
-        maker_fini(m);
+        start_fini(m);
 }
 
 /* What Docker was asked to do it may do after all, also when nobody waits for it any more. */
-static bool may_come_late(const struct maker *m)
+static bool may_come_late(const struct start *m)
 {
     return m->step == STEP_CREATE || m->step == STEP_START;
 }
 
-static void finish(struct maker *m, const struct start_result *made)
+static void finish(struct start *m, const struct start_result *made)
 {
-    struct holder *h = m->holder;
+    struct runtime *h = m->runtime;
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
-    h->maker = NULL;
+    h->start = NULL;
     h->waiter = NULL;
     h->may_come_late |= m->busy && may_come_late(m);
-    maker_free(m);
+    start_free(m);
     reconciler_started(agent->reconciler, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 
-void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
+void start_fail(struct start *m, enum sandbox_reason reason, const char *why)
 {
     struct start_result made = {.reason = reason, .host_fault = m->host_fault};
-    log_warn("agent", "sandbox=%s did not start: %s", m->holder->id.text, why);
+    log_warn("agent", "sandbox=%s did not start: %s", m->runtime->id.text, why);
     if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
         plain_words(why, made.detail, sizeof made.detail);
     else
@@ -72,19 +72,19 @@ void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why)
     finish(m, &made);
 }
 
-void maker_succeed(struct maker *m)
+void start_succeed(struct start *m)
 {
-    struct start_result made = {.ok = true, .enforced = m->holder->agent->enforces};
+    struct start_result made = {.ok = true, .enforced = m->runtime->agent->enforces};
     finish(m, &made);
 }
 
 /* How it stands is the beginning of the sentence; how it ended says the core. */
-void maker_abort(struct maker *m)
+void start_abort(struct start *m)
 {
-    maker_fail(m, REASON_START_FAILED, was[m->step]);
+    start_fail(m, REASON_START_FAILED, was[m->step]);
 }
 
-static void fail_by_docker(struct maker *m, int code, const struct err *e)
+static void fail_by_docker(struct start *m, int code, const struct err *e)
 {
     char why[120];
     enum sandbox_reason reason =
@@ -92,16 +92,16 @@ static void fail_by_docker(struct maker *m, int code, const struct err *e)
     snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
     m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
     m->host_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
-    m->holder->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
-    maker_fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
+    m->runtime->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
+    start_fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
 }
 
-bool maker_answered(struct maker *m, int code, const struct err *e)
+bool start_answered(struct start *m, int code, const struct err *e)
 {
     m->busy = false;
     m->call = NULL;
-    if (!m->holder)
-        maker_fini(m);
+    if (!m->runtime)
+        start_fini(m);
     else if (code && code != ERR_CANCELLED)
         fail_by_docker(m, code, e);
     else
@@ -109,7 +109,7 @@ bool maker_answered(struct maker *m, int code, const struct err *e)
     return false;
 }
 
-void maker_asked(struct maker *m, enum maker_step step, struct docker_call *call)
+void start_asked(struct start *m, enum start_step step, struct docker_call *call)
 {
     m->step = step;
     m->call = call;

@@ -15,14 +15,14 @@
 #define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
 
 /* In their order. Each has its own limit in time. */
-enum maker_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT, STEP_COPY };
-struct maker {
-    struct holder *holder;    /* NULL: it is over, and the call under way is the last one */
+enum start_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT, STEP_COPY };
+struct start {
+    struct runtime *runtime;  /* NULL: it is over, and the call under way is the last one */
     struct sandbox_spec spec; /* image: its whole name */
     struct image_ref ref;
     struct docker_image image;
     char container_id[DOCKER_ID_LEN + 1];
-    enum maker_step step;
+    enum start_step step;
     struct timer timer;
     struct turn turn;
     struct docker_call *call; /* under way, or NULL */
@@ -34,17 +34,17 @@ struct maker {
 };
 
 /* Its ways out, each at most once; m is gone then. abort breaks it off at once, whatever it waits for. */
-void maker_fail(struct maker *m, enum sandbox_reason reason, const char *why);
-void maker_succeed(struct maker *m);
-void maker_abort(struct maker *m);
+void start_fail(struct start *m, enum sandbox_reason reason, const char *why);
+void start_succeed(struct start *m);
+void start_abort(struct start *m);
 
 /* Of a sandbox that is dropped: nothing is said of it. NULL is fine. */
-void maker_free(struct maker *m);
+void start_free(struct start *m);
 
 /* It waits for this call, or for a job of the disk (NULL). */
-void maker_asked(struct maker *m, enum maker_step step, struct docker_call *call);
+void start_asked(struct start *m, enum start_step step, struct docker_call *call);
 
 /* Called first in each answer: false where nobody waits for it any more. */
-bool maker_answered(struct maker *m, int code, const struct err *e) MUST_CHECK;
+bool start_answered(struct start *m, int code, const struct err *e) MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@
 
 #define EMPTY_LOOKS 3
 
-static struct guard_rules rules_of(const struct holder *h)
+static struct guard_rules rules_of(const struct runtime *h)
 {
     const struct agent_conf *c = h->agent->conf;
     struct guard_rules rules = {.idle_timeout_seconds = h->idle_timeout_seconds,
@@ -28,7 +28,7 @@ static struct guard_rules rules_of(const struct holder *h)
     return rules;
 }
 
-static bool take_sample(struct agent *agent, struct holder *h, const struct sandbox_record *record,
+static bool take_sample(struct agent *agent, struct runtime *h, const struct sandbox_record *record,
                         uint64_t now, struct sample *s)
 {
     struct err e;
@@ -48,7 +48,7 @@ static bool take_sample(struct agent *agent, struct holder *h, const struct sand
 }
 
 /* One in a while goes to the history. */
-static void remember(struct holder *h, const struct sample *s, uint64_t now)
+static void remember(struct runtime *h, const struct sample *s, uint64_t now)
 {
     h->last = *s;
     h->last_ms = now;
@@ -59,7 +59,7 @@ static void remember(struct holder *h, const struct sample *s, uint64_t now)
 }
 
 /* One that ended before the first look is looked at now: its init still holds its cgroup. */
-void agent_watch_end(struct holder *h)
+void agent_watch_end(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t now = loop_now_ms();
@@ -72,7 +72,7 @@ void agent_watch_end(struct holder *h)
     h->kept_ms = h->last_ms;
 }
 
-void agent_last_look(struct holder *h)
+void agent_last_look(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t now = loop_now_ms();
@@ -86,18 +86,18 @@ void agent_last_look(struct holder *h)
  * tell of an end within milliseconds, when they are well: so only what is found empty at EMPTY_LOOKS looks is
  * an end that nobody told.
  */
-static bool is_empty(struct holder *h)
+static bool is_empty(struct runtime *h)
 {
     bool lives = (h->init && initlink_ready(h->init)) || agent_has_processes(h);
     h->looks_empty = lives ? 0 : h->looks_empty + 1;
     return h->looks_empty && !(h->looks_empty % EMPTY_LOOKS);
 }
 
-static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool regular)
+static void look_at(struct agent *agent, struct runtime *h, uint64_t now, bool regular)
 {
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct sample s;
-    if (!record || record->phase != PHASE_RUNNING || !h->cgroup || h->maker)
+    if (!record || record->phase != PHASE_RUNNING || !h->cgroup || h->start)
         return;
     if (regular && is_empty(h)) {
         agent_seen_empty(h);
@@ -120,7 +120,7 @@ static void look_at(struct agent *agent, struct holder *h, uint64_t now, bool re
 
 /* --- memory, between the regular looks --- */
 
-static struct cgroup_levels levels_of(const struct holder *h)
+static struct cgroup_levels levels_of(const struct runtime *h)
 {
     const struct guard_rules rules = rules_of(h);
     const struct violation_rule *r = &rules.violation[VIOLATION_MEMORY];
@@ -134,7 +134,7 @@ static struct cgroup_levels levels_of(const struct holder *h)
 }
 
 /* Where the kernel has no such limit, the pool of all sockets is open to it; that harms no start. */
-static void bound_sockets(const struct holder *h, uint64_t memory_bytes)
+static void bound_sockets(const struct runtime *h, uint64_t memory_bytes)
 {
     struct err e;
     if (memory_bytes && cgroup_limit_sockets(cgroup_sandbox_paths(h->cgroup), memory_bytes, &e))
@@ -142,7 +142,7 @@ static void bound_sockets(const struct holder *h, uint64_t memory_bytes)
                  e.text);
 }
 
-void agent_bound_output(struct holder *h)
+void agent_bound_output(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     struct err e;
@@ -152,7 +152,7 @@ void agent_bound_output(struct holder *h)
         log_warn("agent", "sandbox=%s its processes' output is bounded as before: %s", h->id.text, e.text);
 }
 
-int agent_watch_memory(struct holder *h, struct err *e)
+int agent_watch_memory(struct runtime *h, struct err *e)
 {
     struct cgroup_levels levels = levels_of(h);
     bound_sockets(h, levels.limit);
@@ -161,7 +161,7 @@ int agent_watch_memory(struct holder *h, struct err *e)
     return cgroup_alarm_watch(h->agent->alarm, cgroup_sandbox_paths(h->cgroup), &levels, h, &h->watched, e);
 }
 
-void agent_watch_level(struct holder *h)
+void agent_watch_level(struct runtime *h)
 {
     struct cgroup_levels levels = levels_of(h);
     if (h->cgroup)
@@ -175,7 +175,7 @@ void agent_watch_level(struct holder *h)
 void agent_on_alarm(void *arg, void *watched_arg)
 {
     struct agent *agent = arg;
-    struct holder *h = watched_arg;
+    struct runtime *h = watched_arg;
     look_at(agent, h, loop_now_ms(), false);
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     if (h->watched && record && record->phase <= PHASE_RUNNING)
@@ -188,8 +188,8 @@ static void on_sampling(void *arg)
 {
     struct agent *agent = arg;
     uint64_t now = loop_now_ms(), interval = agent->conf->sample_interval_ms;
-    struct holder *h, *next;
-    HASH_ITER(hh, agent->holders, h, next)
+    struct runtime *h, *next;
+    HASH_ITER(hh, agent->runtimes, h, next)
     look_at(agent, h, now, true);
     agent_outbox_flush(agent);
     timer_start(&agent->sampling, agent->loop, interval, on_sampling, agent);

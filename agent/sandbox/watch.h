@@ -7,16 +7,16 @@
 #include "common/base/err.h"
 
 void agent_watch_start(struct agent *agent);
-void agent_on_alarm(void *agent, void *holder); /* of its memory */
+void agent_on_alarm(void *agent, void *runtime); /* of its memory */
 
-void agent_last_look(struct holder *holder); /* the figures that go with its end */
-void agent_watch_end(struct holder *holder); /* its last sample is kept */
+void agent_last_look(struct runtime *runtime); /* the figures that go with its end */
+void agent_watch_end(struct runtime *runtime); /* its last sample is kept */
 
-int agent_watch_memory(struct holder *holder, struct err *e) MUST_CHECK;
-void agent_watch_level(struct holder *holder); /* its limit, or the levels, were changed */
+int agent_watch_memory(struct runtime *runtime, struct err *e) MUST_CHECK;
+void agent_watch_level(struct runtime *runtime); /* its limit, or the levels, were changed */
 
 /* Its init is linked, or its memory limit was changed: tells the init how much output of processes it may
  * keep. */
-void agent_bound_output(struct holder *holder);
+void agent_bound_output(struct runtime *runtime);
 
 #endif

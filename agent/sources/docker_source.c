@@ -12,14 +12,14 @@
 #include <stdio.h>
 
 /* Most often its init has told it before. */
-static void on_died(struct holder *h, const struct docker_event *event)
+static void on_died(struct runtime *h, const struct docker_event *event)
 {
     struct agent *agent = h->agent;
     if (timer_armed(&h->adopting))
         agent_adopt(h, true); /* how far it came is not known: it is not begun again */
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    if (h->maker) {
-        maker_container_died(h->maker, event->exit_code);
+    if (h->start) {
+        start_container_died(h->start, event->exit_code);
     } else if (record && record->phase == PHASE_KILLING) {
         reconciler_dead(agent->reconciler, loop_now_ms(), &h->id, NULL, engine_effects(agent->engine));
     } else if (record && record->phase == PHASE_RUNNING) {
@@ -27,7 +27,7 @@ static void on_died(struct holder *h, const struct docker_event *event)
     }
 }
 
-static void on_oom(struct holder *h)
+static void on_oom(struct runtime *h)
 {
     agent_last_look(h);
     struct sandbox_exit exit = agent_ending_oom(h, false, 0);
@@ -37,7 +37,7 @@ static void on_oom(struct holder *h)
 static void on_event(void *arg, const struct docker_event *event)
 {
     struct agent *agent = arg;
-    struct holder *h = agent_holder_find(agent, &event->sandbox);
+    struct runtime *h = agent_runtime_find(agent, &event->sandbox);
     if (!h)
         return;
     if (event->kind == DOCKER_DIED)
@@ -62,14 +62,14 @@ static void on_away(void *arg)
 static void on_gap(void *arg)
 {
     struct agent *agent = arg;
-    struct holder *h, *next;
+    struct runtime *h, *next;
     if (agent->sick[0] && agent->volumes) {
         log_info("agent", "Docker is back");
         agent->docker_ready = true;
         agent->sick[0] = 0;
         uplink_renew(agent->uplink);
     }
-    HASH_ITER(hh, agent->holders, h, next)
+    HASH_ITER(hh, agent->runtimes, h, next)
     agent_check_gap(h);
 }
 

@@ -87,9 +87,9 @@ static void on_record(void *arg, const struct sandbox_record *found)
     reconciler_restore(agent->reconciler, &record);
     if (mended)
         reconciler_mended(agent->reconciler, &record.id, engine_effects(agent->engine));
-    struct holder *h = agent_holder(agent, &record.id);
+    struct runtime *h = agent_runtime(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
-        agent_holder_take_spec(h, &spec);
+        agent_runtime_take_spec(h, &spec);
     sandbox_spec_fini(&spec);
     if (booted && record.phase > PHASE_STARTING)
         end_by_boot(agent, &record.id);
@@ -116,7 +116,7 @@ int agent_restore_records(struct agent *agent, struct err *e)
 static void restore_episodes(void *arg, const struct sandbox_id *id)
 {
     struct agent *agent = arg;
-    struct holder *h = agent_holder(agent, id);
+    struct runtime *h = agent_runtime(agent, id);
     for (unsigned kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
         guard_restore(&h->guard, (enum violation_kind)kind,
                       outbox_episode(agent->outbox, id, (enum violation_kind)kind));
@@ -125,9 +125,9 @@ static void restore_episodes(void *arg, const struct sandbox_id *id)
 /* An episode of a sandbox that has ended meanwhile, or of which nothing else is left, ends too. */
 void agent_outbox_restore(struct agent *agent)
 {
-    struct holder *h, *next;
+    struct runtime *h, *next;
     outbox_episodes(agent->outbox, restore_episodes, agent);
-    HASH_ITER(hh, agent->holders, h, next)
+    HASH_ITER(hh, agent->runtimes, h, next)
     {
         const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
         if (record && record->phase != PHASE_ENDED)
@@ -135,7 +135,7 @@ void agent_outbox_restore(struct agent *agent)
         struct guard_step step = guard_close(&h->guard, &h->id);
         agent_keep_news(agent, &step);
         if (!record)
-            agent_holder_drop(h);
+            agent_runtime_drop(h);
     }
     agent_outbox_flush(agent);
 }
@@ -175,12 +175,12 @@ static struct sandbox_exit ending_while_down(const struct sandbox_record *record
     return exit;
 }
 
-static void take_up(struct holder *h, const struct docker_state *state, bool making)
+static void take_up(struct runtime *h, const struct docker_state *state, bool making)
 {
     struct err e = {0};
     if (making)
         agent_adopt_wait(h);
-    if (agent_holder_listen(h, &e) || agent_holder_attach(h, state, &e))
+    if (agent_runtime_listen(h, &e) || agent_runtime_attach(h, state, &e))
         log_warn("agent", "sandbox=%s is taken up in part only: %s", h->id.text, e.text);
     if (making)
         return;
@@ -189,7 +189,7 @@ static void take_up(struct holder *h, const struct docker_state *state, bool mak
 }
 
 /* Docker does not know its name any more, and it lives. */
-static void end_renamed(struct holder *h, const struct sandbox_exit *exit)
+static void end_renamed(struct runtime *h, const struct sandbox_exit *exit)
 {
     struct agent *agent = h->agent;
     reconciler_found(agent->reconciler, loop_now_ms(), &h->id, true, NULL, engine_effects(agent->engine));
@@ -206,7 +206,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &finding.id);
     if (code == ERR_CANCELLED || !record)
         return;
-    struct holder *h = agent_holder(agent, &finding.id);
+    struct runtime *h = agent_runtime(agent, &finding.id);
     if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing of the container */
         timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
         return;
@@ -231,7 +231,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
 
 static void ask(void *arg)
 {
-    struct holder *h = arg;
+    struct runtime *h = arg;
     struct finding *finding = mem_zalloc(sizeof *finding);
     *finding = (struct finding){h->agent, h->id};
     docker_container_inspect(h->agent->docker, h->id.text, DOCKER_QUICK_MS, on_inspected, finding);
@@ -239,8 +239,8 @@ static void ask(void *arg)
 
 static void inspect_restored(struct agent *agent)
 {
-    struct holder *h, *next;
-    HASH_ITER(hh, agent->holders, h, next)
+    struct runtime *h, *next;
+    HASH_ITER(hh, agent->runtimes, h, next)
     ask(h);
 }
 
