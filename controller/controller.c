@@ -41,7 +41,7 @@ static void find_key(void *owner, const char *prefix, struct key_query *query)
 static int serving(void *owner, struct err *e)
 {
     const struct controller *c = owner;
-    if (cluster_ready(c->cluster))
+    if (leader_ready(c->leader))
         return 0;
     if (!db_pool_up(c->pool))
         return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database does not answer; try again");
@@ -61,14 +61,14 @@ static const struct api_ops api_ops = {.serving = serving,
 static void on_gained(void *arg, uint64_t epoch)
 {
     struct controller *c = arg;
-    cluster_lead(c->cluster, epoch);
+    leader_lead(c->leader, epoch);
 }
 
 static void on_lost(void *arg)
 {
     struct controller *c = arg;
     log_warn("controller", "the lead is lost; another controller may take it");
-    cluster_unlead(c->cluster);
+    leader_unlead(c->leader);
 }
 
 static void on_told(void *arg, enum db_told what, const char *text)
@@ -79,10 +79,10 @@ static void on_told(void *arg, enum db_told what, const char *text)
         api_forget_key(c->api, text);
         break;
     case DB_TOLD_WANT:
-        cluster_told_want(c->cluster, text);
+        leader_told_want(c->leader, text);
         break;
     case DB_TOLD_NODE:
-        cluster_told_node(c->cluster);
+        leader_told_node(c->leader);
         break;
     }
 }
@@ -90,7 +90,7 @@ static void on_told(void *arg, enum db_told what, const char *text)
 static void on_clock(void *arg, uint64_t asked_ms, int64_t unix_ms)
 {
     struct controller *c = arg;
-    cluster_clock(c->cluster, asked_ms, unix_ms);
+    leader_clock(c->leader, asked_ms, unix_ms);
 }
 
 static void on_deposed(void *arg)
@@ -165,7 +165,7 @@ static void on_database(void *arg, bool up)
     if (up && !c->db_leader)
         check_schema(c);
     else if (up)
-        cluster_refresh(c->cluster);
+        leader_refresh(c->leader);
 }
 
 /* Whoever waits for a sandbox waits for what is not written down: told at once. */
@@ -173,9 +173,9 @@ static void on_database_trouble(void *arg, enum db_trouble trouble)
 {
     struct controller *c = arg;
     if (trouble)
-        waiters_give_up(cluster_waiters(c->cluster));
+        waiters_give_up(leader_waiters(c->leader));
     else
-        cluster_refresh(c->cluster);
+        leader_refresh(c->leader);
 }
 
 static void set_defaults(struct controller *c)
@@ -220,15 +220,15 @@ static int make_cluster(struct controller *c, struct err *e)
                                   .key_file = key,
                                   .cluster = c->conf->cluster,
                                   .settings = &settings};
-    struct cluster_conf conf = {.loop = c->loop,
-                                .pool = c->pool,
-                                .admit = c->admit,
-                                .defaults = &c->defaults,
-                                .link = &link,
-                                .keep_sample_days = &c->conf->keep_sample_days,
-                                .ca_key = c->conf->ca_key};
+    struct leader_conf conf = {.loop = c->loop,
+                               .pool = c->pool,
+                               .admit = c->admit,
+                               .defaults = &c->defaults,
+                               .link = &link,
+                               .keep_sample_days = &c->conf->keep_sample_days,
+                               .ca_key = c->conf->ca_key};
     settings_for_agents(c->conf, &settings);
-    int rc = cluster_new(&c->cluster, &conf, e);
+    int rc = leader_new(&c->leader, &conf, e);
     string_list_fini(&settings);
     return rc;
 }
@@ -350,7 +350,7 @@ void controller_reload(struct controller *c)
     db_admit_set_defaults(c->admit, &c->defaults);
     jobs_reload(c->jobs);
     settings_for_agents(c->conf, &settings);
-    cluster_set_settings(c->cluster, &settings);
+    leader_set_settings(c->leader, &settings);
     string_list_fini(&settings);
     log_info("controller", "configuration reloaded");
 }
@@ -364,14 +364,14 @@ void controller_free(struct controller *c)
     jobs_free(c->jobs);
     if (c->db_leader)
         db_leader_free(c->db_leader);
-    cluster_stop(c->cluster);
+    leader_stop(c->leader);
     ops_end_reads(c);
     db_upkeep_free(c->upkeep);
     db_admit_free(c->admit);
     db_pool_free(c->reads);
     db_pool_free(c->pool);
     db_pool_free(c->key_pool);
-    cluster_free(c->cluster);
+    leader_free(c->leader);
     api_free(c->api);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);

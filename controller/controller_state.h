@@ -3,7 +3,7 @@
 #define CORRAL_CONTROLLER_CONTROLLER_STATE_H
 
 #include "controller/api/api.h"
-#include "controller/leader/cluster.h"
+#include "controller/leader/leader.h"
 #include "controller/controller.h"
 #include "controller/core/rates.h"
 #include "controller/core/read_gate.h"
@@ -22,7 +22,7 @@ struct controller {
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;
-    struct cluster *cluster;
+    struct leader *leader;
     struct api *api;
     struct tls_server *fresh_tls; /* of a reload that is prepared */
     struct db_defaults defaults;

@@ -1,6 +1,6 @@
 /* What the core asks for: the list of effects, and what is said to hosts. */
+#include "controller/core/cluster_state_int.h"
 #include "controller/core/deadline.h"
-#include "controller/core/fleet_int.h"
 
 #include "common/base/mem.h"
 
@@ -8,25 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-void fleet_effects_clear(struct fleet_effects *effects)
+void cluster_state_effects_clear(struct cluster_state_effects *effects)
 {
     effects->count = 0;
 }
 
-void fleet_effects_fini(struct fleet_effects *effects)
+void cluster_state_effects_fini(struct cluster_state_effects *effects)
 {
     free(effects->item);
     memset(effects, 0, sizeof *effects);
 }
 
-struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_effect_kind kind,
-                                      const struct sandbox_entry *s)
+struct cluster_state_effect *cluster_state_effect_add(struct cluster_state_effects *effects,
+                                                      enum cluster_state_effect_kind kind,
+                                                      const struct sandbox_entry *s)
 {
     if (effects->count == effects->room) {
         effects->room = effects->room ? effects->room * 2 : 16;
         effects->item = mem_grow(effects->item, effects->room, sizeof *effects->item);
     }
-    struct fleet_effect *effect = &effects->item[effects->count++];
+    struct cluster_state_effect *effect = &effects->item[effects->count++];
     memset(effect, 0, sizeof *effect);
     effect->kind = kind;
     if (s) {
@@ -36,13 +37,13 @@ struct fleet_effect *fleet_effect_add(struct fleet_effects *effects, enum fleet_
     return effect;
 }
 
-void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now)
+void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t now)
 {
     uint64_t waited = now - effect->at_ms;
-    if (effect->kind == FLEET_WANT) {
+    if (effect->kind == CLUSTER_WANT) {
         uint64_t remaining = effect->want.remaining_ms;
         effect->want.remaining_ms -= waited < remaining ? waited : remaining;
-    } else if (effect->kind == FLEET_PERSIST) {
+    } else if (effect->kind == CLUSTER_PERSIST) {
         effect->move.started_ago_ms += waited;
         effect->move.ended_ago_ms += waited;
         effect->move.last.ago_ms += waited;
@@ -52,14 +53,14 @@ void fleet_effect_as_of(struct fleet_effect *effect, uint64_t now)
     effect->at_ms = now;
 }
 
-void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+void cluster_state_send_want(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
     if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
         return;
     if (deadline_is_its_hosts(s, now))
         return;
     s->want_sent_ms = now;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_WANT, s);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_WANT, s);
     struct want *want = &effect->want;
     effect->at_ms = now;
     *want = (struct want){.id = s->id,
@@ -74,9 +75,10 @@ void fleet_send_want(struct sandbox_entry *s, uint64_t now, struct fleet_effects
     }
 }
 
-void fleet_send_acceptance(const char *node, const struct observation *o, struct fleet_effects *effects)
+void cluster_state_send_acceptance(const char *node, const struct observation *o,
+                                   struct cluster_state_effects *effects)
 {
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_ACCEPT, NULL);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_ACCEPT, NULL);
     effect->id = o->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
     effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};

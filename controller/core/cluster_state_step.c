@@ -1,6 +1,6 @@
 /* The step: what is committed of a sandbox is compared with what is known of it, and what is to be done asked
  * for. */
-#include "controller/core/fleet_int.h"
+#include "controller/core/cluster_state_int.h"
 
 #include "common/base/plain_words.h"
 
@@ -9,25 +9,25 @@
 
 #define MOVES_MAX 3 /* from pending to paused, all of it unheard */
 
-bool fleet_unheard(const struct sandbox_entry *s)
+bool cluster_state_unheard(const struct sandbox_entry *s)
 {
     return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
 }
 
 /* A host that is not here gets one lease to come. */
-void fleet_await_node(const struct fleet *fleet, uint64_t now, struct node *node)
+void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now, struct node *node)
 {
     if (!node->session && !node->gone && !node->gone_at_ms)
-        node->gone_at_ms = now + fleet->lease_ms;
+        node->gone_at_ms = now + cluster->lease_ms;
 }
 
-static void persist(struct sandbox_entry *s, uint64_t now, const struct fleet_move *move,
-                    struct fleet_effects *effects)
+static void persist(struct sandbox_entry *s, uint64_t now, const struct cluster_state_move *move,
+                    struct cluster_state_effects *effects)
 {
     bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
     s->persisting = true;
     s->adopting = idle ? move->generation : 0;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_PERSIST, s);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_PERSIST, s);
     effect->at_ms = now;
     effect->move = *move;
     effect->move.from = s->state;
@@ -60,13 +60,14 @@ static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_sta
     return next;
 }
 
-static struct fleet_move move_of(const struct observation *o, enum sandbox_state to, uint64_t waited_ms)
+static struct cluster_state_move move_of(const struct observation *o, enum sandbox_state to,
+                                         uint64_t waited_ms)
 {
-    struct fleet_move move = {.to = to,
-                              .enforced = o->enforced,
-                              .ran = o->ran,
-                              .started_ago_ms = o->started_ago_ms + waited_ms,
-                              .ended_ago_ms = o->ended_ago_ms + waited_ms};
+    struct cluster_state_move move = {.to = to,
+                                      .enforced = o->enforced,
+                                      .ran = o->ran,
+                                      .started_ago_ms = o->started_ago_ms + waited_ms,
+                                      .ended_ago_ms = o->ended_ago_ms + waited_ms};
     bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE;
     if (!sandbox_state_terminal(to) && !idle)
         return move;
@@ -87,12 +88,12 @@ static struct fleet_move move_of(const struct observation *o, enum sandbox_state
 }
 
 /* A state that the host reports and that the row has, or can never have: nothing left to commit. */
-static void settle(struct sandbox_entry *s, struct fleet_effects *effects)
+static void settle(struct sandbox_entry *s, struct cluster_state_effects *effects)
 {
     if (s->accepted_number == s->latest.number)
         return;
     s->accepted_number = s->latest.number;
-    fleet_send_acceptance(s->node->facts.name, &s->latest, effects);
+    cluster_state_send_acceptance(s->node->facts.name, &s->latest, effects);
 }
 
 /* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
@@ -111,10 +112,10 @@ static bool to_adopt(const struct sandbox_entry *s)
            s->latest.generation == s->generation;
 }
 
-static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
-                            struct fleet_effects *effects)
+static void evaluate_report(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                            struct cluster_state_effects *effects)
 {
-    if (fleet_reschedule(fleet, s, effects))
+    if (cluster_state_reschedule(cluster, s, effects))
         return;
     bool same = s->latest.state == s->state;
     if ((same && !s->unsure && !to_adopt(s)) || overtaken(s)) {
@@ -126,15 +127,15 @@ static void evaluate_report(struct fleet *fleet, struct sandbox_entry *s, uint64
         settle(s, effects);
         return;
     }
-    struct fleet_move move = move_of(&s->latest, next, now - s->latest_ms);
+    struct cluster_state_move move = move_of(&s->latest, next, now - s->latest_ms);
     persist(s, now, &move, effects);
 }
 
-static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint64_t now,
-                             struct fleet_effects *effects)
+static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                             struct cluster_state_effects *effects)
 {
-    struct fleet_move move = {.to = SANDBOX_LOST};
-    if (now < fleet->listen_ms)
+    struct cluster_state_move move = {.to = SANDBOX_LOST};
+    if (now < cluster->listen_ms)
         return;
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
@@ -146,11 +147,11 @@ static void evaluate_silence(struct fleet *fleet, struct sandbox_entry *s, uint6
     persist(s, now, &move, effects);
 }
 
-static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
     bool wanted_gone = s->want == WANT_GONE;
-    struct fleet_move move = {.to = SANDBOX_STOPPED,
-                              .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
+    struct cluster_state_move move = {.to = SANDBOX_STOPPED,
+                                      .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = step_towards(s->state, SANDBOX_STOPPED);
     if (move.to == s->state)
@@ -160,13 +161,13 @@ static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct fleet
     persist(s, now, &move, effects);
 }
 
-static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
     bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
-    struct fleet_move move = {.to = SANDBOX_STOPPED,
-                              .reason = wanted_gone ? s->want_reason
-                                        : expired   ? REASON_EXPIRED
-                                                    : REASON_ORPHANED};
+    struct cluster_state_move move = {.to = SANDBOX_STOPPED,
+                                      .reason = wanted_gone ? s->want_reason
+                                                : expired   ? REASON_EXPIRED
+                                                            : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = SANDBOX_FAILED; /* it never ran */
     if (!wanted_gone)
@@ -175,57 +176,58 @@ static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct fleet_e
     persist(s, now, &move, effects);
 }
 
-void fleet_evaluate(struct fleet *fleet, struct sandbox_entry *s, uint64_t now, struct fleet_effects *effects)
+void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                            struct cluster_state_effects *effects)
 {
     if (!s->admitted || s->persisting || now < s->retry_at_ms)
         return;
     if (s->target)
-        fleet_reschedule(fleet, s, effects);
+        cluster_state_reschedule(cluster, s, effects);
     else if (s->swept)
         evaluate_stray(s, now, effects);
     else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
-        evaluate_report(fleet, s, now, effects);
+        evaluate_report(cluster, s, now, effects);
     else if (s->node->gone)
-        evaluate_silence(fleet, s, now, effects);
+        evaluate_silence(cluster, s, now, effects);
     else if (s->missing)
         evaluate_missing(s, now, effects);
 }
 
-static void note_ended(struct fleet *fleet, const struct sandbox_id *id)
+static void note_ended(struct cluster_state *cluster, const struct sandbox_id *id)
 {
-    fleet->ended[fleet->ended_next] = (struct ended){*id, ++fleet->stamp};
-    fleet->ended_next = (fleet->ended_next + 1) % ENDED_MAX;
+    cluster->ended[cluster->ended_next] = (struct ended){*id, ++cluster->stamp};
+    cluster->ended_next = (cluster->ended_next + 1) % ENDED_MAX;
 }
 
-void fleet_entry_drop(struct fleet *fleet, struct sandbox_entry *s)
+void cluster_state_entry_drop(struct cluster_state *cluster, struct sandbox_entry *s)
 {
-    fleet_stay(s);
+    cluster_state_stay(s);
     node_release(s->node, &s->limits);
-    sandbox_table_drop(&fleet->sandboxes, s);
+    sandbox_table_drop(&cluster->sandboxes, s);
 }
 
-void fleet_set_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                     struct fleet_effects *effects)
+void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry *s, enum sandbox_state state,
+                             struct cluster_state_effects *effects)
 {
     s->state = state;
-    struct fleet_effect *effect = fleet_effect_add(effects, FLEET_CHANGED, s);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_CHANGED, s);
     effect->state = state;
     effect->swept = s->swept;
     effect->stray = s->stray;
     if (state != SANDBOX_STARTING)
-        fleet_stay(s); /* it runs, or is to end: there is nothing to place again */
+        cluster_state_stay(s); /* it runs, or is to end: there is nothing to place again */
     if (!sandbox_state_terminal(state))
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
         settle(s, effects);
-    note_ended(fleet, &s->id);
-    fleet_entry_drop(fleet, s);
+    note_ended(cluster, &s->id);
+    cluster_state_entry_drop(cluster, s);
 }
 
 /* Takes what a commit answered, unless a later answer came first. */
-void fleet_commit_state(struct fleet *fleet, struct sandbox_entry *s, enum sandbox_state state,
-                        struct fleet_effects *effects)
+void cluster_state_commit_state(struct cluster_state *cluster, struct sandbox_entry *s,
+                                enum sandbox_state state, struct cluster_state_effects *effects)
 {
     if (step_towards(s->state, state) != s->state)
-        fleet_set_state(fleet, s, state, effects);
+        cluster_state_set_state(cluster, s, state, effects);
 }

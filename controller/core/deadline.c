@@ -6,30 +6,30 @@
  * A row whose time was not changed says nothing new, whatever its clock makes of what remains. Nor one that
  * was told to follow, and was set again before that was answered.
  */
-static bool is_news(const struct sandbox_entry *s, const struct fleet_row *row)
+static bool is_news(const struct sandbox_entry *s, const struct cluster_state_row *row)
 {
     return !s->expires_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
                               row->expires_ms != s->sent_ms);
 }
 
 /* Nobody can have given another in between. */
-static bool is_kept(const struct sandbox_entry *s, const struct fleet_row *row)
+static bool is_kept(const struct sandbox_entry *s, const struct cluster_state_row *row)
 {
-    return row->time == FLEET_TIME_KEPT && s->expires_ms && row->generation <= s->generation + 1;
+    return row->time == CLUSTER_TIME_KEPT && s->expires_ms && row->generation <= s->generation + 1;
 }
 
-static void take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
+static void take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure)
 {
     s->deadline_ms = now + row->remaining_ms;
     s->late_ms = row->waited_ms;
     s->expires_ms = row->expires_ms;
     s->row_ms = unsure ? 0 : row->expires_ms;
     s->sent_ms = 0;
-    s->given = row->time == FLEET_TIME_GIVEN;
+    s->given = row->time == CLUSTER_TIME_GIVEN;
     s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
 }
 
-void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure)
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure)
 {
     if (!is_kept(s, row) && is_news(s, row))
         take(s, now, row, unsure);
@@ -52,7 +52,8 @@ static bool is_wrong(const struct sandbox_entry *s, int64_t row_ms, int64_t coun
 }
 
 /* Its row is read for the first time since its time was not sure. */
-static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms)
+static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
+                      int64_t offset_ms)
 {
     uint64_t was = s->deadline_ms;
     int64_t counted_ms = (int64_t)was + offset_ms;
@@ -66,7 +67,8 @@ static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct fleet_
     return s->deadline_ms < was;
 }
 
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms)
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
+                      int64_t offset_ms)
 {
     uint64_t said = now + row->remaining_ms;
     if (deadline_is_unsure(s) && row->expires_ms)

@@ -1,13 +1,13 @@
 /*
  * When a live sandbox is due. Its row says so by PostgreSQL's clock, which may be set at any time; here it is
  * counted on the loop's, which does not jump. So what the row says is turned into a count once, when it is
- * new, and never again: where PostgreSQL's clock was set, the row follows the count. Private to the fleet.
- * Pure.
+ * new, and never again: where PostgreSQL's clock was set, the row follows the count. Private to the cluster
+ * state. Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_DEADLINE_H
 #define CORRAL_CONTROLLER_CORE_DEADLINE_H
 
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 #include "controller/core/sandbox_table.h"
 
 /* So long after a lead began a row that was written under a clock nobody watched is believed rather than the
@@ -19,7 +19,7 @@
  * yet to follow: the count holds, the row's own time is taken from the next reading. s has the generation
  * from before.
  */
-void deadline_take(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, bool unsure);
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure);
 
 /* Its row is to be read once more. */
 bool deadline_is_unsure(const struct sandbox_entry *s);
@@ -30,7 +30,8 @@ bool deadline_is_unsure(const struct sandbox_entry *s);
  * follow. offset_ms: of PostgreSQL's clock from the loop's.
  * True where the host is to be told.
  */
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct fleet_row *row, int64_t offset_ms);
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
+                      int64_t offset_ms);
 
 /* Its row is known, and is to follow. */
 bool deadline_is_owed(const struct sandbox_entry *s);

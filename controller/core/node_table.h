@@ -1,6 +1,6 @@
 /*
  * The hosts that the controller knows: what each said of itself, whether its session stands, and how much of
- * it is promised to sandboxes. Pure; held by the fleet, which keeps `reserved` true.
+ * it is promised to sandboxes. Pure; held by the cluster state, which keeps `reserved` true.
  */
 #ifndef CORRAL_CONTROLLER_CORE_NODE_TABLE_H
 #define CORRAL_CONTROLLER_CORE_NODE_TABLE_H

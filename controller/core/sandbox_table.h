@@ -1,6 +1,6 @@
 /*
- * The live sandboxes that the controller holds in memory, by id. Private to the fleet, which gives the fields
- * their meaning. Pure.
+ * The live sandboxes that the controller holds in memory, by id. Private to the cluster state, which gives
+ * the fields their meaning. Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
 #define CORRAL_CONTROLLER_CORE_SANDBOX_TABLE_H
@@ -32,7 +32,7 @@ struct sandbox_entry {
     int64_t row_ms;              /* …by PostgreSQL's clock, as its row says; 0: not known yet */
     int64_t expires_ms, sent_ms; /* …as its row is to say; and as it was told to, last */
     uint64_t counted_ms;         /* from then on deadline_ms is believed where the two differ (deadline.h) */
-    bool given;                  /* …also where row_ms is not known yet: FLEET_TIME_GIVEN */
+    bool given;                  /* …also where row_ms is not known yet: CLUSTER_TIME_GIVEN */
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;
@@ -43,7 +43,7 @@ struct sandbox_entry {
     bool persisting;          /* a move is with the database */
     uint64_t adopting; /* it makes the pause of this generation's host what is wanted; 0: it does not */
     uint64_t retry_at_ms;
-    uint64_t changed; /* the fleet's stamp when the database last said how it is */
+    uint64_t changed; /* the cluster state's stamp when the database last said how it is */
     uint64_t seen;    /* the latest reading that had its row */
 
     bool swept; /* it is ended by a sweep, as a stray of this kind */

@@ -11,7 +11,8 @@ enum sweep_kind sweep_row_judge(const struct sweep_row *row)
         return SWEEP_KIND_COUNT;
     if (row->overdue)
         return SWEEP_EXPIRED;
-    /* A row that the fleet does not know was never sent, so no host has it; a pending one may still be. */
+    /* A row that the cluster state does not know was never sent, so no host has it; a pending one may still
+     * be. */
     bool unheld = row->known ? row->missing : row->host_here && row->state != SANDBOX_PENDING;
     return unheld ? SWEEP_ROW_WITHOUT_CONTAINER : SWEEP_KIND_COUNT;
 }

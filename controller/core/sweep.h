@@ -16,7 +16,7 @@ bool sweep_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms);
 /* What is known of one live row. */
 struct sweep_row {
     enum sandbox_state state;
-    bool known;     /* the fleet holds it */
+    bool known;     /* the cluster state holds it */
     bool moving;    /* a move of it is with the database, or its admission */
     bool reported;  /* its host said it in this session */
     bool missing;   /* its host is here without it */
@@ -26,7 +26,8 @@ struct sweep_row {
 
 /*
  * SWEEP_EXPIRED, SWEEP_ROW_WITHOUT_CONTAINER, or SWEEP_KIND_COUNT where it is as it should be, or where the
- * fleet's own step comes to it: a host that is away has its lease, and what was just admitted is sent.
+ * cluster state's own step comes to it: a host that is away has its lease, and what was just admitted is
+ * sent.
  */
 enum sweep_kind sweep_row_judge(const struct sweep_row *row);
 

@@ -12,25 +12,25 @@
 static void tick(void *owner)
 {
     const struct controller *c = owner;
-    cluster_tick(c->cluster);
+    leader_tick(c->leader);
 }
 
 static void read_revocations(void *owner)
 {
     const struct controller *c = owner;
-    cluster_revocations_again(c->cluster);
+    leader_revocations_again(c->leader);
 }
 
 static void say_nodes_seen(void *owner)
 {
     const struct controller *c = owner;
-    cluster_say_nodes_seen(c->cluster);
+    leader_say_nodes_seen(c->leader);
 }
 
 static void tell_left_out(void *owner)
 {
     const struct controller *c = owner;
-    cluster_tell_left_out(c->cluster);
+    leader_tell_left_out(c->leader);
 }
 
 static uint64_t cleanup_period(const void *owner)
@@ -39,7 +39,7 @@ static uint64_t cleanup_period(const void *owner)
     return c->conf->cleanup_interval_minutes * 60000;
 }
 
-static void on_cleaned_up(void *arg, int code, const struct err *e, const struct cluster_swept *swept)
+static void on_cleaned_up(void *arg, int code, const struct err *e, const struct leader_swept *swept)
 {
     if (code && code != ERR_CANCELLED)
         log_warn("controller", "the sweep is put off: %s", e->text);
@@ -48,8 +48,8 @@ static void on_cleaned_up(void *arg, int code, const struct err *e, const struct
 static void clean_up(void *owner)
 {
     struct controller *c = owner;
-    if (cluster_ready(c->cluster))
-        cluster_sweep(c->cluster, NULL, false, on_cleaned_up, c);
+    if (leader_ready(c->leader))
+        leader_sweep(c->leader, NULL, false, on_cleaned_up, c);
 }
 
 /* --- keys --- */

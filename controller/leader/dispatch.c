@@ -1,31 +1,31 @@
 #include "controller/leader/dispatch.h"
 
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 #include "controller/leader/moves.h"
 #include "controller/leader/reschedule.h"
 
 #include "common/io/log.h"
 
 /* What it is to be made of is read now. One that ended since is not to be made: its end is on its way. */
-static void want(struct cluster *c, const struct fleet_effect *effect)
+static void want(struct leader *c, const struct cluster_state_effect *effect)
 {
     struct want want = effect->want;
     struct err e;
     bool made_of = want.spec;
     if (made_of)
-        want.spec = fleet_spec(c->fleet, &effect->id, &want.spec_len);
+        want.spec = cluster_state_spec(c->cluster, &effect->id, &want.spec_len);
     if (made_of && !want.spec)
         return;
     if (node_link_want(c->link, effect->node, &want, &e))
-        log_debug("cluster", "sandbox=%s is told to %s later: %s", effect->id.text, effect->node, e.text);
+        log_debug("leader", "sandbox=%s is told to %s later: %s", effect->id.text, effect->node, e.text);
 }
 
-static void accept_observation(struct cluster *c, const struct fleet_effect *effect)
+static void accept_observation(struct leader *c, const struct cluster_state_effect *effect)
 {
     node_link_accept(c->link, effect->node, &effect->acceptance);
 }
 
-static void changed(struct cluster *c, const struct fleet_effect *effect)
+static void changed(struct leader *c, const struct cluster_state_effect *effect)
 {
     struct state_change change = {effect->id, effect->state, effect->swept, effect->stray};
     changes_tell_state(&c->changes, &change);
@@ -36,12 +36,12 @@ static void on_node_said(void *arg, int code, const struct err *e, const char *j
     /* A host that comes for the first time has no row yet; its joining, which is on its way, says the same.
      */
     if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
-        log_warn("cluster", "a node's state was not written: %s", e ? e->text : "");
+        log_warn("leader", "a node's state was not written: %s", e ? e->text : "");
 }
 
-static void say_node(struct cluster *c, const struct fleet_effect *effect)
+static void say_node(struct leader *c, const struct cluster_state_effect *effect)
 {
-    const struct node *node = node_table_find(fleet_nodes(c->fleet), effect->node);
+    const struct node *node = node_table_find(cluster_state_nodes(c->cluster), effect->node);
     bool unreachable = effect->node_state == NODE_UNREACHABLE;
     bool sick = effect->node_state == NODE_SICK;
     db_node_set_health(c->pool, effect->node,
@@ -54,15 +54,15 @@ static void say_node(struct cluster *c, const struct fleet_effect *effect)
                        on_node_said, c);
 }
 
-static void act(void *owner, const struct fleet_effect *effect)
+static void act(void *owner, const struct cluster_state_effect *effect)
 {
-    static void (*const acts[])(struct cluster * c, const struct fleet_effect *effect) = {
-        [FLEET_PERSIST] = moves_add, [FLEET_RESCHEDULE] = cluster_reschedule,
-        [FLEET_WANT] = want,         [FLEET_ACCEPT] = accept_observation,
-        [FLEET_CHANGED] = changed,   [FLEET_NODE] = say_node,
+    static void (*const acts[])(struct leader * c, const struct cluster_state_effect *effect) = {
+        [CLUSTER_PERSIST] = moves_add, [CLUSTER_RESCHEDULE] = leader_reschedule,
+        [CLUSTER_WANT] = want,         [CLUSTER_ACCEPT] = accept_observation,
+        [CLUSTER_CHANGED] = changed,   [CLUSTER_NODE] = say_node,
     };
-    struct fleet_effect now = *effect;
-    fleet_effect_as_of(&now, loop_now_ms());
+    struct cluster_state_effect now = *effect;
+    cluster_state_effect_as_of(&now, loop_now_ms());
     acts[effect->kind](owner, &now);
 }
 

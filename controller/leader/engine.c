@@ -8,7 +8,7 @@ struct leader_engine {
     struct loop *loop;
     const struct leader_engine_ops *ops;
     void *owner;
-    struct fleet_effects collected, running;
+    struct cluster_state_effects collected, running;
     struct deferred due;
 };
 
@@ -24,24 +24,24 @@ void leader_engine_free(struct leader_engine *engine)
     if (!engine)
         return;
     deferred_cancel(&engine->due);
-    fleet_effects_fini(&engine->collected);
-    fleet_effects_fini(&engine->running);
+    cluster_state_effects_fini(&engine->collected);
+    cluster_state_effects_fini(&engine->running);
     free(engine);
 }
 
 static void run(void *arg)
 {
     struct leader_engine *engine = arg;
-    struct fleet_effects empty = engine->running;
+    struct cluster_state_effects empty = engine->running;
     engine->running = engine->collected;
     engine->collected = empty;
     for (size_t i = 0; i < engine->running.count; i++)
         engine->ops->act(engine->owner, &engine->running.item[i]);
-    fleet_effects_clear(&engine->running);
+    cluster_state_effects_clear(&engine->running);
     engine->ops->settled(engine->owner);
 }
 
-struct fleet_effects *leader_effects(struct leader_engine *engine)
+struct cluster_state_effects *leader_effects(struct leader_engine *engine)
 {
     deferred_call(&engine->due, engine->loop, run, engine);
     return &engine->collected;
@@ -50,6 +50,6 @@ struct fleet_effects *leader_effects(struct leader_engine *engine)
 void leader_engine_clear(struct leader_engine *engine)
 {
     deferred_cancel(&engine->due);
-    fleet_effects_clear(&engine->collected);
-    fleet_effects_clear(&engine->running);
+    cluster_state_effects_clear(&engine->collected);
+    cluster_state_effects_clear(&engine->running);
 }

@@ -1,5 +1,5 @@
 /* Changes of what is wanted of a sandbox: committed, taken up by the core, and told to who waits. */
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
 
 #include "common/base/mem.h"
@@ -14,10 +14,11 @@ struct change {
     void *arg;
 };
 
-static struct change *change_new(struct cluster *c, db_sandbox_cb *cb, void *arg)
+static struct change *change_new(struct leader *leader, db_sandbox_cb *cb, void *arg)
 {
     struct change *change = mem_zalloc(sizeof *change);
-    *change = (struct change){.asked = leader_ref_of(c), .asked_ms = loop_now_ms(), .cb = cb, .arg = arg};
+    *change =
+        (struct change){.asked = leader_ref_of(leader), .asked_ms = loop_now_ms(), .cb = cb, .arg = arg};
     return change;
 }
 
@@ -25,31 +26,32 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
                        const char *json)
 {
     struct change *change = arg;
-    struct cluster *c = leader_of(&change->asked);
-    if (c && code == ERR_DATABASE_UNAVAILABLE)
-        cluster_refresh(c); /* it may have been committed all the same */
-    if (c && !code) {
-        struct fleet_row fleet_row = leader_row(row);
-        fleet_row.waited_ms = loop_now_ms() - change->asked_ms;
-        fleet_row.time = change->timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
-        fleet_wanted(c->fleet, loop_now_ms(), &fleet_row, leader_effects(c->engine));
+    struct leader *leader = leader_of(&change->asked);
+    if (leader && code == ERR_DATABASE_UNAVAILABLE)
+        leader_refresh(leader); /* it may have been committed all the same */
+    if (leader && !code) {
+        struct cluster_state_row cluster_state_row = leader_row(row);
+        cluster_state_row.waited_ms = loop_now_ms() - change->asked_ms;
+        cluster_state_row.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
+        cluster_state_wanted(leader->cluster, loop_now_ms(), &cluster_state_row,
+                             leader_effects(leader->engine));
         struct row_change told = {row->id, row->state, true, row->want, json};
-        changes_tell_row(&c->changes, &told);
+        changes_tell_row(&leader->changes, &told);
     }
     change->cb(change->arg, code, e, row, json);
     free(change);
 }
 
-void cluster_want(struct cluster *c, const char *id, const char *owner, enum want_state want,
-                  enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+void leader_want(struct leader *leader, const char *id, const char *owner, enum want_state want,
+                 enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    db_sandbox_want(c->pool, id, owner, want, reason, actor, on_changed, change_new(c, cb, arg));
+    db_sandbox_want(leader->pool, id, owner, want, reason, actor, on_changed, change_new(leader, cb, arg));
 }
 
-void cluster_patch(struct cluster *c, const char *id, const char *owner, const char *patch, bool timed,
-                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+void leader_patch(struct leader *leader, const char *id, const char *owner, const char *patch, bool timed,
+                  const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    struct change *change = change_new(c, cb, arg);
+    struct change *change = change_new(leader, cb, arg);
     change->timed = timed;
-    db_sandbox_patch(c->pool, id, owner, patch, c->defaults, actor, on_changed, change);
+    db_sandbox_patch(leader->pool, id, owner, patch, leader->defaults, actor, on_changed, change);
 }

@@ -1,14 +1,14 @@
 #include "controller/leader/leader_ref.h"
 
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 
-struct leader_ref leader_ref_of(struct cluster *c)
+struct leader_ref leader_ref_of(struct leader *leader)
 {
-    return (struct leader_ref){c, c->term};
+    return (struct leader_ref){leader, leader->term};
 }
 
-struct cluster *leader_of(const struct leader_ref *ref)
+struct leader *leader_of(const struct leader_ref *ref)
 {
-    struct cluster *c = ref->cluster;
-    return c->fleet && ref->term == c->term ? c : NULL;
+    struct leader *leader = ref->leader;
+    return leader->cluster && ref->term == leader->term ? leader : NULL;
 }

@@ -7,16 +7,16 @@
 
 #include <stdint.h>
 
-struct cluster;
+struct leader;
 
 struct leader_ref {
-    struct cluster *cluster; /* also after that lead; the cluster outlives each of its requests */
+    struct leader *leader; /* also after that lead; the cluster outlives each of its requests */
     uint64_t term;
 };
 
-struct leader_ref leader_ref_of(struct cluster *cluster);
+struct leader_ref leader_ref_of(struct leader *leader);
 
 /* The cluster where it leads as it did then; else NULL. */
-struct cluster *leader_of(const struct leader_ref *ref);
+struct leader *leader_of(const struct leader_ref *ref);
 
 #endif

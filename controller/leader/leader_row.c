@@ -1,18 +1,18 @@
 #include "controller/leader/leader_row.h"
 
-struct fleet_row leader_row(const struct db_sandbox_row *r)
+struct cluster_state_row leader_row(const struct db_sandbox_row *r)
 {
-    return (struct fleet_row){.id = r->id,
-                              .user = r->user_id,
-                              .node = r->node,
-                              .generation = r->generation,
-                              .want = r->want,
-                              .want_reason = r->want_reason,
-                              .state = r->state,
-                              .remaining_ms = r->remaining_ms,
-                              .rescheduled = r->rescheduled,
-                              .expires_ms = r->expires_ms,
-                              .limits = r->limits,
-                              .spec = r->spec,
-                              .spec_len = r->spec_len};
+    return (struct cluster_state_row){.id = r->id,
+                                      .user = r->user_id,
+                                      .node = r->node,
+                                      .generation = r->generation,
+                                      .want = r->want,
+                                      .want_reason = r->want_reason,
+                                      .state = r->state,
+                                      .remaining_ms = r->remaining_ms,
+                                      .rescheduled = r->rescheduled,
+                                      .expires_ms = r->expires_ms,
+                                      .limits = r->limits,
+                                      .spec = r->spec,
+                                      .spec_len = r->spec_len};
 }

@@ -1,6 +1,6 @@
 #include "controller/leader/moves.h"
 
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -23,7 +23,7 @@ struct move_batch {
     struct move_text *text;
 };
 
-static struct move_batch *batch_new(struct cluster *c)
+static struct move_batch *batch_new(struct leader *c)
 {
     struct move_batch *batch = mem_zalloc(sizeof *batch);
     batch->asked = leader_ref_of(c);
@@ -49,7 +49,7 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
                      size_t count);
 
 /* Its texts stay where they are from now on. */
-static void batch_send(struct cluster *c, struct move_batch *batch)
+static void batch_send(struct leader *c, struct move_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
         const struct move_text *text = &batch->text[i];
@@ -61,22 +61,22 @@ static void batch_send(struct cluster *c, struct move_batch *batch)
 
 /* --- a move that took its batch with it goes alone, now and the next times --- */
 
-static bool goes_alone(const struct cluster *c, const struct sandbox_id *id)
+static bool goes_alone(const struct leader *c, const struct sandbox_id *id)
 {
-    for (size_t i = 0; i < CLUSTER_ALONE; i++) {
+    for (size_t i = 0; i < LEADER_ALONE; i++) {
         if (!memcmp(&c->alone[i], id, sizeof *id))
             return true;
     }
     return false;
 }
 
-static void note_alone(struct cluster *c, const struct sandbox_id *id)
+static void note_alone(struct leader *c, const struct sandbox_id *id)
 {
     if (!goes_alone(c, id))
-        c->alone[c->alone_next++ % CLUSTER_ALONE] = *id;
+        c->alone[c->alone_next++ % LEADER_ALONE] = *id;
 }
 
-static void send_alone(struct cluster *c, const struct db_move *move, const struct move_text *text)
+static void send_alone(struct leader *c, const struct db_move *move, const struct move_text *text)
 {
     struct move_batch *single = batch_new(c);
     batch_append(single, move, text);
@@ -85,16 +85,16 @@ static void send_alone(struct cluster *c, const struct db_move *move, const stru
 
 /* --- the answer --- */
 
-static void move_answered(struct cluster *c, const struct db_move *move, const struct db_move_result *result)
+static void move_answered(struct leader *c, const struct db_move *move, const struct db_move_result *result)
 {
     const struct sandbox_id *id = &move->id;
     /* A row that is not there is as good as ended: its container has no claim. */
     enum sandbox_state state =
         !result || result->outcome == DB_MOVE_NOT_FOUND ? SANDBOX_STOPPED : result->state;
     if (result && result->outcome == DB_MOVE_REFUSED)
-        log_warn("cluster", "sandbox=%s the move to %s was refused: it is %s", id->text,
+        log_warn("leader", "sandbox=%s the move to %s was refused: it is %s", id->text,
                  sandbox_state_name(move->to), sandbox_state_name(state));
-    fleet_persisted(c->fleet, loop_now_ms(), id, result, state, leader_effects(c->engine));
+    cluster_state_persisted(c->cluster, loop_now_ms(), id, result, state, leader_effects(c->engine));
     if (result && result->json) {
         struct row_change change = {.id = *id, .state = state, .json = result->json};
         changes_tell_row(&c->changes, &change);
@@ -105,10 +105,10 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
                      size_t count)
 {
     struct move_batch *batch = arg;
-    struct cluster *c = leader_of(&batch->asked);
+    struct leader *c = leader_of(&batch->asked);
     bool cannot_be = code && code != ERR_DATABASE_UNAVAILABLE && code != ERR_CANCELLED;
     if (code)
-        log_warn("cluster", "%zu moves are tried again%s%s: %s", batch->count,
+        log_warn("leader", "%zu moves are tried again%s%s: %s", batch->count,
                  batch->count == 1 ? ", sandbox=" : "", batch->count == 1 ? batch->move[0].id.text : "",
                  e ? e->text : "");
     if (c && cannot_be && batch->count > 1) { /* not for want of a database: one of them cannot be */
@@ -126,10 +126,10 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 /* --- gathering --- */
 
 /* What its host brought with the end, unless a later look at it was heard of. None: out stays empty. */
-static void last_figures(struct cluster *c, const struct fleet_effect *effect,
+static void last_figures(struct leader *c, const struct cluster_state_effect *effect,
                          char out[static STATS_JSON_MAX])
 {
-    const struct fleet_move *move = &effect->move;
+    const struct cluster_state_move *move = &effect->move;
     struct sample heard;
     bool known = stats_find(c->stats, loop_now_ms(), &effect->id, &heard);
     if (!known && !move->has_last)
@@ -138,9 +138,9 @@ static void last_figures(struct cluster *c, const struct fleet_effect *effect,
     stats_figures_json(brought ? &move->last : &heard, out);
 }
 
-void moves_add(struct cluster *c, const struct fleet_effect *effect)
+void moves_add(struct leader *c, const struct cluster_state_effect *effect)
 {
-    const struct fleet_move *from = &effect->move;
+    const struct cluster_state_move *from = &effect->move;
     struct move_text text = {0};
     struct db_move move = {.id = effect->id,
                            .from = from->from,
@@ -170,7 +170,7 @@ void moves_add(struct cluster *c, const struct fleet_effect *effect)
         moves_flush(c);
 }
 
-void moves_flush(struct cluster *c)
+void moves_flush(struct leader *c)
 {
     struct move_batch *batch = c->moves;
     c->moves = NULL;

@@ -2,13 +2,14 @@
 #ifndef CORRAL_CONTROLLER_LEADER_MOVES_H
 #define CORRAL_CONTROLLER_LEADER_MOVES_H
 
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 
-struct cluster;
+struct leader;
 
-/* Takes a FLEET_PERSIST along; it is sent by moves_flush at the latest. The answer goes to fleet_persisted.
+/* Takes a CLUSTER_PERSIST along; it is sent by moves_flush at the latest. The answer goes to
+ * cluster_state_persisted.
  */
-void moves_add(struct cluster *cluster, const struct fleet_effect *effect);
-void moves_flush(struct cluster *cluster);
+void moves_add(struct leader *leader, const struct cluster_state_effect *effect);
+void moves_flush(struct leader *leader);
 
 #endif

@@ -1,6 +1,6 @@
 #include "controller/leader/reschedule.h"
 
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
@@ -11,23 +11,23 @@
 struct rescheduling {
     struct leader_ref asked;
     uint64_t asked_ms;
-    struct fleet_effect effect;
+    struct cluster_state_effect effect;
 };
 
-static enum fleet_answer answer_of(int code)
+static enum cluster_state_answer answer_of(int code)
 {
     bool unknown = code == ERR_DATABASE_UNAVAILABLE || code == ERR_CANCELLED;
-    return !code ? FLEET_DONE : unknown ? FLEET_UNKNOWN : FLEET_REFUSED;
+    return !code ? CLUSTER_DONE : unknown ? CLUSTER_UNKNOWN : CLUSTER_REFUSED;
 }
 
-static void say_answer(const struct fleet_effect *effect, int code, const struct err *e,
+static void say_answer(const struct cluster_state_effect *effect, int code, const struct err *e,
                        const struct db_sandbox_row *row)
 {
     if (code)
-        log_warn("cluster", "sandbox=%s cannot be placed on %s%s: %s", effect->id.text, effect->reschedule.to,
-                 answer_of(code) == FLEET_UNKNOWN ? " yet" : "", e ? e->text : "");
+        log_warn("leader", "sandbox=%s cannot be placed on %s%s: %s", effect->id.text, effect->reschedule.to,
+                 answer_of(code) == CLUSTER_UNKNOWN ? " yet" : "", e ? e->text : "");
     else
-        log_warn("cluster", "sandbox=%s is placed on %s, since %s could not start it: %s", effect->id.text,
+        log_warn("leader", "sandbox=%s is placed on %s, since %s could not start it: %s", effect->id.text,
                  row->node, effect->node, effect->reschedule.detail);
 }
 
@@ -35,8 +35,8 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
                            const char *json)
 {
     struct rescheduling r = *(struct rescheduling *)arg;
-    struct cluster *c = leader_of(&r.asked);
-    struct fleet_row now = {0};
+    struct leader *c = leader_of(&r.asked);
+    struct cluster_state_row now = {0};
     free(arg);
     say_answer(&r.effect, code, e, row);
     if (!c)
@@ -44,21 +44,21 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
     if (!code) {
         now = leader_row(row);
         now.waited_ms = loop_now_ms() - r.asked_ms;
-        now.time = FLEET_TIME_KEPT;
+        now.time = CLUSTER_TIME_KEPT;
     }
-    if (answer_of(code) == FLEET_UNKNOWN)
-        cluster_refresh(c); /* it may have been committed all the same */
-    fleet_rescheduled(c->fleet, loop_now_ms(), &r.effect.id, answer_of(code), code ? NULL : &now,
-                      leader_effects(c->engine));
+    if (answer_of(code) == CLUSTER_UNKNOWN)
+        leader_refresh(c); /* it may have been committed all the same */
+    cluster_state_rescheduled(c->cluster, loop_now_ms(), &r.effect.id, answer_of(code), code ? NULL : &now,
+                              leader_effects(c->engine));
     if (!code) {
         struct row_change change = {.id = row->id, .state = row->state, .json = json};
         changes_tell_row(&c->changes, &change);
     }
 }
 
-void cluster_reschedule(struct cluster *c, const struct fleet_effect *effect)
+void leader_reschedule(struct leader *c, const struct cluster_state_effect *effect)
 {
-    const struct node *to = node_table_find(fleet_nodes(c->fleet), effect->reschedule.to);
+    const struct node *to = node_table_find(cluster_state_nodes(c->cluster), effect->reschedule.to);
     struct rescheduling *r = mem_zalloc(sizeof *r);
     *r = (struct rescheduling){leader_ref_of(c), loop_now_ms(), *effect};
     struct db_reschedule what = {.id = r->effect.id.text,

@@ -2,11 +2,11 @@
 #ifndef CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 #define CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 
-struct cluster;
+struct leader;
 
-/* Carries a FLEET_RESCHEDULE out; the answer goes to fleet_rescheduled. */
-void cluster_reschedule(struct cluster *cluster, const struct fleet_effect *effect);
+/* Carries a CLUSTER_RESCHEDULE out; the answer goes to cluster_state_rescheduled. */
+void leader_reschedule(struct leader *leader, const struct cluster_state_effect *effect);
 
 #endif

@@ -11,7 +11,7 @@ struct sweep_call {
     struct db_actor actor;
 };
 
-static void on_swept(void *arg, int code, const struct err *e, const struct cluster_swept *swept)
+static void on_swept(void *arg, int code, const struct err *e, const struct leader_swept *swept)
 {
     struct sweep_call *sweep = arg;
     char found[SWEEP_TEXT_MAX], removed[SWEEP_TEXT_MAX];
@@ -38,5 +38,5 @@ void ops_system_cleanup(void *owner, struct api_call *call)
     struct controller *c = owner;
     struct sweep_call *sweep = mem_zalloc(sizeof *sweep);
     *sweep = (struct sweep_call){call, ops_actor(call)};
-    cluster_sweep(c->cluster, &sweep->actor, call->dry_run, on_swept, sweep);
+    leader_sweep(c->leader, &sweep->actor, call->dry_run, on_swept, sweep);
 }

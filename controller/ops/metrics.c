@@ -27,7 +27,7 @@ static void add_use(void *arg, const struct sample *s)
 static struct node_resources use_of(const struct controller *c)
 {
     struct node_resources used = {0};
-    stats_each(cluster_stats(c->cluster), add_use, &used);
+    stats_each(leader_stats(c->leader), add_use, &used);
     return used;
 }
 
@@ -101,14 +101,14 @@ static void add_stats(struct json_text *json, const struct controller *c, const 
     add_rates(json, &c->rates, &api);
     json_text_raw(json, "leader", s->leader ? s->leader : "null");
     json_text_object(json, "queues");
-    json_text_num(json, "waiters", waiters_count(cluster_waiters(c->cluster)));
+    json_text_num(json, "waiters", waiters_count(leader_waiters(c->leader)));
     json_text_num(json, "database", pool.waiting);
     json_text_end(json);
     add_database(json, &pool, s->schema_version);
     json_text_object(json, "connections");
     json_text_num(json, "http", api.connections);
     json_text_num(json, "websocket", 0);
-    json_text_num(json, "nodes", cluster_link_stats(c->cluster).sessions);
+    json_text_num(json, "nodes", leader_link_stats(c->leader).sessions);
     json_text_end(json);
     json_text_num(json, "uptime_seconds", (loop_now_ms() - c->started_ms) / 1000);
     json_text_end(json);
@@ -149,16 +149,16 @@ static void one(FILE *out, const char *name, const char *type, const char *help,
     fprintf(out, "%s %.17g\n", name, value);
 }
 
-static void print_fleet(FILE *out, const struct controller *c)
+static void print_nodes(FILE *out, const struct controller *c)
 {
-    const struct fleet *fleet = cluster_fleet(c->cluster);
+    const struct cluster_state *cluster = leader_state(c->leader);
     size_t states[SANDBOX_STATE_COUNT] = {0}, nodes[NODE_SICK + 1] = {0};
-    if (fleet) {
-        fleet_by_state(fleet, states);
-        for (size_t i = 0; i < fleet_nodes(fleet)->count; i++)
-            nodes[node_state(fleet_nodes(fleet)->item[i])]++;
+    if (cluster) {
+        cluster_state_by_state(cluster, states);
+        for (size_t i = 0; i < cluster_state_nodes(cluster)->count; i++)
+            nodes[node_state(cluster_state_nodes(cluster)->item[i])]++;
     }
-    one(out, "corral_leader", "gauge", "Whether this controller leads.", cluster_ready(c->cluster));
+    one(out, "corral_leader", "gauge", "Whether this controller leads.", leader_ready(c->leader));
     head(out, "corral_sandboxes", "gauge", "Live sandboxes by state.");
     for (int i = 0; i < SANDBOX_STATE_COUNT; i++) {
         if (!sandbox_state_terminal((enum sandbox_state)i))
@@ -181,8 +181,8 @@ static void print_dropped(FILE *out, const struct controller *c)
 {
     head(out, "corral_node_dropped_total", "counter",
          "What a host could not keep until it was told: it was cut off for too long.");
-    cluster_dropped(c->cluster, print_node_dropped, out);
-    struct cluster_refused refused = cluster_refused(c->cluster);
+    leader_dropped(c->leader, print_node_dropped, out);
+    struct leader_refused refused = leader_refused(c->leader);
     head(out, "corral_history_refused_total", "counter",
          "What hosts told that the database does not take: not theirs, too old, or of no sense.");
     fprintf(out, "corral_history_refused_total{kind=\"sample\"} %" PRIu64 "\n", refused.samples);
@@ -191,7 +191,7 @@ static void print_dropped(FILE *out, const struct controller *c)
 
 static void print_link(FILE *out, const struct controller *c)
 {
-    struct node_link_stats link = cluster_link_stats(c->cluster);
+    struct node_link_stats link = leader_link_stats(c->leader);
     one(out, "corral_node_sessions", "gauge", "Hosts in session.", (double)link.sessions);
     one(out, "corral_node_handshakes_total", "counter", "Sessions that hosts began.",
         (double)link.handshakes);
@@ -208,14 +208,14 @@ static void print_link(FILE *out, const struct controller *c)
 
 static void print_clock(FILE *out, const struct controller *c)
 {
-    struct cluster_steps steps = cluster_steps(c->cluster);
+    struct leader_steps steps = leader_steps(c->leader);
     one(out, "corral_clock_steps_total", "counter", "Times that PostgreSQL's clock was set, since the start.",
         (double)steps.count);
     one(out, "corral_clock_step_seconds", "gauge", "By how much PostgreSQL's clock was set last.",
         (double)steps.last_ms / 1000);
     one(out, "corral_clock_offset_seconds", "gauge",
         "PostgreSQL's clock, by which all times are told, less this machine's.",
-        ((double)cluster_wall_ms(c->cluster) - (double)wall_now_ms()) / 1000);
+        ((double)leader_wall_ms(c->leader) - (double)wall_now_ms()) / 1000);
 }
 
 static void print_use(FILE *out, const struct controller *c)
@@ -244,7 +244,7 @@ static void print_starts(FILE *out, const struct controller *c)
 
 static void print_node_port(FILE *out, const struct controller *c)
 {
-    struct msglink_stats port = cluster_link_stats(c->cluster).port;
+    struct msglink_stats port = leader_link_stats(c->leader).port;
     head(out, "corral_node_port_connections", "gauge",
          "Connections of hosts, and of those who would be one.");
     fprintf(out, "corral_node_port_connections{state=\"opening\"} %u\n", port.opening);
@@ -289,7 +289,7 @@ static void print_database(FILE *out, const struct controller *c)
 
 static void print_sweeps(FILE *out, const struct controller *c)
 {
-    const struct sweep_counts *swept = cluster_swept(c->cluster);
+    const struct sweep_counts *swept = leader_swept(c->leader);
     head(out, "corral_swept_total", "counter", "What sweeps removed, by kind.");
     for (int i = 0; i < SWEEP_KIND_COUNT; i++)
         fprintf(out, "corral_swept_total{kind=\"%s\"} %" PRIu64 "\n", sweep_kind_name((enum sweep_kind)i),
@@ -338,7 +338,7 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_fleet,     print_link,     print_dropped, print_use,    print_starts, print_http,
+        print_nodes,     print_link,     print_dropped, print_use,    print_starts, print_http,
         print_node_port, print_database, print_sweeps,  print_upkeep, print_clock,  print_process};
     char *text = NULL;
     size_t len = 0;

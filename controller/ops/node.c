@@ -28,7 +28,7 @@ static void on_marked(void *arg, int code, const struct err *e, const char *json
 {
     struct mark_call *mark = arg;
     if (!code)
-        cluster_node_mark(mark->controller->cluster, mark->call->param[0], mark->cordoned, mark->draining);
+        leader_node_mark(mark->controller->leader, mark->call->param[0], mark->cordoned, mark->draining);
     ops_answer_json(mark->call, code, e, json);
     free(mark);
 }
@@ -59,11 +59,11 @@ void ops_node_drain(void *owner, struct api_call *call)
 struct node_call {
     struct controller *controller;
     struct api_call *call;
-    void (*told)(struct cluster *cluster, const char *node);
+    void (*told)(struct leader *leader, const char *node);
 };
 
 static struct node_call *node_call_new(struct controller *c, struct api_call *call,
-                                       void (*told)(struct cluster *, const char *))
+                                       void (*told)(struct leader *, const char *))
 {
     struct node_call *n = mem_zalloc(sizeof *n);
     *n = (struct node_call){c, call, told};
@@ -74,7 +74,7 @@ static void on_node_act(void *arg, int code, const struct err *e, const char *js
 {
     struct node_call *n = arg;
     if (!code)
-        n->told(n->controller->cluster, n->call->param[0]);
+        n->told(n->controller->leader, n->call->param[0]);
     ops_answer_json(n->call, code, e, json);
     free(n);
 }
@@ -83,13 +83,12 @@ void ops_node_revoke(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct db_actor actor = ops_actor(call);
-    db_node_revoke(c->pool, call->param[0], &actor, on_node_act, node_call_new(c, call, cluster_node_revoke));
+    db_node_revoke(c->pool, call->param[0], &actor, on_node_act, node_call_new(c, call, leader_node_revoke));
 }
 
 void ops_node_delete(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     struct db_actor actor = ops_actor(call);
-    db_node_remove(c->pool, call->param[0], &actor, on_node_act,
-                   node_call_new(c, call, cluster_node_removed));
+    db_node_remove(c->pool, call->param[0], &actor, on_node_act, node_call_new(c, call, leader_node_removed));
 }

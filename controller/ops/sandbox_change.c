@@ -32,19 +32,20 @@ static struct change_call *change_call_new(struct controller *c, struct api_call
     return p;
 }
 
-static bool look(const struct change_call *p, struct fleet_view *view)
+static bool look(const struct change_call *p, struct cluster_state_view *view)
 {
-    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
-    return fleet && fleet_find(fleet, &p->id, view);
+    const struct cluster_state *cluster = leader_state(p->controller->leader);
+    return cluster && cluster_state_find(cluster, &p->id, view);
 }
 
 /* Whether its host is here, to hear of it. */
 static bool host_hears(const struct change_call *p)
 {
-    struct fleet_view view;
+    struct cluster_state_view view;
     if (!look(p, &view))
         return false;
-    const struct node *node = node_table_find(fleet_nodes(cluster_fleet(p->controller->cluster)), view.node);
+    const struct node *node =
+        node_table_find(cluster_state_nodes(leader_state(p->controller->leader)), view.node);
     return node && node->session;
 }
 
@@ -71,7 +72,7 @@ static enum sandbox_state state_of(enum want_state want)
 
 static bool overtaken(const struct change_call *p)
 {
-    struct fleet_view view;
+    struct cluster_state_view view;
     return look(p, &view) && view.want != p->want;
 }
 
@@ -99,7 +100,7 @@ static void on_wanted(void *arg, int code, const struct err *e, const struct db_
         api_answer_json(p->call, 200, NULL, json);
     } else {
         if (!p->call->respond_async && host_hears(p) &&
-            waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_WANTED, state_of(p->want),
+            waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_WANTED, state_of(p->want),
                         SETTLE_WAIT_MS, on_settled, p))
             return;
         api_answer_json(p->call, 202, NULL, json);
@@ -115,7 +116,7 @@ static void want(struct controller *c, struct api_call *call, enum want_state wa
         return;
     struct change_call *p = change_call_new(c, call, &id);
     p->want = want;
-    cluster_want(c->cluster, id.text, ops_owner(call), want, REASON_NONE, &actor, on_wanted, p);
+    leader_want(c->leader, id.text, ops_owner(call), want, REASON_NONE, &actor, on_wanted, p);
 }
 
 void ops_sandbox_pause(void *owner, struct api_call *call)
@@ -141,11 +142,11 @@ static bool below_use(const struct change_call *p, const json_t *body, struct er
     const char *owner = ops_owner(p->call);
     uint64_t asked = (uint64_t)json_integer_value(json_object_get(body, "memory_bytes"));
     uint32_t critical = p->call->caller.levels.memory_critical;
-    struct fleet_view view;
+    struct cluster_state_view view;
     struct sample s;
     if (!asked || json_is_true(json_object_get(body, "force")) || !look(p, &view) ||
         (owner && strcmp(owner, view.user)) ||
-        !stats_find(cluster_stats(p->controller->cluster), loop_now_ms(), &p->id, &s))
+        !stats_find(leader_stats(p->controller->leader), loop_now_ms(), &p->id, &s))
         return false;
     if (!critical || critical > CRITICAL_PERCENT)
         critical = CRITICAL_PERCENT;
@@ -176,7 +177,7 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
     struct controller *c = owner;
     struct db_actor actor = ops_actor(call);
     struct sandbox_id id;
-    struct fleet_view view;
+    struct cluster_state_view view;
     struct err e;
     if (!ops_sandbox_id(call, &id))
         return;
@@ -191,7 +192,7 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
         return;
     }
     p->generation = look(p, &view) ? view.generation : 0;
-    cluster_patch(c->cluster, id.text, ops_owner(call), call->body, timed, &actor, on_patched, p);
+    leader_patch(c->leader, id.text, ops_owner(call), call->body, timed, &actor, on_patched, p);
 }
 
 /* --- delete --- */
@@ -216,7 +217,7 @@ static void on_delete_wanted(void *arg, int code, const struct err *e, const str
         p->call->changed_nothing = true;
         api_answer_empty(p->call, 204, NULL);
     } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended")) {
-        if (host_hears(p) && waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_ENDED,
+        if (host_hears(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
                                          SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
             return;
         api_answer_json(p->call, 202, NULL, json); /* its host is away: carried out when it is back */
@@ -245,5 +246,5 @@ void ops_sandbox_delete(void *owner, struct api_call *call)
     if (!ops_sandbox_id(call, &id) || !take_end_reason(call, &reason))
         return;
     struct change_call *p = change_call_new(c, call, &id);
-    cluster_want(c->cluster, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
+    leader_want(c->leader, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
 }

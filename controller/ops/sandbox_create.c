@@ -81,7 +81,7 @@ static void accepted(struct create_call *p, const char *json)
 static void wait_for_begin(struct create_call *p, const char *json)
 {
     uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
-    if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
+    if (!waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_BEGUN, SANDBOX_RUNNING, timeout,
                      on_begun, p))
         accepted(p, json);
 }
@@ -90,9 +90,9 @@ static void wait_for_begin(struct create_call *p, const char *json)
 static void on_replayed(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;
-    struct fleet_view view;
-    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
-    bool live = !code && fleet && fleet_find(fleet, &p->id, &view);
+    struct cluster_state_view view;
+    const struct cluster_state *cluster = leader_state(p->controller->leader);
+    bool live = !code && cluster && cluster_state_find(cluster, &p->id, &view);
     if (code) {
         api_answer_err(p->call, e);
         free(p);
@@ -248,7 +248,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                                  .enforce = ENFORCE_ALL};
     struct create_call *p = create_call_new(c, call);
     p->since_ms = loop_now_ms();
-    cluster_create(c->cluster, &request, &wish, on_admitted, p);
+    leader_create(c->leader, &request, &wish, on_admitted, p);
 }
 
 /*

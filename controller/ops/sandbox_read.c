@@ -74,17 +74,17 @@ static void with_owner(struct controller *c, struct api_call *call, db_json_cb *
 
 /* A live one is known in memory, with its owner: no host and no database is asked. */
 static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
-                         const struct fleet_view *view)
+                         const struct cluster_state_view *view)
 {
     struct sample sample;
     char text[STATS_JSON_MAX];
-    if (!stats_find(cluster_stats(c->cluster), loop_now_ms(), id, &sample)) {
+    if (!stats_find(leader_stats(c->leader), loop_now_ms(), id, &sample)) {
         ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
     } else if (sample.ago_ms > STALE_MS) {
         ops_fail(call, ERR_NODE_TIMEOUT,
                  "the host of the sandbox is silent; its last sample is too old to be shown as now");
     } else {
-        stats_json(&sample, view->state == SANDBOX_PAUSED, cluster_wall_ms(c->cluster), text);
+        stats_json(&sample, view->state == SANDBOX_PAUSED, leader_wall_ms(c->leader), text);
         api_answer_json(call, 200, NULL, text);
     }
 }
@@ -103,11 +103,11 @@ static void on_stats_owner(void *arg, int code, const struct err *e, const char 
 void ops_sandbox_stats(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
-    const struct fleet *fleet = cluster_fleet(c->cluster);
+    const struct cluster_state *cluster = leader_state(c->leader);
     const char *of = ops_owner(call);
     struct sandbox_id id;
-    struct fleet_view view;
-    if (!sandbox_id_parse(call->param[0], &id) || !fleet || !fleet_find(fleet, &id, &view))
+    struct cluster_state_view view;
+    if (!sandbox_id_parse(call->param[0], &id) || !cluster || !cluster_state_find(cluster, &id, &view))
         with_owner(c, call, on_stats_owner);
     else if (of && strcmp(of, view.user))
         ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");

@@ -27,23 +27,24 @@ static void on_waited(void *arg, bool reached, enum sandbox_state state, const c
     free(p);
 }
 
-static bool is_there(const struct wait_call *p, const struct fleet_view *view)
+static bool is_there(const struct wait_call *p, const struct cluster_state_view *view)
 {
-    return p->goal == WAIT_STATE && view->state == p->named; /* what has ended the fleet does not know */
+    return p->goal == WAIT_STATE &&
+           view->state == p->named; /* what has ended the cluster state does not know */
 }
 
 static void on_wait_owner(void *arg, int code, const struct err *e, const char *json)
 {
     struct wait_call *p = arg;
-    const struct fleet *fleet = cluster_fleet(p->controller->cluster);
-    struct fleet_view view;
+    const struct cluster_state *cluster = leader_state(p->controller->leader);
+    struct cluster_state_view view;
     if (code) {
         api_answer_err(p->call, e);
         free(p);
-    } else if (!fleet || !fleet_find(fleet, &p->id, &view) || is_there(p, &view)) {
+    } else if (!cluster || !cluster_state_find(cluster, &p->id, &view) || is_there(p, &view)) {
         api_answer_json(p->call, 200, NULL, json);
         free(p);
-    } else if (!waiters_add(cluster_waiters(p->controller->cluster), &p->id, p->goal, p->named, p->timeout_ms,
+    } else if (!waiters_add(leader_waiters(p->controller->leader), &p->id, p->goal, p->named, p->timeout_ms,
                             on_waited, p)) {
         api_answer_json(p->call, 200, NULL, json);
         free(p);

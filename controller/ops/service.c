@@ -16,9 +16,9 @@ void ops_readyz(void *owner, struct api_call *call)
     else if (!c->schema_good)
         (void)err_set(&e, ERR_DATABASE_UNAVAILABLE,
                       "the schema is not this program's; run corral-controller migrate");
-    else if (!cluster_ready(c->cluster))
+    else if (!leader_ready(c->leader))
         (void)err_set(&e, ERR_NOT_LEADING, "this controller does not lead");
-    else if (!cluster_settled(c->cluster, &e)) {
+    else if (!leader_settled(c->leader, &e)) {
         api_answer_json(call, 200, NULL, "{\"status\":\"ready\"}");
         return;
     }

@@ -6,7 +6,7 @@
  */
 #include "tests/fuzz/target.h"
 
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 #include "controller/core/stats.h"
 #include "proto/envelope.pb-c.h"
 #include "proto/node_codec.h"
@@ -136,21 +136,21 @@ static void must(bool holds)
         abort();
 }
 
-static void carry_out(struct fleet *fleet, uint64_t now, struct fleet_effects *effects)
+static void carry_out(struct cluster_state *cluster, uint64_t now, struct cluster_state_effects *effects)
 {
     for (size_t i = 0; i < effects->count; i++) {
-        struct fleet_effect e = effects->item[i];
-        if (e.kind == FLEET_PERSIST) {
+        struct cluster_state_effect e = effects->item[i];
+        if (e.kind == CLUSTER_PERSIST) {
             must(!strcmp(e.node, "liar"));
             must(e.move.started_ago_ms <= NODE_LIFE_MAX_MS + now &&
                  e.move.ended_ago_ms <= NODE_LIFE_MAX_MS + now);
             must(e.move.enforced <= ENFORCE_ALL);
-            fleet_persisted(fleet, now, &e.id, true, e.move.to, effects);
-        } else if (e.kind == FLEET_WANT && !strcmp(e.node, "honest")) {
+            cluster_state_persisted(cluster, now, &e.id, true, e.move.to, effects);
+        } else if (e.kind == CLUSTER_WANT && !strcmp(e.node, "honest")) {
             must(e.want.state != WANT_GONE);
         }
     }
-    fleet_effects_clear(effects);
+    cluster_state_effects_clear(effects);
 }
 
 static void look(struct stats *stats, const struct node_report *report, uint64_t now)
@@ -180,9 +180,9 @@ static void sums_hold(const struct stats *stats)
 /* --- the world: two hosts, some sandboxes on each --- */
 
 struct world {
-    struct fleet *fleet;
+    struct cluster_state *cluster;
     struct stats *stats;
-    struct fleet_effects effects;
+    struct cluster_state_effects effects;
     uint64_t now;
 };
 
@@ -195,30 +195,30 @@ static void honest_session(struct world *w)
     for (unsigned i = SANDBOXES / 2; i < SANDBOXES; i++)
         inventory[n++] = (struct observation){
             .id = id_of(i), .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
-    fleet_session(w->fleet, w->now, &facts, inventory, n, &w->effects);
-    fleet_effects_clear(&w->effects);
+    cluster_state_session(w->cluster, w->now, &facts, inventory, n, &w->effects);
+    cluster_state_effects_clear(&w->effects);
 }
 
 static void begin(struct world *w)
 {
-    *w = (struct world){.fleet = fleet_new(10000), .stats = stats_new(), .now = 1000000};
+    *w = (struct world){.cluster = cluster_state_new(10000), .stats = stats_new(), .now = 1000000};
     for (unsigned i = 0; i < SANDBOXES; i++) {
-        struct fleet_row row = {.id = id_of(i),
-                                .user = "u",
-                                .node = i < SANDBOXES / 2 ? "liar" : "honest",
-                                .generation = 1,
-                                .state = SANDBOX_RUNNING,
-                                .remaining_ms = 3600000,
-                                .limits = {1 << 20, 100, 100, 1 << 20, 10, 10}};
-        fleet_load(w->fleet, w->now, &row);
+        struct cluster_state_row row = {.id = id_of(i),
+                                        .user = "u",
+                                        .node = i < SANDBOXES / 2 ? "liar" : "honest",
+                                        .generation = 1,
+                                        .state = SANDBOX_RUNNING,
+                                        .remaining_ms = 3600000,
+                                        .limits = {1 << 20, 100, 100, 1 << 20, 10, 10}};
+        cluster_state_load(w->cluster, w->now, &row);
     }
     honest_session(w);
 }
 
 static void end(struct world *w)
 {
-    fleet_effects_fini(&w->effects);
-    fleet_free(w->fleet);
+    cluster_state_effects_fini(&w->effects);
+    cluster_state_free(w->cluster);
     stats_free(w->stats);
 }
 
@@ -235,9 +235,9 @@ static void lie_inventory(struct world *w, struct input *in)
         must(!node_inventory_pack(&inventory, &again, &len, &faults, &e) && !faults.count);
         free(again);
         snprintf(inventory.facts.name, sizeof inventory.facts.name, "liar");
-        fleet_session(w->fleet, w->now, &inventory.facts, inventory.observations, inventory.observation_count,
-                      &w->effects);
-        carry_out(w->fleet, w->now, &w->effects);
+        cluster_state_session(w->cluster, w->now, &inventory.facts, inventory.observations,
+                              inventory.observation_count, &w->effects);
+        carry_out(w->cluster, w->now, &w->effects);
         node_inventory_fini(&inventory);
     }
     free(bytes);
@@ -262,8 +262,8 @@ static void lie_report(struct world *w, struct input *in)
         free(again);
         look(w->stats, &m.report, w->now);
         for (size_t i = 0; i < m.report.observation_count; i++)
-            fleet_observed(w->fleet, w->now, "liar", &m.report.observations[i], &w->effects);
-        carry_out(w->fleet, w->now, &w->effects);
+            cluster_state_observed(w->cluster, w->now, "liar", &m.report.observations[i], &w->effects);
+        carry_out(w->cluster, w->now, &w->effects);
         node_message_fini(&m);
     }
     free(bytes);
@@ -274,8 +274,8 @@ static void place_one(struct world *w)
     struct place_request request = {.limits = {1 << 20, 10, 10, 1 << 20, 10, 10}};
     struct sandbox_id id = id_of(99);
     struct err e;
-    if (fleet_place(w->fleet, &id, &request, &e))
-        fleet_refused(w->fleet, &id);
+    if (cluster_state_place(w->cluster, &id, &request, &e))
+        cluster_state_refused(w->cluster, &id);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
@@ -291,13 +291,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         sums_hold(w.stats);
         place_one(&w);
         w.now += 1000;
-        fleet_tick(w.fleet, w.now, &w.effects);
-        carry_out(w.fleet, w.now, &w.effects);
+        cluster_state_tick(w.cluster, w.now, &w.effects);
+        carry_out(w.cluster, w.now, &w.effects);
     }
     for (unsigned i = SANDBOXES / 2; i < SANDBOXES; i++) {
-        struct fleet_view view;
+        struct cluster_state_view view;
         struct sandbox_id id = id_of(i);
-        must(fleet_find(w.fleet, &id, &view) && view.state == SANDBOX_RUNNING);
+        must(cluster_state_find(w.cluster, &id, &view) && view.state == SANDBOX_RUNNING);
     }
     end(&w);
     return 0;

@@ -144,9 +144,9 @@ void check_rest(struct world *w)
         }
     }
     outbox_check_rest(w);
-    if (fleet_count(w->fleet))
-        sim_fail(w, "the fleet still holds %zu sandboxes", fleet_count(w->fleet));
-    const struct node_table *nodes = fleet_nodes(w->fleet);
+    if (cluster_state_count(w->cluster))
+        sim_fail(w, "the cluster state still holds %zu sandboxes", cluster_state_count(w->cluster));
+    const struct node_table *nodes = cluster_state_nodes(w->cluster);
     for (size_t i = 0; i < nodes->count; i++) {
         if (nodes->item[i]->reserved.sandboxes || nodes->item[i]->reserved.memory_bytes)
             sim_fail(w, "host %zu has room reserved for nobody", i);

@@ -1,4 +1,4 @@
-/* The controller's side of the simulation: the fleet, and PostgreSQL as a table that outlives it. */
+/* The controller's side of the simulation: the cluster state, and PostgreSQL as a table that outlives it. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -39,11 +39,11 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->unheard = r->skewed = r->displaced = false;
 }
 
-static struct fleet_row row_of(const struct world *w, int sandbox)
+static struct cluster_state_row row_of(const struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     static const uint8_t spec[] = "spec";
-    return (struct fleet_row){
+    return (struct cluster_state_row){
         .id = r->id,
         .node = node_name(r->node),
         .generation = r->generation,
@@ -78,7 +78,7 @@ static void run_effects(struct world *w);
 
 bool controller_waits(struct world *w, const struct sim_event *e)
 {
-    if (!w->fleet || w->now >= w->stopped_ms)
+    if (!w->cluster || w->now >= w->stopped_ms)
         return false;
     /* In steps: it may go on earlier than was said, at the beginning of the calm. */
     uint64_t left = w->stopped_ms - w->now;
@@ -94,10 +94,10 @@ static void persisted(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     struct sandbox_id id = sim_id(e->sandbox);
-    fleet_persisted(w->fleet, w->now, &id, e->flag, e->state, &w->effects);
+    cluster_state_persisted(w->cluster, w->now, &id, e->flag, e->state, &w->effects);
     run_effects(w);
 }
 
@@ -135,17 +135,21 @@ static void rescheduled(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     struct sandbox_id id = sim_id(e->sandbox);
-    enum fleet_answer answer = !e->row.generation ? FLEET_UNKNOWN : e->flag ? FLEET_DONE : FLEET_REFUSED;
+    enum cluster_state_answer answer = !e->row.generation ? CLUSTER_UNKNOWN
+                                       : e->flag          ? CLUSTER_DONE
+                                                          : CLUSTER_REFUSED;
     e->row.waited_ms = w->now - e->asked_ms;
-    fleet_rescheduled(w->fleet, w->now, &id, answer, answer == FLEET_DONE ? &e->row : NULL, &w->effects);
+    cluster_state_rescheduled(w->cluster, w->now, &id, answer, answer == CLUSTER_DONE ? &e->row : NULL,
+                              &w->effects);
     run_effects(w);
 }
 
 /* As reschedule_sandbox in SQL: once, compare and set by the generation; the same again is told what is. */
-static bool row_reschedule(struct world *w, int sandbox, int from, const struct fleet_reschedule *asked)
+static bool row_reschedule(struct world *w, int sandbox, int from,
+                           const struct cluster_state_reschedule *asked)
 {
     struct row *r = &w->row[sandbox];
     int to = node_index(asked->to);
@@ -177,7 +181,7 @@ static void reschedule(struct world *w, struct sim_event *e)
     answer->asked_ms = e->asked_ms;
     answer->flag = done;
     answer->row = row_of(w, e->sandbox);
-    answer->row.time = FLEET_TIME_KEPT;
+    answer->row.time = CLUSTER_TIME_KEPT;
     if (!up || (!w->calm && sim_chance(w, 20)))
         answer->row.generation = 0; /* nobody knows */
 }
@@ -192,23 +196,23 @@ static void send(struct world *w, const char *node, void (*run)(struct world *, 
         wire(w, message);
 }
 
-static void send_want(struct world *w, const struct fleet_effect *effect)
+static void send_want(struct world *w, const struct cluster_state_effect *effect)
 {
     struct sim_event message = {.sandbox = sim_index(&effect->id), .want = effect->want};
     size_t len;
-    if (message.want.spec && !fleet_spec(w->fleet, &effect->id, &len))
+    if (message.want.spec && !cluster_state_spec(w->cluster, &effect->id, &len))
         return;
     send(w, effect->node, agent_hear_want, &message);
 }
 
-static void send_acceptance(struct world *w, const struct fleet_effect *effect)
+static void send_acceptance(struct world *w, const struct cluster_state_effect *effect)
 {
     struct sim_event message = {.sandbox = sim_index(&effect->id), .acceptance = effect->acceptance};
     if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
         send(w, effect->node, agent_hear_acceptance, &message);
 }
 
-static struct sim_event *ask_database(struct world *w, const struct fleet_effect *effect,
+static struct sim_event *ask_database(struct world *w, const struct cluster_state_effect *effect,
                                       void (*run)(struct world *, struct sim_event *))
 {
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), run);
@@ -217,28 +221,28 @@ static struct sim_event *ask_database(struct world *w, const struct fleet_effect
     return e;
 }
 
-static void run_effect(struct world *w, const struct fleet_effect *effect)
+static void run_effect(struct world *w, const struct cluster_state_effect *effect)
 {
     struct sim_event *e;
     switch (effect->kind) {
-    case FLEET_PERSIST:
+    case CLUSTER_PERSIST:
         e = ask_database(w, effect, commit);
         e->move = effect->move;
         break;
-    case FLEET_RESCHEDULE:
+    case CLUSTER_RESCHEDULE:
         e = ask_database(w, effect, reschedule);
         e->node = node_index(effect->node);
         e->asked_ms = w->now;
         e->reschedule = effect->reschedule;
         break;
-    case FLEET_WANT:
+    case CLUSTER_WANT:
         send_want(w, effect);
         break;
-    case FLEET_ACCEPT:
+    case CLUSTER_ACCEPT:
         send_acceptance(w, effect);
         break;
-    case FLEET_CHANGED:
-    case FLEET_NODE:
+    case CLUSTER_CHANGED:
+    case CLUSTER_NODE:
         break;
     }
 }
@@ -248,14 +252,14 @@ static void settle(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     w->due = false;
     for (size_t i = 0; i < w->effects.count; i++) {
-        fleet_effect_as_of(&w->effects.item[i], w->now);
+        cluster_state_effect_as_of(&w->effects.item[i], w->now);
         run_effect(w, &w->effects.item[i]);
     }
-    fleet_effects_clear(&w->effects);
+    cluster_state_effects_clear(&w->effects);
 }
 
 /* A turn takes up to TURN_MS: other events come in between, and a controller that dies in it does none of
@@ -317,31 +321,31 @@ void controller_check_row(struct world *w, int sandbox)
 
 void controller_up(struct world *w)
 {
-    if (w->fleet || w->now < w->database_down_ms)
+    if (w->cluster || w->now < w->database_down_ms)
         return;
     w->incarnation++;
-    w->fleet = fleet_new(SIM_LEASE_MS);
+    w->cluster = cluster_state_new(SIM_LEASE_MS);
     sim_say(w, "controller up");
     for (int i = 0; i < w->rows; i++)
         follow_anew(w, &w->row[i]);
     w->frame_ms = w->seen_clock_ms = w->clock_ms;
     w->owes_expiries = w->asked_expiries = false;
     for (int i = 0; i < w->rows; i++) {
-        struct fleet_row row = row_of(w, i);
+        struct cluster_state_row row = row_of(w, i);
         if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
-            fleet_load(w->fleet, w->now, &row);
+            cluster_state_load(w->cluster, w->now, &row);
     }
 }
 
 void controller_down(struct world *w)
 {
-    if (!w->fleet)
+    if (!w->cluster)
         return;
     sim_say(w, "controller down");
     w->stopped_ms = 0;
-    fleet_free(w->fleet);
-    w->fleet = NULL;
-    fleet_effects_clear(&w->effects);
+    cluster_state_free(w->cluster);
+    w->cluster = NULL;
+    cluster_state_effects_clear(&w->effects);
     w->due = false;
     for (int i = 0; i < SIM_NODES; i++)
         w->host[i].session = 0;
@@ -364,7 +368,7 @@ static bool is_skewed(const struct world *w, const struct row *r)
 static void note_late_answer(struct world *w, const struct sim_event *e)
 {
     struct row *r = &w->row[sim_index(&e->row.id)];
-    if (e->row.time == FLEET_TIME_GIVEN && e->row.waited_ms >= 500 && (r->skewed || is_skewed(w, r)))
+    if (e->row.time == CLUSTER_TIME_GIVEN && e->row.waited_ms >= 500 && (r->skewed || is_skewed(w, r)))
         r->displaced = true;
 }
 
@@ -372,14 +376,14 @@ static void told(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     e->row.waited_ms = w->now - e->asked_ms;
     note_late_answer(w, e);
     if (e->flag)
-        fleet_admitted(w->fleet, w->now, &e->row, &w->effects);
+        cluster_state_admitted(w->cluster, w->now, &e->row, &w->effects);
     else
-        fleet_wanted(w->fleet, w->now, &e->row, &w->effects);
+        cluster_state_wanted(w->cluster, w->now, &e->row, &w->effects);
     run_effects(w);
 }
 
@@ -394,11 +398,11 @@ static void row_read(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     e->row.waited_ms = w->now - e->asked_ms;
-    if (e->flag || fleet_differs(w->fleet, e->stamp, &e->row.id, e->row.generation, e->row.state))
-        fleet_read(w->fleet, w->now, e->stamp, &e->row, &w->effects);
+    if (e->flag || cluster_state_differs(w->cluster, e->stamp, &e->row.id, e->row.generation, e->row.state))
+        cluster_state_read(w->cluster, w->now, e->stamp, &e->row, &w->effects);
     run_effects(w);
 }
 
@@ -423,15 +427,15 @@ static void rows_read(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
-    struct reading reading = {w, fleet_stamp(w->fleet)};
-    fleet_unread(w->fleet, e->stamp, read_unread, &reading);
+    struct reading reading = {w, cluster_state_stamp(w->cluster)};
+    cluster_state_unread(w->cluster, e->stamp, read_unread, &reading);
 }
 
 static void read_now(struct world *w, struct sim_event *e)
 {
-    if (!w->fleet || e->incarnation != w->incarnation || w->now < w->database_down_ms)
+    if (!w->cluster || e->incarnation != w->incarnation || w->now < w->database_down_ms)
         return;
     if (w->clock_ms != w->frame_ms)
         return; /* what remains cannot be read until the rows have followed */
@@ -449,7 +453,7 @@ static void read_rows(struct world *w)
     w->read_ms = w->now;
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), read_now);
     e->incarnation = w->incarnation;
-    e->stamp = fleet_stamp(w->fleet);
+    e->stamp = cluster_state_stamp(w->cluster);
 }
 
 /* --- PostgreSQL's clock is set --- */
@@ -458,13 +462,13 @@ static void expiries_told(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->incarnation != w->incarnation)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
     w->asked_expiries = false;
     w->owes_expiries |= !e->flag;
     if (!e->flag)
         return;
-    fleet_expiries_told(w->fleet);
+    cluster_state_expiries_told(w->cluster);
     read_rows(w);
 }
 
@@ -484,9 +488,9 @@ static void move_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms,
 }
 
 /*
- * A row that the fleet does not know as it is: it follows by the whole step. That is wrong where the clock
- * was set once more before anybody noticed, and nobody can know it who never heard when it was to end: then
- * its end is where its row has it (docs/clocks.md).
+ * A row that the cluster state does not know as it is: it follows by the whole step. That is wrong where the
+ * clock was set once more before anybody noticed, and nobody can know it who never heard when it was to end:
+ * then its end is where its row has it (docs/clocks.md).
  */
 static void follow_unnamed(struct world *w, struct row *r)
 {
@@ -504,7 +508,7 @@ static void ask_expiries(struct world *w)
     struct moving moving = {.world = w};
     w->asked_expiries = true;
     w->owes_expiries = false;
-    fleet_expiries(w->fleet, move_expiry, &moving);
+    cluster_state_expiries(w->cluster, move_expiry, &moving);
     sim_say(w, "the rows follow PostgreSQL's clock%s", ok ? "" : " not");
     for (int i = 0; ok && i < w->rows; i++) {
         if (!moving.told[i] && w->row[i].timed_ms != w->clock_ms)
@@ -521,11 +525,12 @@ static void ask_expiries(struct world *w)
 static void look_at_clock(struct world *w)
 {
     if (w->clock_ms != w->seen_clock_ms) {
-        fleet_clock_stepped(w->fleet, w->now, w->clock_ms - w->seen_clock_ms, EPOCH_MS + w->clock_ms);
+        cluster_state_clock_stepped(w->cluster, w->now, w->clock_ms - w->seen_clock_ms,
+                                    EPOCH_MS + w->clock_ms);
         w->seen_clock_ms = w->clock_ms;
         w->owes_expiries = true;
     }
-    if ((w->owes_expiries || fleet_owes_expiries(w->fleet)) && !w->asked_expiries)
+    if ((w->owes_expiries || cluster_state_owes_expiries(w->cluster)) && !w->asked_expiries)
         ask_expiries(w);
 }
 
@@ -541,7 +546,7 @@ static void tell(struct world *w, int sandbox, bool admitted)
         w->row[sandbox].unheard |= timed;
         sim_say(w, "db: the answer on sandbox %d is lost", sandbox);
         if (admitted)
-            fleet_refused(w->fleet, &id);
+            cluster_state_refused(w->cluster, &id);
         return;
     }
     struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), told);
@@ -549,14 +554,14 @@ static void tell(struct world *w, int sandbox, bool admitted)
     e->flag = admitted;
     e->asked_ms = w->now;
     e->row = row_of(w, sandbox);
-    e->row.time = timed ? FLEET_TIME_GIVEN : FLEET_TIME_KEPT;
+    e->row.time = timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
 }
 
 int controller_create(struct world *w, uint64_t lifetime_ms)
 {
     struct sandbox_id id = sim_id(w->rows);
     struct place_request request = {.limits = {.memory_bytes = 1, .cpu_millis = 1, .storage_bytes = 1}};
-    const char *node = fleet_place(w->fleet, &id, &request, NULL);
+    const char *node = cluster_state_place(w->cluster, &id, &request, NULL);
     if (!node)
         return -1;
     int sandbox = w->rows++;
@@ -619,8 +624,8 @@ static void create(struct world *w)
         return;
     if (w->now >= w->database_down_ms)
         controller_create(w, 0);
-    else if (fleet_place(w->fleet, &id, &request, NULL))
-        fleet_refused(w->fleet, &id);
+    else if (cluster_state_place(w->cluster, &id, &request, NULL))
+        cluster_state_refused(w->cluster, &id);
 }
 
 static void change(struct world *w, int sandbox)
@@ -660,7 +665,7 @@ static void delete_what_outlives(struct world *w)
 
 void controller_request(struct world *w)
 {
-    if (!w->fleet || w->now < w->stopped_ms)
+    if (!w->cluster || w->now < w->stopped_ms)
         return;
     if (sim_chance(w, 60) || !w->rows)
         create(w);
@@ -682,7 +687,7 @@ void controller_session(struct world *w, int node)
     outbox_resend(h->outbox);
     h->heard_ms = awake_look(&w->awake, w->now);
     sim_say(w, "session of host %d with %zu sandboxes", node, count);
-    fleet_session(w->fleet, w->now, &facts, inventory, count, &w->effects);
+    cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
 }
 
@@ -691,31 +696,31 @@ void controller_hear(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->session != h->session)
+    if (!w->cluster || e->session != h->session)
         return;
     h->heard_ms = awake_look(&w->awake, w->now);
     if (e->flag) {
-        fleet_observed(w->fleet, w->now, node_name(e->node), &e->observation, &w->effects);
+        cluster_state_observed(w->cluster, w->now, node_name(e->node), &e->observation, &w->effects);
         run_effects(w);
     }
 }
 
 void controller_tick(struct world *w)
 {
-    if (!w->fleet || w->now < w->stopped_ms || w->now < w->database_down_ms ||
+    if (!w->cluster || w->now < w->stopped_ms || w->now < w->database_down_ms ||
         w->clock_ms != w->seen_clock_ms)
         w->shaken_ms = w->now;
-    if (!w->fleet || w->now < w->stopped_ms)
+    if (!w->cluster || w->now < w->stopped_ms)
         return;
     uint64_t awake = awake_look(&w->awake, w->now);
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {
             h->session = 0;
-            fleet_node_gone(w->fleet, w->now, node_name(i), &w->effects);
+            cluster_state_node_gone(w->cluster, w->now, node_name(i), &w->effects);
         }
     }
-    fleet_tick(w->fleet, w->now, &w->effects);
+    cluster_state_tick(w->cluster, w->now, &w->effects);
     run_effects(w);
     look_at_clock(w);
     delete_what_outlives(w);

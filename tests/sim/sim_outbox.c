@@ -278,7 +278,7 @@ static void commit(struct world *w, struct sim_event *e)
         store_news(w, e->node, &b->news[i]);
     for (size_t i = 0; i < b->sample_count; i++)
         store_sample(w, e->node, &b->samples[i]);
-    if (!w->fleet || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
+    if (!w->cluster || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
         return;
     struct sim_event answer = {.run = outbox_hear_commit, .node = e->node, .session = e->session};
     answer.outbox.news_up_to = b->news_count ? b->news[b->news_count - 1].number : 0;
@@ -290,7 +290,7 @@ static void hear(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->fleet || e->session != w->host[e->node].session)
+    if (!w->cluster || e->session != w->host[e->node].session)
         return;
     struct sim_event *next = sim_after(w, 1 + sim_random(w, 20), commit);
     next->node = e->node;

@@ -186,7 +186,7 @@ static void beat(struct world *w, struct sim_event *e)
     if (w->on_beat)
         w->on_beat(w);
     controller_tick(w);
-    bool listens = w->fleet && w->now >= w->stopped_ms;
+    bool listens = w->cluster && w->now >= w->stopped_ms;
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         agent_tick(w, i);
@@ -238,8 +238,8 @@ struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(str
 
 void world_free(struct world *w)
 {
-    fleet_free(w->fleet);
-    fleet_effects_fini(&w->effects);
+    cluster_state_free(w->cluster);
+    cluster_state_effects_fini(&w->effects);
     for (int i = 0; i < SIM_NODES; i++) {
         reconciler_free(w->host[i].reconciler);
         reconciler_effects_fini(&w->host[i].effects);

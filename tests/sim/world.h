@@ -1,7 +1,8 @@
 /*
- * A cluster in one process under virtual time: the fleet and the reconcilers are the real cores; PostgreSQL,
- * Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed says. What
- * is written to a model's disk or database survives the crash of whoever wrote it; nothing else does.
+ * A cluster in one process under virtual time: the cluster state and the reconcilers are the real cores;
+ * PostgreSQL, Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed
+ * says. What is written to a model's disk or database survives the crash of whoever wrote it; nothing else
+ * does.
  */
 #ifndef CORRAL_TESTS_SIM_WORLD_H
 #define CORRAL_TESTS_SIM_WORLD_H
@@ -10,7 +11,7 @@
 #include "agent/core/outbox.h"
 #include "agent/core/reconciler.h"
 #include "common/base/awake.h"
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 
 #define SIM_NODES     3
 #define SIM_SANDBOXES 200
@@ -119,10 +120,10 @@ struct sim_event {
         struct want want;
         struct observation observation;
         struct acceptance acceptance;
-        struct fleet_move move;
-        struct fleet_reschedule reschedule;
+        struct cluster_state_move move;
+        struct cluster_state_reschedule reschedule;
         enum sandbox_state state;
-        struct fleet_row row;
+        struct cluster_state_row row;
         struct {
             size_t batch;
             uint64_t news_up_to, samples_up_to;
@@ -136,9 +137,9 @@ struct world {
     size_t count, room;
     bool calm; /* no more faults and no more requests */
 
-    struct fleet *fleet; /* NULL: the controller is down */
+    struct cluster_state *cluster; /* NULL: the controller is down */
     unsigned incarnation, sessions;
-    struct fleet_effects effects;
+    struct cluster_state_effects effects;
     bool due; /* they are carried out at the end of this turn */
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
@@ -201,7 +202,7 @@ void controller_stop(struct world *w); /* for a while, as SIGSTOP does */
 bool controller_waits(struct world *w, const struct sim_event *e);
 void controller_request(struct world *w); /* one random create, delete, pause, resume or extension */
 
-/* What the API commits, and tells the fleet of. A create answers the sandbox, -1 where none was made;
+/* What the API commits, and tells the cluster state of. A create answers the sandbox, -1 where none was made;
  * lifetime_ms 0: any. */
 int controller_create(struct world *w, uint64_t lifetime_ms);
 void controller_delete(struct world *w, int sandbox);

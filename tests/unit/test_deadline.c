@@ -9,56 +9,56 @@
 #define THEN    1700000000000 /* PostgreSQL's clock at our 0 */
 #define STEP_MS 600000
 
-static struct fleet *fleet;
-static struct fleet_effects effects;
+static struct cluster_state *cluster;
+static struct cluster_state_effects effects;
 static int64_t step; /* of PostgreSQL's clock */
 
 /* As the database would say it now: what remains is by its clock. */
-static struct fleet_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
+static struct cluster_state_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
 {
     uint8_t random[10] = {1};
     int64_t remains = expires_ms - (THEN + step + (int64_t)now);
-    return (struct fleet_row){.id = sandbox_id_make(1, random),
-                              .user = "usr_1",
-                              .node = "h1",
-                              .generation = generation,
-                              .want = generation > 1 ? WANT_PAUSED : WANT_RUNNING,
-                              .state = SANDBOX_RUNNING,
-                              .remaining_ms = remains > 0 ? (uint64_t)remains : 0,
-                              .expires_ms = expires_ms,
-                              .spec = (const uint8_t *)"s",
-                              .spec_len = 1};
+    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
+                                      .user = "usr_1",
+                                      .node = "h1",
+                                      .generation = generation,
+                                      .want = generation > 1 ? WANT_PAUSED : WANT_RUNNING,
+                                      .state = SANDBOX_RUNNING,
+                                      .remaining_ms = remains > 0 ? (uint64_t)remains : 0,
+                                      .expires_ms = expires_ms,
+                                      .spec = (const uint8_t *)"s",
+                                      .spec_len = 1};
 }
 
 static void begin(bool unwatched)
 {
     struct node_facts facts = {.name = "h1"};
-    struct fleet_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
     struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
     row.unwatched = unwatched;
-    fleet_load(fleet, 0, &row);
-    fleet_session(fleet, 0, &facts, &runs, 1, &effects);
-    fleet_effects_clear(&effects);
+    cluster_state_load(cluster, 0, &row);
+    cluster_state_session(cluster, 0, &facts, &runs, 1, &effects);
+    cluster_state_effects_clear(&effects);
 }
 
 static int set_up(void **state)
 {
-    fleet = fleet_new(10000);
+    cluster = cluster_state_new(10000);
     step = 0;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    fleet_free(fleet);
-    fleet_effects_fini(&effects);
+    cluster_state_free(cluster);
+    cluster_state_effects_fini(&effects);
     return 0;
 }
 
 static uint64_t wanted_for(void)
 {
     for (size_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].kind == FLEET_WANT)
+        if (effects.item[i].kind == CLUSTER_WANT)
             return effects.item[i].want.remaining_ms;
     }
     return UINT64_MAX;
@@ -80,7 +80,7 @@ static void on_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms, i
 static struct told told_now(void)
 {
     struct told told = {0};
-    fleet_expiries(fleet, on_expiry, &told);
+    cluster_state_expiries(cluster, on_expiry, &told);
     return told;
 }
 
@@ -90,28 +90,28 @@ static void test_a_pause_after_a_step(void **state)
     for (int known = 0; known < 2; known++) {
         step = STEP_MS * 10;
         if (known)
-            fleet_clock_stepped(fleet, 1000, step, THEN + step);
-        struct fleet_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
+            cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
+        struct cluster_state_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
         assert_int_equal(paused.remaining_ms, 0);
-        fleet_wanted(fleet, 1000, &paused, &effects);
+        cluster_state_wanted(cluster, 1000, &paused, &effects);
         assert_int_equal(wanted_for(), HOUR_MS - 1000);
-        fleet_effects_clear(&effects);
+        cluster_state_effects_clear(&effects);
     }
 }
 
 static void test_the_rows_follow_until_it_is_committed(void **state)
 {
     step = -STEP_MS;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     struct told told = told_now();
     assert_int_equal(told.count, 1);
     assert_true(told.from_ms == THEN + HOUR_MS && told.to_ms == THEN + HOUR_MS - STEP_MS);
     step = STEP_MS; /* and again, before that was answered */
-    fleet_clock_stepped(fleet, 1500, 2 * STEP_MS, THEN + step);
-    fleet_expiries_told(fleet);
+    cluster_state_clock_stepped(cluster, 1500, 2 * STEP_MS, THEN + step);
+    cluster_state_expiries_told(cluster);
     told = told_now();
     assert_true(told.from_ms == THEN + HOUR_MS - STEP_MS && told.to_ms == THEN + HOUR_MS + STEP_MS);
-    fleet_expiries_told(fleet);
+    cluster_state_expiries_told(cluster);
     assert_int_equal(told_now().count, 0);
 }
 
@@ -120,10 +120,10 @@ static void test_the_rows_follow_until_it_is_committed(void **state)
 static void test_an_extension_between_the_step_and_its_notice(void **state)
 {
     step = STEP_MS;
-    struct fleet_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
-    fleet_wanted(fleet, 1000, &longer, &effects);
+    struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    cluster_state_wanted(cluster, 1000, &longer, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
-    fleet_clock_stepped(fleet, 2000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 2000, step, THEN + step);
     assert_int_equal(told_now().count, 0);
 }
 
@@ -131,19 +131,19 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
 static void test_an_extension_before_the_notice_that_was_answered_late(void **state)
 {
     step = 10 * STEP_MS;
-    struct fleet_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
     longer.waited_ms = 30000;
-    longer.time = FLEET_TIME_GIVEN;
-    fleet_wanted(fleet, 31000, &longer, &effects);
+    longer.time = CLUSTER_TIME_GIVEN;
+    cluster_state_wanted(cluster, 31000, &longer, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
-    fleet_clock_stepped(fleet, 31500, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 31500, step, THEN + step);
     assert_int_equal(told_now().count, 0);
-    fleet_clock_stepped(fleet, 32500, -20000, THEN + step - 20000);
+    cluster_state_clock_stepped(cluster, 32500, -20000, THEN + step - 20000);
     struct told told = told_now();
     assert_int_equal(told.count, 1);
     assert_true(told.to_ms == longer.expires_ms - 20000);
-    fleet_clock_stepped(fleet, 33500, 30000,
-                        THEN + step + 10000); /* which lies nearer to the row, as nobody wrote it */
+    cluster_state_clock_stepped(cluster, 33500, 30000,
+                                THEN + step + 10000); /* which lies nearer to the row, as nobody wrote it */
     told = told_now();
     assert_true(told.from_ms == longer.expires_ms && told.to_ms == longer.expires_ms + 10000);
 }
@@ -153,16 +153,17 @@ static void test_an_extension_before_the_notice_that_was_answered_late(void **st
 static void test_an_extension_around_the_step_is_read_again(void **state)
 {
     step = STEP_MS;
-    struct fleet_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
+    struct cluster_state_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
-    fleet_wanted(fleet, 1200, &longer, &effects);
-    fleet_expiries_told(fleet);
-    uint64_t stamp = fleet_stamp(fleet);
-    assert_true(fleet_differs(fleet, stamp, &longer.id, 2, SANDBOX_RUNNING));
-    struct fleet_row read = row_at(1300, 2, THEN + step + 900 + 2 * HOUR_MS);
-    fleet_read(fleet, 1300, stamp, &read, &effects);
-    assert_false(fleet_differs(fleet, fleet_stamp(fleet), &longer.id, 2, SANDBOX_RUNNING));
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
+    cluster_state_wanted(cluster, 1200, &longer, &effects);
+    cluster_state_expiries_told(cluster);
+    uint64_t stamp = cluster_state_stamp(cluster);
+    assert_true(cluster_state_differs(cluster, stamp, &longer.id, 2, SANDBOX_RUNNING));
+    struct cluster_state_row read = row_at(1300, 2, THEN + step + 900 + 2 * HOUR_MS);
+    cluster_state_read(cluster, 1300, stamp, &read, &effects);
+    assert_false(
+        cluster_state_differs(cluster, cluster_state_stamp(cluster), &longer.id, 2, SANDBOX_RUNNING));
 }
 
 /* …and once more, unnoticed, before that: the row is wrong by the first, and is to follow what was counted
@@ -170,23 +171,23 @@ static void test_an_extension_around_the_step_is_read_again(void **state)
 static void test_an_extension_between_two_steps(void **state)
 {
     step = STEP_MS;
-    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = FLEET_TIME_GIVEN;
+    longer.time = CLUSTER_TIME_GIVEN;
     step = 3 * STEP_MS;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
-    fleet_wanted(fleet, 1200, &longer, &effects);
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
+    cluster_state_wanted(cluster, 1200, &longer, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
     told_now();
-    fleet_expiries_told(fleet);
+    cluster_state_expiries_told(cluster);
     int64_t moved = longer.expires_ms + step;
-    struct fleet_row read = row_at(1300, 2, moved);
-    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
-    assert_true(fleet_owes_expiries(fleet));
+    struct cluster_state_row read = row_at(1300, 2, moved);
+    cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
+    assert_true(cluster_state_owes_expiries(cluster));
     struct told told = told_now();
     assert_true(told.from_ms == moved && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
-    fleet_expiries_told(fleet);
-    assert_false(fleet_owes_expiries(fleet));
+    cluster_state_expiries_told(cluster);
+    assert_false(cluster_state_owes_expiries(cluster));
 }
 
 /* …and its answer comes when the rows have followed already: its own, which nobody here could name, by what
@@ -194,22 +195,22 @@ static void test_an_extension_between_two_steps(void **state)
 static void test_an_extension_between_two_steps_that_the_rows_followed(void **state)
 {
     step = STEP_MS;
-    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = FLEET_TIME_GIVEN;
+    longer.time = CLUSTER_TIME_GIVEN;
     step = 3 * STEP_MS;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
-    fleet_expiries_told(fleet);
-    fleet_wanted(fleet, 1200, &longer, &effects);
+    cluster_state_expiries_told(cluster);
+    cluster_state_wanted(cluster, 1200, &longer, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
-    assert_true(fleet_owes_expiries(fleet));
+    assert_true(cluster_state_owes_expiries(cluster));
     assert_int_equal(told_now().count, 0);
-    fleet_expiries_told(fleet);
-    uint64_t stamp = fleet_stamp(fleet);
-    assert_true(fleet_differs(fleet, stamp, &longer.id, 2, SANDBOX_RUNNING));
-    struct fleet_row read = row_at(1300, 2, longer.expires_ms + step);
-    fleet_read(fleet, 1300, stamp, &read, &effects);
+    cluster_state_expiries_told(cluster);
+    uint64_t stamp = cluster_state_stamp(cluster);
+    assert_true(cluster_state_differs(cluster, stamp, &longer.id, 2, SANDBOX_RUNNING));
+    struct cluster_state_row read = row_at(1300, 2, longer.expires_ms + step);
+    cluster_state_read(cluster, 1300, stamp, &read, &effects);
     struct told told = told_now();
     assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
 }
@@ -219,32 +220,32 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
 static void test_a_row_found_wrong_while_the_rows_follow(void **state)
 {
     step = STEP_MS;
-    struct fleet_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = FLEET_TIME_GIVEN;
+    longer.time = CLUSTER_TIME_GIVEN;
     step = 3 * STEP_MS;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
-    fleet_wanted(fleet, 1200, &longer, &effects);
-    struct fleet_row read = row_at(1300, 2, longer.expires_ms + step);
-    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
-    fleet_expiries_told(fleet);
-    assert_true(fleet_owes_expiries(fleet));
+    cluster_state_wanted(cluster, 1200, &longer, &effects);
+    struct cluster_state_row read = row_at(1300, 2, longer.expires_ms + step);
+    cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
+    cluster_state_expiries_told(cluster);
+    assert_true(cluster_state_owes_expiries(cluster));
     assert_int_equal(told_now().count, 1);
-    fleet_expiries_told(fleet);
-    assert_false(fleet_owes_expiries(fleet));
+    cluster_state_expiries_told(cluster);
+    assert_false(cluster_state_owes_expiries(cluster));
 }
 
 /* A pause that was answered under the clock before, and comes when the rows have followed. */
 static void test_a_pause_from_before_the_rows_followed(void **state)
 {
     step = STEP_MS;
-    struct fleet_row paused = row_at(900, 2, THEN + HOUR_MS);
-    paused.time = FLEET_TIME_KEPT;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    struct cluster_state_row paused = row_at(900, 2, THEN + HOUR_MS);
+    paused.time = CLUSTER_TIME_KEPT;
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
-    fleet_expiries_told(fleet);
-    fleet_wanted(fleet, 1100, &paused, &effects);
+    cluster_state_expiries_told(cluster);
+    cluster_state_wanted(cluster, 1100, &paused, &effects);
     assert_int_equal(wanted_for(), HOUR_MS - 1100);
 }
 
@@ -253,34 +254,34 @@ static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
 {
     int64_t longer_ms = THEN + 2 * HOUR_MS; /* generation 2 */
     step = STEP_MS * 20;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
-    struct fleet_row paused = row_at(1100, 3, longer_ms);
-    paused.time = FLEET_TIME_KEPT;
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
+    struct cluster_state_row paused = row_at(1100, 3, longer_ms);
+    paused.time = CLUSTER_TIME_KEPT;
     assert_int_equal(paused.remaining_ms, 0);
-    fleet_wanted(fleet, 1100, &paused, &effects);
+    cluster_state_wanted(cluster, 1100, &paused, &effects);
     assert_int_equal(wanted_for(), UINT64_MAX);
     told_now();
-    fleet_expiries_told(fleet);
-    assert_true(fleet_differs(fleet, fleet_stamp(fleet), &paused.id, 3, SANDBOX_RUNNING));
-    struct fleet_row read = row_at(1300, 3, longer_ms + step);
-    fleet_read(fleet, 1300, fleet_stamp(fleet), &read, &effects);
+    cluster_state_expiries_told(cluster);
+    assert_true(cluster_state_differs(cluster, cluster_state_stamp(cluster), &paused.id, 3, SANDBOX_RUNNING));
+    struct cluster_state_row read = row_at(1300, 3, longer_ms + step);
+    cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 1300);
 }
 
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
 static void test_a_clock_that_is_put_right_soon(void **state)
 {
-    fleet_free(fleet);
-    fleet = fleet_new(10000);
+    cluster_state_free(cluster);
+    cluster = cluster_state_new(10000);
     step = 1000 * (int64_t)HOUR_MS;
     begin(true);
     assert_int_equal(wanted_for(),
                      UINT64_MAX); /* its host counts by itself: nobody tells it that it is due */
-    fleet_clock_stepped(fleet, 5000, -step, THEN);
+    cluster_state_clock_stepped(cluster, 5000, -step, THEN);
     step = 0;
     assert_int_equal(told_now().count, 0);
-    struct fleet_row paused = row_at(6000, 2, THEN + HOUR_MS);
-    fleet_wanted(fleet, 6000, &paused, &effects);
+    struct cluster_state_row paused = row_at(6000, 2, THEN + HOUR_MS);
+    cluster_state_wanted(cluster, 6000, &paused, &effects);
     assert_int_equal(wanted_for(), HOUR_MS - 6000);
 }
 
@@ -288,58 +289,58 @@ static void test_a_clock_that_is_put_right_soon(void **state)
  * corrected by it. */
 static void test_a_late_count_is_corrected_all_the_same(void **state)
 {
-    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
-    fleet_wanted(fleet, 40000, &row, &effects);
+    cluster_state_wanted(cluster, 40000, &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS); /* as the late answer said */
     step = STEP_MS;
-    fleet_clock_stepped(fleet, 41000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 41000, step, THEN + step);
     struct told told = told_now();
     assert_true(told.from_ms == THEN + 2 * HOUR_MS && told.to_ms == THEN + step + 2 * HOUR_MS);
-    fleet_expiries_told(fleet);
-    fleet_effects_clear(&effects);
+    cluster_state_expiries_told(cluster);
+    cluster_state_effects_clear(&effects);
     row = row_at(50000, 2, told.to_ms);
-    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
 }
 
 /* The clock was set while that answer was on its way: its row, which nobody here could name, has followed. */
 static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void **state)
 {
-    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     step = STEP_MS;
-    fleet_clock_stepped(fleet, 39000, step, THEN + step);
-    fleet_expiries_told(fleet);
-    fleet_wanted(fleet, 40000, &row, &effects);
+    cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
+    cluster_state_expiries_told(cluster);
+    cluster_state_wanted(cluster, 40000, &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
-    fleet_effects_clear(&effects);
+    cluster_state_effects_clear(&effects);
     row = row_at(50000, 2, THEN + step + 2 * HOUR_MS);
-    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
 }
 
 /* …or has not yet: the rows could not be reached between. */
 static void test_a_late_count_is_corrected_where_its_row_follows_later(void **state)
 {
-    struct fleet_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     step = STEP_MS;
-    fleet_clock_stepped(fleet, 39000, step, THEN + step);
-    fleet_wanted(fleet, 40000, &row, &effects);
+    cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
+    cluster_state_wanted(cluster, 40000, &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS);
     assert_int_equal(told_now().count, 0); /* the database moves what nobody names */
-    fleet_effects_clear(&effects);
+    cluster_state_effects_clear(&effects);
     row = row_at(41000, 3, THEN + 2 * HOUR_MS); /* it says less by the step, and is yet to follow */
-    fleet_wanted(fleet, 41000, &row, &effects);
+    cluster_state_wanted(cluster, 41000, &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 1000);
-    fleet_expiries_told(fleet);
-    fleet_effects_clear(&effects);
+    cluster_state_expiries_told(cluster);
+    cluster_state_effects_clear(&effects);
     row = row_at(50000, 3, THEN + step + 2 * HOUR_MS);
-    fleet_read(fleet, 50000, fleet_stamp(fleet), &row, &effects);
+    cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
     assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
     step *= 2;
-    fleet_clock_stepped(fleet, 60000, STEP_MS, THEN + step);
+    cluster_state_clock_stepped(cluster, 60000, STEP_MS, THEN + step);
     assert_true(told_now().to_ms == THEN + step + 2 * HOUR_MS);
 }
 
@@ -348,19 +349,19 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
 static void test_two_steps_before_an_answer(void **state)
 {
     step = -STEP_MS;
-    fleet_clock_stepped(fleet, 1000, step, THEN + step);
+    cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     int64_t told = told_now().to_ms;
     step = STEP_MS;
-    fleet_clock_stepped(fleet, 2000, 2 * STEP_MS, THEN + step);
-    struct fleet_row paused = row_at(3000, 2, told);
-    fleet_wanted(fleet, 3000, &paused, &effects);
+    cluster_state_clock_stepped(cluster, 2000, 2 * STEP_MS, THEN + step);
+    struct cluster_state_row paused = row_at(3000, 2, told);
+    cluster_state_wanted(cluster, 3000, &paused, &effects);
     assert_int_equal(wanted_for(), HOUR_MS - 3000);
 }
 
 /* What of it ends is told by the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
-    struct fleet_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
     struct observation over = {.id = row.id,
                                .generation = 1,
                                .number = 4,
@@ -368,8 +369,8 @@ static void test_an_end_tells_how_late_it_was(void **state)
                                .reason = REASON_EXPIRED,
                                .ended_ago_ms = 100};
     step = STEP_MS;
-    fleet_observed(fleet, HOUR_MS + 150, "h1", &over, &effects);
-    assert_int_equal(effects.item[0].kind, FLEET_PERSIST);
+    cluster_state_observed(cluster, HOUR_MS + 150, "h1", &over, &effects);
+    assert_int_equal(effects.item[0].kind, CLUSTER_PERSIST);
     assert_int_equal(effects.item[0].move.late_ms, 50);
     assert_false(effects.item[0].move.unheard);
 }

@@ -6,7 +6,7 @@
 
 struct owner {
     struct loop *loop;
-    struct fleet *fleet;
+    struct cluster_state *cluster;
     struct leader_engine *engine;
     struct later first, second, next_turn;
     bool answers, ends; /* the node goes with the first effect; the lead ends with it */
@@ -20,13 +20,13 @@ static void note(struct owner *o, char c)
     o->seen[len] = c;
 }
 
-static void act(void *owner, const struct fleet_effect *effect)
+static void act(void *owner, const struct cluster_state_effect *effect)
 {
     struct owner *o = owner;
-    assert_int_equal(effect->kind, FLEET_NODE);
+    assert_int_equal(effect->kind, CLUSTER_NODE);
     note(o, effect->node[0]);
     if (o->answers)
-        fleet_node_gone(o->fleet, 2, "c", leader_effects(o->engine));
+        cluster_state_node_gone(o->cluster, 2, "c", leader_effects(o->engine));
     o->answers = false;
     if (o->ends)
         leader_engine_clear(o->engine);
@@ -41,14 +41,14 @@ static const struct leader_engine_ops ops = {act, settled};
 
 static void begin(struct owner *o)
 {
-    *o = (struct owner){.loop = loop_new(), .fleet = fleet_new(LEASE_MS)};
+    *o = (struct owner){.loop = loop_new(), .cluster = cluster_state_new(LEASE_MS)};
     o->engine = leader_engine_new(o->loop, &ops, o);
 }
 
 static void end(struct owner *o)
 {
     leader_engine_free(o->engine);
-    fleet_free(o->fleet);
+    cluster_state_free(o->cluster);
     loop_free(o->loop);
 }
 
@@ -56,7 +56,7 @@ static void comes(struct owner *o, const char *node)
 {
     struct node_facts facts = {0};
     facts.name[0] = node[0];
-    fleet_session(o->fleet, 1, &facts, NULL, 0, leader_effects(o->engine));
+    cluster_state_session(o->cluster, 1, &facts, NULL, 0, leader_effects(o->engine));
     assert_string_equal(o->seen, "");
 }
 

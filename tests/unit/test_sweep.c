@@ -1,4 +1,4 @@
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 
 #include "tests/lib/unit.h"
 
@@ -36,26 +36,27 @@ static void test_sessions(void **state)
     assert_true(sweep_session_stale(false, SESSION_PROOF_MS + 1, 60000));
 }
 
-/* --- rows, in a fleet --- */
+/* --- rows, in a cluster state --- */
 
-static struct fleet *fleet;
-static struct fleet_effects effects;
+static struct cluster_state *cluster;
+static struct cluster_state_effects effects;
 
-static struct fleet_row row_of(int n, const char *node, enum sandbox_state state, uint64_t remaining_ms)
+static struct cluster_state_row row_of(int n, const char *node, enum sandbox_state state,
+                                       uint64_t remaining_ms)
 {
     uint8_t random[10] = {(uint8_t)n};
-    return (struct fleet_row){.id = sandbox_id_make(1, random),
-                              .user = "usr_1",
-                              .node = node,
-                              .generation = 1,
-                              .want = WANT_RUNNING,
-                              .state = state,
-                              .remaining_ms = remaining_ms,
-                              .spec = (const uint8_t *)"s",
-                              .spec_len = 1};
+    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
+                                      .user = "usr_1",
+                                      .node = node,
+                                      .generation = 1,
+                                      .want = WANT_RUNNING,
+                                      .state = state,
+                                      .remaining_ms = remaining_ms,
+                                      .spec = (const uint8_t *)"s",
+                                      .spec_len = 1};
 }
 
-static struct observation running(const struct fleet_row *row)
+static struct observation running(const struct cluster_state_row *row)
 {
     return (struct observation){
         .id = row->id, .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
@@ -65,25 +66,25 @@ static void join(uint64_t now, const char *name, const struct observation *held,
 {
     struct node_facts facts = {0};
     strcpy(facts.name, name);
-    fleet_session(fleet, now, &facts, held, count, &effects);
-    fleet_effects_clear(&effects);
+    cluster_state_session(cluster, now, &facts, held, count, &effects);
+    cluster_state_effects_clear(&effects);
 }
 
 static int set_up(void **state)
 {
-    fleet = fleet_new(LEASE_MS);
+    cluster = cluster_state_new(LEASE_MS);
     join(0, "h1", NULL, 0);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    fleet_free(fleet);
-    fleet_effects_fini(&effects);
+    cluster_state_free(cluster);
+    cluster_state_effects_fini(&effects);
     return 0;
 }
 
-static const struct fleet_effect *effect_of(enum fleet_effect_kind kind)
+static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
 {
     for (size_t i = 0; i < effects.count; i++) {
         if (effects.item[i].kind == kind)
@@ -94,96 +95,98 @@ static const struct fleet_effect *effect_of(enum fleet_effect_kind kind)
 
 static void test_a_row_that_nobody_told_of(void **state)
 {
-    struct fleet_row lost = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS),
-                     pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
-                     away = row_of(3, "h9", SANDBOX_RUNNING, HOUR_MS),
-                     over = row_of(4, "h9", SANDBOX_RUNNING, 0);
-    assert_int_equal(fleet_stray(fleet, 5, &lost), SWEEP_ROW_WITHOUT_CONTAINER);
-    assert_int_equal(fleet_stray(fleet, 5, &pending), SWEEP_KIND_COUNT); /* it is sent, and made */
-    assert_int_equal(fleet_stray(fleet, 5, &away), SWEEP_KIND_COUNT);    /* its host may bring it */
-    assert_int_equal(fleet_stray(fleet, 5, &over), SWEEP_EXPIRED);
-    assert_int_equal(fleet_count(fleet), 0);
+    struct cluster_state_row lost = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS),
+                             pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
+                             away = row_of(3, "h9", SANDBOX_RUNNING, HOUR_MS),
+                             over = row_of(4, "h9", SANDBOX_RUNNING, 0);
+    assert_int_equal(cluster_state_stray(cluster, 5, &lost), SWEEP_ROW_WITHOUT_CONTAINER);
+    assert_int_equal(cluster_state_stray(cluster, 5, &pending), SWEEP_KIND_COUNT); /* it is sent, and made */
+    assert_int_equal(cluster_state_stray(cluster, 5, &away), SWEEP_KIND_COUNT);    /* its host may bring it */
+    assert_int_equal(cluster_state_stray(cluster, 5, &over), SWEEP_EXPIRED);
+    assert_int_equal(cluster_state_count(cluster), 0);
     assert_int_equal(effects.count, 0); /* looking changes nothing */
 }
 
 static void test_a_row_that_its_host_holds(void **state)
 {
-    struct fleet_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
+    struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
     struct observation held = running(&row);
-    fleet_load(fleet, 0, &row);
-    assert_int_equal(fleet_stray(fleet, 5, &row), SWEEP_KIND_COUNT);
+    cluster_state_load(cluster, 0, &row);
+    assert_int_equal(cluster_state_stray(cluster, 5, &row), SWEEP_KIND_COUNT);
     join(10, "h1", &held, 1);
     /* However late: what its host reports, its host ends. */
-    assert_int_equal(fleet_stray(fleet, HOUR_MS, &row), SWEEP_KIND_COUNT);
-    fleet_node_gone(fleet, HOUR_MS, "h1", &effects);
-    assert_int_equal(fleet_stray(fleet, HOUR_MS, &row), SWEEP_KIND_COUNT);
+    assert_int_equal(cluster_state_stray(cluster, HOUR_MS, &row), SWEEP_KIND_COUNT);
+    cluster_state_node_gone(cluster, HOUR_MS, "h1", &effects);
+    assert_int_equal(cluster_state_stray(cluster, HOUR_MS, &row), SWEEP_KIND_COUNT);
 }
 
 static void test_a_pending_row_that_its_host_never_takes_up(void **state)
 {
-    struct fleet_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
-    fleet_read(fleet, 0, fleet_stamp(fleet), &row, &effects);
-    assert_non_null(effect_of(FLEET_WANT));
-    assert_int_equal(fleet_stray(fleet, 2999, &row), SWEEP_KIND_COUNT);
-    assert_int_equal(fleet_stray(fleet, 3000, &row), SWEEP_EXPIRED);
-    fleet_effects_clear(&effects);
-    fleet_end_stray(fleet, 3000, &row, SWEEP_EXPIRED, &effects);
-    const struct fleet_effect *move = effect_of(FLEET_PERSIST);
+    struct cluster_state_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
+    cluster_state_read(cluster, 0, cluster_state_stamp(cluster), &row, &effects);
+    assert_non_null(effect_of(CLUSTER_WANT));
+    assert_int_equal(cluster_state_stray(cluster, 2999, &row), SWEEP_KIND_COUNT);
+    assert_int_equal(cluster_state_stray(cluster, 3000, &row), SWEEP_EXPIRED);
+    cluster_state_effects_clear(&effects);
+    cluster_state_end_stray(cluster, 3000, &row, SWEEP_EXPIRED, &effects);
+    const struct cluster_state_effect *move = effect_of(CLUSTER_PERSIST);
     assert_non_null(move);
     assert_int_equal(move->move.to, SANDBOX_FAILED); /* it never ran */
     assert_int_equal(move->move.reason, REASON_EXPIRED);
-    assert_int_equal(fleet_stray(fleet, 3001, &row), SWEEP_KIND_COUNT); /* its move is under way */
+    assert_int_equal(cluster_state_stray(cluster, 3001, &row), SWEEP_KIND_COUNT); /* its move is under way */
 }
 
 static void test_a_stray_is_ended_through_the_one_door(void **state)
 {
-    struct fleet_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
-    fleet_end_stray(fleet, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
-    const struct fleet_effect *effect = effect_of(FLEET_PERSIST);
+    struct cluster_state_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
+    cluster_state_end_stray(cluster, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
+    const struct cluster_state_effect *effect = effect_of(CLUSTER_PERSIST);
     assert_non_null(effect);
     assert_int_equal(effect->move.to, SANDBOX_STOPPED);
     assert_int_equal(effect->move.reason, REASON_ORPHANED);
     assert_non_null(strstr(effect->move.detail, "h1"));
-    fleet_effects_clear(&effects);
-    fleet_persisted(fleet, 6, &row.id, false, SANDBOX_STOPPED, &effects); /* not known: it is tried again */
+    cluster_state_effects_clear(&effects);
+    cluster_state_persisted(cluster, 6, &row.id, false, SANDBOX_STOPPED,
+                            &effects); /* not known: it is tried again */
     assert_int_equal(effects.count, 0);
-    fleet_tick(fleet, 2000, &effects);
-    assert_non_null(effect_of(FLEET_PERSIST));
-    fleet_effects_clear(&effects);
-    fleet_persisted(fleet, 2001, &row.id, true, SANDBOX_STOPPED, &effects);
-    effect = effect_of(FLEET_CHANGED);
+    cluster_state_tick(cluster, 2000, &effects);
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    cluster_state_effects_clear(&effects);
+    cluster_state_persisted(cluster, 2001, &row.id, true, SANDBOX_STOPPED, &effects);
+    effect = effect_of(CLUSTER_CHANGED);
     assert_non_null(effect);
     assert_true(effect->swept);
     assert_int_equal(effect->stray, SWEEP_ROW_WITHOUT_CONTAINER);
-    assert_int_equal(fleet_count(fleet), 0);
+    assert_int_equal(cluster_state_count(cluster), 0);
 }
 
 static void test_a_stray_whose_host_brings_it_after_all(void **state)
 {
-    struct fleet_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
+    struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
     struct observation held = running(&row);
-    fleet_end_stray(fleet, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
-    fleet_effects_clear(&effects);
-    fleet_observed(fleet, 6, "h1", &held, &effects);
-    fleet_persisted(fleet, 7, &row.id, false, SANDBOX_STOPPED, &effects);
-    fleet_tick(fleet, HOUR_MS / 2, &effects);
-    assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_RUNNING); /* the answer may have been lost */
-    fleet_persisted(fleet, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
-    assert_int_equal(fleet_count(fleet), 1);
+    cluster_state_end_stray(cluster, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_observed(cluster, 6, "h1", &held, &effects);
+    cluster_state_persisted(cluster, 7, &row.id, false, SANDBOX_STOPPED, &effects);
+    cluster_state_tick(cluster, HOUR_MS / 2, &effects);
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to,
+                     SANDBOX_RUNNING); /* the answer may have been lost */
+    cluster_state_persisted(cluster, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
+    assert_int_equal(cluster_state_count(cluster), 1);
 }
 
-#define IN_FLEET(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_CLUSTER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_sessions),
-        IN_FLEET(test_a_row_that_nobody_told_of),
-        IN_FLEET(test_a_row_that_its_host_holds),
-        IN_FLEET(test_a_pending_row_that_its_host_never_takes_up),
-        IN_FLEET(test_a_stray_is_ended_through_the_one_door),
-        IN_FLEET(test_a_stray_whose_host_brings_it_after_all),
+        IN_CLUSTER(test_a_row_that_nobody_told_of),
+        IN_CLUSTER(test_a_row_that_its_host_holds),
+        IN_CLUSTER(test_a_pending_row_that_its_host_never_takes_up),
+        IN_CLUSTER(test_a_stray_is_ended_through_the_one_door),
+        IN_CLUSTER(test_a_stray_whose_host_brings_it_after_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,8 @@
 static enum sandbox_state known(const struct world *w, int sandbox)
 {
     struct sandbox_id id = sim_id(sandbox);
-    struct fleet_view view = {.state = SANDBOX_STATE_COUNT};
-    fleet_find(w->fleet, &id, &view);
+    struct cluster_state_view view = {.state = SANDBOX_STATE_COUNT};
+    cluster_state_find(w->cluster, &id, &view);
     return view.state;
 }
 

@@ -2,7 +2,7 @@
  * What of a host's words could not be taken, by it or by us: counted for each host, and told as an event, at
  * most one a minute of each.
  */
-#include "controller/leader/cluster_int.h"
+#include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -25,52 +25,52 @@ struct left_out {
 static void on_told(void *arg, int code, const struct err *e, const char *json)
 {
     if (code && code != ERR_CANCELLED)
-        log_warn("cluster", "that items of a host were left out was not written: %s", e ? e->text : "");
+        log_warn("leader", "that items of a host were left out was not written: %s", e ? e->text : "");
 }
 
-static void tell(struct cluster *c, struct left_out *l, uint64_t now)
+static void tell(struct leader *leader, struct left_out *l, uint64_t now)
 {
     if (!l->count || now < l->next_ms)
         return;
-    db_node_left_out(c->pool, l->node, l->count, l->first, on_told, c);
+    db_node_left_out(leader->pool, l->node, l->count, l->first, on_told, leader);
     l->count = 0;
     l->next_ms = now + TELL_EVERY_MS;
 }
 
-void cluster_on_left_out(void *owner, const char *node, size_t count, const char *first)
+void leader_on_left_out(void *owner, const char *node, size_t count, const char *first)
 {
-    struct cluster *c = owner;
+    struct leader *leader = owner;
     struct left_out *l;
-    HASH_FIND_STR(c->left_out, node, l);
+    HASH_FIND_STR(leader->left_out, node, l);
     if (!l) {
         l = mem_zalloc(sizeof *l);
         snprintf(l->node, sizeof l->node, "%s", node);
-        HASH_ADD_STR(c->left_out, node, l);
+        HASH_ADD_STR(leader->left_out, node, l);
     }
     if (!l->count) {
-        log_warn("cluster", "node=%s %zu items of it are left out, or lowered; the first: %s", node, count,
+        log_warn("leader", "node=%s %zu items of it are left out, or lowered; the first: %s", node, count,
                  first);
         snprintf(l->first, sizeof l->first, "%s", first);
     }
     l->count += count;
-    tell(c, l, loop_now_ms());
+    tell(leader, l, loop_now_ms());
 }
 
-void cluster_tell_left_out(struct cluster *c)
+void leader_tell_left_out(struct leader *leader)
 {
     struct left_out *l, *next;
-    if (!c->ready)
+    if (!leader->ready)
         return;
-    HASH_ITER(hh, c->left_out, l, next)
-    tell(c, l, loop_now_ms());
+    HASH_ITER(hh, leader->left_out, l, next)
+    tell(leader, l, loop_now_ms());
 }
 
-void cluster_left_out_fini(struct cluster *c)
+void leader_left_out_fini(struct leader *leader)
 {
     struct left_out *l, *next;
-    HASH_ITER(hh, c->left_out, l, next)
+    HASH_ITER(hh, leader->left_out, l, next)
     {
-        HASH_DEL(c->left_out, l);
+        HASH_DEL(leader->left_out, l);
         free(l);
     }
 }

@@ -1,6 +1,6 @@
 /* A host that cannot start a sandbox, for reasons of its own: another gets it, once, and nothing is counted
  * twice. */
-#include "controller/core/fleet.h"
+#include "controller/core/cluster_state.h"
 
 #include "tests/lib/unit.h"
 
@@ -9,9 +9,9 @@
 #define LEASE_MS 10000
 #define HOUR_MS  3600000
 
-static struct fleet *fleet;
-static struct fleet_effects effects;
-static struct fleet_row row;
+static struct cluster_state *cluster;
+static struct cluster_state_effects effects;
+static struct cluster_state_row row;
 
 static void host(const char *name, const char *region, const char *sick)
 {
@@ -19,7 +19,7 @@ static void host(const char *name, const char *region, const char *sick)
     snprintf(facts.name, sizeof facts.name, "%s", name);
     snprintf(facts.region, sizeof facts.region, "%s", region);
     snprintf(facts.sick, sizeof facts.sick, "%s", sick);
-    fleet_session(fleet, 0, &facts, NULL, 0, &effects);
+    cluster_state_session(cluster, 0, &facts, NULL, 0, &effects);
 }
 
 /* It is admitted on h1, which is the emptiest, and its host has begun with it. */
@@ -28,37 +28,37 @@ static void begin(const char *region)
     uint8_t random[10] = {1};
     struct place_request wish = {.limits = {.memory_bytes = 600, .cpu_millis = 1, .storage_bytes = 1},
                                  .region = region};
-    row = (struct fleet_row){.id = sandbox_id_make(1, random),
-                             .user = "usr_1",
-                             .generation = 1,
-                             .want = WANT_RUNNING,
-                             .state = SANDBOX_PENDING,
-                             .remaining_ms = HOUR_MS,
-                             .limits = wish.limits,
-                             .spec = (const uint8_t *)"s",
-                             .spec_len = 1};
-    row.node = fleet_place(fleet, &row.id, &wish, NULL);
+    row = (struct cluster_state_row){.id = sandbox_id_make(1, random),
+                                     .user = "usr_1",
+                                     .generation = 1,
+                                     .want = WANT_RUNNING,
+                                     .state = SANDBOX_PENDING,
+                                     .remaining_ms = HOUR_MS,
+                                     .limits = wish.limits,
+                                     .spec = (const uint8_t *)"s",
+                                     .spec_len = 1};
+    row.node = cluster_state_place(cluster, &row.id, &wish, NULL);
     assert_string_equal(row.node, "h1");
-    fleet_admitted(fleet, 1, &row, &effects);
-    fleet_effects_clear(&effects);
+    cluster_state_admitted(cluster, 1, &row, &effects);
+    cluster_state_effects_clear(&effects);
 }
 
 static int set_up(void **state)
 {
-    fleet = fleet_new(LEASE_MS);
+    cluster = cluster_state_new(LEASE_MS);
     host("h1", "eu", "");
-    fleet_effects_clear(&effects);
+    cluster_state_effects_clear(&effects);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    fleet_free(fleet);
-    fleet_effects_fini(&effects);
+    cluster_state_free(cluster);
+    cluster_state_effects_fini(&effects);
     return 0;
 }
 
-static const struct fleet_effect *effect_of(enum fleet_effect_kind kind)
+static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
 {
     for (size_t i = 0; i < effects.count; i++) {
         if (effects.item[i].kind == kind)
@@ -81,19 +81,19 @@ static struct observation failure(bool host_fault)
 static void fails(const char *node)
 {
     struct observation o = failure(true);
-    fleet_effects_clear(&effects);
-    fleet_observed(fleet, 5, node, &o, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_observed(cluster, 5, node, &o, &effects);
 }
 
 static uint64_t reserved(const char *node)
 {
-    const struct node *n = node_table_find(fleet_nodes(fleet), node);
+    const struct node *n = node_table_find(cluster_state_nodes(cluster), node);
     return n->reserved.memory_bytes + n->reserved.sandboxes;
 }
 
-static struct fleet_row moved(void)
+static struct cluster_state_row moved(void)
 {
-    struct fleet_row r = row;
+    struct cluster_state_row r = row;
     r.node = "h2";
     r.generation = 2;
     return r;
@@ -101,8 +101,8 @@ static struct fleet_row moved(void)
 
 static void assert_moved(void)
 {
-    struct fleet_view view;
-    assert_true(fleet_find(fleet, &row.id, &view));
+    struct cluster_state_view view;
+    assert_true(cluster_state_find(cluster, &row.id, &view));
     assert_string_equal(view.node, "h2");
     assert_int_equal(reserved("h1"), 0);
     assert_int_equal(reserved("h2"), 601);
@@ -110,39 +110,39 @@ static void assert_moved(void)
 
 static void test_another_host_gets_it(void **state)
 {
-    struct fleet_row r;
+    struct cluster_state_row r;
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    assert_null(effect_of(FLEET_PERSIST)); /* nobody hears of it */
-    assert_non_null(effect_of(FLEET_RESCHEDULE));
-    assert_string_equal(effect_of(FLEET_RESCHEDULE)->node, "h1");
-    assert_string_equal(effect_of(FLEET_RESCHEDULE)->reschedule.to, "h2");
-    assert_int_equal(effect_of(FLEET_RESCHEDULE)->reschedule.generation, 1);
+    assert_null(effect_of(CLUSTER_PERSIST)); /* nobody hears of it */
+    assert_non_null(effect_of(CLUSTER_RESCHEDULE));
+    assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->node, "h1");
+    assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.to, "h2");
+    assert_int_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.generation, 1);
     assert_int_equal(reserved("h2"), 601);
-    fleet_effects_clear(&effects);
+    cluster_state_effects_clear(&effects);
     r = moved();
-    fleet_rescheduled(fleet, 6, &row.id, FLEET_DONE, &r, &effects);
+    cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
-    assert_string_equal(effect_of(FLEET_ACCEPT)->node, "h1");
-    assert_string_equal(effect_of(FLEET_WANT)->node, "h2");
-    assert_int_equal(effect_of(FLEET_WANT)->want.generation, 2);
-    assert_int_equal(effect_of(FLEET_WANT)->want.spec_len, 1);
+    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h1");
+    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
+    assert_int_equal(effect_of(CLUSTER_WANT)->want.generation, 2);
+    assert_int_equal(effect_of(CLUSTER_WANT)->want.spec_len, 1);
     fails("h1"); /* what it says now is of no account */
-    assert_null(effect_of(FLEET_PERSIST));
+    assert_null(effect_of(CLUSTER_PERSIST));
     struct observation again = failure(true);
     again.generation = 2;
-    fleet_observed(fleet, 7, "h2", &again, &effects); /* once */
+    cluster_state_observed(cluster, 7, "h2", &again, &effects); /* once */
     host("h3", "us", "");
-    assert_non_null(effect_of(FLEET_PERSIST));
-    assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_FAILED);
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_FAILED);
 }
 
 static void assert_fails(const char *node)
 {
     fails(node);
-    assert_null(effect_of(FLEET_RESCHEDULE));
-    assert_int_equal(effect_of(FLEET_PERSIST)->move.to, SANDBOX_FAILED);
+    assert_null(effect_of(CLUSTER_RESCHEDULE));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_FAILED);
 }
 
 static void test_nobody_else_has_room(void **state)
@@ -160,9 +160,9 @@ static void test_what_its_host_is_not_to_blame_for(void **state)
     begin(NULL);
     host("h2", "us", "");
     o = failure(false);
-    fleet_observed(fleet, 5, "h1", &o, &effects);
-    assert_null(effect_of(FLEET_RESCHEDULE));
-    assert_non_null(effect_of(FLEET_PERSIST));
+    cluster_state_observed(cluster, 5, "h1", &o, &effects);
+    assert_null(effect_of(CLUSTER_RESCHEDULE));
+    assert_non_null(effect_of(CLUSTER_PERSIST));
 }
 
 /* A host that lies, or is confused: what ran is never begun elsewhere. */
@@ -173,8 +173,8 @@ static void test_what_has_run_stays(void **state)
     host("h2", "us", "");
     o = failure(true);
     o.ran = true;
-    fleet_observed(fleet, 5, "h1", &o, &effects);
-    assert_null(effect_of(FLEET_RESCHEDULE));
+    cluster_state_observed(cluster, 5, "h1", &o, &effects);
+    assert_null(effect_of(CLUSTER_RESCHEDULE));
 }
 
 static void test_one_that_is_deleted_meanwhile(void **state)
@@ -182,18 +182,18 @@ static void test_one_that_is_deleted_meanwhile(void **state)
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    assert_non_null(effect_of(FLEET_RESCHEDULE));
-    struct fleet_row gone = row;
+    assert_non_null(effect_of(CLUSTER_RESCHEDULE));
+    struct cluster_state_row gone = row;
     gone.generation = 2;
     gone.want = WANT_GONE;
     gone.want_reason = REASON_DELETED;
     gone.state = SANDBOX_STOPPING;
-    fleet_wanted(fleet, 6, &gone, &effects);
-    fleet_effects_clear(&effects);
-    fleet_rescheduled(fleet, 7, &row.id, FLEET_REFUSED, NULL, &effects);
+    cluster_state_wanted(cluster, 6, &gone, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_REFUSED, NULL, &effects);
     assert_int_equal(reserved("h2"), 0);
-    assert_non_null(effect_of(FLEET_PERSIST));
-    assert_true(sandbox_state_terminal(effect_of(FLEET_PERSIST)->move.to));
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_true(sandbox_state_terminal(effect_of(CLUSTER_PERSIST)->move.to));
 }
 
 static void test_the_deletion_came_after(void **state)
@@ -201,40 +201,40 @@ static void test_the_deletion_came_after(void **state)
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    struct fleet_row gone = moved(), answer = moved();
+    struct cluster_state_row gone = moved(), answer = moved();
     gone.generation = 3;
     gone.want = WANT_GONE;
     gone.state = SANDBOX_STOPPING;
-    fleet_effects_clear(&effects);
-    fleet_wanted(fleet, 6, &gone, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_wanted(cluster, 6, &gone, &effects);
     assert_moved();
-    assert_string_equal(effect_of(FLEET_WANT)->node, "h2");
-    fleet_effects_clear(&effects);
-    fleet_rescheduled(fleet, 7, &row.id, FLEET_DONE, &answer, &effects);
+    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
+    cluster_state_effects_clear(&effects);
+    cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_DONE, &answer, &effects);
     assert_moved();
-    assert_null(effect_of(FLEET_WANT));
+    assert_null(effect_of(CLUSTER_WANT));
 }
 
 /* It may be committed: until that is known the word of the first host counts no more, nor does its silence.
  */
 static void test_a_lost_answer(void **state)
 {
-    struct fleet_row r;
+    struct cluster_state_row r;
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    fleet_rescheduled(fleet, 6, &row.id, FLEET_UNKNOWN, NULL, &effects);
+    cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_UNKNOWN, NULL, &effects);
     assert_int_equal(reserved("h2"), 601);
     host("h1", "eu", ""); /* it was restarted, and knows nothing of it any more */
-    fleet_effects_clear(&effects);
-    fleet_tick(fleet, 1000, &effects);
-    assert_null(effect_of(FLEET_PERSIST));
-    assert_string_equal(effect_of(FLEET_RESCHEDULE)->reschedule.to, "h2"); /* the same */
-    assert_int_equal(effect_of(FLEET_RESCHEDULE)->reschedule.generation, 1);
+    cluster_state_effects_clear(&effects);
+    cluster_state_tick(cluster, 1000, &effects);
+    assert_null(effect_of(CLUSTER_PERSIST));
+    assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.to, "h2"); /* the same */
+    assert_int_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.generation, 1);
     r = moved();
-    fleet_read(fleet, 1001, fleet_stamp(fleet), &r, &effects); /* a reading is faster */
+    cluster_state_read(cluster, 1001, cluster_state_stamp(cluster), &r, &effects); /* a reading is faster */
     assert_moved();
-    fleet_rescheduled(fleet, 1002, &row.id, FLEET_DONE, &r, &effects);
+    cluster_state_rescheduled(cluster, 1002, &row.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
 }
 
@@ -242,16 +242,16 @@ static void test_a_lost_answer(void **state)
 static void test_a_new_leader_sends_it_again(void **state)
 {
     uint8_t random[10] = {1};
-    struct fleet_row r = {.id = sandbox_id_make(1, random),
-                          .node = "h2",
-                          .generation = 2,
-                          .state = SANDBOX_STARTING,
-                          .rescheduled = true,
-                          .remaining_ms = HOUR_MS};
-    fleet_load(fleet, 1, &r);
+    struct cluster_state_row r = {.id = sandbox_id_make(1, random),
+                                  .node = "h2",
+                                  .generation = 2,
+                                  .state = SANDBOX_STARTING,
+                                  .rescheduled = true,
+                                  .remaining_ms = HOUR_MS};
+    cluster_state_load(cluster, 1, &r);
     host("h2", "us", "");
-    assert_null(effect_of(FLEET_PERSIST));
-    assert_string_equal(effect_of(FLEET_WANT)->node, "h2");
+    assert_null(effect_of(CLUSTER_PERSIST));
+    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
 }
 
 int main(void)

@@ -1,20 +1,20 @@
 /* A sandbox that its host cannot start, for reasons of its own, is placed on another. */
-#include "controller/core/fleet_int.h"
+#include "controller/core/cluster_state_int.h"
 
 #include "common/base/plain_words.h"
 
 #include <stdio.h>
 
-void fleet_let_go(struct sandbox_entry *s)
+void cluster_state_let_go(struct sandbox_entry *s)
 {
     if (s->target)
         node_release(s->target, &s->limits);
     s->target = NULL;
 }
 
-void fleet_stay(struct sandbox_entry *s)
+void cluster_state_stay(struct sandbox_entry *s)
 {
-    fleet_let_go(s);
+    cluster_state_let_go(s);
     place_request_free(s->wish);
     s->wish = NULL;
 }
@@ -27,11 +27,11 @@ static bool is_due(const struct sandbox_entry *s)
            (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }
 
-static bool hold_room(struct fleet *fleet, struct sandbox_entry *s)
+static bool hold_room(struct cluster_state *cluster, struct sandbox_entry *s)
 {
     s->wish->limits = s->limits;
     s->wish->other_than = s->node->facts.name;
-    s->target = place(&fleet->nodes, s->wish, NULL);
+    s->target = place(&cluster->nodes, s->wish, NULL);
     s->wish->other_than = NULL;
     if (s->target)
         node_reserve(s->target, &s->limits);
@@ -39,16 +39,18 @@ static bool hold_room(struct fleet *fleet, struct sandbox_entry *s)
 }
 
 /* Asked for again after an unknown answer it is of the same host: the first may have been carried out. */
-bool fleet_reschedule(struct fleet *fleet, struct sandbox_entry *s, struct fleet_effects *effects)
+bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entry *s,
+                              struct cluster_state_effects *effects)
 {
     if (!s->target && !is_due(s))
         return false;
-    if (!s->target && !hold_room(fleet, s)) {
-        fleet_stay(s);
+    if (!s->target && !hold_room(cluster, s)) {
+        cluster_state_stay(s);
         return false;
     }
     s->persisting = s->rescheduling = true;
-    struct fleet_reschedule *reschedule = &fleet_effect_add(effects, FLEET_RESCHEDULE, s)->reschedule;
+    struct cluster_state_reschedule *reschedule =
+        &cluster_state_effect_add(effects, CLUSTER_RESCHEDULE, s)->reschedule;
     snprintf(reschedule->to, sizeof reschedule->to, "%s", s->target->facts.name);
     reschedule->generation = s->generation;
     plain_words(s->latest.detail, reschedule->detail, sizeof reschedule->detail);

@@ -1,0 +1,462 @@
+#include "controller/core/cluster_state.h"
+
+#include "controller/core/cluster_state_int.h"
+#include "controller/core/deadline.h"
+
+#include "common/base/mem.h"
+#include "common/base/plain_words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WANT_REPEAT_MS 2000 /* an unanswered want is sent again after this */
+#define LATE_MS        500  /* an answer that was longer on its way is asked for again */
+#define TICK_GAP_MS    3000 /* between ticks: longer, and this process stood still */
+
+struct cluster_state *cluster_state_new(uint64_t lease_ms)
+{
+    struct cluster_state *cluster = mem_zalloc(sizeof *cluster);
+    cluster->lease_ms = lease_ms;
+    return cluster;
+}
+
+void cluster_state_free(struct cluster_state *cluster)
+{
+    if (!cluster)
+        return;
+    sandbox_table_fini(&cluster->sandboxes);
+    node_table_fini(&cluster->nodes);
+    free(cluster);
+}
+
+/* --- rows --- */
+
+/* What its host before said of it is of no account. */
+static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                       struct node *node)
+{
+    cluster_state_stay(s);
+    s->node = node;
+    s->rescheduled = true;
+    s->reported = s->was_reported = s->missing = s->unsure = false;
+    s->accepted_number = 0;
+    cluster_state_await_node(cluster, now, node);
+}
+
+/*
+ * It may have been said before a step of PostgreSQL's clock was noticed. Its row follows that step, or has
+ * followed by now, and nobody here could name it: it may lie elsewhere than this answer says.
+ */
+static bool is_of_another_clock(const struct cluster_state *cluster, uint64_t now,
+                                const struct cluster_state_row *row)
+{
+    return cluster->stepped_ms && now - cluster->stepped_ms <= row->waited_ms;
+}
+
+void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                              const struct cluster_state_row *row)
+{
+    if (row->generation > s->generation)
+        cluster_state_let_go(s);
+    deadline_take(s, now, row, is_of_another_clock(cluster, now, row));
+    cluster->found += deadline_is_unsure(s);
+    s->generation = row->generation;
+    s->want = row->want;
+    s->want_reason = row->want_reason;
+    struct node *node = node_table_get(&cluster->nodes, row->node);
+    if (s->node)
+        node_release(s->node, &s->limits);
+    s->limits = row->limits;
+    if (s->node && s->node != node)
+        move_entry(cluster, s, now, node);
+    s->node = node;
+    node_reserve(node, &s->limits);
+}
+
+static struct sandbox_entry *entry_make(struct cluster_state *cluster, uint64_t now,
+                                        const struct cluster_state_row *row)
+{
+    struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, &row->id);
+    s->rescheduled |= row->rescheduled;
+    cluster_state_entry_fill(cluster, s, now, row);
+    s->state = row->state;
+    s->changed = ++cluster->stamp;
+    s->admitted = true;
+    if (row->user)
+        strncpy(s->user, row->user, sizeof s->user - 1);
+    if (!s->spec && row->spec) {
+        s->spec = mem_dup(row->spec, row->spec_len);
+        s->spec_len = row->spec_len;
+    }
+    return s;
+}
+
+void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row)
+{
+    if (!cluster->ticked_ms)
+        cluster->ticked_ms = now; /* it may stand still before its first tick, too */
+    cluster_state_await_node(cluster, now, entry_make(cluster, now, row)->node);
+}
+
+const char *cluster_state_place(struct cluster_state *cluster, const struct sandbox_id *id,
+                                const struct place_request *request, struct err *e)
+{
+    struct node *node = place(&cluster->nodes, request, e);
+    if (!node)
+        return NULL;
+    struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, id);
+    s->node = node;
+    s->limits = request->limits;
+    s->wish = place_request_copy(request);
+    node_reserve(node, &s->limits);
+    return node->facts.name;
+}
+
+static void admit(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                  struct cluster_state_effects *effects)
+{
+    bool placed = sandbox_table_find(&cluster->sandboxes, &row->id);
+    struct sandbox_entry *s = entry_make(cluster, now, row);
+    cluster_state_await_node(cluster, now, s->node);
+    s->missing = !placed && s->node->session && !cluster_state_unheard(s);
+    if (s->missing)
+        cluster_state_evaluate(cluster, s, now, effects);
+    else
+        cluster_state_send_want(s, now, effects);
+}
+
+void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                            struct cluster_state_effects *effects)
+{
+    /* Else a reading was faster than this answer, and the sandbox has ended since. */
+    if (sandbox_table_find(&cluster->sandboxes, &row->id))
+        admit(cluster, now, row, effects);
+}
+
+enum sweep_kind cluster_state_stray(const struct cluster_state *cluster, uint64_t now,
+                                    const struct cluster_state_row *row)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    const struct node *node = s ? s->node : node_table_find(&cluster->nodes, row->node);
+    struct sweep_row facts = {.state = s ? s->state : row->state,
+                              .known = s,
+                              .moving = s && (s->persisting || !s->admitted),
+                              .reported = s && s->reported,
+                              .missing = s && s->missing,
+                              .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
+                              .host_here = node && node->session};
+    return sweep_row_judge(&facts);
+}
+
+void cluster_state_end_stray(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                             enum sweep_kind kind, struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    if (!s)
+        s = entry_make(cluster, now, row);
+    s->swept = true;
+    s->stray = kind;
+    cluster_state_evaluate(cluster, s, now, effects);
+}
+
+/* Whether it ended since, or may have: where so many did that not all are remembered. */
+static bool ended_since(const struct cluster_state *cluster, const struct sandbox_id *id, uint64_t stamp)
+{
+    if (cluster->ended[cluster->ended_next].stamp > stamp)
+        return true;
+    for (size_t i = 0; i < ENDED_MAX; i++) {
+        if (cluster->ended[i].stamp > stamp && !memcmp(&cluster->ended[i].id, id, sizeof *id))
+            return true;
+    }
+    return false;
+}
+
+void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (s && !s->admitted)
+        cluster_state_entry_drop(cluster, s);
+}
+
+/*
+ * It left a deadline as it was of which nobody here has heard, while the rows are to follow PostgreSQL's
+ * clock: what remains cannot be told from it. The reading that comes once they have followed takes it up.
+ */
+static bool is_to_be_read(const struct cluster_state *cluster, const struct sandbox_entry *s,
+                          const struct cluster_state_row *row)
+{
+    return row->time == CLUSTER_TIME_KEPT && row->generation > s->generation + 1 &&
+           cluster_state_owes_expiries(cluster);
+}
+
+void cluster_state_wanted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                          struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    if (!s || !s->admitted || row->generation < s->generation || is_to_be_read(cluster, s, row))
+        return;
+    s->changed = ++cluster->stamp;
+    cluster_state_entry_fill(cluster, s, now, row);
+    cluster_state_send_want(s, now, effects);
+    cluster_state_commit_state(cluster, s, row->state, effects);
+}
+
+/* --- what others changed --- */
+
+uint64_t cluster_state_stamp(struct cluster_state *cluster)
+{
+    return ++cluster->stamp;
+}
+
+/* Whether what the reading says of its state can be taken: nothing was asked for or answered since. */
+static bool readable(const struct sandbox_entry *s, uint64_t stamp)
+{
+    return !s->persisting && s->changed < stamp;
+}
+
+bool cluster_state_differs(struct cluster_state *cluster, uint64_t stamp, const struct sandbox_id *id,
+                           uint64_t generation, enum sandbox_state state)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (!s)
+        return true;
+    s->seen = stamp;
+    if (!s->admitted)
+        return false; /* the answer to its admission is on its way */
+    return generation > s->generation || s->late_ms > LATE_MS || deadline_is_unsure(s) ||
+           (state != s->state && readable(s, stamp));
+}
+
+void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
+                          void (*cb)(void *arg, const struct sandbox_id *id), void *arg)
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        if (s->admitted && s->seen != stamp && readable(s, stamp))
+            cb(arg, &s->id);
+    }
+}
+
+/* The row is the truth, also where no move leads to it from what was believed. */
+static void take_state(struct cluster_state *cluster, uint64_t now, struct sandbox_entry *s,
+                       enum sandbox_state state, struct cluster_state_effects *effects)
+{
+    bool ended = sandbox_state_terminal(state);
+    if (state == s->state)
+        return;
+    s->unsure = false;
+    cluster_state_set_state(cluster, s, state, effects);
+    if (!ended)
+        cluster_state_evaluate(cluster, s, now, effects);
+}
+
+void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
+                        const struct cluster_state_row *row, struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    if (!s || !s->admitted) {
+        if (!sandbox_state_terminal(row->state) && !ended_since(cluster, &row->id, stamp))
+            admit(cluster, now, row, effects);
+        return;
+    }
+    if (row->generation > s->generation) {
+        cluster_state_entry_fill(cluster, s, now, row);
+        cluster_state_send_want(s, now, effects);
+    } else if (row->generation == s->generation) {
+        /*
+         * What is wanted changes within a generation in one way only: a pause that its host made becomes it.
+         * Where that answer was lost the row has it, and we do not. A reading from before an answer that came
+         * since says how it was before the pause, and is not taken.
+         */
+        if (s->changed < stamp)
+            s->want = row->want;
+        if (deadline_correct(s, now, row, cluster->offset_ms))
+            cluster_state_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
+        cluster->found += deadline_is_owed(s);
+    }
+    if (readable(s, stamp))
+        take_state(cluster, now, s, row->state, effects);
+}
+
+/* --- answers and time --- */
+
+void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
+                             bool ok, enum sandbox_state state, struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (!s || !s->persisting)
+        return;
+    s->persisting = false;
+    s->unsure = !ok;
+    if (!ok) {
+        s->retry_at_ms = now + CLUSTER_RETRY_MS;
+        return;
+    }
+    s->changed = ++cluster->stamp;
+    if (s->adopting == s->generation && s->want == WANT_RUNNING)
+        s->want = WANT_PAUSED;
+    bool ended = sandbox_state_terminal(state);
+    cluster_state_commit_state(cluster, s, state, effects);
+    if (!ended && s->state != state)
+        s->retry_at_ms = now + CLUSTER_RETRY_MS; /* its row went another way: a reading will tell */
+    if (!ended)
+        cluster_state_evaluate(cluster, s, now, effects);
+}
+
+/* Its first host may forget it. Where a reading was faster than this answer, that is accepted when it comes
+ * again. */
+static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                 const struct cluster_state_row *row, struct cluster_state_effects *effects)
+{
+    if (row->generation <= s->generation)
+        return;
+    s->changed = ++cluster->stamp;
+    if (s->reported)
+        cluster_state_send_acceptance(s->node->facts.name, &s->latest, effects);
+    cluster_state_entry_fill(cluster, s, now, row);
+    cluster_state_send_want(s, now, effects);
+    cluster_state_commit_state(cluster, s, row->state, effects);
+}
+
+void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
+                               enum cluster_state_answer answer, const struct cluster_state_row *row,
+                               struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (!s || !s->rescheduling)
+        return;
+    s->persisting = s->rescheduling = false;
+    if (answer == CLUSTER_DONE) {
+        take(cluster, s, now, row, effects);
+        return;
+    }
+    if (answer == CLUSTER_UNKNOWN) {
+        s->retry_at_ms = now + CLUSTER_RETRY_MS;
+        return;
+    }
+    cluster_state_stay(s);
+    cluster_state_evaluate(cluster, s, now, effects);
+}
+
+static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                         struct cluster_state_effects *effects)
+{
+    cluster_state_evaluate(cluster, s, now, effects);
+    bool heard = s->reported && s->latest.generation >= s->generation;
+    if (!heard && !s->missing && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
+        cluster_state_send_want(s, now, effects);
+}
+
+/*
+ * Since the tick before this process stood still: stopped, starved, or suspended with its machine. What the
+ * hosts said meanwhile, or try to say, is read first; each has one lease for it.
+ */
+static void note_gap(struct cluster_state *cluster, uint64_t now)
+{
+    uint64_t gap = cluster->ticked_ms ? now - cluster->ticked_ms : 0;
+    cluster->ticked_ms = now;
+    if (gap <= TICK_GAP_MS)
+        return;
+    cluster->listen_ms = now + cluster->lease_ms;
+    for (size_t i = 0; i < cluster->nodes.count; i++) {
+        struct node *node = cluster->nodes.item[i];
+        if (node->gone_at_ms && node->gone_at_ms < cluster->listen_ms)
+            node->gone_at_ms = cluster->listen_ms;
+    }
+}
+
+void cluster_state_tick(struct cluster_state *cluster, uint64_t now, struct cluster_state_effects *effects)
+{
+    note_gap(cluster, now);
+    for (size_t i = 0; i < cluster->nodes.count; i++) {
+        struct node *node = cluster->nodes.item[i];
+        if (!node->session && node->gone_at_ms && now >= node->gone_at_ms)
+            cluster_state_lose_node(cluster, now, node, effects);
+    }
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    tick_sandbox(cluster, s, now, effects);
+}
+
+bool cluster_state_find(const struct cluster_state *cluster, const struct sandbox_id *id,
+                        struct cluster_state_view *out)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    if (!s || !s->admitted)
+        return false;
+    *out = (struct cluster_state_view){.user = s->user,
+                                       .node = s->node->facts.name,
+                                       .state = s->state,
+                                       .want = s->want,
+                                       .generation = s->generation};
+    return true;
+}
+
+const uint8_t *cluster_state_spec(const struct cluster_state *cluster, const struct sandbox_id *id,
+                                  size_t *len)
+{
+    const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
+    *len = s ? s->spec_len : 0;
+    return s ? s->spec : NULL;
+}
+
+const struct node_table *cluster_state_nodes(const struct cluster_state *cluster)
+{
+    return &cluster->nodes;
+}
+
+size_t cluster_state_count(const struct cluster_state *cluster)
+{
+    return HASH_COUNT(cluster->sandboxes.head);
+}
+
+void cluster_state_by_state(const struct cluster_state *cluster, size_t out[static SANDBOX_STATE_COUNT])
+{
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    out[s->state]++;
+}
+
+/* --- PostgreSQL's clock --- */
+
+void cluster_state_clock_stepped(struct cluster_state *cluster, uint64_t now, int64_t step_ms,
+                                 int64_t offset_ms)
+{
+    struct sandbox_entry *s, *next;
+    cluster->stepped_ms = now;
+    cluster->offset_ms = offset_ms;
+    cluster->found++;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    deadline_stepped(s, now, step_ms, offset_ms);
+}
+
+void cluster_state_expiries(struct cluster_state *cluster, cluster_state_expiry_cb *cb, void *arg)
+{
+    struct sandbox_entry *s, *next;
+    cluster->found_asked = cluster->found;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        s->sent_ms = s->row_ms ? s->expires_ms : 0;
+        if (s->row_ms)
+            cb(arg, &s->id, s->row_ms, s->expires_ms);
+    }
+}
+
+void cluster_state_expiries_told(struct cluster_state *cluster)
+{
+    struct sandbox_entry *s, *next;
+    cluster->found_told = cluster->found_asked;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        if (s->sent_ms)
+            s->row_ms = s->sent_ms;
+        s->sent_ms = 0;
+    }
+}
+
+bool cluster_state_owes_expiries(const struct cluster_state *cluster)
+{
+    return cluster->found != cluster->found_told;
+}

@@ -1,0 +1,179 @@
+/* The hosts of the cluster state: their sessions, what they say, and their silence. */
+#include "controller/core/cluster_state_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void note_report(struct sandbox_entry *s, uint64_t now, const struct observation *o)
+{
+    s->latest = *o;
+    s->latest_ms = now;
+    s->reported = true;
+    s->missing = s->swept = false;
+}
+
+/* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
+static void send_away(const char *node, const struct observation *o, struct cluster_state_effects *effects)
+{
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_WANT, NULL);
+    effect->id = o->id;
+    snprintf(effect->node, sizeof effect->node, "%s", node);
+    effect->want = (struct want){
+        .id = o->id, .generation = o->generation + 1, .state = WANT_GONE, .reason = REASON_ORPHANED};
+}
+
+static void observe(struct cluster_state *cluster, uint64_t now, struct node *node,
+                    const struct observation *o, bool anew, struct cluster_state_effects *effects)
+{
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &o->id);
+    if (!s || !s->admitted || s->node != node) {
+        if (sandbox_state_terminal(o->state))
+            cluster_state_send_acceptance(node->facts.name, o, effects);
+        else
+            send_away(node->facts.name, o, effects);
+        return;
+    }
+    if (!anew && s->reported && o->number < s->latest.number)
+        return;
+    if (anew || !s->reported || o->number > s->latest.number)
+        note_report(s, now, o);
+    if (s->accepted_number == o->number)
+        s->accepted_number = 0; /* it asks again: the acceptance was lost */
+    cluster_state_evaluate(cluster, s, now, effects);
+}
+
+static void say_node_state(struct node *node, struct cluster_state_effects *effects)
+{
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_NODE, NULL);
+    memcpy(effect->node, node->facts.name, sizeof effect->node);
+    effect->node_state = node_state(node);
+}
+
+/* What it was told and asked in its earlier session is forgotten with that; all of it is said again. */
+static void unsay(const char *node, struct cluster_state_effects *effects)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct cluster_state_effect *effect = &effects->item[i];
+        bool said = effect->kind == CLUSTER_WANT || effect->kind == CLUSTER_ACCEPT;
+        if (!said || strcmp(effect->node, node) != 0)
+            effects->item[kept++] = *effect;
+    }
+    effects->count = kept;
+}
+
+void cluster_state_session(struct cluster_state *cluster, uint64_t now, const struct node_facts *facts,
+                           const struct observation *inventory, size_t count,
+                           struct cluster_state_effects *effects)
+{
+    struct node *node = node_table_get(&cluster->nodes, facts->name);
+    node_facts_copy(&node->facts, facts);
+    node->session = true;
+    node->gone = false;
+    node->gone_at_ms = 0;
+    unsay(facts->name, effects);
+    say_node_state(node, effects);
+
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        if (s->node != node)
+            continue;
+        s->was_reported |= s->reported;
+        s->reported = false;
+        s->accepted_number = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        observe(cluster, now, node, &inventory[i], true, effects);
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        if (s->node != node || !s->admitted)
+            continue;
+        if (s->reported) {
+            cluster_state_send_want(
+                s, now, effects); /* its deadline may be nearer than what was last on its way there */
+            continue;
+        }
+        s->missing = s->was_reported || !cluster_state_unheard(s);
+        if (s->missing)
+            cluster_state_evaluate(cluster, s, now, effects);
+        else
+            cluster_state_send_want(s, now, effects); /* never taken up */
+    }
+}
+
+static bool has_been_there(const struct sandbox_entry *s, const struct node *node)
+{
+    return s->node == node && s->admitted && (s->reported || !cluster_state_unheard(s));
+}
+
+void cluster_state_compare(const struct cluster_state *cluster, const char *name,
+                           const struct observation *inventory, size_t count, size_t *ran, size_t *brought)
+{
+    const struct node *node = node_table_find(&cluster->nodes, name);
+    struct sandbox_entry *s, *next;
+    *ran = *brought = 0;
+    if (!node)
+        return;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    *ran += has_been_there(s, node);
+    for (size_t i = 0; i < count; i++) {
+        const struct sandbox_entry *one = sandbox_table_find(&cluster->sandboxes, &inventory[i].id);
+        *brought += one && has_been_there(one, node);
+    }
+}
+
+void cluster_state_lose_node(struct cluster_state *cluster, uint64_t now, struct node *node,
+                             struct cluster_state_effects *effects)
+{
+    node->session = false;
+    node->gone = true;
+    node->gone_at_ms = 0;
+    say_node_state(node, effects);
+    struct sandbox_entry *s, *next;
+    SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
+    {
+        if (s->node == node)
+            cluster_state_evaluate(cluster, s, now, effects);
+    }
+}
+
+void cluster_state_node_gone(struct cluster_state *cluster, uint64_t now, const char *name,
+                             struct cluster_state_effects *effects)
+{
+    struct node *node = node_table_find(&cluster->nodes, name);
+    if (node && !node->gone)
+        cluster_state_lose_node(cluster, now, node, effects);
+}
+
+void cluster_state_node_expected(struct cluster_state *cluster, uint64_t now, const char *name)
+{
+    cluster_state_await_node(cluster, now, node_table_get(&cluster->nodes, name));
+}
+
+void cluster_state_node_mark(struct cluster_state *cluster, const char *name, bool cordoned, bool draining,
+                             struct cluster_state_effects *effects)
+{
+    struct node *node = node_table_get(&cluster->nodes, name);
+    if (node->cordoned == cordoned && node->draining == draining)
+        return;
+    node->cordoned = cordoned;
+    node->draining = draining;
+    say_node_state(node, effects);
+}
+
+void cluster_state_say_node(struct cluster_state *cluster, const char *name,
+                            struct cluster_state_effects *effects)
+{
+    struct node *node = node_table_find(&cluster->nodes, name);
+    if (node && (node->session || node->gone))
+        say_node_state(node, effects);
+}
+
+void cluster_state_observed(struct cluster_state *cluster, uint64_t now, const char *name,
+                            const struct observation *observation, struct cluster_state_effects *effects)
+{
+    struct node *node = node_table_find(&cluster->nodes, name);
+    if (node && node->session)
+        observe(cluster, now, node, observation, false, effects);
+}

@@ -1,0 +1,187 @@
+/*
+ * Creates: placed by the cluster state, admitted by the database. Room is held from the placement to the
+ * database's answer, and most of a flood is then refused by a quota; so one that finds no room only because
+ * others hold it waits for their answers. Whether a quota or the lack of room is why a create is refused, the
+ * database says.
+ */
+#include "controller/leader/leader_int.h"
+
+#include "common/base/mem.h"
+#include "common/io/pki.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WAITING_MAX 8192
+
+struct create {
+    STAILQ_ENTRY(create) link;
+    struct leader_ref asked;
+    struct sandbox_id id;
+    struct db_admit_request request;
+    struct place_request place;
+    uint8_t *spec;
+    bool holds; /* room on a host */
+    char full[NODE_NAME_MAX +
+              1]; /* the host that the database refused it, and it is placed no more; "": none */
+    uint64_t asked_ms;
+    struct later later;
+    struct err error;
+    db_admit_cb *cb;
+    void *arg;
+};
+
+static void finish(struct create *create, int code, const struct err *e, const struct db_admit_result *r)
+{
+    create->cb(create->arg, code, e, r);
+    free(create->spec);
+    free(create);
+}
+
+static void fail_now(void *arg)
+{
+    struct create *create = arg;
+    finish(create, create->error.code, &create->error, NULL);
+}
+
+static void fail(struct create *create, int code, const char *why)
+{
+    create->error.code = err_set(&create->error, code, "%s", why);
+    later_call(&create->later, create->asked.leader->loop, fail_now, create);
+}
+
+static void take_up(struct leader *leader, const struct create *create, const struct db_admit_result *r)
+{
+    struct cluster_state_row row = {.id = create->id,
+                                    .user = create->request.user_id,
+                                    .node = r->node,
+                                    .generation = r->generation,
+                                    .want = WANT_RUNNING,
+                                    .state = SANDBOX_PENDING,
+                                    .remaining_ms = r->remaining_ms,
+                                    .expires_ms = r->expires_ms,
+                                    .waited_ms = loop_now_ms() - create->asked_ms,
+                                    .time = CLUSTER_TIME_GIVEN,
+                                    .limits = create->request.limits,
+                                    .spec = create->spec,
+                                    .spec_len = create->request.spec_len};
+    cluster_state_admitted(leader->cluster, loop_now_ms(), &row, leader_effects(leader->engine));
+}
+
+static void place_waiting(struct leader *leader);
+
+/*
+ * The chosen host fell ill, was cordoned or filled up on the way to the database, which knew it first: once
+ * another may have it.
+ */
+static bool place_elsewhere(struct leader *leader, struct create *create)
+{
+    if (!create->request.node[0] || create->full[0] || !leader->ready)
+        return false;
+    snprintf(create->full, sizeof create->full, "%s", create->request.node);
+    create->place.other_than = create->full;
+    create->holds = false;
+    STAILQ_INSERT_HEAD(&leader->creates, create, link);
+    leader->creates_waiting++;
+    place_waiting(leader);
+    return true;
+}
+
+static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
+{
+    struct create *create = arg;
+    struct leader *leader = leader_of(&create->asked);
+    if (leader && create->holds)
+        leader->placed--;
+    if (leader && !code && r->outcome == DB_ADMITTED)
+        take_up(leader, create, r);
+    else if (leader)
+        cluster_state_refused(leader->cluster, &create->id);
+    if (leader && code == ERR_DATABASE_UNAVAILABLE)
+        leader_refresh(leader); /* it may have been committed all the same */
+    if (leader && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(leader, create))
+        return;
+    bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
+    if (unplaced) /* the placement knows better why */
+        finish(create, create->error.code, &create->error, NULL);
+    else
+        finish(create, code, e, r);
+    if (leader)
+        place_waiting(leader);
+}
+
+/* With a host, or without one for the database to say what is in the way. */
+static void admit(struct create *create, const char *node)
+{
+    struct leader *leader = create->asked.leader;
+    create->asked_ms = loop_now_ms();
+    create->request.id = create->id.text;
+    create->request.node = node ? node : "";
+    if (node) {
+        const struct node *host = node_table_find(cluster_state_nodes(leader->cluster), node);
+        create->request.region = host->facts.region;
+        create->request.enforced = host->facts.enforces;
+        create->holds = true;
+        leader->placed++;
+    }
+    db_admit(leader->admit, &create->request, on_admitted, create);
+}
+
+/* In the order in which they came. */
+static void place_waiting(struct leader *leader)
+{
+    struct create *create;
+    while (leader->ready && (create = STAILQ_FIRST(&leader->creates))) {
+        const char *node = cluster_state_place(leader->cluster, &create->id, &create->place, &create->error);
+        if (!node && leader->placed)
+            return;
+        STAILQ_REMOVE_HEAD(&leader->creates, link);
+        leader->creates_waiting--;
+        admit(create, node);
+    }
+}
+
+static struct sandbox_id new_id(const struct leader *leader)
+{
+    uint8_t random[10];
+    pki_random(random, sizeof random);
+    return sandbox_id_make(leader_wall_ms(leader), random);
+}
+
+void leader_create(struct leader *leader, const struct db_admit_request *request,
+                   const struct place_request *place, db_admit_cb *cb, void *arg)
+{
+    struct create *create = mem_zalloc(sizeof *create);
+    *create = (struct create){.asked = leader_ref_of(leader),
+                              .id = new_id(leader),
+                              .request = *request,
+                              .place = *place,
+                              .spec = mem_dup(request->spec, request->spec_len),
+                              .cb = cb,
+                              .arg = arg};
+    create->request.spec = create->spec;
+    enum db_trouble trouble = db_pool_trouble(leader->pool);
+    if (trouble) { /* it could not be told of, whatever became of it */
+        fail(create, ERR_DATABASE_UNAVAILABLE, db_trouble_sentence(trouble));
+    } else if (!leader->ready) {
+        fail(create, ERR_NOT_LEADING, "this controller does not lead; try again");
+    } else if (leader->creates_waiting >= WAITING_MAX) {
+        fail(create, ERR_NO_CAPACITY, "too many creates wait for room; try again");
+    } else {
+        STAILQ_INSERT_TAIL(&leader->creates, create, link);
+        leader->creates_waiting++;
+        place_waiting(leader);
+    }
+}
+
+void leader_creates_end(struct leader *leader, int code)
+{
+    struct create *create;
+    while ((create = STAILQ_FIRST(&leader->creates))) {
+        struct err e;
+        STAILQ_REMOVE_HEAD(&leader->creates, link);
+        leader->creates_waiting--;
+        (void)err_set(&e, code, "this controller does not lead any more; try again");
+        finish(create, code, &e, NULL);
+    }
+}

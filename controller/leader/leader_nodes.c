@@ -1,0 +1,231 @@
+/* What the hosts say: sessions, observations, samples, violations. */
+#include "controller/leader/leader_int.h"
+
+#include "common/io/log.h"
+#include "common/base/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFUSED_SAID_MS 60000 /* at most one line in this time */
+
+struct join {
+    struct leader_ref asked;
+    char node[NODE_NAME_MAX + 1];
+};
+
+/* Without its row a host gets no sandbox: it is asked to come again. */
+static void on_joined(void *arg, int code, const struct err *e, const char *json)
+{
+    struct join *join = arg;
+    struct leader *leader = leader_of(&join->asked);
+    if (leader && !code)
+        leader->joined = true;
+    if (leader && code && code != ERR_CANCELLED) {
+        log_warn("leader", "node=%s could not be written down, it is to come again: %s", join->node,
+                 e ? e->text : "");
+        node_link_forget(leader->link, join->node);
+    }
+    free(join);
+}
+
+static void on_session(void *owner, const struct node_facts *facts, const struct observation *inventory,
+                       size_t count)
+{
+    struct leader *leader = owner;
+    struct join *join = mem_zalloc(sizeof *join);
+    join->asked = leader_ref_of(leader);
+    memcpy(join->node, facts->name, sizeof join->node);
+    log_info("leader", "node=%s is here with %zu sandboxes", facts->name, count);
+    db_node_join(leader->pool, facts, on_joined, join);
+    cluster_state_session(leader->cluster, loop_now_ms(), facts, inventory, count,
+                          leader_effects(leader->engine));
+}
+
+static void on_observations(void *owner, const char *node, const struct observation *observations,
+                            size_t count)
+{
+    struct leader *leader = owner;
+    for (size_t i = 0; i < count; i++)
+        cluster_state_observed(leader->cluster, loop_now_ms(), node, &observations[i],
+                               leader_effects(leader->engine));
+}
+
+/* What a host keeps until it hears that all up to a number is committed. */
+struct kept_batch {
+    struct leader_ref asked;
+    char node[NODE_NAME_MAX + 1];
+    uint64_t up_to;
+};
+
+static struct kept_batch *kept_batch_new(struct leader *leader, const char *node)
+{
+    struct kept_batch *batch = mem_zalloc(sizeof *batch);
+    *batch = (struct kept_batch){.asked = leader_ref_of(leader)};
+    strncpy(batch->node, node, NODE_NAME_MAX);
+    return batch;
+}
+
+/* What was accepted and not stored is counted, and said, but not once a second. */
+static void count_refused(struct leader *leader, const char *node, const char *what, uint64_t refused,
+                          uint64_t *sum)
+{
+    uint64_t now = loop_now_ms();
+    *sum += refused;
+    if (!refused || (leader->refused_said_ms && now - leader->refused_said_ms < REFUSED_SAID_MS))
+        return;
+    leader->refused_said_ms = now;
+    log_warn("leader",
+             "node=%s told %" PRIu64
+             " %s that the database does not take: of sandboxes that are not its own, from "
+             "before the days that are kept, or of no sense; refused so far: samples=%" PRIu64
+             " violations=%" PRIu64,
+             node, refused, what, leader->refused.samples, leader->refused.violations);
+}
+
+static uint64_t refused_of(const char *json)
+{
+    return json ? strtoull(json, NULL, 10) : 0;
+}
+
+/* The leader, where it is committed and the lead is the same; else NULL: it comes again. Copies it to out
+ * and frees it. */
+static struct leader *kept_batch_end(struct kept_batch *batch, int code, const struct err *e,
+                                     const char *what, struct kept_batch *out)
+{
+    *out = *batch;
+    free(batch);
+    if (code && code != ERR_CANCELLED)
+        log_warn("leader", "node=%s its %s are not written down yet: %s", out->node, what, e ? e->text : "");
+    return code ? NULL : leader_of(&out->asked);
+}
+
+static void on_samples_stored(void *arg, int code, const struct err *e, const char *json)
+{
+    struct kept_batch batch;
+    struct leader *leader = kept_batch_end(arg, code, e, "samples", &batch);
+    if (!leader)
+        return;
+    count_refused(leader, batch.node, "samples", refused_of(json), &leader->refused.samples);
+    node_link_accept_samples(leader->link, batch.node, batch.up_to);
+}
+
+/* For the moment only a host's own sandboxes, of which the cluster state knows; whose the kept ones are the
+ * database knows, also of one that ended. */
+static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
+{
+    struct leader *leader = owner;
+    struct sample *kept = mem_zalloc(count * sizeof *kept + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct cluster_state_view view;
+        if (cluster_state_find(leader->cluster, &samples[i].id, &view) && !strcmp(view.node, node))
+            stats_take(leader->stats, loop_now_ms(), &samples[i]);
+        if (samples[i].kept)
+            kept[n++] = samples[i];
+    }
+    if (n) {
+        struct kept_batch *batch = kept_batch_new(leader, node);
+        batch->up_to = kept[n - 1].number;
+        db_samples_add(leader->pool, node, *leader->keep_sample_days, kept, n, on_samples_stored, batch);
+    }
+    free(kept);
+}
+
+static void on_violations_added(void *arg, int code, const struct err *e, const char *json)
+{
+    struct kept_batch batch;
+    struct leader *leader = kept_batch_end(arg, code, e, "violations", &batch);
+    if (!leader)
+        return;
+    count_refused(leader, batch.node, "violations", refused_of(json), &leader->refused.violations);
+    node_link_accept_violations(leader->link, batch.node, batch.up_to);
+}
+
+static void on_violations(void *owner, const char *node, const struct violation_news *news, size_t count)
+{
+    struct leader *leader = owner;
+    struct kept_batch *batch = kept_batch_new(leader, node);
+    batch->up_to = news[count - 1].number;
+    db_violations_add(leader->pool, node, news, count, on_violations_added, batch);
+}
+
+static void on_node_gone(void *owner, const char *node)
+{
+    struct leader *leader = owner;
+    log_warn("leader", "node=%s is silent past its lease", node);
+    cluster_state_node_gone(leader->cluster, loop_now_ms(), node, leader_effects(leader->engine));
+    changes_tell_node_gone(&leader->changes, node);
+}
+
+const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
+                                              .believed = leader_on_believed,
+                                              .on_contested = leader_on_contested,
+                                              .on_expires = leader_on_expires,
+                                              .on_session = on_session,
+                                              .on_observations = on_observations,
+                                              .on_samples = on_samples,
+                                              .on_violations = on_violations,
+                                              .on_sweeps = leader_on_sweeps,
+                                              .on_left_out = leader_on_left_out,
+                                              .on_node_gone = on_node_gone};
+
+/* The figures of one that ended go with it. */
+static void forget_figures(void *arg, const struct state_change *change)
+{
+    if (sandbox_state_terminal(change->state))
+        stats_forget(arg, &change->id);
+}
+
+static bool lives(void *arg, const struct sandbox_id *id)
+{
+    const struct leader *leader = arg;
+    struct cluster_state_view view;
+    return cluster_state_find(leader->cluster, id, &view);
+}
+
+void leader_nodes_begin(struct leader *leader)
+{
+    stats_forget_others(leader->stats, lives, leader);
+}
+
+void leader_nodes_subscribe(struct leader *leader)
+{
+    leader->stats_change = (struct change_subscriber){.on_state = forget_figures, .arg = leader->stats};
+    changes_subscribe(&leader->changes, &leader->stats_change);
+}
+
+struct use {
+    const struct leader *leader;
+    struct db_node_seen *seen;
+    size_t count;
+};
+
+static void add_use(void *arg, const struct sample *s)
+{
+    struct use *use = arg;
+    struct cluster_state_view view;
+    if (!cluster_state_find(use->leader->cluster, &s->id, &view))
+        return;
+    for (size_t i = 0; i < use->count; i++) {
+        if (!strcmp(use->seen[i].name, view.node))
+            stats_add_use(&use->seen[i].used, s);
+    }
+}
+
+void leader_say_nodes_seen(struct leader *leader)
+{
+    if (!leader->ready)
+        return;
+    const struct node_table *nodes = cluster_state_nodes(leader->cluster);
+    struct use use = {.leader = leader, .seen = mem_zalloc(nodes->count * sizeof *use.seen)};
+    for (size_t i = 0; i < nodes->count; i++) {
+        if (nodes->item[i]->session)
+            use.seen[use.count++].name = nodes->item[i]->facts.name;
+    }
+    stats_each(leader->stats, add_use, &use);
+    if (use.count)
+        db_nodes_seen(leader->pool, use.seen, use.count);
+    free(use.seen);
+}

@@ -1,0 +1,224 @@
+/*
+ * What others change, found by reading: what an operator's SQL or another controller committed, and what of
+ * our own was committed though its answer was lost. A reading of marks (id, generation, state) each ten
+ * seconds, and soon after any lost answer, finds the rows that differ, which are then read whole; who changes
+ * what is wanted tells so besides (tell_wanted), and that row is read at once. One reading at a time; what is
+ * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
+ */
+#include "controller/leader/leader_int.h"
+#include "controller/leader/leader_row.h"
+
+#include "common/io/log.h"
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVERY_MS   10000
+#define SOON_MS    200
+#define TOLD_MS    20  /* what is told comes in bursts, and our own comes with its answer */
+#define BEHIND_MAX 256 /* rows in one reading */
+
+struct refresh {
+    struct leader_ref asked;
+    uint64_t stamp, asked_ms;
+    struct sandbox_id *ids; /* that are read, owned; NULL of other readings */
+    size_t count;
+};
+
+static struct refresh *refresh_new(struct leader *leader)
+{
+    struct refresh *r = mem_zalloc(sizeof *r);
+    *r = (struct refresh){.asked = leader_ref_of(leader),
+                          .stamp = cluster_state_stamp(leader->cluster),
+                          .asked_ms = loop_now_ms()};
+    return r;
+}
+
+/* The leader, where it leads as it did then; else NULL. Copies it to out and frees it. */
+static struct leader *refresh_end(struct refresh *r, struct refresh *out)
+{
+    *out = *r;
+    free(r);
+    return leader_of(&out->asked);
+}
+
+static void read_next(void *arg);
+
+static void read_in(struct leader *leader, uint64_t delay_ms)
+{
+    uint64_t at = loop_now_ms() + delay_ms;
+    if (timer_armed(&leader->refresh) && at >= leader->refresh_at_ms)
+        return;
+    leader->refresh_at_ms = at;
+    timer_start(&leader->refresh, leader->loop, delay_ms, read_next, leader);
+}
+
+static void add_behind(void *arg, const struct sandbox_id *id)
+{
+    struct leader *leader = arg;
+    for (size_t i = 0; i < leader->behind_count; i++) {
+        if (!memcmp(&leader->behind[i], id, sizeof *id))
+            return;
+    }
+    if (leader->behind_count == BEHIND_MAX) {
+        leader->marks_due = true;
+        return;
+    }
+    if (!leader->behind)
+        leader->behind = mem_zalloc(BEHIND_MAX * sizeof *leader->behind);
+    leader->behind[leader->behind_count++] = *id;
+}
+
+/* --- rows --- */
+
+static void on_read(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+{
+    struct refresh r;
+    struct leader *leader = refresh_end(arg, &r);
+    if (leader)
+        leader->refreshing = false;
+    if (leader && code) {
+        log_warn("leader", "rows that may have changed cannot be read, trying again: %s", e->text);
+        leader->marks_due = true;
+        /* Marks alone do not find each of them again; a row that nobody can read is not asked for twice. */
+        for (size_t i = 0; code == ERR_DATABASE_UNAVAILABLE && i < r.count; i++)
+            add_behind(leader, &r.ids[i]);
+    }
+    free(r.ids);
+    if (!leader)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct cluster_state_row row = leader_row(&rows[i]);
+        row.waited_ms = loop_now_ms() - r.asked_ms;
+        struct row_change change = {.id = row.id, .state = row.state, .json = rows[i].json};
+        cluster_state_read(leader->cluster, loop_now_ms(), r.stamp, &row, leader_effects(leader->engine));
+        changes_tell_row(&leader->changes, &change);
+    }
+    read_in(leader, code ? SOON_MS : leader->behind_count ? 0 : leader->marks_due ? SOON_MS : EVERY_MS);
+}
+
+static void read_behind(struct leader *leader)
+{
+    struct refresh *r = refresh_new(leader);
+    r->ids = mem_dup(leader->behind, leader->behind_count * sizeof *leader->behind);
+    r->count = leader->behind_count;
+    leader->refreshing = true;
+    leader->behind_count = 0;
+    db_sandbox_read(leader->pool, r->ids, r->count, on_read, r);
+}
+
+/* --- marks --- */
+
+static void on_marks(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
+                     size_t count)
+{
+    struct refresh r;
+    struct leader *leader = refresh_end(arg, &r);
+    if (!leader)
+        return;
+    leader->refreshing = false;
+    if (code) {
+        log_warn("leader", "the live sandboxes cannot be read, trying again: %s", e->text);
+        leader->marks_due = true;
+        read_in(leader, SOON_MS);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (cluster_state_differs(leader->cluster, r.stamp, &rows[i].id, rows[i].generation, rows[i].state))
+            add_behind(leader, &rows[i].id);
+    }
+    cluster_state_unread(leader->cluster, r.stamp, add_behind, leader);
+    read_in(leader, leader->behind_count ? 0 : EVERY_MS);
+}
+
+/* How a host is, as the database has it, and how its administrator marked it: both follow. */
+static void on_hosts(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
+{
+    struct refresh r;
+    struct leader *leader = refresh_end(arg, &r);
+    if (!leader)
+        return;
+    if (code) {
+        log_warn("leader", "the hosts cannot be read, trying again: %s", e->text);
+        leader->marks_due = true;
+        read_in(leader, SOON_MS);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cluster_state_effects *effects = leader_effects(leader->engine);
+        cluster_state_node_mark(leader->cluster, rows[i].name, rows[i].cordoned, rows[i].draining, effects);
+        const struct node *node = node_table_find(cluster_state_nodes(leader->cluster), rows[i].name);
+        if (strcmp(rows[i].state, node_state_name(node_state(node))))
+            cluster_state_say_node(leader->cluster, rows[i].name, effects);
+    }
+}
+
+static void read_next(void *arg)
+{
+    struct leader *leader = arg;
+    if (!leader->ready || leader->refreshing)
+        return;            /* its end arms the timer */
+    if (leader->step_ms) { /* what remains cannot be read until the rows have followed PostgreSQL's clock */
+        read_in(leader, SOON_MS);
+        return;
+    }
+    if (leader->behind_count) {
+        read_behind(leader);
+        return;
+    }
+    leader->marks_due = false;
+    leader->refreshing = true;
+    db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+    db_sandbox_marks(leader->pool, on_marks, refresh_new(leader));
+}
+
+/* --- when --- */
+
+void leader_refresh(struct leader *leader)
+{
+    if (!leader->ready)
+        return;
+    leader->marks_due = true;
+    if (!leader->refreshing)
+        read_in(leader, SOON_MS);
+}
+
+void leader_refresh_begin(struct leader *leader)
+{
+    read_in(leader, EVERY_MS);
+}
+
+void leader_refresh_end(struct leader *leader)
+{
+    timer_stop(&leader->refresh);
+    free(leader->behind);
+    leader->behind = NULL;
+    leader->behind_count = 0;
+    leader->refreshing = leader->marks_due = false;
+}
+
+void leader_told_want(struct leader *leader, const char *text)
+{
+    struct sandbox_id id;
+    struct cluster_state_view view;
+    char name[sizeof id.text];
+    const char *space = strchr(text, ' ');
+    if (!leader->ready || !space)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)(space - text), text);
+    if (!sandbox_id_parse(name, &id))
+        return;
+    if (cluster_state_find(leader->cluster, &id, &view) && view.generation >= strtoull(space, NULL, 10))
+        return;
+    add_behind(leader, &id);
+    if (!leader->refreshing)
+        read_in(leader, TOLD_MS);
+}
+
+void leader_told_node(struct leader *leader)
+{
+    if (leader->ready)
+        db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+}

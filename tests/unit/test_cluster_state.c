@@ -1,0 +1,242 @@
+/* What the simulation does not come to: rows that nobody told the cluster state of. */
+#include "controller/core/cluster_state.h"
+
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+
+#define LEASE_MS 10000
+#define HOUR_MS  3600000
+
+static struct cluster_state *cluster;
+static struct cluster_state_effects effects;
+
+static struct cluster_state_row running_row(const char *node)
+{
+    uint8_t random[10] = {1};
+    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
+                                      .user = "usr_1",
+                                      .node = node,
+                                      .generation = 1,
+                                      .want = WANT_RUNNING,
+                                      .state = SANDBOX_RUNNING,
+                                      .remaining_ms = HOUR_MS,
+                                      .spec = (const uint8_t *)"s",
+                                      .spec_len = 1};
+}
+
+static int set_up(void **state)
+{
+    struct node_facts facts = {.name = "h1"};
+    cluster = cluster_state_new(LEASE_MS);
+    cluster_state_session(cluster, 0, &facts, NULL, 0, &effects);
+    cluster_state_effects_clear(&effects);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    cluster_state_free(cluster);
+    cluster_state_effects_fini(&effects);
+    return 0;
+}
+
+static const struct cluster_state_effect *effect_of(enum cluster_state_effect_kind kind)
+{
+    for (size_t i = 0; i < effects.count; i++) {
+        if (effects.item[i].kind == kind)
+            return &effects.item[i];
+    }
+    return NULL;
+}
+
+static void test_a_running_row_is_not_made_anew(void **state)
+{
+    struct cluster_state_row row = running_row("h1");
+    cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
+    assert_null(effect_of(CLUSTER_WANT));
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_ORPHANED);
+}
+
+static void test_a_row_of_a_host_that_never_comes(void **state)
+{
+    struct cluster_state_row row = running_row("h9");
+    cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
+    cluster_state_tick(cluster, LEASE_MS + 5, &effects);
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_LOST);
+}
+
+/* Also where nothing lives on it: else its row would say for ever that it is ready. */
+static void test_a_host_of_a_row_that_never_comes(void **state)
+{
+    cluster_state_tick(cluster, 5, &effects);
+    cluster_state_node_expected(cluster, 5, "h9");
+    for (uint64_t now = 1000; now <= LEASE_MS; now += 1000)
+        cluster_state_tick(cluster, now, &effects);
+    assert_null(effect_of(CLUSTER_NODE));
+    cluster_state_tick(cluster, LEASE_MS + 5, &effects);
+    assert_non_null(effect_of(CLUSTER_NODE));
+    assert_string_equal(effect_of(CLUSTER_NODE)->node, "h9");
+    assert_int_equal(effect_of(CLUSTER_NODE)->node_state, NODE_UNREACHABLE);
+}
+
+/* "Lost" may be committed though its answer never came; the host that is back says what memory still has. */
+static void test_a_commit_without_an_answer_is_asked_about(void **state)
+{
+    struct cluster_state_row row = running_row("h1");
+    struct node_facts facts = {.name = "h1"};
+    struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    cluster_state_load(cluster, 5, &row);
+    cluster_state_session(cluster, 7, &facts, &runs, 1, &effects);
+    cluster_state_node_gone(cluster, 8, "h1", &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_tick(cluster, 9, &effects);
+    cluster_state_persisted(cluster, 10, &row.id, false, SANDBOX_RUNNING, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_session(cluster, 11, &facts, &runs, 1, &effects);
+    cluster_state_tick(cluster, HOUR_MS / 2, &effects);
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_RUNNING);
+    cluster_state_persisted(cluster, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_tick(cluster, HOUR_MS / 2 + 1, &effects);
+    assert_null(effect_of(CLUSTER_PERSIST));
+}
+
+/* It ran between two pauses of its host, and nobody heard of that: the second is wanted all the same, once.
+ */
+static void test_a_second_pause_of_its_host_is_wanted(void **state)
+{
+    struct cluster_state_row row = running_row("h1");
+    struct observation idle = {
+        .id = row.id, .generation = 2, .number = 9, .state = SANDBOX_PAUSED, .reason = REASON_IDLE};
+    row.generation = 2;
+    row.state = SANDBOX_PAUSED;
+    cluster_state_load(cluster, 5, &row);
+    cluster_state_observed(cluster, 6, "h1", &idle, &effects);
+    assert_non_null(effect_of(CLUSTER_PERSIST));
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_IDLE);
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.generation, 2);
+    cluster_state_effects_clear(&effects);
+    cluster_state_persisted(cluster, 7, &row.id, true, SANDBOX_PAUSED, &effects);
+    assert_null(effect_of(CLUSTER_PERSIST));
+    assert_non_null(effect_of(CLUSTER_ACCEPT));
+}
+
+/* A rack goes at once: all of it is found in the same step. */
+static void test_two_hundred_hosts_that_never_come(void **state)
+{
+    size_t lost = 0;
+    for (int i = 0; i < 200; i++) {
+        uint8_t random[10] = {2};
+        char name[16];
+        snprintf(name, sizeof name, "rack-%d", i);
+        struct cluster_state_row row = running_row(name);
+        row.id = sandbox_id_make((uint64_t)i, random);
+        cluster_state_load(cluster, 5, &row);
+    }
+    for (uint64_t now = 1000; now <= LEASE_MS; now += 1000)
+        cluster_state_tick(cluster, now, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_tick(cluster, LEASE_MS + 5, &effects);
+    for (size_t i = 0; i < effects.count; i++)
+        lost += effects.item[i].kind == CLUSTER_PERSIST && effects.item[i].move.to == SANDBOX_LOST;
+    assert_int_equal(lost, 200);
+}
+
+/* After it stood still itself it listens for a lease: what its hosts said meanwhile is not read yet. */
+static void test_who_stood_still_listens_before_it_judges(void **state)
+{
+    struct cluster_state_row row = running_row("h9"), lost = running_row("h1");
+    uint8_t random[10] = {3};
+    uint64_t back = 60000;
+    lost.id = sandbox_id_make(3, random);
+    lost.remaining_ms = 20000;
+    cluster_state_load(cluster, 5, &row);
+    cluster_state_load(cluster, 5, &lost);
+    cluster_state_node_gone(cluster, 6, "h1", &effects);
+    cluster_state_persisted(cluster, 7, &lost.id, true, SANDBOX_LOST, &effects);
+    cluster_state_tick(cluster, 1000, &effects);
+    cluster_state_effects_clear(&effects);
+    for (uint64_t now = back; now < back + LEASE_MS; now += 1000) {
+        cluster_state_tick(cluster, now, &effects);
+        assert_null(effect_of(CLUSTER_PERSIST));
+    }
+    cluster_state_tick(cluster, back + LEASE_MS, &effects);
+    size_t moves = 0;
+    for (size_t i = 0; i < effects.count; i++)
+        moves += effects.item[i].kind == CLUSTER_PERSIST;
+    assert_int_equal(moves, 2);
+}
+
+/* What was for the session before is not said in the next, though it is not carried out yet. */
+static void test_a_session_drops_what_was_for_the_one_before(void **state)
+{
+    struct node_facts facts = {.name = "h1"}, other = {.name = "h2"};
+    struct cluster_state_row row = running_row("h1");
+    struct observation ended = {.id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
+    cluster_state_session(cluster, 1, &other, NULL, 0, &effects);
+    cluster_state_observed(cluster, 2, "h1", &ended, &effects);
+    cluster_state_observed(cluster, 2, "h2", &ended, &effects);
+    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h1");
+    cluster_state_session(cluster, 3, &facts, NULL, 0, &effects);
+    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h2");
+    assert_non_null(effect_of(CLUSTER_NODE));
+}
+
+static void test_effects_count_time_until_they_are_carried_out(void **state)
+{
+    struct cluster_state_row row = running_row("h1");
+    struct observation ended = {
+        .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED, .ran = true};
+    struct cluster_state_effect effect;
+    row.state = SANDBOX_PENDING;
+    cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
+    effect = *effect_of(CLUSTER_WANT);
+    cluster_state_effect_as_of(&effect, 105);
+    cluster_state_effect_as_of(&effect, 105); /* once */
+    assert_int_equal(effect.want.remaining_ms, HOUR_MS - 100);
+    cluster_state_effect_as_of(&effect, 2 * HOUR_MS);
+    assert_int_equal(effect.want.remaining_ms, 0);
+    ended.ended_ago_ms = 10;
+    cluster_state_observed(cluster, 200, "h1", &ended, &effects);
+    effect = *effect_of(CLUSTER_PERSIST);
+    cluster_state_effect_as_of(&effect, 230);
+    assert_int_equal(effect.move.ended_ago_ms, 40);
+}
+
+/* An effect that is carried out later finds that there is nothing to be made any more. */
+static void test_what_ended_has_nothing_to_be_made_of(void **state)
+{
+    struct cluster_state_row row = running_row("h1");
+    size_t len;
+    row.state = SANDBOX_PENDING;
+    cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
+    assert_non_null(effect_of(CLUSTER_WANT)->want.spec);
+    assert_memory_equal(cluster_state_spec(cluster, &row.id, &len), "s", 1);
+    assert_int_equal(len, 1);
+    row.state = SANDBOX_STOPPED;
+    row.generation++;
+    cluster_state_wanted(cluster, 6, &row, &effects);
+    assert_null(cluster_state_spec(cluster, &row.id, &len));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_session_drops_what_was_for_the_one_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_effects_count_time_until_they_are_carried_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_ended_has_nothing_to_be_made_of, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_host_of_a_row_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_hundred_hosts_that_never_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_stood_still_listens_before_it_judges, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
