@@ -162,7 +162,7 @@ const struct command cmd_extend = {
 };
 
 static const struct opt pause_options[] = {
-    {"async", 0, OPT_FLAG, NULL, NULL, "Answer when it is wanted, not when it is so."},
+    {"async", 0, OPT_FLAG, NULL, NULL, "Answer when that is recorded, not when it is so."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

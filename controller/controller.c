@@ -78,8 +78,8 @@ static void on_told(void *arg, enum db_told what, const char *text)
     case DB_TOLD_KEY:
         api_forget_key(c->api, text);
         break;
-    case DB_TOLD_WANT:
-        leader_told_want(c->leader, text);
+    case DB_TOLD_DESIRED:
+        leader_told_desired(c->leader, text);
         break;
     case DB_TOLD_NODE:
         leader_told_node(c->leader);

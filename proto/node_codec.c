@@ -19,7 +19,7 @@
 #define CORRAL__INIT_Report    CORRAL__REPORT__INIT
 #define CORRAL__INIT_ReportAck CORRAL__REPORT_ACK__INIT
 #define CORRAL__INIT_Poll      CORRAL__POLL__INIT
-#define CORRAL__INIT_News      CORRAL__NEWS__INIT
+#define CORRAL__INIT_Update    CORRAL__UPDATE__INIT
 #define CORRAL__INIT_Refused   CORRAL__REFUSED__INIT
 
 #define COPY(name, most, also) out->name = in->name;
@@ -28,8 +28,8 @@
 #define BOUND_OF struct node_report
 static const struct field_bound report_bounds[] = {REPORT_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
-#define BOUND_OF struct node_news
-static const struct field_bound news_bounds[] = {NEWS_FIELDS(BOUND_ROW)};
+#define BOUND_OF struct node_update
+static const struct field_bound update_bounds[] = {UPDATE_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
 
 typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
@@ -156,11 +156,10 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, stru
     LOWER(report_bounds, &numbers);
     REPORT_FIELDS(COPY)
     out->left_out_why = pb_alloc(arena, 1, sizeof in->left_out_why);
-    return in->observation_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
+    return in->status_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
            in->violation_count <= NODE_REPORT_MAX && in->sweep_count <= NODE_SWEEPS_MAX &&
            pb_sentence(out->left_out_why, sizeof in->left_out_why, in->left_out_why) &&
-           to_observations(arena, in->observations, in->observation_count, faults, &out->observations,
-                           &out->n_observations) &&
+           to_statuses(arena, in->statuses, in->status_count, faults, &out->statuses, &out->n_statuses) &&
            to_samples(arena, in->samples, in->sample_count, faults, &out->samples, &out->n_samples) &&
            to_violations(arena, in->violations, in->violation_count, faults, &out->violations,
                          &out->n_violations) &&
@@ -174,8 +173,8 @@ static bool from_report(const Corral__Envelope *whole, struct node_message *m)
     REPORT_FIELDS(COPY)
     LOWER(report_bounds, out);
     return pb_sentence(out->left_out_why, sizeof out->left_out_why, in->left_out_why) &&
-           from_observations(in->observations, in->n_observations, NODE_REPORT_MAX, &m->faults,
-                             &out->observations, &out->observation_count) &&
+           from_statuses(in->statuses, in->n_statuses, NODE_REPORT_MAX, &m->faults, &out->statuses,
+                         &out->status_count) &&
            from_samples(in->samples, in->n_samples, NODE_REPORT_MAX, &m->faults, &out->samples,
                         &out->sample_count) &&
            from_violations(in->violations, in->n_violations, NODE_REPORT_MAX, &m->faults, &out->violations,
@@ -186,7 +185,7 @@ static bool from_report(const Corral__Envelope *whole, struct node_message *m)
 
 static void fini_report(struct node_message *m)
 {
-    free(m->report.observations);
+    free(m->report.statuses);
     free(m->report.samples);
     free(m->report.violations);
     free(m->report.sweeps);
@@ -220,44 +219,44 @@ static bool from_poll(const Corral__Envelope *in, struct node_message *m)
     return true;
 }
 
-static bool to_news(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
-                    Corral__Envelope *whole)
+static bool to_update(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
+                      Corral__Envelope *whole)
 {
-    const struct node_news *in = &m->news;
-    PART(arena, out, News);
-    whole->news = out;
-    NEWS_FIELDS(COPY)
+    const struct node_update *in = &m->update;
+    PART(arena, out, Update);
+    whole->update = out;
+    UPDATE_FIELDS(COPY)
     to_sweep_order(arena, &in->sweep, &out->sweep);
     out->certificate.data = in->certificate;
     out->certificate.len = in->certificate_len;
-    return in->certificate_len <= NODE_CERTIFICATE_MAX && in->want_count <= NODE_NEWS_MAX &&
-           in->acceptance_count <= NODE_NEWS_MAX &&
-           to_wants(arena, in->wants, in->want_count, faults, &out->wants, &out->n_wants) &&
-           to_acceptances(arena, in->acceptances, in->acceptance_count, faults, &out->acceptances,
-                          &out->n_acceptances);
+    return in->certificate_len <= NODE_CERTIFICATE_MAX && in->desired_count <= NODE_UPDATE_MAX &&
+           in->ack_count <= NODE_UPDATE_MAX &&
+           to_desired_states(arena, in->desired_states, in->desired_count, faults, &out->desired_states,
+                             &out->n_desired_states) &&
+           to_acks(arena, in->acks, in->ack_count, faults, &out->acks, &out->n_acks);
 }
 
-static bool from_news(const Corral__Envelope *whole, struct node_message *m)
+static bool from_update(const Corral__Envelope *whole, struct node_message *m)
 {
-    const Corral__News *in = whole->news;
-    struct node_news *out = &m->news;
-    NEWS_FIELDS(COPY)
-    LOWER(news_bounds, out);
+    const Corral__Update *in = whole->update;
+    struct node_update *out = &m->update;
+    UPDATE_FIELDS(COPY)
+    LOWER(update_bounds, out);
     from_sweep_order(in->sweep, &out->sweep);
     return (!in->certificate.len ||
             from_bytes(&in->certificate, NODE_CERTIFICATE_MAX, &out->certificate, &out->certificate_len)) &&
-           from_wants(in->wants, in->n_wants, NODE_NEWS_MAX, &m->faults, &out->wants, &out->want_count) &&
-           from_acceptances(in->acceptances, in->n_acceptances, NODE_NEWS_MAX, &m->faults, &out->acceptances,
-                            &out->acceptance_count);
+           from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,
+                               &out->desired_states, &out->desired_count) &&
+           from_acks(in->acks, in->n_acks, NODE_UPDATE_MAX, &m->faults, &out->acks, &out->ack_count);
 }
 
-static void fini_news(struct node_message *m)
+static void fini_update(struct node_message *m)
 {
-    for (size_t i = 0; i < m->news.want_count; i++)
-        free((void *)m->news.wants[i].spec);
-    free(m->news.wants);
-    free(m->news.acceptances);
-    free(m->news.certificate);
+    for (size_t i = 0; i < m->update.desired_count; i++)
+        free((void *)m->update.desired_states[i].spec);
+    free(m->update.desired_states);
+    free(m->update.acks);
+    free(m->update.certificate);
 }
 
 static bool to_refused(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
@@ -295,7 +294,7 @@ static const struct {
     [NODE_REPORT] = {CORRAL__ENVELOPE__PAYLOAD_REPORT, to_report, from_report, fini_report},
     [NODE_REPORT_ACK] = {CORRAL__ENVELOPE__PAYLOAD_REPORT_ACK, to_report_ack, from_nothing, fini_nothing},
     [NODE_POLL] = {CORRAL__ENVELOPE__PAYLOAD_POLL, to_poll, from_poll, fini_nothing},
-    [NODE_NEWS] = {CORRAL__ENVELOPE__PAYLOAD_NEWS, to_news, from_news, fini_news},
+    [NODE_UPDATE] = {CORRAL__ENVELOPE__PAYLOAD_UPDATE, to_update, from_update, fini_update},
     [NODE_REFUSED] = {CORRAL__ENVELOPE__PAYLOAD_REFUSED, to_refused, from_refused, fini_nothing},
 };
 
@@ -379,10 +378,10 @@ int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, s
     struct node_faults found = {0};
     Corral__Inventory pb = CORRAL__INVENTORY__INIT;
     int rc;
-    if (inventory->observation_count <= NODE_OBSERVATIONS_MAX &&
+    if (inventory->status_count <= NODE_STATUSES_MAX &&
         to_facts(&arena, &inventory->facts, &found, &pb.facts) &&
-        to_observations(&arena, inventory->observations, inventory->observation_count, &found,
-                        &pb.observations, &pb.n_observations))
+        to_statuses(&arena, inventory->statuses, inventory->status_count, &found, &pb.statuses,
+                    &pb.n_statuses))
         /* Room for the envelope around it. */
         rc = pb_pack(&pb.base, NODE_MESSAGE_MAX - 4096, out, len, err);
     else
@@ -401,8 +400,8 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
     if (!pb)
         return err_set(err, ERR_PROTOCOL, "an inventory of %zu bytes does not parse", len);
     bool ok = pb->facts && from_facts(pb->facts, &inventory->faults, &inventory->facts) &&
-              from_observations(pb->observations, pb->n_observations, NODE_OBSERVATIONS_MAX,
-                                &inventory->faults, &inventory->observations, &inventory->observation_count);
+              from_statuses(pb->statuses, pb->n_statuses, NODE_STATUSES_MAX, &inventory->faults,
+                            &inventory->statuses, &inventory->status_count);
     corral__inventory__free_unpacked(pb, NULL);
     if (ok)
         return 0;
@@ -413,6 +412,6 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
 void node_inventory_fini(struct node_inventory *inventory)
 {
     node_facts_fini(&inventory->facts);
-    free(inventory->observations);
+    free(inventory->statuses);
     memset(inventory, 0, sizeof *inventory);
 }

@@ -17,10 +17,10 @@
 
 #define NODE_MESSAGE_MAX                                                                                     \
     (4 * 1024 * 1024)              /* bytes of a packed message: an inventory at its bounds has 3 MiB */
-#define NODE_OBSERVATIONS_MAX 4096 /* in an inventory */
+#define NODE_STATUSES_MAX     4096 /* in an inventory */
 #define NODE_REPORT_MAX       1024 /* of each kind in a report */
-#define NODE_NEWS_MAX         1024 /* of each kind in news */
-#define NODE_NEWS_BYTES_MAX   (1024 * 1024) /* of the specs in one news */
+#define NODE_UPDATE_MAX       1024 /* of each kind in an update */
+#define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
 #define NODE_SWEEPS_MAX       16            /* in a report */
 #define SWEEP_COUNT_MAX       1000000       /* of a kind, in one sweep */
 #define NODE_LABELS_MAX       64            /* labels, runtimes, settings: each */
@@ -32,7 +32,7 @@
 #define NODE_SESSION_LEN      16
 
 /* The most that a number may be (proto/node_fields.h says which is which). */
-#define NODE_NUMBER_MAX      ((uint64_t)1 << 53)             /* generations, numbers of news */
+#define NODE_NUMBER_MAX      ((uint64_t)1 << 53)             /* generations, numbers of updates */
 #define NODE_LIFE_MAX_MS     ((uint64_t)20 * 366 * 86400000) /* a lifetime is ten years at most */
 #define NODE_BYTES_MAX       ((uint64_t)1 << 50)
 #define NODE_COUNTER_MAX     ((uint64_t)1 << 62) /* what only rises: bytes, packets, ns of a CPU */
@@ -57,7 +57,7 @@ enum node_message_kind {
     NODE_REPORT,
     NODE_REPORT_ACK,
     NODE_POLL,
-    NODE_NEWS,
+    NODE_UPDATE,
     NODE_REFUSED,
     NODE_MESSAGE_KINDS
 };
@@ -76,8 +76,8 @@ enum node_refusal {
 
 /*
  * What of a message broke a bound of one item: that item was left out, or, where it could be told all the
- * same (an observation, a want, a sweep, a host's capacity), its number was lowered. The rest of the message
- * holds.
+ * same (a status, a desired state, a sweep, a host's capacity), its number was lowered. The rest of the
+ * message holds.
  */
 struct node_faults {
     size_t count;
@@ -104,11 +104,11 @@ struct node_proof {
 };
 
 struct node_report {
-    struct observation *observations;
-    size_t observation_count;
+    struct sandbox_status *statuses;
+    size_t status_count;
     struct sample *samples;
     size_t sample_count;
-    struct violation_news *violations;
+    struct violation_report *violations;
     size_t violation_count;
     struct sweep_report *sweeps;
     size_t sweep_count;
@@ -117,15 +117,15 @@ struct node_report {
     char left_out_why[NODE_DETAIL_MAX + 1];       /* of the first of them */
 };
 
-struct node_news {
+struct node_update {
     uint64_t number;
-    struct want *wants; /* of unpacked news the specs are owned too */
-    size_t want_count;
-    struct acceptance *acceptances;
-    size_t acceptance_count;
-    uint64_t violations_accepted, samples_accepted; /* up to these numbers; 0: none */
-    struct sweep_order sweep;                       /* number 0: none */
-    uint64_t sweeps_accepted;
+    struct desired_state *desired_states; /* of an unpacked update the specs are owned too */
+    size_t desired_count;
+    struct status_ack *acks;
+    size_t ack_count;
+    uint64_t violations_acked, samples_acked; /* up to these numbers; 0: none */
+    struct sweep_order sweep;                 /* number 0: none */
+    uint64_t sweeps_acked;
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
 };
@@ -148,7 +148,7 @@ struct node_message {
         } welcome;
         struct node_report report;
         uint64_t taken; /* NODE_POLL */
-        struct node_news news;
+        struct node_update update;
         struct {
             enum node_refusal why;
             char text[NODE_DETAIL_MAX + 1];
@@ -159,8 +159,8 @@ struct node_message {
 /* What an agent says of itself: facts and every sandbox that it holds. */
 struct node_inventory {
     struct node_facts facts;
-    struct observation *observations;
-    size_t observation_count;
+    struct sandbox_status *statuses;
+    size_t status_count;
     struct node_faults faults; /* of an unpacked one */
 };
 
@@ -188,7 +188,7 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
                           struct err *err) MUST_CHECK;
 void node_inventory_fini(struct node_inventory *inventory);
 
-/* Bytes of a spec as the database keeps them and wants carry them; the caller frees *out. */
+/* Bytes of a spec as the database keeps them and desired states carry them; the caller frees *out. */
 int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *len,
                       struct err *err) MUST_CHECK;
 

@@ -11,9 +11,9 @@
 #include "common/model/node_wire.h"
 #include "proto/node_codec.h"
 
-#define WANT_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(remaining_ms, NODE_LIFE_MAX_MS, 0)
+#define DESIRED_STATE_FIELDS(X) X(generation, NODE_NUMBER_MAX, 0) X(remaining_ms, NODE_LIFE_MAX_MS, 0)
 
-#define OBSERVATION_FIELDS(X)                                                                                \
+#define STATUS_FIELDS(X)                                                                                     \
     X(generation, NODE_NUMBER_MAX, 0)                                                                        \
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
     X(host_fault, 1, 0)                                                                                      \
@@ -82,11 +82,11 @@
     X(violations_dropped, NODE_NUMBER_MAX, 0)                                                                \
     X(left_out, NODE_COUNT_MAX, 0)
 
-#define NEWS_FIELDS(X)                                                                                       \
+#define UPDATE_FIELDS(X)                                                                                     \
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
-    X(violations_accepted, NODE_NUMBER_MAX, 0)                                                               \
-    X(samples_accepted, NODE_NUMBER_MAX, 0)                                                                  \
-    X(sweeps_accepted, NODE_NUMBER_MAX, 0)
+    X(violations_acked, NODE_NUMBER_MAX, 0)                                                                  \
+    X(samples_acked, NODE_NUMBER_MAX, 0)                                                                     \
+    X(sweeps_acked, NODE_NUMBER_MAX, 0)
 
 /* Of the plain structs. */
 struct field_bound {

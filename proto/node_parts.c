@@ -22,16 +22,16 @@ static const struct field_bound limits_bounds[] = {
 #include "common/model/limit.def"
 };
 #undef BOUND_OF
-#define BOUND_OF struct want
-static const struct field_bound want_bounds[] = {WANT_FIELDS(BOUND_ROW)};
+#define BOUND_OF struct desired_state
+static const struct field_bound desired_state_bounds[] = {DESIRED_STATE_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
-#define BOUND_OF struct observation
-static const struct field_bound observation_bounds[] = {OBSERVATION_FIELDS(BOUND_ROW)};
+#define BOUND_OF struct sandbox_status
+static const struct field_bound status_bounds[] = {STATUS_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
 #define BOUND_OF struct sample
 static const struct field_bound sample_bounds[] = {SAMPLE_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
-#define BOUND_OF struct violation_news
+#define BOUND_OF struct violation_report
 static const struct field_bound violation_bounds[] = {VIOLATION_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
 #define BOUND_OF struct sweep_report
@@ -119,23 +119,24 @@ static void from_limits(const Corral__SandboxLimits *in, struct sandbox_limits *
 #include "common/model/limit.def"
 }
 
-/* What is wrong with a want, NULL where nothing is. */
-static const char *want_broken(uint32_t state, uint32_t reason, uint64_t generation, size_t spec_len)
+/* What is wrong with a desired state, NULL where nothing is. */
+static const char *desired_state_broken(uint32_t state, uint32_t reason, uint64_t generation, size_t spec_len)
 {
-    if (state > WANT_GONE)
+    if (state > DESIRED_GONE)
         return "state";
     if (reason >= SANDBOX_REASON_COUNT)
         return "reason";
     if (!generation)
         return "generation";
-    return spec_len > SPEC_PACKED_MAX || (state != WANT_GONE && !spec_len) ? "spec" : NULL;
+    return spec_len > SPEC_PACKED_MAX || (state != DESIRED_GONE && !spec_len) ? "spec" : NULL;
 }
 
-static bool to_want(struct pb_arena *arena, const struct want *plain, Corral__Want *out, const char **fault)
+static bool to_desired_state(struct pb_arena *arena, const struct desired_state *plain,
+                             Corral__DesiredState *out, const char **fault)
 {
-    struct want lowered = *plain, *in = &lowered;
-    const char *limit = LOWER(limits_bounds, &in->limits), *own = LOWER(want_bounds, in);
-    WANT_FIELDS(COPY)
+    struct desired_state lowered = *plain, *in = &lowered;
+    const char *limit = LOWER(limits_bounds, &in->limits), *own = LOWER(desired_state_bounds, in);
+    DESIRED_STATE_FIELDS(COPY)
     out->state = in->state;
     out->reason = in->reason;
     out->spec.data = (uint8_t *)in->spec;
@@ -143,25 +144,26 @@ static bool to_want(struct pb_arena *arena, const struct want *plain, Corral__Wa
     out->limits = pb_alloc(arena, 1, sizeof *out->limits);
     corral__sandbox_limits__init(out->limits);
     to_limits(&in->limits, out->limits);
-    *fault = !to_id(&plain->id, &out->id) ? "id"
-                                          : want_broken(in->state, in->reason, in->generation, out->spec.len);
+    *fault = !to_id(&plain->id, &out->id)
+                 ? "id"
+                 : desired_state_broken(in->state, in->reason, in->generation, out->spec.len);
     bool fit = !*fault;
     *fault = *fault ? *fault : own ? own : limit;
     return fit;
 }
 
-static bool from_want(const Corral__Want *in, struct want *out, const char **fault)
+static bool from_desired_state(const Corral__DesiredState *in, struct desired_state *out, const char **fault)
 {
     *fault = !from_id(in->id, &out->id) ? "id"
              : !in->limits              ? "limits"
-                                        : want_broken(in->state, in->reason, in->generation, in->spec.len);
+                           : desired_state_broken(in->state, in->reason, in->generation, in->spec.len);
     if (*fault)
         return false;
-    WANT_FIELDS(COPY)
-    out->state = (enum want_state)in->state;
+    DESIRED_STATE_FIELDS(COPY)
+    out->state = (enum desired)in->state;
     out->reason = (enum sandbox_reason)in->reason;
     from_limits(in->limits, &out->limits);
-    const char *limit = LOWER(limits_bounds, &out->limits), *own = LOWER(want_bounds, out);
+    const char *limit = LOWER(limits_bounds, &out->limits), *own = LOWER(desired_state_bounds, out);
     *fault = own ? own : limit;
     out->spec = in->spec.len ? mem_dup(in->spec.data, in->spec.len) : NULL;
     out->spec_len = in->spec.len;
@@ -185,12 +187,12 @@ static bool from_sample(const Corral__Sample *in, struct sample *out, const char
 }
 
 /* A sandbox's state is told whatever a number of it is. */
-static bool to_observation(struct pb_arena *arena, const struct observation *plain, Corral__Observation *out,
-                           const char **fault)
+static bool to_sandbox_status(struct pb_arena *arena, const struct sandbox_status *plain,
+                              Corral__SandboxStatus *out, const char **fault)
 {
-    struct observation lowered = *plain, *in = &lowered;
-    const char *number = LOWER(observation_bounds, in), *last = NULL;
-    OBSERVATION_FIELDS(COPY)
+    struct sandbox_status lowered = *plain, *in = &lowered;
+    const char *number = LOWER(status_bounds, in), *last = NULL;
+    STATUS_FIELDS(COPY)
     out->state = in->state;
     out->reason = in->reason;
     out->detail = pb_alloc(arena, 1, sizeof in->detail);
@@ -212,11 +214,12 @@ static bool to_observation(struct pb_arena *arena, const struct observation *pla
     return fit;
 }
 
-static bool from_observation(const Corral__Observation *in, struct observation *out, const char **fault)
+static bool from_sandbox_status(const Corral__SandboxStatus *in, struct sandbox_status *out,
+                                const char **fault)
 {
     const char *last = NULL;
-    OBSERVATION_FIELDS(COPY)
-    const char *number = LOWER(observation_bounds, out);
+    STATUS_FIELDS(COPY)
+    const char *number = LOWER(status_bounds, out);
     out->state = (enum sandbox_state)in->state;
     out->reason = (enum sandbox_reason)in->reason;
     out->has_last = in->last && from_sample(in->last, &out->last, &last);
@@ -230,7 +233,7 @@ static bool from_observation(const Corral__Observation *in, struct observation *
     return fit;
 }
 
-static bool to_acceptance(struct pb_arena *arena, const struct acceptance *in, Corral__Acceptance *out,
+static bool to_status_ack(struct pb_arena *arena, const struct status_ack *in, Corral__StatusAck *out,
                           const char **fault)
 {
     out->number = in->number;
@@ -238,15 +241,15 @@ static bool to_acceptance(struct pb_arena *arena, const struct acceptance *in, C
     return !*fault;
 }
 
-/* A higher number accepts no more than there is. */
-static bool from_acceptance(const Corral__Acceptance *in, struct acceptance *out, const char **fault)
+/* A higher number acknowledges no more than there is. */
+static bool from_status_ack(const Corral__StatusAck *in, struct status_ack *out, const char **fault)
 {
     out->number = in->number;
     *fault = from_id(in->id, &out->id) ? NULL : "id";
     return !*fault;
 }
 
-static bool to_violation(struct pb_arena *arena, const struct violation_news *in, Corral__Violation *out,
+static bool to_violation(struct pb_arena *arena, const struct violation_report *in, Corral__Violation *out,
                          const char **fault)
 {
     VIOLATION_FIELDS(COPY)
@@ -254,7 +257,7 @@ static bool to_violation(struct pb_arena *arena, const struct violation_news *in
     return !*fault;
 }
 
-static bool from_violation(const Corral__Violation *in, struct violation_news *out, const char **fault)
+static bool from_violation(const Corral__Violation *in, struct violation_report *out, const char **fault)
 {
     bool known = in->kind < NODE_VIOLATION_KINDS;
 #define COPY_NARROW(name, most, also) out->name = (__typeof__(out->name))in->name;
@@ -288,7 +291,7 @@ static const char *from_sweep_counts(const Corral__SweepCounts *in, uint64_t out
     return fault;
 }
 
-/* Counts are lowered: a report of a sweep is repeated until it is accepted. */
+/* Counts are lowered: a report of a sweep is repeated until it is acknowledged. */
 static bool to_sweep_report(struct pb_arena *arena, const struct sweep_report *in, Corral__SweepReport *out,
                             const char **fault)
 {
@@ -377,20 +380,20 @@ static const char *name_of(const char *id)
         }                                                                                                    \
         return true;                                                                                         \
     }
-#define TEXT_ID(item)          (item)->id.text
-#define NO_ID(item)            ""
-#define ID_OF_want(in)         (in)->id
-#define ID_OF_observation(in)  (in)->id
-#define ID_OF_acceptance(in)   (in)->id
-#define ID_OF_sample(in)       (in)->id
-#define ID_OF_violation(in)    (in)->id
-#define ID_OF_sweep_report(in) ""
+#define TEXT_ID(item)            (item)->id.text
+#define NO_ID(item)              ""
+#define ID_OF_desired_state(in)  (in)->id
+#define ID_OF_sandbox_status(in) (in)->id
+#define ID_OF_status_ack(in)     (in)->id
+#define ID_OF_sample(in)         (in)->id
+#define ID_OF_violation(in)      (in)->id
+#define ID_OF_sweep_report(in)   ""
 
-ARRAYS(wants, want, struct want, Corral__Want, TEXT_ID)
-ARRAYS(observations, observation, struct observation, Corral__Observation, TEXT_ID)
-ARRAYS(acceptances, acceptance, struct acceptance, Corral__Acceptance, TEXT_ID)
+ARRAYS(desired_states, desired_state, struct desired_state, Corral__DesiredState, TEXT_ID)
+ARRAYS(statuses, sandbox_status, struct sandbox_status, Corral__SandboxStatus, TEXT_ID)
+ARRAYS(acks, status_ack, struct status_ack, Corral__StatusAck, TEXT_ID)
 ARRAYS(samples, sample, struct sample, Corral__Sample, TEXT_ID)
-ARRAYS(violations, violation, struct violation_news, Corral__Violation, TEXT_ID)
+ARRAYS(violations, violation, struct violation_report, Corral__Violation, TEXT_ID)
 ARRAYS(sweeps, sweep_report, struct sweep_report, Corral__SweepReport, NO_ID)
 
 static void to_resources(const struct node_resources *in, Corral__NodeResources *out)

@@ -10,9 +10,9 @@
 #include "proto/node_codec.h"
 #include "proto/pb.h"
 
-struct Corral__Want;
-struct Corral__Observation;
-struct Corral__Acceptance;
+struct Corral__DesiredState;
+struct Corral__SandboxStatus;
+struct Corral__StatusAck;
 struct Corral__Sample;
 struct Corral__Violation;
 struct Corral__SweepOrder;
@@ -32,11 +32,11 @@ void node_fault_add(struct node_faults *faults, const char *part, const char *id
                      struct node_faults *faults, struct Generated ***out, size_t *out_count);                \
     bool from_##plural(struct Generated *const *in, size_t count, size_t max, struct node_faults *faults,    \
                        struct plain **out, size_t *out_count);
-NODE_PART(wants, want, Corral__Want)
-NODE_PART(observations, observation, Corral__Observation)
-NODE_PART(acceptances, acceptance, Corral__Acceptance)
+NODE_PART(desired_states, desired_state, Corral__DesiredState)
+NODE_PART(statuses, sandbox_status, Corral__SandboxStatus)
+NODE_PART(acks, status_ack, Corral__StatusAck)
 NODE_PART(samples, sample, Corral__Sample)
-NODE_PART(violations, violation_news, Corral__Violation)
+NODE_PART(violations, violation_report, Corral__Violation)
 NODE_PART(sweeps, sweep_report, Corral__SweepReport)
 
 /* *out: NULL where the order's number is 0. in: may be NULL. */

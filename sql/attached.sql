@@ -17,9 +17,9 @@ begin
 end $$;
 
 -- Whoever leads hears of what others want: of a sandbox, with its generation, and of a host.
-create or replace function tell_wanted() returns trigger language plpgsql as $$
+create or replace function tell_desired() returns trigger language plpgsql as $$
 begin
-    perform pg_notify('corral_wants', new.id || ' ' || new.generation);
+    perform pg_notify('corral_desired', new.id || ' ' || new.generation);
     return null;
 end $$;
 

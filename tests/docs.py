@@ -63,7 +63,7 @@ def man_daemon(build, program, what):
     body += (".SH CONFIGURATION\nSee docs/configuration.md; every key is a flag, an environment variable and a key of the YAML"
              f" file.\n.nf\n{roff(run(build / program / f'corral-{program}', 'config', 'env'))}\n.fi\n")
     if program == "agent":
-        body += (".SH FILES\n.TP\nrecords/\nWhat is wanted of each sandbox, in the folder state_dir.\n"
+        body += (".SH FILES\n.TP\nrecords/\nThe desired state of each sandbox, in the folder state_dir.\n"
                  ".TP\noutbox\nWhat the controller has not yet committed, which episodes are open, and the highest epoch of a"
                  " controller that was seen: an older one is refused. Where the database was put back to an earlier copy, raise"
                  " the epoch in its table leadership to more than it ever was, or stop the agents and remove this file.\n"

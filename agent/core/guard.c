@@ -23,13 +23,13 @@ static void uses_of(const struct sample *s, struct use use[VIOLATION_KIND_COUNT]
     use[VIOLATION_PIDS] = (struct use){s->pids, s->pids_limit};
 }
 
-static struct violation_news *news_add(struct guard_step *step, const struct sandbox_id *id, int kind,
-                                       struct guard_figures figures)
+static struct violation_report *report_add(struct guard_step *step, const struct sandbox_id *id, int kind,
+                                           struct guard_figures figures)
 {
-    struct violation_news *news = &step->news[step->news_count++];
-    *news = (struct violation_news){
+    struct violation_report *report = &step->report[step->report_count++];
+    *report = (struct violation_report){
         .id = *id, .kind = (uint8_t)kind, .percent_centi = figures.percent_centi, .limit = figures.limit};
-    return news;
+    return report;
 }
 
 static struct guard_figures figures_of(const struct sample *s, int kind, struct use use)
@@ -45,10 +45,10 @@ static void tell(struct guard_step *step, const struct sample *s, int kind, stru
     for (int i = 0; i < 3; i++) {
         if (!happened[i])
             continue;
-        struct violation_news *news = news_add(step, &s->id, kind, figures);
-        news->opened = i < 2;
-        news->critical = i == 1 || (i == 2 && what.rose_to == VIOLATION_CRITICAL);
-        news->swings = i == 2 ? what.swings : 0;
+        struct violation_report *report = report_add(step, &s->id, kind, figures);
+        report->opened = i < 2;
+        report->critical = i == 1 || (i == 2 && what.rose_to == VIOLATION_CRITICAL);
+        report->swings = i == 2 ? what.swings : 0;
     }
 }
 
@@ -120,9 +120,9 @@ struct guard_step guard_close(struct guard *g, const struct sandbox_id *id)
     for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
         const struct violation *v = &g->violation[kind];
         if (v->level != VIOLATION_NONE) {
-            struct violation_news *news = news_add(&step, id, kind, g->last[kind]);
-            news->critical = v->level == VIOLATION_CRITICAL;
-            news->swings = v->swings;
+            struct violation_report *report = report_add(&step, id, kind, g->last[kind]);
+            report->critical = v->level == VIOLATION_CRITICAL;
+            report->swings = v->swings;
         }
         g->violation[kind] = (struct violation){0};
     }

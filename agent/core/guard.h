@@ -39,10 +39,10 @@ struct guard_rules {
     bool idle_pauses;              /* and does not end it */
 };
 
-/* What a step asks for: the news in order, then perhaps an end. */
+/* What a step asks for: the reports in order, then perhaps an end. */
 struct guard_step {
-    struct violation_news news[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
-    unsigned news_count;
+    struct violation_report report[VIOLATION_KIND_COUNT * 2]; /* id, kind, opened, critical, percent, limit */
+    unsigned report_count;
     struct sandbox_exit end; /* reason OOM_KILLED, MEMORY_CRITICAL or IDLE; REASON_NONE: it goes on */
     bool pause;              /* it is idle; end.detail says so */
 };

@@ -86,10 +86,10 @@ static void *room_for_one(void *array, struct kept_line *line, size_t size)
 void outbox_put_violation(struct outbox *o, const struct kept_violation *v)
 {
     struct kept_line *line = &o->violations;
-    unsigned level = !v->news.opened    ? VIOLATION_NONE
-                     : v->news.critical ? VIOLATION_CRITICAL
-                                        : VIOLATION_WARNING;
-    outbox_put_episode(o, &v->news.id, v->news.kind, level);
+    unsigned level = !v->report.opened    ? VIOLATION_NONE
+                     : v->report.critical ? VIOLATION_CRITICAL
+                                          : VIOLATION_WARNING;
+    outbox_put_episode(o, &v->report.id, v->report.kind, level);
     if (line->count == OUTBOX_VIOLATIONS_MAX) {
         memmove(o->violation, o->violation + 1, --line->count * sizeof *o->violation);
         o->violations_dropped++;
@@ -142,10 +142,10 @@ void outbox_put_sample(struct outbox *o, const struct kept_sample *s)
     o->sample[o->samples.count++] = *s;
 }
 
-void outbox_drop_accepted(struct outbox *o, uint64_t violations, uint64_t samples)
+void outbox_drop_acked(struct outbox *o, uint64_t violations, uint64_t samples)
 {
     size_t v = 0, s = 0;
-    while (v < o->violations.count && o->violation[v].news.number <= violations)
+    while (v < o->violations.count && o->violation[v].report.number <= violations)
         v++;
     while (s < o->samples.count && o->sample[s].sample.number <= samples)
         s++;
@@ -176,17 +176,17 @@ static uint64_t number(struct outbox *o)
     return o->next_number++;
 }
 
-uint64_t outbox_violation(struct outbox *o, uint64_t now, const struct violation_news *news)
+uint64_t outbox_violation(struct outbox *o, uint64_t now, const struct violation_report *report)
 {
     uint64_t dropped = o->violations_dropped;
-    struct kept_violation v = {.news = *news, .at_ms = (int64_t)(now - news->ago_ms)};
-    v.news.number = number(o);
+    struct kept_violation v = {.report = *report, .at_ms = (int64_t)(now - report->ago_ms)};
+    v.report.number = number(o);
     outbox_put_violation(o, &v);
     outbox_line_violation(&o->text, &v);
     if (o->violations_dropped != dropped)
         outbox_line_dropped(&o->text, o);
     o->sync = true;
-    return v.news.number;
+    return v.report.number;
 }
 
 uint64_t outbox_sample(struct outbox *o, uint64_t now, const struct sample *sample, bool last)
@@ -230,14 +230,14 @@ static uint64_t ago(int64_t at_ms, uint64_t now)
     return (int64_t)now > at_ms ? (uint64_t)((int64_t)now - at_ms) : 0;
 }
 
-size_t outbox_take_violations(struct outbox *o, uint64_t now, struct violation_news *out)
+size_t outbox_take_violations(struct outbox *o, uint64_t now, struct violation_report *out)
 {
     size_t n = 0;
     if (!begin_taking(&o->violations, now))
         return 0;
-    for (; n < o->violations.count && n < OUTBOX_SEND_MAX && o->violation[n].news.number <= o->told_up_to;
+    for (; n < o->violations.count && n < OUTBOX_SEND_MAX && o->violation[n].report.number <= o->told_up_to;
          n++) {
-        out[n] = o->violation[n].news;
+        out[n] = o->violation[n].report;
         out[n].ago_ms = ago(o->violation[n].at_ms, now);
     }
     o->violations.taken = n > 0;
@@ -260,14 +260,14 @@ size_t outbox_take_samples(struct outbox *o, uint64_t now, struct sample *out)
 
 bool outbox_urgent(const struct outbox *o)
 {
-    return (o->violations.count && !o->violations.taken && o->violation[0].news.number <= o->told_up_to) ||
+    return (o->violations.count && !o->violations.taken && o->violation[0].report.number <= o->told_up_to) ||
            (o->samples.count && !o->samples.taken && o->sample[0].sample.number <= o->told_up_to);
 }
 
 bool outbox_owes_violations(const struct outbox *o, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < o->violations.count; i++) {
-        if (!memcmp(&o->violation[i].news.id, id, sizeof *id))
+        if (!memcmp(&o->violation[i].report.id, id, sizeof *id))
             return true;
     }
     return false;
@@ -278,15 +278,15 @@ void outbox_resend(struct outbox *o)
     o->violations.taken = o->samples.taken = false;
 }
 
-void outbox_accept(struct outbox *o, uint64_t violations, uint64_t samples)
+void outbox_ack(struct outbox *o, uint64_t violations, uint64_t samples)
 {
     size_t v = o->violations.count, s = o->samples.count;
-    outbox_drop_accepted(o, violations, samples);
+    outbox_drop_acked(o, violations, samples);
     if (v == o->violations.count && s == o->samples.count)
         return;
     o->violations.taken = o->violations.taken && v == o->violations.count;
     o->samples.taken = o->samples.taken && s == o->samples.count;
-    outbox_line_accepted(&o->text, violations, samples);
+    outbox_line_acked(&o->text, violations, samples);
 }
 
 /* --- to disk --- */

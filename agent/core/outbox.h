@@ -6,8 +6,8 @@
  *
  * Pure: it says what is to be written (outbox_write) and takes back what was read; `now` is CLOCK_BOOTTIME in
  * milliseconds. The file is a log of lines, each with its checksum; it is written anew, short, when it has
- * grown. What is sent begins with the oldest that is not accepted and leaves nothing out, so that "up to this
- * number" is a whole answer.
+ * grown. What is sent begins with the oldest that is not acknowledged and leaves nothing out, so that "up to
+ * this number" is a whole answer.
  *
  * Bounds: 4096 violations, 65536 samples, ten minutes of samples (a sandbox's last one waits for ever), 4096
  * sandboxes with open episodes; beyond it the oldest goes, and is counted.
@@ -24,7 +24,7 @@
 #define OUTBOX_SAMPLES_MAX     65536
 #define OUTBOX_EPISODES_MAX    4096
 #define OUTBOX_KEEP_MS         600000
-#define OUTBOX_RESEND_MS       2000  /* of what is not accepted yet */
+#define OUTBOX_RESEND_MS       2000  /* of what is not acknowledged yet */
 #define OUTBOX_SEND_MAX        512   /* of each kind at once */
 #define OUTBOX_SAMPLE_EVERY_MS 10000 /* one sample of a sandbox in this time is kept */
 
@@ -37,7 +37,7 @@ void outbox_free(struct outbox *outbox);
 /* --- what happens --- */
 
 /* Both return the number that it got. last: it is the last one of its sandbox. */
-uint64_t outbox_violation(struct outbox *outbox, uint64_t now, const struct violation_news *news);
+uint64_t outbox_violation(struct outbox *outbox, uint64_t now, const struct violation_report *report);
 uint64_t outbox_sample(struct outbox *outbox, uint64_t now, const struct sample *sample, bool last);
 
 /* The level of this sandbox's open episode, VIOLATION_NONE without one. */
@@ -54,7 +54,7 @@ void outbox_epoch_seen(struct outbox *outbox, uint64_t epoch);
 /* --- to the controller --- */
 
 /* What is on disk and due, oldest first, at most OUTBOX_SEND_MAX; nothing while an answer is waited for. */
-size_t outbox_take_violations(struct outbox *outbox, uint64_t now, struct violation_news *out);
+size_t outbox_take_violations(struct outbox *outbox, uint64_t now, struct violation_report *out);
 size_t outbox_take_samples(struct outbox *outbox, uint64_t now, struct sample *out);
 
 /* Whether something is on disk that was never taken. */
@@ -67,7 +67,7 @@ bool outbox_owes_violations(const struct outbox *outbox, const struct sandbox_id
 void outbox_resend(struct outbox *outbox);
 
 /* The controller has committed up to these numbers; 0: nothing. */
-void outbox_accept(struct outbox *outbox, uint64_t violations, uint64_t samples);
+void outbox_ack(struct outbox *outbox, uint64_t violations, uint64_t samples);
 
 struct outbox_stats {
     size_t violations, samples;                   /* that wait */

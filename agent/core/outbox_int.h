@@ -6,7 +6,7 @@
 
 /* On this boot's clock; before 0 for what an earlier boot left. */
 struct kept_violation {
-    struct violation_news news;
+    struct violation_report report;
     int64_t at_ms;
 };
 
@@ -24,7 +24,7 @@ struct episodes {
 /* An array in the order of its numbers, and how far it is told. */
 struct kept_line {
     size_t count, room;
-    bool taken; /* and not accepted yet */
+    bool taken; /* and not acknowledged yet */
     uint64_t taken_ms;
 };
 
@@ -61,7 +61,7 @@ extern const size_t outbox_sample_number_count;
 
 void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v);
 void outbox_line_sample(struct outbox_text *t, const struct kept_sample *s);
-void outbox_line_accepted(struct outbox_text *t, uint64_t violations, uint64_t samples);
+void outbox_line_acked(struct outbox_text *t, uint64_t violations, uint64_t samples);
 void outbox_line_reserved(struct outbox_text *t, uint64_t reserved);
 void outbox_line_epoch(struct outbox_text *t, uint64_t epoch);
 void outbox_line_dropped(struct outbox_text *t, const struct outbox *o);
@@ -70,6 +70,6 @@ void outbox_line_dropped(struct outbox_text *t, const struct outbox *o);
 void outbox_put_violation(struct outbox *o, const struct kept_violation *v);
 void outbox_put_sample(struct outbox *o, const struct kept_sample *s);
 void outbox_put_episode(struct outbox *o, const struct sandbox_id *id, unsigned kind, unsigned level);
-void outbox_drop_accepted(struct outbox *o, uint64_t violations, uint64_t samples);
+void outbox_drop_acked(struct outbox *o, uint64_t violations, uint64_t samples);
 
 #endif

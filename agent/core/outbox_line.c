@@ -86,7 +86,7 @@ static void end(struct outbox_text *t, const struct line *l)
 
 void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v)
 {
-    const struct violation_news *n = &v->news;
+    const struct violation_report *n = &v->report;
     struct line l = {.len = 0};
     put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64 " %u", n->id.text, v->at_ms,
         n->number, n->kind, n->opened, n->critical, n->percent_centi, n->limit, n->swings);
@@ -113,7 +113,7 @@ static void line_of_two(struct outbox_text *t, const char *kind, uint64_t a, uin
     end(t, &l);
 }
 
-void outbox_line_accepted(struct outbox_text *t, uint64_t violations, uint64_t samples)
+void outbox_line_acked(struct outbox_text *t, uint64_t violations, uint64_t samples)
 {
     line_of_two(t, "accepted", violations, samples);
 }

@@ -78,7 +78,7 @@ static bool read_boot(struct reader *r)
 static bool read_violation(struct reader *r)
 {
     struct kept_violation v = {.at_ms = 0};
-    struct violation_news *n = &v.news;
+    struct violation_report *n = &v.report;
     uint64_t kind, opened, critical, percent, swings = 0;
     if (!take_id(r, &n->id) || !take_time(r, &v.at_ms) || !take_number(r, NUMBER_MOST, &n->number) ||
         !take_number(r, VIOLATION_KIND_COUNT - 1, &kind) || !take_number(r, 1, &opened) ||
@@ -118,12 +118,12 @@ static bool read_sample(struct reader *r)
     return true;
 }
 
-static bool read_accepted(struct reader *r)
+static bool read_acked(struct reader *r)
 {
     uint64_t violations, samples;
     if (!take_number(r, UINT64_MAX, &violations) || !take_number(r, UINT64_MAX, &samples))
         return false;
-    outbox_drop_accepted(r->outbox, violations, samples);
+    outbox_drop_acked(r->outbox, violations, samples);
     return true;
 }
 
@@ -177,9 +177,9 @@ static bool read_line(struct reader *r)
     static const struct {
         const char *kind;
         bool (*read)(struct reader *);
-    } kinds[] = {{"boot", read_boot},         {"violation", read_violation}, {"sample", read_sample},
-                 {"accepted", read_accepted}, {"episodes", read_episodes},   {"reserved", read_reserved},
-                 {"epoch", read_epoch},       {"dropped", read_dropped}};
+    } kinds[] = {{"boot", read_boot},      {"violation", read_violation}, {"sample", read_sample},
+                 {"accepted", read_acked}, {"episodes", read_episodes},   {"reserved", read_reserved},
+                 {"epoch", read_epoch},    {"dropped", read_dropped}};
     char sum[OUTBOX_SUM_LEN], right[OUTBOX_SUM_LEN], kind[16];
     if (!take_word(r, sum, sizeof sum))
         return false;

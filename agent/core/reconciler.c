@@ -11,7 +11,7 @@
 
 #define RETRY_MS      500          /* between tries of what failed */
 #define SANDBOXES_MAX 4096         /* a host holds no more, whatever it is asked */
-#define NUMBER_GAP    (1ull << 20) /* over a restart: more observations than went unsaved */
+#define NUMBER_GAP    (1ull << 20) /* over a restart: more statuses than went unsaved */
 
 struct reconciler {
     struct sandbox_index sandboxes;
@@ -143,46 +143,46 @@ void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struc
     runs_now(b, now, effects);
 }
 
-/* --- wants --- */
+/* --- desired states --- */
 
-static void answer_unknown(const struct want *want, enum sandbox_state state, enum sandbox_reason reason,
-                           const char *detail, struct reconciler_effects *effects)
+static void answer_unknown(const struct desired_state *desired, enum sandbox_state state,
+                           enum sandbox_reason reason, const char *detail, struct reconciler_effects *effects)
 {
-    struct observation *o = &sandbox_effect(effects, RECONCILER_REPORT, &want->id)->observation;
-    *o = (struct observation){.id = want->id,
-                              .generation = want->generation,
-                              .number = want->generation,
-                              .state = state,
-                              .reason = reason,
-                              .host_fault = reason == REASON_NO_CAPACITY};
+    struct sandbox_status *o = &sandbox_effect(effects, RECONCILER_REPORT, &desired->id)->status;
+    *o = (struct sandbox_status){.id = desired->id,
+                                 .generation = desired->generation,
+                                 .number = desired->generation,
+                                 .state = state,
+                                 .reason = reason,
+                                 .host_fault = reason == REASON_NO_CAPACITY};
     snprintf(o->detail, sizeof o->detail, "%s", detail);
 }
 
-static void want_new(struct reconciler *reconciler, uint64_t now, const struct want *want,
-                     struct reconciler_effects *effects)
+static void desired_new(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
+                        struct reconciler_effects *effects)
 {
-    if (want->state == WANT_GONE) {
-        answer_unknown(want, SANDBOX_STOPPED, want->reason, "", effects);
+    if (desired->state == DESIRED_GONE) {
+        answer_unknown(desired, SANDBOX_STOPPED, desired->reason, "", effects);
         return;
     }
-    if (sandbox_index_buried(&reconciler->sandboxes, &want->id)) {
-        answer_unknown(want, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its host before", effects);
+    if (sandbox_index_buried(&reconciler->sandboxes, &desired->id)) {
+        answer_unknown(desired, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its host before", effects);
         return;
     }
     if (reconciler_count(reconciler) >= SANDBOXES_MAX) {
-        answer_unknown(want, SANDBOX_FAILED, REASON_NO_CAPACITY, "its host holds too many sandboxes",
+        answer_unknown(desired, SANDBOX_FAILED, REASON_NO_CAPACITY, "its host holds too many sandboxes",
                        effects);
         return;
     }
-    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &want->id);
+    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &desired->id);
     struct sandbox_record *r = &b->record;
     b->found = true;
-    r->generation = want->generation;
-    r->want = want->state;
-    r->limits = want->limits;
-    r->deadline_ms = now + want->remaining_ms;
-    r->spec = mem_dup(want->spec, want->spec_len);
-    r->spec_len = want->spec_len;
+    r->generation = desired->generation;
+    r->desired = desired->state;
+    r->limits = desired->limits;
+    r->deadline_ms = now + desired->remaining_ms;
+    r->spec = mem_dup(desired->spec, desired->spec_len);
+    r->spec_len = desired->spec_len;
     sandbox_save(b, effects);
 }
 
@@ -192,23 +192,23 @@ static bool is_new(const struct sandbox *b)
     return b->record.phase == PHASE_NEW && b->found && !b->leftovers;
 }
 
-static void want_news(struct sandbox *b, uint64_t now, const struct want *want,
-                      struct reconciler_effects *effects)
+static void desired_update(struct sandbox *b, uint64_t now, const struct desired_state *desired,
+                           struct reconciler_effects *effects)
 {
     struct sandbox_record *r = &b->record;
-    r->generation = want->generation;
-    if (want->state == WANT_GONE) {
-        struct sandbox_exit exit = ending_of(want->reason);
+    r->generation = desired->generation;
+    if (desired->state == DESIRED_GONE) {
+        struct sandbox_exit exit = ending_of(desired->reason);
         sandbox_end(b, now, &exit, effects);
     } else {
-        r->want = want->state;
+        r->desired = desired->state;
         if (r->idled)
             r->detail[0] = 0;
         r->idled = false;
-        r->deadline_ms = now + want->remaining_ms;
-        if (memcmp(&r->limits, &want->limits, sizeof r->limits))
+        r->deadline_ms = now + desired->remaining_ms;
+        if (memcmp(&r->limits, &desired->limits, sizeof r->limits))
             r->unfit = b->resize_again = true;
-        r->limits = want->limits;
+        r->limits = desired->limits;
         sandbox_follow_pause(b, now, effects);
         sandbox_follow_limits(b, effects);
     }
@@ -219,30 +219,30 @@ static void want_news(struct sandbox *b, uint64_t now, const struct want *want,
         sandbox_report(b, now, effects);
 }
 
-void reconciler_want(struct reconciler *reconciler, uint64_t now, const struct want *want,
-                     struct reconciler_effects *effects)
+void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
+                        struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &want->id);
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &desired->id);
     if (!b) {
-        want_new(reconciler, now, want, effects);
+        desired_new(reconciler, now, desired, effects);
         return;
     }
-    if (want->generation > b->record.generation) {
-        want_news(b, now, want, effects);
+    if (desired->generation > b->record.generation) {
+        desired_update(b, now, desired, effects);
         return;
     }
-    if (want->generation < b->record.generation || want->state == WANT_GONE)
+    if (desired->generation < b->record.generation || desired->state == DESIRED_GONE)
         return;
-    uint64_t deadline = now + want->remaining_ms;
+    uint64_t deadline = now + desired->remaining_ms;
     if (deadline < b->record.deadline_ms)
         b->record.deadline_ms = deadline;
 }
 
-void reconciler_accepted(struct reconciler *reconciler, const struct acceptance *acceptance,
-                         struct reconciler_effects *effects)
+void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ack,
+                      struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &acceptance->id);
-    if (!b || b->record.phase != PHASE_ENDED || b->saving || acceptance->number < b->record.number)
+    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &ack->id);
+    if (!b || b->record.phase != PHASE_ENDED || b->saving || ack->number < b->record.number)
         return;
     sandbox_effect(effects, RECONCILER_FORGET, &b->record.id);
     sandbox_index_bury(&reconciler->sandboxes, b);
@@ -444,7 +444,7 @@ void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struc
     b->record.last = *sample;
 }
 
-/* Told first, so that the state is true; what is wanted follows a moment later. */
+/* Told first, so that the state is true; the desired state follows a moment later. */
 void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             bool paused, struct reconciler_effects *effects)
 {
@@ -461,9 +461,9 @@ void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct 
                       const char *detail, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->ending || b->record.phase != PHASE_RUNNING || b->record.want != WANT_RUNNING)
+    if (!b || b->ending || b->record.phase != PHASE_RUNNING || b->record.desired != DESIRED_RUNNING)
         return;
-    b->record.want = WANT_PAUSED;
+    b->record.desired = DESIRED_PAUSED;
     b->record.idled = true;
     snprintf(b->record.detail, sizeof b->record.detail, "%s", detail);
     sandbox_save(b, effects);
@@ -525,18 +525,18 @@ size_t reconciler_count(const struct reconciler *reconciler)
 }
 
 static size_t add_to_inventory(const struct reconciler *reconciler, uint64_t now, bool ended,
-                               struct observation *out, size_t count, size_t room)
+                               struct sandbox_status *out, size_t count, size_t room)
 {
     struct sandbox *b, *next;
     SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
     {
         if (count < room && !is_new(b) && (b->record.phase == PHASE_ENDED) == ended)
-            sandbox_observe(b, now, &out[count++]);
+            sandbox_describe(b, now, &out[count++]);
     }
     return count;
 }
 
-size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct observation *out,
+size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct sandbox_status *out,
                             size_t room)
 {
     size_t count = add_to_inventory(reconciler, now, false, out, 0, room);

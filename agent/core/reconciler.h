@@ -1,16 +1,16 @@
 /*
- * The core of the agent: every sandbox that this host holds, from the want that brought it to the last word
- * that the controller accepted. Each function takes one event and appends to `effects` what the owner is to
- * do, in order; nothing is done here. The rules:
+ * The core of the agent: every sandbox that this host holds, from the desired state that brought it to the
+ * last word that the controller acknowledged. Each function takes one event and appends to `effects` what the
+ * owner is to do, in order; nothing is done here. The rules:
  *
- *   - a want is taken up once: generations only rise, and an id that ended here is never made again (unless
- *     the disk took no word of its whole life, and the agent died too)
+ *   - a desired state is taken up once: generations only rise, and an id that ended here is never made again
+ * (unless the disk took no word of its whole life, and the agent died too)
  *   - nothing is made, or told of, before its record is on disk; that it runs, and that it ended, is told
  *     once that is on disk, or the disk has refused it
  *   - a deadline comes nearer at any word, and goes away only with a higher generation
  *   - processes are killed first; container and volume are removed after, once the end is on disk, or cannot
  *     be; both are repeated until they happened
- *   - the last word is repeated until it is accepted, then the record goes
+ *   - the last word is repeated until it is acknowledged, then the record goes
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds.
  */
@@ -34,14 +34,14 @@ enum reconciler_effect_kind {
     RECONCILER_RESIZE, /* hold it to the sandbox's limits from now on, then reconciler_resized */
     RECONCILER_KILL,   /* end its processes at once, without waiting for Docker, then reconciler_dead */
     RECONCILER_REMOVE, /* remove container and volume, also half-made ones, then reconciler_removed */
-    RECONCILER_REPORT, /* send the observation, again and again until it is accepted or overtaken */
+    RECONCILER_REPORT, /* send the status, again and again until it is acknowledged or overtaken */
     RECONCILER_FORGET  /* remove its record */
 };
 
 struct reconciler_effect {
     enum reconciler_effect_kind kind;
     struct sandbox_id id;
-    struct observation observation; /* RECONCILER_REPORT */
+    struct sandbox_status status; /* RECONCILER_REPORT */
 };
 
 struct reconciler_effects {
@@ -80,12 +80,12 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         uint32_t enforced, struct reconciler_effects *effects);
 
-/* A want of the controller. Its spec is borrowed and copied. */
-void reconciler_want(struct reconciler *reconciler, uint64_t now, const struct want *want,
-                     struct reconciler_effects *effects);
+/* A desired state of the controller. Its spec is borrowed and copied. */
+void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
+                        struct reconciler_effects *effects);
 
-void reconciler_accepted(struct reconciler *reconciler, const struct acceptance *acceptance,
-                         struct reconciler_effects *effects);
+void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ack,
+                      struct reconciler_effects *effects);
 
 /*
  * While it is made: its container exists and is about to start. Recorded, so that an agent that is restarted
@@ -140,7 +140,7 @@ void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const s
 
 /*
  * The guard pauses it, for it stands idle; as said in detail, with the reason idle. The controller makes that
- * what is wanted of it; a newer want overtakes it.
+ * its desired state; a newer desired state overtakes it.
  */
 void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                       const char *detail, struct reconciler_effects *effects);
@@ -154,10 +154,10 @@ uint64_t reconciler_due(const struct reconciler *reconciler);
 size_t reconciler_count(const struct reconciler *reconciler);
 
 /*
- * For the hello of a session: the observation of each sandbox whose record is on disk, those that live first,
+ * For the hello of a session: the status of each sandbox whose record is on disk, those that live first,
  * as many as there is room for; how many these are is returned.
  */
-size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct observation *out,
+size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct sandbox_status *out,
                             size_t room);
 
 /* Why this host takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.

@@ -34,7 +34,8 @@ void sandbox_index_bury(struct sandbox_index *table, struct sandbox *b)
     drop(table, b);
 }
 
-/* Asked only for a want that nothing is known of: a walk over 128 KiB now and then beats a second map. */
+/* Asked only for a desired state that nothing is known of: a walk over 128 KiB now and then beats a second
+ * map. */
 bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < SANDBOX_TOMBSTONES; i++) {

@@ -1,7 +1,7 @@
 /*
  * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the host, loses nothing:
- * what is wanted of it, how far it came, and, when it has ended, the last word that the controller has not
- * yet accepted. Written before the container is made, removed after its end was accepted. Pure.
+ * its desired state, how far it came, and, when it has ended, the last word that the controller has not
+ * yet acknowledged. Written before the container is made, removed after its end was acknowledged. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_SANDBOX_RECORD_H
 #define CORRAL_AGENT_CORE_SANDBOX_RECORD_H
@@ -23,13 +23,14 @@ enum sandbox_phase {
 
 struct sandbox_record {
     struct sandbox_id id;
-    uint64_t generation; /* of the want that was taken up */
-    uint64_t number;     /* of the latest observation */
+    uint64_t generation; /* of the desired state that was taken up */
+    uint64_t number;     /* of the latest status */
     enum sandbox_phase phase;
-    enum want_state want;
+    enum desired desired;
     bool paused;
-    bool idled;      /* it is to be paused because it stood idle, whatever the controller last wanted */
-    bool unfit;      /* its container may not yet be held to the limits below */
+    bool idled; /* it is to be paused because it stood idle, whatever the controller's last desired state says
+                 */
+    bool unfit; /* its container may not yet be held to the limits below */
     bool failed;     /* it never ran: its end is FAILED, not STOPPED */
     bool host_fault; /* …for reasons of this host */
     enum sandbox_reason reason;
@@ -53,8 +54,9 @@ struct sandbox_record {
     size_t spec_len;
 };
 
-#define SANDBOX_NUMBER_MAX ((uint64_t)1 << 52) /* of generations and observations: half of what can be told  \
-                                                */
+#define SANDBOX_NUMBER_MAX                                                                                   \
+    ((uint64_t)1 << 52) /* of generations and statuses: half of what can be told                             \
+                         */
 
 /*
  * A record of another clock, or one that was written wrongly: what lies in the future has just been, and a

@@ -79,29 +79,29 @@ static bool is_being_undone(const struct sandbox *b)
            (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && b->saving));
 }
 
-void sandbox_observe(const struct sandbox *b, uint64_t now, struct observation *o)
+void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_status *o)
 {
     const struct sandbox_record *r = &b->record;
     if (is_being_undone(b)) { /* asked for by a new session: as it was told before */
-        *o = (struct observation){.id = r->id,
-                                  .generation = r->generation,
-                                  .number = r->number - (r->phase == PHASE_ENDED),
-                                  .state = SANDBOX_STARTING,
-                                  .enforced = r->enforced};
+        *o = (struct sandbox_status){.id = r->id,
+                                     .generation = r->generation,
+                                     .number = r->number - (r->phase == PHASE_ENDED),
+                                     .state = SANDBOX_STARTING,
+                                     .enforced = r->enforced};
         return;
     }
-    *o = (struct observation){.id = r->id,
-                              .generation = r->generation,
-                              .number = r->number,
-                              .state = visible_state(r),
-                              .reason = stands_idle(r) ? REASON_IDLE : r->reason,
-                              .host_fault = can_go_elsewhere(b),
-                              .has_exit_code = r->has_exit_code,
-                              .exit_code = r->exit_code,
-                              .enforced = r->enforced,
-                              .ran = r->ran,
-                              .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
-                              .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
+    *o = (struct sandbox_status){.id = r->id,
+                                 .generation = r->generation,
+                                 .number = r->number,
+                                 .state = visible_state(r),
+                                 .reason = stands_idle(r) ? REASON_IDLE : r->reason,
+                                 .host_fault = can_go_elsewhere(b),
+                                 .has_exit_code = r->has_exit_code,
+                                 .exit_code = r->exit_code,
+                                 .enforced = r->enforced,
+                                 .ran = r->ran,
+                                 .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
+                                 .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
     tell_tenant(r, o->detail);
     o->has_last = r->phase == PHASE_ENDED && r->last_ms;
     if (!o->has_last)
@@ -113,7 +113,7 @@ void sandbox_observe(const struct sandbox *b, uint64_t now, struct observation *
 
 void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    sandbox_observe(b, now, &sandbox_effect(effects, RECONCILER_REPORT, &b->record.id)->observation);
+    sandbox_describe(b, now, &sandbox_effect(effects, RECONCILER_REPORT, &b->record.id)->status);
 }
 
 void sandbox_report(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
@@ -241,18 +241,18 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
     }
 }
 
-/* --- what is wanted of a running one --- */
+/* --- the desired state of a running one --- */
 
 void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    bool wanted = b->record.want == WANT_PAUSED;
-    if (b->record.phase != PHASE_RUNNING || b->changing || !b->found || wanted == b->record.paused ||
+    bool desired = b->record.desired == DESIRED_PAUSED;
+    if (b->record.phase != PHASE_RUNNING || b->changing || !b->found || desired == b->record.paused ||
         now < b->next_try_ms)
         return;
-    if (wanted && b->record.idled && (b->saving || b->unsaved))
+    if (desired && b->record.idled && (b->saving || b->unsaved))
         return; /* nobody else wants it: an agent that forgot it would resume it */
     b->changing = true;
-    sandbox_effect(effects, wanted ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
+    sandbox_effect(effects, desired ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
 }
 
 void sandbox_follow_limits(struct sandbox *b, struct reconciler_effects *effects)

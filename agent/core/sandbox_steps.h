@@ -16,7 +16,7 @@ struct reconciler_effect *sandbox_effect(struct reconciler_effects *effects, enu
 
 /* What is to be told of it; sandbox_report tells it with a new number, sandbox_report_again with the old one.
  */
-void sandbox_observe(const struct sandbox *b, uint64_t now, struct observation *out);
+void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_status *out);
 void sandbox_report(struct sandbox *b, uint64_t now, struct reconciler_effects *effects);
 void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconciler_effects *effects);
 

@@ -37,7 +37,7 @@ static const struct number numbers[] = {
     NUMBER(generation),
     NUMBER(number),
     NUMBER(phase),
-    NUMBER(want),
+    NUMBER(desired),
     NUMBER(paused),
     NUMBER(idled),
     NUMBER(unfit),
@@ -194,7 +194,7 @@ static bool is_container_id(const char *text)
 
 static bool plausible(const struct sandbox_record *r)
 {
-    return r->id.text[0] && r->phase <= PHASE_ENDED && r->want <= WANT_GONE &&
+    return r->id.text[0] && r->phase <= PHASE_ENDED && r->desired <= DESIRED_GONE &&
            r->reason < SANDBOX_REASON_COUNT && is_container_id(r->container_id);
 }
 

@@ -46,7 +46,7 @@ static void remove_all(struct agent *agent, const struct reconciler_effect *effe
 
 static void report(struct agent *agent, const struct reconciler_effect *effect)
 {
-    uplink_observe(agent->uplink, &effect->observation);
+    uplink_status(agent->uplink, &effect->status);
 }
 
 static void forget_record(struct agent *agent, const struct reconciler_effect *effect)

@@ -97,12 +97,12 @@ static void say_dropped(struct agent *agent)
     agent->dropped = dropped;
 }
 
-void agent_keep_news(struct agent *agent, const struct guard_step *step)
+void agent_keep_violations(struct agent *agent, const struct guard_step *step)
 {
-    if (!step->news_count)
+    if (!step->report_count)
         return;
-    for (unsigned i = 0; i < step->news_count; i++)
-        outbox_violation(agent->outbox, loop_now_ms(), &step->news[i]);
+    for (unsigned i = 0; i < step->report_count; i++)
+        outbox_violation(agent->outbox, loop_now_ms(), &step->report[i]);
     say_dropped(agent);
     agent_outbox_flush(agent);
 }
@@ -116,7 +116,7 @@ void agent_keep_sample(struct agent *agent, const struct sample *sample, bool la
 void agent_committed(void *owner, uint64_t violations, uint64_t samples)
 {
     struct agent *agent = owner;
-    outbox_accept(agent->outbox, violations, samples);
+    outbox_ack(agent->outbox, violations, samples);
     agent->dropping = false;
     agent_outbox_flush(agent);
     if (outbox_urgent(agent->outbox))

@@ -12,7 +12,7 @@ void agent_outbox_open(struct agent *agent);
 void agent_outbox_close(struct agent *agent);
 
 void agent_outbox_flush(struct agent *agent); /* writes what is to be written, if the disk is not busy */
-void agent_keep_news(struct agent *agent, const struct guard_step *step);
+void agent_keep_violations(struct agent *agent, const struct guard_step *step);
 void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last); /* flush follows */
 void agent_epoch_seen(struct agent *agent, uint64_t epoch);
 void agent_committed(void *agent, uint64_t violations, uint64_t samples);

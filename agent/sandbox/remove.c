@@ -40,7 +40,7 @@ static void close_episodes(struct agent *agent, struct runtime *h)
 {
     struct guard_step step = guard_close(&h->guard, &h->id);
     agent_watch_end(h);
-    agent_keep_news(agent, &step);
+    agent_keep_violations(agent, &step);
     agent_outbox_flush(agent);
 }
 

@@ -1,4 +1,5 @@
-/* From a want to a running command. Its steps up to the disk are here; what follows is in start_container.h.
+/* From a desired state to a running command. Its steps up to the disk are here; what follows is in
+ * start_container.h.
  */
 #ifndef CORRAL_AGENT_SANDBOX_START_H
 #define CORRAL_AGENT_SANDBOX_START_H

@@ -108,10 +108,10 @@ static void look_at(struct agent *agent, struct runtime *h, uint64_t now, bool r
     reconciler_sampled(agent->reconciler, now, &s);
     struct guard_rules rules = rules_of(h);
     struct guard_step step = guard_tick(&h->guard, &rules, &s, record->paused, now);
-    if (regular || step.news_count)
+    if (regular || step.report_count)
         uplink_sample(agent->uplink, &s);
     remember(h, &s, now);
-    agent_keep_news(agent, &step);
+    agent_keep_violations(agent, &step);
     if (step.end.reason)
         reconciler_end(agent->reconciler, now, &h->id, &step.end, engine_effects(agent->engine));
     else if (step.pause)

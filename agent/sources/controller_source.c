@@ -16,12 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Past what a message holds, those that ended are told later, as any news is. */
-static void fill_inventory(struct agent *agent, struct observation **inventory, size_t *count)
+/* Past what a message holds, those that ended are told later, as any status is. */
+static void fill_inventory(struct agent *agent, struct sandbox_status **inventory, size_t *count)
 {
     char text[NODE_DETAIL_MAX + 1];
     size_t all = reconciler_count(agent->reconciler),
-           room = all < NODE_OBSERVATIONS_MAX ? all : NODE_OBSERVATIONS_MAX;
+           room = all < NODE_STATUSES_MAX ? all : NODE_STATUSES_MAX;
     *inventory = mem_zalloc(room * sizeof **inventory);
     *count = reconciler_inventory(agent->reconciler, loop_now_ms(), *inventory, room);
     if (all == room)
@@ -31,7 +31,8 @@ static void fill_inventory(struct agent *agent, struct observation **inventory, 
     uplink_left_out(agent->uplink, all - room, text);
 }
 
-static void fill_hello(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count)
+static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
+                       size_t *count)
 {
     struct agent *agent = owner;
     memcpy(facts->boot_id, agent->boot_id, sizeof facts->boot_id);
@@ -71,18 +72,19 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
              (unsigned long long)welcome->epoch);
 }
 
-static void on_wants(void *owner, const struct want *wants, size_t count)
+static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        reconciler_want(agent->reconciler, loop_now_ms(), &wants[i], engine_effects(agent->engine));
+        reconciler_desired(agent->reconciler, loop_now_ms(), &desired_states[i],
+                           engine_effects(agent->engine));
 }
 
-static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
+static void on_acked(void *owner, const struct status_ack *acks, size_t count)
 {
     struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        reconciler_accepted(agent->reconciler, &acceptances[i], engine_effects(agent->engine));
+        reconciler_acked(agent->reconciler, &acks[i], engine_effects(agent->engine));
 }
 
 static void on_sweep(void *owner, const struct sweep_order *order)
@@ -135,8 +137,8 @@ static void on_lost(void *owner, const char *why)
 
 const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_welcome = on_welcome,
-                                            .on_wants = on_wants,
-                                            .on_accepted = on_accepted,
+                                            .on_desired_states = on_desired_states,
+                                            .on_acked = on_acked,
                                             .on_committed = agent_committed,
                                             .on_sweep = on_sweep,
                                             .on_certificate = on_certificate,

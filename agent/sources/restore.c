@@ -133,7 +133,7 @@ void agent_outbox_restore(struct agent *agent)
         if (record && record->phase != PHASE_ENDED)
             continue;
         struct guard_step step = guard_close(&h->guard, &h->id);
-        agent_keep_news(agent, &step);
+        agent_keep_violations(agent, &step);
         if (!record)
             agent_runtime_drop(h);
     }

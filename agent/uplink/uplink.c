@@ -130,7 +130,7 @@ static void send_proof(struct uplink *u, const struct node_message *challenge)
     uint8_t signature[PKI_SIGNATURE_MAX];
     struct err e;
     size_t len;
-    u->ops.fill_hello(u->owner, &inventory.facts, &inventory.observations, &inventory.observation_count);
+    u->ops.fill_hello(u->owner, &inventory.facts, &inventory.statuses, &inventory.status_count);
     snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", u->node);
     int rc = node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &faults, &e);
     note_faults(u, &faults, "of this host's inventory");
@@ -202,32 +202,32 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
 
 static void take_commit(struct uplink *u, const struct node_message *m)
 {
-    u->ops.on_committed(u->owner, m->news.violations_accepted, m->news.samples_accepted);
+    u->ops.on_committed(u->owner, m->update.violations_acked, m->update.samples_acked);
     if (u->queue.held)
         uplink_hurry(u);
 }
 
-static void on_news(struct uplink *u, struct node_message *m)
+static void on_update(struct uplink *u, struct node_message *m)
 {
-    if (m->news.number == u->taken) {
+    if (m->update.number == u->taken) {
         send_poll(u); /* the same again: our word that it was taken was lost */
         return;
     }
-    u->taken = m->news.number;
-    for (size_t i = 0; i < m->news.acceptance_count; i++)
-        uplink_queue_accept(&u->queue, &m->news.acceptances[i]);
-    if (m->news.acceptance_count)
-        u->ops.on_accepted(u->owner, m->news.acceptances, m->news.acceptance_count);
-    if (m->news.violations_accepted || m->news.samples_accepted)
+    u->taken = m->update.number;
+    for (size_t i = 0; i < m->update.ack_count; i++)
+        uplink_queue_ack(&u->queue, &m->update.acks[i]);
+    if (m->update.ack_count)
+        u->ops.on_acked(u->owner, m->update.acks, m->update.ack_count);
+    if (m->update.violations_acked || m->update.samples_acked)
         take_commit(u, m);
-    if (m->news.sweeps_accepted)
-        uplink_queue_accept_sweeps(&u->queue, m->news.sweeps_accepted);
-    if (m->news.certificate)
-        u->ops.on_certificate(u->owner, m->news.certificate, m->news.certificate_len);
-    if (m->news.sweep.number)
-        u->ops.on_sweep(u->owner, &m->news.sweep);
-    if (m->news.want_count)
-        u->ops.on_wants(u->owner, m->news.wants, m->news.want_count);
+    if (m->update.sweeps_acked)
+        uplink_queue_ack_sweeps(&u->queue, m->update.sweeps_acked);
+    if (m->update.certificate)
+        u->ops.on_certificate(u->owner, m->update.certificate, m->update.certificate_len);
+    if (m->update.sweep.number)
+        u->ops.on_sweep(u->owner, &m->update.sweep);
+    if (m->update.desired_count)
+        u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)
         send_poll(u);
 }
@@ -251,8 +251,8 @@ static void on_reply(struct uplink *u, bool poll, int code, const uint8_t *bytes
         fail(u, "the answer is of an older leader, or of another session");
     else if (!poll)
         on_report_answer(u, &m);
-    else if (m.kind == NODE_NEWS)
-        on_news(u, &m);
+    else if (m.kind == NODE_UPDATE)
+        on_update(u, &m);
     else
         fail(u, "the controller sent what does not belong here");
     node_message_fini(&m);
@@ -409,9 +409,9 @@ void uplink_renew(struct uplink *u)
         fail(u, "what this host can do has changed");
 }
 
-void uplink_observe(struct uplink *u, const struct observation *observation)
+void uplink_status(struct uplink *u, const struct sandbox_status *status)
 {
-    uplink_queue_observe(&u->queue, loop_now_ms(), observation);
+    uplink_queue_status(&u->queue, loop_now_ms(), status);
     uplink_hurry(u);
 }
 

@@ -1,13 +1,14 @@
 /*
  * The agent's connection to the controller. It dials, proves who this host is, keeps the two lanes (reports
- * go up, news comes down) and begins anew with jittered backoff whenever the session is lost. Nothing that
- * the controller has not accepted is forgotten: observations are resent until they are accepted by number,
- * and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted anew at each sending.
+ * go up, updates come down) and begins anew with jittered backoff whenever the session is lost. Nothing that
+ * the controller has not acknowledged is forgotten: statuses are resent until they are acknowledged by
+ * number, and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted anew at each
+ * sending.
  *
  * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none
  * after stop; the owner may call anything but uplink_free from a callback.
  *
- * Bounds: of each sandbox its newest observation and its newest sample, 16 sweeps (oldest dropped).
+ * Bounds: of each sandbox its newest status and its newest sample, 16 sweeps (oldest dropped).
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_H
 #define CORRAL_AGENT_UPLINK_UPLINK_H
@@ -44,13 +45,14 @@ struct uplink_welcome {
 struct uplink_ops {
     /*
      * Before each session: fills facts (all zero; the uplink frees what it holds) and returns in *inventory
-     * an array, made by malloc and taken by the uplink, of an observation of every sandbox that this host
+     * an array, made by malloc and taken by the uplink, of a status of every sandbox that this host
      * holds. facts->name is set by the uplink.
      */
-    void (*fill_hello)(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count);
+    void (*fill_hello)(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
+                       size_t *count);
     void (*on_welcome)(void *owner, const struct uplink_welcome *welcome);
-    void (*on_wants)(void *owner, const struct want *wants, size_t count);
-    void (*on_accepted)(void *owner, const struct acceptance *acceptances, size_t count);
+    void (*on_desired_states)(void *owner, const struct desired_state *desired_states, size_t count);
+    void (*on_acked)(void *owner, const struct status_ack *acks, size_t count);
     /* Of the outbox, up to these numbers. */
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* The same order may come again: its number says so. */
@@ -77,16 +79,16 @@ void uplink_stop(struct uplink *uplink);
 void uplink_renew(struct uplink *uplink);
 
 /*
- * Sends what a sandbox is now, and again until on_accepted names its number or a later one. Replaces an older
- * observation of the same sandbox. The *_ago_ms are as of now.
+ * Sends what a sandbox is now, and again until on_acked names its number or a later one. Replaces an older
+ * status of the same sandbox. The *_ago_ms are as of now.
  */
-void uplink_observe(struct uplink *uplink, const struct observation *observation);
+void uplink_status(struct uplink *uplink, const struct sandbox_status *status);
 
 /* Sends the latest sample of a sandbox once, for the moment; it replaces an older one. ago_ms is as of now.
  */
 void uplink_sample(struct uplink *uplink, const struct sample *sample);
 
-/* Sends what a sweep came to until a number that is not lower is accepted. */
+/* Sends what a sweep came to until a number that is not lower is acknowledged. */
 void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
 
 /* The certificate's file is another: the next connections use it. ERR_CONFIG: it cannot be used, nothing

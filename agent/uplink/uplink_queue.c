@@ -9,8 +9,8 @@
 /* Of one sandbox. */
 struct uplink_waiting {
     struct sandbox_id id;
-    struct observation observation;
-    bool observed;           /* there is an observation */
+    struct sandbox_status status;
+    bool has_status;         /* there is a status */
     uint64_t at_ms, sent_ms; /* of it; sent_ms 0: not yet */
     struct sample sample;
     bool sampled; /* there is a sample */
@@ -49,17 +49,17 @@ static struct uplink_waiting *waiting_get(struct uplink_queue *q, const struct s
 
 static void drop_idle(struct uplink_queue *q, struct uplink_waiting *w)
 {
-    if (w->observed || w->sampled)
+    if (w->has_status || w->sampled)
         return;
     HASH_DEL(q->waiting, w);
     free(w);
 }
 
-void uplink_queue_observe(struct uplink_queue *q, uint64_t now, const struct observation *o)
+void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *o)
 {
     struct uplink_waiting *w = waiting_get(q, &o->id);
-    w->observation = *o;
-    w->observed = true;
+    w->status = *o;
+    w->has_status = true;
     w->at_ms = now;
     w->sent_ms = 0;
     q->urgent = true;
@@ -77,23 +77,23 @@ void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct samp
 /* Why it ends comes before that it ends: whoever follows its events may stop listening there. */
 static bool is_held(const struct uplink_waiting *w, const struct outbox *outbox, uint64_t now)
 {
-    enum sandbox_state state = w->observation.state;
+    enum sandbox_state state = w->status.state;
     return (state == SANDBOX_STOPPING || sandbox_state_terminal(state)) && now - w->at_ms < UPLINK_HOLD_MS &&
            outbox_owes_violations(outbox, &w->id);
 }
 
-static void take_observation(struct uplink_queue *q, struct uplink_waiting *w, const struct outbox *outbox,
-                             uint64_t now, struct node_report *report)
+static void take_status(struct uplink_queue *q, struct uplink_waiting *w, const struct outbox *outbox,
+                        uint64_t now, struct node_report *report)
 {
-    if (!w->observed || report->observation_count == NODE_REPORT_MAX ||
+    if (!w->has_status || report->status_count == NODE_REPORT_MAX ||
         (w->sent_ms && now - w->sent_ms < UPLINK_RESEND_MS))
         return;
     if (is_held(w, outbox, now)) {
         q->held = true;
         return;
     }
-    struct observation *o = &report->observations[report->observation_count++];
-    *o = w->observation;
+    struct sandbox_status *o = &report->statuses[report->status_count++];
+    *o = w->status;
     o->started_ago_ms += o->ran ? now - w->at_ms : 0;
     o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
     o->last.ago_ms += o->has_last ? now - w->at_ms : 0;
@@ -146,7 +146,7 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     size_t sandboxes = smaller(HASH_COUNT(q->waiting), NODE_REPORT_MAX);
     size_t kept = smaller(stats.samples, OUTBOX_SEND_MAX);
     struct uplink_waiting *w, *next;
-    report->observations = mem_zalloc((sandboxes + 1) * sizeof *report->observations);
+    report->statuses = mem_zalloc((sandboxes + 1) * sizeof *report->statuses);
     report->samples = mem_zalloc((sandboxes + kept + 1) * sizeof *report->samples);
     report->violations =
         mem_zalloc((smaller(stats.violations, OUTBOX_SEND_MAX) + 1) * sizeof *report->violations);
@@ -159,7 +159,7 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     q->urgent = q->held = false;
     HASH_ITER(hh, q->waiting, w, next)
     {
-        take_observation(q, w, outbox, now, report);
+        take_status(q, w, outbox, now, report);
         q->urgent |= take_sample(w, now, report);
         drop_idle(q, w);
     }
@@ -167,23 +167,23 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
 
 void uplink_queue_taken_free(struct node_report *report)
 {
-    free(report->observations);
+    free(report->statuses);
     free(report->samples);
     free(report->violations);
     free(report->sweeps);
 }
 
-void uplink_queue_accept(struct uplink_queue *q, const struct acceptance *a)
+void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a)
 {
     struct uplink_waiting *w;
     HASH_FIND(hh, q->waiting, &a->id, sizeof a->id, w);
-    if (!w || !w->observed || w->observation.number > a->number)
+    if (!w || !w->has_status || w->status.number > a->number)
         return;
-    w->observed = false;
+    w->has_status = false;
     drop_idle(q, w);
 }
 
-void uplink_queue_accept_sweeps(struct uplink_queue *q, uint64_t up_to)
+void uplink_queue_ack_sweeps(struct uplink_queue *q, uint64_t up_to)
 {
     size_t kept = 0;
     for (size_t i = 0; i < q->sweeps; i++) {

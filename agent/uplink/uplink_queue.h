@@ -1,6 +1,6 @@
 /*
- * What waits to be told to the controller and is not the outbox's: the newest observation of each sandbox and
- * what each sweep came to until they are accepted, the newest sample until it was sent. Private to the
+ * What waits to be told to the controller and is not the outbox's: the newest status of each sandbox and
+ * what each sweep came to until they are acknowledged, the newest sample until it was sent. Private to the
  * uplink. now: CLOCK_BOOTTIME in ms.
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_QUEUE_H
@@ -10,7 +10,7 @@
 #include "proto/node_codec.h"
 
 #define UPLINK_SWEEPS_MAX NODE_SWEEPS_MAX
-#define UPLINK_RESEND_MS  2000 /* of what is not accepted yet */
+#define UPLINK_RESEND_MS  2000 /* of what is not acknowledged yet */
 #define UPLINK_HOLD_MS    1000 /* at most, that an end waits until its sandbox's violations are committed */
 
 struct uplink_waiting;
@@ -25,7 +25,7 @@ struct uplink_queue {
 };
 
 void uplink_queue_fini(struct uplink_queue *q);
-void uplink_queue_observe(struct uplink_queue *q, uint64_t now, const struct observation *o);
+void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *o);
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s);
 void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *report);
 
@@ -35,8 +35,8 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
                        struct node_report *report);
 void uplink_queue_taken_free(struct node_report *report);
 
-void uplink_queue_accept(struct uplink_queue *q, const struct acceptance *a);
-void uplink_queue_accept_sweeps(struct uplink_queue *q, uint64_t up_to);
+void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a);
+void uplink_queue_ack_sweeps(struct uplink_queue *q, uint64_t up_to);
 
 /* A new session: nothing counts as sent. */
 void uplink_queue_resend_all(struct uplink_queue *q);

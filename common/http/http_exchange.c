@@ -121,7 +121,7 @@ void http_stream_upgrade(struct http_exchange *x, const char *protocol, const ch
 
 void http_stream_more(struct http_exchange *x)
 {
-    x->stream.wants = true;
+    x->stream.desired_states = true;
     if (x->connection)
         http_connection_ask(x->connection);
 }

@@ -2,12 +2,12 @@
  * What the controller and an agent tell each other, as plain structs: the cores of both sides speak these,
  * proto/ packs them. The rules:
  *
- *   - the controller sends wants, the agent sends observations; both repeat until they are answered
- *   - a want is carried out once: the agent ignores one whose generation it has already taken up
- *   - an observation is answered (accepted) only after what it says is committed; the last one of a sandbox
+ *   - the controller sends desired states, the agent sends statuses; both repeat until they are answered
+ *   - a desired state is carried out once: the agent ignores one whose generation it has already taken up
+ *   - a status is acknowledged only after what it says is committed; the last one of a sandbox
  *     (a terminal state) is kept on the agent's disk until then
  *   - no absolute time travels: remaining and elapsed milliseconds only, so that clocks need not agree. A
- *     repeated want may bring a deadline forward; only a higher generation may push it back.
+ *     repeated desired state may bring a deadline forward; only a higher generation may push it back.
  *
  * Pure.
  */
@@ -24,17 +24,18 @@
 #define NODE_NAME_MAX   63  /* [a-z0-9]([a-z0-9-.]*[a-z0-9])? */
 #define NODE_DETAIL_MAX 239 /* a sentence for people */
 
-enum want_state { WANT_RUNNING, WANT_PAUSED, WANT_GONE };
+enum desired { DESIRED_RUNNING, DESIRED_PAUSED, DESIRED_GONE };
 
 /* Controller to agent: this sandbox should be so. */
-struct want {
+struct desired_state {
     struct sandbox_id id;
-    uint64_t generation; /* from 1; rises with each change of what is wanted */
-    enum want_state state;
-    enum sandbox_reason reason; /* WANT_GONE: why */
+    uint64_t generation; /* from 1; rises with each change of the desired state */
+    enum desired state;
+    enum sandbox_reason reason; /* DESIRED_GONE: why */
     uint64_t remaining_ms;      /* to its deadline, when this was sent */
     struct sandbox_limits limits;
-    const uint8_t *spec; /* packed SandboxSpec; NULL with WANT_GONE. Borrowed or owned as the holder says */
+    const uint8_t
+        *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. Borrowed or owned as the holder says */
     size_t spec_len;
 };
 
@@ -54,7 +55,8 @@ enum enforce_bit {
 
 /*
  * One look at one running sandbox. Counters count from its start. The latest is sent for the moment, and is
- * lost where the link is; of some one is kept for the history, with a number, until it is accepted by that.
+ * lost where the link is; of some one is kept for the history, with a number, until it is acknowledged by
+ * that.
  */
 struct sample {
     struct sandbox_id id;
@@ -78,10 +80,11 @@ struct sample {
 };
 
 /* Agent to controller: this sandbox is so. */
-struct observation {
+struct sandbox_status {
     struct sandbox_id id;
-    uint64_t generation;      /* of the want that was taken up; 0 for one that it knows no want of */
-    uint64_t number;          /* rises with each news about this sandbox; what is accepted is named by it */
+    uint64_t
+        generation;  /* of the desired state that was taken up; 0 for one that it knows no desired state of */
+    uint64_t number; /* rises with each change about this sandbox; what is acknowledged is named by it */
     enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
@@ -96,16 +99,16 @@ struct observation {
     struct sample last;
 };
 
-/* Controller to agent: observations of this sandbox up to this number are committed. */
-struct acceptance {
+/* Controller to agent: statuses of this sandbox up to this number are committed. */
+struct status_ack {
     struct sandbox_id id;
     uint64_t number;
 };
 
 /* One thing that happened to a sandbox and is not a change of its state. */
-struct violation_news {
+struct violation_report {
     struct sandbox_id id;
-    uint64_t number; /* rises over the restarts of its agent; accepted by it */
+    uint64_t number; /* rises over the restarts of its agent; acknowledged by it */
     uint64_t ago_ms;
     uint8_t kind; /* memory, cpu, disk, pids: 0 to 3 */
     bool opened;  /* else closed */
@@ -123,7 +126,7 @@ struct sweep_order {
 
 /* Agent to controller: what a sweep of the host came to. Only the kinds that a host has are counted. */
 struct sweep_report {
-    uint64_t number; /* rises over the agent's life; accepted by it */
+    uint64_t number; /* rises over the agent's life; acknowledged by it */
     uint64_t asked;  /* the order's number; 0: by itself */
     bool dry_run;
     struct sweep_counts counts;

@@ -1,7 +1,7 @@
 /*
  * What a sandbox is to be: all that its host needs to make it, and of who asked only by what name its host
  * tells one user's sandboxes from another's. The controller makes it once, at admission; it never changes
- * afterwards, except for the limits and the deadline, which travel beside it (struct want). Pure.
+ * afterwards, except for the limits and the deadline, which travel beside it (struct desired_state). Pure.
  */
 #ifndef CORRAL_COMMON_SANDBOX_SPEC_H
 #define CORRAL_COMMON_SANDBOX_SPEC_H

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WANT_REPEAT_MS 2000 /* an unanswered want is sent again after this */
-#define LATE_MS        500  /* an answer that was longer on its way is asked for again */
-#define TICK_GAP_MS    3000 /* between ticks: longer, and this process stood still */
+#define DESIRED_REPEAT_MS 2000 /* an unanswered desired state is sent again after this */
+#define LATE_MS           500  /* an answer that was longer on its way is asked for again */
+#define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
 
 struct cluster_state *cluster_state_new(uint64_t lease_ms)
 {
@@ -40,7 +40,7 @@ static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, u
     s->node = node;
     s->rescheduled = true;
     s->reported = s->was_reported = s->missing = s->unsure = false;
-    s->accepted_number = 0;
+    s->acked_number = 0;
     cluster_state_await_node(cluster, now, node);
 }
 
@@ -62,8 +62,8 @@ void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entr
     deadline_take(s, now, row, is_of_another_clock(cluster, now, row));
     cluster->found += deadline_is_unsure(s);
     s->generation = row->generation;
-    s->want = row->want;
-    s->want_reason = row->want_reason;
+    s->desired = row->desired;
+    s->desired_reason = row->desired_reason;
     struct node *node = node_table_get(&cluster->nodes, row->node);
     if (s->node)
         node_release(s->node, &s->limits);
@@ -123,7 +123,7 @@ static void admit(struct cluster_state *cluster, uint64_t now, const struct clus
     if (s->missing)
         cluster_state_evaluate(cluster, s, now, effects);
     else
-        cluster_state_send_want(s, now, effects);
+        cluster_state_send_desired(s, now, effects);
 }
 
 void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
@@ -190,15 +190,15 @@ static bool is_to_be_read(const struct cluster_state *cluster, const struct sand
            cluster_state_owes_expiries(cluster);
 }
 
-void cluster_state_wanted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
-                          struct cluster_state_effects *effects)
+void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                           struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
     if (!s || !s->admitted || row->generation < s->generation || is_to_be_read(cluster, s, row))
         return;
     s->changed = ++cluster->stamp;
     cluster_state_entry_fill(cluster, s, now, row);
-    cluster_state_send_want(s, now, effects);
+    cluster_state_send_desired(s, now, effects);
     cluster_state_commit_state(cluster, s, row->state, effects);
 }
 
@@ -263,17 +263,17 @@ void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t st
     }
     if (row->generation > s->generation) {
         cluster_state_entry_fill(cluster, s, now, row);
-        cluster_state_send_want(s, now, effects);
+        cluster_state_send_desired(s, now, effects);
     } else if (row->generation == s->generation) {
         /*
-         * What is wanted changes within a generation in one way only: a pause that its host made becomes it.
-         * Where that answer was lost the row has it, and we do not. A reading from before an answer that came
-         * since says how it was before the pause, and is not taken.
+         * The desired state changes within a generation in one way only: a pause that its host made becomes
+         * it. Where that answer was lost the row has it, and we do not. A reading from before an answer that
+         * came since says how it was before the pause, and is not taken.
          */
         if (s->changed < stamp)
-            s->want = row->want;
+            s->desired = row->desired;
         if (deadline_correct(s, now, row, cluster->offset_ms))
-            cluster_state_send_want(s, now, effects); /* its host takes a nearer deadline at any word */
+            cluster_state_send_desired(s, now, effects); /* its host takes a nearer deadline at any word */
         cluster->found += deadline_is_owed(s);
     }
     if (readable(s, stamp))
@@ -295,8 +295,8 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
         return;
     }
     s->changed = ++cluster->stamp;
-    if (s->adopting == s->generation && s->want == WANT_RUNNING)
-        s->want = WANT_PAUSED;
+    if (s->adopting == s->generation && s->desired == DESIRED_RUNNING)
+        s->desired = DESIRED_PAUSED;
     bool ended = sandbox_state_terminal(state);
     cluster_state_commit_state(cluster, s, state, effects);
     if (!ended && s->state != state)
@@ -305,8 +305,8 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
         cluster_state_evaluate(cluster, s, now, effects);
 }
 
-/* Its first host may forget it. Where a reading was faster than this answer, that is accepted when it comes
- * again. */
+/* Its first host may forget it. Where a reading was faster than this answer, that is acknowledged when it
+ * comes again. */
 static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                  const struct cluster_state_row *row, struct cluster_state_effects *effects)
 {
@@ -314,9 +314,9 @@ static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_
         return;
     s->changed = ++cluster->stamp;
     if (s->reported)
-        cluster_state_send_acceptance(s->node->facts.name, &s->latest, effects);
+        cluster_state_send_ack(s->node->facts.name, &s->latest, effects);
     cluster_state_entry_fill(cluster, s, now, row);
-    cluster_state_send_want(s, now, effects);
+    cluster_state_send_desired(s, now, effects);
     cluster_state_commit_state(cluster, s, row->state, effects);
 }
 
@@ -345,8 +345,8 @@ static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s,
 {
     cluster_state_evaluate(cluster, s, now, effects);
     bool heard = s->reported && s->latest.generation >= s->generation;
-    if (!heard && !s->missing && !s->persisting && now - s->want_sent_ms >= WANT_REPEAT_MS)
-        cluster_state_send_want(s, now, effects);
+    if (!heard && !s->missing && !s->persisting && now - s->desired_sent_ms >= DESIRED_REPEAT_MS)
+        cluster_state_send_desired(s, now, effects);
 }
 
 /*
@@ -389,7 +389,7 @@ bool cluster_state_find(const struct cluster_state *cluster, const struct sandbo
     *out = (struct cluster_state_view){.user = s->user,
                                        .node = s->node->facts.name,
                                        .state = s->state,
-                                       .want = s->want,
+                                       .desired = s->desired,
                                        .generation = s->generation};
     return true;
 }

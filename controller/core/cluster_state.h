@@ -1,5 +1,5 @@
 /*
- * The core of the controller: every live sandbox and every host, what is wanted of them, and what the hosts
+ * The core of the controller: every live sandbox and every host, their desired state, and what the hosts
  * say. Each function takes one event and appends to `effects` what the owner is to do, in order; nothing is
  * done here. The rules:
  *
@@ -7,11 +7,11 @@
  *   - one move of a sandbox is under way at a time; what was observed meanwhile is looked at afterwards
  *   - what others committed is found by reading: generations and states are compared, and what differs is
  *     taken, unless it changed since the reading was asked for
- *   - an observation is accepted only when what it says is committed, or when a later one overtook it
- *   - a want is repeated until the host says that it took that generation up
+ *   - a status is acknowledged only when what it says is committed, or when a later one overtook it
+ *   - a desired state is repeated until the host says that it took that generation up
  *   - what its host cannot start, for reasons of its own, is placed on another, once: the row is moved by
  *     compare-and-set before anybody hears that it failed
- *   - a host that pauses an idle sandbox makes that what is wanted of it, unless something newer is
+ *   - a host that pauses an idle sandbox makes that its desired state, unless something newer is
  *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
  *     end at their deadline; but who stood still itself listens for one lease before it judges
  *
@@ -43,8 +43,8 @@ struct cluster_state_row {
     const char *user; /* whose it is; NULL in a change */
     const char *node;
     uint64_t generation;
-    enum want_state want;
-    enum sandbox_reason want_reason;
+    enum desired desired;
+    enum sandbox_reason desired_reason;
     enum sandbox_state state;
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
     uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
@@ -61,8 +61,8 @@ struct cluster_state_row {
 struct cluster_state_move {
     enum sandbox_state from, to;
     enum sandbox_reason
-        reason;          /* of an end; REASON_IDLE of a pause that its host made: then that is wanted */
-    uint64_t generation; /* of the want that its host had, when it made the pause */
+        reason; /* of an end; REASON_IDLE of a pause that its host made: then that is the desired state */
+    uint64_t generation; /* of the desired state that its host had, when it made the pause */
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;
     int32_t exit_code;
@@ -71,7 +71,7 @@ struct cluster_state_move {
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
     int64_t late_ms; /* of an end: so long after its deadline it was, as counted here */
-    bool unheard;    /* of an end: its host had not heard of what was last wanted */
+    bool unheard;    /* of an end: its host had not heard of the last desired state */
     bool has_last;   /* the last figures, as its host brought them */
     struct sample last;
 };
@@ -86,8 +86,8 @@ struct cluster_state_reschedule {
 enum cluster_state_effect_kind {
     CLUSTER_PERSIST,    /* move: commit it, then call cluster_state_persisted */
     CLUSTER_RESCHEDULE, /* reschedule: commit it, then call cluster_state_rescheduled */
-    CLUSTER_WANT,       /* want: send it to node */
-    CLUSTER_ACCEPT,     /* acceptance: send it to node */
+    CLUSTER_DESIRED,    /* desired: send it to node */
+    CLUSTER_ACK,        /* acknowledgement: send it to node */
     CLUSTER_CHANGED,    /* state is committed: whoever waits for it may look; swept: by a sweep, as a stray */
     CLUSTER_NODE        /* node's state changed: commit it (node_state) */
 };
@@ -98,12 +98,14 @@ struct cluster_state_effect {
     char node[NODE_NAME_MAX + 1];
     bool swept;
     enum sweep_kind stray;
-    uint64_t at_ms; /* CLUSTER_PERSIST, CLUSTER_WANT: when what remains, or how long ago it is, was counted */
+    uint64_t
+        at_ms; /* CLUSTER_PERSIST, CLUSTER_DESIRED: when what remains, or how long ago it is, was counted */
     union {
         struct cluster_state_move move;
         struct cluster_state_reschedule reschedule;
-        struct want want; /* its spec is borrowed until the next call; later: cluster_state_spec */
-        struct acceptance acceptance;
+        struct desired_state
+            desired; /* its spec is borrowed until the next call; later: cluster_state_spec */
+        struct status_ack ack;
         enum sandbox_state state;
         enum node_state node_state;
     };
@@ -181,25 +183,26 @@ void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t st
 void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id);
 
 /*
- * A change of what is wanted is committed (deletion, pause, resume, extension, resize): row carries the new
- * generation. spec is ignored. A sandbox that is not here any more is left alone.
+ * A change of the desired state is committed (deletion, pause, resume, extension, resize): row carries the
+ * new generation. spec is ignored. A sandbox that is not here any more is left alone.
  */
-void cluster_state_wanted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
-                          struct cluster_state_effects *effects);
+void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+                           struct cluster_state_effects *effects);
 
 /*
- * A host has proved who it is and brings what it holds: what is wanted of it is said again. What it does not
+ * A host has proved who it is and brings what it holds: its desired state is said again. What it does not
  * hold, and had before, ends as orphaned. facts and inventory are borrowed. Effects that were meant for its
  * earlier session, and are not carried out yet, are taken out: what it was told and asked there is forgotten.
  */
 void cluster_state_session(struct cluster_state *cluster, uint64_t now, const struct node_facts *facts,
-                           const struct observation *inventory, size_t count,
+                           const struct sandbox_status *inventory, size_t count,
                            struct cluster_state_effects *effects);
 
 /* How many sandboxes of a node have been on it, as far as is known, and how many of these an inventory has.
  */
 void cluster_state_compare(const struct cluster_state *cluster, const char *node,
-                           const struct observation *inventory, size_t count, size_t *ran, size_t *brought);
+                           const struct sandbox_status *inventory, size_t count, size_t *ran,
+                           size_t *brought);
 
 /* The host is silent past its lease, or its connection was given up. */
 void cluster_state_node_gone(struct cluster_state *cluster, uint64_t now, const char *node,
@@ -212,9 +215,9 @@ void cluster_state_node_expected(struct cluster_state *cluster, uint64_t now, co
 void cluster_state_node_mark(struct cluster_state *cluster, const char *node, bool cordoned, bool draining,
                              struct cluster_state_effects *effects);
 
-/* One observation of a host in session. */
-void cluster_state_observed(struct cluster_state *cluster, uint64_t now, const char *node,
-                            const struct observation *observation, struct cluster_state_effects *effects);
+/* One status of a host in session. */
+void cluster_state_status(struct cluster_state *cluster, uint64_t now, const char *node,
+                          const struct sandbox_status *status, struct cluster_state_effects *effects);
 
 /*
  * The database answered a CLUSTER_PERSIST. ok: state is what the row holds now (also where the move was found
@@ -235,8 +238,8 @@ void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, cons
                                struct cluster_state_effects *effects);
 
 /*
- * Call about once a second: repeats wants, retries commits, declares silence, ends what is past its deadline.
- * A gap of several seconds since the last call says that this process stood still.
+ * Call about once a second: repeats desired states, retries commits, declares silence, ends what is past its
+ * deadline. A gap of several seconds since the last call says that this process stood still.
  */
 void cluster_state_tick(struct cluster_state *cluster, uint64_t now, struct cluster_state_effects *effects);
 
@@ -268,7 +271,7 @@ struct cluster_state_view {
     const char *user;
     const char *node;
     enum sandbox_state state;
-    enum want_state want;
+    enum desired desired;
     uint64_t generation;
 };
 bool cluster_state_find(const struct cluster_state *cluster, const struct sandbox_id *id,

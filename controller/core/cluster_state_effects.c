@@ -40,9 +40,9 @@ struct cluster_state_effect *cluster_state_effect_add(struct cluster_state_effec
 void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t now)
 {
     uint64_t waited = now - effect->at_ms;
-    if (effect->kind == CLUSTER_WANT) {
-        uint64_t remaining = effect->want.remaining_ms;
-        effect->want.remaining_ms -= waited < remaining ? waited : remaining;
+    if (effect->kind == CLUSTER_DESIRED) {
+        uint64_t remaining = effect->desired.remaining_ms;
+        effect->desired.remaining_ms -= waited < remaining ? waited : remaining;
     } else if (effect->kind == CLUSTER_PERSIST) {
         effect->move.started_ago_ms += waited;
         effect->move.ended_ago_ms += waited;
@@ -53,33 +53,33 @@ void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t no
     effect->at_ms = now;
 }
 
-void cluster_state_send_want(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
+void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
     if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
         return;
     if (deadline_is_its_hosts(s, now))
         return;
-    s->want_sent_ms = now;
-    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_WANT, s);
-    struct want *want = &effect->want;
+    s->desired_sent_ms = now;
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, s);
+    struct desired_state *desired = &effect->desired;
     effect->at_ms = now;
-    *want = (struct want){.id = s->id,
-                          .generation = s->generation,
-                          .state = s->want,
-                          .reason = s->want_reason,
-                          .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
-                          .limits = s->limits};
-    if (s->want != WANT_GONE) {
-        want->spec = s->spec;
-        want->spec_len = s->spec_len;
+    *desired = (struct desired_state){.id = s->id,
+                                      .generation = s->generation,
+                                      .state = s->desired,
+                                      .reason = s->desired_reason,
+                                      .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
+                                      .limits = s->limits};
+    if (s->desired != DESIRED_GONE) {
+        desired->spec = s->spec;
+        desired->spec_len = s->spec_len;
     }
 }
 
-void cluster_state_send_acceptance(const char *node, const struct observation *o,
-                                   struct cluster_state_effects *effects)
+void cluster_state_send_ack(const char *node, const struct sandbox_status *o,
+                            struct cluster_state_effects *effects)
 {
-    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_ACCEPT, NULL);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_ACK, NULL);
     effect->id = o->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->acceptance = (struct acceptance){.id = o->id, .number = o->number};
+    effect->ack = (struct status_ack){.id = o->id, .number = o->number};
 }

@@ -36,9 +36,9 @@ struct cluster_state_effect *cluster_state_effect_add(struct cluster_state_effec
                                                       enum cluster_state_effect_kind kind,
                                                       const struct sandbox_entry *s);
 
-void cluster_state_send_want(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects);
-void cluster_state_send_acceptance(const char *node, const struct observation *o,
-                                   struct cluster_state_effects *effects);
+void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects);
+void cluster_state_send_ack(const char *node, const struct sandbox_status *o,
+                            struct cluster_state_effects *effects);
 
 /* Compares what is committed of it with what is known, and asks for what is to be done. */
 void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,

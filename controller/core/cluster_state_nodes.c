@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void note_report(struct sandbox_entry *s, uint64_t now, const struct observation *o)
+static void note_report(struct sandbox_entry *s, uint64_t now, const struct sandbox_status *o)
 {
     s->latest = *o;
     s->latest_ms = now;
@@ -13,22 +13,22 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct obse
 }
 
 /* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
-static void send_away(const char *node, const struct observation *o, struct cluster_state_effects *effects)
+static void send_away(const char *node, const struct sandbox_status *o, struct cluster_state_effects *effects)
 {
-    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_WANT, NULL);
+    struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, NULL);
     effect->id = o->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->want = (struct want){
-        .id = o->id, .generation = o->generation + 1, .state = WANT_GONE, .reason = REASON_ORPHANED};
+    effect->desired = (struct desired_state){
+        .id = o->id, .generation = o->generation + 1, .state = DESIRED_GONE, .reason = REASON_ORPHANED};
 }
 
 static void observe(struct cluster_state *cluster, uint64_t now, struct node *node,
-                    const struct observation *o, bool anew, struct cluster_state_effects *effects)
+                    const struct sandbox_status *o, bool anew, struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &o->id);
     if (!s || !s->admitted || s->node != node) {
         if (sandbox_state_terminal(o->state))
-            cluster_state_send_acceptance(node->facts.name, o, effects);
+            cluster_state_send_ack(node->facts.name, o, effects);
         else
             send_away(node->facts.name, o, effects);
         return;
@@ -37,8 +37,8 @@ static void observe(struct cluster_state *cluster, uint64_t now, struct node *no
         return;
     if (anew || !s->reported || o->number > s->latest.number)
         note_report(s, now, o);
-    if (s->accepted_number == o->number)
-        s->accepted_number = 0; /* it asks again: the acceptance was lost */
+    if (s->acked_number == o->number)
+        s->acked_number = 0; /* it asks again: the acknowledgement was lost */
     cluster_state_evaluate(cluster, s, now, effects);
 }
 
@@ -55,7 +55,7 @@ static void unsay(const char *node, struct cluster_state_effects *effects)
     size_t kept = 0;
     for (size_t i = 0; i < effects->count; i++) {
         const struct cluster_state_effect *effect = &effects->item[i];
-        bool said = effect->kind == CLUSTER_WANT || effect->kind == CLUSTER_ACCEPT;
+        bool said = effect->kind == CLUSTER_DESIRED || effect->kind == CLUSTER_ACK;
         if (!said || strcmp(effect->node, node) != 0)
             effects->item[kept++] = *effect;
     }
@@ -63,7 +63,7 @@ static void unsay(const char *node, struct cluster_state_effects *effects)
 }
 
 void cluster_state_session(struct cluster_state *cluster, uint64_t now, const struct node_facts *facts,
-                           const struct observation *inventory, size_t count,
+                           const struct sandbox_status *inventory, size_t count,
                            struct cluster_state_effects *effects)
 {
     struct node *node = node_table_get(&cluster->nodes, facts->name);
@@ -81,7 +81,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
             continue;
         s->was_reported |= s->reported;
         s->reported = false;
-        s->accepted_number = 0;
+        s->acked_number = 0;
     }
     for (size_t i = 0; i < count; i++)
         observe(cluster, now, node, &inventory[i], true, effects);
@@ -90,7 +90,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
         if (s->node != node || !s->admitted)
             continue;
         if (s->reported) {
-            cluster_state_send_want(
+            cluster_state_send_desired(
                 s, now, effects); /* its deadline may be nearer than what was last on its way there */
             continue;
         }
@@ -98,7 +98,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
         if (s->missing)
             cluster_state_evaluate(cluster, s, now, effects);
         else
-            cluster_state_send_want(s, now, effects); /* never taken up */
+            cluster_state_send_desired(s, now, effects); /* never taken up */
     }
 }
 
@@ -108,7 +108,7 @@ static bool has_been_there(const struct sandbox_entry *s, const struct node *nod
 }
 
 void cluster_state_compare(const struct cluster_state *cluster, const char *name,
-                           const struct observation *inventory, size_t count, size_t *ran, size_t *brought)
+                           const struct sandbox_status *inventory, size_t count, size_t *ran, size_t *brought)
 {
     const struct node *node = node_table_find(&cluster->nodes, name);
     struct sandbox_entry *s, *next;
@@ -170,10 +170,10 @@ void cluster_state_say_node(struct cluster_state *cluster, const char *name,
         say_node_state(node, effects);
 }
 
-void cluster_state_observed(struct cluster_state *cluster, uint64_t now, const char *name,
-                            const struct observation *observation, struct cluster_state_effects *effects)
+void cluster_state_status(struct cluster_state *cluster, uint64_t now, const char *name,
+                          const struct sandbox_status *status, struct cluster_state_effects *effects)
 {
     struct node *node = node_table_find(&cluster->nodes, name);
     if (node && node->session)
-        observe(cluster, now, node, observation, false, effects);
+        observe(cluster, now, node, status, false, effects);
 }

@@ -22,9 +22,9 @@ void cluster_state_stay(struct sandbox_entry *s)
 /* Its command never began, and its host has nothing of it left: it says that it failed when that is so. */
 static bool is_due(const struct sandbox_entry *s)
 {
-    const struct observation *o = &s->latest;
-    return s->wish && o->state == SANDBOX_FAILED && o->host_fault && !o->ran && s->want == WANT_RUNNING &&
-           (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
+    const struct sandbox_status *o = &s->latest;
+    return s->wish && o->state == SANDBOX_FAILED && o->host_fault && !o->ran &&
+           s->desired == DESIRED_RUNNING && (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }
 
 static bool hold_room(struct cluster_state *cluster, struct sandbox_entry *s)

@@ -60,7 +60,7 @@ static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_sta
     return next;
 }
 
-static struct cluster_state_move move_of(const struct observation *o, enum sandbox_state to,
+static struct cluster_state_move move_of(const struct sandbox_status *o, enum sandbox_state to,
                                          uint64_t waited_ms)
 {
     struct cluster_state_move move = {.to = to,
@@ -90,10 +90,10 @@ static struct cluster_state_move move_of(const struct observation *o, enum sandb
 /* A state that the host reports and that the row has, or can never have: nothing left to commit. */
 static void settle(struct sandbox_entry *s, struct cluster_state_effects *effects)
 {
-    if (s->accepted_number == s->latest.number)
+    if (s->acked_number == s->latest.number)
         return;
-    s->accepted_number = s->latest.number;
-    cluster_state_send_acceptance(s->node->facts.name, &s->latest, effects);
+    s->acked_number = s->latest.number;
+    cluster_state_send_ack(s->node->facts.name, &s->latest, effects);
 }
 
 /* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
@@ -103,13 +103,13 @@ static bool overtaken(const struct sandbox_entry *s)
 }
 
 /*
- * Its host paused it by itself, and that is not yet what is wanted of it: also where the row says "paused"
+ * Its host paused it by itself, and that is not yet its desired state: also where the row says "paused"
  * already, for what it did in between may have gone unheard.
  */
 static bool to_adopt(const struct sandbox_entry *s)
 {
-    return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE && s->want == WANT_RUNNING &&
-           s->latest.generation == s->generation;
+    return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE &&
+           s->desired == DESIRED_RUNNING && s->latest.generation == s->generation;
 }
 
 static void evaluate_report(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
@@ -139,7 +139,7 @@ static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry
         return;
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
-        move.reason = s->want == WANT_GONE ? s->want_reason : REASON_NODE_LOST;
+        move.reason = s->desired == DESIRED_GONE ? s->desired_reason : REASON_NODE_LOST;
         move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
         return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
@@ -149,28 +149,28 @@ static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry
 
 static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    bool wanted_gone = s->want == WANT_GONE;
+    bool desired_gone = s->desired == DESIRED_GONE;
     struct cluster_state_move move = {.to = SANDBOX_STOPPED,
-                                      .reason = wanted_gone ? s->want_reason : REASON_ORPHANED};
+                                      .reason = desired_gone ? s->desired_reason : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = step_towards(s->state, SANDBOX_STOPPED);
     if (move.to == s->state)
         return;
-    if (!wanted_gone)
+    if (!desired_gone)
         snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
     persist(s, now, &move, effects);
 }
 
 static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    bool wanted_gone = s->want == WANT_GONE, expired = s->stray == SWEEP_EXPIRED;
+    bool desired_gone = s->desired == DESIRED_GONE, expired = s->stray == SWEEP_EXPIRED;
     struct cluster_state_move move = {.to = SANDBOX_STOPPED,
-                                      .reason = wanted_gone ? s->want_reason
-                                                : expired   ? REASON_EXPIRED
-                                                            : REASON_ORPHANED};
+                                      .reason = desired_gone ? s->desired_reason
+                                                : expired    ? REASON_EXPIRED
+                                                             : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = SANDBOX_FAILED; /* it never ran */
-    if (!wanted_gone)
+    if (!desired_gone)
         snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
                  expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
     persist(s, now, &move, effects);

@@ -6,7 +6,7 @@
  * A row whose time was not changed says nothing new, whatever its clock makes of what remains. Nor one that
  * was told to follow, and was set again before that was answered.
  */
-static bool is_news(const struct sandbox_entry *s, const struct cluster_state_row *row)
+static bool is_new(const struct sandbox_entry *s, const struct cluster_state_row *row)
 {
     return !s->expires_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
                               row->expires_ms != s->sent_ms);
@@ -31,7 +31,7 @@ static void take(struct sandbox_entry *s, uint64_t now, const struct cluster_sta
 
 void deadline_take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure)
 {
-    if (!is_kept(s, row) && is_news(s, row))
+    if (!is_kept(s, row) && is_new(s, row))
         take(s, now, row, unsure);
 }
 

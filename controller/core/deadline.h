@@ -37,7 +37,7 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluste
 bool deadline_is_owed(const struct sandbox_entry *s);
 
 /*
- * Its host has taken up what is wanted, and counts by itself; and the row was written under a clock that
+ * Its host has taken up the desired state, and counts by itself; and the row was written under a clock that
  * nobody watched, so it may only be wrong about what remains.
  */
 bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now);

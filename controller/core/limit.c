@@ -27,11 +27,11 @@ struct limit_set limit_maxima(const struct limit_set *tier, const struct limit_s
     return out;
 }
 
-static uint64_t default_within(uint64_t wanted, uint64_t maximum)
+static uint64_t default_within(uint64_t desired, uint64_t maximum)
 {
-    if (!wanted || (maximum && wanted > maximum))
+    if (!desired || (maximum && desired > maximum))
         return maximum;
-    return wanted;
+    return desired;
 }
 
 int limit_resolve(const struct limit_set *asked, const struct limit_set *defaults,
@@ -40,14 +40,14 @@ int limit_resolve(const struct limit_set *asked, const struct limit_set *default
 {
     struct limit_set resolved;
     for (int i = 0; i < LIMIT_KIND_COUNT; i++) {
-        uint64_t want = asked->value[i], maximum = maxima->value[i];
-        if (want && maximum && want > maximum) {
+        uint64_t desired = asked->value[i], maximum = maxima->value[i];
+        if (desired && maximum && desired > maximum) {
             *field = (enum limit_kind)i;
             return err_set(e, ERR_ABOVE_TIER_LIMIT,
                            "%s: %" PRIu64 " is above the %" PRIu64 " that your tier allows", kind_names[i],
-                           want, maximum);
+                           desired, maximum);
         }
-        resolved.value[i] = want ? want : default_within(defaults->value[i], maximum);
+        resolved.value[i] = desired ? desired : default_within(defaults->value[i], maximum);
     }
     *out = resolved;
     return 0;

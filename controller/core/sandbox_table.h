@@ -25,8 +25,8 @@ struct sandbox_entry {
     bool rescheduled;           /* it was, once */
 
     uint64_t generation;
-    enum want_state want;
-    enum sandbox_reason want_reason;
+    enum desired desired;
+    enum sandbox_reason desired_reason;
     uint64_t deadline_ms;
     uint64_t late_ms;            /* it may lie so much earlier: the answer that said it was long on its way */
     int64_t row_ms;              /* …by PostgreSQL's clock, as its row says; 0: not known yet */
@@ -36,12 +36,12 @@ struct sandbox_entry {
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;
-    uint64_t want_sent_ms;
+    uint64_t desired_sent_ms;
 
     enum sandbox_state state; /* as committed */
     bool unsure;              /* …unless the latest move was committed too: its answer never came */
     bool persisting;          /* a move is with the database */
-    uint64_t adopting; /* it makes the pause of this generation's host what is wanted; 0: it does not */
+    uint64_t adopting; /* it makes the pause of this generation's host the desired state; 0: it does not */
     uint64_t retry_at_ms;
     uint64_t changed; /* the cluster state's stamp when the database last said how it is */
     uint64_t seen;    /* the latest reading that had its row */
@@ -49,12 +49,12 @@ struct sandbox_entry {
     bool swept; /* it is ended by a sweep, as a stray of this kind */
     enum sweep_kind stray;
 
-    bool reported;             /* latest holds what the node said in this session */
-    bool was_reported;         /* …in an earlier one */
-    bool missing;              /* the node came back without it */
-    struct observation latest; /* and when it came */
+    bool reported;                /* latest holds what the node said in this session */
+    bool was_reported;            /* …in an earlier one */
+    bool missing;                 /* the node came back without it */
+    struct sandbox_status latest; /* and when it came */
     uint64_t latest_ms;
-    uint64_t accepted_number;
+    uint64_t acked_number;
 
     UT_hash_handle hh;
 };

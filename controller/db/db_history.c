@@ -87,31 +87,31 @@ void db_samples_history(struct db_pool *pool, const char *sandbox_id, const char
     db_query_page(pool, &stmt, params, ERR_INVALID, "from must not be later than to", cb, arg);
 }
 
-static void violation_text(struct json_text *t, const struct violation_news *news)
+static void violation_text(struct json_text *t, const struct violation_report *report)
 {
     static const char *const kinds[] = {"memory", "cpu", "disk", "pids"};
     json_text_object(t, NULL);
-    json_text_str(t, "sandbox_id", news->id.text);
-    json_text_bool(t, "opened", news->opened);
-    json_text_num(t, "number", news->number);
-    json_text_num(t, "ago_ms", news->ago_ms);
-    json_text_str(t, "kind", kinds[news->kind & 3]);
-    json_text_str(t, "level", news->critical ? "critical" : "warning");
-    json_text_real(t, "percent", news->percent_centi / 100.0, 2);
-    json_text_num(t, "limit", news->limit);
-    if (!news->opened)
-        json_text_num(t, "swings", news->swings);
+    json_text_str(t, "sandbox_id", report->id.text);
+    json_text_bool(t, "opened", report->opened);
+    json_text_num(t, "number", report->number);
+    json_text_num(t, "ago_ms", report->ago_ms);
+    json_text_str(t, "kind", kinds[report->kind & 3]);
+    json_text_str(t, "level", report->critical ? "critical" : "warning");
+    json_text_real(t, "percent", report->percent_centi / 100.0, 2);
+    json_text_num(t, "limit", report->limit);
+    if (!report->opened)
+        json_text_num(t, "swings", report->swings);
     json_text_end(t);
 }
 
-void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
+void db_violations_add(struct db_pool *pool, const char *node, const struct violation_report *report,
                        size_t count, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"add_violations", "select add_violations($1, $2)::text", 2};
     struct json_text t = {0};
     json_text_array(&t, NULL);
     for (size_t i = 0; i < count; i++)
-        violation_text(&t, &news[i]);
+        violation_text(&t, &report[i]);
     json_text_end(&t);
     const char *params[] = {node, t.text.data};
     db_query_json(pool, &stmt, params, 0, "", cb, arg);

@@ -13,7 +13,7 @@
  */
 void db_samples_add(struct db_pool *pool, const char *node, uint64_t keep_days, const struct sample *samples,
                     size_t count, db_json_cb *cb, void *arg);
-void db_violations_add(struct db_pool *pool, const char *node, const struct violation_news *news,
+void db_violations_add(struct db_pool *pool, const char *node, const struct violation_report *report,
                        size_t count, db_json_cb *cb, void *arg);
 
 /* The history object, which is one page. from and to: RFC 3339, which the caller validated. */

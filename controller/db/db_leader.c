@@ -88,7 +88,7 @@ static void on_timer(void *arg)
 /* In the order of enum db_told. */
 static const struct db_stmt listens[] = {
     {"listen_keys", "listen corral_keys", 0},
-    {"listen_wants", "listen corral_wants", 0},
+    {"listen_desired", "listen corral_desired", 0},
     {"listen_nodes", "listen corral_nodes", 0},
 };
 

@@ -11,9 +11,9 @@
 struct db_leader;
 
 enum db_told {
-    DB_TOLD_KEY,  /* text: its prefix; "*": any (also after a connection was lost) */
-    DB_TOLD_WANT, /* "ID GENERATION": what is wanted of a sandbox */
-    DB_TOLD_NODE  /* its name: how an administrator marked it */
+    DB_TOLD_KEY,     /* text: its prefix; "*": any (also after a connection was lost) */
+    DB_TOLD_DESIRED, /* "ID GENERATION": the desired state of a sandbox */
+    DB_TOLD_NODE     /* its name: how an administrator marked it */
 };
 
 struct db_leader_events {

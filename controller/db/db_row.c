@@ -23,9 +23,9 @@ const char *db_cell(const PGresult *r, int row, int column)
     return PQgetisnull(r, row, column) ? NULL : PQgetvalue(r, row, column);
 }
 
-static bool want_parse(const char *name, enum want_state *out)
+static bool desired_parse(const char *name, enum desired *out)
 {
-    *out = name[0] == 'r' ? WANT_RUNNING : name[0] == 'p' ? WANT_PAUSED : WANT_GONE;
+    *out = name[0] == 'r' ? DESIRED_RUNNING : name[0] == 'p' ? DESIRED_PAUSED : DESIRED_GONE;
     return name[0] == 'r' || name[0] == 'p' || name[0] == 'g';
 }
 
@@ -34,8 +34,8 @@ static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_r
 {
     if (!sandbox_id_parse(PQgetvalue(r, n, id), &row->id) ||
         !sandbox_state_parse(PQgetvalue(r, n, state), &row->state) ||
-        !want_parse(PQgetvalue(r, n, state + 1), &row->want) ||
-        !sandbox_reason_parse(PQgetvalue(r, n, state + 2), &row->want_reason))
+        !desired_parse(PQgetvalue(r, n, state + 1), &row->desired) ||
+        !sandbox_reason_parse(PQgetvalue(r, n, state + 2), &row->desired_reason))
         return err_set(e, ERR_INTERNAL, "The database has a sandbox that this program cannot read");
     row->generation = db_cell_num(r, n, state + 3);
     row->remaining_ms = db_cell_num(r, n, state + 4);

@@ -17,7 +17,7 @@ const char *db_cell(const PGresult *r, int row, int column);
 /* A column that is an array of numbers, 0 for a null; as many as there are to be. */
 void db_cell_numbers(const PGresult *r, int row, int column, uint64_t *out, size_t count);
 
-/* Fills from the columns id, node, state, want, want_reason, generation, remaining_ms and limits. */
+/* Fills from the columns id, node, state, desired, desired_reason, generation, remaining_ms and limits. */
 int db_row_change(const PGresult *r, int column, struct db_sandbox_row *row, struct err *e) MUST_CHECK;
 
 /* What the SQL functions take as defaults; free() it. */

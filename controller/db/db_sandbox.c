@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const want_names[] = {"running", "paused", "gone"};
+static const char *const desired_names[] = {"running", "paused", "gone"};
 
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg)
 {
@@ -118,13 +118,14 @@ static void change(struct db_pool *pool, const struct db_stmt *stmt, const char 
     db_query(pool, stmt, params, on_changed, c);
 }
 
-void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, enum want_state want,
-                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+void db_sandbox_set_desired(struct db_pool *pool, const char *id, const char *owner, enum desired desired,
+                            enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb,
+                            void *arg)
 {
     static const struct db_stmt stmt = {
-        "want_sandbox", "select c.*, expires_ms(c.id) from want_sandbox($1, $2, $3, $4, $5) c", 5};
+        "set_desired_state", "select c.*, expires_ms(c.id) from set_desired_state($1, $2, $3, $4, $5) c", 5};
     char *who = db_actor_json(actor);
-    const char *params[] = {id, owner, want_names[want], sandbox_reason_name(reason), who};
+    const char *params[] = {id, owner, desired_names[desired], sandbox_reason_name(reason), who};
     change(pool, &stmt, params, cb, arg);
     free(who);
 }

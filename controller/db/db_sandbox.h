@@ -1,5 +1,5 @@
 /*
- * Sandboxes after their admission: reading, and the changes of what they are and what is wanted of them.
+ * Sandboxes after their admission: reading, and the changes of what they are and their desired state.
  * owner: a user's id, which hides what is not theirs (ERR_NOT_FOUND); NULL for an administrator.
  */
 #ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
@@ -39,8 +39,8 @@ struct db_sandbox_row {
     struct sandbox_id id;
     const char *user_id, *key_id, *tier, *node, *region; /* of a change only node; else NULL */
     enum sandbox_state state;
-    enum want_state want;
-    enum sandbox_reason want_reason;
+    enum desired desired;
+    enum sandbox_reason desired_reason;
     uint64_t generation, remaining_ms;
     int64_t expires_ms; /* Unix time by PostgreSQL's clock */
     uint64_t age_ms;    /* since created_at; live rows only */
@@ -69,12 +69,13 @@ typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struc
                            const char *json);
 
 /*
- * What is wanted from now on: raises the generation. WANT_GONE moves the state to "stopping" too; of one that
- * has ended it succeeds (row->state says so), any other want is then ERR_WRONG_STATE. The same again changes
- * nothing.
+ * The desired state from now on: raises the generation. DESIRED_GONE moves the state to "stopping" too; of
+ * one that has ended it succeeds (row->state says so), any other desired state is then ERR_WRONG_STATE. The
+ * same again changes nothing.
  */
-void db_sandbox_want(struct db_pool *pool, const char *id, const char *owner, enum want_state want,
-                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+void db_sandbox_set_desired(struct db_pool *pool, const char *id, const char *owner, enum desired desired,
+                            enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb,
+                            void *arg);
 
 /*
  * The live changes. patch: a JSON object's text with any of memory_bytes, cpu_millis, cpu_shares, name,
@@ -106,8 +107,8 @@ struct db_move {
     struct sandbox_id id;
     enum sandbox_state from, to; /* DB_MOVE_REFUSED where it is in neither */
     /*
-     * Of an end; REASON_NONE: the reason of what was wanted. REASON_IDLE of a pause: its host made it, and it
-     * is wanted from now on, if the row is still of this generation.
+     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE of a pause: its host made it, and
+     * it is the desired state from now on, if the row is still of this generation.
      */
     enum sandbox_reason reason;
     uint64_t generation;
@@ -119,7 +120,7 @@ struct db_move {
     bool ran; /* started_ago_ms holds */
     uint64_t started_ago_ms, ended_ago_ms;
     int64_t late_ms;     /* of an end: so long after its deadline it was, as was counted */
-    bool unheard;        /* of an end: its host had not heard of what was last wanted */
+    bool unheard;        /* of an end: its host had not heard of the last desired state */
     const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
 };
 

@@ -24,8 +24,8 @@ struct state_change {
 struct row_change {
     struct sandbox_id id;
     enum sandbox_state state;
-    bool has_want; /* this answer changed what is wanted of it, to: */
-    enum want_state want;
+    bool has_desired; /* this answer changed its desired state, to: */
+    enum desired desired;
     const char *json; /* the sandbox, as the API shows it */
 };
 

@@ -7,22 +7,22 @@
 #include "common/io/log.h"
 
 /* What it is to be made of is read now. One that ended since is not to be made: its end is on its way. */
-static void want(struct leader *c, const struct cluster_state_effect *effect)
+static void desired(struct leader *c, const struct cluster_state_effect *effect)
 {
-    struct want want = effect->want;
+    struct desired_state desired = effect->desired;
     struct err e;
-    bool made_of = want.spec;
+    bool made_of = desired.spec;
     if (made_of)
-        want.spec = cluster_state_spec(c->cluster, &effect->id, &want.spec_len);
-    if (made_of && !want.spec)
+        desired.spec = cluster_state_spec(c->cluster, &effect->id, &desired.spec_len);
+    if (made_of && !desired.spec)
         return;
-    if (node_link_want(c->link, effect->node, &want, &e))
+    if (node_link_desired(c->link, effect->node, &desired, &e))
         log_debug("leader", "sandbox=%s is told to %s later: %s", effect->id.text, effect->node, e.text);
 }
 
-static void accept_observation(struct leader *c, const struct cluster_state_effect *effect)
+static void accept_status(struct leader *c, const struct cluster_state_effect *effect)
 {
-    node_link_accept(c->link, effect->node, &effect->acceptance);
+    node_link_ack(c->link, effect->node, &effect->ack);
 }
 
 static void changed(struct leader *c, const struct cluster_state_effect *effect)
@@ -58,7 +58,7 @@ static void act(void *owner, const struct cluster_state_effect *effect)
 {
     static void (*const acts[])(struct leader * c, const struct cluster_state_effect *effect) = {
         [CLUSTER_PERSIST] = moves_add, [CLUSTER_RESCHEDULE] = leader_reschedule,
-        [CLUSTER_WANT] = want,         [CLUSTER_ACCEPT] = accept_observation,
+        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = accept_status,
         [CLUSTER_CHANGED] = changed,   [CLUSTER_NODE] = say_node,
     };
     struct cluster_state_effect now = *effect;

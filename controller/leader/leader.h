@@ -81,7 +81,7 @@ struct leader_steps leader_steps(const struct leader *leader);
 void leader_refresh(struct leader *leader);
 
 /* Somebody wants something else of a sandbox ("ID GENERATION"), or marked a host: that is read. */
-void leader_told_want(struct leader *leader, const char *text);
+void leader_told_desired(struct leader *leader, const char *text);
 void leader_told_node(struct leader *leader);
 
 /*
@@ -94,10 +94,10 @@ void leader_told_node(struct leader *leader);
 void leader_create(struct leader *leader, const struct db_admit_request *request,
                    const struct place_request *place, db_admit_cb *cb, void *arg);
 
-/* As db_sandbox_want and db_sandbox_patch; the host is told in the turn of cb. timed: the patch says when it
- * ends. */
-void leader_want(struct leader *leader, const char *id, const char *owner, enum want_state want,
-                 enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
+/* As db_sandbox_set_desired and db_sandbox_patch; the host is told in the turn of cb. timed: the patch says
+ * when it ends. */
+void leader_desired(struct leader *leader, const char *id, const char *owner, enum desired desired,
+                    enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 void leader_patch(struct leader *leader, const char *id, const char *owner, const char *patch, bool timed,
                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 

@@ -1,4 +1,4 @@
-/* Changes of what is wanted of a sandbox: committed, taken up by the core, and told to who waits. */
+/* Changes of the desired state of a sandbox: committed, taken up by the core, and told to who waits. */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
 
@@ -33,19 +33,20 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
         struct cluster_state_row cluster_state_row = leader_row(row);
         cluster_state_row.waited_ms = loop_now_ms() - change->asked_ms;
         cluster_state_row.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
-        cluster_state_wanted(leader->cluster, loop_now_ms(), &cluster_state_row,
-                             leader_effects(leader->engine));
-        struct row_change told = {row->id, row->state, true, row->want, json};
+        cluster_state_desired(leader->cluster, loop_now_ms(), &cluster_state_row,
+                              leader_effects(leader->engine));
+        struct row_change told = {row->id, row->state, true, row->desired, json};
         changes_tell_row(&leader->changes, &told);
     }
     change->cb(change->arg, code, e, row, json);
     free(change);
 }
 
-void leader_want(struct leader *leader, const char *id, const char *owner, enum want_state want,
-                 enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
+void leader_desired(struct leader *leader, const char *id, const char *owner, enum desired desired,
+                    enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg)
 {
-    db_sandbox_want(leader->pool, id, owner, want, reason, actor, on_changed, change_new(leader, cb, arg));
+    db_sandbox_set_desired(leader->pool, id, owner, desired, reason, actor, on_changed,
+                           change_new(leader, cb, arg));
 }
 
 void leader_patch(struct leader *leader, const char *id, const char *owner, const char *patch, bool timed,

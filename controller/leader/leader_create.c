@@ -56,7 +56,7 @@ static void take_up(struct leader *leader, const struct create *create, const st
                                     .user = create->request.user_id,
                                     .node = r->node,
                                     .generation = r->generation,
-                                    .want = WANT_RUNNING,
+                                    .desired = DESIRED_RUNNING,
                                     .state = SANDBOX_PENDING,
                                     .remaining_ms = r->remaining_ms,
                                     .expires_ms = r->expires_ms,

@@ -91,7 +91,7 @@ void leader_sweeps_end(struct leader *leader, int code);
 
 /* leader_trust.c: what the link asks. */
 bool leader_on_allowed(void *owner, const struct tls_who *who);
-bool leader_on_believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+bool leader_on_believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                         size_t count);
 void leader_on_contested(void *owner, const char *node, const char *address);
 bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,

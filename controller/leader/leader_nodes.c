@@ -1,4 +1,4 @@
-/* What the hosts say: sessions, observations, samples, violations. */
+/* What the hosts say: sessions, statuses, samples, violations. */
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
@@ -30,7 +30,7 @@ static void on_joined(void *arg, int code, const struct err *e, const char *json
     free(join);
 }
 
-static void on_session(void *owner, const struct node_facts *facts, const struct observation *inventory,
+static void on_session(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                        size_t count)
 {
     struct leader *leader = owner;
@@ -43,13 +43,12 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
                           leader_effects(leader->engine));
 }
 
-static void on_observations(void *owner, const char *node, const struct observation *observations,
-                            size_t count)
+static void on_statuses(void *owner, const char *node, const struct sandbox_status *statuses, size_t count)
 {
     struct leader *leader = owner;
     for (size_t i = 0; i < count; i++)
-        cluster_state_observed(leader->cluster, loop_now_ms(), node, &observations[i],
-                               leader_effects(leader->engine));
+        cluster_state_status(leader->cluster, loop_now_ms(), node, &statuses[i],
+                             leader_effects(leader->engine));
 }
 
 /* What a host keeps until it hears that all up to a number is committed. */
@@ -67,7 +66,7 @@ static struct kept_batch *kept_batch_new(struct leader *leader, const char *node
     return batch;
 }
 
-/* What was accepted and not stored is counted, and said, but not once a second. */
+/* What was acknowledged and not stored is counted, and said, but not once a second. */
 static void count_refused(struct leader *leader, const char *node, const char *what, uint64_t refused,
                           uint64_t *sum)
 {
@@ -108,7 +107,7 @@ static void on_samples_stored(void *arg, int code, const struct err *e, const ch
     if (!leader)
         return;
     count_refused(leader, batch.node, "samples", refused_of(json), &leader->refused.samples);
-    node_link_accept_samples(leader->link, batch.node, batch.up_to);
+    node_link_ack_samples(leader->link, batch.node, batch.up_to);
 }
 
 /* For the moment only a host's own sandboxes, of which the cluster state knows; whose the kept ones are the
@@ -140,15 +139,15 @@ static void on_violations_added(void *arg, int code, const struct err *e, const 
     if (!leader)
         return;
     count_refused(leader, batch.node, "violations", refused_of(json), &leader->refused.violations);
-    node_link_accept_violations(leader->link, batch.node, batch.up_to);
+    node_link_ack_violations(leader->link, batch.node, batch.up_to);
 }
 
-static void on_violations(void *owner, const char *node, const struct violation_news *news, size_t count)
+static void on_violations(void *owner, const char *node, const struct violation_report *report, size_t count)
 {
     struct leader *leader = owner;
     struct kept_batch *batch = kept_batch_new(leader, node);
-    batch->up_to = news[count - 1].number;
-    db_violations_add(leader->pool, node, news, count, on_violations_added, batch);
+    batch->up_to = report[count - 1].number;
+    db_violations_add(leader->pool, node, report, count, on_violations_added, batch);
 }
 
 static void on_node_gone(void *owner, const char *node)
@@ -164,7 +163,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_contested = leader_on_contested,
                                               .on_expires = leader_on_expires,
                                               .on_session = on_session,
-                                              .on_observations = on_observations,
+                                              .on_statuses = on_statuses,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
                                               .on_sweeps = leader_on_sweeps,

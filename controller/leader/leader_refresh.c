@@ -2,8 +2,8 @@
  * What others change, found by reading: what an operator's SQL or another controller committed, and what of
  * our own was committed though its answer was lost. A reading of marks (id, generation, state) each ten
  * seconds, and soon after any lost answer, finds the rows that differ, which are then read whole; who changes
- * what is wanted tells so besides (tell_wanted), and that row is read at once. One reading at a time; what is
- * to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
+ * the desired state tells so besides (tell_desired), and that row is read at once. One reading at a time;
+ * what is to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
  */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
@@ -199,7 +199,7 @@ void leader_refresh_end(struct leader *leader)
     leader->refreshing = leader->marks_due = false;
 }
 
-void leader_told_want(struct leader *leader, const char *text)
+void leader_told_desired(struct leader *leader, const char *text)
 {
     struct sandbox_id id;
     struct cluster_state_view view;

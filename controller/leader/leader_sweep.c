@@ -83,7 +83,7 @@ static void on_written(void *arg, int code, const struct err *e, const char *jso
         return;
     }
     for (size_t i = 0; !code && i < s->hosts; i++)
-        node_link_accept_sweeps(leader->link, s->host[i].name, s->host[i].number);
+        node_link_ack_sweeps(leader->link, s->host[i].name, s->host[i].number);
     if (!code)
         sweep_counts_add(&leader->swept, &s->counts);
     finish_first(leader, s, code, e);
@@ -270,7 +270,7 @@ static void on_own_written(void *arg, int code, const struct err *e, const char 
     if (code) /* the host says it again */
         log_warn("sweep", "node=%s its sweep is not yet written down: %s", own.host.name, e->text);
     else if (leader)
-        node_link_accept_sweeps(leader->link, own.host.name, own.host.number);
+        node_link_ack_sweeps(leader->link, own.host.name, own.host.number);
     if (!code && json)
         sweep_counts_add(&own.asked.leader->swept, &own.counts);
 }
@@ -279,7 +279,7 @@ static void take_own(struct leader *leader, const char *node, const struct sweep
 {
     char text[SWEEP_TEXT_MAX];
     if (report->dry_run || !sweep_removed_any(&report->counts)) {
-        node_link_accept_sweeps(leader->link, node, report->number);
+        node_link_ack_sweeps(leader->link, node, report->number);
         return;
     }
     struct own_sweep *own = mem_zalloc(sizeof *own);

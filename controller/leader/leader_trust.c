@@ -104,7 +104,7 @@ bool leader_on_allowed(void *owner, const struct tls_who *who)
            node_trust_allows(leader->trust, who->name, who->fingerprint, who->not_before_s);
 }
 
-bool leader_on_believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+bool leader_on_believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                         size_t count)
 {
     struct leader *leader = owner;

@@ -112,7 +112,7 @@ static bool reached(const struct waiter *w, enum sandbox_state state)
         return false;
     case WAIT_STATE:
         return state == w->named;
-    case WAIT_WANTED:
+    case WAIT_DESIRED:
         return state == w->named || state == SANDBOX_LOST;
     }
     abort();
@@ -133,12 +133,12 @@ static bool tell_one(struct waiters *waiters, const struct sandbox_id *id, enum 
     return false;
 }
 
-static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state wanted)
+static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state desired)
 {
     struct waiter_list *list;
     HASH_FIND(hh, waiters->lists, id, sizeof *id, list);
     for (struct waiter *w = list ? list->first : NULL; w; w = w->next) {
-        if (w->goal == WAIT_WANTED && w->named != wanted) {
+        if (w->goal == WAIT_DESIRED && w->named != desired) {
             finish(w, false, SANDBOX_PENDING, NULL);
             return true;
         }
@@ -146,9 +146,11 @@ static bool overtake_one(struct waiters *waiters, const struct sandbox_id *id, e
     return false;
 }
 
-static enum sandbox_state wanted_state(enum want_state want)
+static enum sandbox_state desired_state(enum desired desired)
 {
-    return want == WANT_PAUSED ? SANDBOX_PAUSED : want == WANT_RUNNING ? SANDBOX_RUNNING : SANDBOX_STOPPED;
+    return desired == DESIRED_PAUSED    ? SANDBOX_PAUSED
+           : desired == DESIRED_RUNNING ? SANDBOX_RUNNING
+                                        : SANDBOX_STOPPED;
 }
 
 static void on_row(void *arg, const struct row_change *change)
@@ -156,7 +158,7 @@ static void on_row(void *arg, const struct row_change *change)
     struct waiters *waiters = arg;
     while (tell_one(waiters, &change->id, change->state, change->json))
         ;
-    while (change->has_want && overtake_one(waiters, &change->id, wanted_state(change->want)))
+    while (change->has_desired && overtake_one(waiters, &change->id, desired_state(change->desired)))
         ;
 }
 

@@ -16,8 +16,8 @@
 enum waiter_goal {
     WAIT_BEGUN, /* it runs, or has ended */
     WAIT_ENDED,
-    WAIT_STATE, /* the state that was named, or the end */
-    WAIT_WANTED /* that likewise, or that its host is lost; unless something else is wanted meanwhile */
+    WAIT_STATE,  /* the state that was named, or the end */
+    WAIT_DESIRED /* that likewise, or that its host is lost; unless something else is wanted meanwhile */
 };
 
 /* state: where it is; json: the sandbox, NULL where only the time is over. Borrowed for the call. */
@@ -29,13 +29,13 @@ struct waiters *waiters_new(struct loop *loop);
 /* Calls every waiter back as not reached, then frees. Not from a waiter's callback. */
 void waiters_free(struct waiters *waiters);
 
-/* False, and cb is never called, where too many wait. named: for WAIT_STATE and WAIT_WANTED. */
+/* False, and cb is never called, where too many wait. named: for WAIT_STATE and WAIT_DESIRED. */
 bool waiters_add(struct waiters *waiters, const struct sandbox_id *id, enum waiter_goal goal,
                  enum sandbox_state named, uint64_t timeout_ms, waiter_cb *cb, void *arg) MUST_CHECK;
 
 /*
  * How they hear of rows: who waited for a row's state is called back. Where it says that another state is
- * wanted of its sandbox than who waits for WAIT_WANTED named (its end has none: SANDBOX_STOPPED), these are
+ * wanted of its sandbox than who waits for WAIT_DESIRED named (its end has none: SANDBOX_STOPPED), these are
  * called back as not reached. Borrowed; it leaves before waiters_free.
  */
 struct change_subscriber *waiters_subscriber(struct waiters *waiters);

@@ -20,14 +20,14 @@
 
 _Static_assert(NODE_MESSAGE_MAX <= MSGLINK_MAX, "the link carries every message");
 
-struct want_item {
-    struct want want; /* spec owned */
+struct desired_item {
+    struct desired_state desired; /* spec owned */
     uint64_t queued_ms;
     bool sent;
 };
 
-struct acceptance_item {
-    struct acceptance acceptance;
+struct ack_item {
+    struct status_ack ack;
     bool sent;
 };
 
@@ -45,20 +45,20 @@ struct session {
     uint64_t renew_ms;                         /* when is asked whether it is renewed */
     uint8_t *renewed;                          /* to be sent; NULL: nothing */
     size_t renewed_len;
-    uint64_t renewed_number; /* of the news that took it along; 0: not yet */
+    uint64_t renewed_number; /* of the update that took it along; 0: not yet */
     uint64_t heard_ms; /* as loop_awake_ms counts, like parked_ms: what waits to be read was said in time */
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
-    uint64_t news_number, sweep_told;
+    uint64_t update_number, sweep_told;
     struct sweep_order sweep;
     struct kept_until {
         uint64_t accepted, told;
     } violations, samples, sweeps;                /* numbers up to which the host may forget */
     uint64_t samples_dropped, violations_dropped; /* as it says */
-    struct want_item *want;
-    size_t wants;
-    struct acceptance_item *acceptance;
-    size_t acceptances;
+    struct desired_item *desired;
+    size_t desired_states;
+    struct ack_item *ack;
+    size_t acks;
     UT_hash_handle hh; /* by id */
 };
 
@@ -82,12 +82,12 @@ struct node_link {
 static void session_drop(struct node_link *link, struct session *s)
 {
     HASH_DEL(link->sessions, s);
-    for (size_t i = 0; i < s->wants; i++)
-        free((void *)(uintptr_t)s->want[i].want.spec);
+    for (size_t i = 0; i < s->desired_states; i++)
+        free((void *)(uintptr_t)s->desired[i].desired.spec);
     if (s->parked)
         msglink_drop(s->parked);
-    free(s->want);
-    free(s->acceptance);
+    free(s->desired);
+    free(s->ack);
     free(s->certificate);
     free(s->renewed);
     free(s);
@@ -266,8 +266,7 @@ static bool may_begin(struct node_link *link, const struct msglink_peer *peer, s
         link->ops.on_contested(link->owner, node, peer->address);
         return false;
     }
-    if (!link->ops.believed(link->owner, &inventory->facts, inventory->observations,
-                            inventory->observation_count)) {
+    if (!link->ops.believed(link->owner, &inventory->facts, inventory->statuses, inventory->status_count)) {
         session_drop(link, s);
         refuse(link, token, request, NODE_REFUSED_NOT_NOW,
                "this is not the host that was here, and it lacks what ran there: it is looked at again");
@@ -304,7 +303,7 @@ static void on_proof(struct node_link *link, const struct msglink_peer *peer, st
     link->stats.handshakes++;
     welcome(link, token, s, m->request);
     note_faults(link, inventory.facts.name, &inventory.faults);
-    link->ops.on_session(link->owner, &inventory.facts, inventory.observations, inventory.observation_count);
+    link->ops.on_session(link->owner, &inventory.facts, inventory.statuses, inventory.status_count);
     node_inventory_fini(&inventory);
 }
 
@@ -329,15 +328,15 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
     if (m->report.sweep_count)
         link->ops.on_sweeps(link->owner, node, m->report.sweeps, m->report.sweep_count);
-    if (m->report.observation_count)
-        link->ops.on_observations(link->owner, node, m->report.observations, m->report.observation_count);
+    if (m->report.status_count)
+        link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
 
 /* --- news --- */
 
 static bool has_news(const struct session *s)
 {
-    return s->wants || s->acceptances || s->violations.accepted > s->violations.told ||
+    return s->desired_states || s->acks || s->violations.accepted > s->violations.told ||
            s->samples.accepted > s->samples.told || s->sweeps.accepted > s->sweeps.told ||
            s->sweep.number != s->sweep_told || (s->renewed && !s->renewed_number);
 }
@@ -349,35 +348,35 @@ static void settle(struct session *s, bool taken)
     if (taken && s->renewed_number)
         mem_free_ptr(&s->renewed);
     s->renewed_number = 0;
-    for (size_t i = 0; i < s->wants; i++) {
-        if (taken && s->want[i].sent) {
-            free((void *)(uintptr_t)s->want[i].want.spec);
+    for (size_t i = 0; i < s->desired_states; i++) {
+        if (taken && s->desired[i].sent) {
+            free((void *)(uintptr_t)s->desired[i].desired.spec);
             continue;
         }
-        s->want[kept] = s->want[i];
-        s->want[kept++].sent = false;
+        s->desired[kept] = s->desired[i];
+        s->desired[kept++].sent = false;
     }
-    s->wants = kept;
+    s->desired_states = kept;
     kept = 0;
-    for (size_t i = 0; i < s->acceptances; i++) {
-        if (taken && s->acceptance[i].sent)
+    for (size_t i = 0; i < s->acks; i++) {
+        if (taken && s->ack[i].sent)
             continue;
-        s->acceptance[kept] = s->acceptance[i];
-        s->acceptance[kept++].sent = false;
+        s->ack[kept] = s->ack[i];
+        s->ack[kept++].sent = false;
     }
-    s->acceptances = kept;
+    s->acks = kept;
 }
 
-static size_t take_wants(struct session *s, struct want *out, uint64_t now)
+static size_t take_desired_states(struct session *s, struct desired_state *out, uint64_t now)
 {
     size_t n = 0, bytes = 0;
-    for (size_t i = 0; i < s->wants && n < NODE_NEWS_MAX; i++) {
-        struct want_item *item = &s->want[i];
-        if (bytes + item->want.spec_len > NODE_NEWS_BYTES_MAX)
+    for (size_t i = 0; i < s->desired_states && n < NODE_UPDATE_MAX; i++) {
+        struct desired_item *item = &s->desired[i];
+        if (bytes + item->desired.spec_len > NODE_UPDATE_BYTES_MAX)
             break;
-        bytes += item->want.spec_len;
+        bytes += item->desired.spec_len;
         uint64_t waited = now - item->queued_ms;
-        out[n] = item->want;
+        out[n] = item->desired;
         out[n].remaining_ms -= waited < out[n].remaining_ms ? waited : out[n].remaining_ms;
         item->sent = true;
         n++;
@@ -387,32 +386,31 @@ static size_t take_wants(struct session *s, struct want *out, uint64_t now)
 
 static void tell(struct node_link *link, struct session *s)
 {
-    struct want *wants = mem_zalloc(NODE_NEWS_MAX * sizeof *wants);
-    struct acceptance *acceptances = mem_zalloc(NODE_NEWS_MAX * sizeof *acceptances);
-    struct node_message m = {.kind = NODE_NEWS};
+    struct desired_state *desired_states = mem_zalloc(NODE_UPDATE_MAX * sizeof *desired_states);
+    struct status_ack *acks = mem_zalloc(NODE_UPDATE_MAX * sizeof *acks);
+    struct node_message m = {.kind = NODE_UPDATE};
     struct msglink_token *token = s->parked;
     s->parked = NULL;
-    m.news.number = ++s->news_number;
-    m.news.wants = wants;
-    m.news.want_count = take_wants(s, wants, loop_now_ms());
-    m.news.acceptances = acceptances;
-    for (; m.news.acceptance_count < s->acceptances && m.news.acceptance_count < NODE_NEWS_MAX;
-         m.news.acceptance_count++) {
-        struct acceptance_item *item = &s->acceptance[m.news.acceptance_count];
-        acceptances[m.news.acceptance_count] = item->acceptance;
+    m.update.number = ++s->update_number;
+    m.update.desired_states = desired_states;
+    m.update.desired_count = take_desired_states(s, desired_states, loop_now_ms());
+    m.update.acks = acks;
+    for (; m.update.ack_count < s->acks && m.update.ack_count < NODE_UPDATE_MAX; m.update.ack_count++) {
+        struct ack_item *item = &s->ack[m.update.ack_count];
+        acks[m.update.ack_count] = item->ack;
         item->sent = true;
     }
-    m.news.violations_accepted = s->violations.told = s->violations.accepted;
-    m.news.samples_accepted = s->samples.told = s->samples.accepted;
-    m.news.sweeps_accepted = s->sweeps.told = s->sweeps.accepted;
-    m.news.sweep = s->sweep;
-    m.news.certificate = s->renewed;
-    m.news.certificate_len = s->renewed ? s->renewed_len : 0;
-    s->renewed_number = s->renewed ? m.news.number : 0;
+    m.update.violations_acked = s->violations.told = s->violations.accepted;
+    m.update.samples_acked = s->samples.told = s->samples.accepted;
+    m.update.sweeps_acked = s->sweeps.told = s->sweeps.accepted;
+    m.update.sweep = s->sweep;
+    m.update.certificate = s->renewed;
+    m.update.certificate_len = s->renewed ? s->renewed_len : 0;
+    s->renewed_number = s->renewed ? m.update.number : 0;
     s->sweep_told = s->sweep.number;
     reply(link, token, s, s->request, &m);
-    free(wants);
-    free(acceptances);
+    free(desired_states);
+    free(acks);
 }
 
 static void on_poll(struct node_link *link, struct msglink_token *token, struct session *s,
@@ -420,8 +418,8 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
 {
     if (s->parked)
         msglink_drop(s->parked);
-    settle(s, m->taken == s->news_number);
-    if (m->taken != s->news_number)
+    settle(s, m->taken == s->update_number);
+    if (m->taken != s->update_number)
         s->violations.told = s->samples.told = s->sweeps.told = s->sweep_told = 0;
     s->parked = token;
     s->parked_ms = loop_awake_ms(link->loop);
@@ -555,34 +553,35 @@ static void on_tick(void *arg)
 
 /* --- what the owner calls --- */
 
-int node_link_want(struct node_link *link, const char *node, const struct want *want, struct err *err)
+int node_link_desired(struct node_link *link, const char *node, const struct desired_state *desired,
+                      struct err *err)
 {
     struct session *s = session_of_node(link, node);
     size_t i = 0;
     if (!s)
         return err_set(err, ERR_NOT_FOUND, "node %s has no session", node);
-    while (i < s->wants && memcmp(&s->want[i].want.id, &want->id, sizeof want->id))
+    while (i < s->desired_states && memcmp(&s->desired[i].desired.id, &desired->id, sizeof desired->id))
         i++;
-    if (i == s->wants) {
-        if (s->wants >= NODE_LINK_WANTS_MAX)
+    if (i == s->desired_states) {
+        if (s->desired_states >= NODE_LINK_DESIRED_MAX)
             return err_set(err, ERR_RATE_LIMITED, "too much waits for node %s", node);
-        s->want = mem_grow(s->want, s->wants + 1, sizeof *s->want);
-        memset(&s->want[s->wants++], 0, sizeof *s->want);
+        s->desired = mem_grow(s->desired, s->desired_states + 1, sizeof *s->desired);
+        memset(&s->desired[s->desired_states++], 0, sizeof *s->desired);
     }
-    free((void *)(uintptr_t)s->want[i].want.spec);
-    s->want[i] = (struct want_item){.want = *want, .queued_ms = loop_now_ms()};
-    s->want[i].want.spec = want->spec ? mem_dup(want->spec, want->spec_len) : NULL;
+    free((void *)(uintptr_t)s->desired[i].desired.spec);
+    s->desired[i] = (struct desired_item){.desired = *desired, .queued_ms = loop_now_ms()};
+    s->desired[i].desired.spec = desired->spec ? mem_dup(desired->spec, desired->spec_len) : NULL;
     nudge(link, s);
     return 0;
 }
 
-void node_link_accept(struct node_link *link, const char *node, const struct acceptance *acceptance)
+void node_link_ack(struct node_link *link, const char *node, const struct status_ack *ack)
 {
     struct session *s = session_of_node(link, node);
-    if (!s || s->acceptances >= NODE_OBSERVATIONS_MAX)
-        return; /* the observation comes again */
-    s->acceptance = mem_grow(s->acceptance, s->acceptances + 1, sizeof *s->acceptance);
-    s->acceptance[s->acceptances++] = (struct acceptance_item){.acceptance = *acceptance};
+    if (!s || s->acks >= NODE_STATUSES_MAX)
+        return; /* the status comes again */
+    s->ack = mem_grow(s->ack, s->acks + 1, sizeof *s->ack);
+    s->ack[s->acks++] = (struct ack_item){.ack = *ack};
     nudge(link, s);
 }
 
@@ -594,14 +593,14 @@ static void accept_until(struct node_link *link, struct session *s, struct kept_
     nudge(link, s);
 }
 
-void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to)
+void node_link_ack_violations(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
     if (s)
         accept_until(link, s, &s->violations, up_to);
 }
 
-void node_link_accept_samples(struct node_link *link, const char *node, uint64_t up_to)
+void node_link_ack_samples(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
     if (s)
@@ -628,7 +627,7 @@ bool node_link_sweep(struct node_link *link, const char *node, const struct swee
     return true;
 }
 
-void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t up_to)
+void node_link_ack_sweeps(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
     if (s)

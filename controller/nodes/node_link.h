@@ -1,6 +1,6 @@
 /*
  * The controller's side of all agents: listens, lets in who proves to be a node that is wanted, hands over
- * what agents report, and sends what is wanted of them. One session a node: a newer one that is proved
+ * what agents report, and sends their desired state. One session a node: a newer one that is proved
  * replaces the older, unless that is alive: heard within three tenths of the lease, on a connection that
  * stands.
  *
@@ -8,8 +8,9 @@
  * with a higher epoch; free. All on the loop. No callback fires inside a call of the owner, nor after stop;
  * the owner may call anything but node_link_free from a callback.
  *
- * Delivery is at least once: what node_link_want queued is resent until the agent has taken the message up,
- * and is forgotten with the session. So at on_session the owner says again all that it wants of that node.
+ * Delivery is at least once: what node_link_desired queued is resent until the agent has taken the message
+ * up, and is forgotten with the session. So at on_session the owner says again all that it wants of that
+ * node.
  */
 #ifndef CORRAL_CONTROLLER_NODES_NODE_LINK_H
 #define CORRAL_CONTROLLER_NODES_NODE_LINK_H
@@ -21,9 +22,9 @@
 
 #include <stdint.h>
 
-#define NODE_LINK_LEASE_MS  10000
-#define NODE_LINK_NODES_MAX 4096 /* sessions */
-#define NODE_LINK_WANTS_MAX 4096 /* sandboxes that wait in one session */
+#define NODE_LINK_LEASE_MS    10000
+#define NODE_LINK_NODES_MAX   4096 /* sessions */
+#define NODE_LINK_DESIRED_MAX 4096 /* sandboxes that wait in one session */
 
 struct node_link;
 
@@ -53,7 +54,7 @@ struct node_link_ops {
     bool (*allowed)(void *owner, const struct tls_who *who);
     /* Whether a host that has proved to be facts->name, with all that it holds, is taken for it; else it is
      * to come again later. */
-    bool (*believed)(void *owner, const struct node_facts *facts, const struct observation *inventory,
+    bool (*believed)(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                      size_t count);
     /* Another host came by this name, with a good certificate, while the node's session is alive. */
     void (*on_contested)(void *owner, const char *node, const char *address);
@@ -65,15 +66,15 @@ struct node_link_ops {
                        uint8_t **renewed, size_t *renewed_len);
     /* A node is here, with all that it holds. Comes again, without on_node_gone, when it replaces its
      * session. */
-    void (*on_session)(void *owner, const struct node_facts *facts, const struct observation *inventory,
+    void (*on_session)(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                        size_t count);
-    void (*on_observations)(void *owner, const char *node, const struct observation *observations,
-                            size_t count);
-    /* These two with at least one, in the order of their numbers, and before the observations of the same
+    void (*on_statuses)(void *owner, const char *node, const struct sandbox_status *statuses, size_t count);
+    /* These two with at least one, in the order of their numbers, and before the statuses of the same
      * report. */
     void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
-    void (*on_violations)(void *owner, const char *node, const struct violation_news *news, size_t count);
-    /* What sweeps came to; again until node_link_accept_sweeps. */
+    void (*on_violations)(void *owner, const char *node, const struct violation_report *reports,
+                          size_t count);
+    /* What sweeps came to; again until node_link_ack_sweeps. */
     void (*on_sweeps)(void *owner, const char *node, const struct sweep_report *reports, size_t count);
     /* Items that were left out of what the host said, by it or by us; first: a sentence, of the first of
      * them. */
@@ -94,25 +95,26 @@ int node_link_start(struct node_link *link, uint64_t epoch, struct err *err) MUS
 void node_link_stop(struct node_link *link);
 
 /*
- * Sends a want (copied, with its spec); the newest per sandbox wins. remaining_ms is as of now and is counted
- * down while it waits. ERR_NOT_FOUND: the node has no session. ERR_RATE_LIMITED: too many wait already.
+ * Sends a desired state (copied, with its spec); the newest per sandbox wins. remaining_ms is as of now and
+ * is counted down while it waits. ERR_NOT_FOUND: the node has no session. ERR_RATE_LIMITED: too many wait
+ * already.
  */
-int node_link_want(struct node_link *link, const char *node, const struct want *want,
-                   struct err *err) MUST_CHECK;
+int node_link_desired(struct node_link *link, const char *node, const struct desired_state *desired,
+                      struct err *err) MUST_CHECK;
 
-/* Says that observations up to this number are committed. Without a session it does nothing: they come again.
+/* Says that statuses up to this number are committed. Without a session it does nothing: they come again.
  */
-void node_link_accept(struct node_link *link, const char *node, const struct acceptance *acceptance);
+void node_link_ack(struct node_link *link, const char *node, const struct status_ack *ack);
 
 /* Says that violations, kept samples, up to this number are committed. Without a session it does nothing. */
-void node_link_accept_violations(struct node_link *link, const char *node, uint64_t up_to);
-void node_link_accept_samples(struct node_link *link, const char *node, uint64_t up_to);
+void node_link_ack_violations(struct node_link *link, const char *node, uint64_t up_to);
+void node_link_ack_samples(struct node_link *link, const char *node, uint64_t up_to);
 
 /* Orders a sweep of a node in session; the newest order counts. False where it has no session. */
 bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order) MUST_CHECK;
 
 /* Says that what sweeps up to this number came to is written down. */
-void node_link_accept_sweeps(struct node_link *link, const char *node, uint64_t up_to);
+void node_link_ack_sweeps(struct node_link *link, const char *node, uint64_t up_to);
 
 /* Ends the connections of hosts that are over (sweep_session_stale), unless dry_run. Returns how many. */
 size_t node_link_drop_stale(struct node_link *link, bool dry_run);

@@ -18,7 +18,7 @@ struct change_call {
     struct controller *controller;
     struct api_call *call;
     struct sandbox_id id;
-    enum want_state want;
+    enum desired desired;
     uint64_t generation; /* before it */
 };
 
@@ -65,21 +65,21 @@ static void answer_later(struct change_call *p)
 
 /* --- pause and resume --- */
 
-static enum sandbox_state state_of(enum want_state want)
+static enum sandbox_state state_of(enum desired desired)
 {
-    return want == WANT_PAUSED ? SANDBOX_PAUSED : SANDBOX_RUNNING;
+    return desired == DESIRED_PAUSED ? SANDBOX_PAUSED : SANDBOX_RUNNING;
 }
 
 static bool overtaken(const struct change_call *p)
 {
     struct cluster_state_view view;
-    return look(p, &view) && view.want != p->want;
+    return look(p, &view) && view.desired != p->desired;
 }
 
 static void on_settled(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct change_call *p = arg;
-    if (reached && state == state_of(p->want))
+    if (reached && state == state_of(p->desired))
         api_answer_json(p->call, 200, NULL, json);
     else if (reached && sandbox_state_terminal(state))
         ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before that was so");
@@ -90,17 +90,17 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
     free(p);
 }
 
-static void on_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                      const char *json)
+static void on_desired(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                       const char *json)
 {
     struct change_call *p = arg;
     if (code) {
         api_answer_err(p->call, e);
-    } else if (row->state == state_of(p->want)) {
+    } else if (row->state == state_of(p->desired)) {
         api_answer_json(p->call, 200, NULL, json);
     } else {
         if (!p->call->respond_async && host_hears(p) &&
-            waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_WANTED, state_of(p->want),
+            waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_DESIRED, state_of(p->desired),
                         SETTLE_WAIT_MS, on_settled, p))
             return;
         api_answer_json(p->call, 202, NULL, json);
@@ -108,25 +108,25 @@ static void on_wanted(void *arg, int code, const struct err *e, const struct db_
     free(p);
 }
 
-static void want(struct controller *c, struct api_call *call, enum want_state want)
+static void desired(struct controller *c, struct api_call *call, enum desired desired)
 {
     struct db_actor actor = ops_actor(call);
     struct sandbox_id id;
     if (!ops_sandbox_id(call, &id))
         return;
     struct change_call *p = change_call_new(c, call, &id);
-    p->want = want;
-    leader_want(c->leader, id.text, ops_owner(call), want, REASON_NONE, &actor, on_wanted, p);
+    p->desired = desired;
+    leader_desired(c->leader, id.text, ops_owner(call), desired, REASON_NONE, &actor, on_desired, p);
 }
 
 void ops_sandbox_pause(void *owner, struct api_call *call)
 {
-    want(owner, call, WANT_PAUSED);
+    desired(owner, call, DESIRED_PAUSED);
 }
 
 void ops_sandbox_resume(void *owner, struct api_call *call)
 {
-    want(owner, call, WANT_RUNNING);
+    desired(owner, call, DESIRED_RUNNING);
 }
 
 /* --- patch --- */
@@ -207,8 +207,8 @@ static void on_deleted(void *arg, bool reached, enum sandbox_state state, const 
     free(p);
 }
 
-static void on_delete_wanted(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                             const char *json)
+static void on_delete_desired(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
+                              const char *json)
 {
     struct change_call *p = arg;
     if (code) {
@@ -246,5 +246,5 @@ void ops_sandbox_delete(void *owner, struct api_call *call)
     if (!ops_sandbox_id(call, &id) || !take_end_reason(call, &reason))
         return;
     struct change_call *p = change_call_new(c, call, &id);
-    leader_want(c->leader, id.text, ops_owner(call), WANT_GONE, reason, &actor, on_delete_wanted, p);
+    leader_desired(c->leader, id.text, ops_owner(call), DESIRED_GONE, reason, &actor, on_delete_desired, p);
 }

@@ -3,11 +3,11 @@
 -- delete, pause, resume, patch, each with what was before and after.
 
 -- What the controller's core needs of a row, beside the object for people.
-create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, want text,
-    want_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
+create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, desired text,
+    desired_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
 
 create function changed(s sandboxes) returns sandbox_change language sql volatile as $$
-    select ('ok', '', sandbox_json(s)::text, s.id, s.node, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
+    select ('ok', '', sandbox_json(s)::text, s.id, s.node, s.state, s.desired, coalesce(s.desired_reason, ''), s.generation,
         remaining_ms(s.expires_at), limits_of_sandbox(s))::sandbox_change
 $$;
 
@@ -20,9 +20,9 @@ create function sandbox_for_change(sandbox_id text, owner text) returns sandboxe
     select * from sandboxes where id = sandbox_id and (owner is null or user_id = owner) for update
 $$;
 
--- What is wanted of it from now on: 'gone', 'paused' or 'running' (again). The same again changes nothing. A sandbox that
+-- Its desired state from now on: 'gone', 'paused' or 'running' (again). The same again changes nothing. A sandbox that
 -- somebody else than its user deletes was ended by an administrator, and says so.
-create function want_sandbox(sandbox_id text, owner text, new_want text, why text, who jsonb) returns sandbox_change
+create function set_desired_state(sandbox_id text, owner text, new_desired text, why text, who jsonb) returns sandbox_change
 language plpgsql as $$
 declare
     s sandboxes;
@@ -32,24 +32,24 @@ begin
     if s.id is null then
         return not_changed('not_found', 'There is no such sandbox');
     elsif s.ended_at is not null then
-        if new_want = 'gone' then
+        if new_desired = 'gone' then
             return changed(s);
         end if;
         return not_changed('wrong_state', 'The sandbox has ended: it is ' || s.state);
-    elsif s.want = new_want then
+    elsif s.desired = new_desired then
         return changed(s);
-    elsif s.want = 'gone' or (new_want <> 'gone' and s.state not in ('running', 'paused')) then
+    elsif s.desired = 'gone' or (new_desired <> 'gone' and s.state not in ('running', 'paused')) then
         return not_changed('wrong_state', 'Not possible while the sandbox is ' || s.state);
     end if;
-    if new_want = 'gone' and why = 'deleted' and who->>'user_id' <> s.user_id then
+    if new_desired = 'gone' and why = 'deleted' and who->>'user_id' <> s.user_id then
         why := 'admin';
     end if;
     was := s.state;
-    update sandboxes set want = new_want, want_reason = nullif(why, ''), generation = generation + 1,
-        state = case when new_want = 'gone' then 'stopping' else state end where id = s.id returning * into s;
-    perform add_audit(who, 'sandbox.' || case new_want when 'gone' then 'delete' when 'paused' then 'pause' else 'resume' end,
+    update sandboxes set desired = new_desired, desired_reason = nullif(why, ''), generation = generation + 1,
+        state = case when new_desired = 'gone' then 'stopping' else state end where id = s.id returning * into s;
+    perform add_audit(who, 'sandbox.' || case new_desired when 'gone' then 'delete' when 'paused' then 'pause' else 'resume' end,
         s.id, jsonb_build_object('state', was),
-        jsonb_strip_nulls(jsonb_build_object('want', new_want, 'reason', nullif(why, ''))));
+        jsonb_strip_nulls(jsonb_build_object('desired', new_desired, 'reason', nullif(why, ''))));
     return changed(s);
 end $$;
 
@@ -104,7 +104,7 @@ begin
         return not_changed('not_found', 'There is no such sandbox');
     elsif not etag_holds(who, sandbox_json(old)::text) then
         return not_changed('precondition_failed', changed_meanwhile());
-    elsif old.ended_at is not null or old.want = 'gone' then
+    elsif old.ended_at is not null or old.desired = 'gone' then
         return not_changed('wrong_state', 'The sandbox has ended: it is ' || old.state);
     end if;
     until := coalesce((patch->>'expires_at')::timestamptz,
@@ -146,7 +146,7 @@ end $$;
 -- Moves the row, with what it reserves, from a host to another. Compare and set, by the generation, which rises; the
 -- state stays, since what the first host began is undone there. Passes the gate, as a create does: the other host is to
 -- have room for it. The same again, after its answer was lost, is told how the row is now. Outcomes: ok; no_capacity;
--- wrong_state where it has run, ended, is wanted gone, was changed or is elsewhere; not_found.
+-- wrong_state where it has run, ended, is desired gone, was changed or is elsewhere; not_found.
 create function reschedule_sandbox(sandbox_id text, old_node text, new_node text, at_generation bigint, new_region text,
     bits integer, why text) returns sandbox_change language plpgsql as $$
 declare
@@ -158,7 +158,7 @@ begin
         return not_changed('not_found', 'There is no such sandbox');
     elsif s.node = new_node and s.first_node = old_node and s.generation > at_generation then
         return changed(s);
-    elsif s.state not in ('pending', 'starting') or s.want <> 'running' or s.generation <> at_generation
+    elsif s.state not in ('pending', 'starting') or s.desired <> 'running' or s.generation <> at_generation
             or s.node <> old_node or s.first_node is not null or new_node = old_node then
         return not_changed('wrong_state', 'The sandbox is ' || s.state);
     elsif not exists (select from nodes h where h.name = new_node and node_state(h) = 'ready')

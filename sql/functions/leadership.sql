@@ -21,10 +21,10 @@ $$;
 -- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its host may not have
 -- heard of it, whatever its state.
 create function live_sandboxes() returns table (id text, user_id text, key_id text, tier text, node text, region text,
-    state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint, limits bigint[],
+    state text, desired text, desired_reason text, generation bigint, remaining_ms bigint, age_ms bigint, limits bigint[],
     restart text, rescheduled boolean, spec bytea)
 language sql volatile as $$
-    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
+    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.desired, coalesce(s.desired_reason, ''), s.generation,
         remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
         limits_of_sandbox(s), s.restart,
         s.first_node is not null, s.spec
@@ -33,10 +33,10 @@ $$;
 
 -- As live_sandboxes, of these, also where they have ended, and with the object for people.
 create function read_sandboxes(ids text[]) returns table (id text, user_id text, key_id text, tier text, node text,
-    region text, state text, want text, want_reason text, generation bigint, remaining_ms bigint, age_ms bigint,
+    region text, state text, desired text, desired_reason text, generation bigint, remaining_ms bigint, age_ms bigint,
     limits bigint[], restart text, rescheduled boolean, spec bytea, body text)
 language sql volatile as $$
-    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.want, coalesce(s.want_reason, ''), s.generation,
+    select s.id, s.user_id, s.key_id, s.tier, s.node, s.region, s.state, s.desired, coalesce(s.desired_reason, ''), s.generation,
         remaining_ms(s.expires_at), (extract(epoch from clock_timestamp() - s.created_at) * 1000)::bigint,
         limits_of_sandbox(s), s.restart,
         s.first_node is not null, s.spec, sandbox_json(s)::text

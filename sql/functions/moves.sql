@@ -67,7 +67,7 @@ begin
     end if;
     update sandboxes set
         state = target,
-        reason = case when ends then coalesce(m->>'reason', want_reason) end,
+        reason = case when ends then coalesce(m->>'reason', desired_reason) end,
         detail = coalesce(m->>'detail', ''),
         exit_code = coalesce((m->>'exit_code')::integer, exit_code),
         enforced = coalesce((m->>'enforced')::integer, enforced),
@@ -83,8 +83,8 @@ begin
     return (ord, 'ok', s.state, sandbox_json(s)::text, event_json(e)::text, s.user_id)::sandbox_moved;
 end $$;
 
--- A move to 'paused' with the reason 'idle' was made by the host alone: it becomes what is wanted, unless something newer
--- than its generation is. So a resume is a change of what is wanted, and an extension does not wake it. So it is also where
+-- A move to 'paused' with the reason 'idle' was made by the host alone: it becomes the desired state, unless something newer
+-- than its generation is. So a resume is a change of the desired state, and an extension does not wake it. So it is also where
 -- the row is paused already: what ran between two pauses of its host may have gone unheard, and the second is wanted all
 -- the same.
 create function move_one(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
@@ -92,8 +92,8 @@ declare
     moved sandbox_moved := move_one_state(ord, m);
 begin
     if moved.outcome in ('ok', 'same') and m->>'to' = 'paused' and m->>'reason' = 'idle' then
-        update sandboxes set want = 'paused'
-            where id = m->>'id' and want = 'running' and generation = (m->>'generation')::bigint;
+        update sandboxes set desired = 'paused'
+            where id = m->>'id' and desired = 'running' and generation = (m->>'generation')::bigint;
     end if;
     return moved;
 end $$;

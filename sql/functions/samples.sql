@@ -1,6 +1,6 @@
 -- Samples, a partition a day. What a host keeps until it hears that it was committed is stored once, however often it comes:
 -- its numbers rise for ever, and it sends them in order, nothing left out, so the highest number that was stored of a sandbox
--- (sandbox_told) says of each other whether it is new. A sandbox's samples and news are its own host's to tell. A day is made
+-- (sandbox_told) says of each other whether it is new. A sandbox's samples and violations are its own host's to tell. A day is made
 -- where it is missing, also by a sample that needs it, and is given away without anybody waiting: attaching and detaching
 -- take no lock that a reader or an insert minds (PostgreSQL's manual, 5.11.2.2).
 

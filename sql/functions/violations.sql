@@ -2,7 +2,7 @@
 -- the past. All that can be known before is, before the lock of the events' numbers is taken, and one that cannot be stored
 -- (whatever its host says) takes no others with it.
 
--- Those of the news that are new; no closing is told before its opening, none of them before the start. All or none.
+-- Those of the reports that are new; no closing is told before its opening, none of them before the start. All or none.
 -- Returns how many were stored.
 create function store_violations(host text, news jsonb) returns integer language plpgsql as $$
 declare

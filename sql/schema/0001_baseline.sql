@@ -116,7 +116,7 @@ create table node_revocations (
     fingerprints text[] not null default '{}'
 );
 
--- A host's word on a cleanup of its own comes until it is accepted, and counts once: its numbers rise.
+-- A host's word on a cleanup of its own comes until it is acknowledged, and counts once: its numbers rise.
 create table swept (
     node    text primary key,
     number  bigint not null
@@ -196,8 +196,8 @@ create table sandboxes (
     detail                  text not null default '',
     exit_code               integer,
     figures                 jsonb,
-    want                    text not null default 'running' check (want in ('running', 'paused', 'gone')),
-    want_reason             text,
+    desired                    text not null default 'running' check (desired in ('running', 'paused', 'gone')),
+    desired_reason             text,
     generation              bigint not null default 1 check (generation > 0),
     spec                    bytea not null,
     request_id              text not null default '',
@@ -209,7 +209,7 @@ create table sandboxes (
     -- expires_at is longer by that than its lifetime.
     clock_shift             interval not null default '0',
     -- What whoever ended it knew. late_ms: so long after its deadline, as counted; unheard: its host had not heard of
-    -- what was last wanted.
+    -- the last desired state.
     ending                  jsonb,
     timed_at                timestamptz, -- when expires_at was given, by the clock under which it was; null: as created_at
     first_node              text,        -- where it was placed first; null: it was placed once
@@ -251,8 +251,8 @@ create trigger sandbox_moved after update on sandboxes
 create trigger sandbox_ends before update on sandboxes
     for each row when (new.ended_at is not null and old.ended_at is null and new.detail = '')
     execute function sandbox_says_why();
-create trigger sandbox_wanted after update on sandboxes
-    for each row when (old.generation is distinct from new.generation) execute function tell_wanted();
+create trigger sandbox_desired after update on sandboxes
+    for each row when (old.generation is distinct from new.generation) execute function tell_desired();
 create trigger sandbox_timed before update of expires_at on sandboxes for each row
     when (old.expires_at is distinct from new.expires_at and old.timed_at is not distinct from new.timed_at)
     execute function sandbox_is_timed();

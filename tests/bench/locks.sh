@@ -62,7 +62,7 @@ calls[admit_to_end]="select set_config('b.id', 'sbx_' || upper(substr(md5(nextva
     'labels', '{}'::jsonb, 'memory_bytes', 1, 'cpu_millis', 1, 'cpu_shares', 100, 'storage_bytes', 1, 'pids', 10, 'nofile', 10,
     'enforced', 63, 'warm', false, 'lifetime_seconds', 3600, 'spec', '0100ff', 'request_id', '')),
     '{\"max_sandboxes\": 5, \"max_key_sandboxes\": 3, \"max_total_sandboxes\": 1000000}');
-    select want_sandbox(current_setting('b.id'), 'usr_b', 'gone', 'deleted', '{\"user_id\": \"usr_b\"}');
+    select set_desired_state(current_setting('b.id'), 'usr_b', 'gone', 'deleted', '{\"user_id\": \"usr_b\"}');
     select move_sandboxes(jsonb_build_array(jsonb_build_object('id', current_setting('b.id'), 'to', 'stopped')))"
 calls[set_node_health]="select set_node_health('h1', 'sick', ''); select set_node_health('h1', 'ready', '')"
 

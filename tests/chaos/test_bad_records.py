@@ -153,7 +153,7 @@ def test_thousands(corral, user, live):
 
 
 def test_more_than_a_session_can_tell(corral, user, live):
-    """Records of sandboxes that ended, and nobody knows: accepted, and forgotten, whatever their number."""
+    """Records of sandboxes that ended, and nobody knows: acknowledged, and forgotten, whatever their number."""
     good = (records(corral) / live[0]).read_text()
     since = len(log(corral, 0))
     corral.kill("agent")
@@ -197,7 +197,7 @@ def test_numbers_that_cannot_be_told(corral, user):
     for name, sandbox in sandboxes.items():
         assert user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 24 << 20})["limits"]["memory_bytes"] == 24 << 20
         assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, name
-        wait_until("its end is accepted", lambda s=sandbox: not (records(corral) / s).exists(), 20)
+        wait_until("its end is acknowledged", lambda s=sandbox: not (records(corral) / s).exists(), 20)
 
 
 def test_an_end_in_the_future(corral, user, live):
@@ -216,5 +216,5 @@ def test_an_end_in_the_future(corral, user, live):
     ended = user.wait(sandbox, "stopped", 20)
     assert ended["reason"] == "exited" and ended["ended_at"] >= ended["started_at"], ended
     assert "its end lay in the future, and is taken for now" in log(corral, since)
-    wait_until("its end is accepted", lambda: not (records(corral) / sandbox).exists(), 20)
+    wait_until("its end is acknowledged", lambda: not (records(corral) / sandbox).exists(), 20)
     lives(corral, user, *live)

@@ -150,7 +150,7 @@ def test_failures(corral, user, images, what, body, status, reason, sentence):
 
 
 def test_somebody_pauses_it_in_docker(corral, user):
-    """What is, is told; then what is wanted comes about again."""
+    """What is, is told; then the desired state comes about again."""
     sandbox = user.create(command=FOREVER)["id"]
     corral.docker("pause", sandbox)
     wait_until("it runs again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "false", 5)

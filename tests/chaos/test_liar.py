@@ -40,10 +40,10 @@ def resources(value):
     return pack("NodeResources", memory_bytes=value, cpu_millis=value, storage_bytes=value, sandboxes=value)
 
 
-def inventory(capacity, observations=()):
+def inventory(capacity, statuses=()):
     facts = pack("NodeFacts", name=b"liar", boot_id=b"b", labels=[b"a=b", b"\xff\n", b"x" * 300], runtimes=[b"runc", b'"\\'],
                  region=b"r\xff", capacity=capacity, enforces=2**32 - 1)
-    return pack("Inventory", facts=facts, observations=list(observations))
+    return pack("Inventory", facts=facts, statuses=list(statuses))
 
 
 def states(corral):
@@ -57,7 +57,7 @@ def test_a_lying_host_harms_itself_alone(corral, user):
     for extreme in EXTREMES:
         with closing(Peer(corral.port + 4420, corral.home / "pki", "liar")) as liar:
             liar.say_hello()
-            liar.prove(inventory(resources(extreme), lies("Observation", id=honest[0].encode(), state=3, generation=1, number=9)))
+            liar.prove(inventory(resources(extreme), lies("SandboxStatus", id=honest[0].encode(), state=3, generation=1, number=9)))
             wait_until("both are ready", lambda: states(corral) == {"node-1": "ready", "liar": "ready"}, 8)
     corral.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all of them on the liar
     theirs = [user.good("POST", "/sandbox", {**SMALL, "lifetime_seconds": 60}, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(3)]
@@ -80,8 +80,8 @@ def tell_lies(corral, user, liar, theirs, honest):
     """Every number of every part at every extreme, with moves of honest hosts in the same moments."""
     for state in (1, 2, 6): # starting, running, stopped; news of a higher number than any other would be the last that is heard
         but = ("state", "number") if state < 6 else ("state",)
-        observations = [o for i in theirs for o in lies("Observation", but, id=i.encode(), state=state, generation=1, number=state)]
-        liar.report(pack("Report", observations=observations))
+        statuses = [o for i in theirs for o in lies("SandboxStatus", but, id=i.encode(), state=state, generation=1, number=state)]
+        liar.report(pack("Report", statuses=statuses))
     for one in theirs + honest:
         samples = [s for kept in (0, 1) for s in lies("Sample", id=one.encode(), kept=kept, number=7)]
         liar.report(pack("Report", samples=samples))

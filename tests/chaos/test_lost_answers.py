@@ -108,9 +108,9 @@ def proxy(corral):
 @pytest.fixture(autouse=True)
 def untold(corral):
     """Without a word of it: it is found by comparing alone."""
-    corral.sql("alter table sandboxes disable trigger sandbox_wanted")
+    corral.sql("alter table sandboxes disable trigger sandbox_desired")
     yield
-    corral.sql("alter table sandboxes enable trigger sandbox_wanted")
+    corral.sql("alter table sandboxes enable trigger sandbox_desired")
 
 
 def lose(proxy, user, statement, silent, method, path, body=None):
@@ -123,13 +123,13 @@ def lose(proxy, user, statement, silent, method, path, body=None):
 @pytest.mark.parametrize("silent", [False, True], ids=["broken", "silent"])
 def test_what_was_committed_reaches_the_host(corral, user, proxy, silent):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
-    lose(proxy, user, b"want_sandbox", silent, "POST", f"/sandbox/{sandbox}/pause")
+    lose(proxy, user, b"set_desired_state", silent, "POST", f"/sandbox/{sandbox}/pause")
     wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", COMPARED)
     wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 10)
     user.good("POST", f"/sandbox/{sandbox}/resume")
     lose(proxy, user, b"patch_sandbox", silent, "PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 96 << 20})
     wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), COMPARED)
-    lose(proxy, user, b"want_sandbox", silent, "DELETE", f"/sandbox/{sandbox}")
+    lose(proxy, user, b"set_desired_state", silent, "DELETE", f"/sandbox/{sandbox}")
     wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED)
     wait_until("its row says so", lambda: user.show(sandbox)["state"] == "stopped", 10)
 
@@ -139,6 +139,6 @@ def test_rows_that_cannot_be_read_at_first(corral, user, proxy):
     sandbox = user.create()["id"]
     who = json.dumps({"user_id": user.user_id})
     proxy.swallow(b"read_sandboxes", times=3)
-    corral.sql(f"select outcome from want_sandbox('{sandbox}', null, 'gone', 'deleted', '{who}')")
+    corral.sql(f"select outcome from set_desired_state('{sandbox}', null, 'gone', 'deleted', '{who}')")
     wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED + 10)
     assert proxy.left == 0

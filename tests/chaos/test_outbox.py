@@ -30,7 +30,7 @@ def kept(corral, kind, sandbox):
     return [words for words in outbox(corral).get(kind, []) if words[0] == sandbox["id"]]
 
 
-def disk_news(corral, sandbox):
+def disk_report(corral, sandbox):
     """Of its violations: whether it is an opening."""
     return [words[4] == "1" for words in kept(corral, "violation", sandbox) if words[3] == "2"]
 
@@ -59,7 +59,7 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     begin = time.monotonic()
 
     corral.docker("exec", full["id"], "dd", "if=/dev/zero", "of=/workspace/f", "bs=1M", "count=29")
-    wait_until("the opening is on disk", lambda: disk_news(corral, full) == [True], 10)
+    wait_until("the opening is on disk", lambda: disk_report(corral, full) == [True], 10)
     opened = time.time()
     corral.kill("agent")
     first_life = outbox(corral)["sample"]
@@ -67,7 +67,7 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     restarting = restart_agent_alone(corral)
     wait_until("it is looked at again", lambda: {w[3] for w in kept(corral, "sample", full)} - numbers, 15)
     corral.docker("exec", full["id"], "rm", "/workspace/f")
-    wait_until("the closing is on disk", lambda: disk_news(corral, full) == [True, False], 10)
+    wait_until("the closing is on disk", lambda: disk_report(corral, full) == [True, False], 10)
     closed = time.time()
     corral.tell(ended["id"])
     wait_until("the last sample is on disk", lambda: [w for w in kept(corral, "sample", ended) if w[2] == "1"], 10)
@@ -119,10 +119,10 @@ def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_asi
     restarting = restart_agent_alone(corral)
     wait_until("it is set aside", lambda: "1 of 4" in log_of(corral) and (corral.home / "agent/outbox.bad").exists(), 15)
     corral.docker("exec", sandbox["id"], "dd", "if=/dev/zero", "of=/workspace/f", "bs=1M", "count=29")
-    wait_until("something is dropped", lambda: disk_news(corral, sandbox) == [True], 15)
+    wait_until("something is dropped", lambda: disk_report(corral, sandbox) == [True], 15)
     wait_until("it is said", lambda: log_of(corral).count("samples and violations are dropped") == 1, 5)
     corral.docker("exec", sandbox["id"], "rm", "/workspace/f")
-    wait_until("one more is dropped", lambda: disk_news(corral, sandbox) == [True, False], 15)
+    wait_until("one more is dropped", lambda: disk_report(corral, sandbox) == [True, False], 15)
     corral.restart("controller")
     assert restarting.wait(60) == 0
     ready(corral)
@@ -130,7 +130,7 @@ def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_asi
                ["violation.opened", "violation.closed"], 20)
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
-    # What is nobody's to tell holds nothing up: it is accepted, and counted.
+    # What is nobody's to tell holds nothing up: it is acknowledged, and counted.
     assert corral.metric('corral_history_refused_total{kind="violation"}') >= 4094
     assert log_of(corral).count("samples and violations are dropped") == 1
     assert corral.sql(f"select count(*) from events where sandbox_id = '{STRANGER}'") == "0"

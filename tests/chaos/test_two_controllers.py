@@ -81,15 +81,15 @@ def test_a_key_is_revoked_on_every_controller(corral, second):
 def within(corral, request):
     """The bound; without a word of it the leader finds what differs by comparing."""
     verb = "enable" if request.param else "disable"
-    corral.sql(f"alter table sandboxes {verb} trigger sandbox_wanted; alter table nodes {verb} trigger node_marked")
+    corral.sql(f"alter table sandboxes {verb} trigger sandbox_desired; alter table nodes {verb} trigger node_marked")
     yield NOTIFIED if request.param else COMPARED
-    corral.sql("alter table sandboxes enable trigger sandbox_wanted; alter table nodes enable trigger node_marked")
+    corral.sql("alter table sandboxes enable trigger sandbox_desired; alter table nodes enable trigger node_marked")
 
 
-def want(corral, user, sandbox, wanted):
-    why = "deleted" if wanted == "gone" else ""
+def set_desired(corral, user, sandbox, desired):
+    why = "deleted" if desired == "gone" else ""
     who = f'{{"user_id": "{user.user_id}"}}'
-    assert corral.sql(f"select outcome from want_sandbox('{sandbox}', null, '{wanted}', '{why}', '{who}')") == "ok"
+    assert corral.sql(f"select outcome from set_desired_state('{sandbox}', null, '{desired}', '{why}', '{who}')") == "ok"
 
 
 def patch(corral, user, sandbox, **fields):
@@ -108,16 +108,16 @@ def container(corral, sandbox, form):
         return None
 
 
-def test_what_is_wanted_elsewhere_reaches_the_host(corral, user, within):
+def test_what_is_desired_elsewhere_reaches_the_host(corral, user, within):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
-    want(corral, user, sandbox, "paused")
+    set_desired(corral, user, sandbox, "paused")
     wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", within)
     wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 5)
-    want(corral, user, sandbox, "running")
+    set_desired(corral, user, sandbox, "running")
     wait_until("it is thawed", lambda: container(corral, sandbox, "{{.State.Paused}}") == "false", within)
     patch(corral, user, sandbox, memory_bytes=96 << 20)
     wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), within)
-    want(corral, user, sandbox, "gone")
+    set_desired(corral, user, sandbox, "gone")
     wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, within)
     wait_until("and said so", lambda: user.show(sandbox)["state"] == "stopped", 5)
 

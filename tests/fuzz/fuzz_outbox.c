@@ -36,7 +36,7 @@ static struct outbox *read_it(const char *text, size_t len, struct outbox_readin
 /* An outbox that an earlier life left. What was read is written so that it is read again, whole. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static struct violation_news violations[OUTBOX_SEND_MAX];
+    static struct violation_report violations[OUTBOX_SEND_MAX];
     static struct sample samples[OUTBOX_SEND_MAX];
     struct outbox_reading reading;
     struct outbox_write w;

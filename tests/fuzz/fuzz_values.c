@@ -146,8 +146,8 @@ static void carry_out(struct cluster_state *cluster, uint64_t now, struct cluste
                  e.move.ended_ago_ms <= NODE_LIFE_MAX_MS + now);
             must(e.move.enforced <= ENFORCE_ALL);
             cluster_state_persisted(cluster, now, &e.id, true, e.move.to, effects);
-        } else if (e.kind == CLUSTER_WANT && !strcmp(e.node, "honest")) {
-            must(e.want.state != WANT_GONE);
+        } else if (e.kind == CLUSTER_DESIRED && !strcmp(e.node, "honest")) {
+            must(e.desired.state != DESIRED_GONE);
         }
     }
     cluster_state_effects_clear(effects);
@@ -190,10 +190,10 @@ static void honest_session(struct world *w)
 {
     struct node_facts facts = {
         .name = "honest", .capacity = {1 << 30, 1000, 1 << 30, 10}, .enforces = ENFORCE_ALL};
-    struct observation inventory[SANDBOXES];
+    struct sandbox_status inventory[SANDBOXES];
     size_t n = 0;
     for (unsigned i = SANDBOXES / 2; i < SANDBOXES; i++)
-        inventory[n++] = (struct observation){
+        inventory[n++] = (struct sandbox_status){
             .id = id_of(i), .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
     cluster_state_session(w->cluster, w->now, &facts, inventory, n, &w->effects);
     cluster_state_effects_clear(&w->effects);
@@ -235,8 +235,8 @@ static void lie_inventory(struct world *w, struct input *in)
         must(!node_inventory_pack(&inventory, &again, &len, &faults, &e) && !faults.count);
         free(again);
         snprintf(inventory.facts.name, sizeof inventory.facts.name, "liar");
-        cluster_state_session(w->cluster, w->now, &inventory.facts, inventory.observations,
-                              inventory.observation_count, &w->effects);
+        cluster_state_session(w->cluster, w->now, &inventory.facts, inventory.statuses,
+                              inventory.status_count, &w->effects);
         carry_out(w->cluster, w->now, &w->effects);
         node_inventory_fini(&inventory);
     }
@@ -261,8 +261,8 @@ static void lie_report(struct world *w, struct input *in)
         must(!node_message_pack(&m, &again, &len, &faults, &e) && !faults.count);
         free(again);
         look(w->stats, &m.report, w->now);
-        for (size_t i = 0; i < m.report.observation_count; i++)
-            cluster_state_observed(w->cluster, w->now, "liar", &m.report.observations[i], &w->effects);
+        for (size_t i = 0; i < m.report.status_count; i++)
+            cluster_state_status(w->cluster, w->now, "liar", &m.report.statuses[i], &w->effects);
         carry_out(w->cluster, w->now, &w->effects);
         node_message_fini(&m);
     }

@@ -160,11 +160,12 @@ static void steady(struct client *c)
 /* walk: one step after the other, each with the code and a part of the answer that is expected. */
 static void next(struct client *c);
 
-static void check(struct client *c, const char *what, int code, int want, const char *json, const char *part)
+static void check(struct client *c, const char *what, int code, int desired, const char *json,
+                  const char *part)
 {
-    if (code == want && (!part || (json && strstr(json, part))))
+    if (code == desired && (!part || (json && strstr(json, part))))
         return;
-    fprintf(stderr, "%s: code %d, expected %d; %s\n", what, code, want, json ? json : "(null)");
+    fprintf(stderr, "%s: code %d, expected %d; %s\n", what, code, desired, json ? json : "(null)");
     c->bad++;
 }
 
@@ -263,11 +264,11 @@ static void on_replayed(void *arg, int code, const struct err *e, const struct d
 static void on_moved(void *arg, int code, const struct err *e, const struct db_move_result *results,
                      size_t count)
 {
-    static const enum db_move_outcome want[] = {DB_MOVED, DB_MOVED, DB_MOVE_SAME, DB_MOVE_REFUSED};
+    static const enum db_move_outcome desired[] = {DB_MOVED, DB_MOVED, DB_MOVE_SAME, DB_MOVE_REFUSED};
     struct client *c = arg;
     check(c, "moves", code ? code : (int)count, 4, NULL, NULL);
     for (size_t i = 0; i < count; i++)
-        check(c, "a move", (int)results[i].outcome, (int)want[i], results[i].json, "limits");
+        check(c, "a move", (int)results[i].outcome, (int)desired[i], results[i].json, "limits");
     next(c);
 }
 
@@ -480,7 +481,8 @@ static void walk_sandbox(struct client *c)
         db_user_delete(c->pool, "usr_w", &actor, on_conflict, c);
         break;
     case 29:
-        db_sandbox_want(c->pool, c->id.text, "usr_w", WANT_GONE, REASON_DELETED, &actor, on_changed, c);
+        db_sandbox_set_desired(c->pool, c->id.text, "usr_w", DESIRED_GONE, REASON_DELETED, &actor, on_changed,
+                               c);
         break;
     default:
         db_sandbox_move(c->pool, &end, 1, on_ended, c);
@@ -492,7 +494,7 @@ static void walk_rest(struct client *c)
 {
     const struct sample sample = {
         .id = c->id, .number = 5, .ago_ms = 10, .rx_bytes = UINT64_MAX, .cpu_centi = UINT32_MAX};
-    const struct violation_news news = {
+    const struct violation_report report = {
         .id = c->id, .number = 7, .opened = true, .percent_centi = 9105, .limit = 5};
     const struct db_event_filter events = {.owner = "usr_w", .sandbox_id = c->id.text, .limit = 3};
     const struct db_node_seen seen = {"h1", {1, 2, 3, 4}};
@@ -505,7 +507,7 @@ static void walk_rest(struct client *c)
                            on_history, c);
         break;
     case 33:
-        db_violations_add(c->pool, "h1", &news, 1, on_ok, c);
+        db_violations_add(c->pool, "h1", &report, 1, on_ok, c);
         break;
     case 34:
         db_event_list(c->pool, &events, on_page, c);

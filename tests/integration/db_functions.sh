@@ -172,17 +172,17 @@ sql "update sandboxes set node = (select min(name) from nodes where name <> 'mar
 [ "$(act remove_node marked)" = ok ] && [ "$(sql "select count(*) from nodes where name = 'marked'")" = 0 ] || say 'removed'
 [ "$(sql "select count(*) from node_revocations where node = 'marked'")" = 1 ] || say 'a removed node is not forgiven'
 
-# A pause that a host made alone is wanted from then on, unless something newer is.
+# A pause that a host made alone is the desired state from then on, unless something newer is.
 one=$(sql "select id from sandboxes where user_id = 'usr_1' limit 1")
 move() { # STATE [MORE]
     sql "select outcome from move_sandboxes(jsonb_build_array(jsonb_build_object('id', '$one', 'to', '$1'${2:-})))"
 }
 idle=", 'reason', 'idle', 'generation', 1"
-wanted() { sql "select state || ' ' || want || ' ' || generation || coalesce(reason, '') from sandboxes where id = '$one'"; }
+desired() { sql "select state || ' ' || desired || ' ' || generation || coalesce(reason, '') from sandboxes where id = '$one'"; }
 move starting >/dev/null; move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused paused 1' ] || say "idle: $(wanted)"
 [ "$(move paused "$idle")" = same ] || say 'idle again'
-sql "select outcome from want_sandbox('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
+sql "select outcome from set_desired_state('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
 move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
 [ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"

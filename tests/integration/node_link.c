@@ -49,7 +49,7 @@ static bool allowed(void *owner, const struct tls_who *who)
     return strcmp(who->name, "unwanted") != 0;
 }
 
-static void on_session(void *owner, const struct node_facts *facts, const struct observation *inventory,
+static void on_session(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                        size_t count)
 {
     sessions++;
@@ -57,7 +57,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     memcpy(joined_sick, facts->sick, sizeof joined_sick);
 }
 
-static void on_observations(void *owner, const char *node, const struct observation *o, size_t count)
+static void on_statuses(void *owner, const char *node, const struct sandbox_status *o, size_t count)
 {
 }
 
@@ -65,7 +65,7 @@ static void on_samples(void *owner, const char *node, const struct sample *s, si
 {
 }
 
-static void on_violations(void *owner, const char *node, const struct violation_news *v, size_t count)
+static void on_violations(void *owner, const char *node, const struct violation_report *v, size_t count)
 {
 }
 
@@ -76,7 +76,7 @@ static void on_sweeps(void *owner, const char *node, const struct sweep_report *
     swept = reports[0];
 }
 
-static bool believed(void *owner, const struct node_facts *facts, const struct observation *inventory,
+static bool believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                      size_t count)
 {
     return strcmp(facts->agent_version, "not believed") != 0;
@@ -125,7 +125,7 @@ static void start_link(const char *ca_dir, uint64_t epoch)
                                              .on_contested = on_contested,
                                              .on_expires = on_expires,
                                              .on_session = on_session,
-                                             .on_observations = on_observations,
+                                             .on_statuses = on_statuses,
                                              .on_samples = on_samples,
                                              .on_violations = on_violations,
                                              .on_sweeps = on_sweeps,
@@ -374,7 +374,7 @@ static void say(struct peer *p, struct node_message *m, const struct node_sessio
     ask(p, m);
 }
 
-/* An order comes with the news until it was taken; what came of it is accepted by its number. */
+/* An order comes with the update until it was taken; what came of it is acknowledged by its number. */
 static void test_an_order_to_sweep_and_its_answer(void)
 {
     struct peer p;
@@ -394,18 +394,18 @@ static void test_an_order_to_sweep_and_its_answer(void)
     CHECK(node_link_sweep(link_, "two", &order));
     for (int i = 0; i < 2; i++) { /* the word that it was taken is lost: the same again */
         say(&p, &poll, &session);
-        CHECK(!p.code && p.answer.kind == NODE_NEWS);
-        CHECK(p.answer.news.sweep.number == 4 && p.answer.news.sweep.dry_run);
+        CHECK(!p.code && p.answer.kind == NODE_UPDATE);
+        CHECK(p.answer.update.sweep.number == 4 && p.answer.update.sweep.dry_run);
     }
-    poll.taken = p.answer.news.number;
+    poll.taken = p.answer.update.number;
     said.report.sweeps = &report;
     said.report.sweep_count = 1;
     say(&p, &said, &session);
     CHECK(!p.code && p.answer.kind == NODE_REPORT_ACK);
     CHECK(swept.number == 90 && swept.asked == 4 && swept.counts.found[SWEEP_VOLUME] == 2);
-    node_link_accept_sweeps(link_, "two", swept.number);
+    node_link_ack_sweeps(link_, "two", swept.number);
     say(&p, &poll, &session);
-    CHECK(!p.code && p.answer.kind == NODE_NEWS && p.answer.news.sweeps_accepted == 90);
+    CHECK(!p.code && p.answer.kind == NODE_UPDATE && p.answer.update.sweeps_acked == 90);
     CHECK(node_link_drop_stale(link_, false) == 0 && node_link_stats(link_).sessions > 0);
     free(proof);
     peer_close(&p);
@@ -444,9 +444,9 @@ static void test_who_is_here_and_answers_stays(void)
         peer_close(&other);
     }
     poll.session = session;
-    node_link_accept_sweeps(link_, "three", 5); /* so that there is news */
+    node_link_ack_sweeps(link_, "three", 5); /* so that there is an update */
     say(&p, &poll, &session);
-    CHECK(!p.code && p.answer.kind == NODE_NEWS);
+    CHECK(!p.code && p.answer.kind == NODE_UPDATE);
     peer_close(&p);
     do { /* its connection ends a moment later */
         (void)join(&other, "three", "");
@@ -481,13 +481,14 @@ static void test_who_is_expelled_has_no_connection(void)
     peer_close(&p);
 }
 
-/* A certificate that ends within a month brings a new one with the first news. */
+/* A certificate that ends within a month brings a new one with the first update. */
 static void test_a_certificate_is_renewed(void)
 {
     char cert[300], key[300], ca[300];
     int64_t ends_s, renewed_s;
     struct node_message poll = {.kind = NODE_POLL};
     struct peer p;
+    const struct node_update *update = &p.answer.update;
     snprintf(ca, sizeof ca, "%s/ca.crt", dir);
     snprintf(cert, sizeof cert, "%s/short.crt", dir);
     snprintf(key, sizeof key, "%s/short.key", dir);
@@ -495,14 +496,14 @@ static void test_a_certificate_is_renewed(void)
     struct node_session_id session = join(&p, "short", "");
     CHECK(!p.code && p.answer.kind == NODE_WELCOME);
     say(&p, &poll, &session);
-    CHECK(!p.code && p.answer.kind == NODE_NEWS && p.answer.news.certificate_len);
-    CHECK(!pki_replace(cert, key, ca, "short", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    CHECK(!p.code && p.answer.kind == NODE_UPDATE && p.answer.update.certificate_len);
+    CHECK(!pki_replace(cert, key, ca, "short", update->certificate, update->certificate_len, &e));
     CHECK(!pki_ends_s(cert, &renewed_s, &e) && renewed_s - ends_s > (int64_t)(PKI_NODE_DAYS - 60) * 86400);
     /* The same again is no later one, and none is taken for another's. */
-    CHECK(pki_replace(cert, key, ca, "short", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    CHECK(pki_replace(cert, key, ca, "short", update->certificate, update->certificate_len, &e));
     snprintf(cert, sizeof cert, "%s/one.crt", dir);
     snprintf(key, sizeof key, "%s/one.key", dir);
-    CHECK(pki_replace(cert, key, ca, "one", p.answer.news.certificate, p.answer.news.certificate_len, &e));
+    CHECK(pki_replace(cert, key, ca, "one", update->certificate, update->certificate_len, &e));
     peer_close(&p);
     (void)join(&p, "short", "");
     CHECK(!p.code && (p.answer.kind == NODE_WELCOME || refused(&p, NODE_REFUSED_NOT_NOW)));
@@ -525,7 +526,8 @@ static void change(void *arg)
 }
 
 /* The first time it is sick, and well as soon as it has said so. */
-static void fill_hello(void *owner, struct node_facts *facts, struct observation **inventory, size_t *count)
+static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
+                       size_t *count)
 {
     struct host *host = owner;
     *inventory = NULL;
@@ -560,11 +562,11 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
         loop_stop(loop);
 }
 
-static void on_wants(void *owner, const struct want *wants, size_t count)
+static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
 }
 
-static void on_accepted(void *owner, const struct acceptance *acceptances, size_t count)
+static void on_acked(void *owner, const struct status_ack *acks, size_t count)
 {
 }
 
@@ -586,8 +588,8 @@ static void on_certificate(void *owner, const uint8_t *der, size_t len)
 
 static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
                                            .on_welcome = on_welcome,
-                                           .on_wants = on_wants,
-                                           .on_accepted = on_accepted,
+                                           .on_desired_states = on_desired_states,
+                                           .on_acked = on_acked,
                                            .on_committed = on_committed,
                                            .on_sweep = on_sweep,
                                            .on_certificate = on_certificate,

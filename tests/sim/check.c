@@ -59,7 +59,7 @@ static void check_early(struct world *w, int node, int sandbox)
     const struct row *r = &w->row[sandbox];
     struct sandbox_id id = sim_id(sandbox);
     const struct reconciler *reconciler = w->host[node].reconciler;
-    bool lives = !sandbox_state_terminal(r->state) && r->want != WANT_GONE && !r->displaced;
+    bool lives = !sandbox_state_terminal(r->state) && r->desired != DESIRED_GONE && !r->displaced;
     const struct sandbox_record *record =
         reconciler && r->node == node && lives ? reconciler_find(reconciler, &id) : NULL;
     if (record && record->phase != PHASE_ENDED && record->generation == r->generation &&
@@ -68,14 +68,14 @@ static void check_early(struct world *w, int node, int sandbox)
                  (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
 }
 
-/* What is wanted, what is said and what is: in the calm they agree, whoever paused it. */
+/* The desired state, what is said and what is: in the calm they agree, whoever paused it. */
 static void check_pause(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
     struct sandbox_model *b = &h->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
-    bool paused = r->want == WANT_PAUSED;
-    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+    bool paused = r->desired == DESIRED_PAUSED;
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->desired != DESIRED_GONE &&
                      !sandbox_state_terminal(r->state);
     if (!looked_at || (b->paused == paused && (r->state == SANDBOX_PAUSED) == paused))
         b->odd_ms = 0;
@@ -86,7 +86,7 @@ static void check_pause(struct world *w, int node, int sandbox)
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
-/* Whether its host knows its deadline; where its wants travel, to a second. */
+/* Whether its host knows its deadline; where its desired states travel, to a second. */
 static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
@@ -101,7 +101,7 @@ static void check_limits(struct world *w, int node, int sandbox)
     struct host *h = &w->host[node];
     struct sandbox_model *b = &h->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
-    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->want != WANT_GONE &&
+    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->desired != DESIRED_GONE &&
                      !sandbox_state_terminal(r->state);
     if (!looked_at || (b->memory_bytes == r->memory_bytes && knows_deadline(h, sandbox, r)))
         b->unfit_ms = 0;

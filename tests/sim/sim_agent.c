@@ -190,7 +190,7 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
         break;
     case RECONCILER_REPORT:
         b->pending_report = true;
-        b->report = effect->observation;
+        b->report = effect->status;
         break;
     case RECONCILER_FORGET:
         b->saved = false;
@@ -200,7 +200,7 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
     if (effect->kind != RECONCILER_REPORT || !h->session || !h->linked)
         return;
     struct sim_event message = {.run = controller_hear, .node = node, .session = h->session, .flag = true};
-    message.observation = effect->observation;
+    message.status = effect->status;
     wire(w, &message);
 }
 
@@ -235,14 +235,14 @@ static void run_effects(struct world *w, int node)
 /* Within a session one answer to one poll is under way: no older want comes after a newer one. */
 static bool overtaken(struct sandbox_model *b, const struct sim_event *e)
 {
-    if (b->told.session == e->session && e->want.generation < b->told.generation)
+    if (b->told.session == e->session && e->desired.generation < b->told.generation)
         return true;
     b->told.session = e->session;
-    b->told.generation = e->want.generation;
+    b->told.generation = e->desired.generation;
     return false;
 }
 
-void agent_hear_want(struct world *w, struct sim_event *e)
+void agent_hear_desired(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     if (!h->reconciler || e->session != h->session)
@@ -254,21 +254,21 @@ void agent_hear_want(struct world *w, struct sim_event *e)
     }
     if (overtaken(&h->sandbox[e->sandbox], e))
         return;
-    if (e->want.spec)
-        e->want.spec = (const uint8_t *)"spec";
-    reconciler_want(h->reconciler, w->now, &e->want, &h->effects);
+    if (e->desired.spec)
+        e->desired.spec = (const uint8_t *)"spec";
+    reconciler_desired(h->reconciler, w->now, &e->desired, &h->effects);
     run_effects(w, e->node);
 }
 
-void agent_hear_acceptance(struct world *w, struct sim_event *e)
+void agent_hear_ack(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     struct sandbox_model *b = &h->sandbox[e->sandbox];
     if (!h->reconciler || e->session != h->session)
         return;
-    if (b->pending_report && e->acceptance.number >= b->report.number)
+    if (b->pending_report && e->ack.number >= b->report.number)
         b->pending_report = false;
-    reconciler_accepted(h->reconciler, &e->acceptance, &h->effects);
+    reconciler_acked(h->reconciler, &e->ack, &h->effects);
     run_effects(w, e->node);
 }
 
@@ -434,7 +434,7 @@ void agent_tick(struct world *w, int node)
             continue;
         struct sim_event message = {
             .run = controller_hear, .node = node, .session = h->session, .flag = true};
-        message.observation = h->sandbox[i].report;
+        message.status = h->sandbox[i].report;
         wire(w, &message);
     }
 }

@@ -47,8 +47,8 @@ static struct cluster_state_row row_of(const struct world *w, int sandbox)
         .id = r->id,
         .node = node_name(r->node),
         .generation = r->generation,
-        .want = r->want,
-        .want_reason = r->reason,
+        .desired = r->desired,
+        .desired_reason = r->reason,
         .state = r->state,
         .rescheduled = r->rescheduled,
         .remaining_ms = r->expires_ms > clock_now(w) ? (uint64_t)(r->expires_ms - clock_now(w)) : 0,
@@ -108,15 +108,15 @@ static void commit(struct world *w, struct sim_event *e)
     bool idle = e->move.to == SANDBOX_PAUSED && e->move.reason == REASON_IDLE;
     bool pausable = r->state == SANDBOX_PAUSED ||
                     (r->state == e->move.from && sandbox_state_may_move(r->state, SANDBOX_PAUSED));
-    if (ok && idle && pausable && r->want == WANT_RUNNING && r->generation == e->move.generation)
-        r->want = WANT_PAUSED;
+    if (ok && idle && pausable && r->desired == DESIRED_RUNNING && r->generation == e->move.generation)
+        r->desired = DESIRED_PAUSED;
     const struct sandbox_model *b = &w->host[r->node].sandbox[e->sandbox];
     bool said_lost = ok && e->move.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
     const struct host *h = &w->host[r->node];
     if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
         sim_fail(w, "sandbox %d ends as lost, and its host was in reach", e->sandbox);
     bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
-                    r->want != WANT_GONE && !sandbox_state_terminal(r->state);
+                    r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
         sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
     if (ok && r->state == e->move.from) {
@@ -158,8 +158,8 @@ static bool row_reschedule(struct world *w, int sandbox, int from,
         return true;
     if (to == from)
         sim_fail(w, "sandbox %d is placed on the host that it failed on", sandbox);
-    if (!startable || r->want != WANT_RUNNING || r->generation != asked->generation || r->node != from ||
-        r->rescheduled)
+    if (!startable || r->desired != DESIRED_RUNNING || r->generation != asked->generation ||
+        r->node != from || r->rescheduled)
         return false;
     if (w->host[from].sandbox[sandbox].container)
         sim_fail(w, "sandbox %d is placed again, and its first host still has it", sandbox);
@@ -196,20 +196,20 @@ static void send(struct world *w, const char *node, void (*run)(struct world *, 
         wire(w, message);
 }
 
-static void send_want(struct world *w, const struct cluster_state_effect *effect)
+static void send_desired(struct world *w, const struct cluster_state_effect *effect)
 {
-    struct sim_event message = {.sandbox = sim_index(&effect->id), .want = effect->want};
+    struct sim_event message = {.sandbox = sim_index(&effect->id), .desired = effect->desired};
     size_t len;
-    if (message.want.spec && !cluster_state_spec(w->cluster, &effect->id, &len))
+    if (message.desired.spec && !cluster_state_spec(w->cluster, &effect->id, &len))
         return;
-    send(w, effect->node, agent_hear_want, &message);
+    send(w, effect->node, agent_hear_desired, &message);
 }
 
-static void send_acceptance(struct world *w, const struct cluster_state_effect *effect)
+static void send_ack(struct world *w, const struct cluster_state_effect *effect)
 {
-    struct sim_event message = {.sandbox = sim_index(&effect->id), .acceptance = effect->acceptance};
+    struct sim_event message = {.sandbox = sim_index(&effect->id), .ack = effect->ack};
     if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
-        send(w, effect->node, agent_hear_acceptance, &message);
+        send(w, effect->node, agent_hear_ack, &message);
 }
 
 static struct sim_event *ask_database(struct world *w, const struct cluster_state_effect *effect,
@@ -235,11 +235,11 @@ static void run_effect(struct world *w, const struct cluster_state_effect *effec
         e->asked_ms = w->now;
         e->reschedule = effect->reschedule;
         break;
-    case CLUSTER_WANT:
-        send_want(w, effect);
+    case CLUSTER_DESIRED:
+        send_desired(w, effect);
         break;
-    case CLUSTER_ACCEPT:
-        send_acceptance(w, effect);
+    case CLUSTER_ACK:
+        send_ack(w, effect);
         break;
     case CLUSTER_CHANGED:
     case CLUSTER_NODE:
@@ -314,7 +314,7 @@ void controller_check_row(struct world *w, int sandbox)
     const struct row *r = &w->row[sandbox];
     int64_t off = controller_row_error(w, sandbox);
     bool looked_at = w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
-                     r->want != WANT_GONE && !sandbox_state_terminal(r->state);
+                     r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (looked_at && (off > 1000 || off < -1000))
         sim_fail(w, "sandbox %d is told to end %lld ms from when it does", sandbox, (long long)off);
 }
@@ -383,7 +383,7 @@ static void told(struct world *w, struct sim_event *e)
     if (e->flag)
         cluster_state_admitted(w->cluster, w->now, &e->row, &w->effects);
     else
-        cluster_state_wanted(w->cluster, w->now, &e->row, &w->effects);
+        cluster_state_desired(w->cluster, w->now, &e->row, &w->effects);
     run_effects(w);
 }
 
@@ -569,7 +569,7 @@ int controller_create(struct world *w, uint64_t lifetime_ms)
                                    .id = id,
                                    .node = node_index(node),
                                    .generation = 1,
-                                   .want = WANT_RUNNING,
+                                   .desired = DESIRED_RUNNING,
                                    .state = SANDBOX_PENDING,
                                    .memory_bytes = 1};
     set_deadline(w, &w->row[sandbox], lifetime_ms ? lifetime_ms : 2000 + sim_random(w, 60000));
@@ -583,16 +583,16 @@ static void changed(struct world *w, int sandbox)
     struct row *r = &w->row[sandbox];
     r->generation++;
     sim_say(w, "db: sandbox %d is wanted %s, generation %llu", sandbox,
-            r->want == WANT_GONE     ? "gone"
-            : r->want == WANT_PAUSED ? "paused"
-                                     : "running",
+            r->desired == DESIRED_GONE     ? "gone"
+            : r->desired == DESIRED_PAUSED ? "paused"
+                                           : "running",
             (unsigned long long)r->generation);
     tell(w, sandbox, false);
 }
 
 void controller_delete(struct world *w, int sandbox)
 {
-    w->row[sandbox].want = WANT_GONE;
+    w->row[sandbox].desired = DESIRED_GONE;
     w->row[sandbox].reason = REASON_DELETED;
     row_move(w, sandbox, SANDBOX_STOPPING);
     changed(w, sandbox);
@@ -600,7 +600,7 @@ void controller_delete(struct world *w, int sandbox)
 
 void controller_pause(struct world *w, int sandbox, bool pause)
 {
-    w->row[sandbox].want = pause ? WANT_PAUSED : WANT_RUNNING;
+    w->row[sandbox].desired = pause ? DESIRED_PAUSED : DESIRED_RUNNING;
     changed(w, sandbox);
 }
 
@@ -631,7 +631,7 @@ static void create(struct world *w)
 static void change(struct world *w, int sandbox)
 {
     struct row *r = &w->row[sandbox];
-    if (sandbox_state_terminal(r->state) || r->want == WANT_GONE)
+    if (sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE)
         return;
     switch (sim_random(w, 5)) {
     case 0:
@@ -640,7 +640,7 @@ static void change(struct world *w, int sandbox)
         break;
     case 2:
         if (r->state == SANDBOX_RUNNING || r->state == SANDBOX_PAUSED)
-            controller_pause(w, sandbox, r->want != WANT_PAUSED);
+            controller_pause(w, sandbox, r->desired != DESIRED_PAUSED);
         break;
     case 3:
         if (r->deadline_ms > w->now)
@@ -657,7 +657,8 @@ static void delete_what_outlives(struct world *w)
 {
     for (int i = 0; w->calm && i < w->rows; i++) {
         struct row *r = &w->row[i];
-        if (sandbox_state_terminal(r->state) || r->want == WANT_GONE || r->deadline_ms < w->now + OUTLIVES_MS)
+        if (sandbox_state_terminal(r->state) || r->desired == DESIRED_GONE ||
+            r->deadline_ms < w->now + OUTLIVES_MS)
             continue;
         controller_delete(w, i);
     }
@@ -676,7 +677,7 @@ void controller_request(struct world *w)
 void controller_session(struct world *w, int node)
 {
     struct host *h = &w->host[node];
-    struct observation inventory[SIM_SANDBOXES];
+    struct sandbox_status inventory[SIM_SANDBOXES];
     size_t count = reconciler_inventory(h->reconciler, w->now, inventory, SIM_SANDBOXES);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
     const char *sick = reconciler_sick(h->reconciler, w->now);
@@ -700,7 +701,7 @@ void controller_hear(struct world *w, struct sim_event *e)
         return;
     h->heard_ms = awake_look(&w->awake, w->now);
     if (e->flag) {
-        cluster_state_observed(w->cluster, w->now, node_name(e->node), &e->observation, &w->effects);
+        cluster_state_status(w->cluster, w->now, node_name(e->node), &e->status, &w->effects);
         run_effects(w);
     }
 }

@@ -40,12 +40,12 @@ static struct fact *fact_find(struct world *w, int node, uint64_t number)
     sim_fail(w, "host %d tells of %llu, which never happened", node, (unsigned long long)number);
 }
 
-static void news_add(struct world *w, int node, const struct guard_step *step)
+static void update_add(struct world *w, int node, const struct guard_step *step)
 {
     struct host *h = &w->host[node];
-    for (unsigned i = 0; i < step->news_count; i++)
-        fact_add(w, node, sim_index(&step->news[i].id), outbox_violation(h->outbox, w->now, &step->news[i]),
-                 false);
+    for (unsigned i = 0; i < step->report_count; i++)
+        fact_add(w, node, sim_index(&step->report[i].id),
+                 outbox_violation(h->outbox, w->now, &step->report[i]), false);
 }
 
 /* --- the disk --- */
@@ -135,7 +135,7 @@ void outbox_up(struct world *w, int node)
         if (b->saved && b->record.phase != PHASE_ENDED)
             continue;
         struct guard_step step = guard_close(&b->guard, &id);
-        news_add(w, node, &step);
+        update_add(w, node, &step);
     }
 }
 
@@ -162,7 +162,7 @@ void outbox_down(struct world *w, int node)
             continue;
         /* What stands before the tear is written, and will be told. */
         f->lost = true;
-        w->row[f->sandbox].news_excused |= f->told;
+        w->row[f->sandbox].loss_excused |= f->told;
         h->unwritten |= f->told;
     }
     outbox_free(h->outbox);
@@ -179,7 +179,7 @@ void outbox_wiped(struct world *w, int node)
         if (w->fact[i].node != node)
             continue;
         w->fact[i].lost |= !w->fact[i].stored;
-        w->row[w->fact[i].sandbox].news_excused = true;
+        w->row[w->fact[i].sandbox].loss_excused = true;
     }
 }
 
@@ -205,7 +205,7 @@ static void look_at(struct world *w, int node, int sandbox)
         b->kept_ms = w->now;
         fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, false), true);
     }
-    news_add(w, node, &step);
+    update_add(w, node, &step);
 }
 
 void outbox_ended(struct world *w, int node, int sandbox)
@@ -214,7 +214,7 @@ void outbox_ended(struct world *w, int node, int sandbox)
     struct sandbox_model *b = &h->sandbox[sandbox];
     struct sandbox_id id = sim_id(sandbox);
     struct guard_step step = guard_close(&b->guard, &id);
-    news_add(w, node, &step);
+    update_add(w, node, &step);
     if (b->kept_ms) {
         struct sample s = sample_of(w, sandbox);
         fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, true), true);
@@ -228,7 +228,7 @@ void outbox_hear_commit(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     if (h->outbox && e->session == h->session)
-        outbox_accept(h->outbox, e->outbox.news_up_to, e->outbox.samples_up_to);
+        outbox_ack(h->outbox, e->outbox.violations_up_to, e->outbox.samples_up_to);
 }
 
 static void store(struct world *w, int node, const struct sandbox_id *id, uint64_t number, uint64_t ago)
@@ -245,7 +245,7 @@ static void store(struct world *w, int node, const struct sandbox_id *id, uint64
     w->told++;
 }
 
-static void store_news(struct world *w, int node, const struct violation_news *n)
+static void store_violations(struct world *w, int node, const struct violation_report *n)
 {
     struct row *r = &w->row[sim_index(&n->id)];
     if (r->node != node || fact_find(w, node, n->number)->stored)
@@ -254,7 +254,7 @@ static void store_news(struct world *w, int node, const struct violation_news *n
     uint8_t *level = &r->level[n->kind];
     uint8_t next = n->opened ? n->critical ? VIOLATION_CRITICAL : VIOLATION_WARNING : VIOLATION_NONE;
     bool follows = next == VIOLATION_NONE ? *level != VIOLATION_NONE : next == *level + 1;
-    if (!follows && !r->news_excused)
+    if (!follows && !r->loss_excused)
         sim_fail(w, "sandbox %d: from level %d its episode goes to %d", sim_index(&n->id), *level, next);
     *level = next;
 }
@@ -274,14 +274,14 @@ static void commit(struct world *w, struct sim_event *e)
     const struct batch *b = &w->batch[e->outbox.batch];
     if (w->now < w->database_down_ms)
         return;
-    for (size_t i = 0; i < b->news_count; i++)
-        store_news(w, e->node, &b->news[i]);
+    for (size_t i = 0; i < b->report_count; i++)
+        store_violations(w, e->node, &b->report[i]);
     for (size_t i = 0; i < b->sample_count; i++)
         store_sample(w, e->node, &b->samples[i]);
     if (!w->cluster || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
         return;
     struct sim_event answer = {.run = outbox_hear_commit, .node = e->node, .session = e->session};
-    answer.outbox.news_up_to = b->news_count ? b->news[b->news_count - 1].number : 0;
+    answer.outbox.violations_up_to = b->report_count ? b->report[b->report_count - 1].number : 0;
     answer.outbox.samples_up_to = b->sample_count ? b->samples[b->sample_count - 1].number : 0;
     wire(w, &answer);
 }
@@ -301,14 +301,14 @@ static void hear(struct world *w, struct sim_event *e)
 
 static void send(struct world *w, int node)
 {
-    static struct violation_news news[OUTBOX_SEND_MAX];
+    static struct violation_report report[OUTBOX_SEND_MAX];
     static struct sample samples[OUTBOX_SEND_MAX];
     struct host *h = &w->host[node];
-    struct batch b = {.news_count = outbox_take_violations(h->outbox, w->now, news),
+    struct batch b = {.report_count = outbox_take_violations(h->outbox, w->now, report),
                       .sample_count = outbox_take_samples(h->outbox, w->now, samples)};
-    if (!b.news_count && !b.sample_count)
+    if (!b.report_count && !b.sample_count)
         return;
-    b.news = mem_dup(news, b.news_count * sizeof *news);
+    b.report = mem_dup(report, b.report_count * sizeof *report);
     b.samples = mem_dup(samples, b.sample_count * sizeof *samples);
     w->batch = mem_grow(w->batch, w->batches + 1, sizeof *w->batch);
     w->batch[w->batches] = b;
@@ -343,7 +343,7 @@ void outbox_check_rest(struct world *w)
     }
     for (int i = 0; i < w->rows; i++) {
         for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++) {
-            if (w->row[i].level[kind] != VIOLATION_NONE && !w->row[i].news_excused)
+            if (w->row[i].level[kind] != VIOLATION_NONE && !w->row[i].loss_excused)
                 sim_fail(w, "sandbox %d has an episode that never closed", i);
         }
     }
@@ -363,7 +363,7 @@ void outbox_fini(struct world *w)
         free(w->host[n].file);
     }
     for (size_t i = 0; i < w->batches; i++) {
-        free(w->batch[i].news);
+        free(w->batch[i].report);
         free(w->batch[i].samples);
     }
     free(w->batch);

@@ -129,7 +129,7 @@ static struct sim_event *take_first(struct world *w)
 
 void sim_wait(struct sim_event *e, uint64_t waited_ms)
 {
-    e->want.remaining_ms -= waited_ms < e->want.remaining_ms ? waited_ms : e->want.remaining_ms;
+    e->desired.remaining_ms -= waited_ms < e->desired.remaining_ms ? waited_ms : e->desired.remaining_ms;
 }
 
 static void wire_copy(struct world *w, const struct sim_event *message, uint64_t delay_ms)
@@ -146,8 +146,8 @@ static void wire_copy(struct world *w, const struct sim_event *message, uint64_t
 void wire(struct world *w, const struct sim_event *message)
 {
     int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
-    /* What is wanted waits in the session until it was taken: a loss is only a delay. */
-    bool waits = message->run == agent_hear_want;
+    /* The desired state waits in the session until it was taken: a loss is only a delay. */
+    bool waits = message->run == agent_hear_desired;
     struct sim_event late = *message;
     if (w->loses == message->run || (!w->host[message->node].linked && !waits))
         return;

@@ -25,7 +25,7 @@ struct row {
     int node;
     bool rescheduled; /* it was on another first */
     uint64_t generation;
-    enum want_state want;
+    enum desired desired;
     enum sandbox_reason reason;
     enum sandbox_state state;
     uint64_t deadline_ms; /* as it should be, whatever clocks say */
@@ -41,8 +41,8 @@ struct row {
     uint64_t stopping_ms;         /* since when it is stopping with its host at hand, 0: it is not */
     unsigned moves, events;
     uint64_t highest_sample;             /* that the database has stored */
-    bool news_excused;                   /* its host lost what it had written, or could not write */
-    uint8_t level[VIOLATION_KIND_COUNT]; /* of its episodes, as the stored news tell them */
+    bool loss_excused;                   /* its host lost what it had written, or could not write */
+    uint8_t level[VIOLATION_KIND_COUNT]; /* of its episodes, as the stored reports tell them */
 };
 
 /* One thing that was put into an outbox. */
@@ -57,9 +57,9 @@ struct fact {
 
 /* What an outbox gave to be sent. */
 struct batch {
-    struct violation_news *news;
+    struct violation_report *report;
     struct sample *samples;
-    size_t news_count, sample_count;
+    size_t report_count, sample_count;
 };
 
 /* One sandbox as one host has it. */
@@ -69,14 +69,14 @@ struct sandbox_model {
     bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
     bool begun;          /* its command was, on this boot: never a second time, here or elsewhere */
-    bool forgotten;      /* its end was accepted: it may never run again */
+    bool forgotten;      /* its end was acknowledged: it may never run again */
     uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
     struct {
         unsigned session;
         uint64_t generation;
     } told;              /* the last want that came, and in which session */
     bool pending_report; /* the uplink repeats it */
-    struct observation report;
+    struct sandbox_status report;
     uint64_t memory_bytes; /* that its container is held to */
     uint64_t unfit_ms;     /* since when that, or its deadline, is not what its row says; 0: it is */
     uint64_t unwanted_ms;  /* since when it lives without a live row, 0: it does not */
@@ -117,16 +117,16 @@ struct sim_event {
     uint64_t stamp, asked_ms;
     union {
         uint64_t memory_bytes;
-        struct want want;
-        struct observation observation;
-        struct acceptance acceptance;
+        struct desired_state desired;
+        struct sandbox_status status;
+        struct status_ack ack;
         struct cluster_state_move move;
         struct cluster_state_reschedule reschedule;
         enum sandbox_state state;
         struct cluster_state_row row;
         struct {
             size_t batch;
-            uint64_t news_up_to, samples_up_to;
+            uint64_t violations_up_to, samples_up_to;
         } outbox;
     };
 };
@@ -221,8 +221,8 @@ void agent_down(struct world *w, int node);
 void host_reboot(struct world *w, int node);
 void host_wiped(struct world *w, int node);
 void agent_tick(struct world *w, int node);
-void agent_hear_want(struct world *w, struct sim_event *e);
-void agent_hear_acceptance(struct world *w, struct sim_event *e);
+void agent_hear_desired(struct world *w, struct sim_event *e);
+void agent_hear_ack(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
 void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
 void sandbox_taken(struct world *w, int node, int sandbox);   /* …who removes it */

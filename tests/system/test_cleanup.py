@@ -211,7 +211,7 @@ def test_a_host_sweeps_by_itself(corral, user, clean):
     assert row["after"] == {"dry_run": False, "found": found, "removed": found, "silent": []}
     assert all(plants.there(plants.foreign).values())
     node_is_ready(corral)
-    sweep(corral) # what was not accepted would come again with it
+    sweep(corral) # what was not acknowledged would come again with it
     assert len(audit(corral)) == before + 2
 
 

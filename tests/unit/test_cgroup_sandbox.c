@@ -86,13 +86,13 @@ static void test_recorded_trees(void **state)
           .io_some_centi = 31}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct sample want = cases[i].s, got;
-        want.memory_limit_bytes = limits.memory_bytes;
-        want.cpu_limit_millis = limits.cpu_millis;
-        want.pids_limit = limits.pids;
+        struct sample desired = cases[i].s, got;
+        desired.memory_limit_bytes = limits.memory_bytes;
+        desired.cpu_limit_millis = limits.cpu_millis;
+        desired.pids_limit = limits.pids;
         read_tree(cases[i].tree, &got);
         print_message("%s\n", cases[i].tree);
-        assert_memory_equal(&got, &want, sizeof got);
+        assert_memory_equal(&got, &desired, sizeof got);
     }
 }
 

@@ -18,7 +18,7 @@ static struct cluster_state_row running_row(const char *node)
                                       .user = "usr_1",
                                       .node = node,
                                       .generation = 1,
-                                      .want = WANT_RUNNING,
+                                      .desired = DESIRED_RUNNING,
                                       .state = SANDBOX_RUNNING,
                                       .remaining_ms = HOUR_MS,
                                       .spec = (const uint8_t *)"s",
@@ -54,7 +54,7 @@ static void test_a_running_row_is_not_made_anew(void **state)
 {
     struct cluster_state_row row = running_row("h1");
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
-    assert_null(effect_of(CLUSTER_WANT));
+    assert_null(effect_of(CLUSTER_DESIRED));
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_ORPHANED);
 }
@@ -87,7 +87,7 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
 {
     struct cluster_state_row row = running_row("h1");
     struct node_facts facts = {.name = "h1"};
-    struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    struct sandbox_status runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
     cluster_state_load(cluster, 5, &row);
     cluster_state_session(cluster, 7, &facts, &runs, 1, &effects);
     cluster_state_node_gone(cluster, 8, "h1", &effects);
@@ -107,22 +107,22 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
 
 /* It ran between two pauses of its host, and nobody heard of that: the second is wanted all the same, once.
  */
-static void test_a_second_pause_of_its_host_is_wanted(void **state)
+static void test_a_second_pause_of_its_host_is_desired(void **state)
 {
     struct cluster_state_row row = running_row("h1");
-    struct observation idle = {
+    struct sandbox_status idle = {
         .id = row.id, .generation = 2, .number = 9, .state = SANDBOX_PAUSED, .reason = REASON_IDLE};
     row.generation = 2;
     row.state = SANDBOX_PAUSED;
     cluster_state_load(cluster, 5, &row);
-    cluster_state_observed(cluster, 6, "h1", &idle, &effects);
+    cluster_state_status(cluster, 6, "h1", &idle, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_IDLE);
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.generation, 2);
     cluster_state_effects_clear(&effects);
     cluster_state_persisted(cluster, 7, &row.id, true, SANDBOX_PAUSED, &effects);
     assert_null(effect_of(CLUSTER_PERSIST));
-    assert_non_null(effect_of(CLUSTER_ACCEPT));
+    assert_non_null(effect_of(CLUSTER_ACK));
 }
 
 /* A rack goes at once: all of it is found in the same step. */
@@ -176,32 +176,33 @@ static void test_a_session_drops_what_was_for_the_one_before(void **state)
 {
     struct node_facts facts = {.name = "h1"}, other = {.name = "h2"};
     struct cluster_state_row row = running_row("h1");
-    struct observation ended = {.id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
+    struct sandbox_status ended = {
+        .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
     cluster_state_session(cluster, 1, &other, NULL, 0, &effects);
-    cluster_state_observed(cluster, 2, "h1", &ended, &effects);
-    cluster_state_observed(cluster, 2, "h2", &ended, &effects);
-    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h1");
+    cluster_state_status(cluster, 2, "h1", &ended, &effects);
+    cluster_state_status(cluster, 2, "h2", &ended, &effects);
+    assert_string_equal(effect_of(CLUSTER_ACK)->node, "h1");
     cluster_state_session(cluster, 3, &facts, NULL, 0, &effects);
-    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h2");
+    assert_string_equal(effect_of(CLUSTER_ACK)->node, "h2");
     assert_non_null(effect_of(CLUSTER_NODE));
 }
 
 static void test_effects_count_time_until_they_are_carried_out(void **state)
 {
     struct cluster_state_row row = running_row("h1");
-    struct observation ended = {
+    struct sandbox_status ended = {
         .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED, .ran = true};
     struct cluster_state_effect effect;
     row.state = SANDBOX_PENDING;
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
-    effect = *effect_of(CLUSTER_WANT);
+    effect = *effect_of(CLUSTER_DESIRED);
     cluster_state_effect_as_of(&effect, 105);
     cluster_state_effect_as_of(&effect, 105); /* once */
-    assert_int_equal(effect.want.remaining_ms, HOUR_MS - 100);
+    assert_int_equal(effect.desired.remaining_ms, HOUR_MS - 100);
     cluster_state_effect_as_of(&effect, 2 * HOUR_MS);
-    assert_int_equal(effect.want.remaining_ms, 0);
+    assert_int_equal(effect.desired.remaining_ms, 0);
     ended.ended_ago_ms = 10;
-    cluster_state_observed(cluster, 200, "h1", &ended, &effects);
+    cluster_state_status(cluster, 200, "h1", &ended, &effects);
     effect = *effect_of(CLUSTER_PERSIST);
     cluster_state_effect_as_of(&effect, 230);
     assert_int_equal(effect.move.ended_ago_ms, 40);
@@ -214,12 +215,12 @@ static void test_what_ended_has_nothing_to_be_made_of(void **state)
     size_t len;
     row.state = SANDBOX_PENDING;
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
-    assert_non_null(effect_of(CLUSTER_WANT)->want.spec);
+    assert_non_null(effect_of(CLUSTER_DESIRED)->desired.spec);
     assert_memory_equal(cluster_state_spec(cluster, &row.id, &len), "s", 1);
     assert_int_equal(len, 1);
     row.state = SANDBOX_STOPPED;
     row.generation++;
-    cluster_state_wanted(cluster, 6, &row, &effects);
+    cluster_state_desired(cluster, 6, &row, &effects);
     assert_null(cluster_state_spec(cluster, &row.id, &len));
 }
 
@@ -234,7 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_host_of_a_row_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_desired, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_hundred_hosts_that_never_come, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_stood_still_listens_before_it_judges, set_up, tear_down),
     };

@@ -31,7 +31,7 @@ static void begin(const char *region)
     row = (struct cluster_state_row){.id = sandbox_id_make(1, random),
                                      .user = "usr_1",
                                      .generation = 1,
-                                     .want = WANT_RUNNING,
+                                     .desired = DESIRED_RUNNING,
                                      .state = SANDBOX_PENDING,
                                      .remaining_ms = HOUR_MS,
                                      .limits = wish.limits,
@@ -67,22 +67,22 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
     return NULL;
 }
 
-static struct observation failure(bool host_fault)
+static struct sandbox_status failure(bool host_fault)
 {
-    return (struct observation){.id = row.id,
-                                .generation = 1,
-                                .number = 3,
-                                .state = SANDBOX_FAILED,
-                                .reason = REASON_START_FAILED,
-                                .detail = "its disk is full",
-                                .host_fault = host_fault};
+    return (struct sandbox_status){.id = row.id,
+                                   .generation = 1,
+                                   .number = 3,
+                                   .state = SANDBOX_FAILED,
+                                   .reason = REASON_START_FAILED,
+                                   .detail = "its disk is full",
+                                   .host_fault = host_fault};
 }
 
 static void fails(const char *node)
 {
-    struct observation o = failure(true);
+    struct sandbox_status o = failure(true);
     cluster_state_effects_clear(&effects);
-    cluster_state_observed(cluster, 5, node, &o, &effects);
+    cluster_state_status(cluster, 5, node, &o, &effects);
 }
 
 static uint64_t reserved(const char *node)
@@ -124,15 +124,15 @@ static void test_another_host_gets_it(void **state)
     r = moved();
     cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
-    assert_string_equal(effect_of(CLUSTER_ACCEPT)->node, "h1");
-    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
-    assert_int_equal(effect_of(CLUSTER_WANT)->want.generation, 2);
-    assert_int_equal(effect_of(CLUSTER_WANT)->want.spec_len, 1);
+    assert_string_equal(effect_of(CLUSTER_ACK)->node, "h1");
+    assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
+    assert_int_equal(effect_of(CLUSTER_DESIRED)->desired.generation, 2);
+    assert_int_equal(effect_of(CLUSTER_DESIRED)->desired.spec_len, 1);
     fails("h1"); /* what it says now is of no account */
     assert_null(effect_of(CLUSTER_PERSIST));
-    struct observation again = failure(true);
+    struct sandbox_status again = failure(true);
     again.generation = 2;
-    cluster_state_observed(cluster, 7, "h2", &again, &effects); /* once */
+    cluster_state_status(cluster, 7, "h2", &again, &effects); /* once */
     host("h3", "us", "");
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_FAILED);
@@ -156,11 +156,11 @@ static void test_nobody_else_has_room(void **state)
 
 static void test_what_its_host_is_not_to_blame_for(void **state)
 {
-    struct observation o;
+    struct sandbox_status o;
     begin(NULL);
     host("h2", "us", "");
     o = failure(false);
-    cluster_state_observed(cluster, 5, "h1", &o, &effects);
+    cluster_state_status(cluster, 5, "h1", &o, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
     assert_non_null(effect_of(CLUSTER_PERSIST));
 }
@@ -168,12 +168,12 @@ static void test_what_its_host_is_not_to_blame_for(void **state)
 /* A host that lies, or is confused: what ran is never begun elsewhere. */
 static void test_what_has_run_stays(void **state)
 {
-    struct observation o;
+    struct sandbox_status o;
     begin(NULL);
     host("h2", "us", "");
     o = failure(true);
     o.ran = true;
-    cluster_state_observed(cluster, 5, "h1", &o, &effects);
+    cluster_state_status(cluster, 5, "h1", &o, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
 }
 
@@ -185,10 +185,10 @@ static void test_one_that_is_deleted_meanwhile(void **state)
     assert_non_null(effect_of(CLUSTER_RESCHEDULE));
     struct cluster_state_row gone = row;
     gone.generation = 2;
-    gone.want = WANT_GONE;
-    gone.want_reason = REASON_DELETED;
+    gone.desired = DESIRED_GONE;
+    gone.desired_reason = REASON_DELETED;
     gone.state = SANDBOX_STOPPING;
-    cluster_state_wanted(cluster, 6, &gone, &effects);
+    cluster_state_desired(cluster, 6, &gone, &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_REFUSED, NULL, &effects);
     assert_int_equal(reserved("h2"), 0);
@@ -203,16 +203,16 @@ static void test_the_deletion_came_after(void **state)
     fails("h1");
     struct cluster_state_row gone = moved(), answer = moved();
     gone.generation = 3;
-    gone.want = WANT_GONE;
+    gone.desired = DESIRED_GONE;
     gone.state = SANDBOX_STOPPING;
     cluster_state_effects_clear(&effects);
-    cluster_state_wanted(cluster, 6, &gone, &effects);
+    cluster_state_desired(cluster, 6, &gone, &effects);
     assert_moved();
-    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
+    assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
     cluster_state_effects_clear(&effects);
     cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_DONE, &answer, &effects);
     assert_moved();
-    assert_null(effect_of(CLUSTER_WANT));
+    assert_null(effect_of(CLUSTER_DESIRED));
 }
 
 /* It may be committed: until that is known the word of the first host counts no more, nor does its silence.
@@ -251,7 +251,7 @@ static void test_a_new_leader_sends_it_again(void **state)
     cluster_state_load(cluster, 1, &r);
     host("h2", "us", "");
     assert_null(effect_of(CLUSTER_PERSIST));
-    assert_string_equal(effect_of(CLUSTER_WANT)->node, "h2");
+    assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
 }
 
 int main(void)

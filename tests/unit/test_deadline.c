@@ -22,7 +22,7 @@ static struct cluster_state_row row_at(uint64_t now, uint64_t generation, int64_
                                       .user = "usr_1",
                                       .node = "h1",
                                       .generation = generation,
-                                      .want = generation > 1 ? WANT_PAUSED : WANT_RUNNING,
+                                      .desired = generation > 1 ? DESIRED_PAUSED : DESIRED_RUNNING,
                                       .state = SANDBOX_RUNNING,
                                       .remaining_ms = remains > 0 ? (uint64_t)remains : 0,
                                       .expires_ms = expires_ms,
@@ -34,7 +34,7 @@ static void begin(bool unwatched)
 {
     struct node_facts facts = {.name = "h1"};
     struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
-    struct observation runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    struct sandbox_status runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
     row.unwatched = unwatched;
     cluster_state_load(cluster, 0, &row);
     cluster_state_session(cluster, 0, &facts, &runs, 1, &effects);
@@ -55,11 +55,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static uint64_t wanted_for(void)
+static uint64_t desired_for(void)
 {
     for (size_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].kind == CLUSTER_WANT)
-            return effects.item[i].want.remaining_ms;
+        if (effects.item[i].kind == CLUSTER_DESIRED)
+            return effects.item[i].desired.remaining_ms;
     }
     return UINT64_MAX;
 }
@@ -93,8 +93,8 @@ static void test_a_pause_after_a_step(void **state)
             cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
         struct cluster_state_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
         assert_int_equal(paused.remaining_ms, 0);
-        cluster_state_wanted(cluster, 1000, &paused, &effects);
-        assert_int_equal(wanted_for(), HOUR_MS - 1000);
+        cluster_state_desired(cluster, 1000, &paused, &effects);
+        assert_int_equal(desired_for(), HOUR_MS - 1000);
         cluster_state_effects_clear(&effects);
     }
 }
@@ -121,8 +121,8 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
 {
     step = STEP_MS;
     struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
-    cluster_state_wanted(cluster, 1000, &longer, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 1000, &longer, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     cluster_state_clock_stepped(cluster, 2000, step, THEN + step);
     assert_int_equal(told_now().count, 0);
 }
@@ -134,8 +134,8 @@ static void test_an_extension_before_the_notice_that_was_answered_late(void **st
     struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
     longer.waited_ms = 30000;
     longer.time = CLUSTER_TIME_GIVEN;
-    cluster_state_wanted(cluster, 31000, &longer, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 31000, &longer, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     cluster_state_clock_stepped(cluster, 31500, step, THEN + step);
     assert_int_equal(told_now().count, 0);
     cluster_state_clock_stepped(cluster, 32500, -20000, THEN + step - 20000);
@@ -156,7 +156,7 @@ static void test_an_extension_around_the_step_is_read_again(void **state)
     struct cluster_state_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
-    cluster_state_wanted(cluster, 1200, &longer, &effects);
+    cluster_state_desired(cluster, 1200, &longer, &effects);
     cluster_state_expiries_told(cluster);
     uint64_t stamp = cluster_state_stamp(cluster);
     assert_true(cluster_state_differs(cluster, stamp, &longer.id, 2, SANDBOX_RUNNING));
@@ -176,8 +176,8 @@ static void test_an_extension_between_two_steps(void **state)
     longer.time = CLUSTER_TIME_GIVEN;
     step = 3 * STEP_MS;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
-    cluster_state_wanted(cluster, 1200, &longer, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 1200, &longer, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     told_now();
     cluster_state_expiries_told(cluster);
     int64_t moved = longer.expires_ms + step;
@@ -202,8 +202,8 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
     cluster_state_expiries_told(cluster);
-    cluster_state_wanted(cluster, 1200, &longer, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 1200, &longer, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     assert_true(cluster_state_owes_expiries(cluster));
     assert_int_equal(told_now().count, 0);
     cluster_state_expiries_told(cluster);
@@ -226,7 +226,7 @@ static void test_a_row_found_wrong_while_the_rows_follow(void **state)
     step = 3 * STEP_MS;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
-    cluster_state_wanted(cluster, 1200, &longer, &effects);
+    cluster_state_desired(cluster, 1200, &longer, &effects);
     struct cluster_state_row read = row_at(1300, 2, longer.expires_ms + step);
     cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
     cluster_state_expiries_told(cluster);
@@ -245,8 +245,8 @@ static void test_a_pause_from_before_the_rows_followed(void **state)
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
     cluster_state_expiries_told(cluster);
-    cluster_state_wanted(cluster, 1100, &paused, &effects);
-    assert_int_equal(wanted_for(), HOUR_MS - 1100);
+    cluster_state_desired(cluster, 1100, &paused, &effects);
+    assert_int_equal(desired_for(), HOUR_MS - 1100);
 }
 
 /* The answer of an extension was lost, and a pause after it comes before the rows have followed. */
@@ -258,14 +258,14 @@ static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
     struct cluster_state_row paused = row_at(1100, 3, longer_ms);
     paused.time = CLUSTER_TIME_KEPT;
     assert_int_equal(paused.remaining_ms, 0);
-    cluster_state_wanted(cluster, 1100, &paused, &effects);
-    assert_int_equal(wanted_for(), UINT64_MAX);
+    cluster_state_desired(cluster, 1100, &paused, &effects);
+    assert_int_equal(desired_for(), UINT64_MAX);
     told_now();
     cluster_state_expiries_told(cluster);
     assert_true(cluster_state_differs(cluster, cluster_state_stamp(cluster), &paused.id, 3, SANDBOX_RUNNING));
     struct cluster_state_row read = row_at(1300, 3, longer_ms + step);
     cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS - 1300);
+    assert_int_equal(desired_for(), 2 * HOUR_MS - 1300);
 }
 
 /* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
@@ -275,14 +275,14 @@ static void test_a_clock_that_is_put_right_soon(void **state)
     cluster = cluster_state_new(10000);
     step = 1000 * (int64_t)HOUR_MS;
     begin(true);
-    assert_int_equal(wanted_for(),
+    assert_int_equal(desired_for(),
                      UINT64_MAX); /* its host counts by itself: nobody tells it that it is due */
     cluster_state_clock_stepped(cluster, 5000, -step, THEN);
     step = 0;
     assert_int_equal(told_now().count, 0);
     struct cluster_state_row paused = row_at(6000, 2, THEN + HOUR_MS);
-    cluster_state_wanted(cluster, 6000, &paused, &effects);
-    assert_int_equal(wanted_for(), HOUR_MS - 6000);
+    cluster_state_desired(cluster, 6000, &paused, &effects);
+    assert_int_equal(desired_for(), HOUR_MS - 6000);
 }
 
 /* Its count is late by what the answer was: the row, which is not, is what is moved; then the count is
@@ -291,8 +291,8 @@ static void test_a_late_count_is_corrected_all_the_same(void **state)
 {
     struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
-    cluster_state_wanted(cluster, 40000, &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS); /* as the late answer said */
+    cluster_state_desired(cluster, 40000, &row, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS); /* as the late answer said */
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 41000, step, THEN + step);
     struct told told = told_now();
@@ -301,7 +301,7 @@ static void test_a_late_count_is_corrected_all_the_same(void **state)
     cluster_state_effects_clear(&effects);
     row = row_at(50000, 2, told.to_ms);
     cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+    assert_int_equal(desired_for(), 2 * HOUR_MS - 50000);
 }
 
 /* The clock was set while that answer was on its way: its row, which nobody here could name, has followed. */
@@ -312,12 +312,12 @@ static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void 
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
     cluster_state_expiries_told(cluster);
-    cluster_state_wanted(cluster, 40000, &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 40000, &row, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     cluster_state_effects_clear(&effects);
     row = row_at(50000, 2, THEN + step + 2 * HOUR_MS);
     cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+    assert_int_equal(desired_for(), 2 * HOUR_MS - 50000);
 }
 
 /* …or has not yet: the rows could not be reached between. */
@@ -327,18 +327,18 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
     row.waited_ms = 40000;
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
-    cluster_state_wanted(cluster, 40000, &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS);
+    cluster_state_desired(cluster, 40000, &row, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS);
     assert_int_equal(told_now().count, 0); /* the database moves what nobody names */
     cluster_state_effects_clear(&effects);
     row = row_at(41000, 3, THEN + 2 * HOUR_MS); /* it says less by the step, and is yet to follow */
-    cluster_state_wanted(cluster, 41000, &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS - 1000);
+    cluster_state_desired(cluster, 41000, &row, &effects);
+    assert_int_equal(desired_for(), 2 * HOUR_MS - 1000);
     cluster_state_expiries_told(cluster);
     cluster_state_effects_clear(&effects);
     row = row_at(50000, 3, THEN + step + 2 * HOUR_MS);
     cluster_state_read(cluster, 50000, cluster_state_stamp(cluster), &row, &effects);
-    assert_int_equal(wanted_for(), 2 * HOUR_MS - 50000);
+    assert_int_equal(desired_for(), 2 * HOUR_MS - 50000);
     step *= 2;
     cluster_state_clock_stepped(cluster, 60000, STEP_MS, THEN + step);
     assert_true(told_now().to_ms == THEN + step + 2 * HOUR_MS);
@@ -354,22 +354,22 @@ static void test_two_steps_before_an_answer(void **state)
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 2000, 2 * STEP_MS, THEN + step);
     struct cluster_state_row paused = row_at(3000, 2, told);
-    cluster_state_wanted(cluster, 3000, &paused, &effects);
-    assert_int_equal(wanted_for(), HOUR_MS - 3000);
+    cluster_state_desired(cluster, 3000, &paused, &effects);
+    assert_int_equal(desired_for(), HOUR_MS - 3000);
 }
 
 /* What of it ends is told by the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
     struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
-    struct observation over = {.id = row.id,
-                               .generation = 1,
-                               .number = 4,
-                               .state = SANDBOX_STOPPED,
-                               .reason = REASON_EXPIRED,
-                               .ended_ago_ms = 100};
+    struct sandbox_status over = {.id = row.id,
+                                  .generation = 1,
+                                  .number = 4,
+                                  .state = SANDBOX_STOPPED,
+                                  .reason = REASON_EXPIRED,
+                                  .ended_ago_ms = 100};
     step = STEP_MS;
-    cluster_state_observed(cluster, HOUR_MS + 150, "h1", &over, &effects);
+    cluster_state_status(cluster, HOUR_MS + 150, "h1", &over, &effects);
     assert_int_equal(effects.item[0].kind, CLUSTER_PERSIST);
     assert_int_equal(effects.item[0].move.late_ms, 50);
     assert_false(effects.item[0].move.unheard);

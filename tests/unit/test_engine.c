@@ -66,7 +66,7 @@ static void end(struct owner *o)
 static void restore(struct owner *o, int n)
 {
     struct sandbox_record record = {
-        .id = id_of(n), .generation = 1, .phase = PHASE_RUNNING, .want = WANT_RUNNING};
+        .id = id_of(n), .generation = 1, .phase = PHASE_RUNNING, .desired = DESIRED_RUNNING};
     record.deadline_ms = 1000;
     record.ran = true;
     reconciler_restore(o->reconciler, &record);

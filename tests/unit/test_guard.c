@@ -26,22 +26,22 @@ static void test_memory_warns_then_kills(void **state)
     struct guard_rules r = rules(0);
     struct sample s = using(91);
     struct guard_step step = guard_tick(&g, &r, &s, false, 1000);
-    assert_int_equal(step.news_count, 1);
-    assert_true(step.news[0].opened && !step.news[0].critical);
+    assert_int_equal(step.report_count, 1);
+    assert_true(step.report[0].opened && !step.report[0].critical);
     assert_int_equal(s.open_violations, 1);
     assert_int_equal(step.end.reason, REASON_NONE);
     s = using(96);
     step = guard_tick(&g, &r, &s, false, 1001);
-    assert_true(step.news[0].critical);
+    assert_true(step.report[0].critical);
     assert_int_equal(step.end.reason, REASON_MEMORY_CRITICAL);
     assert_non_null(strstr(step.end.detail, "96 of 100"));
     assert_int_equal(s.open_violations, 1 | 16);
     step = guard_close(&g, &s.id);
-    assert_int_equal(step.news_count, 1);
-    assert_false(step.news[0].opened);
-    assert_true(step.news[0].critical); /* the highest that it rose to */
-    assert_int_equal(step.news[0].percent_centi, 9600);
-    assert_int_equal(step.news[0].limit, 100);
+    assert_int_equal(step.report_count, 1);
+    assert_false(step.report[0].opened);
+    assert_true(step.report[0].critical); /* the highest that it rose to */
+    assert_int_equal(step.report[0].percent_centi, 9600);
+    assert_int_equal(step.report[0].limit, 100);
 }
 
 /* Also where the episode ends before the sandbox does: the next one begins anew. */
@@ -54,8 +54,8 @@ static void test_a_closing_says_how_high_it_rose(void **state)
     for (int i = 0; i < 4; i++) {
         struct sample s = using(percents[i]);
         struct guard_step step = guard_tick(&g, &r, &s, false, 1000 + (uint64_t)i * 60000);
-        const struct violation_news *last = &step.news[step.news_count - 1];
-        assert_int_equal(step.news_count, i == 0 ? 2 : 1);
+        const struct violation_report *last = &step.report[step.report_count - 1];
+        assert_int_equal(step.report_count, i == 0 ? 2 : 1);
         assert_int_equal(last->opened, i % 2 == 0);
         assert_int_equal(last->critical, critical[i]);
     }
@@ -80,9 +80,9 @@ static void test_a_disk_ends_with_its_inodes_too(void **state)
         s.disk_inodes_used = cases[i].inodes;
         s.disk_inodes_limit = 1000;
         struct guard_step step = guard_tick(&g, &r, &s, false, 1000);
-        assert_int_equal(step.news_count, cases[i].limit != 0);
-        assert_int_equal(step.news[0].percent_centi, cases[i].percent_centi);
-        assert_int_equal(step.news[0].limit, cases[i].limit);
+        assert_int_equal(step.report_count, cases[i].limit != 0);
+        assert_int_equal(step.report[0].percent_centi, cases[i].percent_centi);
+        assert_int_equal(step.report[0].limit, cases[i].limit);
     }
 }
 
@@ -93,7 +93,7 @@ static void test_page_cache_alone_is_no_violation(void **state)
     struct sample s = using(1);
     s.memory_used_bytes = 100;
     s.memory_working_set_bytes = 97;
-    assert_int_equal(guard_tick(&g, &r, &s, false, 1000).news_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &s, false, 1000).report_count, 0);
 }
 
 static void test_idle_is_aware_of_work(void **state)
@@ -117,19 +117,19 @@ static void test_swings_are_told_by_the_closing(void **state)
 {
     struct guard g = {0};
     struct guard_rules r = rules(0);
-    unsigned news = 0;
+    unsigned report = 0;
     for (uint64_t now = 1000; now <= 9000; now += 1000) {
         struct sample s = using(1);
         s.pids = now / 1000 % 2 ? 95 : 1;
-        news += guard_tick(&g, &r, &s, false, now).news_count;
+        report += guard_tick(&g, &r, &s, false, now).report_count;
         if (now > 2000)
             assert_int_equal(s.open_violations, 1u << VIOLATION_PIDS);
     }
-    assert_int_equal(news, 3);
+    assert_int_equal(report, 3);
     struct sample s = using(1);
     struct guard_step step = guard_close(&g, &s.id);
-    assert_int_equal(step.news_count, 1);
-    assert_int_equal(step.news[0].swings, 3);
+    assert_int_equal(step.report_count, 1);
+    assert_int_equal(step.report[0].swings, 3);
 }
 
 /* What counts as work, of a sandbox with this CPU limit. */
@@ -180,11 +180,11 @@ static void test_no_violation_of_a_pause(void **state)
     struct guard_rules r = rules(0);
     struct sample busy = using(1), still = using(1);
     busy.cpu_centi = 10000;
-    assert_int_equal(guard_tick(&g, &r, &busy, false, 0).news_count, 0);
-    assert_int_equal(guard_tick(&g, &r, &busy, false, 50000).news_count, 0);
-    assert_int_equal(guard_tick(&g, &r, &still, true, 51000).news_count, 0);
-    assert_int_equal(guard_tick(&g, &r, &busy, false, 300000).news_count, 0);
-    assert_int_equal(guard_tick(&g, &r, &busy, false, 360000).news_count, 1);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 0).report_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 50000).report_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &still, true, 51000).report_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 300000).report_count, 0);
+    assert_int_equal(guard_tick(&g, &r, &busy, false, 360000).report_count, 1);
 }
 
 static void test_the_kernel_was_first(void **state)

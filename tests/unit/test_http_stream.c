@@ -308,7 +308,7 @@ static void test_a_client_that_goes_is_told_of_once(void **state)
     }
 }
 
-static void test_a_body_waits_until_more_is_wanted(void **state)
+static void test_a_body_waits_until_more_is_desired(void **state)
 {
     struct fixture *f = *state;
     f->takes = false;
@@ -507,7 +507,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_slow_reader_holds_the_producer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_slow_producer_and_the_request_behind, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_goes_is_told_of_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_body_waits_until_more_is_wanted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_body_waits_until_more_is_desired, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chunks_of_a_body_come_one_by_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_body_may_be_answered_before_its_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds_of_a_body, setup, teardown),

@@ -65,46 +65,46 @@ static void test_handshake(void **state)
     string_list_fini(&m.welcome.settings);
 }
 
-static struct observation an_observation(void)
+static struct sandbox_status a_status(void)
 {
-    return (struct observation){.id = id,
-                                .generation = 3,
-                                .number = 4,
-                                .state = SANDBOX_STOPPED,
-                                .reason = REASON_EXITED,
-                                .detail = "it ended",
-                                .has_exit_code = true,
-                                .exit_code = -1,
-                                .enforced = ENFORCE_MEMORY | ENFORCE_PIDS,
-                                .ran = true,
-                                .started_ago_ms = 500,
-                                .ended_ago_ms = 20,
-                                .has_last = true,
-                                .last = {.id = id, .memory_peak_bytes = 77}};
+    return (struct sandbox_status){.id = id,
+                                   .generation = 3,
+                                   .number = 4,
+                                   .state = SANDBOX_STOPPED,
+                                   .reason = REASON_EXITED,
+                                   .detail = "it ended",
+                                   .has_exit_code = true,
+                                   .exit_code = -1,
+                                   .enforced = ENFORCE_MEMORY | ENFORCE_PIDS,
+                                   .ran = true,
+                                   .started_ago_ms = 500,
+                                   .ended_ago_ms = 20,
+                                   .has_last = true,
+                                   .last = {.id = id, .memory_peak_bytes = 77}};
 }
 
 static void test_report(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct observation observation = an_observation();
+    struct sandbox_status status = a_status();
     struct sample sample = {.id = id,
                             .number = 77,
                             .kept = true,
                             .ago_ms = 1,
                             .io_some_centi = SAMPLE_NO_PRESSURE,
                             .responsive = true};
-    struct violation_news news = {.id = id, .number = 8, .kind = 3, .percent_centi = 9000, .swings = 5};
+    struct violation_report update = {.id = id, .number = 8, .kind = 3, .percent_centi = 9000, .swings = 5};
     struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
     sweep.counts.found[SWEEP_VOLUME] = 3;
     sweep.counts.removed[SWEEP_IMAGE] = 2;
-    m.report = (struct node_report){&observation, 1, &sample, 1, &news, 1, &sweep, 1, 5, 6, 2, "why"};
+    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &sweep, 1, 5, 6, 2, "why"};
     round_trip(&m, &back);
-    assert_string_equal(back.report.observations[0].detail, observation.detail);
-    assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
-    assert_int_equal(back.report.observations[0].exit_code, -1);
-    assert_int_equal(back.report.observations[0].ended_ago_ms, 20);
-    assert_true(back.report.observations[0].has_last);
-    assert_int_equal(back.report.observations[0].last.memory_peak_bytes, 77);
+    assert_string_equal(back.report.statuses[0].detail, status.detail);
+    assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
+    assert_int_equal(back.report.statuses[0].exit_code, -1);
+    assert_int_equal(back.report.statuses[0].ended_ago_ms, 20);
+    assert_true(back.report.statuses[0].has_last);
+    assert_int_equal(back.report.statuses[0].last.memory_peak_bytes, 77);
     assert_int_equal(back.report.samples[0].ago_ms, 1);
     assert_int_equal(back.report.samples[0].number, 77);
     assert_true(back.report.samples[0].kept);
@@ -126,38 +126,39 @@ static void test_report(void **state)
     node_message_fini(&back);
 }
 
-static void test_news(void **state)
+static void test_update(void **state)
 {
-    struct node_message m = envelope(NODE_NEWS), back;
+    struct node_message m = envelope(NODE_UPDATE), back;
     uint8_t spec[] = {1, 0, 3};
-    struct want wants[] = {{.id = id,
-                            .generation = 1,
-                            .state = WANT_RUNNING,
-                            .remaining_ms = 60000,
-                            .limits.nofile = 99,
-                            .spec = spec,
-                            .spec_len = sizeof spec},
-                           {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED}};
-    struct acceptance acceptance = {id, 12};
-    m.news = (struct node_news){5, wants, 2, &acceptance, 1, 44, 45, {9, true}, 8};
+    struct desired_state desired_states[] = {
+        {.id = id,
+         .generation = 1,
+         .state = DESIRED_RUNNING,
+         .remaining_ms = 60000,
+         .limits.nofile = 99,
+         .spec = spec,
+         .spec_len = sizeof spec},
+        {.id = id, .generation = 2, .state = DESIRED_GONE, .reason = REASON_DELETED}};
+    struct status_ack ack = {id, 12};
+    m.update = (struct node_update){5, desired_states, 2, &ack, 1, 44, 45, {9, true}, 8};
     round_trip(&m, &back);
-    assert_int_equal(back.news.number, 5);
-    assert_int_equal(back.news.want_count, 2);
-    assert_int_equal(back.news.wants[0].limits.nofile, 99);
-    assert_memory_equal(back.news.wants[0].spec, spec, sizeof spec);
-    assert_int_equal(back.news.wants[1].reason, REASON_DELETED);
-    assert_null(back.news.wants[1].spec);
-    assert_int_equal(back.news.acceptances[0].number, 12);
-    assert_int_equal(back.news.violations_accepted, 44);
-    assert_int_equal(back.news.samples_accepted, 45);
-    assert_int_equal(back.news.sweep.number, 9);
-    assert_true(back.news.sweep.dry_run);
-    assert_int_equal(back.news.sweeps_accepted, 8);
+    assert_int_equal(back.update.number, 5);
+    assert_int_equal(back.update.desired_count, 2);
+    assert_int_equal(back.update.desired_states[0].limits.nofile, 99);
+    assert_memory_equal(back.update.desired_states[0].spec, spec, sizeof spec);
+    assert_int_equal(back.update.desired_states[1].reason, REASON_DELETED);
+    assert_null(back.update.desired_states[1].spec);
+    assert_int_equal(back.update.acks[0].number, 12);
+    assert_int_equal(back.update.violations_acked, 44);
+    assert_int_equal(back.update.samples_acked, 45);
+    assert_int_equal(back.update.sweep.number, 9);
+    assert_true(back.update.sweep.dry_run);
+    assert_int_equal(back.update.sweeps_acked, 8);
     node_message_fini(&back);
 
-    m.news = (struct node_news){.number = 6};
+    m.update = (struct node_update){.number = 6};
     round_trip(&m, &back);
-    assert_int_equal(back.news.sweep.number, 0);
+    assert_int_equal(back.update.sweep.number, 0);
     node_message_fini(&back);
 }
 
@@ -165,21 +166,21 @@ static void test_inventory(void **state)
 {
     struct node_inventory in = {.facts = {.name = "h1", .boot_id = "b", .enforces = 63, .sick = "no\tdisk"}};
     struct node_inventory out;
-    struct observation observation = an_observation();
+    struct sandbox_status status = a_status();
     struct err err;
     uint8_t *bytes;
     size_t len;
     string_list_add(&in.facts.labels, "zone=a");
     in.facts.capacity.memory_bytes = 1 << 30;
-    in.observations = &observation;
-    in.observation_count = 1;
+    in.statuses = &status;
+    in.status_count = 1;
     assert_int_equal(node_inventory_pack(&in, &bytes, &len, NULL, &err), 0);
     assert_int_equal(node_inventory_unpack(bytes, len, &out, &err), 0);
     assert_string_equal(out.facts.name, "h1");
     assert_string_equal(out.facts.labels.item[0], "zone=a");
     assert_string_equal(out.facts.sick, "no?disk");
     assert_int_equal(out.facts.capacity.memory_bytes, 1 << 30);
-    assert_int_equal(out.observation_count, 1);
+    assert_int_equal(out.status_count, 1);
     node_inventory_fini(&out);
     string_list_fini(&in.facts.labels);
     free(bytes);
@@ -206,39 +207,39 @@ static struct node_faults faulty_trip(const struct node_message *m, struct node_
     return faults;
 }
 
-static void test_an_observation_that_cannot_be_told_is_left_out(void **state)
+static void test_a_status_that_cannot_be_told_is_left_out(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct observation o[4] = {an_observation(), an_observation(), an_observation(), an_observation()};
-    m.report.observations = o;
-    m.report.observation_count = 4;
+    struct sandbox_status o[4] = {a_status(), a_status(), a_status(), a_status()};
+    m.report.statuses = o;
+    m.report.status_count = 4;
     o[0].state = SANDBOX_LOST;
     o[1].reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
     strcpy(o[2].id.text, "sbx_short");
     struct node_faults faults = faulty_trip(&m, &back);
-    assert_int_equal(back.report.observation_count, 1);
-    assert_string_equal(back.report.observations[0].detail, "it ended");
+    assert_int_equal(back.report.status_count, 1);
+    assert_string_equal(back.report.statuses[0].detail, "it ended");
     assert_int_equal(faults.count, 3);
-    assert_string_equal(faults.first, "observation of sbx_01ARZ3NDEKTSV4RRFFQ69G5FAV: state");
+    assert_string_equal(faults.first, "sandbox_status of sbx_01ARZ3NDEKTSV4RRFFQ69G5FAV: state");
     node_message_fini(&back);
 }
 
 static void test_a_state_is_told_whatever_its_numbers(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct observation o = an_observation();
+    struct sandbox_status o = a_status();
     o.ended_ago_ms = o.started_ago_ms = UINT64_MAX - 5;
     o.enforced = UINT32_MAX;
     o.last.memory_used_bytes = UINT64_MAX;
-    m.report.observations = &o;
-    m.report.observation_count = 1;
+    m.report.statuses = &o;
+    m.report.status_count = 1;
     struct node_faults faults = faulty_trip(&m, &back);
     assert_int_equal(faults.count, 1);
-    assert_int_equal(back.report.observation_count, 1);
-    assert_int_equal(back.report.observations[0].state, SANDBOX_STOPPED);
-    assert_int_equal(back.report.observations[0].ended_ago_ms, NODE_LIFE_MAX_MS);
-    assert_int_equal(back.report.observations[0].enforced, ENFORCE_ALL);
-    assert_false(back.report.observations[0].has_last);
+    assert_int_equal(back.report.status_count, 1);
+    assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
+    assert_int_equal(back.report.statuses[0].ended_ago_ms, NODE_LIFE_MAX_MS);
+    assert_int_equal(back.report.statuses[0].enforced, ENFORCE_ALL);
+    assert_false(back.report.statuses[0].has_last);
     node_message_fini(&back);
 }
 
@@ -246,7 +247,7 @@ static void test_a_figure_that_cannot_be_is_left_out(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
     struct sample s[3] = {{.id = id_of(1)}, {.id = id_of(2)}, {.id = id_of(3)}};
-    struct violation_news v[2] = {{.id = id_of(1), .kind = 9}, {.id = id_of(2), .kind = 1}};
+    struct violation_report v[2] = {{.id = id_of(1), .kind = 9}, {.id = id_of(2), .kind = 1}};
     s[1].memory_used_bytes = NODE_BYTES_MAX + 1;
     s[2].io_some_centi = SAMPLE_NO_PRESSURE;
     s[2].io_read_bytes = SAMPLE_NO_IO;
@@ -260,24 +261,24 @@ static void test_a_figure_that_cannot_be_is_left_out(void **state)
     node_message_fini(&back);
 }
 
-static void test_a_want_that_cannot_be_told_is_left_out(void **state)
+static void test_a_desired_state_that_cannot_be_told_is_left_out(void **state)
 {
-    struct node_message m = envelope(NODE_NEWS), back;
+    struct node_message m = envelope(NODE_UPDATE), back;
     uint8_t spec[] = {1};
-    struct want wants[] = {
-        {.id = id_of(1), .generation = 1, .state = WANT_RUNNING},
-        {.id = id_of(2), .generation = 1, .state = WANT_RUNNING, .spec = spec, .spec_len = 1},
-        {.id = id_of(3), .generation = 0, .state = WANT_GONE},
+    struct desired_state desired_states[] = {
+        {.id = id_of(1), .generation = 1, .state = DESIRED_RUNNING},
+        {.id = id_of(2), .generation = 1, .state = DESIRED_RUNNING, .spec = spec, .spec_len = 1},
+        {.id = id_of(3), .generation = 0, .state = DESIRED_GONE},
     };
-    wants[1].remaining_ms = wants[1].limits.memory_bytes = UINT64_MAX;
-    m.news.wants = wants;
-    m.news.want_count = 3;
+    desired_states[1].remaining_ms = desired_states[1].limits.memory_bytes = UINT64_MAX;
+    m.update.desired_states = desired_states;
+    m.update.desired_count = 3;
     struct node_faults faults = faulty_trip(&m, &back);
     assert_int_equal(faults.count, 3);
-    assert_int_equal(back.news.want_count, 1);
-    assert_string_equal(back.news.wants[0].id.text, id_of(2).text);
-    assert_int_equal(back.news.wants[0].remaining_ms, NODE_LIFE_MAX_MS);
-    assert_int_equal(back.news.wants[0].limits.memory_bytes, NODE_BYTES_MAX);
+    assert_int_equal(back.update.desired_count, 1);
+    assert_string_equal(back.update.desired_states[0].id.text, id_of(2).text);
+    assert_int_equal(back.update.desired_states[0].remaining_ms, NODE_LIFE_MAX_MS);
+    assert_int_equal(back.update.desired_states[0].limits.memory_bytes, NODE_BYTES_MAX);
     node_message_fini(&back);
 }
 
@@ -331,13 +332,13 @@ static void test_bounds_of_a_sweep(void **state)
 static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct observation observation = an_observation();
+    struct sandbox_status status = a_status();
     struct sample sample = {.id = id, .ago_ms = 1};
     struct sweep_report sweep = {.number = 1, .counts.found = {[SWEEP_VOLUME] = 4}};
     struct err err;
     uint8_t *bytes;
     size_t len;
-    m.report = (struct node_report){&observation, 1, &sample, 1, NULL, 0, &sweep, 1};
+    m.report = (struct node_report){&status, 1, &sample, 1, NULL, 0, &sweep, 1};
     assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), 0);
     for (size_t i = 0; i < len; i++) {
         if (node_message_unpack(bytes, i, &back, &err) == 0)
@@ -437,12 +438,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_report),
-        cmocka_unit_test(test_news),
+        cmocka_unit_test(test_update),
         cmocka_unit_test(test_inventory),
-        cmocka_unit_test(test_an_observation_that_cannot_be_told_is_left_out),
+        cmocka_unit_test(test_a_status_that_cannot_be_told_is_left_out),
         cmocka_unit_test(test_a_state_is_told_whatever_its_numbers),
         cmocka_unit_test(test_a_figure_that_cannot_be_is_left_out),
-        cmocka_unit_test(test_a_want_that_cannot_be_told_is_left_out),
+        cmocka_unit_test(test_a_desired_state_that_cannot_be_told_is_left_out),
         cmocka_unit_test(test_a_host_joins_without_the_facts_that_cannot_be_told),
         cmocka_unit_test(test_bounds_of_a_sweep),
         cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),

@@ -40,13 +40,14 @@ static struct sample a_sample(size_t i, bool large)
     return s;
 }
 
-static struct observation an_observation(size_t i, bool large)
+static struct sandbox_status a_status(size_t i, bool large)
 {
-    struct observation o = {.id = id_of(i), .state = SANDBOX_STOPPED, .has_last = true, .last.id = id_of(i)};
+    struct sandbox_status o = {
+        .id = id_of(i), .state = SANDBOX_STOPPED, .has_last = true, .last.id = id_of(i)};
     if (!large)
         return o;
-    struct observation *to = &o;
-    OBSERVATION_FIELDS(MOST)
+    struct sandbox_status *to = &o;
+    STATUS_FIELDS(MOST)
     o.exit_code = INT32_MIN;
     o.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
     o.last = a_sample(i, true);
@@ -72,10 +73,10 @@ static void challenge(struct node_message *m, bool large)
 static struct node_inventory an_inventory(bool large)
 {
     struct node_inventory in = {.facts.name = "n"};
-    in.observation_count = NODE_OBSERVATIONS_MAX;
-    in.observations = mem_zalloc(in.observation_count * sizeof *in.observations);
-    for (size_t i = 0; i < in.observation_count; i++)
-        in.observations[i] = an_observation(i, large);
+    in.status_count = NODE_STATUSES_MAX;
+    in.statuses = mem_zalloc(in.status_count * sizeof *in.statuses);
+    for (size_t i = 0; i < in.status_count; i++)
+        in.statuses[i] = a_status(i, large);
     if (!large)
         return in;
     memset(in.facts.name, 'n', NODE_NAME_MAX);
@@ -121,17 +122,17 @@ static void welcome(struct node_message *m, bool large)
 static void report(struct node_message *m, bool large)
 {
     struct node_report *r = &m->report;
-    r->observation_count = r->sample_count = r->violation_count = NODE_REPORT_MAX;
+    r->status_count = r->sample_count = r->violation_count = NODE_REPORT_MAX;
     r->sweep_count = NODE_SWEEPS_MAX;
-    r->observations = mem_zalloc(r->observation_count * sizeof *r->observations);
+    r->statuses = mem_zalloc(r->status_count * sizeof *r->statuses);
     r->samples = mem_zalloc(r->sample_count * sizeof *r->samples);
     r->violations = mem_zalloc(r->violation_count * sizeof *r->violations);
     r->sweeps = mem_zalloc(r->sweep_count * sizeof *r->sweeps);
     for (size_t i = 0; i < NODE_REPORT_MAX; i++) {
-        r->observations[i] = an_observation(i, large);
+        r->statuses[i] = a_status(i, large);
         r->samples[i] = a_sample(i, large);
         r->violations[i].id = id_of(i);
-        struct violation_news *to = &r->violations[i];
+        struct violation_report *to = &r->violations[i];
         if (large) {
             VIOLATION_FIELDS(MOST)
         }
@@ -161,36 +162,38 @@ static void poll(struct node_message *m, bool large)
     m->taken = large ? UINT64_MAX : 0;
 }
 
-static struct want a_want(size_t i)
+static struct desired_state a_desired_state(size_t i)
 {
-    struct want want = {.id = id_of(i), .state = WANT_PAUSED};
+    struct desired_state desired = {.id = id_of(i), .state = DESIRED_PAUSED};
     {
-        struct want *to = &want;
-        WANT_FIELDS(MOST)
+        struct desired_state *to = &desired;
+        DESIRED_STATE_FIELDS(MOST)
     }
-    struct sandbox_limits *to = &want.limits;
+    struct sandbox_limits *to = &desired.limits;
 #define LIMIT(KIND, name, UNIT, ...) MOST(name, NODE_##UNIT##_MAX, 0)
 #include "common/model/limit.def"
-    want.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
-    want.spec_len = NODE_NEWS_BYTES_MAX / NODE_NEWS_MAX;
-    want.spec = bytes_of(want.spec_len);
-    return want;
+    desired.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
+    desired.spec_len = NODE_UPDATE_BYTES_MAX / NODE_UPDATE_MAX;
+    desired.spec = bytes_of(desired.spec_len);
+    return desired;
 }
 
-static void news(struct node_message *m, bool large)
+static void update(struct node_message *m, bool large)
 {
-    struct node_news *n = &m->news;
-    n->want_count = n->acceptance_count = NODE_NEWS_MAX;
-    n->wants = mem_zalloc(n->want_count * sizeof *n->wants);
-    n->acceptances = mem_zalloc(n->acceptance_count * sizeof *n->acceptances);
-    for (size_t i = 0; i < NODE_NEWS_MAX; i++) {
-        n->acceptances[i] = (struct acceptance){id_of(i), large ? NODE_NUMBER_MAX : 0};
-        n->wants[i] = large ? a_want(i) : (struct want){.id = id_of(i), .generation = 1, .state = WANT_GONE};
+    struct node_update *n = &m->update;
+    n->desired_count = n->ack_count = NODE_UPDATE_MAX;
+    n->desired_states = mem_zalloc(n->desired_count * sizeof *n->desired_states);
+    n->acks = mem_zalloc(n->ack_count * sizeof *n->acks);
+    for (size_t i = 0; i < NODE_UPDATE_MAX; i++) {
+        n->acks[i] = (struct status_ack){id_of(i), large ? NODE_NUMBER_MAX : 0};
+        n->desired_states[i] =
+            large ? a_desired_state(i)
+                  : (struct desired_state){.id = id_of(i), .generation = 1, .state = DESIRED_GONE};
     }
-    struct node_news *to = n;
+    struct node_update *to = n;
     if (!large)
         return;
-    NEWS_FIELDS(MOST)
+    UPDATE_FIELDS(MOST)
     n->sweep = (struct sweep_order){NODE_NUMBER_MAX, true};
     n->certificate_len = NODE_CERTIFICATE_MAX;
     n->certificate = bytes_of(n->certificate_len);
@@ -206,7 +209,7 @@ static void refused(struct node_message *m, bool large)
 static fill_fn *const rows[NODE_MESSAGE_KINDS] = {
     [NODE_HELLO] = hello,     [NODE_CHALLENGE] = challenge, [NODE_PROOF] = proof,
     [NODE_WELCOME] = welcome, [NODE_REPORT] = report,       [NODE_REPORT_ACK] = nothing,
-    [NODE_POLL] = poll,       [NODE_NEWS] = news,           [NODE_REFUSED] = refused,
+    [NODE_POLL] = poll,       [NODE_UPDATE] = update,       [NODE_REFUSED] = refused,
 };
 
 /* --- whether a row fills all of its message --- */
@@ -318,7 +321,7 @@ static void inventory_there_and_back(bool large)
         assert_bytes_whole(&corral__inventory__descriptor, bytes, len);
     if (node_inventory_unpack(bytes, len, &back, &e))
         fail_msg("%s, %zu bytes: %s", large ? "large" : "small", len, e.text);
-    assert_int_equal(back.observation_count, NODE_OBSERVATIONS_MAX);
+    assert_int_equal(back.status_count, NODE_STATUSES_MAX);
     assert_int_equal(node_inventory_pack(&back, &again, &again_len, NULL, &e), 0);
     node_inventory_fini(&back);
     assert_same(bytes, len, again, again_len);

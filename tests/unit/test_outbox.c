@@ -18,9 +18,9 @@ static struct sandbox_id an_id(uint8_t n)
     return sandbox_id_make(7, random);
 }
 
-static struct violation_news news_of(uint8_t n, enum violation_kind kind, bool opened)
+static struct violation_report update_of(uint8_t n, enum violation_kind kind, bool opened)
 {
-    return (struct violation_news){
+    return (struct violation_report){
         .id = an_id(n), .kind = (uint8_t)kind, .opened = opened, .percent_centi = 9100, .limit = UINT64_MAX};
 }
 
@@ -75,7 +75,7 @@ static void test_nothing_is_sent_before_it_is_on_disk(void **state)
 {
     struct outbox *o = outbox_new(100);
     struct file f = {0};
-    struct violation_news out[OUTBOX_SEND_MAX], opening = news_of(1, VIOLATION_DISK, true);
+    struct violation_report out[OUTBOX_SEND_MAX], opening = update_of(1, VIOLATION_DISK, true);
     write_next(o, &f);
     outbox_violation(o, 1000, &opening);
     assert_int_equal(outbox_take_violations(o, 1000, out), 0);
@@ -97,7 +97,7 @@ static void test_it_is_sent_again_until_it_is_accepted(void **state)
 {
     struct outbox *o = outbox_new(100);
     struct file f = {0};
-    struct violation_news out[OUTBOX_SEND_MAX], n = news_of(1, VIOLATION_DISK, true);
+    struct violation_report out[OUTBOX_SEND_MAX], n = update_of(1, VIOLATION_DISK, true);
     outbox_violation(o, 0, &n);
     write_next(o, &f);
     assert_int_equal(outbox_take_violations(o, 10, out), 1);
@@ -108,9 +108,9 @@ static void test_it_is_sent_again_until_it_is_accepted(void **state)
     assert_int_equal(outbox_take_violations(o, 30, out), 0); /* an answer is waited for */
     assert_int_equal(outbox_take_violations(o, 10 + OUTBOX_RESEND_MS, out), 2);
     assert_true(out[0].number == first && out[1].number > first && out[0].opened && !out[1].opened);
-    outbox_accept(o, first, 0);
+    outbox_ack(o, first, 0);
     assert_true(outbox_urgent(o));
-    outbox_accept(o, out[1].number, 0);
+    outbox_ack(o, out[1].number, 0);
     assert_false(outbox_urgent(o));
     assert_int_equal(outbox_stats(o).violations, 0);
     free(f.text);
@@ -122,7 +122,7 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     struct outbox *o = outbox_new(1u << 30), *back;
     struct file f = {0};
     struct outbox_reading r;
-    struct violation_news v[OUTBOX_SEND_MAX], opening = news_of(1, VIOLATION_MEMORY, true);
+    struct violation_report v[OUTBOX_SEND_MAX], opening = update_of(1, VIOLATION_MEMORY, true);
     struct sample s[OUTBOX_SEND_MAX], last = sample_of(2);
     outbox_epoch_seen(o, 9);
     outbox_violation(o, 1000, &opening);
@@ -143,7 +143,7 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     assert_true(s[0].rx_bytes == UINT64_MAX && s[0].io_some_centi == SAMPLE_NO_PRESSURE);
     /* A clock that went back gives no number twice, also none of those that were never written. */
     uint64_t highest = s[0].number;
-    outbox_accept(back, v[1].number, s[0].number);
+    outbox_ack(back, v[1].number, s[0].number);
     opening.opened = opening.critical = false;
     opening.swings = 7;
     outbox_violation(back, 6000, &opening);
@@ -162,16 +162,16 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     free(f.text);
 }
 
-static void test_an_open_episode_outlives_its_news(void **state)
+static void test_an_open_episode_outlives_its_update(void **state)
 {
     struct outbox *o = outbox_new(1), *back;
     struct file f = {0};
     struct outbox_reading r;
-    struct violation_news v[OUTBOX_SEND_MAX], opening = news_of(1, VIOLATION_DISK, true);
+    struct violation_report v[OUTBOX_SEND_MAX], opening = update_of(1, VIOLATION_DISK, true);
     outbox_violation(o, 1000, &opening);
     write_next(o, &f);
     outbox_take_violations(o, 1000, v);
-    outbox_accept(o, v[0].number, 0);
+    outbox_ack(o, v[0].number, 0);
     outbox_written(o, false, 0); /* a disk that was full: all of it anew */
     write_next(o, &f);
     assert_int_equal(f.wholes, 2);
@@ -204,7 +204,7 @@ static struct file a_file(size_t *whole_len)
 {
     struct outbox *o = outbox_new(1);
     struct file f = {0};
-    struct violation_news n = news_of(1, VIOLATION_PIDS, true);
+    struct violation_report n = update_of(1, VIOLATION_PIDS, true);
     struct sample s = sample_of(1);
     outbox_violation(o, 1, &n);
     write_next(o, &f);
@@ -275,14 +275,14 @@ static void test_violations_have_a_bound(void **state)
     struct file f = {0};
     struct outbox_reading r;
     for (unsigned i = 0; i < OUTBOX_VIOLATIONS_MAX + 5; i++) {
-        struct violation_news n = news_of((uint8_t)i, VIOLATION_CPU, true);
+        struct violation_report n = update_of((uint8_t)i, VIOLATION_CPU, true);
         outbox_violation(o, i, &n);
     }
     write_next(o, &f);
     back = read_back(&f, f.len, 10, &r);
     assert_int_equal(outbox_stats(back).violations, OUTBOX_VIOLATIONS_MAX);
     assert_int_equal(outbox_stats(back).violations_dropped, 5);
-    struct violation_news out[OUTBOX_SEND_MAX];
+    struct violation_report out[OUTBOX_SEND_MAX];
     assert_int_equal(outbox_take_violations(back, 10000, out), OUTBOX_SEND_MAX);
     assert_int_equal(out[0].number, 1 + 5);
     outbox_free(back);
@@ -319,7 +319,7 @@ static void test_the_file_stays_short(void **state)
         outbox_sample(o, i * 1000, &s, false);
         write_next(o, &f);
         assert_int_equal(outbox_take_samples(o, i * 1000, out), 1);
-        outbox_accept(o, 0, out[0].number);
+        outbox_ack(o, 0, out[0].number);
         write_next(o, &f);
         assert_true(f.len < (3u << 20));
     }
@@ -389,7 +389,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_sent_before_it_is_on_disk),
         cmocka_unit_test(test_it_is_sent_again_until_it_is_accepted),
         cmocka_unit_test(test_a_restart_takes_all_of_it_up),
-        cmocka_unit_test(test_an_open_episode_outlives_its_news),
+        cmocka_unit_test(test_an_open_episode_outlives_its_update),
         cmocka_unit_test(test_another_boot_counts_by_the_wall_clock),
         cmocka_unit_test(test_torn_at_every_byte),
         cmocka_unit_test(test_any_damage_is_seen_and_costs_its_line_only),

@@ -2,11 +2,11 @@
 
 #include "common/base/plain_words.h"
 
-static void same(const char *text, const char *wanted)
+static void same(const char *text, const char *desired)
 {
     char out[400];
     plain_words(text, out, sizeof out);
-    assert_string_equal(out, wanted);
+    assert_string_equal(out, desired);
 }
 
 static void test_what_tells_of_the_host_goes(void **state)

@@ -30,11 +30,11 @@ static struct reconciler *running(uint64_t now, uint64_t lifetime_ms)
     uint8_t random[10] = {1};
     struct reconciler *k = reconciler_new();
     id = sandbox_id_make(7, random);
-    struct want want = {
+    struct desired_state desired = {
         .id = id, .generation = 1, .remaining_ms = lifetime_ms, .spec = (uint8_t *)"x", .spec_len = 1};
     struct start_result made = {.ok = true};
     reconciler_effects_clear(&effects);
-    reconciler_want(k, now, &want, &effects);
+    reconciler_desired(k, now, &desired, &effects);
     settle(k, now);
     reconciler_started(k, now, &id, &made, &effects);
     settle(k, now);
@@ -71,7 +71,7 @@ static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void *
     settle(k, 2000);
     reconciler_removed(k, 7000, &id, true, &effects);
     settle(k, 7000);
-    const struct observation *last = &last_of(RECONCILER_REPORT)->observation;
+    const struct sandbox_status *last = &last_of(RECONCILER_REPORT)->status;
     assert_int_equal(last->state, SANDBOX_STOPPED);
     assert_int_equal(last->ended_ago_ms, 5000);
     assert_true(last->has_last && last->last.memory_peak_bytes == 77);
@@ -93,17 +93,18 @@ static void test_an_end_in_the_middle_of_its_making(void **state)
     };
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         struct reconciler *k = reconciler_new();
-        struct want want = {
+        struct desired_state desired = {
             .id = id, .generation = 1, .remaining_ms = 5000, .spec = (uint8_t *)"x", .spec_len = 1};
         reconciler_effects_clear(&effects);
-        reconciler_want(k, 1000, &want, &effects);
+        reconciler_desired(k, 1000, &desired, &effects);
         settle(k, 1000);
         assert_int_equal(reconciler_find(k, &id)->phase, PHASE_STARTING);
-        want = (struct want){.id = id, .generation = 2, .state = WANT_GONE, .reason = ends[i].reason};
+        desired = (struct desired_state){
+            .id = id, .generation = 2, .state = DESIRED_GONE, .reason = ends[i].reason};
         if (ends[i].reason == REASON_EXPIRED)
             reconciler_tick(k, 6000, &effects);
         else
-            reconciler_want(k, 2000, &want, &effects);
+            reconciler_desired(k, 2000, &desired, &effects);
         assert_non_null(last_of(RECONCILER_ABORT));
         struct start_result made = {.reason = REASON_START_FAILED,
                                     .detail = "its image was still being pulled"};
@@ -111,7 +112,7 @@ static void test_an_end_in_the_middle_of_its_making(void **state)
         settle(k, 6000);
         reconciler_removed(k, 6000, &id, true, &effects);
         settle(k, 6000);
-        const struct observation *last = &last_of(RECONCILER_REPORT)->observation;
+        const struct sandbox_status *last = &last_of(RECONCILER_REPORT)->status;
         assert_int_equal(last->state, SANDBOX_FAILED);
         assert_int_equal(last->reason, ends[i].reason);
         assert_string_equal(last->detail, ends[i].detail);
@@ -156,13 +157,13 @@ static void test_a_deletion_outlives_the_agent(void **state)
     end(k);
 }
 
-/* A want may come before Docker was looked at: nothing is made beside what may be there. */
+/* A desired state may come before Docker was looked at: nothing is made beside what may be there. */
 static void test_a_restored_one_waits_for_docker(void **state)
 {
     struct reconciler *k = restored(PHASE_NEW, HOUR_MS);
-    struct want longer = {
+    struct desired_state longer = {
         .id = id, .generation = 2, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
-    reconciler_want(k, 100, &longer, &effects);
+    reconciler_desired(k, 100, &longer, &effects);
     settle(k, 100);
     assert_null(last_of(RECONCILER_START));
     reconciler_found(k, 200, &id, false, NULL, &effects);
@@ -176,19 +177,19 @@ static void test_a_restored_one_waits_for_docker(void **state)
  * yet. */
 static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
 {
-    struct observation inventory;
+    struct sandbox_status inventory;
     struct reconciler *k = reconciler_new();
-    struct want want = {
+    struct desired_state desired = {
         .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
     reconciler_effects_clear(&effects);
-    reconciler_want(k, 100, &want, &effects);
-    want.generation = 2;
-    reconciler_want(k, 100, &want, &effects);
+    reconciler_desired(k, 100, &desired, &effects);
+    desired.generation = 2;
+    reconciler_desired(k, 100, &desired, &effects);
     assert_null(last_of(RECONCILER_REPORT));
     assert_int_equal(reconciler_inventory(k, 100, &inventory, 1), 0);
     reconciler_saved(k, 200, &id, true, &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.generation, 2);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_STARTING);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.generation, 2);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_STARTING);
     assert_int_equal(reconciler_inventory(k, 200, &inventory, 1), 1);
     end(k);
 }
@@ -198,7 +199,7 @@ static void test_those_that_live_come_first(void **state)
 {
     struct reconciler *k = reconciler_new();
     struct sandbox_record r = {0};
-    struct observation inventory[3];
+    struct sandbox_status inventory[3];
     static const enum sandbox_phase phases[] = {PHASE_ENDED, PHASE_RUNNING, PHASE_ENDED, PHASE_RUNNING};
     for (uint8_t i = 0; i < 4; i++) {
         uint8_t random[10] = {i};
@@ -243,8 +244,8 @@ static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
 static void test_a_deletion_is_on_disk_before_it_kills(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
-    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
-    reconciler_want(k, 2000, &gone, &effects);
+    struct desired_state gone = {.id = id, .generation = 2, .state = DESIRED_GONE, .reason = REASON_DELETED};
+    reconciler_desired(k, 2000, &gone, &effects);
     assert_null(last_of(RECONCILER_KILL));
     reconciler_saved(k, 2010, &id, true, &effects);
     reconciler_saved(k, 2020, &id, true, &effects);
@@ -255,8 +256,8 @@ static void test_a_deletion_is_on_disk_before_it_kills(void **state)
 static void test_a_disk_that_hangs_does_not_keep_it_alive(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
-    struct want gone = {.id = id, .generation = 2, .state = WANT_GONE, .reason = REASON_DELETED};
-    reconciler_want(k, 2000, &gone, &effects);
+    struct desired_state gone = {.id = id, .generation = 2, .state = DESIRED_GONE, .reason = REASON_DELETED};
+    reconciler_desired(k, 2000, &gone, &effects);
     reconciler_tick(k, 3000, &effects);
     assert_non_null(last_of(RECONCILER_KILL));
     end(k);
@@ -317,7 +318,7 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
     assert_null(
         last_of(RECONCILER_REPORT)); /* an agent that died now would come back to one that it was making */
     settle(k, 110);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(k);
 }
 
@@ -326,7 +327,7 @@ static void test_a_disk_that_takes_nothing_keeps_no_running_one_secret(void **st
     struct reconciler *k = restored(PHASE_STARTING, HOUR_MS);
     reconciler_adopted(k, 100, &id, ENFORCE_MEMORY, &effects);
     reconciler_saved(k, 110, &id, false, &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(k);
 }
 
@@ -353,10 +354,10 @@ static void test_why_a_making_was_broken_off_is_on_disk(void **state)
 static struct reconciler *making(bool written)
 {
     struct reconciler *k = reconciler_new();
-    struct want want = {
+    struct desired_state desired = {
         .id = id, .generation = 1, .remaining_ms = HOUR_MS, .spec = (uint8_t *)"x", .spec_len = 1};
     reconciler_effects_clear(&effects);
-    reconciler_want(k, 1000, &want, &effects);
+    reconciler_desired(k, 1000, &desired, &effects);
     if (written) {
         settle(k, 1000);
         assert_int_equal(reconciler_find(k, &id)->phase, PHASE_STARTING);
@@ -373,9 +374,9 @@ static void fail_and_clean_up(struct reconciler *k, bool host_fault)
     reconciler_removed(k, 2500, &id, true, &effects);
 }
 
-static const struct observation *told_of_failure(void)
+static const struct sandbox_status *told_of_failure(void)
 {
-    const struct observation *o = &last_of(RECONCILER_REPORT)->observation;
+    const struct sandbox_status *o = &last_of(RECONCILER_REPORT)->status;
     assert_int_equal(o->state, SANDBOX_FAILED);
     return o;
 }
@@ -397,9 +398,9 @@ static void test_a_fault_of_its_host_is_told_as_one(void **state)
     end(k);
 }
 
-static struct observation told_of_in_a_new_session(struct reconciler *k)
+static struct sandbox_status told_of_in_a_new_session(struct reconciler *k)
 {
-    struct observation o;
+    struct sandbox_status o;
     assert_int_equal(reconciler_inventory(k, 2500, &o, 1), 1);
     return o;
 }
@@ -413,7 +414,7 @@ static void test_a_fault_of_its_host_is_not_told_before_it_is_undone(void **stat
     assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_STARTING);
     settle(k, 2000);
     reconciler_removed(k, 2500, &id, true, &effects);
-    struct observation o = told_of_in_a_new_session(k);
+    struct sandbox_status o = told_of_in_a_new_session(k);
     assert_int_equal(o.state, SANDBOX_STARTING);
     settle(k, 2500);
     assert_true(told_of_failure()->host_fault && told_of_failure()->number > o.number);
@@ -439,12 +440,12 @@ static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
     reconciler_seen_paused(k, 2000, &id, true, &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_PAUSED);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_PAUSED);
     assert_null(last_of(RECONCILER_RESUME));
     reconciler_tick(k, 3000, &effects);
     assert_non_null(last_of(RECONCILER_RESUME));
     reconciler_paused(k, 3010, &id, true, false, &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_RUNNING);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(k);
 }
 
@@ -453,10 +454,10 @@ static void test_somebody_elses_pause_that_is_found_idle(void **state)
     struct reconciler *k = running(1000, HOUR_MS);
     reconciler_seen_paused(k, 2000, &id, true, &effects);
     reconciler_saved(k, 2001, &id, true, &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.reason, REASON_NONE);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.reason, REASON_NONE);
     reconciler_pause(k, 2010, &id, "it did no work", &effects);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.state, SANDBOX_PAUSED);
-    assert_int_equal(last_of(RECONCILER_REPORT)->observation.reason, REASON_IDLE);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_PAUSED);
+    assert_int_equal(last_of(RECONCILER_REPORT)->status.reason, REASON_IDLE);
     end(k);
 }
 
@@ -476,8 +477,9 @@ static void test_idleness_is_on_disk_before_it_pauses(void **state)
 static void test_new_limits_outlive_the_agent(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS), *next = reconciler_new();
-    struct want want = {.id = id, .generation = 2, .remaining_ms = HOUR_MS, .limits = {.memory_bytes = 7}};
-    reconciler_want(k, 2000, &want, &effects);
+    struct desired_state desired = {
+        .id = id, .generation = 2, .remaining_ms = HOUR_MS, .limits = {.memory_bytes = 7}};
+    reconciler_desired(k, 2000, &desired, &effects);
     assert_non_null(last_of(RECONCILER_RESIZE));
     reconciler_restore(next, reconciler_find(k, &id)); /* as it was written */
     reconciler_effects_clear(&effects);

@@ -15,7 +15,7 @@ static struct sandbox_record a_record(void)
                                .generation = 7,
                                .number = UINT64_MAX,
                                .phase = PHASE_RUNNING,
-                               .want = WANT_PAUSED,
+                               .desired = DESIRED_PAUSED,
                                .paused = true,
                                .idled = true,
                                .unfit = true,
@@ -76,7 +76,7 @@ static void test_what_is_no_record_of_ours(void **state)
     for (int i = 0; i < 5; i++)
         wrong[i] = a_record();
     wrong[0].phase = PHASE_ENDED + 1;
-    wrong[1].want = WANT_GONE + 1;
+    wrong[1].desired = DESIRED_GONE + 1;
     wrong[2].reason = SANDBOX_REASON_COUNT;
     strcpy(wrong[3].container_id, "../../x");
     memset(&wrong[4].id, 0, sizeof wrong[4].id);

@@ -49,20 +49,20 @@ static struct cluster_state_row row_of(int n, const char *node, enum sandbox_sta
                                       .user = "usr_1",
                                       .node = node,
                                       .generation = 1,
-                                      .want = WANT_RUNNING,
+                                      .desired = DESIRED_RUNNING,
                                       .state = state,
                                       .remaining_ms = remaining_ms,
                                       .spec = (const uint8_t *)"s",
                                       .spec_len = 1};
 }
 
-static struct observation running(const struct cluster_state_row *row)
+static struct sandbox_status running(const struct cluster_state_row *row)
 {
-    return (struct observation){
+    return (struct sandbox_status){
         .id = row->id, .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
 }
 
-static void join(uint64_t now, const char *name, const struct observation *held, size_t count)
+static void join(uint64_t now, const char *name, const struct sandbox_status *held, size_t count)
 {
     struct node_facts facts = {0};
     strcpy(facts.name, name);
@@ -110,7 +110,7 @@ static void test_a_row_that_nobody_told_of(void **state)
 static void test_a_row_that_its_host_holds(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
-    struct observation held = running(&row);
+    struct sandbox_status held = running(&row);
     cluster_state_load(cluster, 0, &row);
     assert_int_equal(cluster_state_stray(cluster, 5, &row), SWEEP_KIND_COUNT);
     join(10, "h1", &held, 1);
@@ -124,7 +124,7 @@ static void test_a_pending_row_that_its_host_never_takes_up(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
     cluster_state_read(cluster, 0, cluster_state_stamp(cluster), &row, &effects);
-    assert_non_null(effect_of(CLUSTER_WANT));
+    assert_non_null(effect_of(CLUSTER_DESIRED));
     assert_int_equal(cluster_state_stray(cluster, 2999, &row), SWEEP_KIND_COUNT);
     assert_int_equal(cluster_state_stray(cluster, 3000, &row), SWEEP_EXPIRED);
     cluster_state_effects_clear(&effects);
@@ -163,10 +163,10 @@ static void test_a_stray_is_ended_through_the_one_door(void **state)
 static void test_a_stray_whose_host_brings_it_after_all(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
-    struct observation held = running(&row);
+    struct sandbox_status held = running(&row);
     cluster_state_end_stray(cluster, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
     cluster_state_effects_clear(&effects);
-    cluster_state_observed(cluster, 6, "h1", &held, &effects);
+    cluster_state_status(cluster, 6, "h1", &held, &effects);
     cluster_state_persisted(cluster, 7, &row.id, false, SANDBOX_STOPPED, &effects);
     cluster_state_tick(cluster, HOUR_MS / 2, &effects);
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to,

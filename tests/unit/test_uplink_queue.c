@@ -11,16 +11,16 @@ static struct sandbox_id an_id(uint8_t n)
 
 static void observe(struct uplink_queue *q, uint64_t now, uint8_t n, enum sandbox_state state)
 {
-    struct observation o = {.id = an_id(n), .number = now, .state = state, .ran = true};
-    uplink_queue_observe(q, now, &o);
+    struct sandbox_status o = {.id = an_id(n), .number = now, .state = state, .ran = true};
+    uplink_queue_status(q, now, &o);
 }
 
 /* A violation that is on disk. */
 static uint64_t violate(struct outbox *o, uint64_t now, uint8_t n)
 {
-    struct violation_news news = {.id = an_id(n), .kind = VIOLATION_MEMORY, .opened = true};
+    struct violation_report report = {.id = an_id(n), .kind = VIOLATION_MEMORY, .opened = true};
     struct outbox_write w;
-    uint64_t number = outbox_violation(o, now, &news);
+    uint64_t number = outbox_violation(o, now, &report);
     assert_true(outbox_write(o, &w));
     free(w.text);
     outbox_free(w.whole);
@@ -29,17 +29,17 @@ static uint64_t violate(struct outbox *o, uint64_t now, uint8_t n)
 }
 
 struct taken {
-    size_t observations, violations;
-    struct sandbox_id id; /* of the last observation */
+    size_t statuses, violations;
+    struct sandbox_id id; /* of the last status */
 };
 
 static struct taken take(struct uplink_queue *q, struct outbox *o, uint64_t now)
 {
     struct node_report report = {0};
     uplink_queue_take(q, o, now, &report);
-    struct taken t = {.observations = report.observation_count, .violations = report.violation_count};
-    if (t.observations)
-        t.id = report.observations[t.observations - 1].id;
+    struct taken t = {.statuses = report.status_count, .violations = report.violation_count};
+    if (t.statuses)
+        t.id = report.statuses[t.statuses - 1].id;
     uplink_queue_taken_free(&report);
     return t;
 }
@@ -53,13 +53,13 @@ static void test_an_end_comes_after_its_violations(void **state)
     uint64_t critical = violate(o, 1010, 1); /* while the first is on its way */
     observe(&q, 1020, 1, SANDBOX_STOPPED);
     struct taken t = take(&q, o, 1030);
-    assert_true(t.observations == 0 && t.violations == 0 && q.held);
-    outbox_accept(o, warning, 0);
+    assert_true(t.statuses == 0 && t.violations == 0 && q.held);
+    outbox_ack(o, warning, 0);
     t = take(&q, o, 1040);
-    assert_true(t.observations == 0 && t.violations == 1 && q.held);
-    outbox_accept(o, critical, 0);
+    assert_true(t.statuses == 0 && t.violations == 1 && q.held);
+    outbox_ack(o, critical, 0);
     t = take(&q, o, 1050);
-    assert_true(t.observations == 1 && !q.held);
+    assert_true(t.statuses == 1 && !q.held);
     uplink_queue_fini(&q);
     outbox_free(o);
 }
@@ -70,8 +70,8 @@ static void test_an_end_does_not_wait_for_ever(void **state)
     struct uplink_queue q = {0};
     violate(o, 1000, 1);
     observe(&q, 1020, 1, SANDBOX_STOPPED);
-    assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS - 1).observations, 0);
-    assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS).observations, 1);
+    assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS - 1).statuses, 0);
+    assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS).statuses, 1);
     uplink_queue_fini(&q);
     outbox_free(o);
 }
@@ -82,11 +82,11 @@ static void test_only_ends_wait_and_only_for_their_own(void **state)
     struct uplink_queue q = {0};
     violate(o, 1000, 1);
     observe(&q, 1000, 1, SANDBOX_PAUSED);
-    assert_int_equal(take(&q, o, 1000).observations, 1);
+    assert_int_equal(take(&q, o, 1000).statuses, 1);
     observe(&q, 1001, 1, SANDBOX_STOPPING);
     observe(&q, 1001, 2, SANDBOX_FAILED);
     struct taken t = take(&q, o, 1002);
-    assert_int_equal(t.observations, 1);
+    assert_int_equal(t.statuses, 1);
     assert_string_equal(t.id.text, an_id(2).text);
     uplink_queue_fini(&q);
     outbox_free(o);

@@ -85,22 +85,22 @@ static void test_a_state_without_its_row_tells_nobody(void **state)
     assert_int_equal(seen.reached + seen.given_up, 0);
 }
 
-static void test_another_want_ends_the_wait_for_the_one_before(void **state)
+static void test_another_desired_ends_the_wait_for_the_one_before(void **state)
 {
     struct row_change change = {.id = id_of(1), .state = SANDBOX_RUNNING, .json = "{}"};
     static struct seen pause, resume, end;
-    wait_for(1, WAIT_WANTED, SANDBOX_PAUSED, &pause);
+    wait_for(1, WAIT_DESIRED, SANDBOX_PAUSED, &pause);
     wait_for(1, WAIT_ENDED, SANDBOX_STOPPED, &end);
-    changes_tell_row(&changes, &change); /* a row alone says nothing of what is wanted */
+    changes_tell_row(&changes, &change); /* a row alone says nothing of the desired state */
     assert_int_equal(pause.given_up, 0);
-    change.has_want = true;
-    change.want = WANT_RUNNING;
+    change.has_desired = true;
+    change.desired = DESIRED_RUNNING;
     change.state = SANDBOX_PAUSED; /* it is where the first wanted it, then it is to run */
-    wait_for(1, WAIT_WANTED, SANDBOX_RUNNING, &resume);
+    wait_for(1, WAIT_DESIRED, SANDBOX_RUNNING, &resume);
     changes_tell_row(&changes, &change);
     assert_int_equal(pause.reached, 1);
     assert_int_equal(resume.reached + resume.given_up, 0);
-    change.want = WANT_GONE;
+    change.desired = DESIRED_GONE;
     change.state = SANDBOX_STOPPING;
     changes_tell_row(&changes, &change);
     assert_int_equal(resume.given_up, 1);
@@ -124,7 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_row_tells_who_waits_for_its_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_state_without_its_row_tells_nobody, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_another_want_ends_the_wait_for_the_one_before, set_up,
+        cmocka_unit_test_setup_teardown(test_another_desired_ends_the_wait_for_the_one_before, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_who_left_hears_nothing, set_up, tear_down),
     };

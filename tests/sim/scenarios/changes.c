@@ -1,24 +1,24 @@
-/* What is wanted of a sandbox changes: its pause, its limits, its deadline. */
+/* The desired state of a sandbox changes: its pause, its limits, its deadline. */
 #include "tests/sim/scenarios/stage.h"
 
 static void an_idle_sandbox_is_paused_and_stays_so(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_idles(w, stage_node(w, sandbox), sandbox);
-    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].want == WANT_PAUSED);
+    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].desired == DESIRED_PAUSED);
     controller_extend(w, sandbox, 90000);
     HOLDS(w, 5000, stage_sandbox(w, sandbox)->paused);
     controller_pause(w, sandbox, false);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_sandbox(w, sandbox)->paused);
 }
 
-static void an_idle_pause_meets_a_newer_want(struct world *w)
+static void an_idle_pause_meets_a_newer_desired(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_idles(w, stage_node(w, sandbox), sandbox);
     controller_resize(w, sandbox, 2);
     PASS(w, 3000);
-    EXPECT(w, w->row[sandbox].want == WANT_RUNNING);
+    EXPECT(w, w->row[sandbox].desired == DESIRED_RUNNING);
     EXPECT(w, !stage_sandbox(w, sandbox)->paused && stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
@@ -28,13 +28,13 @@ static void an_idle_pause_outlives_its_agent(struct world *w)
     w->host[node].linked = false;
     sandbox_idles(w, node, sandbox);
     UNTIL(w, 2000,
-          stage_sandbox(w, sandbox)->paused && stage_sandbox(w, sandbox)->record.want == WANT_PAUSED);
+          stage_sandbox(w, sandbox)->paused && stage_sandbox(w, sandbox)->record.desired == DESIRED_PAUSED);
     agent_down(w, node);
     PASS(w, 1000);
     agent_up(w, node);
     HOLDS(w, 2000, stage_sandbox(w, sandbox)->paused);
     w->host[node].linked = true;
-    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].want == WANT_PAUSED);
+    UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].desired == DESIRED_PAUSED);
 }
 
 static void an_idle_pause_waits_for_its_disk(struct world *w)
@@ -93,11 +93,11 @@ static void an_older_word_brings_a_deadline_nearer_only(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     uint64_t deadline = stage_record(w, sandbox)->deadline_ms;
-    stage_want(w, sandbox, 1, 120000);
+    stage_desired(w, sandbox, 1, 120000);
     EXPECT(w, stage_record(w, sandbox)->deadline_ms == deadline);
-    stage_want(w, sandbox, 0, 1);
+    stage_desired(w, sandbox, 0, 1);
     EXPECT(w, stage_record(w, sandbox)->deadline_ms == deadline);
-    stage_want(w, sandbox, 1, deadline - 500 - w->now);
+    stage_desired(w, sandbox, 1, deadline - 500 - w->now);
     EXPECT(w, stage_record(w, sandbox)->deadline_ms == deadline - 500);
 }
 
@@ -145,12 +145,12 @@ static void a_deletion_whose_disk_is_full(struct world *w)
 }
 
 const struct scenario scenarios_changes[] = {
-    SCENARIO("a pause that its host made becomes what is wanted; a resume ends it, an extension does not",
+    SCENARIO("a pause that its host made becomes the desired state; a resume ends it, an extension does not",
              an_idle_sandbox_is_paused_and_stays_so),
-    SCENARIO("…unless something newer is wanted", an_idle_pause_meets_a_newer_want),
+    SCENARIO("…unless something newer is wanted", an_idle_pause_meets_a_newer_desired),
     SCENARIO("…and its host keeps it on disk until then", an_idle_pause_outlives_its_agent),
     SCENARIO("…before it is made", an_idle_pause_waits_for_its_disk),
-    SCENARIO("what is wanted waits for its node", a_pause_waits_for_its_node),
+    SCENARIO("the desired state waits for its node", a_pause_waits_for_its_node),
     SCENARIO("a paused sandbox has a deadline as any other", a_paused_sandbox_ends_at_its_deadline),
     SCENARIO("what was told of a deadline is on disk", an_extension_outlives_its_agent),
     SCENARIO("what the disk refused is written again", a_disk_refuses_an_extension_for_a_while),

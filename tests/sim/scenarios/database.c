@@ -123,7 +123,7 @@ static void a_sandbox_ends_while_nobody_leads(struct world *w)
 const struct scenario scenarios_database[] = {
     SCENARIO("what PostgreSQL has committed is state; it changes only by what a commit answered",
              the_database_is_away_while_a_sandbox_starts),
-    SCENARIO("an observation is accepted only when what it says is committed",
+    SCENARIO("a status is acknowledged only when what it says is committed",
              the_database_is_away_while_a_sandbox_ends),
     SCENARIO("one move is under way at a time; what was observed meanwhile is looked at afterwards",
              a_sandbox_ends_while_its_start_is_committed),

@@ -106,9 +106,9 @@ static void a_new_controller_waits_for_the_nodes(struct world *w)
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_LOST));
 }
 
-static void what_is_wanted_is_lost_on_its_way(struct world *w)
+static void what_is_desired_is_lost_on_its_way(struct world *w)
 {
-    w->loses = agent_hear_want;
+    w->loses = agent_hear_desired;
     int sandbox = controller_create(w, 60000);
     HOLDS(w, 10000, stage_is(w, sandbox, SANDBOX_PENDING));
     w->loses = NULL;
@@ -117,7 +117,7 @@ static void what_is_wanted_is_lost_on_its_way(struct world *w)
 
 static void what_a_node_says_is_lost_on_its_way(struct world *w)
 {
-    w->loses = agent_hear_want;
+    w->loses = agent_hear_desired;
     int sandbox = controller_create(w, 60000);
     PASS(w, 500);
     w->loses = controller_hear;
@@ -167,8 +167,9 @@ const struct scenario scenarios_hosts[] = {
     SCENARIO("…also where they were still to come", a_controller_stands_still_before_its_nodes_came),
     SCENARIO("…and takes what its hosts said meanwhile", a_controller_stands_still_while_a_lifetime_ends),
     SCENARIO("a new controller gives each node one lease to come", a_new_controller_waits_for_the_nodes),
-    SCENARIO("a want is repeated until its host says that it took it up", what_is_wanted_is_lost_on_its_way),
-    SCENARIO("an observation is repeated until it is accepted", what_a_node_says_is_lost_on_its_way),
+    SCENARIO("a desired state is repeated until its host says that it took it up",
+             what_is_desired_is_lost_on_its_way),
+    SCENARIO("a status is repeated until it is acknowledged", what_a_node_says_is_lost_on_its_way),
     SCENARIO("delivery is at least once, effect exactly once", every_message_arrives_twice),
     SCENARIO("what nobody wants is sent away", a_node_brings_what_nobody_knows),
     {0}};

@@ -119,7 +119,7 @@ static void its_end_is_on_disk_before_its_container_goes(struct world *w)
 static void the_last_word_is_said_until_it_is_accepted(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
-    w->loses = agent_hear_acceptance;
+    w->loses = agent_hear_ack;
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_STOPPED));
     HOLDS(w, 10000, stage_sandbox(w, sandbox)->saved);
@@ -127,12 +127,12 @@ static void the_last_word_is_said_until_it_is_accepted(struct world *w)
     UNTIL(w, 3000, stage_gone(w, sandbox));
 }
 
-static void an_old_want_comes_after_its_end(struct world *w)
+static void an_old_desired_comes_after_its_end(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 5000, stage_sandbox(w, sandbox)->forgotten);
-    stage_want(w, sandbox, 1, 60000);
+    stage_desired(w, sandbox, 1, 60000);
     HOLDS(w, 10000, !stage_sandbox(w, sandbox)->container);
 }
 
@@ -188,9 +188,9 @@ const struct scenario scenarios_life[] = {
     SCENARIO("a last word that the disk refuses is said all the same", its_hosts_disk_is_full_when_it_ends),
     SCENARIO("container and volume are removed once the end is on disk",
              its_end_is_on_disk_before_its_container_goes),
-    SCENARIO("the last word is repeated until it is accepted, then the record goes",
+    SCENARIO("the last word is repeated until it is acknowledged, then the record goes",
              the_last_word_is_said_until_it_is_accepted),
-    SCENARIO("an id that ended here is never made again", an_old_want_comes_after_its_end),
+    SCENARIO("an id that ended here is never made again", an_old_desired_comes_after_its_end),
     SCENARIO("a container that somebody else removed ends as orphaned", somebody_removes_its_container),
     SCENARIO("a pause by somebody else is told, and undone", somebody_pauses_its_container),
     SCENARIO("the making of what is not wanted any more is broken off", it_is_deleted_while_it_is_made),

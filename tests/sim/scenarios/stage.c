@@ -39,19 +39,20 @@ void stage_stop_controller(struct world *w, uint64_t ms)
     w->stopped_ms = w->now + ms;
 }
 
-void stage_want(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms)
+void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms)
 {
     const struct row *r = &w->row[sandbox];
     struct sim_event e = {.node = r->node, .sandbox = sandbox, .session = w->host[r->node].session};
     EXPECT(w, e.session);
-    e.want = (struct want){.id = r->id,
-                           .generation = generation,
-                           .state = WANT_RUNNING,
-                           .remaining_ms = remaining_ms,
-                           .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
-                           .spec = (const uint8_t *)"spec",
-                           .spec_len = 5};
-    agent_hear_want(w, &e);
+    e.desired = (struct desired_state){
+        .id = r->id,
+        .generation = generation,
+        .state = DESIRED_RUNNING,
+        .remaining_ms = remaining_ms,
+        .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
+        .spec = (const uint8_t *)"spec",
+        .spec_len = 5};
+    agent_hear_desired(w, &e);
 }
 
 int stage_node(const struct world *w, int sandbox)

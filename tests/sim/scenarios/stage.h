@@ -62,9 +62,10 @@ void stage_no_starts(struct world *w, int node, uint64_t ms);
 
 void stage_stop_controller(struct world *w, uint64_t ms);
 
-/* What is wanted of a sandbox, as its row has it, arrives at its host once more, with so much left to live.
+/* The desired state of a sandbox, as its row has it, arrives at its host once more, with so much left to
+ * live.
  */
-void stage_want(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);
+void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);
 
 int stage_node(const struct world *w, int sandbox);
 struct host *stage_host(struct world *w, int sandbox);

@@ -1,4 +1,4 @@
-/* Hosts that cannot start what is wanted of them. */
+/* Hosts that cannot start their desired state. */
 #include "tests/sim/scenarios/stage.h"
 
 static void a_host_that_fails_a_start_is_passed_over(struct world *w)
