@@ -164,8 +164,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
     agent->conf = conf;
     agent->reconciler = reconciler_new();
     agent->engine = engine_new(loop, &agent_engine_ops, agent);
-    agent->sweep_number = wall_now_ms() << 10; /* rises over restarts */
-    agent->swept_ms = loop_now_ms();
+    agent->cleanup_number = wall_now_ms() << 10; /* rises over restarts */
+    agent->cleaned_ms = loop_now_ms();
     if (conf->node)
         snprintf(agent->node, sizeof agent->node, "%s", conf->node);
     else
@@ -236,7 +236,7 @@ void agent_free(struct agent *agent)
     uplink_free(agent->uplink);
     docker_free(agent->docker);
     agent_late_free(agent);
-    sweep_free(agent);
+    cleanup_free(agent);
     worker_free(agent->signallers);
     worker_free(agent->forcers);
     worker_free(agent->worker);

@@ -96,9 +96,9 @@ static const struct conf_row rows[] = {
      "a hundredth of its CPU limit and more than half a thousandth of a CPU, or any network packet."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
      1440, NULL, true, false,
-     "Time between sweeps for what should not be there; the controller asks for them, and without it the "
+     "Time between cleanups of what should not be there; the controller asks for them, and without it the "
      "agent "
-     "sweeps by itself."},
+     "cleans up by itself."},
     {"image_keep_hours", "CORRAL_IMAGE_KEEP_HOURS", CONF_UINT, AT(image_keep_hours), "168", 1, 87600, NULL,
      true, false, "How long an image that the agent pulled stays after its last use."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,

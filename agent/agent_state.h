@@ -75,11 +75,11 @@ struct agent {
     struct turns turns;
     struct late *late; /* containers that may come after all */
     unsigned late_count;
-    struct sweep *sweep;              /* NULL: none is under way */
-    struct sweep_order sweep_waiting; /* number 0: none */
-    uint64_t sweep_ordered;           /* the latest order's number */
-    uint64_t sweep_number;            /* of the latest word on a sweep */
-    uint64_t swept_ms;                /* when the latest whole sweep began */
+    struct cleanup *cleanup;              /* NULL: none is under way */
+    struct cleanup_order cleanup_waiting; /* number 0: none */
+    uint64_t cleanup_ordered;             /* the latest order's number */
+    uint64_t cleanup_number;              /* of the latest word on a cleanup */
+    uint64_t cleaned_ms;                  /* when the latest whole cleanup began */
     struct timer tick, sampling, docker_retry, dialing;
 };
 

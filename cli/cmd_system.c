@@ -116,7 +116,7 @@ static int system_cleanup(struct cli *cli, int argc, char **argv)
 const struct command cmd_system_cleanup = {
     .name = "system cleanup",
     .args = "",
-    .help = "Sweeps now: removes what should not be there, and says what it was.",
+    .help = "Cleans up now: removes what should not be there, and says what it was.",
     .options = cleanup_options,
     .run = system_cleanup};
 

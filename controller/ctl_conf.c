@@ -97,7 +97,7 @@ static const struct conf_row rows[] = {
     {"max_total_sandboxes", "MAX_TOTAL_SANDBOXES", CONF_UINT, AT(max_total), "100", 0, 10000000, NULL, true,
      false, "Live sandboxes in the whole system."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
-     1440, NULL, true, false, "Time between sweeps for what should not be there."},
+     1440, NULL, true, false, "Time between cleanups of what should not be there."},
     {"keep_sample_days", "CORRAL_KEEP_SAMPLE_DAYS", CONF_UINT, AT(keep_sample_days), "7", 1, 3650, NULL, true,
      false, "How long resource samples are kept."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,

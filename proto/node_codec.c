@@ -157,13 +157,13 @@ static bool to_report(struct pb_arena *arena, const struct node_message *m, stru
     REPORT_FIELDS(COPY)
     out->left_out_why = pb_alloc(arena, 1, sizeof in->left_out_why);
     return in->status_count <= NODE_REPORT_MAX && in->sample_count <= NODE_REPORT_MAX &&
-           in->violation_count <= NODE_REPORT_MAX && in->sweep_count <= NODE_SWEEPS_MAX &&
+           in->violation_count <= NODE_REPORT_MAX && in->cleanup_count <= NODE_CLEANUPS_MAX &&
            pb_sentence(out->left_out_why, sizeof in->left_out_why, in->left_out_why) &&
            to_statuses(arena, in->statuses, in->status_count, faults, &out->statuses, &out->n_statuses) &&
            to_samples(arena, in->samples, in->sample_count, faults, &out->samples, &out->n_samples) &&
            to_violations(arena, in->violations, in->violation_count, faults, &out->violations,
                          &out->n_violations) &&
-           to_sweeps(arena, in->sweeps, in->sweep_count, faults, &out->sweeps, &out->n_sweeps);
+           to_cleanups(arena, in->cleanups, in->cleanup_count, faults, &out->cleanups, &out->n_cleanups);
 }
 
 static bool from_report(const Corral__Envelope *whole, struct node_message *m)
@@ -179,8 +179,8 @@ static bool from_report(const Corral__Envelope *whole, struct node_message *m)
                         &out->sample_count) &&
            from_violations(in->violations, in->n_violations, NODE_REPORT_MAX, &m->faults, &out->violations,
                            &out->violation_count) &&
-           from_sweeps(in->sweeps, in->n_sweeps, NODE_SWEEPS_MAX, &m->faults, &out->sweeps,
-                       &out->sweep_count);
+           from_cleanups(in->cleanups, in->n_cleanups, NODE_CLEANUPS_MAX, &m->faults, &out->cleanups,
+                         &out->cleanup_count);
 }
 
 static void fini_report(struct node_message *m)
@@ -188,7 +188,7 @@ static void fini_report(struct node_message *m)
     free(m->report.statuses);
     free(m->report.samples);
     free(m->report.violations);
-    free(m->report.sweeps);
+    free(m->report.cleanups);
 }
 
 static bool to_report_ack(struct pb_arena *arena, const struct node_message *m, struct node_faults *faults,
@@ -226,7 +226,7 @@ static bool to_update(struct pb_arena *arena, const struct node_message *m, stru
     PART(arena, out, Update);
     whole->update = out;
     UPDATE_FIELDS(COPY)
-    to_sweep_order(arena, &in->sweep, &out->sweep);
+    to_cleanup_order(arena, &in->cleanup, &out->cleanup);
     out->certificate.data = in->certificate;
     out->certificate.len = in->certificate_len;
     return in->certificate_len <= NODE_CERTIFICATE_MAX && in->desired_count <= NODE_UPDATE_MAX &&
@@ -242,7 +242,7 @@ static bool from_update(const Corral__Envelope *whole, struct node_message *m)
     struct node_update *out = &m->update;
     UPDATE_FIELDS(COPY)
     LOWER(update_bounds, out);
-    from_sweep_order(in->sweep, &out->sweep);
+    from_cleanup_order(in->cleanup, &out->cleanup);
     return (!in->certificate.len ||
             from_bytes(&in->certificate, NODE_CERTIFICATE_MAX, &out->certificate, &out->certificate_len)) &&
            from_desired_states(in->desired_states, in->n_desired_states, NODE_UPDATE_MAX, &m->faults,

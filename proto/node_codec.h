@@ -21,8 +21,8 @@
 #define NODE_REPORT_MAX       1024 /* of each kind in a report */
 #define NODE_UPDATE_MAX       1024 /* of each kind in an update */
 #define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
-#define NODE_SWEEPS_MAX       16            /* in a report */
-#define SWEEP_COUNT_MAX       1000000       /* of a kind, in one sweep */
+#define NODE_CLEANUPS_MAX     16            /* in a report */
+#define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
 #define NODE_LABELS_MAX       64            /* labels, runtimes, settings: each */
 #define NODE_LABEL_MAX        255           /* bytes of one */
 #define NODE_CLUSTER_MAX      63
@@ -76,7 +76,7 @@ enum node_refusal {
 
 /*
  * What of a message broke a bound of one item: that item was left out, or, where it could be told all the
- * same (a status, a desired state, a sweep, a host's capacity), its number was lowered. The rest of the
+ * same (a status, a desired state, a cleanup, a host's capacity), its number was lowered. The rest of the
  * message holds.
  */
 struct node_faults {
@@ -110,8 +110,8 @@ struct node_report {
     size_t sample_count;
     struct violation_report *violations;
     size_t violation_count;
-    struct sweep_report *sweeps;
-    size_t sweep_count;
+    struct cleanup_report *cleanups;
+    size_t cleanup_count;
     uint64_t samples_dropped, violations_dropped; /* by this host, ever */
     uint64_t left_out;                            /* items that it could not tell, since it last said so */
     char left_out_why[NODE_DETAIL_MAX + 1];       /* of the first of them */
@@ -124,8 +124,8 @@ struct node_update {
     struct status_ack *acks;
     size_t ack_count;
     uint64_t violations_acked, samples_acked; /* up to these numbers; 0: none */
-    struct sweep_order sweep;                 /* number 0: none */
-    uint64_t sweeps_acked;
+    struct cleanup_order cleanup;             /* number 0: none */
+    uint64_t cleanups_acked;
     uint8_t *certificate; /* DER, NULL: none */
     size_t certificate_len;
 };

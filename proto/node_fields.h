@@ -69,7 +69,7 @@
     X(limit, NODE_BYTES_MAX, 0)                                                                              \
     X(swings, NODE_COUNT_MAX, 0)
 
-#define SWEEP_REPORT_FIELDS(X) X(number, NODE_NUMBER_MAX, 0) X(asked, NODE_NUMBER_MAX, 0) X(dry_run, 1, 0)
+#define CLEANUP_REPORT_FIELDS(X) X(number, NODE_NUMBER_MAX, 0) X(asked, NODE_NUMBER_MAX, 0) X(dry_run, 1, 0)
 
 #define RESOURCE_FIELDS(X)                                                                                   \
     X(memory_bytes, NODE_BYTES_MAX, 0)                                                                       \
@@ -86,7 +86,7 @@
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
     X(violations_acked, NODE_NUMBER_MAX, 0)                                                                  \
     X(samples_acked, NODE_NUMBER_MAX, 0)                                                                     \
-    X(sweeps_acked, NODE_NUMBER_MAX, 0)
+    X(cleanups_acked, NODE_NUMBER_MAX, 0)
 
 /* Of the plain structs. */
 struct field_bound {

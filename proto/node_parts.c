@@ -11,10 +11,10 @@
 /* Fields that have one name and one meaning on both sides. */
 #define COPY(name, most, also) out->name = in->name;
 
-#define SWEEP_FIELDS(X)                                                                                      \
-    X(orphan_container, SWEEP_ORPHAN_CONTAINER)                                                              \
-    X(volume, SWEEP_VOLUME)                                                                                  \
-    X(network, SWEEP_NETWORK) X(state_file, SWEEP_STATE_FILE) X(image, SWEEP_IMAGE)
+#define CLEANUP_FIELDS(X)                                                                                    \
+    X(orphan_container, CLEANUP_ORPHAN_CONTAINER)                                                            \
+    X(volume, CLEANUP_VOLUME)                                                                                \
+    X(network, CLEANUP_NETWORK) X(state_file, CLEANUP_STATE_FILE) X(image, CLEANUP_IMAGE)
 
 #define BOUND_OF struct sandbox_limits
 static const struct field_bound limits_bounds[] = {
@@ -34,8 +34,8 @@ static const struct field_bound sample_bounds[] = {SAMPLE_FIELDS(BOUND_ROW)};
 #define BOUND_OF struct violation_report
 static const struct field_bound violation_bounds[] = {VIOLATION_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
-#define BOUND_OF struct sweep_report
-static const struct field_bound sweep_report_bounds[] = {SWEEP_REPORT_FIELDS(BOUND_ROW)};
+#define BOUND_OF struct cleanup_report
+static const struct field_bound cleanup_report_bounds[] = {CLEANUP_REPORT_FIELDS(BOUND_ROW)};
 #undef BOUND_OF
 #define BOUND_OF struct node_resources
 static const struct field_bound resource_bounds[] = {RESOURCE_FIELDS(BOUND_ROW)};
@@ -266,68 +266,70 @@ static bool from_violation(const Corral__Violation *in, struct violation_report 
     return !*fault;
 }
 
-static const char *to_sweep_counts(struct pb_arena *arena, const uint64_t in[static SWEEP_KIND_COUNT],
-                                   Corral__SweepCounts **result)
+static const char *to_cleanup_counts(struct pb_arena *arena, const uint64_t in[static CLEANUP_KIND_COUNT],
+                                     Corral__CleanupCounts **result)
 {
     const char *fault = NULL;
-    Corral__SweepCounts *out = *result = pb_alloc(arena, 1, sizeof *out);
-    corral__sweep_counts__init(out);
+    Corral__CleanupCounts *out = *result = pb_alloc(arena, 1, sizeof *out);
+    corral__cleanup_counts__init(out);
 #define PUT(name, kind)                                                                                      \
-    out->name = in[kind] < SWEEP_COUNT_MAX ? in[kind] : SWEEP_COUNT_MAX;                                     \
-    fault = in[kind] > SWEEP_COUNT_MAX ? #name : fault;
-    SWEEP_FIELDS(PUT)
+    out->name = in[kind] < CLEANUP_COUNT_MAX ? in[kind] : CLEANUP_COUNT_MAX;                                 \
+    fault = in[kind] > CLEANUP_COUNT_MAX ? #name : fault;
+    CLEANUP_FIELDS(PUT)
 #undef PUT
     return fault;
 }
 
-static const char *from_sweep_counts(const Corral__SweepCounts *in, uint64_t out[static SWEEP_KIND_COUNT])
+static const char *from_cleanup_counts(const Corral__CleanupCounts *in,
+                                       uint64_t out[static CLEANUP_KIND_COUNT])
 {
     const char *fault = NULL;
 #define TAKE(name, kind)                                                                                     \
-    out[kind] = in->name < SWEEP_COUNT_MAX ? in->name : SWEEP_COUNT_MAX;                                     \
-    fault = in->name > SWEEP_COUNT_MAX ? #name : fault;
-    SWEEP_FIELDS(TAKE)
+    out[kind] = in->name < CLEANUP_COUNT_MAX ? in->name : CLEANUP_COUNT_MAX;                                 \
+    fault = in->name > CLEANUP_COUNT_MAX ? #name : fault;
+    CLEANUP_FIELDS(TAKE)
 #undef TAKE
     return fault;
 }
 
-/* Counts are lowered: a report of a sweep is repeated until it is acknowledged. */
-static bool to_sweep_report(struct pb_arena *arena, const struct sweep_report *in, Corral__SweepReport *out,
-                            const char **fault)
+/* Counts are lowered: a report of a cleanup is repeated until it is acknowledged. */
+static bool to_cleanup_report(struct pb_arena *arena, const struct cleanup_report *in,
+                              Corral__CleanupReport *out, const char **fault)
 {
-    SWEEP_REPORT_FIELDS(COPY)
-    const char *found = to_sweep_counts(arena, in->counts.found, &out->found);
-    const char *removed = to_sweep_counts(arena, in->counts.removed, &out->removed);
-    *fault = in->number ? BROKEN(sweep_report_bounds, in) : "number";
+    CLEANUP_REPORT_FIELDS(COPY)
+    const char *found = to_cleanup_counts(arena, in->counts.found, &out->found);
+    const char *removed = to_cleanup_counts(arena, in->counts.removed, &out->removed);
+    *fault = in->number ? BROKEN(cleanup_report_bounds, in) : "number";
     bool fit = !*fault;
     *fault = *fault ? *fault : found ? found : removed;
     return fit;
 }
 
-static bool from_sweep_report(const Corral__SweepReport *in, struct sweep_report *out, const char **fault)
+static bool from_cleanup_report(const Corral__CleanupReport *in, struct cleanup_report *out,
+                                const char **fault)
 {
-    SWEEP_REPORT_FIELDS(COPY)
-    *fault = !in->number || !in->found || !in->removed ? "number" : BROKEN(sweep_report_bounds, out);
+    CLEANUP_REPORT_FIELDS(COPY)
+    *fault = !in->number || !in->found || !in->removed ? "number" : BROKEN(cleanup_report_bounds, out);
     if (*fault)
         return false;
-    const char *found = from_sweep_counts(in->found, out->counts.found);
-    const char *removed = from_sweep_counts(in->removed, out->counts.removed);
+    const char *found = from_cleanup_counts(in->found, out->counts.found);
+    const char *removed = from_cleanup_counts(in->removed, out->counts.removed);
     *fault = found ? found : removed;
     return true;
 }
 
-void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, Corral__SweepOrder **out)
+void to_cleanup_order(struct pb_arena *arena, const struct cleanup_order *in, Corral__CleanupOrder **out)
 {
     *out = NULL;
     if (!in->number)
         return;
     *out = pb_alloc(arena, 1, sizeof **out);
-    corral__sweep_order__init(*out);
+    corral__cleanup_order__init(*out);
     (*out)->number = in->number;
     (*out)->dry_run = in->dry_run;
 }
 
-void from_sweep_order(const Corral__SweepOrder *in, struct sweep_order *out)
+void from_cleanup_order(const Corral__CleanupOrder *in, struct cleanup_order *out)
 {
     if (!in)
         return;
@@ -387,14 +389,14 @@ static const char *name_of(const char *id)
 #define ID_OF_status_ack(in)     (in)->id
 #define ID_OF_sample(in)         (in)->id
 #define ID_OF_violation(in)      (in)->id
-#define ID_OF_sweep_report(in)   ""
+#define ID_OF_cleanup_report(in) ""
 
 ARRAYS(desired_states, desired_state, struct desired_state, Corral__DesiredState, TEXT_ID)
 ARRAYS(statuses, sandbox_status, struct sandbox_status, Corral__SandboxStatus, TEXT_ID)
 ARRAYS(acks, status_ack, struct status_ack, Corral__StatusAck, TEXT_ID)
 ARRAYS(samples, sample, struct sample, Corral__Sample, TEXT_ID)
 ARRAYS(violations, violation, struct violation_report, Corral__Violation, TEXT_ID)
-ARRAYS(sweeps, sweep_report, struct sweep_report, Corral__SweepReport, NO_ID)
+ARRAYS(cleanups, cleanup_report, struct cleanup_report, Corral__CleanupReport, NO_ID)
 
 static void to_resources(const struct node_resources *in, Corral__NodeResources *out)
 {

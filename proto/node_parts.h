@@ -15,8 +15,8 @@ struct Corral__SandboxStatus;
 struct Corral__StatusAck;
 struct Corral__Sample;
 struct Corral__Violation;
-struct Corral__SweepOrder;
-struct Corral__SweepReport;
+struct Corral__CleanupOrder;
+struct Corral__CleanupReport;
 struct Corral__NodeFacts;
 
 /* One more item of a message broke a bound. part, id and what are borrowed; id: "" where there is none. */
@@ -37,11 +37,12 @@ NODE_PART(statuses, sandbox_status, Corral__SandboxStatus)
 NODE_PART(acks, status_ack, Corral__StatusAck)
 NODE_PART(samples, sample, Corral__Sample)
 NODE_PART(violations, violation_report, Corral__Violation)
-NODE_PART(sweeps, sweep_report, Corral__SweepReport)
+NODE_PART(cleanups, cleanup_report, Corral__CleanupReport)
 
 /* *out: NULL where the order's number is 0. in: may be NULL. */
-void to_sweep_order(struct pb_arena *arena, const struct sweep_order *in, struct Corral__SweepOrder **out);
-void from_sweep_order(const struct Corral__SweepOrder *in, struct sweep_order *out);
+void to_cleanup_order(struct pb_arena *arena, const struct cleanup_order *in,
+                      struct Corral__CleanupOrder **out);
+void from_cleanup_order(const struct Corral__CleanupOrder *in, struct cleanup_order *out);
 
 /* False where the host has no name, or a text is too long. */
 bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,

@@ -1,6 +1,6 @@
 #include "agent/cgroup/cgroup_path.h"
 
-#include "agent/core/stray.h"
+#include "agent/core/orphan.h"
 
 #include "common/base/mem.h"
 
@@ -156,7 +156,7 @@ bool cgroup_paths_carry(const struct cgroup_paths *paths, const char *container_
 {
     const char *name = last_part(paths->folder[CGROUP_MEMORY]);
     char id[CONTAINER_ID_LEN + 1];
-    return stray_cgroup_name(name, id) && !strcmp(id, container_id);
+    return orphan_cgroup_name(name, id) && !strcmp(id, container_id);
 }
 
 /* --- by the container's id --- */
@@ -230,7 +230,7 @@ int cgroup_paths_of_container(const struct cgroup_mounts *mounts, const char *pa
     static const char *const usual[] = {"docker", "system.slice"};
     char within[CGROUP_PATH_MAX], scope[CONTAINER_ID_LEN + 16], id[CONTAINER_ID_LEN + 1];
     bool own = parent && parent[0];
-    if (!stray_cgroup_name(container_id, id))
+    if (!orphan_cgroup_name(container_id, id))
         return err_set(e, ERR_NOT_FOUND, "its container is not known");
     snprintf(scope, sizeof scope, "docker-%s.scope", id);
     for (size_t i = 0; i < (own ? 1 : ARRAY_LEN(usual)); i++) {

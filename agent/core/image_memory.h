@@ -1,6 +1,6 @@
 /*
- * The images that this agent pulled, and when each was last used: only these may a sweep remove. Times are of
- * the wall clock, since they outlive the boot. Pure.
+ * The images that this agent pulled, and when each was last used: only these may a cleanup remove. Times are
+ * of the wall clock, since they outlive the boot. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_IMAGE_MEMORY_H
 #define CORRAL_AGENT_CORE_IMAGE_MEMORY_H

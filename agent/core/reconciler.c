@@ -68,7 +68,7 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
 static void make_again(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->record.phase = PHASE_NEW;
-    b->leftovers = true;
+    b->orphans = true;
     b->removing = true;
     sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
     sandbox_save(b, effects);
@@ -189,7 +189,7 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
 /* Nothing of it is on disk or was made, by this life of the agent or by one before. */
 static bool is_new(const struct sandbox *b)
 {
-    return b->record.phase == PHASE_NEW && b->found && !b->leftovers;
+    return b->record.phase == PHASE_NEW && b->found && !b->orphans;
 }
 
 static void desired_update(struct sandbox *b, uint64_t now, const struct desired_state *desired,
@@ -419,11 +419,11 @@ void reconciler_removed(struct reconciler *reconciler, uint64_t now, const struc
     b->next_try_ms = now + RETRY_MS;
     if (!ok)
         return;
-    bool leftovers = b->leftovers;
-    b->leftovers = false;
-    if (b->record.phase == PHASE_REMOVING || (leftovers && b->ending))
+    bool orphans = b->orphans;
+    b->orphans = false;
+    if (b->record.phase == PHASE_REMOVING || (orphans && b->ending))
         sandbox_ended(b, now, effects);
-    else if (leftovers && b->record.phase == PHASE_NEW)
+    else if (orphans && b->record.phase == PHASE_NEW)
         start_making(b, now, effects);
 }
 
@@ -494,7 +494,7 @@ static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effe
     }
     if (b->found)
         sandbox_follow_end(b, now, effects);
-    if (b->leftovers && !b->removing)
+    if (b->orphans && !b->removing)
         make_again(b, effects);
     sandbox_follow_pause(b, now, effects);
     sandbox_follow_limits(b, effects);

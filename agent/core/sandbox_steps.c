@@ -211,7 +211,7 @@ static bool may_wait(enum sandbox_reason reason)
 
 bool sandbox_from_before(const struct sandbox *b)
 {
-    return b->record.phase <= PHASE_STARTING && (!b->found || b->leftovers);
+    return b->record.phase <= PHASE_STARTING && (!b->found || b->orphans);
 }
 
 void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exit,

@@ -35,7 +35,7 @@ struct volume_job {
     uint64_t bytes;
     unsigned folders;
     struct string_list places;
-    bool stray; /* what a loop device may still have of it goes too */
+    bool orphan; /* what a loop device may still have of it goes too */
     volume_cb *cb;
     void *arg;
 };
@@ -327,7 +327,7 @@ static int make_work(void *arg, struct err *e)
     if (!rc)
         rc = make_folders(job, e);
     if (rc && remove_it(job->volumes, &job->id, &ignored))
-        return rc; /* the sweep finds what is left by its name */
+        return rc; /* the cleanup finds what is left by its name */
     return rc;
 }
 
@@ -335,7 +335,7 @@ static int remove_work(void *arg, struct err *e)
 {
     const struct volume_job *job = arg;
     int rc = remove_it(job->volumes, &job->id, e);
-    if (!rc && job->stray)
+    if (!rc && job->orphan)
         loop_file_detach(job->volumes->dir, &job->id);
     return rc;
 }
@@ -372,10 +372,10 @@ void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_
     worker_do(volumes->worker, id, remove_work, on_job, job_new(volumes, id, cb, arg));
 }
 
-void volume_remove_stray(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg)
+void volume_remove_orphan(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg)
 {
     struct volume_job *job = job_new(volumes, id, cb, arg);
-    job->stray = true;
+    job->orphan = true;
     worker_do(volumes->worker, id, remove_work, on_job, job);
 }
 

@@ -58,7 +58,7 @@ bool volume_use(const struct volumes *volumes, const struct sandbox_id *id, stru
 void volume_remove(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
 
 /* Of one that belongs to nobody: the loop devices that have its file let it go too. */
-void volume_remove_stray(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
+void volume_remove_orphan(struct volumes *volumes, const struct sandbox_id *id, volume_cb *cb, void *arg);
 
 /* Its folder. Any thread, as the next one. */
 const char *volumes_dir(const struct volumes *volumes);

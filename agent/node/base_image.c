@@ -68,7 +68,7 @@ static void pull(struct agent *agent, const struct image_ref *ref)
     look_later(agent);
 }
 
-/* One that was pulled, and that no create names for long, is still used: no sweep may remove it. */
+/* One that was pulled, and that no create names for long, is still used: no cleanup may remove it. */
 static void note_use(struct agent *agent, const struct image_ref *ref)
 {
     char full[IMAGE_REF_FULL_MAX];

@@ -1,12 +1,12 @@
 /*
- * What a sweep of this host looks for. What the core knows in the moment of looking decides: a record is
+ * What a cleanup of this host looks for. What the core knows in the moment of looking decides: a record is
  * there before anything else of a sandbox is, and goes after all of it. What is not ours, by label, cluster,
  * folder or name, is nobody's here to judge.
  */
 #include "agent/node/cleanup_kinds.h"
 
 #include "agent/agent_state.h"
-#include "agent/cgroup/cgroup_leftover.h"
+#include "agent/cgroup/cgroup_orphan.h"
 #include "agent/disk/loop_file.h"
 #include "agent/node/images.h"
 #include "agent/sandbox/runtime.h"
@@ -27,7 +27,7 @@
 /* --- what waits for the kernel: off the loop --- */
 
 struct chore {
-    struct sweep *sweep;
+    struct cleanup *cleanup;
     const struct volumes *volumes;
     const char *records_dir;
     char parent[256], name[CONTAINER_ID_LEN + 1];
@@ -36,11 +36,11 @@ struct chore {
     size_t count, loops;
 };
 
-static void chore_do(struct sweep *s, const char *name, worker_work *work, worker_cb *cb)
+static void chore_do(struct cleanup *s, const char *name, worker_work *work, worker_cb *cb)
 {
     struct chore *chore = mem_zalloc(sizeof *chore);
     const char *parent = s->agent->conf->cgroup_parent;
-    chore->sweep = s;
+    chore->cleanup = s;
     chore->volumes = s->agent->volumes;
     chore->records_dir = s->agent->records_dir;
     snprintf(chore->parent, sizeof chore->parent, "%s", parent ? parent : "");
@@ -48,7 +48,7 @@ static void chore_do(struct sweep *s, const char *name, worker_work *work, worke
     worker_do(s->agent->worker, NULL, work, cb, chore);
 }
 
-/* A copy; what it found is the caller's. Its sweep is gone where it was cancelled. */
+/* A copy; what it found is the caller's. Its cleanup is gone where it was cancelled. */
 static struct chore chore_done(void *arg)
 {
     struct chore chore = *(struct chore *)arg;
@@ -61,34 +61,34 @@ static struct chore chore_done(void *arg)
 static void on_containers(void *arg, int code, const struct err *e, const struct docker_listed *items,
                           size_t count)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     for (size_t i = 0; i < count; i++) {
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
         const struct sandbox_record *record = has_id ? reconciler_find(s->agent->reconciler, &id) : NULL;
-        if (!strcmp(items[i].cluster, s->agent->conf->cluster) && stray_container(record, items[i].id))
-            sweep_suspect(s, &id, items[i].id, "");
+        if (!strcmp(items[i].cluster, s->agent->conf->cluster) && orphan_container(record, items[i].id))
+            cleanup_suspect(s, &id, items[i].id, "");
     }
-    sweep_listed(s, code, e);
+    cleanup_listed(s, code, e);
 }
 
-static void list_containers(struct sweep *s)
+static void list_containers(struct cleanup *s)
 {
     docker_container_list(s->agent->docker, on_containers, s);
 }
 
 static void on_container(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     const struct suspect *it = &s->item[s->at];
-    sweep_looked(s, !code && stray_container(sweep_record_of(s, it), it->name));
+    cleanup_checked(s, !code && orphan_container(cleanup_record_of(s, it), it->name));
 }
 
-static void look_at_container(struct sweep *s, const struct suspect *it)
+static void look_at_container(struct cleanup *s, const struct suspect *it)
 {
     docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_container, s);
 }
@@ -96,17 +96,17 @@ static void look_at_container(struct sweep *s, const struct suspect *it)
 static void on_removed(void *arg, int code, const struct err *e)
 {
     if (code != ERR_CANCELLED)
-        sweep_removed(arg, code, e);
+        cleanup_removed(arg, code, e);
 }
 
-static void remove_container(struct sweep *s, const struct suspect *it)
+static void remove_container(struct cleanup *s, const struct suspect *it)
 {
     docker_container_remove(s->agent->docker, it->name, REMOVE_MS, on_removed, s);
 }
 
 /* --- disks --- */
 
-static bool has_suspect(const struct sweep *s, const struct sandbox_id *id)
+static bool has_suspect(const struct cleanup *s, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < s->count; i++) {
         if (!memcmp(&s->item[i].id, id, sizeof *id))
@@ -116,11 +116,11 @@ static bool has_suspect(const struct sweep *s, const struct sandbox_id *id)
 }
 
 /* Takes ids. A disk is a file, a folder, a mount and a loop device: one suspect. */
-static void add_disks(struct sweep *s, struct sandbox_id *ids, size_t count)
+static void add_disks(struct cleanup *s, struct sandbox_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (stray_sandbox(reconciler_find(s->agent->reconciler, &ids[i])) && !has_suspect(s, &ids[i]))
-            sweep_suspect(s, &ids[i], "", "");
+        if (orphan_sandbox(reconciler_find(s->agent->reconciler, &ids[i])) && !has_suspect(s, &ids[i]))
+            cleanup_suspect(s, &ids[i], "", "");
     }
     free(ids);
 }
@@ -141,27 +141,27 @@ static void on_disks(void *arg, int code, const struct err *e)
         free(chore.loop_ids);
         return;
     }
-    add_disks(chore.sweep, chore.ids, chore.count);
-    add_disks(chore.sweep, chore.loop_ids, chore.loops);
-    sweep_listed(chore.sweep, code, e);
+    add_disks(chore.cleanup, chore.ids, chore.count);
+    add_disks(chore.cleanup, chore.loop_ids, chore.loops);
+    cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_disks(struct sweep *s)
+static void list_disks(struct cleanup *s)
 {
     if (s->agent->volumes)
         chore_do(s, "", list_disks_work, on_disks);
     else
-        sweep_listed(s, 0, NULL);
+        cleanup_listed(s, 0, NULL);
 }
 
-static void look_at_disk(struct sweep *s, const struct suspect *it)
+static void look_at_disk(struct cleanup *s, const struct suspect *it)
 {
-    sweep_looked(s, stray_sandbox(sweep_record_of(s, it)));
+    cleanup_checked(s, orphan_sandbox(cleanup_record_of(s, it)));
 }
 
-static void remove_disk(struct sweep *s, const struct suspect *it)
+static void remove_disk(struct cleanup *s, const struct suspect *it)
 {
-    volume_remove_stray(s->agent->volumes, &it->id, on_removed, s);
+    volume_remove_orphan(s->agent->volumes, &it->id, on_removed, s);
 }
 
 /* --- networks --- */
@@ -169,20 +169,20 @@ static void remove_disk(struct sweep *s, const struct suspect *it)
 static void on_networks(void *arg, int code, const struct err *e, const struct docker_network *items,
                         size_t count)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     for (size_t i = 0; i < count; i++) {
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
         if (!strcmp(items[i].cluster, s->agent->conf->cluster) &&
-            (!has_id || stray_sandbox(reconciler_find(s->agent->reconciler, &id))))
-            sweep_suspect(s, &id, items[i].id, items[i].name);
+            (!has_id || orphan_sandbox(reconciler_find(s->agent->reconciler, &id))))
+            cleanup_suspect(s, &id, items[i].id, items[i].name);
     }
-    sweep_listed(s, code, e);
+    cleanup_listed(s, code, e);
 }
 
-static void list_networks(struct sweep *s)
+static void list_networks(struct cleanup *s)
 {
     docker_network_list(s->agent->docker, s->agent->conf->cluster, on_networks, s);
 }
@@ -190,12 +190,12 @@ static void list_networks(struct sweep *s)
 static void on_network_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
                              size_t count)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code != ERR_CANCELLED)
-        sweep_looked(s, !code && !count && stray_sandbox(sweep_record_of(s, &s->item[s->at])));
+        cleanup_checked(s, !code && !count && orphan_sandbox(cleanup_record_of(s, &s->item[s->at])));
 }
 
-static void look_at_network(struct sweep *s, const struct suspect *it)
+static void look_at_network(struct cleanup *s, const struct suspect *it)
 {
     struct docker_network network = {.cluster = ""};
     snprintf(network.id, sizeof network.id, "%s", it->name);
@@ -203,17 +203,17 @@ static void look_at_network(struct sweep *s, const struct suspect *it)
     docker_container_list_of_network(s->agent->docker, &network, on_network_users, s);
 }
 
-static void remove_network(struct sweep *s, const struct suspect *it)
+static void remove_network(struct cleanup *s, const struct suspect *it)
 {
     docker_network_remove(s->agent->docker, it->name, on_removed, s);
 }
 
 /* --- files of the agent's own --- */
 
-static bool stray_file(const struct sweep *s, const char *name, struct sandbox_id *id)
+static bool orphan_file(const struct cleanup *s, const char *name, struct sandbox_id *id)
 {
     enum state_file file = state_file_of(name, id);
-    return file != STATE_FILE_FOREIGN && stray_state_file(file, reconciler_find(s->agent->reconciler, id));
+    return file != STATE_FILE_FOREIGN && orphan_state_file(file, reconciler_find(s->agent->reconciler, id));
 }
 
 static int list_records_work(void *arg, struct err *e)
@@ -238,23 +238,23 @@ static void on_records(void *arg, int code, const struct err *e)
     struct chore chore = chore_done(arg);
     struct sandbox_id id;
     for (size_t i = 0; code != ERR_CANCELLED && i < chore.count; i++) {
-        if (stray_file(chore.sweep, chore.containers[i], &id))
-            sweep_suspect(chore.sweep, &id, chore.containers[i], "");
+        if (orphan_file(chore.cleanup, chore.containers[i], &id))
+            cleanup_suspect(chore.cleanup, &id, chore.containers[i], "");
     }
     free(chore.containers);
     if (code != ERR_CANCELLED)
-        sweep_listed(chore.sweep, code, e);
+        cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_records(struct sweep *s)
+static void list_records(struct cleanup *s)
 {
     chore_do(s, "", list_records_work, on_records);
 }
 
-static void look_at_record(struct sweep *s, const struct suspect *it)
+static void look_at_record(struct cleanup *s, const struct suspect *it)
 {
     struct sandbox_id id;
-    sweep_looked(s, stray_file(s, it->name, &id));
+    cleanup_checked(s, orphan_file(s, it->name, &id));
 }
 
 static int remove_record_work(void *arg, struct err *e)
@@ -271,39 +271,39 @@ static void on_chore_removed(void *arg, int code, const struct err *e)
 {
     struct chore chore = chore_done(arg);
     if (code != ERR_CANCELLED)
-        sweep_removed(chore.sweep, code, e);
+        cleanup_removed(chore.cleanup, code, e);
 }
 
-static void remove_record(struct sweep *s, const struct suspect *it)
+static void remove_record(struct cleanup *s, const struct suspect *it)
 {
     chore_do(s, it->name, remove_record_work, on_chore_removed);
 }
 
-static bool stray_link(const struct sweep *s, const struct sandbox_id *id)
+static bool orphan_link(const struct cleanup *s, const struct sandbox_id *id)
 {
-    return stray_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_runtime_find(s->agent, id);
+    return orphan_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_runtime_find(s->agent, id);
 }
 
-static void list_links(struct sweep *s)
+static void list_links(struct cleanup *s)
 {
     DIR *dir = opendir(s->agent->links_dir);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct sandbox_id id;
-        if (sandbox_id_parse(entry->d_name, &id) && stray_link(s, &id))
-            sweep_suspect(s, &id, entry->d_name, "");
+        if (sandbox_id_parse(entry->d_name, &id) && orphan_link(s, &id))
+            cleanup_suspect(s, &id, entry->d_name, "");
     }
     if (dir)
         closedir(dir);
-    sweep_listed(s, 0, NULL);
+    cleanup_listed(s, 0, NULL);
 }
 
-static void look_at_link(struct sweep *s, const struct suspect *it)
+static void look_at_link(struct cleanup *s, const struct suspect *it)
 {
-    sweep_looked(s, stray_link(s, &it->id));
+    cleanup_checked(s, orphan_link(s, &it->id));
 }
 
 /* Nothing but a socket is ever in it. */
-static void remove_link(struct sweep *s, const struct suspect *it)
+static void remove_link(struct cleanup *s, const struct suspect *it)
 {
     char path[1024];
     struct err e;
@@ -311,12 +311,12 @@ static void remove_link(struct sweep *s, const struct suspect *it)
     unlink(path);
     snprintf(path, sizeof path, "%s/%s", s->agent->links_dir, it->name);
     int rc = rmdir(path) && errno != ENOENT ? err_set(&e, ERR_IO, "%s", strerror(errno)) : 0;
-    sweep_removed(s, rc, &e);
+    cleanup_removed(s, rc, &e);
 }
 
 /* --- cgroups --- */
 
-static bool container_is_recorded(const struct sweep *s, const char *container_id)
+static bool container_is_recorded(const struct cleanup *s, const char *container_id)
 {
     const struct runtime *h, *next;
     HASH_ITER(hh, s->agent->runtimes, h, next)
@@ -331,7 +331,7 @@ static bool container_is_recorded(const struct sweep *s, const char *container_i
 static int list_cgroups_work(void *arg, struct err *e)
 {
     struct chore *chore = arg;
-    chore->count = chore->parent[0] ? cgroup_leftovers(chore->parent, &chore->containers) : 0;
+    chore->count = chore->parent[0] ? cgroup_orphans(chore->parent, &chore->containers) : 0;
     return 0;
 }
 
@@ -339,15 +339,15 @@ static void on_cgroups(void *arg, int code, const struct err *e)
 {
     struct chore chore = chore_done(arg);
     for (size_t i = 0; code != ERR_CANCELLED && i < chore.count; i++) {
-        if (!container_is_recorded(chore.sweep, chore.containers[i]))
-            sweep_suspect(chore.sweep, NULL, chore.containers[i], "");
+        if (!container_is_recorded(chore.cleanup, chore.containers[i]))
+            cleanup_suspect(chore.cleanup, NULL, chore.containers[i], "");
     }
     free(chore.containers);
     if (code != ERR_CANCELLED)
-        sweep_listed(chore.sweep, code, e);
+        cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_cgroups(struct sweep *s)
+static void list_cgroups(struct cleanup *s)
 {
     chore_do(s, "", list_cgroups_work, on_cgroups);
 }
@@ -355,12 +355,12 @@ static void list_cgroups(struct sweep *s)
 /* Docker puts the containers of others there too, and one that starts has no process yet. */
 static void on_cgroup_container(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code != ERR_CANCELLED)
-        sweep_looked(s, code == ERR_NOT_FOUND && !container_is_recorded(s, s->item[s->at].name));
+        cleanup_checked(s, code == ERR_NOT_FOUND && !container_is_recorded(s, s->item[s->at].name));
 }
 
-static void look_at_cgroup(struct sweep *s, const struct suspect *it)
+static void look_at_cgroup(struct cleanup *s, const struct suspect *it)
 {
     docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_cgroup_container, s);
 }
@@ -368,50 +368,50 @@ static void look_at_cgroup(struct sweep *s, const struct suspect *it)
 static int remove_cgroup_work(void *arg, struct err *e)
 {
     const struct chore *chore = arg;
-    return cgroup_leftover_remove(chore->parent, chore->name)
+    return cgroup_orphan_remove(chore->parent, chore->name)
                ? 0
                : err_set(e, ERR_IO, "a process is in its cgroup");
 }
 
-static void remove_cgroup(struct sweep *s, const struct suspect *it)
+static void remove_cgroup(struct cleanup *s, const struct suspect *it)
 {
     chore_do(s, it->name, remove_cgroup_work, on_chore_removed);
 }
 
 /* --- images --- */
 
-static bool image_due(const struct sweep *s, const char *ref)
+static bool image_due(const struct cleanup *s, const char *ref)
 {
     const struct image_entry *entry = image_memory_find(&s->agent->images, ref);
     return entry && image_entry_due(entry, wall_now_ms(), s->agent->conf->image_keep_hours * HOUR_MS);
 }
 
-static void list_images(struct sweep *s)
+static void list_images(struct cleanup *s)
 {
     for (size_t i = 0; i < s->agent->images.count; i++) {
         const struct image_entry *entry = &s->agent->images.item[i];
         if (image_due(s, entry->ref))
-            sweep_suspect(s, NULL, entry->ref, entry->id);
+            cleanup_suspect(s, NULL, entry->ref, entry->id);
     }
-    sweep_listed(s, 0, NULL);
+    cleanup_listed(s, 0, NULL);
 }
 
 static void on_image_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
                            size_t count)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     const char *ref = s->item[s->at].name;
     if (!code && count && !s->report.dry_run)
         agent_image_used(s->agent, ref);
-    sweep_looked(s, !code && !count && image_due(s, ref));
+    cleanup_checked(s, !code && !count && image_due(s, ref));
 }
 
 /* What has its name now may be another's image, and is then not ours any more. */
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     const struct suspect *it = &s->item[s->at];
@@ -421,37 +421,37 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     if (ours)
         docker_container_list_of_image(s->agent->docker, it->other_name, on_image_users, s);
     else
-        sweep_looked(s, false);
+        cleanup_checked(s, false);
 }
 
-static void look_at_image(struct sweep *s, const struct suspect *it)
+static void look_at_image(struct cleanup *s, const struct suspect *it)
 {
     docker_image_inspect(s->agent->docker, it->name, on_image, s);
 }
 
 static void on_image_removed(void *arg, int code, const struct err *e)
 {
-    struct sweep *s = arg;
+    struct cleanup *s = arg;
     if (code == ERR_CANCELLED)
         return;
     if (!code)
         agent_image_forget(s->agent, s->item[s->at].name);
-    sweep_removed(s, code, e);
+    cleanup_removed(s, code, e);
 }
 
-static void remove_image(struct sweep *s, const struct suspect *it)
+static void remove_image(struct cleanup *s, const struct suspect *it)
 {
     docker_image_remove(s->agent->docker, it->name, on_image_removed, s);
 }
 
 /* --- all of them --- */
 
-const struct stray_kind stray_kinds[STRAY_KINDS] = {
-    {SWEEP_ORPHAN_CONTAINER, true, true, list_containers, look_at_container, remove_container},
-    {SWEEP_VOLUME, true, false, list_disks, look_at_disk, remove_disk},
-    {SWEEP_NETWORK, false, true, list_networks, look_at_network, remove_network},
-    {SWEEP_STATE_FILE, false, false, list_records, look_at_record, remove_record},
-    {SWEEP_STATE_FILE, false, false, list_links, look_at_link, remove_link},
-    {SWEEP_STATE_FILE, false, true, list_cgroups, look_at_cgroup, remove_cgroup},
-    {SWEEP_IMAGE, false, true, list_images, look_at_image, remove_image},
+const struct orphan_kind orphan_kinds[ORPHAN_KINDS] = {
+    {CLEANUP_ORPHAN_CONTAINER, true, true, list_containers, look_at_container, remove_container},
+    {CLEANUP_VOLUME, true, false, list_disks, look_at_disk, remove_disk},
+    {CLEANUP_NETWORK, false, true, list_networks, look_at_network, remove_network},
+    {CLEANUP_STATE_FILE, false, false, list_records, look_at_record, remove_record},
+    {CLEANUP_STATE_FILE, false, false, list_links, look_at_link, remove_link},
+    {CLEANUP_STATE_FILE, false, true, list_cgroups, look_at_cgroup, remove_cgroup},
+    {CLEANUP_IMAGE, false, true, list_images, look_at_image, remove_image},
 };

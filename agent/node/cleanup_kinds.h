@@ -1,9 +1,9 @@
-/* What a sweep of this host looks for, kind by kind. */
+/* What a cleanup of this host looks for, kind by kind. */
 #ifndef CORRAL_AGENT_NODE_CLEANUP_KINDS_H
 #define CORRAL_AGENT_NODE_CLEANUP_KINDS_H
 
 #include "agent/node/cleanup_run.h"
 
-extern const struct stray_kind stray_kinds[STRAY_KINDS];
+extern const struct orphan_kind orphan_kinds[ORPHAN_KINDS];
 
 #endif

@@ -1,14 +1,14 @@
-/* One sweep from step to step, by a table of kinds (cleanup_kinds.h). */
+/* One cleanup from step to step, by a table of kinds (cleanup_kinds.h). */
 #ifndef CORRAL_AGENT_NODE_CLEANUP_RUN_H
 #define CORRAL_AGENT_NODE_CLEANUP_RUN_H
 
 #include "agent/core/image_memory.h"
+#include "agent/core/orphan.h"
 #include "agent/core/reconciler.h"
-#include "agent/core/stray.h"
 #include "common/io/loop.h"
 
 struct agent;
-struct stray_kind;
+struct orphan_kind;
 
 struct suspect {
     struct sandbox_id id;                /* "" where there is none */
@@ -16,10 +16,10 @@ struct suspect {
     char other_name[IMAGE_NAME_MAX + 1]; /* a network's own name, an image's id */
 };
 
-struct sweep {
+struct cleanup {
     struct agent *agent;
-    const struct stray_kind *kinds; /* STRAY_KINDS of them */
-    struct sweep_report report;
+    const struct orphan_kind *kinds; /* ORPHAN_KINDS of them */
+    struct cleanup_report report;
     bool begins; /* of the agent's beginning: containers and disks only */
     size_t kind;
     struct suspect *item;
@@ -28,34 +28,35 @@ struct sweep {
 };
 
 /*
- * A kind of thing. list adds what looks like a stray and ends in sweep_listed; look looks again at one of
- * these, since a sandbox may have ended, or begun, meanwhile, and ends in sweep_looked; remove ends in
- * sweep_removed. All may end later.
+ * A kind of thing. list adds what looks like an orphan and ends in cleanup_listed; look looks again at one of
+ * these, since a sandbox may have ended, or begun, meanwhile, and ends in cleanup_checked; remove ends in
+ * cleanup_removed. All may end later.
  */
-struct stray_kind {
-    enum sweep_kind counted_as;
+struct orphan_kind {
+    enum cleanup_kind counted_as;
     bool at_beginning, needs_docker;
-    void (*list)(struct sweep *s);
-    void (*look)(struct sweep *s, const struct suspect *it);
-    void (*remove)(struct sweep *s, const struct suspect *it);
+    void (*list)(struct cleanup *s);
+    void (*look)(struct cleanup *s, const struct suspect *it);
+    void (*remove)(struct cleanup *s, const struct suspect *it);
 };
-#define STRAY_KINDS 7
+#define ORPHAN_KINDS 7
 
 /* Where none is under way. */
-void sweep_start(struct agent *agent, const struct stray_kind *kinds, const struct sweep_order *order,
-                 bool begins);
-void sweep_free(struct agent *agent);
+void cleanup_start(struct agent *agent, const struct orphan_kind *kinds, const struct cleanup_order *order,
+                   bool begins);
+void cleanup_free(struct agent *agent);
 
 /* Copies; id may be NULL. */
-void sweep_suspect(struct sweep *s, const struct sandbox_id *id, const char *name, const char *other_name);
+void cleanup_suspect(struct cleanup *s, const struct sandbox_id *id, const char *name,
+                     const char *other_name);
 
 /* The record of its sandbox; NULL where there is none. */
-const struct sandbox_record *sweep_record_of(const struct sweep *s, const struct suspect *it);
+const struct sandbox_record *cleanup_record_of(const struct cleanup *s, const struct suspect *it);
 
 /* code: the list could not be had; e says why. */
-void sweep_listed(struct sweep *s, int code, const struct err *e);
-void sweep_looked(struct sweep *s, bool stray);
+void cleanup_listed(struct cleanup *s, int code, const struct err *e);
+void cleanup_checked(struct cleanup *s, bool orphan);
 /* code: it stays. */
-void sweep_removed(struct sweep *s, int code, const struct err *e);
+void cleanup_removed(struct cleanup *s, int code, const struct err *e);
 
 #endif

@@ -117,7 +117,7 @@ static void on_refused_removed(void *arg, int code, const struct err *e)
 {
     struct refused *refused = arg;
     if (code && code != ERR_CANCELLED)
-        log_warn("agent", "image=%s is not removed, a sweep will: %s", refused->ref, e->text);
+        log_warn("agent", "image=%s is not removed, a cleanup will: %s", refused->ref, e->text);
     if (!code)
         agent_image_forget(refused->agent, refused->ref);
     free(refused->ref);

@@ -1,4 +1,4 @@
-/* Images: what this host pulls, what of that it keeps, and which of them a sweep may remove. */
+/* Images: what this host pulls, what of that it keeps, and which of them a cleanup may remove. */
 #ifndef CORRAL_AGENT_NODE_IMAGES_H
 #define CORRAL_AGENT_NODE_IMAGES_H
 

@@ -11,7 +11,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_kill.h"
-#include "agent/core/stray.h"
+#include "agent/core/orphan.h"
 #include "agent/sandbox/watch.h"
 
 #include "common/io/log.h"

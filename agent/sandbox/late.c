@@ -2,7 +2,7 @@
  * Containers that come after all. A call to Docker that was given up may be carried out all the same, once
  * what it hangs in goes on: so the container is looked for by its name, and removed, until Docker has
  * answered that often enough. It harms nobody meanwhile: its disk is gone, without which it does not start.
- * What is still there when the agent ends, or after that, is the sweep's.
+ * What is still there when the agent ends, or after that, is the cleanup's.
  */
 #include "agent/sandbox/late.h"
 
@@ -17,7 +17,7 @@
 #define AGAIN_MOST_MS  60000
 #define ANSWERS_ENOUGH 9 /* at 1, 2, 4, … 60 s: some five minutes */
 #define REMOVE_MS      15000
-#define LATE_MAX       4096 /* past that the sweep is relied on */
+#define LATE_MAX       4096 /* past that the cleanup is relied on */
 
 struct late {
     struct late *next, **slot;

@@ -76,7 +76,7 @@ static void on_tick(void *arg)
     agent_outbox_flush(agent);
     watch_link(agent, now);
     watch_starts(agent, now);
-    agent_sweep_tick(agent, now);
+    agent_cleanup_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
         agent->trimmed_ms = now;

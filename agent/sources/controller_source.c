@@ -87,9 +87,9 @@ static void on_acked(void *owner, const struct status_ack *acks, size_t count)
         reconciler_acked(agent->reconciler, &acks[i], engine_effects(agent->engine));
 }
 
-static void on_sweep(void *owner, const struct sweep_order *order)
+static void on_cleanup(void *owner, const struct cleanup_order *order)
 {
-    agent_sweep_ordered(owner, order);
+    agent_cleanup_ordered(owner, order);
 }
 
 /* A certificate on its way to the disk. */
@@ -140,7 +140,7 @@ const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,
                                             .on_desired_states = on_desired_states,
                                             .on_acked = on_acked,
                                             .on_committed = agent_committed,
-                                            .on_sweep = on_sweep,
+                                            .on_cleanup = on_cleanup,
                                             .on_certificate = on_certificate,
                                             .on_lost = on_lost};
 

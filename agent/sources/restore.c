@@ -260,7 +260,7 @@ static void not_ready(struct agent *agent, const struct err *e)
 
 static void take_all_up(struct agent *agent)
 {
-    agent_sweep_at_beginning(agent);
+    agent_cleanup_at_beginning(agent);
     inspect_restored(agent);
     agent->docker_ready = true;
     agent->sick[0] = 0;

@@ -220,12 +220,12 @@ static void on_update(struct uplink *u, struct node_message *m)
         u->ops.on_acked(u->owner, m->update.acks, m->update.ack_count);
     if (m->update.violations_acked || m->update.samples_acked)
         take_commit(u, m);
-    if (m->update.sweeps_acked)
-        uplink_queue_ack_sweeps(&u->queue, m->update.sweeps_acked);
+    if (m->update.cleanups_acked)
+        uplink_queue_ack_cleanups(&u->queue, m->update.cleanups_acked);
     if (m->update.certificate)
         u->ops.on_certificate(u->owner, m->update.certificate, m->update.certificate_len);
-    if (m->update.sweep.number)
-        u->ops.on_sweep(u->owner, &m->update.sweep);
+    if (m->update.cleanup.number)
+        u->ops.on_cleanup(u->owner, &m->update.cleanup);
     if (m->update.desired_count)
         u->ops.on_desired_states(u->owner, m->update.desired_states, m->update.desired_count);
     if (u->stage == SESSION && u->poll)
@@ -421,9 +421,9 @@ void uplink_sample(struct uplink *u, const struct sample *sample)
     uplink_hurry(u);
 }
 
-void uplink_sweep(struct uplink *u, const struct sweep_report *report)
+void uplink_cleanup(struct uplink *u, const struct cleanup_report *report)
 {
-    uplink_queue_sweep(&u->queue, report);
+    uplink_queue_cleanup(&u->queue, report);
     uplink_hurry(u);
 }
 

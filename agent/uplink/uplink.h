@@ -8,7 +8,7 @@
  * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none
  * after stop; the owner may call anything but uplink_free from a callback.
  *
- * Bounds: of each sandbox its newest status and its newest sample, 16 sweeps (oldest dropped).
+ * Bounds: of each sandbox its newest status and its newest sample, 16 cleanups (oldest dropped).
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_H
 #define CORRAL_AGENT_UPLINK_UPLINK_H
@@ -56,7 +56,7 @@ struct uplink_ops {
     /* Of the outbox, up to these numbers. */
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* The same order may come again: its number says so. */
-    void (*on_sweep)(void *owner, const struct sweep_order *order);
+    void (*on_cleanup)(void *owner, const struct cleanup_order *order);
     /* The controller has a later certificate (DER) for this host's key: to be checked and kept (pki_replace),
      * then uplink_reload. */
     void (*on_certificate)(void *owner, const uint8_t *der, size_t len);
@@ -88,8 +88,8 @@ void uplink_status(struct uplink *uplink, const struct sandbox_status *status);
  */
 void uplink_sample(struct uplink *uplink, const struct sample *sample);
 
-/* Sends what a sweep came to until a number that is not lower is acknowledged. */
-void uplink_sweep(struct uplink *uplink, const struct sweep_report *report);
+/* Sends the result of a cleanup until a number that is not lower is acknowledged. */
+void uplink_cleanup(struct uplink *uplink, const struct cleanup_report *report);
 
 /* The certificate's file is another: the next connections use it. ERR_CONFIG: it cannot be used, nothing
  * changed. */

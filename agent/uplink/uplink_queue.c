@@ -18,8 +18,8 @@ struct uplink_waiting {
     UT_hash_handle hh;
 };
 
-struct queued_sweep {
-    struct sweep_report report;
+struct queued_cleanup {
+    struct cleanup_report report;
     uint64_t sent_ms;
 };
 
@@ -31,7 +31,7 @@ void uplink_queue_fini(struct uplink_queue *q)
         HASH_DEL(q->waiting, w);
         free(w);
     }
-    free(q->sweep);
+    free(q->cleanup);
     memset(q, 0, sizeof *q);
 }
 
@@ -100,14 +100,14 @@ static void take_status(struct uplink_queue *q, struct uplink_waiting *w, const 
     w->sent_ms = now;
 }
 
-void uplink_queue_sweep(struct uplink_queue *q, const struct sweep_report *report)
+void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *report)
 {
-    if (q->sweeps == UPLINK_SWEEPS_MAX) {
-        memmove(q->sweep, q->sweep + 1, (q->sweeps - 1) * sizeof *q->sweep);
-        q->sweeps--;
+    if (q->cleanups == UPLINK_CLEANUPS_MAX) {
+        memmove(q->cleanup, q->cleanup + 1, (q->cleanups - 1) * sizeof *q->cleanup);
+        q->cleanups--;
     }
-    q->sweep = mem_grow(q->sweep, q->sweeps + 1, sizeof *q->sweep);
-    q->sweep[q->sweeps++] = (struct queued_sweep){.report = *report};
+    q->cleanup = mem_grow(q->cleanup, q->cleanups + 1, sizeof *q->cleanup);
+    q->cleanup[q->cleanups++] = (struct queued_cleanup){.report = *report};
     q->urgent = true;
 }
 
@@ -128,13 +128,13 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void take_sweeps(struct uplink_queue *q, uint64_t now, struct node_report *report)
+static void take_cleanups(struct uplink_queue *q, uint64_t now, struct node_report *report)
 {
-    for (size_t i = 0; i < q->sweeps; i++) {
-        if (q->sweep[i].sent_ms && now - q->sweep[i].sent_ms < UPLINK_RESEND_MS)
+    for (size_t i = 0; i < q->cleanups; i++) {
+        if (q->cleanup[i].sent_ms && now - q->cleanup[i].sent_ms < UPLINK_RESEND_MS)
             continue;
-        report->sweeps[report->sweep_count++] = q->sweep[i].report;
-        q->sweep[i].sent_ms = now;
+        report->cleanups[report->cleanup_count++] = q->cleanup[i].report;
+        q->cleanup[i].sent_ms = now;
     }
 }
 
@@ -150,8 +150,8 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     report->samples = mem_zalloc((sandboxes + kept + 1) * sizeof *report->samples);
     report->violations =
         mem_zalloc((smaller(stats.violations, OUTBOX_SEND_MAX) + 1) * sizeof *report->violations);
-    report->sweeps = mem_zalloc((q->sweeps + 1) * sizeof *report->sweeps);
-    take_sweeps(q, now, report);
+    report->cleanups = mem_zalloc((q->cleanups + 1) * sizeof *report->cleanups);
+    take_cleanups(q, now, report);
     report->violation_count = outbox_take_violations(outbox, now, report->violations);
     report->sample_count = outbox_take_samples(outbox, now, report->samples);
     report->violations_dropped = stats.violations_dropped;
@@ -170,7 +170,7 @@ void uplink_queue_taken_free(struct node_report *report)
     free(report->statuses);
     free(report->samples);
     free(report->violations);
-    free(report->sweeps);
+    free(report->cleanups);
 }
 
 void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a)
@@ -183,14 +183,14 @@ void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a)
     drop_idle(q, w);
 }
 
-void uplink_queue_ack_sweeps(struct uplink_queue *q, uint64_t up_to)
+void uplink_queue_ack_cleanups(struct uplink_queue *q, uint64_t up_to)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < q->sweeps; i++) {
-        if (q->sweep[i].report.number > up_to)
-            q->sweep[kept++] = q->sweep[i];
+    for (size_t i = 0; i < q->cleanups; i++) {
+        if (q->cleanup[i].report.number > up_to)
+            q->cleanup[kept++] = q->cleanup[i];
     }
-    q->sweeps = kept;
+    q->cleanups = kept;
 }
 
 void uplink_queue_resend_all(struct uplink_queue *q)
@@ -198,8 +198,8 @@ void uplink_queue_resend_all(struct uplink_queue *q)
     struct uplink_waiting *w, *next;
     HASH_ITER(hh, q->waiting, w, next)
     w->sent_ms = 0;
-    for (size_t i = 0; i < q->sweeps; i++)
-        q->sweep[i].sent_ms = 0;
+    for (size_t i = 0; i < q->cleanups; i++)
+        q->cleanup[i].sent_ms = 0;
 }
 
 bool uplink_queue_urgent(const struct uplink_queue *q)

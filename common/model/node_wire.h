@@ -15,9 +15,9 @@
 #define CORRAL_COMMON_NODE_WIRE_H
 
 #include "common/base/id.h"
+#include "common/model/cleanup.h"
 #include "common/model/sandbox_spec.h"
 #include "common/model/sandbox_state.h"
-#include "common/model/sweep.h"
 
 #include <stdint.h>
 
@@ -119,17 +119,17 @@ struct violation_report {
 };
 
 /* Controller to agent: look for what should not be on this host. */
-struct sweep_order {
+struct cleanup_order {
     uint64_t number; /* of each order another; 0: none */
     bool dry_run;    /* count only */
 };
 
-/* Agent to controller: what a sweep of the host came to. Only the kinds that a host has are counted. */
-struct sweep_report {
+/* Agent to controller: the result of a cleanup of the host. Only the kinds that a host has are counted. */
+struct cleanup_report {
     uint64_t number; /* rises over the agent's life; acknowledged by it */
     uint64_t asked;  /* the order's number; 0: by itself */
     bool dry_run;
-    struct sweep_counts counts;
+    struct cleanup_counts counts;
 };
 
 struct node_resources {

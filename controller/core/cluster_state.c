@@ -134,29 +134,30 @@ void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const s
         admit(cluster, now, row, effects);
 }
 
-enum sweep_kind cluster_state_stray(const struct cluster_state *cluster, uint64_t now,
-                                    const struct cluster_state_row *row)
+enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
+                                       const struct cluster_state_row *row)
 {
     const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
     const struct node *node = s ? s->node : node_table_find(&cluster->nodes, row->node);
-    struct sweep_row facts = {.state = s ? s->state : row->state,
-                              .known = s,
-                              .moving = s && (s->persisting || !s->admitted),
-                              .reported = s && s->reported,
-                              .missing = s && s->missing,
-                              .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
-                              .host_here = node && node->session};
-    return sweep_row_judge(&facts);
+    struct cleanup_row facts = {.state = s ? s->state : row->state,
+                                .known = s,
+                                .moving = s && (s->persisting || !s->admitted),
+                                .reported = s && s->reported,
+                                .missing = s && s->missing,
+                                .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
+                                .host_here = node && node->session};
+    return cleanup_row_judge(&facts);
 }
 
-void cluster_state_end_stray(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
-                             enum sweep_kind kind, struct cluster_state_effects *effects)
+void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
+                              const struct cluster_state_row *row, enum cleanup_kind kind,
+                              struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
     if (!s)
         s = entry_make(cluster, now, row);
-    s->swept = true;
-    s->stray = kind;
+    s->cleaned = true;
+    s->orphan = kind;
     cluster_state_evaluate(cluster, s, now, effects);
 }
 

@@ -22,9 +22,9 @@
 #define CORRAL_CONTROLLER_CORE_CLUSTER_STATE_H
 
 #include "common/model/node_wire.h"
+#include "controller/core/cleanup.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"
-#include "controller/core/sweep.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,7 +88,8 @@ enum cluster_state_effect_kind {
     CLUSTER_RESCHEDULE, /* reschedule: commit it, then call cluster_state_rescheduled */
     CLUSTER_DESIRED,    /* desired: send it to node */
     CLUSTER_ACK,        /* acknowledgement: send it to node */
-    CLUSTER_CHANGED,    /* state is committed: whoever waits for it may look; swept: by a sweep, as a stray */
+    CLUSTER_CHANGED,    /* state is committed: whoever waits for it may look; cleaned up: by a cleanup, as an
+                           orphan */
     CLUSTER_NODE        /* node's state changed: commit it (node_state) */
 };
 
@@ -96,8 +97,8 @@ struct cluster_state_effect {
     enum cluster_state_effect_kind kind;
     struct sandbox_id id; /* all but CLUSTER_NODE */
     char node[NODE_NAME_MAX + 1];
-    bool swept;
-    enum sweep_kind stray;
+    bool cleaned;
+    enum cleanup_kind orphan;
     uint64_t
         at_ms; /* CLUSTER_PERSIST, CLUSTER_DESIRED: when what remains, or how long ago it is, was counted */
     union {
@@ -145,17 +146,18 @@ void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const s
                             struct cluster_state_effects *effects);
 
 /*
- * Whether this live row has nothing behind it, and how so; SWEEP_KIND_COUNT where it has. The row was read
- * while the cluster state went on: one that is a stray may just have ended, so it is one only if a row that
+ * Whether this live row has nothing behind it, and how so; CLEANUP_KIND_COUNT where it has. The row was read
+ * while the cluster state went on: one that is an orphan may just have ended, so it is one only if a row that
  * was read after this answer says the same.
  */
-enum sweep_kind cluster_state_stray(const struct cluster_state *cluster, uint64_t now,
-                                    const struct cluster_state_row *row);
+enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
+                                       const struct cluster_state_row *row);
 
 /* Ends such a row, as this kind: a CLUSTER_CHANGED that says so follows, unless its host brings it after all.
  */
-void cluster_state_end_stray(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
-                             enum sweep_kind kind, struct cluster_state_effects *effects);
+void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
+                              const struct cluster_state_row *row, enum cleanup_kind kind,
+                              struct cluster_state_effects *effects);
 
 /*
  * For a reading of the database that is about to be asked for: what changes here from now on is newer than

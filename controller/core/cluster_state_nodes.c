@@ -9,7 +9,7 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct sand
     s->latest = *o;
     s->latest_ms = now;
     s->reported = true;
-    s->missing = s->swept = false;
+    s->missing = s->cleaned = false;
 }
 
 /* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */

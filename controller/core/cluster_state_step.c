@@ -161,9 +161,9 @@ static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct clust
     persist(s, now, &move, effects);
 }
 
-static void evaluate_stray(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
+static void evaluate_orphan(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    bool desired_gone = s->desired == DESIRED_GONE, expired = s->stray == SWEEP_EXPIRED;
+    bool desired_gone = s->desired == DESIRED_GONE, expired = s->orphan == CLEANUP_EXPIRED;
     struct cluster_state_move move = {.to = SANDBOX_STOPPED,
                                       .reason = desired_gone ? s->desired_reason
                                                 : expired    ? REASON_EXPIRED
@@ -183,8 +183,8 @@ void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry 
         return;
     if (s->target)
         cluster_state_reschedule(cluster, s, effects);
-    else if (s->swept)
-        evaluate_stray(s, now, effects);
+    else if (s->cleaned)
+        evaluate_orphan(s, now, effects);
     else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(cluster, s, now, effects);
     else if (s->node->gone)
@@ -212,8 +212,8 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
     s->state = state;
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_CHANGED, s);
     effect->state = state;
-    effect->swept = s->swept;
-    effect->stray = s->stray;
+    effect->cleaned = s->cleaned;
+    effect->orphan = s->orphan;
     if (state != SANDBOX_STARTING)
         cluster_state_stay(s); /* it runs, or is to end: there is nothing to place again */
     if (!sandbox_state_terminal(state))

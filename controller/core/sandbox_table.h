@@ -7,9 +7,9 @@
 
 #include "common/model/node_wire.h"
 #include "controller/core/caller.h"
+#include "controller/core/cleanup.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"
-#include "controller/core/sweep.h"
 
 #include <uthash.h>
 
@@ -46,8 +46,8 @@ struct sandbox_entry {
     uint64_t changed; /* the cluster state's stamp when the database last said how it is */
     uint64_t seen;    /* the latest reading that had its row */
 
-    bool swept; /* it is ended by a sweep, as a stray of this kind */
-    enum sweep_kind stray;
+    bool cleaned; /* it is ended by a cleanup, as an orphan of this kind */
+    enum cleanup_kind orphan;
 
     bool reported;                /* latest holds what the node said in this session */
     bool was_reported;            /* …in an earlier one */

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* For an act that changes nothing in the database (a sweep). after: JSON text or NULL. */
+/* For an act that changes nothing in the database (a cleanup). after: JSON text or NULL. */
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
 

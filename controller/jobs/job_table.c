@@ -39,17 +39,17 @@ static uint64_t cleanup_period(const void *owner)
     return c->conf->cleanup_interval_minutes * 60000;
 }
 
-static void on_cleaned_up(void *arg, int code, const struct err *e, const struct leader_swept *swept)
+static void on_cleaned_up(void *arg, int code, const struct err *e, const struct leader_cleaned *cleaned)
 {
     if (code && code != ERR_CANCELLED)
-        log_warn("controller", "the sweep is put off: %s", e->text);
+        log_warn("controller", "the cleanup is put off: %s", e->text);
 }
 
 static void clean_up(void *owner)
 {
     struct controller *c = owner;
     if (leader_ready(c->leader))
-        leader_sweep(c->leader, NULL, false, on_cleaned_up, c);
+        leader_cleanup(c->leader, NULL, false, on_cleaned_up, c);
 }
 
 /* --- keys --- */

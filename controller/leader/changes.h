@@ -8,7 +8,7 @@
 #include "common/base/id.h"
 #include "common/model/node_wire.h"
 #include "common/model/sandbox_state.h"
-#include "controller/core/sweep.h"
+#include "controller/core/cleanup.h"
 
 #include <sys/queue.h>
 
@@ -16,8 +16,8 @@
 struct state_change {
     struct sandbox_id id;
     enum sandbox_state state;
-    bool swept; /* a cleanup ended it, as an orphan of this kind */
-    enum sweep_kind stray;
+    bool cleaned; /* a cleanup ended it, as an orphan of this kind */
+    enum cleanup_kind orphan;
 };
 
 /* The database answered with this row. */

@@ -27,7 +27,7 @@ static void accept_status(struct leader *c, const struct cluster_state_effect *e
 
 static void changed(struct leader *c, const struct cluster_state_effect *effect)
 {
-    struct state_change change = {effect->id, effect->state, effect->swept, effect->stray};
+    struct state_change change = {effect->id, effect->state, effect->cleaned, effect->orphan};
     changes_tell_state(&c->changes, &change);
 }
 

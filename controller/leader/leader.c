@@ -28,7 +28,7 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->ca_file = mem_strdup(conf->link->ca_file);
     leader->ca_key = conf->ca_key && conf->ca_key[0] ? mem_strdup(conf->ca_key) : NULL;
     STAILQ_INIT(&leader->creates);
-    STAILQ_INIT(&leader->sweeps);
+    STAILQ_INIT(&leader->cleanups);
     STAILQ_INIT(&leader->changes);
     int rc = node_link_new(&leader->link, leader->loop, conf->link, &leader_link_ops, leader, e);
     if (rc) {
@@ -41,7 +41,7 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->waiters = waiters_new(leader->loop);
     leader->stats = stats_new();
     leader_nodes_subscribe(leader);
-    leader_sweep_subscribe(leader);
+    leader_cleanup_subscribe(leader);
     changes_subscribe(&leader->changes, waiters_subscriber(leader->waiters));
     *out = leader;
     return 0;
@@ -215,7 +215,7 @@ void leader_unlead(struct leader *leader)
     leader->term++;
     leader->placed = 0;
     leader_creates_end(leader, ERR_NOT_LEADING);
-    leader_sweeps_end(leader, ERR_NOT_LEADING);
+    leader_cleanups_end(leader, ERR_NOT_LEADING);
 }
 
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining)

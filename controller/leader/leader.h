@@ -101,25 +101,26 @@ void leader_desired(struct leader *leader, const char *id, const char *owner, en
 void leader_patch(struct leader *leader, const char *id, const char *owner, const char *patch, bool timed,
                   const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 
-/* What a sweep came to. */
-struct leader_swept {
+/* The result of a cleanup. */
+struct leader_cleaned {
     bool dry_run;
-    struct sweep_counts counts;
+    struct cleanup_counts counts;
     uint64_t duration_ms;
 };
-typedef void leader_sweep_cb(void *arg, int code, const struct err *e, const struct leader_swept *swept);
+typedef void leader_cleanup_cb(void *arg, int code, const struct err *e,
+                               const struct leader_cleaned *cleaned);
 
 /*
- * Sweeps the cluster and every host in session, after those that were asked for before; within half a minute
- * of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in any
- * case), NULL for a sweep in its time. ERR_NOT_LEADING where this controller does not lead, ERR_RATE_LIMITED
- * where too many wait.
+ * Cleans up the cluster and every host in session, after those that were asked for before; within half a
+ * minute of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in
+ * any case), NULL for a cleanup in its time. ERR_NOT_LEADING where this controller does not lead,
+ * ERR_RATE_LIMITED where too many wait.
  */
-void leader_sweep(struct leader *leader, const struct db_actor *actor, bool dry_run, leader_sweep_cb *cb,
-                  void *arg);
+void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dry_run, leader_cleanup_cb *cb,
+                    void *arg);
 
-/* What all sweeps came to since the start, those of the hosts included. Borrowed. */
-const struct sweep_counts *leader_swept(const struct leader *leader);
+/* The results of all cleanups since the start, those of the hosts included. Borrowed. */
+const struct cleanup_counts *leader_cleaned(const struct leader *leader);
 
 /* An administrator marked a node (the database knows it already). */
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining);

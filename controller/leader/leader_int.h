@@ -20,8 +20,8 @@
 struct create;
 STAILQ_HEAD(create_list, create);
 
-struct sweep;
-STAILQ_HEAD(sweep_list, sweep);
+struct cleanup;
+STAILQ_HEAD(cleanup_list, cleanup);
 
 #define LEADER_ALONE 64
 
@@ -40,7 +40,7 @@ struct leader {
     struct leader_engine *engine;
     struct move_batch *moves; /* moves.c: gathered in this run of the engine; NULL: none */
     struct changes changes;
-    struct change_subscriber stats_change, sweep_change;
+    struct change_subscriber stats_change, cleanup_change;
     struct timer again; /* the next try of what a lead begins with */
     uint64_t term;      /* rises with each gain and loss (leader_ref.h) */
     uint64_t epoch;
@@ -61,11 +61,11 @@ struct leader {
     size_t behind_count;
     struct create_list creates; /* that wait for room which others hold until they are answered */
     size_t creates_waiting;
-    size_t placed;            /* that hold room, and are with the database */
-    struct sweep_list sweeps; /* the first is under way */
-    size_t sweeps_waiting;
-    uint64_t sweep_number;
-    struct sweep_counts swept; /* since the start */
+    size_t placed;                /* that hold room, and are with the database */
+    struct cleanup_list cleanups; /* the first is under way */
+    size_t cleanups_waiting;
+    uint64_t cleanup_number;
+    struct cleanup_counts cleaned; /* since the start */
     const uint64_t *keep_sample_days;
     struct leader_refused refused;
     uint64_t refused_said_ms;
@@ -84,10 +84,10 @@ void leader_nodes_subscribe(struct leader *leader);
 void leader_nodes_begin(
     struct leader *leader); /* the rows are read: likewise of those that ended without us */
 
-/* leader_sweep.c: what the link calls, what it hears of changes, and the end of all that wait. */
-void leader_on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count);
-void leader_sweep_subscribe(struct leader *leader);
-void leader_sweeps_end(struct leader *leader, int code);
+/* leader_cleanup.c: what the link calls, what it hears of changes, and the end of all that wait. */
+void leader_on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
+void leader_cleanup_subscribe(struct leader *leader);
+void leader_cleanups_end(struct leader *leader, int code);
 
 /* leader_trust.c: what the link asks. */
 bool leader_on_allowed(void *owner, const struct tls_who *who);

@@ -166,7 +166,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_statuses = on_statuses,
                                               .on_samples = on_samples,
                                               .on_violations = on_violations,
-                                              .on_sweeps = leader_on_sweeps,
+                                              .on_cleanups = leader_on_cleanups,
                                               .on_left_out = leader_on_left_out,
                                               .on_node_gone = on_node_gone};
 

@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "common/io/msglink.h"
 #include "common/io/pki.h"
-#include "controller/core/sweep.h"
+#include "controller/core/cleanup.h"
 #include "proto/node_codec.h"
 #include "proto/node_proof.h"
 
@@ -49,11 +49,11 @@ struct session {
     uint64_t heard_ms; /* as loop_awake_ms counts, like parked_ms: what waits to be read was said in time */
     struct msglink_token *parked; /* its poll, while there is nothing to tell */
     uint64_t parked_ms, request;
-    uint64_t update_number, sweep_told;
-    struct sweep_order sweep;
+    uint64_t update_number, cleanup_told;
+    struct cleanup_order cleanup;
     struct kept_until {
         uint64_t accepted, told;
-    } violations, samples, sweeps;                /* numbers up to which the host may forget */
+    } violations, samples, cleanups;              /* numbers up to which the host may forget */
     uint64_t samples_dropped, violations_dropped; /* as it says */
     struct desired_item *desired;
     size_t desired_states;
@@ -159,7 +159,7 @@ static bool make_room(struct node_link *link, uint64_t now)
     {
         if (s->proved)
             continue;
-        if (sweep_session_stale(false, now - s->heard_ms, link->lease_ms)) {
+        if (cleanup_session_stale(false, now - s->heard_ms, link->lease_ms)) {
             session_drop(link, s);
             continue;
         }
@@ -284,7 +284,7 @@ static void on_proof(struct node_link *link, const struct msglink_peer *peer, st
     struct node_inventory inventory;
     struct err e;
     if (!s || s->proved ||
-        sweep_session_stale(false, loop_awake_ms(link->loop) - s->heard_ms, link->lease_ms)) {
+        cleanup_session_stale(false, loop_awake_ms(link->loop) - s->heard_ms, link->lease_ms)) {
         refuse(link, token, m->request, NODE_REFUSED_PROOF, "there is no such challenge");
         return;
     }
@@ -326,8 +326,8 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_samples(link->owner, node, m->report.samples, m->report.sample_count);
     if (m->report.violation_count)
         link->ops.on_violations(link->owner, node, m->report.violations, m->report.violation_count);
-    if (m->report.sweep_count)
-        link->ops.on_sweeps(link->owner, node, m->report.sweeps, m->report.sweep_count);
+    if (m->report.cleanup_count)
+        link->ops.on_cleanups(link->owner, node, m->report.cleanups, m->report.cleanup_count);
     if (m->report.status_count)
         link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
@@ -337,8 +337,8 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
 static bool has_news(const struct session *s)
 {
     return s->desired_states || s->acks || s->violations.accepted > s->violations.told ||
-           s->samples.accepted > s->samples.told || s->sweeps.accepted > s->sweeps.told ||
-           s->sweep.number != s->sweep_told || (s->renewed && !s->renewed_number);
+           s->samples.accepted > s->samples.told || s->cleanups.accepted > s->cleanups.told ||
+           s->cleanup.number != s->cleanup_told || (s->renewed && !s->renewed_number);
 }
 
 /* What the agent has taken is forgotten; what it has not is said again. */
@@ -402,12 +402,12 @@ static void tell(struct node_link *link, struct session *s)
     }
     m.update.violations_acked = s->violations.told = s->violations.accepted;
     m.update.samples_acked = s->samples.told = s->samples.accepted;
-    m.update.sweeps_acked = s->sweeps.told = s->sweeps.accepted;
-    m.update.sweep = s->sweep;
+    m.update.cleanups_acked = s->cleanups.told = s->cleanups.accepted;
+    m.update.cleanup = s->cleanup;
     m.update.certificate = s->renewed;
     m.update.certificate_len = s->renewed ? s->renewed_len : 0;
     s->renewed_number = s->renewed ? m.update.number : 0;
-    s->sweep_told = s->sweep.number;
+    s->cleanup_told = s->cleanup.number;
     reply(link, token, s, s->request, &m);
     free(desired_states);
     free(acks);
@@ -420,7 +420,7 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
         msglink_drop(s->parked);
     settle(s, m->taken == s->update_number);
     if (m->taken != s->update_number)
-        s->violations.told = s->samples.told = s->sweeps.told = s->sweep_told = 0;
+        s->violations.told = s->samples.told = s->cleanups.told = s->cleanup_told = 0;
     s->parked = token;
     s->parked_ms = loop_awake_ms(link->loop);
     s->request = m->request;
@@ -518,7 +518,7 @@ static struct session *first_silent(const struct node_link *link, uint64_t now)
     struct session *s, *next;
     HASH_ITER(hh, link->sessions, s, next)
     {
-        if (s->proved && sweep_session_stale(true, now - s->heard_ms, link->lease_ms))
+        if (s->proved && cleanup_session_stale(true, now - s->heard_ms, link->lease_ms))
             return s;
     }
     return NULL;
@@ -617,21 +617,21 @@ void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, v
     }
 }
 
-bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order)
+bool node_link_cleanup(struct node_link *link, const char *node, const struct cleanup_order *order)
 {
     struct session *s = session_of_node(link, node);
     if (!s)
         return false;
-    s->sweep = *order;
+    s->cleanup = *order;
     nudge(link, s);
     return true;
 }
 
-void node_link_ack_sweeps(struct node_link *link, const char *node, uint64_t up_to)
+void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to)
 {
     struct session *s = session_of_node(link, node);
     if (s)
-        accept_until(link, s, &s->sweeps, up_to);
+        accept_until(link, s, &s->cleanups, up_to);
 }
 
 size_t node_link_drop_stale(struct node_link *link, bool dry_run)
@@ -641,7 +641,7 @@ size_t node_link_drop_stale(struct node_link *link, bool dry_run)
     size_t found = 0;
     HASH_ITER(hh, link->sessions, s, next)
     {
-        if (!sweep_session_stale(s->proved, now - s->heard_ms, link->lease_ms))
+        if (!cleanup_session_stale(s->proved, now - s->heard_ms, link->lease_ms))
             continue;
         found++;
         if (dry_run)

@@ -74,8 +74,8 @@ struct node_link_ops {
     void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
     void (*on_violations)(void *owner, const char *node, const struct violation_report *reports,
                           size_t count);
-    /* What sweeps came to; again until node_link_ack_sweeps. */
-    void (*on_sweeps)(void *owner, const char *node, const struct sweep_report *reports, size_t count);
+    /* The results of cleanups; again until node_link_ack_cleanups. */
+    void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
     /* Items that were left out of what the host said, by it or by us; first: a sentence, of the first of
      * them. */
     void (*on_left_out)(void *owner, const char *node, size_t count, const char *first);
@@ -110,13 +110,14 @@ void node_link_ack(struct node_link *link, const char *node, const struct status
 void node_link_ack_violations(struct node_link *link, const char *node, uint64_t up_to);
 void node_link_ack_samples(struct node_link *link, const char *node, uint64_t up_to);
 
-/* Orders a sweep of a node in session; the newest order counts. False where it has no session. */
-bool node_link_sweep(struct node_link *link, const char *node, const struct sweep_order *order) MUST_CHECK;
+/* Orders a cleanup of a node in session; the newest order counts. False where it has no session. */
+bool node_link_cleanup(struct node_link *link, const char *node,
+                       const struct cleanup_order *order) MUST_CHECK;
 
-/* Says that what sweeps up to this number came to is written down. */
-void node_link_ack_sweeps(struct node_link *link, const char *node, uint64_t up_to);
+/* Says that the results of cleanups up to this number is written down. */
+void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to);
 
-/* Ends the connections of hosts that are over (sweep_session_stale), unless dry_run. Returns how many. */
+/* Ends the connections of hosts that are over (cleanup_session_stale), unless dry_run. Returns how many. */
 size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 
 /* Ends the session and every connection of a node in this call; on_node_gone comes before it returns. */

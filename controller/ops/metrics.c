@@ -287,13 +287,13 @@ static void print_database(FILE *out, const struct controller *c)
         pool.latency_ms / 1000);
 }
 
-static void print_sweeps(FILE *out, const struct controller *c)
+static void print_cleanups(FILE *out, const struct controller *c)
 {
-    const struct sweep_counts *swept = leader_swept(c->leader);
-    head(out, "corral_swept_total", "counter", "What sweeps removed, by kind.");
-    for (int i = 0; i < SWEEP_KIND_COUNT; i++)
-        fprintf(out, "corral_swept_total{kind=\"%s\"} %" PRIu64 "\n", sweep_kind_name((enum sweep_kind)i),
-                swept->removed[i]);
+    const struct cleanup_counts *cleaned = leader_cleaned(c->leader);
+    head(out, "corral_cleanup_removed_total", "counter", "What cleanups removed, by kind.");
+    for (int i = 0; i < CLEANUP_KIND_COUNT; i++)
+        fprintf(out, "corral_cleanup_removed_total{kind=\"%s\"} %" PRIu64 "\n",
+                cleanup_kind_name((enum cleanup_kind)i), cleaned->removed[i]);
 }
 
 static void print_upkeep(FILE *out, const struct controller *c)
@@ -338,8 +338,8 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_nodes,     print_link,     print_dropped, print_use,    print_starts, print_http,
-        print_node_port, print_database, print_sweeps,  print_upkeep, print_clock,  print_process};
+        print_nodes,     print_link,     print_dropped,  print_use,    print_starts, print_http,
+        print_node_port, print_database, print_cleanups, print_upkeep, print_clock,  print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

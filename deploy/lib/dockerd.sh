@@ -5,8 +5,8 @@
 #
 #   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
 #   dockerd.sh stop NAME DIR                    containers go on living (--live-restore; not with DOCKERD_LIVE_RESTORE=no)
-#   dockerd.sh sweep SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
-#   dockerd.sh reset NAME DIR [SOCKET]          sweep, stop, then removes the namespace, its cgroups and DIR; also
+#   dockerd.sh cleanup SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
+#   dockerd.sh reset NAME DIR [SOCKET]          cleanup, stop, then removes the namespace, its cgroups and DIR; also
 #                                               where Docker hangs, or is gone
 #
 # NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
@@ -108,7 +108,7 @@ dockerd_stop() { # NAME DIR
     fi
 }
 
-dockerd_sweep() { # SOCKET [CLUSTER]
+dockerd_cleanup() { # SOCKET [CLUSTER]
     local ids
     ids=$(timeout 20 /usr/bin/docker -H "unix://$1" ps -aq --filter "label=corral.sandbox" \
         ${2:+--filter "label=corral.cluster=$2"}) || return 1
@@ -155,7 +155,7 @@ dockerd_end_containers() { # NAME
 
 dockerd_reset() { # NAME DIR [SOCKET]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} cgroup
-    if dockerd_pid "$dir" >/dev/null && [ -S "$socket" ]; then dockerd_sweep "$socket" || true; fi
+    if dockerd_pid "$dir" >/dev/null && [ -S "$socket" ]; then dockerd_cleanup "$socket" || true; fi
     dockerd_stop "$name" "$dir"
     dockerd_end_shims "$dir"
     dockerd_end_containers "$name"
@@ -169,7 +169,7 @@ dockerd_reset() { # NAME DIR [SOCKET]
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     set -euo pipefail
-    verb=${1:?"usage: dockerd.sh start|stop|sweep|reset NAME DIR"}
+    verb=${1:?"usage: dockerd.sh start|stop|cleanup|reset NAME DIR"}
     shift
     "dockerd_$verb" "$@"
 fi

@@ -121,7 +121,7 @@ begin
     for n in select * from nodes x where x.name > after and node_is_gone(x, keep_days) order by x.name limit most
             for update skip locked loop
         delete from nodes where name = n.name;
-        delete from swept where node = n.name;
+        delete from node_cleanups where node = n.name;
         perform add_event('node.removed', null, null, n.name, jsonb_build_object('reason',
             format('nobody has seen it since %s', rfc3339(n.last_seen_at))));
         perform add_audit('{"address": "upkeep"}', 'node.remove', n.name, jsonb_build_object('state', node_state(n),

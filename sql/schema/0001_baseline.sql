@@ -117,7 +117,7 @@ create table node_revocations (
 );
 
 -- A host's word on a cleanup of its own comes until it is acknowledged, and counts once: its numbers rise.
-create table swept (
+create table node_cleanups (
     node    text primary key,
     number  bigint not null
 );

@@ -147,7 +147,7 @@ def test_thousands(corral, user, live):
     restart(corral)
     lives(corral, user, *live)
     assert log(corral, since).count("the record sbx_") == 20 and "5000 records in all are set aside, or mended" in log(corral, since)
-    wait_until("they are swept away", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
+    wait_until("they are cleaned up", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
                not list(records(corral).glob("*.bad")), 120)
     lives(corral, user, *live)
 

@@ -86,8 +86,8 @@ def tell_lies(corral, user, liar, theirs, honest):
         samples = [s for kept in (0, 1) for s in lies("Sample", id=one.encode(), kept=kept, number=7)]
         liar.report(pack("Report", samples=samples))
         liar.report(pack("Report", violations=list(lies("Violation", id=one.encode(), number=8))))
-    counts = pack("SweepCounts", volume=2**64 - 1, image=2**63)
-    liar.report(pack("Report", sweeps=list(lies("SweepReport", number=3, found=counts, removed=counts)),
+    counts = pack("CleanupCounts", volume=2**64 - 1, image=2**63)
+    liar.report(pack("Report", cleanups=list(lies("CleanupReport", number=3, found=counts, removed=counts)),
                      samples_dropped=2**64 - 1, violations_dropped=2**63, left_out=2**64 - 1, left_out_why=b"\xff" * 200))
     wait_until("its moves are committed", lambda: {user.show(i)["state"] for i in theirs} == {"stopped"}, 20)
 

@@ -107,7 +107,7 @@ def test_one_that_is_too_large(corral, user, registry):
     with agent_with(corral, CORRAL_IMAGE_MAX_BYTES="20M"):
         for image in (*large, *bomb):
             assert refused(user, image) == "its image is larger than 20.0 MiB, which is the most that its host pulls"
-            # A sweep may take what other tests left.
+            # A cleanup may take what other tests left.
             wait_until("nothing of it is left", lambda: not any(set(now) - set(was) for now, was in zip((images(corral), layers(corral)), before)), 20)
             kept = corral.home / "agent/images"
             assert not kept.exists() or image not in kept.read_text()

@@ -91,8 +91,8 @@ def test_one_that_was_renamed_while_the_agent_was_down(corral, user):
     wait_until("its processes are gone", lambda: not runs(pid), 10)
     ended = user.wait(sandbox, "stopped", 10)
     assert ended["reason"] == "orphaned" and "not by Corral" in ended["detail"], ended
-    swept = corral.admin.good("POST", "/sandbox/system/cleanup")
-    assert swept["removed"]["orphan_container"] == 1
+    cleaned = corral.admin.good("POST", "/sandbox/system/cleanup")
+    assert cleaned["removed"]["orphan_container"] == 1
     assert not corral.docker("ps", "-aq", "--filter", "name=nobodys")
 
 

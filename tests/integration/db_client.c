@@ -526,7 +526,7 @@ static void walk_rest(struct client *c)
         db_node_list(c->pool, NULL, 50, on_page, c);
         break;
     case 39:
-        db_audit_add(c->pool, &actor, "sweep", "", "{}", "ok", on_ok, c);
+        db_audit_add(c->pool, &actor, "cleanup", "", "{}", "ok", on_ok, c);
         break;
     case 40:
         db_audit_list(c->pool, &(struct db_audit_filter){.actor = "usr_admin", .limit = 50}, on_page, c);

@@ -29,7 +29,7 @@ sql "create function aged(n integer) returns void language sql as \$\$
     insert into idempotency (key_id, route, key, body_sha256, created_at) values ('key_' || n, 'r', 'k', '', days_ago(n));
     insert into nodes (name, memory_bytes, cpu_millis, storage_bytes, sandboxes, last_seen_at)
         values ('h' || n, 1, 1, 1, 1, days_ago(n)) on conflict do nothing;
-    insert into swept values ('h' || n, 1);
+    insert into node_cleanups values ('h' || n, 1);
     select add_audit('{}', 'test', n::text, null, null);
     select make_partition((now() at time zone 'UTC')::date - n)
 \$\$;
@@ -46,7 +46,7 @@ sql "create function aged(n integer) returns void language sql as \$\$
 counts() {
     sql "select (select count(*) from sandboxes) || ' ' || (select count(*) from sandbox_told) || ' ' || (select count(*) from api_keys)
         || ' ' || (select count(*) from users) || ' ' || (select count(*) from events where type = 'x') || ' '
-        || (select count(*) from idempotency) || ' ' || (select count(*) from nodes) || ' ' || (select count(*) from swept) || ' '
+        || (select count(*) from idempotency) || ' ' || (select count(*) from nodes) || ' ' || (select count(*) from node_cleanups) || ' '
         || (select count(*) from audit where action = 'test') || ' ' || (select count(*) from sample_days())"
 }
 [ "$(counts)" = '4 4 5 5 4 4 4 4 4 12' ] || say "before: $(counts)"

@@ -69,11 +69,11 @@ static void on_violations(void *owner, const char *node, const struct violation_
 {
 }
 
-static struct sweep_report swept;
+static struct cleanup_report cleaned;
 
-static void on_sweeps(void *owner, const char *node, const struct sweep_report *reports, size_t count)
+static void on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
 {
-    swept = reports[0];
+    cleaned = reports[0];
 }
 
 static bool believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
@@ -128,7 +128,7 @@ static void start_link(const char *ca_dir, uint64_t epoch)
                                              .on_statuses = on_statuses,
                                              .on_samples = on_samples,
                                              .on_violations = on_violations,
-                                             .on_sweeps = on_sweeps,
+                                             .on_cleanups = on_cleanups,
                                              .on_left_out = on_left_out,
                                              .on_node_gone = on_node_gone};
     char ca[300], cert[300], key[300];
@@ -375,15 +375,15 @@ static void say(struct peer *p, struct node_message *m, const struct node_sessio
 }
 
 /* An order comes with the update until it was taken; what came of it is acknowledged by its number. */
-static void test_an_order_to_sweep_and_its_answer(void)
+static void test_an_order_to_clean_up_and_its_answer(void)
 {
     struct peer p;
     struct pki_identity *two = identity(dir, "two");
-    struct sweep_order order = {.number = 4, .dry_run = true};
-    struct sweep_report report = {.number = 90, .asked = 4, .counts.found = {[SWEEP_VOLUME] = 2}};
+    struct cleanup_order order = {.number = 4, .dry_run = true};
+    struct cleanup_report report = {.number = 90, .asked = 4, .counts.found = {[CLEANUP_VOLUME] = 2}};
     struct node_message poll = {.kind = NODE_POLL}, said = {.kind = NODE_REPORT};
     size_t len;
-    CHECK(!node_link_sweep(link_, "two", &order)); /* it has no session */
+    CHECK(!node_link_cleanup(link_, "two", &order)); /* it has no session */
     peer_open(&p, dir, "two");
     say_hello(&p, "two", two, 0);
     CHECK(!p.code && p.answer.kind == NODE_CHALLENGE);
@@ -391,21 +391,21 @@ static void test_an_order_to_sweep_and_its_answer(void)
     uint8_t *proof = proof_for(&p.answer, "two", two, &len);
     ask_bytes(&p, proof, len, ANSWER_MS);
     CHECK(!p.code && p.answer.kind == NODE_WELCOME);
-    CHECK(node_link_sweep(link_, "two", &order));
+    CHECK(node_link_cleanup(link_, "two", &order));
     for (int i = 0; i < 2; i++) { /* the word that it was taken is lost: the same again */
         say(&p, &poll, &session);
         CHECK(!p.code && p.answer.kind == NODE_UPDATE);
-        CHECK(p.answer.update.sweep.number == 4 && p.answer.update.sweep.dry_run);
+        CHECK(p.answer.update.cleanup.number == 4 && p.answer.update.cleanup.dry_run);
     }
     poll.taken = p.answer.update.number;
-    said.report.sweeps = &report;
-    said.report.sweep_count = 1;
+    said.report.cleanups = &report;
+    said.report.cleanup_count = 1;
     say(&p, &said, &session);
     CHECK(!p.code && p.answer.kind == NODE_REPORT_ACK);
-    CHECK(swept.number == 90 && swept.asked == 4 && swept.counts.found[SWEEP_VOLUME] == 2);
-    node_link_ack_sweeps(link_, "two", swept.number);
+    CHECK(cleaned.number == 90 && cleaned.asked == 4 && cleaned.counts.found[CLEANUP_VOLUME] == 2);
+    node_link_ack_cleanups(link_, "two", cleaned.number);
     say(&p, &poll, &session);
-    CHECK(!p.code && p.answer.kind == NODE_UPDATE && p.answer.update.sweeps_acked == 90);
+    CHECK(!p.code && p.answer.kind == NODE_UPDATE && p.answer.update.cleanups_acked == 90);
     CHECK(node_link_drop_stale(link_, false) == 0 && node_link_stats(link_).sessions > 0);
     free(proof);
     peer_close(&p);
@@ -444,7 +444,7 @@ static void test_who_is_here_and_answers_stays(void)
         peer_close(&other);
     }
     poll.session = session;
-    node_link_ack_sweeps(link_, "three", 5); /* so that there is an update */
+    node_link_ack_cleanups(link_, "three", 5); /* so that there is an update */
     say(&p, &poll, &session);
     CHECK(!p.code && p.answer.kind == NODE_UPDATE);
     peer_close(&p);
@@ -574,7 +574,7 @@ static void on_committed(void *owner, uint64_t violations, uint64_t samples)
 {
 }
 
-static void on_sweep(void *owner, const struct sweep_order *order)
+static void on_cleanup(void *owner, const struct cleanup_order *order)
 {
 }
 
@@ -591,7 +591,7 @@ static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
                                            .on_desired_states = on_desired_states,
                                            .on_acked = on_acked,
                                            .on_committed = on_committed,
-                                           .on_sweep = on_sweep,
+                                           .on_cleanup = on_cleanup,
                                            .on_certificate = on_certificate,
                                            .on_lost = on_lost};
 
@@ -784,7 +784,7 @@ int main(int argc, char **argv)
     test_a_foreign_certificate_gets_no_connection(foreign);
     test_epochs_versions_and_sessions_that_are_over();
     test_bytes_that_are_no_message();
-    test_an_order_to_sweep_and_its_answer();
+    test_an_order_to_clean_up_and_its_answer();
     test_who_is_here_and_answers_stays();
     test_who_is_not_believed_comes_again();
     test_who_is_expelled_has_no_connection();

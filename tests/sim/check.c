@@ -1,8 +1,8 @@
 /* What must hold in the simulation at any time, and when everything has come to rest. */
 #include "tests/sim/world.h"
 
-#define AGREE_MS 25000 /* so long may a pause be under way in the calm: a stuck Docker answers late */
-#define SWEEP_MS 30000 /* a container without a live row lives no longer, its host being connected */
+#define AGREE_MS   25000 /* so long may a pause be under way in the calm: a stuck Docker answers late */
+#define CLEANUP_MS 30000 /* a container without a live row lives no longer, its host being connected */
 
 /* Who is told to end one does so, whatever it was in the middle of when it was told. */
 static void check_stopping(struct world *w, int node, int sandbox)
@@ -13,7 +13,7 @@ static void check_stopping(struct world *w, int node, int sandbox)
         r->stopping_ms = 0;
     else if (!r->stopping_ms)
         r->stopping_ms = w->now;
-    else if (w->now - r->stopping_ms > SWEEP_MS)
+    else if (w->now - r->stopping_ms > CLEANUP_MS)
         sim_fail(w, "sandbox %d was to end, and does not", sandbox);
 }
 
@@ -39,7 +39,7 @@ static void check_on_host(struct world *w, int node, int sandbox)
         b->unwanted_ms = 0;
     else if (!b->unwanted_ms)
         b->unwanted_ms = w->now;
-    else if (w->now - b->unwanted_ms > SWEEP_MS)
+    else if (w->now - b->unwanted_ms > CLEANUP_MS)
         sim_fail(w, "sandbox %d is over and its container lives", sandbox);
 }
 

@@ -1,4 +1,4 @@
-"""The sweep: one of each thing that should not be there is planted, and beside it what only looks like it."""
+"""The cleanup: one of each thing that should not be there is planted, and beside it what only looks like it."""
 import contextlib
 import fcntl
 import json
@@ -21,7 +21,7 @@ def new_id():
     return "sbx_0" + "".join(random.choices("0123456789ABCDEFGHJKMNPQRSTVWXYZ", k=25))
 
 
-def sweep(corral, **body):
+def cleanup(corral, **body):
     answer = corral.admin.good("POST", "/sandbox/system/cleanup", body or None, status=200)
     assert set(answer["found"]) == set(answer["removed"]) == set(KINDS)
     return answer
@@ -31,9 +31,9 @@ def audit(corral):
     return [r for r in corral.admin.good("GET", "/sandbox/system/audit?limit=200")["items"] if r["action"] == "system.cleanup"]
 
 
-def swept(corral, kind):
+def cleaned(corral, kind):
     text = corral.admin.call("GET", "/metrics").text
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f'corral_swept_total{{kind="{kind}"}}'))
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f'corral_cleanup_removed_total{{kind="{kind}"}}'))
 
 
 def node_is_ready(corral):
@@ -47,12 +47,12 @@ def node_is_ready(corral):
 
 @pytest.fixture
 def clean(corral):
-    """Swept before, and whatever a test planted is gone after it, foreign things too."""
+    """Cleaned up before, and whatever a test planted is gone after it, foreign things too."""
     node_is_ready(corral)
-    wait_until("nothing is left of other tests", lambda: sweep(corral)["found"] == NOTHING, 20)
+    wait_until("nothing is left of other tests", lambda: cleanup(corral)["found"] == NOTHING, 20)
     with contextlib.ExitStack() as stack:
         yield stack
-    wait_until("nothing is left", lambda: sweep(corral)["found"] == NOTHING, 20)
+    wait_until("nothing is left", lambda: cleanup(corral)["found"] == NOTHING, 20)
 
 
 def label(device, text):
@@ -89,7 +89,7 @@ class Plants:
     def containers(self):
         labels = lambda sandbox, of: ["--label", f"corral.sandbox={sandbox}", "--label", f"corral.cluster={of}"]
         ours = self.corral.installed_as
-        self.docker(self.ours, "container", "stray", *labels(new_id(), ours))
+        self.docker(self.ours, "container", "orphan", *labels(new_id(), ours))
         self.docker(self.ours, "container", "made-up", *labels("sbx_none", ours))
         self.docker(self.foreign, "container", "of-another-cluster", *labels(new_id(), "another"))
         self.docker(self.foreign, "container", "of-nobody")
@@ -134,9 +134,9 @@ class Plants:
         parents = [p for p in (*Path("/sys/fs/cgroup").glob(f"*/{self.corral.installed_as}-1"),
                                Path("/sys/fs/cgroup") / f"{self.corral.installed_as}-1") if p.is_dir()]
         assert parents
-        stray, foreign = os.urandom(32).hex(), "another"
+        orphan, foreign = os.urandom(32).hex(), "another"
         for parent in parents:
-            self.path(self.ours, parent / stray, Path.mkdir)
+            self.path(self.ours, parent / orphan, Path.mkdir)
             self.path(self.foreign, parent / foreign, Path.mkdir)
         return 5
 
@@ -163,17 +163,17 @@ def test_one_of_each_kind(corral, user, clean):
     found = {**NOTHING, "stale_session": 1}
     found.update(orphan_container=plants.containers(), volume=plants.disks(), network=plants.networks(),
                  state_file=plants.files())
-    wait_until("the challenge is not good any more", lambda: sweep(corral, dry_run=True)["found"]["stale_session"], 20, 0.5)
+    wait_until("the challenge is not good any more", lambda: cleanup(corral, dry_run=True)["found"]["stale_session"], 20, 0.5)
     expired, unheld = plants.row("-1 minute"), plants.row("1 hour")
     found.update(expired=1, row_without_container=1)
 
     before = len(audit(corral))
-    dry = sweep(corral, dry_run=True)
+    dry = cleanup(corral, dry_run=True)
     assert dry["dry_run"] is True and dry["found"] == found and dry["removed"] == NOTHING, dry
     assert all(plants.there(plants.ours).values()), plants.there(plants.ours)
-    counted = swept(corral, "volume")
+    counted = cleaned(corral, "volume")
 
-    real = sweep(corral)
+    real = cleanup(corral)
     assert real["dry_run"] is False and real["found"] == found and real["removed"] == found, real
     assert real["duration_ms"] < 30000
     assert not any(plants.there(plants.ours).values()), plants.there(plants.ours)
@@ -183,9 +183,9 @@ def test_one_of_each_kind(corral, user, clean):
         assert (ended["state"], ended["reason"]) == ("stopped", reason) and ended["detail"]
         events = [e for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"] if e["type"] == "sandbox.stopped"]
         assert len(events) == 1 and events[0]["data"]["reason"] == reason
-    assert swept(corral, "volume") == counted + found["volume"]
+    assert cleaned(corral, "volume") == counted + found["volume"]
 
-    again = sweep(corral)
+    again = cleanup(corral)
     assert again["found"] == again["removed"] == NOTHING
     rows = audit(corral)
     assert len(rows) == before + 3 # each was asked for
@@ -196,7 +196,7 @@ def test_one_of_each_kind(corral, user, clean):
     assert (plants.state / "volumes" / f"{live['id']}.img").exists() and (plants.state / "records" / live["id"]).exists()
 
 
-def test_a_host_sweeps_by_itself(corral, user, clean):
+def test_a_host_cleans_up_by_itself(corral, user, clean):
     """An agent that begins looks for what its last life left, and its word on it is written down once."""
     plants = Plants(corral, user, clean)
     before = len(audit(corral))
@@ -211,24 +211,24 @@ def test_a_host_sweeps_by_itself(corral, user, clean):
     assert row["after"] == {"dry_run": False, "found": found, "removed": found, "silent": []}
     assert all(plants.there(plants.foreign).values())
     node_is_ready(corral)
-    sweep(corral) # what was not acknowledged would come again with it
+    cleanup(corral) # what was not acknowledged would come again with it
     assert len(audit(corral)) == before + 2
 
 
 def test_while_sandboxes_come_and_go(corral, user, clean):
-    """A sweep takes nothing of what is being made, and nothing of what just went."""
+    """A cleanup takes nothing of what is being made, and nothing of what just went."""
     ids = []
     for _ in range(6):
         made = user.call("POST", "/sandbox", {"memory_bytes": 32 << 20}, headers={"Prefer": "respond-async"})
         assert made.status_code == 202
         ids.append(made.json()["id"])
-        assert sweep(corral)["found"] == NOTHING
+        assert cleanup(corral)["found"] == NOTHING
     for sandbox in ids:
         user.wait(sandbox, "running", 30)
     for sandbox in ids:
         ended = user.call("DELETE", f"/sandbox/{sandbox}")
         assert ended.status_code == 204
-        assert sweep(corral)["found"] == NOTHING
+        assert cleanup(corral)["found"] == NOTHING
 
 
 @pytest.fixture
@@ -251,7 +251,7 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
     corral.docker("rmi", pulled)
     user.delete(user.create(image=pulled)["id"])
     assert pulled in names() and pulled in file.read_text()
-    assert sweep(corral)["found"] == NOTHING # it was used just now
+    assert cleanup(corral)["found"] == NOTHING # it was used just now
 
     corral.kill("agent")
     week_ago = str(int((time.time() - 8 * 86400) * 1000))
@@ -260,15 +260,15 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
     corral.restart("agent")
     node_is_ready(corral)
     corral.docker("container", "create", "--name", "its-user", pulled, "true")
-    assert sweep(corral, dry_run=True)["found"]["image"] == 0
+    assert cleanup(corral, dry_run=True)["found"]["image"] == 0
     corral.docker("container", "rm", "its-user")
-    dry = sweep(corral, dry_run=True)
+    dry = cleanup(corral, dry_run=True)
     assert (dry["found"]["image"], dry["removed"]["image"]) == (1, 0) and pulled in names()
-    real = sweep(corral)
+    real = cleanup(corral)
     assert (real["found"]["image"], real["removed"]["image"]) == (1, 1)
     assert pulled not in names() and {foreign, "corral-base:latest"} <= set(names())
     assert file.read_text() == f"{head}\n"
-    assert sweep(corral)["found"] == NOTHING
+    assert cleanup(corral)["found"] == NOTHING
 
 
 def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
@@ -283,7 +283,7 @@ def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
         node_is_ready(corral)
         wait_until("it is noted as used", lambda: entry not in file.read_text(), 30)
         assert "docker.io/library/corral-base:latest" in file.read_text()
-        assert sweep(corral, dry_run=True)["found"]["image"] == 0
+        assert cleanup(corral, dry_run=True)["found"]["image"] == 0
     finally:
         corral.kill("agent")
         file.write_text(before)
@@ -294,7 +294,7 @@ def test_who_may_ask_and_how(corral, user):
     assert user.refused("POST", "/sandbox/system/cleanup")["status"] == 403
     for body in ({"dry": True}, {"dry_run": "yes"}, []):
         assert corral.admin.refused("POST", "/sandbox/system/cleanup", body)["code"] == "invalid"
-    assert sweep(corral, dry_run=False)["dry_run"] is False
+    assert cleanup(corral, dry_run=False)["dry_run"] is False
     done = corral.cli("system", "cleanup", "--dry-run", "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["dry_run"] is True
     done = corral.cli("system", "cleanup")

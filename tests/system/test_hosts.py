@@ -23,12 +23,12 @@ def test_sandboxes_are_spread(hosts):
         user.delete(sandbox["id"])
 
 
-def test_every_host_is_swept(hosts):
+def test_every_host_is_cleaned_up(hosts):
     for n in (1, 2):
         hosts.docker("create", "--label", "corral.sandbox=sbx_none", "--label", f"corral.cluster={hosts.installed_as}",
                      "corral-base:latest", "true", node=n)
-    swept = hosts.admin.good("POST", "/sandbox/system/cleanup")
-    assert swept["found"]["orphan_container"] == swept["removed"]["orphan_container"] == 2
+    cleaned = hosts.admin.good("POST", "/sandbox/system/cleanup")
+    assert cleaned["found"]["orphan_container"] == cleaned["removed"]["orphan_container"] == 2
     assert not hosts.docker("ps", "-aq", node=1) + hosts.docker("ps", "-aq", node=2)
 
 
@@ -37,9 +37,9 @@ def test_a_host_that_is_lost_and_returns(hosts):
     made = {s["node"]: s["id"] for s in (user.create(memory_bytes=32 << 20) for _ in range(2))}
     hosts.kill("agent-2", signal.SIGSTOP)
     try:
-        swept = hosts.admin.good("POST", "/sandbox/system/cleanup") # which waits for it until it is lost
+        cleaned = hosts.admin.good("POST", "/sandbox/system/cleanup") # which waits for it until it is lost
         row = hosts.admin.good("GET", "/sandbox/system/audit")["items"][0]
-        assert (row["action"], row["after"]["silent"]) == ("system.cleanup", ["node-2"]) and swept["duration_ms"] < 20000
+        assert (row["action"], row["after"]["silent"]) == ("system.cleanup", ["node-2"]) and cleaned["duration_ms"] < 20000
         wait_until("it is unreachable", lambda: state(hosts, 2) == "unreachable", 20)
         user.wait(made["node-2"], "lost", 5)
         assert user.show(made["node-1"])["state"] == "running"

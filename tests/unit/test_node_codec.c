@@ -94,10 +94,10 @@ static void test_report(void **state)
                             .io_some_centi = SAMPLE_NO_PRESSURE,
                             .responsive = true};
     struct violation_report update = {.id = id, .number = 8, .kind = 3, .percent_centi = 9000, .swings = 5};
-    struct sweep_report sweep = {.number = 7, .asked = 6, .dry_run = true};
-    sweep.counts.found[SWEEP_VOLUME] = 3;
-    sweep.counts.removed[SWEEP_IMAGE] = 2;
-    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &sweep, 1, 5, 6, 2, "why"};
+    struct cleanup_report cleanup = {.number = 7, .asked = 6, .dry_run = true};
+    cleanup.counts.found[CLEANUP_VOLUME] = 3;
+    cleanup.counts.removed[CLEANUP_IMAGE] = 2;
+    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &cleanup, 1, 5, 6, 2, "why"};
     round_trip(&m, &back);
     assert_string_equal(back.report.statuses[0].detail, status.detail);
     assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
@@ -118,11 +118,11 @@ static void test_report(void **state)
     assert_int_equal(back.report.violations[0].kind, 3);
     assert_int_equal(back.report.violations[0].percent_centi, 9000);
     assert_int_equal(back.report.violations[0].swings, 5);
-    assert_int_equal(back.report.sweep_count, 1);
-    assert_memory_equal(&back.report.sweeps[0].counts, &sweep.counts, sizeof sweep.counts);
-    assert_int_equal(back.report.sweeps[0].number, 7);
-    assert_int_equal(back.report.sweeps[0].asked, 6);
-    assert_true(back.report.sweeps[0].dry_run);
+    assert_int_equal(back.report.cleanup_count, 1);
+    assert_memory_equal(&back.report.cleanups[0].counts, &cleanup.counts, sizeof cleanup.counts);
+    assert_int_equal(back.report.cleanups[0].number, 7);
+    assert_int_equal(back.report.cleanups[0].asked, 6);
+    assert_true(back.report.cleanups[0].dry_run);
     node_message_fini(&back);
 }
 
@@ -151,14 +151,14 @@ static void test_update(void **state)
     assert_int_equal(back.update.acks[0].number, 12);
     assert_int_equal(back.update.violations_acked, 44);
     assert_int_equal(back.update.samples_acked, 45);
-    assert_int_equal(back.update.sweep.number, 9);
-    assert_true(back.update.sweep.dry_run);
-    assert_int_equal(back.update.sweeps_acked, 8);
+    assert_int_equal(back.update.cleanup.number, 9);
+    assert_true(back.update.cleanup.dry_run);
+    assert_int_equal(back.update.cleanups_acked, 8);
     node_message_fini(&back);
 
     m.update = (struct node_update){.number = 6};
     round_trip(&m, &back);
-    assert_int_equal(back.update.sweep.number, 0);
+    assert_int_equal(back.update.cleanup.number, 0);
     node_message_fini(&back);
 }
 
@@ -310,22 +310,22 @@ static void test_a_host_joins_without_the_facts_that_cannot_be_told(void **state
     free(bytes);
 }
 
-static void test_bounds_of_a_sweep(void **state)
+static void test_bounds_of_a_cleanup(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct sweep_report sweeps[NODE_SWEEPS_MAX + 1] = {{.number = 0}, {.number = 1}};
+    struct cleanup_report cleanups[NODE_CLEANUPS_MAX + 1] = {{.number = 0}, {.number = 1}};
     struct err err;
     uint8_t *bytes;
     size_t len;
-    m.report.sweeps = sweeps;
-    m.report.sweep_count = NODE_SWEEPS_MAX + 1;
+    m.report.cleanups = cleanups;
+    m.report.cleanup_count = NODE_CLEANUPS_MAX + 1;
     assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), ERR_INVALID);
-    m.report.sweep_count = 2;
-    sweeps[1].counts.found[SWEEP_NETWORK] = SWEEP_COUNT_MAX + 1;
+    m.report.cleanup_count = 2;
+    cleanups[1].counts.found[CLEANUP_NETWORK] = CLEANUP_COUNT_MAX + 1;
     struct node_faults faults = faulty_trip(&m, &back);
     assert_int_equal(faults.count, 2);
-    assert_int_equal(back.report.sweep_count, 1);
-    assert_int_equal(back.report.sweeps[0].counts.found[SWEEP_NETWORK], SWEEP_COUNT_MAX);
+    assert_int_equal(back.report.cleanup_count, 1);
+    assert_int_equal(back.report.cleanups[0].counts.found[CLEANUP_NETWORK], CLEANUP_COUNT_MAX);
     node_message_fini(&back);
 }
 
@@ -334,11 +334,11 @@ static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
     struct node_message m = envelope(NODE_REPORT), back;
     struct sandbox_status status = a_status();
     struct sample sample = {.id = id, .ago_ms = 1};
-    struct sweep_report sweep = {.number = 1, .counts.found = {[SWEEP_VOLUME] = 4}};
+    struct cleanup_report cleanup = {.number = 1, .counts.found = {[CLEANUP_VOLUME] = 4}};
     struct err err;
     uint8_t *bytes;
     size_t len;
-    m.report = (struct node_report){&status, 1, &sample, 1, NULL, 0, &sweep, 1};
+    m.report = (struct node_report){&status, 1, &sample, 1, NULL, 0, &cleanup, 1};
     assert_int_equal(node_message_pack(&m, &bytes, &len, NULL, &err), 0);
     for (size_t i = 0; i < len; i++) {
         if (node_message_unpack(bytes, i, &back, &err) == 0)
@@ -445,7 +445,7 @@ int main(void)
         cmocka_unit_test(test_a_figure_that_cannot_be_is_left_out),
         cmocka_unit_test(test_a_desired_state_that_cannot_be_told_is_left_out),
         cmocka_unit_test(test_a_host_joins_without_the_facts_that_cannot_be_told),
-        cmocka_unit_test(test_bounds_of_a_sweep),
+        cmocka_unit_test(test_bounds_of_a_cleanup),
         cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),
         cmocka_unit_test(test_bytes_that_ask_for_much_memory_are_refused),
         cmocka_unit_test(test_another_version_is_named),

@@ -123,11 +123,11 @@ static void report(struct node_message *m, bool large)
 {
     struct node_report *r = &m->report;
     r->status_count = r->sample_count = r->violation_count = NODE_REPORT_MAX;
-    r->sweep_count = NODE_SWEEPS_MAX;
+    r->cleanup_count = NODE_CLEANUPS_MAX;
     r->statuses = mem_zalloc(r->status_count * sizeof *r->statuses);
     r->samples = mem_zalloc(r->sample_count * sizeof *r->samples);
     r->violations = mem_zalloc(r->violation_count * sizeof *r->violations);
-    r->sweeps = mem_zalloc(r->sweep_count * sizeof *r->sweeps);
+    r->cleanups = mem_zalloc(r->cleanup_count * sizeof *r->cleanups);
     for (size_t i = 0; i < NODE_REPORT_MAX; i++) {
         r->statuses[i] = a_status(i, large);
         r->samples[i] = a_sample(i, large);
@@ -137,14 +137,14 @@ static void report(struct node_message *m, bool large)
             VIOLATION_FIELDS(MOST)
         }
     }
-    for (size_t i = 0; i < NODE_SWEEPS_MAX; i++) {
-        struct sweep_report *to = &r->sweeps[i];
+    for (size_t i = 0; i < NODE_CLEANUPS_MAX; i++) {
+        struct cleanup_report *to = &r->cleanups[i];
         to->number = 1;
         if (large) {
-            SWEEP_REPORT_FIELDS(MOST)
+            CLEANUP_REPORT_FIELDS(MOST)
         }
-        for (int k = 0; large && k < SWEEP_KIND_COUNT; k++)
-            r->sweeps[i].counts.found[k] = r->sweeps[i].counts.removed[k] = SWEEP_COUNT_MAX;
+        for (int k = 0; large && k < CLEANUP_KIND_COUNT; k++)
+            r->cleanups[i].counts.found[k] = r->cleanups[i].counts.removed[k] = CLEANUP_COUNT_MAX;
     }
     struct node_report *to = r;
     if (large) {
@@ -194,7 +194,7 @@ static void update(struct node_message *m, bool large)
     if (!large)
         return;
     UPDATE_FIELDS(MOST)
-    n->sweep = (struct sweep_order){NODE_NUMBER_MAX, true};
+    n->cleanup = (struct cleanup_order){NODE_NUMBER_MAX, true};
     n->certificate_len = NODE_CERTIFICATE_MAX;
     n->certificate = bytes_of(n->certificate_len);
 }

@@ -7,33 +7,34 @@
 
 static void test_texts(void **state)
 {
-    struct sweep_counts counts = {0}, more = {.found = {[SWEEP_IMAGE] = 2}, .removed = {[SWEEP_IMAGE] = 1}};
-    char text[SWEEP_TEXT_MAX];
-    sweep_text(&counts, text);
+    struct cleanup_counts counts = {0},
+                          more = {.found = {[CLEANUP_IMAGE] = 2}, .removed = {[CLEANUP_IMAGE] = 1}};
+    char text[CLEANUP_TEXT_MAX];
+    cleanup_text(&counts, text);
     assert_string_equal(text, "nothing");
-    assert_false(sweep_found_any(&counts));
-    sweep_counts_add(&counts, &more);
-    counts.found[SWEEP_EXPIRED] = 3;
-    sweep_text(&counts, text);
+    assert_false(cleanup_found_any(&counts));
+    cleanup_counts_add(&counts, &more);
+    counts.found[CLEANUP_EXPIRED] = 3;
+    cleanup_text(&counts, text);
     assert_string_equal(text, "expired=3/0 image=2/1");
-    assert_true(sweep_found_any(&counts) && sweep_removed_any(&counts));
-    sweep_json(counts.removed, text);
+    assert_true(cleanup_found_any(&counts) && cleanup_removed_any(&counts));
+    cleanup_json(counts.removed, text);
     assert_string_equal(text,
                         "{\"expired\":0,\"orphan_container\":0,\"volume\":0,\"network\":0,\"state_file\":0,"
                         "\"stale_session\":0,\"row_without_container\":0,\"image\":1}");
-    for (int i = 0; i < SWEEP_KIND_COUNT; i++)
+    for (int i = 0; i < CLEANUP_KIND_COUNT; i++)
         counts.found[i] = counts.removed[i] = UINT64_MAX;
-    sweep_text(&counts, text);
-    sweep_json(counts.found, text);
+    cleanup_text(&counts, text);
+    cleanup_json(counts.found, text);
     assert_int_equal(text[strlen(text) - 1], '}');
 }
 
 static void test_sessions(void **state)
 {
-    assert_false(sweep_session_stale(true, LEASE_MS, LEASE_MS));
-    assert_true(sweep_session_stale(true, LEASE_MS + 1, LEASE_MS));
-    assert_false(sweep_session_stale(false, SESSION_PROOF_MS, 1));
-    assert_true(sweep_session_stale(false, SESSION_PROOF_MS + 1, 60000));
+    assert_false(cleanup_session_stale(true, LEASE_MS, LEASE_MS));
+    assert_true(cleanup_session_stale(true, LEASE_MS + 1, LEASE_MS));
+    assert_false(cleanup_session_stale(false, SESSION_PROOF_MS, 1));
+    assert_true(cleanup_session_stale(false, SESSION_PROOF_MS + 1, 60000));
 }
 
 /* --- rows, in a cluster state --- */
@@ -99,10 +100,11 @@ static void test_a_row_that_nobody_told_of(void **state)
                              pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
                              away = row_of(3, "h9", SANDBOX_RUNNING, HOUR_MS),
                              over = row_of(4, "h9", SANDBOX_RUNNING, 0);
-    assert_int_equal(cluster_state_stray(cluster, 5, &lost), SWEEP_ROW_WITHOUT_CONTAINER);
-    assert_int_equal(cluster_state_stray(cluster, 5, &pending), SWEEP_KIND_COUNT); /* it is sent, and made */
-    assert_int_equal(cluster_state_stray(cluster, 5, &away), SWEEP_KIND_COUNT);    /* its host may bring it */
-    assert_int_equal(cluster_state_stray(cluster, 5, &over), SWEEP_EXPIRED);
+    assert_int_equal(cluster_state_orphan(cluster, 5, &lost), CLEANUP_ROW_WITHOUT_CONTAINER);
+    assert_int_equal(cluster_state_orphan(cluster, 5, &pending),
+                     CLEANUP_KIND_COUNT);                                          /* it is sent, and made */
+    assert_int_equal(cluster_state_orphan(cluster, 5, &away), CLEANUP_KIND_COUNT); /* its host may bring it */
+    assert_int_equal(cluster_state_orphan(cluster, 5, &over), CLEANUP_EXPIRED);
     assert_int_equal(cluster_state_count(cluster), 0);
     assert_int_equal(effects.count, 0); /* looking changes nothing */
 }
@@ -112,12 +114,12 @@ static void test_a_row_that_its_host_holds(void **state)
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
     struct sandbox_status held = running(&row);
     cluster_state_load(cluster, 0, &row);
-    assert_int_equal(cluster_state_stray(cluster, 5, &row), SWEEP_KIND_COUNT);
+    assert_int_equal(cluster_state_orphan(cluster, 5, &row), CLEANUP_KIND_COUNT);
     join(10, "h1", &held, 1);
     /* However late: what its host reports, its host ends. */
-    assert_int_equal(cluster_state_stray(cluster, HOUR_MS, &row), SWEEP_KIND_COUNT);
+    assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
     cluster_state_node_gone(cluster, HOUR_MS, "h1", &effects);
-    assert_int_equal(cluster_state_stray(cluster, HOUR_MS, &row), SWEEP_KIND_COUNT);
+    assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
 }
 
 static void test_a_pending_row_that_its_host_never_takes_up(void **state)
@@ -125,21 +127,22 @@ static void test_a_pending_row_that_its_host_never_takes_up(void **state)
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
     cluster_state_read(cluster, 0, cluster_state_stamp(cluster), &row, &effects);
     assert_non_null(effect_of(CLUSTER_DESIRED));
-    assert_int_equal(cluster_state_stray(cluster, 2999, &row), SWEEP_KIND_COUNT);
-    assert_int_equal(cluster_state_stray(cluster, 3000, &row), SWEEP_EXPIRED);
+    assert_int_equal(cluster_state_orphan(cluster, 2999, &row), CLEANUP_KIND_COUNT);
+    assert_int_equal(cluster_state_orphan(cluster, 3000, &row), CLEANUP_EXPIRED);
     cluster_state_effects_clear(&effects);
-    cluster_state_end_stray(cluster, 3000, &row, SWEEP_EXPIRED, &effects);
+    cluster_state_end_orphan(cluster, 3000, &row, CLEANUP_EXPIRED, &effects);
     const struct cluster_state_effect *move = effect_of(CLUSTER_PERSIST);
     assert_non_null(move);
     assert_int_equal(move->move.to, SANDBOX_FAILED); /* it never ran */
     assert_int_equal(move->move.reason, REASON_EXPIRED);
-    assert_int_equal(cluster_state_stray(cluster, 3001, &row), SWEEP_KIND_COUNT); /* its move is under way */
+    assert_int_equal(cluster_state_orphan(cluster, 3001, &row),
+                     CLEANUP_KIND_COUNT); /* its move is under way */
 }
 
-static void test_a_stray_is_ended_through_the_one_door(void **state)
+static void test_a_orphan_is_ended_through_the_one_door(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
-    cluster_state_end_stray(cluster, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
+    cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
     const struct cluster_state_effect *effect = effect_of(CLUSTER_PERSIST);
     assert_non_null(effect);
     assert_int_equal(effect->move.to, SANDBOX_STOPPED);
@@ -155,16 +158,16 @@ static void test_a_stray_is_ended_through_the_one_door(void **state)
     cluster_state_persisted(cluster, 2001, &row.id, true, SANDBOX_STOPPED, &effects);
     effect = effect_of(CLUSTER_CHANGED);
     assert_non_null(effect);
-    assert_true(effect->swept);
-    assert_int_equal(effect->stray, SWEEP_ROW_WITHOUT_CONTAINER);
+    assert_true(effect->cleaned);
+    assert_int_equal(effect->orphan, CLEANUP_ROW_WITHOUT_CONTAINER);
     assert_int_equal(cluster_state_count(cluster), 0);
 }
 
-static void test_a_stray_whose_host_brings_it_after_all(void **state)
+static void test_a_orphan_whose_host_brings_it_after_all(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
     struct sandbox_status held = running(&row);
-    cluster_state_end_stray(cluster, 5, &row, SWEEP_ROW_WITHOUT_CONTAINER, &effects);
+    cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_status(cluster, 6, "h1", &held, &effects);
     cluster_state_persisted(cluster, 7, &row.id, false, SANDBOX_STOPPED, &effects);
@@ -185,8 +188,8 @@ int main(void)
         IN_CLUSTER(test_a_row_that_nobody_told_of),
         IN_CLUSTER(test_a_row_that_its_host_holds),
         IN_CLUSTER(test_a_pending_row_that_its_host_never_takes_up),
-        IN_CLUSTER(test_a_stray_is_ended_through_the_one_door),
-        IN_CLUSTER(test_a_stray_whose_host_brings_it_after_all),
+        IN_CLUSTER(test_a_orphan_is_ended_through_the_one_door),
+        IN_CLUSTER(test_a_orphan_whose_host_brings_it_after_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,17 @@
-#include "agent/core/stray.h"
+#include "agent/core/orphan.h"
 
 #include <stdio.h>
 #include <string.h>
 
-bool stray_sandbox(const struct sandbox_record *record)
+bool orphan_sandbox(const struct sandbox_record *record)
 {
     return !record || record->phase == PHASE_ENDED;
 }
 
-bool stray_container(const struct sandbox_record *record, const char *container_id)
+bool orphan_container(const struct sandbox_record *record, const char *container_id)
 {
-    return stray_sandbox(record) || (record->phase == PHASE_RUNNING && record->container_id[0] &&
-                                     strcmp(record->container_id, container_id));
+    return orphan_sandbox(record) || (record->phase == PHASE_RUNNING && record->container_id[0] &&
+                                      strcmp(record->container_id, container_id));
 }
 
 enum state_file state_file_of(const char *name, struct sandbox_id *id)
@@ -27,12 +27,12 @@ enum state_file state_file_of(const char *name, struct sandbox_id *id)
                                    : STATE_FILE_FOREIGN;
 }
 
-bool stray_state_file(enum state_file file, bool known)
+bool orphan_state_file(enum state_file file, bool known)
 {
     return file == STATE_FILE_BAD || (file != STATE_FILE_FOREIGN && !known);
 }
 
-bool stray_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1])
+bool orphan_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1])
 {
     bool scope = !strncmp(name, "docker-", 7);
     const char *from = scope ? name + 7 : name;
@@ -43,7 +43,7 @@ bool stray_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1])
     return true;
 }
 
-bool stray_sweep_due(uint64_t now, uint64_t swept_ms, uint64_t interval_ms, bool connected)
+bool orphan_cleanup_due(uint64_t now, uint64_t cleaned_ms, uint64_t interval_ms, bool connected)
 {
-    return now - swept_ms >= (connected ? 2 * interval_ms : interval_ms);
+    return now - cleaned_ms >= (connected ? 2 * interval_ms : interval_ms);
 }

@@ -1,11 +1,11 @@
-#include "controller/db/db_sweep.h"
+#include "controller/db/db_cleanup.h"
 
 #include "controller/db/db_query.h"
 #include "common/base/json_text.h"
 
 #include <stdlib.h>
 
-static void add_hosts(struct json_text *text, const struct db_sweep_host *hosts, size_t count)
+static void add_hosts(struct json_text *text, const struct db_cleanup_node *hosts, size_t count)
 {
     json_text_object(text, NULL);
     for (size_t i = 0; i < count; i++) {
@@ -16,7 +16,7 @@ static void add_hosts(struct json_text *text, const struct db_sweep_host *hosts,
 }
 
 /* Hosts that did not answer are named: what they came to is not in the counts. */
-static void add_silent(struct json_text *text, const struct db_sweep_host *hosts, size_t count)
+static void add_silent(struct json_text *text, const struct db_cleanup_node *hosts, size_t count)
 {
     json_text_array(text, "silent");
     for (size_t i = 0; i < count; i++) {
@@ -27,17 +27,17 @@ static void add_silent(struct json_text *text, const struct db_sweep_host *hosts
     json_text_end(text);
 }
 
-void db_sweep_add(struct db_pool *pool, const struct db_actor *actor, const char *target, bool dry_run,
-                  const struct sweep_counts *counts, const struct db_sweep_host *hosts, size_t host_count,
-                  db_json_cb *cb, void *arg)
+void db_cleanup_add(struct db_pool *pool, const struct db_actor *actor, const char *target, bool dry_run,
+                    const struct cleanup_counts *counts, const struct db_cleanup_node *hosts,
+                    size_t host_count, db_json_cb *cb, void *arg)
 {
-    static const struct db_stmt stmt = {"add_sweep", "select add_sweep($1, $2, $3, $4)", 4};
+    static const struct db_stmt stmt = {"add_cleanup", "select add_cleanup($1, $2, $3, $4)", 4};
     static const struct db_actor nobody = {0};
     struct json_text numbers = {0}, after = {0};
-    char found[SWEEP_TEXT_MAX], removed[SWEEP_TEXT_MAX];
+    char found[CLEANUP_TEXT_MAX], removed[CLEANUP_TEXT_MAX];
     char *who = db_actor_json(actor ? actor : &nobody);
-    sweep_json(counts->found, found);
-    sweep_json(counts->removed, removed);
+    cleanup_json(counts->found, found);
+    cleanup_json(counts->removed, removed);
     add_hosts(&numbers, hosts, host_count);
     json_text_object(&after, NULL);
     json_text_bool(&after, "dry_run", dry_run);

@@ -1,4 +1,4 @@
-#include "agent/cgroup/cgroup_leftover.h"
+#include "agent/cgroup/cgroup_orphan.h"
 
 #include "agent/cgroup/cgroup_path.h"
 
@@ -22,7 +22,7 @@ static void each_in(const char *folder, found_fn *found, void *arg)
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (!stray_cgroup_name(entry->d_name, id))
+        if (!orphan_cgroup_name(entry->d_name, id))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
         found(arg, path, id);
@@ -59,13 +59,13 @@ static bool is_empty(const char *path)
     return empty;
 }
 
-struct leftover {
+struct orphan {
     char id[CONTAINER_ID_LEN + 1];
     bool busy;
 };
 
 struct listing {
-    struct leftover *item;
+    struct orphan *item;
     size_t count;
 };
 
@@ -77,13 +77,13 @@ static void list_one(void *arg, const char *path, const char *id)
         i++;
     if (i == l->count) {
         l->item = mem_grow(l->item, l->count + 1, sizeof *l->item);
-        l->item[l->count] = (struct leftover){.busy = false};
+        l->item[l->count] = (struct orphan){.busy = false};
         strcpy(l->item[l->count++].id, id);
     }
     l->item[i].busy |= !is_empty(path);
 }
 
-size_t cgroup_leftovers(const char *parent, char (**ids)[CONTAINER_ID_LEN + 1])
+size_t cgroup_orphans(const char *parent, char (**ids)[CONTAINER_ID_LEN + 1])
 {
     struct listing l = {0};
     size_t count = 0;
@@ -115,7 +115,7 @@ static void remove_cgroup(void *arg, const char *path, const char *id)
         r->failed = true;
 }
 
-bool cgroup_leftover_remove(const char *parent, const char *id)
+bool cgroup_orphan_remove(const char *parent, const char *id)
 {
     struct removal r = {.id = id};
     each(parent, remove_cgroup, &r);

@@ -1,5 +1,5 @@
 #include "agent/core/image_memory.h"
-#include "agent/core/stray.h"
+#include "agent/core/orphan.h"
 
 #include "tests/lib/unit.h"
 
@@ -12,20 +12,20 @@
 static void test_containers(void **state)
 {
     struct sandbox_record r = {.phase = PHASE_NEW};
-    assert_true(stray_container(NULL, A));
+    assert_true(orphan_container(NULL, A));
     for (int phase = PHASE_NEW; phase < PHASE_ENDED; phase++) {
         r.phase = (enum sandbox_phase)phase;
-        assert_false(stray_container(&r, A)); /* its record came first */
+        assert_false(orphan_container(&r, A)); /* its record came first */
     }
     strcpy(r.container_id, B);
     r.phase = PHASE_STARTING; /* the one that is recorded may be of a making before this one */
-    assert_false(stray_container(&r, A));
+    assert_false(orphan_container(&r, A));
     r.phase = PHASE_RUNNING;
-    assert_true(stray_container(&r, A));
-    assert_false(stray_container(&r, B));
+    assert_true(orphan_container(&r, A));
+    assert_false(orphan_container(&r, B));
     r.phase = PHASE_ENDED; /* only its last word is kept */
-    assert_true(stray_container(&r, B));
-    assert_true(stray_sandbox(&r));
+    assert_true(orphan_container(&r, B));
+    assert_true(orphan_sandbox(&r));
 }
 
 static void test_files(void **state)
@@ -41,35 +41,35 @@ static void test_files(void **state)
     assert_int_equal(state_file_of("", &id), STATE_FILE_FOREIGN);
     assert_int_equal(state_file_of("..", &id), STATE_FILE_FOREIGN);
     /* What is known may be written in this moment. */
-    assert_false(stray_state_file(STATE_FILE_RECORD, true));
-    assert_false(stray_state_file(STATE_FILE_TEMPORARY, true));
-    assert_true(stray_state_file(STATE_FILE_RECORD, false));
-    assert_true(stray_state_file(STATE_FILE_TEMPORARY, false));
-    assert_true(stray_state_file(STATE_FILE_BAD, true));
-    assert_false(stray_state_file(STATE_FILE_FOREIGN, false));
+    assert_false(orphan_state_file(STATE_FILE_RECORD, true));
+    assert_false(orphan_state_file(STATE_FILE_TEMPORARY, true));
+    assert_true(orphan_state_file(STATE_FILE_RECORD, false));
+    assert_true(orphan_state_file(STATE_FILE_TEMPORARY, false));
+    assert_true(orphan_state_file(STATE_FILE_BAD, true));
+    assert_false(orphan_state_file(STATE_FILE_FOREIGN, false));
 }
 
 static void test_cgroups(void **state)
 {
     char id[CONTAINER_ID_LEN + 1];
-    assert_true(stray_cgroup_name(A, id));
+    assert_true(orphan_cgroup_name(A, id));
     assert_string_equal(id, A);
-    assert_true(stray_cgroup_name("docker-" B ".scope", id));
+    assert_true(orphan_cgroup_name("docker-" B ".scope", id));
     assert_string_equal(id, B);
-    assert_false(stray_cgroup_name("docker-" B, id));
-    assert_false(stray_cgroup_name(B ".scope", id));
-    assert_false(stray_cgroup_name(A "a", id));
-    assert_false(stray_cgroup_name("system.slice", id));
-    assert_false(stray_cgroup_name("cgroup.procs", id));
-    assert_false(stray_cgroup_name("AAAA" A, id));
+    assert_false(orphan_cgroup_name("docker-" B, id));
+    assert_false(orphan_cgroup_name(B ".scope", id));
+    assert_false(orphan_cgroup_name(A "a", id));
+    assert_false(orphan_cgroup_name("system.slice", id));
+    assert_false(orphan_cgroup_name("cgroup.procs", id));
+    assert_false(orphan_cgroup_name("AAAA" A, id));
 }
 
 static void test_when(void **state)
 {
-    assert_false(stray_sweep_due(1000, 1000, 60000, false));
-    assert_true(stray_sweep_due(61000, 1000, 60000, false));
-    assert_false(stray_sweep_due(61000, 1000, 60000, true)); /* the controller asks */
-    assert_true(stray_sweep_due(121000, 1000, 60000, true)); /* it did not */
+    assert_false(orphan_cleanup_due(1000, 1000, 60000, false));
+    assert_true(orphan_cleanup_due(61000, 1000, 60000, false));
+    assert_false(orphan_cleanup_due(61000, 1000, 60000, true)); /* the controller asks */
+    assert_true(orphan_cleanup_due(121000, 1000, 60000, true)); /* it did not */
 }
 
 static void test_images_that_were_not_pulled_are_never_due(void **state)

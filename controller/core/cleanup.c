@@ -1,18 +1,18 @@
-#include "controller/core/sweep.h"
+#include "controller/core/cleanup.h"
 
-bool sweep_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms)
+bool cleanup_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms)
 {
     return silent_ms > (proved ? lease_ms : SESSION_PROOF_MS);
 }
 
-enum sweep_kind sweep_row_judge(const struct sweep_row *row)
+enum cleanup_kind cleanup_row_judge(const struct cleanup_row *row)
 {
     if (row->moving || (row->host_here && row->reported) || (row->known && !row->host_here))
-        return SWEEP_KIND_COUNT;
+        return CLEANUP_KIND_COUNT;
     if (row->overdue)
-        return SWEEP_EXPIRED;
+        return CLEANUP_EXPIRED;
     /* A row that the cluster state does not know was never sent, so no host has it; a pending one may still
      * be. */
     bool unheld = row->known ? row->missing : row->host_here && row->state != SANDBOX_PENDING;
-    return unheld ? SWEEP_ROW_WITHOUT_CONTAINER : SWEEP_KIND_COUNT;
+    return unheld ? CLEANUP_ROW_WITHOUT_CONTAINER : CLEANUP_KIND_COUNT;
 }

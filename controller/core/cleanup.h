@@ -1,20 +1,20 @@
 /*
- * What the controller's part of a sweep decides: which live rows have nothing behind them, and which
+ * What the controller's part of a cleanup decides: which live rows have nothing behind them, and which
  * connections of hosts are over. Pure.
  */
-#ifndef CORRAL_CONTROLLER_CORE_SWEEP_H
-#define CORRAL_CONTROLLER_CORE_SWEEP_H
+#ifndef CORRAL_CONTROLLER_CORE_CLEANUP_H
+#define CORRAL_CONTROLLER_CORE_CLEANUP_H
 
+#include "common/model/cleanup.h"
 #include "common/model/sandbox_state.h"
-#include "common/model/sweep.h"
 
 #define SESSION_PROOF_MS 10000 /* from a challenge to its proof; later it is good no more */
 
 /* Whether this connection of a host is over: silent past its lease, or never proved. */
-bool sweep_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms);
+bool cleanup_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms);
 
 /* What is known of one live row. */
-struct sweep_row {
+struct cleanup_row {
     enum sandbox_state state;
     bool known;     /* the cluster state holds it */
     bool moving;    /* a move of it is with the database, or its admission */
@@ -25,10 +25,10 @@ struct sweep_row {
 };
 
 /*
- * SWEEP_EXPIRED, SWEEP_ROW_WITHOUT_CONTAINER, or SWEEP_KIND_COUNT where it is as it should be, or where the
- * cluster state's own step comes to it: a host that is away has its lease, and what was just admitted is
+ * CLEANUP_EXPIRED, CLEANUP_ROW_WITHOUT_CONTAINER, or CLEANUP_KIND_COUNT where it is as it should be, or where
+ * the cluster state's own step comes to it: a host that is away has its lease, and what was just admitted is
  * sent.
  */
-enum sweep_kind sweep_row_judge(const struct sweep_row *row);
+enum cleanup_kind cleanup_row_judge(const struct cleanup_row *row);
 
 #endif
