@@ -170,7 +170,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         snprintf(agent->node, sizeof agent->node, "%s", conf->node);
     else
         gethostname(agent->node, sizeof agent->node - 1);
-    snprintf(agent->sick, sizeof agent->sick, "Docker has not answered yet");
+    snprintf(agent->unhealthy, sizeof agent->unhealthy, "Docker has not answered yet");
     int rc = read_text("/proc/sys/kernel/random/boot_id", agent->boot_id, sizeof agent->boot_id, e);
     if (!rc)
         rc = make_folders(agent, e);

@@ -5,11 +5,11 @@
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
 static const struct conf_row rows[] = {
     {"node", "CORRAL_NODE", CONF_NAME, AT(node), NULL, 0, 63, NULL, false, false,
-     "Name of this host, as in its certificate; without one the host's own name."},
+     "Name of this node, as in its certificate; without one the node's own name."},
     {"region", "CORRAL_REGION", CONF_NAME, AT(region), NULL, 0, 63, NULL, false, false,
-     "Region that this host is in."},
+     "Region that this node is in."},
     {"labels", "CORRAL_LABELS", CONF_LIST, AT(labels), NULL, 0, 0, NULL, false, false,
-     "Labels of this host, key=value, for placement."},
+     "Labels of this node, key=value, for placement."},
     {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of the cluster; containers of others are never touched."},
     {"controller_urls", "CORRAL_CONTROLLER_URLS", CONF_LIST, AT(controller_urls), "tls+tcp://127.0.0.1:7420",
@@ -17,9 +17,9 @@ static const struct conf_row rows[] = {
     {"ca_file", "CORRAL_CA_FILE", CONF_STRING, AT(ca_file), "/etc/corral/pki/ca.crt", 0, 0, NULL, false,
      false, "Certificate of the cluster's CA."},
     {"cert_file", "CORRAL_CERT_FILE", CONF_STRING, AT(cert_file), "/etc/corral/pki/node.crt", 0, 0, NULL,
-     false, false, "Certificate of this host (corral-controller pki issue)."},
+     false, false, "Certificate of this node (corral-controller pki issue)."},
     {"key_file", "CORRAL_KEY_FILE", CONF_STRING, AT(key_file), "/etc/corral/pki/node.key", 0, 0, NULL, false,
-     false, "Private key of this host."},
+     false, "Private key of this node."},
     {"state_dir", "CORRAL_STATE_DIR", CONF_STRING, AT(state_dir), "/var/lib/corral-agent", 0, 60, NULL, false,
      false,
      "Folder of the agent's records, volumes and sockets; other users must be able to pass through its "
@@ -40,19 +40,19 @@ static const struct conf_row rows[] = {
     {"disk_operations", "CORRAL_DISK_OPERATIONS", CONF_UINT, AT(disk_operations), "10000", 0, 4294967295,
      NULL, false, false, "Reads, and writes, of a new sandbox's disk a second; 0: no limit."},
     {"memory_bytes", "CORRAL_CAPACITY_MEMORY", CONF_BYTES, AT(memory_bytes), "0", 0, 0, NULL, false, false,
-     "Memory for sandboxes; 0: nine tenths of the host's."},
+     "Memory for sandboxes; 0: nine tenths of the node's."},
     {"cpu_millis", "CORRAL_CAPACITY_CPU_MILLIS", CONF_UINT, AT(cpu_millis), "0", 0, 10000000, NULL, false,
-     false, "CPU that is promised to sandboxes, in thousandths; 0: fifty times the host's processors."},
+     false, "CPU that is promised to sandboxes, in thousandths; 0: fifty times the node's processors."},
     {"storage_bytes", "CORRAL_CAPACITY_STORAGE", CONF_BYTES, AT(storage_bytes), "0", 0, 0, NULL, false, false,
      "Disk for sandboxes; 0: nine tenths of the file system of state_dir."},
     {"sandboxes", "CORRAL_CAPACITY_SANDBOXES", CONF_UINT, AT(sandboxes), "200", 1, 4096, NULL, false, false,
-     "Sandboxes at once on this host."},
+     "Sandboxes at once on this node."},
     {"starts_at_once", "CORRAL_STARTS_AT_ONCE", CONF_UINT, AT(starts_at_once), "0", 0, 64, NULL, false, false,
-     "Sandboxes that are made at the same time on this host, in turn by user; 0: as many as it has "
+     "Sandboxes that are made at the same time on this node, in turn by user; 0: as many as it has "
      "processors, "
      "at least 4. One that takes longer than 5 s does not count."},
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
-     "Registries that this host pulls images from, whatever a controller asks for; one may be an address "
+     "Registries that this node pulls images from, whatever a controller asks for; one may be an address "
      "with "
      "its port; none: it pulls nothing. An image that is here already may be of any."},
     {"image_max_bytes", "CORRAL_IMAGE_MAX_BYTES", CONF_BYTES, AT(image_max_bytes), "10G", 0, 0, NULL, true,

@@ -49,7 +49,7 @@ struct agent {
     uint32_t enforces; /* as the host was probed when Docker last said what it is */
     bool docker_ready; /* it answers, and what it holds was looked through */
     bool listening;    /* to Docker's events */
-    char sick[NODE_DETAIL_MAX + 1];
+    char unhealthy[NODE_DETAIL_MAX + 1];
     bool starts_fail; /* as the controller was last told */
     struct cgroup_alarm *alarm;
     struct worker *worker;               /* for what may wait for the disk */

@@ -67,16 +67,16 @@ static int serve(const struct program *program, int argc, char **argv)
 }
 
 static const struct verb verbs[] = {
-    {"serve", "[--config FILE] [--KEY VALUE]...", "Runs the agent of this host.", serve},
+    {"serve", "[--config FILE] [--KEY VALUE]...", "Runs the agent of this node.", serve},
     {"doctor", "[--json] [--config FILE]",
-     "Says what this host enforces, what it cannot, and how to mend it.", agent_doctor},
+     "Says what this node enforces, what it cannot, and how to mend it.", agent_doctor},
     CONF_VERBS,
 };
 
 int main(int argc, char **argv)
 {
     static const struct program program = {.name = "corral-agent",
-                                           .about = "corral-agent guards the sandboxes of one host.",
+                                           .about = "corral-agent guards the sandboxes of one node.",
                                            .conf = &agent_conf_table,
                                            .conf_file = AGENT_CONF_FILE,
                                            .verbs = verbs,

@@ -1,4 +1,4 @@
-/* Hosts, the whole, and the record of who did what. */
+/* Nodes, the whole, and the record of who did what. */
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -20,7 +20,7 @@ static int node_ls(struct cli *cli, int argc, char **argv)
     return cli_list(cli, "/sandbox/system/nodes", columns, ARRAY_LEN(columns), "name");
 }
 
-const struct command cmd_node_ls = {.name = "node ls", .args = "", .help = "Lists hosts.", .run = node_ls};
+const struct command cmd_node_ls = {.name = "node ls", .args = "", .help = "Lists nodes.", .run = node_ls};
 
 static int node_show(struct cli *cli, int argc, char **argv)
 {
@@ -29,7 +29,7 @@ static int node_show(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_node_show = {
-    .name = "node show", .args = "NAME", .help = "Shows a host.", .least = 1, .most = 1, .run = node_show};
+    .name = "node show", .args = "NAME", .help = "Shows a node.", .least = 1, .most = 1, .run = node_show};
 
 static int node_cordon(struct cli *cli, int argc, char **argv)
 {
@@ -38,7 +38,7 @@ static int node_cordon(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_node_cordon = {.name = "node cordon",
                                         .args = "NAME...",
-                                        .help = "Keeps new sandboxes off hosts.",
+                                        .help = "Keeps new sandboxes off nodes.",
                                         .least = 1,
                                         .most = -1,
                                         .run = node_cordon};
@@ -50,7 +50,7 @@ static int node_uncordon(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_node_uncordon = {.name = "node uncordon",
                                           .args = "NAME...",
-                                          .help = "Lets hosts take sandboxes again.",
+                                          .help = "Lets nodes take sandboxes again.",
                                           .least = 1,
                                           .most = -1,
                                           .run = node_uncordon};
@@ -64,7 +64,7 @@ const struct command cmd_node_revoke = {
     .name = "node revoke",
     .args = "NAME...",
     .help =
-        "Ends the session of hosts and refuses their certificates issued so far (corral-controller pki issue "
+        "Ends the session of nodes and refuses their certificates issued so far (corral-controller pki issue "
         "gives a new one).",
     .least = 1,
     .most = -1,
@@ -77,7 +77,7 @@ static int node_rm(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_node_rm = {.name = "node rm",
                                     .args = "NAME...",
-                                    .help = "Removes hosts that are gone.",
+                                    .help = "Removes nodes that are gone.",
                                     .least = 1,
                                     .most = -1,
                                     .run = node_rm};
@@ -90,7 +90,7 @@ static int node_drain(struct cli *cli, int argc, char **argv)
 const struct command cmd_node_drain = {
     .name = "node drain",
     .args = "NAME...",
-    .help = "Keeps new sandboxes off hosts that are to go; what lives there ends in its time.",
+    .help = "Keeps new sandboxes off nodes that are to go; what lives there ends in its time.",
     .least = 1,
     .most = -1,
     .run = node_drain};

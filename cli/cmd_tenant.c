@@ -229,7 +229,7 @@ static const struct opt tier_options[] = {
     {"violation", 0, OPT_PAIR, "LEVEL=N", NULL,
      "Where violations begin or end for its new sandboxes, in percent, such as memory_warning=80; an empty "
      "one is "
-     "as the host is configured; may be given again."},
+     "as the node is configured; may be given again."},
     {"no-warm-starts", 0, OPT_FLAG, NULL, NULL, "Its sandboxes never come from the warm pool."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };

@@ -73,7 +73,7 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
 static void tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what)
 {
     if (answer->status == 202 && !cli->async)
-        fprintf(stderr, "corral: %s is taken, and carried out later: its host is away or slow\n", what);
+        fprintf(stderr, "corral: %s is taken, and carried out later: its node is away or slow\n", what);
 }
 
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body)

@@ -37,7 +37,7 @@ static void find_key(void *owner, const char *prefix, struct key_query *query)
     db_key_find(c->key_pool, prefix, on_key, query);
 }
 
-/* What another controller changed would not reach the hosts, and what it reads here might be old. */
+/* What another controller changed would not reach the nodes, and what it reads here might be old. */
 static int serving(void *owner, struct err *e)
 {
     const struct controller *c = owner;
@@ -198,7 +198,7 @@ static void set_defaults(struct controller *c)
 
 /* --- life --- */
 
-/* One that is too long for a message is not told: then hosts find out by a create. */
+/* One that is too long for a message is not told: then nodes find out by a create. */
 static void settings_for_agents(const struct ctl_conf *conf, struct string_list *out)
 {
     char setting[NODE_LABEL_MAX + 1];
@@ -235,7 +235,7 @@ static int make_cluster(struct controller *c, struct err *e)
 
 /*
  * As many as are allowed, and no more than there are descriptors for: past that nobody is let in, and the
- * database and the hosts, who must be able to come back, have none either.
+ * database and the nodes, who must be able to come back, have none either.
  */
 static unsigned connections_of(const struct ctl_conf *conf)
 {

@@ -71,11 +71,11 @@ static const struct conf_row rows[] = {
      "Connections to PostgreSQL for what costs it much: histories, the audit, filtered lists and those of an "
      "administrator."},
     {"node_url", "CORRAL_NODE_URL", CONF_STRING, AT(node_url), "tls+tcp://127.0.0.1:7420", 0, 0, NULL, false,
-     false, "Where agents dial in: tls+tcp://address:port, or ipc:///path on one host."},
+     false, "Where agents dial in: tls+tcp://address:port, or ipc:///path on one machine."},
     {"pki_dir", "CORRAL_PKI_DIR", CONF_STRING, AT(pki_dir), "/etc/corral/pki", 0, 0, NULL, false, false,
      "Folder of ca.crt, controller.crt and controller.key (corral-controller pki init)."},
     {"ca_key", "CORRAL_CA_KEY", CONF_STRING, AT(ca_key), NULL, 0, 0, NULL, false, false,
-     "Private key (PEM) of the CA, where certificates of hosts are to be renewed by this controller, 30 days "
+     "Private key (PEM) of the CA, where certificates of nodes are to be renewed by this controller, 30 days "
      "before "
      "they end; without it there are warnings."},
     {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
@@ -113,7 +113,7 @@ static const struct conf_row rows[] = {
      "for ever."},
     {"keep_node_days", "CORRAL_KEEP_NODE_DAYS", CONF_UINT, AT(keep_node_days), "90", 0, 36500, NULL, true,
      false,
-     "How long a host is known that nobody has seen; one that comes back later is a new one. 0: for ever."},
+     "How long a node is known that nobody has seen; one that comes back later is a new one. 0: for ever."},
     {"keep_audit_days", "CORRAL_KEEP_AUDIT_DAYS", CONF_UINT, AT(keep_audit_days), "365", 0, 36500, NULL, true,
      false, "How long rows of the audit are kept; 0: for ever. What is left stays provable."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,

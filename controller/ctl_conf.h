@@ -18,7 +18,7 @@ struct ctl_conf {
     /* PostgreSQL */
     char *database_url;
     uint64_t database_connections, database_read_connections;
-    /* hosts */
+    /* nodes */
     char *node_url, *pki_dir, *ca_key, *cluster;
     /* what a sandbox gets that asks for nothing, and how many there may be */
     char *base_image, *registries;

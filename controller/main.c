@@ -86,7 +86,7 @@ static const struct verb verbs[] = {
     {"pki init", "[HOST...] [--config FILE]", "Makes the cluster's CA and the controller's certificate.",
      verb_pki_init},
     {"pki issue", "NODE [--out DIR] [--days N] [--config FILE]",
-     "Makes the certificate of a host, good for a year.", verb_pki_issue},
+     "Makes the certificate of a node, good for a year.", verb_pki_issue},
     {"audit verify", "[--config FILE]", "Recomputes the audit chain, and names the first row that is wrong.",
      verb_audit_verify},
     {"audit export", "[--config FILE]", "Prints the audit as lines of JSON, oldest first.",

@@ -70,13 +70,13 @@ enum node_refusal {
     NODE_REFUSED_PROOF,         /* the challenge is unknown, used or old, or the signature is wrong */
     NODE_REFUSED_STALE_SESSION, /* the session is over, or replaced by a newer one */
     NODE_REFUSED_OLD_EPOCH,     /* the controller or the session is of an epoch that passed */
-    NODE_REFUSED_NOT_NOW, /* another host is here by this name, or what it brings is looked at again later */
+    NODE_REFUSED_NOT_NOW, /* another node is here by this name, or what it brings is looked at again later */
     NODE_REFUSED_COUNT
 };
 
 /*
  * What of a message broke a bound of one item: that item was left out, or, where it could be told all the
- * same (a status, a desired state, a cleanup, a host's capacity), its number was lowered. The rest of the
+ * same (a status, a desired state, a cleanup, a node's capacity), its number was lowered. The rest of the
  * message holds.
  */
 struct node_faults {
@@ -112,7 +112,7 @@ struct node_report {
     size_t violation_count;
     struct cleanup_report *cleanups;
     size_t cleanup_count;
-    uint64_t samples_dropped, violations_dropped; /* by this host, ever */
+    uint64_t samples_dropped, violations_dropped; /* by this node, ever */
     uint64_t left_out;                            /* items that it could not tell, since it last said so */
     char left_out_why[NODE_DETAIL_MAX + 1];       /* of the first of them */
 };

@@ -16,7 +16,7 @@
 #define STATUS_FIELDS(X)                                                                                     \
     X(generation, NODE_NUMBER_MAX, 0)                                                                        \
     X(number, NODE_NUMBER_MAX, 0)                                                                            \
-    X(host_fault, 1, 0)                                                                                      \
+    X(node_fault, 1, 0)                                                                                      \
     X(has_exit_code, 1, 0)                                                                                   \
     X(exit_code, UINT32_MAX, 0)                                                                              \
     X(enforced, ENFORCE_ALL, 0)                                                                              \

@@ -443,7 +443,7 @@ static void from_labels(char *const *in, size_t count, const char *part, struct 
 
 /* The texts of the facts, as people read them: what is not clean is mended. X(name). */
 #define FACTS_TEXTS(X)                                                                                       \
-    X(boot_id) X(state_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(sick)
+    X(boot_id) X(state_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(unhealthy)
 
 bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,
               Corral__NodeFacts **result)

@@ -44,7 +44,7 @@ void to_cleanup_order(struct pb_arena *arena, const struct cleanup_order *in,
                       struct Corral__CleanupOrder **out);
 void from_cleanup_order(const struct Corral__CleanupOrder *in, struct cleanup_order *out);
 
-/* False where the host has no name, or a text is too long. */
+/* False where the node has no name, or a text is too long. */
 bool to_facts(struct pb_arena *arena, const struct node_facts *in, struct node_faults *faults,
               struct Corral__NodeFacts **out);
 bool from_facts(const struct Corral__NodeFacts *in, struct node_faults *faults, struct node_facts *out);

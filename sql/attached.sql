@@ -16,7 +16,7 @@ begin
     return null;
 end $$;
 
--- Whoever leads hears of what others want: of a sandbox, with its generation, and of a host.
+-- Whoever leads hears of what others want: of a sandbox, with its generation, and of a node.
 create or replace function tell_desired() returns trigger language plpgsql as $$
 begin
     perform pg_notify('corral_desired', new.id || ' ' || new.generation);
@@ -84,13 +84,13 @@ begin
     return null;
 end $$;
 
--- Of one that was never given a later end no sentence says that its host had not heard of that.
+-- Of one that was never given a later end no sentence says that its node had not heard of that.
 create or replace function sandbox_says_why() returns trigger language plpgsql as $$
 begin
     new.detail := end_sentence(new);
     if not new.extended then
-        new.detail := regexp_replace(new.detail, '; its host had not heard of the extension, and ended it at (\S+)$',
-            '; its host ended it at \1, by its own count');
+        new.detail := regexp_replace(new.detail, '; its node had not heard of the extension, and ended it at (\S+)$',
+            '; its node ended it at \1, by its own count');
     end if;
     return new;
 end $$;

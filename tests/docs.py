@@ -186,7 +186,7 @@ def main(root, build, write):
         "docs/metrics.md": with_part(root, "docs/metrics.md", "metrics", metric_table),
         "deploy/man/corral.1": man_corral(build),
         "deploy/man/corral-controller.8": man_daemon(build, "controller", "the control plane of Corral"),
-        "deploy/man/corral-agent.8": man_daemon(build, "agent", "guards the sandboxes of one host"),
+        "deploy/man/corral-agent.8": man_daemon(build, "agent", "guards the sandboxes of one node"),
     }
     wrong = [name for name, text in pages.items() if not (root / name).is_file() or (root / name).read_text() != text]
     if write:

@@ -54,8 +54,8 @@ struct sandbox_exit ending_not_invoked(int code, const char *why)
 struct sandbox_exit ending_unwritten(void)
 {
     struct sandbox_exit end = ending_of(REASON_START_FAILED);
-    end.host_fault = true;
-    SENTENCE(end, "its host could not write its record to disk");
+    end.node_fault = true;
+    SENTENCE(end, "its node could not write its record to disk");
     return end;
 }
 
@@ -96,14 +96,14 @@ struct sandbox_exit ending_idle(uint64_t seconds, uint32_t cpu_centi)
 struct sandbox_exit ending_booted(const char *booted_at)
 {
     struct sandbox_exit end = ending_of(REASON_NODE_LOST);
-    SENTENCE(end, "its host was booted at %s, and nothing that ran before is left", booted_at);
+    SENTENCE(end, "its node was booted at %s, and nothing that ran before is left", booted_at);
     return end;
 }
 
 static const char *const while_what[] = {
     [ENDING_SEEN] = "",
-    [ENDING_AGENT_DOWN] = " while its host's agent was down",
-    [ENDING_DOCKER_AWAY] = " while its host's Docker was down, or by its restart",
+    [ENDING_AGENT_DOWN] = " while its node's agent was down",
+    [ENDING_DOCKER_AWAY] = " while its node's Docker was down, or by its restart",
 };
 
 struct sandbox_exit ending_unknown(enum ending_when when)
@@ -124,8 +124,8 @@ struct sandbox_exit ending_container(enum ending_when when, int code)
 struct sandbox_exit ending_taken_away(enum ending_when when)
 {
     struct sandbox_exit end = ending_of(REASON_ORPHANED);
-    SENTENCE(end, "its container was removed from its host's Docker, and not by Corral%s",
-             when == ENDING_AGENT_DOWN    ? ", while its host's agent was down"
+    SENTENCE(end, "its container was removed from its node's Docker, and not by Corral%s",
+             when == ENDING_AGENT_DOWN    ? ", while its node's agent was down"
              : when == ENDING_DOCKER_AWAY ? ", while Docker was away"
                                           : "");
     return end;
@@ -134,6 +134,6 @@ struct sandbox_exit ending_taken_away(enum ending_when when)
 struct sandbox_exit ending_started_anew(void)
 {
     struct sandbox_exit end = ending_of(REASON_ORPHANED);
-    SENTENCE(end, "its container was ended and started anew in its host's Docker, and not by Corral");
+    SENTENCE(end, "its container was ended and started anew in its node's Docker, and not by Corral");
     return end;
 }

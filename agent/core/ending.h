@@ -1,5 +1,5 @@
 /*
- * How a sandbox ended, in words for people: each way to die that its host knows of has one function here,
+ * How a sandbox ended, in words for people: each way to die that its node knows of has one function here,
  * which gives the reason, the exit code where there is one, and a sentence with the figures. What the
  * database knows better (a lifetime that ended, who deleted it) has no sentence here: PostgreSQL writes it
  * with the end. Pure.
@@ -18,7 +18,7 @@ struct sandbox_exit {
     bool has_exit_code;
     int32_t exit_code;
     uint64_t ended_ms; /* when, on CLOCK_BOOTTIME, where it is found out late; 0: now */
-    bool host_fault;   /* it never ran, for reasons of this host */
+    bool node_fault;   /* it never ran, for reasons of this node */
 };
 
 /* Without a sentence: the database has it. */
@@ -43,7 +43,7 @@ enum ending_when {
 /* It ended, and nobody can say how. */
 struct sandbox_exit ending_unknown(enum ending_when when);
 
-/* Its host's disk took no record of it: it was not made. */
+/* Its node's disk took no record of it: it was not made. */
 struct sandbox_exit ending_unwritten(void);
 
 /* The kernel's OOM killer came. last: the latest look at it, NULL where there was none. */
@@ -53,7 +53,7 @@ struct sandbox_exit ending_oom(const struct sample *last, uint64_t limit_bytes);
 struct sandbox_exit ending_critical(const struct sample *last, uint32_t critical_centi);
 struct sandbox_exit ending_idle(uint64_t seconds, uint32_t cpu_centi);
 
-/* Nothing of it can be left: the host was booted since. booted_at: RFC 3339. */
+/* Nothing of it can be left: the node was booted since. booted_at: RFC 3339. */
 struct sandbox_exit ending_booted(const char *booted_at);
 
 /* Docker's word alone, of a container that is there and does not run. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /*
- * It works where it uses a hundredth of its CPU limit, and more than its init needs to answer its host (which
+ * It works where it uses a hundredth of its CPU limit, and more than its init needs to answer its node (which
  * was measured to be 33 us a second).
  */
 #define GUARD_IDLE_CPU_CENTI 100

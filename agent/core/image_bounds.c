@@ -135,11 +135,11 @@ static bool platform_fits(const struct image_facts *f, const struct image_use *u
 {
     const char *host = use->arch;
     if (f->os[0] && strcmp(f->os, "linux"))
-        return REFUSE(why, "its image is for %s, and hosts are Linux", f->os);
+        return REFUSE(why, "its image is for %s, and nodes are Linux", f->os);
     if (!f->arch[0] || !host[0] || !strcmp(f->arch, host))
         return true;
     if (!is_narrower(f->arch, host))
-        return REFUSE(why, "its image is for processors of %s, and its host's is of %s", f->arch, host);
+        return REFUSE(why, "its image is for processors of %s, and its node's is of %s", f->arch, host);
     if (!use->narrow_calls)
         return REFUSE(why, "its image is for processors of %s, and sandboxes have no system calls of 32 bits",
                       f->arch);
@@ -195,14 +195,14 @@ bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_
     if (!most || bytes <= most)
         return true;
     units_format_bytes(most, text, sizeof text);
-    return REFUSE(why, "its image is larger than %s, which is the most that its host pulls", text);
+    return REFUSE(why, "its image is larger than %s, which is the most that its node pulls", text);
 }
 
 bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1])
 {
     if (free_bytes >= least)
         return true;
-    return REFUSE(why, "its host has too little free disk to pull its image: %llu bytes of it are kept free",
+    return REFUSE(why, "its node has too little free disk to pull its image: %llu bytes of it are kept free",
                   (unsigned long long)least);
 }
 

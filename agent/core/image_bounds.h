@@ -38,8 +38,8 @@ struct image_facts {
 struct image_use {
     bool own_command;  /* its command and working folder count */
     size_t words;      /* of its user's command, in place of its own after the entrypoint */
-    const char *arch;  /* of the host, as Docker names it; "": not known */
-    bool narrow_calls; /* system calls of 32 bits are taken where the host is of 64 */
+    const char *arch;  /* of the node, as Docker names it; "": not known */
+    bool narrow_calls; /* system calls of 32 bits are taken where the node is of 64 */
 };
 
 /* False with a sentence in why. */
@@ -56,10 +56,10 @@ void image_clean_path(char *path);
 /* Whether a clean path is this clean folder, or in it. */
 bool image_is_in(const char *path, const char *folder);
 
-/* Whether an image of this size may be on a host, where the largest has most bytes (0: any); why as above. */
+/* Whether an image of this size may be on a node, where the largest has most bytes (0: any); why as above. */
 bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1]);
 
-/* Whether a host with so much free disk may pull, where least has to stay free; why as above, the same
+/* Whether a node with so much free disk may pull, where least has to stay free; why as above, the same
  * words as long as that is so. */
 bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1]);
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_MEMORY_MAX 1024 /* where it is full, the longest unused is forgotten, and stays on the host */
+#define IMAGE_MEMORY_MAX 1024 /* where it is full, the longest unused is forgotten, and stays on the node */
 #define IMAGE_NAME_MAX   512
 #define IMAGE_ID_MAX     79
 #define IMAGE_NOTE_MS    600000 /* a use is worth a write this long after the one before */

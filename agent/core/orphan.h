@@ -1,5 +1,5 @@
 /*
- * What the agent's part of a cleanup decides: what on this host belongs to no sandbox of its records. Names
+ * What the agent's part of a cleanup decides: what on this node belongs to no sandbox of its records. Names
  * that are not of our making are nobody's to judge. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_ORPHAN_H
@@ -9,7 +9,7 @@
 
 #define CONTAINER_ID_LEN 64
 
-/* Whether a sandbox of this record (NULL: there is none) has nothing on this host any more but its last word.
+/* Whether a sandbox of this record (NULL: there is none) has nothing on this node any more but its last word.
  */
 bool orphan_sandbox(const struct sandbox_record *record);
 
@@ -29,7 +29,7 @@ bool orphan_state_file(enum state_file file, bool known);
 /* Whether a cgroup of this name is a container's, by Docker's drivers cgroupfs and systemd; id: whose. */
 bool orphan_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1]);
 
-/* Whether the host is to clean up by itself: the controller, while it is there, asks in time. */
+/* Whether the node is to clean up by itself: the controller, while it is there, asks in time. */
 bool orphan_cleanup_due(uint64_t now, uint64_t cleaned_ms, uint64_t interval_ms, bool connected);
 
 #endif

@@ -327,7 +327,7 @@ bool outbox_write(struct outbox *o, struct outbox_write *out)
     return true;
 }
 
-/* A disk that takes nothing does not silence the host: what it has to tell is told all the same. */
+/* A disk that takes nothing does not silence the node: what it has to tell is told all the same. */
 void outbox_written(struct outbox *o, bool ok, size_t len)
 {
     o->writing = false;

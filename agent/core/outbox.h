@@ -71,7 +71,7 @@ void outbox_ack(struct outbox *outbox, uint64_t violations, uint64_t samples);
 
 struct outbox_stats {
     size_t violations, samples;                   /* that wait */
-    uint64_t violations_dropped, samples_dropped; /* ever, on this host */
+    uint64_t violations_dropped, samples_dropped; /* ever, on this node */
 };
 struct outbox_stats outbox_stats(const struct outbox *outbox);
 
@@ -81,7 +81,7 @@ struct outbox_stats outbox_stats(const struct outbox *outbox);
 struct outbox_write {
     char *text;
     size_t len;
-    bool sync; /* fsync: it may not be lost with the host's memory either */
+    bool sync; /* fsync: it may not be lost with the node's memory either */
     struct outbox *whole;
 };
 

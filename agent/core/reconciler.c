@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define RETRY_MS      500          /* between tries of what failed */
-#define SANDBOXES_MAX 4096         /* a host holds no more, whatever it is asked */
+#define SANDBOXES_MAX 4096         /* a node holds no more, whatever it is asked */
 #define NUMBER_GAP    (1ull << 20) /* over a restart: more statuses than went unsaved */
 
 struct reconciler {
@@ -154,7 +154,7 @@ static void answer_unknown(const struct desired_state *desired, enum sandbox_sta
                                  .number = desired->generation,
                                  .state = state,
                                  .reason = reason,
-                                 .host_fault = reason == REASON_NO_CAPACITY};
+                                 .node_fault = reason == REASON_NO_CAPACITY};
     snprintf(o->detail, sizeof o->detail, "%s", detail);
 }
 
@@ -166,11 +166,11 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
         return;
     }
     if (sandbox_index_buried(&reconciler->sandboxes, &desired->id)) {
-        answer_unknown(desired, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its host before", effects);
+        answer_unknown(desired, SANDBOX_STOPPED, REASON_ORPHANED, "it ended on its node before", effects);
         return;
     }
     if (reconciler_count(reconciler) >= SANDBOXES_MAX) {
-        answer_unknown(desired, SANDBOX_FAILED, REASON_NO_CAPACITY, "its host holds too many sandboxes",
+        answer_unknown(desired, SANDBOX_FAILED, REASON_NO_CAPACITY, "its node holds too many sandboxes",
                        effects);
         return;
     }
@@ -324,12 +324,12 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
     b->record.enforced = made->enforced;
     if (made->ok)
         start_health_well(&reconciler->health);
-    else if (made->host_fault)
+    else if (made->node_fault)
         start_health_failed(&reconciler->health, now, made->detail, made->suspect);
     if (!made->ok) {
         struct sandbox_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);
-        exit.host_fault = made->host_fault;
+        exit.node_fault = made->node_fault;
         if (!b->ending)
             sandbox_set_end(b, &exit);
         else if (!b->record.detail[0])
@@ -543,9 +543,9 @@ size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, s
     return add_to_inventory(reconciler, now, true, out, count, room);
 }
 
-const char *reconciler_sick(const struct reconciler *reconciler, uint64_t now)
+const char *reconciler_unhealthy(const struct reconciler *reconciler, uint64_t now)
 {
-    return start_health_sick(&reconciler->health, now) ? reconciler->health.why : NULL;
+    return start_health_unhealthy(&reconciler->health, now) ? reconciler->health.why : NULL;
 }
 
 const struct sandbox_record *reconciler_find(const struct reconciler *reconciler, const struct sandbox_id *id)

@@ -1,5 +1,5 @@
 /*
- * The core of the agent: every sandbox that this host holds, from the desired state that brought it to the
+ * The core of the agent: every sandbox that this node holds, from the desired state that brought it to the
  * last word that the controller acknowledged. Each function takes one event and appends to `effects` what the
  * owner is to do, in order; nothing is done here. The rules:
  *
@@ -102,8 +102,8 @@ struct start_result {
     bool ok;
     enum sandbox_reason reason;       /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
     char detail[NODE_DETAIL_MAX + 1]; /* where it was broken off: how far it was ("its image was …") */
-    bool host_fault;                  /* not ok, and neither its image nor its tenant is to blame */
-    char suspect[64];                 /* or this user's image is, as well as the host; "": for certain not */
+    bool node_fault;                  /* not ok, and neither its image nor its tenant is to blame */
+    char suspect[64];                 /* or this user's image is, as well as the node; "": for certain not */
     uint32_t enforced;
 };
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
@@ -160,9 +160,9 @@ size_t reconciler_count(const struct reconciler *reconciler);
 size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct sandbox_status *out,
                             size_t room);
 
-/* Why this host takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.
+/* Why this node takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.
  * Borrowed. */
-const char *reconciler_sick(const struct reconciler *reconciler, uint64_t now);
+const char *reconciler_unhealthy(const struct reconciler *reconciler, uint64_t now);
 
 /* Borrowed until the next call; NULL where there is none. */
 const struct sandbox_record *reconciler_find(const struct reconciler *reconciler,

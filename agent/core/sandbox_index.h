@@ -1,5 +1,5 @@
 /*
- * The sandboxes of this host, by id, and the ids that ended here lately. Private to the reconciler, which
+ * The sandboxes of this node, by id, and the ids that ended here lately. Private to the reconciler, which
  * gives the fields their meaning. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_SANDBOX_INDEX_H

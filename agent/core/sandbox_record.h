@@ -1,5 +1,5 @@
 /*
- * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the host, loses nothing:
+ * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the node, loses nothing:
  * its desired state, how far it came, and, when it has ended, the last word that the controller has not
  * yet acknowledged. Written before the container is made, removed after its end was acknowledged. Pure.
  */
@@ -32,7 +32,7 @@ struct sandbox_record {
                  */
     bool unfit; /* its container may not yet be held to the limits below */
     bool failed;     /* it never ran: its end is FAILED, not STOPPED */
-    bool host_fault; /* …for reasons of this host */
+    bool node_fault; /* …for reasons of this node */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;

@@ -37,7 +37,7 @@ static enum sandbox_state visible_state(const struct sandbox_record *r)
     abort();
 }
 
-/* Paused by its host. */
+/* Paused by its node. */
 static bool stands_idle(const struct sandbox_record *r)
 {
     return r->idled && r->phase == PHASE_RUNNING && r->paused;
@@ -50,8 +50,8 @@ static uint64_t since(uint64_t at, uint64_t now)
 }
 
 /*
- * The one door to tenants: nothing of Docker's or the kernel's words that tells of the host. Why an image did
- * not come is not theirs at all, since it tells of the network that the host is in.
+ * The one door to tenants: nothing of Docker's or the kernel's words that tells of the node. Why an image did
+ * not come is not theirs at all, since it tells of the network that the node is in.
  */
 static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DETAIL_MAX + 1])
 {
@@ -62,20 +62,20 @@ static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DET
 }
 
 /*
- * That another host may begin with it is said only once no later life of this agent would: what that finds on
+ * That another node may begin with it is said only once no later life of this agent would: what that finds on
  * disk is its end, or nothing.
  */
 static bool can_go_elsewhere(const struct sandbox *b)
 {
-    return b->record.host_fault && b->record.phase == PHASE_ENDED && b->record.failed &&
+    return b->record.node_fault && b->record.phase == PHASE_ENDED && b->record.failed &&
            !(b->written && (b->saving || b->unsaved));
 }
 
-/* Its host could not start it, and another may: that is said once nothing is left of it here. */
+/* Its node could not start it, and another may: that is said once nothing is left of it here. */
 static bool is_being_undone(const struct sandbox *b)
 {
     const struct sandbox_record *r = &b->record;
-    return r->host_fault && r->failed && !r->ran &&
+    return r->node_fault && r->failed && !r->ran &&
            (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && b->saving));
 }
 
@@ -95,7 +95,7 @@ void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_stat
                                  .number = r->number,
                                  .state = visible_state(r),
                                  .reason = stands_idle(r) ? REASON_IDLE : r->reason,
-                                 .host_fault = can_go_elsewhere(b),
+                                 .node_fault = can_go_elsewhere(b),
                                  .has_exit_code = r->has_exit_code,
                                  .exit_code = r->exit_code,
                                  .enforced = r->enforced,
@@ -193,7 +193,7 @@ void sandbox_set_end(struct sandbox *b, const struct sandbox_exit *exit)
 {
     b->ending = true;
     b->record.reason = exit->reason;
-    b->record.host_fault = exit->host_fault;
+    b->record.node_fault = exit->node_fault;
     b->record.has_exit_code = exit->has_exit_code;
     b->record.exit_code = exit->exit_code;
     memcpy(b->record.detail, exit->detail, sizeof b->record.detail);
@@ -202,7 +202,7 @@ void sandbox_set_end(struct sandbox *b, const struct sandbox_exit *exit)
 
 /*
  * Nobody who finds it killed could tell these ends from another's; with an end that is overdue the deadline
- * says it, and what takes its host's memory does not wait for a disk.
+ * says it, and what takes its node's memory does not wait for a disk.
  */
 static bool may_wait(enum sandbox_reason reason)
 {

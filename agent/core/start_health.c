@@ -8,10 +8,10 @@ void start_health_well(struct start_health *health)
     memset(health, 0, sizeof *health);
 }
 
-/* Those that were on their way when it fell sick say nothing new. */
+/* Those that were on their way when it became unhealthy say nothing new. */
 void start_health_failed(struct start_health *health, uint64_t now, const char *why, const char *suspect)
 {
-    if (start_health_sick(health, now) || (*suspect && !strcmp(health->suspect, suspect)))
+    if (start_health_unhealthy(health, now) || (*suspect && !strcmp(health->suspect, suspect)))
         return;
     snprintf(health->suspect, sizeof health->suspect, "%.*s", START_SUSPECT_MAX, suspect);
     snprintf(health->why, sizeof health->why, "%s", why);
@@ -22,7 +22,7 @@ void start_health_failed(struct start_health *health, uint64_t now, const char *
         health->pauses++;
 }
 
-bool start_health_sick(const struct start_health *health, uint64_t now)
+bool start_health_unhealthy(const struct start_health *health, uint64_t now)
 {
     return health->failed >= START_HEALTH_FAILURES && now < health->until_ms;
 }

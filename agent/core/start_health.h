@@ -1,8 +1,8 @@
 /*
- * Whether a host can start sandboxes, by how its starts went: after three in a row that failed for reasons of
+ * Whether a node can start sandboxes, by how its starts went: after three in a row that failed for reasons of
  * its own (its disk, its state folder, its Docker) it takes no more, and after a while one is let try again,
  * as a circuit breaker does (M. Nygard, Release It!, 2007). What an image or a tenant is to blame for says
- * nothing of a host. Pure: now is CLOCK_BOOTTIME in milliseconds.
+ * nothing of a node. Pure: now is CLOCK_BOOTTIME in milliseconds.
  */
 #ifndef CORRAL_AGENT_CORE_START_HEALTH_H
 #define CORRAL_AGENT_CORE_START_HEALTH_H
@@ -28,14 +28,14 @@ struct start_health {
 };
 
 /*
- * A start ended: well, or for a reason of the host (why: a sentence). Others are not told here. suspect:
+ * A start ended: well, or for a reason of the node (why: a sentence). Others are not told here. suspect:
  * whose image may have been the reason as well; what fails for the same one again says nothing new, so that
- * nobody alone takes a host away from all. "": certainly none.
+ * nobody alone takes a node away from all. "": certainly none.
  */
 void start_health_well(struct start_health *health);
 void start_health_failed(struct start_health *health, uint64_t now, const char *why, const char *suspect);
 
 /* Whether it takes no sandboxes now. */
-bool start_health_sick(const struct start_health *health, uint64_t now);
+bool start_health_unhealthy(const struct start_health *health, uint64_t now);
 
 #endif

@@ -30,7 +30,7 @@ struct violation_rule {
 
 /*
  * One rule a kind, from the levels of a sandbox' own tier, each of which may be missing (0), and those of its
- * host. Levels that do not fit together, as a tier's warning and a host's clearing may, are mended: a
+ * node. Levels that do not fit together, as a tier's warning and a node's clearing may, are mended: a
  * clearing level lies at most 5 points below its warning, a critical one not below it.
  */
 void violation_rules(const struct violation_levels *own, const struct violation_levels *host,

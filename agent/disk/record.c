@@ -42,7 +42,7 @@ static const struct number numbers[] = {
     NUMBER(idled),
     NUMBER(unfit),
     NUMBER(failed),
-    NUMBER(host_fault),
+    NUMBER(node_fault),
     NUMBER(reason),
     NUMBER(has_exit_code),
     NUMBER(exit_code),

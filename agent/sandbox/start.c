@@ -20,12 +20,12 @@ static void on_disk(void *arg, int code, const struct err *error)
 {
     struct start *m = arg;
     struct err e;
-    m->host_fault = code && code != ERR_IMAGE_UNAVAILABLE;
+    m->node_fault = code && code != ERR_IMAGE_UNAVAILABLE;
     if (!start_answered(m, code, error))
         return;
     timer_stop(&m->timer);
-    m->host_fault = agent_runtime_listen(m->runtime, &e);
-    if (m->host_fault)
+    m->node_fault = agent_runtime_listen(m->runtime, &e);
+    if (m->node_fault)
         start_fail(m, REASON_START_FAILED, e.text);
     else
         start_contain(m);
@@ -35,12 +35,12 @@ static void on_no_disk(void *arg)
 {
     char why[80];
     struct start *m = arg;
-    m->host_fault = true;
+    m->node_fault = true;
     snprintf(why, sizeof why, "its disk was not made within %d s", DISK_WAIT_MS / 1000);
     start_fail(m, REASON_START_FAILED, why);
 }
 
-/* --- its turn: what follows takes the host's processors, what came before only waited for others --- */
+/* --- its turn: what follows takes the node's processors, what came before only waited for others --- */
 
 static void make_disk(struct start *m)
 {
@@ -78,7 +78,7 @@ static void look(struct start *m)
 static void on_pulled(void *arg, int code, const struct err *e)
 {
     struct start *m = arg;
-    m->host_fault |= code == ERR_IO;
+    m->node_fault |= code == ERR_IO;
     if (!start_answered(m, code, e))
         return;
     m->pulled = true;
@@ -148,9 +148,9 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 static void on_cannot(void *arg)
 {
     struct start *m = arg;
-    m->host_fault = !m->runtime->agent->docker_ready;
+    m->node_fault = !m->runtime->agent->docker_ready;
     start_fail(m, REASON_START_FAILED,
-               "its host cannot make it now: Docker does not answer, or the request is not readable");
+               "its node cannot make it now: Docker does not answer, or the request is not readable");
 }
 
 static void on_no_name(void *arg)

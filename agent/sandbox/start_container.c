@@ -155,7 +155,7 @@ static void on_init_copied(struct runtime *h, int error, uint32_t folder)
     start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
 }
 
-/* gVisor's kernel is one of its own, with no descriptor of the host's in it. */
+/* gVisor's kernel is one of its own, with no descriptor of the node's in it. */
 static bool can_copy(const struct start *m)
 {
     return !m->runtime->has_no_update;
@@ -184,7 +184,7 @@ static void on_tree(void *arg, int code, const struct err *e, int tree)
 }
 
 /*
- * What the host does for it is done: how long its init copies is up to its image and its own processor, and
+ * What the node does for it is done: how long its init copies is up to its image and its own processor, and
  * no other start waits for that.
  */
 static void end_turn(struct start *m)
@@ -243,7 +243,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     } else if (state->foreign_mounts) {
         start_fail(m, REASON_IMAGE_UNAVAILABLE, "its image declares a volume that cannot be put on its disk");
     } else if (agent_runtime_attach(m->runtime, state, &e)) {
-        m->host_fault = e.code == ERR_IO;
+        m->node_fault = e.code == ERR_IO;
         start_fail(m, REASON_START_FAILED, e.text);
     } else {
         m->step = STEP_INIT;

@@ -61,7 +61,7 @@ static void finish(struct start *m, const struct start_result *made)
 
 void start_fail(struct start *m, enum sandbox_reason reason, const char *why)
 {
-    struct start_result made = {.reason = reason, .host_fault = m->host_fault};
+    struct start_result made = {.reason = reason, .node_fault = m->node_fault};
     log_warn("agent", "sandbox=%s did not start: %s", m->runtime->id.text, why);
     if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
         plain_words(why, made.detail, sizeof made.detail);
@@ -91,7 +91,7 @@ static void fail_by_docker(struct start *m, int code, const struct err *e)
         code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
     snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
     m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
-    m->host_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
+    m->node_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
     m->runtime->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
     start_fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
 }

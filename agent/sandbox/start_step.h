@@ -28,7 +28,7 @@ struct start {
     struct docker_call *call; /* under way, or NULL */
     bool busy;                /* a call or a job of the disk is under way */
     bool pulled;
-    bool host_fault;     /* where it fails, this host is to blame */
+    bool node_fault;     /* where it fails, this node is to blame */
     bool suspect;        /* or its image, which may be made so that Docker hangs */
     unsigned user_files; /* that were looked at */
 };

@@ -54,17 +54,17 @@ static void watch_link(struct agent *agent, uint64_t now)
     }
 }
 
-/* A host that fails every start says so, and that it is to be tried again. */
+/* A node that fails every start says so, and that it is to be tried again. */
 static void watch_starts(struct agent *agent, uint64_t now)
 {
-    const char *why = reconciler_sick(agent->reconciler, now);
+    const char *why = reconciler_unhealthy(agent->reconciler, now);
     if (!why == !agent->starts_fail)
         return;
     agent->starts_fail = why;
     if (why)
-        log_error("agent", "this host takes no sandboxes for now: its last starts failed: %s", why);
+        log_error("agent", "this node takes no sandboxes for now: its last starts failed: %s", why);
     else
-        log_info("agent", "this host takes sandboxes again");
+        log_info("agent", "this node takes sandboxes again");
     uplink_renew(agent->uplink);
 }
 

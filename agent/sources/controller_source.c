@@ -50,15 +50,15 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
         string_list_add(&facts->runtimes, agent->docker_facts.runtimes.item[i]);
     facts->capacity = agent_capacity(agent);
     facts->enforces = agent->enforces;
-    memcpy(facts->sick, agent->sick, sizeof facts->sick);
-    if (!facts->sick[0] && !agent->docker_facts.seccomp)
-        snprintf(facts->sick, sizeof facts->sick, "system calls are not filtered here");
-    const char *why = reconciler_sick(agent->reconciler, loop_now_ms());
-    if (!facts->sick[0] && why)
-        snprintf(facts->sick, sizeof facts->sick, "its last %d starts failed: %s", START_HEALTH_FAILURES,
-                 why);
-    if (!facts->sick[0] && agent->base.missing[0])
-        snprintf(facts->sick, sizeof facts->sick,
+    memcpy(facts->unhealthy, agent->unhealthy, sizeof facts->unhealthy);
+    if (!facts->unhealthy[0] && !agent->docker_facts.seccomp)
+        snprintf(facts->unhealthy, sizeof facts->unhealthy, "system calls are not filtered here");
+    const char *why = reconciler_unhealthy(agent->reconciler, loop_now_ms());
+    if (!facts->unhealthy[0] && why)
+        snprintf(facts->unhealthy, sizeof facts->unhealthy, "its last %d starts failed: %s",
+                 START_HEALTH_FAILURES, why);
+    if (!facts->unhealthy[0] && agent->base.missing[0])
+        snprintf(facts->unhealthy, sizeof facts->unhealthy,
                  "it has not got %.80s, the image of sandboxes that name none: %s", agent->base.name,
                  agent->base.missing);
     fill_inventory(agent, inventory, count);
@@ -115,9 +115,9 @@ static void on_certificate_kept(void *arg, int code, const struct err *e)
         e = &why;
     }
     if (!code)
-        log_info("agent", "this host's certificate is renewed");
+        log_info("agent", "this node's certificate is renewed");
     else if (code != ERR_CANCELLED)
-        log_warn("agent", "this host's certificate cannot be renewed: %s", e->text);
+        log_warn("agent", "this node's certificate cannot be renewed: %s", e->text);
     free(r->der);
     free(r);
 }
@@ -132,7 +132,7 @@ static void on_certificate(void *owner, const uint8_t *der, size_t len)
 
 static void on_lost(void *owner, const char *why)
 {
-    log_warn("agent", "the controller is away, this host goes on alone: %s", why);
+    log_warn("agent", "the controller is away, this node goes on alone: %s", why);
 }
 
 const struct uplink_ops agent_uplink_ops = {.fill_hello = fill_hello,

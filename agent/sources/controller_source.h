@@ -1,4 +1,4 @@
-/* What the controller says to this host, and what it is told of it. */
+/* What the controller says to this node, and what it is told of it. */
 #ifndef CORRAL_AGENT_SOURCES_CONTROLLER_SOURCE_H
 #define CORRAL_AGENT_SOURCES_CONTROLLER_SOURCE_H
 

@@ -48,13 +48,13 @@ static void on_event(void *arg, const struct docker_event *event)
         agent_check(h);
 }
 
-/* What lives goes on under this agent; new sandboxes are for other hosts. */
+/* What lives goes on under this agent; new sandboxes are for other nodes. */
 static void on_away(void *arg)
 {
     struct agent *agent = arg;
     log_error("agent", "Docker does not answer any more");
     agent->docker_ready = false;
-    snprintf(agent->sick, sizeof agent->sick, "Docker does not answer");
+    snprintf(agent->unhealthy, sizeof agent->unhealthy, "Docker does not answer");
     uplink_renew(agent->uplink);
 }
 
@@ -63,10 +63,10 @@ static void on_gap(void *arg)
 {
     struct agent *agent = arg;
     struct runtime *h, *next;
-    if (agent->sick[0] && agent->volumes) {
+    if (agent->unhealthy[0] && agent->volumes) {
         log_info("agent", "Docker is back");
         agent->docker_ready = true;
-        agent->sick[0] = 0;
+        agent->unhealthy[0] = 0;
         uplink_renew(agent->uplink);
     }
     HASH_ITER(hh, agent->runtimes, h, next)

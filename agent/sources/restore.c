@@ -55,7 +55,7 @@ struct restoring {
     size_t bad;
 };
 
-/* The rest of this host goes on, and the controller hears of it. */
+/* The rest of this node goes on, and the controller hears of it. */
 static void tell_bad_record(struct restoring *r, const char *name, const char *why)
 {
     char text[NODE_DETAIL_MAX + 1];
@@ -153,7 +153,7 @@ static void found(struct agent *agent, const struct sandbox_id *id, bool runs,
     reconciler_found(agent->reconciler, loop_now_ms(), id, runs, exit, engine_effects(agent->engine));
 }
 
-/* When it ended, on this boot's clock: told by the wall clocks of Docker and of this host, which may differ.
+/* When it ended, on this boot's clock: told by the wall clocks of Docker and of this node, which may differ.
  */
 static uint64_t ended_ms(const struct sandbox_record *record, const struct docker_state *state)
 {
@@ -251,9 +251,9 @@ static void retry(void *arg)
 
 static void not_ready(struct agent *agent, const struct err *e)
 {
-    if (strcmp(agent->sick, e->text))
+    if (strcmp(agent->unhealthy, e->text))
         log_error("agent", "Docker cannot be used: %s", e->text);
-    snprintf(agent->sick, sizeof agent->sick, "%.*s", (int)sizeof agent->sick - 1, e->text);
+    snprintf(agent->unhealthy, sizeof agent->unhealthy, "%.*s", (int)sizeof agent->unhealthy - 1, e->text);
     timer_start(&agent->docker_retry, agent->loop, DOCKER_RETRY_MS, retry, agent);
     agent_dial(agent);
 }
@@ -263,7 +263,7 @@ static void take_all_up(struct agent *agent)
     agent_cleanup_at_beginning(agent);
     inspect_restored(agent);
     agent->docker_ready = true;
-    agent->sick[0] = 0;
+    agent->unhealthy[0] = 0;
     uplink_renew(agent->uplink);
     agent_dial(agent);
 }
@@ -277,13 +277,13 @@ static void probe_host(struct agent *agent)
     if (keyrings < agent->conf->sandboxes)
         log_warn("agent",
                  "the kernel has keyrings for %" PRIu64
-                 " sandboxes, so this host takes no more: corral-agent doctor says how to raise it",
+                 " sandboxes, so this node takes no more: corral-agent doctor says how to raise it",
                  keyrings);
     uint64_t files = host_descriptors(daemon_files());
     if (files < agent->conf->sandboxes)
         log_warn("agent",
                  "this process may open files for %" PRIu64
-                 " sandboxes, so this host takes no more: raise its limit of open files (LimitNOFILE)",
+                 " sandboxes, so this node takes no more: raise its limit of open files (LimitNOFILE)",
                  files);
     for (size_t i = 0; i < count; i++) {
         if (!checks[i].ok && checks[i].needed_for)

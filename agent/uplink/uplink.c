@@ -133,7 +133,7 @@ static void send_proof(struct uplink *u, const struct node_message *challenge)
     u->ops.fill_hello(u->owner, &inventory.facts, &inventory.statuses, &inventory.status_count);
     snprintf(inventory.facts.name, sizeof inventory.facts.name, "%s", u->node);
     int rc = node_inventory_pack(&inventory, &m.proof.inventory, &m.proof.inventory_len, &faults, &e);
-    note_faults(u, &faults, "of this host's inventory");
+    note_faults(u, &faults, "of this node's inventory");
     if (!rc) {
         uint8_t *said = node_proof_bytes(&challenge->session, challenge->nonce, u->node, m.proof.inventory,
                                          m.proof.inventory_len, &len);
@@ -406,7 +406,7 @@ void uplink_stop(struct uplink *u)
 void uplink_renew(struct uplink *u)
 {
     if (u->stage == PROOF || u->stage == SESSION)
-        fail(u, "what this host can do has changed");
+        fail(u, "what this node can do has changed");
 }
 
 void uplink_status(struct uplink *u, const struct sandbox_status *status)

@@ -1,5 +1,5 @@
 /*
- * The agent's connection to the controller. It dials, proves who this host is, keeps the two lanes (reports
+ * The agent's connection to the controller. It dials, proves who this node is, keeps the two lanes (reports
  * go up, updates come down) and begins anew with jittered backoff whenever the session is lost. Nothing that
  * the controller has not acknowledged is forgotten: statuses are resent until they are acknowledged by
  * number, and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted anew at each
@@ -24,8 +24,8 @@ struct uplink;
 
 /* Strings are copied. The certificate files are read by uplink_new. */
 struct uplink_conf {
-    const char *node;               /* this host's name, the one in its certificate */
-    const struct string_list *urls; /* tls+tcp://host:7420, or ipc:///path on one host; tried in turn */
+    const char *node;               /* this node's name, the one in its certificate */
+    const struct string_list *urls; /* tls+tcp://host:7420, or ipc:///path on one machine; tried in turn */
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
@@ -45,7 +45,7 @@ struct uplink_welcome {
 struct uplink_ops {
     /*
      * Before each session: fills facts (all zero; the uplink frees what it holds) and returns in *inventory
-     * an array, made by malloc and taken by the uplink, of a status of every sandbox that this host
+     * an array, made by malloc and taken by the uplink, of a status of every sandbox that this node
      * holds. facts->name is set by the uplink.
      */
     void (*fill_hello)(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
@@ -57,7 +57,7 @@ struct uplink_ops {
     void (*on_committed)(void *owner, uint64_t violations, uint64_t samples);
     /* The same order may come again: its number says so. */
     void (*on_cleanup)(void *owner, const struct cleanup_order *order);
-    /* The controller has a later certificate (DER) for this host's key: to be checked and kept (pki_replace),
+    /* The controller has a later certificate (DER) for this node's key: to be checked and kept (pki_replace),
      * then uplink_reload. */
     void (*on_certificate)(void *owner, const uint8_t *der, size_t len);
     /* A session that was welcomed is over, for the reason that the sentence says. */
@@ -95,7 +95,7 @@ void uplink_cleanup(struct uplink *uplink, const struct cleanup_report *report);
  * changed. */
 int uplink_reload(struct uplink *uplink, struct err *err) MUST_CHECK;
 
-/* So many items of this host cannot be told: the controller hears that with the next report. what: a
+/* So many items of this node cannot be told: the controller hears that with the next report. what: a
  * sentence. */
 void uplink_left_out(struct uplink *uplink, size_t count, const char *what);
 

@@ -39,7 +39,7 @@ struct desired_state {
     size_t spec_len;
 };
 
-/* What a host enforces; the bit is set where the kernel does it, clear where it is advisory only. */
+/* What a node enforces; the bit is set where the kernel does it, clear where it is advisory only. */
 enum enforce_bit {
     ENFORCE_MEMORY = 1,
     ENFORCE_CPU = 2,
@@ -88,7 +88,7 @@ struct sandbox_status {
     enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
-    bool host_fault; /* of one that FAILED: for reasons of its host; another may start it */
+    bool node_fault; /* of one that FAILED: for reasons of its node; another may start it */
     bool has_exit_code;
     int32_t exit_code;
     uint32_t enforced; /* enum enforce_bit */
@@ -118,13 +118,13 @@ struct violation_report {
     uint32_t swings; /* of one that closed: how often it was clear and came back while it was open */
 };
 
-/* Controller to agent: look for what should not be on this host. */
+/* Controller to agent: look for what should not be on this node. */
 struct cleanup_order {
     uint64_t number; /* of each order another; 0: none */
     bool dry_run;    /* count only */
 };
 
-/* Agent to controller: the result of a cleanup of the host. Only the kinds that a host has are counted. */
+/* Agent to controller: the result of a cleanup of the node. Only the kinds that a node has are counted. */
 struct cleanup_report {
     uint64_t number; /* rises over the agent's life; acknowledged by it */
     uint64_t asked;  /* the order's number; 0: by itself */
@@ -136,7 +136,7 @@ struct node_resources {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes;
 };
 
-/* What an agent says of its host when a session begins. Strings are owned by the holder. */
+/* What an agent says of its node when a session begins. Strings are owned by the holder. */
 struct node_facts {
     char name[NODE_NAME_MAX + 1];
     char boot_id[37];
@@ -148,8 +148,8 @@ struct node_facts {
     struct string_list labels;   /* "key=value" */
     struct string_list runtimes; /* of Docker */
     struct node_resources capacity;
-    uint32_t enforces;              /* enum enforce_bit */
-    char sick[NODE_DETAIL_MAX + 1]; /* why it takes no sandboxes now, "" where it does */
+    uint32_t enforces;                   /* enum enforce_bit */
+    char unhealthy[NODE_DETAIL_MAX + 1]; /* why it takes no sandboxes now, "" where it does */
     /* Not on the wire: what the controller's end of the connection knows of the other. */
     char fingerprint[65], address[46];
 };

@@ -1,5 +1,5 @@
 /*
- * What a sandbox is to be: all that its host needs to make it, and of who asked only by what name its host
+ * What a sandbox is to be: all that its node needs to make it, and of who asked only by what name its node
  * tells one user's sandboxes from another's. The controller makes it once, at admission; it never changes
  * afterwards, except for the limits and the deadline, which travel beside it (struct desired_state). Pure.
  */
@@ -28,7 +28,7 @@ struct sandbox_limits {
 enum sandbox_network { NETWORK_NONE, NETWORK_EGRESS };
 
 /*
- * Where violations begin and end: percents of a limit, those named _seconds in seconds. 0: as the host is
+ * Where violations begin and end: percents of a limit, those named _seconds in seconds. 0: as the node is
  * configured.
  * X(name).
  */
@@ -50,7 +50,7 @@ struct string_list {
 };
 
 struct sandbox_spec {
-    char *image;                /* its name; to a host, the whole one */
+    char *image;                /* its name; to a node, the whole one */
     struct string_list command; /* empty: idle under init, or the image's own with use_image_command */
     struct string_list env;     /* "NAME=value" */
     enum sandbox_network network;

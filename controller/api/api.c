@@ -227,7 +227,7 @@ static void end_waiting(struct api *api)
     later_cancel(&api->begin);
 }
 
-/* What only reads the database is done with it at once: what waits for a host, or for something to happen, is
+/* What only reads the database is done with it at once: what waits for a node, or for something to happen, is
  * in nobody's way there. */
 static bool is_read(enum api_op op)
 {

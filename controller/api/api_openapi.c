@@ -61,7 +61,7 @@ static json_t *success(const struct row *r)
     return out;
 }
 
-/* What is answered before it is carried out: where its host is away, and where the caller would not wait. */
+/* What is answered before it is carried out: where its node is away, and where the caller would not wait. */
 static const struct delay {
     bool may_be, may_be_asked_for; /* 202, Prefer */
 } delays[OP_COUNT] = {

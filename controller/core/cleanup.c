@@ -7,12 +7,12 @@ bool cleanup_session_stale(bool proved, uint64_t silent_ms, uint64_t lease_ms)
 
 enum cleanup_kind cleanup_row_judge(const struct cleanup_row *row)
 {
-    if (row->moving || (row->host_here && row->reported) || (row->known && !row->host_here))
+    if (row->moving || (row->node_here && row->reported) || (row->known && !row->node_here))
         return CLEANUP_KIND_COUNT;
     if (row->overdue)
         return CLEANUP_EXPIRED;
-    /* A row that the cluster state does not know was never sent, so no host has it; a pending one may still
+    /* A row that the cluster state does not know was never sent, so no node has it; a pending one may still
      * be. */
-    bool unheld = row->known ? row->missing : row->host_here && row->state != SANDBOX_PENDING;
+    bool unheld = row->known ? row->missing : row->node_here && row->state != SANDBOX_PENDING;
     return unheld ? CLEANUP_ROW_WITHOUT_CONTAINER : CLEANUP_KIND_COUNT;
 }

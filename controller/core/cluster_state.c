@@ -32,7 +32,7 @@ void cluster_state_free(struct cluster_state *cluster)
 
 /* --- rows --- */
 
-/* What its host before said of it is of no account. */
+/* What its node before said of it is of no account. */
 static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                        struct node *node)
 {
@@ -145,7 +145,7 @@ enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint
                                 .reported = s && s->reported,
                                 .missing = s && s->missing,
                                 .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
-                                .host_here = node && node->session};
+                                .node_here = node && node->session};
     return cleanup_row_judge(&facts);
 }
 
@@ -267,14 +267,14 @@ void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t st
         cluster_state_send_desired(s, now, effects);
     } else if (row->generation == s->generation) {
         /*
-         * The desired state changes within a generation in one way only: a pause that its host made becomes
+         * The desired state changes within a generation in one way only: a pause that its node made becomes
          * it. Where that answer was lost the row has it, and we do not. A reading from before an answer that
          * came since says how it was before the pause, and is not taken.
          */
         if (s->changed < stamp)
             s->desired = row->desired;
         if (deadline_correct(s, now, row, cluster->offset_ms))
-            cluster_state_send_desired(s, now, effects); /* its host takes a nearer deadline at any word */
+            cluster_state_send_desired(s, now, effects); /* its node takes a nearer deadline at any word */
         cluster->found += deadline_is_owed(s);
     }
     if (readable(s, stamp))
@@ -306,7 +306,7 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
         cluster_state_evaluate(cluster, s, now, effects);
 }
 
-/* Its first host may forget it. Where a reading was faster than this answer, that is acknowledged when it
+/* Its first node may forget it. Where a reading was faster than this answer, that is acknowledged when it
  * comes again. */
 static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                  const struct cluster_state_row *row, struct cluster_state_effects *effects)
@@ -352,7 +352,7 @@ static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s,
 
 /*
  * Since the tick before this process stood still: stopped, starved, or suspended with its machine. What the
- * hosts said meanwhile, or try to say, is read first; each has one lease for it.
+ * nodes said meanwhile, or try to say, is read first; each has one lease for it.
  */
 static void note_gap(struct cluster_state *cluster, uint64_t now)
 {

@@ -1,5 +1,5 @@
 /*
- * The core of the controller: every live sandbox and every host, their desired state, and what the hosts
+ * The core of the controller: every live sandbox and every node, their desired state, and what the nodes
  * say. Each function takes one event and appends to `effects` what the owner is to do, in order; nothing is
  * done here. The rules:
  *
@@ -8,11 +8,11 @@
  *   - what others committed is found by reading: generations and states are compared, and what differs is
  *     taken, unless it changed since the reading was asked for
  *   - a status is acknowledged only when what it says is committed, or when a later one overtook it
- *   - a desired state is repeated until the host says that it took that generation up
- *   - what its host cannot start, for reasons of its own, is placed on another, once: the row is moved by
+ *   - a desired state is repeated until the node says that it took that generation up
+ *   - what its node cannot start, for reasons of its own, is placed on another, once: the row is moved by
  *     compare-and-set before anybody hears that it failed
- *   - a host that pauses an idle sandbox makes that its desired state, unless something newer is
- *   - a host that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
+ *   - a node that pauses an idle sandbox makes that its desired state, unless something newer is
+ *   - a node that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
  *     end at their deadline; but who stood still itself listens for one lease before it judges
  *
  * Level-triggered, as Kubernetes' controllers are: each step compares what is with what should be, and needs
@@ -48,7 +48,7 @@ struct cluster_state_row {
     enum sandbox_state state;
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
     uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
-    bool rescheduled;      /* it was placed a second time: its host may not have heard of it */
+    bool rescheduled;      /* it was placed a second time: its node may not have heard of it */
     int64_t expires_ms;    /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
     bool unwatched;        /* nobody knows whether that clock was set since it was written */
     enum cluster_state_time time;
@@ -61,8 +61,8 @@ struct cluster_state_row {
 struct cluster_state_move {
     enum sandbox_state from, to;
     enum sandbox_reason
-        reason; /* of an end; REASON_IDLE of a pause that its host made: then that is the desired state */
-    uint64_t generation; /* of the desired state that its host had, when it made the pause */
+        reason; /* of an end; REASON_IDLE of a pause that its node made: then that is the desired state */
+    uint64_t generation; /* of the desired state that its node had, when it made the pause */
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;
     int32_t exit_code;
@@ -71,8 +71,8 @@ struct cluster_state_move {
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
     int64_t late_ms; /* of an end: so long after its deadline it was, as counted here */
-    bool unheard;    /* of an end: its host had not heard of the last desired state */
-    bool has_last;   /* the last figures, as its host brought them */
+    bool unheard;    /* of an end: its node had not heard of the last desired state */
+    bool has_last;   /* the last figures, as its node brought them */
     struct sample last;
 };
 
@@ -126,7 +126,7 @@ void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t no
 
 struct cluster_state;
 
-/* lease_ms: how long a host may be silent before it counts as gone. */
+/* lease_ms: how long a node may be silent before it counts as gone. */
 struct cluster_state *cluster_state_new(uint64_t lease_ms);
 void cluster_state_free(struct cluster_state *cluster);
 
@@ -134,7 +134,7 @@ void cluster_state_free(struct cluster_state *cluster);
 void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row);
 
 /*
- * Chooses a host and holds the room on it for this id until cluster_state_admitted or cluster_state_refused;
+ * Chooses a node and holds the room on it for this id until cluster_state_admitted or cluster_state_refused;
  * the request is kept (copied) until it runs. The node's name is borrowed until the next call; NULL and e set
  * where there is none (placement.h).
  */
@@ -153,7 +153,7 @@ void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const s
 enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
                                        const struct cluster_state_row *row);
 
-/* Ends such a row, as this kind: a CLUSTER_CHANGED that says so follows, unless its host brings it after all.
+/* Ends such a row, as this kind: a CLUSTER_CHANGED that says so follows, unless its node brings it after all.
  */
 void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
                               const struct cluster_state_row *row, enum cleanup_kind kind,
@@ -174,9 +174,9 @@ void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
                           void (*cb)(void *arg, const struct sandbox_id *id), void *arg);
 
 /*
- * A row as it was read, live or ended: what others changed is taken up, sent to its host, and told
+ * A row as it was read, live or ended: what others changed is taken up, sent to its node, and told
  * (CLUSTER_CHANGED). One that nobody told us of is admitted, unless it ended since: sent where it is pending;
- * else its host, if it is here, does not have it.
+ * else its node, if it is here, does not have it.
  */
 void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
                         const struct cluster_state_row *row, struct cluster_state_effects *effects);
@@ -192,7 +192,7 @@ void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const st
                            struct cluster_state_effects *effects);
 
 /*
- * A host has proved who it is and brings what it holds: its desired state is said again. What it does not
+ * A node has proved who it is and brings what it holds: its desired state is said again. What it does not
  * hold, and had before, ends as orphaned. facts and inventory are borrowed. Effects that were meant for its
  * earlier session, and are not carried out yet, are taken out: what it was told and asked there is forgotten.
  */
@@ -206,7 +206,7 @@ void cluster_state_compare(const struct cluster_state *cluster, const char *node
                            const struct sandbox_status *inventory, size_t count, size_t *ran,
                            size_t *brought);
 
-/* The host is silent past its lease, or its connection was given up. */
+/* The node is silent past its lease, or its connection was given up. */
 void cluster_state_node_gone(struct cluster_state *cluster, uint64_t now, const char *node,
                              struct cluster_state_effects *effects);
 
@@ -217,7 +217,7 @@ void cluster_state_node_expected(struct cluster_state *cluster, uint64_t now, co
 void cluster_state_node_mark(struct cluster_state *cluster, const char *node, bool cordoned, bool draining,
                              struct cluster_state_effects *effects);
 
-/* One status of a host in session. */
+/* One status of a node in session. */
 void cluster_state_status(struct cluster_state *cluster, uint64_t now, const char *node,
                           const struct sandbox_status *status, struct cluster_state_effects *effects);
 
@@ -230,7 +230,7 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
 
 enum cluster_state_answer {
     CLUSTER_DONE,    /* row: as it is now */
-    CLUSTER_REFUSED, /* the other host has no room, or the row is not so any more: its node's word holds */
+    CLUSTER_REFUSED, /* the other node has no room, or the row is not so any more: its node's word holds */
     CLUSTER_UNKNOWN  /* tried again */
 };
 
@@ -245,7 +245,7 @@ void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, cons
  */
 void cluster_state_tick(struct cluster_state *cluster, uint64_t now, struct cluster_state_effects *effects);
 
-/* Says the state of this host again: the database has another. */
+/* Says the state of this node again: the database has another. */
 void cluster_state_say_node(struct cluster_state *cluster, const char *node,
                             struct cluster_state_effects *effects);
 
@@ -278,7 +278,7 @@ struct cluster_state_view {
 };
 bool cluster_state_find(const struct cluster_state *cluster, const struct sandbox_id *id,
                         struct cluster_state_view *out);
-/* What its host is to make it of, borrowed until the next call; NULL where it is not live any more. */
+/* What its node is to make it of, borrowed until the next call; NULL where it is not live any more. */
 const uint8_t *cluster_state_spec(const struct cluster_state *cluster, const struct sandbox_id *id,
                                   size_t *len);
 const struct node_table *cluster_state_nodes(const struct cluster_state *cluster);

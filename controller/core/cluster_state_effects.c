@@ -1,4 +1,4 @@
-/* What the core asks for: the list of effects, and what is said to hosts. */
+/* What the core asks for: the list of effects, and what is said to nodes. */
 #include "controller/core/cluster_state_int.h"
 #include "controller/core/deadline.h"
 

@@ -6,7 +6,7 @@
 
 #include "controller/core/sandbox_table.h"
 
-#define LOST_END_AFTER_MS 2000 /* past its deadline no host lets it run longer than this */
+#define LOST_END_AFTER_MS 2000 /* past its deadline no node lets it run longer than this */
 #define CLUSTER_RETRY_MS  500  /* a commit that failed is tried again after this */
 
 #define ENDED_MAX 1024 /* that are remembered, for readings that are older */
@@ -44,11 +44,11 @@ void cluster_state_send_ack(const char *node, const struct sandbox_status *o,
 void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                             struct cluster_state_effects *effects);
 
-/* Takes what a row wants of it, and where: from another host than before it has not been heard of. */
+/* Takes what a row wants of it, and where: from another node than before it has not been heard of. */
 void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                               const struct cluster_state_row *row);
 
-/* Whether its host may never have been told of it, or not yet have said so. */
+/* Whether its node may never have been told of it, or not yet have said so. */
 bool cluster_state_unheard(const struct sandbox_entry *s);
 
 /* Takes what a commit answered, unless a later answer came first. */
@@ -60,7 +60,7 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
                              struct cluster_state_effects *effects);
 void cluster_state_entry_drop(struct cluster_state *cluster, struct sandbox_entry *s);
 
-/* A host that is not here gets one lease to come. */
+/* A node that is not here gets one lease to come. */
 void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now, struct node *node);
 
 /* cluster_state_nodes.c: its silence is declared. */
@@ -68,8 +68,8 @@ void cluster_state_lose_node(struct cluster_state *cluster, uint64_t now, struct
                              struct cluster_state_effects *effects);
 
 /*
- * cluster_state_reschedule.c: asks for another host where that is due; false where it is not, or there is
- * none. As long as it is not known what became of that (target), nothing else is asked for: its host's word,
+ * cluster_state_reschedule.c: asks for another node where that is due; false where it is not, or there is
+ * none. As long as it is not known what became of that (target), nothing else is asked for: its node's word,
  * or its silence, may not be of where it is any more.
  */
 bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entry *s,

@@ -1,4 +1,4 @@
-/* The hosts of the cluster state: their sessions, what they say, and their silence. */
+/* The nodes of the cluster state: their sessions, what they say, and their silence. */
 #include "controller/core/cluster_state_int.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct sand
     s->missing = s->cleaned = false;
 }
 
-/* A host holds what nobody wants: it is to go, whatever generation the host has seen of it. */
+/* A node holds what nobody wants: it is to go, whatever generation the node has seen of it. */
 static void send_away(const char *node, const struct sandbox_status *o, struct cluster_state_effects *effects)
 {
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, NULL);

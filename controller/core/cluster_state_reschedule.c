@@ -1,4 +1,4 @@
-/* A sandbox that its host cannot start, for reasons of its own, is placed on another. */
+/* A sandbox that its node cannot start, for reasons of its own, is placed on another. */
 #include "controller/core/cluster_state_int.h"
 
 #include "common/base/plain_words.h"
@@ -19,11 +19,11 @@ void cluster_state_stay(struct sandbox_entry *s)
     s->wish = NULL;
 }
 
-/* Its command never began, and its host has nothing of it left: it says that it failed when that is so. */
+/* Its command never began, and its node has nothing of it left: it says that it failed when that is so. */
 static bool is_due(const struct sandbox_entry *s)
 {
     const struct sandbox_status *o = &s->latest;
-    return s->wish && o->state == SANDBOX_FAILED && o->host_fault && !o->ran &&
+    return s->wish && o->state == SANDBOX_FAILED && o->node_fault && !o->ran &&
            s->desired == DESIRED_RUNNING && (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }
 
@@ -38,7 +38,7 @@ static bool hold_room(struct cluster_state *cluster, struct sandbox_entry *s)
     return s->target;
 }
 
-/* Asked for again after an unknown answer it is of the same host: the first may have been carried out. */
+/* Asked for again after an unknown answer it is of the same node: the first may have been carried out. */
 bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entry *s,
                               struct cluster_state_effects *effects)
 {

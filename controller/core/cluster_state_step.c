@@ -14,7 +14,7 @@ bool cluster_state_unheard(const struct sandbox_entry *s)
     return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
 }
 
-/* A host that is not here gets one lease to come. */
+/* A node that is not here gets one lease to come. */
 void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now, struct node *node)
 {
     if (!node->session && !node->gone && !node->gone_at_ms)
@@ -75,11 +75,11 @@ static struct cluster_state_move move_of(const struct sandbox_status *o, enum sa
     move.generation = o->generation;
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
-    plain_words(o->detail, move.detail, sizeof move.detail); /* as its host should have */
+    plain_words(o->detail, move.detail, sizeof move.detail); /* as its node should have */
     if (!idle &&
-        move.reason == REASON_NONE) { /* a host that lies, or is at fault: nothing ends without a reason */
+        move.reason == REASON_NONE) { /* a node that lies, or is at fault: nothing ends without a reason */
         move.reason = REASON_ORPHANED;
-        snprintf(move.detail, sizeof move.detail, "its host told that it ended, and not why");
+        snprintf(move.detail, sizeof move.detail, "its node told that it ended, and not why");
     }
     move.has_last = o->has_last;
     move.last = o->last;
@@ -87,7 +87,7 @@ static struct cluster_state_move move_of(const struct sandbox_status *o, enum sa
     return move;
 }
 
-/* A state that the host reports and that the row has, or can never have: nothing left to commit. */
+/* A state that the node reports and that the row has, or can never have: nothing left to commit. */
 static void settle(struct sandbox_entry *s, struct cluster_state_effects *effects)
 {
     if (s->acked_number == s->latest.number)
@@ -96,14 +96,14 @@ static void settle(struct sandbox_entry *s, struct cluster_state_effects *effect
     cluster_state_send_ack(s->node->facts.name, &s->latest, effects);
 }
 
-/* While a deletion waits, the host's "it runs" is old news; only its end, or that it is ending, counts. */
+/* While a deletion waits, the node's "it runs" is old news; only its end, or that it is ending, counts. */
 static bool overtaken(const struct sandbox_entry *s)
 {
     return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
 }
 
 /*
- * Its host paused it by itself, and that is not yet its desired state: also where the row says "paused"
+ * Its node paused it by itself, and that is not yet its desired state: also where the row says "paused"
  * already, for what it did in between may have gone unheard.
  */
 static bool to_adopt(const struct sandbox_entry *s)
@@ -140,9 +140,9 @@ static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
         move.reason = s->desired == DESIRED_GONE ? s->desired_reason : REASON_NODE_LOST;
-        move.ended_ago_ms = now - s->deadline_ms; /* its host, if it lives, ended it then */
+        move.ended_ago_ms = now - s->deadline_ms; /* its node, if it lives, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
-        return; /* lost already, or stopping: that ends when the host is back, or at the deadline */
+        return; /* lost already, or stopping: that ends when the node is back, or at the deadline */
     }
     persist(s, now, &move, effects);
 }
@@ -157,7 +157,7 @@ static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct clust
     if (move.to == s->state)
         return;
     if (!desired_gone)
-        snprintf(move.detail, sizeof move.detail, "its host %s came back without it", s->node->facts.name);
+        snprintf(move.detail, sizeof move.detail, "its node %s came back without it", s->node->facts.name);
     persist(s, now, &move, effects);
 }
 
@@ -171,7 +171,7 @@ static void evaluate_orphan(struct sandbox_entry *s, uint64_t now, struct cluste
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = SANDBOX_FAILED; /* it never ran */
     if (!desired_gone)
-        snprintf(move.detail, sizeof move.detail, "%s, and its host %s does not have it",
+        snprintf(move.detail, sizeof move.detail, "%s, and its node %s does not have it",
                  expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
     persist(s, now, &move, effects);
 }

@@ -28,7 +28,7 @@ bool deadline_is_unsure(const struct sandbox_entry *s);
  * Nearer, by what the answer before may have been late; never by more: that would be a clock that jumped. Or
  * what the row says, where its time was not sure; unless what remained was sure, for then the row is to
  * follow. offset_ms: of PostgreSQL's clock from the loop's.
- * True where the host is to be told.
+ * True where the node is to be told.
  */
 bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
                       int64_t offset_ms);
@@ -37,7 +37,7 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluste
 bool deadline_is_owed(const struct sandbox_entry *s);
 
 /*
- * Its host has taken up the desired state, and counts by itself; and the row was written under a clock that
+ * Its node has taken up the desired state, and counts by itself; and the row was written under a clock that
  * nobody watched, so it may only be wrong about what remains.
  */
 bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now);

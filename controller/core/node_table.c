@@ -16,7 +16,7 @@ void node_table_fini(struct node_table *table)
     memset(table, 0, sizeof *table);
 }
 
-/* Hosts are some hundreds at most: a walk is shorter than a map. */
+/* Nodes are some hundreds at most: a walk is shorter than a map. */
 struct node *node_table_find(const struct node_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {
@@ -42,8 +42,8 @@ enum node_state node_state(const struct node *node)
 {
     if (!node->session)
         return NODE_UNREACHABLE;
-    if (node->facts.sick[0])
-        return NODE_SICK;
+    if (node->facts.unhealthy[0])
+        return NODE_UNHEALTHY;
     if (node->draining)
         return NODE_DRAINING;
     return node->cordoned ? NODE_CORDONED : NODE_READY;
@@ -55,7 +55,7 @@ const char *node_state_name(enum node_state state)
                                         [NODE_CORDONED] = "cordoned",
                                         [NODE_DRAINING] = "draining",
                                         [NODE_UNREACHABLE] = "unreachable",
-                                        [NODE_SICK] = "sick"};
+                                        [NODE_UNHEALTHY] = "unhealthy"};
     if (state >= ARRAY_LEN(names))
         abort();
     return names[state];

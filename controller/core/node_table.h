@@ -1,5 +1,5 @@
 /*
- * The hosts that the controller knows: what each said of itself, whether its session stands, and how much of
+ * The nodes that the controller knows: what each said of itself, whether its session stands, and how much of
  * it is promised to sandboxes. Pure; held by the cluster state, which keeps `reserved` true.
  */
 #ifndef CORRAL_CONTROLLER_CORE_NODE_TABLE_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum node_state { NODE_READY, NODE_CORDONED, NODE_DRAINING, NODE_UNREACHABLE, NODE_SICK };
+enum node_state { NODE_READY, NODE_CORDONED, NODE_DRAINING, NODE_UNREACHABLE, NODE_UNHEALTHY };
 
 struct node {
     struct node_facts facts; /* of its latest session; only the name before the first one */
@@ -37,7 +37,8 @@ struct node *node_table_find(const struct node_table *table, const char *name);
 /* The node of this name, made if need be (no session, not gone). Borrowed. */
 struct node *node_table_get(struct node_table *table, const char *name);
 
-/* What people and placement are told: unreachable, sick, draining, cordoned, ready, the first that holds. */
+/* What people and placement are told: unreachable, unhealthy, draining, cordoned, ready, the first that
+ * holds. */
 enum node_state node_state(const struct node *node);
 
 /* The state's public name. Static. */

@@ -1,10 +1,10 @@
 /*
  * Who may be the node of a name. A certificate alone can be stolen, so more is known of each node: which of
- * its certificates were revoked, and by which marks its host was last known (the certificate, the boot, the
+ * its certificates were revoked, and by which marks its node was last known (the certificate, the boot, the
  * folder with its state). From these is decided
  *
  *   - whether a certificate may connect: not one that was revoked, nor any that was issued before that
- *   - whether what a host brings is believed at once: one with other marks than before, that brings less than
+ *   - whether what a node brings is believed at once: one with other marks than before, that brings less than
  *     half of what ran on the node, is looked at a second time NODE_TRUST_LOOK_MS later, since believing it
  * ends what it does not bring
  *
@@ -23,7 +23,7 @@
 #define NODE_TRUST_QUIET_MS 60000 /* between two alarms of one kind about a node */
 #define NODE_TRUST_MARK_MAX 64
 
-/* By what a host is known. "" where it is not known. */
+/* By what a node is known. "" where it is not known. */
 struct node_marks {
     char fingerprint[NODE_TRUST_MARK_MAX + 1]; /* of its certificate */
     char boot_id[NODE_TRUST_MARK_MAX + 1];
@@ -47,7 +47,7 @@ void node_trust_revoke(struct node_trust *trust, const char *node, int64_t until
 bool node_trust_allows(const struct node_trust *trust, const char *node, const char *fingerprint,
                        int64_t issued_s);
 
-/* Whether this host, that brings so many of the sandboxes that ran on the node, is believed now. */
+/* Whether this node, that brings so many of the sandboxes that ran on the node, is believed now. */
 bool node_trust_believes(struct node_trust *trust, uint64_t now, const char *node,
                          const struct node_marks *marks, size_t ran, size_t brought);
 

@@ -48,7 +48,7 @@ static bool enforces(const struct node *node, const struct place_request *reques
     return (node->facts.enforces & request->enforce) == request->enforce;
 }
 
-/* Whether the host is of the kind that was asked for, full or not. */
+/* Whether the node is of the kind that was asked for, full or not. */
 static bool suits(const struct node *node, const struct place_request *request)
 {
     if (request->other_than && !strcmp(request->other_than, node->facts.name))
@@ -89,7 +89,7 @@ static uint64_t fullness(const struct node *node, const struct sandbox_limits *l
     return largest;
 }
 
-/* Whether any host, away or not, may have it: one that was not heard since this controller began might. */
+/* Whether any node, away or not, may have it: one that was not heard since this controller began might. */
 static bool anybody_has(const struct node_table *nodes, const char *runtime)
 {
     for (size_t i = 0; i < nodes->count; i++) {
@@ -104,19 +104,19 @@ static void say_why(const struct node_table *nodes, const struct place_request *
                     size_t enforcing, size_t suitable, struct err *e)
 {
     if (!anybody_has(nodes, request->runtime))
-        (void)err_set(e, ERR_INVALID, "runtime: no host has %s", request->runtime);
+        (void)err_set(e, ERR_INVALID, "runtime: no node has %s", request->runtime);
     else if (!ready)
-        (void)err_set(e, ERR_NO_CAPACITY, "no host is ready; try again when one has joined");
+        (void)err_set(e, ERR_NO_CAPACITY, "no node is ready; try again when one has joined");
     else if (!enforcing)
         (void)err_set(
             e, ERR_NO_CAPACITY,
-            "no ready host can enforce the limits of a sandbox; corral-agent doctor there says why");
+            "no ready node can enforce the limits of a sandbox; corral-agent doctor there says why");
     else if (!suitable)
         (void)err_set(e, ERR_NO_CAPACITY,
-                      "no ready host has the region, labels or runtime that were asked for");
+                      "no ready node has the region, labels or runtime that were asked for");
     else
         (void)err_set(e, ERR_NO_CAPACITY,
-                      "no host has enough memory, CPU and disk left; try again later or ask for less");
+                      "no node has enough memory, CPU and disk left; try again later or ask for less");
 }
 
 struct node *place(const struct node_table *nodes, const struct place_request *request, struct err *e)

@@ -41,7 +41,7 @@ struct sandbox_entry {
     enum sandbox_state state; /* as committed */
     bool unsure;              /* …unless the latest move was committed too: its answer never came */
     bool persisting;          /* a move is with the database */
-    uint64_t adopting; /* it makes the pause of this generation's host the desired state; 0: it does not */
+    uint64_t adopting; /* it makes the pause of this generation's node the desired state; 0: it does not */
     uint64_t retry_at_ms;
     uint64_t changed; /* the cluster state's stamp when the database last said how it is */
     uint64_t seen;    /* the latest reading that had its row */

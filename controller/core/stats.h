@@ -1,5 +1,5 @@
 /*
- * The latest look at each live sandbox, as its host sent it: what GET …/stats answers without asking anybody.
+ * The latest look at each live sandbox, as its node sent it: what GET …/stats answers without asking anybody.
  * Bounded by the live sandboxes: the owner forgets one that ended. Pure: `now` is the loop's clock.
  */
 #ifndef CORRAL_CONTROLLER_CORE_STATS_H
@@ -39,7 +39,7 @@ size_t stats_json(const struct sample *sample, bool paused, uint64_t wall_ms,
 /* The last figures, for the event of an end: a JSON object. Returns its length. */
 size_t stats_figures_json(const struct sample *sample, char out[static STATS_JSON_MAX]);
 
-/* Adds what a sandbox uses. The sums stop at STATS_SUM_MAX, whatever a host says: JSON's numbers are exact to
+/* Adds what a sandbox uses. The sums stop at STATS_SUM_MAX, whatever a node says: JSON's numbers are exact to
  * there. */
 #define STATS_SUM_MAX ((uint64_t)1 << 53)
 void stats_add_use(struct node_resources *used, const struct sample *sample);

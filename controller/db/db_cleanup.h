@@ -6,7 +6,7 @@
 #include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"
 
-/* A host that was asked. */
+/* A node that was asked. */
 struct db_cleanup_node {
     char name[NODE_NAME_MAX + 1];
     uint64_t number; /* of its word; 0: it did not answer */
@@ -14,8 +14,8 @@ struct db_cleanup_node {
 };
 
 /*
- * Writes one cleanup down. actor: NULL where nobody asked for it. target: the host that cleaned up by itself,
- * "" for a cleanup of all. cb's json: NULL where this host's word was written down before.
+ * Writes one cleanup down. actor: NULL where nobody asked for it. target: the node that cleaned up by itself,
+ * "" for a cleanup of all. cb's json: NULL where this node's word was written down before.
  */
 void db_cleanup_add(struct db_pool *pool, const struct db_actor *actor, const char *target, bool dry_run,
                     const struct cleanup_counts *counts, const struct db_cleanup_node *hosts,

@@ -9,7 +9,7 @@
 
 #define SAMPLES_MAX 4096
 
-/* The columns of add_samples after the host, the days and the id, each with where its value lies in a sample.
+/* The columns of add_samples after the node, the days and the id, each with where its value lies in a sample.
  */
 #define COLUMN(member)                                                                                       \
     {                                                                                                        \

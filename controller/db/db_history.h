@@ -6,7 +6,7 @@
 #include "controller/db/db_pool.h"
 
 /*
- * What a host keeps until it is told that this was committed: stored once, however often it comes. One
+ * What a node keeps until it is told that this was committed: stored once, however often it comes. One
  * transaction each. json: the number of those that were not stored and never will be (not this node's to
  * tell, a sample older than keep_days, a value that no column takes). samples: at most 4096, their numbers
  * rising.

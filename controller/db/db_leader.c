@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tries for the lock, and makes sure that it is still held. A lost host must be noticed before others wait
+/* Tries for the lock, and makes sure that it is still held. A lost node must be noticed before others wait
  * long. */
 #define TRY_MS     1000
 #define TIMEOUT_MS 4000

@@ -49,8 +49,8 @@ void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_
     struct json_text t = {0};
     json_text_object(&t, NULL);
     json_text_str(&t, "name", facts->name);
-    json_text_str(&t, "health", facts->sick[0] ? "sick" : "ready");
-    json_text_str(&t, "reason", facts->sick);
+    json_text_str(&t, "health", facts->unhealthy[0] ? "unhealthy" : "ready");
+    json_text_str(&t, "reason", facts->unhealthy);
     json_text_str(&t, "region", facts->region);
     json_text_str(&t, "boot_id", facts->boot_id);
     json_text_str(&t, "state_id", facts->state_id);
@@ -73,7 +73,7 @@ void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_hea
                         const char *reason, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"node_health", "select * from set_node_health($1, $2, $3)", 3};
-    static const char *const names[] = {"ready", "unreachable", "sick"};
+    static const char *const names[] = {"ready", "unreachable", "unhealthy"};
     const char *params[] = {name, names[health], reason};
     db_query_act(pool, &stmt, params, cb, arg);
 }

@@ -1,19 +1,19 @@
-/* The hosts, and what the database knows of the system as a whole. */
+/* The nodes, and what the database knows of the system as a whole. */
 #ifndef CORRAL_CONTROLLER_DB_NODE_H
 #define CORRAL_CONTROLLER_DB_NODE_H
 
 #include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"
 
-/* A session began: the host's row is made or brought up to date; what an administrator set stays. */
+/* A session began: the node's row is made or brought up to date; what an administrator set stays. */
 void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg);
 
-enum db_node_health { DB_NODE_READY, DB_NODE_UNREACHABLE, DB_NODE_SICK };
+enum db_node_health { DB_NODE_READY, DB_NODE_UNREACHABLE, DB_NODE_UNHEALTHY };
 /* One event a change. reason: a sentence, "" where it is well. */
 void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
                         const char *reason, db_json_cb *cb, void *arg);
 
-/* Says by an event that items of a host were left out; first: a sentence, of the first of them. */
+/* Says by an event that items of a node were left out; first: a sentence, of the first of them. */
 void db_node_left_out(struct db_pool *pool, const char *name, uint64_t count, const char *first,
                       db_json_cb *cb, void *arg);
 
@@ -39,10 +39,10 @@ typedef void db_node_revocations_cb(void *arg, int code, const struct err *e,
                                     const struct db_node_revocation *rows, size_t count);
 void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void *arg);
 
-/* An event about a host; data: a JSON object. Fire and forget. */
+/* An event about a node; data: a JSON object. Fire and forget. */
 void db_node_event(struct db_pool *pool, const char *name, const char *type, const char *data);
 
-/* Hosts that were heard, with what they use. Fire and forget: best called every few seconds with all of them.
+/* Nodes that were heard, with what they use. Fire and forget: best called every few seconds with all of them.
  */
 struct db_node_seen {
     const char *name;
@@ -53,7 +53,7 @@ void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t
 void db_node_get(struct db_pool *pool, const char *name, db_json_cb *cb, void *arg);
 void db_node_list(struct db_pool *pool, const char *cursor, unsigned limit, db_page_cb *cb, void *arg);
 
-/* Every host, for a controller that begins to lead. capacity is the host's; state as the API names it. */
+/* Every node, for a controller that begins to lead. capacity is the node's; state as the API names it. */
 struct db_node_row {
     const char *name, *state, *region, *labels; /* labels: a JSON object's text */
     const char *boot_id, *state_id, *fingerprint;

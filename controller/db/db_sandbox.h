@@ -86,11 +86,11 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
                       const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
                       void *arg);
 
-/* A sandbox that has not run goes to another host. Everything is borrowed for the call. */
+/* A sandbox that has not run goes to another node. Everything is borrowed for the call. */
 struct db_reschedule {
     const char *id, *from, *to;
     uint64_t generation; /* that the row has */
-    const char *region;  /* of the other host, as what it enforces */
+    const char *region;  /* of the other node, as what it enforces */
     uint32_t enforced;
     const char *why; /* a sentence, for its event */
 };
@@ -107,7 +107,7 @@ struct db_move {
     struct sandbox_id id;
     enum sandbox_state from, to; /* DB_MOVE_REFUSED where it is in neither */
     /*
-     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE of a pause: its host made it, and
+     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE of a pause: its node made it, and
      * it is the desired state from now on, if the row is still of this generation.
      */
     enum sandbox_reason reason;
@@ -120,7 +120,7 @@ struct db_move {
     bool ran; /* started_ago_ms holds */
     uint64_t started_ago_ms, ended_ago_ms;
     int64_t late_ms;     /* of an end: so long after its deadline it was, as was counted */
-    bool unheard;        /* of an end: its host had not heard of the last desired state */
+    bool unheard;        /* of an end: its node had not heard of the last desired state */
     const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
 };
 

@@ -1,5 +1,5 @@
 /*
- * What every session asks of the server when it begins. A session of a host that is gone, or of a process
+ * What every session asks of the server when it begins. A session of a node that is gone, or of a process
  * that stands still, holds its locks until the server notices: by the kernel's word for TCP some ten seconds
  * after the last byte, which by PostgreSQL's own settings takes two hours; and by idle_ms where a session
  * that is well is never idle for so long. The same bounds as the client has (keepalives of libpq). What a

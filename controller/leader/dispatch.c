@@ -33,7 +33,7 @@ static void changed(struct leader *c, const struct cluster_state_effect *effect)
 
 static void on_node_said(void *arg, int code, const struct err *e, const char *json)
 {
-    /* A host that comes for the first time has no row yet; its joining, which is on its way, says the same.
+    /* A node that comes for the first time has no row yet; its joining, which is on its way, says the same.
      */
     if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
         log_warn("leader", "a node's state was not written: %s", e ? e->text : "");
@@ -43,14 +43,14 @@ static void say_node(struct leader *c, const struct cluster_state_effect *effect
 {
     const struct node *node = node_table_find(cluster_state_nodes(c->cluster), effect->node);
     bool unreachable = effect->node_state == NODE_UNREACHABLE;
-    bool sick = effect->node_state == NODE_SICK;
+    bool unhealthy = effect->node_state == NODE_UNHEALTHY;
     db_node_set_health(c->pool, effect->node,
                        unreachable ? DB_NODE_UNREACHABLE
-                       : sick      ? DB_NODE_SICK
+                       : unhealthy ? DB_NODE_UNHEALTHY
                                    : DB_NODE_READY,
-                       unreachable    ? "its agent is silent"
-                       : sick && node ? node->facts.sick
-                                      : "",
+                       unreachable         ? "its agent is silent"
+                       : unhealthy && node ? node->facts.unhealthy
+                                           : "",
                        on_node_said, c);
 }
 

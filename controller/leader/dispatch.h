@@ -1,4 +1,4 @@
-/* Carries out what the core asked for: to PostgreSQL, to the hosts, to those who subscribed to changes. */
+/* Carries out what the core asked for: to PostgreSQL, to the nodes, to those who subscribed to changes. */
 #ifndef CORRAL_CONTROLLER_LEADER_DISPATCH_H
 #define CORRAL_CONTROLLER_LEADER_DISPATCH_H
 

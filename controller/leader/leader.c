@@ -80,7 +80,7 @@ bool leader_ready(const struct leader *leader)
 int leader_settled(struct leader *leader, struct err *e)
 {
     const struct place_request anything = {.enforce = ENFORCE_ALL};
-    (void)err_set(e, ERR_NO_CAPACITY, "this controller has just begun to lead, and waits for its hosts");
+    (void)err_set(e, ERR_NO_CAPACITY, "this controller has just begun to lead, and waits for its nodes");
     if (leader->ready && !leader->settled)
         leader->settled = loop_now_ms() - leader->ready_ms >= NODE_LINK_LEASE_MS ||
                           (leader->joined && place(cluster_state_nodes(leader->cluster), &anything, e));
@@ -115,7 +115,7 @@ static void listen_for_nodes(struct leader *leader)
 {
     struct err e;
     if (node_link_start(leader->link, leader->epoch, &e)) {
-        log_error("leader", "cannot listen for hosts, trying again: %s", e.text);
+        log_error("leader", "cannot listen for nodes, trying again: %s", e.text);
         timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_rows, leader);
         return;
     }
@@ -160,13 +160,13 @@ static void read_revocations(void *arg)
     leader_trust_read(arg, read_rows, read_revocations);
 }
 
-/* The hosts first: a sandbox's row then finds its host, cordoned where it was. */
+/* The nodes first: a sandbox's row then finds its node, cordoned where it was. */
 static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
 {
     struct leader *leader = reading_end(arg);
     if (!leader)
         return;
-    struct cluster_state_effects unsaid = {0}; /* that a host is not here yet is no news */
+    struct cluster_state_effects unsaid = {0}; /* that a node is not here yet is no news */
     for (size_t i = 0; !code && i < count; i++) {
         cluster_state_node_mark(leader->cluster, rows[i].name, rows[i].cordoned, rows[i].draining, &unsaid);
         if (strcmp(rows[i].state, node_state_name(NODE_UNREACHABLE)))

@@ -1,8 +1,8 @@
 /*
  * The cluster as the leading controller runs it: carries the cluster state's decisions to PostgreSQL and to
- * the hosts, and their answers back. What the API's operations on sandboxes stand on. On the loop.
+ * the nodes, and their answers back. What the API's operations on sandboxes stand on. On the loop.
  *
- * Lifecycle: new; lead (reads the live rows, then listens for hosts) when leadership is gained, unlead when
+ * Lifecycle: new; lead (reads the live rows, then listens for nodes) when leadership is gained, unlead when
  * it is lost; stop and free. Callbacks fire once, never inside the call.
  */
 #ifndef CORRAL_CONTROLLER_LEADER_LEADER_H
@@ -25,10 +25,10 @@ struct leader_conf {
     const struct db_defaults *defaults; /* those in force */
     const struct node_link_conf *link;
     const uint64_t *keep_sample_days; /* in force */
-    const char *ca_key; /* file of the key with which certificates of hosts are renewed; NULL: none are */
+    const char *ca_key; /* file of the key with which certificates of nodes are renewed; NULL: none are */
 };
 
-/* What hosts told and the database could not take, ever, since the start. */
+/* What nodes told and the database could not take, ever, since the start. */
 struct leader_refused {
     uint64_t samples, violations;
 };
@@ -48,8 +48,8 @@ void leader_unlead(struct leader *leader);
 /* Its periodic work (controller/jobs/job_table.c): nothing while it is not ready. */
 void leader_tick(struct leader *leader);              /* about once a second: cluster_state_tick */
 void leader_revocations_again(struct leader *leader); /* reads what was revoked, where that failed */
-void leader_tell_left_out(struct leader *leader);     /* to the database: what of hosts could not be taken */
-void leader_say_nodes_seen(struct leader *leader); /* likewise: which hosts are in session, what they use */
+void leader_tell_left_out(struct leader *leader);     /* to the database: what of nodes could not be taken */
+void leader_say_nodes_seen(struct leader *leader); /* likewise: which nodes are in session, what they use */
 
 struct leader_refused leader_refused(const struct leader *leader);
 
@@ -57,7 +57,7 @@ struct leader_refused leader_refused(const struct leader *leader);
 bool leader_ready(const struct leader *leader);
 
 /*
- * Of one that is ready: whether a create would find a host. 0 from the first host on that takes sandboxes;
+ * Of one that is ready: whether a create would find a node. 0 from the first node on that takes sandboxes;
  * and a lease after it began to listen in any case, for whoever it would be waiting for is gone: from then on
  * creates say themselves what is missing. Else ERR_NO_CAPACITY, with what it waits for.
  */
@@ -80,21 +80,21 @@ struct leader_steps leader_steps(const struct leader *leader);
 /* Something may have been committed that this controller was not told of: the rows are compared, soon. */
 void leader_refresh(struct leader *leader);
 
-/* Somebody wants something else of a sandbox ("ID GENERATION"), or marked a host: that is read. */
+/* Somebody wants something else of a sandbox ("ID GENERATION"), or marked a node: that is read. */
 void leader_told_desired(struct leader *leader, const char *text);
 void leader_told_node(struct leader *leader);
 
 /*
  * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
  * its wishes. The spec is copied; strings and lists of both stay the caller's until cb. cb as of db_admit; on
- * DB_ADMITTED the host is told at the end of this turn of the loop. ERR_NO_CAPACITY where no host has room,
+ * DB_ADMITTED the node is told at the end of this turn of the loop. ERR_NO_CAPACITY where no node has room,
  * ERR_NOT_LEADING where this controller does not lead, ERR_DATABASE_UNAVAILABLE at once where the database is
  * known to take no writes.
  */
 void leader_create(struct leader *leader, const struct db_admit_request *request,
                    const struct place_request *place, db_admit_cb *cb, void *arg);
 
-/* As db_sandbox_set_desired and db_sandbox_patch; the host is told in the turn of cb. timed: the patch says
+/* As db_sandbox_set_desired and db_sandbox_patch; the node is told in the turn of cb. timed: the patch says
  * when it ends. */
 void leader_desired(struct leader *leader, const char *id, const char *owner, enum desired desired,
                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
@@ -111,7 +111,7 @@ typedef void leader_cleanup_cb(void *arg, int code, const struct err *e,
                                const struct leader_cleaned *cleaned);
 
 /*
- * Cleans up the cluster and every host in session, after those that were asked for before; within half a
+ * Cleans up the cluster and every node in session, after those that were asked for before; within half a
  * minute of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in
  * any case), NULL for a cleanup in its time. ERR_NOT_LEADING where this controller does not lead,
  * ERR_RATE_LIMITED where too many wait.
@@ -119,7 +119,7 @@ typedef void leader_cleanup_cb(void *arg, int code, const struct err *e,
 void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dry_run, leader_cleanup_cb *cb,
                     void *arg);
 
-/* The results of all cleanups since the start, those of the hosts included. Borrowed. */
+/* The results of all cleanups since the start, those of the nodes included. Borrowed. */
 const struct cleanup_counts *leader_cleaned(const struct leader *leader);
 
 /* An administrator marked a node (the database knows it already). */
@@ -136,7 +136,7 @@ void leader_node_removed(struct leader *leader, const char *node);
 struct waiters *leader_waiters(struct leader *leader);
 struct stats *leader_stats(struct leader *leader);
 const struct cluster_state *leader_state(const struct leader *leader); /* NULL while it does not lead */
-/* What hosts are told at their welcome, from now on; those that are here hear it too. Copies. */
+/* What nodes are told at their welcome, from now on; those that are here hear it too. Copies. */
 void leader_set_settings(struct leader *leader, const struct string_list *settings);
 
 struct node_link_stats leader_link_stats(const struct leader *leader);

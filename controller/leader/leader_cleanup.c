@@ -1,6 +1,6 @@
 /*
- * A cleanup of the whole: live rows that have nothing behind them, connections of hosts that are over, and
- * what the hosts in session find on themselves. One at a time, each within CLEANUP_MS; what a host says
+ * A cleanup of the whole: live rows that have nothing behind them, connections of nodes that are over, and
+ * what the nodes in session find on themselves. One at a time, each within CLEANUP_MS; what a node says
  * later, or of a cleanup of its own, is written down by itself.
  */
 #include "controller/leader/leader_int.h"
@@ -73,7 +73,7 @@ static void say(const struct cleanup *s)
     }
 }
 
-/* What the hosts said counts as taken only now: else they say it again. */
+/* What the nodes said counts as taken only now: else they say it again. */
 static void on_written(void *arg, int code, const struct err *e, const char *json)
 {
     struct cleanup *s = arg;
@@ -210,7 +210,7 @@ static void on_state(void *arg, const struct state_change *change)
     check_done(s);
 }
 
-/* --- hosts --- */
+/* --- nodes --- */
 
 static void ask_hosts(struct cleanup *s)
 {
@@ -255,7 +255,7 @@ void leader_cleanup_subscribe(struct leader *leader)
     changes_subscribe(&leader->changes, &leader->cleanup_change);
 }
 
-/* A host's own cleanup, or one that it ended too late for who asked. */
+/* A node's own cleanup, or one that it ended too late for who asked. */
 struct own_cleanup {
     struct leader_ref asked;
     struct cleanup_counts counts;
@@ -269,7 +269,7 @@ static void on_own_written(void *arg, int code, const struct err *e, const char 
     free(arg);
     if (code == ERR_CANCELLED)
         return;
-    if (code) /* the host says it again */
+    if (code) /* the node says it again */
         log_warn("cleanup", "node=%s its cleanup is not yet written down: %s", own.host.name, e->text);
     else if (leader)
         node_link_ack_cleanups(leader->link, own.host.name, own.host.number);
@@ -300,7 +300,7 @@ void leader_on_cleanups(void *owner, const char *node, const struct cleanup_repo
     for (size_t i = 0; i < count; i++) {
         bool asked = s && s->begun && s->number == reports[i].asked;
         if (asked && s->written)
-            continue; /* too late for its sum: it comes again, and is then the host's own */
+            continue; /* too late for its sum: it comes again, and is then the node's own */
         if (!asked || !answers(s, node, &reports[i]))
             take_own(leader, node, &reports[i]);
     }

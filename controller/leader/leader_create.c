@@ -21,9 +21,9 @@ struct create {
     struct db_admit_request request;
     struct place_request place;
     uint8_t *spec;
-    bool holds; /* room on a host */
+    bool holds; /* room on a node */
     char full[NODE_NAME_MAX +
-              1]; /* the host that the database refused it, and it is placed no more; "": none */
+              1]; /* the node that the database refused it, and it is placed no more; "": none */
     uint64_t asked_ms;
     struct later later;
     struct err error;
@@ -71,7 +71,7 @@ static void take_up(struct leader *leader, const struct create *create, const st
 static void place_waiting(struct leader *leader);
 
 /*
- * The chosen host fell ill, was cordoned or filled up on the way to the database, which knew it first: once
+ * The chosen node fell ill, was cordoned or filled up on the way to the database, which knew it first: once
  * another may have it.
  */
 static bool place_elsewhere(struct leader *leader, struct create *create)
@@ -110,7 +110,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         place_waiting(leader);
 }
 
-/* With a host, or without one for the database to say what is in the way. */
+/* With a node, or without one for the database to say what is in the way. */
 static void admit(struct create *create, const char *node)
 {
     struct leader *leader = create->asked.leader;

@@ -35,7 +35,7 @@ struct leader {
     struct stats *stats;
     struct cluster_state *cluster; /* NULL while it does not lead */
     struct node_trust *trust;      /* likewise */
-    char *ca_file, *ca_key;        /* to renew the certificates of hosts with; ca_key NULL: it does not */
+    char *ca_file, *ca_key;        /* to renew the certificates of nodes with; ca_key NULL: it does not */
     bool revocations_owed;         /* what was revoked could not be read: again */
     struct leader_engine *engine;
     struct move_batch *moves; /* moves.c: gathered in this run of the engine; NULL: none */
@@ -46,7 +46,7 @@ struct leader {
     uint64_t epoch;
     bool ready;
     uint64_t ready_ms;
-    bool joined, settled;     /* a host has its row; leader_settled has said so */
+    bool joined, settled;     /* a node has its row; leader_settled has said so */
     struct clock_watch clock; /* leader_clock.c: PostgreSQL's, of this term */
     bool unwatched;           /* …and nobody watched it before */
     int64_t kept_ms, step_ms; /* …as it was kept; by how much it was set, and the rows do not follow yet */
@@ -69,7 +69,7 @@ struct leader {
     const uint64_t *keep_sample_days;
     struct leader_refused refused;
     uint64_t refused_said_ms;
-    struct left_out *left_out; /* by host */
+    struct left_out *left_out; /* by node */
     struct sandbox_id
         alone[LEADER_ALONE]; /* whose moves the database could not take with others, the latest */
     size_t alone_next;
@@ -97,7 +97,7 @@ void leader_on_contested(void *owner, const char *node, const char *address);
 bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
                        uint8_t **renewed, size_t *renewed_len);
 
-/* What the database knows hosts by. */
+/* What the database knows nodes by. */
 void leader_trust_rows(struct leader *leader, const struct db_node_row *rows, size_t count);
 
 /* Reads what was revoked. At the beginning of a lead: then goes on with `then`, or tries `again` in a second;

@@ -1,5 +1,5 @@
 /*
- * What of a host's words could not be taken, by it or by us: counted for each host, and told as an event, at
+ * What of a node's words could not be taken, by it or by us: counted for each node, and told as an event, at
  * most one a minute of each.
  */
 #include "controller/leader/leader_int.h"
@@ -13,7 +13,7 @@
 
 #define TELL_EVERY_MS 60000
 
-/* One of each host that ever said such a thing: as many as have certificates. */
+/* One of each node that ever said such a thing: as many as have certificates. */
 struct left_out {
     char node[NODE_NAME_MAX + 1];
     size_t count; /* since it was told */
@@ -25,7 +25,7 @@ struct left_out {
 static void on_told(void *arg, int code, const struct err *e, const char *json)
 {
     if (code && code != ERR_CANCELLED)
-        log_warn("leader", "that items of a host were left out was not written: %s", e ? e->text : "");
+        log_warn("leader", "that items of a node were left out was not written: %s", e ? e->text : "");
 }
 
 static void tell(struct leader *leader, struct left_out *l, uint64_t now)

@@ -1,4 +1,4 @@
-/* What the hosts say: sessions, statuses, samples, violations. */
+/* What the nodes say: sessions, statuses, samples, violations. */
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
@@ -15,7 +15,7 @@ struct join {
     char node[NODE_NAME_MAX + 1];
 };
 
-/* Without its row a host gets no sandbox: it is asked to come again. */
+/* Without its row a node gets no sandbox: it is asked to come again. */
 static void on_joined(void *arg, int code, const struct err *e, const char *json)
 {
     struct join *join = arg;
@@ -51,7 +51,7 @@ static void on_statuses(void *owner, const char *node, const struct sandbox_stat
                              leader_effects(leader->engine));
 }
 
-/* What a host keeps until it hears that all up to a number is committed. */
+/* What a node keeps until it hears that all up to a number is committed. */
 struct kept_batch {
     struct leader_ref asked;
     char node[NODE_NAME_MAX + 1];
@@ -110,7 +110,7 @@ static void on_samples_stored(void *arg, int code, const struct err *e, const ch
     node_link_ack_samples(leader->link, batch.node, batch.up_to);
 }
 
-/* For the moment only a host's own sandboxes, of which the cluster state knows; whose the kept ones are the
+/* For the moment only a node's own sandboxes, of which the cluster state knows; whose the kept ones are the
  * database knows, also of one that ended. */
 static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
 {

@@ -133,7 +133,7 @@ static void on_marks(void *arg, int code, const struct err *e, const struct db_s
     read_in(leader, leader->behind_count ? 0 : EVERY_MS);
 }
 
-/* How a host is, as the database has it, and how its administrator marked it: both follow. */
+/* How a node is, as the database has it, and how its administrator marked it: both follow. */
 static void on_hosts(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
 {
     struct refresh r;
@@ -141,7 +141,7 @@ static void on_hosts(void *arg, int code, const struct err *e, const struct db_n
     if (!leader)
         return;
     if (code) {
-        log_warn("leader", "the hosts cannot be read, trying again: %s", e->text);
+        log_warn("leader", "the nodes cannot be read, trying again: %s", e->text);
         leader->marks_due = true;
         read_in(leader, SOON_MS);
         return;

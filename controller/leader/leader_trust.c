@@ -123,7 +123,7 @@ bool leader_on_believed(void *owner, const struct node_facts *facts, const struc
     if (alarm_event(leader, facts->name, NODE_ALARM_DOUBTED, "node.doubted", &data))
         log_warn(
             "cluster",
-            "node=%s comes from %s as another host and brings %zu of %zu sandboxes: it is looked at again",
+            "node=%s comes from %s as another node and brings %zu of %zu sandboxes: it is looked at again",
             facts->name, facts->address, brought, ran);
     return false;
 }
@@ -135,10 +135,10 @@ void leader_on_contested(void *owner, const char *node, const char *address)
     json_text_object(&data, NULL);
     json_text_str(&data, "address", address);
     if (alarm_event(leader, node, NODE_ALARM_CONTESTED, "node.contested", &data))
-        log_warn("leader", "node=%s another host came from %s by this name, and was refused", node, address);
+        log_warn("leader", "node=%s another node came from %s by this name, and was refused", node, address);
 }
 
-/* Reads two small files, once a year and host. */
+/* Reads two small files, once a year and node. */
 bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
                        uint8_t **renewed, size_t *renewed_len)
 {

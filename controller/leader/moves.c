@@ -125,7 +125,7 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 
 /* --- gathering --- */
 
-/* What its host brought with the end, unless a later look at it was heard of. None: out stays empty. */
+/* What its node brought with the end, unless a later look at it was heard of. None: out stays empty. */
 static void last_figures(struct leader *c, const struct cluster_state_effect *effect,
                          char out[static STATS_JSON_MAX])
 {

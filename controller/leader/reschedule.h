@@ -1,4 +1,4 @@
-/* A sandbox is placed on another host: asked of the database. */
+/* A sandbox is placed on another node: asked of the database. */
 #ifndef CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 #define CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 

@@ -17,7 +17,7 @@ enum waiter_goal {
     WAIT_BEGUN, /* it runs, or has ended */
     WAIT_ENDED,
     WAIT_STATE,  /* the state that was named, or the end */
-    WAIT_DESIRED /* that likewise, or that its host is lost; unless something else is wanted meanwhile */
+    WAIT_DESIRED /* that likewise, or that its node is lost; unless something else is wanted meanwhile */
 };
 
 /* state: where it is; json: the sandbox, NULL where only the time is over. Borrowed for the call. */

@@ -16,7 +16,7 @@
 #define TICK_MS        500
 #define RENEW_ASK_MS   3600000 /* between two questions whether a certificate is renewed */
 #define CHALLENGES_MAX 1024    /* hellos that were not proved yet */
-#define GONE_MAX       256     /* hosts that are told to be gone in one turn of the loop */
+#define GONE_MAX       256     /* nodes that are told to be gone in one turn of the loop */
 
 _Static_assert(NODE_MESSAGE_MAX <= MSGLINK_MAX, "the link carries every message");
 
@@ -53,7 +53,7 @@ struct session {
     struct cleanup_order cleanup;
     struct kept_until {
         uint64_t accepted, told;
-    } violations, samples, cleanups;              /* numbers up to which the host may forget */
+    } violations, samples, cleanups;              /* numbers up to which the node may forget */
     uint64_t samples_dropped, violations_dropped; /* as it says */
     struct desired_item *desired;
     size_t desired_states;
@@ -226,7 +226,7 @@ static int check_proof(const struct session *s, const struct node_proof *proof, 
     return rc;
 }
 
-/* What of a host's message was left out, and what it says that it left out itself. */
+/* What of a node's message was left out, and what it says that it left out itself. */
 static void note_faults(struct node_link *link, const char *node, const struct node_faults *faults)
 {
     link->stats.items_bad += faults->count;
@@ -250,7 +250,7 @@ static bool is_alive(const struct node_link *link, const struct session *s)
             msglink_server_stands(link->server, s->peers[1]));
 }
 
-/* Whether the session begins: the node's own is not alive, and its host is believed. Else s is dropped. */
+/* Whether the session begins: the node's own is not alive, and its node is believed. Else s is dropped. */
 static bool may_begin(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
                       struct session *s, uint64_t request, struct node_inventory *inventory)
 {
@@ -262,14 +262,14 @@ static bool may_begin(struct node_link *link, const struct msglink_peer *peer, s
     memcpy(inventory->facts.address, peer->address, sizeof inventory->facts.address);
     if (older && is_alive(link, older)) {
         session_drop(link, s);
-        refuse(link, token, request, NODE_REFUSED_NOT_NOW, "a host of this name is here, and answers");
+        refuse(link, token, request, NODE_REFUSED_NOT_NOW, "a node of this name is here, and answers");
         link->ops.on_contested(link->owner, node, peer->address);
         return false;
     }
     if (!link->ops.believed(link->owner, &inventory->facts, inventory->statuses, inventory->status_count)) {
         session_drop(link, s);
         refuse(link, token, request, NODE_REFUSED_NOT_NOW,
-               "this is not the host that was here, and it lacks what ran there: it is looked at again");
+               "this is not the node that was here, and it lacks what ran there: it is looked at again");
         return false;
     }
     if (older)
@@ -483,7 +483,7 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     else if (!s || !s->proved)
         refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "this session is over");
     else if (s->outdated)
-        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "what hosts are told has changed");
+        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "what nodes are told has changed");
     else if (m.kind == NODE_REPORT)
         on_report(link, token, s, &m);
     else if (m.kind == NODE_POLL)

@@ -30,7 +30,7 @@ struct node_link;
 
 /* Strings are copied. The files are read by node_link_new. */
 struct node_link_conf {
-    const char *url; /* tls+tcp://0.0.0.0:7420, or ipc:///path or tcp://127.0.0.1:port on one host */
+    const char *url; /* tls+tcp://0.0.0.0:7420, or ipc:///path or tcp://127.0.0.1:port on one machine */
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
@@ -52,11 +52,11 @@ struct node_link_stats {
 struct node_link_ops {
     /* Whether the holder of this certificate of our CA may connect, and join as the node of its name. */
     bool (*allowed)(void *owner, const struct tls_who *who);
-    /* Whether a host that has proved to be facts->name, with all that it holds, is taken for it; else it is
+    /* Whether a node that has proved to be facts->name, with all that it holds, is taken for it; else it is
      * to come again later. */
     bool (*believed)(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                      size_t count);
-    /* Another host came by this name, with a good certificate, while the node's session is alive. */
+    /* Another node came by this name, with a good certificate, while the node's session is alive. */
     void (*on_contested)(void *owner, const char *node, const char *address);
     /*
      * Its certificate (DER) ends within PKI_RENEW_DAYS; asked once an hour. Where there is a new one to send,
@@ -76,7 +76,7 @@ struct node_link_ops {
                           size_t count);
     /* The results of cleanups; again until node_link_ack_cleanups. */
     void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
-    /* Items that were left out of what the host said, by it or by us; first: a sentence, of the first of
+    /* Items that were left out of what the node said, by it or by us; first: a sentence, of the first of
      * them. */
     void (*on_left_out)(void *owner, const char *node, size_t count, const char *first);
     /* No message for the time of the lease, or node_link_forget. */
@@ -117,7 +117,7 @@ bool node_link_cleanup(struct node_link *link, const char *node,
 /* Says that the results of cleanups up to this number is written down. */
 void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to);
 
-/* Ends the connections of hosts that are over (cleanup_session_stale), unless dry_run. Returns how many. */
+/* Ends the connections of nodes that are over (cleanup_session_stale), unless dry_run. Returns how many. */
 size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 
 /* Ends the session and every connection of a node in this call; on_node_gone comes before it returns. */
@@ -132,7 +132,7 @@ void node_link_set_settings(struct node_link *link, const struct string_list *se
 
 struct node_link_stats node_link_stats(const struct node_link *link);
 
-/* Tells of each host in session how many samples and violations it says that it had to drop, ever. */
+/* Tells of each node in session how many samples and violations it says that it had to drop, ever. */
 typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations);
 void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg);
 

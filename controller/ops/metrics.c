@@ -152,7 +152,7 @@ static void one(FILE *out, const char *name, const char *type, const char *help,
 static void print_nodes(FILE *out, const struct controller *c)
 {
     const struct cluster_state *cluster = leader_state(c->leader);
-    size_t states[SANDBOX_STATE_COUNT] = {0}, nodes[NODE_SICK + 1] = {0};
+    size_t states[SANDBOX_STATE_COUNT] = {0}, nodes[NODE_UNHEALTHY + 1] = {0};
     if (cluster) {
         cluster_state_by_state(cluster, states);
         for (size_t i = 0; i < cluster_state_nodes(cluster)->count; i++)
@@ -165,8 +165,8 @@ static void print_nodes(FILE *out, const struct controller *c)
             fprintf(out, "corral_sandboxes{state=\"%s\"} %zu\n", sandbox_state_name((enum sandbox_state)i),
                     states[i]);
     }
-    head(out, "corral_nodes", "gauge", "Hosts by state.");
-    for (int i = 0; i <= NODE_SICK; i++)
+    head(out, "corral_nodes", "gauge", "Nodes by state.");
+    for (int i = 0; i <= NODE_UNHEALTHY; i++)
         fprintf(out, "corral_nodes{state=\"%s\"} %zu\n", node_state_name((enum node_state)i), nodes[i]);
 }
 
@@ -180,11 +180,11 @@ static void print_node_dropped(void *arg, const char *node, uint64_t samples, ui
 static void print_dropped(FILE *out, const struct controller *c)
 {
     head(out, "corral_node_dropped_total", "counter",
-         "What a host could not keep until it was told: it was cut off for too long.");
+         "What a node could not keep until it was told: it was cut off for too long.");
     leader_dropped(c->leader, print_node_dropped, out);
     struct leader_refused refused = leader_refused(c->leader);
     head(out, "corral_history_refused_total", "counter",
-         "What hosts told that the database does not take: not theirs, too old, or of no sense.");
+         "What nodes told that the database does not take: not theirs, too old, or of no sense.");
     fprintf(out, "corral_history_refused_total{kind=\"sample\"} %" PRIu64 "\n", refused.samples);
     fprintf(out, "corral_history_refused_total{kind=\"violation\"} %" PRIu64 "\n", refused.violations);
 }
@@ -192,18 +192,18 @@ static void print_dropped(FILE *out, const struct controller *c)
 static void print_link(FILE *out, const struct controller *c)
 {
     struct node_link_stats link = leader_link_stats(c->leader);
-    one(out, "corral_node_sessions", "gauge", "Hosts in session.", (double)link.sessions);
-    one(out, "corral_node_handshakes_total", "counter", "Sessions that hosts began.",
+    one(out, "corral_node_sessions", "gauge", "Nodes in session.", (double)link.sessions);
+    one(out, "corral_node_handshakes_total", "counter", "Sessions that nodes began.",
         (double)link.handshakes);
-    one(out, "corral_node_refused_total", "counter", "Messages of hosts that were refused.",
+    one(out, "corral_node_refused_total", "counter", "Messages of nodes that were refused.",
         (double)link.refused);
-    one(out, "corral_node_messages_total", "counter", "Messages of hosts.", (double)link.messages_in);
-    one(out, "corral_node_messages_bad_total", "counter", "Messages of hosts that could not be read.",
+    one(out, "corral_node_messages_total", "counter", "Messages of nodes.", (double)link.messages_in);
+    one(out, "corral_node_messages_bad_total", "counter", "Messages of nodes that could not be read.",
         (double)link.messages_bad);
-    one(out, "corral_node_items_bad_total", "counter", "Items of hosts that broke a bound.",
+    one(out, "corral_node_items_bad_total", "counter", "Items of nodes that broke a bound.",
         (double)link.items_bad);
     one(out, "corral_node_items_untold_total", "counter",
-        "Items that hosts left out, as none can be told so.", (double)link.items_untold);
+        "Items that nodes left out, as none can be told so.", (double)link.items_untold);
 }
 
 static void print_clock(FILE *out, const struct controller *c)
@@ -246,10 +246,10 @@ static void print_node_port(FILE *out, const struct controller *c)
 {
     struct msglink_stats port = leader_link_stats(c->leader).port;
     head(out, "corral_node_port_connections", "gauge",
-         "Connections of hosts, and of those who would be one.");
+         "Connections of nodes, and of those who would be one.");
     fprintf(out, "corral_node_port_connections{state=\"opening\"} %u\n", port.opening);
     fprintf(out, "corral_node_port_connections{state=\"standing\"} %u\n", port.standing);
-    one(out, "corral_node_port_accepted_total", "counter", "Connections to the port for hosts.",
+    one(out, "corral_node_port_accepted_total", "counter", "Connections to the port for nodes.",
         (double)port.accepted);
     head(out, "corral_node_port_ended_total", "counter", "Those that did not come in, by why.");
     fprintf(out, "corral_node_port_ended_total{why=\"refused\"} %" PRIu64 "\n", port.refused);

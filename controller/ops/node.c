@@ -1,4 +1,4 @@
-/* The operations on hosts. */
+/* The operations on nodes. */
 #include "controller/ops/ops.h"
 
 #include "common/base/mem.h"

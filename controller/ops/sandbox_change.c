@@ -1,5 +1,5 @@
 /*
- * The operations that change a sandbox. Each answers when it is so, as far as its host can be waited for;
+ * The operations that change a sandbox. Each answers when it is so, as far as its node can be waited for;
  * what is committed and has still to be carried out is answered 202.
  */
 #include "controller/ops/ops.h"
@@ -38,7 +38,7 @@ static bool look(const struct change_call *p, struct cluster_state_view *view)
     return cluster && cluster_state_find(cluster, &p->id, view);
 }
 
-/* Whether its host is here, to hear of it. */
+/* Whether its node is here, to hear of it. */
 static bool host_hears(const struct change_call *p)
 {
     struct cluster_state_view view;
@@ -131,10 +131,10 @@ void ops_sandbox_resume(void *owner, struct api_call *call)
 
 /* --- patch --- */
 
-#define CRITICAL_PERCENT 95 /* of memory, where neither tier nor host says another */
+#define CRITICAL_PERCENT 95 /* of memory, where neither tier nor node says another */
 
 /*
- * A limit at which its host would end it at once, by its last look at it. Of what is another's nothing is
+ * A limit at which its node would end it at once, by its last look at it. Of what is another's nothing is
  * said, and of one that nobody has looked at yet nothing is known.
  */
 static bool below_use(const struct change_call *p, const json_t *body, struct err *e)
@@ -160,7 +160,7 @@ static bool below_use(const struct change_call *p, const json_t *body, struct er
     return true;
 }
 
-/* What a host that is away has to hear of takes no effect before it is back. */
+/* What a node that is away has to hear of takes no effect before it is back. */
 static void on_patched(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
                        const char *json)
 {
@@ -220,7 +220,7 @@ static void on_delete_desired(void *arg, int code, const struct err *e, const st
         if (host_hears(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
                                          SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
             return;
-        api_answer_json(p->call, 202, NULL, json); /* its host is away: carried out when it is back */
+        api_answer_json(p->call, 202, NULL, json); /* its node is away: carried out when it is back */
     }
     free(p);
 }

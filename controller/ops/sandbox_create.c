@@ -38,7 +38,7 @@ static void created(struct create_call *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
-/* Why an image is refused is its host's sentence, which names nothing of the host. */
+/* Why an image is refused is its node's sentence, which names nothing of the node. */
 static void on_failure(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;
@@ -148,7 +148,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         api_answer_quota(p->call, r->scope, r->limit, r->used);
         break;
     case DB_ADMIT_NO_ROOM:
-        ops_fail(p->call, ERR_NO_CAPACITY, "no host has room; try again later");
+        ops_fail(p->call, ERR_NO_CAPACITY, "no node has room; try again later");
         break;
     case DB_ADMIT_MISMATCH:
         ops_fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
@@ -252,7 +252,7 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
 }
 
 /*
- * What the host gets is the whole name of the image: Docker would take a short one for an image's id first.
+ * What the node gets is the whole name of the image: Docker would take a short one for an image's id first.
  * What is said of the sandbox is what was asked for.
  */
 static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct err *e)

@@ -72,7 +72,7 @@ static void with_owner(struct controller *c, struct api_call *call, db_json_cb *
     db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
 }
 
-/* A live one is known in memory, with its owner: no host and no database is asked. */
+/* A live one is known in memory, with its owner: no node and no database is asked. */
 static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
                          const struct cluster_state_view *view)
 {
@@ -82,7 +82,7 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
         ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
     } else if (sample.ago_ms > STALE_MS) {
         ops_fail(call, ERR_NODE_TIMEOUT,
-                 "the host of the sandbox is silent; its last sample is too old to be shown as now");
+                 "the node of the sandbox is silent; its last sample is too old to be shown as now");
     } else {
         stats_json(&sample, view->state == SANDBOX_PAUSED, leader_wall_ms(c->leader), text);
         api_answer_json(call, 200, NULL, text);

@@ -153,8 +153,8 @@ begin
     return page((select json_agg(audit_json(a) order by a.at desc, a.seq desc) from unnest(found_rows[1:most]) a), next_cursor);
 end $$;
 
--- target: the host that cleaned up by itself, '' for a cleanup of all. hosts: {name: number} of the words that are in counts.
--- Null, and nothing is written, where the word of the host was written down before.
+-- target: the node that cleaned up by itself, '' for a cleanup of all. nodes: {name: number} of the words that are in counts.
+-- Null, and nothing is written, where the word of the node was written down before.
 create function add_cleanup(who jsonb, target text, hosts jsonb, counts jsonb) returns text language plpgsql as $$
 declare
     fresh integer;

@@ -122,7 +122,7 @@ begin
     s.cpu_shares := coalesce((patch->>'cpu_shares')::bigint, s.cpu_shares);
     if (s.memory_bytes > old.memory_bytes or s.cpu_millis > old.cpu_millis) and not node_fits(s.node,
             greatest(0, s.memory_bytes - old.memory_bytes), greatest(0, s.cpu_millis - old.cpu_millis), 0, 0) then
-        return not_changed('no_capacity', 'The host of the sandbox has no room for that');
+        return not_changed('no_capacity', 'The node of the sandbox has no room for that');
     end if;
     resized := (s.memory_bytes, s.cpu_millis, s.cpu_shares) is distinct from (old.memory_bytes, old.cpu_millis, old.cpu_shares);
     update sandboxes set memory_bytes = s.memory_bytes, cpu_millis = s.cpu_millis, cpu_shares = s.cpu_shares,
@@ -142,9 +142,9 @@ begin
     return changed(s);
 end $$;
 
--- A create whose host cannot start it, for reasons of its own, is placed on another, once, before it has run.
--- Moves the row, with what it reserves, from a host to another. Compare and set, by the generation, which rises; the
--- state stays, since what the first host began is undone there. Passes the gate, as a create does: the other host is to
+-- A create whose node cannot start it, for reasons of its own, is placed on another, once, before it has run.
+-- Moves the row, with what it reserves, from a node to another. Compare and set, by the generation, which rises; the
+-- state stays, since what the first node began is undone there. Passes the gate, as a create does: the other node is to
 -- have room for it. The same again, after its answer was lost, is told how the row is now. Outcomes: ok; no_capacity;
 -- wrong_state where it has run, ended, is desired gone, was changed or is elsewhere; not_found.
 create function reschedule_sandbox(sandbox_id text, old_node text, new_node text, at_generation bigint, new_region text,
@@ -163,7 +163,7 @@ begin
         return not_changed('wrong_state', 'The sandbox is ' || s.state);
     elsif not exists (select from nodes h where h.name = new_node and node_state(h) = 'ready')
             or not node_fits(new_node, s.memory_bytes, s.cpu_millis, s.storage_bytes, 1) then
-        return not_changed('no_capacity', 'The other host has no room for that');
+        return not_changed('no_capacity', 'The other node has no room for that');
     end if;
     update sandboxes set node = new_node, first_node = old_node, region = new_region, enforced = bits,
         generation = generation + 1 where id = s.id returning * into s;

@@ -18,7 +18,7 @@ create function sandbox_marks() returns table (id text, generation bigint, state
     select s.id, s.generation, s.state from sandboxes s where s.ended_at is null
 $$;
 
--- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its host may not have
+-- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its node may not have
 -- heard of it, whatever its state.
 create function live_sandboxes() returns table (id text, user_id text, key_id text, tier text, node text, region text,
     state text, desired text, desired_reason text, generation bigint, remaining_ms bigint, age_ms bigint, limits bigint[],

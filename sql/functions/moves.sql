@@ -1,4 +1,4 @@
--- What hosts tell of a sandbox's state, and how its end is told. Every function answers with an outcome ('ok', or an error's
+-- What nodes tell of a sandbox's state, and how its end is told. Every function answers with an outcome ('ok', or an error's
 -- public name), never by raising: one item that cannot be does not take others with it.
 
 -- Moves states by compare and set. moves: [{id, from [] (optional: only from one of these), to, reason, detail,
@@ -18,17 +18,17 @@ create function late_of(s sandboxes) returns numeric language sql immutable as $
     select trim_scale(round(coalesce((s.ending->>'late_ms')::numeric / 1000, extract(epoch from s.ended_at - s.expires_at)), 1))
 $$;
 
--- Every end has a sentence with its figures. What its host knows of it comes from there; where that says nothing, the
+-- Every end has a sentence with its figures. What its node knows of it comes from there; where that says nothing, the
 -- database has the facts: the lifetime that ended, and who wanted it gone.
 create function end_sentence(s sandboxes) returns text language sql stable as $$
     select case s.reason
         when 'expired' then format('its lifetime of %s s ended at %s', lifetime_of(s), rfc3339(s.expires_at)) || case
-            when late_of(s) > 2 then format('; its host was hindered, and ended it %s s later', late_of(s))
+            when late_of(s) > 2 then format('; its node was hindered, and ended it %s s later', late_of(s))
             when late_of(s) >= -1 then ''
             when s.ending is null or (s.ending->>'unheard')::boolean
-                then format('; its host had not heard of the extension, and ended it at %s', rfc3339(s.ended_at))
-            else format('; its host ended it %s s before that, by its own count', -late_of(s)) end
-        when 'node_lost' then format('its host %s was unreachable when its lifetime of %s s ended at %s', s.node,
+                then format('; its node had not heard of the extension, and ended it at %s', rfc3339(s.ended_at))
+            else format('; its node ended it %s s before that, by its own count', -late_of(s)) end
+        when 'node_lost' then format('its node %s was unreachable when its lifetime of %s s ended at %s', s.node,
             lifetime_of(s), rfc3339(s.expires_at))
         when 'deleted' then format('its user deleted it; it had lived for %s s', greatest(0, lifetime_of(s) + late_of(s)))
         when 'admin' then format('an administrator ended it; it had lived for %s s',
@@ -83,9 +83,9 @@ begin
     return (ord, 'ok', s.state, sandbox_json(s)::text, event_json(e)::text, s.user_id)::sandbox_moved;
 end $$;
 
--- A move to 'paused' with the reason 'idle' was made by the host alone: it becomes the desired state, unless something newer
+-- A move to 'paused' with the reason 'idle' was made by the node alone: it becomes the desired state, unless something newer
 -- than its generation is. So a resume is a change of the desired state, and an extension does not wake it. So it is also where
--- the row is paused already: what ran between two pauses of its host may have gone unheard, and the second is wanted all
+-- the row is paused already: what ran between two pauses of its node may have gone unheard, and the second is wanted all
 -- the same.
 create function move_one(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
 declare

@@ -1,8 +1,8 @@
--- The hosts: what they say of themselves, and what administrators want of them, each act of theirs with its audit row in the
--- same transaction. A certificate can be stolen: a host that comes with other marks than it had is an event, and revoking
+-- The nodes: what they say of themselves, and what administrators want of them, each act of theirs with its audit row in the
+-- same transaction. A certificate can be stolen: a node that comes with other marks than it had is an event, and revoking
 -- refuses all that was issued until then.
 
--- {"boot_id": {"from", "to"}, …} of what a host shows otherwise than it did; what was never known is no change.
+-- {"boot_id": {"from", "to"}, …} of what a node shows otherwise than it did; what was never known is no change.
 create function node_changes(old nodes, boot_id text, state_id text, address text, fingerprint text) returns jsonb
 language sql immutable as $$
     select coalesce(jsonb_object_agg(what, jsonb_build_object('from', was, 'to', is_now)), '{}')
@@ -11,8 +11,8 @@ language sql immutable as $$
     where was <> '' and is_now <> '' and was <> is_now
 $$;
 
--- A host says what it is, and by which marks it is known. facts: the columns of nodes, and fingerprint. What an administrator
--- set stays; health is 'ready', or 'sick' with a reason.
+-- A node says what it is, and by which marks it is known. facts: the columns of nodes, and fingerprint. What an administrator
+-- set stays; health is 'ready', or 'unhealthy' with a reason.
 create function node_joined(facts jsonb) returns act language plpgsql as $$
 declare
     f nodes := jsonb_populate_record(null::nodes, '{"admin_state": "ready", "health": "ready", "reason": "",
@@ -46,19 +46,19 @@ begin
         last_seen_at = now() returning * into n;
     if was is null then
         perform add_event('node.joined', null, null, f.name, '{}');
-    elsif was = 'unreachable' or (was = 'sick' and f.health = 'ready') then
+    elsif was = 'unreachable' or (was = 'unhealthy' and f.health = 'ready') then
         perform add_event('node.returned', null, null, f.name, '{}');
     end if;
     if changes <> '{}' then
         perform add_event('node.changed', null, null, f.name, changes);
     end if;
-    if f.health = 'sick' and was is distinct from 'sick' then
-        perform add_event('node.sick', null, null, f.name, jsonb_build_object('reason', f.reason));
+    if f.health = 'unhealthy' and was is distinct from 'unhealthy' then
+        perform add_event('node.unhealthy', null, null, f.name, jsonb_build_object('reason', f.reason));
     end if;
     return act_ok(node_json(n));
 end $$;
 
--- How a host is: 'ready', 'unreachable' or 'sick'. One event a change.
+-- How a node is: 'ready', 'unreachable' or 'unhealthy'. One event a change.
 create function set_node_health(node_name text, new_health text, why text) returns act language plpgsql as $$
 declare
     old nodes;
@@ -78,7 +78,7 @@ begin
     return act_ok(node_json(n));
 end $$;
 
--- What an administrator wants of a host: 'ready' (uncordon), 'cordoned' or 'draining'.
+-- What an administrator wants of a node: 'ready' (uncordon), 'cordoned' or 'draining'.
 create function set_node_admin(node_name text, new_state text, who jsonb) returns act language plpgsql as $$
 declare
     old nodes;
@@ -152,7 +152,7 @@ begin
     return act_ok(null);
 end $$;
 
--- An item of a host's words that breaks a bound is left out, or a number of it is lowered, and the rest goes on.
+-- An item of a node's words that breaks a bound is left out, or a number of it is lowered, and the rest goes on.
 -- That is told, with the first of them.
 create function node_left_out(node_name text, count bigint, first text) returns act language plpgsql as $$
 begin

@@ -1,17 +1,17 @@
--- Samples, a partition a day. What a host keeps until it hears that it was committed is stored once, however often it comes:
+-- Samples, a partition a day. What a node keeps until it hears that it was committed is stored once, however often it comes:
 -- its numbers rise for ever, and it sends them in order, nothing left out, so the highest number that was stored of a sandbox
--- (sandbox_told) says of each other whether it is new. A sandbox's samples and violations are its own host's to tell. A day is made
+-- (sandbox_told) says of each other whether it is new. A sandbox's samples and violations are its own node's to tell. A day is made
 -- where it is missing, also by a sample that needs it, and is given away without anybody waiting: attaching and detaching
 -- take no lock that a reader or an insert minds (PostgreSQL's manual, 5.11.2.2).
 
--- When something was that its host says was so long ago. A host's clock and counting are not ours: nothing lies before
+-- When something was that its node says was so long ago. A node's clock and counting are not ours: nothing lies before
 -- its sandbox was made, nor in the future.
 create function told_at(created_at timestamptz, ago_ms bigint) returns timestamptz language sql stable as $$
     select date_trunc('milliseconds', greatest(least(created_at, now()),
         now() - least(greatest(ago_ms, 0), 3153600000000) * interval '1 millisecond'))
 $$;
 
--- The rows of these sandboxes of the host, locked, always in the same order. Whoever brings the same at the same time
+-- The rows of these sandboxes of the node, locked, always in the same order. Whoever brings the same at the same time
 -- waits here, and then sees what was stored.
 create function lock_told(host text, ids text[]) returns void language plpgsql as $$
 begin
@@ -80,7 +80,7 @@ begin
     return stored;
 end $$;
 
--- One array a column, one row an element. refused: those that were not stored before and are not now: not this host's
+-- One array a column, one row an element. refused: those that were not stored before and are not now: not this node's
 -- to tell, too old, of a moment that has one, or with a value that no column takes. They come no more.
 create function add_samples(host text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
     memory_unreclaimable bigint[], memory_limit bigint[], cpu integer[], throttled integer[], disk_used bigint[],

@@ -75,7 +75,7 @@ create function upkeep_answers(keep_days integer, most integer, after text) retu
     select upkeep_rows('idempotency', 'created_at', days_ago(keep_days), most, after)
 $$;
 
--- Ended ones, with what their hosts told of them; their events and the audit have times of their own.
+-- Ended ones, with what their nodes told of them; their events and the audit have times of their own.
 create function upkeep_sandboxes(keep_days integer, most integer, after text) returns upkept language sql as $$
     select upkeep_rows('sandboxes', 'ended_at', days_ago(keep_days), most, after)
 $$;
@@ -106,8 +106,8 @@ create function upkeep_users(keep_days integer, most integer, after text) return
     select ((select count(*) from seen), (select count(*) from gone), (select max(id) from seen))::upkept
 $$;
 
--- Hosts that nobody has seen for so long, without a live sandbox. Not before a controller has led for an hour: after a
--- long time without one every host looks like that.
+-- Nodes that nobody has seen for so long, without a live sandbox. Not before a controller has led for an hour: after a
+-- long time without one every node looks like that.
 create function node_is_gone(n nodes, keep_days integer) returns boolean language sql stable as $$
     select n.last_seen_at < days_ago(keep_days) and exists (select from leadership where since < now() - interval '1 hour')
         and not exists (select from sandboxes s where s.node = n.name and s.ended_at is null)

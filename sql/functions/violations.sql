@@ -1,6 +1,6 @@
--- What a host tells of violations is stored by the highest number of a sandbox, as its samples are: no look into the events of
+-- What a node tells of violations is stored by the highest number of a sandbox, as its samples are: no look into the events of
 -- the past. All that can be known before is, before the lock of the events' numbers is taken, and one that cannot be stored
--- (whatever its host says) takes no others with it.
+-- (whatever its node says) takes no others with it.
 
 -- Those of the reports that are new; no closing is told before its opening, none of them before the start. All or none.
 -- Returns how many were stored.
@@ -33,7 +33,7 @@ end $$;
 
 -- Each {sandbox_id, opened, number, ago_ms, kind, level, percent, limit, swings}, in the order of their numbers: an
 -- opening comes before its closing. An event tells when it happened, not when it was heard of. What is known is left
--- out. Returns how many could not be stored, or were not this host's to tell: they come no more.
+-- out. Returns how many could not be stored, or were not this node's to tell: they come no more.
 create function add_violations(host text, news jsonb) returns integer language plpgsql as $$
 declare
     v jsonb;

@@ -16,7 +16,7 @@ create table tiers (
     nofile              integer check (nofile > 0),
     lifetime_seconds    bigint check (lifetime_seconds > 0),
     warm_starts         boolean not null default true,
-    -- Where violations begin and end for its sandboxes; null, or a level that is missing: as the host is configured. A
+    -- Where violations begin and end for its sandboxes; null, or a level that is missing: as the node is configured. A
     -- sandbox takes them with it when it is created.
     violations          jsonb check (violations_fault(violations) is null)
 );
@@ -75,13 +75,13 @@ create trigger normal_name before insert or update of name on users
 create trigger normal_name before insert or update of name on api_keys
     for each row when (new.name is not NFC normalized) execute function name_is_normal();
 
--- The hosts. What an administrator wants of one (admin_state) and how it is (health) are two things, so that a
--- cordoned host that was away is still cordoned when it returns.
+-- The nodes. What an administrator wants of one (admin_state) and how it is (health) are two things, so that a
+-- cordoned node that was away is still cordoned when it returns.
 
 create table nodes (
     name                text primary key check (name ~ '^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$'),
     admin_state         text not null default 'ready' check (admin_state in ('ready', 'cordoned', 'draining')),
-    health              text not null default 'ready' check (health in ('ready', 'unreachable', 'sick')),
+    health              text not null default 'ready' check (health in ('ready', 'unreachable', 'unhealthy')),
     reason              text not null default '',
     region              text not null default '',
     labels              jsonb not null default '{}' check (jsonb_typeof(labels) = 'object'),
@@ -116,7 +116,7 @@ create table node_revocations (
     fingerprints text[] not null default '{}'
 );
 
--- A host's word on a cleanup of its own comes until it is acknowledged, and counts once: its numbers rise.
+-- A node's word on a cleanup of its own comes until it is acknowledged, and counts once: its numbers rise.
 create table node_cleanups (
     node    text primary key,
     number  bigint not null
@@ -208,7 +208,7 @@ create table sandboxes (
     -- By how much expires_at followed PostgreSQL's clock when that was set, in all: what lies between created_at and
     -- expires_at is longer by that than its lifetime.
     clock_shift             interval not null default '0',
-    -- What whoever ended it knew. late_ms: so long after its deadline, as counted; unheard: its host had not heard of
+    -- What whoever ended it knew. late_ms: so long after its deadline, as counted; unheard: its node had not heard of
     -- the last desired state.
     ending                  jsonb,
     timed_at                timestamptz, -- when expires_at was given, by the clock under which it was; null: as created_at
@@ -256,7 +256,7 @@ create trigger sandbox_desired after update on sandboxes
 create trigger sandbox_timed before update of expires_at on sandboxes for each row
     when (old.expires_at is distinct from new.expires_at and old.timed_at is not distinct from new.timed_at)
     execute function sandbox_is_timed();
--- The times of one sandbox are in order, whatever way its host's words took: each is told as so long ago, and one word may
+-- The times of one sandbox are in order, whatever way its node's words took: each is told as so long ago, and one word may
 -- have been a few milliseconds longer on its way than the next.
 create trigger sandbox_times_started before update on sandboxes
     for each row when (new.started_at is distinct from old.started_at and new.started_at < new.created_at)
@@ -271,7 +271,7 @@ create trigger sandbox_labels_changed after update of labels on sandboxes
 create trigger normal_name before insert or update of name on sandboxes
     for each row when (new.name is not null and new.name is not NFC normalized) execute function name_is_normal();
 
--- What a host told of a sandbox's past: the highest numbers of its samples and its violations that were stored.
+-- What a node told of a sandbox's past: the highest numbers of its samples and its violations that were stored.
 create table sandbox_told (
     sandbox_id   text primary key references sandboxes on delete cascade,
     sample       bigint not null default 0,

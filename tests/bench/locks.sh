@@ -64,7 +64,7 @@ calls[admit_to_end]="select set_config('b.id', 'sbx_' || upper(substr(md5(nextva
     '{\"max_sandboxes\": 5, \"max_key_sandboxes\": 3, \"max_total_sandboxes\": 1000000}');
     select set_desired_state(current_setting('b.id'), 'usr_b', 'gone', 'deleted', '{\"user_id\": \"usr_b\"}');
     select move_sandboxes(jsonb_build_array(jsonb_build_object('id', current_setting('b.id'), 'to', 'stopped')))"
-calls[set_node_health]="select set_node_health('h1', 'sick', ''); select set_node_health('h1', 'ready', '')"
+calls[set_node_health]="select set_node_health('h1', 'unhealthy', ''); select set_node_health('h1', 'ready', '')"
 
 microseconds() { # URL FILE
     pgbench -n -M prepared -c 1 -T 1 -f "$2" "$1" 2>/dev/null | awk '/latency average/ {printf "%d", $4 * 1000}'

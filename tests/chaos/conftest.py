@@ -15,7 +15,7 @@ from slow import mark_slow  # noqa: E402
 # More than half a minute each.
 SLOW = {"test_bad_records", "test_clock", "test_cluster", "test_crowd", "test_faults", "test_frozen_disk", "test_guard", "test_hanging",
         "test_hardening", "test_images", "test_lost_answers", "test_node_port", "test_outbox", "test_ready", "test_registry",
-        "test_sick_starts", "test_stolen_node", "test_stopped", "test_storm", "test_tenants", "test_two_controllers"}
+        "test_unhealthy_starts", "test_stolen_node", "test_stopped", "test_storm", "test_tenants", "test_two_controllers"}
 
 
 def pytest_collection_modifyitems(items):

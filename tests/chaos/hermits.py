@@ -1,4 +1,4 @@
-"""Sandboxes that end by themselves, while nobody listens to their host."""
+"""Sandboxes that end by themselves, while nobody listens to their node."""
 import time
 
 from corral import wait_until
@@ -35,7 +35,7 @@ class Hermits:
         self.pids = {reason: pid_of(corral, i, node) for reason, i in self.made.items()}
 
     def near_their_ends(self):
-        """In a second the first of them ends: what is done to their host from now on lasts no longer than it must."""
+        """In a second the first of them ends: what is done to their node from now on lasts no longer than it must."""
         wait_until("their ends are near", lambda: time.monotonic() - self.created > self.later + 2, self.later + 3)
         return self
 

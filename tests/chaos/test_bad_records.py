@@ -50,11 +50,11 @@ def field(corral, sandbox, name):
 
 
 def restart(corral):
-    """A new agent is in session, and its host ready."""
+    """A new agent is in session, and its node ready."""
     sessions = corral.metric("corral_node_handshakes_total")
     corral.restart("agent")
     wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 60)
-    wait_until("the host is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
+    wait_until("the node is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
 
 
 def events(corral):
@@ -64,7 +64,7 @@ def events(corral):
 
 
 def told(corral, before, text):
-    """At most one a minute of a host: the next may wait for it."""
+    """At most one a minute of a node: the next may wait for it."""
     return wait_until(f"an event says {text}", lambda: [e for e in events(corral)[before:] if re.search(text, e)], 75, 0.5)
 
 

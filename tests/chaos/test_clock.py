@@ -45,7 +45,7 @@ def jump(corral, clock, seconds):
 
 
 def in_state(user, sandbox, verb, state):
-    """Not yet where its host is not back from a lead that changed."""
+    """Not yet where its node is not back from a lead that changed."""
     wait_until(verb, lambda: user.call("POST", f"/sandbox/{sandbox}/{verb}").status_code in (200, 202), 20)
     wait_until(state, lambda: user.show(sandbox)["state"] == state, 20)
 

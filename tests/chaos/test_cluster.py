@@ -1,4 +1,4 @@
-"""A host that is cut off from the controller: what it does alone, and what is told when it is back."""
+"""A node that is cut off from the controller: what it does alone, and what is told when it is back."""
 import subprocess
 from contextlib import contextmanager
 
@@ -44,8 +44,8 @@ def test_ends_in_a_partition_shorter_than_the_lease(hosts):
     assert hosts.late(user) == ""
 
 
-def test_what_a_host_that_is_away_has_to_hear_of_is_202(hosts):
-    """Lost and not yet lost; what needs no host is so at once."""
+def test_what_a_node_that_is_away_has_to_hear_of_is_202(hosts):
+    """Lost and not yet lost; what needs no node is so at once."""
     user = hosts.user("changes", tier="pro")
     sandbox = user.create(**SMALL)["id"]
     lives = {"lifetime_seconds": 900}

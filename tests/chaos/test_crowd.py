@@ -1,4 +1,4 @@
-"""One host with more live sandboxes than fit into what was once the memory of a report: for a soak, it takes minutes.
+"""One node with more live sandboxes than fit into what was once the memory of a report: for a soak, it takes minutes.
 
 CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
 import os

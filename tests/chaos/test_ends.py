@@ -108,7 +108,7 @@ ENDS = [
      "its command exited with code 5"),
     ("docker stop of an idle one", {}, by_docker("stop", "-t", "5"), "exited", 143, "its container ended with code 143"),
     ("docker rm", {"command": FOREVER}, by_docker("rm", "-f"), "orphaned", None,
-     "its container was removed from its host's Docker, and not by Corral"),
+     "its container was removed from its node's Docker, and not by Corral"),
     ("docker restart", {"command": FOREVER}, by_docker("restart", "-t", "1", check=False), ("orphaned", "exited"), ..., ".*"),
     ("shim", {"command": FOREVER}, kill_shim, "exited", 137, "its container ended with code 137: it was killed, and not by Corral"),
 ]

@@ -33,8 +33,8 @@ def try_ready(corral):
 
 
 def create(user, **body):
-    """As soon as a host takes it: a controller that has just begun waits for its hosts."""
-    return wait_until("a host takes it", lambda: (a := user.call("POST", "/sandbox", body)).status_code == 201 and a.json(), 15)
+    """As soon as a node takes it: a controller that has just begun waits for its nodes."""
+    return wait_until("a node takes it", lambda: (a := user.call("POST", "/sandbox", body)).status_code == 201 and a.json(), 15)
 
 
 def new_pid(corral, name, old):
@@ -156,11 +156,11 @@ def test_docker_is_killed_and_comes_back(corral, user):
     sandbox = user.create(command=FOREVER)
     node = "/sandbox/system/nodes/node-1"
     pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
-    told = "select count(*) from events where type = 'node.sick'"
+    told = "select count(*) from events where type = 'node.unhealthy'"
     before = int(corral.sql(told))
     corral.kill("dockerd")
-    sick = wait_until("the host is sick", lambda: (n := corral.admin.good("GET", node))["state"] == "sick" and n, 15)
-    assert "Docker" in sick["reason"]
+    unhealthy = wait_until("the node is unhealthy", lambda: (n := corral.admin.good("GET", node))["state"] == "unhealthy" and n, 15)
+    assert "Docker" in unhealthy["reason"]
     assert user.refused("POST", "/sandbox", {})["code"] == "no_capacity"
     assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
     corral.quickstart()
@@ -170,7 +170,7 @@ def test_docker_is_killed_and_comes_back(corral, user):
     assert int(corral.sql(told)) == before + 1
 
 
-# --- what a host decides while nobody listens ---
+# --- what a node decides while nobody listens ---
 
 def test_ends_while_controller_and_database_are_gone(corral, user):
     hermits = Hermits(corral, user, later=3)
@@ -337,7 +337,7 @@ def start_dockerd(corral, live_restore):
 
 
 def test_docker_without_live_restore(corral, user):
-    """Its restart kills what runs: the ends are told, as its host's doing and not as the command's."""
+    """Its restart kills what runs: the ends are told, as its node's doing and not as the command's."""
     command = user.create(command=FOREVER, **SMALL)["id"]
     idler = user.create(**SMALL)["id"]
     paused = user.create(**SMALL)["id"]
@@ -511,7 +511,7 @@ def checksum(text):
     return value
 
 
-def test_the_host_was_booted(corral, user):
+def test_the_node_was_booted(corral, user):
     """As far as it can be shown: no process is left, and the record is of another boot."""
     sandbox, kept = user.create(**SMALL)["id"], user.create(**SMALL)["id"]
     corral.kill("agent")
@@ -524,6 +524,6 @@ def test_the_host_was_booted(corral, user):
     corral.restart("agent")
     ready(corral)
     ended = user.wait(sandbox, "stopped", 20)
-    assert ended["reason"] == "node_lost" and "its host was booted at 20" in ended["detail"], ended
+    assert ended["reason"] == "node_lost" and "its node was booted at 20" in ended["detail"], ended
     assert user.show(kept)["state"] == "running"
     assert not corral.docker("ps", "-aq", "--filter", f"name={sandbox}")

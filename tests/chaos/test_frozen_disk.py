@@ -1,4 +1,4 @@
-"""The file system of a host's state folder stands still, as for a snapshot: what is due is ended all the same."""
+"""The file system of a node's state folder stands still, as for a snapshot: what is due is ended all the same."""
 import subprocess
 import time
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ from installation import host_is_ready
 
 
 def begin_anew(corral):
-    """With another state folder, the agent is let in after a second look; until then its host may still be called ready."""
+    """With another state folder, the agent is let in after a second look; until then its node may still be called ready."""
     def welcomes():
         return (corral.home / "log/agent.log").read_text(errors="replace").count("welcome to cluster")
     before = welcomes()
     corral.restart("agent")
     wait_until("it is let in", lambda: welcomes() > before, 60)
-    wait_until("the host is ready", lambda: host_is_ready(corral), 20)
+    wait_until("the node is ready", lambda: host_is_ready(corral), 20)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Hostile and careless sandboxes on a host that guards itself."""
+"""Hostile and careless sandboxes on a node that guards itself."""
 import datetime
 import os
 import re

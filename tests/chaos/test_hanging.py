@@ -44,7 +44,7 @@ def node_state(corral):
 
 
 def wait_ready(corral, seconds=40):
-    wait_until("the host is ready", lambda: node_state(corral) == "ready", seconds)
+    wait_until("the node is ready", lambda: node_state(corral) == "ready", seconds)
 
 
 # --- a registry ---
@@ -133,13 +133,13 @@ def test_a_start_that_hangs(corral, user, end):
 # --- Docker, in all ---
 
 def test_a_frozen_docker(corral, user):
-    """Its stream of events stands open. The host takes no creates, tells of deaths all the same, and comes back by itself."""
+    """Its stream of events stands open. The node takes no creates, tells of deaths all the same, and comes back by itself."""
     dies, deleted = user.create(command=FOREVER, **SMALL)["id"], user.create(**SMALL)["id"]
     stays = user.create(command=FOREVER, **SMALL)["id"]
     pids = {i: pid_of(corral, i) for i in (dies, deleted, stays)}
     corral.kill("dockerd", signal.SIGSTOP)
     try:
-        wait_until("the host is not ready", lambda: node_state(corral) != "ready", 30)
+        wait_until("the node is not ready", lambda: node_state(corral) != "ready", 30)
         assert "Docker" in corral.admin.good("GET", NODE)["reason"]
         assert user.refused("POST", "/sandbox", SMALL)["code"] == "no_capacity"
         os.kill(pids[dies], signal.SIGKILL)

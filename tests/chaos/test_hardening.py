@@ -252,7 +252,7 @@ def test_what_was_not_yet_written_back_holds_nobody(corral, user):
 
 # --- gVisor ---
 
-def test_a_runtime_that_no_host_has(user):
+def test_a_runtime_that_no_node_has(user):
     problem = user.refused("POST", "/sandbox", {"runtime": "kata"})
     assert (problem["status"], problem["code"]) == (422, "invalid") and "kata" in problem["detail"]
 

@@ -42,7 +42,7 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     event = user.good("GET", f"/sandbox/{sandbox_id}/events")["items"][-1]
     assert event["type"] == "sandbox.paused" and event["data"]["detail"].startswith(IDLE), event
 
-    # An extension does not wake it; what comes to the same host later was heard later.
+    # An extension does not wake it; what comes to the same node later was heard later.
     longer = user.good("PATCH", f"/sandbox/{sandbox_id}", {"lifetime_seconds": 900})
     assert longer["state"] == "paused" and longer["expires_at"] > paused["expires_at"]
     user.delete(user.create()["id"])
@@ -57,7 +57,7 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
     user.wait(sandbox_id, "running")
     corral.kill("controller")
-    wait_until("its host paused it alone", lambda: corral.is_frozen(sandbox_id), 15)
+    wait_until("its node paused it alone", lambda: corral.is_frozen(sandbox_id), 15)
     corral.restart("controller")
     user.wait(sandbox_id, "paused", 20)
     user.good("POST", f"/sandbox/{sandbox_id}/resume")

@@ -179,7 +179,7 @@ def test_what_is_copied_is_its_own(corral, user):
 
 
 def test_more_than_its_disk_holds(corral, user):
-    """In words, with the host none the worse; what is a hole takes nothing."""
+    """In words, with the node none the worse; what is a hole takes nothing."""
     tag = build(corral, "USER 0\nRUN mkdir /data && dd if=/dev/zero of=/data/big bs=1M count=20\nVOLUME /data")
     problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
@@ -209,13 +209,13 @@ def test_its_copying_ends_with_it(corral, user):
 
 
 def test_what_copies_slowly_holds_up_nobody(corral, user):
-    """On a host that makes one sandbox at a time, and has seen that starts may take long."""
+    """On a node that makes one sandbox at a time, and has seen that starts may take long."""
     tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 20000); do : >/data/$i; done\nVOLUME /data")
     body, other = {**SMALL, "storage_bytes": 256 * MIB, "image": tag}, corral.user(f"other-{uuid.uuid4().hex[:8]}")
     corral.kill("agent")
     corral.restart("agent", CORRAL_STARTS_AT_ONCE="1")
     try:
-        wait_until("the host is there", lambda: user.call("POST", "/sandbox", {**body, "cpu_millis": 100}).status_code == 201, 120)
+        wait_until("the node is there", lambda: user.call("POST", "/sandbox", {**body, "cpu_millis": 100}).status_code == 201, 120)
         slow = user.good("POST", "/sandbox", {**body, "cpu_millis": 10}, status=202, headers={"Prefer": "respond-async"})
         wait_until("its init is there", lambda: docker(corral, "inspect", "-f", "{{.State.Running}}", slow["id"],
                                                        check=False).stdout == b"true\n", 60)
@@ -258,7 +258,7 @@ def test_a_working_folder_that_there_is_not(corral, user):
 
 
 def test_a_working_folder_that_is_not_absolute(corral, user):
-    """No tool makes such an image, and anybody can: it harms no host, and where it is not used nothing at all."""
+    """No tool makes such an image, and anybody can: it harms no node, and where it is not used nothing at all."""
     tag = edited(corral, build(corral, cmd("pwd")), lambda config: config["config"].update(WorkingDir="app"))
     sandbox = user.create(**SMALL, image=tag)
     assert docker(corral, "exec", sandbox["id"], "pwd").stdout == b"/workspace\n"
@@ -290,7 +290,7 @@ def test_another_architecture(corral, user):
     assert docker(corral, "run", "--rm", "--network", "none", tag, check=False).returncode in (1, 126)
     after = ended(user, user.create(**SMALL, image=tag, use_image_command=True))
     assert (after["reason"], after["exit_code"]) == ("exited", 126) and "Exec format error" in after["detail"], after
-    for named, words in (("arm64", ", and its host's is of "), ("386", ", and sandboxes have no system calls of 32 bits")):
+    for named, words in (("arm64", ", and its node's is of "), ("386", ", and sandboxes have no system calls of 32 bits")):
         other = edited(corral, tag, lambda config, named=named: config.update(architecture=named))
         for body in ({}, {"use_image_command": True}):
             problem = user.refused("POST", "/sandbox", {**SMALL, **body, "image": other})

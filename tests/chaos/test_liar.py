@@ -1,4 +1,4 @@
-"""A host whose words are well formed and whose values are not: it harms itself alone."""
+"""A node whose words are well formed and whose values are not: it harms itself alone."""
 import re
 import subprocess
 from contextlib import closing
@@ -50,7 +50,7 @@ def states(corral):
     return {n["name"]: n["state"] for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"]}
 
 
-def test_a_lying_host_harms_itself_alone(corral, user):
+def test_a_lying_node_harms_itself_alone(corral, user):
     honest = [user.create(**SMALL)["id"] for _ in range(2)]
     subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "liar"], check=True, capture_output=True,
                    env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")})
@@ -77,7 +77,7 @@ def test_a_lying_host_harms_itself_alone(corral, user):
 
 
 def tell_lies(corral, user, liar, theirs, honest):
-    """Every number of every part at every extreme, with moves of honest hosts in the same moments."""
+    """Every number of every part at every extreme, with moves of honest nodes in the same moments."""
     for state in (1, 2, 6): # starting, running, stopped; news of a higher number than any other would be the last that is heard
         but = ("state", "number") if state < 6 else ("state",)
         statuses = [o for i in theirs for o in lies("SandboxStatus", but, id=i.encode(), state=state, generation=1, number=state)]

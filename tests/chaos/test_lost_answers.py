@@ -1,4 +1,4 @@
-"""PostgreSQL commits, and the controller never hears of it: the host does what was committed all the same, and nobody sees to it."""
+"""PostgreSQL commits, and the controller never hears of it: the node does what was committed all the same, and nobody sees to it."""
 import json
 import re
 import socket
@@ -41,7 +41,7 @@ class Swallowed:
         epoch = self.corral.sql("select epoch from leadership")
         end_sessions(self.corral)
         wait_until("it leads again", lambda: self.corral.sql("select epoch from leadership") != epoch, 30)
-        wait_until("a create would find a host",
+        wait_until("a create would find a node",
                    lambda: requests.get(self.corral.url + "/readyz", timeout=10).status_code == 200, 30)
 
     def swallow(self, statement, silent=False, times=1):
@@ -121,7 +121,7 @@ def lose(proxy, user, statement, silent, method, path, body=None):
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["broken", "silent"])
-def test_what_was_committed_reaches_the_host(corral, user, proxy, silent):
+def test_what_was_committed_reaches_the_node(corral, user, proxy, silent):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
     lose(proxy, user, b"set_desired_state", silent, "POST", f"/sandbox/{sandbox}/pause")
     wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", COMPARED)

@@ -1,4 +1,4 @@
-"""Whoever comes to the port for hosts without being one: many, slow, with the wrong papers, or with too much to say."""
+"""Whoever comes to the port for nodes without being one: many, slow, with the wrong papers, or with too much to say."""
 import os
 import resource
 import select
@@ -84,10 +84,10 @@ def test_idle_connections_take_nothing_from_others(corral, user, files):
         assert descriptors(corral) - files_before < 1000 and rss_mib(corral) - before < ROOM_MIB
         sandbox = user.create(command=FOREVER)
         user.delete(sandbox["id"])
-        corral.kill("agent") # and hosts come and go as ever, also from an address that holds thousands
+        corral.kill("agent") # and nodes come and go as ever, also from an address that holds thousands
         corral.restart("agent")
         # It is told as ready until it is missed, so what it starts is the proof.
-        wait_until("the host is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
+        wait_until("the node is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
         print(f"{len(idle)} idle connections; the slowest answers took {slowest:.3f} s")
     finally:
         for s in idle:
@@ -164,7 +164,7 @@ def test_the_wrong_papers(corral, tmp_path, kind, source, why):
     assert len(said) == 1 and "refused" in said[0] and why in said[0], said
 
 
-def test_a_host_that_says_too_much(corral, user):
+def test_a_node_that_says_too_much(corral, user):
     """It asks and asks, and takes no answer: it waits, and nobody else does."""
     before = rss_mib(corral)
     peer = say_hello(node_port(corral), corral.home / "pki", "node-1").peer
@@ -191,14 +191,14 @@ def loop_seconds(corral):
 
 
 def request(payload, body):
-    """One message of a host, as nng frames it."""
+    """One message of a node, as nng frames it."""
     message = b"\x80\0\0\1" + field(1, 1) + field(2, b"") + field(3, 1) + field(4, bytes(16)) + field(5, 1) + field(payload, body)
     return b"\1" + len(message).to_bytes(8, "big") + message
 
 
 @pytest.fixture
 def asker(corral):
-    """Has a host ask on four connections, again and again, and come back where it is put out."""
+    """Has a node ask on four connections, again and again, and come back where it is put out."""
     subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "asker"], capture_output=True,
                    env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")}) # the first of these tests makes it
     stop, threads = threading.Event(), []
@@ -225,7 +225,7 @@ def asker(corral):
 
 
 @pytest.mark.parametrize("what", ["hellos", "polls", "parts"])
-def test_a_host_that_asks_without_end_takes_its_share(corral, user, asker, what):
+def test_a_node_that_asks_without_end_takes_its_share(corral, user, asker, what):
     """A hello costs a look at a certificate, a poll nothing, and a report of a million parts as much as one message can."""
     issued = corral.home / "pki/asker.crt"
     hello = lambda: request(16, field(1, b"asker") + field(2, ssl.PEM_cert_to_DER_cert(issued.read_text())) + field(3, 0))  # noqa: E731
@@ -244,6 +244,6 @@ def test_a_host_that_asks_without_end_takes_its_share(corral, user, asker, what)
     share = (loop_seconds(corral) - spent) / (time.monotonic() - begun)
     print(f"{what}: {share:.2f} of the loop, and the slowest answer to somebody else took {max(took):.3f} s")
     assert share < 0.5
-    corral.kill("agent") # the host that is none of it comes in as ever
+    corral.kill("agent") # the node that is none of it comes in as ever
     corral.restart("agent")
     wait_until("it is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)

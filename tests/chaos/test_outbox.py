@@ -1,4 +1,4 @@
-"""What happens while the controller is away is kept on the host, over kills of the agent, and told once, with its time."""
+"""What happens while the controller is away is kept on the node, over kills of the agent, and told once, with its time."""
 import subprocess
 import time
 

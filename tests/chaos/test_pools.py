@@ -97,7 +97,7 @@ DENIED = {
     "io_setup io_submit io_cancel io_destroy io_getevents io_pgetevents": "counted for the node, as fs.aio-max-nr",
     "io_uring_enter io_uring_register io_uring_setup": "a way past the filter, with many faults",
     "sync syncfs": "write back the disks of all, or the node's (at / or /etc/hosts); answered with success, undone",
-    "adjtimex clock_adjtime": "tell of the host's clock", "fanotify_mark": "half of what is denied anyhow",
+    "adjtimex clock_adjtime": "tell of the node's clock", "fanotify_mark": "half of what is denied anyhow",
     "memfd_secret": "memory that nobody else can look at", "modify_ldt": "part of exploits", "process_mrelease": "hardly used",
     "remap_file_pages": "part of exploits", "vmsplice": "part of exploits", "kcmp": "tells of kernel addresses",
     "name_to_handle_at": "half of open_by_handle_at", "epoll_ctl_old epoll_wait_old": "never were",
@@ -135,6 +135,6 @@ def test_each_difference_from_dockers_filter_has_its_reason(dockers):
 
 
 def test_sync_succeeds(user):
-    # It writes back nobody's disk but that nobody can tell: what is on a sandbox's disk outlives no crash of its host.
+    # It writes back nobody's disk but that nobody can tell: what is on a sandbox's disk outlives no crash of its node.
     sandbox = user.create(command=["sh", "-c", "sync && exit 7"])
     assert user.wait(sandbox["id"], "stopped")["exit_code"] == 7

@@ -1,4 +1,4 @@
-"""Ready means that a create works: after a controller was killed, without hosts, and with the first of them."""
+"""Ready means that a create works: after a controller was killed, without nodes, and with the first of them."""
 import time
 
 import requests
@@ -27,7 +27,7 @@ def test_who_is_ready_takes_creates(corral, user):
         user.delete(answer.json()["id"])
 
 
-def test_a_controller_that_hears_no_host_waits_a_lease(corral, user):
+def test_a_controller_that_hears_no_node_waits_a_lease(corral, user):
     corral.kill("agent")
     corral.kill("controller")
     try:
@@ -43,7 +43,7 @@ def test_a_controller_that_hears_no_host_waits_a_lease(corral, user):
         refused = user.call("POST", "/sandbox", SMALL)
         assert (refused.status_code, refused.json()["code"]) == (503, "no_capacity")
         assert user.good("GET", "/sandbox")["items"] == []
-        wait_until("it says that its host is away", lambda: corral.admin.good(
+        wait_until("it says that its node is away", lambda: corral.admin.good(
             "GET", "/sandbox/system/nodes/node-1")["state"] == "unreachable", 3)
     finally:
         corral.restart("agent")
@@ -51,7 +51,7 @@ def test_a_controller_that_hears_no_host_waits_a_lease(corral, user):
     assert user.create(**SMALL)["state"] == "running"
 
 
-def test_a_host_without_the_image_of_all_that_name_none(corral, user):
+def test_a_node_without_the_image_of_all_that_name_none(corral, user):
     """It says so before a create finds it out, and takes sandboxes when the image is there again."""
     def node():
         return corral.admin.good("GET", "/sandbox/system/nodes/node-1")
@@ -60,7 +60,7 @@ def test_a_host_without_the_image_of_all_that_name_none(corral, user):
     corral.docker("rmi", "corral-base:latest")
     try:
         ill = wait_until("it says so", lambda: (n := node())["state"] != "ready" and n, 90, 0.5)
-        assert ill["state"] == "sick" and "corral-base" in ill["reason"], ill
+        assert ill["state"] == "unhealthy" and "corral-base" in ill["reason"], ill
         assert user.refused("POST", "/sandbox", SMALL)["code"] == "no_capacity"
     finally:
         corral.docker("tag", "kept:base", "corral-base:latest")

@@ -1,4 +1,4 @@
-"""Images of registries: what a host pulls of whom, what it does not, and what tenants hear of it."""
+"""Images of registries: what a node pulls of whom, what it does not, and what tenants hear of it."""
 import contextlib
 import os
 import re
@@ -33,7 +33,7 @@ def restart_agent(corral, **env):
     corral.kill("agent")
     corral.restart("agent", **env)
     wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 40)
-    wait_until("the host is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
+    wait_until("the node is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
 
 
 @contextlib.contextmanager
@@ -106,7 +106,7 @@ def test_one_that_is_too_large(corral, user, registry):
     before = images(corral), layers(corral)
     with agent_with(corral, CORRAL_IMAGE_MAX_BYTES="20M"):
         for image in (*large, *bomb):
-            assert refused(user, image) == "its image is larger than 20.0 MiB, which is the most that its host pulls"
+            assert refused(user, image) == "its image is larger than 20.0 MiB, which is the most that its node pulls"
             # A cleanup may take what other tests left.
             wait_until("nothing of it is left", lambda: not any(set(now) - set(was) for now, was in zip((images(corral), layers(corral)), before)), 20)
             kept = corral.home / "agent/images"
@@ -121,7 +121,7 @@ def test_one_that_is_said_to_be_larger_than_any_disk(corral, user):
     """Broken off before it has come, whatever the registry would go on sending."""
     before = layers(corral)
     with LyingRegistry(corral, endless_layer()) as lying:
-        assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its host pulls"
+        assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its node pulls"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
         wait_until("nothing of it is left", lambda: not set(layers(corral)) - set(before), 20)
 
@@ -157,7 +157,7 @@ def test_one_that_drips_holds_nobody_up(corral, user, registry):
 
 
 def test_one_that_sends_docker_to_a_machines_own_credentials(corral, user):
-    """What is link-local is out of reach of a host's Docker: for a token and for what it asked for."""
+    """What is link-local is out of reach of a node's Docker: for a token and for what it asked for."""
     asked = subprocess.run(["nsenter", f"--net={namespace(corral)}", "ip", "route", "get", "169.254.169.254"], capture_output=True, text=True)
     assert asked.returncode, f"nothing is dialled while it could leave the namespace: {asked.stdout}"
     place = "http://169.254.169.254/latest/meta-data"
@@ -166,7 +166,7 @@ def test_one_that_sends_docker_to_a_machines_own_credentials(corral, user):
     for way in ways:
         with LyingRegistry(corral, way, ("127.0.0.1", 1)) as lying:
             assert refused(user, lying.image) == "the image cannot be pulled"
-            assert re.search(f"sandbox={user.last} did not start: .*(no route to host|unreachable)", log(corral))
+            assert re.search(f"sandbox={user.last} did not start: .*(no route to node|unreachable)", log(corral))
 
 
 def test_one_that_fills_the_disk(corral, user):
@@ -174,7 +174,7 @@ def test_one_that_fills_the_disk(corral, user):
     fs = os.statvfs(corral.home / "docker/data")
     floor, before = fs.f_bavail * fs.f_frsize - (1 << 30), layers(corral)
     with agent_with(corral, CORRAL_IMAGE_FREE_BYTES=str(floor)), LyingRegistry(corral, bomb(8)) as lying:
-        assert refused(user, lying.image) == "its host has too little free disk to pull its image"
+        assert refused(user, lying.image) == "its node has too little free disk to pull its image"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
         wait_until("nothing of it is left", lambda: layers(corral) == before, 60, 0.5)
         # Docker may leave the file of an unpacking that was broken off, until it is started anew: it does not grow.
@@ -188,10 +188,10 @@ def test_below_the_floor_of_the_disk(corral, user, registry):
     name, _ = push(corral, registry)
     here, _ = push(corral, registry, only_there=False)
     with agent_with(corral, CORRAL_IMAGE_FREE_BYTES="1000T"):
-        assert refused(user, name) == "its host has too little free disk to pull its image"
+        assert refused(user, name) == "its node has too little free disk to pull its image"
         assert re.search(r"too little free disk to pull its image: \d+ bytes of it are kept free", log(corral))
         with SilentRegistry(corral, port=1) as other:
-            assert refused(user, other.image) == "its host has too little free disk to pull its image"
+            assert refused(user, other.image) == "its node has too little free disk to pull its image"
             assert not other.taken
         for image in ("corral-base:latest", here):
             assert user.create(**SMALL, image=image)["state"] == "running"
@@ -202,10 +202,10 @@ def test_below_the_floor_of_the_disk(corral, user, registry):
     assert user.create(**SMALL, image=name)["state"] == "running"
 
 
-def test_a_host_has_a_list_of_its_own(corral, user):
+def test_a_node_has_a_list_of_its_own(corral, user):
     """Whatever its controller lets pass, it dials nobody else."""
     with agent_with(corral, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000"), SilentRegistry(corral, port=1) as other:
-        assert refused(user, other.image) == "its host pulls no images of its registry"
+        assert refused(user, other.image) == "its node pulls no images of its registry"
         assert not other.taken, "it was dialled"
         assert "127.0.0.1:1 is none of docker.io,127.0.0.1:5000" in log(corral)
         corral.docker("tag", "corral-base:latest", other.image) # but what is here is nobody's to dial

@@ -39,7 +39,7 @@ def test_new_limits_of_a_paused_one(corral, user):
 
 
 @pytest.mark.parametrize("meanwhile", [None, "resume", "delete"])
-def test_a_pause_waits_for_its_host(corral, user, meanwhile):
+def test_a_pause_waits_for_its_node(corral, user, meanwhile):
     """Who waits is told when it is so, or that something else was asked for meanwhile."""
     sandbox = user.create(**SMALL)["id"]
     waiting = lambda: corral.admin.good("GET", "/sandbox/system/stats")["queues"]["waiters"]

@@ -14,7 +14,7 @@ BORROWED = ("CORRAL_CLUSTER", "CORRAL_CONTROLLER_URLS", "CORRAL_CA_FILE", "CORRA
 
 
 class Thief:
-    """An agent of another host (its state folder says so) with papers that were copied."""
+    """An agent of another node (its state folder says so) with papers that were copied."""
 
     def __init__(self, corral, folder):
         for suffix in ("crt", "key"):
@@ -93,14 +93,14 @@ def test_who_answers_is_not_displaced(corral, user, thieves):
     sandboxes = [user.create(command=FOREVER)["id"] for _ in range(2)]
     before, contested = handshakes(corral), events(corral, "node.contested")
     thief = thieves()
-    wait_until("it was refused", lambda: thief.said("a host of this name is here, and answers"), 20)
+    wait_until("it was refused", lambda: thief.said("a node of this name is here, and answers"), 20)
     wait_until("there is an alarm", lambda: events(corral, "node.contested") > contested)
     user.delete(user.create(command=FOREVER)["id"])
     assert handshakes(corral) == before and events(corral, "node.contested") == contested + 1
     assert all(user.show(s)["state"] == "running" for s in sandboxes)
 
 
-def test_another_host_without_what_ran_is_looked_at_twice(corral, user, thieves):
+def test_another_node_without_what_ran_is_looked_at_twice(corral, user, thieves):
     sandboxes = [user.create(command=FOREVER)["id"] for _ in range(3)]
     doubted = events(corral, "node.doubted")
     thief = thieves()
@@ -154,7 +154,7 @@ def test_a_certificate_is_renewed_before_it_ends(corral, tmp_path):
     wait_until("it has another", lambda: days_left(corral) > 300, 30)
 
 
-def test_removing_a_host(corral):
+def test_removing_a_node(corral):
     busy = corral.admin.refused("DELETE", "/sandbox/system/nodes/node-1")
     assert busy["code"] == "conflict" and "connected" in busy["detail"]
     assert corral.admin.refused("DELETE", "/sandbox/system/nodes/nobody")["code"] == "not_found"

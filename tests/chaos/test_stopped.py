@@ -85,13 +85,13 @@ def lost_links(corral):
 
 
 def test_a_controller_that_was_stopped(corral, user):
-    """What its host killed in time meanwhile expired, what ran runs, and neither was lost."""
+    """What its node killed in time meanwhile expired, what ran runs, and neither was lost."""
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=6, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
     led = leads(corral)
     with Asleep([corral.pid("controller")]) as asleep:
-        wait_until("its host ends it", lambda: not runs(pid), 12)
+        wait_until("its node ends it", lambda: not runs(pid), 12)
         asleep.until(LEASE + 8)
     lead_again(corral, led)
     ended = user.wait(dies, "stopped", 20)

@@ -1,5 +1,5 @@
 """A second controller on the same database serves nothing but what tells of itself; and what is committed elsewhere, by it or by an
-operator's SQL, reaches the hosts through the one that leads."""
+operator's SQL, reaches the nodes through the one that leads."""
 import json
 import os
 import signal
@@ -108,7 +108,7 @@ def container(corral, sandbox, form):
         return None
 
 
-def test_what_is_desired_elsewhere_reaches_the_host(corral, user, within):
+def test_what_is_desired_elsewhere_reaches_the_node(corral, user, within):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
     set_desired(corral, user, sandbox, "paused")
     wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", within)

@@ -42,7 +42,7 @@ wait "$late"
 [[ $(as 1 "select count(*) from move_sandboxes('[]')") != *lead* ]] || say 'reading is refused'
 export CORRAL_EPOCH=2
 
-# What a host keeps is stored once, however often it comes, and from nobody but its host.
+# What a node keeps is stored once, however often it comes, and from nobody but its node.
 id=$(sql "select sandbox_id from samples")
 add() { # HOST NUMBER AGO_MS
     sql "select stored from add_samples('$1', 7, '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
@@ -65,7 +65,7 @@ refused() { # HOST ID NUMBERS AGOS RX
 }
 [ "$(refused h1 "$id,$id,$id" 8,9,10 "1,$((8 * 86400000)),100" 1,1,1)" = '1 1' ] || say 'a sample that is too old'
 [ "$(refused h1 "$id,sbx_none,$id" 11,12,13 9223372036854775807,1,200 1,1,1)" = '1 2' ] || say 'a sample of nobody'
-[ "$(refused h2 "$id,$id,$id" 14,15,16 1,2,3 1,1,1)" = '0 3' ] || say "another host's samples"
+[ "$(refused h2 "$id,$id,$id" 14,15,16 1,2,3 1,1,1)" = '0 3' ] || say "another node's samples"
 sql "alter table samples add check (rx_bytes <> 666)"
 [ "$(refused h1 "$id,$id,$id" 17,18,19 300,400,500 1,666,1)" = '2 1' ] || say 'a sample that cannot be stored'
 [ "$(add h1 20 50)" = 1 ] || say 'a sample after one that cannot be stored'
@@ -85,7 +85,7 @@ seen=$(sql "select string_agg(type || ' ' || (data->>'number') || ' ' || round(e
     from events where type like 'violation%' and (data->>'number')::int > 7")
 [[ $seen =~ ^'violation.opened 8 6'[0-9]', violation.closed 9 3'[0-9]', violation.opened 10 '[1-9]$ ]] || say "violations: $seen"
 
-# One that cannot be stored takes no other with it, and figures of a lying host do no harm.
+# One that cannot be stored takes no other with it, and figures of a lying node do no harm.
 sql "alter table events add check (data->>'number' is distinct from '13')"
 batch=
 for n in 12 13 14; do batch+=",{\"sandbox_id\":\"$id\",\"number\":$n,\"opened\":true,\"ago_ms\":9223372036854775807}"; done
@@ -142,7 +142,7 @@ printf 'commit;\n\\q\n' >&"$gate_in"
 wait "$create" "$gate_pid"
 [ "$(tail -1 "$DB_HOME/replaced")" = 'admitted 1 quota 0 other 0' ] || say "while functions were replaced: $(cat "$DB_HOME/replaced")"
 
-# By which marks a host is known, what was revoked of it, and its end.
+# By which marks a node is known, what was revoked of it, and its end.
 joined() { # BOOT STATE FINGERPRINT ADDRESS
     sql "select outcome from node_joined(jsonb_build_object('name', 'marked', 'memory_bytes', 1, 'cpu_millis', 1, 'storage_bytes', 1,
         'sandboxes', 1, 'boot_id', '$1', 'state_id', '$2', 'fingerprint', '$3', 'address', '$4'))" >/dev/null
@@ -172,7 +172,7 @@ sql "update sandboxes set node = (select min(name) from nodes where name <> 'mar
 [ "$(act remove_node marked)" = ok ] && [ "$(sql "select count(*) from nodes where name = 'marked'")" = 0 ] || say 'removed'
 [ "$(sql "select count(*) from node_revocations where node = 'marked'")" = 1 ] || say 'a removed node is not forgiven'
 
-# A pause that a host made alone is the desired state from then on, unless something newer is.
+# A pause that a node made alone is the desired state from then on, unless something newer is.
 one=$(sql "select id from sandboxes where user_id = 'usr_1' limit 1")
 move() { # STATE [MORE]
     sql "select outcome from move_sandboxes(jsonb_build_array(jsonb_build_object('id', '$one', 'to', '$1'${2:-})))"
@@ -187,7 +187,7 @@ move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
 [ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
 
-# One that has not run is placed on another host, once, where that has room, and by whoever knows how it is.
+# One that has not run is placed on another node, once, where that has room, and by whoever knows how it is.
 insert() { # ID STATE
     sql "insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
@@ -218,12 +218,12 @@ insert "$two" "update sandboxes set state = 'starting' where id = '$two'"
 insert "$three" "update sandboxes set state = 'starting' where id = '$three'; update sandboxes set state = 'running' where id = '$three'"
 sql "insert into nodes (name, admin_state, health, memory_bytes, cpu_millis, storage_bytes, sandboxes) values
     ('other', 'ready', 'ready', 150, 1000, 1000, 10), ('small', 'ready', 'ready', 99, 1000, 1000, 10),
-    ('sick', 'ready', 'sick', 1000, 1000, 1000, 10)"
+    ('unhealthy', 'ready', 'unhealthy', 1000, 1000, 1000, 10)"
 again() { # ID FROM TO GENERATION
     sql "select outcome || ' ' || coalesce(node || ' ' || state || ' ' || generation, '')
         from reschedule_sandbox('$1', '$2', '$3', $4, 'eu', 63, 'its disk is full')"
 }
-for try in "$two h1 small 1:no_capacity " "$two h1 sick 1:no_capacity " "$two h1 nobody 1:no_capacity " "$two h1 h1 1:wrong_state " \
+for try in "$two h1 small 1:no_capacity " "$two h1 unhealthy 1:no_capacity " "$two h1 nobody 1:no_capacity " "$two h1 h1 1:wrong_state " \
     "$two small other 1:wrong_state " "$two h1 other 2:wrong_state " "$three h1 other 1:wrong_state " \
     "$two h1 other 1:ok other starting 2" "$two h1 other 1:ok other starting 2" "$two other h1 2:wrong_state "; do
     # shellcheck disable=SC2086

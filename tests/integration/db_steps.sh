@@ -46,11 +46,11 @@ sentence "$one" 50 false expired '^its lifetime of 600 s ended at [^;]*$'
 sentence "$three" -400000 false deleted '^its user deleted it; it had lived for 200 s$'
 late=$(sql 'select sandbox(4, 60)') unheard=$(sql 'select sandbox(5, 60)') early=$(sql 'select sandbox(6, 60)')
 sql "update sandboxes set extended = true where id = '$unheard'" >/dev/null
-sentence "$late" 5000 false expired 'of 60 s .*; its host was hindered, and ended it 5 s later$'
-sentence "$unheard" -30000 true expired '; its host had not heard of the extension, and ended it at'
-sentence "$early" -30000 false expired '; its host ended it 30 s before that, by its own count$'
+sentence "$late" 5000 false expired 'of 60 s .*; its node was hindered, and ended it 5 s later$'
+sentence "$unheard" -30000 true expired '; its node had not heard of the extension, and ended it at'
+sentence "$early" -30000 false expired '; its node ended it 30 s before that, by its own count$'
 
-# An end before the step is known: its row follows with it. A host that lies about when moves nothing.
+# An end before the step is known: its row follows with it. A node that lies about when moves nothing.
 unknown=$(sql 'select sandbox(7, 60)') back=$(sql 'select sandbox(8, 60)') liar=$(sql 'select sandbox(9, 60)')
 wallclock_jump $((7200 + 86400))
 sentence "$unknown" 0 false expired '^its lifetime of 60 s ended at [^;]*$'

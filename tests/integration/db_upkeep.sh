@@ -15,7 +15,7 @@ wait_until() { # SECONDS COMMAND...
     until "$@"; do [ "$SECONDS" -lt "$end" ] || say "never: $*"; done
 }
 "$tool" "$DATABASE_URL"
-# Of age N days: a user who was deleted, a revoked key, an ended sandbox with its numbers, an event, a kept answer, a host,
+# Of age N days: a user who was deleted, a revoked key, an ended sandbox with its numbers, an event, a kept answer, a node,
 # a row of the audit.
 sql "create function aged(n integer) returns void language sql as \$\$
     insert into users (id, name, tier, deleted_at) values ('usr_' || n, 'u', 'free', days_ago(n));
@@ -51,12 +51,12 @@ counts() {
 }
 [ "$(counts)" = '4 4 5 5 4 4 4 4 4 12' ] || say "before: $(counts)"
 
-# Nothing of a host before a controller has led for an hour: after a long time without one, all look lost.
+# Nothing of a node before a controller has led for an hour: after a long time without one, all look lost.
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
 [ "$(counts)" = '2 2 3 3 2 1 4 4 2 9' ] || say "after: $(counts); $(cat "$DB_HOME/out" "$DB_HOME/log")"
 sql "update leadership set since = now() - interval '2 hours'"
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
-[ "$(counts)" = '2 2 3 3 2 1 2 2 2 9' ] || say "hosts: $(counts)"
+[ "$(counts)" = '2 2 3 3 2 1 2 2 2 9' ] || say "nodes: $(counts)"
 ! grep -v 'overdue=0$' "$DB_HOME/out" | grep -v ^rounds || say "overdue: $(cat "$DB_HOME/out")"
 [ "$(sql "select string_agg(node, ' ' order by node) from events where type = 'node.removed'")" = 'h100 h99' ] || say 'events of removed hosts'
 "$tool" "$DATABASE_URL" verify | grep -q '^whole' || say 'the chain is broken'

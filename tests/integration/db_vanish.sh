@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A leader that stands still, and one whose host is gone without a word: the server takes the lead away within its bound
+# A leader that stands still, and one whose node is gone without a word: the server takes the lead away within its bound
 # (controller/db/db_session.h), and another that waits gets it. A real PostgreSQL, in a network namespace of its own; the
 # leaders are tests/integration/db_outages.c.
 # usage: db_vanish.sh SOURCE_ROOT
@@ -60,7 +60,7 @@ wait_until 20 leads far
 begin near "$server" localhost:5432,198.51.100.1:5432 # by its name: an address of it is looked up, and answers
 wait_until 20 grep -q '^up' "$home/near.said"
 
-# Its host is gone without a word.
+# Its node is gone without a word.
 ip -n "$server" link set db down
 wait_until 40 leads near
 kill -KILL "$far_pid"

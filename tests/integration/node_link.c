@@ -1,5 +1,5 @@
 /*
- * The controller's door for hosts, over real nng and real TLS, against peers that are not what they say: a
+ * The controller's door for nodes, over real nng and real TLS, against peers that are not what they say: a
  * certificate of another CA, one of another name, a stolen one without its key, a proof that is used again, a
  * controller whose time is over, a message that is too large, bytes that are no message, a session that is
  * over. usage: node_link FOLDER
@@ -40,7 +40,7 @@ static struct err e;
 static const char *dir;
 static char url[64];
 static int sessions;
-static char joined[NODE_NAME_MAX + 1], joined_sick[NODE_DETAIL_MAX + 1];
+static char joined[NODE_NAME_MAX + 1], joined_unhealthy[NODE_DETAIL_MAX + 1];
 
 /* --- the controller's side --- */
 
@@ -54,7 +54,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
 {
     sessions++;
     memcpy(joined, facts->name, sizeof joined);
-    memcpy(joined_sick, facts->sick, sizeof joined_sick);
+    memcpy(joined_unhealthy, facts->unhealthy, sizeof joined_unhealthy);
 }
 
 static void on_statuses(void *owner, const char *node, const struct sandbox_status *o, size_t count)
@@ -430,7 +430,7 @@ static struct node_session_id join(struct peer *p, const char *name, const char 
     return session;
 }
 
-/* Whoever has the node's certificate and key may still be another host: who answers stays. */
+/* Whoever has the node's certificate and key may still be another node: who answers stays. */
 static void test_who_is_here_and_answers_stays(void)
 {
     struct node_message poll = {.kind = NODE_POLL};
@@ -510,7 +510,7 @@ static void test_a_certificate_is_renewed(void)
     peer_close(&p);
 }
 
-/* --- a host of ours, of which the facts change --- */
+/* --- a node of ours, of which the facts change --- */
 
 struct host {
     struct uplink *uplink;
@@ -525,7 +525,7 @@ static void change(void *arg)
     uplink_renew(host->uplink);
 }
 
-/* The first time it is sick, and well as soon as it has said so. */
+/* The first time it is unhealthy, and well as soon as it has said so. */
 static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
                        size_t *count)
 {
@@ -536,7 +536,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
     facts->capacity = (struct node_resources){1, 1, 1, 1};
     if (++host->hellos > 1)
         return;
-    snprintf(facts->sick, sizeof facts->sick, "Docker is not met yet");
+    snprintf(facts->unhealthy, sizeof facts->unhealthy, "Docker is not met yet");
     timer_start(&host->change, loop, 0, change, host);
 }
 
@@ -558,7 +558,7 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
     const struct host *host = owner;
     if (host->told)
         on_told(welcome);
-    else if (!joined_sick[0])
+    else if (!joined_unhealthy[0])
         loop_stop(loop);
 }
 
@@ -627,8 +627,8 @@ static bool run_host(struct host *host, const char *name)
 static void test_facts_that_change_while_a_host_joins(void)
 {
     struct host host = {0};
-    snprintf(joined_sick, sizeof joined_sick, "nobody has joined");
-    CHECK(run_host(&host, "two") && host.hellos == 2 && !joined_sick[0]);
+    snprintf(joined_unhealthy, sizeof joined_unhealthy, "nobody has joined");
+    CHECK(run_host(&host, "two") && host.hellos == 2 && !joined_unhealthy[0]);
 }
 
 /* Who is here hears of them, and nothing of it is taken for lost meanwhile. */
@@ -729,7 +729,7 @@ static void test_bytes_that_are_no_message(void)
     pki_identity_free(two);
 }
 
-/* A rack that falls silent is found in one turn of the loop, not host by host. */
+/* A rack that falls silent is found in one turn of the loop, not node by node. */
 static void test_many_hosts_that_go_at_once(void)
 {
     char name[RACK][16];

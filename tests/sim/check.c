@@ -2,7 +2,7 @@
 #include "tests/sim/world.h"
 
 #define AGREE_MS   25000 /* so long may a pause be under way in the calm: a stuck Docker answers late */
-#define CLEANUP_MS 30000 /* a container without a live row lives no longer, its host being connected */
+#define CLEANUP_MS 30000 /* a container without a live row lives no longer, its node being connected */
 
 /* Who is told to end one does so, whatever it was in the middle of when it was told. */
 static void check_stopping(struct world *w, int node, int sandbox)
@@ -50,7 +50,7 @@ static void check_once(struct world *w, int sandbox)
     for (int n = 0; n < SIM_NODES; n++)
         begun += w->host[n].sandbox[sandbox].begun;
     if (begun > 1)
-        sim_fail(w, "sandbox %d was begun on %d hosts", sandbox, begun);
+        sim_fail(w, "sandbox %d was begun on %d nodes", sandbox, begun);
 }
 
 /* No clock that is set brings an end nearer than it was promised; one that is over may have ended unheard. */
@@ -86,7 +86,7 @@ static void check_pause(struct world *w, int node, int sandbox)
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
-/* Whether its host knows its deadline; where its desired states travel, to a second. */
+/* Whether its node knows its deadline; where its desired states travel, to a second. */
 static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
@@ -138,9 +138,9 @@ void check_rest(struct world *w)
         for (int n = 0; n < SIM_NODES; n++) {
             const struct sandbox_model *b = &w->host[n].sandbox[i];
             if (b->container || b->runs)
-                sim_fail(w, "sandbox %d left a container on host %d", i, n);
+                sim_fail(w, "sandbox %d left a container on node %d", i, n);
             if (b->saved)
-                sim_fail(w, "sandbox %d left a record on host %d", i, n);
+                sim_fail(w, "sandbox %d left a record on node %d", i, n);
         }
     }
     outbox_check_rest(w);
@@ -149,6 +149,6 @@ void check_rest(struct world *w)
     const struct node_table *nodes = cluster_state_nodes(w->cluster);
     for (size_t i = 0; i < nodes->count; i++) {
         if (nodes->item[i]->reserved.sandboxes || nodes->item[i]->reserved.memory_bytes)
-            sim_fail(w, "host %zu has room reserved for nobody", i);
+            sim_fail(w, "node %zu has room reserved for nobody", i);
     }
 }

@@ -1,4 +1,4 @@
-/* The hosts of the simulation: a reconciler each, and Docker and the disk as tables that outlive it. */
+/* The nodes of the simulation: a reconciler each, and Docker and the disk as tables that outlive it. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -69,7 +69,7 @@ static void made(struct world *w, struct sim_event *e)
     struct start_result result = {.ok = e->flag,
                                   .reason = REASON_START_FAILED,
                                   .detail = "it could not be started",
-                                  .host_fault =
+                                  .node_fault =
                                       !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
     reconciler_started(w->host[e->node].reconciler, w->now, &id, &result, &w->host[e->node].effects);
     run_effects(w, e->node);
@@ -410,7 +410,7 @@ void sandbox_idles(struct world *w, int node, int sandbox)
     struct sandbox_id id = sim_id(sandbox);
     if (!h->reconciler || !h->sandbox[sandbox].runs)
         return;
-    sim_say(w, "host %d finds sandbox %d idle", node, sandbox);
+    sim_say(w, "node %d finds sandbox %d idle", node, sandbox);
     reconciler_pause(h->reconciler, w->now, &id, "it did no work", &h->effects);
     run_effects(w, node);
 }
@@ -423,7 +423,7 @@ void agent_tick(struct world *w, int node)
     reconciler_tick(h->reconciler, w->now, &h->effects);
     run_effects(w, node);
     outbox_tick(w, node);
-    if (h->session && h->starts_fail != !!reconciler_sick(h->reconciler, w->now))
+    if (h->session && h->starts_fail != !!reconciler_unhealthy(h->reconciler, w->now))
         h->session = 0; /* it begins a new one, which says so */
     if (!h->session || !h->linked)
         return;

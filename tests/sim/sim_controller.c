@@ -12,7 +12,7 @@
 #define TURN_MS     20            /* more than a loop that is well takes */
 #define OWED_MS     500           /* a row that is so far off is put right */
 #define TRUE_MS     15000         /* that takes no longer, where nothing fails */
-#define REACHED_MS  60000         /* so long in reach, a host was heard, or its controller stood still */
+#define REACHED_MS  60000         /* so long in reach, a node was heard, or its controller stood still */
 
 static const char *node_name(int node)
 {
@@ -114,11 +114,11 @@ static void commit(struct world *w, struct sim_event *e)
     bool said_lost = ok && e->move.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
     const struct host *h = &w->host[r->node];
     if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
-        sim_fail(w, "sandbox %d ends as lost, and its host was in reach", e->sandbox);
+        sim_fail(w, "sandbox %d ends as lost, and its node was in reach", e->sandbox);
     bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
                     r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
-        sim_fail(w, "sandbox %d is given up, and its host never lost it", e->sandbox);
+        sim_fail(w, "sandbox %d is given up, and its node never lost it", e->sandbox);
     if (ok && r->state == e->move.from) {
         row_move(w, e->sandbox, e->move.to);
         r->ended_as = e->move.reason;
@@ -157,17 +157,17 @@ static bool row_reschedule(struct world *w, int sandbox, int from,
     if (r->rescheduled && r->node == to && r->generation > asked->generation)
         return true;
     if (to == from)
-        sim_fail(w, "sandbox %d is placed on the host that it failed on", sandbox);
+        sim_fail(w, "sandbox %d is placed on the node that it failed on", sandbox);
     if (!startable || r->desired != DESIRED_RUNNING || r->generation != asked->generation ||
         r->node != from || r->rescheduled)
         return false;
     if (w->host[from].sandbox[sandbox].container)
-        sim_fail(w, "sandbox %d is placed again, and its first host still has it", sandbox);
+        sim_fail(w, "sandbox %d is placed again, and its first node still has it", sandbox);
     r->node = to;
     r->rescheduled = true;
     r->generation++;
     w->rescheduled++;
-    sim_say(w, "db: sandbox %d goes from host %d to host %d", sandbox, from, to);
+    sim_say(w, "db: sandbox %d goes from node %d to node %d", sandbox, from, to);
     return true;
 }
 
@@ -680,14 +680,14 @@ void controller_session(struct world *w, int node)
     struct sandbox_status inventory[SIM_SANDBOXES];
     size_t count = reconciler_inventory(h->reconciler, w->now, inventory, SIM_SANDBOXES);
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
-    const char *sick = reconciler_sick(h->reconciler, w->now);
+    const char *unhealthy = reconciler_unhealthy(h->reconciler, w->now);
     snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
-    snprintf(facts.sick, sizeof facts.sick, "%s", sick ? sick : "");
-    h->starts_fail = sick;
+    snprintf(facts.unhealthy, sizeof facts.unhealthy, "%s", unhealthy ? unhealthy : "");
+    h->starts_fail = unhealthy;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
     h->heard_ms = awake_look(&w->awake, w->now);
-    sim_say(w, "session of host %d with %zu sandboxes", node, count);
+    sim_say(w, "session of node %d with %zu sandboxes", node, count);
     cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
 }

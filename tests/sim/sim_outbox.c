@@ -1,5 +1,5 @@
 /*
- * What the hosts of the simulation tell of the past: a real outbox and real guards each, its file as a string
+ * What the nodes of the simulation tell of the past: a real outbox and real guards each, its file as a string
  * that outlives the agent, torn where it died while it wrote; the database's side as
  * sql/functions/samples.sql has it.
  */
@@ -21,7 +21,7 @@ static void fact_add(struct world *w, int node, int sandbox, uint64_t number, bo
 {
     struct host *h = &w->host[node];
     if (number <= h->last_number)
-        sim_fail(w, "host %d gives the number %llu twice", node, (unsigned long long)number);
+        sim_fail(w, "node %d gives the number %llu twice", node, (unsigned long long)number);
     h->last_number = number;
     if (w->facts == w->facts_room) {
         w->facts_room = w->facts_room ? w->facts_room * 2 : 1024;
@@ -37,7 +37,7 @@ static struct fact *fact_find(struct world *w, int node, uint64_t number)
         if (w->fact[i].node == node && w->fact[i].number == number)
             return &w->fact[i];
     }
-    sim_fail(w, "host %d tells of %llu, which never happened", node, (unsigned long long)number);
+    sim_fail(w, "node %d tells of %llu, which never happened", node, (unsigned long long)number);
 }
 
 static void update_add(struct world *w, int node, const struct guard_step *step)
@@ -123,7 +123,7 @@ void outbox_up(struct world *w, int node)
     if (h->file)
         outbox_read(h->outbox, h->file, h->file_len, BOOT, w->now, 0, &reading);
     if (reading.strange)
-        sim_fail(w, "host %d finds %zu strange lines in its outbox", node, reading.strange);
+        sim_fail(w, "node %d finds %zu strange lines in its outbox", node, reading.strange);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
         struct sandbox_model *b = &h->sandbox[i];
         struct sandbox_id id = sim_id(i);
@@ -236,11 +236,11 @@ static void store(struct world *w, int node, const struct sandbox_id *id, uint64
     struct fact *f = fact_find(w, node, number);
     uint64_t at = w->now - ago;
     if (f->stored || f->sandbox != sim_index(id))
-        sim_fail(w, "%llu of host %d is stored twice", (unsigned long long)number, node);
+        sim_fail(w, "%llu of node %d is stored twice", (unsigned long long)number, node);
     if (!f->told && !f->written && !f->lost)
-        sim_fail(w, "%llu of host %d was sent before it was on disk", (unsigned long long)number, node);
+        sim_fail(w, "%llu of node %d was sent before it was on disk", (unsigned long long)number, node);
     if (at < f->at || at - f->at > LATE_MS + (w->was_stopped ? BUSY_STOPS_MS : 0))
-        sim_fail(w, "%llu of host %d has a wrong time", (unsigned long long)number, node);
+        sim_fail(w, "%llu of node %d has a wrong time", (unsigned long long)number, node);
     f->stored = true;
     w->told++;
 }
@@ -338,7 +338,7 @@ void outbox_check_rest(struct world *w)
     for (size_t i = 0; i < w->facts; i++) {
         const struct fact *f = &w->fact[i];
         if (!f->stored && !f->lost)
-            sim_fail(w, "%llu of host %d, of sandbox %d, was never told", (unsigned long long)f->number,
+            sim_fail(w, "%llu of node %d, of sandbox %d, was never told", (unsigned long long)f->number,
                      f->node, f->sandbox);
     }
     for (int i = 0; i < w->rows; i++) {
@@ -350,7 +350,7 @@ void outbox_check_rest(struct world *w)
     for (int n = 0; n < SIM_NODES; n++) {
         struct outbox_stats stats = outbox_stats(w->host[n].outbox);
         if (stats.violations || stats.samples || stats.violations_dropped || stats.samples_dropped)
-            sim_fail(w, "the outbox of host %d is not empty, or dropped something", n);
+            sim_fail(w, "the outbox of node %d is not empty, or dropped something", n);
     }
 }
 

@@ -34,14 +34,14 @@ struct row {
     uint64_t timed_at_ms; /* and when */
     bool unheard;         /* the answer that said so was lost */
     bool skewed;          /* it followed by a step that it was not timed before */
-    bool displaced;       /* nobody can know its end: host and row may differ about it */
+    bool displaced;       /* nobody can know its end: node and row may differ about it */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
     enum sandbox_reason ended_as; /* once it has */
-    uint64_t stopping_ms;         /* since when it is stopping with its host at hand, 0: it is not */
+    uint64_t stopping_ms;         /* since when it is stopping with its node at hand, 0: it is not */
     unsigned moves, events;
     uint64_t highest_sample;             /* that the database has stored */
-    bool loss_excused;                   /* its host lost what it had written, or could not write */
+    bool loss_excused;                   /* its node lost what it had written, or could not write */
     uint8_t level[VIOLATION_KIND_COUNT]; /* of its episodes, as the stored reports tell them */
 };
 
@@ -50,7 +50,7 @@ struct fact {
     int node, sandbox;
     uint64_t number, at;
     bool sample;
-    bool written, told; /* on its host's disk; or could not be written, and may be told all the same */
+    bool written, told; /* on its node's disk; or could not be written, and may be told all the same */
     bool lost;          /* its agent died before it was on disk, or its disk is gone */
     bool stored;
 };
@@ -62,9 +62,9 @@ struct batch {
     size_t report_count, sample_count;
 };
 
-/* One sandbox as one host has it. */
+/* One sandbox as one node has it. */
 struct sandbox_model {
-    bool saved, wiped; /* wiped: it was, and its host lost its disk */
+    bool saved, wiped; /* wiped: it was, and its node lost its disk */
     struct sandbox_record record, writing;
     bool unwritten; /* what was written last failed */
     bool container, runs, paused, aborted;
@@ -227,7 +227,7 @@ void sandbox_exits(struct world *w, int node, int sandbox);
 void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
 void sandbox_taken(struct world *w, int node, int sandbox);   /* …who removes it */
 
-/* sim_outbox.c: what the hosts tell of the past, once. */
+/* sim_outbox.c: what the nodes tell of the past, once. */
 void outbox_up(struct world *w, int node);
 void outbox_down(struct world *w, int node);
 void outbox_wiped(struct world *w, int node);
@@ -236,7 +236,7 @@ void outbox_ended(struct world *w, int node, int sandbox); /* its container is t
 void outbox_hear_commit(struct world *w, struct sim_event *e);
 void outbox_check_rest(struct world *w);
 void outbox_fini(struct world *w);
-void sandbox_idles(struct world *w, int node, int sandbox); /* its host pauses it */
+void sandbox_idles(struct world *w, int node, int sandbox); /* its node pauses it */
 
 /* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
 void wire(struct world *w, const struct sim_event *message);

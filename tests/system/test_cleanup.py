@@ -196,7 +196,7 @@ def test_one_of_each_kind(corral, user, clean):
     assert (plants.state / "volumes" / f"{live['id']}.img").exists() and (plants.state / "records" / live["id"]).exists()
 
 
-def test_a_host_cleans_up_by_itself(corral, user, clean):
+def test_a_node_cleans_up_by_itself(corral, user, clean):
     """An agent that begins looks for what its last life left, and its word on it is written down once."""
     plants = Plants(corral, user, clean)
     before = len(audit(corral))
@@ -233,7 +233,7 @@ def test_while_sandboxes_come_and_go(corral, user, clean):
 
 @pytest.fixture
 def registry(corral, tmp_path):
-    """A registry that the host's Docker, and nobody else, can reach."""
+    """A registry that the node's Docker, and nobody else, can reach."""
     with Registry(corral, tmp_path) as registry:
         yield registry
 
@@ -272,7 +272,7 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
 
 
 def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
-    """It was pulled, and nobody has named it for a week: the host needs it all the same."""
+    """It was pulled, and nobody has named it for a week: the node needs it all the same."""
     file, week_ago = corral.home / "agent/images", str(int((time.time() - 8 * 86400) * 1000))
     entry = f"{week_ago} {corral.docker('image', 'inspect', '-f', '{{.Id}}', 'corral-base:latest').strip()}"
     corral.kill("agent")

@@ -70,7 +70,7 @@ def is_refusal(answer):
     b"X: a\nContent-Length: 4\r\n\r\nabcd",
     b"X: a\rContent-Length: 4\r\n\r\nabcd",
     b"X: a\x00b\r\n\r\n",
-    b"Host: other\r\n\r\n",
+    b"Node: other\r\n\r\n",
     b": nameless\r\n\r\n",
     b"nocolon\r\n\r\n",
 ])
@@ -410,7 +410,7 @@ def test_room_is_made_for_new_ones():
 
 
 def test_fewer_descriptors_than_connections_are_allowed():
-    """What is allowed is lowered to what there are, so that there are some for the database and for hosts, and the newest comes in."""
+    """What is allowed is lowered to what there are, so that there are some for the database and for nodes, and the newest comes in."""
     front = Front(files=200)
     try:
         held = [front.connect() for _ in range(300)]
@@ -425,7 +425,7 @@ def test_fewer_descriptors_than_connections_are_allowed():
 
 
 def test_a_name_server_that_says_nothing_holds_nobody_up(tmp_path):
-    """The database's host is a name: it is looked up beside, also where that never ends."""
+    """The database's node is a name: it is looked up beside, also where that never ends."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.77", 53))
         silent.settimeout(5)

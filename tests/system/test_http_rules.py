@@ -76,7 +76,7 @@ def test_http_1_0_goes_on_where_it_asks(front):
     ("get /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"),               # methods have capitals
     ("GET /" + "a" * 9000 + " HTTP/1.1\r\nHost: h\r\n\r\n", 414, "uri_too_long"),       # RFC 9112, 3
     (GET + "X: y\r\n" * 200 + "\r\n", 431, "headers_too_large"),
-    ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),                 # RFC 9112, 3.2: a Host that is none
+    ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),                 # RFC 9112, 3.2: a Node that is none
     ("GET /healthz HTTP/1.1\r\nHost: h/x\r\n\r\n", 400, "bad_request"),
     ("GET http://u:p@h/healthz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),       # RFC 9110, 4.2.4
     ("GET /healthz#x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),                 # no part of a target

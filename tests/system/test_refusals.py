@@ -212,7 +212,7 @@ def test_a_history_that_ends_before_it_begins(user):
 @pytest.mark.parametrize("image", ["10.0.0.1:5000/x", "127.0.0.1:2/x:1", "localhost:1/x", "registry.example/x", "127.0.0.1:50000/x",
                                    "docker.io.example/x"])
 def test_registries_that_are_not_allowed_are_refused(user, image):
-    """Before any host hears of it, so before anything is dialled."""
+    """Before any node hears of it, so before anything is dialled."""
     problem = user.refused("POST", "/sandbox", {"image": image})
     assert (problem["status"], problem["code"]) == (422, "registry_not_allowed") and "docker.io" in problem["detail"]
 
@@ -227,7 +227,7 @@ def test_a_name_is_no_id(corral, user):
 
 
 def test_what_docker_says_is_not_told_to_tenants(corral, user):
-    """An image with a file where the init's folder has to be: the sentence has no path of the host, the log has it."""
+    """An image with a file where the init's folder has to be: the sentence has no path of the node, the log has it."""
     corral.docker("container", "create", "--name", "broken", "corral-base:latest", "true")
     file = corral.home / "corral-file"
     file.write_text("x")

@@ -83,7 +83,7 @@ def test_stats_are_the_kernels_figures(corral, user):
 
 
 def test_times_are_in_order(user):
-    """Also of what ends as it begins, whatever way the words of its host took."""
+    """Also of what ends as it begins, whatever way the words of its node took."""
     for _ in range(6):
         sandbox = user.create(command=["true"])["id"]
         ended = user.wait(sandbox, "stopped", 20)

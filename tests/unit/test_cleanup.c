@@ -103,26 +103,26 @@ static void test_a_row_that_nobody_told_of(void **state)
     assert_int_equal(cluster_state_orphan(cluster, 5, &lost), CLEANUP_ROW_WITHOUT_CONTAINER);
     assert_int_equal(cluster_state_orphan(cluster, 5, &pending),
                      CLEANUP_KIND_COUNT);                                          /* it is sent, and made */
-    assert_int_equal(cluster_state_orphan(cluster, 5, &away), CLEANUP_KIND_COUNT); /* its host may bring it */
+    assert_int_equal(cluster_state_orphan(cluster, 5, &away), CLEANUP_KIND_COUNT); /* its node may bring it */
     assert_int_equal(cluster_state_orphan(cluster, 5, &over), CLEANUP_EXPIRED);
     assert_int_equal(cluster_state_count(cluster), 0);
     assert_int_equal(effects.count, 0); /* looking changes nothing */
 }
 
-static void test_a_row_that_its_host_holds(void **state)
+static void test_a_row_that_its_node_holds(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
     struct sandbox_status held = running(&row);
     cluster_state_load(cluster, 0, &row);
     assert_int_equal(cluster_state_orphan(cluster, 5, &row), CLEANUP_KIND_COUNT);
     join(10, "h1", &held, 1);
-    /* However late: what its host reports, its host ends. */
+    /* However late: what its node reports, its node ends. */
     assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
     cluster_state_node_gone(cluster, HOUR_MS, "h1", &effects);
     assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
 }
 
-static void test_a_pending_row_that_its_host_never_takes_up(void **state)
+static void test_a_pending_row_that_its_node_never_takes_up(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
     cluster_state_read(cluster, 0, cluster_state_stamp(cluster), &row, &effects);
@@ -163,7 +163,7 @@ static void test_a_orphan_is_ended_through_the_one_door(void **state)
     assert_int_equal(cluster_state_count(cluster), 0);
 }
 
-static void test_a_orphan_whose_host_brings_it_after_all(void **state)
+static void test_a_orphan_whose_node_brings_it_after_all(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
     struct sandbox_status held = running(&row);
@@ -186,10 +186,10 @@ int main(void)
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_sessions),
         IN_CLUSTER(test_a_row_that_nobody_told_of),
-        IN_CLUSTER(test_a_row_that_its_host_holds),
-        IN_CLUSTER(test_a_pending_row_that_its_host_never_takes_up),
+        IN_CLUSTER(test_a_row_that_its_node_holds),
+        IN_CLUSTER(test_a_pending_row_that_its_node_never_takes_up),
         IN_CLUSTER(test_a_orphan_is_ended_through_the_one_door),
-        IN_CLUSTER(test_a_orphan_whose_host_brings_it_after_all),
+        IN_CLUSTER(test_a_orphan_whose_node_brings_it_after_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

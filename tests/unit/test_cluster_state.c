@@ -59,7 +59,7 @@ static void test_a_running_row_is_not_made_anew(void **state)
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_ORPHANED);
 }
 
-static void test_a_row_of_a_host_that_never_comes(void **state)
+static void test_a_row_of_a_node_that_never_comes(void **state)
 {
     struct cluster_state_row row = running_row("h9");
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
@@ -69,7 +69,7 @@ static void test_a_row_of_a_host_that_never_comes(void **state)
 }
 
 /* Also where nothing lives on it: else its row would say for ever that it is ready. */
-static void test_a_host_of_a_row_that_never_comes(void **state)
+static void test_a_node_of_a_row_that_never_comes(void **state)
 {
     cluster_state_tick(cluster, 5, &effects);
     cluster_state_node_expected(cluster, 5, "h9");
@@ -82,7 +82,7 @@ static void test_a_host_of_a_row_that_never_comes(void **state)
     assert_int_equal(effect_of(CLUSTER_NODE)->node_state, NODE_UNREACHABLE);
 }
 
-/* "Lost" may be committed though its answer never came; the host that is back says what memory still has. */
+/* "Lost" may be committed though its answer never came; the node that is back says what memory still has. */
 static void test_a_commit_without_an_answer_is_asked_about(void **state)
 {
     struct cluster_state_row row = running_row("h1");
@@ -105,9 +105,9 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
     assert_null(effect_of(CLUSTER_PERSIST));
 }
 
-/* It ran between two pauses of its host, and nobody heard of that: the second is wanted all the same, once.
+/* It ran between two pauses of its node, and nobody heard of that: the second is wanted all the same, once.
  */
-static void test_a_second_pause_of_its_host_is_desired(void **state)
+static void test_a_second_pause_of_its_node_is_desired(void **state)
 {
     struct cluster_state_row row = running_row("h1");
     struct sandbox_status idle = {
@@ -126,7 +126,7 @@ static void test_a_second_pause_of_its_host_is_desired(void **state)
 }
 
 /* A rack goes at once: all of it is found in the same step. */
-static void test_two_hundred_hosts_that_never_come(void **state)
+static void test_two_hundred_nodes_that_never_come(void **state)
 {
     size_t lost = 0;
     for (int i = 0; i < 200; i++) {
@@ -146,7 +146,7 @@ static void test_two_hundred_hosts_that_never_come(void **state)
     assert_int_equal(lost, 200);
 }
 
-/* After it stood still itself it listens for a lease: what its hosts said meanwhile is not read yet. */
+/* After it stood still itself it listens for a lease: what its nodes said meanwhile is not read yet. */
 static void test_who_stood_still_listens_before_it_judges(void **state)
 {
     struct cluster_state_row row = running_row("h9"), lost = running_row("h1");
@@ -232,11 +232,11 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_ended_has_nothing_to_be_made_of, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_row_of_a_host_that_never_comes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_host_of_a_row_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_of_a_node_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_node_of_a_row_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_host_is_desired, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_two_hundred_hosts_that_never_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_node_is_desired, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_hundred_nodes_that_never_come, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_stood_still_listens_before_it_judges, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

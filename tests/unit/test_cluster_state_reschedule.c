@@ -1,4 +1,4 @@
-/* A host that cannot start a sandbox, for reasons of its own: another gets it, once, and nothing is counted
+/* A node that cannot start a sandbox, for reasons of its own: another gets it, once, and nothing is counted
  * twice. */
 #include "controller/core/cluster_state.h"
 
@@ -13,16 +13,16 @@ static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
 static struct cluster_state_row row;
 
-static void host(const char *name, const char *region, const char *sick)
+static void host(const char *name, const char *region, const char *unhealthy)
 {
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 10}};
     snprintf(facts.name, sizeof facts.name, "%s", name);
     snprintf(facts.region, sizeof facts.region, "%s", region);
-    snprintf(facts.sick, sizeof facts.sick, "%s", sick);
+    snprintf(facts.unhealthy, sizeof facts.unhealthy, "%s", unhealthy);
     cluster_state_session(cluster, 0, &facts, NULL, 0, &effects);
 }
 
-/* It is admitted on h1, which is the emptiest, and its host has begun with it. */
+/* It is admitted on h1, which is the emptiest, and its node has begun with it. */
 static void begin(const char *region)
 {
     uint8_t random[10] = {1};
@@ -67,7 +67,7 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
     return NULL;
 }
 
-static struct sandbox_status failure(bool host_fault)
+static struct sandbox_status failure(bool node_fault)
 {
     return (struct sandbox_status){.id = row.id,
                                    .generation = 1,
@@ -75,7 +75,7 @@ static struct sandbox_status failure(bool host_fault)
                                    .state = SANDBOX_FAILED,
                                    .reason = REASON_START_FAILED,
                                    .detail = "its disk is full",
-                                   .host_fault = host_fault};
+                                   .node_fault = node_fault};
 }
 
 static void fails(const char *node)
@@ -108,7 +108,7 @@ static void assert_moved(void)
     assert_int_equal(reserved("h2"), 601);
 }
 
-static void test_another_host_gets_it(void **state)
+static void test_another_node_gets_it(void **state)
 {
     struct cluster_state_row r;
     begin(NULL);
@@ -154,7 +154,7 @@ static void test_nobody_else_has_room(void **state)
     assert_int_equal(reserved("h2") + reserved("h3"), 0);
 }
 
-static void test_what_its_host_is_not_to_blame_for(void **state)
+static void test_what_its_node_is_not_to_blame_for(void **state)
 {
     struct sandbox_status o;
     begin(NULL);
@@ -165,7 +165,7 @@ static void test_what_its_host_is_not_to_blame_for(void **state)
     assert_non_null(effect_of(CLUSTER_PERSIST));
 }
 
-/* A host that lies, or is confused: what ran is never begun elsewhere. */
+/* A node that lies, or is confused: what ran is never begun elsewhere. */
 static void test_what_has_run_stays(void **state)
 {
     struct sandbox_status o;
@@ -215,7 +215,7 @@ static void test_the_deletion_came_after(void **state)
     assert_null(effect_of(CLUSTER_DESIRED));
 }
 
-/* It may be committed: until that is known the word of the first host counts no more, nor does its silence.
+/* It may be committed: until that is known the word of the first node counts no more, nor does its silence.
  */
 static void test_a_lost_answer(void **state)
 {
@@ -238,7 +238,7 @@ static void test_a_lost_answer(void **state)
     assert_moved();
 }
 
-/* Its new host was not told before the controller went: a session without it is no end. */
+/* Its new node was not told before the controller went: a session without it is no end. */
 static void test_a_new_leader_sends_it_again(void **state)
 {
     uint8_t random[10] = {1};
@@ -257,9 +257,9 @@ static void test_a_new_leader_sends_it_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_another_host_gets_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_another_node_gets_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_else_has_room, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_its_host_is_not_to_blame_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_its_node_is_not_to_blame_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_has_run_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_that_is_deleted_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_deletion_came_after, set_up, tear_down),

@@ -276,7 +276,7 @@ static void test_a_clock_that_is_put_right_soon(void **state)
     step = 1000 * (int64_t)HOUR_MS;
     begin(true);
     assert_int_equal(desired_for(),
-                     UINT64_MAX); /* its host counts by itself: nobody tells it that it is due */
+                     UINT64_MAX); /* its node counts by itself: nobody tells it that it is due */
     cluster_state_clock_stepped(cluster, 5000, -step, THEN);
     step = 0;
     assert_int_equal(told_now().count, 0);

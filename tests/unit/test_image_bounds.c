@@ -45,7 +45,7 @@ static void test_volumes_by_path(void **state)
     assert_true(volume_fits(path));
 }
 
-/* A host that is told to make such a folder cannot: that is not the host's fault. */
+/* A node that is told to make such a folder cannot: that is not the node's fault. */
 static void test_names_that_no_folder_can_have(void **state)
 {
     char path[300] = "/workspace/";
@@ -185,7 +185,7 @@ static void test_platforms(void **state)
         use.narrow_calls = true;
         assert_int_equal(image_fits(&facts, &use, why), rows[i].narrow_good);
     }
-    assert_string_equal(why, "its image is for processors of arm64, and its host's is of arm");
+    assert_string_equal(why, "its image is for processors of arm64, and its node's is of arm");
 }
 
 static void test_a_command_that_there_is_not(void **state)
@@ -207,12 +207,12 @@ static void test_size_and_room(void **state)
     assert_true(image_size_fits(10 << 20, 10 << 20, why));
     assert_true(image_size_fits(UINT64_MAX, 0, why));
     assert_false(image_size_fits((10 << 20) + 1, 10 << 20, why));
-    assert_string_equal(why, "its image is larger than 10.0 MiB, which is the most that its host pulls");
+    assert_string_equal(why, "its image is larger than 10.0 MiB, which is the most that its node pulls");
     assert_false(image_size_fits(UINT64_MAX, UINT64_MAX - 1, why));
     assert_true(image_has_room(5, 5, why) && image_has_room(0, 0, why));
     assert_false(image_has_room(4, 5, why));
     assert_string_equal(why,
-                        "its host has too little free disk to pull its image: 5 bytes of it are kept free");
+                        "its node has too little free disk to pull its image: 5 bytes of it are kept free");
 }
 
 static void test_names(void **state)

@@ -164,7 +164,8 @@ static void test_update(void **state)
 
 static void test_inventory(void **state)
 {
-    struct node_inventory in = {.facts = {.name = "h1", .boot_id = "b", .enforces = 63, .sick = "no\tdisk"}};
+    struct node_inventory in = {
+        .facts = {.name = "h1", .boot_id = "b", .enforces = 63, .unhealthy = "no\tdisk"}};
     struct node_inventory out;
     struct sandbox_status status = a_status();
     struct err err;
@@ -178,7 +179,7 @@ static void test_inventory(void **state)
     assert_int_equal(node_inventory_unpack(bytes, len, &out, &err), 0);
     assert_string_equal(out.facts.name, "h1");
     assert_string_equal(out.facts.labels.item[0], "zone=a");
-    assert_string_equal(out.facts.sick, "no?disk");
+    assert_string_equal(out.facts.unhealthy, "no?disk");
     assert_int_equal(out.facts.capacity.memory_bytes, 1 << 30);
     assert_int_equal(out.status_count, 1);
     node_inventory_fini(&out);
@@ -282,7 +283,7 @@ static void test_a_desired_state_that_cannot_be_told_is_left_out(void **state)
     node_message_fini(&back);
 }
 
-static void test_a_host_joins_without_the_facts_that_cannot_be_told(void **state)
+static void test_a_node_joins_without_the_facts_that_cannot_be_told(void **state)
 {
     struct node_inventory in = {.facts = {.name = "h1", .region = "a\xff", .enforces = UINT32_MAX}}, out;
     struct node_faults faults;
@@ -444,7 +445,7 @@ int main(void)
         cmocka_unit_test(test_a_state_is_told_whatever_its_numbers),
         cmocka_unit_test(test_a_figure_that_cannot_be_is_left_out),
         cmocka_unit_test(test_a_desired_state_that_cannot_be_told_is_left_out),
-        cmocka_unit_test(test_a_host_joins_without_the_facts_that_cannot_be_told),
+        cmocka_unit_test(test_a_node_joins_without_the_facts_that_cannot_be_told),
         cmocka_unit_test(test_bounds_of_a_cleanup),
         cmocka_unit_test(test_every_cut_and_flip_is_an_error_or_a_message),
         cmocka_unit_test(test_bytes_that_ask_for_much_memory_are_refused),

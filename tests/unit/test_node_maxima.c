@@ -86,7 +86,7 @@ static struct node_inventory an_inventory(bool large)
     FILL_TEXT(in.facts.docker_version);
     FILL_TEXT(in.facts.docker_api_version);
     FILL_TEXT(in.facts.region);
-    FILL_TEXT(in.facts.sick);
+    FILL_TEXT(in.facts.unhealthy);
     struct node_resources *to = &in.facts.capacity;
     RESOURCE_FIELDS(MOST)
     in.facts.enforces = ENFORCE_ALL;

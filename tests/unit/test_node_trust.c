@@ -20,7 +20,7 @@ static int end(void **state)
     return 0;
 }
 
-static void test_the_same_host_is_believed(void **state)
+static void test_the_same_node_is_believed(void **state)
 {
     assert_true(node_trust_believes(trust, 1000, "n", &one, 100, 0));
     assert_true(
@@ -36,12 +36,12 @@ static void test_another_that_brings_nothing_is_looked_at_twice(void **state)
     assert_true(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &thief, 3, 0));
 }
 
-static void test_the_second_look_is_at_the_same_host(void **state)
+static void test_the_second_look_is_at_the_same_node(void **state)
 {
     assert_false(node_trust_believes(trust, 1000, "n", &thief, 3, 0));
     assert_false(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &other_thief, 3, 0));
     assert_true(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &one, 3, 3));
-    node_trust_know(trust, "n", &one); /* the host itself was here meanwhile */
+    node_trust_know(trust, "n", &one); /* the node itself was here meanwhile */
     assert_false(node_trust_believes(trust, 1000 + 2 * NODE_TRUST_LOOK_MS, "n", &other_thief, 3, 0));
 }
 
@@ -82,9 +82,9 @@ static void test_alarms_are_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_same_host_is_believed, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_same_node_is_believed, begin, end),
         cmocka_unit_test_setup_teardown(test_another_that_brings_nothing_is_looked_at_twice, begin, end),
-        cmocka_unit_test_setup_teardown(test_the_second_look_is_at_the_same_host, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_second_look_is_at_the_same_node, begin, end),
         cmocka_unit_test_setup_teardown(test_a_node_that_is_new_is_believed, begin, end),
         cmocka_unit_test_setup_teardown(test_what_was_issued_until_a_revocation_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(test_alarms_are_few, begin, end)};

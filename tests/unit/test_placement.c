@@ -37,8 +37,8 @@ static void test_spreads(void **state)
     node_table_fini(&table);
 }
 
-/* A host that cannot enforce one limit gets nothing, however empty it is. */
-static void test_a_host_that_cannot_enforce(void **state)
+/* A node that cannot enforce one limit gets nothing, however empty it is. */
+static void test_a_node_that_cannot_enforce(void **state)
 {
     for (uint32_t bit = 1; bit <= ENFORCE_NETWORK; bit <<= 1) {
         struct node_table table = {0};
@@ -54,7 +54,7 @@ static void test_a_host_that_cannot_enforce(void **state)
     }
 }
 
-/* What no host has is the request's fault; what a host has that is away, full or not known is not. */
+/* What no node has is the request's fault; what a node has that is away, full or not known is not. */
 static void test_runtimes(void **state)
 {
     struct node_table table = {0};
@@ -82,7 +82,7 @@ static void test_runtimes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_spreads),
-                                       cmocka_unit_test(test_a_host_that_cannot_enforce),
+                                       cmocka_unit_test(test_a_node_that_cannot_enforce),
                                        cmocka_unit_test(test_runtimes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

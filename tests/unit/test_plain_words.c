@@ -9,7 +9,7 @@ static void same(const char *text, const char *desired)
     assert_string_equal(out, desired);
 }
 
-static void test_what_tells_of_the_host_goes(void **state)
+static void test_what_tells_of_the_node_goes(void **state)
 {
     same("OCI runtime create failed: error mounting \"/var/lib/corral-agent/links/sbx_01J\" to rootfs at "
          "\"/.corral\": "
@@ -53,7 +53,7 @@ static void test_what_does_not_fit_is_cut_between_characters(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_tells_of_the_host_goes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_what_tells_of_the_node_goes),
                                        cmocka_unit_test(test_what_tells_nothing_stays),
                                        cmocka_unit_test(test_what_does_not_fit_is_cut_between_characters)};
     return cmocka_run_group_tests(tests, NULL, NULL);

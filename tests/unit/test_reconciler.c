@@ -365,10 +365,10 @@ static struct reconciler *making(bool written)
     return k;
 }
 
-static void fail_and_clean_up(struct reconciler *k, bool host_fault)
+static void fail_and_clean_up(struct reconciler *k, bool node_fault)
 {
     struct start_result made = {
-        .reason = REASON_START_FAILED, .detail = "no space left", .host_fault = host_fault};
+        .reason = REASON_START_FAILED, .detail = "no space left", .node_fault = node_fault};
     reconciler_started(k, 2000, &id, &made, &effects);
     settle(k, 2000);
     reconciler_removed(k, 2500, &id, true, &effects);
@@ -381,20 +381,20 @@ static const struct sandbox_status *told_of_failure(void)
     return o;
 }
 
-/* Another host may begin with it: once nothing of it is left here, whatever this agent finds after a restart.
+/* Another node may begin with it: once nothing of it is left here, whatever this agent finds after a restart.
  */
-static void test_a_fault_of_its_host_is_told_as_one(void **state)
+static void test_a_fault_of_its_node_is_told_as_one(void **state)
 {
     struct reconciler *k = making(true);
     fail_and_clean_up(k, true);
     assert_null(last_of(RECONCILER_REPORT)); /* its end is not on disk */
     settle(k, 2500);
-    assert_true(told_of_failure()->host_fault);
+    assert_true(told_of_failure()->node_fault);
     end(k);
     k = making(true);
     fail_and_clean_up(k, false);
     settle(k, 2500);
-    assert_false(told_of_failure()->host_fault);
+    assert_false(told_of_failure()->node_fault);
     end(k);
 }
 
@@ -405,11 +405,11 @@ static struct sandbox_status told_of_in_a_new_session(struct reconciler *k)
     return o;
 }
 
-/* It is neither stopping nor failed before that: said so, no other host would get it. */
-static void test_a_fault_of_its_host_is_not_told_before_it_is_undone(void **state)
+/* It is neither stopping nor failed before that: said so, no other node would get it. */
+static void test_a_fault_of_its_node_is_not_told_before_it_is_undone(void **state)
 {
     struct reconciler *k = making(true);
-    struct start_result made = {.reason = REASON_START_FAILED, .detail = "no space left", .host_fault = true};
+    struct start_result made = {.reason = REASON_START_FAILED, .detail = "no space left", .node_fault = true};
     reconciler_started(k, 2000, &id, &made, &effects);
     assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_STARTING);
     settle(k, 2000);
@@ -417,7 +417,7 @@ static void test_a_fault_of_its_host_is_not_told_before_it_is_undone(void **stat
     struct sandbox_status o = told_of_in_a_new_session(k);
     assert_int_equal(o.state, SANDBOX_STARTING);
     settle(k, 2500);
-    assert_true(told_of_failure()->host_fault && told_of_failure()->number > o.number);
+    assert_true(told_of_failure()->node_fault && told_of_failure()->number > o.number);
     assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_FAILED);
     end(k);
 }
@@ -427,12 +427,12 @@ static void test_an_end_that_the_disk_does_not_take_keeps_it_here(void **state)
     struct reconciler *k = making(true);
     fail_and_clean_up(k, true);
     reconciler_saved(k, 2600, &id, false, &effects); /* on disk is that it was being made */
-    assert_false(told_of_failure()->host_fault);
+    assert_false(told_of_failure()->node_fault);
     end(k);
     k = making(false);
     reconciler_saved(k, 1100, &id, false, &effects); /* on disk is nothing */
     reconciler_saved(k, 1200, &id, false, &effects);
-    assert_true(told_of_failure()->host_fault);
+    assert_true(told_of_failure()->node_fault);
     end(k);
 }
 
@@ -461,7 +461,7 @@ static void test_somebody_elses_pause_that_is_found_idle(void **state)
     end(k);
 }
 
-/* Nobody but this host wants it paused: one that forgot it with its death would let it run again. */
+/* Nobody but this node wants it paused: one that forgot it with its death would let it run again. */
 static void test_idleness_is_on_disk_before_it_pauses(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
@@ -525,8 +525,8 @@ int main(void)
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
         cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
-        cmocka_unit_test(test_a_fault_of_its_host_is_told_as_one),
-        cmocka_unit_test(test_a_fault_of_its_host_is_not_told_before_it_is_undone),
+        cmocka_unit_test(test_a_fault_of_its_node_is_told_as_one),
+        cmocka_unit_test(test_a_fault_of_its_node_is_not_told_before_it_is_undone),
         cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
         cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
         cmocka_unit_test(test_somebody_elses_pause_that_is_found_idle),

@@ -123,7 +123,7 @@ static void test_shares_survive_huge_and_missing_limits(void **state)
     assert_true(violation_tick(&v, &rules()[VIOLATION_CPU], 9, 0, 1).closed);
 }
 
-static void test_a_tiers_levels_and_its_hosts(void **state)
+static void test_a_tiers_levels_and_its_nodes(void **state)
 {
     static const struct {
         struct violation_levels own;
@@ -159,7 +159,7 @@ int main(void)
         cmocka_unit_test(test_cpu_counts_only_when_sustained_both_ways),
         cmocka_unit_test(test_flapping_makes_one_episode_in_its_time),
         cmocka_unit_test(test_a_held_closing_comes_in_its_time),
-        cmocka_unit_test(test_a_tiers_levels_and_its_hosts),
+        cmocka_unit_test(test_a_tiers_levels_and_its_nodes),
         cmocka_unit_test(test_shares_survive_huge_and_missing_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,10 +145,10 @@ static void a_deletion_whose_disk_is_full(struct world *w)
 }
 
 const struct scenario scenarios_changes[] = {
-    SCENARIO("a pause that its host made becomes the desired state; a resume ends it, an extension does not",
+    SCENARIO("a pause that its node made becomes the desired state; a resume ends it, an extension does not",
              an_idle_sandbox_is_paused_and_stays_so),
     SCENARIO("…unless something newer is wanted", an_idle_pause_meets_a_newer_desired),
-    SCENARIO("…and its host keeps it on disk until then", an_idle_pause_outlives_its_agent),
+    SCENARIO("…and its node keeps it on disk until then", an_idle_pause_outlives_its_agent),
     SCENARIO("…before it is made", an_idle_pause_waits_for_its_disk),
     SCENARIO("the desired state waits for its node", a_pause_waits_for_its_node),
     SCENARIO("a paused sandbox has a deadline as any other", a_paused_sandbox_ends_at_its_deadline),

@@ -135,6 +135,6 @@ const struct scenario scenarios_database[] = {
              a_reading_is_older_than_what_was_answered),
     SCENARIO("what was committed and not told is taken up by the next leader",
              the_leader_dies_before_it_hears_of_its_create),
-    SCENARIO("…and so is what its hosts have to say", the_leader_dies_while_a_sandbox_is_made),
+    SCENARIO("…and so is what its nodes have to say", the_leader_dies_while_a_sandbox_is_made),
     SCENARIO("…which they keep until somebody leads", a_sandbox_ends_while_nobody_leads),
     {0}};

@@ -1,4 +1,4 @@
-/* What hosts tell of the past: once, and all of it. */
+/* What nodes tell of the past: once, and all of it. */
 #include "tests/sim/scenarios/stage.h"
 
 static enum violation_level level(const struct world *w, int sandbox)
@@ -115,7 +115,7 @@ const struct scenario scenarios_history[] = {
              an_episode_outlives_its_agent),
     SCENARIO("the end of a sandbox closes its episodes", an_episode_closes_with_its_sandbox),
     SCENARIO("what could not be told waits, and is told in order", a_node_that_was_away_tells_all_of_it),
-    SCENARIO("a disk that takes nothing does not silence its host", a_full_disk_does_not_silence_its_node),
+    SCENARIO("a disk that takes nothing does not silence its node", a_full_disk_does_not_silence_its_node),
     SCENARIO("what is told is on disk before", nothing_is_told_before_it_is_on_disk),
     SCENARIO("what arrives twice changes nothing, and is sent until that is known",
              the_answer_to_what_was_told_is_lost),

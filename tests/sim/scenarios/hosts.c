@@ -1,4 +1,4 @@
-/* Hosts that fall silent, come back, or come back without what they had. */
+/* Nodes that fall silent, come back, or come back without what they had. */
 #include "tests/sim/scenarios/stage.h"
 
 static void a_node_returns_with_a_sandbox_that_was_deleted_meanwhile(struct world *w)
@@ -153,7 +153,7 @@ static void a_node_brings_what_nobody_knows(struct world *w)
 const struct scenario scenarios_hosts[] = {
     SCENARIO("a deletion of what is lost is carried out when its node returns",
              a_node_returns_with_a_sandbox_that_was_deleted_meanwhile),
-    SCENARIO("a host that is silent past its lease has its sandboxes marked lost; they return to what it "
+    SCENARIO("a node that is silent past its lease has its sandboxes marked lost; they return to what it "
              "reports",
              a_silent_node_returns),
     SCENARIO("…also where that is paused", a_silent_node_returns_with_one_that_is_paused),
@@ -165,9 +165,9 @@ const struct scenario scenarios_hosts[] = {
     SCENARIO("who stood still itself listens for one lease before it judges",
              a_controller_that_stood_still_listens_first),
     SCENARIO("…also where they were still to come", a_controller_stands_still_before_its_nodes_came),
-    SCENARIO("…and takes what its hosts said meanwhile", a_controller_stands_still_while_a_lifetime_ends),
+    SCENARIO("…and takes what its nodes said meanwhile", a_controller_stands_still_while_a_lifetime_ends),
     SCENARIO("a new controller gives each node one lease to come", a_new_controller_waits_for_the_nodes),
-    SCENARIO("a desired state is repeated until its host says that it took it up",
+    SCENARIO("a desired state is repeated until its node says that it took it up",
              what_is_desired_is_lost_on_its_way),
     SCENARIO("a status is repeated until it is acknowledged", what_a_node_says_is_lost_on_its_way),
     SCENARIO("delivery is at least once, effect exactly once", every_message_arrives_twice),

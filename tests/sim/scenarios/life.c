@@ -1,4 +1,4 @@
-/* One sandbox on one host, from its start to the last word on it. */
+/* One sandbox on one machine, from its start to the last word on it. */
 #include "tests/sim/scenarios/stage.h"
 
 static void its_lifetime_ends(struct world *w)

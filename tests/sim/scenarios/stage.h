@@ -54,7 +54,7 @@ extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hos
 /* A sandbox that runs. */
 int stage_running(struct world *w, uint64_t lifetime_ms);
 
-/* The database answers nothing for so long; Docker of a host; its disk takes nothing; it starts nothing. */
+/* The database answers nothing for so long; Docker of a node; its disk takes nothing; it starts nothing. */
 void stage_no_database(struct world *w, uint64_t ms);
 void stage_no_docker(struct world *w, int node, uint64_t ms);
 void stage_no_disk(struct world *w, int node, uint64_t ms);
@@ -62,7 +62,7 @@ void stage_no_starts(struct world *w, int node, uint64_t ms);
 
 void stage_stop_controller(struct world *w, uint64_t ms);
 
-/* The desired state of a sandbox, as its row has it, arrives at its host once more, with so much left to
+/* The desired state of a sandbox, as its row has it, arrives at its node once more, with so much left to
  * live.
  */
 void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);

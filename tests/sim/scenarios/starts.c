@@ -1,4 +1,4 @@
-/* Hosts that cannot start their desired state. */
+/* Nodes that cannot start their desired state. */
 #include "tests/sim/scenarios/stage.h"
 
 static void a_host_that_fails_a_start_is_passed_over(struct world *w)
@@ -47,7 +47,7 @@ static void a_host_that_fails_three_starts_gets_no_more(struct world *w)
 {
     int failed = 0;
     stage_no_starts(w, 0, 40000);
-    while (!reconciler_sick(w->host[0].reconciler, w->now))
+    while (!reconciler_unhealthy(w->host[0].reconciler, w->now))
         failed += placed_on_first(w, 1);
     EXPECT(w, failed == 3);
     UNTIL(w, 2000, w->host[0].session && w->host[0].starts_fail);
@@ -58,7 +58,7 @@ static void a_host_that_is_well_again_is_tried_again(struct world *w)
 {
     stage_no_starts(w, 0, 20000);
     placed_on_first(w, 9);
-    UNTIL(w, 60000, !reconciler_sick(w->host[0].reconciler, w->now));
+    UNTIL(w, 60000, !reconciler_unhealthy(w->host[0].reconciler, w->now));
     w->host[0].broken_ms = 0;
     EXPECT(w, placed_on_first(w, 9) > 1);
 }
@@ -82,12 +82,12 @@ static void nothing_is_made_before_its_record_is_on_disk(struct world *w)
 }
 
 const struct scenario scenarios_starts[] = {
-    SCENARIO("what its host cannot start, for reasons of its own, is placed on another",
+    SCENARIO("what its node cannot start, for reasons of its own, is placed on another",
              a_host_that_fails_a_start_is_passed_over),
     SCENARIO("…once", a_second_host_that_fails_too_is_the_last),
     SCENARIO("…and asked for again where nobody knows whether it was",
              nobody_knows_whether_it_was_placed_again),
-    SCENARIO("a host that fails three starts in a row gets no more",
+    SCENARIO("a node that fails three starts in a row gets no more",
              a_host_that_fails_three_starts_gets_no_more),
     SCENARIO("…until it may try one, after a while", a_host_that_is_well_again_is_tried_again),
     SCENARIO("a disk that takes no record makes no sandbox", a_disk_that_takes_no_record_makes_no_sandbox),

@@ -1,4 +1,4 @@
-"""Several hosts: network namespaces with a Docker and an agent each."""
+"""Several nodes: network namespaces with a Docker and an agent each."""
 import os
 import signal
 
@@ -23,7 +23,7 @@ def test_sandboxes_are_spread(hosts):
         user.delete(sandbox["id"])
 
 
-def test_every_host_is_cleaned_up(hosts):
+def test_every_node_is_cleaned_up(hosts):
     for n in (1, 2):
         hosts.docker("create", "--label", "corral.sandbox=sbx_none", "--label", f"corral.cluster={hosts.installed_as}",
                      "corral-base:latest", "true", node=n)
@@ -32,7 +32,7 @@ def test_every_host_is_cleaned_up(hosts):
     assert not hosts.docker("ps", "-aq", node=1) + hosts.docker("ps", "-aq", node=2)
 
 
-def test_a_host_that_is_lost_and_returns(hosts):
+def test_a_node_that_is_lost_and_returns(hosts):
     user = hosts.user("lost", tier="pro")
     made = {s["node"]: s["id"] for s in (user.create(memory_bytes=32 << 20) for _ in range(2))}
     hosts.kill("agent-2", signal.SIGSTOP)

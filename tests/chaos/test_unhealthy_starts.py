@@ -1,4 +1,4 @@
-"""A host whose own disk fails every start: it says so after the third, and the others get the work until it is well."""
+"""A node whose own disk fails every start: it says so after the third, and the others get the work until it is well."""
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from hermits import SMALL
 
 @contextmanager
 def no_records(hosts, node):
-    """Nothing can be written to the folder of a host's records: it is not there."""
+    """Nothing can be written to the folder of a node's records: it is not there."""
     folder = hosts.home / f"agent-{node}/records"
     away = folder.rename(folder.with_name("records.away"))
     try:
@@ -58,14 +58,14 @@ def state(hosts, node):
     return hosts.admin.good("GET", f"/sandbox/system/nodes/{node}")
 
 
-def test_a_host_that_fails_every_start_takes_no_more(hosts):
+def test_a_node_that_fails_every_start_takes_no_more(hosts):
     user = hosts.user("starts", tier="enterprise")
     hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon") # so that all of them meet the one that fails
     with no_records(hosts, 1):
         for _ in range(3):
             assert user.refused("POST", "/sandbox", SMALL)["code"] == "start_failed"
-        sick = wait_until("it says so", lambda: (n := state(hosts, "node-1"))["state"] in ("sick", "unhealthy") and n, 10)
-        assert "its last 3 starts failed" in sick["reason"], sick
+        unhealthy = wait_until("it says so", lambda: (n := state(hosts, "node-1"))["state"] == "unhealthy" and n, 10)
+        assert "its last 3 starts failed" in unhealthy["reason"], unhealthy
         hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
         made = [user.create(**SMALL) for _ in range(3)]
         assert {s["node"] for s in made} == {"node-2"}
@@ -96,9 +96,9 @@ def begins_again(hosts, user):
         hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
 
 
-def reasons_of_sickness(hosts, node):
+def unhealthy_reasons(hosts, node):
     """Also of those that are over: it is tried again after a while."""
-    return hosts.sql(f"select data->>'reason' from events where type = 'node.sick' and node = '{node}' order by seq").splitlines()
+    return hosts.sql(f"select data->>'reason' from events where type = 'node.unhealthy' and node = '{node}' order by seq").splitlines()
 
 
 def create_all(user, count):
@@ -112,16 +112,16 @@ def delete_all(user):
 
 
 @pytest.mark.parametrize("what, crowd", [("records", 30), ("disks", 6), ("docker", 6), ("containerd", 6)])
-def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
+def test_no_create_fails_while_another_node_has_room(hosts, what, crowd):
     user = hosts.user("crowd-" + what, tier="enterprise")
-    before = len(reasons_of_sickness(hosts, "node-1"))
+    before = len(unhealthy_reasons(hosts, "node-1"))
     try:
         with full(folder_of(hosts, what)):
             answers = create_all(user, crowd)
             assert {a.status_code for a in answers} == {201}, history(hosts, user)
             made = [a.json() for a in answers]
             assert {s["node"] for s in made} == {"node-2"}
-            said = wait_until("it says so", lambda: reasons_of_sickness(hosts, "node-1")[before:], 10)
+            said = wait_until("it says so", lambda: unhealthy_reasons(hosts, "node-1")[before:], 10)
             assert "its last 3 starts failed" in said[0], said
         moves = rescheduled(hosts, made)
         assert len(moves) >= 3 and len(set(moves)) == len(moves), moves
@@ -136,12 +136,12 @@ def test_no_create_fails_while_another_host_has_room(hosts, what, crowd):
     assert hosts.sql(TORN) == ""
 
 
-def test_a_host_that_the_database_knows_to_be_ill_before_its_controller_does(hosts):
+def test_a_node_that_the_database_knows_to_be_ill_before_its_controller_does(hosts):
     """It fell ill between the choice and the admission, which is for another then."""
     user = hosts.user("between", tier="enterprise")
     made = []
     for _ in range(3): # spread: one at least is for node-1
-        hosts.sql("update nodes set health = 'sick' where name = 'node-1'")
+        hosts.sql("update nodes set health = 'unhealthy' where name = 'node-1'")
         made.append(user.create(**SMALL))
     for sandbox in made:
         user.delete(sandbox["id"])
@@ -155,8 +155,8 @@ def build(hosts, tag, dockerfile):
                        timeout=60)
 
 
-def test_what_a_tenant_brings_about_is_no_hosts_fault(hosts):
-    """Nor is one host after the other made sick by a path in an image that reads like it, or by limits that nothing fits in."""
+def test_what_a_tenant_brings_about_is_no_nodes_fault(hosts):
+    """Nor is one node after the other made unhealthy by a path in an image that reads like it, or by limits that nothing fits in."""
     user = hosts.user("provokes", tier="enterprise")
     build(hosts, "provokes:file", "FROM corral-base:latest\nUSER root\nRUN rm -rf /tmp && touch /tmp\n")
     build(hosts, "provokes:words", 'FROM corral-base:latest\nVOLUME ["/x: no space left on device"]\n')
