@@ -64,7 +64,7 @@ static const struct conf_row rows[] = {
     {"pull_silent_seconds", "CORRAL_PULL_SILENT_SECONDS", CONF_UINT, AT(pull_silent_seconds), "60", 1, 3600,
      NULL, true, false, "How long the pull of an image may be without any progress."},
     {"sample_interval_ms", "CORRAL_SAMPLE_INTERVAL_MS", CONF_UINT, AT(sample_interval_ms), "1000", 100, 60000,
-     NULL, true, false, "Time between two looks at a sandbox."},
+     NULL, true, false, "Time between two samples of a sandbox."},
     {"memory_warning", "CORRAL_MEMORY_WARNING", CONF_UINT, AT(memory_warning), "90", 1, 100, NULL, true,
      false, "Percent of its memory limit at which a sandbox is warned."},
     {"memory_critical", "CORRAL_MEMORY_CRITICAL", CONF_UINT, AT(memory_critical), "95", 1, 100, NULL, true,

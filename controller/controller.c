@@ -17,11 +17,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SCHEMA_RETRY_MS      2000u
-#define KEY_CONNECTIONS      1
-#define FILES_OF_REST(files) ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_door.c) */
-#define FILES_OF_OUR_OWN     32                 /* and the sessions with the database */
-#define CONNECTIONS_LEAST    16
+#define SCHEMA_RETRY_MS 2000u
+#define KEY_CONNECTIONS 1
+#define FILES_OF_REST(files)                                                                                 \
+    ((files) / 16 * 7)       /* the rest is the node port's (common/io/msglink_listener.c) */
+#define FILES_OF_OUR_OWN  32 /* and the sessions with the database */
+#define CONNECTIONS_LEAST 16
 
 /* --- keys --- */
 
@@ -168,7 +169,7 @@ static void on_database(void *arg, bool up)
         leader_refresh(c->leader);
 }
 
-/* Whoever waits for a sandbox waits for what is not written down: told at once. */
+/* Anyone who waits for a sandbox waits for what is not written down: told at once. */
 static void on_database_trouble(void *arg, enum db_trouble trouble)
 {
     struct controller *c = arg;
@@ -355,7 +356,7 @@ void controller_reload(struct controller *c)
     log_info("controller", "configuration reloaded");
 }
 
-/* In the order of who calls whom: first what holds requests, then what they wait for, the door last. */
+/* In the order of who calls whom: first what holds requests, then what they wait for, the listener last. */
 void controller_free(struct controller *c)
 {
     if (!c)

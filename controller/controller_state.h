@@ -17,7 +17,8 @@ struct controller {
     struct db_pool *pool;
     struct db_pool *reads; /* for what costs much: ops_read */
     struct read_gate *read_gate;
-    struct db_pool *key_pool; /* for API keys alone: whoever guesses them waits for nobody else's, nor they */
+    struct db_pool
+        *key_pool; /* for API keys alone: anyone who guesses them waits for nobody else's, nor they */
     struct db_admit *admit;
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;

@@ -16,7 +16,7 @@ begin
     return null;
 end $$;
 
--- Whoever leads hears of what others want: of a sandbox, with its generation, and of a node.
+-- The leader hears of what others want: of a sandbox, with its generation, and of a node.
 create or replace function tell_desired() returns trigger language plpgsql as $$
 begin
     perform pg_notify('corral_desired', new.id || ' ' || new.generation);

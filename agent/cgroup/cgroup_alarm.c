@@ -16,15 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_MIN_US    1000
-#define LOOK_MAX_US    10000
-#define FILL_PER_US    4096 /* bytes: no faster does a core fill memory */
-#define GROWN_BYTES    (64u << 10)
-#define LOOK_ASKING_US 5000 /* while the kernel does not give notice yet */
-#define ASKERS         4    /* threads that wait for it to take the thresholds */
-#define HOLDS_A_SECOND 200  /* on notices of one sandbox; then only the clock holds it */
-#define NEVER          UINT64_MAX
-#define BATCH          64
+#define SAMPLE_MIN_US    1000
+#define SAMPLE_MAX_US    10000
+#define FILL_PER_US      4096 /* bytes: no faster does a core fill memory */
+#define GROWN_BYTES      (64u << 10)
+#define SAMPLE_ASKING_US 5000 /* while the kernel does not give notice yet */
+#define ASKERS           4    /* threads that wait for it to take the thresholds */
+#define HOLDS_A_SECOND   200  /* on notices of one sandbox; then only the clock holds it */
+#define NEVER            UINT64_MAX
+#define BATCH            64
 
 struct cgroup_watched {
     struct cgroup_alarm *alarm;
@@ -84,7 +84,7 @@ static uint64_t next_interval(struct cgroup_watched *w, uint64_t unreclaimable)
     if (unreclaimable < w->unreclaimable + GROWN_BYTES && w->interval_us * 2 > us)
         us = w->interval_us * 2;
     w->unreclaimable = unreclaimable;
-    w->interval_us = us < LOOK_MIN_US ? LOOK_MIN_US : us > LOOK_MAX_US ? LOOK_MAX_US : us;
+    w->interval_us = us < SAMPLE_MIN_US ? SAMPLE_MIN_US : us > SAMPLE_MAX_US ? SAMPLE_MAX_US : us;
     return w->interval_us;
 }
 
@@ -113,7 +113,7 @@ static void look(struct cgroup_watched *w, uint64_t now, bool noticed)
         w->warned = false;
         w->interval_us = w->unreclaimable = 0;
         if (w->asking)
-            w->next_us = now + LOOK_ASKING_US;
+            w->next_us = now + SAMPLE_ASKING_US;
         return;
     }
     if (noticed && usage >= m->levels.warning && may_hold(w, now))
@@ -124,7 +124,7 @@ static void look(struct cgroup_watched *w, uint64_t now, bool noticed)
         w->warned = true;
         ring(w);
         /* Without a freezer it goes on, and is looked at until it is killed. */
-        w->next_us = m->held ? NEVER : now + LOOK_MIN_US;
+        w->next_us = m->held ? NEVER : now + SAMPLE_MIN_US;
         return;
     }
     cgroup_memory_release(m);
@@ -157,7 +157,7 @@ static void notice(struct cgroup_alarm *alarm, const struct epoll_event *event, 
     cgroup_memory_noticed(&w->memory);
     look(w, now, true);
     if (!w->memory.held && w->next_us == NEVER)
-        w->next_us = now + LOOK_MIN_US; /* an OOM is noticed before it has killed */
+        w->next_us = now + SAMPLE_MIN_US; /* an OOM is noticed before it has killed */
 }
 
 static uint64_t look_at_due(struct cgroup_alarm *alarm, uint64_t now)
@@ -298,7 +298,7 @@ static bool listen_to(struct cgroup_watched *w)
                      w->number);
 }
 
-/* Said, for whoever still asks for its thresholds holds it open. */
+/* Said, for anyone who still asks for its thresholds holds it open. */
 static void listen_no_more(struct cgroup_watched *w)
 {
     if (w->memory.notice_fd >= 0)
@@ -366,7 +366,7 @@ int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *pa
         w->next->slot = &w->next;
     alarm->list = w;
     if (!listen_to(w))
-        w->interval_us = LOOK_MAX_US; /* the first look below finds it; it is never near by notice */
+        w->interval_us = SAMPLE_MAX_US; /* the first sample below finds it; it is never near by notice */
     ask(w);
     pthread_mutex_unlock(&alarm->lock);
     signal_fd(alarm->wake); /* it may be near already */
@@ -392,7 +392,7 @@ void cgroup_alarm_release(struct cgroup_watched *w)
     bool held = w->memory.held;
     if (held) {
         cgroup_memory_release(&w->memory);
-        w->next_us = now_us() + LOOK_MIN_US;
+        w->next_us = now_us() + SAMPLE_MIN_US;
     }
     pthread_mutex_unlock(&w->alarm->lock);
     if (held)

@@ -1,5 +1,5 @@
 /*
- * Freezers: hold the processes of sandboxes still and let them go, off whoever asks for it. The kernel takes
+ * Freezers: hold the processes of sandboxes still and let them go, off the caller. The kernel takes
  * a write to one under a lock that all cgroups share, seen to last 9 s beside fork bombs; so a few threads
  * write, and one that waits holds up its own sandbox and, past CGROUP_HANDS of them, those that are asked for
  * after.

@@ -66,7 +66,7 @@ struct cgroup_net cgroup_parse_net(const char *bytes, size_t len);
 /*
  * Of v1's kernel memory what is taken for reclaimable slab (names and inodes that are remembered): all that
  * is more than so many processes need for themselves. Measured on 6.18: a process takes 80 to 150 KiB of it,
- * an idle sandbox 300 KiB. Whoever takes more for good meets the kernel's OOM instead of a warning.
+ * an idle sandbox 300 KiB. Anyone who takes more for good meets the kernel's OOM instead of a warning.
  */
 uint64_t cgroup_kernel_reclaimable(uint64_t kernel, uint64_t processes);
 

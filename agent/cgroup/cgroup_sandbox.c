@@ -220,7 +220,7 @@ static bool ran_backwards(const struct counters *c, const struct counters *b)
            c->write_bytes < b->write_bytes;
 }
 
-static void begin_anew(struct cgroup_sandbox *sandbox, const struct counters *c)
+static void begin_again(struct cgroup_sandbox *sandbox, const struct counters *c)
 {
     sandbox->before = *c;
     sandbox->before_ms = 0;
@@ -240,7 +240,7 @@ static uint64_t limit_between(const struct cgroup_sandbox *sandbox, uint64_t lim
     return sandbox->before_limit_millis > limit_millis ? sandbox->before_limit_millis : limit_millis;
 }
 
-/* Rates of a few milliseconds say nothing: a look that comes soon after another tells what that one told. */
+/* Rates of a few milliseconds say nothing: a sample soon after another repeats that one. */
 static void sample_rates(struct cgroup_sandbox *sandbox, uint64_t now, const struct counters *c,
                          struct sample *out)
 {
@@ -279,7 +279,7 @@ int cgroup_sandbox_sample(struct cgroup_sandbox *sandbox, uint64_t now, const st
     out->pids_limit = limits->pids;
     struct counters c = sample_counters(sandbox, out);
     if (!sandbox->before_ms || ran_backwards(&c, &sandbox->before))
-        begin_anew(sandbox, &c);
+        begin_again(sandbox, &c);
     if (sample_memory(sandbox, out))
         return err_set(e, ERR_NOT_FOUND, "the cgroup is gone");
     sample_rates(sandbox, now, &c, out);

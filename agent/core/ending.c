@@ -131,9 +131,9 @@ struct sandbox_exit ending_taken_away(enum ending_when when)
     return end;
 }
 
-struct sandbox_exit ending_started_anew(void)
+struct sandbox_exit ending_started_again(void)
 {
     struct sandbox_exit end = ending_of(REASON_ORPHANED);
-    SENTENCE(end, "its container was ended and started anew in its node's Docker, and not by Corral");
+    SENTENCE(end, "its container was ended and started again in its node's Docker, and not by Corral");
     return end;
 }

@@ -46,7 +46,7 @@ struct sandbox_exit ending_unknown(enum ending_when when);
 /* Its node's disk took no record of it: it was not made. */
 struct sandbox_exit ending_unwritten(void);
 
-/* The kernel's OOM killer came. last: the latest look at it, NULL where there was none. */
+/* The kernel's OOM killer came. last: the latest sample of it, NULL where there was none. */
 struct sandbox_exit ending_oom(const struct sample *last, uint64_t limit_bytes);
 
 /* The guard's: memory that the kernel cannot take back, and nothing to do. */
@@ -61,6 +61,6 @@ struct sandbox_exit ending_container(enum ending_when when, int code);
 
 /* Its container is not there any more, and nobody of Corral removed it; or it is another one by now. */
 struct sandbox_exit ending_taken_away(enum ending_when when);
-struct sandbox_exit ending_started_anew(void);
+struct sandbox_exit ending_started_again(void);
 
 #endif

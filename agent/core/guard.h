@@ -54,7 +54,7 @@ struct guard_step {
 struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rules, struct sample *sample,
                              bool paused, uint64_t now);
 
-/* After a restart: this episode is open. Idleness counts anew. */
+/* After a restart: this episode is open. Idleness counts again. */
 void guard_restore(struct guard *guard, enum violation_kind kind, enum violation_level level);
 
 /* The sandbox ends: every open episode closes, with the figures of the last sample (0: a restart came since).

@@ -9,7 +9,8 @@
 
 #define CONTAINER_ID_LEN 64
 
-/* Whether a sandbox of this record (NULL: there is none) has nothing on this node any more but its last word.
+/* Whether a sandbox of this record (NULL: there is none) has nothing on this node any more but its final
+ * report.
  */
 bool orphan_sandbox(const struct sandbox_record *record);
 

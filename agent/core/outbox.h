@@ -5,7 +5,7 @@
  * Which episodes are open is kept beside, and the highest epoch of a controller that was seen.
  *
  * Pure: it says what is to be written (outbox_write) and takes back what was read; `now` is CLOCK_BOOTTIME in
- * milliseconds. The file is a log of lines, each with its checksum; it is written anew, short, when it has
+ * milliseconds. The file is a log of lines, each with its checksum; it is written again, short, when it has
  * grown. What is sent begins with the oldest that is not acknowledged and leaves nothing out, so that "up to
  * this number" is a whole answer.
  *
@@ -77,7 +77,7 @@ struct outbox_stats outbox_stats(const struct outbox *outbox);
 
 /* --- to disk and back --- */
 
-/* One of the two: text to be appended, or a copy that makes the whole file anew. Owned by the caller. */
+/* One of the two: text to be appended, or a copy that makes the whole file again. Owned by the caller. */
 struct outbox_write {
     char *text;
     size_t len;
@@ -88,7 +88,7 @@ struct outbox_write {
 /* False: there is nothing to write, or the last write is not answered. */
 bool outbox_write(struct outbox *outbox, struct outbox_write *out);
 
-/* It was written, or could not be: then all is written anew next time, and told to the controller meanwhile.
+/* It was written, or could not be: then all is written again next time, and told to the controller meanwhile.
  * len: of the file, now. */
 void outbox_written(struct outbox *outbox, bool ok, size_t len);
 

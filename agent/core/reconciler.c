@@ -61,10 +61,10 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
     if (b && (b->record.phase == PHASE_RUNNING || b->record.phase == PHASE_ENDED))
-        sandbox_save(b, effects); /* any other is saved anew in a moment */
+        sandbox_save(b, effects); /* any other is saved again in a moment */
 }
 
-/* It was being made when the agent went: whatever is there of it goes, and it is made anew. */
+/* It was being made when the agent went: whatever is there of it goes, and it is made again. */
 static void make_again(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->record.phase = PHASE_NEW;
@@ -213,7 +213,7 @@ static void desired_update(struct sandbox *b, uint64_t now, const struct desired
         sandbox_follow_limits(b, effects);
     }
     if (r->phase == PHASE_ENDED)
-        r->number++; /* the last word, with the generation that asked for it */
+        r->number++; /* the final report, with the generation that asked for it */
     sandbox_save(b, effects);
     if (r->phase != PHASE_ENDED && !is_new(b) && !b->untold)
         sandbox_report(b, now, effects);
@@ -259,7 +259,7 @@ static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effe
     sandbox_report(b, now, effects);
 }
 
-/* A disk that takes no record makes no sandbox; a last word that it does not take is said all the same. */
+/* A disk that takes no record makes no sandbox; a final report that it does not take is said all the same. */
 static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64_t now,
                         struct reconciler_effects *effects)
 {
@@ -307,7 +307,7 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
     }
 }
 
-/* Whoever ended it in the middle of its making, people are told what took so long. */
+/* No matter who ended it in the middle of its making, people are told what took so long. */
 static void note_unmade(struct sandbox *b, const char *was)
 {
     struct sandbox_exit exit = ending_unmade(b->record.reason, was);

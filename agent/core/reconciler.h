@@ -1,7 +1,7 @@
 /*
  * The core of the agent: every sandbox that this node holds, from the desired state that brought it to the
- * last word that the controller acknowledged. Each function takes one event and appends to `effects` what the
- * owner is to do, in order; nothing is done here. The rules:
+ * final report that the controller acknowledged. Each function takes one event and appends to `effects` what
+ * the owner is to do, in order; nothing is done here. The rules:
  *
  *   - a desired state is taken up once: generations only rise, and an id that ended here is never made again
  * (unless the disk took no word of its whole life, and the agent died too)
@@ -10,7 +10,7 @@
  *   - a deadline comes nearer at any word, and goes away only with a higher generation
  *   - processes are killed first; container and volume are removed after, once the end is on disk, or cannot
  *     be; both are repeated until they happened
- *   - the last word is repeated until it is acknowledged, then the record goes
+ *   - the final report is repeated until it is acknowledged, then the record goes
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds.
  */
@@ -70,7 +70,7 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
  * What Docker says of each restored sandbox, once after the restart: its container runs, or it does not
  * (dead, or none). exit says how it ended where that is known (else NULL); where that was before its
  * deadline, it did not expire. Until then nothing but a kill happens to it. One that was being made is
- * removed, and made anew.
+ * removed, and made again.
  */
 void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool runs,
                       const struct sandbox_exit *exit, struct reconciler_effects *effects);
@@ -130,7 +130,7 @@ void reconciler_not_running(struct reconciler *reconciler, uint64_t now, const s
 void reconciler_end(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                     const struct sandbox_exit *exit, struct reconciler_effects *effects);
 
-/* A look at it was taken: the latest goes with its last word. */
+/* A sample of it was taken: the latest goes with its final report. */
 void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struct sample *sample);
 
 /* Docker says that it is frozen, or not. Where nobody of ours did that, it is reported, and mended in time.

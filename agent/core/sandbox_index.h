@@ -20,7 +20,7 @@ struct sandbox {
     bool written;      /* one of its records is on disk */
     bool untold;       /* what it is now is told once that is on disk */
     bool unsaved;      /* the record changed since it was handed out for saving */
-    bool orphans;      /* of a making that a restart broke off: removed before it is made anew */
+    bool orphans;      /* of a making that a restart broke off: removed before it is made again */
     bool changing;     /* RECONCILER_PAUSE or _RESUME is not answered */
     bool resizing;     /* RECONCILER_RESIZE is not answered */
     bool resize_again; /* the limits changed since that was asked for */

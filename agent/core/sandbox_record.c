@@ -27,9 +27,9 @@ const char *sandbox_record_mend(struct sandbox_record *r, uint64_t now)
     } rows[] = {
         {ahead(&r->ended_ms, now), "its end lay in the future, and is taken for now"},
         {ahead(&r->started_ms, now), "its start lay in the future, and is taken for now"},
-        {ahead(&r->last_ms, now), "the last look at it lay in the future, and is taken for now"},
+        {ahead(&r->last_ms, now), "the last sample of it lay in the future, and is taken for now"},
         {beyond(&r->generation), "its generation was no number of Corral's, and is taken for none"},
-        {beyond(&r->number), "the count of what it told was no number of Corral's, and begins anew"},
+        {beyond(&r->number), "the count of what it told was no number of Corral's, and begins again"},
     };
     const char *what = NULL;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -1,6 +1,6 @@
 /*
  * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the node, loses nothing:
- * its desired state, how far it came, and, when it has ended, the last word that the controller has not
+ * its desired state, how far it came, and, when it has ended, the final report that the controller has not
  * yet acknowledged. Written before the container is made, removed after its end was acknowledged. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_SANDBOX_RECORD_H
@@ -18,7 +18,7 @@ enum sandbox_phase {
     PHASE_RUNNING,  /* or paused */
     PHASE_KILLING,  /* its processes are to go */
     PHASE_REMOVING, /* its container and volume are to go */
-    PHASE_ENDED     /* nothing is left but the last word */
+    PHASE_ENDED     /* nothing is left but the final report */
 };
 
 struct sandbox_record {
@@ -60,7 +60,7 @@ struct sandbox_record {
 
 /*
  * A record of another clock, or one that was written wrongly: what lies in the future has just been, and a
- * number that could never be told begins anew. Returns what of it was mended, a sentence for people; NULL
+ * number that could never be told begins again. Returns what of it was mended, a sentence for people; NULL
  * where all was well. now: CLOCK_BOOTTIME.
  */
 const char *sandbox_record_mend(struct sandbox_record *record, uint64_t now);

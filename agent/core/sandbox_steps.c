@@ -50,7 +50,7 @@ static uint64_t since(uint64_t at, uint64_t now)
 }
 
 /*
- * The one door to tenants: nothing of Docker's or the kernel's words that tells of the node. Why an image did
+ * The one way to tenants: nothing of Docker's or the kernel's words that tells of the node. Why an image did
  * not come is not theirs at all, since it tells of the network that the node is in.
  */
 static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DETAIL_MAX + 1])

@@ -27,10 +27,10 @@ void sandbox_report_saved(struct sandbox *b, struct reconciler_effects *effects)
 void sandbox_save(struct sandbox *b, struct reconciler_effects *effects);
 
 /*
- * The way down has one door: sandbox_end, with a reason, once; a second one changes nothing. Then its
+ * One function ends a sandbox: sandbox_end, with a reason, once; a second one changes nothing. Then its
  * processes are killed; what it had is removed (sandbox_follow_end), once its end is on disk: an agent that
  * came back to neither could not tell why (a kill that is not urgent waits for that too, if not for long);
- * and its last word is told once that is on disk (sandbox_ended).
+ * and its final report is told once that is on disk (sandbox_ended).
  */
 void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exit,
                  struct reconciler_effects *effects);

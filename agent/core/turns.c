@@ -29,7 +29,7 @@ static struct turn_user *user_of(struct turns *turns, const char *name)
     user = mem_zalloc(sizeof *user);
     user->name = mem_strdup(name);
     user->last = &user->first;
-    user->served = turns->served; /* who comes anew does not pass those who wait */
+    user->served = turns->served; /* who comes again does not pass those who wait */
     HASH_ADD_KEYPTR(hh, turns->users, user->name, strlen(user->name), user);
     return user;
 }

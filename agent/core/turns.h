@@ -1,12 +1,12 @@
 /*
  * Who is made next, and whose image is pulled next: the starts that a node has under way at once are bounded,
- * for Docker's own work beside them takes the processors from the sandboxes that run. Whoever waits has his
- * turn by user, not by order: of the users with the fewest starts under way the one who has waited longest
- * since his last, and of his own the one that asked first (max-min fairness over users). One that takes far
- * longer than others here hangs, and uses no processor: it does not count any more, so that starts that never
- * end hold nobody up; places and long_most of them together do. What is far longer follows from those that
- * succeeded, as TCP's timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy node all
- * take long, and more of them at once would take longer still.
+ * for Docker's own work beside them takes the processors from the sandboxes that run. Anyone who waits has
+ * his turn by user, not by order: of the users with the fewest starts under way the one who has waited
+ * longest since his last, and of his own the one that asked first (max-min fairness over users). One that
+ * takes far longer than others here hangs, and uses no processor: it does not count any more, so that starts
+ * that never end hold nobody up; places and long_most of them together do. What is far longer follows from
+ * those that succeeded, as TCP's timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy
+ * node all take long, and more of them at once would take longer still.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
  */

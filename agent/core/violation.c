@@ -52,7 +52,8 @@ uint32_t violation_share_centi(uint64_t used, uint64_t limit)
     return share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
 }
 
-/* True once the condition has held for as long as the rule asks; a sample without it starts the time anew. */
+/* True once the condition has held for as long as the rule asks; a sample without it starts the time again.
+ */
 static bool held_long_enough(struct violation *v, bool condition, uint32_t sustain_ms, uint64_t now_ms)
 {
     if (!condition) {

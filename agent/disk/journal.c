@@ -123,7 +123,7 @@ int journal_append(struct journal *j, const char *text, size_t len, bool sync, s
     if (write_at(j->fd, text, len, j->len)) {
         int rc = failed(j, e);
         if (ftruncate(j->fd, (off_t)j->len))
-            return rc; /* it is written over, or made anew */
+            return rc; /* it is written over, or made again */
         return rc;
     }
     j->len += len;

@@ -1,5 +1,5 @@
 /*
- * A file of text that grows at its end and is now and then written anew. What was torn by a crash, or by a
+ * A file of text that grows at its end and is now and then written again. What was torn by a crash, or by a
  * full disk, lies past the end of what counts, and is written over. Blocking for the time of a write; any
  * thread, one at a time.
  */
@@ -25,7 +25,7 @@ int journal_read(const struct journal *journal, char **text, size_t *len, struct
 /* Keeps the file that was read under another name (".bad"), for people to look at. */
 int journal_set_aside(const struct journal *journal, struct err *e) MUST_CHECK;
 
-/* Makes the whole file anew, durably: a crash leaves the old or the new one. */
+/* Makes the whole file again, durably: a crash leaves the old or the new one. */
 int journal_replace(struct journal *journal, const char *text, size_t len, struct err *e) MUST_CHECK;
 
 /* Appends to what journal_replace began, one write; sync: durably. After an error it counts as not written.

@@ -293,7 +293,7 @@ static int remove_it(const struct volumes *volumes, const struct sandbox_id *id,
     image_path(volumes, id, image);
     mount_path(volumes, id, path);
     abandon(volumes, path);
-    /* Whoever still looks into it keeps the space, not the name. */
+    /* Anyone who still looks into it keeps the space, not the name. */
     while (!umount2(path, MNT_DETACH))
         ;
     if (rmdir(path) && errno != ENOENT)

@@ -117,7 +117,7 @@ struct docker_network {
     char cluster[64];
 };
 
-/* CHANGED: paused, thawed, removed; whoever hears it asks. */
+/* CHANGED: paused, thawed, removed; anyone who hears it asks. */
 enum docker_event_kind { DOCKER_DIED, DOCKER_OOM, DOCKER_CHANGED, DOCKER_OTHER };
 struct docker_event {
     enum docker_event_kind kind;
@@ -173,7 +173,7 @@ struct docker_pull_bounds {
 };
 
 /*
- * ref: a whole name. Whoever asks for an image that is being pulled waits for the same pull, within the
+ * ref: a whole name. Anyone who asks for an image that is being pulled waits for the same pull, within the
  * bounds of who asked first (one that has not its turn yet is nobody else's), which ends with the last who
  * gives up. ERR_IMAGE_UNAVAILABLE: it did not come, with a sentence for tenants, the cause after a colon.
  * What had come of it goes; an image that came is to be looked at, since its size is only known then. ERR_IO:

@@ -1,4 +1,4 @@
-/* What the files of this door share; private to them. */
+/* What the files of this client share; private to them. */
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_INT_H
 #define CORRAL_AGENT_DOCKER_DOCKER_INT_H
 

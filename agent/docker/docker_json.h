@@ -1,6 +1,6 @@
 /*
  * Docker's JSON: answers into plain structs, and the body of a create. Takes bytes, so that tests need no
- * Docker; hostile answers are an error, never more. The only door to the JSON library in the agent.
+ * Docker; hostile answers are an error, never more. The only user of the JSON library in the agent.
  */
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_JSON_H
 #define CORRAL_AGENT_DOCKER_DOCKER_JSON_H

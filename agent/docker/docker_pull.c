@@ -1,5 +1,5 @@
 /*
- * Pulls. One of an image at a time, for all who ask for it: whoever gives up leaves the others' alone, and
+ * Pulls. One of an image at a time, for all who ask for it: anyone who gives up leaves the others' alone, and
  * the last one takes it down with him. Docker has no bound for what it pulls, so its progress and its disk
  * are watched here: where a pull is broken off, Docker removes the layers that it has of it. Nor does Docker
  * know whose downloads it does, so users have their turns here.

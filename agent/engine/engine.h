@@ -1,6 +1,6 @@
 /*
- * Events in, actions out: whoever hears of something puts it into the core (core/reconciler.h), and what the
- * core then asks for is carried out once, at the end of the turn of the loop. So a handler calls nothing
+ * Events in, actions out: anyone who hears of something puts it into the core (core/reconciler.h), and what
+ * the core then asks for is carried out once, at the end of the turn of the loop. So a handler calls nothing
  * that acts, no action begins in the middle of a handler, and what a turn brought about is seen as a whole:
  * its kills come before the rest of it, and wait for no more than the callbacks that were ready beside their
  * own.

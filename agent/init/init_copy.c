@@ -241,7 +241,7 @@ static int copy_up(int tree, const char *path)
     struct copying c = {.top = to};
     int error = copy_folder(&c, from, to);
     twins_fini(&c.twins);
-    st.st_mode |= S_IRWXU; /* its user's own, whoever might not write to it in the image */
+    st.st_mode |= S_IRWXU; /* its user's own, no matter who might not write to it in the image */
     return close_with(to, error ? error : keep_looks(to, &st));
 }
 

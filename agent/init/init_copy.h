@@ -6,8 +6,8 @@
  *
  * Copied are folders, ordinary files (with their holes), links and pipes, with their times and their modes
  * less the bits that make others of who runs them; names of one file stay that. They are the sandbox's user's
- * own, whoever's they were. Left out: devices and sockets, and what that user may not read. What is there
- * already stays.
+ * own, no matter whose they were. Left out: devices and sockets, and what that user may not read. What is
+ * there already stays.
  */
 #ifndef CORRAL_AGENT_INIT_COPY_H
 #define CORRAL_AGENT_INIT_COPY_H

@@ -21,8 +21,8 @@
 
 /* How long the agent has to take the command's end, before Docker's record of the exit code must do. */
 #define FAREWELL_MS 2000
-/* How long its end waits for its last words to be printed. */
-#define LAST_WORDS_MS 200
+/* How long its end waits for its last output to be printed. */
+#define LAST_OUTPUT_MS 200
 
 struct init {
     struct init_link link;
@@ -62,7 +62,7 @@ static void tell_end(struct init *init)
 {
     if (init->told || init->proc.state != INIT_MAIN_ENDED)
         return;
-    init->told = init_out_done(&init->out) || now_ms() - init->ended_at_ms >= LAST_WORDS_MS;
+    init->told = init_out_done(&init->out) || now_ms() - init->ended_at_ms >= LAST_OUTPUT_MS;
     if (init->told)
         send_exited(init);
 }

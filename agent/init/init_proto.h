@@ -5,7 +5,7 @@
  * The init connects out, first before any tenant code runs, and again whenever the link is lost. Why so:
  *   - The agent takes exactly one connection, and only from the process id of the container's init
  *     (SO_PEERCRED, filled in by the kernel): a tenant has the same user id, but never that process id.
- *     Under gVisor the kernel sees the gofer connect, whoever it is for: there the tenant could come in the
+ *     Under gVisor the kernel sees the gofer connect, no matter for whom: there the tenant could come in the
  *     init's place once the link was lost, and tell of its own sandbox what it likes.
  *   - The agent removes the socket as soon as it is linked, so a tenant finds nothing to connect to, and the
  *     read-only mount lets it neither remove nor replace one. An init that listened would need a folder that

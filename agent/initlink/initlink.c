@@ -1,6 +1,6 @@
 #include "agent/initlink/initlink.h"
 
-#include "agent/initlink/initlink_door.h"
+#include "agent/initlink/initlink_listener.h"
 #include "agent/initlink/initlink_queue.h"
 #include "common/base/mem.h"
 
@@ -20,7 +20,7 @@ struct initlink {
     struct loop *loop;
     struct initlink_events events;
     void *arg;
-    struct initlink_door *door;
+    struct initlink_listener *listener;
     struct watch watch;
     struct timer ping;
     int fd; /* -1: not linked */
@@ -62,7 +62,7 @@ static void close_link(struct initlink *link)
 static void listen_again(void *arg)
 {
     struct initlink *link = arg;
-    if (initlink_door_open(link->door, NULL) != 0)
+    if (initlink_listener_open(link->listener, NULL) != 0)
         timer_start(&link->ping, link->loop, 1000, listen_again, link);
 }
 
@@ -341,7 +341,7 @@ static void on_silent(void *arg)
 static void on_connection(void *arg, int fd)
 {
     struct initlink *link = arg;
-    initlink_door_close(link->door);
+    initlink_listener_close(link->listener);
     link->fd = fd;
     link->answered_at_ms = loop_awake_ms(link->loop);
     timer_start(&link->ping, link->loop, INITLINK_UNRESPONSIVE_MS, on_silent, link);
@@ -357,8 +357,8 @@ int initlink_new(struct loop *loop, const char *folder, const struct initlink_ev
     link->arg = arg;
     link->fd = -1;
     initlink_view_init(&link->view);
-    link->door = initlink_door_new(loop, folder, on_connection, link);
-    int error = initlink_door_open(link->door, e);
+    link->listener = initlink_listener_new(loop, folder, on_connection, link);
+    int error = initlink_listener_open(link->listener, e);
     if (error) {
         initlink_free(link);
         return error;
@@ -375,13 +375,13 @@ void initlink_free(struct initlink *link)
         *link->freed = true;
     close_link(link);
     initlink_view_fini(&link->view);
-    initlink_door_free(link->door);
+    initlink_listener_free(link->listener);
     free(link);
 }
 
 void initlink_expect(struct initlink *link, pid_t pid)
 {
-    initlink_door_expect(link->door, pid);
+    initlink_listener_expect(link->listener, pid);
 }
 
 /* At once, since the descriptor goes with the first byte; a frame of this size the kernel takes whole. */

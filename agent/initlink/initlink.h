@@ -4,7 +4,7 @@
  *
  * Life: initlink_new listens, before the container is started; initlink_expect names the container's init
  * once Docker told its process id; then on_ready. When the link is lost, on_lost, and it listens again by
- * itself; the init comes back and on_ready is called anew. After a restart of the agent a new object on the
+ * itself; the init comes back and on_ready is called again. After a restart of the agent a new object on the
  * same folder takes the link up, and on_ready says how the command stands.
  *
  * The init is untrusted. What breaks the protocol, or lets its pings go unanswered for INITLINK_LOST_MS,

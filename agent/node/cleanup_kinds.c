@@ -88,7 +88,7 @@ static void on_container(void *arg, int code, const struct err *e, const struct 
     cleanup_checked(s, !code && orphan_container(cleanup_record_of(s, it), it->name));
 }
 
-static void look_at_container(struct cleanup *s, const struct suspect *it)
+static void check_container(struct cleanup *s, const struct suspect *it)
 {
     docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_container, s);
 }
@@ -154,7 +154,7 @@ static void list_disks(struct cleanup *s)
         cleanup_listed(s, 0, NULL);
 }
 
-static void look_at_disk(struct cleanup *s, const struct suspect *it)
+static void check_disk(struct cleanup *s, const struct suspect *it)
 {
     cleanup_checked(s, orphan_sandbox(cleanup_record_of(s, it)));
 }
@@ -195,7 +195,7 @@ static void on_network_users(void *arg, int code, const struct err *e, const str
         cleanup_checked(s, !code && !count && orphan_sandbox(cleanup_record_of(s, &s->item[s->at])));
 }
 
-static void look_at_network(struct cleanup *s, const struct suspect *it)
+static void check_network(struct cleanup *s, const struct suspect *it)
 {
     struct docker_network network = {.cluster = ""};
     snprintf(network.id, sizeof network.id, "%s", it->name);
@@ -251,7 +251,7 @@ static void list_records(struct cleanup *s)
     chore_do(s, "", list_records_work, on_records);
 }
 
-static void look_at_record(struct cleanup *s, const struct suspect *it)
+static void check_record(struct cleanup *s, const struct suspect *it)
 {
     struct sandbox_id id;
     cleanup_checked(s, orphan_file(s, it->name, &id));
@@ -297,7 +297,7 @@ static void list_links(struct cleanup *s)
     cleanup_listed(s, 0, NULL);
 }
 
-static void look_at_link(struct cleanup *s, const struct suspect *it)
+static void check_link(struct cleanup *s, const struct suspect *it)
 {
     cleanup_checked(s, orphan_link(s, &it->id));
 }
@@ -360,7 +360,7 @@ static void on_cgroup_container(void *arg, int code, const struct err *e, const 
         cleanup_checked(s, code == ERR_NOT_FOUND && !container_is_recorded(s, s->item[s->at].name));
 }
 
-static void look_at_cgroup(struct cleanup *s, const struct suspect *it)
+static void check_cgroup(struct cleanup *s, const struct suspect *it)
 {
     docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_cgroup_container, s);
 }
@@ -424,7 +424,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
         cleanup_checked(s, false);
 }
 
-static void look_at_image(struct cleanup *s, const struct suspect *it)
+static void check_image(struct cleanup *s, const struct suspect *it)
 {
     docker_image_inspect(s->agent->docker, it->name, on_image, s);
 }
@@ -447,11 +447,11 @@ static void remove_image(struct cleanup *s, const struct suspect *it)
 /* --- all of them --- */
 
 const struct orphan_kind orphan_kinds[ORPHAN_KINDS] = {
-    {CLEANUP_ORPHAN_CONTAINER, true, true, list_containers, look_at_container, remove_container},
-    {CLEANUP_VOLUME, true, false, list_disks, look_at_disk, remove_disk},
-    {CLEANUP_NETWORK, false, true, list_networks, look_at_network, remove_network},
-    {CLEANUP_STATE_FILE, false, false, list_records, look_at_record, remove_record},
-    {CLEANUP_STATE_FILE, false, false, list_links, look_at_link, remove_link},
-    {CLEANUP_STATE_FILE, false, true, list_cgroups, look_at_cgroup, remove_cgroup},
-    {CLEANUP_IMAGE, false, true, list_images, look_at_image, remove_image},
+    {CLEANUP_ORPHAN_CONTAINER, true, true, list_containers, check_container, remove_container},
+    {CLEANUP_VOLUME, true, false, list_disks, check_disk, remove_disk},
+    {CLEANUP_NETWORK, false, true, list_networks, check_network, remove_network},
+    {CLEANUP_STATE_FILE, false, false, list_records, check_record, remove_record},
+    {CLEANUP_STATE_FILE, false, false, list_links, check_link, remove_link},
+    {CLEANUP_STATE_FILE, false, true, list_cgroups, check_cgroup, remove_cgroup},
+    {CLEANUP_IMAGE, false, true, list_images, check_image, remove_image},
 };

@@ -103,7 +103,7 @@ static void next_suspect(void *arg)
 {
     struct cleanup *s = arg;
     if (s->at < s->count) {
-        s->kinds[s->kind].look(s, &s->item[s->at]);
+        s->kinds[s->kind].check(s, &s->item[s->at]);
         return;
     }
     s->kind++;

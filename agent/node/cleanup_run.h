@@ -28,15 +28,15 @@ struct cleanup {
 };
 
 /*
- * A kind of thing. list adds what looks like an orphan and ends in cleanup_listed; look looks again at one of
- * these, since a sandbox may have ended, or begun, meanwhile, and ends in cleanup_checked; remove ends in
+ * A kind of thing. list adds what looks like an orphan and ends in cleanup_listed; check looks again at one
+ * of these, since a sandbox may have ended, or begun, meanwhile, and ends in cleanup_checked; remove ends in
  * cleanup_removed. All may end later.
  */
 struct orphan_kind {
     enum cleanup_kind counted_as;
     bool at_beginning, needs_docker;
     void (*list)(struct cleanup *s);
-    void (*look)(struct cleanup *s, const struct suspect *it);
+    void (*check)(struct cleanup *s, const struct suspect *it);
     void (*remove)(struct cleanup *s, const struct suspect *it);
 };
 #define ORPHAN_KINDS 7

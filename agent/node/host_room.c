@@ -19,7 +19,7 @@ static uint64_t setting(const char *name)
 }
 
 #define FILES_OF_OUR_OWN 256
-#define FILES_EACH       24 /* on version 1: 14 of its cgroup, up to 8 of the alarm, its link, its door */
+#define FILES_EACH       24 /* on version 1: 14 of its cgroup, up to 8 of the alarm, its link, its listener */
 
 uint64_t host_descriptors(uint64_t files)
 {

@@ -5,7 +5,7 @@
 
 #define ADOPT_WAIT_MS 30000 /* for the init of one that was being made */
 
-/* It was being made. What its init has not begun is made anew; else it goes on, or its end is told. */
+/* It was being made. What its init has not begun is made again; else it goes on, or its end is told. */
 void agent_adopt(struct runtime *h, bool begun)
 {
     struct agent *agent = h->agent;

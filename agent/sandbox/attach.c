@@ -18,7 +18,7 @@
 static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *end)
 {
     int code = init_exit_status(end);
-    agent_last_look(h);
+    agent_last_sample(h);
     if (agent_oom(h))
         return agent_ending_oom(h, true, code);
     bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
@@ -124,7 +124,7 @@ int agent_runtime_attach(struct runtime *h, const struct docker_state *state, st
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc)
-        agent_last_look(h); /* whatever comes before the first regular one */
+        agent_last_sample(h); /* whatever comes before the first regular one */
     if (!rc)
         share(h);
     if (!rc && h->init)

@@ -79,7 +79,7 @@ static void judge(struct runtime *h, const struct check *check, int code, const 
     } else if (!code && !state->running) {
         dead(h, check, agent_oom(h) || state->oom_killed, state->exit_code);
     } else if (!code && h->pid && state->pid && state->pid != h->pid) {
-        exit = ending_started_anew();
+        exit = ending_started_again();
         taken_away(check, &exit);
     } else if (!code && !check->empty) {
         reconciler_seen_paused(check->agent->reconciler, loop_now_ms(), &check->id, state->paused,

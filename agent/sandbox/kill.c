@@ -117,7 +117,7 @@ void agent_kill(struct runtime *h)
     if (h->signalling)
         return; /* it is asked for again, if that was not enough */
     if (first && loop_now_ms() - h->last_ms > LOOK_OLD_MS)
-        agent_last_look(h); /* with hundreds that are due at once there was one within the second */
+        agent_last_sample(h); /* with hundreds that are due at once there was one within the second */
     struct killing *k = mem_zalloc(sizeof *k);
     *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
     if (h->cgroup)

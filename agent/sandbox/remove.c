@@ -73,7 +73,7 @@ static uint64_t patience_of(const struct runtime *h)
 
 /*
  * Docker has had its time: nothing of it runs, and that is all that it is waited for. Not where it is to be
- * made anew under the same name, and while something runs it is killed instead.
+ * made again under the same name, and while something runs it is killed instead.
  */
 static bool may_leave_container(struct runtime *h, int code)
 {

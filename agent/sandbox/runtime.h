@@ -1,5 +1,5 @@
 /*
- * One sandbox as this process holds it: all that a restart loses and makes anew. What is kept is its record
+ * One sandbox as this process holds it: all that a restart loses and makes again. What is kept is its record
  * (core/sandbox_record.h). Dropped by agent_runtime_drop (remove.h).
  */
 #ifndef CORRAL_AGENT_SANDBOX_RUNTIME_H
@@ -36,7 +36,7 @@ struct runtime {
     struct initlink *init;            /* NULL likewise */
     const struct init_waiter *waiter; /* for what that says; NULL: nobody */
     struct guard guard;
-    struct sample last;        /* the latest look */
+    struct sample last;        /* the latest sample */
     uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
     uint64_t idle_timeout_seconds;
     bool idles;                     /* under its init: no command is to begin */
@@ -46,7 +46,7 @@ struct runtime {
     struct start *start;            /* while it is made */
     struct timer asking;            /* armed while Docker is to be asked again what became of it */
     enum ending_when check_when;    /* what is asked for again was seen then */
-    unsigned looks_empty;           /* at its cgroup, one after the other: nothing is in it */
+    unsigned samples_empty;         /* at its cgroup, one after the other: nothing is in it */
     struct timer adopting;          /* armed while its init is to say how far its making came */
     bool removing;
     unsigned kills;           /* how often its end was asked for */

@@ -72,7 +72,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 
 static void look(struct start *m)
 {
-    start_asked(m, STEP_LOOK, docker_image_inspect(m->runtime->agent->docker, m->spec.image, on_image, m));
+    start_asked(m, STEP_INSPECT, docker_image_inspect(m->runtime->agent->docker, m->spec.image, on_image, m));
 }
 
 static void on_pulled(void *arg, int code, const struct err *e)

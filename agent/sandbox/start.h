@@ -9,8 +9,8 @@
 /* Then reconciler_started. */
 void agent_begin_start(struct runtime *runtime);
 
-/* Begins what may begin by now: whoever gives a turn up, or asks for one, makes the engine due, which calls
- * it. */
+/* Begins what may begin by now: anyone who gives a turn up, or asks for one, makes the engine due, which
+ * calls it. */
 void agent_next_turns(struct agent *agent);
 
 #endif

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char *const was[] = {
-    [STEP_LOOK] = "its image was being looked up",
+    [STEP_INSPECT] = "its image was being looked up",
     [STEP_PULL] = "its image was still being pulled",
     [STEP_TURN] = "it was waiting for its turn to start",
     [STEP_DISK] = "its disk was still being made",

@@ -15,7 +15,16 @@
 #define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
 
 /* In their order. Each has its own limit in time. */
-enum start_step { STEP_LOOK, STEP_PULL, STEP_TURN, STEP_DISK, STEP_CREATE, STEP_START, STEP_INIT, STEP_COPY };
+enum start_step {
+    STEP_INSPECT,
+    STEP_PULL,
+    STEP_TURN,
+    STEP_DISK,
+    STEP_CREATE,
+    STEP_START,
+    STEP_INIT,
+    STEP_COPY
+};
 struct start {
     struct runtime *runtime;  /* NULL: it is over, and the call under way is the last one */
     struct sandbox_spec spec; /* image: its whole name */

@@ -14,7 +14,7 @@
 #define NEAR_CENTI                                                                                           \
     7500 /* hundredths of a percent of its limit: from here on the alarm looks every few milliseconds */
 
-#define EMPTY_LOOKS 3
+#define EMPTY_SAMPLES 3
 
 static struct guard_rules rules_of(const struct runtime *h)
 {
@@ -58,7 +58,7 @@ static void remember(struct runtime *h, const struct sample *s, uint64_t now)
     agent_keep_sample(h->agent, s, false);
 }
 
-/* One that ended before the first look is looked at now: its init still holds its cgroup. */
+/* One that ended before the first sample is looked at now: its init still holds its cgroup. */
 void agent_watch_end(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
@@ -72,7 +72,7 @@ void agent_watch_end(struct runtime *h)
     h->kept_ms = h->last_ms;
 }
 
-void agent_last_look(struct runtime *h)
+void agent_last_sample(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
     uint64_t now = loop_now_ms();
@@ -83,17 +83,17 @@ void agent_last_look(struct runtime *h)
 
 /*
  * Whether nothing is left in its cgroup; not while its init, which is in it, is there. Docker and the init
- * tell of an end within milliseconds, when they are well: so only what is found empty at EMPTY_LOOKS looks is
- * an end that nobody told.
+ * tell of an end within milliseconds, when they are well: so only what is found empty at EMPTY_SAMPLES looks
+ * is an end that nobody told.
  */
 static bool is_empty(struct runtime *h)
 {
     bool lives = (h->init && initlink_ready(h->init)) || agent_has_processes(h);
-    h->looks_empty = lives ? 0 : h->looks_empty + 1;
-    return h->looks_empty && !(h->looks_empty % EMPTY_LOOKS);
+    h->samples_empty = lives ? 0 : h->samples_empty + 1;
+    return h->samples_empty && !(h->samples_empty % EMPTY_SAMPLES);
 }
 
-static void look_at(struct agent *agent, struct runtime *h, uint64_t now, bool regular)
+static void sample_one(struct agent *agent, struct runtime *h, uint64_t now, bool regular)
 {
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     struct sample s;
@@ -118,7 +118,7 @@ static void look_at(struct agent *agent, struct runtime *h, uint64_t now, bool r
         reconciler_pause(agent->reconciler, now, &h->id, step.end.detail, engine_effects(agent->engine));
 }
 
-/* --- memory, between the regular looks --- */
+/* --- memory, between the regular samples --- */
 
 static struct cgroup_levels levels_of(const struct runtime *h)
 {
@@ -176,7 +176,7 @@ void agent_on_alarm(void *arg, void *watched_arg)
 {
     struct agent *agent = arg;
     struct runtime *h = watched_arg;
-    look_at(agent, h, loop_now_ms(), false);
+    sample_one(agent, h, loop_now_ms(), false);
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     if (h->watched && record && record->phase <= PHASE_RUNNING)
         cgroup_alarm_release(h->watched);
@@ -190,7 +190,7 @@ static void on_sampling(void *arg)
     uint64_t now = loop_now_ms(), interval = agent->conf->sample_interval_ms;
     struct runtime *h, *next;
     HASH_ITER(hh, agent->runtimes, h, next)
-    look_at(agent, h, now, true);
+    sample_one(agent, h, now, true);
     agent_outbox_flush(agent);
     timer_start(&agent->sampling, agent->loop, interval, on_sampling, agent);
 }

@@ -1,4 +1,4 @@
-/* Samples, violations, idleness: looks at every running sandbox once in an interval, and when its memory
+/* Samples, violations, idleness: samples every running sandbox once in an interval, and when its memory
  * rings. */
 #ifndef CORRAL_AGENT_SANDBOX_WATCH_H
 #define CORRAL_AGENT_SANDBOX_WATCH_H
@@ -9,8 +9,8 @@
 void agent_watch_start(struct agent *agent);
 void agent_on_alarm(void *agent, void *runtime); /* of its memory */
 
-void agent_last_look(struct runtime *runtime); /* the figures that go with its end */
-void agent_watch_end(struct runtime *runtime); /* its last sample is kept */
+void agent_last_sample(struct runtime *runtime); /* the figures that go with its end */
+void agent_watch_end(struct runtime *runtime);   /* its last sample is kept */
 
 int agent_watch_memory(struct runtime *runtime, struct err *e) MUST_CHECK;
 void agent_watch_level(struct runtime *runtime); /* its limit, or the levels, were changed */

@@ -21,7 +21,7 @@
 
 /* Becomes a new process in place: the same number, the same command. Sandboxes are taken up as after any
  * restart. */
-static void begin_anew(void)
+static void begin_again(void)
 {
     char text[8192], *argv[64];
     size_t argc = 0;
@@ -37,7 +37,7 @@ static void begin_anew(void)
     log_end();
     if (argc)
         execv("/proc/self/exe", argv);
-    log_error("agent", "it cannot begin anew: %s", strerror(errno));
+    log_error("agent", "it cannot begin again: %s", strerror(errno));
 }
 
 /* nng's threads were seen to wait for each other for ever; then no session comes about any more. */
@@ -48,9 +48,9 @@ static void watch_link(struct agent *agent, uint64_t now)
     else if (!agent->closing_since_ms)
         agent->closing_since_ms = now;
     else if (now - agent->closing_since_ms > STUCK_MS) {
-        log_error("agent", "the link to the controller is stuck in nng; the agent begins anew");
+        log_error("agent", "the link to the controller is stuck in nng; the agent begins again");
         agent->closing_since_ms = 0;
-        begin_anew();
+        begin_again();
     }
 }
 

@@ -29,7 +29,7 @@ static void on_died(struct runtime *h, const struct docker_event *event)
 
 static void on_oom(struct runtime *h)
 {
-    agent_last_look(h);
+    agent_last_sample(h);
     struct sandbox_exit exit = agent_ending_oom(h, false, 0);
     reconciler_end(h->agent->reconciler, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
 }

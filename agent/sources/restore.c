@@ -221,7 +221,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         end_renamed(h, &exit);
         return;
     }
-    bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin anew */
+    bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin again */
     if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);
         reconciler_dead(agent->reconciler, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));

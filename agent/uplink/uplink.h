@@ -1,8 +1,8 @@
 /*
  * The agent's connection to the controller. It dials, proves who this node is, keeps the two lanes (reports
- * go up, updates come down) and begins anew with jittered backoff whenever the session is lost. Nothing that
+ * go up, updates come down) and begins again with jittered backoff whenever the session is lost. Nothing that
  * the controller has not acknowledged is forgotten: statuses are resent until they are acknowledged by
- * number, and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted anew at each
+ * number, and so is what the owner's outbox (agent/core/outbox.h) holds. Ages are counted again at each
  * sending.
  *
  * Lifecycle: new, start, stop, free, all on the loop. No callback fires inside a call of the owner, and none

@@ -74,7 +74,7 @@ void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct samp
     q->urgent = true;
 }
 
-/* Why it ends comes before that it ends: whoever follows its events may stop listening there. */
+/* Why it ends comes before that it ends: anyone who follows its events may stop listening there. */
 static bool is_held(const struct uplink_waiting *w, const struct outbox *outbox, uint64_t now)
 {
     enum sandbox_state state = w->status.state;

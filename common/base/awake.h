@@ -2,7 +2,7 @@
  * A clock for judging whether others are silent: it stands still while this process did, stopped, starved or
  * suspended with its machine, for what others said meanwhile is not read yet. Between two looks at it at most
  * AWAKE_STEP_MS pass, however long they lie apart; so it is looked at more often than that. Deadlines are not
- * its business: they hold whoever slept. Pure.
+ * its business: they hold anyone who slept. Pure.
  */
 #ifndef CORRAL_COMMON_AWAKE_H
 #define CORRAL_COMMON_AWAKE_H
@@ -11,12 +11,12 @@
 
 #define AWAKE_STEP_MS 1000
 
-/* All zero at first: the first look then begins with the clock that does not jump. The caller's memory. */
+/* All zero at first: the first sample then begins with the clock that does not jump. The caller's memory. */
 struct awake {
     uint64_t seen_ms, awake_ms;
 };
 
 /* now: of the clock that does not jump and counts suspension. What this one shows now. */
-uint64_t awake_look(struct awake *awake, uint64_t now);
+uint64_t awake_sample(struct awake *awake, uint64_t now);
 
 #endif

@@ -14,7 +14,7 @@ struct backoff {
     uint32_t tries;
 };
 
-/* Starts anew; base_ms is the bound of the first wait, max_ms of any. */
+/* Starts again; base_ms is the bound of the first wait, max_ms of any. */
 void backoff_init(struct backoff *b, uint32_t base_ms, uint32_t max_ms);
 
 /* The next wait in milliseconds, between half the bound and the bound; random: any 32 random bits. */

@@ -102,7 +102,7 @@ static void give_up(struct http_connection *c)
     http_holding_told(&c->holding);
 }
 
-/* Counts anew, and keeps the budgets. Last in a callback: c may be gone afterwards. */
+/* Counts again, and keeps the budgets. Last in a callback: c may be gone afterwards. */
 static void settle(struct http_connection *c)
 {
     struct http_holding *victim;
@@ -351,7 +351,7 @@ static void end_stream(struct http_connection *c)
 
 static void finish(struct http_connection *c);
 
-/* Whoever ends in the middle of a body, or while it is answered by a stream, wants no more of it. */
+/* Anyone who ends in the middle of a body, or while it is answered by a stream, wants no more of it. */
 static bool client_ended(const struct http_connection *c, const struct evbuffer *in)
 {
     const struct http_exchange *x = c->exchange;
@@ -565,7 +565,8 @@ static void on_written(struct bufferevent *io, void *arg)
 static void on_io_event(struct bufferevent *io, short what, void *arg)
 {
     struct http_connection *c = arg;
-    /* Whoever says no more may still wait for the answers. (Under TLS the end of reading has ended writing.)
+    /* Anyone who says no more may still wait for the answers. (Under TLS the end of reading has ended
+     * writing.)
      */
     if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING) {
         c->ended = true;

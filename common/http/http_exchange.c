@@ -21,7 +21,7 @@ bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *
     r->body.discard = !keep;
     c->phase = PHASE_BODY;
     http_connection_time(c, c->server->limits.body_ms);
-    /* Whoever has begun to send needs no word to begin. */
+    /* Anyone who has begun to send needs no word to begin. */
     if (r->expects_continue && !evbuffer_get_length(bufferevent_get_input(c->io)))
         evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
     if (!c->ended) /* under TLS reading stopped when the head was handed over */
@@ -50,7 +50,7 @@ void http_charge(struct http_exchange *x, const char *name)
     http_connection_place(c, name ? &server->known : &server->strangers);
 }
 
-/* Whoever tells that the client is gone frees it. */
+/* Anyone who tells that the client is gone frees it. */
 static void end_nowhere(struct http_exchange *x)
 {
     x->stream.over = true;

@@ -37,7 +37,7 @@ static bool stranger_goes(struct http_server *server)
     return true;
 }
 
-/* Whoever shares an address with others keeps none of them out: of its connections a stranger's goes. */
+/* Anyone who shares an address with others keeps none of them out: of its connections a stranger's goes. */
 static bool network_has_room(struct http_server *server, struct network *network)
 {
     if (network->count < server->limits.connections_per_address)
@@ -89,7 +89,7 @@ static void on_next_turn(void *arg)
         evconnlistener_enable(server->listener);
 }
 
-/* Whoever opens thousands at once takes a few of each turn of the loop. */
+/* Anyone who opens thousands at once takes a few of each turn of the loop. */
 static void count_accept(struct http_server *server)
 {
     if (!server->accepted++)

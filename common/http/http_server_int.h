@@ -36,7 +36,7 @@ struct http_exchange {
     struct http_connection *connection; /* NULL once the client is gone */
     struct http_request request;
     size_t head_len;
-    http_body_cb *on_body; /* of whoever waits for the body */
+    http_body_cb *on_body; /* of anyone who waits for the body */
     void *arg;
     struct http_stream stream;
     bool tls;

@@ -5,7 +5,7 @@
  *
  * Both ways hold the other side back. No piece comes after on_piece returned false, until http_stream_more;
  * what waits meanwhile is the size of a head. Of what is written at most HTTP_STREAM_HIGH bytes wait: then
- * http_stream_write returns false, and on_room tells when few are left. Whoever writes on regardless loses
+ * http_stream_write returns false, and on_room tells when few are left. Anyone who writes on regardless loses
  * the connection past HTTP_STREAM_MAX. What waits is charged as all else is (common/http/http_server.h).
  *
  * Times: a body of which nothing comes for body_ms, though it is wanted, is answered 408 (where an answer was

@@ -1,6 +1,6 @@
 /*
  * Turns at the loop's time. Whatever a connection asks for (a step of its TLS handshake, its next head or
- * piece of a body) is done in a turn of the line that it stands in, and the lines take turns: whoever asks
+ * piece of a body) is done in a turn of the line that it stands in, and the lines take turns: anyone who asks
  * for little waits for one step of each of the others, not for all that they have sent. In one turn of the
  * loop all of them together get HTTP_TURN_US. Whose a line is, is its owner's to say. On the loop.
  */

@@ -1,4 +1,4 @@
-/* The YAML file of a configuration: one flat mapping. The only door to libyaml. */
+/* The YAML file of a configuration: one flat mapping. The only user of libyaml. */
 #include "common/io/conf.h"
 
 #include "common/base/mem.h"

@@ -36,8 +36,9 @@ bool log_level_parse(const char *name, enum log_level *out)
 }
 
 /*
- * What waits for stderr. A reader that has stopped, or a disk that hangs, would hold up whoever writes, and
- * with the loop all that is due on it: so a thread writes, and what it cannot take is left out, and counted.
+ * What waits for stderr. A reader that has stopped, or a disk that hangs, would hold up anyone who writes,
+ * and with the loop all that is due on it: so a thread writes, and what it cannot take is left out, and
+ * counted.
  */
 static struct {
     pthread_mutex_t lock;
@@ -200,7 +201,7 @@ void log_end(void)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += END_MS / 1000;
     if (!running || pthread_timedjoin_np(out.thread, NULL, &until))
-        return; /* it stands in its write: whoever logs now waits no more than before */
+        return; /* it stands in its write: anyone who logs now waits no more than before */
     pthread_mutex_lock(&out.lock);
     out.running = false;
     pthread_mutex_unlock(&out.lock);

@@ -1,6 +1,6 @@
 /*
  * The log: one line an event on stderr, key=value, with the time in RFC 3339 UTC. Only edges and owners log;
- * an error is logged once, by whoever handles it. Never pass a secret.
+ * an error is logged once, by the caller that handles it. Never pass a secret.
  * Not for signal handlers; any thread may call it.
  */
 #ifndef CORRAL_COMMON_LOG_H

@@ -65,7 +65,8 @@ struct lookup *lookup_start(struct loop *loop, const char *host, const char *por
     lookup->resolver =
         evdns_base_new(loop_base(loop), EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     lookup->asking = lookup->resolver != NULL;
-    if (lookup->resolver) { /* another server is asked before whoever waits gives up (MSGLINK_OPENING_MS) */
+    if (lookup
+            ->resolver) { /* another server is asked before anyone who waits gives up (MSGLINK_OPENING_MS) */
         evdns_base_set_option(lookup->resolver, "timeout:", "1.5");
         evdns_base_set_option(lookup->resolver, "attempts:", "3");
     }

@@ -30,7 +30,7 @@ void loop_free(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
-/* Milliseconds of CLOCK_BOOTTIME, read anew at each call. */
+/* Milliseconds of CLOCK_BOOTTIME, read again at each call. */
 uint64_t loop_now_ms(void);
 
 /* The time that this loop has run, as common/base/awake.h counts it: for judging the silence of others. */

@@ -2,11 +2,11 @@
  * What the two ends of a link share. Private to common/msglink*.c.
  *
  * nng never meets the network. Each end has an nng socket that listens in the abstract namespace, for
- * connections of its own process alone, and a front that carries bytes between it and the other end: a door
- * that accepts (msglink_door), a dialer that connects (msglink_dial). nng is met only by connections that are
- * made already, speak its protocol, and stay until it has taken them up: what ended its listeners, peers that
- * go while they connect, does not reach it. On the wire are the SP protocol's opening and nng's messages, as
- * its ipc transport frames them, inside TLS.
+ * connections of its own process alone, and a front that carries bytes between it and the other end: a
+ * listener that accepts (msglink_listener), a dialer that connects (msglink_dial). nng is met only by
+ * connections that are made already, speak its protocol, and stay until it has taken them up: what ended its
+ * listeners, peers that go while they connect, does not reach it. On the wire are the SP protocol's opening
+ * and nng's messages, as its ipc transport frames them, inside TLS.
  */
 #ifndef CORRAL_COMMON_MSGLINK_INT_H
 #define CORRAL_COMMON_MSGLINK_INT_H

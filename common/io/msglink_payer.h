@@ -1,6 +1,6 @@
 /*
  * Who pays for the time that the loop spends on connections: a network for those that are not in yet, a
- * certificate for those that are, however many it has and however often it comes anew. Who has spent more
+ * certificate for those that are, however many it has and however often it comes again. Who has spent more
  * than a share (common/base/pace.h) waits. Private to common/msglink*.c.
  *
  * Bounded: one is kept while it has connections, and until what it spent is made good.

@@ -1,6 +1,6 @@
 /* The end that listens. */
 #include "common/base/mem.h"
-#include "common/io/msglink_door.h"
+#include "common/io/msglink_listener.h"
 
 #include <nng/protocol/reqrep0/rep.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct msglink_token {
 struct msglink_server {
     struct loop *loop;
     nng_socket socket;
-    struct msglink_door *door;
+    struct msglink_listener *listener;
     struct watch watch;
     msglink_request_cb *cb;
     void *arg;
@@ -39,13 +39,13 @@ static void serve_one(struct msglink_server *server, nng_msg *message)
     size_t len = nng_msg_header_len(message);
     if (len < sizeof(uint32_t) || len > HEADER_MAX)
         return;
-    const struct msglink_peer *peer = msglink_door_peer(server->door, pipe_of(message));
+    const struct msglink_peer *peer = msglink_listener_peer(server->listener, pipe_of(message));
     if (!peer) {
-        (void)msglink_door_introduce(server->door, pipe_of(message), nng_msg_body(message),
-                                     nng_msg_len(message));
+        (void)msglink_listener_introduce(server->listener, pipe_of(message), nng_msg_body(message),
+                                         nng_msg_len(message));
         return;
     }
-    if (!msglink_door_serves(server->door, pipe_of(message)))
+    if (!msglink_listener_serves(server->listener, pipe_of(message)))
         return;
     struct msglink_peer who = *peer; /* the callback may close it */
     struct msglink_token *token = mem_zalloc(sizeof *token);
@@ -66,7 +66,7 @@ static void on_requests(void *arg, bool readable, bool writable)
         serve_one(server, message);
         nng_msg_free(message);
         uint64_t after = loop_spent_us();
-        msglink_door_spent(server->door, pipe, after - before);
+        msglink_listener_spent(server->listener, pipe, after - before);
         before = after;
     }
 }
@@ -82,7 +82,7 @@ static int open_all(struct msglink_server *server, const char *url, const struct
     if (!rc)
         rc = msglink_inner_listen(&inner, server->socket, e);
     if (!rc)
-        rc = msglink_door_new(&server->door, server->loop, url, tls, &inner, allow, server->arg, e);
+        rc = msglink_listener_new(&server->listener, server->loop, url, tls, &inner, allow, server->arg, e);
     if (!rc)
         rc = msglink_watch(server->loop, server->socket, &server->watch, on_requests, server, e);
     return rc;
@@ -114,23 +114,23 @@ void msglink_server_free(struct msglink_server *server)
         return;
     watch_stop(&server->watch);
     msglink_close(server->socket);
-    msglink_door_free(server->door);
+    msglink_listener_free(server->listener);
     free(server);
 }
 
 bool msglink_server_stands(const struct msglink_server *server, uint64_t peer)
 {
-    return msglink_door_stands(server->door, peer);
+    return msglink_listener_stands(server->listener, peer);
 }
 
 void msglink_server_drop(struct msglink_server *server, const char *name)
 {
-    msglink_door_drop(server->door, name);
+    msglink_listener_drop(server->listener, name);
 }
 
 struct msglink_stats msglink_server_stats(const struct msglink_server *server)
 {
-    return msglink_door_stats(server->door);
+    return msglink_listener_stats(server->listener);
 }
 
 /* What cannot be sent at once is dropped: the peer asks again. */

@@ -2,10 +2,10 @@
  * Both ends of mutual TLS 1.3 between daemons, and the byte stream that comes of it, over OpenSSL, which is
  * hidden here. An end is a certificate, its key, the CA of the other end, and, on the side that accepts, a
  * question whom to let in, asked while the handshake can still be refused with the reason. No session
- * resumes: each connection is asked about anew.
+ * resumes: each connection is asked about again.
  *
- * A stream without TLS is a socket alone, so that whoever carries bytes needs no second way. Nothing waits:
- * sockets are non-blocking, the caller watches them. All on one thread.
+ * A stream without TLS is a socket alone, so that anyone who carries bytes needs no second way. Nothing
+ * waits: sockets are non-blocking, the caller watches them. All on one thread.
  */
 #ifndef CORRAL_COMMON_TLS_MUTUAL_H
 #define CORRAL_COMMON_TLS_MUTUAL_H
@@ -43,7 +43,8 @@ int tls_mutual_new(struct tls_mutual **out, const struct tls_files *files, tls_a
                    struct err *e) MUST_CHECK;
 void tls_mutual_free(struct tls_mutual *tls);
 
-/* Of a certificate in DER, whoever it is from: nothing of it is verified. False where it does not parse. */
+/* Of a certificate in DER, no matter who it is from: nothing of it is verified. False where it does not
+ * parse. */
 bool tls_who_read(struct tls_who *who, const uint8_t *der, size_t len);
 
 /* Takes fd (non-blocking). tls: NULL for a socket alone; else it stays until the handshake is done. */

@@ -54,7 +54,7 @@ enum enforce_bit {
 #define SAMPLE_NO_IO       ((uint64_t)INT64_MAX)
 
 /*
- * One look at one running sandbox. Counters count from its start. The latest is sent for the moment, and is
+ * One sample of one running sandbox. Counters count from its start. The latest is sent for the moment, and is
  * lost where the link is; of some one is kept for the history, with a number, until it is acknowledged by
  * that.
  */

@@ -79,7 +79,7 @@ void api_free(struct api *api);
 void api_key_found(struct key_query *query, int code, const struct err *e, const struct caller *caller,
                    const uint8_t sha256[32], bool expires, uint64_t remaining_ms);
 
-/* A key was made, changed or revoked: what is remembered of this prefix ("*": of all) is looked up anew. */
+/* A key was made, changed or revoked: what is remembered of this prefix ("*": of all) is looked up again. */
 void api_forget_key(struct api *api, const char *prefix);
 
 /* The prefixes of all keys that there are (key_set_fill's text): no others are looked up at once. */

@@ -164,7 +164,7 @@ void api_answer_problem(struct api_call *call, const struct err *e, json_t *more
 }
 
 /*
- * Whoever asks too much, or guesses keys, is answered a little later: a flood then costs next to nothing,
+ * Anyone who asks too much, or guesses keys, is answered a little later: a flood then costs next to nothing,
  * since a connection has one answer after the other. So that connections are no factor, and held ones keep
  * nobody out, HELD_MAX of one user or network are held; whatever comes beyond is answered at once and its
  * connection ends, with all that was sent over it.
@@ -215,8 +215,8 @@ static json_t *pointer_of(const struct err *e)
     return json_string(image ? "/image" : "");
 }
 
-/* What was found of a body that validates has a pointer too, whoever found it: a bound of the database's is
- * one. */
+/* What was found of a body that validates has a pointer too, no matter who found it: a bound of the
+ * database's is one. */
 void api_answer_err(struct api_call *call, const struct err *e)
 {
     json_t *more = NULL;

@@ -68,7 +68,7 @@ void api_note_miss(struct call *call, int status)
         (void)rate_table_take(&api->misses, call->prefix, &api->failure_rate, loop_now_ms());
 }
 
-/* Who guesses is counted by network; whoever has a key is not, whatever others do at the same address. */
+/* Who guesses is counted by network; anyone who has a key is not, whatever others do at the same address. */
 bool api_count_failure(struct call *call)
 {
     call->counted =

@@ -108,7 +108,7 @@ static inline struct call *api_call_of(struct api_call *call)
 /* api_answer.c: each answers the call and frees it. */
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
 void api_answer_held(struct api_call *call,
-                     const struct err *e); /* after a while: for whoever asks too much */
+                     const struct err *e); /* after a while: for anyone who asks too much */
 void api_call_free(struct call *call);     /* unanswered: its client is gone */
 void api_answers_end(struct api *api);     /* what is held is answered now */
 void api_new_request_id(char out[static 65]);
@@ -117,7 +117,7 @@ const char *api_server_problem(void *owner, int code, const char *detail, bool t
 
 /* api_keys.c: finds out who asks, then calls known, or refuses. */
 void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller));
-void api_keys_end(struct api *api); /* whoever still waits is answered */
+void api_keys_end(struct api *api); /* anyone who still waits is answered */
 
 /* api_caller.c: whether one more failure of its network is within the rate; it is counted. */
 bool api_count_failure(struct call *call);

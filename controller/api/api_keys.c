@@ -86,7 +86,7 @@ static void known_clear(struct known_key **table)
         known_drop(table, *table);
 }
 
-/* Whoever shows it is counted as a use. */
+/* Anyone who shows it is counted as a use. */
 static void known_use(struct call *call, struct known_key *key)
 {
     struct caller caller = key->caller;

@@ -19,7 +19,7 @@ struct key_set {
     bool overflowed;
 };
 
-/* Anew from all there are: the prefixes one after the other, without their "crl_". NULL: none. */
+/* Again from all there are: the prefixes one after the other, without their "crl_". NULL: none. */
 void key_set_fill(struct key_set *set, const char *prefixes);
 /* prefix: "crl_" and 12 characters; another text is passed over. */
 void key_set_add(struct key_set *set, const char *prefix);

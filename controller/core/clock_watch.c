@@ -12,7 +12,7 @@ int64_t clock_watch_offset(const struct clock_watch *watch)
     return middle(watch->least_ms, watch->most_ms);
 }
 
-int64_t clock_watch_look(struct clock_watch *watch, uint64_t asked_ms, uint64_t now, int64_t theirs_ms)
+int64_t clock_watch_sample(struct clock_watch *watch, uint64_t asked_ms, uint64_t now, int64_t theirs_ms)
 {
     struct clock_watch was = *watch;
     int64_t drift = (int64_t)((now - was.seen_ms) / DRIFT) + 1, step = 0;

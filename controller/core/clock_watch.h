@@ -22,7 +22,7 @@ struct clock_watch {
 
 /* They said theirs_ms, after asked_ms and before now. Returns by how much it was set since that was last
  * told; 0: not, or by too little. */
-int64_t clock_watch_look(struct clock_watch *watch, uint64_t asked_ms, uint64_t now, int64_t theirs_ms);
+int64_t clock_watch_sample(struct clock_watch *watch, uint64_t asked_ms, uint64_t now, int64_t theirs_ms);
 
 /* Theirs less ours, where it is known. */
 int64_t clock_watch_offset(const struct clock_watch *watch);

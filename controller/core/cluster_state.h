@@ -88,9 +88,9 @@ enum cluster_state_effect_kind {
     CLUSTER_RESCHEDULE, /* reschedule: commit it, then call cluster_state_rescheduled */
     CLUSTER_DESIRED,    /* desired: send it to node */
     CLUSTER_ACK,        /* acknowledgement: send it to node */
-    CLUSTER_CHANGED,    /* state is committed: whoever waits for it may look; cleaned up: by a cleanup, as an
-                           orphan */
-    CLUSTER_NODE        /* node's state changed: commit it (node_state) */
+    CLUSTER_CHANGED, /* state is committed: anyone who waits for it may look; cleaned up: by a cleanup, as an
+                        orphan */
+    CLUSTER_NODE     /* node's state changed: commit it (node_state) */
 };
 
 struct cluster_state_effect {

@@ -117,7 +117,7 @@ static bool is_another(const struct node_marks *known, const struct node_marks *
            differs(known->state_id, shown->state_id);
 }
 
-/* The second look is at the same node: another one begins its time anew. */
+/* The second look is at the same node: another one begins its time again. */
 bool node_trust_believes(struct node_trust *trust, uint64_t now, const char *node,
                          const struct node_marks *marks, size_t ran, size_t brought)
 {

@@ -1,7 +1,8 @@
 /*
  * Who may begin a read that costs the database much (a history, the audit, a list of many): so many at once
- * in all, READ_GATE_PER_USER of one user; whoever comes beyond that waits, READ_GATE_WAITING_PER_USER of one
- * user and READ_GATE_WAITING in all, and the rest is refused. Of those that wait the users take turns. Pure.
+ * in all, READ_GATE_PER_USER of one user; anyone who comes beyond that waits, READ_GATE_WAITING_PER_USER of
+ * one user and READ_GATE_WAITING in all, and the rest is refused. Of those that wait the users take turns.
+ * Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_READ_GATE_H
 #define CORRAL_CONTROLLER_CORE_READ_GATE_H

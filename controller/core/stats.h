@@ -1,6 +1,6 @@
 /*
- * The latest look at each live sandbox, as its node sent it: what GET …/stats answers without asking anybody.
- * Bounded by the live sandboxes: the owner forgets one that ended. Pure: `now` is the loop's clock.
+ * The latest sample of each live sandbox, as its node sent it: what GET …/stats answers without asking
+ * anybody. Bounded by the live sandboxes: the owner forgets one that ended. Pure: `now` is the loop's clock.
  */
 #ifndef CORRAL_CONTROLLER_CORE_STATS_H
 #define CORRAL_CONTROLLER_CORE_STATS_H

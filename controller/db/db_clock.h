@@ -14,7 +14,7 @@ struct db_clock {
 };
 
 typedef void db_clock_cb(void *arg, int code, const struct err *e, const struct db_clock *clock);
-void db_clock_look(struct db_pool *pool, db_clock_cb *cb, void *arg);
+void db_clock_sample(struct db_pool *pool, db_clock_cb *cb, void *arg);
 
 /* The rows are right under a clock that is so far from this boot's. */
 void db_clock_keep(struct db_pool *pool, const char *boot_id, int64_t offset_ms);

@@ -41,7 +41,7 @@ struct db_conn {
     unsigned load;
     uint64_t head_ms; /* since when the first of them is the server's to answer */
     uint64_t up_ms;
-    bool stale; /* takes no more queries, and is made anew after those on the way */
+    bool stale; /* takes no more queries, and is made again after those on the way */
     const struct db_stmt *prepared[STMTS_MAX];
     size_t prepared_count;
     char why[200];
@@ -265,7 +265,7 @@ static void complete(struct db_conn *conn)
     if (row && ends_session(row->action))
         conn->stale = true;
     if (conn->stale && !conn->load)
-        db_conn_drop(conn, "it is made anew");
+        db_conn_drop(conn, "it is made again");
     conn->events.on_room(conn->events.arg);
 }
 
@@ -381,7 +381,7 @@ void db_conn_renew(struct db_conn *conn)
         return;
     conn->stale = true;
     if (!conn->load)
-        db_conn_drop(conn, "it is made anew");
+        db_conn_drop(conn, "it is made again");
 }
 
 void db_conn_check(struct db_conn *conn)

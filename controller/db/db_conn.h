@@ -24,7 +24,7 @@ struct db_conn_events {
 };
 
 /*
- * What is sent from now on, and after each connecting anew, is of this leadership, and changes nothing once
+ * What is sent from now on, and after each connecting again, is of this leadership, and changes nothing once
  * that is over (hold_to_epoch); 0, as at first: of none.
  */
 void db_conn_set_epoch(struct db_conn *conn, uint64_t epoch);
@@ -45,10 +45,10 @@ unsigned db_conn_load(const struct db_conn *conn);
 /* Takes the query, which is told on the loop, later. The connection must be up. */
 void db_conn_send(struct db_conn *conn, struct db_query *query);
 
-/* Drops the connection and makes it anew; what is on the way gets ERR_DATABASE_UNAVAILABLE. */
+/* Drops the connection and makes it again; what is on the way gets ERR_DATABASE_UNAVAILABLE. */
 void db_conn_drop(struct db_conn *conn, const char *why);
 
-/* Takes no more queries, and is made anew once those on the way are answered. */
+/* Takes no more queries, and is made again once those on the way are answered. */
 void db_conn_renew(struct db_conn *conn);
 
 /*

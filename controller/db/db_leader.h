@@ -38,7 +38,7 @@ struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *
 /* Gives the lead up. No callback. Not from one of its callbacks. */
 void db_leader_free(struct db_leader *leader);
 
-/* It was refused as one that leads no more: its connection is made anew, and the lead lost with it. */
+/* It was refused as one that leads no more: its connection is made again, and the lead lost with it. */
 void db_leader_doubt(struct db_leader *leader);
 
 bool db_leader_leads(const struct db_leader *leader);

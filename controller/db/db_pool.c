@@ -11,7 +11,7 @@
 #define CONNECTIONS_MAX 64
 #define PIPELINE_DEPTH  32
 #define CHECK_MS        250
-#define TRIES_MAX       3    /* of a request that came to nothing for certain */
+#define TRIES_MAX       3    /* of a request that failed for certain */
 #define PROBE_MS        5000 /* between looks whether writes go well, while they do */
 #define PROBE_SOON_MS   1000 /* and while they do not */
 
@@ -192,7 +192,7 @@ static bool another_writes(const struct db_pool *pool)
     return false;
 }
 
-/* One session a second is made anew while the server is read-only, to find out when it is no more. */
+/* One session a second is made again while the server is read-only, to find out when it is no more. */
 static void read_only(struct db_pool *pool, struct db_conn *conn)
 {
     uint64_t now = loop_now_ms();

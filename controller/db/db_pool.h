@@ -9,8 +9,8 @@
  * repeated. Strings that a request is given are copied.
  *
  * Limits: at most queue_max requests wait or are on the way, the rest is refused; the server ends a statement
- * that takes longer than timeout_ms, and whoever has waited that long is told so; a server that does not
- * answer loses its connection. A lost connection is made again with backoff. What certainly came to nothing
+ * that takes longer than timeout_ms, and anyone who has waited that long is told so; a server that does not
+ * answer loses its connection. A lost connection is made again with backoff. What certainly failed
  * (a deadlock, a session that was ended) is sent again, a few times.
  */
 #ifndef CORRAL_CONTROLLER_DB_POOL_H

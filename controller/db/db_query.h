@@ -32,7 +32,7 @@ struct db_query {
     uint64_t since_ms; /* as loop_awake_ms counts: when it began to wait, then when it was sent */
     bool prepares;     /* the statement goes before it on this connection */
     bool prepared;     /* and that went well */
-    unsigned tries;    /* that came to nothing for certain */
+    unsigned tries;    /* that failed for certain */
     PGresult *result;
     bool told;        /* its caller was, while it is still on its way */
     struct err error; /* of a query that failed before it had a result */

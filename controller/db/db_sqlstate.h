@@ -9,9 +9,9 @@
 enum db_action {
     DB_TELL,  /* it is the statement's own affair: its caller is told */
     DB_AGAIN, /* it was rolled back, or never began, for certain: sent once more before its caller is told */
-    DB_RENEW, /* the session is of no use any more: made anew. Its caller is told */
+    DB_RENEW, /* the session is of no use any more: made again. Its caller is told */
     DB_OVER,  /* both: the server ended the session before it carried the request out */
-    DB_READ_ONLY, /* the session takes no writes: made anew, and none are sent until one goes well */
+    DB_READ_ONLY, /* the session takes no writes: made again, and none are sent until one goes well */
     DB_FULL       /* the server has no room for writes: none are sent until one goes well */
 };
 

@@ -298,7 +298,7 @@ static int look_at_clock(struct round *r, struct err *e)
     PGresult *held = NULL;
     boot_clock_id(boot);
     snprintf(now, sizeof now, "%" PRIu64, loop_now_ms());
-    int rc = ask(r, "select upkeep_look($1, $2)", 2, params, &held, e);
+    int rc = ask(r, "select upkeep_sample($1, $2)", 2, params, &held, e);
     if (!rc) {
         r->held_seconds = number(held, 0);
         PQclear(held);

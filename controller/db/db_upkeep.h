@@ -2,9 +2,9 @@
  * What the database needs from time to time: partitions ahead of time, and rows that are past their term
  * removed (sql/functions/upkeep.sql). Each step by itself, partitions first, in batches of bounded time on a
  * connection and a thread of its own, so that no request waits behind it; what one round does not finish the
- * next goes on with. One controller at a time does it: whoever holds the advisory lock (20011, 31), whether
- * it leads or not: it removes only what the database's clock and the rows themselves say is past its term,
- * and no leader knows any of it better. So its sessions are of no leadership, and not held to one
+ * next goes on with. One controller at a time does it: anyone who holds the advisory lock (20011, 31),
+ * whether it leads or not: it removes only what the database's clock and the rows themselves say is past its
+ * term, and no leader knows any of it better. So its sessions are of no leadership, and not held to one
  * (hold_to_epoch).
  *
  * Lifecycle: new, start, free. On the loop.

@@ -37,7 +37,7 @@ struct leader_refused {
 int leader_new(struct leader **out, const struct leader_conf *conf, struct err *e) MUST_CHECK;
 /*
  * Before the pool and the admission go, which answer into the cluster what they still hold: leads no more,
- * and ends whoever waits. NULL is allowed.
+ * and ends anyone who waits. NULL is allowed.
  */
 void leader_stop(struct leader *leader);
 void leader_free(struct leader *leader); /* after them */
@@ -58,7 +58,7 @@ bool leader_ready(const struct leader *leader);
 
 /*
  * Of one that is ready: whether a create would find a node. 0 from the first node on that takes sandboxes;
- * and a lease after it began to listen in any case, for whoever it would be waiting for is gone: from then on
+ * and a lease after it began to listen in any case, for anyone it would be waiting for is gone: from then on
  * creates say themselves what is missing. Else ERR_NO_CAPACITY, with what it waits for.
  */
 int leader_settled(struct leader *leader, struct err *e) MUST_CHECK;

@@ -1,5 +1,5 @@
 /*
- * PostgreSQL's clock, by which every time is told, as whoever leads sees it: once a second over the leader's
+ * PostgreSQL's clock, by which every time is told, as the leader sees it: once a second over the leader's
  * own connection, held against the loop's clock. Where it was set, nothing ends earlier or later for it: the
  * cluster state counts on, and the rows follow (cluster_state_clock_stepped, sql/functions/clock.sql). The
  * offset of the two is kept in the database, so that the next controller of this machine finds a step that
@@ -86,7 +86,7 @@ static void on_first(void *arg, int code, const struct err *e, const struct db_c
     }
     uint64_t now = loop_now_ms();
     leader->clock = (struct clock_watch){0};
-    clock_watch_look(&leader->clock, look.asked_ms, now, clock->now_ms);
+    clock_watch_sample(&leader->clock, look.asked_ms, now, clock->now_ms);
     int64_t offset = clock_watch_offset(&leader->clock),
             most = CLOCK_STEP_MS + (int64_t)(now - look.asked_ms);
     leader->unwatched = !clock->boot_id || !leader->boot_id[0] || strcmp(clock->boot_id, leader->boot_id);
@@ -105,7 +105,7 @@ static void on_first(void *arg, int code, const struct err *e, const struct db_c
 static void look_at_first(void *arg)
 {
     struct leader *leader = arg;
-    db_clock_look(leader->pool, on_first, look_new(leader));
+    db_clock_sample(leader->pool, on_first, look_new(leader));
 }
 
 void leader_clock_begin(struct leader *leader, loop_cb *then)
@@ -176,7 +176,7 @@ void leader_clock(struct leader *leader, uint64_t asked_ms, int64_t unix_ms)
     uint64_t now = loop_now_ms();
     if (!leader->ready || !leader->clock.known)
         return;
-    int64_t step = clock_watch_look(&leader->clock, asked_ms, now, unix_ms),
+    int64_t step = clock_watch_sample(&leader->clock, asked_ms, now, unix_ms),
             offset = clock_watch_offset(&leader->clock);
     if (step) {
         note_step(leader, step);

@@ -118,7 +118,7 @@ static bool reached(const struct waiter *w, enum sandbox_state state)
     abort();
 }
 
-/* Walks anew after each callback, which may have changed the list. */
+/* Walks again after each callback, which may have changed the list. */
 static bool tell_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
                      const char *json)
 {

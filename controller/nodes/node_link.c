@@ -172,7 +172,7 @@ static bool make_room(struct node_link *link, uint64_t now)
     return HASH_COUNT(link->sessions) < NODE_LINK_NODES_MAX + CHALLENGES_MAX;
 }
 
-/* What it says is what it has shown at the door, where there is one. */
+/* What it says is what it has shown at the listener, where there is one. */
 static bool is_its_own(const struct msglink_peer *peer, const struct tls_who *who)
 {
     return !peer->tls || !strcmp(peer->who.fingerprint, who->fingerprint);
@@ -242,7 +242,7 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
     reply(link, token, s, request, &answer);
 }
 
-/* Whoever holds the node's certificate may be somebody else: who answers stays. */
+/* Anyone who holds the node's certificate may be somebody else: who answers stays. */
 static bool is_alive(const struct node_link *link, const struct session *s)
 {
     return loop_awake_ms(link->loop) - s->heard_ms < link->lease_ms * 3 / 10 &&
@@ -435,7 +435,7 @@ static void nudge(struct node_link *link, struct session *s)
         tell(link, s);
 }
 
-/* --- the door --- */
+/* --- the listener --- */
 
 /* A session's id is of no use to who does not hold its certificate. */
 static struct session *session_of(struct node_link *link, const struct msglink_peer *peer,
@@ -452,7 +452,7 @@ static struct session *session_of(struct node_link *link, const struct msglink_p
 }
 
 /* Whether this holder of a certificate of our CA may connect. */
-static bool on_door(void *arg, const struct tls_who *who)
+static bool on_listener(void *arg, const struct tls_who *who)
 {
     const struct node_link *link = arg;
     return link->ops.allowed(link->owner, who);
@@ -766,7 +766,8 @@ int node_link_start(struct node_link *link, uint64_t epoch, struct err *err)
         .ca_file = link->ca_file, .cert_file = link->cert_file, .key_file = link->key_file};
     node_link_stop(link);
     link->epoch = epoch;
-    int rc = msglink_server_new(&link->server, link->loop, link->url, &tls, on_door, on_message, link, err);
+    int rc =
+        msglink_server_new(&link->server, link->loop, link->url, &tls, on_listener, on_message, link, err);
     if (!rc)
         timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
     return rc;

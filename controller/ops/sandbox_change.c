@@ -225,7 +225,7 @@ static void on_delete_desired(void *arg, int code, const struct err *e, const st
     free(p);
 }
 
-/* An administrator may say that the administration ends it, whoever's it is: ?reason=admin. */
+/* An administrator may say that the administration ends it, no matter whose it is: ?reason=admin. */
 static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
 {
     char text[16];

@@ -86,7 +86,8 @@ static void wait_for_begin(struct create_call *p, const char *json)
         accepted(p, json);
 }
 
-/* The first answer was lost with whoever was to give it: it is given now, from what became of the sandbox. */
+/* The first answer was lost with anyone who was to give it: it is given now, from what became of the sandbox.
+ */
 static void on_replayed(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;

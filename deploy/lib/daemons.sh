@@ -33,7 +33,7 @@ daemon_start() { # HOME_DIR controller|agent NAME NETNS NAME=VALUE...
     local home=$1 program=$2 name=$3 netns=$4 pid stamp kept=$1/run/$3.env enter=()
     shift 4
     touch "$kept"
-    # What was set at an earlier start holds, unless it is set anew.
+    # What was set at an earlier start holds, unless it is set again.
     { cat "$kept"; _daemon_keep_env "$home" "$program"; } | awk -F= '{ v[$1] = $0 } END { for (n in v) print v[n] }' | sort >"$kept.new"
     mv "$kept.new" "$kept"
     set -a

@@ -6,7 +6,7 @@
 #        deploy/lib/postgres.sh psql DIR ARG...
 # Sourced, it offers the same as functions: postgres_start, postgres_stop, postgres_url, postgres_psql.
 #
-# As root the cluster belongs to the user "postgres", else to whoever calls. Its socket lies in its data folder
+# As root the cluster belongs to the user "postgres", else to anyone who calls. Its socket lies in its data folder
 # (mode 0700), so only that user and root can reach it, and need no password. POSTGRES_OPTIONS are added to the
 # server's command line at each start (tests give "-F", which gives up durability for speed).
 

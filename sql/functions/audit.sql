@@ -59,7 +59,7 @@ begin
 end $$;
 
 -- Removes at most so many of what is older, from the chain's beginning on, and moves the anchor, so that the rest stays
--- provable. Whoever appends waits only for that last move. Returns the number removed.
+-- provable. Anyone who appends waits only for that last move. Returns the number removed.
 create function audit_prune(older_than timestamptz, most integer default 10000) returns bigint language plpgsql as $$
 declare
     anchor bigint;

@@ -1,4 +1,4 @@
--- PostgreSQL's clock may be set while sandboxes live. Whoever leads counts their deadlines on a clock that does not jump; where
+-- PostgreSQL's clock may be set while sandboxes live. The leader counts their deadlines on a clock that does not jump; where
 -- PostgreSQL's was set, expires_at follows the count, so that what is told of a sandbox is true by the clock that everything
 -- else is told by, and nothing ends earlier or later for it.
 
@@ -15,7 +15,7 @@ create function expires_ms(sandbox_id text) returns bigint language sql volatile
     select unix_ms(expires_at) from sandboxes where id = sandbox_id
 $$;
 
-create function clock_look() returns table (now_ms bigint, boot_id text, offset_ms bigint) language sql volatile as $$
+create function clock_sample() returns table (now_ms bigint, boot_id text, offset_ms bigint) language sql volatile as $$
     select clock_ms(), f.boot_id, f.offset_ms from (select 1) x left join clock_frame f on true
 $$;
 

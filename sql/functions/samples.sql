@@ -11,7 +11,7 @@ create function told_at(created_at timestamptz, ago_ms bigint) returns timestamp
         now() - least(greatest(ago_ms, 0), 3153600000000) * interval '1 millisecond'))
 $$;
 
--- The rows of these sandboxes of the node, locked, always in the same order. Whoever brings the same at the same time
+-- The rows of these sandboxes of the node, locked, always in the same order. Anyone who brings the same at the same time
 -- waits here, and then sees what was stored.
 create function lock_told(host text, ids text[]) returns void language plpgsql as $$
 begin

@@ -1,5 +1,5 @@
 -- What is kept for a time goes in steps, each a call of its own that removes a bounded number of rows and says how far it
--- came; the controller calls it again until there is no more (controller/db/db_upkeep.c). No step waits for another's rows,
+-- came; the controller calls it again until nothing is left (controller/db/db_upkeep.c). No step waits for another's rows,
 -- and none for a lock that a request holds for long.
 --
 -- What goes for its age is aged by a time of upkeep's own. It is PostgreSQL's, as long as that goes as a clock does: a clock
@@ -18,7 +18,7 @@ create function upkeep_held() returns bigint language sql stable as $$
 $$;
 
 -- A look of that machine, by whose clock so long has passed since its last one. Returns upkeep_held().
-create function upkeep_look(boot text, ms bigint) returns bigint language plpgsql as $$
+create function upkeep_sample(boot text, ms bigint) returns bigint language plpgsql as $$
 declare
     was upkeep_clock;
     far timestamptz;

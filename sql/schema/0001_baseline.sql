@@ -208,7 +208,7 @@ create table sandboxes (
     -- By how much expires_at followed PostgreSQL's clock when that was set, in all: what lies between created_at and
     -- expires_at is longer by that than its lifetime.
     clock_shift             interval not null default '0',
-    -- What whoever ended it knew. late_ms: so long after its deadline, as counted; unheard: its node had not heard of
+    -- What is known of its end. late_ms: so long after its deadline, as counted; unheard: its node had not heard of
     -- the last desired state.
     ending                  jsonb,
     timed_at                timestamptz, -- when expires_at was given, by the clock under which it was; null: as created_at
@@ -243,7 +243,7 @@ create index sandbox_labels_order on sandbox_labels (name, value, created_at, sa
 create index sandbox_labels_of_user on sandbox_labels (user_id, name, value, created_at, sandbox_id);
 
 -- A move of a sandbox's state and its event are one: the trigger writes it, and refuses a move that sandbox_moves does not
--- have, whoever makes it.
+-- have, no matter who makes it.
 create trigger sandbox_created after insert on sandboxes
     for each row execute function sandbox_was_created();
 create trigger sandbox_moved after update on sandboxes
@@ -388,7 +388,7 @@ create table leadership (
 insert into leadership values (true, 0, '', now());
 
 -- The clock under which live rows have their expires_at: PostgreSQL's, so far from the clock that does not jump of this
--- machine in this boot. Written by whoever leads.
+-- machine in this boot. Written by the leader.
 create table clock_frame (
     one boolean primary key default true check (one),
     boot_id text not null,

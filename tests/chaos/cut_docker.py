@@ -63,7 +63,7 @@ class CutDocker:
 
 
 class HungDocker(CutDocker):
-    """Lets what matches hang until release(): Docker gets it then, whoever still waits for its answer."""
+    """Lets what matches hang until release(): Docker gets it then, no matter who still waits for its answer."""
 
     def __init__(self, corral, hangs):
         super().__init__(corral, hangs)

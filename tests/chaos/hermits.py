@@ -21,7 +21,7 @@ def pid_of(corral, sandbox_id, node=None):
 
 class Hermits:
     """One for each thing that ends a sandbox without anybody's word, all within seconds; by their reasons.
-    later: so many seconds more, for whoever has much to do before it watches them."""
+    later: so many seconds more, for anyone who has much to do before it watches them."""
 
     def __init__(self, corral, user, node=None, later=0):
         self.user, self.created, self.later = user, time.monotonic(), later

@@ -179,7 +179,7 @@ def test_ends_while_controller_and_database_are_gone(corral, user):
     corral.kill("controller")
     corral.postgres("stop")
     hermits.end_alone()
-    assert runs(pid), "whoever fills its disk is refused, and lives"
+    assert runs(pid), "anyone who fills its disk is refused, and lives"
     corral.restart("postgres")
     corral.restart("controller")
     ready(corral)
@@ -275,7 +275,7 @@ def test_the_agent_dies_again_and_again(corral):
 
 
 def test_a_command_that_runs_is_not_run_again(corral, user):
-    """The agent dies before it could note that the command began: its next life takes the command up, not anew."""
+    """The agent dies before it could note that the command began: its next life takes the command up, not again."""
     made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
 
     def create():
@@ -305,7 +305,7 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
 # --- Docker ---
 
 def containerd_pid(corral):
-    """None while Docker writes the file anew."""
+    """None while Docker writes the file again."""
     text = (docker_dir(corral) / "exec/containerd/containerd.pid").read_text()
     return int(text) if text else None
 

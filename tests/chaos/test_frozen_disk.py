@@ -9,7 +9,7 @@ from hermits import SMALL, pid_of, runs
 from installation import host_is_ready
 
 
-def begin_anew(corral):
+def begin_again(corral):
     """With another state folder, the agent is let in after a second look; until then its node may still be called ready."""
     def welcomes():
         return (corral.home / "log/agent.log").read_text(errors="replace").count("welcome to cluster")
@@ -28,12 +28,12 @@ def own_disk(corral):
         f.truncate(512 << 20)
     subprocess.run(["mkfs.ext4", "-q", image], check=True)
     subprocess.run(["mount", "-o", "loop", image, state], check=True)
-    begin_anew(corral)
+    begin_again(corral)
     yield state
     corral.kill("agent")
     for mounted in (state / "links", state):
         subprocess.run(["umount", "-l", mounted], check=False)
-    begin_anew(corral)
+    begin_again(corral)
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def test_a_volume_of_its_image_lies_on_its_disk(user, hostile):
     assert (ended["reason"], ended["exit_code"]) == ("exited", 0), ended["detail"]
 
 
-def test_whoever_heeds_no_signal_ends_all_the_same(corral, user, hostile):
+def test_who_heeds_no_signal_ends_all_the_same(corral, user, hostile):
     sandbox = run(user, hostile, "hostile", "stubborn", lifetime_seconds=3)
     ended = user.wait(sandbox["id"], "stopped", 8)
     assert ended["reason"] == "expired"

@@ -52,7 +52,7 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     wait_until("it is thawed", lambda: not corral.is_frozen(sandbox_id))
     assert user.wait(sandbox_id, "running")["detail"] is None
     assert not user.stats(sandbox_id)["violations"]
-    user.wait(sandbox_id, "paused", 15) # its idle time began anew
+    user.wait(sandbox_id, "paused", 15) # its idle time began again
 
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
     user.wait(sandbox_id, "running")

@@ -168,7 +168,7 @@ def test_a_volume_where_none_can_be(corral, user, text, status, words):
 
 
 def test_what_is_copied_is_its_own(corral, user):
-    """Its user's, whoever's it was, without a bit that makes another of who runs it; nor what he may not read."""
+    """Its user's, no matter whose it was, without a bit that makes another of who runs it; nor what he may not read."""
     text = (SEED + "USER 0\nRUN chmod 6755 /data/tool && echo s > /data/secret && chmod 600 /data/secret && mkdir -m 700 /data/root"
             "\nVOLUME /data")
     sandbox = user.create(**SMALL, image=build(corral, text), command=["sh", "-c", TELLS.format(
@@ -230,7 +230,7 @@ def test_what_copies_slowly_holds_up_nobody(corral, user):
 
 
 def test_a_restart_amid_copying(corral, user):
-    """It is made anew and not taken up with a part of its files."""
+    """It is made again and not taken up with a part of its files."""
     tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 3000); do : >/data/$i; done\nVOLUME /data")
     sandbox = user.good("POST", "/sandbox", {**SMALL, "cpu_millis": 100, "storage_bytes": 128 * MIB, "image": tag},
                         status=202, headers={"Prefer": "respond-async"})
@@ -268,7 +268,7 @@ def test_a_working_folder_that_is_not_absolute(corral, user):
 
 
 def test_home(corral, user):
-    """Where it can be written to, whatever its image says and whoever has no line in its passwd; its user's word is the last."""
+    """Where it can be written to, whatever its image says and no matter who has no line in its passwd; its user's word is the last."""
     for text in ("ENV HOME=/root", "USER 0\nRUN rm /etc/passwd\nENV HOME=", ""):
         tag = build(corral, text)
         sandbox = user.create(**SMALL, image=tag, command=["sh", "-c", TELLS.format("echo $HOME; touch $HOME/x")])

@@ -37,7 +37,7 @@ class Swallowed:
         self.reconnect()
 
     def reconnect(self):
-        """Every session anew, the leader's too."""
+        """Every session again, the leader's too."""
         epoch = self.corral.sql("select epoch from leadership")
         end_sessions(self.corral)
         wait_until("it leads again", lambda: self.corral.sql("select epoch from leadership") != epoch, 30)
@@ -135,7 +135,7 @@ def test_what_was_committed_reaches_the_node(corral, user, proxy, silent):
 
 
 def test_rows_that_cannot_be_read_at_first(corral, user, proxy):
-    """What is to be read again is not forgotten because the first readings came to nothing."""
+    """What is to be read again is not forgotten because the first readings failed."""
     sandbox = user.create()["id"]
     who = json.dumps({"user_id": user.user_id})
     proxy.swallow(b"read_sandboxes", times=3)

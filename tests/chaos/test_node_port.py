@@ -1,4 +1,4 @@
-"""Whoever comes to the port for nodes without being one: many, slow, with the wrong papers, or with too much to say."""
+"""Anyone who comes to the port for nodes without being one: many, slow, with the wrong papers, or with too much to say."""
 import os
 import resource
 import select

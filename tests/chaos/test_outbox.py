@@ -36,7 +36,7 @@ def disk_report(corral, sandbox):
 
 
 def restart_agent_alone(corral):
-    """Nobody is there to tell of its node: whoever starts it is not waited for."""
+    """Nobody is there to tell of its node: anyone who starts it is not waited for."""
     return subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

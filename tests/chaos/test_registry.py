@@ -16,7 +16,7 @@ from test_hanging import begin
 
 MIB = 1 << 20
 NODE = "/sandbox/system/nodes/node-1"
-# What was set once holds until it is set anew.
+# What was set once holds until it is set again.
 DEFAULTS = {"CORRAL_IMAGE_MAX_BYTES": "10G", "CORRAL_IMAGE_FREE_BYTES": "1M"}
 PULLS_OF_USER = 4
 OUTSIDE = ("198.51.100.7", 5443) # on its namespace's loopback, and not one that Docker takes for local
@@ -177,7 +177,7 @@ def test_one_that_fills_the_disk(corral, user):
         assert refused(user, lying.image) == "its node has too little free disk to pull its image"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
         wait_until("nothing of it is left", lambda: layers(corral) == before, 60, 0.5)
-        # Docker may leave the file of an unpacking that was broken off, until it is started anew: it does not grow.
+        # Docker may leave the file of an unpacking that was broken off, until it is started again: it does not grow.
         data = next((corral.home / "docker/data").glob("*.*")) / "overlay2"
         assert sum(path.stat().st_size for path in data.glob("*/diff/zeros")) < 6 << 30
         assert user.create(**SMALL)["state"] == "running"

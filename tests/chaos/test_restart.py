@@ -65,7 +65,7 @@ def test_a_pause_waits_for_its_node(corral, user, meanwhile):
     user.delete(sandbox)
 
 
-def test_one_without_a_command_is_not_made_anew(corral, user):
+def test_one_without_a_command_is_not_made_again(corral, user):
     """The agent dies before it could note that it runs: what was written to it meanwhile stays."""
     made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
     thread = threading.Thread(target=lambda: made.update(user.create(**SMALL)))

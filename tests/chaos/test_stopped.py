@@ -75,7 +75,7 @@ def leads(corral):
 
 
 def lead_again(corral, before):
-    """Its session with PostgreSQL was idle for too long, and ended: it takes the lead anew."""
+    """Its session with PostgreSQL was idle for too long, and ended: it takes the lead again."""
     wait_until("it leads again", lambda: leads(corral) > before, 20)
     ready(corral)
 
@@ -115,7 +115,7 @@ def test_an_agent_that_was_stopped(corral, user):
     begin = time.monotonic()
     wait_until("what was due is ended", lambda: not runs(pid), 5, 0.02)
     assert time.monotonic() - begin < 5
-    assert user.wait(dies, "stopped", 20)["reason"] in ("expired", "node_lost") # whoever came to say so first
+    assert user.wait(dies, "stopped", 20)["reason"] in ("expired", "node_lost") # no matter who came to say so first
     wait_until("it is back", lambda: user.show(stays)["state"] == "running", 20)
     wait_until("its init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
     assert runs(stays_pid) and lost_links(corral) == lost

@@ -1,6 +1,7 @@
 /*
  * A wall clock that jumps, for one process: preloaded, it adds to CLOCK_REALTIME what the file
- * $WALLCLOCK_FILE holds, nanoseconds as an int64, read anew at each call. Every other clock is left as it is.
+ * $WALLCLOCK_FILE holds, nanoseconds as an int64, read again at each call. Every other clock is left as it
+ * is.
  */
 #include <fcntl.h>
 #include <stdint.h>

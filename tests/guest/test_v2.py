@@ -21,7 +21,7 @@ RECORDED = ("memory.current memory.peak memory.max memory.high memory.min memory
 
 
 def figure(text):
-    """A line for whoever reads the results."""
+    """A line for anyone who reads the results."""
     print(text)
     with open(RESULTS / "figures", "a") as f:
         print(text, file=f)
@@ -131,7 +131,7 @@ def test_live_resize(corral, user):
     assert 0.95 * 64 * MIB < before < 64 * MIB
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 128 * MIB, "cpu_millis": 400, "cpu_shares": 1024})
     wait_until("the kernel was told", lambda: number(folder / "memory.max") == 128 * MIB, 10)
-    wait_until("the alarm is set anew", lambda: (number(folder / "memory.high") or 0) > 0.95 * 128 * MIB, 10)
+    wait_until("the alarm is set again", lambda: (number(folder / "memory.high") or 0) > 0.95 * 128 * MIB, 10)
     quota, period = (int(n) for n in (folder / "cpu.max").read_text().split())
     assert quota / period == pytest.approx(0.4)
     assert number(folder / "memory.high") < 128 * MIB

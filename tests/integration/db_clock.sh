@@ -45,8 +45,8 @@ for i in 1 2 3; do upkeep; done
 ! grep -v 'overdue=0$' "$DB_HOME/out" | grep -v ^rounds || say "overdue: $(cat "$DB_HOME/out")"
 grep -q 'held_seconds=.*accept-clock' "$DB_HOME/log" || say "not told: $(cat "$DB_HOME/log")"
 
-# It comes after at twice the pace of a clock that does not jump, whoever looks, and never runs ahead.
-look() { sql "select upkeep_look('$1', $2); select extract(epoch from upkeep_now())::bigint"; }
+# It comes after at twice the pace of a clock that does not jump, no matter who looks, and never runs ahead.
+look() { sql "select upkeep_sample('$1', $2); select extract(epoch from upkeep_now())::bigint"; }
 sql "delete from upkeep_clock; insert into upkeep_clock values ('', 0, now() - interval '100 days')"
 near() { [ "$(($2 - $1))" -ge 0 ] && [ "$(($2 - $1))" -le 60 ]; }
 near 8640000 "$(look a 1000000 | head -1)" || say 'a first look counts nothing'

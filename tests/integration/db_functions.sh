@@ -102,7 +102,7 @@ tell h1 22 true 170 23 false 1000
 [ "$(sql "select string_agg(data->>'number', ' ' order by at, seq) from events
     where type like 'violation%' and (data->>'number')::int between 20 and 23")" = '20 21 22 23' ] || say 'an episode closed before it opened'
 
-# At every insert, by whoever: no more live sandboxes of the user than the tier allows, or the insert fails.
+# At every insert, no matter by whom: no more live sandboxes of the user than the tier allows, or the insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,
         storage_bytes = 1::bigint << 40, sandboxes = 1000;
     insert into users (id, name, tier) select 'usr_' || i, 'u' || i, 'free' from generate_series(1, 3) i;
@@ -187,7 +187,7 @@ move running >/dev/null
 [ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
 [ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
 
-# One that has not run is placed on another node, once, where that has room, and by whoever knows how it is.
+# One that has not run is placed on another node, once, where that has room, and by anyone who knows how it is.
 insert() { # ID STATE
     sql "insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');

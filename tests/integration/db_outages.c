@@ -1,8 +1,8 @@
 /*
  * A writer and a leader, as a controller has them, for the outages that db_outages.sh makes. usage:
  * db_outages URL Says on a line of its own what changes: "up", "down", "trouble: …", "well", "leads", "leads
- * not"; on SIGUSR1 what its writes came to since the last time: "ok N unavailable N other N slowest_ms N".
- * Ends with SIGTERM.
+ * not"; on SIGUSR1 what its writes resulted in since the last time: "ok N unavailable N other N slowest_ms
+ * N". Ends with SIGTERM.
  */
 #include "common/io/loop.h"
 #include "controller/db/db_audit.h"

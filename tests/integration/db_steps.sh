@@ -37,7 +37,7 @@ three_was=$(at "$three")
 [ "$(sql "select clock_stepped('boot', 7200000, 7200000, '$moved')")" = 0 ] || say 'twice'
 [ "$(sql "select count(*) from events where type = 'system.clock_stepped' and data = '{\"seconds\": 7200, \"sandboxes\": 2}'")" = 1 ] ||
     say "$(sql "select * from events where type like 'system%'")"
-[ "$(sql 'select boot_id, offset_ms from clock_look()')" = 'boot|7200000' ] || say 'the frame'
+[ "$(sql 'select boot_id, offset_ms from clock_sample()')" = 'boot|7200000' ] || say 'the frame'
 
 # What is said: the lifetime is what it was, and who was late is who was.
 sentence() { [[ $(sql "select done('$1', $2, $3, '$4')") =~ $5 ]] || say "$(sql "select detail from sandboxes where id = '$1'"), and not $5"; }

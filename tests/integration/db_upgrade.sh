@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A database that the first version with sql/schema made, as a dump has it, is restored and migrated: it has what it had, and
 # then the schema of a new one. usage: db_upgrade.sh SOURCE_ROOT
-# The dump is never made anew: later versions are to upgrade what that one made. It was made by pg_dump of a database with
+# The dump is never made again: later versions are to upgrade what that one made. It was made by pg_dump of a database with
 # rows of every table, without the lines \restrict and \unrestrict that older psql does not know.
 set -euo pipefail
 root=$1

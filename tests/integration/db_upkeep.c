@@ -1,4 +1,4 @@
-/* Runs rounds of upkeep until nothing is left to do, and prints what each step came to:
+/* Runs rounds of upkeep until nothing is left to do, and prints what each step resulted in:
  * "NAME removed=N failures=N overdue=SECONDS[ WHY]".
  * usage: db_upkeep URL SAMPLES EVENTS SANDBOXES KEYS USERS NODES AUDIT   (days; 0: for ever) [ROUNDS] */
 #include "common/io/loop.h"

@@ -145,7 +145,7 @@ static void test_disk(const char *dir)
     CHECK(volume_use(volumes, &id, &used) && used.used_bytes >= 64 * MIB && used.used_bytes < 66 * MIB);
     CHECK(volume_list(volumes, &left) == 2);
     free(left);
-    /* One that a crash left is made anew, empty. */
+    /* One that a crash left is made again, empty. */
     pending = 1;
     volume_make(volumes, &id, 64 * MIB, 1, NULL, on_made, NULL);
     loop_run(loop);
@@ -244,7 +244,7 @@ static void test_limit(struct cgroup_sandbox *sandbox)
     struct sample s = {0};
     CHECK(!cgroup_limit(paths, &limits, &e));
     bool held = false;
-    for (int i = 0; !held && next_try(i, 100, 100000); i++) { /* the first look is of the old limit */
+    for (int i = 0; !held && next_try(i, 100, 100000); i++) { /* the first sample is of the old limit */
         CHECK(!cgroup_sandbox_sample(sandbox, loop_now_ms(), &limits, &s, &e));
         held = i && s.cpu_centi > 5000 && s.cpu_centi <= 15000;
     }
@@ -252,7 +252,7 @@ static void test_limit(struct cgroup_sandbox *sandbox)
     limits.memory_bytes = 48 * MIB;
     CHECK(!cgroup_limit(paths, &limits, &e));
     limits.memory_bytes = 8 * MIB;
-    if (v1()) /* v2 takes it, and ends whoever is above it */
+    if (v1()) /* v2 takes it, and ends anyone who is above it */
         CHECK(cgroup_limit(paths, &limits, &e) == ERR_CONFLICT && strstr(e.text, "memory"));
 }
 

@@ -1,7 +1,7 @@
 /*
- * The controller's door for nodes, over real nng and real TLS, against peers that are not what they say: a
- * certificate of another CA, one of another name, a stolen one without its key, a proof that is used again, a
- * controller whose time is over, a message that is too large, bytes that are no message, a session that is
+ * The controller's listener for nodes, over real nng and real TLS, against peers that are not what they say:
+ * a certificate of another CA, one of another name, a stolen one without its key, a proof that is used again,
+ * a controller whose time is over, a message that is too large, bytes that are no message, a session that is
  * over. usage: node_link FOLDER
  */
 #include "controller/nodes/node_link.h"
@@ -242,7 +242,7 @@ static bool refused(const struct peer *p, enum node_refusal why)
 
 /* --- what is tried --- */
 
-/* Whoever knows the id of a session can use it only over a connection of the same certificate. */
+/* Anyone who knows the id of a session can use it only over a connection of the same certificate. */
 static void test_a_stolen_session(const struct node_session_id *session)
 {
     struct node_message poll = {.kind = NODE_POLL, .session = *session};
@@ -267,7 +267,7 @@ static void test_a_node_joins_and_its_proof_is_good_once(void)
     CHECK(sessions == 1 && !strcmp(joined, "one"));
     struct node_session_id session = p.answer.session;
     test_a_stolen_session(&session);
-    /* Whoever saw it on the way cannot use it: neither again in this session, nor for a challenge of their
+    /* Anyone who saw it on the way cannot use it: neither again in this session, nor for a challenge of their
      * own. */
     peer_open(&thief, dir, "two");
     ask_bytes(&thief, proof, len, ANSWER_MS);
@@ -430,7 +430,7 @@ static struct node_session_id join(struct peer *p, const char *name, const char 
     return session;
 }
 
-/* Whoever has the node's certificate and key may still be another node: who answers stays. */
+/* Anyone who has the node's certificate and key may still be another node: who answers stays. */
 static void test_who_is_here_and_answers_stays(void)
 {
     struct node_message poll = {.kind = NODE_POLL};
@@ -687,7 +687,7 @@ static void test_a_message_that_is_too_large(char *program)
     pki_identity_free(two);
 }
 
-/* Dies in the middle of connecting, at moments of all kinds: the listener lives on, or is made anew. */
+/* Dies in the middle of connecting, at moments of all kinds: the listener lives on, or is made again. */
 static void test_peers_that_go_while_they_connect(char *program)
 {
     struct pki_identity *two = identity(dir, "two");

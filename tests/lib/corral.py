@@ -235,7 +235,7 @@ class Corral:
         self.quickstart("--restart", what, **env)
 
     def mend(self):
-        """Begins anew with what hangs or is gone."""
+        """Begins again with what hangs or is gone."""
         for name in ("controller", "agent"):
             try:
                 self.kill(name)

@@ -44,7 +44,7 @@ def gone(files, since, until):
     """Of each cgroup.procs when it was first seen empty, in seconds after since; None: not until then."""
     left, when = dict(enumerate(files)), {}
     try:
-        os.nice(-15) # whoever measures is not what is measured
+        os.nice(-15) # anyone who measures is not what is measured
     except OSError:
         pass
     while left and time.time() < until:

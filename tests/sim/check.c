@@ -68,7 +68,7 @@ static void check_early(struct world *w, int node, int sandbox)
                  (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
 }
 
-/* The desired state, what is said and what is: in the calm they agree, whoever paused it. */
+/* The desired state, what is said and what is: in the calm they agree, no matter who paused it. */
 static void check_pause(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -95,7 +95,8 @@ static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
            (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
 }
 
-/* Limits and deadlines that were changed hold, whoever died before Docker or the controller was told. */
+/* Limits and deadlines that were changed hold, no matter who died before Docker or the controller was told.
+ */
 static void check_limits(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];

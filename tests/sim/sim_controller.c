@@ -290,7 +290,7 @@ static bool is_owed(const struct row *r)
  * rows followed, is told from the rest only where the clock was set ahead, and is not set once more: else its
  * end is where its row has it (docs/clocks.md). So is one that was still to be put right.
  */
-static void follow_anew(struct world *w, struct row *r)
+static void follow_again(struct world *w, struct row *r)
 {
     int64_t step = w->clock_ms - w->frame_ms;
     int64_t age = (int64_t)(w->now - r->timed_at_ms) + w->clock_ms - r->timed_ms;
@@ -327,7 +327,7 @@ void controller_up(struct world *w)
     w->cluster = cluster_state_new(SIM_LEASE_MS);
     sim_say(w, "controller up");
     for (int i = 0; i < w->rows; i++)
-        follow_anew(w, &w->row[i]);
+        follow_again(w, &w->row[i]);
     w->frame_ms = w->seen_clock_ms = w->clock_ms;
     w->owes_expiries = w->asked_expiries = false;
     for (int i = 0; i < w->rows; i++) {
@@ -501,7 +501,7 @@ static void follow_unnamed(struct world *w, struct row *r)
         displace(r, end);
 }
 
-/* Its transaction comes to pass at once, or not at all; its answer later, or never. */
+/* Its transaction happens at once, or not at all; its answer later, or never. */
 static void ask_expiries(struct world *w)
 {
     bool ok = w->now >= w->database_down_ms;
@@ -686,7 +686,7 @@ void controller_session(struct world *w, int node)
     h->starts_fail = unhealthy;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
-    h->heard_ms = awake_look(&w->awake, w->now);
+    h->heard_ms = awake_sample(&w->awake, w->now);
     sim_say(w, "session of node %d with %zu sandboxes", node, count);
     cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
@@ -699,7 +699,7 @@ void controller_hear(struct world *w, struct sim_event *e)
         return;
     if (!w->cluster || e->session != h->session)
         return;
-    h->heard_ms = awake_look(&w->awake, w->now);
+    h->heard_ms = awake_sample(&w->awake, w->now);
     if (e->flag) {
         cluster_state_status(w->cluster, w->now, node_name(e->node), &e->status, &w->effects);
         run_effects(w);
@@ -713,7 +713,7 @@ void controller_tick(struct world *w)
         w->shaken_ms = w->now;
     if (!w->cluster || w->now < w->stopped_ms)
         return;
-    uint64_t awake = awake_look(&w->awake, w->now);
+    uint64_t awake = awake_sample(&w->awake, w->now);
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {

@@ -1,7 +1,7 @@
 /*
  * A cluster in one process under virtual time: the cluster state and the reconcilers are the real cores;
  * PostgreSQL, Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed
- * says. What is written to a model's disk or database survives the crash of whoever wrote it; nothing else
+ * says. What is written to a model's disk or database survives the crash of anyone who wrote it; nothing else
  * does.
  */
 #ifndef CORRAL_TESTS_SIM_WORLD_H

@@ -155,7 +155,7 @@ class Plants:
 
 def test_one_of_each_kind(corral, user, clean):
     live = user.create()
-    corral.kill("controller") # its look for new rows, once a minute, begins anew: it would end the rows by itself
+    corral.kill("controller") # its look for new rows, once a minute, begins again: it would end the rows by itself
     corral.restart("controller")
     node_is_ready(corral)
     plants = Plants(corral, user, clean)

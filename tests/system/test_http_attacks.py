@@ -120,7 +120,7 @@ def test_pipelining(front):
         assert not rest
 
 
-def test_whoever_says_no_more_still_gets_the_answers(front):
+def test_who_says_no_more_still_gets_the_answers(front):
     with front.connect() as s:
         s.sendall(GET * 20 + b"GET /sandbox HTTP/1.1\r\nHost: h\r\nX-API-Key: crl_" + b"a" * 40 + b"\r\n\r\n")
         s.shutdown(socket.SHUT_WR)
@@ -242,7 +242,7 @@ def test_a_body_that_is_there_costs_no_connection(front):
         assert Answer(s).status == 401 and ends(s)
 
 
-def test_whoever_asks_before_sending_is_told(front):
+def test_who_asks_before_sending_is_told(front):
     """Expect: 100-continue: a refusal comes at once and alone; who may send is asked to."""
     with front.connect() as s:
         s.sendall(POST + NONSENSE + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
@@ -295,7 +295,7 @@ def test_what_strangers_hold_is_bounded(front):
 
 
 def test_strangers_make_room_for_each_other():
-    """As many as may be there hold heads that never end: whoever comes is served all the same."""
+    """As many as may be there hold heads that never end: anyone who comes is served all the same."""
     front = Front(CORRAL_UNAUTHENTICATED_CONNECTIONS="100")
     try:
         held = []
@@ -375,7 +375,7 @@ def test_idle_connections(front):
             s.sendall(GET)
             assert Answer(s).status == 200
         more = [front.connect("127.0.0.2") for _ in range(40)]
-        for s in more: # whoever shares the address comes in, and its oldest make room
+        for s in more: # anyone who shares the address comes in, and its oldest make room
             s.sendall(GET)
             assert Answer(s).status == 200
         assert sum(is_over(s) for s in held[:1000]) == 1000 + 40 - 1024
@@ -452,7 +452,7 @@ def test_out_of_descriptors():
         subprocess.run(["prlimit", f"--pid={front.process.pid}", f"--nofile={front.files() + 8}"], check=True)
         held = [front.connect() for _ in range(40)]
         held[0].sendall(GET)
-        assert Answer(held[0]).status == 200, "whoever is in is served"
+        assert Answer(held[0]).status == 200, "anyone who is in is served"
         begin, cpu = time.monotonic(), front.cpu_seconds()
         wait_until("two seconds passed", lambda: time.monotonic() - begin > 2, 5, 0.5)
         assert front.cpu_seconds() - cpu < 0.8

@@ -62,7 +62,7 @@ def test_which_field_is_above_the_tier(user):
 
 
 def test_what_the_database_refuses_has_pointers(corral, user):
-    """The field that was sent, whoever found what is wrong with it."""
+    """The field that was sent, no matter who found what is wrong with it."""
     sandbox, admin = user.create()["id"], corral.admin
     users, past = "/sandbox/system/users", "2026-01-01T00:00:00Z"
     for client, method, path, body, pointer in (

@@ -139,7 +139,7 @@ static void test_a_pending_row_that_its_node_never_takes_up(void **state)
                      CLEANUP_KIND_COUNT); /* its move is under way */
 }
 
-static void test_a_orphan_is_ended_through_the_one_door(void **state)
+static void test_a_orphan_is_ended_through_the_one_listener(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
     cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
@@ -188,7 +188,7 @@ int main(void)
         IN_CLUSTER(test_a_row_that_nobody_told_of),
         IN_CLUSTER(test_a_row_that_its_node_holds),
         IN_CLUSTER(test_a_pending_row_that_its_node_never_takes_up),
-        IN_CLUSTER(test_a_orphan_is_ended_through_the_one_door),
+        IN_CLUSTER(test_a_orphan_is_ended_through_the_one_listener),
         IN_CLUSTER(test_a_orphan_whose_node_brings_it_after_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
     return NULL;
 }
 
-static void test_a_running_row_is_not_made_anew(void **state)
+static void test_a_running_row_is_not_made_again(void **state)
 {
     struct cluster_state_row row = running_row("h1");
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_effects_count_time_until_they_are_carried_out, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_what_ended_has_nothing_to_be_made_of, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_anew, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_node_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_node_of_a_row_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),

@@ -44,7 +44,7 @@ static void test_memory_warns_then_kills(void **state)
     assert_int_equal(step.report[0].limit, 100);
 }
 
-/* Also where the episode ends before the sandbox does: the next one begins anew. */
+/* Also where the episode ends before the sandbox does: the next one begins again. */
 static void test_a_closing_says_how_high_it_rose(void **state)
 {
     struct guard g = {0};
@@ -170,7 +170,7 @@ static void test_idle_pauses_where_that_is_configured(void **state)
     assert_non_null(strstr(step.end.detail, "it did no work for 10 s"));
     assert_false(guard_tick(&g, &r, &s, true, 12000).pause); /* paused, for long */
     assert_false(guard_tick(&g, &r, &s, true, 90000).pause);
-    assert_false(guard_tick(&g, &r, &s, false, 99999).pause); /* resumed: the clock began anew */
+    assert_false(guard_tick(&g, &r, &s, false, 99999).pause); /* resumed: the clock began again */
     assert_true(guard_tick(&g, &r, &s, false, 100000).pause);
 }
 

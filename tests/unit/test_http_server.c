@@ -248,7 +248,7 @@ static void test_strangers_share_a_budget(void **state)
         close(fd[i]);
 }
 
-static void test_whoever_waits_for_a_body_is_told_that_none_comes(void **state)
+static void test_who_waits_for_a_body_is_told_that_none_comes(void **state)
 {
     struct fixture *f = *state;
     int fd = client(f);
@@ -279,7 +279,7 @@ static void test_a_body_that_nobody_reads_ends_the_connection(void **state)
     close(fd);
 }
 
-static void test_whoever_shares_an_address_keeps_nobody_out(void **state)
+static void test_who_shares_an_address_keeps_nobody_out(void **state)
 {
     struct fixture *f = *state;
     struct http_limits few = limits;
@@ -362,7 +362,7 @@ static void test_accounts_take_turns(void **state)
     close(bob);
 }
 
-/* A flood of new connections is taken in a few at a time, and whoever is in is served in between. */
+/* A flood of new connections is taken in a few at a time, and anyone who is in is served in between. */
 static void test_new_connections_take_turns_too(void **state)
 {
     struct fixture *f = *state;
@@ -402,10 +402,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_past_the_budget_who_holds_most_loses_its_oldest, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_strangers_share_a_budget, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_whoever_waits_for_a_body_is_told_that_none_comes, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_who_waits_for_a_body_is_told_that_none_comes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_body_that_nobody_reads_ends_the_connection, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_whoever_shares_an_address_keeps_nobody_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_shares_an_address_keeps_nobody_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_longest_idle_one_makes_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accounts_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_new_connections_take_turns_too, setup, teardown),

@@ -470,7 +470,7 @@ static void test_what_breaks_has_no_last_chunk(void **state)
     close(fd);
 }
 
-static void test_whoever_writes_on_regardless_loses_the_connection(void **state)
+static void test_who_writes_on_regardless_loses_the_connection(void **state)
 {
     struct fixture *f = *state;
     int fd = client(f, GET("/down"));
@@ -516,8 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_speaks_1_0_gets_no_chunks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_head_gets_the_head_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_breaks_has_no_last_chunk, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_whoever_writes_on_regardless_loses_the_connection, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_who_writes_on_regardless_loses_the_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_stalls_has_its_time, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

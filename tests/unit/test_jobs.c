@@ -76,7 +76,7 @@ static void test_a_new_period_counts_from_the_reload(void **state)
     end(&o);
 }
 
-/* A period that stays goes on being counted: whoever reloads often keeps no job from running. */
+/* A period that stays goes on being counted: anyone who reloads often keeps no job from running. */
 static void test_a_reload_holds_up_no_job(void **state)
 {
     struct owner o;

@@ -135,7 +135,7 @@ static void end_unread(FILE *in, int saved)
     fclose(in);
 }
 
-/* Whoever reads the log has stopped: nobody waits for that, and it is said how much was lost. */
+/* Anyone who reads the log has stopped: nobody waits for that, and it is said how much was lost. */
 static void test_a_log_that_nobody_reads_holds_nobody_up(void **state)
 {
     int saved;

@@ -106,7 +106,8 @@ static void on_second(void *arg)
     deferred_cancel(&order->silent);
 }
 
-/* After what was ready beside it, once, and before the next turn; asked for anew by itself it comes again. */
+/* After what was ready beside it, once, and before the next turn; asked for again by itself it comes again.
+ */
 static void test_deferred_comes_at_the_end_of_the_turn(void **state)
 {
     struct order order = {.loop = loop_new()};

@@ -23,7 +23,7 @@ static void test_containers(void **state)
     r.phase = PHASE_RUNNING;
     assert_true(orphan_container(&r, A));
     assert_false(orphan_container(&r, B));
-    r.phase = PHASE_ENDED; /* only its last word is kept */
+    r.phase = PHASE_ENDED; /* only its final report is kept */
     assert_true(orphan_container(&r, B));
     assert_true(orphan_sandbox(&r));
 }

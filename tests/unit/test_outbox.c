@@ -172,7 +172,7 @@ static void test_an_open_episode_outlives_its_update(void **state)
     write_next(o, &f);
     outbox_take_violations(o, 1000, v);
     outbox_ack(o, v[0].number, 0);
-    outbox_written(o, false, 0); /* a disk that was full: all of it anew */
+    outbox_written(o, false, 0); /* a disk that was full: all of it again */
     write_next(o, &f);
     assert_int_equal(f.wholes, 2);
     back = read_back(&f, f.len, 2000, &r);

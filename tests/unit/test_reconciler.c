@@ -214,7 +214,7 @@ static void test_those_that_live_come_first(void **state)
     reconciler_free(k);
 }
 
-/* It is written anew as it is held now, so that it is not told of at each restart. */
+/* It is written again as it is held now, so that it is not told of at each restart. */
 static void test_what_was_mended_is_saved(void **state)
 {
     struct reconciler *k = reconciler_new();

@@ -29,13 +29,13 @@ static void test_what_lies_ahead_is_now(void **state)
     assert_string_equal(sandbox_record_mend(&r, 1000), "its start lay in the future, and is taken for now");
     assert_int_equal(r.started_ms, 1000);
     r.last_ms = UINT64_MAX - 1;
-    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the last look at it"));
+    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the last sample of it"));
     assert_int_equal(r.last_ms, 1000);
     assert_null(sandbox_record_mend(&r, 1000));
     assert_int_equal(r.deadline_ms, 5000);
 }
 
-static void test_a_number_that_cannot_be_told_begins_anew(void **state)
+static void test_a_number_that_cannot_be_told_begins_again(void **state)
 {
     struct sandbox_record r = good();
     r.generation = r.number = SANDBOX_NUMBER_MAX;
@@ -64,7 +64,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_good_one_is_left_as_it_is),
                                        cmocka_unit_test(test_what_lies_ahead_is_now),
-                                       cmocka_unit_test(test_a_number_that_cannot_be_told_begins_anew),
+                                       cmocka_unit_test(test_a_number_that_cannot_be_told_begins_again),
                                        cmocka_unit_test(test_all_of_it_is_mended_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,7 +60,7 @@ static void test_users_take_turns(void **state)
 }
 
 /* Who ends and comes again at once does not pass one who waits. */
-static void test_nobody_is_passed_by_who_comes_anew(void **state)
+static void test_nobody_is_passed_by_who_comes_again(void **state)
 {
     begin(1);
     turn_ask(&turns, &one[0], "a");
@@ -155,7 +155,7 @@ static void test_what_is_long_has_a_bound(void **state)
     end();
 }
 
-static void test_whoever_waits_may_leave(void **state)
+static void test_who_waits_may_leave(void **state)
 {
     begin(1);
     for (int i = 0; i < 3; i++)
@@ -217,13 +217,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_are_bounded_and_come_back),
         cmocka_unit_test(test_users_take_turns),
-        cmocka_unit_test(test_nobody_is_passed_by_who_comes_anew),
+        cmocka_unit_test(test_nobody_is_passed_by_who_comes_again),
         cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
         cmocka_unit_test(test_one_user_has_a_bound),
         cmocka_unit_test(test_those_that_take_long_have_a_bound),
         cmocka_unit_test(test_what_takes_as_long_as_the_others_counts),
         cmocka_unit_test(test_what_is_long_has_a_bound),
-        cmocka_unit_test(test_whoever_waits_may_leave),
+        cmocka_unit_test(test_who_waits_may_leave),
         cmocka_unit_test(test_who_has_none_takes_one_of_those_who_have_many),
         cmocka_unit_test(test_what_nobody_loses),
     };

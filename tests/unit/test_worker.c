@@ -11,7 +11,7 @@
 struct bench {
     struct loop *loop;
     struct worker *worker;
-    unsigned next[ORDERS]; /* of each order: written by whoever carries it out */
+    unsigned next[ORDERS]; /* of each order: written by anyone who carries it out */
     unsigned answered[ORDERS], left, refused, cancelled;
     int pipe[2];
 };

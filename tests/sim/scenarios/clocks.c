@@ -103,7 +103,7 @@ const struct scenario scenarios_clocks[] = {
     SCENARIO("…set back, nothing later", the_clock_is_set_back),
     SCENARIO("a step that nobody saw is found by who leads next", the_clock_is_set_while_nobody_leads),
     SCENARIO("the rows follow as soon as the database answers", the_clock_is_set_while_the_database_is_away),
-    SCENARIO("what is read from a row anew is no new deadline unless somebody gave it one",
+    SCENARIO("what is read from a row again is no new deadline unless somebody gave it one",
              a_pause_meets_a_step),
     SCENARIO("a deadline that was given under the new clock is not moved again",
              an_extension_lies_between_a_step_and_its_notice),

@@ -182,7 +182,7 @@ const struct scenario scenarios_life[] = {
     SCENARIO("a restarted agent kills what is overdue at once", its_lifetime_ends_while_its_agent_is_down),
     SCENARIO("what ended while its agent was down is told as it was",
              its_command_ends_while_its_agent_is_down),
-    SCENARIO("what was being made when its agent died is made anew", its_agent_dies_while_it_is_made),
+    SCENARIO("what was being made when its agent died is made again", its_agent_dies_while_it_is_made),
     SCENARIO("…but for a command that has begun: never a second time", its_agent_dies_right_after_it_began),
     SCENARIO("what a boot ended is not begun again", its_host_is_booted),
     SCENARIO("a last word that the disk refuses is said all the same", its_hosts_disk_is_full_when_it_ends),
@@ -194,6 +194,6 @@ const struct scenario scenarios_life[] = {
     SCENARIO("a container that somebody else removed ends as orphaned", somebody_removes_its_container),
     SCENARIO("a pause by somebody else is told, and undone", somebody_pauses_its_container),
     SCENARIO("the making of what is not wanted any more is broken off", it_is_deleted_while_it_is_made),
-    SCENARIO("who was killed past its deadline expired, whoever comes to tell",
+    SCENARIO("who was killed past its deadline expired, anyone who comes to tell",
              it_is_deleted_and_killed_past_its_deadline),
     {0}};

@@ -1,4 +1,4 @@
-#include "agent/initlink/initlink_door.h"
+#include "agent/initlink/initlink_listener.h"
 
 #include "agent/initlink/initlink.h"
 #include "common/base/mem.h"
@@ -13,10 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-struct initlink_door {
+struct initlink_listener {
     struct loop *loop;
     char *folder;
-    initlink_door_cb *cb;
+    initlink_listener_cb *cb;
     void *arg;
     pid_t expected; /* 0: not known yet */
     int fd;         /* -1: closed */
@@ -26,15 +26,15 @@ struct initlink_door {
     unsigned strangers;
 };
 
-static void watch_door(void *arg);
+static void watch_listener(void *arg);
 
-struct initlink_door *initlink_door_new(struct loop *loop, const char *folder, initlink_door_cb *cb,
-                                        void *arg)
+struct initlink_listener *initlink_listener_new(struct loop *loop, const char *folder,
+                                                initlink_listener_cb *cb, void *arg)
 {
-    struct initlink_door *door = mem_zalloc(sizeof *door);
-    *door =
-        (struct initlink_door){.loop = loop, .folder = mem_strdup(folder), .cb = cb, .arg = arg, .fd = -1};
-    return door;
+    struct initlink_listener *listener = mem_zalloc(sizeof *listener);
+    *listener = (struct initlink_listener){
+        .loop = loop, .folder = mem_strdup(folder), .cb = cb, .arg = arg, .fd = -1};
+    return listener;
 }
 
 /* Field 4 of /proc/PID/stat, behind the name, which may hold anything; 0 where it cannot be read. */
@@ -56,51 +56,51 @@ static pid_t parent_of(pid_t pid)
  * Whether the peer is the process that was expected when it connected. Under gVisor it is the gofer, which
  * opens sockets for its sandbox: both are children of one shim, which no process inside a container is.
  */
-static bool is_expected(const struct initlink_door *door, int fd)
+static bool is_expected(const struct initlink_listener *listener, int fd)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
         return false;
-    if (peer.pid == door->expected)
+    if (peer.pid == listener->expected)
         return true;
-    pid_t shim = parent_of(door->expected);
+    pid_t shim = parent_of(listener->expected);
     return shim > 1 && parent_of(peer.pid) == shim;
 }
 
 /* A tenant that connects all the time is looked at so often a second and no more; the rest waits. */
-static bool too_many_strangers(struct initlink_door *door)
+static bool too_many_strangers(struct initlink_listener *listener)
 {
     uint64_t now = loop_now_ms();
-    if (now - door->window_ms >= 1000) {
-        door->window_ms = now;
-        door->strangers = 0;
+    if (now - listener->window_ms >= 1000) {
+        listener->window_ms = now;
+        listener->strangers = 0;
     }
-    return ++door->strangers > INITLINK_ACCEPTS_PER_SECOND;
+    return ++listener->strangers > INITLINK_ACCEPTS_PER_SECOND;
 }
 
-static void on_door(void *arg, bool readable, bool writable)
+static void on_listener(void *arg, bool readable, bool writable)
 {
-    struct initlink_door *door = arg;
-    int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0 && is_expected(door, fd)) {
-        door->cb(door->arg, fd);
+    struct initlink_listener *listener = arg;
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 && is_expected(listener, fd)) {
+        listener->cb(listener->arg, fd);
         return;
     }
     bool exhausted = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
     if (fd >= 0)
         close(fd);
-    if (exhausted || too_many_strangers(door)) {
-        watch_stop(&door->watch);
-        timer_start(&door->pause, door->loop, 1000, watch_door, door);
+    if (exhausted || too_many_strangers(listener)) {
+        watch_stop(&listener->watch);
+        timer_start(&listener->pause, listener->loop, 1000, watch_listener, listener);
     }
 }
 
-static void watch_door(void *arg)
+static void watch_listener(void *arg)
 {
-    struct initlink_door *door = arg;
-    if (door->fd >= 0 && door->expected)
-        watch_start(&door->watch, door->loop, door->fd, true, false, on_door, door);
+    struct initlink_listener *listener = arg;
+    if (listener->fd >= 0 && listener->expected)
+        watch_start(&listener->watch, listener->loop, listener->fd, true, false, on_listener, listener);
 }
 
 /* Through the folder's descriptor, since a socket's path may have 107 bytes only. */
@@ -137,38 +137,38 @@ static int open_socket(const char *folder)
     return fd;
 }
 
-int initlink_door_open(struct initlink_door *door, struct err *e)
+int initlink_listener_open(struct initlink_listener *listener, struct err *e)
 {
-    initlink_door_close(door);
-    door->fd = open_socket(door->folder);
-    if (door->fd < 0)
-        return err_set(e, ERR_IO, "cannot listen in %s: %s", door->folder, strerror(errno));
-    watch_door(door);
+    initlink_listener_close(listener);
+    listener->fd = open_socket(listener->folder);
+    if (listener->fd < 0)
+        return err_set(e, ERR_IO, "cannot listen in %s: %s", listener->folder, strerror(errno));
+    watch_listener(listener);
     return 0;
 }
 
-void initlink_door_close(struct initlink_door *door)
+void initlink_listener_close(struct initlink_listener *listener)
 {
-    if (door->fd < 0)
+    if (listener->fd < 0)
         return;
     char path[4096];
-    watch_stop(&door->watch);
-    timer_stop(&door->pause);
-    close(door->fd);
-    door->fd = -1;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", door->folder, INIT_SOCKET_NAME) < sizeof path)
+    watch_stop(&listener->watch);
+    timer_stop(&listener->pause);
+    close(listener->fd);
+    listener->fd = -1;
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", listener->folder, INIT_SOCKET_NAME) < sizeof path)
         unlink(path);
 }
 
-void initlink_door_expect(struct initlink_door *door, pid_t pid)
+void initlink_listener_expect(struct initlink_listener *listener, pid_t pid)
 {
-    door->expected = pid;
-    watch_door(door);
+    listener->expected = pid;
+    watch_listener(listener);
 }
 
-void initlink_door_free(struct initlink_door *door)
+void initlink_listener_free(struct initlink_listener *listener)
 {
-    initlink_door_close(door);
-    free(door->folder);
-    free(door);
+    initlink_listener_close(listener);
+    free(listener->folder);
+    free(listener);
 }

@@ -1,4 +1,4 @@
-#include "common/io/msglink_door.h"
+#include "common/io/msglink_listener.h"
 
 #include "common/io/log.h"
 #include "common/io/log_sparse.h"
@@ -31,7 +31,7 @@
 
 enum phase { HANDSHAKE, HELLO, KNOCK, JOINING, STANDING };
 
-/* What the door says to nng of a connection: a message of its ipc transport, with a request that has no
+/* What the listener says to nng of a connection: a message of its ipc transport, with a request that has no
  * reply. */
 struct __attribute__((packed)) introduction {
     uint8_t opening[MSGLINK_OPENING_LEN];
@@ -43,7 +43,7 @@ struct __attribute__((packed)) introduction {
 };
 
 struct connection {
-    struct msglink_door *door;
+    struct msglink_listener *listener;
     TAILQ_ENTRY(connection) link; /* of opening or standing, the oldest first */
     enum phase phase;
     bool doomed; /* closes once nng has taken it up */
@@ -64,7 +64,7 @@ struct connection {
     UT_hash_handle by_id, by_pipe;
 };
 
-struct msglink_door {
+struct msglink_listener {
     struct loop *loop;
     struct msglink_url url;
     struct msglink_inner inner;
@@ -88,22 +88,22 @@ struct msglink_door {
 
 static void connection_free(struct connection *c)
 {
-    struct msglink_door *door = c->door;
+    struct msglink_listener *listener = c->listener;
     if (c->phase <= HELLO) {
-        TAILQ_REMOVE(&door->opening, c, link);
-        door->stats.opening--;
+        TAILQ_REMOVE(&listener->opening, c, link);
+        listener->stats.opening--;
         network_leave(&c->of_network);
         c->network->count--;
-        network_drop(&door->networks, c->network);
+        network_drop(&listener->networks, c->network);
     } else {
-        TAILQ_REMOVE(&door->standing, c, link);
-        door->stats.standing--;
+        TAILQ_REMOVE(&listener->standing, c, link);
+        listener->stats.standing--;
     }
     if (c->payer)
         msglink_payer_drop(c->payer);
-    HASH_DELETE(by_id, door->ids, c);
+    HASH_DELETE(by_id, listener->ids, c);
     if (c->pipe)
-        HASH_DELETE(by_pipe, door->pipes, c);
+        HASH_DELETE(by_pipe, listener->pipes, c);
     timer_stop(&c->timer);
     watch_stop(&c->watch);
     if (c->relay) {
@@ -115,7 +115,7 @@ static void connection_free(struct connection *c)
     free(c);
 }
 
-/* Whoever goes while nng takes its connection up may end nng's listener: it goes a moment later. */
+/* Anyone who goes while nng takes its connection up may end nng's listener: it goes a moment later. */
 static void connection_close(struct connection *c)
 {
     if (c->phase == JOINING)
@@ -136,12 +136,12 @@ static void refuse(struct connection *c, const char *why)
     const char *from = c->who.address[0] ? c->who.address : "this host";
     const char *name = stream_who(c->peer) ? stream_who(c->peer)->name : "";
     if (why == stream_hung_up) { /* as those do that only look whether somebody listens */
-        c->door->stats.over++;
+        c->listener->stats.over++;
         connection_free(c);
         return;
     }
-    c->door->stats.refused++;
-    if (log_sparse_due(&c->door->said, c->door->url.local ? "local" : c->network->text, loop_now_ms(),
+    c->listener->stats.refused++;
+    if (log_sparse_due(&c->listener->said, c->listener->url.local ? "local" : c->network->text, loop_now_ms(),
                        &left_out))
         log_warn("nodes", "from=%s node=%s a connection was refused: %s (%llu more since the last such line)",
                  from, name[0] ? name : "?", why, (unsigned long long)left_out);
@@ -160,9 +160,9 @@ static void on_spent(void *arg, uint64_t us)
 /* Of those that are in; who is not in yet is not let in meanwhile. */
 static void on_payer_changed(void *arg, struct msglink_payer *payer)
 {
-    struct msglink_door *door = arg;
+    struct msglink_listener *listener = arg;
     struct connection *c;
-    TAILQ_FOREACH(c, &door->standing, link)
+    TAILQ_FOREACH(c, &listener->standing, link)
     {
         if (c->payer == payer && c->relay)
             relay_pause(c->relay, msglink_payer_waits(payer));
@@ -185,7 +185,7 @@ static void on_inner_opening(void *arg, bool readable, bool writable)
     timer_stop(&c->timer);
     watch_stop(&c->watch);
     c->phase = STANDING;
-    c->relay = relay_new(c->door->loop, c->peer, c->inner, on_over, c);
+    c->relay = relay_new(c->listener->loop, c->peer, c->inner, on_over, c);
     if (!c->payer)
         return;
     relay_tell_spent(c->relay, on_spent);
@@ -196,17 +196,17 @@ static void on_inner_opening(void *arg, bool readable, bool writable)
 static void on_time_over(void *arg)
 {
     struct connection *c = arg;
-    c->door->stats.over++;
+    c->listener->stats.over++;
     connection_free(c);
 }
 
 static void knock(void *arg)
 {
     struct connection *c = arg;
-    int fd = msglink_inner_connect(&c->door->inner);
+    int fd = msglink_inner_connect(&c->listener->inner);
     struct introduction said = {.type = 1, .request = {0x80, 0, 0, 1}, .word.id = c->who.id};
     if (fd < 0 && c->knocks++ < KNOCKS_MAX)
-        timer_start(&c->timer, c->door->loop, MSGLINK_AGAIN_MS, knock, c);
+        timer_start(&c->timer, c->listener->loop, MSGLINK_AGAIN_MS, knock, c);
     else if (fd < 0)
         on_time_over(c);
     if (fd < 0)
@@ -221,17 +221,17 @@ static void knock(void *arg)
         connection_free(c);
         return;
     }
-    watch_start(&c->watch, c->door->loop, fd, true, false, on_inner_opening, c);
-    timer_start(&c->timer, c->door->loop, MSGLINK_OPENING_MS, on_time_over, c);
+    watch_start(&c->watch, c->listener->loop, fd, true, false, on_inner_opening, c);
+    timer_start(&c->timer, c->listener->loop, MSGLINK_OPENING_MS, on_time_over, c);
 }
 
 /* A host has two, and more for a moment where they broke; the oldest of too many is one that broke. */
-static void bound_certificate(struct msglink_door *door, const struct connection *newest)
+static void bound_certificate(struct msglink_listener *listener, const struct connection *newest)
 {
     struct connection *c;
     if (!newest->payer || msglink_payer_users(newest->payer) <= PER_CERTIFICATE)
         return;
-    TAILQ_FOREACH(c, &door->standing, link)
+    TAILQ_FOREACH(c, &listener->standing, link)
     {
         if (c != newest && c->payer == newest->payer && !c->doomed) {
             connection_close(c);
@@ -243,25 +243,25 @@ static void bound_certificate(struct msglink_door *door, const struct connection
 /* From here on it is one of those that are in. */
 static void let_in(struct connection *c)
 {
-    struct msglink_door *door = c->door;
-    if (door->stats.standing >= door->standing_max) {
+    struct msglink_listener *listener = c->listener;
+    if (listener->stats.standing >= listener->standing_max) {
         refuse(c, "there is no room for more");
         return;
     }
     watch_stop(&c->watch);
-    TAILQ_REMOVE(&door->opening, c, link);
-    TAILQ_INSERT_TAIL(&door->standing, c, link);
-    door->stats.opening--;
-    door->stats.standing++;
+    TAILQ_REMOVE(&listener->opening, c, link);
+    TAILQ_INSERT_TAIL(&listener->standing, c, link);
+    listener->stats.opening--;
+    listener->stats.standing++;
     network_leave(&c->of_network);
     c->network->count--;
-    network_drop(&door->networks, c->network);
+    network_drop(&listener->networks, c->network);
     c->network = NULL;
     if (c->payer)
         msglink_payer_drop(c->payer);
-    c->payer = c->who.tls ? msglink_payer_get(&door->payers, c->who.who.fingerprint) : NULL;
+    c->payer = c->who.tls ? msglink_payer_get(&listener->payers, c->who.who.fingerprint) : NULL;
     c->phase = KNOCK;
-    bound_certificate(door, c);
+    bound_certificate(listener, c);
     knock(c);
 }
 
@@ -272,7 +272,7 @@ static void on_opening(void *arg, bool readable, bool writable);
 static void await(struct connection *c)
 {
     bool blocked = stream_blocked(c->peer);
-    watch_start(&c->watch, c->door->loop, stream_fd(c->peer), true, blocked, on_opening, c);
+    watch_start(&c->watch, c->listener->loop, stream_fd(c->peer), true, blocked, on_opening, c);
 }
 
 static void go_on_opening(struct connection *c)
@@ -332,86 +332,86 @@ static struct connection *oldest_of(const struct network *network)
     return member ? connection_of(member) : NULL;
 }
 
-static struct connection *oldest(const struct msglink_door *door)
+static struct connection *oldest(const struct msglink_listener *listener)
 {
     struct connection *c;
-    TAILQ_FOREACH(c, &door->opening, link)
+    TAILQ_FOREACH(c, &listener->opening, link)
     {
         if (!c->spoke)
             return c;
     }
-    return TAILQ_FIRST(&door->opening);
+    return TAILQ_FIRST(&listener->opening);
 }
 
 /* Where the network has too many, one of its own goes; else, where there are too many, one of all. */
-static void make_room(struct msglink_door *door, const struct network *network)
+static void make_room(struct msglink_listener *listener, const struct network *network)
 {
     struct connection *goes = NULL;
-    if (network->count >= door->per_network)
+    if (network->count >= listener->per_network)
         goes = oldest_of(network);
-    else if (door->stats.opening >= door->opening_max)
-        goes = oldest(door);
+    else if (listener->stats.opening >= listener->opening_max)
+        goes = oldest(listener);
     if (!goes)
         return;
-    door->stats.room++;
+    listener->stats.room++;
     connection_free(goes);
 }
 
-static void take_in(struct msglink_door *door, int fd, const struct sockaddr *from)
+static void take_in(struct msglink_listener *listener, int fd, const struct sockaddr *from)
 {
     char address[INET6_ADDRSTRLEN] = "", text[INET6_ADDRSTRLEN] = "local";
     struct msglink_payer *payer = NULL;
-    if (!door->url.local) {
+    if (!listener->url.local) {
         network_of(from, address, text);
         msglink_keep_alive(fd);
-        payer = msglink_payer_get(&door->payers, text);
+        payer = msglink_payer_get(&listener->payers, text);
     }
     if (payer && msglink_payer_waits(payer)) {
         msglink_payer_drop(payer);
-        door->stats.room++;
+        listener->stats.room++;
         close(fd);
         return;
     }
     struct connection *c = mem_zalloc(sizeof *c);
-    struct network *network = network_get(&door->networks, text);
+    struct network *network = network_get(&listener->networks, text);
     network->count++; /* so that it stays */
-    make_room(door, network);
-    *c = (struct connection){.door = door,
-                             .peer = stream_new(door->tls, fd),
+    make_room(listener, network);
+    *c = (struct connection){.listener = listener,
+                             .peer = stream_new(listener->tls, fd),
                              .network = network,
                              .payer = payer,
-                             .who.id = ++door->last_id};
+                             .who.id = ++listener->last_id};
     strcpy(c->who.address, address);
     pki_random(c->token, sizeof c->token);
-    TAILQ_INSERT_TAIL(&door->opening, c, link);
+    TAILQ_INSERT_TAIL(&listener->opening, c, link);
     network_join(network, &c->of_network);
-    door->stats.opening++;
-    door->stats.accepted++;
-    HASH_ADD(by_id, door->ids, who.id, sizeof c->who.id, c);
-    watch_start(&c->watch, door->loop, fd, true, false, on_opening, c);
-    timer_start(&c->timer, door->loop, MSGLINK_OPENING_MS, on_time_over, c);
+    listener->stats.opening++;
+    listener->stats.accepted++;
+    HASH_ADD(by_id, listener->ids, who.id, sizeof c->who.id, c);
+    watch_start(&c->watch, listener->loop, fd, true, false, on_opening, c);
+    timer_start(&c->timer, listener->loop, MSGLINK_OPENING_MS, on_time_over, c);
 }
 
 static void on_accept(void *arg, bool readable, bool writable);
 
 static void listen_on(void *arg)
 {
-    struct msglink_door *door = arg;
-    watch_start(&door->watch, door->loop, door->fd, true, false, on_accept, door);
+    struct msglink_listener *listener = arg;
+    watch_start(&listener->watch, listener->loop, listener->fd, true, false, on_accept, listener);
 }
 
 static void on_accept(void *arg, bool readable, bool writable)
 {
-    struct msglink_door *door = arg;
+    struct msglink_listener *listener = arg;
     struct sockaddr_storage from;
     for (int i = 0; i < ACCEPT_TURN; i++) {
         socklen_t len = sizeof from;
-        int fd = accept4(door->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
-            take_in(door, fd, (const struct sockaddr *)&from);
+            take_in(listener, fd, (const struct sockaddr *)&from);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            watch_stop(&door->watch); /* it rests, so that the loop does not spin */
-            timer_start(&door->rest, door->loop, REST_MS, listen_on, door);
+            watch_stop(&listener->watch); /* it rests, so that the loop does not spin */
+            timer_start(&listener->rest, listener->loop, REST_MS, listen_on, listener);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
@@ -469,128 +469,129 @@ static int listen_tcp(const struct msglink_url *url)
     return fd;
 }
 
-static void set_bounds(struct msglink_door *door)
+static void set_bounds(struct msglink_listener *listener)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == RLIM_INFINITY)
         files.rlim_cur = 1u << 20;
     unsigned long opening = files.rlim_cur / 16, standing = files.rlim_cur / 2 / FILES_PER_CONNECT;
-    door->opening_max = opening > OPENING_MAX ? OPENING_MAX : (unsigned)opening;
-    if (door->opening_max < OPENING_MIN)
-        door->opening_max = OPENING_MIN;
-    door->per_network = door->url.local ? door->opening_max : door->opening_max / 4;
-    door->standing_max = standing > STANDING_MAX ? STANDING_MAX : (unsigned)standing;
+    listener->opening_max = opening > OPENING_MAX ? OPENING_MAX : (unsigned)opening;
+    if (listener->opening_max < OPENING_MIN)
+        listener->opening_max = OPENING_MIN;
+    listener->per_network = listener->url.local ? listener->opening_max : listener->opening_max / 4;
+    listener->standing_max = standing > STANDING_MAX ? STANDING_MAX : (unsigned)standing;
 }
 
-int msglink_door_new(struct msglink_door **out, struct loop *loop, const char *url,
-                     const struct msglink_tls *tls, const struct msglink_inner *inner,
-                     msglink_allow_cb *allow, void *arg, struct err *e)
+int msglink_listener_new(struct msglink_listener **out, struct loop *loop, const char *url,
+                         const struct msglink_tls *tls, const struct msglink_inner *inner,
+                         msglink_allow_cb *allow, void *arg, struct err *e)
 {
-    struct msglink_door *door = mem_zalloc(sizeof *door);
-    *door = (struct msglink_door){.loop = loop, .inner = *inner, .fd = -1};
-    door->payers = (struct msglink_payers){.loop = loop, .changed = on_payer_changed, .arg = door};
-    TAILQ_INIT(&door->opening);
-    TAILQ_INIT(&door->standing);
-    int rc = msglink_url_parse(&door->url, url, e);
+    struct msglink_listener *listener = mem_zalloc(sizeof *listener);
+    *listener = (struct msglink_listener){.loop = loop, .inner = *inner, .fd = -1};
+    listener->payers = (struct msglink_payers){.loop = loop, .changed = on_payer_changed, .arg = listener};
+    TAILQ_INIT(&listener->opening);
+    TAILQ_INIT(&listener->standing);
+    int rc = msglink_url_parse(&listener->url, url, e);
     if (!rc)
-        rc = msglink_tls_new(&door->tls, &door->url, tls, allow, arg, e);
+        rc = msglink_tls_new(&listener->tls, &listener->url, tls, allow, arg, e);
     if (!rc) {
-        door->fd = door->url.local ? listen_local(door->url.path) : listen_tcp(&door->url);
-        if (door->fd < 0)
+        listener->fd = listener->url.local ? listen_local(listener->url.path) : listen_tcp(&listener->url);
+        if (listener->fd < 0)
             rc = err_set(e, ERR_IO, "cannot listen for agents on %s: %s", url, strerror(errno));
     }
     if (rc) {
-        msglink_door_free(door);
+        msglink_listener_free(listener);
         return rc;
     }
-    set_bounds(door);
-    listen_on(door);
-    *out = door;
+    set_bounds(listener);
+    listen_on(listener);
+    *out = listener;
     return 0;
 }
 
-void msglink_door_free(struct msglink_door *door)
+void msglink_listener_free(struct msglink_listener *listener)
 {
     struct connection *c;
-    if (!door)
+    if (!listener)
         return;
-    watch_stop(&door->watch);
-    timer_stop(&door->rest);
-    while ((c = TAILQ_FIRST(&door->opening)) || (c = TAILQ_FIRST(&door->standing)))
+    watch_stop(&listener->watch);
+    timer_stop(&listener->rest);
+    while ((c = TAILQ_FIRST(&listener->opening)) || (c = TAILQ_FIRST(&listener->standing)))
         connection_free(c);
-    if (door->fd >= 0) {
-        close(door->fd);
-        if (door->url.local)
-            unlink(door->url.path);
+    if (listener->fd >= 0) {
+        close(listener->fd);
+        if (listener->url.local)
+            unlink(listener->url.path);
     }
-    msglink_payers_fini(&door->payers);
-    tls_mutual_free(door->tls);
-    log_sparse_fini(&door->said);
-    free(door);
+    msglink_payers_fini(&listener->payers);
+    tls_mutual_free(listener->tls);
+    log_sparse_fini(&listener->said);
+    free(listener);
 }
 
 /* --- what the server asks --- */
 
-static struct connection *find(const struct msglink_door *door, uint64_t id)
+static struct connection *find(const struct msglink_listener *listener, uint64_t id)
 {
     struct connection *c;
-    HASH_FIND(by_id, door->ids, &id, sizeof id, c);
+    HASH_FIND(by_id, listener->ids, &id, sizeof id, c);
     return c;
 }
 
-const struct msglink_peer *msglink_door_peer(const struct msglink_door *door, uint32_t pipe)
+const struct msglink_peer *msglink_listener_peer(const struct msglink_listener *listener, uint32_t pipe)
 {
     struct connection *c;
-    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    HASH_FIND(by_pipe, listener->pipes, &pipe, sizeof pipe, c);
     return c && !c->doomed ? &c->who : NULL;
 }
 
-bool msglink_door_serves(const struct msglink_door *door, uint32_t pipe)
+bool msglink_listener_serves(const struct msglink_listener *listener, uint32_t pipe)
 {
     struct connection *c;
-    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    HASH_FIND(by_pipe, listener->pipes, &pipe, sizeof pipe, c);
     return c && (!c->payer || msglink_payer_serves(c->payer));
 }
 
-void msglink_door_spent(const struct msglink_door *door, uint32_t pipe, uint64_t us)
+void msglink_listener_spent(const struct msglink_listener *listener, uint32_t pipe, uint64_t us)
 {
     struct connection *c;
-    HASH_FIND(by_pipe, door->pipes, &pipe, sizeof pipe, c);
+    HASH_FIND(by_pipe, listener->pipes, &pipe, sizeof pipe, c);
     if (c)
         on_spent(c, us);
 }
 
-bool msglink_door_introduce(struct msglink_door *door, uint32_t pipe, const uint8_t *bytes, size_t len)
+bool msglink_listener_introduce(struct msglink_listener *listener, uint32_t pipe, const uint8_t *bytes,
+                                size_t len)
 {
     struct word word;
     if (len != sizeof word || !pipe)
         return false;
     memcpy(&word, bytes, sizeof word);
-    struct connection *c = find(door, word.id);
+    struct connection *c = find(listener, word.id);
     if (!c || c->phase < JOINING || c->pipe || memcmp(word.token, c->token, sizeof c->token) != 0)
         return false;
     c->pipe = pipe;
-    HASH_ADD(by_pipe, door->pipes, pipe, sizeof c->pipe, c);
+    HASH_ADD(by_pipe, listener->pipes, pipe, sizeof c->pipe, c);
     return true;
 }
 
-bool msglink_door_stands(const struct msglink_door *door, uint64_t id)
+bool msglink_listener_stands(const struct msglink_listener *listener, uint64_t id)
 {
-    const struct connection *c = find(door, id);
+    const struct connection *c = find(listener, id);
     return c && c->phase == STANDING;
 }
 
-void msglink_door_drop(struct msglink_door *door, const char *name)
+void msglink_listener_drop(struct msglink_listener *listener, const char *name)
 {
     struct connection *c, *next;
-    for (c = TAILQ_FIRST(&door->standing); c; c = next) {
+    for (c = TAILQ_FIRST(&listener->standing); c; c = next) {
         next = TAILQ_NEXT(c, link);
         if (c->who.tls && !strcmp(c->who.who.name, name))
             connection_close(c);
     }
 }
 
-struct msglink_stats msglink_door_stats(const struct msglink_door *door)
+struct msglink_stats msglink_listener_stats(const struct msglink_listener *listener)
 {
-    return door->stats;
+    return listener->stats;
 }
