@@ -180,12 +180,12 @@ move() { # STATE [MORE]
 idle=", 'reason', 'idle', 'generation', 1"
 desired() { sql "select state || ' ' || desired || ' ' || generation || coalesce(reason, '') from sandboxes where id = '$one'"; }
 move starting >/dev/null; move running >/dev/null
-[ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused paused 1' ] || say "idle: $(wanted)"
+[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused paused 1' ] || say "idle: $(wanted)"
 [ "$(move paused "$idle")" = same ] || say 'idle again'
 sql "select outcome from set_desired_state('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
 move running >/dev/null
-[ "$(move paused "$idle")" = ok ] && [ "$(wanted)" = 'paused running 2' ] || say "idle, late: $(wanted)"
-[ "$(move paused "${idle/%1/2}")" = same ] && [ "$(wanted)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
+[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused running 2' ] || say "idle, late: $(wanted)"
+[ "$(move paused "${idle/%1/2}")" = same ] && [ "$(desired)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
 
 # One that has not run is placed on another node, once, where that has room, and by anyone who knows how it is.
 insert() { # ID STATE
