@@ -17,6 +17,7 @@
 #include "agent/sources/clock_source.h"
 #include "agent/sources/controller_source.h"
 #include "agent/sources/restore.h"
+#include "agent/streams/stream_link.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -192,6 +193,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         agent_free(agent);
         return rc;
     }
+    agent->stream_link = stream_link_new(agent);
     turns_init(&agent->turns,
                &(struct turns_bounds){.places = places_of(conf), .long_most = STARTS_LONG_MOST});
     agent->docker = docker_new(loop, conf->docker_socket);
@@ -234,6 +236,8 @@ void agent_free(struct agent *agent)
     timer_stop(&agent->dialing);
     agent_base_stop(agent);
     uplink_free(agent->uplink);
+    stream_link_free(agent->stream_link);
+    agent->stream_link = NULL;
     docker_free(agent->docker);
     agent_late_free(agent);
     cleanup_free(agent);

@@ -18,7 +18,9 @@
 #include "common/io/worker.h"
 #include "proto/node_codec.h"
 
+struct init_follower;
 struct runtime;
+struct stream_link;
 
 #define PLAIN_IMAGES_MAX 64
 
@@ -44,6 +46,8 @@ struct agent {
     struct reconciler *reconciler;
     struct engine *engine; /* what is put into the reconciler, it carries out */
     struct runtime *runtimes;
+    const struct init_follower *follower; /* of the processes inside; NULL: nobody */
+    struct stream_link *stream_link;
     struct docker *docker;
     struct docker_facts docker_facts;
     uint32_t enforces; /* as the host was probed when Docker last said what it is */

@@ -128,6 +128,7 @@ static bool to_welcome(struct pb_arena *arena, const struct node_message *m, str
     welcome->lease_ms = m->welcome.lease_ms;
     welcome->settings = m->welcome.settings.item;
     welcome->n_settings = m->welcome.settings.count;
+    welcome->streams = m->welcome.streams;
     return lease_fits(m->welcome.lease_ms) &&
            pb_list_check(m->welcome.settings.item, m->welcome.settings.count, NODE_LABELS_MAX,
                          NODE_LABEL_MAX);
@@ -136,6 +137,7 @@ static bool to_welcome(struct pb_arena *arena, const struct node_message *m, str
 static bool from_welcome(const Corral__Envelope *in, struct node_message *m)
 {
     m->welcome.lease_ms = in->welcome->lease_ms;
+    m->welcome.streams = in->welcome->streams;
     return lease_fits(in->welcome->lease_ms) &&
            pb_list_copy(&m->welcome.settings, in->welcome->settings, in->welcome->n_settings, NODE_LABELS_MAX,
                         NODE_LABEL_MAX);

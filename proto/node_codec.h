@@ -145,6 +145,7 @@ struct node_message {
         struct {
             uint32_t lease_ms;
             struct string_list settings;
+            bool streams; /* a second connection is taken: its ticket is the session */
         } welcome;
         struct node_report report;
         uint64_t taken; /* NODE_POLL */

@@ -33,6 +33,17 @@ const struct initlink_process *initlink_find_process(struct initlink *link, uint
     return initlink_view_process(initlink_view_of(link), number);
 }
 
+size_t initlink_processes(struct initlink *link, const struct initlink_process **out, size_t max)
+{
+    const struct initlink_view *view = initlink_view_of(link);
+    size_t count = 0;
+    for (size_t i = 0; i < view->processes && count < max; i++) {
+        if (view->process[i]->known)
+            out[count++] = view->process[i];
+    }
+    return count;
+}
+
 int initlink_spawn(struct initlink *link, uint32_t number, const struct init_spawn *spawn, struct err *e)
 {
     struct initlink_view *view = initlink_view_of(link);

@@ -22,6 +22,9 @@ uint32_t initlink_next_process(struct initlink *link);
 /* NULL: none. Borrowed until the next frame comes. */
 const struct initlink_process *initlink_find_process(struct initlink *link, uint32_t number);
 
+/* All that are known, in no order, max of them at most. Borrowed likewise. */
+size_t initlink_processes(struct initlink *link, const struct initlink_process **out, size_t max);
+
 /* Borrows spawn. Its end, or that it was refused, follows. ERR_WRONG_STATE: too many run. ERR_TOO_LARGE. */
 MUST_CHECK int initlink_spawn(struct initlink *link, uint32_t number, const struct init_spawn *spawn,
                               struct err *e);

@@ -66,7 +66,24 @@ static void on_init_exited(void *arg, const struct init_exit *end)
 /* It comes back by itself, or its container is gone, or hangs. */
 static void on_init_lost(void *arg, const struct err *why)
 {
-    agent_check_soon(arg);
+    struct runtime *h = arg;
+    if (h->agent->follower)
+        h->agent->follower->on_unlinked(h);
+    agent_check_soon(h);
+}
+
+static void on_init_update(void *arg, const struct initlink_update *update)
+{
+    struct runtime *h = arg;
+    if (h->agent->follower)
+        h->agent->follower->on_update(h, update);
+}
+
+static void on_init_writable(void *arg)
+{
+    struct runtime *h = arg;
+    if (h->agent->follower)
+        h->agent->follower->on_writable(h);
 }
 
 int agent_runtime_listen(struct runtime *h, struct err *e)
@@ -75,7 +92,9 @@ int agent_runtime_listen(struct runtime *h, struct err *e)
                                                   .on_copied = on_init_copied,
                                                   .on_started = on_init_started,
                                                   .on_exited = on_init_exited,
-                                                  .on_lost = on_init_lost};
+                                                  .on_lost = on_init_lost,
+                                                  .on_update = on_init_update,
+                                                  .on_writable = on_init_writable};
     char folder[512];
     agent_runtime_folder(h, folder);
     return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);

@@ -23,6 +23,8 @@
 void agent_runtime_drop(struct runtime *h)
 {
     char folder[512];
+    if (h->agent->follower)
+        h->agent->follower->on_drop(h);
     HASH_DEL(h->agent->runtimes, h);
     start_free(h->start);
     timer_stop(&h->adopting);
@@ -117,6 +119,8 @@ void agent_remove(struct runtime *h)
     if (h->removing)
         return;
     h->removing = true;
+    if (agent->follower)
+        agent->follower->on_drop(h);
     if (!h->removing_ms)
         h->removing_ms = loop_awake_ms(agent->loop);
     close_episodes(agent, h);

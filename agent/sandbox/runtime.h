@@ -17,6 +17,7 @@
 #include <uthash.h>
 
 struct agent;
+struct process_stream;
 struct runtime;
 struct start;
 
@@ -26,6 +27,14 @@ struct init_waiter {
     void (*on_ready)(struct runtime *runtime, enum init_main_state state);
     void (*on_copied)(struct runtime *runtime, int error, uint32_t folder);
     void (*on_started)(struct runtime *runtime);
+};
+
+/* Who follows the processes inside, beside its life (agent/streams/): set once, for all sandboxes. */
+struct init_follower {
+    void (*on_update)(struct runtime *runtime, const struct initlink_update *update);
+    void (*on_writable)(struct runtime *runtime);
+    void (*on_unlinked)(struct runtime *runtime); /* its link is lost */
+    void (*on_drop)(struct runtime *runtime);     /* it is about to go */
 };
 
 struct runtime {
@@ -53,6 +62,7 @@ struct runtime {
     bool signalling, forcing; /* a job of its end is under way */
     uint64_t removing_ms;     /* since when that is tried; 0: it is not */
     bool may_come_late;       /* Docker was given up while it made or started its container */
+    struct process_stream *streams; /* agent/streams/: those of it */
     UT_hash_handle hh;
 };
 

@@ -6,6 +6,7 @@
 #include "agent/node/capacity.h"
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
+#include "agent/streams/stream_link.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -67,7 +68,9 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
 {
     agent_epoch_seen(owner, welcome->epoch);
-    agent_base_is(owner, welcome->settings);
+    struct agent *agent = owner;
+    agent_base_is(agent, welcome->settings);
+    stream_link_welcome(agent->stream_link, welcome);
     log_info("agent", "welcome to cluster %s, epoch %llu", welcome->cluster,
              (unsigned long long)welcome->epoch);
 }
@@ -132,6 +135,8 @@ static void on_certificate(void *owner, const uint8_t *der, size_t len)
 
 static void on_lost(void *owner, const char *why)
 {
+    struct agent *agent = owner;
+    stream_link_lost(agent->stream_link);
     log_warn("agent", "the controller is away, this node goes on alone: %s", why);
 }
 

@@ -15,6 +15,8 @@
 
 #define ANSWER_MS 5000 /* of a handshake's step, or a report */
 
+_Static_assert(NODE_SESSION_LEN == MSGLINK_TICKET_LEN, "a session is the ticket of its streams");
+
 enum stage { STOPPED, RESTING, HELLO, PROOF, SESSION };
 
 struct uplink {
@@ -156,7 +158,9 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
     struct uplink_welcome welcome = {.cluster = m->cluster,
                                      .epoch = m->epoch,
                                      .lease_ms = m->welcome.lease_ms,
-                                     .settings = &m->welcome.settings};
+                                     .settings = &m->welcome.settings,
+                                     .streams_url = m->welcome.streams ? u->urls.item[u->url] : NULL,
+                                     .ticket = u->session.byte};
     u->stage = SESSION;
     u->epoch = u->highest_epoch = m->epoch;
     u->lease_ms = m->welcome.lease_ms;

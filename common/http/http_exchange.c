@@ -81,6 +81,12 @@ bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_s
     return true;
 }
 
+bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg)
+{
+    x->stream.awaits = true;
+    return http_stream_body(x, 0, ops, arg);
+}
+
 void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg)
 {

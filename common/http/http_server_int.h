@@ -28,6 +28,7 @@ struct http_stream {
     bool chunked, head_only; /* of the answer */
     bool keep;               /* the connection, after it */
     bool told_end;
+    bool awaits;       /* all of the request is here: a peer that ends now is gone */
     bool telling_gone; /* x must stay until that returns */
     bool over, broken; /* its owner is done with it; and not as it should be */
 };

@@ -47,6 +47,13 @@ bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_s
                       void *arg) MUST_CHECK;
 
 /*
+ * Of a request that was read whole, or has no body: its answer takes long, and on_gone tells when nobody waits
+ * for it any more, which a client that sends its end counts as. Then http_answer or http_stream_begin, as
+ * above. False: the client is gone already, and so is x.
+ */
+bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
+
+/*
  * Begins an answer of unknown length: in chunks, or to HTTP/1.0 until the connection ends. HEAD gets the head
  * only: what is written is thrown away, and http_stream_is_head says so beforehand. Arguments as of
  * http_answer. ops and arg take the place of those of http_stream_body.

@@ -19,6 +19,7 @@
 
 #define MSGLINK_MAX         (4u * 1024 * 1024)
 #define MSGLINK_ADDRESS_LEN 46
+#define MSGLINK_TICKET_LEN  16
 
 /* PEM files. server_name: whom a client wants to meet (NULL for a server). Used where the URL begins tls+tcp.
  */
@@ -65,12 +66,26 @@ bool msglink_server_stands(const struct msglink_server *server, uint64_t peer);
 /* Closes every connection that was made with a certificate of this name. */
 void msglink_server_drop(struct msglink_server *server, const char *name);
 
+/*
+ * A peer has made a connection that is not for messages: its first words were a ticket, to be compared with
+ * one that it was given in a message. The callee takes stream (its handshake is done), or frees it. Never
+ * inside a call of the owner's.
+ */
+typedef void msglink_stream_cb(void *arg, const struct msglink_peer *peer,
+                               const uint8_t ticket[MSGLINK_TICKET_LEN], struct stream *stream);
+
+/* Without it such connections are refused. Its arg is the server's. */
+void msglink_server_take_streams(struct msglink_server *server, msglink_stream_cb *cb);
+
 struct msglink_stats msglink_server_stats(const struct msglink_server *server);
 
 /* Takes the token. A peer that is gone gets nothing. */
 void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
                    size_t len);
 void msglink_drop(struct msglink_token *token);
+
+/* Says on a stream that was dialed what it is for. False: the stream is over. */
+bool msglink_stream_introduce(struct stream *stream, const uint8_t ticket[MSGLINK_TICKET_LEN]) MUST_CHECK;
 
 struct msglink_client;
 

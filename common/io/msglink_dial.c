@@ -1,17 +1,14 @@
 #include "common/io/msglink_dial.h"
 
 #include "common/base/backoff.h"
-#include "common/io/lookup.h"
 #include "common/base/mem.h"
+#include "common/io/dial.h"
 #include "common/io/pki.h"
 #include "common/io/relay.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000
@@ -21,7 +18,7 @@ struct msglink_dial {
     struct msglink_url url;
     struct msglink_inner inner;
     struct tls_mutual *tls;
-    struct lookup *lookup;
+    struct dial *dial;
     struct stream *server, *nng;
     struct relay *relay; /* has both then */
     struct watch watch;
@@ -39,8 +36,8 @@ static void begin(void *arg);
 
 static void clear(struct msglink_dial *dial)
 {
-    lookup_cancel(dial->lookup);
-    dial->lookup = NULL;
+    dial_cancel(dial->dial);
+    dial->dial = NULL;
     watch_stop(&dial->watch);
     timer_stop(&dial->again);
     timer_stop(&dial->timer);
@@ -139,72 +136,24 @@ static void on_server_opening(void *arg, bool readable, bool writable)
     knock(dial);
 }
 
-static void on_handshake(void *arg, bool readable, bool writable)
+static void on_dialed(void *arg, struct stream *server, const char *why)
 {
     struct msglink_dial *dial = arg;
-    struct err e;
-    int rc = stream_open(dial->server, &e), fd = stream_fd(dial->server);
-    if (!rc)
-        watch_start(&dial->watch, dial->loop, fd, true, stream_blocked(dial->server), on_handshake, dial);
-    else if (rc < 0)
-        fail(dial, e.text);
-    else if (stream_write(dial->server, msglink_req_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN)
-        fail(dial, stream_why(dial->server));
-    else
-        watch_start(&dial->watch, dial->loop, fd, true, false, on_server_opening, dial);
-}
-
-static void on_connected(void *arg, bool readable, bool writable)
-{
-    struct msglink_dial *dial = arg;
-    int why = 0;
-    socklen_t len = sizeof why;
-    if (getsockopt(stream_fd(dial->server), SOL_SOCKET, SO_ERROR, &why, &len))
-        why = errno;
-    if (why)
-        fail(dial, strerror(why));
-    else
-        on_handshake(dial, false, true);
-}
-
-static void connect_to(struct msglink_dial *dial, const struct sockaddr *address, socklen_t len)
-{
-    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        fail(dial, strerror(errno));
-        return;
-    }
-    if (!dial->url.local)
-        msglink_keep_alive(fd);
-    dial->server = stream_new(dial->tls, fd);
-    if (connect(fd, address, len) && errno != EINPROGRESS)
-        fail(dial, strerror(errno));
-    else
-        watch_start(&dial->watch, dial->loop, fd, false, true, on_connected, dial);
-}
-
-static void on_found(void *arg, const struct addrinfo *found, const char *why)
-{
-    struct msglink_dial *dial = arg;
-    dial->lookup = NULL;
-    found = lookup_pick(found, dial->tries++);
-    if (found)
-        connect_to(dial, found->ai_addr, found->ai_addrlen);
-    else
+    dial->dial = NULL;
+    dial->server = server;
+    if (!server)
         fail(dial, why);
+    else if (stream_write(server, msglink_req_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN)
+        fail(dial, stream_why(server));
+    else
+        watch_start(&dial->watch, dial->loop, stream_fd(server), true, false, on_server_opening, dial);
 }
 
 static void begin(void *arg)
 {
     struct msglink_dial *dial = arg;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     timer_start(&dial->timer, dial->loop, MSGLINK_OPENING_MS, on_time_over, dial);
-    if (!dial->url.local) {
-        dial->lookup = lookup_start(dial->loop, dial->url.host, dial->url.port, on_found, dial);
-        return;
-    }
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", dial->url.path);
-    connect_to(dial, (const struct sockaddr *)&address, sizeof address);
+    dial->dial = dial_start(dial->loop, &dial->url, dial->tls, dial->tries++, on_dialed, dial);
 }
 
 /* --- life --- */

@@ -19,6 +19,7 @@
 
 const uint8_t msglink_req_opening[MSGLINK_OPENING_LEN] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
 const uint8_t msglink_rep_opening[MSGLINK_OPENING_LEN] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+const uint8_t msglink_stream_opening[MSGLINK_OPENING_LEN] = {0, 'C', 'R', 'L', 'M', 'U', 'X', 1};
 
 /* --- the end of a socket --- */
 
@@ -170,4 +171,12 @@ int msglink_tls_new(struct tls_mutual **out, const struct msglink_url *url, cons
     struct tls_files pem = {files->ca_file, files->cert_file, files->key_file, files->server_name};
     *out = NULL;
     return url->tls ? tls_mutual_new(out, &pem, allow, arg, e) : 0;
+}
+
+bool msglink_stream_introduce(struct stream *stream, const uint8_t ticket[MSGLINK_TICKET_LEN])
+{
+    uint8_t said[MSGLINK_OPENING_LEN + MSGLINK_TICKET_LEN];
+    memcpy(said, msglink_stream_opening, MSGLINK_OPENING_LEN);
+    memcpy(said + MSGLINK_OPENING_LEN, ticket, MSGLINK_TICKET_LEN);
+    return stream_write(stream, said, sizeof said) == sizeof said;
 }

@@ -6,7 +6,8 @@
  * listener that accepts (msglink_listener), a dialer that connects (msglink_dial). nng is met only by
  * connections that are made already, speak its protocol, and stay until it has taken them up: what ended its
  * listeners, peers that go while they connect, does not reach it. On the wire are the SP protocol's opening
- * and nng's messages, as its ipc transport frames them, inside TLS.
+ * and nng's messages, as its ipc transport frames them, inside TLS. A connection that opens with
+ * msglink_stream_opening instead is not nng's: it is handed to the server's owner as it is.
  */
 #ifndef CORRAL_COMMON_MSGLINK_INT_H
 #define CORRAL_COMMON_MSGLINK_INT_H
@@ -23,6 +24,7 @@
 
 extern const uint8_t msglink_req_opening[MSGLINK_OPENING_LEN];
 extern const uint8_t msglink_rep_opening[MSGLINK_OPENING_LEN];
+extern const uint8_t msglink_stream_opening[MSGLINK_OPENING_LEN]; /* then MSGLINK_TICKET_LEN bytes */
 
 /* tls+tcp://host:port, tcp://host:port, ipc:///path. host may be a name; "*" is every address. */
 struct msglink_url {

@@ -52,7 +52,7 @@ struct connection {
     struct relay *relay; /* has both then */
     struct watch watch;
     struct timer timer;
-    uint8_t heard[MSGLINK_OPENING_LEN];
+    uint8_t heard[MSGLINK_OPENING_LEN + MSGLINK_TICKET_LEN]; /* the ticket of a stream's only */
     size_t heard_len;
     unsigned knocks;
     struct msglink_peer who;
@@ -70,6 +70,7 @@ struct msglink_listener {
     struct msglink_inner inner;
     struct tls_mutual *tls;
     msglink_allow_cb *allow;
+    msglink_stream_cb *take_stream; /* NULL: there are none */
     void *arg;
     int fd;
     struct watch watch;
@@ -174,11 +175,11 @@ static void on_payer_changed(void *arg, struct msglink_payer *payer)
 static void on_inner_opening(void *arg, bool readable, bool writable)
 {
     struct connection *c = arg;
-    ssize_t n = stream_read(c->inner, c->heard + c->heard_len, sizeof c->heard - c->heard_len);
+    ssize_t n = stream_read(c->inner, c->heard + c->heard_len, MSGLINK_OPENING_LEN - c->heard_len);
     c->heard_len += n > 0 ? (size_t)n : 0;
-    if (n >= 0 && c->heard_len < sizeof c->heard)
+    if (n >= 0 && c->heard_len < MSGLINK_OPENING_LEN)
         return;
-    if (n < 0 || c->doomed || stream_write(c->peer, c->heard, sizeof c->heard) != sizeof c->heard) {
+    if (n < 0 || c->doomed || stream_write(c->peer, c->heard, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN) {
         connection_free(c);
         return;
     }
@@ -275,6 +276,48 @@ static void await(struct connection *c)
     watch_start(&c->watch, c->listener->loop, stream_fd(c->peer), true, blocked, on_opening, c);
 }
 
+/* It is no message's: its owner goes on with it, and here it is forgotten. */
+static void hand_over(struct connection *c)
+{
+    struct msglink_listener *listener = c->listener;
+    struct msglink_peer who = c->who;
+    struct stream *peer = c->peer;
+    uint8_t ticket[MSGLINK_TICKET_LEN];
+    memcpy(ticket, c->heard + MSGLINK_OPENING_LEN, sizeof ticket);
+    watch_stop(&c->watch);
+    c->peer = NULL;
+    connection_free(c);
+    listener->take_stream(listener->arg, &who, ticket, peer);
+}
+
+static bool begins_like(const struct connection *c, const uint8_t opening[MSGLINK_OPENING_LEN])
+{
+    size_t len = c->heard_len < MSGLINK_OPENING_LEN ? c->heard_len : MSGLINK_OPENING_LEN;
+    return !memcmp(c->heard, opening, len);
+}
+
+/* Reads no further than its first words, which say what else there is to read. */
+static void hear(struct connection *c)
+{
+    bool is_stream = c->heard_len >= MSGLINK_OPENING_LEN && begins_like(c, msglink_stream_opening);
+    size_t wanted = is_stream ? sizeof c->heard : MSGLINK_OPENING_LEN;
+    ssize_t n = stream_read(c->peer, c->heard + c->heard_len, wanted - c->heard_len);
+    c->heard_len += n > 0 ? (size_t)n : 0;
+    if (n < 0)
+        refuse(c, stream_why(c->peer));
+    else if (!begins_like(c, msglink_req_opening) &&
+             !(c->listener->take_stream && begins_like(c, msglink_stream_opening)))
+        refuse(c, "it does not speak as agents do");
+    else if (c->heard_len < wanted)
+        await(c);
+    else if (is_stream)
+        hand_over(c);
+    else if (begins_like(c, msglink_stream_opening))
+        hear(c); /* the ticket may be in the same record, of which no descriptor tells */
+    else
+        let_in(c);
+}
+
 static void go_on_opening(struct connection *c)
 {
     struct err e;
@@ -290,16 +333,8 @@ static void go_on_opening(struct connection *c)
             c->who.who = *stream_who(c->peer);
         c->phase = HELLO;
     }
-    ssize_t n = 0;
     if (c->phase == HELLO)
-        n = stream_read(c->peer, c->heard + c->heard_len, sizeof c->heard - c->heard_len);
-    c->heard_len += n > 0 ? (size_t)n : 0;
-    if (n < 0)
-        refuse(c, stream_why(c->peer));
-    else if (memcmp(c->heard, msglink_req_opening, c->heard_len) != 0)
-        refuse(c, "it does not speak as agents do");
-    else if (c->heard_len == sizeof c->heard)
-        let_in(c);
+        hear(c);
     else
         await(c);
 }
@@ -589,6 +624,11 @@ void msglink_listener_drop(struct msglink_listener *listener, const char *name)
         if (c->who.tls && !strcmp(c->who.who.name, name))
             connection_close(c);
     }
+}
+
+void msglink_listener_take_streams(struct msglink_listener *listener, msglink_stream_cb *cb)
+{
+    listener->take_stream = cb;
 }
 
 struct msglink_stats msglink_listener_stats(const struct msglink_listener *listener)

@@ -45,6 +45,9 @@ bool msglink_listener_stands(const struct msglink_listener *listener, uint64_t i
 /* Closes the connections of every peer whose certificate has this name. */
 void msglink_listener_drop(struct msglink_listener *listener, const char *name);
 
+/* Whom connections that are not nng's are handed to; arg is that of msglink_listener_new. */
+void msglink_listener_take_streams(struct msglink_listener *listener, msglink_stream_cb *cb);
+
 struct msglink_stats msglink_listener_stats(const struct msglink_listener *listener);
 
 #endif

@@ -128,6 +128,11 @@ void msglink_server_drop(struct msglink_server *server, const char *name)
     msglink_listener_drop(server->listener, name);
 }
 
+void msglink_server_take_streams(struct msglink_server *server, msglink_stream_cb *cb)
+{
+    msglink_listener_take_streams(server->listener, cb);
+}
+
 struct msglink_stats msglink_server_stats(const struct msglink_server *server)
 {
     return msglink_listener_stats(server->listener);

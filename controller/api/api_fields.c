@@ -55,6 +55,20 @@ static const char *tier_name(const char *text)
     return good ? NULL : "must begin with a letter, and hold only a-z, 0-9, '_' and '-'";
 }
 
+static const char *base64(const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text), body = strspn(text, digits), pad = strspn(text + body, "=");
+    return len % 4 == 0 && pad <= 2 && body + pad == len ? NULL : "must be base64, with its padding";
+}
+
+static const char *a_path(const char *text)
+{
+    return text[0] == '/' ? NULL : "must be an absolute path";
+}
+
+static const struct field_rule base64_rule = {"^[A-Za-z0-9+/]*={0,2}$", base64, 0};
+static const struct field_rule path_rule = {"^/", a_path, 0};
 static const struct field_rule tier_rule = {"^[a-z][a-z0-9_-]*$", tier_name, 0};
 static const struct field_rule name_rule = {PLAIN_NAME_PATTERN, plain_name_wrong, 0};
 static const struct field_rule image_rule = {IMAGE, image, 0};
@@ -178,6 +192,15 @@ static const struct field cleanup[] = {
     {"dry_run", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
 };
 
+static const struct field exec[] = {
+    {"command", FIELD_WORDS, 1, 1024, NULL, NULL, true, false, NULL},
+    {"stdin", FIELD_TEXT, 0, 1048576, NULL, NULL, false, false, NULL},
+    {"stdin_base64", FIELD_TEXT, 0, 1048576, NULL, &base64_rule, false, false, NULL},
+    {"env", FIELD_MAP, 0, 1024, NULL, &variable_rule, false, false, NULL},
+    {"cwd", FIELD_TEXT, 1, 4095, NULL, &path_rule, false, false, NULL},
+    {"timeout_ms", FIELD_NUMBER, 1, 31622400000, NULL, NULL, false, false, NULL},
+};
+
 const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_SANDBOX] = {sandbox, ARRAY_LEN(sandbox)},
     [SCHEMA_SANDBOX_PATCH] = {sandbox_patch, ARRAY_LEN(sandbox_patch)},
@@ -188,6 +211,7 @@ const struct field_table field_tables[SCHEMA_COUNT] = {
     [SCHEMA_TIER] = {tier, ARRAY_LEN(tier)},
     [SCHEMA_TIER_PATCH] = {tier_patch, ARRAY_LEN(tier_patch)},
     [SCHEMA_CLEANUP] = {cleanup, ARRAY_LEN(cleanup)},
+    [SCHEMA_EXEC] = {exec, ARRAY_LEN(exec)},
 };
 
 bool choices_have(const char *choices, const char *text)

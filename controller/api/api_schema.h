@@ -21,6 +21,7 @@ enum api_schema {
     SCHEMA_TIER,
     SCHEMA_TIER_PATCH,
     SCHEMA_CLEANUP,
+    SCHEMA_EXEC,
     SCHEMA_COUNT
 };
 

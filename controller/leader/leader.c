@@ -40,6 +40,7 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->engine = leader_engine_new(leader->loop, &leader_dispatch_ops, leader);
     leader->waiters = waiters_new(leader->loop);
     leader->stats = stats_new();
+    leader->streams = stream_hub_new(leader->loop);
     leader_nodes_subscribe(leader);
     leader_cleanup_subscribe(leader);
     changes_subscribe(&leader->changes, waiters_subscriber(leader->waiters));
@@ -64,6 +65,7 @@ void leader_free(struct leader *leader)
         return;
     leader_stop(leader);
     node_link_free(leader->link);
+    stream_hub_free(leader->streams);
     stats_free(leader->stats);
     leader_engine_free(leader->engine);
     free(leader->ca_file);
@@ -203,6 +205,7 @@ void leader_unlead(struct leader *leader)
         return;
     leader_engine_clear(leader->engine);
     node_link_stop(leader->link);
+    stream_hub_drop(leader->streams, NULL);
     timer_stop(&leader->again);
     leader_refresh_end(leader);
     leader_clock_end(leader);
@@ -232,6 +235,11 @@ struct waiters *leader_waiters(struct leader *leader)
 struct stats *leader_stats(struct leader *leader)
 {
     return leader->stats;
+}
+
+struct stream_hub *leader_streams(struct leader *leader)
+{
+    return leader->streams;
 }
 
 const struct cluster_state *leader_state(const struct leader *leader)

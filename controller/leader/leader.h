@@ -13,6 +13,7 @@
 #include "controller/db/db_admit.h"
 #include "controller/db/db_sandbox.h"
 #include "controller/nodes/node_link.h"
+#include "controller/streams/stream_hub.h"
 #include "controller/leader/waiters.h"
 
 struct leader;
@@ -135,6 +136,7 @@ void leader_node_removed(struct leader *leader, const char *node);
 /* Borrowed. */
 struct waiters *leader_waiters(struct leader *leader);
 struct stats *leader_stats(struct leader *leader);
+struct stream_hub *leader_streams(struct leader *leader);
 const struct cluster_state *leader_state(const struct leader *leader); /* NULL while it does not lead */
 /* What nodes are told at their welcome, from now on; those that are here hear it too. Copies. */
 void leader_set_settings(struct leader *leader, const struct string_list *settings);

@@ -33,6 +33,7 @@ struct leader {
     struct node_link *link;
     struct waiters *waiters;
     struct stats *stats;
+    struct stream_hub *streams;
     struct cluster_state *cluster; /* NULL while it does not lead */
     struct node_trust *trust;      /* likewise */
     char *ca_file, *ca_key;        /* to renew the certificates of nodes with; ca_key NULL: it does not */

@@ -150,10 +150,17 @@ static void on_violations(void *owner, const char *node, const struct violation_
     db_violations_add(leader->pool, node, report, count, on_violations_added, batch);
 }
 
+static void on_streams(void *owner, const char *node, struct stream *carrier)
+{
+    struct leader *leader = owner;
+    stream_hub_take(leader->streams, node, carrier);
+}
+
 static void on_node_gone(void *owner, const char *node)
 {
     struct leader *leader = owner;
     log_warn("leader", "node=%s is silent past its lease", node);
+    stream_hub_drop(leader->streams, node);
     cluster_state_node_gone(leader->cluster, loop_now_ms(), node, leader_effects(leader->engine));
     changes_tell_node_gone(&leader->changes, node);
 }
@@ -168,6 +175,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_violations = on_violations,
                                               .on_cleanups = leader_on_cleanups,
                                               .on_left_out = leader_on_left_out,
+                                              .on_streams = on_streams,
                                               .on_node_gone = on_node_gone};
 
 /* The figures of one that ended go with it. */

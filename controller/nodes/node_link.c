@@ -239,6 +239,7 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
     struct node_message answer = {.kind = NODE_WELCOME};
     answer.welcome.lease_ms = link->lease_ms;
     answer.welcome.settings = link->settings;
+    answer.welcome.streams = true;
     reply(link, token, s, request, &answer);
 }
 
@@ -491,6 +492,20 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     else
         refuse(link, token, m.request, NODE_REFUSED_MALFORMED, "this message is not an agent's to send");
     node_message_fini(&m);
+}
+
+/* The ticket is the session's id, which only its own node was told. */
+static void on_stream(void *arg, const struct msglink_peer *peer, const uint8_t ticket[MSGLINK_TICKET_LEN],
+                      struct stream *carrier)
+{
+    struct node_link *link = arg;
+    struct node_session_id id;
+    memcpy(id.byte, ticket, sizeof id.byte);
+    const struct session *s = session_find(link, &id);
+    if (s && s->proved && (!peer->tls || !strcmp(peer->who.fingerprint, s->fingerprint)))
+        link->ops.on_streams(link->owner, s->node, carrier);
+    else
+        stream_free(carrier);
 }
 
 static void gone(struct node_link *link, struct session *s)
@@ -768,9 +783,11 @@ int node_link_start(struct node_link *link, uint64_t epoch, struct err *err)
     link->epoch = epoch;
     int rc =
         msglink_server_new(&link->server, link->loop, link->url, &tls, on_listener, on_message, link, err);
-    if (!rc)
-        timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
-    return rc;
+    if (rc)
+        return rc;
+    msglink_server_take_streams(link->server, on_stream);
+    timer_start(&link->tick, link->loop, TICK_MS, on_tick, link);
+    return 0;
 }
 
 void node_link_stop(struct node_link *link)

@@ -79,6 +79,8 @@ struct node_link_ops {
     /* Items that were left out of what the node said, by it or by us; first: a sentence, of the first of
      * them. */
     void (*on_left_out)(void *owner, const char *node, size_t count, const char *first);
+    /* The node's connection for streams, taken; a newer one replaces it, and on_node_gone ends it. */
+    void (*on_streams)(void *owner, const char *node, struct stream *carrier);
     /* No message for the time of the lease, or node_link_forget. */
     void (*on_node_gone)(void *owner, const char *node);
 };

@@ -7,6 +7,8 @@
 
 #include "controller/controller_state.h"
 
+#include <jansson.h>
+
 #define ROUTE(op, method, path, who, schema, status, answer, summary, handler) api_op_fn handler;
 #include "controller/api/api_routes.def"
 #undef ROUTE
@@ -46,6 +48,18 @@ const char *ops_cursor(const struct api_call *call);
 
 /* The path's {id}, or a 404: what is no id is nobody's sandbox. */
 bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
+
+/*
+ * inside.c: the path's sandbox, where the caller may work in it and it runs, and its node; else answers, now
+ * or later, and returns false. An administrator says admin_access=true.
+ */
+bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
+                char node[static NODE_NAME_MAX + 1]);
+
+/* exec.c: of a body that validated: command, env, cwd, timeout_ms, and a token of its own. */
+void ops_take_command(struct stream_start *start, const json_t *body);
+/* stdin or stdin_base64; the caller frees it. NULL: neither. */
+uint8_t *ops_take_input(const json_t *body, size_t *len);
 
 /* Answers where the database takes no writes now: what becomes of a sandbox is then told by nobody. */
 bool ops_fail_unwritten(struct controller *c, struct api_call *call, const char *what);

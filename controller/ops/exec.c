@@ -1,0 +1,173 @@
+/* POST /sandbox/{id}/exec: one command, from its start to its end. */
+#include "controller/ops/ops.h"
+
+#include "common/base/mem.h"
+#include "common/http/http_stream.h"
+#include "common/io/pki.h"
+#include "controller/streams/exec_run.h"
+
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct exec_call {
+    struct api_call *call;
+    struct exec_run *run;
+};
+
+/* --- the answer --- */
+
+/* A character that the bound has cut is left out, so that text stays text. */
+static size_t whole_characters(const struct exec_output *o)
+{
+    size_t len = o->len, back = 0;
+    if (!o->truncated)
+        return len;
+    while (back < 3 && back < len && (o->bytes[len - 1 - back] & 0xc0) == 0x80)
+        back++;
+    return back < len && o->bytes[len - 1 - back] >= 0xc0 ? len - 1 - back : len;
+}
+
+static void put_output(json_t *answer, const char *name, const struct exec_output *o)
+{
+    char other[32];
+    const char *bytes = o->bytes ? (const char *)o->bytes : "";
+    json_t *text = json_stringn(bytes, whole_characters(o));
+    if (text) {
+        json_object_set_new(answer, name, text);
+        return;
+    }
+    snprintf(other, sizeof other, "%s_base64", name);
+    char *coded = mem_zalloc(o->len / 3 * 4 + 5);
+    EVP_EncodeBlock((unsigned char *)coded, o->bytes, (int)o->len);
+    json_object_set_new(answer, other, json_string(coded));
+    free(coded);
+}
+
+static void answer(struct api_call *call, const struct exec_result *r)
+{
+    const struct stream_process *p = &r->process;
+    json_t *body =
+        json_pack("{s:o,s:o}", "exit_code", p->has_exit_code ? json_integer(p->exit_code) : json_null(),
+                  "signal", p->signo ? json_integer(p->signo) : json_null());
+    put_output(body, "stdout", &r->out);
+    put_output(body, "stderr", &r->err);
+    json_object_set_new(body, "truncated", json_boolean(r->out.truncated || r->err.truncated));
+    json_object_set_new(body, "timed_out", json_boolean(p->timed_out));
+    json_object_set_new(body, "duration_ms", json_integer((json_int_t)r->duration_ms));
+    char *text = json_dumps(body, JSON_COMPACT);
+    json_decref(body);
+    api_answer_json(call, 200, NULL, text);
+    free(text);
+}
+
+static void on_done(void *arg, int code, const char *text, const struct exec_result *result)
+{
+    struct exec_call *p = arg;
+    if (code)
+        ops_fail(p->call, code, text);
+    else
+        answer(p->call, result);
+    free(p);
+}
+
+/* Nobody waits for it any more: neither does it go on. */
+static void on_gone(void *arg)
+{
+    struct exec_call *p = arg;
+    exec_run_cancel(p->run);
+    ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    free(p);
+}
+
+/* --- the request --- */
+
+static void take_words(struct string_list *out, const json_t *list)
+{
+    size_t i;
+    const json_t *word;
+    json_array_foreach(list, i, word) string_list_add(out, json_string_value(word));
+}
+
+static void take_env(struct string_list *out, json_t *env)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(env, name, value)
+    {
+        size_t size = strlen(name) + json_string_length(value) + 2;
+        char *text = mem_zalloc(size);
+        snprintf(text, size, "%s=%s", name, json_string_value(value));
+        string_list_add(out, text);
+        free(text);
+    }
+}
+
+void ops_take_command(struct stream_start *start, const json_t *body)
+{
+    const json_t *cwd = json_object_get(body, "cwd");
+    take_words(&start->command, json_object_get(body, "command"));
+    take_env(&start->env, json_object_get(body, "env"));
+    start->cwd = cwd ? mem_strdup(json_string_value(cwd)) : NULL;
+    start->timeout_ms = (uint64_t)json_integer_value(json_object_get(body, "timeout_ms"));
+    pki_random(start->token, sizeof start->token);
+}
+
+uint8_t *ops_take_input(const json_t *body, size_t *len)
+{
+    const json_t *plain = json_object_get(body, "stdin"), *coded = json_object_get(body, "stdin_base64");
+    *len = 0;
+    if (plain) {
+        *len = json_string_length(plain);
+        return mem_dup(json_string_value(plain), *len);
+    }
+    if (!coded || !json_string_length(coded))
+        return NULL;
+    const char *text = json_string_value(coded);
+    size_t size = json_string_length(coded), pad = (text[size - 1] == '=') + (text[size - 2] == '=');
+    uint8_t *bytes = mem_zalloc(size / 4 * 3 + 1);
+    EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)size);
+    *len = size / 4 * 3 - pad;
+    return bytes;
+}
+
+static int start(struct controller *c, struct exec_call *p, const struct sandbox_id *id, const char *node,
+                 const json_t *body, struct err *e)
+{
+    struct stream_open open = {.sandbox = *id};
+    size_t len;
+    uint8_t *input = ops_take_input(body, &len);
+    ops_take_command(&open.start, body);
+    int rc = exec_run_start(&p->run, leader_streams(c->leader), node, p->call->caller.key_id, &open, input,
+                            len, on_done, p, e);
+    stream_start_fini(&open.start);
+    free(input);
+    return rc;
+}
+
+void ops_sandbox_exec(void *owner, struct api_call *call)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_gone};
+    struct controller *c = owner;
+    struct sandbox_id id;
+    char node[NODE_NAME_MAX + 1];
+    struct err e;
+    if (!ops_inside(c, call, &id, node))
+        return;
+    struct exec_call *p = mem_zalloc(sizeof *p);
+    p->call = call;
+    json_t *body = json_loadb(call->body, call->body_len, JSON_ALLOW_NUL, NULL);
+    int rc = start(c, p, &id, node, body, &e);
+    json_decref(body);
+    if (rc) {
+        api_answer_err(call, &e);
+        free(p);
+        return;
+    }
+    if (!http_stream_await(call->exchange, &waits, p)) {
+        exec_run_cancel(p->run);
+        free(p);
+    }
+}

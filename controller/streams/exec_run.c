@@ -1,0 +1,108 @@
+#include "controller/streams/exec_run.h"
+
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct exec_run {
+    struct hub_stream *stream;
+    struct exec_result result;
+    bool ended;
+    uint8_t *input;
+    size_t input_at, input_len;
+    bool has_input, input_ended;
+    uint64_t begun_ms;
+    exec_run_cb *cb;
+    void *arg;
+};
+
+static void run_free(struct exec_run *run)
+{
+    stream_process_fini(&run->result.process);
+    free(run->result.out.bytes);
+    free(run->result.err.bytes);
+    free(run->input);
+    free(run);
+}
+
+static void on_output(void *arg, enum stream_channel channel, const uint8_t *bytes, size_t len)
+{
+    struct exec_run *run = arg;
+    struct exec_output *to = channel == STREAM_STDERR ? &run->result.err : &run->result.out;
+    size_t room = EXEC_OUTPUT_MAX - to->len, some = len < room ? len : room;
+    to->truncated |= some < len;
+    if (some) {
+        to->bytes = mem_grow(to->bytes, to->len + some, 1);
+        memcpy(to->bytes + to->len, bytes, some);
+        to->len += some;
+    }
+    hub_took(run->stream, len);
+}
+
+static void on_message(void *arg, const struct stream_message *message)
+{
+    struct exec_run *run = arg;
+    if (message->kind != STREAM_PROCESS || message->process.running)
+        return;
+    run->ended = true;
+    run->result.process = message->process;
+    run->result.process.command = (struct string_list){0}; /* that of the message */
+}
+
+static void send_input(void *arg)
+{
+    struct exec_run *run = arg;
+    const struct stream_message end = {.kind = STREAM_INPUT_END};
+    size_t room = hub_room(run->stream), left = run->input_len - run->input_at;
+    size_t some = left < room ? left : room;
+    if (run->input_ended || !run->has_input)
+        return;
+    hub_write(run->stream, run->input + run->input_at, some);
+    run->input_at += some;
+    if (run->input_at == run->input_len)
+        run->input_ended = hub_say(run->stream, &end);
+}
+
+static void on_closed(void *arg, int code, const char *text)
+{
+    struct exec_run *run = arg;
+    run->result.duration_ms = loop_now_ms() - run->begun_ms;
+    if (!code && !run->ended) {
+        code = ERR_PROTOCOL;
+        text = "its node told no end of it";
+    }
+    run->cb(run->arg, code, text, &run->result);
+    run_free(run);
+}
+
+int exec_run_start(struct exec_run **out, struct stream_hub *hub, const char *node, const char *key_id,
+                   struct stream_open *open, const void *input, size_t input_len, exec_run_cb *cb, void *arg,
+                   struct err *e)
+{
+    static const struct hub_stream_ops ops = {
+        .on_output = on_output, .on_message = on_message, .on_room = send_input, .on_closed = on_closed};
+    struct exec_run *run = mem_zalloc(sizeof *run);
+    *run = (struct exec_run){.begun_ms = loop_now_ms(), .has_input = input_len > 0, .cb = cb, .arg = arg};
+    open->op = STREAM_START;
+    open->start.exec = open->start.attach = true;
+    open->start.has_stdin = run->has_input;
+    int rc = hub_stream_open(hub, node, key_id, open, &ops, run, &run->stream, e);
+    if (rc) {
+        run_free(run);
+        return rc;
+    }
+    if (run->has_input) {
+        run->input = mem_dup(input, input_len);
+        run->input_len = input_len;
+        send_input(run);
+    }
+    *out = run;
+    return 0;
+}
+
+void exec_run_cancel(struct exec_run *run)
+{
+    hub_stream_end(run->stream);
+    run_free(run);
+}

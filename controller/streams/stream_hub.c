@@ -1,0 +1,316 @@
+#include "controller/streams/stream_hub.h"
+
+#include "common/base/mem.h"
+#include "common/io/log.h"
+#include "common/model/node_wire.h"
+#include "proto/stream_codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define KEY_ID_SIZE 31
+
+struct lane {
+    struct stream_hub *hub;
+    char node[NODE_NAME_MAX + 1];
+    struct mux *mux;
+    UT_hash_handle hh;
+};
+
+/* How many streams somebody has. */
+struct tally {
+    char name[40];
+    size_t count;
+    UT_hash_handle hh;
+};
+
+struct hub_stream {
+    struct stream_hub *hub;
+    struct hub_stream *next, **self; /* of all */
+    struct mux_stream *mux;          /* NULL: it is over, and its owner is about to be told */
+    struct tally *sandbox, *key;
+    const struct hub_stream_ops *ops;
+    void *arg;
+    struct later tell;
+    int code; /* why it is over, as is told */
+    char text[MUX_TEXT_MAX + 1];
+};
+
+struct stream_hub {
+    struct loop *loop;
+    struct lane *lanes;
+    struct tally *sandboxes, *keys;
+    struct hub_stream *streams;
+    size_t count;
+};
+
+/* --- tallies --- */
+
+static struct tally *tally_get(struct tally **all, const char *name)
+{
+    struct tally *t;
+    HASH_FIND_STR(*all, name, t);
+    if (t)
+        return t;
+    t = mem_zalloc(sizeof *t);
+    snprintf(t->name, sizeof t->name, "%s", name);
+    HASH_ADD_STR(*all, name, t);
+    return t;
+}
+
+static void tally_put(struct tally **all, struct tally *t)
+{
+    if (t->count)
+        return;
+    HASH_DEL(*all, t);
+    free(t);
+}
+
+/* --- streams --- */
+
+static void stream_free_it(struct hub_stream *s)
+{
+    struct stream_hub *hub = s->hub;
+    *s->self = s->next;
+    if (s->next)
+        s->next->self = s->self;
+    s->sandbox->count--;
+    s->key->count--;
+    hub->count--;
+    tally_put(&hub->sandboxes, s->sandbox);
+    tally_put(&hub->keys, s->key);
+    later_cancel(&s->tell);
+    free(s);
+}
+
+static void told(struct hub_stream *s, int code, const char *text)
+{
+    const struct hub_stream_ops *ops = s->ops;
+    void *arg = s->arg;
+    s->mux = NULL;
+    stream_free_it(s);
+    ops->on_closed(arg, code, text);
+}
+
+static void tell(void *arg)
+{
+    struct hub_stream *s = arg;
+    char text[sizeof s->text];
+    memcpy(text, s->text, sizeof text);
+    told(s, s->code, text);
+}
+
+/* In a turn of its own, for those whose end is decided here. */
+static void end_soon(struct hub_stream *s, int code, const char *text)
+{
+    if (s->mux)
+        mux_close(s->mux, 0, "");
+    s->mux = NULL;
+    s->code = code;
+    snprintf(s->text, sizeof s->text, "%s", text);
+    later_call(&s->tell, s->hub->loop, tell, s);
+}
+
+/* What a node says of itself is believed only as far as it fits a stream. */
+static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t len)
+{
+    struct hub_stream *s = arg;
+    struct stream_message message;
+    struct err e;
+    if (channel == STREAM_STDOUT || channel == STREAM_STDERR) {
+        if (s->ops->on_output)
+            s->ops->on_output(s->arg, (enum stream_channel)channel, bytes, len);
+        else
+            mux_took(s->mux, len);
+        return;
+    }
+    mux_took(s->mux, len);
+    if (channel != STREAM_MESSAGE || stream_message_unpack(bytes, len, &message, &e)) {
+        end_soon(s, ERR_PROTOCOL, "its node said what does not belong there");
+        return;
+    }
+    if (s->ops->on_message)
+        s->ops->on_message(s->arg, &message);
+    stream_process_fini(&message.process);
+}
+
+static void on_room(void *arg)
+{
+    struct hub_stream *s = arg;
+    if (s->ops->on_room)
+        s->ops->on_room(s->arg);
+}
+
+/* A code that there is not is none of a stream's own. */
+static void on_closed(void *arg, int code, const char *text)
+{
+    if (code == MUX_LOST)
+        told(arg, ERR_NODE_TIMEOUT, "the connection to its node was lost");
+    else if (code >= ERR_INDEX_COUNT)
+        told(arg, ERR_PROTOCOL, "its node said what does not belong there");
+    else
+        told(arg, -code, text);
+}
+
+static const struct mux_stream_ops stream_ops = {
+    .on_data = on_data, .on_room = on_room, .on_closed = on_closed};
+
+int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id,
+                    const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
+                    struct hub_stream **out, struct err *e)
+{
+    struct lane *lane;
+    uint8_t *bytes;
+    size_t len;
+    HASH_FIND_STR(hub->lanes, node, lane);
+    if (!lane)
+        return err_set(e, ERR_NODE_TIMEOUT, "the sandbox's node has no connection for this now");
+    int rc = stream_open_pack(open, &bytes, &len, e);
+    if (rc)
+        return rc;
+    struct hub_stream *s = mem_zalloc(sizeof *s);
+    *s = (struct hub_stream){.hub = hub,
+                             .sandbox = tally_get(&hub->sandboxes, open->sandbox.text),
+                             .key = tally_get(&hub->keys, key_id),
+                             .ops = ops,
+                             .arg = arg,
+                             .next = hub->streams,
+                             .self = &hub->streams};
+    if (s->next)
+        s->next->self = &s->next;
+    hub->streams = s;
+    s->sandbox->count++;
+    s->key->count++;
+    hub->count++;
+    if (s->sandbox->count > STREAMS_PER_SANDBOX)
+        rc = err_set(e, ERR_TOO_MANY_STREAMS, "the sandbox has %d streams already", STREAMS_PER_SANDBOX);
+    else if (s->key->count > STREAMS_PER_KEY)
+        rc = err_set(e, ERR_TOO_MANY_STREAMS, "this key has %d streams already", STREAMS_PER_KEY);
+    else if (!(s->mux = mux_open(lane->mux, bytes, len, &stream_ops, s)))
+        rc = err_set(e, ERR_TOO_MANY_STREAMS, "the sandbox's node has too many streams");
+    free(bytes);
+    if (rc)
+        stream_free_it(s);
+    else
+        *out = s;
+    return rc;
+}
+
+size_t hub_room(const struct hub_stream *s)
+{
+    return s->mux ? mux_room(s->mux) : 0;
+}
+
+void hub_write(struct hub_stream *s, const void *bytes, size_t len)
+{
+    if (s->mux)
+        mux_write(s->mux, STREAM_STDIN, bytes, len);
+}
+
+bool hub_say(struct hub_stream *s, const struct stream_message *message)
+{
+    uint8_t bytes[STREAM_MESSAGE_MAX];
+    size_t len = stream_message_pack(message, bytes);
+    if (!len || len > hub_room(s))
+        return false;
+    mux_write(s->mux, STREAM_MESSAGE, bytes, len);
+    return true;
+}
+
+void hub_took(struct hub_stream *s, size_t len)
+{
+    if (s->mux)
+        mux_took(s->mux, len);
+}
+
+void hub_stream_end(struct hub_stream *s)
+{
+    if (s->mux)
+        mux_close(s->mux, 0, "");
+    stream_free_it(s);
+}
+
+void stream_hub_end_key(struct stream_hub *hub, const char *key_id)
+{
+    for (struct hub_stream *s = hub->streams; s; s = s->next) {
+        if (s->mux && !strcmp(s->key->name, key_id))
+            end_soon(s, ERR_UNAUTHENTICATED, "the API key was revoked");
+    }
+}
+
+/* --- connections --- */
+
+static void lane_free(struct lane *lane)
+{
+    HASH_DEL(lane->hub->lanes, lane);
+    mux_free(lane->mux);
+    free(lane);
+}
+
+static void on_over(void *owner, const char *why)
+{
+    struct lane *lane = owner;
+    log_info("streams", "node=%s its connection for streams is over: %s", lane->node, why);
+    lane_free(lane);
+}
+
+/* Its streams end in turns of their own. */
+static void lane_drop(struct lane *lane)
+{
+    for (struct hub_stream *s = lane->hub->streams; s; s = s->next) {
+        if (s->mux && mux_of(s->mux) == lane->mux)
+            end_soon(s, ERR_NODE_TIMEOUT, "the connection to its node was lost");
+    }
+    lane_free(lane);
+}
+
+void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *carrier)
+{
+    static const struct mux_ops ops = {.on_over = on_over};
+    struct lane *lane;
+    stream_hub_drop(hub, node);
+    lane = mem_zalloc(sizeof *lane);
+    lane->hub = hub;
+    snprintf(lane->node, sizeof lane->node, "%s", node);
+    lane->mux = mux_new(hub->loop, carrier, &ops, lane);
+    HASH_ADD_STR(hub->lanes, node, lane);
+}
+
+void stream_hub_drop(struct stream_hub *hub, const char *node)
+{
+    struct lane *lane, *next;
+    HASH_ITER(hh, hub->lanes, lane, next)
+    {
+        if (!node || !strcmp(lane->node, node))
+            lane_drop(lane);
+    }
+}
+
+struct stream_hub *stream_hub_new(struct loop *loop)
+{
+    struct stream_hub *hub = mem_zalloc(sizeof *hub);
+    hub->loop = loop;
+    return hub;
+}
+
+void stream_hub_free(struct stream_hub *hub)
+{
+    struct lane *lane, *next;
+    if (!hub)
+        return;
+    while (hub->streams) {
+        if (hub->streams->mux)
+            mux_close(hub->streams->mux, 0, "");
+        told(hub->streams, ERR_CANCELLED, "this controller is about to end");
+    }
+    HASH_ITER(hh, hub->lanes, lane, next)
+    lane_free(lane);
+    free(hub);
+}
+
+size_t stream_hub_count(const struct stream_hub *hub)
+{
+    return hub->count;
+}

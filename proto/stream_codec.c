@@ -1,0 +1,377 @@
+#include "proto/stream_codec.h"
+
+#include "common/base/mem.h"
+#include "proto/pb.h"
+#include "proto/stream.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- words: any bytes but NUL --- */
+
+static ProtobufCBinaryData *words_to(struct pb_arena *arena, const struct string_list *list, size_t *count)
+{
+    ProtobufCBinaryData *out = pb_alloc(arena, list->count ? list->count : 1, sizeof *out);
+    for (size_t i = 0; i < list->count; i++)
+        out[i] = (ProtobufCBinaryData){strlen(list->item[i]), (uint8_t *)list->item[i]};
+    *count = list->count;
+    return out;
+}
+
+static bool words_from(struct string_list *out, const ProtobufCBinaryData *item, size_t count)
+{
+    if (count > STREAM_LIST_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (item[i].len && memchr(item[i].data, 0, item[i].len))
+            return false;
+        char *text = mem_dup(item[i].len ? item[i].data : (const uint8_t *)"", item[i].len);
+        string_list_add(out, text);
+        free(text);
+    }
+    return true;
+}
+
+static size_t words_size(const struct string_list *list)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < list->count; i++)
+        size += strlen(list->item[i]) + 1;
+    return size;
+}
+
+/* --- what opens a stream --- */
+
+static const char *breach(const struct stream_open *open)
+{
+    const struct stream_start *start = &open->start;
+    if (!open->sandbox.text[0])
+        return "sandbox";
+    if (open->op != STREAM_START)
+        return open->pid < 0 || (open->op != STREAM_LIST && !open->pid) ? "pid" : NULL;
+    if (!start->command.count || !start->command.item[0][0] || start->command.count > STREAM_LIST_MAX)
+        return "command";
+    if (start->env.count > STREAM_LIST_MAX)
+        return "env";
+    if (start->cwd && strlen(start->cwd) > STREAM_CWD_MAX)
+        return "cwd";
+    if (words_size(&start->command) + words_size(&start->env) > STREAM_WORDS_MAX)
+        return "command and env";
+    if (start->timeout_ms > STREAM_TIMEOUT_MAX)
+        return "timeout_ms";
+    return start->tty && (!start->rows || !start->columns) ? "tty" : NULL;
+}
+
+static void start_to(struct pb_arena *arena, const struct stream_start *start, Corral__ProcessStart *pb)
+{
+    pb->token = (ProtobufCBinaryData){sizeof start->token, (uint8_t *)(uintptr_t)start->token};
+    pb->command = words_to(arena, &start->command, &pb->n_command);
+    pb->env = words_to(arena, &start->env, &pb->n_env);
+    if (start->cwd)
+        pb->cwd = (ProtobufCBinaryData){strlen(start->cwd), (uint8_t *)start->cwd};
+    pb->timeout_ms = start->timeout_ms;
+    pb->has_stdin = start->has_stdin;
+    pb->tty = start->tty;
+    pb->rows = start->rows;
+    pb->columns = start->columns;
+    pb->tag = (char *)(uintptr_t)start->tag;
+    pb->exec = start->exec;
+    pb->attach = start->attach;
+}
+
+int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
+{
+    struct pb_arena arena = {0};
+    Corral__StreamOpen pb = CORRAL__STREAM_OPEN__INIT;
+    Corral__ProcessStart start = CORRAL__PROCESS_START__INIT;
+    Corral__ProcessAttach attach = CORRAL__PROCESS_ATTACH__INIT;
+    Corral__ProcessList list = CORRAL__PROCESS_LIST__INIT;
+    Corral__ProcessSignal signal = CORRAL__PROCESS_SIGNAL__INIT;
+    Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
+    Corral__ProcessInput input = CORRAL__PROCESS_INPUT__INIT;
+    Corral__ProcessKill kill = CORRAL__PROCESS_KILL__INIT;
+    const char *field = breach(open);
+    if (field)
+        return err_set(e, ERR_INVALID, "%s: missing or too large", field);
+    pb.sandbox_id = (char *)(uintptr_t)open->sandbox.text;
+    switch (open->op) {
+    case STREAM_START:
+        start_to(&arena, &open->start, &start);
+        pb.start = &start;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_START;
+        break;
+    case STREAM_ATTACH:
+        attach.pid = open->pid;
+        attach.from = open->from;
+        attach.from_oldest = open->from_oldest;
+        pb.attach = &attach;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_ATTACH;
+        break;
+    case STREAM_LIST:
+        list.pid = open->pid;
+        pb.list = &list;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_LIST;
+        break;
+    case STREAM_SIGNAL:
+        signal.pid = open->pid;
+        signal.signo = open->signo;
+        pb.signal = &signal;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_SIGNAL;
+        break;
+    case STREAM_RESIZE:
+        resize.pid = open->pid;
+        resize.rows = open->rows;
+        resize.columns = open->columns;
+        pb.resize = &resize;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_RESIZE;
+        break;
+    case STREAM_INPUT:
+        input.pid = open->pid;
+        input.eof = open->eof;
+        pb.input = &input;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_INPUT;
+        break;
+    default:
+        kill.pid = open->pid;
+        pb.kill = &kill;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_KILL;
+        break;
+    }
+    int rc = pb_pack(&pb.base, STREAM_OPEN_MAX, out, len, e);
+    pb_arena_fini(&arena);
+    return rc;
+}
+
+static bool start_from(const Corral__ProcessStart *pb, struct stream_start *start)
+{
+    if (pb->token.len != sizeof start->token || pb->rows > UINT16_MAX || pb->columns > UINT16_MAX ||
+        pb->cwd.len > STREAM_CWD_MAX || (pb->cwd.len && memchr(pb->cwd.data, 0, pb->cwd.len)))
+        return false;
+    memcpy(start->token, pb->token.data, sizeof start->token);
+    start->cwd = pb->cwd.len ? mem_dup(pb->cwd.data, pb->cwd.len) : NULL;
+    start->timeout_ms = pb->timeout_ms;
+    start->has_stdin = pb->has_stdin;
+    start->tty = pb->tty;
+    start->rows = (uint16_t)pb->rows;
+    start->columns = (uint16_t)pb->columns;
+    start->exec = pb->exec;
+    start->attach = pb->attach;
+    return pb_text(start->tag, sizeof start->tag, pb->tag) &&
+           words_from(&start->command, pb->command, pb->n_command) &&
+           words_from(&start->env, pb->env, pb->n_env);
+}
+
+static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
+{
+    if (!pb->sandbox_id || !sandbox_id_parse(pb->sandbox_id, &open->sandbox))
+        return false;
+    switch (pb->op_case) {
+    case CORRAL__STREAM_OPEN__OP_START:
+        open->op = STREAM_START;
+        return start_from(pb->start, &open->start);
+    case CORRAL__STREAM_OPEN__OP_ATTACH:
+        open->op = STREAM_ATTACH;
+        open->pid = pb->attach->pid;
+        open->from = pb->attach->from;
+        open->from_oldest = pb->attach->from_oldest;
+        return true;
+    case CORRAL__STREAM_OPEN__OP_LIST:
+        open->op = STREAM_LIST;
+        open->pid = pb->list->pid;
+        return true;
+    case CORRAL__STREAM_OPEN__OP_SIGNAL:
+        open->op = STREAM_SIGNAL;
+        open->pid = pb->signal->pid;
+        open->signo = pb->signal->signo;
+        return true;
+    case CORRAL__STREAM_OPEN__OP_RESIZE:
+        open->op = STREAM_RESIZE;
+        open->pid = pb->resize->pid;
+        open->rows = (uint16_t)pb->resize->rows;
+        open->columns = (uint16_t)pb->resize->columns;
+        return pb->resize->rows <= UINT16_MAX && pb->resize->columns <= UINT16_MAX;
+    case CORRAL__STREAM_OPEN__OP_INPUT:
+        open->op = STREAM_INPUT;
+        open->pid = pb->input->pid;
+        open->eof = pb->input->eof;
+        return true;
+    case CORRAL__STREAM_OPEN__OP_KILL:
+        open->op = STREAM_KILL;
+        open->pid = pb->kill->pid;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int stream_open_unpack(const uint8_t *bytes, size_t len, struct stream_open *open, struct err *e)
+{
+    ProtobufCMessage *pb = pb_unpack(&corral__stream_open__descriptor, bytes, len, STREAM_OPEN_MAX);
+    memset(open, 0, sizeof *open);
+    bool ok = pb && open_from((const Corral__StreamOpen *)pb, open) && !breach(open);
+    if (pb)
+        protobuf_c_message_free_unpacked(pb, NULL);
+    if (ok)
+        return 0;
+    stream_start_fini(&open->start);
+    return err_set(e, ERR_PROTOCOL, "what opens a stream does not parse, or breaks a bound");
+}
+
+/* --- messages --- */
+
+#define COMMAND_MAX 900 /* bytes of a command that is told: it fits a note with a tag */
+
+/* Words as far as they fit, the last one cut. */
+static ProtobufCBinaryData *command_to(struct pb_arena *arena, const struct string_list *list, size_t *count)
+{
+    ProtobufCBinaryData *out = words_to(arena, list, count);
+    size_t left = COMMAND_MAX;
+    for (size_t i = 0; i < list->count; i++) {
+        size_t cost = out[i].len + 4;
+        if (cost > left) {
+            out[i].len = left > 4 ? left - 4 : 0;
+            *count = i + (out[i].len > 0);
+            break;
+        }
+        left -= cost;
+    }
+    return out;
+}
+
+static void process_to(struct pb_arena *arena, const struct stream_process *p, Corral__Process *pb)
+{
+    pb->pid = p->pid;
+    pb->tag = (char *)(uintptr_t)p->tag;
+    pb->command = command_to(arena, &p->command, &pb->n_command);
+    pb->tty = p->tty;
+    pb->rows = p->rows;
+    pb->columns = p->columns;
+    pb->running = p->running;
+    pb->has_exit_code = p->has_exit_code;
+    pb->exit_code = p->exit_code;
+    pb->signo = p->signo;
+    pb->timed_out = p->timed_out;
+    pb->exec = p->exec;
+    pb->started_at_ms = p->started_at_ms;
+    pb->ended_at_ms = p->ended_at_ms;
+    pb->output_oldest = p->output_oldest;
+    pb->output_bytes = p->output_bytes;
+}
+
+static bool process_from(const Corral__Process *pb, struct stream_process *p)
+{
+    if (pb->rows > UINT16_MAX || pb->columns > UINT16_MAX || pb->signo < 0 || pb->signo > 127 || pb->pid < 0)
+        return false;
+    p->pid = pb->pid;
+    p->tty = pb->tty;
+    p->rows = (uint16_t)pb->rows;
+    p->columns = (uint16_t)pb->columns;
+    p->running = pb->running;
+    p->has_exit_code = pb->has_exit_code;
+    p->exit_code = pb->exit_code;
+    p->signo = pb->signo;
+    p->timed_out = pb->timed_out;
+    p->exec = pb->exec;
+    p->started_at_ms = pb->started_at_ms;
+    p->ended_at_ms = pb->ended_at_ms;
+    p->output_oldest = pb->output_oldest;
+    p->output_bytes = pb->output_bytes;
+    return pb_text(p->tag, sizeof p->tag, pb->tag) && words_from(&p->command, pb->command, pb->n_command);
+}
+
+size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
+{
+    struct pb_arena arena = {0};
+    Corral__StreamMessage pb = CORRAL__STREAM_MESSAGE__INIT;
+    Corral__Process process = CORRAL__PROCESS__INIT;
+    Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
+    Corral__ProcessSignal signal = CORRAL__PROCESS_SIGNAL__INIT;
+    switch (message->kind) {
+    case STREAM_PROCESS:
+        process_to(&arena, &message->process, &process);
+        pb.process = &process;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_PROCESS;
+        break;
+    case STREAM_INPUT_END:
+        pb.input_end = true;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_INPUT_END;
+        break;
+    case STREAM_TO_SIZE:
+        resize.rows = message->rows;
+        resize.columns = message->columns;
+        pb.resize = &resize;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_RESIZE;
+        break;
+    case STREAM_TO_SIGNAL:
+        signal.signo = message->signo;
+        pb.signal = &signal;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_SIGNAL;
+        break;
+    }
+    size_t len = protobuf_c_message_get_packed_size(&pb.base);
+    if (len <= STREAM_MESSAGE_MAX)
+        protobuf_c_message_pack(&pb.base, out);
+    pb_arena_fini(&arena);
+    return len <= STREAM_MESSAGE_MAX ? len : 0;
+}
+
+static bool message_from(const Corral__StreamMessage *pb, struct stream_message *m)
+{
+    switch (pb->what_case) {
+    case CORRAL__STREAM_MESSAGE__WHAT_PROCESS:
+        m->kind = STREAM_PROCESS;
+        return process_from(pb->process, &m->process);
+    case CORRAL__STREAM_MESSAGE__WHAT_INPUT_END:
+        m->kind = STREAM_INPUT_END;
+        return true;
+    case CORRAL__STREAM_MESSAGE__WHAT_RESIZE:
+        m->kind = STREAM_TO_SIZE;
+        m->rows = (uint16_t)pb->resize->rows;
+        m->columns = (uint16_t)pb->resize->columns;
+        return pb->resize->rows <= UINT16_MAX && pb->resize->columns <= UINT16_MAX;
+    case CORRAL__STREAM_MESSAGE__WHAT_SIGNAL:
+        m->kind = STREAM_TO_SIGNAL;
+        m->signo = pb->signal->signo;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int stream_message_unpack(const uint8_t *bytes, size_t len, struct stream_message *message, struct err *e)
+{
+    ProtobufCMessage *pb = pb_unpack(&corral__stream_message__descriptor, bytes, len, STREAM_MESSAGE_MAX);
+    memset(message, 0, sizeof *message);
+    bool ok = pb && message_from((const Corral__StreamMessage *)pb, message);
+    if (pb)
+        protobuf_c_message_free_unpacked(pb, NULL);
+    if (ok)
+        return 0;
+    stream_process_fini(&message->process);
+    return err_set(e, ERR_PROTOCOL, "a message on a stream does not parse, or breaks a bound");
+}
+
+/* --- notes --- */
+
+size_t stream_note_pack(const struct stream_start *start, uint8_t *out)
+{
+    struct pb_arena arena = {0};
+    Corral__ProcessNote pb = CORRAL__PROCESS_NOTE__INIT;
+    pb.tag = (char *)(uintptr_t)start->tag;
+    pb.command = command_to(&arena, &start->command, &pb.n_command);
+    size_t len = protobuf_c_message_pack(&pb.base, out); /* COMMAND_MAX and a tag: it fits */
+    pb_arena_fini(&arena);
+    return len;
+}
+
+void stream_note_unpack(const uint8_t *bytes, size_t len, struct stream_process *process)
+{
+    ProtobufCMessage *pb = pb_unpack(&corral__process_note__descriptor, bytes, len, STREAM_NOTE_MAX);
+    const Corral__ProcessNote *note = (const Corral__ProcessNote *)pb;
+    if (!pb)
+        return;
+    if (!pb_text(process->tag, sizeof process->tag, note->tag))
+        process->tag[0] = 0;
+    (void)words_from(&process->command, note->command, note->n_command);
+    protobuf_c_message_free_unpacked(pb, NULL);
+}
