@@ -522,7 +522,7 @@ int msglink_listener_new(struct msglink_listener **out, struct loop *loop, const
                          msglink_allow_cb *allow, void *arg, struct err *e)
 {
     struct msglink_listener *listener = mem_zalloc(sizeof *listener);
-    *listener = (struct msglink_listener){.loop = loop, .inner = *inner, .fd = -1};
+    *listener = (struct msglink_listener){.loop = loop, .inner = *inner, .arg = arg, .fd = -1};
     listener->payers = (struct msglink_payers){.loop = loop, .changed = on_payer_changed, .arg = listener};
     TAILQ_INIT(&listener->opening);
     TAILQ_INIT(&listener->standing);

@@ -5,6 +5,7 @@
 #include "tests/lib/unit.h"
 
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
