@@ -209,8 +209,8 @@ for extended in false true; do
     sql "select from move_sandboxes('[{\"id\":\"$one_of\",\"to\":\"stopped\",\"reason\":\"expired\"}]')" >/dev/null
     said=$(sql "select detail from sandboxes where id = '$one_of'")
     case $extended in
-    false) [[ $said == *'; its host ended it at 20'*', by its own count' ]] ;;
-    true) [[ $said == *'; its host had not heard of the extension, and ended it at 20'* ]] ;;
+    false) [[ $said == *'; its node ended it at 20'*', by its own count' ]] ;;
+    true) [[ $said == *'; its node had not heard of the extension, and ended it at 20'* ]] ;;
     esac || say "the sentence of an early end, extended $extended: $said"
 done
 two=sbx_00000000000000000000000002 three=sbx_00000000000000000000000003
