@@ -121,7 +121,7 @@ void http_stream_upgrade(struct http_exchange *x, const char *protocol, const ch
 
 void http_stream_more(struct http_exchange *x)
 {
-    x->stream.desired_states = true;
+    x->stream.wants_more = true;
     if (x->connection)
         http_connection_ask(x->connection);
 }

@@ -23,7 +23,7 @@ struct http_stream {
     enum http_stream_kind kind;
     const struct http_stream_ops *ops;
     void *arg;
-    bool desired_states;     /* pieces may come */
+    bool wants_more;         /* pieces may come */
     bool full, flooded;      /* a write said so; past all bounds */
     bool chunked, head_only; /* of the answer */
     bool keep;               /* the connection, after it */

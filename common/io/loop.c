@@ -75,7 +75,7 @@ uint64_t loop_now_ms(void)
 
 uint64_t loop_awake_ms(struct loop *loop)
 {
-    return awake_sample(&loop->awake, loop_now_ms());
+    return awake_read(&loop->awake, loop_now_ms());
 }
 
 uint64_t loop_spent_us(void)
