@@ -90,7 +90,7 @@ static int from_env(const struct conf_table *table, char **environment, void *va
     return 0;
 }
 
-/* Turns "--listen-port=3000" into key and value; the value may be the next word. */
+/* Splits "--listen-port=3000" into key and value; without '=', the next argument is the value. */
 static int flag_split(int argc, char **argv, int *i, char key[64], const char **value, struct err *e)
 {
     const char *word = argv[*i];

@@ -23,9 +23,10 @@ struct msglink_dial {
     struct tls_mutual *tls;
     struct lookup *lookup;
     struct stream *server, *nng;
-    struct relay *relay; /* has both then */
+    struct relay *relay; /* owns both streams once it exists */
     struct watch watch;
-    struct timer timer, again; /* the bound of a try, or the pause before the next; nng's backlog is full */
+    struct timer timer,
+        again; /* timer: the timeout of a try, or the pause before the next; again: nng's backlog is full */
     struct backoff backoff;
     unsigned tries;
     uint8_t heard[MSGLINK_OPENING_LEN];
@@ -59,7 +60,7 @@ static void fail(struct msglink_dial *dial, const char *why)
 {
     uint32_t random;
     char text[sizeof dial->why];
-    snprintf(text, sizeof text, "%s", why); /* which may be of what is freed now */
+    snprintf(text, sizeof text, "%s", why); /* why may point into what clear() frees */
     clear(dial);
     memcpy(dial->why, text, sizeof dial->why);
     pki_random(&random, sizeof random);
@@ -78,7 +79,7 @@ static void on_time_over(void *arg)
     fail(dial, "nobody answers there in time");
 }
 
-/* Of the first words of a stream: 1 once they are there and as they should be, 0 before, or -1. */
+/* Reads the first bytes of a stream: 1 once all are there and as expected, 0 before, -1 otherwise. */
 static int hear(struct msglink_dial *dial, struct stream *from, const uint8_t *expected)
 {
     ssize_t n = stream_read(from, dial->heard + dial->heard_len, sizeof dial->heard - dial->heard_len);
@@ -107,7 +108,7 @@ static void on_nng_opening(void *arg, bool readable, bool writable)
     dial->relay = relay_new(dial->loop, dial->server, dial->nng, on_over, dial);
 }
 
-/* Only now: nng's listener meets no connection that may still come to nothing. */
+/* Connects to nng only now, so that nng's listener sees no connection that may still fail. */
 static void knock(void *arg)
 {
     struct msglink_dial *dial = arg;

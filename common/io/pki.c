@@ -27,7 +27,7 @@ void pki_random(void *out, size_t len)
         abort();
 }
 
-/* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
+/* OpenSSL's error queue is per thread and keeps unread errors: empty it at each failure. */
 static int refuse(struct err *err, int code, const char *what, const char *about)
 {
     unsigned long error = ERR_peek_error();
@@ -127,7 +127,7 @@ int pki_sign(const struct pki_identity *identity, const void *data, size_t len,
     return ok ? 0 : refuse(err, ERR_INTERNAL, "cannot sign", "the node's key");
 }
 
-/* All of the bytes must be the certificate: what trails it is nobody's. */
+/* All bytes must belong to the certificate; trailing bytes are refused. */
 static X509 *parse_der(const uint8_t *cert, size_t len)
 {
     const unsigned char *at = cert;
