@@ -1,4 +1,5 @@
-/* The part of a stream that knows no connection: what is handed on, how it is framed, and when it may go. */
+/* The part of a stream that is independent of connections: handing on input, framing output, deciding
+ * when the exchange is freed. */
 #include "common/http/http_stream_int.h"
 
 #include <event2/buffer.h>
@@ -30,7 +31,7 @@ void http_stream_set(struct http_exchange *x, enum http_stream_kind kind, const 
     x->request.body.arg = x;
 }
 
-/* Until the buffer is empty, or no more is wanted. */
+/* Hands on the input until it is empty or the owner takes no more. */
 static void take_raw(struct http_exchange *x, struct evbuffer *in)
 {
     struct evbuffer_iovec piece;
