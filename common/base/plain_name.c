@@ -104,7 +104,8 @@ const char *plain_name_wrong(const char *name)
         if (joins)
             continue;
         if (in(unseen, ARRAY_LEN(unseen), c) || (first && in(selectors, ARRAY_LEN(selectors), c)))
-            return "may not hold control characters, nor others that are not seen or turn what is seen";
+            return "may not hold control characters, or others that are invisible or change how text is "
+                   "shown";
         blank = in(blanks, ARRAY_LEN(blanks), c);
         if (first && blank)
             return "may not begin with a blank";

@@ -66,7 +66,7 @@ static int from_env_file(const struct conf_row *row, const char *path, void *val
     while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
         bytes[--len] = 0;
     if (!len || memchr(bytes, 0, len))
-        return err_set(e, ERR_CONFIG, "%s: there is no value of %s in it", path, row->env);
+        return err_set(e, ERR_CONFIG, "%s: it holds no value for %s", path, row->env);
     return conf_set(row, values, path, bytes, e);
 }
 

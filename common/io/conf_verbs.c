@@ -60,7 +60,7 @@ int conf_verb_show(const struct program *program, int argc, char **argv)
 
 static int no_argument(const struct program *program, const char *argument)
 {
-    fprintf(stderr, "%s: no argument is taken, such as \"%s\"\n", program->name, argument);
+    fprintf(stderr, "%s: takes no argument such as \"%s\"\n", program->name, argument);
     return 2;
 }
 

@@ -104,7 +104,8 @@ static void put_left_out(void)
         return;
     size_t len = write_head(line, sizeof line, LOG_WARN, "log");
     len += clamp_written(snprintf(line + len, sizeof line - len,
-                                  "%llu lines were left out: what reads them was too slow\n", out.left_out),
+                                  "%llu lines were left out: the reader of the log was too slow\n",
+                                  out.left_out),
                          sizeof line - len);
     if (put(line, len))
         out.left_out = 0;

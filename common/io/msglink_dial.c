@@ -76,7 +76,7 @@ static void on_over(void *arg)
 static void on_time_over(void *arg)
 {
     struct msglink_dial *dial = arg;
-    fail(dial, "nobody answers there in time");
+    fail(dial, "nobody answered in time");
 }
 
 /* Reads the first bytes of a stream: 1 once all are there and as expected, 0 before, -1 otherwise. */
@@ -98,7 +98,7 @@ static void on_nng_opening(void *arg, bool readable, bool writable)
     struct msglink_dial *dial = arg;
     int rc = hear(dial, dial->nng, msglink_req_opening);
     if (rc < 0)
-        fail(dial, "nng does not take the connection up");
+        fail(dial, "nng does not accept the connection");
     if (rc <= 0)
         return;
     watch_stop(&dial->watch);
@@ -119,7 +119,7 @@ static void knock(void *arg)
     }
     dial->nng = stream_new(NULL, fd);
     if (stream_write(dial->nng, msglink_rep_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN) {
-        fail(dial, "nng does not take the connection up");
+        fail(dial, "nng does not accept the connection");
         return;
     }
     watch_start(&dial->watch, dial->loop, fd, true, false, on_nng_opening, dial);

@@ -159,7 +159,7 @@ int msglink_url_parse(struct msglink_url *out, const char *url, struct err *e)
     size_t len = (size_t)(port - at) - (bracket ? 2 : 0);
     if (len >= sizeof out->host || strlen(port + 1) >= sizeof out->port || !port[1] ||
         strspn(port + 1, "0123456789") != strlen(port + 1))
-        return err_set(e, ERR_CONFIG, "\"%s\": host or port cannot be", url);
+        return err_set(e, ERR_CONFIG, "\"%s\": the host or port is not valid", url);
     memcpy(out->host, at + bracket, len);
     strcpy(out->port, port + 1);
     return 0;

@@ -300,7 +300,7 @@ static void go_on_opening(struct connection *c)
     if (n < 0)
         refuse(c, stream_why(c->peer));
     else if (memcmp(c->heard, msglink_req_opening, c->heard_len) != 0)
-        refuse(c, "it does not speak as agents do");
+        refuse(c, "it does not speak the protocol of agents");
     else if (c->heard_len == sizeof c->heard)
         let_in(c);
     else

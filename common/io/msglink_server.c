@@ -78,7 +78,7 @@ static int open_all(struct msglink_server *server, const char *url, const struct
     int rc = 0;
     if (nng_socket_set_int(server->socket, NNG_OPT_SENDBUF, REPLIES_MAX) ||
         nng_socket_set_int(server->socket, NNG_OPT_RECVBUF, RECEIVE_MAX))
-        rc = err_set(e, ERR_INTERNAL, "nng takes no queue of %d messages", REPLIES_MAX);
+        rc = err_set(e, ERR_INTERNAL, "nng does not accept a queue of %d messages", REPLIES_MAX);
     if (!rc)
         rc = msglink_inner_listen(&inner, server->socket, e);
     if (!rc)

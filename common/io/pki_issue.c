@@ -254,9 +254,10 @@ int pki_issue(const char *dir, const char *node, unsigned days, const char *out_
     X509 *ca;
     EVP_PKEY *ca_key;
     if (days < 1 || days > PKI_NODE_DAYS)
-        return err_set(err, ERR_INVALID, "a node's certificate is good for 1 to %d days", PKI_NODE_DAYS);
+        return err_set(err, ERR_INVALID, "a node's certificate is valid for 1 to %d days", PKI_NODE_DAYS);
     if (!may_be_node(node))
-        return err_set(err, ERR_INVALID, "%s: no name for a node (a-z, 0-9, '-' and '.', at most 63)", node);
+        return err_set(err, ERR_INVALID, "%s: not a valid name of a node (a-z, 0-9, '-' and '.', at most 63)",
+                       node);
     int rc = load_ca(dir, &ca, &ca_key, err);
     if (rc)
         return rc;
@@ -335,7 +336,7 @@ int pki_replace(const char *cert_file, const char *key_file, const char *ca_file
     if (!rc && (!fresh || X509_check_private_key(fresh, key) != 1 ||
                 ASN1_TIME_compare(X509_get0_notAfter(fresh), X509_get0_notAfter(old)) <= 0))
         rc = err_set(err, ERR_UNAUTHENTICATED,
-                     "the certificate that came is not a later one for this node's key");
+                     "the certificate that was received is not a later one for this node's key");
     if (!rc)
         rc = write_over(cert_file, fresh, err);
     ERR_clear_error();
