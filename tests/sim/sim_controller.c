@@ -686,7 +686,7 @@ void controller_session(struct world *w, int node)
     h->starts_fail = unhealthy;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
-    h->heard_ms = awake_sample(&w->awake, w->now);
+    h->heard_ms = awake_read(&w->awake, w->now);
     sim_say(w, "session of node %d with %zu sandboxes", node, count);
     cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
@@ -699,7 +699,7 @@ void controller_hear(struct world *w, struct sim_event *e)
         return;
     if (!w->cluster || e->session != h->session)
         return;
-    h->heard_ms = awake_sample(&w->awake, w->now);
+    h->heard_ms = awake_read(&w->awake, w->now);
     if (e->flag) {
         cluster_state_status(w->cluster, w->now, node_name(e->node), &e->status, &w->effects);
         run_effects(w);
@@ -713,7 +713,7 @@ void controller_tick(struct world *w)
         w->shaken_ms = w->now;
     if (!w->cluster || w->now < w->stopped_ms)
         return;
-    uint64_t awake = awake_sample(&w->awake, w->now);
+    uint64_t awake = awake_read(&w->awake, w->now);
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {
