@@ -1,7 +1,7 @@
 /*
- * A cleanup of the whole: live rows that have nothing behind them, connections of nodes that are over, and
- * what the nodes in session find on themselves. One at a time, each within CLEANUP_MS; what a node says
- * later, or of a cleanup of its own, is written down by itself.
+ * A cleanup of the cluster: orphaned live rows, dead connections of nodes, and what the nodes in session find
+ * on themselves. One at a time, each within CLEANUP_MS. Reports of a node that come later, or about a cleanup
+ * of its own, are written separately.
  */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
@@ -20,16 +20,16 @@
 struct cleanup {
     STAILQ_ENTRY(cleanup) link;
     struct leader *leader;
-    const struct db_actor *actor; /* NULL: nobody asked */
+    const struct db_actor *actor; /* NULL: periodic */
     bool dry_run, begun, read, written;
-    bool orphaned; /* the lead was lost while it was written down */
+    bool orphaned; /* the lead was lost while the database wrote it */
     uint64_t number, began_ms;
     struct cleanup_counts counts;
-    struct db_cleanup_node *host; /* that were asked */
+    struct db_cleanup_node *host; /* the nodes that were asked */
     size_t hosts;
-    struct sandbox_id *suspect; /* orphans by the first reading; the second proves them */
+    struct sandbox_id *suspect; /* orphans by the first reading; the second reading confirms them */
     size_t suspects;
-    size_t rows; /* that are being ended */
+    size_t rows; /* orphaned rows that are being ended */
     struct timer timer;
     struct later later;
     leader_cleanup_cb *cb;
@@ -73,12 +73,12 @@ static void say(const struct cleanup *s)
     }
 }
 
-/* What the nodes said counts as taken only now: else they say it again. */
+/* Acknowledges the reports of the nodes only now that they are committed; else the nodes send them again. */
 static void on_written(void *arg, int code, const struct err *e, const char *json)
 {
     struct cleanup *s = arg;
     struct leader *leader = s->leader;
-    if (code == ERR_CANCELLED || s->orphaned) { /* the cluster may be gone */
+    if (code == ERR_CANCELLED || s->orphaned) { /* the leader may be freed already */
         finish(s, code, e);
         return;
     }
@@ -128,7 +128,7 @@ struct cleanup_reading {
 
 static void read_rows(struct cleanup *s);
 
-/* The cleanup that is under way and has this number. */
+/* The cleanup under way, if it has this number. */
 static struct cleanup *current(const struct leader *leader, uint64_t number)
 {
     struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
@@ -255,7 +255,7 @@ void leader_cleanup_subscribe(struct leader *leader)
     changes_subscribe(&leader->changes, &leader->cleanup_change);
 }
 
-/* A node's own cleanup, or one that it ended too late for who asked. */
+/* A node's own cleanup, or one whose report came too late for the request. */
 struct own_cleanup {
     struct leader_ref asked;
     struct cleanup_counts counts;
@@ -269,8 +269,8 @@ static void on_own_written(void *arg, int code, const struct err *e, const char 
     free(arg);
     if (code == ERR_CANCELLED)
         return;
-    if (code) /* the node says it again */
-        log_warn("cleanup", "node=%s its cleanup is not yet written down: %s", own.host.name, e->text);
+    if (code) /* the node sends it again */
+        log_warn("cleanup", "node=%s its cleanup is not written yet: %s", own.host.name, e->text);
     else if (leader)
         node_link_ack_cleanups(leader->link, own.host.name, own.host.number);
     if (!code && json)
@@ -300,7 +300,8 @@ void leader_on_cleanups(void *owner, const char *node, const struct cleanup_repo
     for (size_t i = 0; i < count; i++) {
         bool asked = s && s->begun && s->number == reports[i].asked;
         if (asked && s->written)
-            continue; /* too late for its sum: it comes again, and is then the node's own */
+            continue; /* too late for the sum: the node sends it again, and then it counts as the node's own
+                       */
         if (!asked || !answers(s, node, &reports[i]))
             take_own(leader, node, &reports[i]);
     }
@@ -317,7 +318,7 @@ static void begin(void *arg)
     uint64_t now = wall_now_ms();
     s->begun = true;
     s->began_ms = loop_now_ms();
-    /* Never one that an earlier leader gave. */
+    /* Higher than any number that an earlier leader used. */
     s->number = leader->cleanup_number = now > leader->cleanup_number ? now : leader->cleanup_number + 1;
     timer_start(&s->timer, leader->loop, CLEANUP_MS, write_down, s);
     s->counts.found[CLEANUP_STALE_SESSION] = node_link_drop_stale(leader->link, s->dry_run);
@@ -357,7 +358,7 @@ void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dr
     begin_next(leader);
 }
 
-/* One that is being written down ends when the database answers. */
+/* A cleanup that is being written ends when the database answers. */
 void leader_cleanups_end(struct leader *leader, int code)
 {
     struct cleanup *s;
