@@ -121,9 +121,9 @@ static void admit(struct create *create, const char *node)
     create->request.id = create->id.text;
     create->request.node = node ? node : "";
     if (node) {
-        const struct node *host = node_table_find(cluster_state_nodes(leader->cluster), node);
-        create->request.region = host->facts.region;
-        create->request.enforced = host->facts.enforces;
+        const struct node *chosen = node_table_find(cluster_state_nodes(leader->cluster), node);
+        create->request.region = chosen->facts.region;
+        create->request.enforced = chosen->facts.enforces;
         create->holds = true;
         leader->placed++;
     }

@@ -137,7 +137,8 @@ static void on_marks(void *arg, int code, const struct err *e, const struct db_s
 }
 
 /* Takes the marks by administrators, and corrects node states in the database that differ from ours. */
-static void on_hosts(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
+static void on_node_rows(void *arg, int code, const struct err *e, const struct db_node_row *rows,
+                         size_t count)
 {
     struct refresh r;
     struct leader *leader = refresh_end(arg, &r);
@@ -173,7 +174,7 @@ static void read_next(void *arg)
     }
     leader->marks_due = false;
     leader->refreshing = true;
-    db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+    db_node_rows(leader->pool, on_node_rows, refresh_new(leader));
     db_sandbox_marks(leader->pool, on_marks, refresh_new(leader));
 }
 
@@ -223,5 +224,5 @@ void leader_told_desired(struct leader *leader, const char *text)
 void leader_told_node(struct leader *leader)
 {
     if (leader->ready)
-        db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+        db_node_rows(leader->pool, on_node_rows, refresh_new(leader));
 }
