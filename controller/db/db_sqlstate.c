@@ -31,7 +31,7 @@ static const struct db_sqlstate states[] = {
     {"57014", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The request took the database too long"},
     {"57", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The database stopped the request"},
     {"58", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The database has trouble with its disk"},
-    /* As where functions were replaced while it ran ("cache lookup failed"). */
+    /* Happens when functions are replaced while one runs ("cache lookup failed"). */
     {"XX000", ERR_INTERNAL, DB_AGAIN, "The database refused the request"},
     {"", ERR_INTERNAL, DB_TELL, "The database refused the request"},
 };
