@@ -158,11 +158,10 @@ static int apply_pending(PGconn *conn, const PGresult *rows, int *applied, struc
     struct err why;
     int code = db_sync_run(conn, drop_functions, 0, NULL, NULL, &why);
     if (code)
-        return err_set(
-            e, code,
-            "The functions cannot be replaced: %s. What is not Corral's may neither be in the schema "
-            "corral nor depend on what is",
-            why.text);
+        return err_set(e, code,
+                       "The functions cannot be replaced: %s. Objects that are not Corral's must neither be "
+                       "in the schema corral nor depend on objects in it",
+                       why.text);
     code = db_sync_run(conn, db_sql_attached, 0, NULL, NULL, &why);
     if (code)
         return err_set(e, code, "The functions of the tables failed: %s", why.text);

@@ -13,7 +13,7 @@ static const struct db_sqlstate states[] = {
     {"42P01", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"42883", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"22", ERR_INVALID, DB_TELL, "A value is not one that the database can take"},
-    {"23", ERR_CONFLICT, DB_TELL, "That does not go together with what is there"},
+    {"23", ERR_CONFLICT, DB_TELL, "That conflicts with existing data"},
     {"25006", ERR_DATABASE_UNAVAILABLE, DB_READ_ONLY, "The database is read-only now"},
     {"08", ERR_DATABASE_UNAVAILABLE, DB_RENEW, "The connection to the database was lost"},
     {"40001", ERR_DATABASE_UNAVAILABLE, DB_AGAIN, "The database is busy"},

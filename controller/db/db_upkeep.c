@@ -363,9 +363,8 @@ static void say_held(struct db_upkeep *u)
     if (held)
         log_warn("upkeep",
                  "held_seconds=%" PRIu64
-                 " PostgreSQL's clock went so much further than was watched, so what is "
-                 "past its term stays for so long, less each day; if its clock is right: corral-controller "
-                 "upkeep accept-clock",
+                 " PostgreSQL's clock advanced by this much more than was watched, so removal is held back "
+                 "by it, less each day; if the clock is right: corral-controller upkeep accept-clock",
                  u->held_seconds);
 }
 

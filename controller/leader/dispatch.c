@@ -20,7 +20,7 @@ static void desired(struct leader *c, const struct cluster_state_effect *effect)
         log_debug("leader", "sandbox=%s is sent to %s later: %s", effect->id.text, effect->node, e.text);
 }
 
-static void accept_status(struct leader *c, const struct cluster_state_effect *effect)
+static void send_ack(struct leader *c, const struct cluster_state_effect *effect)
 {
     node_link_ack(c->link, effect->node, &effect->ack);
 }
@@ -60,7 +60,7 @@ static void act(void *owner, const struct cluster_state_effect *effect)
 {
     static void (*const acts[])(struct leader * c, const struct cluster_state_effect *effect) = {
         [CLUSTER_PERSIST] = moves_add, [CLUSTER_RESCHEDULE] = leader_reschedule,
-        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = accept_status,
+        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = send_ack,
         [CLUSTER_CHANGED] = changed,   [CLUSTER_NODE] = say_node,
     };
     struct cluster_state_effect now = *effect;

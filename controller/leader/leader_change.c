@@ -33,11 +33,10 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     if (leader && code == ERR_DATABASE_UNAVAILABLE)
         leader_refresh(leader); /* it may have been committed anyway */
     if (leader && !code) {
-        struct cluster_state_row cluster_state_row = leader_row(row);
-        cluster_state_row.waited_ms = loop_now_ms() - change->asked_ms;
-        cluster_state_row.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
-        cluster_state_desired(leader->cluster, loop_now_ms(), &cluster_state_row,
-                              leader_effects(leader->engine));
+        struct cluster_state_row changed = leader_row(row);
+        changed.waited_ms = loop_now_ms() - change->asked_ms;
+        changed.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
+        cluster_state_desired(leader->cluster, loop_now_ms(), &changed, leader_effects(leader->engine));
         struct row_change told = {row->id, row->state, true, row->desired, json};
         changes_tell_row(&leader->changes, &told);
     }

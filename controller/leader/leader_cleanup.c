@@ -318,7 +318,7 @@ static void begin(void *arg)
     uint64_t now = wall_now_ms();
     s->begun = true;
     s->began_ms = loop_now_ms();
-    /* Higher than any number that an earlier leader used. */
+    /* From the wall clock, so that no earlier leader has used the number. */
     s->number = leader->cleanup_number = now > leader->cleanup_number ? now : leader->cleanup_number + 1;
     timer_start(&s->timer, leader->loop, CLEANUP_MS, write_down, s);
     s->counts.found[CLEANUP_STALE_SESSION] = node_link_drop_stale(leader->link, s->dry_run);

@@ -45,7 +45,7 @@ static void note_step(struct leader *leader, int64_t step_ms)
 {
     leader->steps.count++;
     leader->steps.last_ms = step_ms;
-    log_warn("cluster",
+    log_warn("leader",
              "PostgreSQL's clock was set, by %.1f s; sandboxes live as long as before, and their rows are "
              "corrected",
              (double)step_ms / 1000);

@@ -127,7 +127,7 @@ bool leader_on_believed(void *owner, const struct node_facts *facts, const struc
     json_text_num(&data, "brought", brought);
     if (alarm_event(leader, facts->name, NODE_ALARM_DOUBTED, "node.doubted", &data))
         log_warn(
-            "cluster",
+            "leader",
             "node=%s connects from %s with other marks and brings %zu of %zu sandboxes: it has to come again",
             facts->name, facts->address, brought, ran);
     return false;
