@@ -107,7 +107,7 @@ def test_another_node_without_what_ran_is_looked_at_twice(corral, user, thieves)
     corral.kill("agent")
     try:
         wait_until("there is an alarm", lambda: events(corral, "node.doubted") > doubted, 20)
-        assert thief.said("it is looked at again")
+        assert thief.said("it has to come again later")
     finally:
         corral.restart("agent")
     for s in sandboxes:
