@@ -21,7 +21,7 @@ static struct sim_event *answer_after(struct world *w, int node, int sandbox, ui
     return e;
 }
 
-static struct reconciler *listener(struct world *w, const struct sim_event *e)
+static struct reconciler *still_up(struct world *w, const struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     return h->incarnation == e->incarnation ? h->reconciler : NULL;
@@ -32,7 +32,7 @@ static void saved(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     b->unwritten = !e->flag;
     if (e->flag) {
@@ -62,10 +62,10 @@ static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
 }
 
 /* A container starts; the answer arrives a little later, if the agent still lives. */
-static void made(struct world *w, struct sim_event *e)
+static void start_answered(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     struct start_result result = {.ok = e->flag,
                                   .reason = REASON_START_FAILED,
@@ -79,16 +79,16 @@ static void made(struct world *w, struct sim_event *e)
 static void start(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (b->forgotten)
-        sim_fail(w, "sandbox %d was made again after its end", e->sandbox);
+        sim_fail(w, "sandbox %d was started again after its end", e->sandbox);
     if (b->begun)
         sim_fail(w, "sandbox %d was begun a second time", e->sandbox);
     struct sandbox_id id = sim_id(e->sandbox);
     reconciler_created(w->host[e->node].reconciler, &id, "container", &w->host[e->node].effects);
     run_effects(w, e->node);
-    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
+    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), start_answered);
     answer->flag = !b->aborted && w->now >= w->host[e->node].broken_ms && !sim_chance(w, 5);
     b->memory_bytes = reconciler_find(w->host[e->node].reconciler, &id)->limits.memory_bytes;
     b->container = true;
@@ -100,7 +100,7 @@ static void dead(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    if (!listener(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
+    if (!still_up(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
         return;
     reconciler_dead(w->host[e->node].reconciler, w->now, &id, &exit, &w->host[e->node].effects);
     run_effects(w, e->node);
@@ -109,7 +109,7 @@ static void dead(struct world *w, struct sim_event *e)
 static void killed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e) || (!w->calm && sim_chance(w, 10)))
+    if (!still_up(w, e) || (!w->calm && sim_chance(w, 10)))
         return; /* a kill that did not work is tried again */
     b->runs = false;
     answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 20), dead);
@@ -119,7 +119,7 @@ static void removed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (e->flag)
         b->container = b->runs = false;
@@ -131,7 +131,7 @@ static void paused(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     bool ok = b->runs;
     if (ok)
@@ -145,7 +145,7 @@ static void resized(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (b->runs)
         b->memory_bytes = e->memory_bytes;
@@ -210,7 +210,7 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
 static void settle(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     h->due = false;
     for (int kills = 1; kills >= 0; kills--) {
@@ -274,13 +274,13 @@ void agent_hear_ack(struct world *w, struct sim_event *e)
 }
 
 /* Docker is asked for the state of a container; its answer is the truth. */
-static void looked(struct world *w, struct sim_event *e)
+static void inspected(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_ORPHANED};
-    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
+    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
     if (!record || record->phase != PHASE_RUNNING)
         return;
     if (b->container)
@@ -307,14 +307,14 @@ static void found(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED};
-    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
+    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
     if (!record)
         return;
     if (record->phase <= PHASE_STARTING && h->sandbox[e->sandbox].container && h->sandbox[e->sandbox].begun)
         adopt(w, e->node, e->sandbox);
     reconciler_found(h->reconciler, w->now, &id, h->sandbox[e->sandbox].runs, &exit, &h->effects);
     run_effects(w, e->node);
-    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), looked);
+    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void agent_up(struct world *w, int node)
@@ -394,7 +394,7 @@ void sandbox_touched(struct world *w, int node, int sandbox)
     if (sim_chance(w, 30))
         sandbox_taken(w, node, sandbox);
     else if (w->host[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void sandbox_taken(struct world *w, int node, int sandbox)
@@ -402,7 +402,7 @@ void sandbox_taken(struct world *w, int node, int sandbox)
     struct sandbox_model *b = &w->host[node].sandbox[sandbox];
     b->container = b->runs = b->begun = false;
     if (w->host[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void sandbox_idles(struct world *w, int node, int sandbox)
