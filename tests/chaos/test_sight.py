@@ -1,12 +1,14 @@
-"""What a sandbox sees of its node, and of others: /proc and /sys are gone through, and what is left to see is on a list."""
+"""What a sandbox sees of its node and of other sandboxes: the test walks through /proc and /sys, and all
+that is visible is on a list."""
 import json
 import re
 
 import pytest
 from corral import FOREVER, ROOT, wait_until
 
-# Files of /proc that are the same for all who look and may be read: each with the reason why it is left. What is not in here
-# is masked, or empty, or cannot be read. docs/hardening.md has the same list.
+# Files of /proc that show the same to every reader and may be read: each with the reason why it is left
+# readable. A file that is not listed is masked, or empty, or cannot be read. docs/hardening.md has the same
+# list.
 LEFT = {
     "cgroups": "Java finds its memory limit by it; how many cgroups the node has",
     "consoles": "of the kernel", "cpuinfo": "programs choose code by it; which processor the node has", "crypto": "of the kernel",
