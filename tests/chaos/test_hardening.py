@@ -268,7 +268,7 @@ def test_gvisor(corral, user, hostile):
     assert lines[0].startswith("4.4.") and lines[-1].split()[0] in ("4093", "4092", "4091")
     stats = user.stats(sandbox["id"])
     assert stats["health"]["status"] == "healthy" and 0 < stats["memory"]["used_bytes"] < 128 * MIB
-    # It has no update of its own: its cgroups are written.
+    # gVisor's runtime has no update of its own: the agent writes its cgroups.
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 192 * MIB, "cpu_millis": 200})
     wait_until("its memory grew", lambda: cgroup_file(corral, sandbox, "memory", "memory.limit_in_bytes", "memory.max").strip()
                == str(192 * MIB), 5)

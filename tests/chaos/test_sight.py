@@ -20,7 +20,7 @@ LEFT = {
     "version": "the kernel's", "vmstat": "vmstat; what the node's memory does", "mtrr": "of the processor",
     "sysvipc": "its own namespace's", "allocinfo": "of the kernel",
 }
-# Folders of it that are its own (a namespace's), or constant; sys is looked at by itself.
+# Files of /proc/sys that apply to all, and may be read.
 FOLDERS = {"bus", "driver", "dynamic_debug", "irq", "net", "self", "sys", "sysvipc", "thread-self", "tty", "mounts"}
 # Of /proc/sys what counts for all, and may be read.
 COUNTS = {"kernel/random/entropy_avail": "of the kernel", "kernel/random/boot_id": "of the node's start; programs take it for its name",
