@@ -1,6 +1,6 @@
 /*
- * What one sample of a sandbox costs, compared with the bare pread of the same files, in turn, on the CPU's
- * clock. usage: bench_sample ROUNDS PID...   (the first process of each sandbox)
+ * What one sample of a sandbox costs beside the bare pread of the same files, in turn, by the CPU's clock.
+ * usage: bench_sample ROUNDS PID...   (the first process of each sandbox)
  */
 #include "agent/cgroup/cgroup_sandbox.h"
 

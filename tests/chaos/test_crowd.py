@@ -1,5 +1,6 @@
-"""One node with more live sandboxes than once fitted into the memory for a report. A soak, it takes
-minutes: CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
+"""One node with more live sandboxes than once fitted into the memory for a report. A soak, it takes minutes:
+
+    CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
 import os
 from pathlib import Path
 

@@ -1,8 +1,8 @@
 /*
- * The controller's port for nodes, over real nng and real TLS, against peers that are not what they claim: a
- * certificate of another CA, one of another name, a stolen one without its key, a proof that is used again, a
- * controller whose leadership is over, a message that is too large, bytes that are no message, a session that
- * is over. usage: node_link FOLDER
+ * The controller's port for nodes, over real nng and TLS, against peers that are not what they claim: a
+ * certificate of another CA, of another name, stolen without its key, a proof that is used again, a leader
+ * whose epoch is over, a message that is too large, bytes that are no message, a session that is over.
+ * usage: node_link FOLDER
  */
 #include "controller/nodes/node_link.h"
 
@@ -374,8 +374,7 @@ static void say(struct peer *p, struct node_message *m, const struct node_sessio
     ask(p, m);
 }
 
-/* A cleanup order comes with each update until it is acknowledged; its result is acknowledged by its number.
- * */
+/* An order comes with each update until the node took it; its result is acknowledged by its number. */
 static void test_an_order_to_clean_up_and_its_answer(void)
 {
     struct peer p;
@@ -755,7 +754,7 @@ static void test_many_hosts_that_go_at_once(void)
     gone = 0;
     gone_watched = true;
     loop_run(loop);
-    CHECK(gone >= RACK); /* descriptors of the other tests may be among them */
+    CHECK(gone >= RACK); /* sessions of the other tests may be among them */
 }
 
 int main(int argc, char **argv)

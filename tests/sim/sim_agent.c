@@ -1,5 +1,5 @@
-/* The nodes of the simulation: a real reconciler each; Docker and the disk are tables that survive the agent.
- * */
+/* The nodes of the simulation: a real reconciler each; Docker and the disk are tables that survive the
+ * agent. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"

@@ -70,8 +70,8 @@ struct sandbox_id sim_id(int sandbox)
     return ids[sandbox];
 }
 
-/* sim_id makes an id from its time alone, which is the index plus one: its last two letters give the index.
- * */
+/* sim_id makes an id from its time alone, which is the index plus one: its last two letters give the
+ * index. */
 int sim_index(const struct sandbox_id *id)
 {
     static const char alphabet[] = ULID_ALPHABET;

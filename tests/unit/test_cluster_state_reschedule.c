@@ -215,8 +215,8 @@ static void test_the_deletion_came_after(void **state)
     assert_null(effect_of(CLUSTER_DESIRED));
 }
 
-/* The move may be committed: until that is known, neither a report nor the silence of the first node counts.
- * */
+/* The move may be committed: until that is known, neither a report nor the silence of the first node
+ * counts. */
 static void test_a_lost_answer(void **state)
 {
     struct cluster_state_row r;

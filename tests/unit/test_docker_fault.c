@@ -1,5 +1,5 @@
-/* Docker's messages as they were recorded (28.2, containerd 1.7, runc 1.1), and as a tenant would forge them.
- * */
+/* Docker's messages as they were recorded (28.2, containerd 1.7, runc 1.1), and as a tenant would forge
+ * them. */
 #include "agent/docker/docker_fault.h"
 
 #include "common/base/defs.h"

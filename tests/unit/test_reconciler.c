@@ -49,8 +49,8 @@ static void end(struct reconciler *k)
     reconciler_effects_fini(&effects);
 }
 
-/* The core's clock counts suspension: an agent that wakes late sees that, and ends at once what is overdue.
- * */
+/* The core's clock counts suspension: an agent that wakes late sees that, and ends at once what is
+ * overdue. */
 static void test_a_night_of_suspension(void **state)
 {
     struct reconciler *k = running(1000, 60000);

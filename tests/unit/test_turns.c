@@ -121,8 +121,8 @@ static void succeed(struct turn *turn, uint64_t now)
     turn_end(&turns, turn);
 }
 
-/* On a node where every start takes long none of them hangs, and more at once would make all of them slower.
- * */
+/* On a node where every start takes long none of them hangs, and more at once would make all of them
+ * slower. */
 static void test_what_takes_as_long_as_the_others_counts(void **state)
 {
     uint64_t now = 10;
