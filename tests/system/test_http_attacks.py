@@ -71,7 +71,7 @@ def is_refusal(answer):
     b"X: a\nContent-Length: 4\r\n\r\nabcd",
     b"X: a\rContent-Length: 4\r\n\r\nabcd",
     b"X: a\x00b\r\n\r\n",
-    b"Node: other\r\n\r\n",
+    b"Host: other\r\n\r\n",
     b": nameless\r\n\r\n",
     b"nocolon\r\n\r\n",
 ])
