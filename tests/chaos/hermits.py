@@ -42,7 +42,7 @@ class Hermits:
 
     def end_alone(self):
         ended = {reason: self.user.show(self.made[reason])["detail"] for reason, pid in self.pids.items() if not runs(pid)}
-        assert not ended, f"they were to be watched, {time.monotonic() - self.created:.1f} s after the first was created: {ended}"
+        assert not ended, f"the sandboxes ended before they were watched, {time.monotonic() - self.created:.1f} s after the first was created: {ended}"
         for reason, pid in self.pids.items():
             wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12 + self.later, 0.02)
             assert reason != "expired" or 4.5 < time.monotonic() - self.created - self.later < 7.5

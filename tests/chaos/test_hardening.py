@@ -182,7 +182,7 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
     child = next(p for p in cgroup_file(corral, sandbox, "pids", "cgroup.procs", "cgroup.procs").split() if p != str(init))
     printed = lambda: int(next(line for line in open(f"/proc/{child}/io") if line.startswith("wchar")).split()[1])
     begin, dockers = time.monotonic(), cpu_seconds(corral.pid("dockerd"))
-    wait_until("it has printed three times what the log keeps", lambda: printed() > 6 * MIB, 20)
+    wait_until("the sandbox has printed three times what the log keeps", lambda: printed() > 6 * MIB, 20)
     # Docker needed a whole processor for it before the init began to hold the flood back.
     assert cpu_seconds(corral.pid("dockerd")) - dockers < 0.3 * (time.monotonic() - begin)
     user.good("POST", f"/sandbox/{sandbox['id']}/pause")
@@ -270,7 +270,7 @@ def test_gvisor(corral, user, hostile):
     assert stats["health"]["status"] == "healthy" and 0 < stats["memory"]["used_bytes"] < 128 * MIB
     # gVisor's runtime has no update of its own: the agent writes its cgroups.
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 192 * MIB, "cpu_millis": 200})
-    wait_until("its memory grew", lambda: cgroup_file(corral, sandbox, "memory", "memory.limit_in_bytes", "memory.max").strip()
+    wait_until("the sandbox's memory limit grew", lambda: cgroup_file(corral, sandbox, "memory", "memory.limit_in_bytes", "memory.max").strip()
                == str(192 * MIB), 5)
     pid = pid_of(corral, sandbox)
     user.delete(sandbox["id"])
