@@ -97,7 +97,7 @@ bool agent_may_pull(const struct agent *agent, const struct image_ref *ref,
 {
     if (image_ref_allowed(ref, agent->conf->registries))
         return has_room(agent, why);
-    snprintf(why, NODE_DETAIL_MAX + 1, "its host pulls no images of its registry: %.60s is none of %.100s",
+    snprintf(why, NODE_DETAIL_MAX + 1, "its node pulls no images of its registry: %.60s is none of %.100s",
              ref->registry, agent->conf->registries);
     return false;
 }

@@ -9,7 +9,7 @@ static struct sandbox_record good(void)
                                    .started_ms = 900,
                                    .ended_ms = 1000,
                                    .last_ms = 1000,
-                                   .deadline_ms = 5000}; /* which is to lie ahead */
+                                   .deadline_ms = 5000}; /* a deadline must be in the future */
 }
 
 static void test_a_good_one_is_left_as_it_is(void **state)
