@@ -212,7 +212,7 @@ int record_parse(const char *text, struct sandbox_record *out, struct err *e)
         return 0;
     free(out->spec);
     memset(out, 0, sizeof *out);
-    return err_set(e, ERR_PROTOCOL, "it is torn, or no record");
+    return err_set(e, ERR_PROTOCOL, "it is incomplete, or not a record");
 }
 
 /* --- files --- */
