@@ -104,16 +104,16 @@ def plant(folder, name, what):
 def test_what_is_no_record(corral, user, live):
     good = (records(corral) / live[0]).read_bytes()
     bad = {
-        "empty": (b"", "it is torn, or no record"),
-        "truncated": (good[:len(good) // 2], "it is torn, or no record"),
-        "without its sum": (good[:good.rindex(b"sum ")], "it is torn, or no record"),
-        "binary": (os.urandom(5000), "it is torn, or no record"),
-        "zeros": (bytes(4096), "it is torn, or no record"),
-        "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is torn, or no record"),
+        "empty": (b"", "it is incomplete, or not a record"),
+        "truncated": (good[:len(good) // 2], "it is incomplete, or not a record"),
+        "without its sum": (good[:good.rindex(b"sum ")], "it is incomplete, or not a record"),
+        "binary": (os.urandom(5000), "it is incomplete, or not a record"),
+        "zeros": (bytes(4096), "it is incomplete, or not a record"),
+        "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is incomplete, or not a record"),
         "another's": (good, "it is of another sandbox"),
-        "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is torn, or no record"),
-        "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is torn, or no record"),
-        "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is torn, or no record"),
+        "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is incomplete, or not a record"),
+        "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is incomplete, or not a record"),
+        "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is incomplete, or not a record"),
         "a folder": (lambda path: path.mkdir(), "it cannot be read"),
         "a pipe": (os.mkfifo, "it cannot be read"),
         "a link": (lambda path: path.symlink_to(records(corral) / live[0]), "it cannot be read"),
@@ -218,6 +218,6 @@ def test_an_end_in_the_future(corral, user, live):
     restart(corral)
     ended = user.wait(sandbox, "stopped", 20)
     assert ended["reason"] == "exited" and ended["ended_at"] >= ended["started_at"], ended
-    assert "its end lay in the future, and is taken for now" in log(corral, since)
-    wait_until("the end is acknowledged", lambda: not (records(corral) / sandbox).exists(), 20)
+    assert "its end was in the future, and is set to now" in log(corral, since)
+    wait_until("its end is acknowledged", lambda: not (records(corral) / sandbox).exists(), 20)
     lives(corral, user, *live)

@@ -209,9 +209,9 @@ def test_below_the_floor_of_the_disk(corral, user, registry):
 def test_a_node_has_a_list_of_its_own(corral, user):
     """Whatever its controller allows, a node dials no other registry."""
     with agent_with(corral, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000"), SilentRegistry(corral, port=1) as other:
-        assert refused(user, other.image) == "its node pulls no images of its registry"
-        assert not other.taken, "the registry was dialled"
-        assert "127.0.0.1:1 is none of docker.io,127.0.0.1:5000" in log(corral)
+        assert refused(user, other.image) == "its node pulls no images from its registry"
+        assert not other.taken, "it was dialled"
+        assert "127.0.0.1:1 is not one of docker.io,127.0.0.1:5000" in log(corral)
         corral.docker("tag", "corral-base:latest", other.image) # an image that is here needs no registry
         assert user.create(**SMALL, image=other.image)["state"] == "running"
         assert not other.taken

@@ -151,7 +151,7 @@ static void test_a_folder_of_them(void **state)
         put(dir, &other, rows[i].bytes, rows[i].len);
         loaded = load(dir);
         assert_true(loaded.good == 1 && loaded.bad == 1);
-        assert_string_equal(loaded.why, "it is torn, or no record");
+        assert_string_equal(loaded.why, "it is incomplete, or not a record");
     }
     snprintf(path, sizeof path, "%s/%s", dir, other.text);
     assert_int_equal(mkfifo(path, 0600), 0);
