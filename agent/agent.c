@@ -32,13 +32,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DIAL_MS 2000 /* without Docker's first answer; a session that begins with it needs no second one */
-/* As many as Docker starts at once; one that hangs on a bad disk holds up its own sandbox only. */
+#define DIAL_MS                                                                                              \
+    2000 /* without Docker's first answer; a session that begins after it needs no second hello              \
+          */
+/* As many jobs as Docker starts at once. A job that hangs on a bad disk blocks only its own sandbox. */
 #define DISK_THREADS 4
-/* sandbox/kill.c: the first only send signals; of the second each may wait for the kernel for seconds. */
+/* sandbox/kill.c: signallers only send signals; a forcer may wait for the kernel for seconds. */
 #define SIGNAL_THREADS 4
 #define FORCE_THREADS  12
-#define URGENT_NICE    (-10) /* of this thread: each has its own on Linux, and those it starts begin with it */
+#define URGENT_NICE    (-10) /* of this thread: on Linux each thread has its own, and new threads inherit it */
 
 static int read_text(const char *path, char *out, size_t size, struct err *e)
 {
@@ -71,28 +73,29 @@ static int make_folders(struct agent *agent, struct err *e)
     if (!rc)
         rc = make_folder(agent->links_dir, 0711, e);
     if (!rc && link_folder_mount(agent->links_dir, &why))
-        log_warn("agent", "the inits' sockets lie on the disk, and a disk that hangs holds up ends: %s",
+        log_warn("agent",
+                 "the inits' sockets are on the disk, so a disk that hangs delays the end of sandboxes: %s",
                  why.text);
     if (!rc && access(agent->conf->init_path, X_OK))
         rc = err_set(e, ERR_CONFIG, "init_path: %s: %s", agent->conf->init_path, strerror(errno));
     return rc;
 }
 
-/* The init that came with this agent, and not what an upgrade puts in its place before this agent is
- * restarted: the two may not understand each other. */
+/* Copies the init that came with this agent. An upgrade may replace the installed init before this agent is
+ * restarted, and the two may not understand each other. */
 static void keep_init(struct agent *agent)
 {
     struct err e;
     snprintf(agent->init_path, sizeof agent->init_path, "%s/init", agent->conf->state_dir);
     if (!own_copy_make(agent->conf->init_path, agent->init_path, &e))
         return;
-    log_warn("agent", "the init is used where it is, also where an upgrade replaces it: %s", e.text);
+    log_warn("agent", "the installed init is used directly, although an upgrade may replace it: %s", e.text);
     snprintf(agent->init_path, sizeof agent->init_path, "%s", agent->conf->init_path);
 }
 
 /*
- * A name of the folder with this host's records: the controller believes one that comes with another, and
- * without the sandboxes that ran here, only after a second look. Made at the first start.
+ * Names this state folder with a random id, made at the first start. The controller does not trust a node at
+ * once if it comes with another id and without the sandboxes that ran here (docs/hardening.md).
  */
 static int name_state(struct agent *agent, struct err *e)
 {
@@ -131,14 +134,15 @@ static int make_uplink(struct agent *agent, struct err *e)
 }
 
 /*
- * The disk's threads first: they, and the mkfs that they run, go as all others go. The loop, the ends and the
- * alarm come before Docker and whatever else this host does: a deadline is counted on them.
+ * Starts the disk's threads first: they, and the mkfs that they run, keep the normal priority. The loop, the
+ * threads that end sandboxes and the alarm run before Docker and everything else on this host, because
+ * deadlines depend on them.
  */
 static int start_threads(struct agent *agent, struct err *e)
 {
     int rc = worker_new(&agent->worker, agent->loop, DISK_THREADS, e);
     if (!rc && setpriority(PRIO_PROCESS, 0, URGENT_NICE))
-        log_warn("agent", "it goes as all others go: %s", strerror(errno));
+        log_warn("agent", "the agent runs with normal priority: %s", strerror(errno));
     if (!rc)
         rc = worker_new(&agent->signallers, agent->loop, SIGNAL_THREADS, e);
     if (!rc)
@@ -146,10 +150,10 @@ static int start_threads(struct agent *agent, struct err *e)
     return rc ? rc : cgroup_alarm_new(&agent->alarm, agent->loop, agent_on_alarm, agent, e);
 }
 
-#define STARTS_LEAST     4 /* of one processor too: most of a start is waiting */
+#define STARTS_LEAST     4 /* also with one processor: most of a start is waiting */
 #define STARTS_LONG_MOST 64
 
-/* More at once make all of them slower, and starve who runs (tests/bench/storm.py). */
+/* More starts at once make all of them slower, and starve the sandboxes that run (tests/bench/storm.py). */
 static unsigned places_of(const struct agent_conf *conf)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -210,7 +214,7 @@ int agent_start(struct agent *agent, struct err *e)
         return rc;
     agent_images_load(agent);
     agent_outbox_restore(agent);
-    agent_tick_start(agent); /* what is past its deadline ends in the first turn, Docker or not */
+    agent_tick_start(agent); /* sandboxes past their deadline end in the first turn, with or without Docker */
     agent_meet_docker(agent);
     agent_watch_start(agent);
     timer_start(&agent->dialing, agent->loop, DIAL_MS, agent_dial, agent);

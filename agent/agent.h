@@ -10,17 +10,18 @@
 
 struct agent;
 
-/* Borrows conf, which reload may change. Fails with one clear line: state folder, certificates, init program.
- */
+/* Borrows conf, which a reload may change. ERR_CONFIG and others with one clear line: state folder,
+ * certificates, init program. */
 int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *conf, struct err *e) MUST_CHECK;
 
-/* Takes up what the last life left, then meets Docker and the controller, again and again if need be. */
+/* Restores what the previous run left on disk, then connects to Docker and to the controller, and retries
+ * both. */
 int agent_start(struct agent *agent, struct err *e) MUST_CHECK;
 
-/* The configuration was reloaded: thresholds and intervals hold from now on. */
+/* The configuration was reloaded: applies the new thresholds and intervals. */
 void agent_reload(struct agent *agent);
 
-/* Stops and frees. Sandboxes go on living: the next agent takes them up. */
+/* Stops and frees. Sandboxes go on running; the next agent adopts them. */
 void agent_free(struct agent *agent);
 
 #endif

@@ -5,7 +5,7 @@
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
 static const struct conf_row rows[] = {
     {"node", "CORRAL_NODE", CONF_NAME, AT(node), NULL, 0, 63, NULL, false, false,
-     "Name of this node, as in its certificate; without one the node's own name."},
+     "Name of this node, as in its certificate; without one the machine's host name."},
     {"region", "CORRAL_REGION", CONF_NAME, AT(region), NULL, 0, 63, NULL, false, false,
      "Region that this node is in."},
     {"labels", "CORRAL_LABELS", CONF_LIST, AT(labels), NULL, 0, 0, NULL, false, false,
@@ -49,12 +49,10 @@ static const struct conf_row rows[] = {
      "Sandboxes at once on this node."},
     {"starts_at_once", "CORRAL_STARTS_AT_ONCE", CONF_UINT, AT(starts_at_once), "0", 0, 64, NULL, false, false,
      "Sandboxes that are made at the same time on this node, in turn by user; 0: as many as it has "
-     "processors, "
-     "at least 4. One that takes longer than 5 s does not count."},
+     "processors, at least 4. One that takes longer than 5 s does not count."},
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
      "Registries that this node pulls images from, whatever a controller asks for; one may be an address "
-     "with "
-     "its port; none: it pulls nothing. An image that is here already may be of any."},
+     "with its port; none: it pulls nothing. An image that is here already may be of any."},
     {"image_max_bytes", "CORRAL_IMAGE_MAX_BYTES", CONF_BYTES, AT(image_max_bytes), "10G", 0, 0, NULL, true,
      false, "The largest image, unpacked, that is pulled; 0: no limit."},
     {"image_free_bytes", "CORRAL_IMAGE_FREE_BYTES", CONF_BYTES, AT(image_free_bytes), "2G", 0, 0, NULL, true,
@@ -92,13 +90,11 @@ static const struct conf_row rows[] = {
     {"idle_action", "CORRAL_IDLE_ACTION", CONF_CHOICE, AT(idle_action), "stop", 0, 0, "stop pause", true,
      false,
      "What happens to a sandbox that did no work for its idle_timeout_seconds: it ends, or it is paused. "
-     "Work is "
-     "a hundredth of its CPU limit and more than half a thousandth of a CPU, or any network packet."},
+     "Work is a hundredth of its CPU limit and more than half a thousandth of a CPU, or any network packet."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
      1440, NULL, true, false,
      "Time between cleanups of what should not be there; the controller asks for them, and without it the "
-     "agent "
-     "cleans up by itself."},
+     "agent cleans up by itself."},
     {"image_keep_hours", "CORRAL_IMAGE_KEEP_HOURS", CONF_UINT, AT(image_keep_hours), "168", 1, 87600, NULL,
      true, false, "How long an image that the agent pulled stays after its last use."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,

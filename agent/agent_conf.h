@@ -5,12 +5,12 @@
 #include "common/io/conf.h"
 
 struct agent_conf {
-    char *node, *region, *labels, *cluster; /* node NULL: the node's name */
+    char *node, *region, *labels, *cluster; /* node NULL: the machine's host name */
     char *controller_urls, *ca_file, *cert_file, *key_file;
     char *state_dir, *docker_socket, *cgroup_parent, *init_path, *seccomp_profile;
     uint64_t disk_read_bytes, disk_write_bytes, disk_operations; /* a second; 0: no limit */
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes; /* capacity; 0: what the node has */
-    uint64_t starts_at_once; /* 0: as many as the node has processors, at least 2 */
+    uint64_t starts_at_once; /* 0: as many as the node has processors, at least 4 */
     char *registries;
     uint64_t pull_seconds, pull_silent_seconds, image_max_bytes, image_free_bytes;
     uint64_t sample_interval_ms;

@@ -1,6 +1,6 @@
 /*
- * The command line: each verb is a struct command in a file cmd_NOUN.c, found through one table in main.c.
- * Options are rows as well, and a row that names a field of the API goes into the request by itself.
+ * The command line: each verb is a struct command in a file cmd_NOUN.c, listed in one table in main.c.
+ * Options are rows, too; a row that names a field of the API is put into the request automatically.
  */
 #ifndef CORRAL_CLI_CLI_H
 #define CORRAL_CLI_CLI_H
@@ -14,7 +14,7 @@
 
 enum cli_exit {
     CLI_DONE = 0,
-    CLI_REFUSED = 1, /* the server said no, and its problem was printed */
+    CLI_REFUSED = 1, /* the server refused; its problem document was printed */
     CLI_USAGE = 2,
     CLI_UNREACHABLE = 3
 };
@@ -28,15 +28,15 @@ enum opt_type {
     OPT_SECONDS, /* 1h30m → seconds */
     OPT_LIST,    /* may be given again: array of strings */
     OPT_PAIR,    /* K=V, may be given again: object of strings */
-    OPT_LABEL    /* the same, also as K:V, which is how a query says it */
+    OPT_LABEL    /* as OPT_PAIR, but also K:V, the form that a query uses */
 };
 
 struct opt {
     const char *name; /* NULL ends a list */
     char letter;      /* 0: none */
     enum opt_type type;
-    const char *value; /* what stands for the value in the help; NULL for OPT_FLAG */
-    const char *field; /* of the request's body or query; NULL: the command reads it itself */
+    const char *value; /* placeholder of the value in the help; NULL for OPT_FLAG */
+    const char *field; /* field of the request's body or query; NULL: the command reads the option itself */
     const char *help;
 };
 
@@ -46,31 +46,31 @@ struct command {
     const char *name;          /* one to three words */
     const char *args;          /* for the usage line */
     const char *help;          /* one sentence */
-    const struct opt *options; /* NULL: only those that every verb has */
+    const struct opt *options; /* NULL: only the options that every verb has */
     int least, most;           /* arguments; most -1: any number */
-    bool stop_at_argument;     /* what follows the first argument is no option: a command's own */
+    bool stop_at_argument;     /* options end at the first argument: the rest is a command line of its own */
     int (*run)(struct cli *cli, int argc, char **argv);
 };
 
 /* --- options of the verb that runs (options.c) --- */
 
-/* The last value given, as it was written; NULL where it was not. A flag's is "". */
+/* The last value given, as written; NULL where the option was not given. "" for a flag. */
 const char *cli_option(const struct cli *cli, const char *name);
 
-/* Calls cb with each value of an option that may be given again, until it returns something else than 0. */
+/* Calls cb with each value of an option that may be given again, until cb returns a value other than 0. */
 int cli_each_option(const struct cli *cli, const char *name, int (*cb)(void *arg, const char *value),
                     void *arg) MUST_CHECK;
 
-/* The options with a field, as an object of the API. The caller's. */
+/* The options that have a field, as a JSON object for the API. The caller's. */
 json_t *cli_body(const struct cli *cli);
 
-/* path with the options with a field as its query. The caller's. */
+/* path, with the options that have a field as its query. The caller's. */
 char *cli_query(const struct cli *cli, const char *path);
 
 bool cli_wants_json(const struct cli *cli);
 bool cli_is_quiet(const struct cli *cli);
 
-/* Prints a sentence of usage on stderr; CLI_USAGE. */
+/* Prints a usage error on stderr; returns CLI_USAGE. */
 int cli_usage(const struct cli *cli, const char *sentence);
 
 /*
@@ -88,27 +88,30 @@ struct cli_answer {
 void cli_answer_fini(struct cli_answer *answer);
 
 /*
- * One request; body is taken, NULL for none. CLI_DONE for any status below 400, else the exit code, and what
- * is wrong was printed on stderr.
+ * Makes one request; takes body, NULL for none. CLI_DONE for any status below 400; else the exit code, with
+ * the error printed on stderr.
  */
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body,
              struct cli_answer *answer) MUST_CHECK;
 
-/* format with each %s escaped as a segment of a path. The caller's. */
+/* Formats a path; each %s is escaped as one segment. The caller's. */
 char *cli_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Where the server is and whose key is used; for login. */
+/* Sets the server and the API key; for login. */
 void cli_use(struct cli *cli, const char *url, const char *key);
 const char *cli_url(const struct cli *cli);
-/* Requests ask for "Prefer: respond-async" from now on. */
+/* Sends "Prefer: respond-async" with all requests from now on. */
 void cli_prefer_async(struct cli *cli);
 
-/* Reads $CORRAL_URL and $CORRAL_API_KEY, or what login stored. False: there is no key (said on stderr). */
+/*
+ * Reads $CORRAL_URL and $CORRAL_API_KEY, or what login stored. False where there is no key; the error is
+ * printed on stderr.
+ */
 bool cli_find_login(struct cli *cli);
-/* Stores them, for this user only. False: it cannot be written (said on stderr). */
+/* Stores both, readable by this user only. False where that fails; the error is printed on stderr. */
 bool cli_store_login(const char *url, const char *key);
 
-/* --- what is printed (print.c) --- */
+/* --- output (print.c) --- */
 
 enum column_format { AS_TEXT, AS_BYTES, AS_AGO, AS_LEFT, AS_PERCENT, AS_SECONDS };
 
@@ -118,34 +121,36 @@ struct column {
     enum column_format format;
 };
 
-/* A table of these objects, or with --json the whole answer. */
+/* Prints a table of these objects, or with --json the whole answer. */
 void cli_print_table(const struct cli *cli, const json_t *items, const struct column *columns, size_t count);
 
-/* One object: every field on a line with a name that says where it is. With --json as it is. */
+/* Prints one object, a field on each line with its path as name; with --json unchanged. */
 void cli_print_object(const struct cli *cli, const json_t *object);
 
 void cli_print_json(const json_t *json);
 
-/* To stdout or stderr: JSON in which nothing is left that a terminal would obey. */
+/* Writes JSON to stdout or stderr, with control sequences for terminals escaped. */
 void cli_write_json(FILE *out, const json_t *json);
 
-/* Puts a '?' for each thing in it that a terminal would obey. Returns text. */
+/* Replaces each control sequence for terminals in text with '?'. Returns text. */
 char *cli_show_only(char *text);
 
-/* --- what several verbs do (common_verbs.c) --- */
+/* --- shared by several verbs (common_verbs.c) --- */
 
 /* Adds the items of all pages of a list to items. */
 int cli_all_pages(struct cli *cli, const char *path, json_t *items) MUST_CHECK;
 
-/* GETs all pages of a list and prints it. quiet prints the column at quiet_path only. */
+/* GETs all pages of a list and prints them. With --quiet, prints only the column at quiet_path. */
 int cli_list(struct cli *cli, const char *path, const struct column *columns, size_t count,
              const char *quiet_path);
 
-/* Calls and prints the object of the answer, if there is one. */
+/* Makes the request and prints the object in the answer, if there is one. */
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body);
 
-/* Calls before/ARGUMENT/after for each argument in turn, and prints it when done; as JSON one document, of
- * several arguments a list. The first failure's code. */
+/*
+ * Requests before/ARGUMENT/after for each argument in turn and prints the result; with --json as one
+ * document, a list for several arguments. Returns the code of the first failure.
+ */
 int cli_each(struct cli *cli, const char *method, const char *before, const char *after, int argc,
              char **argv);
 

@@ -14,12 +14,12 @@
 
 #define DEFAULT_URL  "http://127.0.0.1:3000"
 #define ANSWER_MAX   (64u << 20)
-#define TIME_OUT_S   90L /* a wait of the server takes up to 60 s */
+#define TIME_OUT_S   90L /* a wait on the server takes up to 60 s */
 #define KEY_FILE_MAX 4096
 
-/* --- where, and who --- */
+/* --- server and API key --- */
 
-/* What a line's end, perhaps another system's, leaves behind a word in a file or variable. */
+/* Removes white space at the end, such as the line end (\n or \r\n) of a file or variable. */
 static void trim(char *text)
 {
     for (size_t n = strlen(text); n && strchr(" \t\r\n", text[n - 1]);)
@@ -49,14 +49,14 @@ void cli_prefer_async(struct cli *cli)
     cli->async = true;
 }
 
-/* One that is empty is not set: that is how many take one away. */
+/* An empty variable counts as not set: many people unset one that way. */
 static const char *from_environment(const char *name)
 {
     const char *value = getenv(name);
     return value && value[0] ? value : NULL;
 }
 
-/* The file of the login; the caller's. NULL where there is no home. */
+/* The path of the login file; the caller's. NULL where there is no home directory. */
 static char *login_path(void)
 {
     const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
@@ -71,7 +71,7 @@ static char *login_path(void)
     return path;
 }
 
-/* Makes the folders that lead to a file. One that cannot be made is found out when the file is opened. */
+/* Creates the parent folders of a file. Errors are ignored: opening the file then fails. */
 static void make_folders(char *path)
 {
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -85,7 +85,7 @@ bool cli_store_login(const char *url, const char *key)
 {
     CLEANUP(mem_free_ptr) char *path = login_path();
     if (!path) {
-        fprintf(stderr, "corral: HOME is not set, so there is no place for the login\n");
+        fprintf(stderr, "corral: HOME is not set, so the login cannot be stored\n");
         return false;
     }
     make_folders(path);
@@ -100,7 +100,7 @@ bool cli_store_login(const char *url, const char *key)
     return good;
 }
 
-/* The first line of $CORRAL_API_KEY_FILE. */
+/* Reads the first line of the file that $CORRAL_API_KEY_FILE names. */
 static bool key_from_file(const char *path, char key[static KEY_FILE_MAX])
 {
     FILE *in = fopen(path, "re");
@@ -183,7 +183,7 @@ char *cli_path(const char *format, ...)
     return out;
 }
 
-/* Its member as a terminal may have it; NULL: there is none. */
+/* A member of the object, safe to print on a terminal; NULL where there is none. */
 static char *said(const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -209,7 +209,7 @@ static void print_problem(const struct cli *cli, long status, const json_t *prob
         CLEANUP(mem_free_ptr) char *what = said(error, "detail");
         CLEANUP(mem_free_ptr) char *where = said(error, "pointer");
         if (what && detail && !strcmp(what, detail))
-            continue; /* it was said above */
+            continue; /* printed above */
         fprintf(stderr, "  %s %s\n", where ? where : "", what ? what : "");
     }
 }
@@ -241,8 +241,10 @@ static const char *proxy_variable(const char *url)
 
 #define LOOPBACK "localhost,127.0.0.0/8,::1"
 
-/* What $no_proxy says, and always this machine itself: a key for a server here is nobody else's to read. The
- * caller's. */
+/*
+ * The hosts in $no_proxy, and always this machine: nobody else needs to see a key for a local server. The
+ * caller's.
+ */
 static char *spared_hosts(void)
 {
     char *hosts = NULL;
@@ -256,7 +258,7 @@ static char *spared_hosts(void)
     return hosts;
 }
 
-/* Whether an entry of such a list means the host: its name, or a domain that it is in. */
+/* Whether an entry of such a list matches the host: its name, or a domain above it. */
 static bool means(const char *entry, size_t len, const char *host)
 {
     size_t all = strlen(host);
@@ -268,7 +270,10 @@ static bool means(const char *entry, size_t len, const char *host)
            (len == all || host[all - len - 1] == '.');
 }
 
-/* But for networks, of which this machine's own alone is looked at: it is for a sentence only. */
+/*
+ * Whether the list matches the host. Ignores networks, except for this machine's own; used only for an error
+ * message.
+ */
 static bool is_spared(const char *list, const char *host)
 {
     if (!strcmp(list, "*") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]"))
@@ -281,7 +286,7 @@ static bool is_spared(const char *list, const char *host)
     return false;
 }
 
-/* Whether requests to this URL go past any proxy. */
+/* Whether requests to this URL use no proxy. */
 static bool goes_straight(const char *url)
 {
     CLEANUP(mem_free_ptr) char *list = spared_hosts();
@@ -299,7 +304,8 @@ static void say_unreachable(const struct cli *cli, CURLcode rc)
     const char *variable = goes_straight(cli->url) ? NULL : proxy_variable(cli->url);
     fprintf(stderr, "corral: %s does not answer: %s", cli->url, curl_easy_strerror(rc));
     if (variable) {
-        const char *proxy = getenv(variable), *at = strrchr(proxy, '@'); /* before it: a password */
+        const char *proxy = getenv(variable),
+                   *at = strrchr(proxy, '@'); /* a user and password may stand before it */
         fprintf(stderr, " ($%s names the proxy %s)", variable, at ? at + 1 : proxy);
     }
     fputc('\n', stderr);
@@ -319,7 +325,7 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
     struct curl_slist *headers = headers_of(cli, text);
     curl_easy_reset(c);
     curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* ".." is no id, and leads to no other object */
+    curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* ".." in an id must not address another object */
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);

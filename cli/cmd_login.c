@@ -7,7 +7,7 @@
 
 #define KEY_MAX 200
 
-/* From a terminal without showing it, else a line of standard input. */
+/* Reads the key from a terminal without echo, else a line of standard input. */
 static bool read_key(char key[static KEY_MAX])
 {
     struct termios old, quiet;
@@ -36,7 +36,7 @@ static int login(struct cli *cli, int argc, char **argv)
     if (strncmp(url, "http://", 7) && strncmp(url, "https://", 8))
         return cli_usage(cli, "the URL begins with http:// or https://");
     if (!read_key(key))
-        return cli_usage(cli, "an API key is read from standard input, and there was none");
+        return cli_usage(cli, "no API key on standard input");
     cli_use(cli, url, key);
     int rc = cli_call(cli, "GET", "/sandbox/quota/usage", NULL, &answer);
     if (rc)
@@ -54,7 +54,7 @@ static int login(struct cli *cli, int argc, char **argv)
 const struct command cmd_login = {
     .name = "login",
     .args = "[URL]",
-    .help = "Takes an API key from standard input, tries it, and keeps it for this user.",
+    .help = "Reads an API key from standard input, checks it and stores it for this user.",
     .most = 1,
     .run = login,
 };

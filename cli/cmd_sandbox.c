@@ -1,4 +1,4 @@
-/* Making sandboxes, listing them, changing and ending them. */
+/* Creating, listing, changing and ending sandboxes. */
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -6,20 +6,20 @@
 #include <stdio.h>
 
 static const struct opt create_options[] = {
-    {"image", 'i', OPT_TEXT, "IMAGE", "image", "Image; without one the base image."},
-    {"name", 'n', OPT_TEXT, "NAME", "name", "A name for people."},
+    {"image", 'i', OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
+    {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
     {"memory", 'm', OPT_BYTES, "SIZE", "memory_bytes", "Memory, such as 256M."},
     {"cpu", 'c', OPT_CPU, "CPU", "cpu_millis",
-     "CPU: processors with a point, such as 0.5, or thousandths, such as 500m."},
-    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Relative weight where CPU is scarce."},
+     "CPU: processors with a decimal point, such as 0.5, or thousandths, such as 500m."},
+    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Relative weight when CPU is scarce."},
     {"disk", 'd', OPT_BYTES, "SIZE", "storage_bytes", "Writable disk, such as 1G."},
-    {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "What /dev/shm holds, of its memory."},
+    {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "Size of /dev/shm; part of its memory."},
     {"pids", 0, OPT_NUMBER, "N", "pids", "Processes at once."},
     {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds",
-     "When it ends by itself, such as 90s, 10m or 1h30m."},
+     "How long it lives, such as 90s, 10m or 1h30m."},
     {"idle-timeout", 0, OPT_SECONDS, "TIME", "idle_timeout_seconds",
-     "End it, or pause it where nodes do so, after so long without work."},
-    {"env", 'e', OPT_PAIR, "NAME=VALUE", "env", "A variable of its environment; may be given again."},
+     "End it after this time without work; on nodes so configured, pause it."},
+    {"env", 'e', OPT_PAIR, "NAME=VALUE", "env", "An environment variable; may be given again."},
     {"label", 'l', OPT_LABEL, "NAME=VALUE", "labels", "A label; may be given again."},
     {"network", 0, OPT_TEXT, "none|egress", "network", "What it may reach."},
     {"restart", 0, OPT_TEXT, "never|elsewhere", "restart", "What happens when its node is lost."},
@@ -28,8 +28,8 @@ static const struct opt create_options[] = {
      "Only on nodes with this label; may be given again."},
     {"runtime", 0, OPT_TEXT, "RUNTIME", "runtime", "Container runtime, such as runsc."},
     {"image-command", 0, OPT_FLAG, NULL, "use_image_command",
-     "Run the image's own entry point and command, in its own folder."},
-    {"async", 0, OPT_FLAG, NULL, NULL, "Answer when it is admitted, not when it runs."},
+     "Run the image's own entry point and command, in its working directory."},
+    {"async", 0, OPT_FLAG, NULL, NULL, "Return when it is admitted, without waiting until it runs."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -62,10 +62,10 @@ const struct command cmd_create = {
 };
 
 static const struct opt ls_options[] = {
-    {"all", 'a', OPT_FLAG, NULL, "all", "Also those that have ended."},
-    {"state", 's', OPT_TEXT, "STATE", "state", "Only those in this state."},
-    {"label", 'l', OPT_LABEL, "NAME=VALUE", "label", "Only those with this label."},
-    {"user", 'u', OPT_TEXT, "USER", "user", "Only this user's (administrators)."},
+    {"all", 'a', OPT_FLAG, NULL, "all", "Also sandboxes that have ended."},
+    {"state", 's', OPT_TEXT, "STATE", "state", "Only sandboxes in this state."},
+    {"label", 'l', OPT_LABEL, "NAME=VALUE", "label", "Only sandboxes with this label."},
+    {"user", 'u', OPT_TEXT, "USER", "user", "Only sandboxes of this user (administrators)."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -109,7 +109,7 @@ const struct command cmd_show = {
 };
 
 static const struct opt rm_options[] = {
-    {"as-admin", 0, OPT_FLAG, NULL, NULL, "Say that the administration ended them (administrators)."},
+    {"as-admin", 0, OPT_FLAG, NULL, NULL, "Record that an administrator ended them (administrators)."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -122,7 +122,7 @@ static int rm(struct cli *cli, int argc, char **argv)
 const struct command cmd_rm = {
     .name = "rm",
     .args = "ID...",
-    .help = "Ends sandboxes and removes all that they had.",
+    .help = "Ends sandboxes and removes all that belongs to them.",
     .options = rm_options,
     .least = 1,
     .most = -1,
@@ -130,12 +130,12 @@ const struct command cmd_rm = {
 };
 
 static const struct opt extend_options[] = {
-    {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds", "It ends so long from now."},
+    {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds", "New lifetime, counted from now."},
     {"memory", 'm', OPT_BYTES, "SIZE", "memory_bytes", "Its memory."},
-    {"force", 0, OPT_FLAG, NULL, "force", "Also memory below what it holds, which ends it."},
+    {"force", 0, OPT_FLAG, NULL, "force", "Also set a memory limit below its use, which ends it."},
     {"cpu", 'c', OPT_CPU, "CPU", "cpu_millis",
-     "Its CPU: processors with a point, such as 0.5, or thousandths, such as 500m."},
-    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Its weight where CPU is scarce."},
+     "Its CPU: processors with a decimal point, such as 0.5, or thousandths, such as 500m."},
+    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Its weight when CPU is scarce."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "Its name."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
@@ -146,7 +146,7 @@ static int extend(struct cli *cli, int argc, char **argv)
     json_t *body = cli_body(cli);
     if (!json_object_size(body)) {
         json_decref(body);
-        return cli_usage(cli, "say what is to change, such as --lifetime 2h");
+        return cli_usage(cli, "name what to change, such as --lifetime 2h");
     }
     return cli_show(cli, "PATCH", path, body);
 }
@@ -154,7 +154,7 @@ static int extend(struct cli *cli, int argc, char **argv)
 const struct command cmd_extend = {
     .name = "extend",
     .args = "ID",
-    .help = "Gives a live sandbox another end, other limits or another name, within the tier.",
+    .help = "Changes the lifetime, limits or name of a live sandbox, within the tier.",
     .options = extend_options,
     .least = 1,
     .most = 1,
@@ -162,7 +162,8 @@ const struct command cmd_extend = {
 };
 
 static const struct opt pause_options[] = {
-    {"async", 0, OPT_FLAG, NULL, NULL, "Answer when that is recorded, not when it is so."},
+    {"async", 0, OPT_FLAG, NULL, NULL,
+     "Return when the request is recorded, without waiting for its effect."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

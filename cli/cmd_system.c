@@ -1,4 +1,4 @@
-/* Nodes, the whole, and the record of who did what. */
+/* Nodes, the system as a whole, and the audit log. */
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -90,7 +90,7 @@ static int node_drain(struct cli *cli, int argc, char **argv)
 const struct command cmd_node_drain = {
     .name = "node drain",
     .args = "NAME...",
-    .help = "Keeps new sandboxes off nodes that are to go; what lives there ends in its time.",
+    .help = "Keeps new sandboxes off nodes that will be removed; sandboxes on them live to their end.",
     .least = 1,
     .most = -1,
     .run = node_drain};
@@ -104,7 +104,7 @@ const struct command cmd_system_stats = {
     .name = "system stats", .args = "", .help = "Totals, capacity and load.", .run = system_stats};
 
 static const struct opt cleanup_options[] = {
-    {"dry-run", 'n', OPT_FLAG, NULL, "dry_run", "Count what is found, and remove nothing."},
+    {"dry-run", 'n', OPT_FLAG, NULL, "dry_run", "Only count; remove nothing."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -116,7 +116,7 @@ static int system_cleanup(struct cli *cli, int argc, char **argv)
 const struct command cmd_system_cleanup = {
     .name = "system cleanup",
     .args = "",
-    .help = "Cleans up now: removes what should not be there, and says what it was.",
+    .help = "Cleans up now: removes orphaned resources, and shows how many.",
     .options = cleanup_options,
     .run = system_cleanup};
 
@@ -124,10 +124,10 @@ static const struct opt audit_options[] = {
     {"actor", 'u', OPT_TEXT, "USER|KEY", "actor",
      "Only what this user (an id or a name) or key (an id) did."},
     {"action", 'a', OPT_TEXT, "ACTION", "action", "Only this action, such as sandbox.create."},
-    {"target", 't', OPT_TEXT, "ID", "target", "Only what was done to this, such as a sandbox's id."},
+    {"target", 't', OPT_TEXT, "ID", "target", "Only actions on this object, such as a sandbox's id."},
     {"result", 'r', OPT_TEXT, "RESULT", "result", "Only this result: ok, or the code of a refusal."},
-    {"from", 0, OPT_TEXT, "TIME", "from", "Nothing before this time, such as 2026-01-02T03:04:05Z."},
-    {"to", 0, OPT_TEXT, "TIME", "to", "Only what came before this time."},
+    {"from", 0, OPT_TEXT, "TIME", "from", "Only rows from this time on, such as 2026-01-02T03:04:05Z."},
+    {"to", 0, OPT_TEXT, "TIME", "to", "Only rows before this time."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

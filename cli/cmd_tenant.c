@@ -12,7 +12,8 @@ static const struct opt user_options[] = {
     {"role", 'r', OPT_TEXT, "user|admin", "role", "Role."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "Name."},
     {"override", 0, OPT_PAIR, "LIMIT=N", NULL,
-     "A limit of this user's own, such as max_sandboxes=20; an empty value removes it; may be given again."},
+     "Overrides a limit for this user, such as max_sandboxes=20; an empty value removes it; may be given "
+     "again."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -56,7 +57,7 @@ static int user_add(struct cli *cli, int argc, char **argv)
 const struct command cmd_user_add = {
     .name = "user add",
     .args = "NAME",
-    .help = "Adds a user, on tier free if none is named.",
+    .help = "Adds a user, on tier free by default.",
     .options = user_options,
     .least = 1,
     .most = 1,
@@ -89,7 +90,7 @@ static int user_set(struct cli *cli, int argc, char **argv)
     json_t *body = cli_body(cli);
     if (with_overrides(cli, body) || !json_object_size(body)) {
         json_decref(body);
-        return cli_usage(cli, "say what is to change, such as --tier pro");
+        return cli_usage(cli, "name what to change, such as --tier pro");
     }
     return cli_show(cli, "PATCH", path, body);
 }
@@ -97,7 +98,7 @@ static int user_set(struct cli *cli, int argc, char **argv)
 const struct command cmd_user_set = {
     .name = "user set",
     .args = "ID",
-    .help = "Changes a user's name, tier, role or own limits.",
+    .help = "Changes a user's name, tier, role or overrides.",
     .options = user_options,
     .least = 1,
     .most = 1,
@@ -120,8 +121,8 @@ const struct command cmd_user_rm = {.name = "user rm",
 static const struct opt key_options[] = {
     {"name", 'n', OPT_TEXT, "NAME", "name", "What the key is for."},
     {"scope", 's', OPT_LIST, "read|write|admin", "scopes", "What it may do; may be given again."},
-    {"max-sandboxes", 0, OPT_NUMBER, "N", "max_sandboxes", "Live sandboxes of this key."},
-    {"expires-at", 0, OPT_TEXT, "TIME", "expires_at", "When it stops to be good (RFC 3339)."},
+    {"max-sandboxes", 0, OPT_NUMBER, "N", "max_sandboxes", "Most live sandboxes of this key."},
+    {"expires-at", 0, OPT_TEXT, "TIME", "expires_at", "When it expires (RFC 3339)."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -137,7 +138,7 @@ static int key_add(struct cli *cli, int argc, char **argv)
 const struct command cmd_key_add = {
     .name = "key add",
     .args = "USER",
-    .help = "Makes an API key of a user (by id) and shows it, this once.",
+    .help = "Creates an API key for a user (by id) and shows it, only this once.",
     .options = key_options,
     .least = 1,
     .most = 1,
@@ -173,7 +174,7 @@ static int key_set(struct cli *cli, int argc, char **argv)
     json_t *body = cli_body(cli);
     if (!json_object_size(body)) {
         json_decref(body);
-        return cli_usage(cli, "say what is to change, such as --scope read");
+        return cli_usage(cli, "name what to change, such as --scope read");
     }
     return cli_show(cli, "PATCH", path, body);
 }
@@ -181,7 +182,7 @@ static int key_set(struct cli *cli, int argc, char **argv)
 const struct command cmd_key_set = {
     .name = "key set",
     .args = "USER KEY",
-    .help = "Changes an API key's name, scopes, own limit or end.",
+    .help = "Changes an API key's name, scopes, limit or expiry.",
     .options = key_options,
     .least = 2,
     .most = 2,
@@ -196,7 +197,7 @@ static int key_rm(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_key_rm = {.name = "key rm",
                                    .args = "USER KEY...",
-                                   .help = "Revokes API keys (by id), at once.",
+                                   .help = "Revokes API keys (by id) immediately.",
                                    .least = 2,
                                    .most = -1,
                                    .run = key_rm};
@@ -220,21 +221,21 @@ static int tier_ls(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_tier_ls = {.name = "tier ls", .args = "", .help = "Lists tiers.", .run = tier_ls};
 
-/* Limits of a tier are options; an empty one ("--pids=") is null, which falls back to the installation's
- * default. */
+/*
+ * Limits of a tier are options; an empty value ("--limit pids=") is null: the installation's default applies.
+ */
 static const struct opt tier_options[] = {
     {"limit", 'l', OPT_PAIR, "LIMIT=N", NULL,
-     "A limit, such as memory_bytes=268435456 or max_sandboxes=5; an empty one falls back; may be given "
-     "again."},
+     "A limit, such as memory_bytes=268435456 or max_sandboxes=5; an empty value stands for the default; may "
+     "be given again."},
     {"violation", 0, OPT_PAIR, "LEVEL=N", NULL,
-     "Where violations begin or end for its new sandboxes, in percent, such as memory_warning=80; an empty "
-     "one is "
-     "as the node is configured; may be given again."},
+     "A violation threshold of its new sandboxes, in percent, such as memory_warning=80; an empty value "
+     "stands for the node's; may be given again."},
     {"no-warm-starts", 0, OPT_FLAG, NULL, NULL, "Its sandboxes never come from the warm pool."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
-/* The body of a tier's change; NULL after a sentence on what is wrong. */
+/* The body of a change of a tier; NULL after printing an error. */
 static json_t *tier_body(struct cli *cli)
 {
     json_t *body = json_object(), *levels = json_object();
@@ -273,7 +274,7 @@ static int tier_add(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_tier_add = {.name = "tier add",
                                      .args = "NAME",
-                                     .help = "Adds a tier; what is not given falls back to the defaults.",
+                                     .help = "Adds a tier; the defaults apply to what is not given.",
                                      .options = tier_options,
                                      .least = 1,
                                      .most = 1,
@@ -286,14 +287,14 @@ static int tier_set(struct cli *cli, int argc, char **argv)
     return body ? cli_show(cli, "PATCH", path, body) : CLI_USAGE;
 }
 
-const struct command cmd_tier_set = {.name = "tier set",
-                                     .args = "NAME",
-                                     .help =
-                                         "Changes a tier; a limit below what lives stops new sandboxes only.",
-                                     .options = tier_options,
-                                     .least = 1,
-                                     .most = 1,
-                                     .run = tier_set};
+const struct command cmd_tier_set = {
+    .name = "tier set",
+    .args = "NAME",
+    .help = "Changes a tier; a limit below current use only stops new sandboxes.",
+    .options = tier_options,
+    .least = 1,
+    .most = 1,
+    .run = tier_set};
 
 static int tier_rm(struct cli *cli, int argc, char **argv)
 {

@@ -1,4 +1,4 @@
-/* What sandboxes use, what happened to them, and how they end. */
+/* Resource use and events of sandboxes, and waiting for their states. */
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -11,7 +11,7 @@
 
 #define ONE_WAIT_MS 30000u
 
-/* Adds what a sandbox uses now to all. */
+/* Appends the current use of a sandbox to all. */
 static int add_stats(struct cli *cli, const char *id, json_t *all)
 {
     struct cli_answer answer;
@@ -23,7 +23,9 @@ static int add_stats(struct cli *cli, const char *id, json_t *all)
     return rc;
 }
 
-/* Where one's own sandboxes are listed, an administrator's too, who else is shown everybody's. The caller's.
+/*
+ * The path that lists only the caller's own sandboxes, for an administrator, too, who by default sees all.
+ * The caller's.
  */
 static int own_sandboxes(struct cli *cli, char **path)
 {
@@ -37,7 +39,7 @@ static int own_sandboxes(struct cli *cli, char **path)
     return CLI_DONE;
 }
 
-/* Of each own sandbox that runs or is paused: the others have no figures of now. */
+/* Appends the use of each own sandbox that runs or is paused; the others have no current figures. */
 static int add_own_stats(struct cli *cli, json_t *all)
 {
     size_t i;
@@ -97,16 +99,15 @@ static int stats(struct cli *cli, int argc, char **argv)
 const struct command cmd_stats = {
     .name = "stats",
     .args = "[ID]...",
-    .help = "Shows what sandboxes use now, without an ID all own ones. HELD is memory that the kernel cannot "
-            "take back, of "
-            "the limit.",
+    .help = "Shows what sandboxes use now; without an ID, all your own. HELD is memory that the kernel "
+            "cannot reclaim, in percent of the limit.",
     .most = -1,
     .run = stats,
 };
 
 static const struct opt wait_options[] = {
-    {"state", 's', OPT_TEXT, "STATE", NULL, "Wait for this state; without it, for the end."},
-    {"timeout", 't', OPT_SECONDS, "TIME", NULL, "How long; without it, for ever."},
+    {"state", 's', OPT_TEXT, "STATE", NULL, "Wait for this state; default: the end."},
+    {"timeout", 't', OPT_SECONDS, "TIME", NULL, "How long to wait; default: for ever."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -122,7 +123,7 @@ static bool ended(const char *state)
     return !strcmp(state, "stopped") || !strcmp(state, "failed");
 }
 
-/* One wait of the server. *over: there is nothing more to wait for. */
+/* One wait on the server. *over: the state is reached, or the sandbox has ended. */
 static int wait_once(struct cli *cli, const char *id, const char *state, uint64_t ms, bool *over,
                      bool *reached)
 {
@@ -196,7 +197,7 @@ static int events(struct cli *cli, int argc, char **argv)
 const struct command cmd_events = {
     .name = "events",
     .args = "[ID]",
-    .help = "What happened and why, oldest first.",
+    .help = "Shows what happened and why, oldest first.",
     .most = 1,
     .run = events,
 };
@@ -209,6 +210,6 @@ static int quota(struct cli *cli, int argc, char **argv)
 const struct command cmd_quota = {
     .name = "quota",
     .args = "",
-    .help = "Limits, what is used and what remains.",
+    .help = "Shows limits, current use and what remains.",
     .run = quota,
 };

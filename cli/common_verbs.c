@@ -1,4 +1,4 @@
-/* What several verbs do. */
+/* Shared by several verbs. */
 #include "cli/cli_int.h"
 
 #include "common/base/mem.h"
@@ -69,11 +69,12 @@ int cli_list(struct cli *cli, const char *path, const struct column *columns, si
     return rc;
 }
 
-/* That is news only to who did not ask for it. */
+/* Tells that the server answered 202, unless the caller asked for that with --async. */
 static void tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what)
 {
     if (answer->status == 202 && !cli->async)
-        fprintf(stderr, "corral: %s is taken, and carried out later: its node is away or slow\n", what);
+        fprintf(stderr, "corral: %s is recorded and will be carried out later: its node is away or slow\n",
+                what);
 }
 
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body)
@@ -83,12 +84,12 @@ int cli_show(struct cli *cli, const char *method, const char *path, json_t *body
     if (!rc && answer.json)
         cli_print_object(cli, answer.json);
     if (!rc)
-        tell_later(cli, &answer, "that");
+        tell_later(cli, &answer, "the change");
     cli_answer_fini(&answer);
     return rc;
 }
 
-/* What was done to it: what the server says of it, or where that is nothing more, its id. */
+/* The result for one argument: the server's object, or an object with the id. */
 static json_t *done_to(const struct cli_answer *answer, const char *id)
 {
     return answer->json ? json_incref(answer->json) : json_pack("{s:s}", "id", id);

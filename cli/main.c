@@ -60,7 +60,7 @@ static void print_help(FILE *out)
           out);
 }
 
-/* How many words of argv are the command's name; 0 where it is another. */
+/* The number of words in argv that are the command's name; 0 where they differ. */
 static int words_of(const struct command *c, int argc, char **argv)
 {
     const char *name = c->name;
@@ -88,7 +88,7 @@ static int run(struct cli *cli, int argc, char **argv)
     return cli->command->run(cli, argc - first, argv + first);
 }
 
-/* The verbs that begin with this noun, such as "node": asked for, or because none was named. */
+/* Lists the verbs that begin with a noun such as "node": for --help, and after an unknown verb. */
 static int no_such_verb(int argc, char **argv)
 {
     bool found = false, asked = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
@@ -108,13 +108,13 @@ static int no_such_verb(int argc, char **argv)
     return found && asked ? CLI_DONE : CLI_USAGE;
 }
 
-/* What is no text would be missing from the request's JSON, or be another word there. */
+/* Whether all arguments are UTF-8: others would be missing or changed in the request's JSON. */
 static bool are_text(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         json_t *word = json_string(argv[i]);
         if (!word) {
-            fprintf(stderr, "corral: argument %d is no UTF-8, and cannot be sent\n", i);
+            fprintf(stderr, "corral: argument %d is not UTF-8 and cannot be sent\n", i);
             return false;
         }
         json_decref(word);

@@ -1,4 +1,4 @@
-/* From the command line to values, bodies and queries, by the rows of the verb. */
+/* Turns the command line into values, bodies and queries, by the option rows of the verb. */
 #include "cli/cli_int.h"
 
 #include "common/base/mem.h"
@@ -59,7 +59,7 @@ int cli_usage(const struct cli *cli, const char *sentence)
     return CLI_USAGE;
 }
 
-/* Of K=V, or of a label's K:V: the characters of K. */
+/* The length of K in K=V, or in a label's K:V. */
 static size_t name_length(const struct opt *o, const char *value)
 {
     return strcspn(value, o->type == OPT_LABEL ? "=:" : "=");
@@ -103,7 +103,9 @@ static int take(struct cli *cli, const struct opt *o, const char *value)
     return CLI_DONE;
 }
 
-/* getopt's own tables, from our rows: the long one's val is 256 + the row's index, the letter is found again.
+/*
+ * Fills getopt's tables from our rows: a long option's val is 256 + the row's index; a letter is searched in
+ * the rows.
  */
 static int rows_to_getopt(const struct cli *cli, struct option *longs, char *letters)
 {
@@ -239,7 +241,7 @@ static void put(json_t *body, const struct given *g)
         break;
     case OPT_NUMBER:
     case OPT_BYTES:
-        if (units_parse_bytes(g->value, &n)) /* it was checked */
+        if (units_parse_bytes(g->value, &n)) /* checked before */
             json_object_set_new(body, field, json_integer((json_int_t)n));
         break;
     case OPT_CPU:
@@ -270,7 +272,7 @@ json_t *cli_body(const struct cli *cli)
     return body;
 }
 
-/* A value as a query has it, escaped; curl_free it. */
+/* A value escaped for a query; free with curl_free. */
 static char *query_value(const struct given *g)
 {
     if (g->option->type == OPT_FLAG)

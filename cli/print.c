@@ -1,4 +1,4 @@
-/* Tables, objects and JSON. */
+/* Prints tables, objects and JSON. */
 #include "cli/cli.h"
 
 #include "common/base/mem.h"
@@ -34,8 +34,8 @@ static uint64_t now_ms(void)
 }
 
 /*
- * Bytes of what a terminal would obey instead of showing it: control characters, those of C1 in UTF-8 too,
- * and what turns the direction of a line around. 0: none.
+ * The length of a sequence that a terminal would act on instead of showing it: control characters, those of
+ * C1 in UTF-8 too, and characters that change the direction of text. 0: none.
  */
 static size_t obeyed(const char *text)
 {
@@ -63,7 +63,9 @@ char *cli_show_only(char *text)
 
 #define CUT "\u2026"
 
-/* What is not to be obeyed becomes a question mark; what does not fit ends with a whole character, and CUT.
+/*
+ * Copies text and replaces such sequences with '?'. Text that does not fit is cut after a whole character and
+ * ends with CUT.
  */
 static void put_text(const char *text, char *out, size_t size)
 {
@@ -107,7 +109,7 @@ static void put_time(const json_t *value, bool ahead, char *out, size_t size)
     units_format_seconds(to > from ? (to - from) / 1000 : 0, out, size);
 }
 
-/* What has ended has no time left. */
+/* The field, or NULL for the time left of a sandbox that has ended. */
 static const json_t *left_of(const json_t *item, const struct column *column)
 {
     const json_t *ended = json_object_get(item, "ended_at");
@@ -129,7 +131,7 @@ static void put_cell(const json_t *value, enum column_format format, char *out, 
         put_plain(value, out, size);
 }
 
-/* JSON may name any character by its number; line ends are its own. */
+/* JSON can escape any character by number, so such sequences are escaped; line ends stay. */
 void cli_write_json(FILE *out, const json_t *json)
 {
     char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
@@ -154,7 +156,7 @@ void cli_print_json(const json_t *json)
     cli_write_json(stdout, json);
 }
 
-/* Columns on the screen: bytes that do not continue a UTF-8 character. */
+/* Width on the screen: counts the bytes that do not continue a UTF-8 character. */
 static int width(const char *text)
 {
     int n = 0;
@@ -195,7 +197,7 @@ void cli_print_table(const struct cli *cli, const json_t *items, const struct co
     free(cells);
 }
 
-/* How a field is shown follows from its name, as the API names units. */
+/* The format of a field follows from the unit in its name. */
 static enum column_format format_of(const char *name)
 {
     static const struct {

@@ -38,7 +38,10 @@ static void find_key(void *owner, const char *prefix, struct key_query *query)
     db_key_find(c->key_pool, prefix, on_key, query);
 }
 
-/* What another controller changed would not reach the nodes, and what it reads here might be old. */
+/*
+ * Whether requests can be served: without the lead, changes would not reach the nodes, and reads may be out
+ * of date.
+ */
 static int serving(void *owner, struct err *e)
 {
     const struct controller *c = owner;
@@ -107,7 +110,8 @@ static void on_prefixes(void *arg, int code, const struct err *e, const char *pr
     if (!code)
         api_know_keys(c->api, prefixes);
     else if (code != ERR_CANCELLED)
-        log_warn("controller", "it is not known which API keys there are, so few are looked up at a time: %s",
+        log_warn("controller",
+                 "the list of API keys cannot be read, so only few keys are looked up at a time: %s",
                  e->text);
 }
 
@@ -132,7 +136,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     char id[300], host[128] = "";
     if (code == ERR_CANCELLED || c->db_leader)
         return;
-    if (code == ERR_CONFIG) { /* nothing to wait for: it takes somebody to migrate, or another program */
+    if (code == ERR_CONFIG) { /* waiting does not help: somebody has to migrate, or start another program */
         c->failure = *e;
         loop_stop(c->loop);
         return;
@@ -152,7 +156,7 @@ static void on_schema(void *arg, int code, const struct err *e, const char *json
     db_upkeep_start(c->upkeep);
 }
 
-/* Only with the schema that it was built for does this program lead. */
+/* This program leads only with the schema that it was built for. */
 static void check_schema(void *arg)
 {
     struct controller *c = arg;
@@ -169,7 +173,7 @@ static void on_database(void *arg, bool up)
         leader_refresh(c->leader);
 }
 
-/* Anyone who waits for a sandbox waits for what is not written down: told at once. */
+/* Calls that wait for a sandbox are answered at once: their result cannot be written. */
 static void on_database_trouble(void *arg, enum db_trouble trouble)
 {
     struct controller *c = arg;
@@ -199,7 +203,7 @@ static void set_defaults(struct controller *c)
 
 /* --- life --- */
 
-/* One that is too long for a message is not told: then nodes find out by a create. */
+/* A setting that is too long for a message is not sent: nodes then learn the value with a create. */
 static void settings_for_agents(const struct ctl_conf *conf, struct string_list *out)
 {
     char setting[NODE_LABEL_MAX + 1];
@@ -235,8 +239,8 @@ static int make_cluster(struct controller *c, struct err *e)
 }
 
 /*
- * As many as are allowed, and no more than there are descriptors for: past that nobody is let in, and the
- * database and the nodes, who must be able to come back, have none either.
+ * The configured number of connections, limited by the file descriptors of this process: with none left,
+ * neither clients nor the database nor returning nodes could connect.
  */
 static unsigned connections_of(const struct ctl_conf *conf)
 {
@@ -245,9 +249,10 @@ static unsigned connections_of(const struct ctl_conf *conf)
              most = files > own + CONNECTIONS_LEAST ? files - own : CONNECTIONS_LEAST;
     if (conf->connections <= most)
         return (unsigned)conf->connections;
-    log_warn(
-        "controller", "HTTP connections at once: %llu, and not %llu, since this process may open %llu files",
-        (unsigned long long)most, (unsigned long long)conf->connections, (unsigned long long)daemon_files());
+    log_warn("controller",
+             "HTTP connections at once: %llu instead of %llu, since this process may open %llu files",
+             (unsigned long long)most, (unsigned long long)conf->connections,
+             (unsigned long long)daemon_files());
     return (unsigned)most;
 }
 
@@ -272,7 +277,7 @@ static struct api_conf api_conf_of(const struct ctl_conf *conf)
     return api;
 }
 
-/* *out: NULL where plain HTTP is meant and may be served, which is on loopback only. */
+/* Loads the certificate. *out: NULL for plain HTTP, which is allowed only on loopback. */
 static int load_tls(struct tls_server **out, const char *address, const struct ctl_conf *conf, struct err *e)
 {
     *out = NULL;
@@ -356,7 +361,10 @@ void controller_reload(struct controller *c)
     log_info("controller", "configuration reloaded");
 }
 
-/* In the order of who calls whom: first what holds requests, then what they wait for, the listener last. */
+/*
+ * Frees callers before the parts that they call: first what holds requests, then what these wait for, the
+ * listener last.
+ */
 void controller_free(struct controller *c)
 {
     if (!c)

@@ -1,6 +1,4 @@
-/*
- * The controller: joins the REST interface, the database, the leadership and the cluster. On the loop.
- */
+/* The controller: connects the REST interface, the database, the leadership and the cluster. On the loop. */
 #ifndef CORRAL_CONTROLLER_CONTROLLER_H
 #define CORRAL_CONTROLLER_CONTROLLER_H
 
@@ -9,21 +7,30 @@
 
 struct controller;
 
-/* Borrows conf, which reload may change. Fails with one clear line: certificates, address in use. */
+/*
+ * Borrows conf, which a reload may change. Errors are one clear sentence: a bad certificate, an address in
+ * use.
+ */
 int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf,
                    struct err *e) MUST_CHECK;
 
-/* Whether fresh could be taken over: its certificate can be read. Keeps that for controller_reload. */
+/*
+ * Checks whether the configuration `fresh` can be applied: loads its certificate, and keeps it for
+ * controller_reload.
+ */
 int controller_prepare_reload(struct controller *controller, const struct ctl_conf *fresh,
                               struct err *e) MUST_CHECK;
 
-/* After the loop: 0, or why the controller stopped it by itself (a schema that is not this program's). */
+/*
+ * After the loop has ended: 0, or the error for which the controller stopped it (a schema that is not this
+ * program's).
+ */
 int controller_failure(const struct controller *controller, struct err *e) MUST_CHECK;
 
-/* The configuration was reloaded, as it was prepared. */
+/* Applies the configuration that was prepared and is now in conf. */
 void controller_reload(struct controller *controller);
 
-/* Requests that wait are answered as not ready; sandboxes go on living. */
+/* Answers waiting requests as not ready; sandboxes go on living. */
 void controller_free(struct controller *controller);
 
 #endif

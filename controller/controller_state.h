@@ -1,4 +1,4 @@
-/* What the controller, its operations and its jobs share; private to controller.c, ops/ and jobs/. */
+/* Shared by the controller, its operations and its jobs. Private to controller.c, ops/ and jobs/. */
 #ifndef CORRAL_CONTROLLER_CONTROLLER_STATE_H
 #define CORRAL_CONTROLLER_CONTROLLER_STATE_H
 
@@ -15,21 +15,21 @@ struct controller {
     struct loop *loop;
     const struct ctl_conf *conf;
     struct db_pool *pool;
-    struct db_pool *reads; /* for what costs much: ops_read */
+    struct db_pool *reads; /* for expensive reads: ops_read */
     struct read_gate *read_gate;
-    struct db_pool
-        *key_pool; /* for API keys alone: anyone who guesses them waits for nobody else's, nor they */
+    struct db_pool *key_pool; /* only for API keys: floods of guesses delay no other query, and other queries
+                                 delay no key */
     struct db_admit *admit;
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;
     struct leader *leader;
     struct api *api;
-    struct tls_server *fresh_tls; /* of a reload that is prepared */
+    struct tls_server *fresh_tls; /* of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;
-    struct err failure; /* why it stopped the loop by itself; code 0: it did not */
+    struct err failure; /* why it stopped the loop; code 0: it did not */
     struct timer schema_retry;
     struct jobs *jobs;
     uint64_t started_ms;

@@ -7,7 +7,7 @@
 #define GIB        (1ull << 30)
 
 /* key, environment, type, place, default, least, most, choices, reloadable, secret, help */
-/* How a limit is read, by its unit; bytes have no other maximum than what a number holds. */
+/* The parser of a limit, by its unit; bytes have no maximum but that of the number type. */
 #define CONF_OF_BYTES          CONF_BYTES
 #define CONF_OF_MILLIS         CONF_UINT
 #define CONF_OF_COUNT          CONF_UINT
@@ -17,7 +17,7 @@
 
 static const struct conf_row rows[] = {
     {"listen_address", "CORRAL_LISTEN_ADDRESS", CONF_IP, AT(listen_address), "127.0.0.1", 0, 255, NULL, false,
-     false, "Address of the REST server; one that is not loopback needs tls_cert and tls_key."},
+     false, "Address of the REST server; any other than loopback needs tls_cert and tls_key."},
     {"listen_port", "CORRAL_LISTEN_PORT", CONF_UINT, AT(listen_port), "3000", 1, 65535, NULL, false, false,
      "Port of the REST server."},
     {"tls_cert", "CORRAL_TLS_CERT", CONF_STRING, AT(tls_cert), NULL, 0, 0, NULL, true, false,
@@ -56,35 +56,35 @@ static const struct conf_row rows[] = {
     {"start_timeout_seconds", "CORRAL_START_TIMEOUT_SECONDS", CONF_UINT, AT(start_timeout_seconds), "60", 1,
      3600, NULL, true, false, "How long a create waits for its sandbox to run before it answers 504."},
     {"metrics_open", "CORRAL_METRICS_OPEN", CONF_BOOL, AT(metrics_open), "false", 0, 0, NULL, true, false,
-     "Whether GET /metrics needs no API key of an administrator."},
+     "Serve GET /metrics without authentication; else it needs an administrator's API key."},
     {"cors_origins", "CORRAL_CORS_ORIGINS", CONF_LIST, AT(cors_origins), NULL, 0, 0, NULL, true, false,
-     "Origins whose pages may ask from a browser, such as https://console.example; * for any; without one "
-     "none may."},
+     "Origins whose pages may send requests from a browser, such as https://console.example; * for any; "
+     "empty: none."},
     {"database_url", "CORRAL_DATABASE_URL", CONF_STRING, AT(database_url), "postgresql:///corral", 0, 0, NULL,
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,
      NULL, false, false,
-     "Connections to PostgreSQL, beside the one that holds the leadership and the one that looks up API "
+     "Connections to PostgreSQL, besides the one that holds the leadership and the one that looks up API "
      "keys."},
     {"database_read_connections", "CORRAL_DATABASE_READ_CONNECTIONS", CONF_UINT,
      AT(database_read_connections), "4", 1, 64, NULL, false, false,
-     "Connections to PostgreSQL for what costs it much: histories, the audit, filtered lists and those of an "
-     "administrator."},
+     "Connections to PostgreSQL for expensive reads: histories, the audit, filtered lists, and lists for "
+     "administrators."},
     {"node_url", "CORRAL_NODE_URL", CONF_STRING, AT(node_url), "tls+tcp://127.0.0.1:7420", 0, 0, NULL, false,
-     false, "Where agents dial in: tls+tcp://address:port, or ipc:///path on one machine."},
+     false,
+     "Where the controller listens for agents: tls+tcp://address:port, or ipc:///path on one machine."},
     {"pki_dir", "CORRAL_PKI_DIR", CONF_STRING, AT(pki_dir), "/etc/corral/pki", 0, 0, NULL, false, false,
      "Folder of ca.crt, controller.crt and controller.key (corral-controller pki init)."},
     {"ca_key", "CORRAL_CA_KEY", CONF_STRING, AT(ca_key), NULL, 0, 0, NULL, false, false,
-     "Private key (PEM) of the CA, where certificates of nodes are to be renewed by this controller, 30 days "
-     "before "
-     "they end; without it there are warnings."},
+     "Private key (PEM) of the CA, with which this controller renews certificates of nodes 30 days before "
+     "they expire; without it, it only warns."},
     {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
-     "Name of this cluster; containers carry it, and agents touch no others."},
+     "Name of this cluster; containers are labelled with it, and agents touch no others."},
     {"base_image", "CORRAL_BASE_IMAGE", CONF_IMAGE, AT(base_image), "corral-base:latest", 0, 255, NULL, true,
-     false, "Image of a sandbox that names none."},
+     false, "Image of a sandbox whose request names none."},
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
-     "Registries that images may be named of, beside base_image itself; one may be an address with its port; "
-     "none: no other image."},
+     "Registries whose images are allowed, besides base_image itself; may be addresses with a port; empty: "
+     "no other image."},
 #define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help)                           \
     {#name, env, CONF_OF_##UNIT, AT(name), preset, least, CONF_MOST_##UNIT(most), NULL, true, false, help},
 #include "common/model/limit.def"
@@ -93,33 +93,33 @@ static const struct conf_row rows[] = {
     {"max_sandboxes_per_api_key", "MAX_SANDBOXES_PER_API_KEY", CONF_UINT, AT(max_per_key), "3", 0, 1000000,
      NULL, true, false, "Live sandboxes of an API key without a limit of its own, on a tier that sets none."},
     {"sandbox_lifetime_hours", "SANDBOX_LIFETIME_HOURS", CONF_UINT, AT(lifetime_hours), "24", 1, 87600, NULL,
-     true, false, "Lifetime of a sandbox that asks for none."},
+     true, false, "Lifetime of a sandbox whose request names none."},
     {"max_total_sandboxes", "MAX_TOTAL_SANDBOXES", CONF_UINT, AT(max_total), "100", 0, 10000000, NULL, true,
      false, "Live sandboxes in the whole system."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
-     1440, NULL, true, false, "Time between cleanups of what should not be there."},
+     1440, NULL, true, false, "Time between cleanups of orphaned resources."},
     {"keep_sample_days", "CORRAL_KEEP_SAMPLE_DAYS", CONF_UINT, AT(keep_sample_days), "7", 1, 3650, NULL, true,
      false, "How long resource samples are kept."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,
      false, "How long events are kept."},
     {"keep_sandbox_days", "CORRAL_KEEP_SANDBOX_DAYS", CONF_UINT, AT(keep_sandbox_days), "90", 0, 36500, NULL,
-     true, false, "How long a sandbox is known after its end; 0: for ever."},
+     true, false, "How long a sandbox is kept after its end; 0: for ever."},
     {"keep_key_days", "CORRAL_KEEP_KEY_DAYS", CONF_UINT, AT(keep_key_days), "90", 0, 36500, NULL, true, false,
-     "How long an API key is known after it was revoked or expired, and at least as long as its sandboxes "
-     "are; 0: for ever."},
+     "How long an API key is kept after it was revoked or expired, and at least as long as its sandboxes; 0: "
+     "for ever."},
     {"keep_user_days", "CORRAL_KEEP_USER_DAYS", CONF_UINT, AT(keep_user_days), "90", 0, 36500, NULL, true,
      false,
-     "How long a user is known after it was deleted, and at least as long as its sandboxes and keys are; 0: "
-     "for ever."},
+     "How long a user is kept after it was deleted, and at least as long as its sandboxes and keys; 0: for "
+     "ever."},
     {"keep_node_days", "CORRAL_KEEP_NODE_DAYS", CONF_UINT, AT(keep_node_days), "90", 0, 36500, NULL, true,
      false,
-     "How long a node is known that nobody has seen; one that comes back later is a new one. 0: for ever."},
+     "How long a node is kept after it was last seen; if it returns later, it is a new node. 0: for ever."},
     {"keep_audit_days", "CORRAL_KEEP_AUDIT_DAYS", CONF_UINT, AT(keep_audit_days), "365", 0, 36500, NULL, true,
-     false, "How long rows of the audit are kept; 0: for ever. What is left stays provable."},
+     false, "How long rows of the audit are kept; 0: for ever. The remaining rows can still be verified."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,
-     false, "The least important lines that are logged."},
+     false, "The lowest level that is logged."},
     {"pid_file", "CORRAL_PID_FILE", CONF_STRING, AT(pid_file), NULL, 0, 0, NULL, false, false,
-     "File that gets the process id."},
+     "File to which the process id is written."},
 };
 
 static bool is_loopback(const char *address)
@@ -146,8 +146,9 @@ static int check(const void *values, struct err *e)
 {
     const struct ctl_conf *conf = values;
     if (conf->body_bytes >= conf->request_bytes_per_key)
-        return err_set(e, ERR_CONFIG,
-                       "body_bytes is not below request_bytes_per_key: no such body could be taken");
+        return err_set(
+            e, ERR_CONFIG,
+            "body_bytes is not below request_bytes_per_key: the largest body could never be accepted");
     return ctl_conf_check_tls(conf, conf->listen_address, e);
 }
 

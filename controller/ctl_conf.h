@@ -20,7 +20,7 @@ struct ctl_conf {
     uint64_t database_connections, database_read_connections;
     /* nodes */
     char *node_url, *pki_dir, *ca_key, *cluster;
-    /* what a sandbox gets that asks for nothing, and how many there may be */
+    /* defaults of a sandbox, and maximum numbers of sandboxes */
     char *base_image, *registries;
 #define LIMIT(KIND, name, ...) uint64_t name;
 #include "common/model/limit.def"
@@ -35,7 +35,10 @@ struct ctl_conf {
 
 extern const struct conf_table ctl_conf_table;
 
-/* Whether what is served at this address may be served so: plain HTTP on loopback only. ERR_CONFIG. */
+/*
+ * 0 where this address may be served without TLS settings or has them: plain HTTP only on loopback. Else
+ * ERR_CONFIG.
+ */
 int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct err *e) MUST_CHECK;
 
 #define CTL_CONF_FILE "/etc/corral/controller.yaml"

@@ -21,7 +21,7 @@ static void on_changed(void *arg, const char *key, bool taken)
     log_info("controller", "%s changed%s", key, taken ? "" : ", which takes a restart");
 }
 
-/* All or nothing: what could go wrong is tried on a copy first. */
+/* All or nothing: everything that can fail is tried on a copy first. */
 static void on_reload(void *arg)
 {
     struct serving *s = arg;
@@ -66,8 +66,10 @@ static int serve(const struct program *program, int argc, char **argv)
     if (rc)
         return rc;
     log_set_level_name(s.conf.log_level);
-    /* A large answer's memory goes back to the system with it: said so, the threshold does not grow by
-     * itself. */
+    /*
+     * Returns the memory of large answers to the system: with a fixed threshold, glibc does not raise it by
+     * itself.
+     */
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
     daemon_raise_files();
@@ -81,20 +83,21 @@ static const struct verb verbs[] = {
     {"serve", "[--config FILE] [--KEY VALUE]...", "Runs the control plane.", serve},
     {"migrate", "[--status] [--config FILE]",
      "Brings the database's schema up to date, or lists what is applied.", verb_migrate},
-    {"init", "[--name NAME] [--config FILE]", "Makes the first administrator and prints the API key, once.",
-     verb_init},
-    {"pki init", "[HOST...] [--config FILE]", "Makes the cluster's CA and the controller's certificate.",
+    {"init", "[--name NAME] [--config FILE]",
+     "Creates the first administrator and prints the API key, only this once.", verb_init},
+    {"pki init", "[HOST...] [--config FILE]", "Creates the cluster's CA and the controller's certificate.",
      verb_pki_init},
     {"pki issue", "NODE [--out DIR] [--days N] [--config FILE]",
-     "Makes the certificate of a node, good for a year.", verb_pki_issue},
-    {"audit verify", "[--config FILE]", "Recomputes the audit chain, and names the first row that is wrong.",
+     "Creates the certificate of a node, valid for a year.", verb_pki_issue},
+    {"audit verify", "[--config FILE]", "Verifies the audit chain, and names the first row that is wrong.",
      verb_audit_verify},
     {"audit export", "[--config FILE]", "Prints the audit as lines of JSON, oldest first.",
      verb_audit_export},
     {"audit prune", "--older-than TIME [--config FILE]",
-     "Removes old rows of the audit; the chain begins after them, and stays provable.", verb_audit_prune},
+     "Removes old rows of the audit; the chain then begins after them and can still be verified.",
+     verb_audit_prune},
     {"upkeep accept-clock", "[--config FILE]",
-     "Says that PostgreSQL's clock is right after it was set: what it held back of upkeep goes.",
+     "Confirms that PostgreSQL's clock is right after it was set, and releases what upkeep held back.",
      verb_upkeep_accept_clock},
     CONF_VERBS,
 };

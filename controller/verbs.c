@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Loads the configuration for a verb; *conf is to be freed by conf_fini where this returns 0. */
+/* Loads the configuration for a verb; if it returns 0, free *conf with conf_fini. */
 static int load(const struct program *program, int argc, char **argv, struct ctl_conf *conf)
 {
     struct conf_sources sources;
@@ -23,7 +23,7 @@ static int load(const struct program *program, int argc, char **argv, struct ctl
     return conf_from_command(program, argc, argv, &sources, conf);
 }
 
-/* Takes a word that is no configuration key out of argv; whether it was there. */
+/* Removes a word that is not a configuration key from argv; returns whether it was there. */
 static int take_word(int *argc, char **argv, const char *word)
 {
     for (int i = 0; i < *argc; i++) {
@@ -36,7 +36,7 @@ static int take_word(int *argc, char **argv, const char *word)
     return 0;
 }
 
-/* The same for "--name VALUE"; NULL where it is not there. Borrowed from argv. */
+/* As take_word, for "--name VALUE"; returns the value, NULL where it is not there. Borrowed from argv. */
 static const char *take_value(int *argc, char **argv, const char *name)
 {
     for (int i = 0; i + 1 < *argc; i++) {
@@ -50,7 +50,7 @@ static const char *take_value(int *argc, char **argv, const char *name)
     return NULL;
 }
 
-/* Arguments that do not begin with "--" stand before the keys. */
+/* Takes the next argument that does not begin with "--"; these stand before the keys. */
 static const char *take_argument(int *argc, char ***argv)
 {
     if (!*argc || !strncmp(**argv, "--", 2))
@@ -160,7 +160,7 @@ int verb_upkeep_accept_clock(const struct program *program, int argc, char **arg
     conf_fini(&ctl_conf_table, &conf);
     if (rc)
         return verb_failed(program, e.text);
-    printf("what is past its term goes by PostgreSQL's clock; %" PRIu64 " s were held back\n", held);
+    printf("upkeep follows PostgreSQL's clock again; %" PRIu64 " s were held back\n", held);
     return 0;
 }
 

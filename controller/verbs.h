@@ -1,4 +1,4 @@
-/* The verbs of corral-controller that do their work and end: all but serve. Each returns the exit code. */
+/* The verbs of corral-controller that end after their work: all but serve. Each returns the exit code. */
 #ifndef CORRAL_CONTROLLER_VERBS_H
 #define CORRAL_CONTROLLER_VERBS_H
 

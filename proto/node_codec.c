@@ -37,7 +37,7 @@ typedef bool to_payload_fn(struct pb_arena *arena, const struct node_message *m,
 typedef bool from_payload_fn(const Corral__Envelope *in, struct node_message *m);
 typedef void fini_payload_fn(struct node_message *m);
 
-/* Copies a bytes field of 1 to max; false outside of that. */
+/* Copies a bytes field of 1 to max bytes; false for other lengths. */
 static bool from_bytes(const ProtobufCBinaryData *in, size_t max, uint8_t **out, size_t *len)
 {
     if (!in->data || !in->len || in->len > max)
@@ -317,7 +317,7 @@ int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, 
     if (payloads[m->kind].to(&arena, m, &found, &pb))
         rc = pb_pack(&pb.base, NODE_MESSAGE_MAX, out, len, err);
     else
-        rc = err_set(err, ERR_INVALID, "a message to the other side breaks a bound");
+        rc = err_set(err, ERR_INVALID, "a message to be sent breaks a bound");
     if (faults)
         *faults = found;
     pb_arena_fini(&arena);
@@ -336,7 +336,7 @@ static bool from_envelope(const Corral__Envelope *pb, struct node_message *m)
         if (payloads[i].pb != pb->payload_case)
             continue;
         m->kind = (enum node_message_kind)i;
-        /* The members of a oneof share their place: one look tells of all that it is there. */
+        /* The members of a oneof share a pointer: one check tells whether any is set. */
         if (pb->hello && payloads[i].from(pb, m))
             return true;
         payloads[i].fini(m);
@@ -364,7 +364,7 @@ int node_message_unpack(const uint8_t *bytes, size_t len, struct node_message *m
                        NODE_PROTOCOL_VERSION);
     return ok ? 0
               : err_set(err, ERR_PROTOCOL,
-                        "a message breaks a bound, or says what this version does not know");
+                        "a message breaks a bound, or has a value that this version does not know");
 }
 
 void node_message_fini(struct node_message *m)
@@ -384,7 +384,7 @@ int node_inventory_pack(const struct node_inventory *inventory, uint8_t **out, s
         to_facts(&arena, &inventory->facts, &found, &pb.facts) &&
         to_statuses(&arena, inventory->statuses, inventory->status_count, &found, &pb.statuses,
                     &pb.n_statuses))
-        /* Room for the envelope around it. */
+        /* leaves room for the envelope around it */
         rc = pb_pack(&pb.base, NODE_MESSAGE_MAX - 4096, out, len, err);
     else
         rc = err_set(err, ERR_INVALID, "the inventory breaks a bound");
@@ -408,7 +408,8 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
     if (ok)
         return 0;
     node_inventory_fini(inventory);
-    return err_set(err, ERR_PROTOCOL, "an inventory breaks a bound, or says what this version does not know");
+    return err_set(err, ERR_PROTOCOL,
+                   "an inventory breaks a bound, or has a value that this version does not know");
 }
 
 void node_inventory_fini(struct node_inventory *inventory)

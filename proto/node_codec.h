@@ -1,9 +1,9 @@
 /*
- * The messages between controller and agent as plain structs, and their bytes. Pack and unpack hold every
- * bound below on both ways, so that what one side sends the other takes. Bad bytes are an error, never more:
- * missing parts, sizes past a bound and bytes that make unpacking costly are refused; one item of a list that
- * breaks a bound (unknown enum values, a number past its most) is left out, or lowered, and told of.
- * No I/O, no clock; any thread.
+ * The messages between controller and agent as plain structs, and their bytes. Pack and unpack check every
+ * bound below, in both directions: what one side can send, the other accepts. Bad bytes result in an error
+ * and nothing worse: missing parts, sizes past a bound and bytes that are costly to unpack are refused. An
+ * item of a list that breaks a bound (an unknown enum value, a number past its maximum) is left out or
+ * lowered, and reported in node_faults. No I/O, no clock; any thread.
  */
 #ifndef CORRAL_PROTO_NODE_CODEC_H
 #define CORRAL_PROTO_NODE_CODEC_H
@@ -16,14 +16,14 @@
 #define NODE_PROTOCOL_VERSION 1
 
 #define NODE_MESSAGE_MAX                                                                                     \
-    (4 * 1024 * 1024)              /* bytes of a packed message: an inventory at its bounds has 3 MiB */
+    (4 * 1024 * 1024)              /* bytes of a packed message; an inventory at its bounds has 3 MiB */
 #define NODE_STATUSES_MAX     4096 /* in an inventory */
-#define NODE_REPORT_MAX       1024 /* of each kind in a report */
-#define NODE_UPDATE_MAX       1024 /* of each kind in an update */
+#define NODE_REPORT_MAX       1024 /* items of each kind in a report */
+#define NODE_UPDATE_MAX       1024 /* items of each kind in an update */
 #define NODE_UPDATE_BYTES_MAX (1024 * 1024) /* of the specs in one update */
 #define NODE_CLEANUPS_MAX     16            /* in a report */
 #define CLEANUP_COUNT_MAX     1000000       /* of a kind, in one cleanup */
-#define NODE_LABELS_MAX       64            /* labels, runtimes, settings: each */
+#define NODE_LABELS_MAX       64            /* number of labels, of runtimes, of settings */
 #define NODE_LABEL_MAX        255           /* bytes of one */
 #define NODE_CLUSTER_MAX      63
 #define NODE_CERTIFICATE_MAX  8192 /* bytes of DER */
@@ -31,11 +31,11 @@
 #define NODE_NONCE_LEN        32
 #define NODE_SESSION_LEN      16
 
-/* The most that a number may be (proto/node_fields.h says which is which). */
+/* Maxima of numbers (proto/node_fields.h says which one applies to which field). */
 #define NODE_NUMBER_MAX      ((uint64_t)1 << 53)             /* generations, numbers of updates */
 #define NODE_LIFE_MAX_MS     ((uint64_t)20 * 366 * 86400000) /* a lifetime is ten years at most */
 #define NODE_BYTES_MAX       ((uint64_t)1 << 50)
-#define NODE_COUNTER_MAX     ((uint64_t)1 << 62) /* what only rises: bytes, packets, ns of a CPU */
+#define NODE_COUNTER_MAX     ((uint64_t)1 << 62) /* counters that only rise: bytes, packets, ns of CPU */
 #define NODE_MILLIS_MAX      10000000000u        /* of a CPU */
 #define NODE_CENTI_MAX       1000000000u         /* hundredths of a percent */
 #define NODE_COUNT_MAX       1000000000u         /* of sandboxes, processes, files */
@@ -65,23 +65,23 @@ enum node_message_kind {
 enum node_refusal {
     NODE_REFUSED_MALFORMED,     /* the message does not parse, or does not belong here */
     NODE_REFUSED_VERSION,       /* another protocol version */
-    NODE_REFUSED_UNKNOWN,       /* no such node is wanted */
-    NODE_REFUSED_CERTIFICATE,   /* not of our CA, out of time, or of another name */
+    NODE_REFUSED_UNKNOWN,       /* a node of this name may not join */
+    NODE_REFUSED_CERTIFICATE,   /* not of our CA, expired or not valid yet, or of another name */
     NODE_REFUSED_PROOF,         /* the challenge is unknown, used or old, or the signature is wrong */
     NODE_REFUSED_STALE_SESSION, /* the session is over, or replaced by a newer one */
-    NODE_REFUSED_OLD_EPOCH,     /* the controller or the session is of an epoch that passed */
-    NODE_REFUSED_NOT_NOW, /* another node is here by this name, or what it brings is looked at again later */
+    NODE_REFUSED_OLD_EPOCH,     /* the controller or the session is of an earlier epoch */
+    NODE_REFUSED_NOT_NOW, /* another node with this name is in session, or its inventory is not believed yet
+                           */
     NODE_REFUSED_COUNT
 };
 
 /*
- * What of a message broke a bound of one item: that item was left out, or, where it could be told all the
- * same (a status, a desired state, a cleanup, a node's capacity), its number was lowered. The rest of the
- * message holds.
+ * Items of a message that broke a bound: each was left out, or its number was lowered where the item has to
+ * arrive (a status, a desired state, a cleanup, a node's capacity). The rest of the message is valid.
  */
 struct node_faults {
     size_t count;
-    char first[NODE_DETAIL_MAX + 1]; /* a sentence */
+    char first[NODE_DETAIL_MAX + 1]; /* a sentence about the first of them */
 };
 
 struct node_session_id {
@@ -99,7 +99,7 @@ struct node_hello {
 struct node_proof {
     uint8_t *signature;
     size_t signature_len;
-    uint8_t *inventory; /* what node_inventory_pack made */
+    uint8_t *inventory; /* the result of node_inventory_pack */
     size_t inventory_len;
 };
 
@@ -113,13 +113,13 @@ struct node_report {
     struct cleanup_report *cleanups;
     size_t cleanup_count;
     uint64_t samples_dropped, violations_dropped; /* by this node, ever */
-    uint64_t left_out;                            /* items that it could not tell, since it last said so */
-    char left_out_why[NODE_DETAIL_MAX + 1];       /* of the first of them */
+    uint64_t left_out;                      /* items that it left out since its last report of this number */
+    char left_out_why[NODE_DETAIL_MAX + 1]; /* about the first of them */
 };
 
 struct node_update {
     uint64_t number;
-    struct desired_state *desired_states; /* of an unpacked update the specs are owned too */
+    struct desired_state *desired_states; /* in an unpacked update, the specs are owned, too */
     size_t desired_count;
     struct status_ack *acks;
     size_t ack_count;
@@ -134,7 +134,7 @@ struct node_message {
     uint32_t version; /* set by packing */
     char cluster[NODE_CLUSTER_MAX + 1];
     uint64_t epoch;
-    struct node_session_id session; /* all zero before there is one */
+    struct node_session_id session; /* all zero before the challenge */
     uint64_t request;
     struct node_faults faults; /* of an unpacked one */
     enum node_message_kind kind;
@@ -157,7 +157,7 @@ struct node_message {
     };
 };
 
-/* What an agent says of itself: facts and every sandbox that it holds. */
+/* The inventory that an agent sends: facts about the node, and the status of every sandbox on it. */
 struct node_inventory {
     struct node_facts facts;
     struct sandbox_status *statuses;
@@ -166,16 +166,16 @@ struct node_inventory {
 };
 
 /*
- * *out gets bytes that the caller frees. Borrows m. One item that breaks a bound does not take its list with
- * it: *faults (may be NULL) is filled, with a count of 0 where all was well. Fails with ERR_INVALID where the
- * message itself breaks one.
+ * Packs m, which is borrowed; the caller frees *out. An item that breaks a bound does not fail the message:
+ * it is counted in *faults (may be NULL; count 0 where all is well). ERR_INVALID where the message itself
+ * breaks a bound.
  */
 int node_message_pack(const struct node_message *m, uint8_t **out, size_t *len, struct node_faults *faults,
                       struct err *err) MUST_CHECK;
 
 /*
- * Fills *m, which node_message_fini then frees. Fails with ERR_PROTOCOL, and *m holds nothing; of a peer of
- * another version m->version tells which.
+ * Fills *m, to be freed by node_message_fini. ERR_PROTOCOL: *m holds nothing, but m->version is that of a
+ * peer with another version.
  */
 int node_message_unpack(const uint8_t *bytes, size_t len, struct node_message *m, struct err *err) MUST_CHECK;
 
@@ -189,11 +189,11 @@ int node_inventory_unpack(const uint8_t *bytes, size_t len, struct node_inventor
                           struct err *err) MUST_CHECK;
 void node_inventory_fini(struct node_inventory *inventory);
 
-/* Bytes of a spec as the database keeps them and desired states carry them; the caller frees *out. */
+/* Packs a spec, in the form that the database stores and desired states carry. The caller frees *out. */
 int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *len,
                       struct err *err) MUST_CHECK;
 
-/* Fills *spec, which sandbox_spec_fini frees. Fails with ERR_PROTOCOL, and *spec holds nothing. */
+/* Fills *spec, to be freed by sandbox_spec_fini. ERR_PROTOCOL: *spec holds nothing. */
 int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *spec,
                         struct err *err) MUST_CHECK;
 

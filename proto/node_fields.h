@@ -1,9 +1,9 @@
 /*
- * The numbers of each message that have one name and one meaning on both sides, each with the most that it
- * may be: X(name, most, also), where also is one more value that means something by itself (0: none). The
- * only statement of these bounds but for those of limits, whose names and units are of
- * common/model/limit.def. What PostgreSQL, a sum or a clock could not take is past them. Only for
- * this folder's .c files.
+ * The numbers of each message whose name and meaning are the same in the plain and the generated struct, with
+ * their bounds: X(name, most, also). most: the maximum; also: one more allowed value with a meaning of its
+ * own (0: none). All bounds are stated here, except those of limits, whose names and units are in
+ * common/model/limit.def. The bounds keep numbers within what PostgreSQL, sums and clocks can hold. Only for
+ * the .c files of this folder.
  */
 #ifndef CORRAL_PROTO_NODE_FIELDS_H
 #define CORRAL_PROTO_NODE_FIELDS_H
@@ -88,21 +88,24 @@
     X(samples_acked, NODE_NUMBER_MAX, 0)                                                                     \
     X(cleanups_acked, NODE_NUMBER_MAX, 0)
 
-/* Of the plain structs. */
+/* A bound of one field of a plain struct. */
 struct field_bound {
     const char *name;
     size_t offset, size;
     uint64_t most, also;
 };
 
-/* A table of them: BOUNDS(sample_bounds, struct sample, SAMPLE_FIELDS). */
+/* A row of a table of bounds; BOUND_OF is the plain struct. */
 #define BOUND_ROW(name, most, also)                                                                          \
     {#name, offsetof(BOUND_OF, name), sizeof(((BOUND_OF *)0)->name), most, also},
 
-/* The first field that breaks its bound, NULL where all hold. Borrows; the name is static. */
+/* The name of the first field that breaks its bound, NULL where none does. Static. */
 const char *bounds_broken(const struct field_bound *bounds, size_t count, const void *plain);
 
-/* Lowers what breaks its bound to it; returns the first such field, NULL where all held. */
+/*
+ * Lowers each field that breaks its bound to the bound; returns the name of the first one, NULL where none
+ * did.
+ */
 const char *bounds_lower(const struct field_bound *bounds, size_t count, void *plain);
 
 #endif

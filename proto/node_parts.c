@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fields that have one name and one meaning on both sides. */
+/* The fields whose name and meaning are the same on both sides. */
 #define COPY(name, most, also) out->name = in->name;
 
 #define CLEANUP_FIELDS(X)                                                                                    \
@@ -48,7 +48,7 @@ static uint64_t value_of(const struct field_bound *bound, const void *plain)
 {
     uint64_t value = 0;
     memcpy(&value, (const char *)plain + bound->offset,
-           bound->size); /* little endian, as all that Corral runs on */
+           bound->size); /* little endian, like every machine that Corral supports */
     return value;
 }
 
@@ -103,8 +103,8 @@ static bool state_observable(uint32_t state)
 }
 
 /*
- * Each part has two functions, to_ and from_. They say whether the item can be told at all, and in *fault
- * what of it broke a bound: an item that goes on all the same had a number lowered.
+ * Each part has two functions, to_ and from_. The result says whether the item can be sent (taken) at all;
+ * *fault names the field that broke a bound. With a fault and `true`, a number was lowered.
  */
 
 static void to_limits(const struct sandbox_limits *in, Corral__SandboxLimits *out)
@@ -119,7 +119,7 @@ static void from_limits(const Corral__SandboxLimits *in, struct sandbox_limits *
 #include "common/model/limit.def"
 }
 
-/* What is wrong with a desired state, NULL where nothing is. */
+/* The field that is wrong in a desired state, NULL where none is. */
 static const char *desired_state_broken(uint32_t state, uint32_t reason, uint64_t generation, size_t spec_len)
 {
     if (state > DESIRED_GONE)
@@ -170,7 +170,7 @@ static bool from_desired_state(const Corral__DesiredState *in, struct desired_st
     return true;
 }
 
-/* A figure that cannot be is no figure: nothing is lowered here. */
+/* A sample with an impossible number is worthless: it is left out, nothing is lowered. */
 static bool to_sample(struct pb_arena *arena, const struct sample *in, Corral__Sample *out,
                       const char **fault)
 {
@@ -186,7 +186,7 @@ static bool from_sample(const Corral__Sample *in, struct sample *out, const char
     return !*fault;
 }
 
-/* A sandbox's state is told whatever a number of it is. */
+/* A sandbox's state has to arrive, so numbers past a bound are lowered. */
 static bool to_sandbox_status(struct pb_arena *arena, const struct sandbox_status *plain,
                               Corral__SandboxStatus *out, const char **fault)
 {
@@ -241,7 +241,7 @@ static bool to_status_ack(struct pb_arena *arena, const struct status_ack *in, C
     return !*fault;
 }
 
-/* A higher number acknowledges no more than there is. */
+/* A number past its bound is harmless: it acknowledges no more than exists. */
 static bool from_status_ack(const Corral__StatusAck *in, struct status_ack *out, const char **fault)
 {
     out->number = in->number;
@@ -292,7 +292,7 @@ static const char *from_cleanup_counts(const Corral__CleanupCounts *in,
     return fault;
 }
 
-/* Counts are lowered: a report of a cleanup is repeated until it is acknowledged. */
+/* Counts are lowered: a cleanup report is repeated until it is acknowledged, so it has to arrive. */
 static bool to_cleanup_report(struct pb_arena *arena, const struct cleanup_report *in,
                               Corral__CleanupReport *out, const char **fault)
 {
@@ -337,7 +337,7 @@ void from_cleanup_order(const Corral__CleanupOrder *in, struct cleanup_order *ou
     out->dry_run = in->dry_run;
 }
 
-/* Whose it was, where that is an id. */
+/* The id of an item, where it is valid. */
 static const char *name_of(const char *id)
 {
     struct sandbox_id checked;
@@ -345,8 +345,8 @@ static const char *name_of(const char *id)
 }
 
 /*
- * The two directions of an array are the same for every part: what cannot be told is left out, and the rest
- * goes on. ID: where the item has its id.
+ * Both directions of an array work alike for every part: an item that cannot be sent or taken is left out,
+ * and the rest goes on. ID: where the item has its id.
  */
 #define ARRAYS(plural, part, plain, Generated, ID)                                                           \
     bool to_##plural(struct pb_arena *arena, const plain *in, size_t count, struct node_faults *faults,      \
@@ -408,13 +408,13 @@ static void from_resources(const Corral__NodeResources *in, struct node_resource
     RESOURCE_FIELDS(COPY)
 }
 
-/* Whether a label (a runtime) is text that fits. */
+/* Whether a label (or a runtime) is clean text that fits. */
 static bool label_fits(const char *item)
 {
     return item && strlen(item) <= NODE_LABEL_MAX && pb_text_clean(item);
 }
 
-/* The items that fit, at most NODE_LABELS_MAX; borrows them. */
+/* The valid items, at most NODE_LABELS_MAX; borrows them. */
 static void to_labels(struct pb_arena *arena, const struct string_list *in, const char *part,
                       struct node_faults *faults, char ***out, size_t *count)
 {
@@ -441,7 +441,7 @@ static void from_labels(char *const *in, size_t count, const char *part, struct 
     }
 }
 
-/* The texts of the facts, as people read them: what is not clean is mended. X(name). */
+/* The text fields of the facts; characters that are not clean are replaced. X(name). */
 #define FACTS_TEXTS(X)                                                                                       \
     X(boot_id) X(state_id) X(agent_version) X(docker_version) X(docker_api_version) X(region) X(unhealthy)
 

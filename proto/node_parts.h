@@ -1,7 +1,8 @@
 /*
- * The parts of messages, each between its plain struct and its generated one. to_*: borrows, memory from the
- * arena; from_*: copies (the caller frees what was filled). What breaks a bound is told in faults. Only for
- * this folder's .c files; generated types are named by tag, so that this header needs none.
+ * Converts the parts of messages between plain and generated structs. to_*: borrows its input, memory from
+ * the arena; from_*: copies, and the caller frees the result. Broken bounds are counted in faults. Only for
+ * the .c files of this folder; generated types are named by tag, so that this header includes no generated
+ * code.
  */
 #ifndef CORRAL_PROTO_NODE_PARTS_H
 #define CORRAL_PROTO_NODE_PARTS_H
@@ -19,13 +20,13 @@ struct Corral__CleanupOrder;
 struct Corral__CleanupReport;
 struct Corral__NodeFacts;
 
-/* One more item of a message broke a bound. part, id and what are borrowed; id: "" where there is none. */
+/* Counts one more item that broke a bound. part, id and what are borrowed; id: "" where there is none. */
 void node_fault_add(struct node_faults *faults, const char *part, const char *id, const char *what);
 
 /*
- * Arrays: *out gets the array of pointers that a repeated field wants, without the items that cannot be told.
- * Back: *out gets an array that the caller frees, also after false (there are more than max), and *out_count
- * what of it is filled.
+ * to_*: *out gets the array of pointers for a repeated field, without the items that had to be left out.
+ * from_*: *out gets an array that the caller frees, even after false (more than max items), with *out_count
+ * items filled.
  */
 #define NODE_PART(plural, plain, Generated)                                                                  \
     bool to_##plural(struct pb_arena *arena, const struct plain *in, size_t count,                           \

@@ -11,7 +11,9 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
     return at + len;
 }
 
-/* Every part but the last has a fixed size, or ends with a NUL: two different sets never give the same bytes.
+/*
+ * Every part but the last has a fixed size or ends with a NUL, so two different inputs never give the same
+ * bytes.
  */
 uint8_t *node_proof_bytes(const struct node_session_id *session, const uint8_t nonce[NODE_NONCE_LEN],
                           const char *node, const uint8_t *inventory, size_t inventory_len, size_t *len)

@@ -28,7 +28,10 @@ void pb_arena_fini(struct pb_arena *arena)
     }
 }
 
-/* Memory of one unpacking. What the unpacking gives back, as its lists of members, may be used again. */
+/*
+ * The allocator of one unpacking. Memory that the unpacking frees, such as its lists of members, can be used
+ * again.
+ */
 struct budget {
     size_t left;
 };
@@ -63,13 +66,13 @@ int pb_pack(const ProtobufCMessage *message, size_t max, uint8_t **out, size_t *
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     if (size > max)
-        return err_set(err, ERR_INVALID, "the message has %zu bytes; %zu are the most", size, max);
+        return err_set(err, ERR_INVALID, "the message has %zu bytes; the maximum is %zu", size, max);
     *out = mem_zalloc(size);
     *len = protobuf_c_message_pack(message, *out);
     return 0;
 }
 
-/* The length of the UTF-8 character at p, 0 where there is none (RFC 3629, table 3-7 of Unicode). */
+/* The length of the UTF-8 character at p, 0 where it is not valid (RFC 3629, table 3-7 of Unicode). */
 static size_t utf8_len(const unsigned char *p)
 {
     size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : 4;

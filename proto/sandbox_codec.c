@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVEL_MAX 3600 /* percents are less, and say so where they are set */
+#define LEVEL_MAX 3600 /* percents have lower bounds, which are checked where they are set */
 
 static bool levels_fit(const struct violation_levels *levels)
 {
@@ -66,7 +66,7 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
     return pb_pack(&pb.base, SPEC_PACKED_MAX, out, len, err);
 }
 
-/* Counts are checked before anything is copied; breach() then sees the rest, as it does on the way out. */
+/* Checks counts before copying; breach() then checks the rest, as it does when packing. */
 static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
 {
     if (pb->network > NETWORK_EGRESS || !pb->image)
@@ -98,5 +98,6 @@ int sandbox_spec_unpack(const uint8_t *bytes, size_t len, struct sandbox_spec *s
     if (ok)
         return 0;
     sandbox_spec_fini(spec);
-    return err_set(err, ERR_PROTOCOL, "the spec breaks a bound, or says what this version does not know");
+    return err_set(err, ERR_PROTOCOL,
+                   "the spec breaks a bound, or has a value that this version does not know");
 }

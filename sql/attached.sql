@@ -1,9 +1,9 @@
--- The functions that tables call: in triggers, and in a check. They stand beside the tables, in their schema, and are never
--- dropped, only replaced (create or replace): PostgreSQL would drop the triggers with them, and wait for every reader.
--- Run before the migrations, which create the triggers.
+-- The functions that tables call, in triggers and in a check. They are in the tables' schema and are never dropped, only
+-- replaced (create or replace): dropping one would drop its triggers too, and would wait for every reader. This file runs
+-- before the migrations, which create the triggers.
 
--- Every controller listens, and forgets what it remembers of the key whose prefix it hears, or of every key
--- of the user or tier: a revocation, an expiry or a limit that an administrator changed holds at once.
+-- Every controller listens. It forgets what it has cached about the key with this prefix, or about every key ('*') when a user
+-- or tier changed. So a revocation, an expiry or a limit that an administrator changed holds at once.
 create or replace function tell_key_changed() returns trigger language plpgsql as $$
 begin
     perform pg_notify('corral_keys', coalesce(to_jsonb(old)->>'prefix', '*'));
@@ -16,7 +16,7 @@ begin
     return null;
 end $$;
 
--- The leader hears of what others want: of a sandbox, with its generation, and of a node.
+-- Tells the leader that somebody changed the desired state of a sandbox (with its generation), or a node.
 create or replace function tell_desired() returns trigger language plpgsql as $$
 begin
     perform pg_notify('corral_desired', new.id || ' ' || new.generation);
@@ -29,8 +29,8 @@ begin
     return null;
 end $$;
 
--- A name is stored in one form (NFC): what looks the same is the same, and is found by who types it. A few characters are
--- more than one in that form: the length that counts is that of what is stored.
+-- A name is stored in one normal form (NFC): names that look the same are the same, and are found however they were typed. Some
+-- characters become several in that form, so the length limit applies to the stored name.
 create or replace function name_is_normal() returns trigger language plpgsql as $$
 begin
     new.name := normalize(new.name, NFC);
@@ -40,14 +40,15 @@ begin
     return new;
 end $$;
 
--- In the order of VIOLATION_LEVELS in common/model/sandbox_spec.h, and episode_seconds: the least time between two ends of a kind.
+-- In the order of VIOLATION_LEVELS in common/model/sandbox_spec.h, then episode_seconds: the least time between two ends of
+-- episodes of one kind.
 create or replace function violation_keys() returns text[] language sql immutable as $$
     select array['memory_warning', 'memory_critical', 'memory_clear', 'cpu_warning', 'cpu_clear', 'cpu_seconds',
         'disk_warning', 'disk_clear', 'pids_warning', 'pids_clear', 'episode_seconds']
 $$;
 
--- The first level that is none, or does not fit the others; null where all are well. A check constraint calls it, so that
--- what it calls has to be found whatever the search path, as while a dump is restored.
+-- The first level that is unknown, or does not fit the others; null if all are valid. A check constraint calls this function,
+-- so everything it calls must be found with any search path, as while a dump is restored.
 create or replace function violations_fault(levels jsonb) returns text language sql immutable as $$
     select coalesce(
         (select format('violations/%s: not a level, or not a whole number that it can take', key)
@@ -84,7 +85,7 @@ begin
     return null;
 end $$;
 
--- Of one that was never given a later end no sentence says that its node had not heard of that.
+-- If a sandbox was never extended, its sentence must not say that its node did not know of the extension.
 create or replace function sandbox_says_why() returns trigger language plpgsql as $$
 begin
     new.detail := end_sentence(new);
@@ -110,8 +111,8 @@ begin
     return new;
 end $$;
 
--- Created, started, ended. Where PostgreSQL's clock was set back while a sandbox lived, what was told by the clock before
--- lies later, by so much, than it would by the one of now, and an end is told by the one of now.
+-- Keeps the order: created, started, ended. If PostgreSQL's clock was set back while a sandbox lived, times that were taken
+-- before that step are later, by the size of the step, than the new clock would say; an end is taken by the new clock.
 create or replace function sandbox_times_in_order() returns trigger language plpgsql as $$
 declare
     back interval := least(new.clock_shift, interval '0');
@@ -121,12 +122,11 @@ begin
     return new;
 end $$;
 
--- Only who leads writes. A controller's sessions say in corral.epoch which leadership they are of ('0': of none); where
--- that is not the one in force, nothing of theirs is changed (CO002). Sessions without it, such as an operator's, the
--- migrations', the verbs' and upkeep's, are not held to it. One mechanism, whatever function writes: each table has the
--- trigger (a test compares).
--- Writers share a lock to their commit that lead() takes alone: when a new epoch begins, all writes of the one before
--- are committed or refused, and what is read then is the truth.
+-- Only the leader writes. A controller's sessions name in corral.epoch the leadership that they belong to ('0': none). If that
+-- is not the current one, their writes are refused (CO002). Sessions without corral.epoch (an operator's, migrations, the
+-- command line, upkeep) are not checked. This is the one mechanism for all functions that write: each table has the trigger (a
+-- test compares). Writers hold a shared lock until their commit; lead() takes the same lock exclusively. So when a new epoch
+-- begins, all writes of the one before are committed or refused, and what the new leader then reads is complete.
 create or replace function hold_to_epoch() returns trigger language plpgsql as $$
 declare
     said text := current_setting('corral.epoch', true);
@@ -141,7 +141,7 @@ begin
     return null;
 end $$;
 
--- For migrations: each new table that anybody writes is held so.
+-- For migrations: call it for each new table that sessions of a controller write.
 create or replace function hold_table_to_epoch(held regclass) returns void language plpgsql as $$
 begin
     execute format('create trigger a_leader_writes before insert or update or delete on %s

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Pages, and parts of pages, that come from the programs' own tables say what these say; with --write they are written again.
+"""Checks that generated pages, and parts of pages, match the programs' own tables; --write generates them again.
 
 A part stands between `<!-- NAME: … -->` and `<!-- end -->`; the rest of its page is written by hand.
 
@@ -136,7 +136,7 @@ def cli(build):
     return "\n".join(text)
 
 
-# --- pages by hand with a generated part, and what they must name ---
+# --- pages written by hand with a generated part, and what they must name ---
 
 def with_part(root, page, name, text):
     path = root / page
@@ -149,7 +149,7 @@ def with_part(root, page, name, text):
 
 
 def names_missing(root, codes, metric_names):
-    """What pages by hand say of codes and metrics is said of ones that there are; what helps is said of each code."""
+    """Pages written by hand name only codes and metrics that exist, and for each code they say what helps."""
     found = []
     by_hand = (root / "docs/errors.md").read_text().split("<!-- end -->")[-1]
     helps = [code for cell in re.findall(r"^\| ([^|]*) \|", by_hand, re.M) for code in re.findall(r"`(\w+)`", cell)]

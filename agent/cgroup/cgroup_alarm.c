@@ -18,11 +18,11 @@
 
 #define SAMPLE_MIN_US    1000
 #define SAMPLE_MAX_US    10000
-#define FILL_PER_US      4096 /* bytes: no faster does a core fill memory */
+#define FILL_PER_US      4096 /* bytes: no core fills memory faster */
 #define GROWN_BYTES      (64u << 10)
-#define SAMPLE_ASKING_US 5000 /* while the kernel does not give notice yet */
-#define ASKERS           4    /* threads that wait for it to take the thresholds */
-#define HOLDS_A_SECOND   200  /* on notices of one sandbox; then only the clock holds it */
+#define SAMPLE_ASKING_US 5000 /* until the kernel has taken the thresholds */
+#define ASKERS           4    /* threads that wait for the kernel to take thresholds */
+#define HOLDS_A_SECOND   200  /* on notices of one sandbox; beyond it only the timer holds it */
 #define NEVER            UINT64_MAX
 #define BATCH            64
 
@@ -30,13 +30,13 @@ struct cgroup_watched {
     struct cgroup_alarm *alarm;
     struct cgroup_watched *next, **slot;
     struct cgroup_memory memory;
-    uint64_t number;  /* names it to epoll: a late notice finds nobody */
-    uint64_t next_us; /* of the next look by the clock */
+    uint64_t number;  /* identifies it in epoll events, so that a late notice finds nothing */
+    uint64_t next_us; /* of the next sample by timer */
     uint64_t interval_us, unreclaimable, oom_kills;
     uint64_t second_us; /* since when holds are counted */
     unsigned holds;
-    unsigned asking;    /* thresholds are on their way to the kernel */
-    bool warned, rings; /* rings: the owner is to be told */
+    unsigned asking;    /* requests for thresholds that the kernel has not answered yet */
+    bool warned, rings; /* rings: the owner is to be called */
     void *arg;
 };
 
@@ -46,12 +46,12 @@ struct cgroup_alarm {
     void *arg;
     struct worker *askers;
     struct cgroup_holds *holds;
-    pthread_mutex_t lock; /* over the list and all that is on it */
+    pthread_mutex_t lock; /* protects the list and everything in it */
     struct cgroup_watched *list;
     uint64_t numbers;
     pthread_t thread;
     bool stopping;
-    int epoll, wake, bell; /* wake: the thread; bell: the loop */
+    int epoll, wake, bell; /* wake: read by the thread; bell: read by the loop */
     struct watch watch;
 };
 
@@ -66,7 +66,7 @@ static void signal_fd(int fd)
 {
     uint64_t one = 1;
     if (write(fd, &one, sizeof one) < 0)
-        return; /* it is full: the other side will wake all the same */
+        return; /* the counter is full, so the other side wakes anyway */
 }
 
 static void ring(struct cgroup_watched *w)
@@ -75,8 +75,9 @@ static void ring(struct cgroup_watched *w)
     signal_fd(w->alarm->bell);
 }
 
-/* Time for half of what is left to fill, at a speed that is not known to be passed; slower where it stands
- * still. */
+/*
+ * The time in which half of what is left could be filled at FILL_PER_US; longer where the use does not grow.
+ */
 static uint64_t next_interval(struct cgroup_watched *w, uint64_t unreclaimable)
 {
     uint64_t critical = w->memory.levels.critical;
@@ -88,7 +89,7 @@ static uint64_t next_interval(struct cgroup_watched *w, uint64_t unreclaimable)
     return w->interval_us;
 }
 
-/* Holding costs both of us: a sandbox that plays around a threshold is left to the clock. */
+/* A hold costs the sandbox and the agent time: one that oscillates around a threshold is sampled by timer. */
 static bool may_hold(struct cgroup_watched *w, uint64_t now)
 {
     if (now - w->second_us >= 1000000) {
@@ -104,7 +105,7 @@ static void look(struct cgroup_watched *w, uint64_t now, bool noticed)
     uint64_t usage;
     w->next_us = NEVER;
     if (m->held)
-        return; /* the owner decides */
+        return; /* held: the owner decides */
     uint64_t kills = cgroup_memory_oom_kills(m);
     if (kills != w->oom_kills)
         ring(w);
@@ -123,7 +124,7 @@ static void look(struct cgroup_watched *w, uint64_t now, bool noticed)
         cgroup_memory_hold(m);
         w->warned = true;
         ring(w);
-        /* Without a freezer it goes on, and is looked at until it is killed. */
+        /* Without a freezer it keeps running, and is sampled until it is killed. */
         w->next_us = m->held ? NEVER : now + SAMPLE_MIN_US;
         return;
     }
@@ -157,7 +158,7 @@ static void notice(struct cgroup_alarm *alarm, const struct epoll_event *event, 
     cgroup_memory_noticed(&w->memory);
     look(w, now, true);
     if (!w->memory.held && w->next_us == NEVER)
-        w->next_us = now + SAMPLE_MIN_US; /* an OOM is noticed before it has killed */
+        w->next_us = now + SAMPLE_MIN_US; /* the notice of an OOM comes before the kill, so sample again */
 }
 
 static uint64_t look_at_due(struct cgroup_alarm *alarm, uint64_t now)
@@ -199,7 +200,8 @@ static void *run(void *arg)
 
 /* --- on the loop --- */
 
-/* One at a time, from the start each time: the owner may drop any of them in its callback. */
+/* Finds one that is to ring, from the start of the list each time: the owner may drop any of them in its
+ * callback. */
 static struct cgroup_watched *next_ringing(struct cgroup_alarm *alarm)
 {
     pthread_mutex_lock(&alarm->lock);
@@ -228,8 +230,8 @@ static bool epoll_add(struct cgroup_alarm *alarm, int fd, uint32_t events, uint6
     return fd < 0 || !epoll_ctl(alarm->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* The thread takes no signal: they are the loop's. In real time where that is allowed; it does next to
- * nothing. */
+/* The thread blocks all signals, which are for the loop. It runs with real-time priority where that is
+ * allowed; it uses next to no processor time. */
 static int start_thread(struct cgroup_alarm *alarm)
 {
     sigset_t all, before;
@@ -239,7 +241,7 @@ static int start_thread(struct cgroup_alarm *alarm)
     int rc = pthread_create(&alarm->thread, NULL, run, alarm);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!rc && pthread_setschedparam(alarm->thread, SCHED_RR, &param))
-        return 0; /* it goes as other threads go */
+        return 0; /* it keeps the normal priority */
     return rc;
 }
 
@@ -298,7 +300,7 @@ static bool listen_to(struct cgroup_watched *w)
                      w->number);
 }
 
-/* Said, for anyone who still asks for its thresholds holds it open. */
+/* Removes the descriptor from epoll explicitly: a request for thresholds under way keeps it open. */
 static void listen_no_more(struct cgroup_watched *w)
 {
     if (w->memory.notice_fd >= 0)
@@ -331,7 +333,8 @@ static void on_asked(void *arg, int code, const struct err *e)
     free(asking);
 }
 
-/* Until the kernel has taken the thresholds the clock looks. Under the lock. */
+/* Asks the kernel for the thresholds; until it has taken them, the sandbox is sampled by timer. Call with the
+ * lock held. */
 static void ask(struct cgroup_watched *w)
 {
     struct asking *asking = mem_zalloc(sizeof *asking);
@@ -366,10 +369,10 @@ int cgroup_alarm_watch(struct cgroup_alarm *alarm, const struct cgroup_paths *pa
         w->next->slot = &w->next;
     alarm->list = w;
     if (!listen_to(w))
-        w->interval_us = SAMPLE_MAX_US; /* the first sample below finds it; it is never near by notice */
+        w->interval_us = SAMPLE_MAX_US; /* without epoll only the timer samples it, every 10 ms */
     ask(w);
     pthread_mutex_unlock(&alarm->lock);
-    signal_fd(alarm->wake); /* it may be near already */
+    signal_fd(alarm->wake); /* its use may already be near the limit */
     *out = w;
     return 0;
 }

@@ -15,14 +15,14 @@ struct cgroup_hold {
     STAILQ_ENTRY(cgroup_hold) link;
     int fd;
     const char *on, *off;
-    bool wanted, is;       /* is: what was written last */
-    bool waiting, writing; /* on the list; with a thread */
+    bool wanted, is;       /* is: the value written last */
+    bool waiting, writing; /* in the list; being written by a thread */
     bool freed;
 };
 STAILQ_HEAD(hold_list, cgroup_hold);
 
 struct cgroup_holds {
-    pthread_mutex_t lock; /* over the list and all holds */
+    pthread_mutex_t lock; /* protects the list and all holds */
     pthread_cond_t more;
     struct hold_list list;
     pthread_t thread[CGROUP_HANDS];
@@ -30,7 +30,7 @@ struct cgroup_holds {
     bool stopping;
 };
 
-/* Under the lock. It may be gone after. */
+/* Queues a pending change, or frees h if it is done with. Call with the lock held; h may be freed. */
 static void settle(struct cgroup_hold *h)
 {
     if (h->waiting || h->writing)
@@ -53,12 +53,12 @@ static void write_one(struct cgroup_hold *h)
     h->waiting = false;
     if (value == h->is) {
         settle(h);
-        return; /* it was asked for, and taken back */
+        return; /* the request was taken back before it was carried out */
     }
     h->writing = true;
     pthread_mutex_unlock(&holds->lock);
     ssize_t n = write(h->fd, text, strlen(text));
-    (void)n; /* where it fails, the cgroup is gone, and what was to be done to it is done */
+    (void)n; /* if it fails, the cgroup is gone, and there is nothing left to freeze */
     pthread_mutex_lock(&holds->lock);
     h->writing = false;
     h->is = value;
@@ -84,7 +84,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* In real time where that is allowed: memory is filled meanwhile. Signals are the loop's. */
+/* With real-time priority where that is allowed, because a sandbox fills memory meanwhile. Signals are for
+ * the loop. */
 static int start_threads(struct cgroup_holds *holds)
 {
     struct sched_param param = {.sched_priority = 1};

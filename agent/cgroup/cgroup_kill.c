@@ -10,8 +10,8 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define PIDS_MAX 4096 /* in one look; the next one finds the rest */
-#define BATCH    128  /* descriptors at once */
+#define PIDS_MAX 4096 /* read in one round; the next one finds the rest */
+#define BATCH    128  /* descriptors open at once */
 
 struct pids {
     pid_t item[PIDS_MAX];
@@ -56,9 +56,10 @@ static bool is_frozen(const struct cgroup_paths *paths)
 }
 
 /*
- * Between reading a number and sending a signal to it, it may have become another process, somebody else's:
- * beside fork bombs numbers come round within seconds. So each is opened first, and is sent the signal only
- * if the cgroup still lists its number then: what was opened is what is listed, or is dead.
+ * Between reading a pid and sending a signal to it, the pid may have been reused by a process outside the
+ * sandbox: beside fork bombs, pids wrap around within seconds. So each pid is opened first (pidfd), and gets
+ * the signal only if the cgroup lists it again afterwards: then the opened process is the listed one, or is
+ * dead.
  */
 static void send_to(const struct cgroup_paths *paths, const pid_t *pid, size_t count, struct pids *again)
 {
@@ -88,8 +89,8 @@ static bool write_in(const char *folder, const char *name, const char *text)
 }
 
 /*
- * Dying takes the processor too, some 0.3 ms a process, and a quota of 0.15 processors would make the end of
- * 48 of them last; nothing but that runs in it any more.
+ * Lifts the CPU quota: dying needs some 0.3 ms of CPU per process, so with a quota of 0.15 processors the end
+ * of 48 processes would take long. Nothing else runs in the cgroup any more.
  */
 static void let_die(const struct cgroup_paths *paths)
 {
@@ -110,7 +111,7 @@ enum cgroup_left cgroup_kill_each(const struct cgroup_paths *paths)
     return is_frozen(paths) ? CGROUP_LEFT_FROZEN : CGROUP_LEFT_SOME;
 }
 
-/* Thawed whatever else works: a paused sandbox is to die too. */
+/* Thaws even if a step fails: a paused sandbox must die too. */
 void cgroup_kill_by_force(const struct cgroup_paths *paths)
 {
     const char *freezer = paths->v2 ? "" : paths->folder[CGROUP_FREEZER];
@@ -127,7 +128,7 @@ bool cgroup_populated(const struct cgroup_paths *paths)
     char path[CGROUP_PATH_MAX + 64], byte;
     snprintf(path, sizeof path, "%s/cgroup.procs", paths->folder[CGROUP_MEMORY]);
     int fd = paths->folder[CGROUP_MEMORY][0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    bool populated = fd >= 0 && read(fd, &byte, 1) == 1; /* its folder goes with its container */
+    bool populated = fd >= 0 && read(fd, &byte, 1) == 1; /* no folder: it was removed with its container */
     if (fd >= 0)
         close(fd);
     return populated;

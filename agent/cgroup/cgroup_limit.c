@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUOTA_LEAST  1000 /* us: the kernel's */
+#define QUOTA_LEAST  1000 /* us: the least that the kernel accepts */
 #define PERIOD_USUAL 100000
 
 #define SOCKETS_SHARE 4
@@ -40,7 +40,7 @@ static int put_number(const char *folder, const char *name, uint64_t number, str
     return put(folder, name, text, e);
 }
 
-/* The period in force: alone in its file (v1), or behind the quota (v2). */
+/* The CPU period in force: its own file on v1, after the quota on v2. */
 static uint64_t period_of(const struct cgroup_paths *p)
 {
     char text[64] = "";
@@ -53,7 +53,7 @@ static uint64_t period_of(const struct cgroup_paths *p)
     return period ? period : PERIOD_USUAL;
 }
 
-/* The combined limit is never below the other: it goes first on the way up, last on the way down. */
+/* memory+swap must never be below memory: it is written first when raising, last when lowering. */
 static int limit_v1(const struct cgroup_paths *p, const struct sandbox_limits *l, uint64_t quota,
                     struct err *e)
 {
@@ -73,7 +73,7 @@ static int limit_v1(const struct cgroup_paths *p, const struct sandbox_limits *l
     return rc ? rc : put_number(p->folder[CGROUP_CPU], "cpu.shares", l->cpu_shares, e);
 }
 
-/* The weight for v1's shares, as runc has it: 2 to 262144 become 1 to 10000. */
+/* cpu.weight is computed from v1's shares as runc does: 2..262144 becomes 1..10000. */
 static int limit_v2(const struct cgroup_paths *p, const struct sandbox_limits *l, uint64_t quota,
                     uint64_t period, struct err *e)
 {

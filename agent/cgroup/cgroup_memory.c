@@ -30,12 +30,11 @@ static void drop(int *fd)
 static void write_text(int fd, const char *text)
 {
     if (fd >= 0 && pwrite(fd, text, strlen(text), 0) < 0)
-        return; /* the cgroup is gone, and what was to be done to it is done */
+        return; /* the cgroup is gone, and nothing is left to limit */
 }
 
-/* One eventfd for every notice: which it was, its use says. See
- * Documentation/admin-guide/cgroup-v1/memory.rst.
- */
+/* One eventfd for all thresholds: the use that is read afterwards tells which one was crossed. See
+ * Documentation/admin-guide/cgroup-v1/memory.rst. */
 static int ask_v1(const struct cgroup_memory *m)
 {
     int control = open_in(m->paths.folder[CGROUP_MEMORY], "cgroup.event_control", O_WRONLY);
@@ -49,9 +48,8 @@ static int ask_v1(const struct cgroup_memory *m)
     return fd;
 }
 
-/* A little above critical: at that level itself the last pages of its programs would keep it from being
- * reached.
- */
+/* memory.high lies a little above the critical level: at that level itself, the sandbox would be slowed down
+ * before it reaches the level. */
 static uint64_t high_of(const struct cgroup_levels *l)
 {
     return l->critical + (l->limit - l->critical) / 3;
@@ -143,7 +141,7 @@ void cgroup_memory_close(struct cgroup_memory *m)
 
 void cgroup_memory_level(struct cgroup_memory *m, const struct cgroup_levels *levels)
 {
-    drop(&m->notice_fd); /* and with it what it was asked for */
+    drop(&m->notice_fd); /* the thresholds set for it go with it */
     m->levels = *levels;
     ask(m);
 }
@@ -155,7 +153,7 @@ void cgroup_memory_noticed(struct cgroup_memory *m)
         return;
     ssize_t n =
         m->paths.v2 ? pread(m->notice_fd, bytes, sizeof bytes, 0) : read(m->notice_fd, bytes, sizeof bytes);
-    (void)n; /* nothing there: it was taken already */
+    (void)n; /* EAGAIN: the notice was read already */
 }
 
 static size_t read_at(int fd, char *bytes)

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* path: a container's cgroup in one hierarchy. */
+/* path: of a container's cgroup in one hierarchy. */
 typedef void found_fn(void *arg, const char *path, const char *id);
 
 static void each_in(const char *folder, found_fn *found, void *arg)
@@ -30,7 +30,7 @@ static void each_in(const char *folder, found_fn *found, void *arg)
     closedir(dir);
 }
 
-/* Every hierarchy has the parent; each mount of one is a line of mountinfo, see proc(5). */
+/* Looks below the parent in every hierarchy; each mount of one is a line of mountinfo, see proc(5). */
 static void each(const char *parent, found_fn *found, void *arg)
 {
     char line[4096], at[CGROUP_PATH_MAX], type[32], folder[2 * CGROUP_PATH_MAX];
@@ -97,7 +97,7 @@ size_t cgroup_orphans(const char *parent, char (**ids)[CONTAINER_ID_LEN + 1])
     return count;
 }
 
-/* The kernel's files go with their folder; folders within go first. */
+/* The kernel's files disappear with their folder; subfolders are removed first. */
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     return kind == FTW_DP && rmdir(path) && errno != ENOENT ? -1 : 0;

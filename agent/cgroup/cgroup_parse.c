@@ -5,7 +5,7 @@
 #define KERNEL_BASE (1u << 20)
 #define KERNEL_EACH (192u << 10)
 
-/* Reads digits at *p; moves *p behind them. False without a digit or past 64 bits. */
+/* Reads digits at *p and moves *p behind them. False without a digit or past 64 bits. */
 static bool take_digits(const char **p, const char *end, uint64_t *out)
 {
     const char *start = *p;
@@ -26,7 +26,7 @@ static bool at_line_end(const char *p, const char *end)
     return p == end || *p == '\n';
 }
 
-/* Moves *p behind text where it stands there. */
+/* Moves *p behind text, if text is there. */
 static bool skip_text(const char **p, const char *end, const char *text)
 {
     size_t len = strlen(text);
@@ -85,13 +85,14 @@ bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_c
     return true;
 }
 
-/* The keys of a pass; word: the first of a line. */
+/* Stores the value if word, the first of a line, is one of the keys. */
 static void take_key(const char *word, size_t word_len, const char *p, const char *end,
                      const char *const *keys, size_t count, uint64_t *out)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value;
-        if (strlen(keys[i]) != word_len || memcmp(keys[i], word, word_len)) /* which may hold a NUL */
+        if (strlen(keys[i]) != word_len ||
+            memcmp(keys[i], word, word_len)) /* memcmp: word may contain a NUL */
             continue;
         if (take_digits(&p, end, &value) && at_line_end(p, end))
             out[i] = value;
@@ -140,7 +141,7 @@ struct cgroup_use cgroup_parse_use(const char *stat, size_t len, bool v2, uint64
 
 #define LOOP_MAJOR 7 /* Documentation/admin-guide/devices.txt */
 
-/* "MAJOR:MINOR "; moves *p behind it. False for a line of anything else, or of a loop device. */
+/* Reads "MAJOR:MINOR " and moves *p behind it. False for any other line, and for a loop device. */
 static bool take_device(const char **p, const char *end)
 {
     uint64_t major, minor;
@@ -148,7 +149,7 @@ static bool take_device(const char **p, const char *end)
            skip_text(p, end, " ") && major != LOOP_MAJOR;
 }
 
-/* The number behind text in this line; 0 without it. */
+/* The number behind text in this line; 0 if text is missing. */
 static uint64_t behind(const char *p, const char *line_end, const char *text)
 {
     uint64_t value = 0;

@@ -1,7 +1,7 @@
 /*
- * Parsers of the kernel's cgroup files. They take bytes, not paths: a reader hands over what one pread gave.
- * The bytes may be cut or strange (a cgroup that is being removed, a newer kernel): a parser then says so
- * and touches nothing. Numbers past 64 bits are refused. Pure.
+ * Parsers of the kernel's cgroup files. They take bytes, not paths: the caller passes what one pread
+ * returned. The bytes may be incomplete or unexpected (a cgroup that is being removed, a newer kernel): a
+ * parser then returns false and changes nothing. Numbers past 64 bits are refused. Pure.
  *
  * Formats: Linux Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, accounting/psi.rst.
  */
@@ -26,19 +26,19 @@ bool cgroup_parse_number(const char *bytes, size_t len, uint64_t *out);
  */
 bool cgroup_parse_key(const char *bytes, size_t len, const char *key, uint64_t *out);
 
-/* Several keys in one pass: out[i] is the value of keys[i], 0 where that is missing or no number. */
+/* Several keys in one pass: out[i] is the value of keys[i], 0 if that is missing or not a number. */
 void cgroup_parse_keys(const char *bytes, size_t len, const char *const *keys, size_t count, uint64_t *out);
 
 /*
- * avg10 of the "some" line of a pressure file, in hundredths of a percent (0 to 10000). False where the
- * file has none (a kernel with PSI switched off answers an error instead of a file).
+ * avg10 of the "some" line of a pressure file, in hundredths of a percent (0 to 10000). False if there is
+ * none (a kernel with PSI switched off returns an error instead of a file).
  */
 bool cgroup_parse_pressure(const char *bytes, size_t len, uint32_t *some_avg10_centi);
 
 /*
- * What memory.stat says of `usage` bytes. working_set: less the inactive file cache. unreclaimable, what the
- * kernel cannot take back: less the active file cache and the reclaimable slab too (v1 shows no slab). Of an
- * unreadable one: all of it.
+ * Splits `usage` bytes by memory.stat. working_set: without the inactive file cache. unreclaimable, what the
+ * kernel cannot reclaim: also without the active file cache and the reclaimable slab (v1 does not show slab).
+ * If stat is unreadable, both are usage.
  */
 struct cgroup_use {
     uint64_t working_set, unreclaimable;
@@ -57,16 +57,16 @@ struct cgroup_io {
 };
 struct cgroup_io cgroup_parse_io(const char *bytes, size_t len, bool v2);
 
-/* The sum over the interfaces of a /proc/PID/net/dev, the loopback left out. */
+/* The sums over the interfaces of a /proc/PID/net/dev, without the loopback. */
 struct cgroup_net {
     uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets;
 };
 struct cgroup_net cgroup_parse_net(const char *bytes, size_t len);
 
 /*
- * Of v1's kernel memory what is taken for reclaimable slab (names and inodes that are remembered): all that
- * is more than so many processes need for themselves. Measured on 6.18: a process takes 80 to 150 KiB of it,
- * an idle sandbox 300 KiB. Anyone who takes more for good meets the kernel's OOM instead of a warning.
+ * How much of v1's kernel memory counts as reclaimable slab (cached names and inodes): all beyond what that
+ * many processes need for themselves. Measured on 6.18: a process takes 80 to 150 KiB, an idle sandbox 300
+ * KiB. A sandbox that really uses more meets the kernel's OOM killer instead of a warning.
  */
 uint64_t cgroup_kernel_reclaimable(uint64_t kernel, uint64_t processes);
 

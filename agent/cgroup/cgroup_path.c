@@ -49,7 +49,7 @@ static bool find_mount(const char *mountinfo, const char *controller, char *out,
     return false;
 }
 
-/* The path behind "N:controllers:" in /proc/PID/cgroup; of the unified one the controllers are empty. */
+/* The path behind "N:controllers:" in /proc/PID/cgroup; the unified hierarchy has no controllers there. */
 static bool find_path(const char *proc_cgroup, const char *controller, char *out, size_t size)
 {
     for (const char *line = proc_cgroup; line && *line; line = strchr(line, '\n'), line += line != NULL) {
@@ -96,13 +96,13 @@ int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cg
     for (int i = 0; i < CGROUP_COUNT; i++)
         folder_of(proc_cgroup, mountinfo, names[i], out->folder[i]);
     if (out->folder[CGROUP_MEMORY][0]) {
-        /* A runtime that knows v1 only leaves its processes in the unified cgroup of who started them. */
+        /* A runtime that knows only v1 leaves its processes in the unified cgroup of whoever started them. */
         if (strcmp(last_part(out->unified), last_part(out->folder[CGROUP_MEMORY])))
             out->unified[0] = 0;
         return 0;
     }
     if (!out->unified[0])
-        return err_set(e, ERR_NOT_FOUND, "the process' cgroup is not to be seen in the mounts");
+        return err_set(e, ERR_NOT_FOUND, "the process' cgroup is not in any mount");
     out->v2 = true;
     for (int i = 0; i < CGROUP_COUNT; i++)
         memcpy(out->folder[i], out->unified, CGROUP_PATH_MAX);
@@ -187,7 +187,7 @@ int cgroup_mounts_read(const char *root, struct cgroup_mounts *out, struct err *
     return fits ? 0 : err_set(e, ERR_NOT_FOUND, "the cgroups' path is too long");
 }
 
-/* MOUNT/PARENT/NAME, "" where it does not fit or is not there. */
+/* MOUNT/PARENT/NAME, "" if it is too long or does not exist. */
 static void below(char out[CGROUP_PATH_MAX], const char *mount, const char *parent, const char *name)
 {
     int n = snprintf(out, CGROUP_PATH_MAX, "%s/%s%s%s", mount, parent, parent[0] ? "/" : "", name);
@@ -217,7 +217,7 @@ static void slice_path(const char *parent, char out[static CGROUP_PATH_MAX])
         if (parent[i] == '-' && i)
             at += (size_t)snprintf(out + at, CGROUP_PATH_MAX - at, "%.*s.slice/", (int)i, parent);
         if (at >= CGROUP_PATH_MAX / 2)
-            is_slice = false; /* nobody has such a name */
+            is_slice = false; /* such a name cannot exist */
     }
     if (!is_slice)
         at = 0;

@@ -35,7 +35,7 @@ enum file {
     FILE_COUNT
 };
 
-/* Where each file is: on v1 in its controller's folder, on v2 all in one. */
+/* The file names: on v1 each in its controller's folder, on v2 all in one folder. */
 static const struct {
     enum cgroup_controller controller;
     const char *v1, *v2;
@@ -61,13 +61,14 @@ struct cgroup_sandbox {
     uint32_t cpu_centi, throttled_centi;
     uint64_t rx_rate, tx_rate;
     int fd[FILE_COUNT];
-    uint64_t before_ms; /* 0: no sample was taken */
+    uint64_t before_ms; /* time of the last sample; 0: none was taken */
     uint64_t before_limit_millis;
     struct counters before;
-    uint64_t peak_bytes; /* on kernels that keep none */
+    uint64_t peak_bytes; /* on kernels that keep no peak */
 };
 
-/* What a kernel has not got is left out; where this process may open no more, the guard would be blind. */
+/* A file that the kernel does not have is skipped; *why is set if this process may open no more files, since
+ * the guard could then not see the sandbox. */
 static int open_in(const char *folder, const char *name, int *why)
 {
     char path[CGROUP_PATH_MAX + 64];
@@ -147,8 +148,8 @@ uint64_t cgroup_sandbox_oom_kills(struct cgroup_sandbox *sandbox)
 }
 
 /*
- * Version 1 counts the buffers of sockets beside all other memory, and gives each socket a little past their
- * limit (agent/cgroup/cgroup_limit.h): with a great many that is much, and it is memory like any other.
+ * Version 1 counts the buffers of sockets apart from all other memory, and lets each socket exceed their
+ * limit a little (agent/cgroup/cgroup_limit.h): with many sockets that is much. They are added to the memory.
  */
 static void add_sockets(const struct cgroup_sandbox *sandbox, struct sample *out)
 {
@@ -232,7 +233,8 @@ static uint64_t rate(uint64_t now, uint64_t before, uint64_t ms)
     return (now - before) * 1000 / ms;
 }
 
-/* What a limit that was changed meanwhile allowed in between is not known: the larger one accuses nobody. */
+/* When the limit changed during the interval, the larger limit is used, so that the percentage is not too
+ * high. */
 static uint64_t limit_between(const struct cgroup_sandbox *sandbox, uint64_t limit_millis)
 {
     if (!limit_millis)
@@ -240,7 +242,7 @@ static uint64_t limit_between(const struct cgroup_sandbox *sandbox, uint64_t lim
     return sandbox->before_limit_millis > limit_millis ? sandbox->before_limit_millis : limit_millis;
 }
 
-/* Rates of a few milliseconds say nothing: a sample soon after another repeats that one. */
+/* Rates over a few milliseconds mean nothing: a sample soon after another repeats that one's rates. */
 static void sample_rates(struct cgroup_sandbox *sandbox, uint64_t now, const struct counters *c,
                          struct sample *out)
 {
@@ -248,7 +250,7 @@ static void sample_rates(struct cgroup_sandbox *sandbox, uint64_t now, const str
     uint64_t ms = sandbox->before_ms ? now - sandbox->before_ms : RATE_MS;
     if (ms >= RATE_MS) {
         uint64_t limit = limit_between(sandbox, out->cpu_limit_millis), periods = c->periods - b->periods;
-        /* of limit * 1e6 ns/s */
+        /* ns per s / (limit * 1e6) is the share; in hundredths of a percent */
         sandbox->cpu_centi = (uint32_t)(rate(c->cpu_ns, b->cpu_ns, ms) / 100 / limit);
         sandbox->throttled_centi = periods ? (uint32_t)((c->throttled - b->throttled) * 10000 / periods) : 0;
         sandbox->rx_rate = rate(c->rx_bytes, b->rx_bytes, ms);

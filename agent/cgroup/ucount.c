@@ -53,7 +53,7 @@ struct row {
     char text[32];
 };
 
-/* In the forked process, whose only thread it is: nothing but system calls. */
+/* Runs in the forked process, whose only thread it is: only system calls are allowed. */
 static int write_rows(int ns, const struct row *rows, size_t count)
 {
     if (setns(ns, CLONE_NEWUSER))

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define DOCKER_KILLED 137 /* 128 and SIGKILL, which nobody inside can send to its process 1 */
+#define DOCKER_KILLED 137 /* 128 and SIGKILL, which no process inside can send to the sandbox's process 1 */
 
 #define SENTENCE(end, ...) snprintf((end).detail, sizeof(end).detail, __VA_ARGS__)
 

@@ -4,7 +4,7 @@ struct use {
     uint64_t used, limit;
 };
 
-/* What is nearer to its end: a disk takes no more where either is. */
+/* The one that is nearer to its limit: a disk is full when either bytes or inodes run out. */
 static struct use disk_of(const struct sample *s)
 {
     struct use bytes = {s->disk_used_bytes, s->disk_limit_bytes};
@@ -52,7 +52,7 @@ static void tell(struct guard_step *step, const struct sample *s, int kind, stru
     }
 }
 
-/* Without a limit its CPU percentage is of one processor. */
+/* Without a CPU limit the percentage is of one processor. */
 static bool computed(const struct sample *s)
 {
     uint64_t limit_millis = s->cpu_limit_millis ? s->cpu_limit_millis : 1000;
@@ -77,7 +77,7 @@ static void idle(struct guard_step *step, const struct guard_rules *rules, struc
         return;
     step->end.reason = REASON_NONE;
     step->pause = true;
-    g->busy_ms = now; /* where it could not be paused, it has as long again */
+    g->busy_ms = now; /* if the pause fails, it gets its whole idle time again */
 }
 
 struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, struct sample *s, bool paused,
@@ -97,7 +97,7 @@ struct guard_step guard_tick(struct guard *g, const struct guard_rules *rules, s
         if (v->level == VIOLATION_CRITICAL)
             s->open_violations |= 16u << kind;
     }
-    if (s->oom_kills) /* the kernel was first: what it left of the sandbox goes too */
+    if (s->oom_kills) /* the kernel's OOM killer was first: the rest of the sandbox ends too */
         step.end = ending_oom(s, s->memory_limit_bytes);
     else if (g->violation[VIOLATION_MEMORY].level == VIOLATION_CRITICAL)
         step.end = ending_critical(s, rules->violation[VIOLATION_MEMORY].critical_centi);

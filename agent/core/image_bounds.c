@@ -10,7 +10,7 @@
 
 #define REFUSE(why, ...) (snprintf(why, NODE_DETAIL_MAX + 1, __VA_ARGS__), false)
 
-/* Before the last part of what is there: its parent, or the root. */
+/* Returns the end of the path's parent: cuts the last part off, at most down to the root. */
 static char *up(char *from, char *end)
 {
     while (end > from && *--end != '/')
@@ -20,7 +20,7 @@ static char *up(char *from, char *end)
 
 void image_clean_path(char *path)
 {
-    char *end = path; /* of what is clean, without a slash at its end */
+    char *end = path; /* end of the clean path so far, which has no trailing slash */
     for (const char *at = path; *at;) {
         size_t len = strcspn(at, "/");
         const char *part = at;
@@ -31,7 +31,7 @@ void image_clean_path(char *path)
             end = up(path, end);
             continue;
         }
-        *end++ = '/'; /* never past what was read: its own slash stood before it */
+        *end++ = '/'; /* never overtakes `at`: the part's own slash was there */
         memmove(end, part, len);
         end += len;
     }
@@ -46,7 +46,7 @@ bool image_is_in(const char *path, const char *folder)
     return !strncmp(path, folder, len) && (!path[len] || path[len] == '/');
 }
 
-/* A folder of such a name nobody can make. */
+/* The kernel refuses names longer than NAME_MAX. */
 static bool has_long_name(const char *path)
 {
     for (size_t len; *path; path += len + (path[len] == '/')) {
@@ -74,7 +74,7 @@ static bool volume_fits(const char *path, char *why)
         return REFUSE(why, "its image declares a volume at /, which is read-only in a sandbox");
     for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
         if (image_is_in(clean, taken[i]))
-            return REFUSE(why, "its image declares a volume in %s, which is not its to have", taken[i]);
+            return REFUSE(why, "its image declares a volume in %s, which is reserved", taken[i]);
     }
     return true;
 }
@@ -99,7 +99,7 @@ static size_t bytes_of(const struct string_list *words)
     return bytes;
 }
 
-/* What its user adds has bounds of its own, and an init takes both. */
+/* What the user adds has its own bounds; an init accepts both together. */
 static bool command_fits(const struct image_facts *f, const struct image_use *use, char *why)
 {
     size_t words = f->entrypoint.count + f->command.count;
@@ -119,7 +119,7 @@ static bool command_fits(const struct image_facts *f, const struct image_use *us
     return true;
 }
 
-/* Processors that run what was built for another too, by its system calls of 32 bits. */
+/* 64-bit processors that also run 32-bit programs of their older architecture. */
 static bool is_narrower(const char *built_for, const char *host)
 {
     static const char *const also[][2] = {{"386", "amd64"}, {"arm", "arm64"}};
@@ -130,7 +130,7 @@ static bool is_narrower(const char *built_for, const char *host)
     return false;
 }
 
-/* What is not said, by an image or by Docker, refuses nothing. */
+/* A platform that the image or Docker does not name is accepted. */
 static bool platform_fits(const struct image_facts *f, const struct image_use *use, char *why)
 {
     const char *host = use->arch;
@@ -159,7 +159,7 @@ bool image_fits(const struct image_facts *f, const struct image_use *use,
         return REFUSE(why, "its image exposes %zu ports; at most %d are taken", f->port_count,
                       IMAGE_PORTS_MAX);
     if (f->has_own_label)
-        return REFUSE(why, "its image has a label that begins with corral., which are Corral's own");
+        return REFUSE(why, "its image has a label that begins with corral., a prefix that is Corral's own");
     return platform_fits(f, use, why) && volumes_fit(&f->volumes, why) &&
            (!use->own_command || command_fits(f, use, why));
 }
@@ -185,7 +185,7 @@ void image_tidy(struct image_facts *f)
             f->volumes.item[kept++] = path;
     }
     f->volumes.count = kept;
-    if (f->working_dir[0] == '/') /* any other is not used */
+    if (f->working_dir[0] == '/') /* a relative one is refused or unused */
         image_clean_path(f->working_dir);
 }
 

@@ -1,7 +1,7 @@
 /*
- * What an image may bring along. Docker takes all that an image declares: a volume that is not on the
- * sandbox's own disk would be one on its node's, with no limit. So what is past a bound is refused, in words.
- * Pure.
+ * Bounds of what an image declares. Docker accepts everything that an image declares: for a volume that is
+ * not on the sandbox's own disk it would make one on the node's disk, without a limit. So an image past a
+ * bound is refused with a sentence. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
 #define CORRAL_AGENT_CORE_IMAGE_BOUNDS_H
@@ -14,56 +14,62 @@
 #include <stddef.h>
 
 #define IMAGE_VOLUMES_MAX     32
-#define IMAGE_PATH_MAX        511    /* bytes of a volume's path, and of its working folder's */
-#define IMAGE_WORDS_MAX       1024   /* of its own command, all together */
-#define IMAGE_WORDS_BYTES_MAX 65000u /* of these, with one after each */
+#define IMAGE_PATH_MAX        511    /* bytes of a volume's path, and of the working folder's */
+#define IMAGE_WORDS_MAX       1024   /* of the image's own command, entrypoint included */
+#define IMAGE_WORDS_BYTES_MAX 65000u /* bytes of all words, one added after each */
 #define IMAGE_ENV_MAX         1024   /* variables */
 #define IMAGE_ENV_BYTES_MAX   (64u * 1024)
-#define IMAGE_LABEL_BYTES_MAX (16u * 1024) /* Docker tells them with each container, in each of its lists */
-#define IMAGE_PORTS_MAX       20000 /* that it says to listen at: Docker writes them down with each step */
-#define IMAGE_USERS_BYTES_MAX (1u << 20) /* of /etc/passwd, of /etc/group: Docker reads them */
+#define IMAGE_LABEL_BYTES_MAX                                                                                \
+    (16u * 1024)                         /* Docker returns them with each container, in each of its lists    \
+                                          */
+#define IMAGE_PORTS_MAX       20000      /* exposed ports: Docker writes them to disk at each step */
+#define IMAGE_USERS_BYTES_MAX (1u << 20) /* of /etc/passwd and of /etc/group, which Docker reads */
 
 struct image_facts {
-    struct string_list volumes;    /* paths that it declares */
-    struct string_list entrypoint; /* and what it would run */
+    struct string_list volumes;    /* paths of its declared volumes */
+    struct string_list entrypoint; /* its entrypoint and command */
     struct string_list command;
-    char working_dir[IMAGE_PATH_MAX + 1]; /* and where; "": it does not say */
-    bool working_dir_long;                /* it says more than fits there */
-    char arch[32], os[32];                /* what it was built for, as Docker names it; "": it does not say */
+    char working_dir[IMAGE_PATH_MAX + 1]; /* its working folder; "": not declared */
+    bool working_dir_long;                /* the declared one is longer than fits there */
+    char arch[32], os[32];                /* the platform, in Docker's names; "": not declared */
     size_t env_count, env_bytes, label_bytes, port_count;
-    bool has_own_label; /* one that begins as Corral's own do */
+    bool has_own_label; /* a label with the prefix of Corral's own */
 };
 
-/* What is to be made of it. */
+/* How the image is going to be used. */
 struct image_use {
-    bool own_command;  /* its command and working folder count */
-    size_t words;      /* of its user's command, in place of its own after the entrypoint */
-    const char *arch;  /* of the node, as Docker names it; "": not known */
-    bool narrow_calls; /* system calls of 32 bits are taken where the node is of 64 */
+    bool own_command;  /* the image's own command and working folder are used */
+    size_t words;      /* of the user's command, which replaces the image's own after the entrypoint */
+    const char *arch;  /* of the node, in Docker's name; "": not known */
+    bool narrow_calls; /* 32-bit system calls are allowed on this 64-bit node */
 };
 
-/* False with a sentence in why. */
+/* Whether it is within all bounds; false: why holds a sentence. */
 bool image_fits(const struct image_facts *facts, const struct image_use *use,
                 char why[static NODE_DETAIL_MAX + 1]);
 
-/* Of one that fits: each path as it is meant, each volume once. */
+/* For one that fits: cleans each path, and leaves each volume once. */
 void image_tidy(struct image_facts *facts);
 
-/* A path from the root (no other) in its shortest form, without looking at links, as Docker has it:
- * /./a//b/../c/ is /a/c. */
+/*
+ * Shortens an absolute path (only such) without following links, as Docker does: /./a//b/../c/ becomes /a/c.
+ */
 void image_clean_path(char *path);
 
-/* Whether a clean path is this clean folder, or in it. */
+/* Whether a clean path is this clean folder or lies in it. */
 bool image_is_in(const char *path, const char *folder);
 
-/* Whether an image of this size may be on a node, where the largest has most bytes (0: any); why as above. */
+/* Whether an image of this many bytes may be on a node that allows at most `most` (0: no limit); why as
+ * above. */
 bool image_size_fits(uint64_t bytes, uint64_t most, char why[static NODE_DETAIL_MAX + 1]);
 
-/* Whether a node with so much free disk may pull, where least has to stay free; why as above, the same
- * words as long as that is so. */
+/* Whether a node with this much free disk may pull, where `least` bytes have to stay free; why as above, the
+ * same sentence each time. */
 bool image_has_room(uint64_t free_bytes, uint64_t least, char why[static NODE_DETAIL_MAX + 1]);
 
-/* Whether one of the names of an image is this one; Docker also finds images by what is none. */
+/*
+ * Whether the image has exactly this name. Docker also finds images by other things, such as a part of an id.
+ */
 bool image_has_name(const struct string_list *names, const struct image_ref *ref);
 
 #endif

@@ -72,7 +72,7 @@ void image_memory_pulled(struct image_memory *memory, uint64_t now, const char *
 bool image_memory_used(struct image_memory *memory, uint64_t now, const char *ref)
 {
     struct image_entry *entry = find(memory, ref);
-    /* A clock that was set back is followed: the image counts as used now. */
+    /* If the clock was set back, the image counts as used now. */
     if (!entry || (now >= entry->used_ms && now - entry->used_ms < IMAGE_NOTE_MS))
         return false;
     entry->used_ms = now;
@@ -129,5 +129,5 @@ int image_memory_parse(const char *text, struct image_memory *memory, struct err
     if (good)
         return 0;
     image_memory_fini(memory);
-    return err_set(e, ERR_PROTOCOL, "it is torn, or no list of images");
+    return err_set(e, ERR_PROTOCOL, "it is incomplete, or not a list of images");
 }

@@ -1,6 +1,6 @@
 /*
- * What the agent's part of a cleanup decides: what on this node belongs to no sandbox of its records. Names
- * that are not of our making are nobody's to judge. Pure.
+ * What a cleanup on this node may remove: things that belong to no sandbox in its records. Names that Corral
+ * did not make are left alone. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_ORPHAN_H
 #define CORRAL_AGENT_CORE_ORPHAN_H
@@ -9,14 +9,13 @@
 
 #define CONTAINER_ID_LEN 64
 
-/* Whether a sandbox of this record (NULL: there is none) has nothing on this node any more but its final
- * report.
- */
+/* Whether a sandbox with this record (NULL: it has none) may have nothing left on this node except its final
+ * report. */
 bool orphan_sandbox(const struct sandbox_record *record);
 
 /*
- * Whether a container that carries our labels is an orphan. record: of the sandbox that its label names; one
- * that runs has one container only, and its record says which.
+ * Whether a container with our labels is an orphan. record: of the sandbox that its label names (NULL: none).
+ * A running sandbox has exactly one container, the one in its record.
  */
 bool orphan_container(const struct sandbox_record *record, const char *container_id);
 
@@ -24,13 +23,15 @@ bool orphan_container(const struct sandbox_record *record, const char *container
 enum state_file { STATE_FILE_FOREIGN, STATE_FILE_RECORD, STATE_FILE_TEMPORARY, STATE_FILE_BAD };
 enum state_file state_file_of(const char *name, struct sandbox_id *id);
 
-/* known: the reconciler holds its sandbox, and may be writing it in this moment. */
+/* known: the reconciler holds this sandbox, and may be writing its record now. */
 bool orphan_state_file(enum state_file file, bool known);
 
-/* Whether a cgroup of this name is a container's, by Docker's drivers cgroupfs and systemd; id: whose. */
+/* Whether this is the name of a container's cgroup, made by Docker's cgroupfs or systemd driver; id: the
+ * container's. */
 bool orphan_cgroup_name(const char *name, char id[static CONTAINER_ID_LEN + 1]);
 
-/* Whether the node is to clean up by itself: the controller, while it is there, asks in time. */
+/* Whether the node starts a cleanup by itself. A connected controller normally asks for it in time, so the
+ * node then waits twice as long. */
 bool orphan_cleanup_due(uint64_t now, uint64_t cleaned_ms, uint64_t interval_ms, bool connected);
 
 #endif

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESERVE    (1u << 20) /* numbers at a time */
-#define SLACK_MS   30000      /* past OUTBOX_KEEP_MS before anything is moved: so moving costs little */
-#define FILE_MIN   (1u << 20) /* below this the file is left to grow */
-#define TEXT_MAX   (1u << 20) /* of text that waits for a slow disk; then the whole is written instead */
-#define LINE_BYTES 192        /* of most lines */
+#define RESERVE  (1u << 20) /* numbers reserved at a time */
+#define SLACK_MS 30000      /* kept beyond OUTBOX_KEEP_MS, so that samples are moved rarely */
+#define FILE_MIN (1u << 20) /* a smaller file is never rewritten for its size */
+#define TEXT_MAX                                                                                             \
+    (1u << 20)         /* of text that waits for a slow disk; beyond it the whole file is written instead */
+#define LINE_BYTES 192 /* length of most lines */
 
 struct outbox *outbox_new(uint64_t first_number)
 {
@@ -72,7 +73,7 @@ void outbox_episodes(const struct outbox *o, void (*cb)(void *arg, const struct 
         cb(arg, &o->episode[i].id);
 }
 
-/* --- what waits --- */
+/* --- entries --- */
 
 static void *room_for_one(void *array, struct kept_line *line, size_t size)
 {
@@ -82,7 +83,7 @@ static void *room_for_one(void *array, struct kept_line *line, size_t size)
     return mem_grow(array, line->room, size);
 }
 
-/* Opening, rise and closing follow one another: the latest says how its episode stands. */
+/* Opening, rise and closing come in this order: the latest report gives the level of the episode. */
 void outbox_put_violation(struct outbox *o, const struct kept_violation *v)
 {
     struct kept_line *line = &o->violations;
@@ -98,7 +99,8 @@ void outbox_put_violation(struct outbox *o, const struct kept_violation *v)
     o->violation[line->count++] = *v;
 }
 
-/* Those that are older, but for the last of a sandbox; or, all being last ones, the oldest. */
+/* Drops the samples taken before before_ms, except the last one of a sandbox; if that frees nothing in a full
+ * array, drops the oldest. */
 static void drop_samples(struct outbox *o, int64_t before_ms)
 {
     size_t kept = 0, count = o->samples.count;
@@ -121,7 +123,7 @@ static const struct kept_sample *oldest_of_many(const struct outbox *o)
     return NULL;
 }
 
-/* Where all places are taken a quarter of the time goes: it costs a walk each time that many have come. */
+/* If the array is full, drops a quarter of its time span, so that the walk is needed rarely. */
 static void make_room(struct outbox *o, int64_t now)
 {
     uint64_t before = o->samples_dropped;
@@ -165,7 +167,7 @@ struct outbox_stats outbox_stats(const struct outbox *o)
 
 /* --- what happens --- */
 
-/* Reserved well ahead, so that no number is used that the disk does not know of. */
+/* Numbers are reserved on disk well ahead, so that none is used that the disk does not know of. */
 static uint64_t number(struct outbox *o)
 {
     if (o->next_number + RESERVE / 2 > o->reserved) {
@@ -302,7 +304,7 @@ static struct outbox *copy(const struct outbox *o)
     return c;
 }
 
-/* It has grown to far more than what is in it. */
+/* Whether the file is far larger than its live content. */
 static bool grown(const struct outbox *o)
 {
     size_t live = (o->violations.count + o->samples.count + o->episodes) * LINE_BYTES;
@@ -327,7 +329,7 @@ bool outbox_write(struct outbox *o, struct outbox_write *out)
     return true;
 }
 
-/* A disk that takes nothing does not silence the node: what it has to tell is told all the same. */
+/* A failed write does not silence the node: what it has to report may be sent all the same. */
 void outbox_written(struct outbox *o, bool ok, size_t len)
 {
     o->writing = false;

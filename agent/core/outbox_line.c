@@ -1,4 +1,4 @@
-/* The outbox as text: "SUM KIND NUMBER…", one line a thing, the sum over the rest of the line. */
+/* The outbox as text: one entry per line, "SUM KIND NUMBER…"; SUM is the checksum of the rest of the line. */
 #include "agent/core/outbox_int.h"
 
 #include "common/base/mem.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX 1024 /* a sample of the largest numbers has some 700 */
+#define LINE_MAX 1024 /* a sample with the largest numbers needs some 700 */
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv): finds a torn write; nobody attacks our own disk. */
 uint64_t outbox_line_sum(const char *bytes, size_t len)
@@ -68,7 +68,7 @@ static void PRINTF_LIKE(2, 3) put(struct line *l, const char *fmt, ...)
     int n = vsnprintf(l->text + l->len, LINE_MAX - l->len, fmt, args);
     va_end(args);
     if (n < 0 || (size_t)n >= LINE_MAX - l->len)
-        abort(); /* a line has a fixed number of numbers: the room is known */
+        abort(); /* a line has a fixed number of numbers, so it always fits */
     l->len += (size_t)n;
 }
 
@@ -98,7 +98,7 @@ void outbox_line_sample(struct outbox_text *t, const struct kept_sample *s)
     struct line l = {.len = 0};
     put(&l, "sample %s %" PRId64 " %u", s->sample.id.text, s->at_ms, s->last);
     for (size_t i = 0; i < outbox_sample_number_count; i++) {
-        uint64_t value = 0; /* little endian, as all that Corral runs on */
+        uint64_t value = 0; /* little endian, as all machines that Corral runs on */
         memcpy(&value, (const char *)&s->sample + outbox_sample_numbers[i].offset,
                outbox_sample_numbers[i].size);
         put(&l, " %" PRIu64, value);
@@ -142,7 +142,7 @@ static void line_episode(struct outbox_text *t, const struct episodes *e)
     end(t, &l);
 }
 
-/* Episodes last: they say how things stand after all that is told. */
+/* Episodes come last: they give the levels after all reports above them. */
 char *outbox_format(const struct outbox *o, const char *boot_id, int64_t boot_wall_ms, size_t *len)
 {
     struct outbox_text t = {0};

@@ -1,4 +1,4 @@
-/* The outbox, from its text (outbox_line.c). */
+/* Reads the outbox from its text (outbox_line.c). */
 #include "agent/core/outbox_int.h"
 
 #include <inttypes.h>
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_MOST (INT64_MAX / 2) /* of our own counting */
+#define NUMBER_MOST (INT64_MAX / 2) /* of our own numbers */
 
 struct reader {
     struct outbox *outbox;
     const char *at, *end; /* of the line */
     const char *boot_id;
-    int64_t shift_ms; /* from the clock of the file's boot to ours */
+    int64_t shift_ms; /* from the clock of the file's boot to this boot's */
     int64_t boot_wall_ms;
 };
 
@@ -39,7 +39,7 @@ static bool take_number(struct reader *r, uint64_t most, uint64_t *out)
     return !*after && *out <= most;
 }
 
-/* A time on the clock of the file's boot, as one on ours. */
+/* Reads a time on the clock of the file's boot and converts it to this boot's. */
 static bool take_time(struct reader *r, int64_t *out)
 {
     char word[24], *after;
@@ -62,7 +62,7 @@ static void used(struct reader *r, uint64_t number)
         r->outbox->next_number = number + 1;
 }
 
-/* What an earlier boot left is as old as the wall clock says, and never of the future. */
+/* The age of an earlier boot's entries comes from the wall clock, and is never negative. */
 static bool read_boot(struct reader *r)
 {
     char boot_id[40];
@@ -85,7 +85,7 @@ static bool read_violation(struct reader *r)
         !take_number(r, 1, &critical) || !take_number(r, UINT32_MAX, &percent) ||
         !take_number(r, UINT64_MAX, &n->limit))
         return false;
-    if (r->at < r->end && !take_number(r, UINT32_MAX, &swings)) /* an older agent's line ends before */
+    if (r->at < r->end && !take_number(r, UINT32_MAX, &swings)) /* a line of an older agent ends before it */
         return false;
     n->kind = (uint8_t)kind;
     n->opened = opened;

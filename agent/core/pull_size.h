@@ -1,6 +1,7 @@
 /*
- * How large an image is that is being pulled, by what its progress tells of each layer: its registry's words,
- * so they may lie either way, and compressed, so the image is larger. What came is looked at once more. Pure.
+ * The size of an image during its pull, summed from the progress of each layer. The figures come from the
+ * registry, so they may be false in either direction, and they are of compressed layers, so the unpacked
+ * image is larger. The real size is checked after the pull. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_PULL_SIZE_H
 #define CORRAL_AGENT_CORE_PULL_SIZE_H
@@ -10,8 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PULL_LAYERS_MAX 127 /* more Docker takes of no image, and says so once they have come */
-#define PULL_LAYER_MAX  15  /* Docker tells the first 12 characters of a digest */
+#define PULL_LAYERS_MAX                                                                                      \
+    127                   /* Docker accepts no image with more, but reports that only after downloading it */
+#define PULL_LAYER_MAX 15 /* Docker shows the first 12 characters of a digest */
 
 /* All zero at first. */
 struct pull_size {
@@ -22,8 +24,8 @@ struct pull_size {
     unsigned count;
 };
 
-/* A layer has this many bytes, or more than was known; 0: it is there. Those of all are put into total,
- * UINT64_MAX for more. False: there are more than PULL_LAYERS_MAX. */
+/* Notes the bytes of a layer (a smaller figure than before is ignored; 0: the layer is here already). total:
+ * the sum over all layers, at most UINT64_MAX. False: more than PULL_LAYERS_MAX layers. */
 bool pull_size_note(struct pull_size *size, const char *id, uint64_t bytes, uint64_t *total) MUST_CHECK;
 
 #endif

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS      500          /* between tries of what failed */
-#define SANDBOXES_MAX 4096         /* a node holds no more, whatever it is asked */
-#define NUMBER_GAP    (1ull << 20) /* over a restart: more statuses than went unsaved */
+#define RETRY_MS      500          /* between retries of what failed */
+#define SANDBOXES_MAX 4096         /* a node accepts no more, whatever it is asked */
+#define NUMBER_GAP    (1ull << 20) /* more than the statuses whose number was not saved */
 
 struct reconciler {
     struct sandbox_index sandboxes;
@@ -61,10 +61,10 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
     if (b && (b->record.phase == PHASE_RUNNING || b->record.phase == PHASE_ENDED))
-        sandbox_save(b, effects); /* any other is saved again in a moment */
+        sandbox_save(b, effects); /* in any other phase it is saved soon anyway */
 }
 
-/* It was being made when the agent went: whatever is there of it goes, and it is made again. */
+/* The agent stopped during its start: removes what is there of it, then starts it again. */
 static void make_again(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->record.phase = PHASE_NEW;
@@ -74,7 +74,7 @@ static void make_again(struct sandbox *b, struct reconciler_effects *effects)
     sandbox_save(b, effects);
 }
 
-/* Its deadline passed while nobody looked; it had ended by itself before. */
+/* Its deadline passed while the agent was down, but it had ended by itself before. */
 static void note_earlier_end(struct sandbox *b, const struct sandbox_exit *exit)
 {
     bool earlier = exit && exit->ended_ms && exit->ended_ms < b->record.deadline_ms;
@@ -186,7 +186,7 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
     sandbox_save(b, effects);
 }
 
-/* Nothing of it is on disk or was made, by this life of the agent or by one before. */
+/* Nothing of it is on disk or was made, by this run of the agent or an earlier one. */
 static bool is_new(const struct sandbox *b)
 {
     return b->record.phase == PHASE_NEW && b->found && !b->orphans;
@@ -213,7 +213,7 @@ static void desired_update(struct sandbox *b, uint64_t now, const struct desired
         sandbox_follow_limits(b, effects);
     }
     if (r->phase == PHASE_ENDED)
-        r->number++; /* the final report, with the generation that asked for it */
+        r->number++; /* repeats the final report, with the generation that asked for it */
     sandbox_save(b, effects);
     if (r->phase != PHASE_ENDED && !is_new(b) && !b->untold)
         sandbox_report(b, now, effects);
@@ -259,7 +259,8 @@ static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effe
     sandbox_report(b, now, effects);
 }
 
-/* A disk that takes no record makes no sandbox; a final report that it does not take is said all the same. */
+/* If the first record cannot be written, the sandbox is not made. A final report is sent even if it cannot be
+ * written. */
 static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64_t now,
                         struct reconciler_effects *effects)
 {
@@ -275,7 +276,7 @@ static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64
     } else if (b->untold) {
         sandbox_report(b, now, effects);
     }
-    sandbox_follow_end(b, now, effects); /* what goes leaves room on the disk */
+    sandbox_follow_end(b, now, effects); /* a removal may free space on the disk */
 }
 
 void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
@@ -307,7 +308,7 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
     }
 }
 
-/* No matter who ended it in the middle of its making, people are told what took so long. */
+/* The sandbox was ended during its start, for whatever reason: tells people what took so long. */
 static void note_unmade(struct sandbox *b, const char *was)
 {
     struct sandbox_exit exit = ending_unmade(b->record.reason, was);
@@ -393,7 +394,7 @@ void reconciler_dead(struct reconciler *reconciler, uint64_t now, const struct s
     if (!b->ending) {
         struct sandbox_exit end = exit ? *exit : ending_unknown(ENDING_SEEN);
         if (end.ended_ms && end.ended_ms >= b->record.deadline_ms) {
-            end = ending_of(REASON_EXPIRED); /* by an agent that died before it could write that down */
+            end = ending_of(REASON_EXPIRED); /* the agent that killed it died before it recorded that */
             end.ended_ms = exit->ended_ms;
         }
         sandbox_set_end(b, &end);
@@ -444,7 +445,7 @@ void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struc
     b->record.last = *sample;
 }
 
-/* Told first, so that the state is true; the desired state follows a moment later. */
+/* Reports the state as it is first; a later tick restores the desired state. */
 void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             bool paused, struct reconciler_effects *effects)
 {
@@ -469,13 +470,12 @@ void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct 
     sandbox_save(b, effects);
     sandbox_follow_pause(b, now, effects);
     if (b->record.paused)
-        sandbox_report(b, now,
-                       effects); /* somebody else had paused it; from now on it is this node's doing */
+        sandbox_report(b, now, effects); /* it was paused by somebody else; from now on this node pauses it */
 }
 
 /* --- time --- */
 
-/* A sandbox whose fate over the restart is not known yet is killed all the same: its deadline holds. */
+/* Also kills a sandbox of which it is not known yet whether it survived a restart: its deadline holds. */
 static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     if (!b->ending && now >= b->record.deadline_ms) {

@@ -1,16 +1,16 @@
 /*
- * The core of the agent: every sandbox that this node holds, from the desired state that brought it to the
- * final report that the controller acknowledged. Each function takes one event and appends to `effects` what
- * the owner is to do, in order; nothing is done here. The rules:
+ * The core of the agent: every sandbox of this node, from its first desired state to the final report that
+ * the controller acknowledged. Each function takes one event and appends to `effects`, in order, what the
+ * owner is to do; nothing is done here. The rules:
  *
- *   - a desired state is taken up once: generations only rise, and an id that ended here is never made again
- * (unless the disk took no word of its whole life, and the agent died too)
- *   - nothing is made, or told of, before its record is on disk; that it runs, and that it ended, is told
- *     once that is on disk, or the disk has refused it
- *   - a deadline comes nearer at any word, and goes away only with a higher generation
- *   - processes are killed first; container and volume are removed after, once the end is on disk, or cannot
- *     be; both are repeated until they happened
- *   - the final report is repeated until it is acknowledged, then the record goes
+ *   - A desired state is applied once: generations only rise, and an id that ended here is never started
+ *     again (except if no record of it ever reached the disk and the agent died too).
+ *   - Nothing is made or reported before its record is on disk. That a sandbox runs, and that it ended, is
+ *     reported once that is on disk, or the write has failed.
+ *   - Any desired state may shorten a deadline; only one with a higher generation may extend it.
+ *   - Processes are killed first. Container and volume are removed afterwards, once the end is on disk or
+ *     cannot be written. Both are repeated until they have succeeded.
+ *   - The final report is repeated until it is acknowledged, then the record is removed.
  *
  * Pure: `now` is CLOCK_BOOTTIME in milliseconds.
  */
@@ -27,14 +27,14 @@
 
 enum reconciler_effect_kind {
     RECONCILER_SAVE,   /* write the sandbox's record durably, then reconciler_saved */
-    RECONCILER_START,  /* make and start it as its spec and limits say, then reconciler_started */
-    RECONCILER_ABORT,  /* it is not wanted any more: break the making off; reconciler_started comes at once */
+    RECONCILER_START,  /* make and start it by its spec and limits, then reconciler_started */
+    RECONCILER_ABORT,  /* it is to end: abort its start; reconciler_started comes at once */
     RECONCILER_PAUSE,  /* freeze it, then reconciler_paused */
     RECONCILER_RESUME, /* thaw it, then reconciler_paused */
-    RECONCILER_RESIZE, /* hold it to the sandbox's limits from now on, then reconciler_resized */
+    RECONCILER_RESIZE, /* apply the sandbox's current limits, then reconciler_resized */
     RECONCILER_KILL,   /* end its processes at once, without waiting for Docker, then reconciler_dead */
-    RECONCILER_REMOVE, /* remove container and volume, also half-made ones, then reconciler_removed */
-    RECONCILER_REPORT, /* send the status, again and again until it is acknowledged or overtaken */
+    RECONCILER_REMOVE, /* remove container and volume, also incomplete ones, then reconciler_removed */
+    RECONCILER_REPORT, /* send the status; repeat until it is acknowledged or replaced by a newer one */
     RECONCILER_FORGET  /* remove its record */
 };
 
@@ -57,30 +57,31 @@ struct reconciler *reconciler_new(void);
 void reconciler_free(struct reconciler *reconciler);
 
 /*
- * Takes a record up after a restart (copies it, spec included). The owner says what it found of its container
- * later: reconciler_found. deadline_ms, started_ms and ended_ms are already on this boot's clock.
+ * Restores a sandbox from its record (copied, spec included) after a restart. The owner reports what became
+ * of its container later, by reconciler_found. deadline_ms, started_ms and ended_ms are already on this
+ * boot's clock.
  */
 void reconciler_restore(struct reconciler *reconciler, const struct sandbox_record *record);
 
-/* What was restored is not what is on disk: it is saved. */
+/* The restored record differs from the one on disk: saves it. */
 void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *id,
                        struct reconciler_effects *effects);
 
 /*
- * What Docker says of each restored sandbox, once after the restart: its container runs, or it does not
- * (dead, or none). exit says how it ended where that is known (else NULL); where that was before its
- * deadline, it did not expire. Until then nothing but a kill happens to it. One that was being made is
- * removed, and made again.
+ * What Docker says of a restored sandbox, once after the restart: its container runs, or does not (it is
+ * dead, or gone). exit: how it ended, if that is known (else NULL); an end before the deadline does not count
+ * as expired. Until this call, nothing except a kill happens to the sandbox. One whose start was interrupted
+ * is removed and started again.
  */
 void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool runs,
                       const struct sandbox_exit *exit, struct reconciler_effects *effects);
 
-/* The same of one that was being made, where its command runs or has ended: that is not begun a second time.
- */
+/* Instead of reconciler_found, for a sandbox whose start was interrupted and whose command has begun or
+ * already ended: the command is not started a second time. */
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         uint32_t enforced, struct reconciler_effects *effects);
 
-/* A desired state of the controller. Its spec is borrowed and copied. */
+/* A desired state from the controller. Its spec is copied. */
 void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
                         struct reconciler_effects *effects);
 
@@ -88,7 +89,7 @@ void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ac
                       struct reconciler_effects *effects);
 
 /*
- * While it is made: its container exists and is about to start. Recorded, so that an agent that is restarted
+ * During the start: the container exists and its command is about to run. Recorded, so that a restarted agent
  * can find its processes without Docker.
  */
 void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *id, const char *container_id,
@@ -100,10 +101,10 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
 
 struct start_result {
     bool ok;
-    enum sandbox_reason reason;       /* where not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
-    char detail[NODE_DETAIL_MAX + 1]; /* where it was broken off: how far it was ("its image was …") */
-    bool node_fault;                  /* not ok, and neither its image nor its tenant is to blame */
-    char suspect[64];                 /* or this user's image is, as well as the node; "": for certain not */
+    enum sandbox_reason reason;       /* if not ok: START_FAILED, IMAGE_UNAVAILABLE, … */
+    char detail[NODE_DETAIL_MAX + 1]; /* why it failed; aborted: how far it had come */
+    bool node_fault;                  /* not ok, and neither the image nor the tenant is to blame */
+    char suspect[64]; /* the user whose image may be to blame instead of the node; "": certainly none */
     uint32_t enforced;
 };
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
@@ -120,51 +121,52 @@ void reconciler_dead(struct reconciler *reconciler, uint64_t now, const struct s
                      const struct sandbox_exit *exit, struct reconciler_effects *effects);
 
 /*
- * Docker was to kill it, and says that it does not run: nobody will tell its end a second time. Over a
- * restart reconciler_found knows more of it.
+ * Docker was asked to kill it and answers that it does not run, so no other report of its end will come.
+ * After a restart, reconciler_found knows more about the end.
  */
 void reconciler_not_running(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             struct reconciler_effects *effects);
 
-/* It is to end, its processes too if there are any: memory critical, idle, its container taken away, … */
+/* Ends it and kills its processes: memory critical, idle, its container taken away, … */
 void reconciler_end(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                     const struct sandbox_exit *exit, struct reconciler_effects *effects);
 
-/* A sample of it was taken: the latest goes with its final report. */
+/* A sample was taken: the latest one goes into the final report. */
 void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struct sample *sample);
 
-/* Docker says that it is frozen, or not. Where nobody of ours did that, it is reported, and mended in time.
- */
+/* Docker says that it is paused, or not. A change that Corral did not make is reported, and undone after a
+ * while. */
 void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             bool paused, struct reconciler_effects *effects);
 
 /*
- * The guard pauses it, for it stands idle; as said in detail, with the reason idle. The controller makes that
- * its desired state; a newer desired state overtakes it.
+ * The guard pauses it for idleness: detail goes into the status, with the reason idle. The controller then
+ * makes "paused" its desired state; a newer desired state overrides the pause.
  */
 void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                       const char *detail, struct reconciler_effects *effects);
 
-/* Ends what is past its deadline, repeats what failed. Call at reconciler_due, and at least once a second. */
+/* Ends sandboxes past their deadline and repeats what failed. Call at reconciler_due, and at least once a
+ * second. */
 void reconciler_tick(struct reconciler *reconciler, uint64_t now, struct reconciler_effects *effects);
 
-/* When the next deadline falls, UINT64_MAX where there is none. */
+/* When the next deadline is due, UINT64_MAX if there is none. */
 uint64_t reconciler_due(const struct reconciler *reconciler);
 
 size_t reconciler_count(const struct reconciler *reconciler);
 
 /*
- * For the hello of a session: the status of each sandbox whose record is on disk, those that live first,
- * as many as there is room for; how many these are is returned.
+ * For the hello of a session: fills out with the status of each sandbox whose record is on disk, those not
+ * ended first, at most room of them. Returns how many.
  */
 size_t reconciler_inventory(const struct reconciler *reconciler, uint64_t now, struct sandbox_status *out,
                             size_t room);
 
-/* Why this node takes no sandboxes now, by how its starts went (start_health.h); NULL where it does.
+/* Why this node takes no sandboxes now, judged by its latest starts (start_health.h); NULL if it takes them.
  * Borrowed. */
 const char *reconciler_unhealthy(const struct reconciler *reconciler, uint64_t now);
 
-/* Borrowed until the next call; NULL where there is none. */
+/* Borrowed until the next call; NULL if there is none. */
 const struct sandbox_record *reconciler_find(const struct reconciler *reconciler,
                                              const struct sandbox_id *id);
 

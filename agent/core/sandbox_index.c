@@ -34,8 +34,7 @@ void sandbox_index_bury(struct sandbox_index *table, struct sandbox *b)
     drop(table, b);
 }
 
-/* Asked only for a desired state that nothing is known of: a walk over 128 KiB now and then beats a second
- * map. */
+/* Asked only for a desired state whose id is unknown, so a walk over 128 KiB is cheaper than a second map. */
 bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < SANDBOX_TOMBSTONES; i++) {

@@ -2,7 +2,7 @@
 
 #include "common/base/defs.h"
 
-/* Whether *at lay ahead: it is now. */
+/* If *at lies in the future, sets it to now; returns whether it did. */
 static bool ahead(uint64_t *at, uint64_t now)
 {
     if (*at <= now)
@@ -25,11 +25,11 @@ const char *sandbox_record_mend(struct sandbox_record *r, uint64_t now)
         bool wrong;
         const char *what;
     } rows[] = {
-        {ahead(&r->ended_ms, now), "its end lay in the future, and is taken for now"},
-        {ahead(&r->started_ms, now), "its start lay in the future, and is taken for now"},
-        {ahead(&r->last_ms, now), "the last sample of it lay in the future, and is taken for now"},
-        {beyond(&r->generation), "its generation was no number of Corral's, and is taken for none"},
-        {beyond(&r->number), "the count of what it told was no number of Corral's, and begins again"},
+        {ahead(&r->ended_ms, now), "its end was in the future, and is set to now"},
+        {ahead(&r->started_ms, now), "its start was in the future, and is set to now"},
+        {ahead(&r->last_ms, now), "its last sample was in the future, and is set to now"},
+        {beyond(&r->generation), "its generation was out of range, and is set to 0"},
+        {beyond(&r->number), "the number of its status was out of range, and is set to 0"},
     };
     const char *what = NULL;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)

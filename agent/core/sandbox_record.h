@@ -1,7 +1,8 @@
 /*
- * What an agent keeps on disk of one sandbox, so that a restart of the agent, or of the node, loses nothing:
- * its desired state, how far it came, and, when it has ended, the final report that the controller has not
- * yet acknowledged. Written before the container is made, removed after its end was acknowledged. Pure.
+ * What an agent keeps on disk of one sandbox, so that a restart of the agent or of the node loses nothing:
+ * its desired state, how far it came and, after its end, the final report until the controller has
+ * acknowledged it. The record is written before the container is made and removed after the end was
+ * acknowledged. Pure.
  */
 #ifndef CORRAL_AGENT_CORE_SANDBOX_RECORD_H
 #define CORRAL_AGENT_CORE_SANDBOX_RECORD_H
@@ -14,24 +15,23 @@
 
 enum sandbox_phase {
     PHASE_NEW,      /* its record is being saved */
-    PHASE_STARTING, /* image, volume, container, start */
+    PHASE_STARTING, /* image, volume, container, command */
     PHASE_RUNNING,  /* or paused */
-    PHASE_KILLING,  /* its processes are to go */
-    PHASE_REMOVING, /* its container and volume are to go */
+    PHASE_KILLING,  /* its processes are being killed */
+    PHASE_REMOVING, /* its container and volume are being removed */
     PHASE_ENDED     /* nothing is left but the final report */
 };
 
 struct sandbox_record {
     struct sandbox_id id;
-    uint64_t generation; /* of the desired state that was taken up */
+    uint64_t generation; /* of the latest desired state */
     uint64_t number;     /* of the latest status */
     enum sandbox_phase phase;
     enum desired desired;
     bool paused;
-    bool idled; /* it is to be paused because it stood idle, whatever the controller's last desired state says
-                 */
-    bool unfit; /* its container may not yet be held to the limits below */
-    bool failed;     /* it never ran: its end is FAILED, not STOPPED */
+    bool idled;      /* paused for idleness, until a newer desired state */
+    bool unfit;      /* its container may not be held to the limits below yet */
+    bool failed;     /* it never ran: its state is then FAILED, not STOPPED */
     bool node_fault; /* …for reasons of this node */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
@@ -40,12 +40,12 @@ struct sandbox_record {
     bool ran;
     uint32_t enforced; /* enum enforce_bit */
 
-    /* On CLOCK_BOOTTIME of the boot below; the wall clock's word counts only after another boot. */
+    /* On CLOCK_BOOTTIME of the boot below; after another boot only the wall clock counts. */
     uint64_t deadline_ms, started_ms, ended_ms;
     char boot_id[37];          /* filled when it is saved */
     uint64_t deadline_wall_ms; /* filled when it is saved */
 
-    uint64_t last_ms; /* when it was last looked at; 0: never */
+    uint64_t last_ms; /* when the last sample was taken; 0: never */
     struct sample last;
 
     struct sandbox_limits limits;
@@ -54,14 +54,13 @@ struct sandbox_record {
     size_t spec_len;
 };
 
-#define SANDBOX_NUMBER_MAX                                                                                   \
-    ((uint64_t)1 << 52) /* of generations and statuses: half of what can be told                             \
-                         */
+/* Of generations and statuses: half of what the protocol can carry. */
+#define SANDBOX_NUMBER_MAX ((uint64_t)1 << 52)
 
 /*
- * A record of another clock, or one that was written wrongly: what lies in the future has just been, and a
- * number that could never be told begins again. Returns what of it was mended, a sentence for people; NULL
- * where all was well. now: CLOCK_BOOTTIME.
+ * Mends a record that was written under another clock, or wrongly: a time in the future becomes now, and a
+ * number past SANDBOX_NUMBER_MAX becomes 0. Returns a sentence about the first thing mended, NULL if nothing
+ * was. now: CLOCK_BOOTTIME in ms.
  */
 const char *sandbox_record_mend(struct sandbox_record *record, uint64_t now);
 

@@ -37,21 +37,21 @@ static enum sandbox_state visible_state(const struct sandbox_record *r)
     abort();
 }
 
-/* Paused by its node. */
+/* Whether its node paused it for idleness. */
 static bool stands_idle(const struct sandbox_record *r)
 {
     return r->idled && r->phase == PHASE_RUNNING && r->paused;
 }
 
-/* A record may have been written under another clock: what lies ahead is not long ago. */
+/* A record may have been written under another clock: a time in the future counts as now. */
 static uint64_t since(uint64_t at, uint64_t now)
 {
     return at < now ? now - at : 0;
 }
 
 /*
- * The one way to tenants: nothing of Docker's or the kernel's words that tells of the node. Why an image did
- * not come is not theirs at all, since it tells of the network that the node is in.
+ * The only path by which details reach tenants: removes what Docker's or the kernel's messages tell of the
+ * node. The cause why an image could not be pulled is cut off, since it tells of the node's network.
  */
 static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DETAIL_MAX + 1])
 {
@@ -62,8 +62,8 @@ static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DET
 }
 
 /*
- * That another node may begin with it is said only once no later life of this agent would: what that finds on
- * disk is its end, or nothing.
+ * Whether the status may say that another node can start it. Only once no later run of this agent could start
+ * it here: such a run would find the end on disk, or no record.
  */
 static bool can_go_elsewhere(const struct sandbox *b)
 {
@@ -71,7 +71,7 @@ static bool can_go_elsewhere(const struct sandbox *b)
            !(b->written && (b->saving || b->unsaved));
 }
 
-/* Its node could not start it, and another may: that is said once nothing is left of it here. */
+/* Its node could not start it and another may: that is reported only once nothing of it is left here. */
 static bool is_being_undone(const struct sandbox *b)
 {
     const struct sandbox_record *r = &b->record;
@@ -82,7 +82,7 @@ static bool is_being_undone(const struct sandbox *b)
 void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_status *o)
 {
     const struct sandbox_record *r = &b->record;
-    if (is_being_undone(b)) { /* asked for by a new session: as it was told before */
+    if (is_being_undone(b)) { /* a new session asks for its status: repeats what was last reported */
         *o = (struct sandbox_status){.id = r->id,
                                      .generation = r->generation,
                                      .number = r->number - (r->phase == PHASE_ENDED),
@@ -138,7 +138,7 @@ void sandbox_save(struct sandbox *b, struct reconciler_effects *effects)
     sandbox_effect(effects, RECONCILER_SAVE, &b->record.id);
 }
 
-/* --- the way down --- */
+/* --- ending --- */
 
 void sandbox_ended(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
@@ -146,17 +146,17 @@ void sandbox_ended(struct sandbox *b, uint64_t now, struct reconciler_effects *e
         b->record.ended_ms = now;
     b->record.phase = PHASE_ENDED;
     b->record.number++;
-    sandbox_save(b, effects); /* the report follows when this is on disk */
+    sandbox_save(b, effects); /* reported once this is on disk */
 }
 
-/* It ended when its processes did: what Docker takes to clean up after it is not its life. */
+/* Its end is when its processes ended: the time that Docker needs to clean up does not count. */
 void sandbox_remove(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     if (!b->record.ended_ms)
         b->record.ended_ms = now;
     b->record.phase = PHASE_REMOVING;
     b->next_try_ms = now;
-    sandbox_save(b, effects); /* the removal follows when this is on disk */
+    sandbox_save(b, effects); /* removed once this is on disk */
 }
 
 void sandbox_follow_end(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
@@ -171,7 +171,7 @@ void sandbox_follow_end(struct sandbox *b, uint64_t now, struct reconciler_effec
     sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
 }
 
-/* Its processes are to go; the first kill follows when this is on disk, or at next_try_ms. */
+/* Begins to kill its processes: the first kill follows once this is on disk, or at next_try_ms. */
 static void go_down(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     b->record.phase = PHASE_KILLING;
@@ -201,8 +201,9 @@ void sandbox_set_end(struct sandbox *b, const struct sandbox_exit *exit)
 }
 
 /*
- * Nobody who finds it killed could tell these ends from another's; with an end that is overdue the deadline
- * says it, and what takes its node's memory does not wait for a disk.
+ * Whether the kill may wait until the reason is on disk. These reasons could not be found out again after a
+ * crash. An expired end can be derived from the deadline, and an end that frees its node's memory must not
+ * wait for a disk.
  */
 static bool may_wait(enum sandbox_reason reason)
 {
@@ -223,7 +224,7 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
     if (sandbox_from_before(b))
         sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
     switch (b->record.phase) {
-    case PHASE_NEW: /* nothing was made by this agent: its saving decides the next step */
+    case PHASE_NEW: /* nothing was made by this run of the agent: reconciler_saved decides the next step */
         b->record.failed = true;
         break;
     case PHASE_STARTING:
@@ -241,7 +242,7 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
     }
 }
 
-/* --- the desired state of a running one --- */
+/* --- the desired state of a running sandbox --- */
 
 void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
@@ -250,7 +251,8 @@ void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_eff
         now < b->next_try_ms)
         return;
     if (desired && b->record.idled && (b->saving || b->unsaved))
-        return; /* nobody else wants it: an agent that forgot it would resume it */
+        return; /* only this node wants the pause: an agent that restarts without its record would resume it
+                 */
     b->changing = true;
     sandbox_effect(effects, desired ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
 }

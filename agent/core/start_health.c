@@ -8,7 +8,7 @@ void start_health_well(struct start_health *health)
     memset(health, 0, sizeof *health);
 }
 
-/* Those that were on their way when it became unhealthy say nothing new. */
+/* Failures of starts that were under way when the node became unhealthy are not counted. */
 void start_health_failed(struct start_health *health, uint64_t now, const char *why, const char *suspect)
 {
     if (start_health_unhealthy(health, now) || (*suspect && !strcmp(health->suspect, suspect)))

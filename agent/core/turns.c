@@ -6,12 +6,12 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Is there while it has turns. */
+/* Exists while it has turns, waiting or under way. */
 struct turn_user {
     char *name;
     struct turn *first, **last; /* waiting */
     unsigned under_way;
-    uint64_t served; /* when it was given its last turn, as turns.served counted */
+    uint64_t served; /* value of turns.served at its last turn */
     UT_hash_handle hh;
 };
 
@@ -29,7 +29,7 @@ static struct turn_user *user_of(struct turns *turns, const char *name)
     user = mem_zalloc(sizeof *user);
     user->name = mem_strdup(name);
     user->last = &user->first;
-    user->served = turns->served; /* who comes again does not pass those who wait */
+    user->served = turns->served; /* a user who comes back does not overtake those who wait */
     HASH_ADD_KEYPTR(hh, turns->users, user->name, strlen(user->name), user);
     return user;
 }
@@ -60,7 +60,7 @@ static void unlink_turn(struct turn *turn)
         turn->user->last = turn->slot;
 }
 
-/* In whole milliseconds: smaller steps than eight of them do not matter here. */
+/* Integer milliseconds: the error of the divisions (up to 8 ms) does not matter here. */
 void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now)
 {
     if (!turn->begun)
@@ -143,7 +143,7 @@ static bool somebody_has_none(const struct turns *turns)
     return false;
 }
 
-/* Of two that took their time: of the user with more under way, and else the older. */
+/* Whether a is given up before b: the turn of the user with more under way, then the older turn. */
 static bool goes_before(const struct turn *a, const struct turn *b)
 {
     return a->user->under_way != b->user->under_way ? a->user->under_way > b->user->under_way

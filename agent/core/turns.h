@@ -1,14 +1,15 @@
 /*
- * Who is made next, and whose image is pulled next: the starts that a node has under way at once are bounded,
- * for Docker's own work beside them takes the processors from the sandboxes that run. Anyone who waits has
- * his turn by user, not by order: of the users with the fewest starts under way the one who has waited
- * longest since his last, and of his own the one that asked first (max-min fairness over users). One that
- * takes far longer than others here hangs, and uses no processor: it does not count any more, so that starts
- * that never end hold nobody up; places and long_most of them together do. What is far longer follows from
- * those that succeeded, as TCP's timeout for a repetition does (RFC 6298: mean and 4 deviations): on a busy
- * node all take long, and more of them at once would take longer still.
+ * Decides which sandbox is started next, and which image is pulled next. The number of starts that a node has
+ * under way is bounded, because Docker's work for them takes processors from the running sandboxes. The next
+ * turn goes to the user with the fewest starts under way; among equals, to the one whose last turn is longest
+ * ago; within a user, to the oldest request (max-min fairness over users).
  *
- * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before it asks.
+ * A start that takes far longer than usual hangs and uses no processor, so it stops counting against
+ * `places`: starts that never end block nobody. At most places + long_most are under way in all. "Far longer"
+ * is derived from the starts that succeeded, as TCP derives its retransmission timeout (RFC 6298: mean and 4
+ * deviations): on a busy node all starts take long, and more of them at once would take longer still.
+ *
+ * Pure: `now` is CLOCK_BOOTTIME in milliseconds. A turn is the caller's memory, all zero before turn_ask.
  */
 #ifndef CORRAL_AGENT_CORE_TURNS_H
 #define CORRAL_AGENT_CORE_TURNS_H
@@ -22,47 +23,47 @@
 struct turn_user;
 
 struct turn {
-    struct turn *next, **slot; /* among the waiting of its user, or among those under way */
-    struct turn_user *user;    /* NULL: it has not asked */
+    struct turn *next, **slot; /* in the queue of its user, or in the list of those under way */
+    struct turn_user *user;    /* NULL: not asked for, or ended */
     bool begun;
     uint64_t begun_ms;
 };
 
 struct turns_bounds {
-    unsigned places;    /* at once, 1 or more, besides those that take long */
-    unsigned long_most; /* at once besides these, 1 or more; past it those that take long take places */
-    unsigned of_user;   /* at once of one user, these too; 0: any number */
+    unsigned places;    /* at once, 1 or more, not counting those that take long */
+    unsigned long_most; /* at once in addition, 1 or more; beyond it, those that take long need places */
+    unsigned of_user;   /* at once of one user, of both kinds; 0: no limit */
 };
 
 struct turns {
     struct turns_bounds bounds;
     struct turn_user *users;
     struct turn *under_way;
-    uint64_t served; /* counts the turns that were given */
-    int64_t mean_ms; /* of those that succeeded; 0: none did */
+    uint64_t served; /* number of turns given so far */
+    int64_t mean_ms; /* of the successful turns; 0: there was none */
     int64_t deviation_ms;
 };
 
 void turns_init(struct turns *turns, const struct turns_bounds *bounds);
 
-/* Queues it. user is copied; "" is a user too. */
+/* Queues a turn of this user (copied; "" is a user too). */
 void turn_ask(struct turns *turns, struct turn *turn, const char *user);
 
-/* The next that begins now, which is under way from then on; NULL where none may. Borrowed. */
+/* Takes the next turn that may begin now, which is then under way; NULL if none may. Borrowed. */
 struct turn *turns_next(struct turns *turns, uint64_t now);
 
 /*
- * The turn that is to be given up now, so that a user who waits and has nothing under way gets one: of the
- * user with the most under way, at least two, the oldest that is under way for TURN_LONG_MOST_MS. NULL where
- * nobody needs that. Without it as many users as fill all places would keep everybody else out for as long as
- * a turn may take. Borrowed.
+ * The turn that the caller is to give up now, so that a user who waits and has none under way gets one: the
+ * oldest turn that has been under way for TURN_LONG_MOST_MS, of the user with the most under way (at least
+ * two). NULL if no user needs that. Without it, as many users as there are places could keep all others out
+ * for as long as a turn may take. Borrowed.
  */
 struct turn *turns_overdue(const struct turns *turns, uint64_t now);
 
-/* It succeeds now, and ends next. */
+/* The turn has succeeded now: notes its duration. The caller then calls turn_end. */
 void turn_succeeds(struct turns *turns, const struct turn *turn, uint64_t now);
 
-/* It waits, or goes on, no more. One that never asked is fine. */
+/* Ends a turn, waiting or under way. One that was never asked for is fine. */
 void turn_end(struct turns *turns, struct turn *turn);
 
 #endif

@@ -4,9 +4,9 @@
 
 #define CLEAR_GAP_CENTI 500
 
-static uint32_t or_else(uint32_t own, uint32_t host)
+static uint32_t or_else(uint32_t own, uint32_t fallback)
 {
-    return own ? own : host;
+    return own ? own : fallback;
 }
 
 static struct violation_rule rule_of(uint32_t warning, uint32_t critical, uint32_t clear, uint32_t seconds,
@@ -21,11 +21,11 @@ static struct violation_rule rule_of(uint32_t warning, uint32_t critical, uint32
     return r;
 }
 
-void violation_rules(const struct violation_levels *own, const struct violation_levels *host,
+void violation_rules(const struct violation_levels *own, const struct violation_levels *node,
                      struct violation_rule rules[static VIOLATION_KIND_COUNT])
 {
     struct violation_levels l;
-#define CHOOSE(name) l.name = or_else(own->name, host->name);
+#define CHOOSE(name) l.name = or_else(own->name, node->name);
     VIOLATION_LEVELS(CHOOSE)
 #undef CHOOSE
     rules[VIOLATION_MEMORY] =
@@ -46,7 +46,7 @@ uint32_t violation_share_centi(uint64_t used, uint64_t limit)
 {
     if (limit == 0)
         return 0;
-    /* used * 10000 can pass 64 bits for a disk of petabytes, or for garbage in a kernel file. */
+    /* used * 10000 can overflow 64 bits for a disk of petabytes, or for garbage in a kernel file. */
     __extension__ typedef unsigned __int128 wide;
     wide share = (wide)used * 10000 / limit;
     return share > UINT32_MAX ? UINT32_MAX : (uint32_t)share;
@@ -70,7 +70,7 @@ static bool held_long_enough(struct violation *v, bool condition, uint32_t susta
     return true;
 }
 
-/* Whether the open episode closes now. It may be clear and swing back several times before. */
+/* Whether the open episode closes now. Until then it may clear and swing back several times. */
 static bool closes(struct violation *v, const struct violation_rule *rule, uint32_t share,
                    uint32_t sustain_ms, uint64_t now_ms)
 {

@@ -1,11 +1,11 @@
 /*
- * Decides when a sandbox's use of one resource is a violation: an episode opens at the warning level, may
- * rise to critical, and closes below the clearing level. One opening and one closing, however many samples
- * lie between; a rise to critical opens the warning first, in the same step if need be. An opening is told at
- * once, and so is a closing, unless the last one was a short while ago: then the episode stays open until
- * that while is over, and what swings across the levels meanwhile is counted, and told by its closing. So a
- * sandbox that flaps makes one opening and one closing in that while. Pure: the caller brings the time of a
- * clock that does not jump.
+ * Decides when a sandbox's use of one resource is a violation. An episode opens at the warning level, may
+ * rise to critical, and closes below the clearing level: one opening and one closing, however many samples
+ * lie between. A rise to critical opens the warning first, in the same step if need be. An opening is
+ * reported at once. A closing is reported at once unless the last closing was less than episode_ms ago: then
+ * the episode stays open until that time is over, and swings across the levels meanwhile are counted and
+ * reported with the closing. So a sandbox that flaps causes one opening and one closing per episode_ms. Pure:
+ * the caller passes the time of a clock that does not jump.
  */
 #ifndef CORRAL_AGENT_CORE_VIOLATION_H
 #define CORRAL_AGENT_CORE_VIOLATION_H
@@ -24,25 +24,26 @@ struct violation_rule {
     uint32_t warning_centi;
     uint32_t critical_centi; /* 0: this kind has no critical level */
     uint32_t clear_centi;    /* below warning_centi */
-    uint32_t sustain_ms;     /* how long the use must hold before an episode opens, or closes */
+    uint32_t sustain_ms;     /* how long the use must stay past a level before an episode opens or closes */
     uint32_t episode_ms;     /* least time between two closings */
 };
 
 /*
- * One rule a kind, from the levels of a sandbox' own tier, each of which may be missing (0), and those of its
- * node. Levels that do not fit together, as a tier's warning and a node's clearing may, are mended: a
- * clearing level lies at most 5 points below its warning, a critical one not below it.
+ * One rule per kind, from the levels of the sandbox's own tier (0: not set) and otherwise from its node's.
+ * Levels that do not fit together, as a tier's warning and a node's clearing level may, are corrected: a
+ * clearing level that is not below its warning is set 5 points below it, and a critical level below the
+ * warning is raised to it.
  */
-void violation_rules(const struct violation_levels *own, const struct violation_levels *host,
+void violation_rules(const struct violation_levels *own, const struct violation_levels *node,
                      struct violation_rule rules[static VIOLATION_KIND_COUNT]);
 
-/* One resource of one sandbox. All zero is the start; the caller's memory. */
+/* The state of one resource of one sandbox. All zero at the start; the caller's memory. */
 struct violation {
     enum violation_level level; /* of the open episode, or VIOLATION_NONE */
-    bool timing;                /* the use is on the other side since since_ms, and not yet long enough */
+    bool timing;                /* the use crossed the level at since_ms, not yet for sustain_ms */
     uint64_t since_ms;
-    bool cleared;    /* the open episode is over, and waits for its time to close */
-    uint32_t swings; /* of the open episode: how often it was cleared, and came back */
+    bool cleared;    /* the open episode is over, and waits until it may close */
+    uint32_t swings; /* how often the open episode was cleared and came back */
     bool closed_before;
     uint64_t closed_ms; /* the last closing */
 };
@@ -52,7 +53,7 @@ struct violation_step {
     bool opened;
     bool became_critical;
     bool closed;
-    enum violation_level rose_to; /* of the one that closed, and its swings */
+    enum violation_level rose_to; /* of the episode that closed */
     uint32_t swings;
 };
 

@@ -20,7 +20,7 @@ int image_file_load(const char *path, struct image_memory *memory, struct err *e
     return image_memory_parse(text, memory, e);
 }
 
-/* Without fsync: what a crash of the host loses is a use, and an image that then stays. */
+/* Without fsync: a crash of the host loses at most a use, or an image that is then never removed. */
 int image_file_save(const char *path, const char *text, struct err *e)
 {
     char temporary[512];

@@ -38,7 +38,7 @@ static int clone_root(pid_t pid)
     return tree;
 }
 
-/* A thread that goes into the container's namespace does not come back. */
+/* A thread that enters the container's mount namespace cannot leave it, so it ends afterwards. */
 static void *enter(void *arg)
 {
     struct tree_job *job = arg;
@@ -63,7 +63,7 @@ static void on_opened(void *arg, int code, const struct err *e)
 {
     struct tree_job job = *(struct tree_job *)arg;
     free(arg);
-    if (code && job.tree >= 0) { /* cancelled, once it was done */
+    if (code && job.tree >= 0) { /* cancelled after it was done */
         close(job.tree);
         job.tree = -1;
     }

@@ -13,7 +13,7 @@
 
 struct journal {
     char path[512];
-    int fd; /* -1: none was begun */
+    int fd; /* -1: journal_replace was not called yet */
     size_t len;
 };
 
@@ -115,15 +115,16 @@ int journal_replace(struct journal *j, const char *text, size_t len, struct err 
     return sync_folder(j->path) ? failed(j, e) : 0;
 }
 
-/* What a failed write left is cut off, so that a crash finds whole lines and at most one torn at the end. */
+/* After a failed write the file is cut back, so that a crash leaves whole lines and at most one incomplete
+ * one at the end. */
 int journal_append(struct journal *j, const char *text, size_t len, bool sync, struct err *e)
 {
     if (j->fd < 0)
-        return err_set(e, ERR_IO, "%s: it was not begun", j->path);
+        return err_set(e, ERR_IO, "%s: not opened", j->path);
     if (write_at(j->fd, text, len, j->len)) {
         int rc = failed(j, e);
         if (ftruncate(j->fd, (off_t)j->len))
-            return rc; /* it is written over, or made again */
+            return rc; /* the next append overwrites the rest, or journal_replace drops it */
         return rc;
     }
     j->len += len;

@@ -8,8 +8,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* No flags: runc could not mount a part of it read-only in a user namespace. A folder and a socket of each
- * sandbox that a host may hold, and of as many that have just ended. */
+/* No flags: runc could not mount a part of it read-only in a user namespace. The inodes are enough for a
+ * folder and a socket of each sandbox that a host may hold, and for as many that have just ended. */
 #define OPTIONS "mode=0711,size=4m,nr_inodes=20000"
 
 static bool is_empty(const char *dir)

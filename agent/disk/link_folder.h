@@ -1,8 +1,7 @@
 /*
- * The folder of the inits' sockets, in memory: the loop makes and removes what is in it, and a disk that
- * hangs, or is frozen for a snapshot, would hold up all that is due on it. Each sandbox has its folder of it
- * mounted, so that it stays mounted when the agent goes; after a boot nothing of it is needed. Not
- * thread-safe against itself.
+ * The folder of the inits' sockets, on a tmpfs: the loop creates and removes files in it, and a disk that
+ * hangs, or is frozen for a snapshot, would block the loop. Each sandbox has its own folder of it mounted, so
+ * the tmpfs stays mounted when the agent ends; after a boot, nothing of it is needed. Not thread-safe.
  */
 #ifndef CORRAL_AGENT_DISK_LINK_FOLDER_H
 #define CORRAL_AGENT_DISK_LINK_FOLDER_H
@@ -10,8 +9,8 @@
 #include "common/base/err.h"
 
 /*
- * dir exists. Nothing is done where it is mounted already, or where folders of an older agent's sandboxes lie
- * in it. ERR_IO: it stays on the disk.
+ * dir exists. Does nothing if it is mounted already, or if it contains folders of an older agent's sandboxes.
+ * ERR_IO: it stays on the disk.
  */
 int link_folder_mount(const char *dir, struct err *e) MUST_CHECK;
 

@@ -26,7 +26,7 @@ void loop_file_label(const char *dir, const struct sandbox_id *id, char out[stat
     snprintf(out, LOOP_LABEL_SIZE, "%s %llx", id->text, folder_number(dir));
 }
 
-/* Whether this device has a disk of this folder, by its label and the file system of its file. */
+/* Whether this loop device belongs to a disk in this folder, by its label and the file system of its file. */
 static bool is_disk(const char *device, const char *dir, struct sandbox_id *id)
 {
     char path[NAME_MAX + 8], name[SANDBOX_ID_LEN + 1], label[LOOP_LABEL_SIZE];
@@ -53,7 +53,7 @@ static bool read_line(const char *path, char *out, size_t size)
     return good;
 }
 
-/* Only what /sys shows with our file's name is opened: the rest is others'. */
+/* Opens only devices whose backing file, as shown in /sys, has our file name: others are not ours. */
 static void each(const char *dir, found_fn *found, void *arg)
 {
     char path[NAME_MAX + 64], backing[PATH_MAX];

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define RECORD_MAX (1u << 20)
-#define SUM_LEN    21 /* "sum " and 16 digits and a line end */
+#define SUM_LEN    21 /* "sum ", 16 digits and a line end */
 
 /* FNV-1a, 64 bits (draft-eastlake-fnv): finds a torn write; nobody attacks our own disk. */
 static uint64_t sum_of(const char *bytes, size_t len)
@@ -24,7 +24,7 @@ static uint64_t sum_of(const char *bytes, size_t len)
     return sum;
 }
 
-/* The numbers of a record, as rows: name, place. */
+/* The numbers of a record: name and place of each. */
 struct number {
     const char *name;
     size_t offset, size;
@@ -80,7 +80,8 @@ static const struct number numbers[] = {
 static uint64_t number_get(const struct number *n, const struct sandbox_record *record)
 {
     uint64_t value = 0;
-    memcpy(&value, (const char *)record + n->offset, n->size); /* little endian, as all that Corral runs on */
+    memcpy(&value, (const char *)record + n->offset,
+           n->size); /* little endian, as all machines that Corral runs on */
     return value;
 }
 
@@ -107,7 +108,7 @@ char *record_format(const struct sandbox_record *r)
     return text;
 }
 
-/* --- back --- */
+/* --- parsing --- */
 
 static bool text_take(const char *value, size_t len, char *out, size_t size)
 {
@@ -153,7 +154,7 @@ static bool number_take(const char *name, size_t name_len, const char *value, st
         memcpy((char *)out + n->offset, &number, n->size);
         return true;
     }
-    return true; /* a newer agent's key */
+    return true; /* a key of a newer agent */
 }
 
 static bool line_take(const char *line, size_t len, struct sandbox_record *out)
@@ -185,7 +186,7 @@ static bool sum_holds(const char *text, size_t len)
     return strtoull(text + len - SUM_LEN + 4, NULL, 16) == sum_of(text, len - SUM_LEN);
 }
 
-/* It becomes part of paths. */
+/* The id is used in paths. */
 static bool is_container_id(const char *text)
 {
     size_t len = strlen(text);
@@ -212,7 +213,7 @@ int record_parse(const char *text, struct sandbox_record *out, struct err *e)
         return 0;
     free(out->spec);
     memset(out, 0, sizeof *out);
-    return err_set(e, ERR_PROTOCOL, "it is torn, or no record");
+    return err_set(e, ERR_PROTOCOL, "it is incomplete, or not a record");
 }
 
 /* --- files --- */
@@ -257,7 +258,7 @@ int record_remove(const char *dir, const struct sandbox_id *id, struct err *e)
     return 0;
 }
 
-/* Nothing that is opened for ever, whatever somebody put there. */
+/* Opens only a regular file, so that the open never blocks, whatever somebody put there. */
 static int open_plainly(const char *path, size_t *size)
 {
     struct stat st;
@@ -278,7 +279,7 @@ static char *read_whole(const char *path)
     if (fd < 0)
         return NULL;
     char *text = mem_zalloc(size + 1);
-    ssize_t len = read(fd, text, size); /* of a regular file: all of it, or an error */
+    ssize_t len = read(fd, text, size); /* a read of a regular file returns all of it, or an error */
     close(fd);
     text[len > 0 ? len : 0] = 0;
     return text;
@@ -302,7 +303,7 @@ static void load_one(const char *dir, const char *name, record_cb *on_record, re
     snprintf(aside, sizeof aside, "%s.bad", path);
     bool moved = !rename(path, aside);
     on_bad(arg, name,
-           !moved  ? "it is no record, and cannot be set aside"
+           !moved  ? "it is not a record, and cannot be set aside"
            : !text ? "it cannot be read"
            : good  ? "it is of another sandbox"
                    : e.text);

@@ -22,20 +22,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXT4_SHUTDOWN _IOR('X', 125, uint32_t) /* fs/ext4/ext4.h; in no header of user space */
-#define LOOP_TRIES    16 /* others may take the free loop device that the kernel named */
+#define EXT4_SHUTDOWN _IOR('X', 125, uint32_t) /* fs/ext4/ext4.h; not in any user-space header */
+#define LOOP_TRIES    16 /* other processes may take the free loop device that the kernel named */
 #define BLOCK         4096u
 #define KEPT_MAX      (16u << 20)
 #define SMALL_PARTS   (448u << 10)
 
-/* One job on its way; on a thread it reads only what never changes of the volumes. */
+/* One job under way; on its thread it reads only the constant members of volumes. */
 struct volume_job {
     const struct volumes *volumes;
     struct sandbox_id id;
     uint64_t bytes;
     unsigned folders;
     struct string_list places;
-    bool orphan; /* what a loop device may still have of it goes too */
+    bool orphan; /* also release its loop devices */
     volume_cb *cb;
     void *arg;
 };
@@ -65,7 +65,7 @@ int volumes_new(struct volumes **out, struct worker *worker, const char *dir, ui
     return 0;
 }
 
-/* A folder of its own for its one file. */
+/* The folder of its image file, which is the only file in it. */
 static void image_folder(const struct volumes *volumes, const struct sandbox_id *id,
                          char out[static VOLUME_PATH_MAX])
 {
@@ -90,12 +90,12 @@ void volume_folder(const struct volumes *volumes, const struct sandbox_id *id, u
     snprintf(out, VOLUME_PATH_MAX, "%s/%s/%u", volumes->dir, id->text, folder);
 }
 
-/* --- making: the file, mkfs, then loop device and mount --- */
+/* --- making: file, mkfs, loop device, mount --- */
 
 /*
- * Every sandbox can read in /sys/block what is behind each loop device. Opened through a mount of its own,
- * that begins at its folder and is nowhere mounted, the file's path is the same for all, and says nothing of
- * whose it is or where.
+ * Every sandbox can read the path behind each loop device in /sys/block. The file is opened through a private
+ * mount that begins at its folder and is attached nowhere, so the path is the same for all disks, and shows
+ * neither the owner nor the place.
  */
 static int open_image(const struct volume_job *job)
 {
@@ -111,9 +111,9 @@ static int open_image(const struct volume_job *job)
 }
 
 /*
- * A free loop device with the file behind it, which the kernel lets go with its last user. Past the host's
- * page cache: on cgroup v2 that copy is charged to the sandbox too, and its writes then stood still for 4 s
- * at a time (Linux 6.1: 300 MB at 256 MiB took 35 to 43 s, 12 to 14 without).
+ * Attaches the file to a free loop device, which the kernel releases with its last user. Uses direct I/O: on
+ * cgroup v2 the host's page cache would be charged to the sandbox too, and its writes then stopped for 4 s at
+ * a time (Linux 6.1: 300 MB at 256 MiB took 35 to 43 s, 12 to 14 with direct I/O).
  */
 static int loop_attach(const struct volume_job *job, int image, char device[32])
 {
@@ -161,7 +161,7 @@ static int make_folder(const struct volume_job *job, const char *path)
     return mkdir(path, 0755) || chown(path, job->volumes->owner, job->volumes->owner);
 }
 
-/* Nothing of a tenant's is on it yet: no part of the path can be a link. */
+/* The disk is still without any file of the tenant, so no part of the path can be a link. */
 static int make_place(const struct volume_job *job, const char *place)
 {
     char path[VOLUME_PATH_MAX + 1024];
@@ -179,8 +179,8 @@ static int make_place(const struct volume_job *job, const char *place)
     return 0;
 }
 
-/* A host whose own disk is full gives EIO here: what has no room, or no name, on the sandbox's disk is its
- * image's. */
+/* If the host's own disk is full, the error is EIO here. ENOSPC or ENAMETOOLONG means that the image's
+ * folders do not fit on the sandbox's disk. */
 static int not_filled(int error, struct err *e)
 {
     if (error == ENOSPC || error == ENAMETOOLONG)
@@ -215,10 +215,9 @@ static int make_file(const char *path, uint64_t bytes, struct err *e)
 }
 
 /*
- * The size of the file that leaves this much for the sandbox: beside it, inodes (256 bytes for each 8 KiB),
- * the maps of the block groups, and the blocks that ext4 keeps back for itself (2 %, at most 16 MiB).
- * Measured with e2fsprogs 1.47: what can be written is 100 to 101 % of bytes from 64 MiB up, and at most 0.5
- * MiB more below.
+ * The size of the file that leaves `bytes` for the sandbox: it adds inodes (256 bytes per 8 KiB), the maps of
+ * the block groups, and the blocks that ext4 reserves for itself (2 %, at most 16 MiB). Measured with
+ * e2fsprogs 1.47: 100 to 101 % of bytes can be written from 64 MiB on, and at most 0.5 MiB more below.
  */
 static uint64_t file_size(uint64_t bytes)
 {
@@ -227,7 +226,7 @@ static uint64_t file_size(uint64_t bytes)
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* Its output goes nowhere, and it takes the signals that the thread does not. */
+/* Discards the program's output; unblocks the signals that the calling thread blocks. */
 static int spawn(char *const *argv, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
@@ -247,7 +246,7 @@ static int spawn(char *const *argv, pid_t *pid)
     return rc;
 }
 
-/* Without a journal: after a crash of the host nobody needs what is on it. */
+/* Without a journal: after a crash of the host, the content is not needed. */
 static int format(const struct volumes *volumes, char *path, struct err *e)
 {
     char options[96], name[] = "mkfs.ext4", quiet[] = "-q", force[] = "-F", o[] = "-O",
@@ -270,19 +269,20 @@ static int format(const struct volumes *volumes, char *path, struct err *e)
 /* --- removing --- */
 
 /*
- * Nobody needs what is on it, so nothing is to be written back: that would hold the caller until the disk has
- * taken all that the sandbox had still in memory (measured: 4.9 s for 800 MB, and the guard's loop with it).
+ * Shuts the file system down without writing it back, since its content is not needed: the write-back would
+ * block the caller until the disk has taken all dirty pages (measured: 4.9 s for 800 MB, which blocked the
+ * guard's loop too).
  */
 static void abandon(const struct volumes *volumes, const char *path)
 {
     uint32_t without_flush = 2;
     struct stat inside, outside;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Where it is not mounted, this would be the host's own file system. */
+    /* If it is not mounted, this would shut down the host's own file system. */
     bool mounted = fd >= 0 && !fstat(fd, &inside) && !stat(volumes->dir, &outside) &&
                    inside.st_dev != outside.st_dev && major(inside.st_dev) == LOOP_MAJOR;
     if (mounted)
-        (void)ioctl(fd, EXT4_SHUTDOWN, &without_flush); /* where it fails, it only takes longer */
+        (void)ioctl(fd, EXT4_SHUTDOWN, &without_flush); /* if it fails, unmounting only takes longer */
     if (fd >= 0)
         close(fd);
 }
@@ -293,7 +293,7 @@ static int remove_it(const struct volumes *volumes, const struct sandbox_id *id,
     image_path(volumes, id, image);
     mount_path(volumes, id, path);
     abandon(volumes, path);
-    /* Anyone who still looks into it keeps the space, not the name. */
+    /* A process that still uses it keeps the space, but not the name. */
     while (!umount2(path, MNT_DETACH))
         ;
     if (rmdir(path) && errno != ENOENT)
@@ -301,7 +301,7 @@ static int remove_it(const struct volumes *volumes, const struct sandbox_id *id,
     if (unlink(image) && errno != ENOENT && errno != ENOTDIR)
         return err_set(e, ERR_IO, "%s: %s", image, strerror(errno));
     image_folder(volumes, id, image);
-    if (remove(image) && errno != ENOENT) /* an older agent's is a file */
+    if (remove(image) && errno != ENOENT) /* an older agent used a file, not a folder */
         return err_set(e, ERR_IO, "%s: %s", image, strerror(errno));
     return 0;
 }
@@ -327,7 +327,7 @@ static int make_work(void *arg, struct err *e)
     if (!rc)
         rc = make_folders(job, e);
     if (rc && remove_it(job->volumes, &job->id, &ignored))
-        return rc; /* the cleanup finds what is left by its name */
+        return rc; /* a cleanup finds the rest by its name */
     return rc;
 }
 
@@ -389,7 +389,7 @@ void volumes_free(struct volumes *volumes)
     free(volumes);
 }
 
-/* --- what is there --- */
+/* --- listing --- */
 
 bool volume_device(const struct volumes *volumes, const struct sandbox_id *id,
                    char out[static VOLUME_PATH_MAX])
@@ -435,7 +435,7 @@ size_t volume_list(const struct volumes *volumes, struct sandbox_id **ids)
         const char *rest = entry->d_name + strnlen(entry->d_name, SANDBOX_ID_LEN);
         snprintf(name, sizeof name, "%.*s", SANDBOX_ID_LEN, entry->d_name);
         if (!sandbox_id_parse(name, &id) || (*rest && strcmp(rest, ".img")))
-            continue; /* not of our making */
+            continue; /* not a name of ours */
         *ids = mem_grow(*ids, count + 1, sizeof **ids);
         (*ids)[count++] = id;
     }

@@ -13,7 +13,7 @@
 
 #define CREATE_MS  30000
 #define START_MS   60000
-#define API_NEWEST 1.51 /* the newest that this code was written against */
+#define API_NEWEST 1.51 /* the newest version that this code was written for */
 
 void docker_facts_fini(struct docker_facts *facts)
 {
@@ -71,7 +71,8 @@ void docker_free(struct docker *docker)
 #define SHOWN_FIRST 200
 #define SHOWN_LAST  150
 
-/* Errors are wrapped from the left: of a long one the end says what it was. Within one error's text. */
+/* Errors are wrapped from the left, so the end of a long one tells the cause: shows both ends, within the
+ * size of one error's text. */
 static int refusal(struct err *e, int code, long status, const char *text)
 {
     size_t len = strlen(text);
@@ -129,7 +130,8 @@ static void tell_state(const struct docker_call *call, int code, struct err *e, 
 static void on_answer(void *arg, int code, const struct err *error, long status, const char *body,
                       size_t len);
 
-/* A HEAD, whose answer is a header. why: a GET, for a refusal of that has no words. */
+/* Asks for a file by HEAD, whose answer is a header. why: by GET instead, because only its refusal has a
+ * message. */
 static void ask_file(struct docker_call *call, const char *path, bool why)
 {
     char escaped[3 * DOCKER_PATH_MAX + 1], whole[sizeof escaped + 160];
@@ -145,13 +147,13 @@ static void ask_file(struct docker_call *call, const char *path, bool why)
     call->request = docker_http_ask(call->docker->http, &what);
 }
 
-/* False: it is a link, and where that leads is asked for; Docker says it to its end, so one is followed. */
+/* False: another request is under way. A link is followed once: Docker resolves it to its end. */
 static bool tell_file(struct docker_call *call, int code, struct err *e, const char *body, size_t len)
 {
     struct docker_file file = {.plain = false};
     char link[DOCKER_PATH_MAX];
     if (code == ERR_NOT_FOUND && !call->container[0])
-        code = 0; /* in the image that link leads nowhere; where it runs it may */
+        code = 0; /* the link leads nowhere in the image; in the running container it may lead somewhere */
     else if (!code)
         code = docker_json_file(body, len, &file, link, e);
     if (!code && link[0] && call->container[0]) {
@@ -351,7 +353,8 @@ void docker_container_list_of_network(struct docker *docker, const struct docker
                                       docker_list_cb *cb, void *arg)
 {
     struct docker_call call = {.answer = ANSWER_LIST, .cb = (void (*)(void))cb, .arg = arg};
-    const char *values[] = {network->id, network->name, NULL}; /* one that never ran is known by name only */
+    const char *values[] = {network->id, network->name,
+                            NULL}; /* a container that never ran is found by the network's name only */
     ask_filtered(docker, "/containers/json?all=true&limit=1&filters=", "network", values, &call);
 }
 
@@ -412,7 +415,7 @@ static void on_info(void *arg, int code, const struct err *error, long status, c
     hello_finish(hello, code, &e);
 }
 
-/* The newest version that both sides know. */
+/* Agrees on the newest API version that both sides know. */
 static int agree(struct hello *hello, const char *min_api, struct err *e)
 {
     double theirs = atof(hello->facts.api_version), least = atof(min_api);

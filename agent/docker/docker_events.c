@@ -1,4 +1,4 @@
-/* Docker's events, and whether Docker answers at all. */
+/* Docker's events, and a regular check that Docker answers. */
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
 
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PING_EVERY_MS   3000
-#define PING_SILENT_MS  10000 /* a host under a storm of creates answers late, and is well */
+#define PING_SILENT_MS  10000 /* a host under a storm of creates answers late, but is healthy */
 #define PING_DEEP       5
 #define STEADY_AFTER_MS 3000
 
@@ -49,15 +49,15 @@ bool docker_steady(const struct docker *docker)
     return docker->hears && (!docker->back_ms || loop_now_ms() - docker->back_ms >= STEADY_AFTER_MS);
 }
 
-/* Only when Docker answers again is there something to ask: a hello finds that out. */
+/* Reconnects only after a hello has found that Docker answers again. */
 static void on_back(void *arg, int code, const struct err *e, const struct docker_facts *facts)
 {
     struct docker *docker = arg;
     if (code) {
-        bool news = !docker->away && code != ERR_CANCELLED;
+        bool first = !docker->away && code != ERR_CANCELLED;
         docker->away = true;
         on_events_end(docker, code, e, 0, "", 0);
-        if (news)
+        if (first)
             docker->on_away(docker->event_arg);
         return;
     }
@@ -72,7 +72,7 @@ static void listen_again(void *arg)
     docker_hello(arg, on_back, arg);
 }
 
-/* --- whether it answers: its stream of events stands open also where it hangs --- */
+/* --- pings: the stream of events stays open even if Docker hangs --- */
 
 static void ping_later(struct docker *docker);
 
@@ -91,7 +91,7 @@ static void on_ping(void *arg, int code, const struct err *e, long status, const
     ping_later(docker);
 }
 
-/* Most are cheap; each PING_DEEP-th, and each while it is away, asks containerd behind it as well. */
+/* Most pings are cheap; every PING_DEEP-th, and each one while Docker is away, also reaches containerd. */
 static void ping(void *arg)
 {
     struct docker *docker = arg;

@@ -4,32 +4,33 @@
 
 #include <string.h>
 
-/* By whom an error came to us, outermost first: Docker of several versions, containerd's shim. */
+/* Prefixes that Docker (several versions) and containerd's shim put before an error, outermost first. */
 static const char *const wrappers[] = {
     "failed to create task for container: ", "failed to create shim task: ", "failed to create shim: ",
     "OCI runtime create failed: ",           "OCI runtime start failed: ",   "runc create failed: ",
 };
 
-/* What then begins so was not even given to runc, or runc could not be run. */
+/* An error that begins like this, after the prefixes, came before runc saw the container, or runc could not
+ * be run. */
 static const char *const beginnings[] = {
     "failed to start shim: ",
     "connection error: desc = ", /* containerd's socket */
     "unable to retrieve OCI runtime error",
-    "ttrpc: closed", /* its shim is gone */
-    /* runc's own process, before it sees anything of the image: the host has no keyring left */
+    "ttrpc: closed", /* its shim has ended */
+    /* runc's own process, before it uses anything of the image: the host has no keyring left */
     "unable to start container process: error during container init: unable to join session keyring: ",
 };
 
 /*
- * From here on it is held to the sandbox's limits, on its own disk and in its own image, be it runc's new
- * process or Docker, who mounts all of it to look at a file: what the kernel denies says nothing of the host.
- * It may stand anywhere: who writes it into a path only clears the host.
+ * From one of these on, the error happened within the sandbox's limits, on its own disk and in its own image,
+ * in runc's new process or in Docker, which mounts all of it to look at a file. So an error of the kernel
+ * says nothing about the host. The text is searched anywhere in the message: a tenant who puts it into a path
+ * only clears the host.
  */
 static const char *const inside[] = {"unable to start container process", "container init", "rootfs",
                                      "/merged/"};
 
-/* Errors are wrapped from the left, so the kernel's own word, or gRPC's, is the last: no path comes after it.
- */
+/* Errors are wrapped from the left, so the kernel's or gRPC's message is last: no path follows it. */
 static const char *const endings[] = {
     ": no space left on device",
     ": disk quota exceeded",
@@ -64,7 +65,7 @@ static bool ends_in(const char *text, size_t len, const char *ending)
 
 bool docker_host_fault(long status, const char *message)
 {
-    static const char unknown[] = ": unknown"; /* gRPC's code of what has none */
+    static const char unknown[] = ": unknown"; /* gRPC's code for an error without one */
     size_t len = strlen(message);
     if (status < 500 || len + 1 >= DOCKER_REFUSAL_MAX)
         return false;

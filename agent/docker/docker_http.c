@@ -15,9 +15,8 @@
 #include <sys/un.h>
 
 /*
- * A request has a connection of its own: to a unix socket that costs some 20 µs, and nothing is shared
- * between requests. Not libcurl, which brings 30 libraries and 4 MB of resident memory into each agent for
- * what is here.
+ * Each request has its own connection: on a unix socket that costs some 20 µs, and requests share nothing.
+ * libcurl is not used because it brings 30 libraries and 4 MB of resident memory into each agent.
  */
 struct docker_request {
     struct docker_http *http;
@@ -26,15 +25,15 @@ struct docker_request {
     http_parser parser;
     struct timer deadline, silence;
     uint64_t silence_ms;
-    struct later failing; /* what ends it inside a call of ours is told in the next turn */
+    struct later failing; /* an error inside docker_http_ask is reported in the next turn */
     struct err error;
     char *body;
     size_t len, room;
     bool complete, too_large;
-    const char *header; /* its value is the body; NULL: an ordinary answer */
-    char field[64];     /* the name of the header that comes, as far as it fits */
+    const char *header; /* the header whose value is the body; NULL: an ordinary answer */
+    char field[64];     /* the name of the header that is being parsed, as far as it fits */
     bool in_value;
-    docker_http_line_cb *on_line; /* NULL: an ordinary answer */
+    docker_http_line_cb *on_line; /* NULL: no streaming */
     docker_http_cb *cb;
     void *arg;
 };
@@ -125,7 +124,7 @@ static int on_value(http_parser *parser, const char *bytes, size_t count)
     return r->header && !strcasecmp(r->field, r->header) ? on_body(parser, bytes, count) : 0;
 }
 
-/* 1: an answer without a body, whatever its length is said to be. */
+/* 1: the answer has no body, whatever its Content-Length says. */
 static int on_head(http_parser *parser)
 {
     struct docker_request *r = parser->data;
@@ -136,11 +135,11 @@ static int on_complete(http_parser *parser)
 {
     struct docker_request *r = parser->data;
     r->complete = true;
-    http_parser_pause(parser, 1); /* what follows is nobody's */
+    http_parser_pause(parser, 1); /* further bytes are ignored */
     return 0;
 }
 
-/* The whole lines of a stream are handed on; what is left waits for its end. */
+/* Passes the complete lines of a stream on; an incomplete one waits for its rest. */
 static void take_lines(struct docker_request *r)
 {
     size_t from = 0;
@@ -154,7 +153,7 @@ static void take_lines(struct docker_request *r)
     r->len -= from;
 }
 
-/* Zero bytes stand for the end of the connection. False: the request is over, and gone. */
+/* len 0 means the end of the connection. False: the request is over and freed. */
 static bool take_bytes(struct docker_request *r, const char *bytes, size_t len)
 {
     static const http_parser_settings settings = {.on_header_field = on_field,
@@ -234,7 +233,7 @@ static void begin(struct docker_request *r, const struct docker_ask *ask)
     struct evbuffer *out = bufferevent_get_output(r->io);
     evbuffer_add_printf(out, "%s %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n", ask->method,
                         ask->path);
-    if (!strcmp(ask->method, "POST")) /* also without a body: its length is then said to be 0 */
+    if (!strcmp(ask->method, "POST")) /* also without a body: Content-Length is then 0 */
         evbuffer_add_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
                             ask->body ? strlen(ask->body) : 0);
     evbuffer_add_printf(out, "\r\n%s", ask->body ? ask->body : "");

@@ -1,4 +1,4 @@
-/* What the files of this client share; private to them. */
+/* Shared by the files of this client; private to them. */
 #ifndef CORRAL_AGENT_DOCKER_DOCKER_INT_H
 #define CORRAL_AGENT_DOCKER_DOCKER_INT_H
 
@@ -12,18 +12,18 @@ struct pull;
 struct docker {
     struct loop *loop;
     struct docker_http *http;
-    char prefix[24]; /* "/v1.41"; "" before the version is agreed on */
+    char prefix[24]; /* "/v1.41"; "" before a version is agreed on */
     struct pull *pulls;
     struct turns pull_turns;
-    struct docker_call *left; /* those that gave up waiting for one, and are not told yet */
+    struct docker_call *left; /* cancelled calls of pulls whose callback is still to come */
     docker_event_cb *on_event;
     loop_cb *on_away, *on_gap;
     bool hears;       /* the stream of events stands */
-    uint64_t back_ms; /* since Docker was found to answer again; 0: it was never away */
-    bool away;        /* and on_away was told */
+    uint64_t back_ms; /* when Docker was found to answer again; 0: it was never away */
+    bool away;        /* and on_away was called */
     void *event_arg;
     struct timer event_retry, ping_next;
-    unsigned pings; /* since it was away */
+    unsigned pings; /* since Docker was away */
     struct backoff event_backoff;
     bool stopping;
 };
@@ -38,24 +38,24 @@ enum docker_answer {
     ANSWER_NETWORKS
 };
 
-/* One call: what is asked for, and who is told. */
+/* One call: what is asked, and whose callback gets the answer. */
 struct docker_call {
     struct docker *docker;
-    struct docker_request *request; /* NULL: it waits for a pull */
+    struct docker_request *request; /* NULL: the call waits for a pull */
     struct pull *pull;
-    struct docker_call *next; /* of those that wait for the same pull */
-    struct later cancelled;   /* of one that waited for a pull */
+    struct docker_call *next; /* in the list of calls that wait for the same pull */
+    struct later cancelled;   /* reports a cancelled call that waited for a pull */
     enum docker_answer answer;
-    int refusal;                       /* the code of an answer of 400 and above, except 404 and 409 */
-    bool missing_is_good;              /* 404 */
-    bool same_is_good;                 /* 304, 409 */
-    char container[DOCKER_ID_LEN + 1]; /* ANSWER_FILE: whose; "" once a link was followed */
-    const char *path;                  /* ANSWER_FILE: until Docker is asked why it refuses; then NULL */
+    int refusal;                       /* error code for an answer of 400 and above, except 404 and 409 */
+    bool missing_is_good;              /* 404 counts as success */
+    bool same_is_good;                 /* 304 and 409 count as success */
+    char container[DOCKER_ID_LEN + 1]; /* ANSWER_FILE: the container; "" once a link was followed */
+    const char *path;                  /* ANSWER_FILE: the path; NULL once Docker was asked why it refuses */
     void (*cb)(void);
     void *arg;
 };
 
-/* docker_pull.c: gives up waiting; the pull itself goes on while somebody else waits for it. */
+/* docker_pull.c: removes the call from its pull, which goes on while another call waits for it. */
 void docker_pull_leave(struct docker_call *call);
 void docker_pulls_init(struct docker *docker);
 void docker_pulls_free(struct docker *docker);

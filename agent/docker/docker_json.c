@@ -22,7 +22,7 @@ static json_t *parse(const char *bytes, size_t len, struct err *e)
     return root;
 }
 
-/* The member's string; "" where it is missing or of another type. Borrowed. */
+/* The member's string; "" if it is missing or has another type. Borrowed. */
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -82,7 +82,7 @@ static uint32_t remapped_uid(const char *root_dir)
     return slash && sscanf(slash, "/%u.%u", &uid, &gid) == 2 ? uid : 0;
 }
 
-/* gVisor's runsc, registered so that a sandbox cannot come to the socket of its init. */
+/* gVisor's runsc, registered without an option that lets a sandbox reach its init's socket. */
 static bool is_shut(const json_t *runtime)
 {
     static const char *const opens[] = {"--host-uds=open", "--host-uds=all", "--fsgofer-host-uds"};
@@ -207,7 +207,7 @@ int docker_json_created(const char *bytes, size_t len, char id[DOCKER_ID_LEN + 1
     return root ? copy_id(text_of(root, "Id"), id, e) : ERR_PROTOCOL;
 }
 
-/* RFC 3339 in UTC, with up to nanoseconds; 0 for what is none, and for Docker's "never". */
+/* Parses RFC 3339 in UTC, up to nanoseconds; 0 for anything else and for Docker's "never". */
 static uint64_t unix_ms_of(const char *text)
 {
     char exact[RFC3339_LEN + 1];
@@ -259,7 +259,7 @@ int docker_json_inspect(const char *bytes, size_t len, struct docker_state *out,
     return copy_id(text_of(root, "Id"), out->id, e);
 }
 
-/* Up to the first byte that is none of its characters; those that are left over of four are not looked at. */
+/* Decodes up to the first byte that is not a digit; an incomplete last group is ignored. */
 static size_t base64_decode(const char *text, size_t len, char *out)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -279,7 +279,7 @@ static size_t base64_decode(const char *text, size_t len, char *out)
     return n;
 }
 
-/* The bits of Go's os.FileMode that say what it is, with none for an ordinary file. */
+/* The type bits of Go's os.FileMode, all 0 for a regular file. */
 #define GO_MODE_LINK (1u << 27)
 #define GO_MODE_TYPE (1u << 31 | GO_MODE_LINK | 1u << 26 | 1u << 25 | 1u << 24 | 1u << 21 | 1u << 19)
 
@@ -314,7 +314,7 @@ int docker_json_event(const char *bytes, size_t len, struct docker_event *out, s
         return ERR_PROTOCOL;
     json_t *attributes = json_object_get(json_object_get(root, "Actor"), "Attributes");
     if (!sandbox_id_parse(text_of(attributes, "corral.sandbox"), &out->sandbox))
-        return err_set(e, ERR_PROTOCOL, "Docker told of a container without a sandbox's id");
+        return err_set(e, ERR_PROTOCOL, "Docker listed a container without a sandbox's id");
     const char *action = text_of(root, "Action");
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (!strcmp(action, actions[i].name))
@@ -445,7 +445,7 @@ bool docker_seccomp_takes_narrow(const char *text)
     return !text || strstr(text, "\"SCMP_ARCH_X86\"") || strstr(text, "\"SCMP_ARCH_ARM\"");
 }
 
-/* Mounts and not "Binds": a source that is missing is an error then, and not made by root. */
+/* Uses Mounts rather than Binds: a missing source is then an error, not created by root. */
 static json_t *mounts_of(const struct docker_container *c)
 {
     json_t *array = json_array();
@@ -484,13 +484,13 @@ static void put_disk_limits(json_t *host, const char *device, const struct docke
     put_disk_limit(host, "BlkioDeviceWriteIOps", device, limits->operations);
 }
 
-/* Without a limit: none, as Docker says it. */
+/* -1, Docker's value for no limit, if there is none. */
 static json_int_t quota_of(const struct sandbox_limits *limits)
 {
     json_int_t quota = (json_int_t)(limits->cpu_millis * DOCKER_CPU_PERIOD / 1000);
     if (!limits->cpu_millis)
         return -1;
-    return quota < 1000 ? 1000 : quota; /* the kernel's least */
+    return quota < 1000 ? 1000 : quota; /* the least that the kernel accepts */
 }
 
 static void put_limits(json_t *host, const struct sandbox_limits *limits)
@@ -504,15 +504,15 @@ static void put_limits(json_t *host, const struct sandbox_limits *limits)
 }
 
 /*
- * Beside open files what is counted for each sandbox on its own, in its user namespace, and otherwise takes
- * from a pool of all. core: 0 lets a host that pipes its core dumps run its program for each crash; 1 is a
- * size that nothing is dumped in (core(5)).
+ * Beside open files, pools that the kernel counts per user namespace once they are limited, and for the whole
+ * host otherwise. core: with a limit of 0, a host that pipes its core dumps would still run its program for
+ * each crash; with 1 nothing is dumped (core(5)).
  */
 static json_t *ulimits_of(const struct sandbox_limits *limits)
 {
     const struct {
         const char *name;
-        json_int_t limit; /* 0: Docker's own */
+        json_int_t limit; /* 0: keep Docker's own */
     } rows[] = {
         {"core", 1}, {"nofile", (json_int_t)limits->nofile}, {"sigpending", 4096}, {"msgqueue", 409600}};
     json_t *array = json_array();
@@ -524,7 +524,7 @@ static json_t *ulimits_of(const struct sandbox_limits *limits)
     return array;
 }
 
-/* Contract section 4, as Docker spells it. */
+/* The isolation of a sandbox (docs/hardening.md), in Docker's terms. */
 static json_t *host_config(const struct docker_container *c)
 {
     json_t *host =

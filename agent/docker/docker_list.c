@@ -1,6 +1,6 @@
 /*
- * The list of our containers. What their images bring along stands in it too, so that those of a full host
- * may not fit into one answer: then it is asked for in parts, by the last character of their names.
+ * The list of our containers. It includes what their images declare, so the list of a full host may not fit
+ * into one answer: it is then requested in parts, by the last character of the containers' names.
  */
 #include "agent/docker/docker_int.h"
 #include "agent/docker/docker_json.h"
@@ -15,7 +15,7 @@
 #define WHOLE (-1)
 
 static const char last_of_ids[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* common/base/id.h */
-#define PARTS ((int)sizeof last_of_ids) /* one for each, and one for other names */
+#define PARTS ((int)sizeof last_of_ids) /* one part per character, and one for other names */
 
 struct listing {
     struct docker *docker;

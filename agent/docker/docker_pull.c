@@ -1,8 +1,8 @@
 /*
- * Pulls. One of an image at a time, for all who ask for it: anyone who gives up leaves the others' alone, and
- * the last one takes it down with him. Docker has no bound for what it pulls, so its progress and its disk
- * are watched here: where a pull is broken off, Docker removes the layers that it has of it. Nor does Docker
- * know whose downloads it does, so users have their turns here.
+ * Pulls, one per image at a time, shared by all calls for it: a call that is cancelled does not affect the
+ * others, and the last one cancels the pull. Docker has no bound on what it pulls, so the progress and the
+ * disk are watched here; when a pull is aborted, Docker removes its layers. Docker also does not know which
+ * user a download belongs to, so turns by user are given here.
  */
 #include "agent/core/image_bounds.h"
 #include "agent/core/pull_size.h"
@@ -18,19 +18,19 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define LOOK_MS 200 /* a disk takes some hundred MB meanwhile */
+#define LOOK_MS 200 /* a disk takes some hundred MB in this time */
 
 struct pull {
     struct docker *docker;
     struct turn turn;
-    struct docker_request *request; /* NULL: it waits for its turn, was broken off, or given up */
+    struct docker_request *request; /* NULL: it waits for its turn, was aborted, or cancelled */
     char *ref, *user, *root;
-    bool waits; /* what Docker said last is that a layer of it does */
+    bool waits; /* the last progress line said that a layer waits for other downloads */
     struct docker_pull_bounds bounds;
     struct pull_size size;
     struct timer look;
-    char said[300];                     /* the last error in its progress, or the message of its refusal */
-    char too_much[NODE_DETAIL_MAX + 1]; /* why it is broken off; "": it is not */
+    char said[300];                     /* the last error in the progress, or the message of a refusal */
+    char too_much[NODE_DETAIL_MAX + 1]; /* why it is aborted; "": it is not */
     struct docker_call *calls;
     struct pull *next, **slot;
 };
@@ -61,7 +61,7 @@ static void next_pulls(struct docker *docker);
 
 int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e)
 {
-    struct statvfs fs; /* answered from memory, also where the disk hangs: Docker's is no network's */
+    struct statvfs fs; /* answered from memory, even if the disk hangs: Docker's disk is not on a network */
     if (statvfs(root, &fs))
         return err_set(e, ERR_IO, "%s: %s", root, strerror(errno));
     *bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
@@ -70,18 +70,19 @@ int docker_free_bytes(const char *root, uint64_t *bytes, struct err *e)
 
 static void break_off(struct pull *pull)
 {
-    docker_http_cancel(pull->request); /* on_pulled tells why */
+    docker_http_cancel(pull->request); /* on_pulled reports why */
     pull->request = NULL;
 }
 
-/* Of those that hold their places long, for somebody who has none; its own next look breaks it off. */
+/* Marks a pull that has taken long as aborted, if a user who has none under way waits for a turn; the pull's
+ * own timer then aborts it. */
 static void make_place(struct docker *docker)
 {
     struct turn *turn = turns_overdue(&docker->pull_turns, loop_now_ms());
     struct pull *pull = turn ? (struct pull *)((char *)turn - offsetof(struct pull, turn)) : NULL;
     if (pull && !pull->too_much[0])
         snprintf(pull->too_much, sizeof pull->too_much,
-                 "its image came so slowly that others, who waited for theirs, had to be let past");
+                 "the pull of its image was so slow that it was ended in favour of other users who waited");
 }
 
 static void look(void *arg)
@@ -90,7 +91,7 @@ static void look(void *arg)
     uint64_t bytes;
     if (!pull->request)
         return;
-    next_pulls(pull->docker); /* those that take long count no more */
+    next_pulls(pull->docker); /* pulls that take long stop counting against the places */
     make_place(pull->docker);
     if (!pull->too_much[0] && pull->root[0] && !docker_free_bytes(pull->root, &bytes, NULL))
         (void)image_has_room(bytes, pull->bounds.free_bytes, pull->too_much);
@@ -100,7 +101,8 @@ static void look(void *arg)
         timer_start(&pull->look, pull->docker->loop, LOOK_MS, look, pull);
 }
 
-/* Its progress is read line by line: of a large image there are many. Nothing is broken off in the middle. */
+/* Reads the progress line by line, of which a large image has many. Aborts later, from the timer, not from
+ * within this callback. */
 static void on_line(void *arg, const char *text, size_t len)
 {
     struct pull *pull = arg;
@@ -132,8 +134,8 @@ static int outcome(const struct pull *pull, int code, long status, struct err *e
     if (code == ERR_NODE_TIMEOUT && pull->waits)
         return err_set(
             e, ERR_IMAGE_UNAVAILABLE,
-            "%s: Docker let it wait for other downloads, max-concurrent-downloads in its daemon.json "
-            "is to be %d",
+            "%s: Docker let it wait for other downloads; set max-concurrent-downloads in its daemon.json "
+            "to %d",
             cannot, DOCKER_LAYERS);
     if (code == ERR_NODE_TIMEOUT)
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: its registry did not answer in time", cannot);
@@ -142,13 +144,13 @@ static int outcome(const struct pull *pull, int code, long status, struct err *e
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: %.300s", cannot, why.text);
     }
     if (code)
-        return code; /* of the host's Docker */
+        return code; /* an error of the host's Docker */
     if (pull->said[0])
         return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: %s", cannot, pull->said);
     return err_set(e, ERR_IMAGE_UNAVAILABLE, "%s: Docker answered %ld", cannot, status);
 }
 
-/* Those who wait are told one by one: each may ask for the next thing, or let go of another that waits. */
+/* Calls the callbacks one by one: each may begin the next call, or cancel another one of this pull. */
 static void end(struct pull *pull, int code, const struct err *e)
 {
     for (struct docker_call *call; (call = pull->calls);) {
@@ -165,7 +167,7 @@ static void on_pulled(void *arg, int code, const struct err *error, long status,
     struct docker *docker = pull->docker;
     struct err e = error ? *error : (struct err){0};
     if (len)
-        on_line(pull, body, len); /* the last one, without an end of line */
+        on_line(pull, body, len); /* the last line, without a line end */
     code = outcome(pull, code, status, &e);
     if (!code)
         turn_succeeds(&docker->pull_turns, &pull->turn, loop_now_ms());
@@ -201,7 +203,7 @@ static void next_pulls(struct docker *docker)
         begin((struct pull *)((char *)turn - offsetof(struct pull, turn)));
 }
 
-/* Behind the turns of another nobody waits. */
+/* A pull that has its turn is shared by all users; one that waits for its turn only by its own user. */
 static struct pull *find(struct docker *docker, const char *ref, const char *user)
 {
     struct pull *pull = docker->pulls;
@@ -279,7 +281,7 @@ void docker_pulls_init(struct docker *docker)
                                                            .of_user = DOCKER_PULLS_OF_USER});
 }
 
-/* Those that have their turn end with their requests. */
+/* Pulls that have their turn end with their requests. */
 void docker_pulls_free(struct docker *docker)
 {
     struct err e;

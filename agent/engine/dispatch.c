@@ -13,7 +13,7 @@ static void forget(struct agent *agent, const struct sandbox_id *id)
 {
     struct runtime *h = agent_runtime_find(agent, id);
     if (h)
-        agent_runtime_drop(h); /* of one that had ended when this agent began */
+        agent_runtime_drop(h); /* of a sandbox that had already ended when this agent began */
     agent_save_nothing(agent, id);
 }
 
@@ -66,8 +66,7 @@ static void act(void *owner, const struct reconciler_effect *effect)
     acts[effect->kind](owner, effect);
 }
 
-/* One that ended, or came as far as its init, leaves its turn to another; one that takes long counts no more.
- */
+/* A start that ended, or reached its init, leaves its turn to another; one that takes long stops counting. */
 static void settled(void *owner)
 {
     agent_next_turns(owner);

@@ -28,7 +28,7 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
-/* Kills before all else: with many due at once, none waits for the disk of another. */
+/* Carries out kills first: when many are due at once, none waits for the disk. */
 static void act(struct engine *engine, const struct reconciler_effects *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -1,4 +1,4 @@
-/* Records: formatted here, written in the order of their sandbox. */
+/* Records: formatted here, written by the worker, in order for each sandbox. */
 #ifndef CORRAL_AGENT_ENGINE_SAVE_H
 #define CORRAL_AGENT_ENGINE_SAVE_H
 
@@ -6,10 +6,10 @@
 
 struct agent;
 
-/* Then reconciler_saved. */
+/* Writes its record, then calls reconciler_saved. */
 void agent_save(struct agent *agent, const struct sandbox_id *id);
 
-/* Its record goes. */
+/* Removes its record. */
 void agent_save_nothing(struct agent *agent, const struct sandbox_id *id);
 
 #endif

@@ -91,7 +91,7 @@ size_t init_child_pending(const struct init_child *child, int out)
     return ioctl(child->out_fd[out], FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
-/* Its end; told once its output was taken. */
+/* The child was reaped; its end is reported once its output was read. */
 void init_child_reaped(struct init_child *child, int status, uint64_t now_ms)
 {
     if (child->error_fd >= 0)
@@ -126,7 +126,7 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     if (child->in_fd < 0 || child->in_ends)
         return;
     if (!child->in && !(child->in = malloc(INIT_STDIN_WINDOW))) {
-        drop_in(child); /* it sees an end, as where its input broke */
+        drop_in(child); /* no memory: it sees end of input, as if its input broke */
         return;
     }
     memmove(child->in, child->in + child->in_at, child->in_len - child->in_at);
@@ -191,7 +191,7 @@ void init_child_read_out(struct init_child *child, int out, size_t cap)
     ssize_t n = read(child->out_fd[out], bytes, cap < sizeof bytes ? cap : sizeof bytes);
     if (worth_another_try(n))
         return;
-    if (n <= 0) { /* of a terminal EIO: nobody has it open any more */
+    if (n <= 0) { /* a terminal gives EIO once no process has it open */
         close_fd(&child->out_fd[out]);
         child->due[out] = 0;
         return;
@@ -208,7 +208,8 @@ void init_child_signal(const struct init_child *child, int signo)
 {
     if (!child->pid)
         return;
-    /* The group exists only once the child has called setsid; before that the child alone is meant. */
+    /* The group exists only after the child has called setsid; before that the signal goes to the child
+     * alone. */
     if (kill(-child->pid, signo) != 0)
         kill(child->pid, signo);
 }

@@ -17,7 +17,8 @@ static void run(uint32_t number, const struct init_spawn *spawn, const struct in
     _exit(n == (ssize_t)sizeof error ? 127 : 126);
 }
 
-/* The child's process id, with the end of the pipe that tells of its program; -1 with errno. */
+/* Returns the child's pid, and the end of the pipe that reports whether its program was executed; -1 with
+ * errno. */
 static pid_t fork_child(uint32_t number, const struct init_spawn *spawn, const struct init_stdio *stdio,
                         int *error_fd)
 {

@@ -13,15 +13,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KEPT_BITS 01777 /* of a mode: not those that make another user of who runs it */
+#define KEPT_BITS 01777 /* mode bits that are copied: not setuid and setgid */
 #define PIECE     (1 << 20)
 
 /* One folder that a disk is mounted over. */
 struct copying {
-    int top;             /* where it is copied to */
-    struct twins twins;  /* that it has so far */
-    char path[PATH_MAX]; /* of what is being copied, from top on */
-    size_t len;          /* of the folder it is in, with a slash; all of path: that is longer */
+    int top;             /* the destination folder */
+    struct twins twins;  /* the files copied so far that have several names */
+    char path[PATH_MAX]; /* of what is being copied, relative to top */
+    size_t len;          /* of the current folder, with a slash; the size of path if that is longer */
 };
 
 void init_copy_init(struct init_copy *copy)
@@ -29,7 +29,7 @@ void init_copy_init(struct init_copy *copy)
     *copy = (struct init_copy){.result_fd = -1};
 }
 
-/* What an image's user may not read is not there for him under Docker either. */
+/* Errors that mean: the sandbox's user cannot read it, so it is left out, as under Docker. */
 static bool hidden(int error)
 {
     return error == EACCES || error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENXIO;
@@ -49,12 +49,12 @@ static int keep_looks(int fd, const struct stat *st)
     return 0;
 }
 
-/* From offset at, up to the next hole, which is left one. */
+/* Copies from offset *at up to the next hole, which stays a hole. */
 static int copy_piece(int from, int to, off_t *at)
 {
     off_t data = lseek(from, *at, SEEK_DATA);
     if (data < 0)
-        return errno; /* ENXIO: nothing follows */
+        return errno; /* ENXIO: no more data */
     off_t hole = lseek(from, data, SEEK_HOLE);
     if (hole < 0 || lseek(to, data, SEEK_SET) < 0)
         return errno;
@@ -80,7 +80,7 @@ static int copy_bytes(int from, int to, off_t size)
     return ftruncate(to, size) ? errno : 0;
 }
 
-/* The path of an entry here; NULL: too long. What it is made of is folders that were copied, and no links. */
+/* The path of an entry here; NULL: too long. It consists of copied folders and contains no links. */
 static const char *path_of(struct copying *c, const char *name)
 {
     size_t len = strlen(name);
@@ -90,7 +90,7 @@ static const char *path_of(struct copying *c, const char *name)
     return c->path;
 }
 
-/* Another name of what is copied already. */
+/* Links the entry to an earlier copy of the same file. */
 static bool link_twin(struct copying *c, const struct stat *st, int to_dir, const char *name)
 {
     const char *first = st->st_nlink > 1 ? twins_find(&c->twins, st->st_dev, st->st_ino) : NULL;
@@ -135,7 +135,7 @@ static int copy_pipe(int to_dir, const char *name, mode_t mode)
 
 static int copy_folder(struct copying *c, int from, int to);
 
-/* With its name before those of its entries. Takes from. */
+/* Copies a folder, with path extended by its name. Takes from. */
 static int copy_below(struct copying *c, int from, int to, const char *name)
 {
     size_t len = c->len;
@@ -212,7 +212,7 @@ static int copy_folder(struct copying *c, int from, int to)
     return error;
 }
 
-/* Links in its path lead within the image, as they do where it is mounted over. */
+/* Symlinks in the path are resolved within the image, as they are where the disk is mounted. */
 static int open_in_image(int tree, const char *path)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
@@ -220,7 +220,7 @@ static int open_in_image(int tree, const char *path)
     return (int)syscall(SYS_openat2, tree, path, &how, sizeof how);
 }
 
-/* A link there led to the root, which is read-only in a sandbox, and not to be mounted over. */
+/* Whether a link led to the root, which is read-only in a sandbox and must not be mounted over. */
 static bool is_root(int fd)
 {
     struct stat st, root;
@@ -241,7 +241,7 @@ static int copy_up(int tree, const char *path)
     struct copying c = {.top = to};
     int error = copy_folder(&c, from, to);
     twins_fini(&c.twins);
-    st.st_mode |= S_IRWXU; /* its user's own, no matter who might not write to it in the image */
+    st.st_mode |= S_IRWXU; /* its user may enter it, whatever the mode in the image */
     return close_with(to, error ? error : keep_looks(to, &st));
 }
 
@@ -267,7 +267,7 @@ static void copy_in_child(struct init_copy *copy, const int fds[2], int tree, co
                           size_t len)
 {
     pid_t pid = fork();
-    if (pid < 0) { /* where it may have one process only, nothing else waits for this one */
+    if (pid < 0) { /* if it may have one process only, nothing else waits for the init */
         end(copy, copy_all(tree, folders, len));
         close(fds[0]);
         return;

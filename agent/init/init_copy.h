@@ -1,13 +1,13 @@
 /*
- * The image's files in folders that the sandbox's disk is mounted over: copied to there before anything runs,
- * as Docker does it for its volumes. By the init and not by the agent, so that what an image is made of costs
- * and hurts its sandbox alone: with the sandbox's user, limits and system calls, from a tree that is
- * read-only and has nothing mounted in it, following no link but at a folder's own path, within that tree.
+ * Copies the image's files in folders that the sandbox's disk is mounted over onto that disk before anything
+ * runs, as Docker does for its volumes. The init copies, not the agent, so that the cost and the danger of an
+ * image affect only its sandbox: it uses the sandbox's user, limits and system calls, reads from a read-only
+ * tree without mounts inside, and follows links only in a folder's own path, within that tree.
  *
- * Copied are folders, ordinary files (with their holes), links and pipes, with their times and their modes
- * less the bits that make others of who runs them; names of one file stay that. They are the sandbox's user's
- * own, no matter whose they were. Left out: devices and sockets, and what that user may not read. What is
- * there already stays.
+ * It copies folders, regular files (with their holes), links and pipes, with their times and their modes
+ * except setuid and setgid; hard links stay hard links. The copies belong to the sandbox's user, whatever the
+ * owner in the image. Devices, sockets and files that this user may not read are left out. Existing files are
+ * kept.
  */
 #ifndef CORRAL_AGENT_INIT_COPY_H
 #define CORRAL_AGENT_INIT_COPY_H
@@ -18,19 +18,19 @@
 
 struct init_copy {
     bool begun, over;
-    int result_fd; /* of the child that copies; -1: none */
+    int result_fd; /* from the child that copies; -1: none */
     struct init_copied result;
 };
 
 void init_copy_init(struct init_copy *copy);
 
 /*
- * Begins: tree is the image's root, taken; folders the payload of a COPY. In a child, but where the sandbox
- * may have none; over is set then, or once the child's word was read.
+ * Begins. tree is the image's root, taken over; folders is the payload of a COPY. Copies in a child, unless
+ * the sandbox may have no other process; over is set then, or once the child's result was read.
  */
 void init_copy_start(struct init_copy *copy, int tree, const uint8_t *folders, size_t len);
 
-/* After poll announced result_fd. */
+/* Call after poll announced result_fd. */
 void init_copy_read(struct init_copy *copy);
 
 #endif

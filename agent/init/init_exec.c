@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The folder of an image's that nobody has made, and its parents; why not, chdir says. */
+/* Makes a missing working folder of the image, and its parents; chdir reports a failure. */
 static void make_folder(const char *path)
 {
     char part[PATH_MAX];
@@ -23,8 +23,8 @@ static void make_folder(const char *path)
 }
 
 /*
- * As execvp, but for what the kernel does not take for a program: that is an error, as under Docker, and not
- * handed to a shell, which an image may not even have.
+ * As execvp, except that a file that the kernel cannot execute is an error, as under Docker, and not passed
+ * to a shell, which an image may not have.
  */
 static int execute(char *const *argv)
 {
@@ -42,7 +42,7 @@ static int execute(char *const *argv)
         if (n > 0 && (size_t)n < sizeof path)
             execv(path, argv);
         if (errno == EACCES)
-            error = EACCES; /* unless there is another */
+            error = EACCES; /* EACCES wins over ENOENT */
         else if (errno != ENOENT && errno != ENOTDIR)
             return errno;
         at += len;
@@ -50,7 +50,7 @@ static int execute(char *const *argv)
     return error;
 }
 
-/* The environment is changed first, since PATH in it decides what is found. */
+/* Sets the environment first, because its PATH decides what is found. */
 int init_exec(const struct init_start *start, bool make_cwd)
 {
     sigset_t none;

@@ -1,5 +1,5 @@
 /*
- * A program in the place of a child of the init: signals, environment, folder, and where it is found.
+ * Executes a program in a child of the init: signals, environment, folder, and search in PATH.
  */
 #ifndef CORRAL_AGENT_INIT_EXEC_H
 #define CORRAL_AGENT_INIT_EXEC_H
@@ -7,8 +7,8 @@
 #include "agent/init/init_proto.h"
 
 /*
- * In a child that has its session and its stdio. Returns errno only where the program could not be invoked.
- * make_cwd: its folder is made where it is absent.
+ * Call in a child that has its session and its stdio. Returns errno, and only if the program could not be
+ * executed. make_cwd: makes a missing working folder.
  */
 int init_exec(const struct init_start *start, bool make_cwd);
 

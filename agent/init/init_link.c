@@ -71,7 +71,7 @@ static bool worth_another_try(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* One at most: the kernel closes what there is no room for. */
+/* At most one descriptor: the kernel closes those without room. */
 static void take_passed(struct init_link *link, struct msghdr *message)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -107,7 +107,7 @@ bool init_link_receive(struct init_link *link)
     link->in_len -= link->in_at;
     link->in_at = 0;
     if (link->in_len == sizeof link->in)
-        return true; /* a whole frame is in there, and waits for room to answer it */
+        return true; /* a complete frame is in the buffer, and waits for room for its answer */
     ssize_t n = receive(link);
     if (n > 0)
         link->in_len += (size_t)n;

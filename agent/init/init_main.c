@@ -19,9 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long the agent has to take the command's end, before Docker's record of the exit code must do. */
+/* How long the agent has to acknowledge the command's end; after that the init exits, and Docker's exit code
+ * must do. */
 #define FAREWELL_MS 2000
-/* How long its end waits for its last output to be printed. */
+/* How long the init delays its end until the last output is printed. */
 #define LAST_OUTPUT_MS 200
 
 struct init {
@@ -30,11 +31,11 @@ struct init {
     struct init_proc proc;
     struct init_out out;
     struct init_streams streams;
-    bool more_to_say; /* and nothing that poll would announce */
+    bool more_to_say; /* frames wait, and poll will not announce anything for them */
     int signal_fd;
     uint64_t ended_at_ms;
     bool told, acknowledged;
-    int stop_signal; /* that ended an idle sandbox, else 0 */
+    int stop_signal; /* the signal that ended an idle sandbox, else 0 */
 };
 
 static uint64_t now_ms(void)
@@ -50,7 +51,7 @@ static void send_exited(struct init *init)
         init_link_send(&init->link, INIT_EXITED, INIT_MAIN, &init->proc.end, sizeof init->proc.end);
 }
 
-/* What the command left behind ends with it, at once and not only when the init exits. */
+/* Kills what the command left behind at once, not only when the init exits. */
 static void on_main_ended(struct init *init)
 {
     init->ended_at_ms = now_ms();
@@ -94,7 +95,7 @@ static bool tell_copied(struct init *init)
     return init_link_send(&init->link, INIT_COPIED, 0, &init->copy.result, sizeof init->copy.result);
 }
 
-/* Once; asked again it tells how that ended, now or when it has. */
+/* Copies once. A repeated COPY is answered with the result, now or when there is one. */
 static bool on_copy(struct init *init, const struct init_frame *frame)
 {
     int tree = init_link_take_passed(&init->link);
@@ -141,7 +142,7 @@ static bool on_signal_frame(struct init *init, const struct init_frame *frame)
     return true;
 }
 
-/* errno that another process is refused with; 0: it may begin. */
+/* The errno with which another process is refused; 0: it may start. */
 static int refuses_processes(const struct init *init)
 {
     if (init->proc.state == INIT_MAIN_ENDED)
@@ -149,7 +150,7 @@ static int refuses_processes(const struct init *init)
     return is_copied(init) ? 0 : EAGAIN;
 }
 
-/* False when the frame is not the agent's to send: the link ends. */
+/* False if the agent may not send this frame: the link ends. */
 static bool on_frame(struct init *init, const struct init_frame *frame)
 {
     if (init_streams_serves(frame))
@@ -228,7 +229,7 @@ static void on_program(struct init *init)
         init_link_send(&init->link, INIT_STARTED, INIT_MAIN, NULL, 0);
 }
 
-/* The shorter of two waits, of which -1 is the longest. */
+/* The shorter of two waits; -1 means without end. */
 static int sooner(int a, int b)
 {
     return a < 0 || (b >= 0 && b < a) ? b : a;
@@ -251,7 +252,7 @@ static bool finished(const struct init *init)
     return init->acknowledged || now_ms() - init->ended_at_ms >= FAREWELL_MS;
 }
 
-/* The places of what is polled; the processes' follow. */
+/* Indexes of the polled descriptors; those of the processes follow. */
 enum { FD_SIGNALS, FD_PROGRAM, FD_LINK, FD_COPY, FD_OUTS, FD_STREAMS = FD_OUTS + INIT_OUT_STREAMS };
 
 static void turn(struct init *init)
@@ -282,7 +283,7 @@ static void turn(struct init *init)
     tell_end(init);
 }
 
-/* Every signal that may be caught is read from a descriptor, so that nothing interrupts the loop. */
+/* All signals that can be caught are read from a descriptor, so nothing interrupts the loop. */
 static int open_signals(void)
 {
     sigset_t all;
@@ -290,15 +291,16 @@ static int open_signals(void)
     for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, 0}; *s; s++)
         sigdelset(&all, *s);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    signal(SIGPIPE, SIG_IGN); /* of a process that does not read its input: it is no word from outside */
+    signal(SIGPIPE,
+           SIG_IGN); /* ignored: it comes from writing to a process that does not read, not from outside */
     return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Says why on stderr, which is the container's log, and gives Docker's code for a failure of the runtime. */
+/* Prints why to stderr, the container's log, and returns Docker's code for a failure of the runtime. */
 static int refuse(const char *why)
 {
     ssize_t n = write(STDERR_FILENO, why, strlen(why));
-    (void)n; /* there is nobody else to tell */
+    (void)n; /* nothing else can be done */
     return 125;
 }
 

@@ -93,7 +93,7 @@ static bool worth_another_try(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Where nobody takes it any more, it is lost as it would be without us. */
+/* If nobody reads the output, it is lost, as without the init. */
 static void push(struct init_relay *r, int target)
 {
     ssize_t n = write(target, r->bytes + r->at, r->len - r->at);

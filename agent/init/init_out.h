@@ -1,8 +1,8 @@
 /*
- * What the sandbox's command prints, on its way to the container's log: through pipes of the init's own, no
- * faster than a rate, so that a flood of lines costs the sandbox and not Docker, which takes 2 us of the
- * host's processor for a line (measured: one that prints for ever with a tenth of a processor kept Docker
- * busy with a whole one). Who prints faster waits. Fixed memory, never waits itself: the poll loop of
+ * Relays the output of the sandbox's command to the container's log through the init's own pipes, at a
+ * bounded rate, so that a flood of lines costs the sandbox and not Docker, which takes 2 us of the host's
+ * processor per line (measured: a command that prints without end on a tenth of a processor kept Docker busy
+ * with a whole one). A command that prints faster has to wait. Fixed memory, never blocks: the poll loop of
  * init_main.c drives it.
  */
 #ifndef CORRAL_AGENT_INIT_OUT_H
@@ -14,41 +14,41 @@
 #include <stdint.h>
 
 #define INIT_OUT_PER_SECOND (4 << 20) /* bytes; as many may come at once after a pause */
-#define INIT_OUT_LINE_COST  256       /* bytes that a line, or a piece, counts for beside its own */
+#define INIT_OUT_LINE_COST  256       /* bytes added per line, or piece of a line */
 #define INIT_OUT_STREAMS    2         /* stdout, stderr */
 
 struct init_relay {
-    int child_fd; /* the command's end, until it is started */
-    int from;     /* -1: it is at its end */
+    int child_fd; /* the command's end of the pipe, until it is started */
+    int from;     /* -1: end of output */
     size_t len, at;
     uint8_t bytes[4096];
 };
 
 struct init_out {
     struct init_relay relay[INIT_OUT_STREAMS];
-    int64_t budget; /* bytes; below zero until the debt is served */
+    int64_t budget; /* bytes; below zero until the excess is made up for */
     uint64_t filled_at_ms;
-    bool hurried; /* the command has ended: what is left goes at once */
+    bool hurried; /* the command has ended: print the rest at once */
 };
 
 void init_out_init(struct init_out *out, uint64_t now_ms);
 
-/* Makes the pipes, before the command is started. False, with errno: the kernel gives none. */
+/* Makes the pipes, before the command is started. False with errno: the kernel gives none. */
 bool init_out_open(struct init_out *out);
 
-/* In the child: its stdout and stderr. */
+/* In the child: makes them its stdout and stderr. */
 void init_out_take(const struct init_out *out);
 
-/* In the init, once the child has its ends, or there is none. */
+/* In the init: closes the child's ends, once the child has them or cannot be started. */
 void init_out_started(struct init_out *out);
 
-/* What to poll for, and for how long at most: -1 as long as nothing waits for the rate. */
+/* Fills fds for poll; returns the longest wait in ms, -1 if nothing waits for the rate. */
 int init_out_poll(struct init_out *out, uint64_t now_ms, struct pollfd fds[static INIT_OUT_STREAMS]);
 
-/* Moves what poll announced. */
+/* Transfers output after poll. */
 void init_out_move(struct init_out *out, const struct pollfd fds[static INIT_OUT_STREAMS]);
 
-/* Whether all was printed that the command ever will. */
+/* Whether all output of the command was printed. */
 bool init_out_done(const struct init_out *out);
 
 #endif

@@ -88,7 +88,8 @@ void init_proc_signal(const struct init_proc *proc, int signo)
 {
     if (proc->state != INIT_MAIN_RUNNING)
         return;
-    /* The group exists only once the child has called setsid; before that the child alone is meant. */
+    /* The group exists only after the child has called setsid; before that the signal goes to the child
+     * alone. */
     if (kill(-proc->pid, signo) != 0)
         kill(proc->pid, signo);
 }

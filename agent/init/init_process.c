@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The note follows, then the strings. */
+/* The head of a SPAWN; the note follows, then the strings. */
 struct spawn_head {
     uint8_t token[INIT_TOKEN_BYTES];
     uint64_t timeout_ms;

@@ -59,7 +59,7 @@ struct cursor {
     const char *at, *end;
 };
 
-/* The next string, NULL when its NUL is not in the payload. */
+/* The next string; NULL if its NUL is not in the payload. */
 static const char *take_string(struct cursor *cursor)
 {
     const char *s = cursor->at;

@@ -5,15 +5,15 @@
  * The init connects out, first before any tenant code runs, and again whenever the link is lost. Why so:
  *   - The agent takes exactly one connection, and only from the process id of the container's init
  *     (SO_PEERCRED, filled in by the kernel): a tenant has the same user id, but never that process id.
- *     Under gVisor the kernel sees the gofer connect, no matter for whom: there the tenant could come in the
- *     init's place once the link was lost, and tell of its own sandbox what it likes.
+ *     Under gVisor the kernel sees the gofer connect, for any process: there a tenant could connect in the
+ *     init's place once the link was lost, and send false reports about its own sandbox.
  *   - The agent removes the socket as soon as it is linked, so a tenant finds nothing to connect to, and the
- *     read-only mount lets it neither remove nor replace one. An init that listened would need a folder that
- *     its user may write, which is the tenant's user too.
+ *     read-only mount lets it neither remove nor replace one. A listening init would need a folder that its
+ * user may write, who is the tenant's user too.
  *   - Ownership does not matter: the socket is open to all (0666) and its folder enterable (0755), so it
- * works the same with and without a remap of user ids.
+ *     works the same with and without a remap of user ids.
  *   - The init is not dumpable, so a tenant can neither trace it nor take its descriptors; PID 1 cannot be
- *     killed or stopped from inside. All the same the agent believes none of its bytes.
+ *     killed or stopped from inside. Even so, the agent trusts none of its bytes.
  *
  * A frame is a head and at most INIT_PAYLOAD_MAX bytes, a START at most INIT_START_MAX. Numbers are in host
  * byte order: both ends run on one kernel. A frame that breaks a rule ends the link, nothing else. Delivery
@@ -35,11 +35,11 @@
 #define INIT_VERSION     2
 #define INIT_VERSION_1   1 /* a HELLO of its first two words */
 #define INIT_PAYLOAD_MAX 65536
-#define INIT_START_MAX   131072 /* an image's words and its user's, of 65,000 bytes each, fit */
-#define INIT_STRINGS_MAX 2048   /* of arguments, and of environment entries; likewise */
-#define INIT_MAIN        1      /* the stream of the sandbox's command; its stdio is the container's log */
+#define INIT_START_MAX   131072 /* fits the image's words and the user's, of 65,000 bytes each */
+#define INIT_STRINGS_MAX 2048   /* of arguments, and of environment entries */
+#define INIT_MAIN        1      /* the stream of the sandbox's command, whose stdio is the container's log */
 
-/* Where the two mounts stand in a container. */
+/* Where the two mounts are in a container. */
 #define INIT_BINARY_PATH "/.corral/init"
 #define INIT_LINK_FOLDER "/.corral/link"
 #define INIT_SOCKET_NAME "agent"
@@ -73,7 +73,7 @@
     INIT_FRAME(BOUNDS, 42, 8, 8)              /* agent: uint64, bytes that all rings may have */
 /* Reserved: 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
 
-/* What an init can do, bits of its HELLO's features. */
+/* Features of an init, bits in its HELLO. */
 #define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
 
 enum init_type {
@@ -104,11 +104,11 @@ struct init_hello {
     uint32_t version;
     uint32_t main_state;   /* enum init_main_state */
     uint32_t features;     /* from here on: version 2 */
-    uint32_t next_process; /* the least number that no process has had */
+    uint32_t next_process; /* the lowest number that no process has had */
 };
 
 enum init_exit_kind {
-    INIT_EXIT_CODE,       /* value: its exit code */
+    INIT_EXIT_CODE,       /* value: the exit code */
     INIT_EXIT_SIGNAL,     /* value: the signal that ended it */
     INIT_EXIT_NOT_STARTED /* value: errno of what failed */
 };
@@ -119,47 +119,47 @@ struct init_exit {
 };
 
 struct init_copied {
-    uint32_t error;  /* errno that it ended with; 0: all is copied */
-    uint32_t folder; /* how many were before that */
+    uint32_t error;  /* errno of the failure; 0: everything is copied */
+    uint32_t folder; /* how many folders were finished */
 };
 
 struct init_signal {
     int32_t signo;
-    uint32_t everything; /* 0: the process group of the stream; 1: every process but the init */
+    uint32_t everything; /* 0: the process group of the stream; 1: every process except the init */
 };
 
 /* What to run. Strings are borrowed. */
 struct init_start {
-    const char *cwd; /* "" is the container's own */
+    const char *cwd; /* "": the container's own */
     uint32_t argc, envc;
     const char *argv[INIT_STRINGS_MAX + 1]; /* looked up in PATH; NULL after the last */
-    const char *env[INIT_STRINGS_MAX + 1];  /* NAME=value, over the container's own; NULL after the last */
+    const char *env[INIT_STRINGS_MAX + 1]; /* NAME=value, added to the container's own; NULL after the last */
 };
 
-/* Reads the first frame. Returns its size with head, 0 when more bytes are needed, -1 when it breaks a rule.
- */
+/* Reads the first frame. Returns its size with head, 0 if more bytes are needed, -1 if it breaks a rule. */
 long init_frame_get(const uint8_t *bytes, size_t len, struct init_frame *out);
 
-/* Writes a frame. Returns its size with head, 0 when it does not fit into cap or breaks a rule. */
+/* Writes a frame. Returns its size with head, 0 if it does not fit into cap or breaks a rule. */
 size_t init_frame_put(uint8_t *out, size_t cap, enum init_type type, uint32_t stream, const void *payload,
                       size_t len);
 
-/* Reads a HELLO of either version; of the first one it has no features. False when it breaks a rule. */
+/* Reads a HELLO of either version; one of version 1 has no features. False if it breaks a rule. */
 bool init_hello_get(const uint8_t *payload, size_t len, struct init_hello *out);
 
-/* Reads a START's payload; the strings stay in it. False when it breaks a rule. */
+/* Reads a START's payload, into which the strings point. False if it breaks a rule. */
 bool init_start_get(const uint8_t *payload, size_t len, struct init_start *out);
 
-/* Writes a START's payload. Returns its size, 0 when it does not fit or breaks a rule. */
+/* Writes a START's payload. Returns its size, 0 if it does not fit or breaks a rule. */
 size_t init_start_pack(uint8_t *out, size_t cap, const struct init_start *start);
 
-/* The strings of a START or a SPAWN, argc and envc given: cwd, arguments, environment, each with its NUL. */
+/* Reads the strings of a START or a SPAWN, with argc and envc set: cwd, arguments, environment, each with its
+ * NUL. */
 bool init_strings_get(const uint8_t *bytes, size_t len, struct init_start *start);
 
-/* Returns their size, 0 when they do not fit or break a rule. */
+/* Writes them. Returns their size, 0 if they do not fit or break a rule. */
 size_t init_strings_pack(uint8_t *out, size_t cap, const struct init_start *start);
 
-/* Whether the kind is known, and the value possible for it. */
+/* Whether the kind is known, and the value is possible for it. */
 bool init_exit_valid(const struct init_exit *end);
 
 /* The exit code that a shell, and Docker, would give: the code, 128 + signal, 127 not found, 126 not

@@ -35,7 +35,7 @@ static void mark(struct init_ring *ring, size_t at, size_t len, bool is_stderr)
     }
 }
 
-/* How many from at on, len at most, are of the channel of the first. */
+/* How many bytes from `at` on, at most len, are of the same channel as the first. */
 static size_t run(const struct init_ring *ring, size_t at, size_t len)
 {
     bool first = marked(ring, at);
@@ -52,7 +52,7 @@ static size_t run(const struct init_ring *ring, size_t at, size_t len)
     return n;
 }
 
-/* What fits into the ring, and lies in one piece. */
+/* Puts bytes that fit into the ring in one piece. */
 static void put_piece(struct init_ring *ring, bool is_stderr, const uint8_t *bytes, size_t len)
 {
     size_t at = place(ring, ring->end);
@@ -63,7 +63,7 @@ static void put_piece(struct init_ring *ring, bool is_stderr, const uint8_t *byt
 
 void init_ring_put(struct init_ring *ring, bool is_stderr, const uint8_t *bytes, size_t len)
 {
-    if (len > ring->room) { /* only its end stays */
+    if (len > ring->room) { /* only its end is kept */
         size_t lost = len - ring->room;
         ring->end += lost;
         bytes += lost;

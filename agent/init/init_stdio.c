@@ -28,7 +28,7 @@ void init_stdio_close(struct init_stdio *stdio)
     close_fd(&stdio->out[1]);
 }
 
-/* ours: which end is the init's, 0 to read from, 1 to write to. */
+/* ours: the init's end, 0 to read from, 1 to write to. */
 static bool open_pipe(int *ours_fd, int *child_fd, int ours)
 {
     int ends[2];
@@ -81,7 +81,7 @@ static int take_terminal(const char *path)
     for (int i = 0; i < 3; i++)
         if (dup2(fd, i) < 0)
             return errno;
-    return setenv("TERM", "xterm", 0) == 0 ? 0 : errno; /* unless the image or the caller has another */
+    return setenv("TERM", "xterm", 0) == 0 ? 0 : errno; /* unless the image or the caller sets another */
 }
 
 int init_stdio_take(const struct init_stdio *stdio)

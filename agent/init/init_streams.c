@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define KILL_WAIT_MS 1000 /* how long an end waits for the rest of what is being killed */
+#define KILL_WAIT_MS 1000 /* how long an end waits for the kill of the remaining processes */
 
 enum { OUT_0, OUT_1, INPUT, PROGRAM };
 
@@ -31,7 +31,7 @@ static struct init_attachment *find_attachment(struct init_streams *s, uint32_t 
     return NULL;
 }
 
-/* Who is attached to what, and who is furthest. */
+/* Counts the attachments of each process, and finds the fastest one's position. */
 static void count_attached(struct init_streams *s)
 {
     for (size_t i = 0; i < s->table.count; i++) {
@@ -92,7 +92,7 @@ static bool on_attach(struct init_streams *s, const struct init_frame *frame)
     return init_link_send(s->link, INIT_ATTACHED, frame->stream, &answer, sizeof answer);
 }
 
-/* Its end may be on the way already: then there is nothing to answer. */
+/* Its DETACHED may already be on its way: then there is nothing to answer. */
 static bool on_detach(struct init_streams *s, const struct init_frame *frame)
 {
     struct init_attachment *a = frame->stream ? find_attachment(s, frame->stream) : NULL;
@@ -125,7 +125,7 @@ static void refuse(struct init_streams *s, const struct init_frame *frame, const
     init_link_send(s->link, INIT_PROCESS, frame->stream, payload, len);
 }
 
-/* errno, or 0. */
+/* Returns errno, or 0. */
 static int start(struct init_streams *s, uint32_t number, const struct init_spawn *spawn, uint64_t now_ms)
 {
     if (!init_table_has_room(&s->table))
@@ -143,7 +143,7 @@ static int start(struct init_streams *s, uint32_t number, const struct init_spaw
     return 0;
 }
 
-/* Once for each number and token. */
+/* Starts a process once per number and token. */
 static bool on_spawn(struct init_streams *s, const struct init_frame *frame, int refused, uint64_t now_ms)
 {
     struct init_spawn spawn;
@@ -193,7 +193,7 @@ static bool on_resize(struct init_child *child, const struct init_frame *frame)
     return true;
 }
 
-/* What belongs to one process; one that was forgotten meanwhile is none of the agent's mistakes. */
+/* A frame for one process. A process that was forgotten meanwhile is no error of the agent. */
 static bool on_process_frame(struct init_streams *s, const struct init_frame *frame, uint64_t now_ms)
 {
     struct init_child *child = init_table_find(&s->table, frame->stream);
@@ -261,7 +261,7 @@ bool init_streams_frame(struct init_streams *s, const struct init_frame *frame, 
     }
 }
 
-/* The agent knows none of them yet, or not how they stand. */
+/* A new link: the agent does not know the processes, or their state, yet. */
 void init_streams_linked(struct init_streams *s)
 {
     s->listing = true;
@@ -279,9 +279,9 @@ void init_streams_unlinked(struct init_streams *s)
     count_attached(s);
 }
 
-/* --- what comes of them --- */
+/* --- output and time --- */
 
-/* How much may be read of it now. */
+/* How many bytes may be read of it now. */
 static size_t room_of(struct init_streams *s, struct init_child *child, int out)
 {
     if (child->is_over || !child->attached)
@@ -317,7 +317,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return b && (!a || b < a) ? b : a;
 }
 
-/* When time alone changes something for it; 0: never. */
+/* The next time at which it needs a tick; 0: none. */
 static uint64_t due_ms(const struct init_child *child, uint64_t now_ms)
 {
     uint64_t due = child->kill.active ? child->kill.next_at_ms : 0;
@@ -380,7 +380,7 @@ void init_streams_reaped(struct init_streams *s, pid_t pid, int status, uint64_t
         init_child_reaped(child, status, now_ms);
 }
 
-/* Of each out: it is closed, or what lay there was taken and the time for more is over. */
+/* Whether each output is closed, or what was in it at the end was read and the linger time is over. */
 static bool is_taken(const struct init_child *child, uint64_t now_ms)
 {
     for (int i = 0; i < INIT_CHILD_OUTS; i++) {
@@ -411,9 +411,9 @@ void init_streams_tick(struct init_streams *s, uint64_t now_ms)
     init_table_trim(&s->table);
 }
 
-/* --- what is said --- */
+/* --- sending --- */
 
-/* False: the link has no room now. */
+/* Sends its state. False: the link has no room now. */
 static bool tell(struct init_streams *s, struct init_child *child)
 {
     uint8_t payload[sizeof(struct init_process) + INIT_NOTE_MAX];
@@ -439,7 +439,7 @@ static bool tell_all(struct init_streams *s)
     return !s->listing;
 }
 
-/* Why nothing more comes of it; false: there may. */
+/* Whether the attachment gets nothing more, and why. */
 static bool has_ended(const struct init_attachment *a, const struct init_child *child,
                       enum init_detach_reason *reason)
 {
@@ -447,7 +447,7 @@ static bool has_ended(const struct init_attachment *a, const struct init_child *
     return *reason == INIT_DETACH_BEHIND || (child->is_over && a->position == child->ring.end);
 }
 
-/* One frame of one attachment, or its end. True when something was said. */
+/* Sends one frame of one attachment, or its end. True if something was sent. */
 static bool serve(struct init_streams *s, struct init_attachment *a)
 {
     uint8_t bytes[INIT_DATA_MAX];
@@ -471,7 +471,7 @@ static bool serve(struct init_streams *s, struct init_attachment *a)
     return true;
 }
 
-/* In turn, so that none is kept from its share by others that have much to read. */
+/* In turn, so that an attachment with much to read does not delay the others. */
 static bool serve_round(struct init_streams *s)
 {
     bool said = false;

@@ -1,13 +1,13 @@
 /*
- * The processes of a sandbox beside its command, as the agent works with them: it starts them, attaches to
- * their output from a position on, sends input and signals (init_process.h). Fixed tables, bounded memory,
- * never waits: the loop of init_main.c drives it.
+ * The processes of a sandbox beside its command: the agent starts them, attaches to their output from a
+ * position on, and sends input and signals (init_process.h). Fixed tables, bounded memory, never blocks: the
+ * loop of init_main.c drives it.
  *
- * Who waits for whom: a process whose output nobody is attached to never waits; the oldest of it goes. Where
- * somebody is, the one who is furthest sets the pace: the init reads on only as its ring has room for what
- * that one has not had, and it sends only what an attachment has credit for. So a reader that stops stops the
- * writer. One that another has left behind by more than the ring is detached. Without a link there is no
- * attachment.
+ * Flow control: a process without attachments never waits; its oldest output is dropped. With attachments,
+ * the fastest one sets the pace: the init reads output only as far as the ring has room for what that
+ * attachment has not had, and sends only as much as an attachment has credit for. So a reader that stops also
+ * stops the writer. An attachment that falls behind by more than the ring is detached. Without a link there
+ * are no attachments.
  */
 #ifndef CORRAL_AGENT_INIT_STREAMS_H
 #define CORRAL_AGENT_INIT_STREAMS_H
@@ -17,7 +17,9 @@
 
 #include <poll.h>
 
-/* Two outs, input, and what tells of the program; of those that are over the outs. */
+/*
+ * Per running process: two outputs, input, and the pipe that reports its program; per ended one the outputs.
+ */
 #define INIT_STREAMS_FDS (INIT_RUNNING_MAX * 4 + INIT_ENDED_MAX * 2)
 
 struct init_attachment {
@@ -30,44 +32,44 @@ struct init_streams {
     struct init_link *link;
     struct init_table table;
     struct init_attachment attachment[INIT_ATTACHMENTS_MAX];
-    size_t first_served; /* the attachment whose turn comes first */
+    size_t first_served; /* the attachment that is served first */
     uint32_t next_number;
-    bool listing; /* LISTED is due once all were told */
+    bool listing; /* LISTED is to be sent once all processes were */
     size_t polled;
     struct {
         uint32_t number;
-        uint32_t what; /* 0, 1: an out; 2: input; 3: of the program */
+        uint32_t what; /* 0, 1: an output; 2: input; 3: the pipe that reports its program */
     } polls[INIT_STREAMS_FDS];
 };
 
 void init_streams_init(struct init_streams *streams, struct init_link *link);
 void init_streams_fini(struct init_streams *streams);
 
-/* Whether the frame is of a process, and served here. */
+/* Whether this module handles the frame. */
 bool init_streams_serves(const struct init_frame *frame);
 
-/* False when it breaks a rule. refuse: errno that a SPAWN is refused with, as nothing may begin now; 0: it
- * may. */
+/* Handles a frame; false if it breaks a rule. refuse: errno with which a SPAWN is refused now; 0: it is
+ * allowed. */
 bool init_streams_frame(struct init_streams *streams, const struct init_frame *frame, int refuse,
                         uint64_t now_ms);
 
-/* The link is there, and HELLO was said; it is lost. */
+/* The link is connected, and HELLO was sent; the link is lost. */
 void init_streams_linked(struct init_streams *streams);
 void init_streams_unlinked(struct init_streams *streams);
 
-/* Fills in what to poll for. Returns how many; wait_ms: for how long at most, -1: for ever. */
+/* Fills fds for poll. Returns how many; wait_ms: the longest wait, -1: without end. */
 size_t init_streams_poll(struct init_streams *streams, struct pollfd *fds, uint64_t now_ms, int *wait_ms);
 
-/* Moves what poll announced, in the same order. */
+/* Transfers data after poll, in the same order. */
 void init_streams_move(struct init_streams *streams, const struct pollfd *fds);
 
-/* A child of the init was reaped, maybe one of these. */
+/* A child of the init was reaped, maybe one of these processes. */
 void init_streams_reaped(struct init_streams *streams, pid_t pid, int status, uint64_t now_ms);
 
-/* What time brings: timeouts, passes of kills, ends of output. */
+/* Work that time brings: timeouts, passes of kills, ends of output. */
 void init_streams_tick(struct init_streams *streams, uint64_t now_ms);
 
-/* Queues what there is to say, as far as the link has room. True: something was queued, and more may wait. */
+/* Queues frames as far as the link has room. True: something was queued, and more may wait. */
 bool init_streams_send(struct init_streams *streams);
 
 #endif

@@ -58,7 +58,7 @@ static struct init_child *oldest_unread(const struct init_table *table)
     return oldest;
 }
 
-/* Whether half of its room holds all that the fastest of its readers has not had. */
+/* Whether half of its size holds everything that its fastest reader has not had. */
 static bool may_halve(const struct init_child *child)
 {
     size_t half = child->ring.room / 2;
@@ -116,7 +116,7 @@ void init_table_bound(struct init_table *table, uint64_t bytes)
     (void)halve_for(table, 0);
 }
 
-/* --- who is there --- */
+/* --- the table --- */
 
 bool init_table_has_room(struct init_table *table)
 {
@@ -145,7 +145,7 @@ static bool goes_before(const struct init_child *a, const struct init_child *b)
     return a->over_order < b->over_order;
 }
 
-/* The place of the one to forget: its end was told, and nobody reads it. table->count: none. */
+/* The index of the process to forget: its end was sent, and nobody reads it. table->count: none. */
 static size_t first_to_go(const struct init_table *table)
 {
     size_t first = table->count;

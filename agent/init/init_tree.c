@@ -10,22 +10,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SEEN_MAX     2048 /* processes in one pass; more wait for the next, when these have ended */
+#define SEEN_MAX     2048 /* processes per pass; further ones are killed in the next pass */
 #define MARK         (1ull << 62)
 #define PAUSE_MAX_MS 50
 
 struct seen {
     pid_t pid, parent, session;
     bool member, dead;
-    unsigned long long began; /* with its pid, that is one process for ever */
+    unsigned long long began; /* start time: pid and start time identify a process */
 };
 
-static struct seen seen[SEEN_MAX]; /* one pass is over before the next begins */
+static struct seen seen[SEEN_MAX]; /* one pass ends before the next begins */
 
 void init_tree_mark(uint32_t number)
 {
     struct rlimit limit = {MARK | number, MARK | number};
-    (void)setrlimit(RLIMIT_RTTIME, &limit); /* else the rest must do */
+    (void)setrlimit(RLIMIT_RTTIME, &limit); /* without it, session and parents must do */
 }
 
 static bool is_marked(pid_t pid, uint32_t number)
@@ -34,7 +34,7 @@ static bool is_marked(pid_t pid, uint32_t number)
     return prlimit(pid, RLIMIT_RTTIME, NULL, &limit) == 0 && limit.rlim_max == (MARK | number);
 }
 
-/* The name may hold anything, also parentheses; what follows the last one are numbers. */
+/* The name may contain anything, also parentheses; the numbers follow the last one. */
 static bool read_stat(pid_t pid, struct seen *out)
 {
     char path[64], text[1024], state;
@@ -66,7 +66,8 @@ static size_t read_all(uint32_t number, pid_t root)
         if (pid <= 1)
             continue;
         struct seen *s = &seen[count];
-        if (!read_stat(pid, s) || s->dead) /* first, so that all that is seen of it is between two of these */
+        if (!read_stat(pid, s) ||
+            s->dead) /* read first; kill_seen reads it again, to be sure that all facts are of one process */
             continue;
         s->member = is_marked(pid, number) || (root && (pid == root || s->session == root));
         count++;
@@ -85,7 +86,7 @@ static bool has_member_parent(size_t count, const struct seen *s)
     return false;
 }
 
-/* /proc lists parents before their children, but where the numbers began again from the lowest. */
+/* /proc lists parents before children, except after the pids wrapped around. */
 static void add_children(size_t count)
 {
     bool more = true;
@@ -99,7 +100,7 @@ static void add_children(size_t count)
     }
 }
 
-/* That process and not one that has its number by now. */
+/* Kills that process, unless its pid was reused. */
 static void kill_seen(const struct seen *s)
 {
     struct seen again;
@@ -111,7 +112,7 @@ static void kill_seen(const struct seen *s)
         close(fd);
 }
 
-/* Returns how many there still were. */
+/* One pass over /proc. Returns how many members were still alive. */
 static size_t pass(uint32_t number, pid_t root)
 {
     size_t count = read_all(number, root), members = 0;

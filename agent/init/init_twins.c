@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOM_FIRST 256 /* a power of two, and twice what is in it at least */
+#define ROOM_FIRST 256 /* a power of two; room is at least twice the count */
 
-/* Its place, or the free one where it would be; room is never full. */
+/* Its slot, or the free one where it belongs; the table is never full. */
 static struct twin *place(const struct twins *twins, dev_t dev, ino_t ino)
 {
     size_t at = (size_t)(((uint64_t)ino ^ (uint64_t)dev << 32) * 0x9e3779b97f4a7c15u >> 32);
@@ -23,7 +23,7 @@ const char *twins_find(const struct twins *twins, dev_t dev, ino_t ino)
     return twins->room ? place(twins, dev, ino)->path : NULL;
 }
 
-/* False: there is no memory for more. */
+/* False: no memory. */
 static bool grow(struct twins *twins)
 {
     struct twins old = *twins;

@@ -1,7 +1,7 @@
 /*
- * Files of an image that have several names (hard links): where the first of them was copied to, so that the
- * others become names of the copy, and one file's bytes are on the disk once. Bounded: what does not find
- * room here is a file of its own again.
+ * Files of an image with several names (hard links): remembers where the first name was copied to, so that
+ * the others become links to that copy and the bytes are stored once. Bounded: a file that finds no room here
+ * is copied again.
  */
 #ifndef CORRAL_AGENT_INIT_TWINS_H
 #define CORRAL_AGENT_INIT_TWINS_H
@@ -14,7 +14,7 @@
 struct twin {
     dev_t dev;
     ino_t ino;
-    char *path; /* NULL: the place is free */
+    char *path; /* NULL: the slot is free */
 };
 
 /* All zero is empty. */
@@ -26,7 +26,7 @@ struct twins {
 /* Borrowed; NULL: none. */
 const char *twins_find(const struct twins *twins, dev_t dev, ino_t ino);
 
-/* Copies path. One that is not there yet. */
+/* Adds a file that is not there yet. Copies path. */
 void twins_add(struct twins *twins, dev_t dev, ino_t ino, const char *path);
 
 void twins_fini(struct twins *twins);

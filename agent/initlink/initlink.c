@@ -13,8 +13,8 @@
 #define FRAME_MAX (sizeof(struct init_head) + INIT_PAYLOAD_MAX)
 #define IN_FIRST  256
 #define OUT_FIRST 512
-#define OUT_SMALL 8192  /* of the queue, for small frames alone */
-#define OUT_INPUT 49152 /* of the queue, that input may fill */
+#define OUT_SMALL 8192  /* of the queue, reserved for small frames */
+#define OUT_INPUT 49152 /* of the queue, the most that input may fill */
 
 struct initlink {
     struct loop *loop;
@@ -25,14 +25,14 @@ struct initlink {
     struct timer ping;
     int fd; /* -1: not linked */
     bool greeted, started, exited;
-    bool refused; /* something, for want of room in the queue */
+    bool refused; /* a frame was refused because the queue was full */
     uint32_t features;
     uint64_t answered_at_ms;
     size_t in_len, in_room, out_len, out_room;
-    uint8_t *in;  /* IN_FIRST bytes, more only while a larger frame comes: there are hundreds of links */
+    uint8_t *in;  /* IN_FIRST bytes, more only while a larger frame arrives: there are hundreds of links */
     uint8_t *out; /* NULL while nothing waits */
     struct initlink_view view;
-    bool *freed; /* set while a callback runs; the callback may free us */
+    bool *freed; /* set while a callback runs, which may free the link */
 };
 
 static void on_io(void *arg, bool readable, bool writable);
@@ -58,7 +58,7 @@ static void close_link(struct initlink *link)
     link->in = link->out = NULL;
 }
 
-/* Listens again; tries once a second where the disk does not allow it. */
+/* Listens again; tries once a second while that fails. */
 static void listen_again(void *arg)
 {
     struct initlink *link = arg;
@@ -83,7 +83,7 @@ static void lose_for(struct initlink *link, int code, const char *why)
     lose(link, &e);
 }
 
-/* False when the link is broken. */
+/* False if the link is broken. */
 static bool flush(struct initlink *link)
 {
     if (!link->out_len)
@@ -101,7 +101,7 @@ static bool flush(struct initlink *link)
     return true;
 }
 
-/* Up to where the queue may be filled with frames of this type. */
+/* How far the queue may be filled by frames of this type. */
 static size_t limit_of(enum init_type type)
 {
     if (type == INIT_STDIN)
@@ -109,7 +109,7 @@ static size_t limit_of(enum init_type type)
     return type == INIT_START || type == INIT_SPAWN ? INITLINK_OUT_MAX - OUT_SMALL : INITLINK_OUT_MAX;
 }
 
-/* False: the queue may not be as long. */
+/* False: the queue would exceed the limit. */
 static bool make_out_room(struct initlink *link, size_t len, size_t limit)
 {
     size_t room = link->out_room ? link->out_room : OUT_FIRST;
@@ -126,8 +126,8 @@ static bool make_out_room(struct initlink *link, size_t len, size_t limit)
 }
 
 /*
- * Queues and tries to send at once. What fails to go out because the link broke is seen by the watch, so that
- * no callback runs inside the caller's call.
+ * Queues a frame and tries to send at once. A broken link is noticed by the watch, so that no callback runs
+ * inside the caller's call.
  */
 int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, const void *payload,
                    size_t len, struct err *e)
@@ -250,7 +250,7 @@ static void make_room(struct initlink *link, size_t room)
     link->in_room = room;
 }
 
-/* Returns false when a frame broke a rule. Stops early when a callback freed the link. */
+/* Returns false if a frame broke a rule. Stops early if a callback freed the link. */
 static bool serve_frames(struct initlink *link, const bool *freed)
 {
     size_t at = 0;
@@ -273,7 +273,7 @@ static bool serve_frames(struct initlink *link, const bool *freed)
     return size >= 0;
 }
 
-/* Returns false when the peer is gone. */
+/* Returns false if the peer is gone. */
 static bool receive(struct initlink *link)
 {
     if (link->in_len == link->in_room)
@@ -326,13 +326,13 @@ static void on_ping(void *arg)
         lose_for(link, ERR_NODE_TIMEOUT, "the sandbox's init does not answer");
         return;
     }
-    /* A ping that does not fit is one that the init would not read anyway. */
+    /* If a ping does not fit, the init does not read, so it would not answer either. */
     int error = initlink_queue(link, INIT_PING, 0, &now, sizeof now, NULL);
     timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
     (void)error;
 }
 
-/* The init must say hello soon: one that does not is lost like any other. */
+/* The init must send its HELLO in time; otherwise its link is lost like any other. */
 static void on_silent(void *arg)
 {
     lose_for(arg, ERR_NODE_TIMEOUT, "the sandbox's init did not say hello");
@@ -384,7 +384,9 @@ void initlink_expect(struct initlink *link, pid_t pid)
     initlink_listener_expect(link->listener, pid);
 }
 
-/* At once, since the descriptor goes with the first byte; a frame of this size the kernel takes whole. */
+/*
+ * Sends at once, since the descriptor goes with the first byte; the kernel takes a frame of this size whole.
+ */
 static int send_with(const struct initlink *link, const uint8_t *bytes, size_t size, int fd, struct err *e)
 {
     union {

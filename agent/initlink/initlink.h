@@ -1,16 +1,16 @@
 /*
- * The agent's end of the link to one sandbox's corral-init (agent/init/init_proto.h says how they meet and
- * why the agent listens). One object a sandbox, on the daemon's loop.
+ * The agent's end of the link to one sandbox's corral-init (agent/init/init_proto.h describes the link and
+ * why the agent listens). One object per sandbox, on the daemon's loop.
  *
  * Life: initlink_new listens, before the container is started; initlink_expect names the container's init
- * once Docker told its process id; then on_ready. When the link is lost, on_lost, and it listens again by
- * itself; the init comes back and on_ready is called again. After a restart of the agent a new object on the
- * same folder takes the link up, and on_ready says how the command stands.
+ * once Docker has reported its process id; then on_ready is called. When the link is lost, on_lost is called,
+ * and the link listens again by itself; the init reconnects and on_ready is called again. After a restart of
+ * the agent, a new object on the same folder resumes the link, and on_ready gives the state of the command.
  *
- * The init is untrusted. What breaks the protocol, or lets its pings go unanswered for INITLINK_LOST_MS,
- * loses its link and nothing else. Memory: one in buffer of a frame, INITLINK_OUT_MAX bytes at most that wait
- * to be sent, and what initlink_view.h keeps. A linked sandbox has no socket that a tenant could connect to;
- * until then, at most INITLINK_ACCEPTS_PER_SECOND strangers are looked at.
+ * The init is untrusted. If it breaks the protocol, or leaves pings unanswered for INITLINK_LOST_MS, it loses
+ * its link and nothing else happens. Memory: an input buffer of one frame, at most INITLINK_OUT_MAX bytes
+ * waiting to be sent, and the state in initlink_view.h. A linked sandbox has no socket that a tenant could
+ * connect to; until then, at most INITLINK_ACCEPTS_PER_SECOND other connections are checked per second.
  */
 #ifndef CORRAL_AGENT_INITLINK_H
 #define CORRAL_AGENT_INITLINK_H
@@ -30,50 +30,49 @@
 
 struct initlink;
 
-/* All on the loop, never inside a call of ours; initlink_free may be called from each. Any may be NULL. */
+/* All are called on the loop, never inside a call of ours; each may call initlink_free. Any may be NULL. */
 struct initlink_events {
-    /* The init is there. FRESH: nothing was copied yet. IDLE: nothing was started yet. RUNNING: take it as
-     * started. ENDED: on_exited comes.
-     */
+    /* The init is connected. FRESH: nothing was copied yet. IDLE: nothing was started yet. RUNNING: the
+     * command was started. ENDED: on_exited follows. */
     void (*on_ready)(void *arg, enum init_main_state state);
-    /* What the image has in these folders was copied, or not: error is errno, folder whose. */
+    /* The copy ended: error is its errno (0: done), folder the one that failed. */
     void (*on_copied)(void *arg, int error, uint32_t folder);
-    /* The command's program was invoked. At most once; not called where only its end was seen. */
+    /* The command's program was executed. At most once; not called if only its end was seen. */
     void (*on_started)(void *arg);
-    /* The command ended, or could not be invoked. Exactly once, unless the container ends without the word.
-     */
+    /* The command ended, or could not be executed. Exactly once, unless the container ends before its init
+     * reports it. */
     void (*on_exited)(void *arg, const struct init_exit *end);
     /* Once after each on_ready, when its link breaks. Not called by initlink_free. */
     void (*on_lost)(void *arg, const struct err *why);
-    /* Something of its processes has changed (initlink_process.h). update is borrowed for the call. */
+    /* The state of its processes has changed (initlink_process.h). update is borrowed for the call. */
     void (*on_update)(void *arg, const struct initlink_update *update);
-    /* What was refused for want of room in the queue would find it now. */
+    /* The queue has room again for what was refused. */
     void (*on_writable)(void *arg);
 };
 
 /*
- * Listens in folder (a sandbox's own, made here if absent, 0755; mounted read-only at INIT_LINK_FOLDER).
- * Copies folder and events; arg is borrowed. ERR_IO: the folder cannot be made or bound in.
+ * Listens in folder (the sandbox's own, made if missing, 0755; mounted read-only at INIT_LINK_FOLDER). Copies
+ * folder and events; arg is borrowed. ERR_IO: the folder cannot be made, or the socket not bound.
  */
 MUST_CHECK int initlink_new(struct loop *loop, const char *folder, const struct initlink_events *events,
                             void *arg, struct initlink **out, struct err *e);
 
-/* Frees it and removes the socket; the folder stays. No callback afterwards. NULL is fine. */
+/* Frees it and removes the socket; the folder stays. No callback follows. NULL is fine. */
 void initlink_free(struct initlink *link);
 
-/* The container's init as this host's process id: the only process that is let in. */
+/* Sets the host's process id of the container's init, the only process that may connect. */
 void initlink_expect(struct initlink *link, pid_t pid);
 
 /*
- * Has it copy what the image has in these folders (NUL-ended paths, one after the other, of len bytes) from
- * tree, the image's root, to what is mounted there; -1: there is none, and len is 0. Borrows both for the
- * call. on_copied follows. ERR_IO as below. May be repeated: it copies once.
+ * Makes the init copy the image's files in these folders (NUL-terminated paths, len bytes in all) from tree,
+ * the image's root, onto what is mounted there; tree -1: there is none, and len is 0. Borrows both for the
+ * call. on_copied follows. ERR_IO as below. May be repeated: the init copies once.
  */
 MUST_CHECK int initlink_copy(struct initlink *link, int tree, const char *folders, size_t len, struct err *e);
 
 /*
- * Starts the command. start is borrowed for the call. ERR_IO: there is no link now, or an earlier
- * frame still waits; ERR_TOO_LARGE: more than one frame holds. May be repeated after on_ready: it starts
+ * Starts the command. start is borrowed for the call. ERR_IO: there is no link now, or an earlier frame still
+ * waits; ERR_TOO_LARGE: it does not fit into one frame. May be repeated after on_ready: the init starts it
  * once.
  */
 MUST_CHECK int initlink_start(struct initlink *link, const struct init_start *start, struct err *e);
@@ -83,7 +82,7 @@ MUST_CHECK int initlink_signal(struct initlink *link, int signo, bool everything
 
 bool initlink_ready(const struct initlink *link);
 
-/* What the linked init can do, INIT_FEATURE_…; 0 without a link. */
+/* The features of the linked init, INIT_FEATURE_…; 0 without a link. */
 uint32_t initlink_features(const struct initlink *link);
 
 /* Whether the init answered within INITLINK_UNRESPONSIVE_MS. False without a link. */

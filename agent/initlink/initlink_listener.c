@@ -22,7 +22,7 @@ struct initlink_listener {
     int fd;         /* -1: closed */
     struct watch watch;
     struct timer pause;
-    uint64_t window_ms; /* when the count of strangers began */
+    uint64_t window_ms; /* when the counting of strangers began */
     unsigned strangers;
 };
 
@@ -37,7 +37,8 @@ struct initlink_listener *initlink_listener_new(struct loop *loop, const char *f
     return listener;
 }
 
-/* Field 4 of /proc/PID/stat, behind the name, which may hold anything; 0 where it cannot be read. */
+/* The parent of a process: field 4 of /proc/PID/stat, behind the name, which may contain anything; 0 if it
+ * cannot be read. */
 static pid_t parent_of(pid_t pid)
 {
     char path[64], text[512];
@@ -53,8 +54,9 @@ static pid_t parent_of(pid_t pid)
 }
 
 /*
- * Whether the peer is the process that was expected when it connected. Under gVisor it is the gofer, which
- * opens sockets for its sandbox: both are children of one shim, which no process inside a container is.
+ * Whether the peer was the expected process when it connected. Under gVisor the peer is the gofer, which
+ * opens sockets for its sandbox: gofer and sandbox are children of one shim, and no process inside a
+ * container is.
  */
 static bool is_expected(const struct initlink_listener *listener, int fd)
 {
@@ -68,7 +70,7 @@ static bool is_expected(const struct initlink_listener *listener, int fd)
     return shim > 1 && parent_of(peer.pid) == shim;
 }
 
-/* A tenant that connects all the time is looked at so often a second and no more; the rest waits. */
+/* Limits how many unexpected connections are checked per second; further ones wait in the kernel's queue. */
 static bool too_many_strangers(struct initlink_listener *listener)
 {
     uint64_t now = loop_now_ms();
@@ -103,7 +105,7 @@ static void watch_listener(void *arg)
         watch_start(&listener->watch, listener->loop, listener->fd, true, false, on_listener, listener);
 }
 
-/* Through the folder's descriptor, since a socket's path may have 107 bytes only. */
+/* Binds through the folder's descriptor, since a socket's path is limited to 107 bytes. */
 static int bind_in(int folder_fd, int fd)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

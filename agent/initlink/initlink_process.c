@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define RINGS_SHARE 16 /* of a sandbox's memory, that the rings may have */
+#define RINGS_SHARE 16 /* the rings may take this fraction of a sandbox's memory */
 
 static int can(const struct initlink *link, struct err *e)
 {

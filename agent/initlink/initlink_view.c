@@ -85,7 +85,7 @@ void initlink_view_unlinked(struct initlink_view *view)
     view->listed = false;
 }
 
-/* --- what goes out --- */
+/* --- outgoing frames --- */
 
 static struct initlink_process *add_process(struct initlink_view *view, uint32_t number)
 {
@@ -134,16 +134,16 @@ bool initlink_view_credit(struct initlink_view *view, uint32_t attachment, uint3
     return true;
 }
 
-/* --- what comes in --- */
+/* --- incoming frames --- */
 
-/* A process does not begin again, nor become another. */
+/* Whether a state may follow another: a process neither restarts nor becomes another one. */
 static bool may_follow(const struct init_process *before, const struct init_process *now)
 {
     return now->state >= before->state && now->end >= before->end &&
            !memcmp(before->token, now->token, sizeof now->token);
 }
 
-/* As the init does: of more than INIT_ENDED_MAX the one that ended longest ago is forgotten. */
+/* As the init does: of more than INIT_ENDED_MAX ended ones, forgets the one that ended first. */
 static void trim(struct initlink_view *view)
 {
     size_t oldest = view->processes, ended = 0;
@@ -172,9 +172,9 @@ static bool on_process(struct initlink_view *view, const struct init_frame *fram
         !init_process_get(frame->payload, frame->len, &told, &note))
         return false;
     struct initlink_process *process = initlink_view_process(view, frame->stream);
+    /* The init refused a SPAWN that was repeated too late. */
     if (told.state == INIT_REFUSED && (!process || process->known))
-        return process !=
-               NULL; /* a repeated SPAWN that came too late; of what was never asked for it is a lie */
+        return process != NULL; /* else it refuses what nobody asked for */
     if (told.state == INIT_REFUSED) {
         *out = (struct initlink_update){.kind = INITLINK_PROCESS_TOLD,
                                         .process = {.number = frame->stream, .told = told}};
@@ -185,7 +185,7 @@ static bool on_process(struct initlink_view *view, const struct init_frame *fram
     if (process && process->known && !may_follow(&process->told, &told))
         return false;
     if (!process && view->listed)
-        return true; /* it was forgotten here already */
+        return true; /* it was already forgotten here */
     if (!process && !(process = add_process(view, frame->stream)))
         return false;
     if (!process->listed)
@@ -200,7 +200,7 @@ static bool on_process(struct initlink_view *view, const struct init_frame *fram
     return true;
 }
 
-/* What was not told of is not there any more. */
+/* Processes that were not reported since the HELLO are gone. */
 static bool on_listed(struct initlink_view *view, const struct init_frame *frame, struct initlink_update *out)
 {
     if (view->listed || frame->stream)
@@ -275,7 +275,7 @@ static bool on_credit(struct initlink_view *view, const struct init_frame *frame
     if (!process)
         return frame->stream > INIT_MAIN && frame->stream < view->next_process;
     if (!process->listed)
-        return true; /* it counts as what it is told to have */
+        return true; /* the PROCESS frame that is to come sets its credit */
     if (more > INIT_STDIN_WINDOW - process->credit)
         return false;
     process->credit += more;

@@ -1,6 +1,6 @@
 /*
- * The image of sandboxes that name none: the controller says which it is, and a host that has not got it
- * pulls it, or says that it is ill, before a create finds that out.
+ * The image of sandboxes that name none. The controller says which it is; a node that does not have it pulls
+ * it, or reports itself unhealthy, before a create fails.
  */
 #include "agent/node/base_image.h"
 
@@ -13,12 +13,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOK_MS 10000
-#define PULL_MS 60000 /* between tries */
+#define CHECK_MS 10000
+#define PULL_MS  60000 /* between pulls */
 
 static void look(void *arg);
 
-/* "": it is here. Of a registry's words other addresses are no news: news costs a session. */
+/* Notes why the image is missing ("": it is here). A message that differs only in the registry's addresses is
+ * not a change, because each change costs a new session. */
 static void say(struct agent *agent, const char *why)
 {
     struct base_image *base = &agent->base;
@@ -38,7 +39,7 @@ static void say(struct agent *agent, const char *why)
 static void look_later(struct agent *agent)
 {
     agent->base.asking = false;
-    timer_start(&agent->base.looking, agent->loop, LOOK_MS, look, agent);
+    timer_start(&agent->base.looking, agent->loop, CHECK_MS, look, agent);
 }
 
 static void on_pulled(void *arg, int code, const struct err *e)
@@ -68,7 +69,7 @@ static void pull(struct agent *agent, const struct image_ref *ref)
     look_later(agent);
 }
 
-/* One that was pulled, and that no create names for long, is still used: no cleanup may remove it. */
+/* A pulled base image that no sandbox names for long is still in use: a cleanup must not remove it. */
 static void note_use(struct agent *agent, const struct image_ref *ref)
 {
     char full[IMAGE_REF_FULL_MAX];
@@ -76,7 +77,7 @@ static void note_use(struct agent *agent, const struct image_ref *ref)
     agent_image_used(agent, full);
 }
 
-/* Where Docker itself is away, that is said, and not this. */
+/* If Docker itself is away, that is reported elsewhere. */
 static void on_looked(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
     struct agent *agent = arg;
@@ -124,7 +125,7 @@ void agent_base_is(struct agent *agent, const struct string_list *settings)
             continue;
         snprintf(base->name, sizeof base->name, "%s", setting + sizeof key - 1);
         base->renamed = true;
-        base->pulled_ms = 0; /* what was said of the one before holds until this one was looked for */
+        base->pulled_ms = 0; /* base->missing keeps its text until the new image was looked for */
         if (!base->asking)
             look(agent);
     }

@@ -1,4 +1,4 @@
-/* The image of sandboxes that name none: looked for every few seconds, pulled where it is not here. */
+/* The image of sandboxes that name none: checked every few seconds, and pulled if it is missing. */
 #ifndef CORRAL_AGENT_NODE_BASE_IMAGE_H
 #define CORRAL_AGENT_NODE_BASE_IMAGE_H
 
@@ -6,7 +6,7 @@
 
 struct agent;
 
-/* It is looked for now where the settings name another than before, and again every few seconds. */
+/* Takes the image's name from the settings: checks at once if it changed, and every few seconds. */
 void agent_base_is(struct agent *agent, const struct string_list *settings);
 void agent_base_stop(struct agent *agent);
 

@@ -8,9 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define CPU_OVERCOMMIT                                                                                       \
-    50 /* most sandboxes wait for somebody most of the time; shares decide when they do not */
-
+/* Most sandboxes are idle most of the time; CPU shares decide when they are not. */
+#define CPU_OVERCOMMIT 50
 static uint64_t or_else(uint64_t asked, uint64_t otherwise)
 {
     return asked ? asked : otherwise;

@@ -1,4 +1,4 @@
-/* How much this host takes: as configured, or what it has. */
+/* How much this node offers: the configured capacity, or what the machine has. */
 #ifndef CORRAL_AGENT_NODE_CAPACITY_H
 #define CORRAL_AGENT_NODE_CAPACITY_H
 

@@ -8,7 +8,7 @@
 void agent_cleanup_ordered(struct agent *agent, const struct cleanup_order *order)
 {
     if (order->number == agent->cleanup_ordered)
-        return; /* the same again */
+        return; /* the order was sent again */
     agent->cleanup_ordered = order->number;
     if (agent->cleanup)
         agent->cleanup_waiting = *order;

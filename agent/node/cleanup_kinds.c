@@ -1,7 +1,7 @@
 /*
- * What a cleanup of this host looks for. What the core knows in the moment of looking decides: a record is
- * there before anything else of a sandbox is, and goes after all of it. What is not ours, by label, cluster,
- * folder or name, is nobody's here to judge.
+ * The kinds of things that a cleanup of this node looks for. The core's records at the time of the check
+ * decide: a record exists before anything else of its sandbox, and is removed after all of it. Things that
+ * are not ours, by label, cluster, folder or name, are left alone.
  */
 #include "agent/node/cleanup_kinds.h"
 
@@ -24,7 +24,7 @@
 #define HOUR_MS   3600000u
 #define REMOVE_MS 15000
 
-/* --- what waits for the kernel: off the loop --- */
+/* --- jobs that may wait for the kernel, on a worker --- */
 
 struct chore {
     struct cleanup *cleanup;
@@ -48,7 +48,9 @@ static void chore_do(struct cleanup *s, const char *name, worker_work *work, wor
     worker_do(s->agent->worker, NULL, work, cb, chore);
 }
 
-/* A copy; what it found is the caller's. Its cleanup is gone where it was cancelled. */
+/*
+ * Returns a copy; the caller owns the arrays in it. If the job was cancelled, its cleanup is already freed.
+ */
 static struct chore chore_done(void *arg)
 {
     struct chore chore = *(struct chore *)arg;
@@ -115,7 +117,7 @@ static bool has_suspect(const struct cleanup *s, const struct sandbox_id *id)
     return false;
 }
 
-/* Takes ids. A disk is a file, a folder, a mount and a loop device: one suspect. */
+/* Takes ids. A disk has a file, a folder, a mount and a loop device, but is one suspect. */
 static void add_disks(struct cleanup *s, struct sandbox_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -262,7 +264,7 @@ static int remove_record_work(void *arg, struct err *e)
     const struct chore *chore = arg;
     char path[512];
     snprintf(path, sizeof path, "%s/%s", chore->records_dir, chore->name);
-    return remove(path) && errno != ENOENT /* it may be a folder */
+    return remove(path) && errno != ENOENT /* a folder may be there: remove() handles it */
                ? err_set(e, ERR_IO, "%s", strerror(errno))
                : 0;
 }
@@ -302,7 +304,7 @@ static void check_link(struct cleanup *s, const struct suspect *it)
     cleanup_checked(s, orphan_link(s, &it->id));
 }
 
-/* Nothing but a socket is ever in it. */
+/* The folder contains at most a socket. */
 static void remove_link(struct cleanup *s, const struct suspect *it)
 {
     char path[1024];
@@ -352,7 +354,8 @@ static void list_cgroups(struct cleanup *s)
     chore_do(s, "", list_cgroups_work, on_cgroups);
 }
 
-/* Docker puts the containers of others there too, and one that starts has no process yet. */
+/* Docker's own and other containers have cgroups there too, and a container that starts has no process yet,
+ * so only a container that Docker does not know is an orphan. */
 static void on_cgroup_container(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
     struct cleanup *s = arg;
@@ -408,7 +411,7 @@ static void on_image_users(void *arg, int code, const struct err *e, const struc
     cleanup_checked(s, !code && !count && image_due(s, ref));
 }
 
-/* What has its name now may be another's image, and is then not ours any more. */
+/* The name may belong to another image by now, which is then not ours to remove. */
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
     struct cleanup *s = arg;

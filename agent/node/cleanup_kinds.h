@@ -1,4 +1,4 @@
-/* What a cleanup of this host looks for, kind by kind. */
+/* The kinds of things that a cleanup of this node looks for. */
 #ifndef CORRAL_AGENT_NODE_CLEANUP_KINDS_H
 #define CORRAL_AGENT_NODE_CLEANUP_KINDS_H
 

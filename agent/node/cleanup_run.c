@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SUSPECTS_MAX 1024 /* of a kind in one cleanup; the rest is the next one's */
+#define SUSPECTS_MAX 1024 /* per kind and cleanup; the rest is left for the next one */
 
-/* --- from step to step --- */
+/* --- steps --- */
 
 static void next_kind(void *arg);
 static void next_suspect(void *arg);

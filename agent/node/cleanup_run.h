@@ -1,4 +1,4 @@
-/* One cleanup from step to step, by a table of kinds (cleanup_kinds.h). */
+/* One cleanup, step by step, over a table of kinds (cleanup_kinds.h). */
 #ifndef CORRAL_AGENT_NODE_CLEANUP_RUN_H
 #define CORRAL_AGENT_NODE_CLEANUP_RUN_H
 
@@ -11,16 +11,16 @@ struct agent;
 struct orphan_kind;
 
 struct suspect {
-    struct sandbox_id id;                /* "" where there is none */
-    char name[IMAGE_NAME_MAX + 1];       /* of the container, file, cgroup, image; "" of a disk */
-    char other_name[IMAGE_NAME_MAX + 1]; /* a network's own name, an image's id */
+    struct sandbox_id id;                /* "" if there is none */
+    char name[IMAGE_NAME_MAX + 1];       /* of the container, file, cgroup or image; "" for a disk */
+    char other_name[IMAGE_NAME_MAX + 1]; /* a network's name, an image's id */
 };
 
 struct cleanup {
     struct agent *agent;
     const struct orphan_kind *kinds; /* ORPHAN_KINDS of them */
     struct cleanup_report report;
-    bool begins; /* of the agent's beginning: containers and disks only */
+    bool begins; /* the cleanup at the agent's start: containers and disks only */
     size_t kind;
     struct suspect *item;
     size_t count, at;
@@ -28,9 +28,9 @@ struct cleanup {
 };
 
 /*
- * A kind of thing. list adds what looks like an orphan and ends in cleanup_listed; check looks again at one
- * of these, since a sandbox may have ended, or begun, meanwhile, and ends in cleanup_checked; remove ends in
- * cleanup_removed. All may end later.
+ * A kind of thing. list adds suspects and then calls cleanup_listed; check examines one of them again,
+ * because its sandbox may have ended or begun meanwhile, and calls cleanup_checked; remove calls
+ * cleanup_removed. All three may answer later.
  */
 struct orphan_kind {
     enum cleanup_kind counted_as;
@@ -41,22 +41,22 @@ struct orphan_kind {
 };
 #define ORPHAN_KINDS 7
 
-/* Where none is under way. */
+/* Only while no other is under way. */
 void cleanup_start(struct agent *agent, const struct orphan_kind *kinds, const struct cleanup_order *order,
                    bool begins);
 void cleanup_free(struct agent *agent);
 
-/* Copies; id may be NULL. */
+/* Copies its arguments; id may be NULL. */
 void cleanup_suspect(struct cleanup *s, const struct sandbox_id *id, const char *name,
                      const char *other_name);
 
-/* The record of its sandbox; NULL where there is none. */
+/* The record of the suspect's sandbox; NULL if there is none. */
 const struct sandbox_record *cleanup_record_of(const struct cleanup *s, const struct suspect *it);
 
-/* code: the list could not be had; e says why. */
+/* code: the list could not be made; e says why. */
 void cleanup_listed(struct cleanup *s, int code, const struct err *e);
 void cleanup_checked(struct cleanup *s, bool orphan);
-/* code: it stays. */
+/* code: it could not be removed. */
 void cleanup_removed(struct cleanup *s, int code, const struct err *e);
 
 #endif

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NUMBERS_PER_MS                                                                                       \
-    1024 /* more than are ever used: numbers from the clock rise over restarts by themselves */
-#define RETRY_MS 1000
+#define NUMBERS_PER_MS 1024 /* more than are ever used, so numbers from the clock rise over restarts */
+#define RETRY_MS       1000
 
-/* What the wall clock said when the loop's was 0. */
+/* The wall clock when the loop's clock was 0. */
 static int64_t boot_wall_ms(void)
 {
     return (int64_t)(wall_now_ms() - loop_now_ms());
@@ -25,7 +24,7 @@ struct writing {
     struct agent *agent;
     struct outbox_write write;
     int64_t boot_wall_ms;
-    size_t file_len; /* afterwards */
+    size_t file_len; /* after the write */
 };
 
 static int write_work(void *arg, struct err *e)
@@ -61,9 +60,10 @@ static void on_written(void *arg, int code, const struct err *e)
     if (code == ERR_CANCELLED)
         return;
     if (code && !agent->outbox_retry_ms)
-        log_error("agent", "what is to be told would not survive a crash now: %s", e->text);
+        log_error("agent", "violations and samples for the controller would not survive a crash now: %s",
+                  e->text);
     if (!code && agent->outbox_retry_ms)
-        log_info("agent", "what is to be told is on disk again");
+        log_info("agent", "violations and samples for the controller are on disk again");
     agent->outbox_retry_ms = code ? loop_now_ms() + RETRY_MS : 0;
     outbox_written(agent->outbox, !code, len);
     agent_outbox_flush(agent);
@@ -83,7 +83,9 @@ void agent_outbox_flush(struct agent *agent)
 
 /* --- what happens --- */
 
-/* Once for each time that it begins: until the controller takes something again. */
+/*
+ * Logs once when dropping begins, and again only after the controller has acknowledged something meanwhile.
+ */
 static void say_dropped(struct agent *agent)
 {
     struct outbox_stats stats = outbox_stats(agent->outbox);
@@ -137,12 +139,12 @@ static void read_back(struct agent *agent, const char *text, size_t len)
     struct err e;
     outbox_read(agent->outbox, text, len, agent->boot_id, loop_now_ms(), boot_wall_ms(), &reading);
     if (reading.torn)
-        log_warn("agent", "the last line of what is to be told is torn, as after a crash");
+        log_warn("agent", "the last line of the outbox is incomplete, as after a crash");
     if (!reading.strange)
         return;
     bool kept = !journal_set_aside(agent->journal, &e);
-    log_error("agent", "%zu of %zu lines of what is to be told make no sense; the file is %s",
-              reading.strange, reading.lines, kept ? "set aside" : e.text);
+    log_error("agent", "%zu of %zu lines of the outbox are invalid; the file is %s", reading.strange,
+              reading.lines, kept ? "set aside" : e.text);
 }
 
 void agent_outbox_open(struct agent *agent)
@@ -154,7 +156,7 @@ void agent_outbox_open(struct agent *agent)
     agent->journal = journal_new(path);
     agent->outbox = outbox_new(wall_now_ms() * NUMBERS_PER_MS);
     if (journal_read(agent->journal, &text, &len, &e))
-        log_error("agent", "what an earlier life had to tell cannot be read: %s", e.text);
+        log_error("agent", "the outbox of the previous run cannot be read: %s", e.text);
     read_back(agent, text, len);
     agent->dropped =
         outbox_stats(agent->outbox).samples_dropped + outbox_stats(agent->outbox).violations_dropped;

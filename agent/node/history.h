@@ -1,4 +1,4 @@
-/* What this host has to tell of the past: between the core (core/outbox.h), its file and the uplink. */
+/* Violations and samples for the controller: connects the outbox (core/outbox.h), its file and the uplink. */
 #ifndef CORRAL_AGENT_NODE_HISTORY_H
 #define CORRAL_AGENT_NODE_HISTORY_H
 
@@ -7,13 +7,14 @@
 
 struct agent;
 
-/* Before the uplink is made, which borrows the outbox. */
+/* Call before making the uplink, which borrows the outbox. */
 void agent_outbox_open(struct agent *agent);
 void agent_outbox_close(struct agent *agent);
 
-void agent_outbox_flush(struct agent *agent); /* writes what is to be written, if the disk is not busy */
+void agent_outbox_flush(struct agent *agent); /* writes what is pending, unless a write is under way */
 void agent_keep_violations(struct agent *agent, const struct guard_step *step);
-void agent_keep_sample(struct agent *agent, const struct sample *sample, bool last); /* flush follows */
+void agent_keep_sample(struct agent *agent, const struct sample *sample,
+                       bool last); /* call agent_outbox_flush afterwards */
 void agent_epoch_seen(struct agent *agent, uint64_t epoch);
 void agent_committed(void *agent, uint64_t violations, uint64_t samples);
 

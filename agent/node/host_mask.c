@@ -8,7 +8,7 @@
 
 #define BUSES_MAX 16
 
-/* A list of one's own takes the place of Docker's: these are those of 20.10 to 28, then ours. */
+/* A given list replaces Docker's, so these are Docker's entries (20.10 to 28) and then ours. */
 static const char *const masked[] = {
     "/proc/acpi",
     "/proc/asound",
@@ -22,7 +22,7 @@ static const char *const masked[] = {
     "/proc/timer_stats",
     "/sys/devices/virtual/powercap",
     "/sys/firmware",
-    /* disks: how many sandboxes there are, and what each reads and writes */
+    /* disks: they show how many sandboxes there are, and what each reads and writes */
     "/proc/diskstats",
     "/proc/fs",
     "/proc/mdstat",
@@ -39,7 +39,7 @@ static const char *const masked[] = {
     "/sys/fs/ext4",
     "/sys/fs/f2fs",
     "/sys/fs/xfs",
-    /* what all use together of the kernel */
+    /* what all processes together use of the kernel */
     "/proc/buddyinfo",
     "/proc/key-users",
     "/proc/locks",
@@ -87,7 +87,7 @@ static bool has(const struct string_list *list, const char *text)
     return false;
 }
 
-/* A disk's folder under /sys/devices: its bus, which is the first part of where its link leads. */
+/* Masks the folder of a disk's bus under /sys/devices, the first part of the disk's link target. */
 static void mask_bus(const char *root, const char *disk, struct string_list *out)
 {
     static const char devices[] = "/sys/devices/";

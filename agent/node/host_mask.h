@@ -1,7 +1,7 @@
 /*
- * What of /proc and /sys a sandbox does not see: files that the kernel shows alike to everybody, and that
- * tell of the node or of other sandboxes. docs/hardening.md says of each that is left why;
- * tests/chaos/test_sight.py holds it to that.
+ * Parts of /proc and /sys that are hidden from a sandbox: files with the same content for everybody, which
+ * tell about the node or about other sandboxes. docs/hardening.md explains each one that is left visible;
+ * tests/chaos/test_sight.py checks it.
  */
 #ifndef CORRAL_AGENT_NODE_HOST_MASK_H
 #define CORRAL_AGENT_NODE_HOST_MASK_H
@@ -9,12 +9,12 @@
 #include "common/model/sandbox_spec.h"
 
 /*
- * Docker's own list, ours, and this host's disks as root shows them ("" for the running system). Appends to
- * *out. What a kernel does not have is passed over by the runtime.
+ * Docker's own list, ours, and this host's disks (root: of the system, "" for the running one). Appends to
+ * *out. The runtime ignores a path that the kernel does not have.
  */
 void host_masks(const char *root, struct string_list *out);
 
-/* What may be read and not written: Docker's own list. */
+/* Read-only paths: Docker's own list. */
 void host_read_only(struct string_list *out);
 
 #endif

@@ -47,7 +47,7 @@ static bool has_swap(void)
         lines++;
     if (f)
         fclose(f);
-    return lines > 1; /* the first is the head */
+    return lines > 1; /* the first line is the heading */
 }
 
 static bool in_path(const char *program)
@@ -105,7 +105,7 @@ static void probe_disk(struct probe *p)
     add(p, "space", there && free_percent >= FREE_LEAST, 0, detail, "make room, or choose another state_dir");
 }
 
-/* Where Docker keeps its images. */
+/* The disk of Docker's images. */
 static void probe_image_disk(struct probe *p)
 {
     uint64_t bytes = 0;
@@ -125,14 +125,14 @@ static void probe_image_disk(struct probe *p)
              : "run the agent where it sees Docker's root folder");
 }
 
-/* A remapped container comes to its volume by folders that its user must be able to enter. */
+/* A remapped container reaches its volume through folders that its user must be able to enter. */
 static void probe_state_dir(struct probe *p)
 {
     char path[1024], detail[240];
     struct stat st;
     snprintf(path, sizeof path, "%s", p->conf->state_dir);
     bool ok = true;
-    snprintf(detail, sizeof detail, "other users can come to %.150s", path);
+    snprintf(detail, sizeof detail, "other users can reach %.150s", path);
     for (char *slash; ok && (slash = strrchr(path, '/')) && slash != path;) {
         *slash = 0;
         if (!stat(path, &st) && !(st.st_mode & S_IXOTH)) {
@@ -141,7 +141,7 @@ static void probe_state_dir(struct probe *p)
         }
     }
     add(p, "state_dir", ok, p->facts->userns ? ENFORCE_DISK : 0, detail,
-        "choose a state_dir that others can come to");
+        "choose a state_dir that other users can reach");
 }
 
 int host_seccomp(const struct agent_conf *conf, char **text, struct err *e)
@@ -171,7 +171,7 @@ static void probe_seccomp(struct probe *p)
     struct err e;
     bool wrong = host_seccomp(p->conf, &profile, &e) != 0;
     if (!p->facts->seccomp)
-        snprintf(detail, sizeof detail, "system calls are not filtered, so this host takes no sandboxes");
+        snprintf(detail, sizeof detail, "system calls are not filtered, so this node takes no sandboxes");
     else if (wrong)
         snprintf(detail, sizeof detail, "%s", e.text);
     else if (!profile)
@@ -184,7 +184,7 @@ static void probe_seccomp(struct probe *p)
     free(profile);
 }
 
-/* The three of November 2025 are mended in 1.2.8, in 1.3.3 and from 1.4 on. */
+/* The three CVEs of November 2025 are fixed in 1.2.8, in 1.3.3 and from 1.4 on. */
 static bool runc_is_mended(const char *version)
 {
     unsigned major = 0, minor = 0, patch = 0;
@@ -218,7 +218,7 @@ static bool file_has_word(const char *path, const char *word)
     return has;
 }
 
-/* On v1 what the kernel writes back later is nobody's, so only what a process waits for is held. */
+/* On v1, write-back by the kernel is charged to nobody, so only I/O that a process waits for is limited. */
 static void probe_blkio(struct probe *p)
 {
     const struct agent_conf *c = p->conf;
@@ -245,7 +245,7 @@ static bool has_apparmor(void)
     return enabled;
 }
 
-/* Docker loads its profile with a program that its package only recommends. */
+/* Docker loads its AppArmor profile with a program that its package only recommends. */
 static void probe_apparmor(struct probe *p)
 {
     bool there = has_apparmor(), parser = in_path("apparmor_parser");
@@ -265,7 +265,7 @@ static void probe_runsc(struct probe *p)
     add(p, "runsc", runsc || !f->runsc_shut, 0,
         runsc ? "gVisor is there: a sandbox may ask for it"
         : f->runsc_shut
-            ? "gVisor is there, and lets a sandbox not come to its init's socket: it is not offered"
+            ? "gVisor is there, but a sandbox could not reach its init's socket: it is not offered"
             : "gVisor is not there: no sandbox can ask for it",
         "add \"--host-uds=open\" to runtimeArgs of runsc in Docker's daemon.json");
 }
@@ -281,13 +281,12 @@ static void probe_clock(struct probe *p)
 }
 
 /*
- * Pools of the whole node that every sandbox takes from, all with one user's id on the host. Where they are
- * large enough, what bounds a sandbox is its own limit of memory, processes and open files
- * (docs/hardening.md).
+ * Pools of the whole node that every sandbox uses, all under one user id of the host. If they are large
+ * enough, a sandbox is bounded by its own limits of memory, processes and open files (docs/hardening.md).
  */
 static const struct pool {
     const char *path;
-    unsigned long long least; /* 0: it is to be 0, no limit */
+    unsigned long long least; /* 0: it must be 0, no limit */
 } pools[] = {
     {"fs/epoll/max_user_watches", 4000000},
     {"fs/inotify/max_user_instances", 16384},
@@ -327,7 +326,7 @@ static void probe_pools(struct probe *p)
     if (len && len < sizeof detail)
         snprintf(detail + len, sizeof detail - len, ": one sandbox can take all of it");
     add(p, "pools", !len, 0,
-        len ? detail : "what all sandboxes share of the kernel is more than one can take", mend_pools);
+        len ? detail : "the kernel's shared pools are larger than one sandbox can use up", mend_pools);
 }
 
 static void probe_keyrings(struct probe *p)

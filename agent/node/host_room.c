@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define KEYRING_BYTES 70 /* its name: _ses. and a container's id */
+#define KEYRING_BYTES 70 /* of the keyring's name: _ses. and a container's id */
 
 static uint64_t setting(const char *name)
 {

@@ -1,6 +1,6 @@
 /*
- * How many sandboxes the kernel lets a host hold at once, whatever memory and disk there are. Reads files of
- * the system; quick, on any thread.
+ * How many sandboxes the kernel allows on this node at once, apart from memory and disk. Reads system files;
+ * quick, on any thread.
  */
 #ifndef CORRAL_AGENT_NODE_HOST_ROOM_H
 #define CORRAL_AGENT_NODE_HOST_ROOM_H
@@ -9,16 +9,17 @@
 #include <stdint.h>
 
 /*
- * runc joins each container to a session keyring of its own (keyrings(7)), which the kernel counts for the
- * user that is root in there, up to kernel.keys.maxkeys and maxbytes, or root_maxkeys and root_maxbytes where
- * that is the host's root (remapped: false). Past it no container starts. A sixteenth is left for those that
- * are just being removed, or are no sandboxes. UINT64_MAX: this kernel counts no keys.
+ * How many by keyrings: runc joins each container to its own session keyring (keyrings(7)), which the kernel
+ * counts for the user that is root in it, up to kernel.keys.maxkeys and maxbytes, or root_maxkeys and
+ * root_maxbytes if that is the host's root (remapped: false). Beyond them no container starts. A sixteenth is
+ * kept free for containers that are being removed or are not sandboxes. UINT64_MAX: this kernel does not
+ * count keys.
  */
 uint64_t host_keyrings(bool remapped);
 
 /*
- * The agent holds files of each sandbox open (its cgroup's, its init's link), without which it is no guard.
- * files: how many it may have.
+ * How many by file descriptors: the agent keeps files of each sandbox open (its cgroup, its init's link) to
+ * guard it. files: how many descriptors it may have.
  */
 uint64_t host_descriptors(uint64_t files);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- which were pulled, and when they were used --- */
+/* --- the list of pulled images --- */
 
 static void images_path(const struct agent *agent, char out[static 300])
 {
@@ -23,7 +23,7 @@ void agent_images_load(struct agent *agent)
     struct err e;
     images_path(agent, path);
     if (image_file_load(path, &agent->images, &e))
-        log_error("agent", "which images were pulled is forgotten, and they stay: %s", e.text);
+        log_error("agent", "the list of pulled images cannot be read, so these images stay: %s", e.text);
 }
 
 struct images_saving {
@@ -40,7 +40,7 @@ static void on_images_saved(void *arg, int code, const struct err *e)
 {
     struct images_saving *saving = arg;
     if (code && code != ERR_CANCELLED)
-        log_error("agent", "which images were pulled is not written: %s", e->text);
+        log_error("agent", "the list of pulled images cannot be written: %s", e->text);
     free(saving->text);
     free(saving);
 }
@@ -71,7 +71,7 @@ void agent_image_forget(struct agent *agent, const char *ref)
     save_images(agent);
 }
 
-/* --- what is pulled --- */
+/* --- pulls --- */
 
 struct docker_pull_bounds agent_pull_bounds(const struct agent *agent, const char *user)
 {
@@ -84,7 +84,7 @@ struct docker_pull_bounds agent_pull_bounds(const struct agent *agent, const cha
                                        .root = agent->docker_facts.root_dir};
 }
 
-/* Where it cannot be seen there is no floor, as doctor says. */
+/* If Docker's disk cannot be seen, pulls are not bounded by it; doctor says so. */
 static bool has_room(const struct agent *agent, char why[static NODE_DETAIL_MAX + 1])
 {
     uint64_t bytes;
@@ -97,8 +97,9 @@ bool agent_may_pull(const struct agent *agent, const struct image_ref *ref,
 {
     if (image_ref_allowed(ref, agent->conf->registries))
         return has_room(agent, why);
-    snprintf(why, NODE_DETAIL_MAX + 1, "its host pulls no images of its registry: %.60s is none of %.100s",
-             ref->registry, agent->conf->registries);
+    snprintf(why, NODE_DETAIL_MAX + 1,
+             "its node pulls no images from its registry: %.60s is not one of %.100s", ref->registry,
+             agent->conf->registries);
     return false;
 }
 
@@ -117,7 +118,7 @@ static void on_refused_removed(void *arg, int code, const struct err *e)
 {
     struct refused *refused = arg;
     if (code && code != ERR_CANCELLED)
-        log_warn("agent", "image=%s is not removed, a cleanup will: %s", refused->ref, e->text);
+        log_warn("agent", "image=%s cannot be removed now; a cleanup will do it: %s", refused->ref, e->text);
     if (!code)
         agent_image_forget(refused->agent, refused->ref);
     free(refused->ref);

@@ -1,11 +1,13 @@
-/* One that was being made when the last agent ended: how far it came is its init's to say. */
+/*
+ * Adopts a sandbox whose start was under way when the last agent ended: its init says how far the start came.
+ */
 #include "agent/sandbox/adopt.h"
 
 #include "agent/agent_state.h"
 
-#define ADOPT_WAIT_MS 30000 /* for the init of one that was being made */
+#define ADOPT_WAIT_MS 30000 /* for its init to connect */
 
-/* It was being made. What its init has not begun is made again; else it goes on, or its end is told. */
+/* If its command has not begun, it is started again; else it continues, or its end is reported. */
 void agent_adopt(struct runtime *h, bool begun)
 {
     struct agent *agent = h->agent;

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what its init says --- */
+/* --- reports of its init --- */
 
 static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *end)
 {
@@ -23,7 +23,8 @@ static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *en
         return agent_ending_oom(h, true, code);
     bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
     if (stopped && !docker_steady(h->agent->docker))
-        return ending_container(ENDING_DOCKER_AWAY, code); /* as a Docker without live-restore does */
+        return ending_container(ENDING_DOCKER_AWAY,
+                                code); /* as a restart of a Docker without live-restore ends it */
     if (end->kind == INIT_EXIT_SIGNAL)
         return ending_signal(code, end->value, strsignal(end->value));
     if (end->kind == INIT_EXIT_NOT_STARTED)
@@ -59,11 +60,11 @@ static void on_init_exited(void *arg, const struct init_exit *end)
     struct agent *agent = h->agent;
     struct sandbox_id id = h->id;
     struct sandbox_exit exit = exit_of(h, end);
-    on_init_started(h); /* it ran, and has ended already */
+    on_init_started(h); /* it ran, and has already ended */
     reconciler_dead(agent->reconciler, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
 }
 
-/* It comes back by itself, or its container is gone, or hangs. */
+/* The init reconnects by itself, unless its container is gone or hangs: asks Docker. */
 static void on_init_lost(void *arg, const struct err *why)
 {
     struct runtime *h = arg;
@@ -100,7 +101,7 @@ int agent_runtime_listen(struct runtime *h, struct err *e)
     return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
 }
 
-/* --- its shares of pools that the kernel has for all --- */
+/* --- its share of the kernel's common pools --- */
 
 struct sharing {
     struct sandbox_id id;
@@ -123,7 +124,7 @@ static void on_shared(void *arg, int code, const struct err *e)
     free(sharing);
 }
 
-/* Its init is there, and its command has not begun: that waits for what its init is told. */
+/* Its init runs, and its command has not begun: the command begins only when the agent tells the init so. */
 static void share(const struct runtime *h)
 {
     struct sharing *sharing = mem_zalloc(sizeof *sharing);
@@ -143,7 +144,7 @@ int agent_runtime_attach(struct runtime *h, const struct docker_state *state, st
     if (!rc)
         rc = agent_watch_memory(h, e);
     if (!rc)
-        agent_last_sample(h); /* whatever comes before the first regular one */
+        agent_last_sample(h); /* so that there is a sample before the first regular one */
     if (!rc)
         share(h);
     if (!rc && h->init)

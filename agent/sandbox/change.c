@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-/* What Docker was asked for. */
+/* A pending request to Docker. */
 struct change {
     struct agent *agent;
     struct sandbox_id id;
@@ -31,7 +31,7 @@ static void on_changed(void *arg, int code, const struct err *e)
     if (what.kind == RECONCILER_RESIZE && h)
         agent_watch_level(h);
     else if (code && h)
-        agent_check(h); /* it may be so already, by somebody else's hand */
+        agent_check(h); /* somebody else may have made the change already */
     if (what.kind == RECONCILER_RESIZE)
         reconciler_resized(agent->reconciler, loop_now_ms(), &what.id, !code, engine_effects(agent->engine));
     else
@@ -39,13 +39,13 @@ static void on_changed(void *arg, int code, const struct err *e)
                           engine_effects(agent->engine));
 }
 
-/* Of a runtime that has no update: the kernel may take back memory before it answers. */
+/* For a runtime without update: writes the cgroups on a thread, since the kernel may reclaim memory first. */
 struct resizing {
     struct agent *agent;
     struct sandbox_id id;
     struct cgroup_paths paths;
     struct sandbox_limits limits;
-    bool known; /* are the paths */
+    bool known; /* paths is valid */
 };
 
 static int resize_work(void *arg, struct err *e)

@@ -1,4 +1,4 @@
-/* Whatever is told of a container, the container itself is asked, and what it is holds. */
+/* Whatever is reported of a container, Docker is asked for its state, and that state counts. */
 #include "agent/sandbox/check.h"
 
 #include "agent/agent_state.h"
@@ -11,14 +11,14 @@
 #define CHECK_SOON_MS  200
 #define CHECK_AGAIN_MS 1000
 #define ASK_MS         10000
-#define ASK_EMPTY_MS   3000 /* of one that has ended: for its exit code only */
+#define ASK_EMPTY_MS   3000 /* for a sandbox that has ended: only its exit code is asked for */
 
 struct check {
     struct agent *agent;
     struct sandbox_id id;
     enum ending_when when;
-    bool died;  /* as Docker told, with this code */
-    bool empty; /* as its cgroup tells: whatever Docker says, it is over */
+    bool died;  /* Docker reported its death, with exit_code */
+    bool empty; /* its cgroup is empty: it has ended, whatever Docker says */
     int exit_code;
 };
 
@@ -44,7 +44,7 @@ static void dead(struct runtime *h, const struct check *check, bool oom, int cod
                     engine_effects(check->agent->engine));
 }
 
-/* Not there under its name, or not the one that was made: what is left of its processes goes too. */
+/* The container is gone from its name, or is another one: kills what is left of its processes too. */
 static void taken_away(const struct check *check, const struct sandbox_exit *exit)
 {
     reconciler_end(check->agent->reconciler, loop_now_ms(), &check->id, exit,
@@ -53,7 +53,7 @@ static void taken_away(const struct check *check, const struct sandbox_exit *exi
 
 static void check_again(void *arg);
 
-/* What Docker's silence leaves open is asked for again. */
+/* Docker did not answer: uses what is known, or asks again. */
 static void unanswered(struct runtime *h, const struct check *check, const struct err *e)
 {
     if (check->died) {

@@ -1,11 +1,11 @@
 /*
  * Ends a sandbox's processes, through its cgroups, off the loop. The first pool only sends signals, which
- * waits for nobody, so a few threads are enough for hundreds that are due at once. What outlives that for
- * SANDBOX_KILL_AGAIN_MS, or is frozen, goes to the second pool as well, whose writes may take the kernel
- * seconds: one that is stuck there holds up none of the first pool, nor the loop.
+ * never blocks, so a few threads are enough for hundreds of sandboxes that are due at once. Processes that
+ * survive that for SANDBOX_KILL_AGAIN_MS, or are frozen, are passed to the second pool as well, whose writes
+ * may block in the kernel for seconds: a blocked write delays neither the first pool nor the loop.
  *
- * Bounds: of each sandbox at most one job in each pool; past the threads of the second pool what is to be
- * forced waits for one of them, while signals are sent again all the same.
+ * Bounds: at most one job per sandbox in each pool. If all threads of the second pool are busy, further
+ * forced kills wait for one, while signals are still sent.
  */
 #include "agent/sandbox/kill.h"
 
@@ -27,14 +27,14 @@ struct killing {
     struct agent *agent;
     struct sandbox_id id;
     struct cgroup_paths paths;
-    bool known; /* are the paths; else they are found by the container's id */
+    bool known; /* paths is valid; else they are found by the container's id */
     char container_id[CONTAINER_ID_LEN + 1], parent[256];
     enum cgroup_left left;
 };
 
-/* --- where Docker is the only way --- */
+/* --- kills through Docker, if there is no other way --- */
 
-/* Its end follows as an event, but for one that had ended before: nobody tells that a second time. */
+/* Its end follows as an event, except if it had already ended: then no further event comes. */
 static void on_killed(void *arg, int code, const struct err *e)
 {
     struct killing k = *(struct killing *)arg;
@@ -115,9 +115,9 @@ void agent_kill(struct runtime *h)
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     bool first = !h->kills++;
     if (h->signalling)
-        return; /* it is asked for again, if that was not enough */
+        return; /* the kill is repeated if that job was not enough */
     if (first && loop_now_ms() - h->last_ms > LOOK_OLD_MS)
-        agent_last_sample(h); /* with hundreds that are due at once there was one within the second */
+        agent_last_sample(h); /* if hundreds are due at once, each already has a sample of the last second */
     struct killing *k = mem_zalloc(sizeof *k);
     *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
     if (h->cgroup)

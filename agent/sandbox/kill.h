@@ -4,7 +4,7 @@
 
 #include "agent/sandbox/runtime.h"
 
-/* Then reconciler_dead. Asked for again until then. */
+/* Calls reconciler_dead once they are dead. The core repeats the request until then. */
 void agent_kill(struct runtime *runtime);
 
 #endif

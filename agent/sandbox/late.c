@@ -1,8 +1,8 @@
 /*
- * Containers that come after all. A call to Docker that was given up may be carried out all the same, once
- * what it hangs in goes on: so the container is looked for by its name, and removed, until Docker has
- * answered that often enough. It harms nobody meanwhile: its disk is gone, without which it does not start.
- * What is still there when the agent ends, or after that, is the cleanup's.
+ * Containers that appear late. Docker may still carry out a request that the agent has given up, once
+ * whatever blocks Docker ends. So the container is looked for by its name, and removed, until Docker has
+ * answered often enough. Meanwhile it does no harm: it cannot start without its disk, which is gone.
+ * Containers that appear after that, or after the agent ended, are left to the cleanup.
  */
 #include "agent/sandbox/late.h"
 
@@ -17,7 +17,7 @@
 #define AGAIN_MOST_MS  60000
 #define ANSWERS_ENOUGH 9 /* at 1, 2, 4, … 60 s: some five minutes */
 #define REMOVE_MS      15000
-#define LATE_MAX       4096 /* past that the cleanup is relied on */
+#define LATE_MAX       4096 /* further ones are left to the cleanup */
 
 struct late {
     struct late *next, **slot;
@@ -73,7 +73,7 @@ void agent_late_watch(struct agent *agent, const struct sandbox_id *id)
     agent->late = late;
     agent->late_count++;
     log_warn("agent",
-             "sandbox=%s Docker did not answer in time: its container, should it come, is removed then",
+             "sandbox=%s Docker did not answer in time: if its container still appears, it is removed",
              id->text);
     timer_start(&late->timer, agent->loop, AGAIN_MS, look, late);
 }

@@ -1,4 +1,4 @@
-/* Containers that Docker may make, start or keep after nobody waits for it any more. */
+/* Containers that Docker may still create, start or keep after their request was given up. */
 #ifndef CORRAL_AGENT_SANDBOX_LATE_H
 #define CORRAL_AGENT_SANDBOX_LATE_H
 

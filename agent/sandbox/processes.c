@@ -31,8 +31,7 @@ bool agent_has_processes(const struct runtime *h)
     return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
 }
 
-/* Docker may put it elsewhere than it was told; its process may have ended, and its number be another's now.
- */
+/* Docker may put it elsewhere than configured; its process may have ended, and the pid been reused. */
 int agent_find_paths(const struct runtime *h, const struct docker_state *state, struct cgroup_paths *out,
                      struct err *e)
 {

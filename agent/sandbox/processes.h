@@ -1,4 +1,4 @@
-/* The processes of a sandbox, as its cgroups tell of them. */
+/* The processes of a sandbox, as its cgroups show them. */
 #ifndef CORRAL_AGENT_SANDBOX_PROCESSES_H
 #define CORRAL_AGENT_SANDBOX_PROCESSES_H
 
@@ -6,15 +6,15 @@
 #include "agent/sandbox/runtime.h"
 
 /*
- * Whether its cgroup is there, by the record alone: after a restart Docker may not answer, or not know it by
- * its name, but the record names the container.
+ * Whether its cgroup exists, by its record alone: after a restart Docker may not answer, or not know the
+ * sandbox's name, but the record has the container's id.
  */
 bool agent_has_cgroup(const struct runtime *runtime);
 
-/* Whether a process of it is left, as its cgroup says. */
+/* Whether its cgroup has a process. */
 bool agent_has_processes(const struct runtime *runtime);
 
-/* Where its cgroups are, as Docker says that it runs. ERR_NOT_FOUND: it has none of its own. */
+/* Finds its cgroups by Docker's state of it. ERR_NOT_FOUND: it has no cgroup of its own. */
 int agent_find_paths(const struct runtime *runtime, const struct docker_state *state,
                      struct cgroup_paths *out, struct err *e) MUST_CHECK;
 

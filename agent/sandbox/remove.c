@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What Docker is waited for to remove a container of which nothing runs; where it hung in making it already.
- */
+/* How long to wait for Docker to remove a container without processes; shorter if Docker already hung during
+ * its start. */
 #define REMOVE_MS      10000
 #define REMOVE_HUNG_MS 5000
 
@@ -74,8 +74,8 @@ static uint64_t patience_of(const struct runtime *h)
 }
 
 /*
- * Docker has had its time: nothing of it runs, and that is all that it is waited for. Not where it is to be
- * made again under the same name, and while something runs it is killed instead.
+ * Whether the container may be left to late.c: Docker had its time, and no process of it is left. Not if the
+ * sandbox is to be started again, which needs the name; and if processes are left, they are killed first.
  */
 static bool may_leave_container(struct runtime *h, int code)
 {
@@ -100,11 +100,11 @@ static void on_container_removed(void *arg, int code, const struct err *error)
     }
     if (!code && agent_has_processes(h)) {
         agent_kill(h);
-        code = err_set(&e, ERR_IO, "Docker says that it is removed, and processes of it live");
+        code = err_set(&e, ERR_IO, "Docker says that it is removed, but it still has processes");
         error = &e;
     }
     if (!code && !h->agent->volumes) {
-        code = err_set(&e, ERR_IO, "Docker is back, and was not yet looked through");
+        code = err_set(&e, ERR_IO, "Docker is back, and its containers are not checked yet");
         error = &e;
     }
     if (code)

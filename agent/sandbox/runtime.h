@@ -1,6 +1,6 @@
 /*
- * One sandbox as this process holds it: all that a restart loses and makes again. What is kept is its record
- * (core/sandbox_record.h). Dropped by agent_runtime_drop (remove.h).
+ * The runtime of one sandbox: handles and state that are not persisted, and rebuilt after a restart. Its
+ * record is persisted (core/sandbox_record.h). Freed by agent_runtime_drop (remove.h).
  */
 #ifndef CORRAL_AGENT_SANDBOX_RUNTIME_H
 #define CORRAL_AGENT_SANDBOX_RUNTIME_H
@@ -21,8 +21,8 @@ struct process_stream;
 struct runtime;
 struct start;
 
-/* Who waits for what its init says: its start, or who takes it up after a restart. Only on_ready is needed.
- */
+/* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
+ * required. */
 struct init_waiter {
     void (*on_ready)(struct runtime *runtime, enum init_main_state state);
     void (*on_copied)(struct runtime *runtime, int error, uint32_t folder);
@@ -40,39 +40,39 @@ struct init_follower {
 struct runtime {
     struct agent *agent;
     struct sandbox_id id;
-    pid_t pid;                        /* of its process 1 as this agent took it up, 0 before */
+    pid_t pid;                        /* pid of its process 1 when this agent attached to it; 0 before */
     struct cgroup_sandbox *cgroup;    /* NULL before its container runs */
-    struct initlink *init;            /* NULL likewise */
-    const struct init_waiter *waiter; /* for what that says; NULL: nobody */
+    struct initlink *init;            /* NULL before its container runs */
+    const struct init_waiter *waiter; /* gets the init's reports; NULL: none */
     struct guard guard;
     struct sample last;        /* the latest sample */
-    uint64_t last_ms, kept_ms; /* when that was, and when one was last kept; 0: never */
+    uint64_t last_ms, kept_ms; /* when it was taken, and when one was last kept for the history; 0: never */
     uint64_t idle_timeout_seconds;
-    bool idles;                     /* under its init: no command is to begin */
+    bool idles;                     /* it has no command: only its init runs */
     bool has_no_update;             /* its runtime cannot change limits: its cgroups are written instead */
-    struct violation_levels levels; /* of its tier */
-    struct cgroup_watched *watched; /* its memory, by the alarm; NULL before its container runs */
-    struct start *start;            /* while it is made */
-    struct timer asking;            /* armed while Docker is to be asked again what became of it */
-    enum ending_when check_when;    /* what is asked for again was seen then */
-    unsigned samples_empty;         /* at its cgroup, one after the other: nothing is in it */
-    struct timer adopting;          /* armed while its init is to say how far its making came */
+    struct violation_levels levels; /* of its tier, copied at creation */
+    struct cgroup_watched *watched; /* its memory in the alarm; NULL before its container runs */
+    struct start *start;            /* while it is being started */
+    struct timer asking;            /* armed while Docker is to be asked again for its state */
+    enum ending_when check_when;    /* when the change to be checked was seen */
+    unsigned samples_empty;         /* consecutive samples that found its cgroup empty */
+    struct timer adopting;          /* armed while waiting for its init to say how far its start came */
     bool removing;
-    unsigned kills;           /* how often its end was asked for */
-    bool signalling, forcing; /* a job of its end is under way */
-    uint64_t removing_ms;     /* since when that is tried; 0: it is not */
-    bool may_come_late;       /* Docker was given up while it made or started its container */
-    struct process_stream *streams; /* agent/streams/: those of it */
+    unsigned kills;                 /* how often its kill was requested */
+    bool signalling, forcing;       /* a job of that pool is under way */
+    uint64_t removing_ms;           /* when its removal began; 0: it has not */
+    bool may_come_late;             /* a request to create or start its container was given up */
+    struct process_stream *streams; /* open streams of its processes (agent/streams/) */
     UT_hash_handle hh;
 };
 
-struct runtime *agent_runtime(struct agent *agent, const struct sandbox_id *id); /* made if need be */
+struct runtime *agent_runtime(struct agent *agent, const struct sandbox_id *id); /* made if missing */
 struct runtime *agent_runtime_find(struct agent *agent, const struct sandbox_id *id);
 
-/* What of its spec is needed while it lives. */
+/* Copies what is needed of its spec while it lives. */
 void agent_runtime_take_spec(struct runtime *runtime, const struct sandbox_spec *spec);
 
-/* Where its init's socket lies. */
+/* The folder of its init's socket. */
 void agent_runtime_folder(const struct runtime *runtime, char out[static 512]);
 
 #endif

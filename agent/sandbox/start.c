@@ -40,7 +40,7 @@ static void on_no_disk(void *arg)
     start_fail(m, REASON_START_FAILED, why);
 }
 
-/* --- its turn: what follows takes the node's processors, what came before only waited for others --- */
+/* --- its turn: from here on its start uses the node's processors; before, it only waited --- */
 
 static void make_disk(struct start *m)
 {
@@ -85,13 +85,13 @@ static void on_pulled(void *arg, int code, const struct err *e)
     look(m);
 }
 
-/* It is not here. */
+/* The image is not here: pulls it. */
 static void pull(struct start *m, const char *said)
 {
     struct agent *agent = m->runtime->agent;
     char why[NODE_DETAIL_MAX + 1];
     if (m->pulled)
-        snprintf(why, sizeof why, "the image cannot be pulled: it is not there after it came: %.100s", said);
+        snprintf(why, sizeof why, "the image cannot be pulled: it is missing after its pull: %.100s", said);
     if (m->pulled || !agent_may_pull(agent, &m->ref, why)) {
         start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
         return;
@@ -100,7 +100,7 @@ static void pull(struct start *m, const char *said)
     start_asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
 }
 
-/* What was pulled for it, or was here: whether it may be used. */
+/* Whether the image, pulled or already here, may be used. */
 static bool image_is_good(struct start *m, const struct docker_image *image,
                           char why[static NODE_DETAIL_MAX + 1])
 {
@@ -113,8 +113,8 @@ static bool image_is_good(struct start *m, const struct docker_image *image,
         agent_image_pulled(agent, m->spec.image, image->id);
     else
         agent_image_used(agent, m->spec.image);
-    bool narrow =
-        docker_seccomp_takes_narrow(agent->seccomp) && !m->runtime->has_no_update; /* nor has gVisor */
+    bool narrow = docker_seccomp_takes_narrow(agent->seccomp) &&
+                  !m->runtime->has_no_update; /* gVisor does not allow them either */
     struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch,
                             narrow};
     return image_fits(&image->facts, &use, why);
@@ -128,7 +128,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     if (!start_answered(m, absent ? 0 : code, e))
         return;
     if (absent || !image_has_name(&image->names, &m->ref)) {
-        pull(m, absent ? e->text : "what Docker has by its name has another");
+        pull(m, absent ? e->text : "Docker's image of this name has another name");
         return;
     }
     if (!image_is_good(m, image, why)) {
@@ -143,7 +143,7 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
     engine_due(agent->engine);
 }
 
-/* --- the beginning --- */
+/* --- the first step --- */
 
 static void on_cannot(void *arg)
 {
@@ -155,10 +155,11 @@ static void on_cannot(void *arg)
 
 static void on_no_name(void *arg)
 {
-    start_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is none");
+    start_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is not valid");
 }
 
-/* Whatever a controller makes of names: Docker would take a short one for the beginning of an image's id. */
+/* Checks the name whatever the controller sent: Docker would take a short one for the beginning of an image's
+ * id. */
 static bool take_name(struct start *m)
 {
     char full[IMAGE_REF_FULL_MAX];

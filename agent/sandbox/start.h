@@ -1,16 +1,15 @@
-/* From a desired state to a running command. Its steps up to the disk are here; what follows is in
- * start_container.h.
- */
+/* The start of a sandbox, from desired state to running command. The steps up to the disk are here; those
+ * after it in start_container.h. */
 #ifndef CORRAL_AGENT_SANDBOX_START_H
 #define CORRAL_AGENT_SANDBOX_START_H
 
 #include "agent/sandbox/runtime.h"
 
-/* Then reconciler_started. */
+/* Calls reconciler_started afterwards. */
 void agent_begin_start(struct runtime *runtime);
 
-/* Begins what may begin by now: anyone who gives a turn up, or asks for one, makes the engine due, which
- * calls it. */
+/* Begins every start that may begin now. Code that ends a turn, or asks for one, calls engine_due, and the
+ * engine then calls this. */
 void agent_next_turns(struct agent *agent);
 
 #endif

@@ -13,20 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INIT_WAIT_MS 30000  /* for its init to come, once the container runs */
-#define COPY_WAIT_MS 120000 /* for what its image has in folders of its disk */
+#define INIT_WAIT_MS 30000  /* for its init to connect, once the container runs */
+#define COPY_WAIT_MS 120000 /* for the copy of the image's files to its disk */
 
 /* --- the command --- */
 
 static void words(struct init_start *start, const struct string_list *list)
 {
-    for (size_t i = 0; i < list->count && start->argc < INIT_STRINGS_MAX; i++) /* that fit, as was seen */
+    /* They fit: image_fits has checked. */
+    for (size_t i = 0; i < list->count && start->argc < INIT_STRINGS_MAX; i++)
         start->argv[start->argc++] = list->item[i];
 }
 
 #define HOME_FOLDER "/workspace"
 
-/* Where its command runs. */
+/* The working folder of its command. */
 static const char *working_dir(const struct start *m)
 {
     const char *dir = m->image.facts.working_dir;
@@ -40,7 +41,7 @@ static const char *target_of(const struct start *m, unsigned folder)
                          : m->image.facts.volumes.item[folder - FIXED_FOLDERS];
 }
 
-/* The innermost folder that this one is mounted in; -1: its root. */
+/* The innermost folder in which this one is mounted; -1: the root. */
 static int parent_of(const struct start *m, unsigned folder)
 {
     int parent = -1;
@@ -80,7 +81,8 @@ static bool is_on_disk(const struct start *m, const char *path)
     return false;
 }
 
-/* Docker makes a folder that the image has not got, below what is mounted over it: there its init does. */
+/* Docker would make a missing working folder below what is mounted over it; on the sandbox's disk, its init
+ * makes it. */
 static bool init_makes_folder(const struct start *m)
 {
     return is_on_disk(m, working_dir(m));
@@ -89,7 +91,7 @@ static bool init_makes_folder(const struct start *m)
 static struct init_start *command_of(const struct start *m)
 {
     struct init_start *start = mem_zalloc(sizeof *start);
-    start->cwd = init_makes_folder(m) ? working_dir(m) : ""; /* the container's own */
+    start->cwd = init_makes_folder(m) ? working_dir(m) : ""; /* "": the container's own */
     if (m->spec.use_image_command) {
         words(start, &m->image.facts.entrypoint);
         words(start, m->spec.command.count ? &m->spec.command : &m->image.facts.command);
@@ -112,7 +114,7 @@ static void begin_command(struct start *m)
     struct init_start *start = command_of(m);
     int rc = start->argc ? initlink_start(m->runtime->init, start, &e) : 0;
     bool idles = !start->argc;
-    m->step = STEP_INIT; /* STARTED is to come */
+    m->step = STEP_INIT; /* waits for STARTED */
     timer_start(&m->timer, m->runtime->agent->loop, INIT_WAIT_MS, on_no_init, m);
     free(start);
     if (rc)
@@ -128,7 +130,7 @@ static void on_init_started(struct runtime *h)
         start_succeed(m);
 }
 
-/* --- what the image has in folders that its disk is mounted over --- */
+/* --- copying the image's files in folders that its disk is mounted over --- */
 
 static void on_not_copied(void *arg)
 {
@@ -155,7 +157,7 @@ static void on_init_copied(struct runtime *h, int error, uint32_t folder)
     start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
 }
 
-/* gVisor's kernel is one of its own, with no descriptor of the node's in it. */
+/* gVisor has a kernel of its own, to which no descriptor of the node can be passed. */
 static bool can_copy(const struct start *m)
 {
     return !m->runtime->has_no_update;
@@ -184,8 +186,8 @@ static void on_tree(void *arg, int code, const struct err *e, int tree)
 }
 
 /*
- * What the node does for it is done: how long its init copies is up to its image and its own processor, and
- * no other start waits for that.
+ * Ends its turn: the node's part of the start is done. How long its init copies depends on its image and its
+ * own CPU limit, and no other start waits for that.
  */
 static void end_turn(struct start *m)
 {
@@ -228,8 +230,8 @@ void start_container_died(struct start *m, int exit_code)
         start_fail(m, REASON_START_FAILED, why);
 }
 
-/* Before anything of its user's runs: the image is as it was seen, and none of it is on the node's own disk.
- */
+/* Checked before anything of the user runs: the image is unchanged since the check, and none of it is on the
+ * node's own disk. */
 static void on_inspected(void *arg, int code, const struct err *error, const struct docker_state *state)
 {
     struct start *m = arg;
@@ -252,8 +254,8 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
 }
 
 /*
- * The working folder is made, and entered, before what its image has on its disk is there: Docker cannot make
- * one that is a link into a folder of the disk, nor one that is a file. As start_answered.
+ * Like start_answered. Docker makes and enters the working folder before the image's files are on the disk,
+ * so it fails if that folder is a link into a folder of the disk, or a file: then the image is to blame.
  */
 static bool is_answered(struct start *m, int code, const struct err *e)
 {
@@ -283,9 +285,9 @@ static void start_container(struct start *m)
 }
 
 /*
- * Docker reads the image's files of users before it starts a container, whatever they are: at a pipe it waits
- * for ever, with the container locked, and of a file without an end it remembers all lines. So they are
- * looked at first, once an image.
+ * Docker reads the image's files of users before it starts a container, whatever type they have: a pipe
+ * blocks it for ever, with the container locked, and of an endless file it keeps all lines in memory. So
+ * these files are checked first, once per image.
  */
 static const char *const user_files[] = {"/etc/passwd", "/etc/group"};
 
@@ -395,7 +397,7 @@ static void label_add(struct string_list *labels, const char *key, const char *v
     string_list_add(labels, label);
 }
 
-/* Its user's word is the last one on HOME, its image's none: that is no folder which it could write to. */
+/* HOME as the user sets it; never as the image sets it, since the sandbox could not write to that folder. */
 static struct string_list environment_of(const struct start *m)
 {
     struct string_list env = {0};

@@ -1,21 +1,23 @@
-/* A start from the disk on: its container, how that is started, its init, its command. */
+/*
+ * The steps of a start after the disk: create and start the container, wait for its init, begin its command.
+ */
 #ifndef CORRAL_AGENT_SANDBOX_START_CONTAINER_H
 #define CORRAL_AGENT_SANDBOX_START_CONTAINER_H
 
 #include "agent/sandbox/start_step.h"
 
-/* How many folders its disk has: as many volumes as the image was let declare, and the fixed ones. */
+/* How many folders its disk has: the fixed ones, and one per volume of its image. */
 unsigned start_folders(const struct start *m);
 
-/* Where in these folders others are mounted ("2/a/b" in the third). Caller's. */
+/* Mount points inside these folders ("2/a/b": in folder 2). Owned by the caller. */
 struct string_list start_places(const struct start *m);
 
-/* From its disk on: its container, and all that follows. */
+/* Begins the steps after the disk. */
 void start_contain(struct start *m);
 
 void start_container_died(struct start *m, int exit_code);
 
-/* What it does of what its init says. */
+/* Handles its init's reports. */
 extern const struct init_waiter start_waiter;
 
 #endif

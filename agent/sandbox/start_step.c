@@ -41,7 +41,7 @@ void start_free(struct start *m)
         start_fini(m);
 }
 
-/* What Docker was asked to do it may do after all, also when nobody waits for it any more. */
+/* Docker may still carry out this request, even after the agent has given it up. */
 static bool may_come_late(const struct start *m)
 {
     return m->step == STEP_CREATE || m->step == STEP_START;
@@ -63,7 +63,7 @@ void start_fail(struct start *m, enum sandbox_reason reason, const char *why)
 {
     struct start_result made = {.reason = reason, .node_fault = m->node_fault};
     log_warn("agent", "sandbox=%s did not start: %s", m->runtime->id.text, why);
-    if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and hidden anyhow: what it was stands behind them */
+    if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and removed anyway; the cause follows them */
         plain_words(why, made.detail, sizeof made.detail);
     else
         snprintf(made.detail, sizeof made.detail, "%s", why);
@@ -78,7 +78,7 @@ void start_succeed(struct start *m)
     finish(m, &made);
 }
 
-/* How it stands is the beginning of the sentence; how it ended says the core. */
+/* The reason is the step that was under way; the core adds how the sandbox ended. */
 void start_abort(struct start *m)
 {
     start_fail(m, REASON_START_FAILED, was[m->step]);
@@ -105,7 +105,7 @@ bool start_answered(struct start *m, int code, const struct err *e)
     else if (code && code != ERR_CANCELLED)
         fail_by_docker(m, code, e);
     else
-        return !code; /* m is gone where not, but for an agent that is stopping */
+        return !code; /* if the start failed, m is gone, except while the agent is stopping */
     return false;
 }
 

@@ -1,7 +1,6 @@
 /*
- * One start, step by step: image, disk (start.c), container, start, its init, its command
- * (start_container.c). Between any two steps it may be aborted. Whatever it leaves half-made,
- * RECONCILER_REMOVE takes away.
+ * One start, step by step: image, disk (start.c), container, its init, its command (start_container.c). It
+ * may be aborted between any two steps. RECONCILER_REMOVE removes whatever an aborted start leaves.
  */
 #ifndef CORRAL_AGENT_SANDBOX_START_STEP_H
 #define CORRAL_AGENT_SANDBOX_START_STEP_H
@@ -12,9 +11,9 @@
 #include "common/model/image_ref.h"
 #include "common/model/sandbox_spec.h"
 
-#define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's own volumes follow */
+#define FIXED_FOLDERS 2 /* /workspace and /tmp; the image's volumes follow */
 
-/* In their order. Each has its own limit in time. */
+/* In order. Each step has its own time limit. */
 enum start_step {
     STEP_INSPECT,
     STEP_PULL,
@@ -26,8 +25,8 @@ enum start_step {
     STEP_COPY
 };
 struct start {
-    struct runtime *runtime;  /* NULL: it is over, and the call under way is the last one */
-    struct sandbox_spec spec; /* image: its whole name */
+    struct runtime *runtime;  /* NULL: the start is over, and only the call under way is left */
+    struct sandbox_spec spec; /* image: its full name */
     struct image_ref ref;
     struct docker_image image;
     char container_id[DOCKER_ID_LEN + 1];
@@ -35,25 +34,26 @@ struct start {
     struct timer timer;
     struct turn turn;
     struct docker_call *call; /* under way, or NULL */
-    bool busy;                /* a call or a job of the disk is under way */
+    bool busy;                /* a call or a disk job is under way */
     bool pulled;
-    bool node_fault;     /* where it fails, this node is to blame */
-    bool suspect;        /* or its image, which may be made so that Docker hangs */
-    unsigned user_files; /* that were looked at */
+    bool node_fault;     /* if it fails, this node is to blame */
+    bool suspect;        /* or its image is, which may be made so that Docker hangs */
+    unsigned user_files; /* how many were checked */
 };
 
-/* Its ways out, each at most once; m is gone then. abort breaks it off at once, whatever it waits for. */
+/* The three ways in which it ends, each at most once; m is freed. abort ends it at once, whatever it waits
+ * for. */
 void start_fail(struct start *m, enum sandbox_reason reason, const char *why);
 void start_succeed(struct start *m);
 void start_abort(struct start *m);
 
-/* Of a sandbox that is dropped: nothing is said of it. NULL is fine. */
+/* For a sandbox that is dropped: ends the start without a report. NULL is fine. */
 void start_free(struct start *m);
 
-/* It waits for this call, or for a job of the disk (NULL). */
+/* Notes that it waits for this call, or for a disk job (NULL). */
 void start_asked(struct start *m, enum start_step step, struct docker_call *call);
 
-/* Called first in each answer: false where nobody waits for it any more. */
+/* Call first in each answer: false if the start is over. */
 bool start_answered(struct start *m, int code, const struct err *e) MUST_CHECK;
 
 #endif

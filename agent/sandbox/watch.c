@@ -11,9 +11,8 @@
 
 #include <string.h>
 
-#define NEAR_CENTI                                                                                           \
-    7500 /* hundredths of a percent of its limit: from here on the alarm looks every few milliseconds */
-
+/* Hundredths of a percent of its memory limit: from here on the alarm samples it every few milliseconds. */
+#define NEAR_CENTI    7500
 #define EMPTY_SAMPLES 3
 
 static struct guard_rules rules_of(const struct runtime *h)
@@ -47,7 +46,7 @@ static bool take_sample(struct agent *agent, struct runtime *h, const struct san
     return true;
 }
 
-/* One in a while goes to the history. */
+/* Notes a sample, and keeps one per OUTBOX_SAMPLE_EVERY_MS for the history. */
 static void remember(struct runtime *h, const struct sample *s, uint64_t now)
 {
     h->last = *s;
@@ -58,7 +57,8 @@ static void remember(struct runtime *h, const struct sample *s, uint64_t now)
     agent_keep_sample(h->agent, s, false);
 }
 
-/* One that ended before the first sample is looked at now: its init still holds its cgroup. */
+/* Keeps a last sample. A sandbox that ended before its first sample is sampled now: its init still holds its
+ * cgroup. */
 void agent_watch_end(struct runtime *h)
 {
     const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
@@ -82,9 +82,9 @@ void agent_last_sample(struct runtime *h)
 }
 
 /*
- * Whether nothing is left in its cgroup; not while its init, which is in it, is there. Docker and the init
- * tell of an end within milliseconds, when they are well: so only what is found empty at EMPTY_SAMPLES looks
- * is an end that nobody told.
+ * Whether its cgroup was found empty at EMPTY_SAMPLES samples in a row; never while its init, which is in the
+ * cgroup, answers. A healthy Docker and init report an end within milliseconds, so this finds only ends that
+ * nobody reported.
  */
 static bool is_empty(struct runtime *h)
 {
@@ -133,13 +133,13 @@ static struct cgroup_levels levels_of(const struct runtime *h)
                                   .limit = limit};
 }
 
-/* Where the kernel has no such limit, the pool of all sockets is open to it; that harms no start. */
+/* If the kernel has no such limit, the sandbox may use the whole pool of socket buffers; it is started all
+ * the same. */
 static void bound_sockets(const struct runtime *h, uint64_t memory_bytes)
 {
     struct err e;
     if (memory_bytes && cgroup_limit_sockets(cgroup_sandbox_paths(h->cgroup), memory_bytes, &e))
-        log_warn("agent", "sandbox=%s its sockets may hold as much memory as they like: %s", h->id.text,
-                 e.text);
+        log_warn("agent", "sandbox=%s the memory of its sockets is not limited: %s", h->id.text, e.text);
 }
 
 void agent_bound_output(struct runtime *h)

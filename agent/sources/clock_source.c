@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #define TICK_MS 200
-/* Measured with 50 sandboxes: 3 of 5 MB of the heap are free and stay resident else. */
+/*
+ * Between calls of malloc_trim. Measured with 50 sandboxes: without it, 3 of 5 MB of free heap stay resident.
+ */
 #define TRIM_MS  10000
 #define STUCK_MS 20000
 
-/* Becomes a new process in place: the same number, the same command. Sandboxes are taken up as after any
+/* Executes the agent again in this process: same pid, same command line. Sandboxes are restored as after any
  * restart. */
 static void begin_again(void)
 {
@@ -33,14 +35,15 @@ static void begin_again(void)
     for (size_t at = 0; at < len && argc < ARRAY_LEN(argv) - 1; at += strlen(text + at) + 1)
         argv[argc++] = text + at;
     argv[argc] = NULL;
-    setpriority(PRIO_PROCESS, 0, 0); /* as it began: see start_threads in agent.c */
+    setpriority(PRIO_PROCESS, 0,
+                0); /* the normal priority, as at the first start: see start_threads in agent.c */
     log_end();
     if (argc)
         execv("/proc/self/exe", argv);
-    log_error("agent", "it cannot begin again: %s", strerror(errno));
+    log_error("agent", "the agent cannot restart itself: %s", strerror(errno));
 }
 
-/* nng's threads were seen to wait for each other for ever; then no session comes about any more. */
+/* nng's threads were seen to deadlock; then no session can begin. */
 static void watch_link(struct agent *agent, uint64_t now)
 {
     if (!msglink_closing())
@@ -48,13 +51,13 @@ static void watch_link(struct agent *agent, uint64_t now)
     else if (!agent->closing_since_ms)
         agent->closing_since_ms = now;
     else if (now - agent->closing_since_ms > STUCK_MS) {
-        log_error("agent", "the link to the controller is stuck in nng; the agent begins again");
+        log_error("agent", "the link to the controller is stuck in nng; the agent restarts itself");
         agent->closing_since_ms = 0;
         begin_again();
     }
 }
 
-/* A node that fails every start says so, and that it is to be tried again. */
+/* Reports when a node begins to fail every start, and when it is to be tried again. */
 static void watch_starts(struct agent *agent, uint64_t now)
 {
     const char *why = reconciler_unhealthy(agent->reconciler, now);

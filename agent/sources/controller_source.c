@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Past what a message holds, those that ended are told later, as any status is. */
+/* Statuses past the bound of one message are sent later, as any status is. reconciler_inventory puts ended
+ * sandboxes last. */
 static void fill_inventory(struct agent *agent, struct sandbox_status **inventory, size_t *count)
 {
     char text[NODE_DETAIL_MAX + 1];
@@ -95,7 +96,7 @@ static void on_cleanup(void *owner, const struct cleanup_order *order)
     agent_cleanup_ordered(owner, order);
 }
 
-/* A certificate on its way to the disk. */
+/* A certificate that is being written to disk. */
 struct renewal {
     struct agent *agent;
     uint8_t *der;

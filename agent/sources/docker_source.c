@@ -11,12 +11,13 @@
 
 #include <stdio.h>
 
-/* Most often its init has told it before. */
+/* Usually its init has reported the end before. */
 static void on_died(struct runtime *h, const struct docker_event *event)
 {
     struct agent *agent = h->agent;
     if (timer_armed(&h->adopting))
-        agent_adopt(h, true); /* how far it came is not known: it is not begun again */
+        agent_adopt(h,
+                    true); /* how far its start came is not known: the command is not begun a second time */
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
     if (h->start) {
         start_container_died(h->start, event->exit_code);
@@ -48,7 +49,7 @@ static void on_event(void *arg, const struct docker_event *event)
         agent_check(h);
 }
 
-/* What lives goes on under this agent; new sandboxes are for other nodes. */
+/* Running sandboxes continue under this agent; new ones go to other nodes. */
 static void on_away(void *arg)
 {
     struct agent *agent = arg;
@@ -58,7 +59,7 @@ static void on_away(void *arg)
     uplink_renew(agent->uplink);
 }
 
-/* Docker's events were cut off and are back: each sandbox is looked at once. */
+/* Docker's events were interrupted and are back: checks each sandbox once. */
 static void on_gap(void *arg)
 {
     struct agent *agent = arg;

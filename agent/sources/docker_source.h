@@ -1,11 +1,11 @@
-/* What Docker tells of containers: they die, Docker goes and comes back, somebody pauses or removes one by
- * hand. */
+/* What Docker reports about containers: a container died, was paused or removed by hand; Docker goes away and
+ * comes back. */
 #ifndef CORRAL_AGENT_SOURCES_DOCKER_SOURCE_H
 #define CORRAL_AGENT_SOURCES_DOCKER_SOURCE_H
 
 struct agent;
 
-/* From now on; once is enough. */
+/* Listens from now on; call it once. */
 void agent_listen_to_docker(struct agent *agent);
 
 #endif

@@ -26,10 +26,10 @@
 #include <string.h>
 
 #define DOCKER_RETRY_MS 1000
-#define BAD_LOGGED      20   /* each in a line of its own */
-#define REMAPPED_USER   1000 /* the user of every sandbox, in the container's own count */
+#define BAD_LOGGED      20   /* logged in a line each */
+#define REMAPPED_USER   1000 /* the user of every sandbox, by the container's ids */
 
-/* Times of another boot count from the wall clock: that is all that is left of them. */
+/* Times of another boot are converted by the wall clock, the only one that is left. */
 static void to_this_boot(struct sandbox_record *record)
 {
     uint64_t now = loop_now_ms(), wall = wall_now_ms();
@@ -40,7 +40,7 @@ static void to_this_boot(struct sandbox_record *record)
     record->last_ms = record->last_ms ? now : 0;
 }
 
-/* What ran before the boot does not run any more, whatever Docker will say of its container. */
+/* A sandbox that ran before the boot does not run any more, whatever Docker says of its container. */
 static void end_by_boot(struct agent *agent, const struct sandbox_id *id)
 {
     char booted_at[RFC3339_LEN + 1];
@@ -55,7 +55,7 @@ struct restoring {
     size_t bad;
 };
 
-/* The rest of this node goes on, and the controller hears of it. */
+/* A bad record is reported to the controller, and the rest of this node continues. */
 static void tell_bad_record(struct restoring *r, const char *name, const char *why)
 {
     char text[NODE_DETAIL_MAX + 1];
@@ -122,7 +122,7 @@ static void restore_episodes(void *arg, const struct sandbox_id *id)
                       outbox_episode(agent->outbox, id, (enum violation_kind)kind));
 }
 
-/* An episode of a sandbox that has ended meanwhile, or of which nothing else is left, ends too. */
+/* Closes episodes of sandboxes that ended meanwhile, or that have no record. */
 void agent_outbox_restore(struct agent *agent)
 {
     struct runtime *h, *next;
@@ -153,8 +153,8 @@ static void found(struct agent *agent, const struct sandbox_id *id, bool runs,
     reconciler_found(agent->reconciler, loop_now_ms(), id, runs, exit, engine_effects(agent->engine));
 }
 
-/* When it ended, on this boot's clock: told by the wall clocks of Docker and of this node, which may differ.
- */
+/* When it ended, on this boot's clock; 0: not known. Uses the wall clocks of Docker and of this node, which
+ * may differ. */
 static uint64_t ended_ms(const struct sandbox_record *record, const struct docker_state *state)
 {
     uint64_t now = loop_now_ms(), wall = wall_now_ms();
@@ -188,7 +188,7 @@ static void take_up(struct runtime *h, const struct docker_state *state, bool ma
     agent_check(h);
 }
 
-/* Docker does not know its name any more, and it lives. */
+/* Docker does not know its name any more, but its processes run. */
 static void end_renamed(struct runtime *h, const struct sandbox_exit *exit)
 {
     struct agent *agent = h->agent;
@@ -207,7 +207,7 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     if (code == ERR_CANCELLED || !record)
         return;
     struct runtime *h = agent_runtime(agent, &finding.id);
-    if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing of the container */
+    if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing about the container */
         timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
         return;
     }
@@ -221,7 +221,8 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
         end_renamed(h, &exit);
         return;
     }
-    bool booted = strcmp(record->boot_id, agent->boot_id) != 0; /* what began before it may begin again */
+    bool booted =
+        strcmp(record->boot_id, agent->boot_id) != 0; /* after a boot, a command may be started again */
     if (making && !booted && !code && state->begun && !state->running) {
         agent_adopt(h, true);
         reconciler_dead(agent->reconciler, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));

@@ -1,4 +1,4 @@
-/* After a restart: the records of the last life, then what Docker holds of them. */
+/* After a restart: loads the records of the previous run, then compares them with Docker's containers. */
 #ifndef CORRAL_AGENT_SOURCES_RESTORE_H
 #define CORRAL_AGENT_SOURCES_RESTORE_H
 
@@ -6,13 +6,13 @@
 
 struct agent;
 
-/* What the last life left on disk. */
+/* Loads the records that the previous run left on disk. */
 int agent_restore_records(struct agent *agent, struct err *e) MUST_CHECK;
 
-/* The episodes that were open, once the records are there. */
+/* Restores the episodes that were open; call it after the records are loaded. */
 void agent_outbox_restore(struct agent *agent);
 
-/* Asks Docker until it answers, then takes up what it holds, and begins to listen to it. */
+/* Asks Docker until it answers, then adopts its containers and begins to listen to its events. */
 void agent_meet_docker(struct agent *agent);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 5000 /* of a handshake's step, or a report */
+#define ANSWER_MS 5000 /* for the answer to a step of the handshake, or to a report */
 
 _Static_assert(NODE_SESSION_LEN == MSGLINK_TICKET_LEN, "a session is the ticket of its streams");
 
@@ -25,20 +25,20 @@ struct uplink {
     void *owner;
     char *node, *ca_file, *cert_file, *key_file;
     struct string_list urls;
-    size_t url; /* the one that is tried */
+    size_t url; /* the one that is used or tried */
     struct pki_identity *identity;
     enum stage stage;
     struct msglink_client *report, *poll;
     struct backoff backoff;
-    struct timer timer; /* the pause before the next try; in a session the next report */
+    struct timer timer; /* before a session: the pause before the next try; in a session: the next report */
     struct later failing, sending;
     char why[200];
     uint64_t highest_epoch, epoch, request, taken;
     uint32_t lease_ms;
     struct node_session_id session;
     bool reporting;
-    struct node_faults untold; /* items that were left out, since the controller last heard of that */
-    size_t untold_sent;        /* how many of them the report on its way tells */
+    struct node_faults untold; /* items left out and not reported to the controller yet */
+    size_t untold_sent;        /* how many of them are in the report under way */
     struct outbox *outbox;
     struct uplink_queue queue;
 };
@@ -47,7 +47,7 @@ static void begin(void *arg);
 static void send_report(void *arg);
 static void send_poll(struct uplink *u);
 
-/* --- one way down: the session, or the try for one, is over --- */
+/* --- the end of a session, or of an attempt --- */
 
 static void on_failed(void *arg)
 {
@@ -69,7 +69,7 @@ static void on_failed(void *arg)
         u->ops.on_lost(u->owner, u->why);
 }
 
-/* Carried out in the next turn: a client may not be freed in its own callback. */
+/* Carried out in the next turn: a client must not be freed in its own callback. */
 static void fail(struct uplink *u, const char *why)
 {
     if (u->stage != SESSION && strcmp(u->why, why))
@@ -174,14 +174,14 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
     send_report(u);
 }
 
-/* --- the lane of reports --- */
+/* --- reports --- */
 
 static void take_refusal(struct uplink *u, const struct node_message *m)
 {
     fail(u, m->refused.text[0] ? m->refused.text : "the controller refused");
 }
 
-/* Whether the answer is from who leads now, and belongs to this session. */
+/* Whether the answer comes from the current leader and belongs to this session. */
 static bool is_ours(const struct uplink *u, const struct node_message *m)
 {
     bool known = u->stage == PROOF || u->stage == SESSION;
@@ -214,7 +214,7 @@ static void take_commit(struct uplink *u, const struct node_message *m)
 static void on_update(struct uplink *u, struct node_message *m)
 {
     if (m->update.number == u->taken) {
-        send_poll(u); /* the same again: our word that it was taken was lost */
+        send_poll(u); /* the update was sent again: our answer to it was lost */
         return;
     }
     u->taken = m->update.number;
@@ -279,7 +279,7 @@ static void send_poll(struct uplink *u)
     send(u, u->poll, &m, u->lease_ms);
 }
 
-/* Also with nothing to say: it keeps the lease. */
+/* Also sent without content: each report renews the lease. */
 static void send_report(void *arg)
 {
     struct uplink *u = arg;
@@ -300,7 +300,7 @@ void uplink_hurry(struct uplink *u)
         later_call(&u->sending, u->loop, send_report, u);
 }
 
-/* --- the beginning --- */
+/* --- connecting --- */
 
 static int open_lanes(struct uplink *u, struct err *e)
 {
@@ -330,7 +330,7 @@ static void begin(void *arg)
     send(u, u->report, &m, ANSWER_MS);
 }
 
-/* --- what the owner calls --- */
+/* --- public functions --- */
 
 int uplink_new(struct uplink **out, struct loop *loop, const struct uplink_conf *conf,
                const struct uplink_ops *ops, void *owner, struct err *err)
@@ -406,7 +406,7 @@ void uplink_stop(struct uplink *u)
     u->reporting = false;
 }
 
-/* Also where the old facts are on their way: the session that they begin would keep them. */
+/* Also during the handshake: its session would keep the old facts. */
 void uplink_renew(struct uplink *u)
 {
     if (u->stage == PROOF || u->stage == SESSION)

@@ -6,14 +6,14 @@
 #include <string.h>
 #include <uthash.h>
 
-/* Of one sandbox. */
+/* What waits of one sandbox. */
 struct uplink_waiting {
     struct sandbox_id id;
     struct sandbox_status status;
-    bool has_status;         /* there is a status */
-    uint64_t at_ms, sent_ms; /* of it; sent_ms 0: not yet */
+    bool has_status;         /* status is valid */
+    uint64_t at_ms, sent_ms; /* of the status; sent_ms 0: not sent yet */
     struct sample sample;
-    bool sampled; /* there is a sample */
+    bool sampled; /* sample is valid */
     uint64_t sampled_ms;
     UT_hash_handle hh;
 };
@@ -74,7 +74,8 @@ void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct samp
     q->urgent = true;
 }
 
-/* Why it ends comes before that it ends: anyone who follows its events may stop listening there. */
+/* Whether an end is held back until the sandbox's violations are committed: they may explain it, and a client
+ * that follows events may stop at the end. */
 static bool is_held(const struct uplink_waiting *w, const struct outbox *outbox, uint64_t now)
 {
     enum sandbox_state state = w->status.state;
@@ -111,7 +112,7 @@ void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *r
     q->urgent = true;
 }
 
-/* Whether it stays, for want of room. */
+/* Moves the sample into the report. Returns whether it stays queued, because the report is full. */
 static bool take_sample(struct uplink_waiting *w, uint64_t now, struct node_report *report)
 {
     if (!w->sampled || report->sample_count == NODE_REPORT_MAX)
@@ -138,7 +139,7 @@ static void take_cleanups(struct uplink_queue *q, uint64_t now, struct node_repo
     }
 }
 
-/* What is kept goes first: it is older. */
+/* Entries of the outbox go first: they are older. */
 void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t now,
                        struct node_report *report)
 {

@@ -1,7 +1,7 @@
 /*
- * What waits to be told to the controller and is not the outbox's: the newest status of each sandbox and
- * the result of each cleanup until they are acknowledged, the newest sample until it was sent. Private to the
- * uplink. now: CLOCK_BOOTTIME in ms.
+ * What waits to be sent to the controller, apart from the outbox: the newest status of each sandbox and the
+ * result of each cleanup until acknowledged, the newest sample until sent. Private to the uplink. now:
+ * CLOCK_BOOTTIME in ms.
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_QUEUE_H
 #define CORRAL_AGENT_UPLINK_UPLINK_QUEUE_H
@@ -10,8 +10,8 @@
 #include "proto/node_codec.h"
 
 #define UPLINK_CLEANUPS_MAX NODE_CLEANUPS_MAX
-#define UPLINK_RESEND_MS    2000 /* of what is not acknowledged yet */
-#define UPLINK_HOLD_MS      1000 /* at most, that an end waits until its sandbox's violations are committed */
+#define UPLINK_RESEND_MS    2000 /* before an unacknowledged item is sent again */
+#define UPLINK_HOLD_MS      1000 /* longest wait of an end for its violations */
 
 struct uplink_waiting;
 
@@ -21,7 +21,7 @@ struct uplink_queue {
     struct queued_cleanup *cleanup;
     size_t cleanups;
     bool urgent;
-    bool held; /* an end waits for its violations */
+    bool held; /* an end waits for violations to be committed */
 };
 
 void uplink_queue_fini(struct uplink_queue *q);
@@ -29,8 +29,8 @@ void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sand
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s);
 void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *report);
 
-/* Fills a report with what is due, the outbox's too, but for ends that are held; uplink_queue_taken_free
- * frees its arrays. */
+/* Fills a report with everything that is due, including the outbox's entries, except ends that are held back;
+ * uplink_queue_taken_free frees its arrays. */
 void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t now,
                        struct node_report *report);
 void uplink_queue_taken_free(struct node_report *report);
@@ -38,10 +38,10 @@ void uplink_queue_taken_free(struct node_report *report);
 void uplink_queue_ack(struct uplink_queue *q, const struct status_ack *a);
 void uplink_queue_ack_cleanups(struct uplink_queue *q, uint64_t up_to);
 
-/* A new session: nothing counts as sent. */
+/* A new session: treats everything as not sent. */
 void uplink_queue_resend_all(struct uplink_queue *q);
 
-/* Whether something came that was not yet sent. */
+/* Whether something new was not sent yet. */
 bool uplink_queue_urgent(const struct uplink_queue *q);
 
 #endif

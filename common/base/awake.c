@@ -2,7 +2,7 @@
 
 #include <stdbool.h>
 
-uint64_t awake_sample(struct awake *awake, uint64_t now)
+uint64_t awake_read(struct awake *awake, uint64_t now)
 {
     uint64_t passed = now - awake->seen_ms;
     bool first = !awake->seen_ms;

@@ -1,8 +1,9 @@
 /*
- * A clock for judging whether others are silent: it stands still while this process did, stopped, starved or
- * suspended with its machine, for what others said meanwhile is not read yet. Between two looks at it at most
- * AWAKE_STEP_MS pass, however long they lie apart; so it is looked at more often than that. Deadlines are not
- * its business: they hold anyone who slept. Pure.
+ * The time that this process has been able to run, for judging how long others have been silent. While the
+ * process is stopped, starved or suspended with its machine, it reads nothing of what others send, so that
+ * time must not count against them. Each reading adds at most AWAKE_STEP_MS to the one before; a caller that
+ * is awake reads the clock more often than that. Do not use it for deadlines: they also run while a process
+ * sleeps. Pure.
  */
 #ifndef CORRAL_COMMON_AWAKE_H
 #define CORRAL_COMMON_AWAKE_H
@@ -11,12 +12,12 @@
 
 #define AWAKE_STEP_MS 1000
 
-/* All zero at first: the first sample then begins with the clock that does not jump. The caller's memory. */
+/* Starts all zero; the first reading then equals now. The caller's memory. */
 struct awake {
     uint64_t seen_ms, awake_ms;
 };
 
-/* now: of the clock that does not jump and counts suspension. What this one shows now. */
-uint64_t awake_sample(struct awake *awake, uint64_t now);
+/* Returns this clock's time. now: milliseconds of a clock that does not jump and counts suspension. */
+uint64_t awake_read(struct awake *awake, uint64_t now);
 
 #endif

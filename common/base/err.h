@@ -1,7 +1,7 @@
 /*
- * Errors: a function that can fail returns 0 or a negative code from err.def, and takes an optional
- * struct err * last, which gets the sentence that says what to mend. The table gives each code its public
- * name, its HTTP status and whether trying again can help.
+ * Errors: a function that can fail returns 0 or a negative code from err.def, and takes an optional struct
+ * err * as its last parameter, which receives a sentence that says what to do. The table gives each code its
+ * public name, its HTTP status and whether trying again can help.
  */
 #ifndef CORRAL_COMMON_ERR_H
 #define CORRAL_COMMON_ERR_H
@@ -29,7 +29,7 @@ struct err {
     char text[400];
 };
 
-/* Writes the sentence into e (which may be NULL) and returns code. A text too long is cut. */
+/* Writes the sentence into e (which may be NULL) and returns code. A sentence that is too long is cut. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* The code's public name ("quota_exceeded"); "internal" for a code not in the table. Static. */

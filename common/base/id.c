@@ -32,7 +32,7 @@ struct sandbox_id sandbox_id_make(uint64_t at_ms, const uint8_t random[static 10
     return id;
 }
 
-/* 26 * 5 = 130 bits hold 128: the first character may not pass 7. */
+/* 26 * 5 = 130 bits hold 128, so the first character is at most 7. */
 bool ulid_valid(const char *text)
 {
     return strnlen(text, ULID_LEN + 1) == ULID_LEN && text[0] <= '7' && strspn(text, alphabet) == ULID_LEN;

@@ -1,7 +1,7 @@
 /*
  * Sandbox ids: "sbx_" and 26 characters of Crockford's base 32, as ULID defines them
  * (https://github.com/ulid/spec): 48 bits of Unix milliseconds, then 80 random bits, so that ids sort by
- * time. The text form is the identity; it is checked once, where it enters.
+ * time. The text form is the identity; it is validated once, where it enters the program.
  */
 #ifndef CORRAL_COMMON_ID_H
 #define CORRAL_COMMON_ID_H
@@ -25,10 +25,10 @@ void ulid_format(char out[static ULID_LEN + 1], uint64_t at_ms, const uint8_t ra
 /* Whether text is exactly one canonical ULID (upper case, no look-alike letters). */
 bool ulid_valid(const char *text);
 
-/* Makes the id of a time and 10 random bytes. Pure: the same input gives the same id. */
+/* Makes an id from a time and 10 random bytes. Pure: the same input gives the same id. */
 struct sandbox_id sandbox_id_make(uint64_t at_ms, const uint8_t random[static 10]);
 
-/* True, and *out filled, where text is exactly one canonical id (upper case, no look-alike letters). */
+/* Returns true and fills *out if text is exactly one canonical id (upper case, no look-alike letters). */
 bool sandbox_id_parse(const char *text, struct sandbox_id *out);
 
 #endif

@@ -30,7 +30,7 @@ static void add_string(struct text *text, const char *value)
     text_add(text, "\"");
 }
 
-/* What stands before a value. */
+/* Writes what precedes a value: a comma, and the member's name. */
 static void begin(struct json_text *json, const char *name)
 {
     if (json->more)

@@ -1,10 +1,10 @@
 /*
- * Writes JSON (RFC 8259) value by value, without making a tree of it first: the one writer of all that is not
- * made with jansson. It puts the commas and escapes names and texts, so that what it writes is well formed,
- * whatever its strings hold; bytes that are not UTF-8 become U+FFFD. Pure.
+ * Writes JSON (RFC 8259) value by value, without building a tree first. All JSON that jansson does not make
+ * is written here. The writer puts the commas and escapes names and strings, so its output is well formed
+ * whatever the strings hold; bytes that are not UTF-8 become U+FFFD. Pure.
  *
- * A name is that of a member of the innermost open object; NULL stands for an element of an array, or for the
- * value that is the whole text.
+ * The parameter name is the name of a member of the innermost open object. NULL stands for an element of an
+ * array, or for the value that is the whole text.
  */
 #ifndef CORRAL_COMMON_BASE_JSON_TEXT_H
 #define CORRAL_COMMON_BASE_JSON_TEXT_H
@@ -15,19 +15,19 @@
 
 #define JSON_TEXT_DEPTH_MAX 16 /* objects and arrays that are open at once; more is a bug, and aborts */
 
-/* Starts all zero, or with text = text_in(…); the result is text.data. */
+/* Starts all zero, or with text = text_in(…). The result is text.data. */
 struct json_text {
     struct text text;
-    char end[JSON_TEXT_DEPTH_MAX]; /* of what is open, innermost last */
+    char end[JSON_TEXT_DEPTH_MAX]; /* closing characters of what is open, innermost last */
     unsigned depth;
-    bool more; /* a value stands before the next one */
+    bool more; /* the next value needs a comma before it */
 };
 
 void json_text_fini(struct json_text *json);
 
 void json_text_object(struct json_text *json, const char *name);
 void json_text_array(struct json_text *json, const char *name);
-/* Ends the innermost; there is one. */
+/* Closes the innermost object or array. Calling it with none open is a bug. */
 void json_text_end(struct json_text *json);
 
 /* A value of NULL leaves the member out. */
@@ -39,10 +39,11 @@ void json_text_bool(struct json_text *json, const char *name, bool value);
 void json_text_null(struct json_text *json, const char *name);
 void json_text_hex(struct json_text *json, const char *name, const uint8_t *bytes, size_t len);
 
-/* A value that is JSON already, and is taken as it is; NULL leaves it out. */
+/* A value that is already JSON and is written unchanged; NULL leaves the member out. */
 void json_text_raw(struct json_text *json, const char *name, const char *value);
 
-/* The members of an object that is JSON already, as they are. Anything else is a bug, and aborts. */
+/* Adds the members of an object that is already JSON, unchanged. Anything but an object is a bug, and
+ * aborts. */
 void json_text_members(struct json_text *json, const char *object);
 
 #endif

@@ -1,6 +1,6 @@
 #include "common/base/pace.h"
 
-#define GAIN_US (1000 / PACE_SHARE) /* in a millisecond */
+#define GAIN_US (1000 / PACE_SHARE) /* per millisecond */
 
 static void refill(struct pace *p, uint64_t now_ms)
 {

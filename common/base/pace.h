@@ -1,7 +1,8 @@
 /*
- * How much of a loop's time one of many may take: a bucket of processor time. It gains a share of each moment
- * and holds a burst at most; what is spent beyond that is a debt, for which its owner waits. The debt is
- * bounded, and so is the wait. Pure.
+ * Limits how much of a loop's time each of many users may take: a token bucket of processor time. Each user's
+ * bucket gains a fixed share of the time that passes and holds at most one burst. Spending past an empty
+ * bucket makes a debt, and the user waits until the debt is paid. The debt is bounded, and so is the wait.
+ * Pure.
  */
 #ifndef CORRAL_COMMON_PACE_H
 #define CORRAL_COMMON_PACE_H
@@ -9,11 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PACE_SHARE    5 /* one part in so many */
+#define PACE_SHARE    5 /* a user gains 1/PACE_SHARE of the time */
 #define PACE_BURST_US 1000000
 #define PACE_DEBT_US  600000
 
-/* All zero: never used, so full. */
+/* All zero means never used: the bucket is full. */
 struct pace {
     bool used;
     int64_t credit_us;
@@ -22,10 +23,10 @@ struct pace {
 
 void pace_spend(struct pace *pace, uint64_t now_ms, uint64_t us);
 
-/* Until its debt is paid; 0: there is none. */
+/* Milliseconds until the debt is paid; 0 without a debt. */
 uint64_t pace_wait_ms(struct pace *pace, uint64_t now_ms);
 
-/* Until it is full, and nothing needs to be known of it any more. */
+/* Milliseconds until the bucket is full; then the user may be forgotten. */
 uint64_t pace_full_ms(struct pace *pace, uint64_t now_ms);
 
 #endif

@@ -59,7 +59,8 @@ static bool in(const struct range *ranges, size_t count, uint32_t c)
     return false;
 }
 
-/* Of text that is UTF-8, as a JSON parser leaves it; of other bytes, each. */
+/* The next character of UTF-8 text, as a JSON parser leaves it. A byte that is not part of valid UTF-8
+ * counts as one character. */
 static uint32_t next(const unsigned char **at)
 {
     const unsigned char *s = *at;
@@ -76,8 +77,8 @@ static uint32_t next(const unsigned char **at)
     return c;
 }
 
-/* Where it changes what is seen (RFC 5892, appendices A.1 and A.2; UTS #51 for emoji). base: the last
- * character that is not one put over another. */
+/* Whether a joiner may stand here: only where it changes what is seen (RFC 5892, appendices A.1 and A.2;
+ * UTS #51 for emoji). base: the last character that is not one put over another. */
 static bool may_join(uint32_t c, uint32_t last, uint32_t base, const unsigned char *after)
 {
     uint32_t then = *after ? next(&after) : 0;
@@ -103,7 +104,8 @@ const char *plain_name_wrong(const char *name)
         if (joins)
             continue;
         if (in(unseen, ARRAY_LEN(unseen), c) || (first && in(selectors, ARRAY_LEN(selectors), c)))
-            return "may not hold control characters, nor others that are not seen or turn what is seen";
+            return "may not hold control characters, or others that are invisible or change how text is "
+                   "shown";
         blank = in(blanks, ARRAY_LEN(blanks), c);
         if (first && blank)
             return "may not begin with a blank";

@@ -1,20 +1,21 @@
 /*
- * Names that people read: of sandboxes, users and keys. What is not seen, or turns what is seen, could make
- * one name look like another, and has no place in them: controls (C0, DEL, C1), what Unicode calls format
- * characters (Cf: bidirectional overrides, zero-width ones, tags), separators of lines and paragraphs, other
- * characters that are ignored when they are shown (Default_Ignorable_Code_Point, Unicode 15; but for
- * variation selectors, which emoji have, where they do not come first). No name begins or ends with a blank
- * (Zs), so none is of blanks alone. The two joiners stand where they are seen by what they do: between Arabic
- * letters that would join, as Persian has it (U+200C), between emoji that are one (U+200D), and after a
- * virama.
+ * Names that people read: of sandboxes, users and keys. Characters that are invisible, or that change how
+ * others are shown, could make one name look like another, so a name may not hold them. These are: controls
+ * (C0, DEL, C1), Unicode's format characters (Cf: bidirectional overrides, zero-width characters, tags), line
+ * and paragraph separators, and other characters that are ignored when shown (Default_Ignorable_Code_Point,
+ * Unicode 15). Exceptions: variation selectors, which emoji use, are allowed except as the first character;
+ * the two joiners are allowed where they have a visible effect: between Arabic letters that would join, as in
+ * Persian (U+200C), between emoji that form one (U+200D), and after a virama. No name begins or ends with a
+ * blank (Zs), so no name consists of blanks alone.
  */
 #ifndef CORRAL_COMMON_PLAIN_NAME_H
 #define CORRAL_COMMON_PLAIN_NAME_H
 
-/* What is wrong with it, a sentence's end; NULL: nothing. name: UTF-8; an empty one is right. Static. */
+/* Returns what is wrong with the name, as the end of a sentence, or NULL if it is valid. name: UTF-8; an
+ * empty one is valid. Static. */
 const char *plain_name_wrong(const char *name);
 
-/* The same as a regular expression (ECMA 262), of what lies in the Basic Multilingual Plane. */
+/* The same rule as a regular expression (ECMA 262), for characters of the Basic Multilingual Plane. */
 #define PLAIN_NAME_UNSEEN                                                                                    \
     "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2"  \
     "\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-"                      \

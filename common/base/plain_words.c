@@ -7,13 +7,14 @@
 #include <string.h>
 
 #define HIDDEN   "…"
-#define ID_LEAST 12 /* hexadecimal digits in a row */
-#define ID_SURE  32 /* without a letter among them */
+#define ID_LEAST 12 /* hexadecimal digits in a row, a letter among them */
+#define ID_SURE  32 /* the same without a letter */
 
-/* What stands around words in such texts. */
+/* Characters that separate words in such texts. */
 #define AROUND " \t\r\n\"'`()[]{}<>,;|="
 
-/* A container's, an image's, one of ours; a figure is none, however long. */
+/* Whether the word holds an id of a container or an image, or one of ours. A number is no id, unless it
+ * has ID_SURE digits. */
 static bool is_id(const char *word, size_t len)
 {
     size_t digits = 0;
@@ -29,7 +30,7 @@ static bool is_id(const char *word, size_t len)
                        !strncmp(word, "crl_", 4));
 }
 
-/* Which has colons, and tells nothing. */
+/* A time has colons as an address has, but reveals nothing. */
 static bool is_time(const char *word, size_t len)
 {
     char text[40];
@@ -40,7 +41,8 @@ static bool is_time(const char *word, size_t len)
     return rfc3339_valid(text);
 }
 
-/* Digits and dots as of an IPv4 address; two colons as of an IPv6 one; a colon before digits as of a port. */
+/* Looks like an IPv4 address (digits and dots), an IPv6 address (two colons) or a port (a colon before
+ * digits). */
 static bool is_address(const char *word, size_t len)
 {
     unsigned dots = 0, colons = 0;
@@ -55,7 +57,7 @@ static bool is_address(const char *word, size_t len)
     return dots >= 3 || colons >= 2 || port;
 }
 
-/* A name with dots, as of a host or a file: letters on both sides of one. */
+/* A name of a host or a file: a dot with a letter or digit before it and a letter after it. */
 static bool is_name(const char *word, size_t len)
 {
     for (size_t i = 1; i + 1 < len; i++) {
@@ -73,7 +75,7 @@ static bool tells(const char *word, size_t len)
            is_name(word, len);
 }
 
-/* As much as fits, and no half of a character of UTF-8. */
+/* Copies as much as fits, without cutting a UTF-8 character. */
 static size_t put(char *out, size_t at, size_t size, const char *bytes, size_t len)
 {
     size_t n = len < size - 1 - at ? len : size - 1 - at;
@@ -92,7 +94,7 @@ void plain_words(const char *text, char *out, size_t size)
         text += around;
         bool hidden = word && tells(text, word);
         at = hidden ? put(out, at, size, HIDDEN, strlen(HIDDEN)) : put(out, at, size, text, word);
-        /* What ended the clause still does. */
+        /* Keep the colon that ended the clause. */
         if (hidden && text[word - 1] == ':')
             at = put(out, at, size, ":", 1);
         text += word;

@@ -1,13 +1,13 @@
 /*
- * What Docker and the kernel say, made fit for a tenant: words that tell of the host (paths, addresses, names
- * with a port, ids) become "…", the rest stays. Pure.
+ * Makes messages of Docker and the kernel fit for a tenant: words that reveal something about the machine
+ * (paths, addresses, names with a port, ids) become "…", the rest stays. Pure.
  */
 #ifndef CORRAL_COMMON_PLAIN_WORDS_H
 #define CORRAL_COMMON_PLAIN_WORDS_H
 
 #include <stddef.h>
 
-/* NUL-ended always; what does not fit is cut between characters. out and text may not overlap. */
+/* out is always NUL-terminated; what does not fit is cut between characters. out and text may not overlap. */
 void plain_words(const char *text, char *out, size_t size);
 
 #endif

@@ -7,7 +7,7 @@
 
 void rfc3339_format(uint64_t unix_ms, char out[static RFC3339_LEN + 1])
 {
-    const uint64_t last = 253402300799999u; /* of year 9999 */
+    const uint64_t last = 253402300799999u; /* the end of year 9999 */
     uint64_t ms = unix_ms < last ? unix_ms : last;
     time_t seconds = (time_t)(ms / 1000);
     struct tm tm;
@@ -31,7 +31,7 @@ bool rfc3339_parse(const char *text, uint64_t *unix_ms)
         return false;
     uint64_t out = (uint64_t)seconds * 1000 + ms;
     rfc3339_format(out, canonical);
-    if (strcmp(canonical, text)) /* the 30th of February, signs, spaces */
+    if (strcmp(canonical, text)) /* refuses the 30th of February, signs, spaces */
         return false;
     *unix_ms = out;
     return true;
@@ -81,7 +81,7 @@ bool rfc3339_valid(const char *text)
     if (!strcmp(t, "Z"))
         return true;
     if (!strncmp(text, *t == '+' ? "0001-01-01" : "9999-12-31",
-                 10)) /* in UTC another year, of other digits */
+                 10)) /* an offset that leads to a year of fewer or more digits in UTC */
         return false;
     return (*t == '+' || *t == '-') && has_form(t + 1, "dd:dd") && !t[6] && two_digits(t + 1) <= 14 &&
            is_clock(t + 1, t + 4);

@@ -1,6 +1,6 @@
 /*
- * A text that grows, or that fills a buffer of its caller's whose size is known to be enough. Starts all
- * zero; data ends with a NUL once anything was added. Pure.
+ * A text that grows, or that fills a buffer of the caller's whose size is known to be enough. Starts all
+ * zero. Once anything was added, data ends with a NUL. Pure.
  */
 #ifndef CORRAL_COMMON_BASE_TEXT_H
 #define CORRAL_COMMON_BASE_TEXT_H
@@ -16,16 +16,16 @@ struct text {
     bool fixed; /* data is the caller's */
 };
 
-/* Fills out and never grows: more than fits is a bug, and aborts. Without text_fini. */
+/* A text that fills out and never grows: more than fits is a bug, and aborts. Needs no text_fini. */
 struct text text_in(char *out, size_t size);
 
-/* Frees data, and begins again. */
+/* Frees data; the text is empty again. */
 void text_fini(struct text *text);
 
 void text_add(struct text *text, const char *s);
 void text_add_bytes(struct text *text, const char *s, size_t len);
 
-/* At most 255 characters at a time. */
+/* Appends at most 255 characters per call. */
 void text_fmt(struct text *text, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

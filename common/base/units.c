@@ -37,8 +37,8 @@ static uint64_t seconds_unit(const char *suffix)
     return 0;
 }
 
-/* "12" or "0.5": *whole, and what follows the point in billionths. Where it ends; NULL where it is no number.
- */
+/* Parses "12" or "0.5": the whole part and the fraction in billionths. Returns where the number ends;
+ * NULL if there is no number. */
 static const char *parse_decimal(const char *text, uint64_t *whole, uint64_t *billionths)
 {
     char *end;
@@ -55,8 +55,8 @@ static const char *parse_decimal(const char *text, uint64_t *whole, uint64_t *bi
     return digit == end + 1 ? NULL : digit;
 }
 
-/* whole.billionths of times, rounded down. A part of what cannot be divided (a byte, a second) is an error.
- */
+/* Multiplies whole.billionths by times, rounding down. False on overflow, and for a fraction of what
+ * cannot be divided (a byte, a second). */
 static bool multiply(uint64_t whole, uint64_t billionths, uint64_t times, uint64_t *out)
 {
     if (!times || whole > UINT64_MAX / times || (billionths && times == 1))

@@ -6,14 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A number with K, M, G or T (powers of 1024; "MB" and "MiB" are the same) or none: "512M", "0.5G" (rounded
- * down). False: anything else. */
+/* A number, alone or with K, M, G or T (powers of 1024; "MB" and "MiB" are the same): "512M", "0.5G"
+ * (rounded down). Returns false for anything else. */
 bool units_parse_bytes(const char *text, uint64_t *bytes);
 
-/* A whole number of seconds, or with s, m, h or d, the largest first: "90", "1.5h", "1h30m". */
+/* A whole number of seconds, or parts with s, m, h or d, the largest first: "90", "1.5h", "1h30m". */
 bool units_parse_seconds(const char *text, uint64_t *seconds);
 
-/* Processors with a point ("0.5"), else thousandths of one ("500", "500m"). */
+/* Processors if there is a point ("0.5"), otherwise thousandths of one ("500", "500m"). */
 bool units_parse_cpu_millis(const char *text, uint64_t *millis);
 
 /* "512 B", "1.5 MiB". */

@@ -1,6 +1,6 @@
 #include "common/base/utf8.h"
 
-/* The table of section 4. */
+/* The syntax of RFC 3629, section 4. */
 size_t utf8_len(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;

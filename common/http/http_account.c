@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKS 64 /* accounts that are looked at for the one that holds most */
+#define LOOKS 64 /* accounts examined when searching the one that holds most */
 
 struct http_account {
     char name[HTTP_ACCOUNT_NAME_MAX + 1];
@@ -109,7 +109,7 @@ bool http_holding_is_over(const struct http_holding *h)
     return h->pool->account_max && h->account->bytes > h->pool->account_max;
 }
 
-/* Of those looked at longest ago. */
+/* Finds the account that holds most among LOOKS accounts, those that were examined longest ago. */
 static struct http_account *holds_most(struct http_pool *pool)
 {
     struct http_account *most = NULL;
@@ -131,6 +131,6 @@ struct http_holding *http_holding_victim(struct http_holding *h)
     if (pool->bytes <= pool->max)
         return NULL;
     struct http_account *most = holds_most(pool);
-    /* Else its own: what grew is what goes. */
+    /* If none of them can be given up, the account that has just grown gives one up. */
     return TAILQ_FIRST(most ? &most->holdings : &h->account->holdings);
 }

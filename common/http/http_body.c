@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 8 /* of a chunk's size */
+#define DIGITS_MAX 8 /* of the size of a chunk */
 
 enum step { LENGTH, SIZE, SIZE_LF, DATA, DATA_CR, DATA_LF, END_CR, END_LF };
 
@@ -30,7 +30,8 @@ static int too_large(const struct http_body *b, struct err *e)
     return err_set(e, ERR_TOO_LARGE, "the body is larger than the %zu bytes that are allowed", b->max);
 }
 
-/* Twice the room each time: a body in chunks of one byte costs no more than one in a piece. */
+/* Doubles the room each time, so that a body in chunks of one byte costs no more than one in a single
+ * piece. */
 static void keep(struct http_body *b, const char *bytes, size_t len)
 {
     b->seen += len;
@@ -68,7 +69,7 @@ static int hex(char c)
                                   : -1;
 }
 
-/* A character between the data. False where it may not stand there. */
+/* Takes a character of the framing. Returns false if it may not stand there. */
 static bool take_frame(struct http_body *b, char c)
 {
     switch (b->step) {

@@ -1,7 +1,7 @@
 /*
- * The body of a request as its bytes come: of a stated length, or in chunks (RFC 9112 section 7.1). Stricter
- * than that: no chunk extensions and no trailers, which nothing here reads and others have read differently.
- * Takes bytes; no I/O.
+ * Parses the body of a request as its bytes arrive: of a stated length, or in chunks (RFC 9112 section 7.1).
+ * Stricter than the RFC: refuses chunk extensions and trailers, which nothing here uses and which other
+ * programs have parsed differently. Takes bytes; no I/O.
  */
 #ifndef CORRAL_COMMON_HTTP_BODY_H
 #define CORRAL_COMMON_HTTP_BODY_H
@@ -15,25 +15,25 @@
 struct http_body {
     char *bytes; /* NUL-ended; NULL: none */
     size_t len, room, max;
-    size_t seen;   /* bytes of it, kept or not */
-    bool discard;  /* what comes is counted and thrown away */
-    uint64_t left; /* of the length, or of the chunk */
+    size_t seen;   /* bytes of the body so far, kept or not */
+    bool discard;  /* further bytes are counted and dropped */
+    uint64_t left; /* remaining bytes of the body, or of the chunk */
     unsigned digits;
     int step;
     bool done;
     bool (*sink)(void *arg, const char *bytes,
-                 size_t len); /* gets the bytes, none is kept; false: no more now */
+                 size_t len); /* gets the bytes instead of keeping them; returns false to take no more now */
     void *arg;
-    bool full; /* it said so */
+    bool full; /* the sink has returned false */
 };
 
-/* max: bytes of the body that are taken. */
+/* max: the largest body that is accepted. */
 void http_body_begin_length(struct http_body *b, uint64_t length, size_t max);
 void http_body_begin_chunks(struct http_body *b, size_t max);
 void http_body_fini(struct http_body *b);
 
-/* Takes bytes until done, or until the sink wants no more; *used gets how many belonged to it. ERR_TOO_LARGE,
- * ERR_BAD_REQUEST. */
+/* Takes bytes until done, or until the sink takes no more; *used gets how many bytes belonged to the
+ * body. ERR_TOO_LARGE, ERR_BAD_REQUEST. */
 int http_body_take(struct http_body *b, const char *bytes, size_t len, size_t *used,
                    struct err *e) MUST_CHECK;
 

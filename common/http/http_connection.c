@@ -1,5 +1,4 @@
-/* One connection of the HTTP server: its bytes in, its answers out, its times, and what it holds meanwhile.
- */
+/* One connection of the HTTP server: reading, answering, timeouts, and accounting of its memory. */
 #include "common/http/http_stream_int.h"
 
 #include "common/http/http_status.h"
@@ -11,14 +10,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OUT_WAITING_MAX 65536 /* bytes not yet taken: no further request is begun above this */
-#define CLOSES          "Connection: close\r\n"
-#define LINGER_MS       1000 /* after a refusal: what still comes is thrown away, so that the answer arrives */
-#define BUFFER_COST     512  /* of a buffer that is not empty, beside its bytes */
+#define OUT_WAITING_MAX                                                                                      \
+    65536 /* above this many bytes that the peer has not taken, no further request begins */
+#define CLOSES      "Connection: close\r\n"
+#define LINGER_MS   1000 /* after a refusal, input is dropped for so long, so that the answer arrives */
+#define BUFFER_COST 512  /* of a buffer that is not empty, beside its bytes */
 
 static void on_turn(void *arg);
 
-/* The owner who waits for the body is told that none comes; one that owes an answer gives it into nothing. */
+/* Takes the exchange from the connection. An owner that waits for the body learns that none comes; an
+ * owner that owes an answer keeps the exchange, and its answer is dropped. */
 static void exchange_drop(struct http_connection *c)
 {
     struct http_exchange *x = c->exchange;
@@ -50,7 +51,7 @@ bool http_connection_idles(struct http_connection *c)
 {
     bool idles = c->io && c->places == &c->server->known &&
                  (c->phase == PHASE_IDLE || c->phase == PHASE_CLOSING) &&
-                 !evbuffer_get_length(bufferevent_get_input(c->io)) && /* it may wait for its turn */
+                 !evbuffer_get_length(bufferevent_get_input(c->io)) && /* input may wait for its turn */
                  !evbuffer_get_length(bufferevent_get_output(c->io));
     if (idles && !c->idles)
         TAILQ_INSERT_TAIL(&c->server->idle, c, of_idle);
@@ -76,15 +77,15 @@ static struct http_connection *connection_of(struct http_holding *h)
 
 static void refuse_request(struct http_connection *c, const struct err *e);
 
-/* A request of it is coming in, or waits for its turn to. */
+/* A request is arriving, or has arrived and waits for its turn. */
 static bool is_owed_an_answer(const struct http_connection *c)
 {
     return c->phase == PHASE_HEAD || c->phase == PHASE_BODY ||
            (c->phase == PHASE_IDLE && evbuffer_get_length(bufferevent_get_input(c->io)));
 }
 
-/* Told once why it goes, where something is owed to it; else, or where there is still too much, just ended.
- */
+/* Gives the connection up. If a request is unanswered, the client gets a 429 first; a second call, or one
+ * without such a request, closes at once. */
 static void give_up(struct http_connection *c)
 {
     struct err e;
@@ -102,7 +103,7 @@ static void give_up(struct http_connection *c)
     http_holding_told(&c->holding);
 }
 
-/* Counts again, and keeps the budgets. Last in a callback: c may be gone afterwards. */
+/* Updates the accounting and enforces the budgets. Call last in a callback: c may be freed afterwards. */
 static void settle(struct http_connection *c)
 {
     struct http_holding *victim;
@@ -192,7 +193,7 @@ static void write_answer(struct http_connection *c, int status, const char *type
         evbuffer_add(out, body, len);
 }
 
-/* No byte follows; the rest is drained until the peer or the timer ends it. */
+/* Ends the output; input is drained until the peer or the timer ends the connection. */
 static void say_end(struct http_connection *c)
 {
     if (c->tls)
@@ -200,7 +201,7 @@ static void say_end(struct http_connection *c)
     shutdown(bufferevent_getfd(c->io), SHUT_WR);
 }
 
-/* The answer that was begun is the last; what still comes is thrown away meanwhile. */
+/* The current answer is the last; input is dropped until the connection ends. */
 static void begin_end(struct http_connection *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->io);
@@ -212,7 +213,7 @@ static void begin_end(struct http_connection *c)
     http_connection_time(c, LINGER_MS);
 }
 
-/* Answers by itself, and ends the connection once that was taken. */
+/* The server itself answers, and ends the connection once the answer was taken. */
 static void refuse_request(struct http_connection *c, const struct err *e)
 {
     const char *headers = NULL,
@@ -223,7 +224,8 @@ static void refuse_request(struct http_connection *c, const struct err *e)
     begin_end(c);
 }
 
-/* Of the body, as far as it is there; false where it is refused: the connection ends, and says why. */
+/* Takes the part of the body that has arrived. Returns false with *e if the body is refused; the caller
+ * ends the connection then. */
 static bool take_body(struct http_connection *c, struct err *e)
 {
     struct http_request *r = &c->exchange->request;
@@ -242,7 +244,7 @@ static bool take_body(struct http_connection *c, struct err *e)
     return true;
 }
 
-/* A body that nobody asked for is passed over where all of it is there already. */
+/* Skips a body that the owner did not ask for, if all of it has arrived. */
 static bool body_is_over(struct http_connection *c)
 {
     struct err e;
@@ -250,7 +252,7 @@ static bool body_is_over(struct http_connection *c)
     return c->exchange->request.done || (take_body(c, &e) && c->exchange->request.done);
 }
 
-/* Its exchange is over, and the next may come, or the end. */
+/* The exchange is over: the next request may come, or the connection ends. */
 static void go_on_after(struct http_connection *c, bool keep)
 {
     http_exchange_free(c->exchange);
@@ -272,14 +274,14 @@ void http_connection_answer(struct http_connection *c, int status, const char *t
     const struct http_request *r = &c->exchange->request;
     struct http_stream *s = &c->exchange->stream;
     bool keep = r->keep_alive && (s->kind ? r->done : body_is_over(c));
-    /* HTTP/1.0 ends it unless it is told. */
+    /* an HTTP/1.0 client expects the end of the connection unless told otherwise */
     const char *connection = !keep ? CLOSES : r->parser.http_minor ? "" : "Connection: keep-alive\r\n";
     write_answer(c, status, type, headers, body, len, !strcmp(r->method, "HEAD"), connection);
     if (!s->kind) {
         go_on_after(c, keep);
         return;
     }
-    s->kind = STREAM_ANSWER; /* it may be one of its callbacks that answers */
+    s->kind = STREAM_ANSWER; /* the owner may be inside one of the stream's callbacks */
     s->over = true;
     s->keep = keep;
     http_connection_ask(c);
@@ -293,7 +295,8 @@ void http_connection_stream_head(struct http_connection *c, int status, const ch
     struct http_stream *s = &x->stream;
     struct evbuffer *out = bufferevent_get_output(c->io);
     bool bodiless = status == 204 || status == 304;
-    bool taken = s->kind == STREAM_BODY || body_is_over(c); /* or what still comes ends the connection */
+    bool taken =
+        s->kind == STREAM_BODY || body_is_over(c); /* otherwise the rest of the body ends the connection */
     s->chunked = x->request.parser.http_minor && !bodiless;
     s->keep = x->request.keep_alive && taken && x->request.parser.http_minor;
     s->head_only = bodiless || !strcmp(x->request.method, "HEAD");
@@ -328,7 +331,7 @@ void http_connection_stream(struct http_connection *c)
     http_connection_ask(c);
 }
 
-/* At once, and so that the peer sees that not all has come. */
+/* Resets the connection at once, so that the peer sees that the answer is incomplete. */
 static void cut_off(struct http_connection *c)
 {
     struct linger none = {.l_onoff = 1};
@@ -338,7 +341,7 @@ static void cut_off(struct http_connection *c)
     http_connection_time(c, 0);
 }
 
-/* Its owner is done with it. */
+/* The owner has ended the stream. */
 static void end_stream(struct http_connection *c)
 {
     struct http_stream *s = &c->exchange->stream;
@@ -351,7 +354,7 @@ static void end_stream(struct http_connection *c)
 
 static void finish(struct http_connection *c);
 
-/* Anyone who ends in the middle of a body, or while it is answered by a stream, wants no more of it. */
+/* A client that closes its side in the middle of a body, or while it receives a stream, counts as gone. */
 static bool client_ended(const struct http_connection *c, const struct evbuffer *in)
 {
     const struct http_exchange *x = c->exchange;
@@ -404,14 +407,14 @@ static void serve(struct http_connection *c)
     c->phase = PHASE_SERVED;
     c->server->served++;
     timer_stop(&c->timer);
-    /* Under TLS at once: there an end that is read ends writing too. Else only if more comes: it costs two
-     * calls. */
+    /* Under TLS stop reading at once, since reading the peer's end would also end writing. Otherwise stop
+     * only when more input comes, which saves two system calls. */
     if (c->tls)
         bufferevent_disable(c->io, EV_READ);
     count(c);
 }
 
-/* The first bytes of a TLS client's hello, where no TLS is spoken. */
+/* Whether the input begins like a TLS handshake although this port speaks plain HTTP. */
 static bool is_tls_hello(const struct http_connection *c, struct evbuffer *in)
 {
     unsigned char begin[3];
@@ -419,7 +422,8 @@ static bool is_tls_hello(const struct http_connection *c, struct evbuffer *in)
            begin[2] <= 4;
 }
 
-/* The head, once its end is there: its owner has it then, and no byte of the body was taken. */
+/* Takes the head once all of it is there, and hands the request to its owner. No byte of the body was
+ * taken yet. */
 static void take_head(struct http_connection *c, struct evbuffer *in)
 {
     struct err e;
@@ -470,7 +474,7 @@ static void go_on_with_body(struct http_connection *c)
     }
 }
 
-/* Empty lines before a request are let pass, as RFC 9112 section 2.2 says. */
+/* Skips empty lines before a request, as RFC 9112 section 2.2 asks. */
 static void skip_empty_lines(struct evbuffer *in)
 {
     char two[2];
@@ -478,7 +482,7 @@ static void skip_empty_lines(struct evbuffer *in)
         evbuffer_drain(in, 2);
 }
 
-/* As far as the bytes that are there go. */
+/* Goes as far as the available bytes allow. */
 static void advance(struct http_connection *c, struct evbuffer *in)
 {
     if (c->phase == PHASE_IDLE) {
@@ -494,7 +498,7 @@ static void advance(struct http_connection *c, struct evbuffer *in)
         go_on_with_body(c);
 }
 
-/* Nothing more comes, and what came is answered: the connection ends once the answers are taken. */
+/* The peer sends no more: the connection ends once the answers are taken. */
 static void finish(struct http_connection *c)
 {
     exchange_drop(c);
@@ -540,7 +544,7 @@ static void on_turn(void *arg)
     settle(c);
 }
 
-/* What stops reading, or throws away, needs no turn; all else has its own. */
+/* Stopping to read and dropping input need no turn; all other work waits for its turn. */
 static void on_read(struct bufferevent *io, void *arg)
 {
     struct http_connection *c = arg;
@@ -565,9 +569,8 @@ static void on_written(struct bufferevent *io, void *arg)
 static void on_io_event(struct bufferevent *io, short what, void *arg)
 {
     struct http_connection *c = arg;
-    /* Anyone who says no more may still wait for the answers. (Under TLS the end of reading has ended
-     * writing.)
-     */
+    /* A client that has closed its side may still wait for answers. (Under TLS, reading the end has also
+     * ended writing.) */
     if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) && c->phase != PHASE_CLOSING) {
         c->ended = true;
         bufferevent_enable(c->io, EV_WRITE);
@@ -575,7 +578,7 @@ static void on_io_event(struct bufferevent *io, short what, void *arg)
         settle(c);
         return;
     }
-    http_connection_close(c); /* end of file, an error, or the answer is not taken */
+    http_connection_close(c); /* an end, an error, or the peer did not take the answer in time */
 }
 
 static void on_time_over(void *arg)
@@ -595,7 +598,7 @@ static void on_time_over(void *arg)
     settle(c);
 }
 
-/* It can be spoken over. Takes io. */
+/* The connection is ready for requests. Takes io. */
 static void begin(struct http_connection *c, struct bufferevent *io)
 {
     const struct http_limits *limits = &c->server->limits;
@@ -605,7 +608,7 @@ static void begin(struct http_connection *c, struct bufferevent *io)
     struct timeval write_time = {.tv_sec = limits->write_ms / 1000,
                                  .tv_usec = limits->write_ms % 1000 * 1000};
     bufferevent_set_timeouts(io, NULL, &write_time);
-    /* Never more in memory than a head or a piece of a body. */
+    /* Buffers at most a head, or a piece of a body. */
     bufferevent_setwatermark(io, EV_READ, 0, limits->head_bytes + 4096);
     bufferevent_enable(io, EV_READ | EV_WRITE);
     http_connection_time(c, limits->idle_ms);

@@ -21,10 +21,10 @@ bool http_read_body(struct http_exchange *x, bool keep, http_body_cb *cb, void *
     r->body.discard = !keep;
     c->phase = PHASE_BODY;
     http_connection_time(c, c->server->limits.body_ms);
-    /* Anyone who has begun to send needs no word to begin. */
+    /* A client that has begun to send the body needs no "100 Continue". */
     if (r->expects_continue && !evbuffer_get_length(bufferevent_get_input(c->io)))
         evbuffer_add_printf(bufferevent_get_output(c->io), "HTTP/1.1 100 Continue\r\n\r\n");
-    if (!c->ended) /* under TLS reading stopped when the head was handed over */
+    if (!c->ended) /* under TLS, reading stopped when the head was handed over */
         bufferevent_enable(c->io, EV_READ);
     http_connection_go_on(c);
     return true;
@@ -41,7 +41,7 @@ void http_charge(struct http_exchange *x, const char *name)
     if (!c)
         return;
     struct http_server *server = c->server;
-    bool waits = c->turn.line; /* for what was sent behind this request */
+    bool waits = c->turn.line; /* more input, behind this request, is waiting */
     http_turn_cancel(&server->turns, &c->turn);
     http_holding_move(&c->holding, name ? &server->known_pool : &server->strangers_pool,
                       name ? name : c->network->text);
@@ -50,7 +50,7 @@ void http_charge(struct http_exchange *x, const char *name)
     http_connection_place(c, name ? &server->known : &server->strangers);
 }
 
-/* Anyone who tells that the client is gone frees it. */
+/* Ends an exchange whose client is gone. While its on_gone runs, http_stream_gone frees it afterwards. */
 static void end_nowhere(struct http_exchange *x)
 {
     x->stream.over = true;
@@ -97,7 +97,7 @@ void http_stream_begin(struct http_exchange *x, int status, const char *type, co
         http_connection_stream(x->connection);
 }
 
-/* Whether a list of words, commas between, has this one. */
+/* Whether a list, separated by commas, has this word. */
 static bool has_word(const char *list, const char *word)
 {
     for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',') {
@@ -127,7 +127,7 @@ void http_stream_upgrade(struct http_exchange *x, const char *protocol, const ch
 
 void http_stream_more(struct http_exchange *x)
 {
-    x->stream.desired_states = true;
+    x->stream.wants_more = true;
     if (x->connection)
         http_connection_ask(x->connection);
 }

@@ -1,7 +1,7 @@
 /*
- * A TLS handshake of the HTTP server. Each of its steps may take a millisecond of the loop, and anybody may
- * ask for thousands at once; so each is done in a turn of its line (common/http/http_turns.h). Private to the
- * HTTP server.
+ * A TLS handshake of the HTTP server. A single step may take a millisecond of the loop, and anybody may ask
+ * for thousands of handshakes at once, so each step waits for a turn of its line (common/http/http_turns.h).
+ * Private to the HTTP server.
  */
 #ifndef CORRAL_COMMON_HTTP_HANDSHAKE_H
 #define CORRAL_COMMON_HTTP_HANDSHAKE_H
@@ -12,15 +12,16 @@
 struct bufferevent;
 struct http_handshake;
 
-/* It is over: io is what can be spoken over, the callee's; NULL: it failed. The handshake is still to be
- * freed. */
+/* Called when the handshake is over. io: the connection, which the callee now owns; NULL: the handshake
+ * failed. The callee still has to free the handshake. */
 typedef void http_handshake_cb(void *arg, struct bufferevent *io);
 
-/* Takes session. line outlives it. */
+/* Takes session. line must outlive the handshake. */
 struct http_handshake *http_handshake_new(struct loop *loop, struct http_turns *turns, struct http_line *line,
                                           struct tls_session *session, http_handshake_cb *cb, void *arg);
 
-/* Gives it up, where it is not over; NULL is allowed. Also from its own callback. */
+/* Frees the handshake, and gives it up if it is not over. NULL is allowed. May be called from its own
+ * callback. */
 void http_handshake_free(struct http_handshake *h);
 
 #endif

@@ -55,7 +55,7 @@ static int on_value(http_parser *parser, const char *bytes, size_t len)
     return 0;
 }
 
-/* A second of any of these would let two readers disagree on what is asked, or by whom. */
+/* If one of these headers came twice, two programs could disagree on what is asked, or by whom. */
 static bool repeated(const struct http_request *r)
 {
     static const char *const once[] = {
@@ -71,7 +71,8 @@ static bool repeated(const struct http_request *r)
     return false;
 }
 
-/* Values of one name are one list, however many lines they take (RFC 9110 section 5.3). */
+/* Joins the values of headers of one name: they form one list, on however many lines (RFC 9110 section
+ * 5.3). */
 static void join_lines(struct http_request *r)
 {
     for (unsigned i = 0; i < r->fields; i++) {
@@ -91,7 +92,8 @@ static void join_lines(struct http_request *r)
     memset(&r->field[r->fields], 0, (HTTP_HEADERS_MAX - r->fields) * sizeof r->field[0]);
 }
 
-/* Blanks around a value are no part of it (RFC 9110 section 5.5); the parser leaves those before it out. */
+/* Blanks around a value do not belong to it (RFC 9110 section 5.5). The parser drops those before it;
+ * this drops those after it. */
 static void trim_end(char *value)
 {
     size_t len = strlen(value);
@@ -99,7 +101,7 @@ static void trim_end(char *value)
         value[--len] = 0;
 }
 
-/* A host and perhaps a port, or nothing (RFC 9110 section 7.2). */
+/* A host with or without a port, or nothing (RFC 9110 section 7.2). */
 static bool is_host(const char *value)
 {
     return !value[strspn(
@@ -120,11 +122,11 @@ static int on_head_done(http_parser *parser)
     join_lines(r);
     const char *coding = http_request_field(r, "transfer-encoding");
     const char *expect = http_request_field(r, "expect"), *host = http_request_field(r, "host");
-    if (parser->http_major != 1) /* a later minor version is read as this one (RFC 9110 section 2.5) */
+    if (parser->http_major != 1) /* a higher minor version is read as this one (RFC 9110 section 2.5) */
         return stop(r, ERR_HTTP_VERSION);
     if (twice || (host ? !is_host(host) : parser->http_minor > 0) ||
         (coding && strcasecmp(coding, "chunked")) || (coding && http_request_field(r, "content-length")) ||
-        (coding && !parser->http_minor)) /* who speaks 1.0 knows no chunks (RFC 9112 section 6.1) */
+        (coding && !parser->http_minor)) /* an HTTP/1.0 client cannot use chunks (RFC 9112 section 6.1) */
         return stop(r, ERR_BAD_REQUEST);
     if (!coding && parser->content_length != UINT64_MAX && parser->content_length > r->max_body)
         return stop(r, ERR_TOO_LARGE);
@@ -137,10 +139,10 @@ static int on_head_done(http_parser *parser)
         http_body_begin_length(&r->body, parser->content_length == UINT64_MAX ? 0 : parser->content_length,
                                r->max_body);
     r->done = r->body.done;
-    return 1; /* the parser's part ends here: as Debian builds it, it takes any two bytes for a chunk's end */
+    return 1; /* stop the parser here: Debian's build of it accepts any two bytes as the end of a chunk */
 }
 
-/* Paused here, so that no byte after the head is looked at. */
+/* Pauses the parser, so that it sees no byte after the head. */
 static int on_done(http_parser *parser)
 {
     http_parser_pause(parser, 1);
@@ -203,7 +205,8 @@ static int feed(struct http_request *r, const char *bytes, size_t len, struct er
     return 0;
 }
 
-/* Every line ends with CR LF, none begins with a space, and no other control character is there. */
+/* Whether every line ends with CR LF, no line begins with a space, and there is no other control
+ * character. */
 static bool head_is_plain(const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -220,7 +223,8 @@ static bool head_is_plain(const char *bytes, size_t len)
     return true;
 }
 
-/* "Name : value": RFC 9112 section 5.1 has it refused, since some readers take the space for the name's. */
+/* Refuses "Name : value", as RFC 9112 section 5.1 demands: some programs take the space as part of the
+ * name. */
 static bool names_are_plain(const char *bytes, size_t len)
 {
     bool in_name = false;
@@ -235,7 +239,7 @@ static bool names_are_plain(const char *bytes, size_t len)
     return true;
 }
 
-/* Method, target and version with one space between; the parser takes more. */
+/* Method, target and version, separated by one space each; the parser would accept more. */
 static bool first_line_is_plain(const char *bytes, size_t len)
 {
     unsigned spaces = 0;
@@ -252,14 +256,15 @@ static int hex(char c)
                                   : -1;
 }
 
-/* "http://user@host/": such a name is there to mislead (RFC 9110 section 4.2.4). */
+/* Refuses "http://user@host/": the user name is there to mislead (RFC 9110 section 4.2.4). */
 static bool has_user(const char *target)
 {
     const char *host = target[0] == '/' ? NULL : strstr(target, "://");
     return host && memchr(host + 3, '@', strcspn(host + 3, "/?"));
 }
 
-/* What proxies are sent, and every server takes (RFC 9112 section 3.2.2): its path and query. */
+/* Reduces a target in absolute form, which is meant for proxies but must be accepted by every server (RFC
+ * 9112 section 3.2.2), to its path and query. */
 static void to_path(char *target)
 {
     size_t scheme = !strncasecmp(target, "http://", 7) ? 7 : !strncasecmp(target, "https://", 8) ? 8 : 0;
@@ -268,13 +273,14 @@ static void to_path(char *target)
     const char *path = target + scheme + strcspn(target + scheme, "/?");
     if (*path == '/') {
         memmove(target, path, strlen(path) + 1);
-    } else { /* the root: no shorter than the scheme was */
+    } else { /* no path: the result is "/", for which the scheme's bytes leave room */
         memmove(target + 1, path, strlen(path) + 1);
         target[0] = '/';
     }
 }
 
-/* What needs no encoding is the same without it (RFC 3986 section 6.2.2.2); all else stays encoded. */
+/* Decodes percent-encoded characters that need no encoding (RFC 3986 section 6.2.2.2); all others stay
+ * encoded. */
 static bool normalize(char *path)
 {
     char *to = path;
@@ -306,7 +312,7 @@ static int split_target(struct http_request *r, struct err *e)
     }
     strncpy(r->method, http_method_str((enum http_method)r->parser.method), sizeof r->method - 1);
     if (!strcmp(r->target, "*") && !strcmp(r->method, "OPTIONS"))
-        return 0; /* of the server as a whole */
+        return 0; /* "*": about the server as a whole */
     if (strchr(r->target, '#') || has_user(r->target))
         return err_set(e, ERR_BAD_REQUEST, "the target holds a fragment, or names a user");
     to_path(r->target);

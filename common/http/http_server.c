@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define REST_MS     100
-#define ACCEPT_TURN 64 /* connections in one turn of the loop; the rest waits in the kernel */
+#define ACCEPT_TURN 64 /* connections accepted per turn of the loop; the rest waits in the kernel */
 
 const struct http_limits http_default_limits = {.head_bytes = 32768,
                                                 .body_bytes = 1u << 20,
@@ -28,7 +28,7 @@ const struct http_limits http_default_limits = {.head_bytes = 32768,
 
 /* --- places --- */
 
-/* Of those who have proved nothing the one that has been there longest goes, whatever it does. */
+/* Closes the oldest stranger, whatever it is doing. */
 static bool stranger_goes(struct http_server *server)
 {
     if (TAILQ_EMPTY(&server->strangers.list))
@@ -37,7 +37,8 @@ static bool stranger_goes(struct http_server *server)
     return true;
 }
 
-/* Anyone who shares an address with others keeps none of them out: of its connections a stranger's goes. */
+/* Makes room within a network: a stranger's connection is closed, so strangers lock out nobody who shares
+ * their address. */
 static bool network_has_room(struct http_server *server, struct network *network)
 {
     if (network->count < server->limits.connections_per_address)
@@ -45,13 +46,13 @@ static bool network_has_room(struct http_server *server, struct network *network
     struct network_member *oldest = TAILQ_FIRST(&network->may_go);
     if (!oldest)
         return false;
-    network->count++; /* so that it stays */
+    network->count++; /* keeps the row alive */
     http_connection_close((void *)((char *)oldest - offsetof(struct http_connection, of_network)));
     network->count--;
     return true;
 }
 
-/* Of the others the longest idle one. */
+/* Closes the connection that has been idle longest, of those that are no strangers. */
 static bool idle_one_goes(struct http_server *server)
 {
     struct http_connection *c;
@@ -64,7 +65,7 @@ static bool idle_one_goes(struct http_server *server)
     return false;
 }
 
-/* Whether there is room for one more, be it made. */
+/* Whether there is room for one more connection; closes another one if necessary. */
 static bool has_room(struct http_server *server)
 {
     if (server->strangers.count >= server->limits.strangers)
@@ -89,7 +90,7 @@ static void on_next_turn(void *arg)
         evconnlistener_enable(server->listener);
 }
 
-/* Anyone who opens thousands at once takes a few of each turn of the loop. */
+/* Somebody may open thousands of connections at once: only a few are accepted in each turn of the loop. */
 static void count_accept(struct http_server *server)
 {
     if (!server->accepted++)
@@ -131,7 +132,7 @@ static void on_rested(void *arg)
     evconnlistener_enable(server->listener);
 }
 
-/* Out of descriptors: the listener rests for a moment, so that the loop does not spin. */
+/* Out of descriptors: the listener pauses for a moment, so that the loop does not spin. */
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
     struct http_server *server = arg;

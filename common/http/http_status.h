@@ -1,9 +1,8 @@
-/* The statuses of HTTP by name (RFC 9110, 15; RFC 6585). Pure. */
+/* The statuses of HTTP by name (RFC 9110 section 15; RFC 6585). Pure. */
 #ifndef CORRAL_COMMON_HTTP_STATUS_H
 #define CORRAL_COMMON_HTTP_STATUS_H
 
-/* The reason phrase of a status line: of the status alone, whatever the error; "" for one that is not known.
- */
+/* The reason phrase of a status; "" for an unknown status. */
 const char *http_status_text(int status);
 
 #endif

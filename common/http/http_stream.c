@@ -1,4 +1,5 @@
-/* The part of a stream that knows no connection: what is handed on, how it is framed, and when it may go. */
+/* The part of a stream that is independent of connections: handing on input, framing output, deciding
+ * when the exchange is freed. */
 #include "common/http/http_stream_int.h"
 
 #include <event2/buffer.h>
@@ -14,15 +15,15 @@ void http_exchange_free(struct http_exchange *x)
 static bool take_piece(void *arg, const char *bytes, size_t len)
 {
     struct http_exchange *x = arg;
-    x->stream.desired_states = x->stream.ops->on_piece(x->stream.arg, bytes, len);
-    return x->stream.desired_states && !x->stream.over;
+    x->stream.wants_more = x->stream.ops->on_piece(x->stream.arg, bytes, len);
+    return x->stream.wants_more && !x->stream.over;
 }
 
 void http_stream_set(struct http_exchange *x, enum http_stream_kind kind, const struct http_stream_ops *ops,
                      void *arg)
 {
     struct http_stream *s = &x->stream;
-    s->desired_states = ops->on_piece && (s->desired_states || !s->kind);
+    s->wants_more = ops->on_piece && (s->wants_more || !s->kind);
     s->kind = kind;
     s->ops = ops;
     s->arg = arg;
@@ -30,11 +31,11 @@ void http_stream_set(struct http_exchange *x, enum http_stream_kind kind, const 
     x->request.body.arg = x;
 }
 
-/* Until the buffer is empty, or no more is wanted. */
+/* Hands on the input until it is empty or the owner takes no more. */
 static void take_raw(struct http_exchange *x, struct evbuffer *in)
 {
     struct evbuffer_iovec piece;
-    while (x->stream.desired_states && !x->stream.over && evbuffer_peek(in, -1, NULL, &piece, 1) > 0 &&
+    while (x->stream.wants_more && !x->stream.over && evbuffer_peek(in, -1, NULL, &piece, 1) > 0 &&
            piece.iov_len) {
         (void)take_piece(x, piece.iov_base, piece.iov_len);
         evbuffer_drain(in, piece.iov_len);
@@ -45,7 +46,7 @@ static int take_body(struct http_exchange *x, struct evbuffer *in, struct err *e
 {
     struct http_request *r = &x->request;
     struct evbuffer_iovec piece;
-    while (!r->done && x->stream.desired_states && !x->stream.over &&
+    while (!r->done && x->stream.wants_more && !x->stream.over &&
            evbuffer_peek(in, -1, NULL, &piece, 1) > 0 && piece.iov_len) {
         size_t used;
         int rc = http_request_body(r, piece.iov_base, piece.iov_len, &used, e);
@@ -76,7 +77,7 @@ int http_stream_take(struct http_exchange *x, struct evbuffer *in, bool ended, s
 bool http_stream_takes(const struct http_exchange *x)
 {
     const struct http_stream *s = &x->stream;
-    return s->kind != STREAM_RAW && s->desired_states && !s->over && !x->request.done;
+    return s->kind != STREAM_RAW && s->wants_more && !s->over && !x->request.done;
 }
 
 void http_stream_put(struct http_exchange *x, struct evbuffer *out, const void *bytes, size_t len)

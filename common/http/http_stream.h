@@ -1,20 +1,22 @@
 /*
- * What goes on for longer than a request and its answer: bodies in pieces, answers of unknown length, and
- * connections that are handed over (upgrade). One exchange is one stream, begun by one of the first three
- * functions while it is owed an answer.
+ * Exchanges that last longer than one request and one answer: bodies in pieces, answers of unknown length,
+ * and connections that are handed over (upgrade). One exchange is one stream. One of http_stream_body,
+ * http_stream_begin and http_stream_upgrade begins it, while the exchange is owed an answer.
  *
- * Both ways hold the other side back. No piece comes after on_piece returned false, until http_stream_more;
- * what waits meanwhile is the size of a head. Of what is written at most HTTP_STREAM_HIGH bytes wait: then
- * http_stream_write returns false, and on_room tells when few are left. Anyone who writes on regardless loses
- * the connection past HTTP_STREAM_MAX. What waits is charged as all else is (common/http/http_server.h).
+ * Flow control works both ways. After on_piece has returned false, no piece comes until http_stream_more;
+ * what waits meanwhile is the size of a head. Of written bytes at most HTTP_STREAM_HIGH may wait: past that,
+ * http_stream_write returns false, and on_room tells when few are left. An owner that writes on regardless
+ * loses the connection at HTTP_STREAM_MAX. Waiting bytes are charged as everywhere
+ * (common/http/http_server.h).
  *
- * Times: a body of which nothing comes for body_ms, though it is wanted, is answered 408 (where an answer was
- * begun, the connection ends); bytes of which nothing is taken for write_ms end the connection. A stream that
- * nobody writes to, and a handed-over connection on which nothing comes, have no limit: their owner's pings
- * find out. A client that sends its end while it is answered by a stream counts as gone.
+ * Timeouts: if no byte of a body comes for body_ms although the owner takes pieces, the client is answered
+ * 408 (if an answer has begun, the connection ends). If the peer takes no byte for write_ms, the connection
+ * ends. A stream without output, and a handed-over connection without input, have no timeout: the owner's
+ * pings must find out. A client that closes its side while it receives a stream counts as gone.
  *
- * Callbacks are never made inside these functions, but these may be called inside the callbacks. The exchange
- * is the owner's until http_stream_end, http_stream_break or http_answer, also after on_gone.
+ * Callbacks are never made inside these functions, but these functions may be called inside the callbacks.
+ * The exchange belongs to the owner until http_stream_end, http_stream_break or http_answer, also after
+ * on_gone.
  */
 #ifndef CORRAL_COMMON_HTTP_STREAM_H
 #define CORRAL_COMMON_HTTP_STREAM_H
@@ -25,63 +27,65 @@
 #define HTTP_STREAM_LOW  16384
 #define HTTP_STREAM_MAX  (1u << 20)
 
-/* Each but on_gone may be NULL where it cannot be called. */
+/* Each except on_gone may be NULL if it cannot be called. */
 struct http_stream_ops {
-    /* The next bytes of the body, or of the peer of a connection that was handed over; borrowed. False: no
-     * more now. */
+    /* The next bytes of the body, or of the peer of a handed-over connection; borrowed. Return false to
+     * get no more now. */
     bool (*on_piece)(void *arg, const void *bytes, size_t len);
-    /* The body is whole; the peer sends no more. */
+    /* The body is complete; or the peer of a handed-over connection sends no more. */
     void (*on_end)(void *arg);
-    /* There is room again. Only after a write returned false. */
+    /* There is room again. Called only after a write has returned false. */
     void (*on_room)(void *arg);
-    /* The client is gone, was too slow, or was refused. The last call; what is written goes nowhere. */
+    /* The client is gone, was too slow, or was refused. The last callback; later writes are dropped. */
     void (*on_gone)(void *arg);
 };
 
 /*
- * Hands the body on in pieces, max bytes of it at most (413 past that); then http_answer or
- * http_stream_begin, also before its end. False: the client is gone already, and so is x. A body of a stated
- * length past limits.body_bytes comes this far only where body_max of http_server_ops says so.
+ * Hands the body on in pieces, at most max bytes (413 past that). Finish by http_answer, or continue by
+ * http_stream_begin; both also before the end of the body. Returns false if the client has gone already; x is
+ * freed then. A body with a stated length above limits.body_bytes gets this far only if body_max of
+ * http_server_ops allows it.
  */
 bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_stream_ops *ops,
                       void *arg) MUST_CHECK;
 
 /*
- * Of a request that was read whole, or has no body: its answer takes long, and on_gone tells when nobody waits
- * for it any more, which a client that sends its end counts as. Then http_answer or http_stream_begin, as
- * above. False: the client is gone already, and so is x.
+ * For a request that was read whole, or has no body, and whose answer takes long: on_gone tells that the
+ * client no longer waits for it; a client that ends its side counts as gone. Then call http_answer or
+ * http_stream_begin, as above. Returns false if the client is gone already; then x is gone, too.
  */
 bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /*
- * Begins an answer of unknown length: in chunks, or to HTTP/1.0 until the connection ends. HEAD gets the head
- * only: what is written is thrown away, and http_stream_is_head says so beforehand. Arguments as of
- * http_answer. ops and arg take the place of those of http_stream_body.
+ * Begins an answer of unknown length: in chunks, or for HTTP/1.0 until the connection ends. The answer to a
+ * HEAD has no body: written bytes are dropped, and http_stream_is_head tells beforehand. Arguments as in
+ * http_answer. ops and arg replace those of http_stream_body.
  */
 void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg);
 
-/* Whether the client asks for this protocol (GET, HTTP/1.1, Upgrade and Connection say so, no body). */
+/* Whether the client asks for this protocol: GET, HTTP/1.1, both Upgrade and Connection name it, no body. */
 bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol);
 
-/* Answers 101 and hands the connection over: from here on bytes as they are, both ways. It counts as before.
- * headers: further ones. */
+/* Answers 101 and hands the connection over: from here on plain bytes both ways. The connection still
+ * counts and is charged as before. headers: further lines. */
 void http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
                          const struct http_stream_ops *ops, void *arg);
 
-/* More pieces may come. */
+/* The owner takes further pieces. */
 void http_stream_more(struct http_exchange *x);
 
-/* Writes; copied. False: wait for on_room (these bytes are written all the same), or nobody is there. */
+/* Writes a copy of the bytes. Returns false if the owner should wait for on_room (these bytes are written
+ * all the same), or if the client is gone. */
 bool http_stream_write(struct http_exchange *x, const void *bytes, size_t len);
 
 bool http_stream_is_head(const struct http_exchange *x);
 
-/* All is written; frees x. The connection serves its next request, or of one handed over ends. */
+/* All is written; frees x. The connection serves its next request; a handed-over one ends. */
 void http_stream_end(struct http_exchange *x);
 
-/* It cannot be gone on with: the connection ends so that the client sees that something is missing. Frees x.
- */
+/* The stream cannot continue: ends the connection in a way that shows the client that something is
+ * missing. Frees x. */
 void http_stream_break(struct http_exchange *x);
 
 #endif

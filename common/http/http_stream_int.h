@@ -1,4 +1,4 @@
-/* What http_connection.c and http_exchange.c ask of http_stream.c; private to them. */
+/* What http_connection.c and http_exchange.c use of http_stream.c; private to them. */
 #ifndef CORRAL_COMMON_HTTP_STREAM_INT_H
 #define CORRAL_COMMON_HTTP_STREAM_INT_H
 
@@ -6,24 +6,24 @@
 
 void http_exchange_free(struct http_exchange *x);
 
-/* From now on it is a stream of this kind; what it has wanted it still wants. */
+/* Turns the exchange into a stream of this kind. Whether the owner takes further pieces carries over. */
 void http_stream_set(struct http_exchange *x, enum http_stream_kind kind, const struct http_stream_ops *ops,
                      void *arg);
 
-/* Hands on what is there, as far as it is wanted, and its end. ended: the peer sends no more. As
- * http_request_body. */
+/* Hands on the available input, as far as the owner takes it, and its end. ended: the peer sends no more.
+ * Errors as http_request_body. */
 int http_stream_take(struct http_exchange *x, struct evbuffer *in, bool ended, struct err *e) MUST_CHECK;
 
-/* Whether bytes of a body are waited for. */
+/* Whether the stream is waiting for bytes of a body. */
 bool http_stream_takes(const struct http_exchange *x);
 
-/* One piece, framed. */
+/* Writes one piece with its framing. */
 void http_stream_put(struct http_exchange *x, struct evbuffer *out, const void *bytes, size_t len);
 
-/* Tells that there is room, where that is waited for and there is. */
+/* Calls on_room if the owner waits for room and there is some. */
 void http_stream_tell_room(struct http_exchange *x, const struct evbuffer *out);
 
-/* Its connection is gone. x may be, afterwards. */
+/* The connection is gone; x may be freed by this call. */
 void http_stream_gone(struct http_exchange *x);
 
 #endif

@@ -37,11 +37,11 @@ static void take_turns(void *arg)
     while ((line = TAILQ_FIRST(&turns->lines)) && loop_spent_us() - begun < HTTP_TURN_US) {
         struct http_turn *turn = TAILQ_FIRST(&line->waiting);
         http_turn_cancel(turns, turn);
-        if (!TAILQ_EMPTY(&line->waiting)) { /* its next comes after the others' */
+        if (!TAILQ_EMPTY(&line->waiting)) { /* this line's next turn comes after those of the others */
             TAILQ_REMOVE(&turns->lines, line, link);
             TAILQ_INSERT_TAIL(&turns->lines, line, link);
         }
-        turn->cb(turn->arg); /* which may be the end of the turn and of its line */
+        turn->cb(turn->arg); /* which may free the turn and its line */
     }
     turns->taking = false;
     if (line)

@@ -1,8 +1,9 @@
 /*
- * Turns at the loop's time. Whatever a connection asks for (a step of its TLS handshake, its next head or
- * piece of a body) is done in a turn of the line that it stands in, and the lines take turns: anyone who asks
- * for little waits for one step of each of the others, not for all that they have sent. In one turn of the
- * loop all of them together get HTTP_TURN_US. Whose a line is, is its owner's to say. On the loop.
+ * Shares the loop's time in turns. Each piece of a connection's work (a step of its TLS handshake, its next
+ * head or piece of a body) takes one turn of the line that the connection stands in, and the lines alternate:
+ * a client with little work waits for one step of each of the others, not for all that they have sent. All
+ * lines together get HTTP_TURN_US in one turn of the loop. The caller decides what shares a line. On the
+ * loop.
  */
 #ifndef CORRAL_COMMON_HTTP_TURNS_H
 #define CORRAL_COMMON_HTTP_TURNS_H
@@ -14,15 +15,15 @@
 
 #define HTTP_TURN_US 2000
 
-/* All of one that is counted as one. Owner's memory; nobody may wait in it when that goes. */
+/* The waiting turns of one account. Owner's memory; no turn may wait in it when that memory is freed. */
 struct http_line {
-    TAILQ_HEAD(, http_turn) waiting; /* the first that asked first */
-    TAILQ_ENTRY(http_line) link;     /* while somebody waits in it */
+    TAILQ_HEAD(, http_turn) waiting; /* in the order of asking */
+    TAILQ_ENTRY(http_line) link;     /* in use while a turn waits in it */
 };
 
-/* One that may ask. Owner's memory, all zero before; cancelled before that goes. */
+/* A turn to ask for. Owner's memory, all zero before; cancel it before that memory is freed. */
 struct http_turn {
-    struct http_line *line; /* NULL: it does not wait */
+    struct http_line *line; /* NULL: not waiting */
     loop_cb *cb;
     void *arg;
     TAILQ_ENTRY(http_turn) link;
@@ -30,9 +31,9 @@ struct http_turn {
 
 struct http_turns {
     struct loop *loop;
-    TAILQ_HEAD(, http_line) lines; /* in which somebody waits; the first is next */
-    struct deferred deferred;      /* the first round in a turn of the loop, after all that was read */
-    struct later later;            /* what was left over */
+    TAILQ_HEAD(, http_line) lines; /* lines with waiting turns; the first is next */
+    struct deferred deferred;      /* first round of a turn of the loop, after all input was read */
+    struct later later;            /* goes on with what that round left */
     bool taking;
 };
 
@@ -41,7 +42,7 @@ void http_turns_fini(struct http_turns *turns);
 
 void http_line_init(struct http_line *line);
 
-/* Calls cb once, when it is its turn: never inside this call. One that waits already stays where it is. */
+/* Calls cb once, when the turn comes; never inside this call. A turn that waits already keeps its place. */
 void http_turn_ask(struct http_turns *turns, struct http_line *line, struct http_turn *turn, loop_cb *cb,
                    void *arg);
 void http_turn_cancel(struct http_turns *turns, struct http_turn *turn);

@@ -1,6 +1,6 @@
 /*
- * API keys: "crl_", 12 characters that are public and find the key's row, then 40 that are secret (200 random
- * bits), all in Crockford's base 32, lower case. Stored is only the SHA-256 of the whole text; a random
+ * API keys: "crl_", then 12 public characters that find the key's row, then 40 secret characters (200 random
+ * bits), all in Crockford's base 32, lower case. Only the SHA-256 of the whole text is stored; a random
  * secret of this size needs no password hash.
  */
 #ifndef CORRAL_COMMON_API_KEY_H
@@ -18,10 +18,10 @@ struct api_key {
     char text[API_KEY_LEN + 1];
 };
 
-/* Makes a key from the system's randomness. Aborts where there is none. */
+/* Makes a key from the system's randomness. Aborts if there is none. */
 struct api_key api_key_make(void);
 
-/* True, and the prefix in out, where text has the form of a key. */
+/* Returns true and copies the prefix into out if text has the form of a key. */
 bool api_key_prefix(const char *text, char out[static API_KEY_PREFIX_LEN + 1]);
 
 /* The SHA-256 of the whole text. */

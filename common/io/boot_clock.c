@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The first line of a file that begins so, without its end. */
+/* Copies the rest of the first line that begins with begin; out is untouched if there is none. */
 static void line_of(const char *path, const char *begin, char *out, size_t size)
 {
     char line[BOOT_CLOCK_ID_MAX];

@@ -66,7 +66,7 @@ static int from_env_file(const struct conf_row *row, const char *path, void *val
     while (len && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
         bytes[--len] = 0;
     if (!len || memchr(bytes, 0, len))
-        return err_set(e, ERR_CONFIG, "%s: there is no value of %s in it", path, row->env);
+        return err_set(e, ERR_CONFIG, "%s: it holds no value for %s", path, row->env);
     return conf_set(row, values, path, bytes, e);
 }
 
@@ -90,7 +90,7 @@ static int from_env(const struct conf_table *table, char **environment, void *va
     return 0;
 }
 
-/* Turns "--listen-port=3000" into key and value; the value may be the next word. */
+/* Splits "--listen-port=3000" into key and value; without '=', the next argument is the value. */
 static int flag_split(int argc, char **argv, int *i, char key[64], const char **value, struct err *e)
 {
     const char *word = argv[*i];

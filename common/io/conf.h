@@ -1,12 +1,12 @@
 /*
- * Configuration by one table a daemon. A row names a key, its environment name, type, default, range and
- * help; from it come parsing, `config show`, deploy/env.example and docs/configuration.md. Later sources win:
- * default, YAML file, environment (NAME, or NAME_FILE=path for its content), flags (--key value). An empty
- * value of any type, in any of them, is one that is not given: what was before it holds. So a key that has a
- * default is never NULL.
+ * Configuration from one table per daemon. A row names a key, its environment variable, type, default, range
+ * and help. Parsing, `config show`, deploy/env.example and docs/configuration.md are all made from it. Later
+ * sources win: default, YAML file, environment (NAME, or NAME_FILE=path for the content of a file), flags
+ * (--key value). An empty value in any source counts as not given, so the earlier value stays. A key that has
+ * a default is therefore never NULL.
  *
- * Values live in a plain struct of the daemon, at the row's offset: char * (owned, NULL for "not set"),
- * bool or uint64_t. Blocking; for start-up and reload.
+ * Values live in a plain struct of the daemon, at the row's offset: char * (owned, NULL for "not set"), bool
+ * or uint64_t. Blocking; for start-up and reload.
  */
 #ifndef CORRAL_COMMON_CONF_H
 #define CORRAL_COMMON_CONF_H
@@ -28,7 +28,7 @@ enum conf_type {
     CONF_CHOICE,     /* char *, one of the words in choices */
     CONF_BOOL,       /* bool */
     CONF_UINT,       /* uint64_t */
-    CONF_BYTES       /* uint64_t; "512M" and the like are taken */
+    CONF_BYTES       /* uint64_t; accepts sizes like "512M" */
 };
 
 struct conf_row {
@@ -36,9 +36,9 @@ struct conf_row {
     const char *env;
     enum conf_type type;
     size_t offset;
-    const char *preset;  /* the default, as it would be written; NULL: not set */
-    uint64_t min, max;   /* of numbers; of strings max is the length, 0: CONF_STRING_MAX */
-    const char *choices; /* CONF_CHOICE: words with spaces between */
+    const char *preset;  /* the default, as in the YAML file; NULL: not set */
+    uint64_t min, max;   /* bounds of a number; of a string max is the length, 0: CONF_STRING_MAX */
+    const char *choices; /* CONF_CHOICE: words separated by spaces */
     bool reloadable;
     bool secret;
     const char *help; /* one sentence */
@@ -51,29 +51,30 @@ struct conf_table {
     const struct conf_row *row;
     size_t count;
     size_t size; /* of the struct of values */
-    /* What serve will refuse of values together, for config check; NULL: nothing. ERR_CONFIG. */
+    /* Checks what no row can check alone: combinations of values that `serve` refuses. NULL: nothing to
+     * check. Returns 0 or ERR_CONFIG. */
     int (*check)(const void *values, struct err *e);
 };
 
 /* Where the values come from. Borrowed. */
 struct conf_sources {
     const char *file;   /* the YAML file, NULL for none */
-    bool file_optional; /* it may be missing (the default path was not asked for) */
+    bool file_optional; /* the file may be missing (nobody asked for it by name) */
     char **environ;
-    int argc; /* flags that are left, all "--key value" or "--key=value" */
+    int argc; /* the remaining flags, all "--key value" or "--key=value" */
     char **argv;
 };
 
 /*
- * Fills *values (all zero before). ERR_CONFIG with file, line, key and what is allowed; *values then holds
- * nothing.
+ * Fills *values (all zero before). On failure returns ERR_CONFIG with file, line, key and what is allowed,
+ * and *values holds nothing.
  */
 int conf_load(const struct conf_table *table, const struct conf_sources *sources, void *values,
               struct err *e) MUST_CHECK;
 
 /*
- * Loads again and takes over the reloadable rows, all or nothing. changed (may be NULL) is told each key that
- * changed, and whether it was taken over or needs a restart.
+ * Loads again and takes over the reloadable rows, all or nothing. changed (may be NULL) is called for each
+ * key that changed, with whether it was taken over or needs a restart.
  */
 int conf_reload(const struct conf_table *table, const struct conf_sources *sources, void *values,
                 void (*changed)(void *arg, const char *key, bool taken), void *arg, struct err *e) MUST_CHECK;
@@ -81,29 +82,29 @@ int conf_reload(const struct conf_table *table, const struct conf_sources *sourc
 /* Frees the strings. */
 void conf_fini(const struct conf_table *table, void *values);
 
-/* Sets one value from text; an empty one changes nothing. where: what the error sentence begins with
- * ("file:3"). */
+/* Sets one value from text; an empty text changes nothing. where ("file:3") begins the sentence of an
+ * error. */
 int conf_set(const struct conf_row *row, void *values, const char *where, const char *text,
              struct err *e) MUST_CHECK;
 
-/* The row's value as text into out, secrets hidden. */
+/* Writes the row's value as text into out; secrets are hidden. */
 void conf_value_text(const struct conf_row *row, const void *values, char *out, size_t size);
 
-/* Whether its value is a char *. */
+/* Whether the row's value is a char *. */
 bool conf_is_text(const struct conf_row *row);
 
-/* The row of this key; NULL where there is none. */
+/* Returns the row of this key; NULL if there is none. */
 const struct conf_row *conf_find(const struct conf_table *table, const char *key);
 
-/* What is in force, as YAML with secrets hidden. */
+/* Prints the effective configuration as YAML; secrets are hidden. */
 void conf_show(const struct conf_table *table, const void *values, FILE *out);
 
-/* The rows as lines of an environment file, and as a Markdown table. */
+/* Prints the rows as lines of an environment file, and as a Markdown table. */
 void conf_env_example(const struct conf_table *table, FILE *out);
 void conf_markdown(const struct conf_table *table, FILE *out);
 
-/* Reads YAML bytes into values; file is for the error. Refuses duplicate and unknown keys, aliases, nesting.
- */
+/* Reads YAML bytes into values; file is for the error's sentence. Refuses duplicate and unknown keys,
+ * aliases and nesting. */
 int conf_yaml_read(const struct conf_table *table, const char *file, const char *bytes, size_t len,
                    void *values, struct err *e) MUST_CHECK;
 

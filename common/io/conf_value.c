@@ -1,4 +1,4 @@
-/* One row of the configuration: found, its value from text, to text, and the texts about all of them. */
+/* One row of the configuration: finding it, its value from text and to text, and the texts about all rows. */
 #include "common/io/conf.h"
 
 #include "common/model/image_ref.h"
@@ -60,7 +60,7 @@ static bool is_registries(const char *text)
     return is_list(text);
 }
 
-/* What a text of each type must be, and how that is told. */
+/* How the text of each type is checked, and what the error says. */
 static const struct {
     bool (*valid)(const char *text);
     const char *allowed;
@@ -158,7 +158,7 @@ void conf_value_text(const struct conf_row *row, const void *values, char *out, 
     }
 }
 
-/* A plain YAML double-quoted scalar; values hold no control characters. */
+/* Prints a YAML double-quoted scalar; values hold no control characters. */
 static void put_quoted(FILE *out, const char *text)
 {
     fputc('"', out);

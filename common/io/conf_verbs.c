@@ -25,7 +25,7 @@ int conf_from_command(const struct program *program, int argc, char **argv, stru
     return conf_load(program->conf, sources, values, &e) ? verb_failed(program, e.text) : 0;
 }
 
-/* Loads it, and has it printed where there is somewhere to print to. */
+/* Loads the configuration, and prints it if out is not NULL. */
 static int try_conf(const struct program *program, int argc, char **argv, FILE *out)
 {
     struct conf_sources sources;
@@ -52,13 +52,15 @@ int conf_verb_check(const struct program *program, int argc, char **argv)
 
 int conf_verb_show(const struct program *program, int argc, char **argv)
 {
-    bool effective = argc && !strcmp(argv[0], "--effective"); /* what is shown always is what is in force */
+    bool effective =
+        argc &&
+        !strcmp(argv[0], "--effective"); /* accepted for clarity: the effective values are always shown */
     return try_conf(program, argc - effective, argv + effective, stdout);
 }
 
 static int no_argument(const struct program *program, const char *argument)
 {
-    fprintf(stderr, "%s: no argument is taken, such as \"%s\"\n", program->name, argument);
+    fprintf(stderr, "%s: takes no argument such as \"%s\"\n", program->name, argument);
     return 2;
 }
 

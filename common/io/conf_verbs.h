@@ -1,12 +1,12 @@
-/* The verbs on the configuration that both daemons have: config check, show, docs and env. */
+/* The verbs for the configuration that both daemons have: config check, show, docs and env. */
 #ifndef CORRAL_COMMON_CONF_VERBS_H
 #define CORRAL_COMMON_CONF_VERBS_H
 
 #include "common/io/verb.h"
 
 /*
- * Takes "--config FILE" out of argv and loads the rest (flags, environment, the file). *sources keeps what
- * reload needs. Returns 0 or the exit code, with the sentence on stderr.
+ * Removes "--config FILE" from argv and loads the rest (flags, environment, the file). *sources keeps what a
+ * reload needs. Returns 0 or the exit code; on failure a sentence is on stderr.
  */
 int conf_from_command(const struct program *program, int argc, char **argv, struct conf_sources *sources,
                       void *values);
@@ -16,7 +16,7 @@ int conf_verb_show(const struct program *program, int argc, char **argv);
 int conf_verb_env(const struct program *program, int argc, char **argv);
 int conf_verb_docs(const struct program *program, int argc, char **argv);
 
-/* Their rows in a table of verbs. */
+/* The rows of these verbs in a table of verbs. */
 /* clang-format off */
 #define CONF_VERBS \
     {"config check", "[--config FILE] [--KEY VALUE]...", "Says whether the configuration can be used.", conf_verb_check}, \

@@ -40,7 +40,7 @@ static int unexpected(const struct reader *r, const char *what, struct err *e)
     return err_set(e, ERR_CONFIG, "%s:%zu: %s", r->file, line_of(r), what);
 }
 
-/* The current scalar as a string of ours; NULL and e set where it holds a NUL. */
+/* Returns the current scalar as a string of ours. NULL with e set if it holds a NUL. */
 static char *scalar(const struct reader *r, struct err *e)
 {
     const char *text = (const char *)r->event.data.scalar.value;

@@ -74,7 +74,7 @@ void daemon_notify(const char *state)
         return;
     socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, len) < 0)
-        log_warn("daemon", "the service manager was not told %s: %s", state, strerror(errno));
+        log_warn("daemon", "cannot send %s to the service manager: %s", state, strerror(errno));
     close(fd);
 }
 
@@ -93,5 +93,5 @@ void daemon_raise_files(void)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_warn("daemon", "the limit of open files stays: %s", strerror(errno));
+        log_warn("daemon", "the limit of open files cannot be raised: %s", strerror(errno));
 }

@@ -1,6 +1,6 @@
 /*
- * What both daemons do around their loop: signals (SIGTERM and SIGINT stop it, SIGHUP reloads), a pid file,
- * and systemd's readiness protocol (sd_notify(3), sent by hand: one datagram).
+ * What both daemons need around their loop: signals (SIGTERM and SIGINT stop the loop, SIGHUP reloads), a pid
+ * file, and systemd's readiness protocol (sd_notify(3), one datagram, sent without libsystemd).
  */
 #ifndef CORRAL_COMMON_DAEMON_H
 #define CORRAL_COMMON_DAEMON_H
@@ -26,7 +26,7 @@ void daemon_stop(struct daemon *daemon);
 /* Tells the service manager, if there is one: "READY=1", "RELOADING=1", "STOPPING=1". */
 void daemon_notify(const char *state);
 
-/* Lifts the limit of open files to what is allowed. */
+/* Raises the soft limit of open files to the hard limit. */
 void daemon_raise_files(void);
 
 /* How many files this process may have open. */

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #define LINE_BYTES 1024
-#define HALF_BYTES (128 * 1024) /* that wait, and as many that are being written */
-#define END_MS     1000         /* for what still waits at the end of the process */
+#define HALF_BYTES (128 * 1024) /* of lines that wait, and as many again that are being written */
+#define END_MS     1000         /* log_end waits this long for lines that are not written yet */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* The one global of the log: it is set at start and on SIGHUP, and read by any thread. */
+/* Set at start and on SIGHUP, read by any thread. */
 static atomic_int max_level = LOG_INFO;
 
 void log_set_level(enum log_level level)
@@ -36,9 +36,8 @@ bool log_level_parse(const char *name, enum log_level *out)
 }
 
 /*
- * What waits for stderr. A reader that has stopped, or a disk that hangs, would hold up anyone who writes,
- * and with the loop all that is due on it: so a thread writes, and what it cannot take is left out, and
- * counted.
+ * Lines that wait for stderr. If the reader of stderr stops, or its disk hangs, a write blocks, and the loop
+ * must not block with it. So a thread writes. Lines for which there is no room are dropped and counted.
  */
 static struct {
     pthread_mutex_t lock;
@@ -49,7 +48,7 @@ static struct {
         size_t len;
         char bytes[HALF_BYTES];
     } half[2], *filling;
-    unsigned long long left_out; /* lines, since that was last said */
+    unsigned long long left_out; /* lines dropped since that was last reported */
 } out = {.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER, .filling = &out.half[0]};
 
 static size_t clamp_written(int written, size_t room)
@@ -80,7 +79,7 @@ static void hide_control_characters(char *text, size_t len)
     }
 }
 
-/* A log that cannot be written is no reason to stop. */
+/* Failing to write the log is no reason to stop. */
 static void write_out(const char *bytes, size_t len)
 {
     ssize_t ignored = write(STDERR_FILENO, bytes, len);
@@ -97,7 +96,7 @@ static bool put(const char *line, size_t len)
     return true;
 }
 
-/* Said before the first line for which there is room again. */
+/* Reports the dropped lines, once there is room again. */
 static void put_left_out(void)
 {
     char line[LINE_BYTES];
@@ -105,13 +104,14 @@ static void put_left_out(void)
         return;
     size_t len = write_head(line, sizeof line, LOG_WARN, "log");
     len += clamp_written(snprintf(line + len, sizeof line - len,
-                                  "%llu lines were left out: what reads them was too slow\n", out.left_out),
+                                  "%llu lines were left out: the reader of the log was too slow\n",
+                                  out.left_out),
                          sizeof line - len);
     if (put(line, len))
         out.left_out = 0;
 }
 
-/* False: there is no thread, and the caller writes. */
+/* Returns false if there is no thread; the caller writes then. */
 static bool hand_over(const char *line, size_t len)
 {
     pthread_mutex_lock(&out.lock);
@@ -138,12 +138,12 @@ void log_line(enum log_level level, const char *object, const char *fmt, ...)
     hide_control_characters(line, len);
     line[len++] = '\n';
     if (!hand_over(line, len))
-        write_out(line, len); /* one write a line keeps lines of several threads apart */
+        write_out(line, len); /* one write per line keeps lines of several threads apart */
 }
 
 /* --- the thread --- */
 
-/* Whole lines, as many as a pipe takes without others' in between. */
+/* Writes whole lines, at most PIPE_BUF bytes at once, so that a pipe does not mix them with others' lines. */
 static void write_half(const struct half *half)
 {
     for (size_t at = 0; at < half->len;) {
@@ -201,7 +201,7 @@ void log_end(void)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += END_MS / 1000;
     if (!running || pthread_timedjoin_np(out.thread, NULL, &until))
-        return; /* it stands in its write: anyone who logs now waits no more than before */
+        return; /* the thread is still writing: lines keep going to it, so no caller blocks */
     pthread_mutex_lock(&out.lock);
     out.running = false;
     pthread_mutex_unlock(&out.lock);

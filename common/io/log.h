@@ -1,7 +1,7 @@
 /*
- * The log: one line an event on stderr, key=value, with the time in RFC 3339 UTC. Only edges and owners log;
- * an error is logged once, by the caller that handles it. Never pass a secret.
- * Not for signal handlers; any thread may call it.
+ * The log: one line per event on stderr, key=value, with the time in RFC 3339 UTC. Only edges and owners log;
+ * an error is logged once, by the caller that handles it. Never pass a secret. Any thread may call these
+ * functions, but no signal handler may.
  */
 #ifndef CORRAL_COMMON_LOG_H
 #define CORRAL_COMMON_LOG_H
@@ -12,10 +12,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* What is above this level is dropped. The start is LOG_INFO. */
+/* Drops lines above this level. The initial level is LOG_INFO. */
 void log_set_level(enum log_level level);
 
-/* True, and *out set, for "error", "warn", "info" and "debug". */
+/* Returns true and sets *out for "error", "warn", "info" and "debug". */
 bool log_level_parse(const char *name, enum log_level *out);
 
 /*
@@ -30,16 +30,16 @@ void log_line(enum log_level level, const char *object, const char *fmt, ...) PR
 #define log_debug(object, ...) log_line(LOG_DEBUG, object, __VA_ARGS__)
 
 /*
- * From here on a thread writes, and no caller waits for it: at most 256 KiB of lines wait, what comes past it
- * is left out, and how much that was is said in a line of its own once there is room. Before, and after
- * log_end, each line is written by its caller. Where no thread can be started it stays so.
+ * From this call on a thread writes the lines, and no caller waits for it. At most 256 KiB of lines wait;
+ * lines past that are dropped, and a line reports how many once there is room. Before this call, and after
+ * log_end, each caller writes its own line; so too if no thread can be started.
  */
 void log_begin(void);
 
-/* Waits until what was logged is written, a second at most. Nobody else may log meanwhile. */
+/* Waits until all logged lines are written, at most a second. No other thread may log meanwhile. */
 void log_end(void);
 
-/* Sets the level by its public name; one that is none changes nothing. */
+/* Sets the level by its public name; an unknown name changes nothing. */
 void log_set_level_name(const char *name);
 
 #endif

@@ -18,7 +18,7 @@ static void forget(struct log_sparse *sparse, struct log_sparse_key *key)
     free(key);
 }
 
-/* Of a key that might speak again nothing needs to be known. */
+/* Forgets keys whose pause is over: such a key may log again, as a new one may. */
 static bool make_room(struct log_sparse *sparse, uint64_t now_ms)
 {
     struct log_sparse_key *key, *next;

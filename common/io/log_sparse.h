@@ -1,6 +1,7 @@
 /*
- * Lines that anybody outside can cause, as many as they like: one a minute for each key (a network), which
- * says how many were left out since the one before. Bounded: of keys past LOG_SPARSE_KEYS nothing is said.
+ * For lines that anybody outside can cause, as many as they like: one line per minute for each key (a
+ * network), which says how many were left out since the line before. Bounded: while LOG_SPARSE_KEYS keys are
+ * in their pause, a further key logs nothing.
  */
 #ifndef CORRAL_COMMON_LOG_SPARSE_H
 #define CORRAL_COMMON_LOG_SPARSE_H
@@ -19,7 +20,7 @@ struct log_sparse {
     struct log_sparse_key *keys;
 };
 
-/* Whether a line is due for this key at now; then *left_out is how many of it were not. */
+/* Whether a line is due for this key now; if so, *left_out is how many lines were left out before it. */
 bool log_sparse_due(struct log_sparse *sparse, const char *key, uint64_t now_ms, uint64_t *left_out);
 void log_sparse_fini(struct log_sparse *sparse);
 

@@ -30,7 +30,7 @@ static void lookup_free(struct lookup *lookup)
     free(lookup);
 }
 
-/* In a turn of its own: a resolver may not be freed by what it calls. */
+/* Runs in a later turn: the resolver may not be freed inside its own callback. */
 static void finish(void *arg)
 {
     struct lookup *lookup = arg;
@@ -65,8 +65,8 @@ struct lookup *lookup_start(struct loop *loop, const char *host, const char *por
     lookup->resolver =
         evdns_base_new(loop_base(loop), EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     lookup->asking = lookup->resolver != NULL;
-    if (lookup
-            ->resolver) { /* another server is asked before anyone who waits gives up (MSGLINK_OPENING_MS) */
+    if (lookup->resolver) { /* so that a second server is asked before a waiting caller gives up
+                               (MSGLINK_OPENING_MS) */
         evdns_base_set_option(lookup->resolver, "timeout:", "1.5");
         evdns_base_set_option(lookup->resolver, "attempts:", "3");
     }

@@ -1,6 +1,6 @@
 /*
- * Addresses of a name, looked up on the loop over libevent's resolver (/etc/hosts and /etc/resolv.conf): the
- * C library's would hold the loop for as long as a name server is silent.
+ * Looks up the addresses of a name on the loop, by libevent's resolver (/etc/hosts and /etc/resolv.conf). The
+ * C library's resolver would block the loop for as long as a name server is silent.
  */
 #ifndef CORRAL_COMMON_LOOKUP_H
 #define CORRAL_COMMON_LOOKUP_H
@@ -12,16 +12,17 @@
 
 struct lookup;
 
-/* found NULL: there is none, why says so. Borrowed. Never inside lookup_start. */
+/* found: borrowed; NULL if there is no address, and why tells the reason. Never called inside
+ * lookup_start. */
 typedef void lookup_cb(void *arg, const struct addrinfo *found, const char *why);
 
-/* port NULL: none is needed. */
+/* port may be NULL. */
 struct lookup *lookup_start(struct loop *loop, const char *host, const char *port, lookup_cb *cb, void *arg);
 
-/* No callback afterwards. Not needed after it. NULL is allowed. */
+/* No callback afterwards. Not needed after the callback. NULL is allowed. */
 void lookup_cancel(struct lookup *lookup);
 
-/* One of several, by turns, so that another try takes another. */
+/* One of several addresses, in turn, so that each try takes another. */
 const struct addrinfo *lookup_pick(const struct addrinfo *found, unsigned turn);
 
 #endif

@@ -37,7 +37,7 @@ void loop_free(struct loop *loop)
     if (!loop)
         return;
     timer_stop(&loop->look);
-    for (int i = 0; i < END_TURNS; i++) /* what was cancelled ends in a turn of its own */
+    for (int i = 0; i < END_TURNS; i++) /* cancelled operations finish in a turn of their own */
         event_base_loop(loop->base, EVLOOP_NONBLOCK);
     event_base_free(loop->base);
     free(loop);
@@ -75,7 +75,7 @@ uint64_t loop_now_ms(void)
 
 uint64_t loop_awake_ms(struct loop *loop)
 {
-    return awake_sample(&loop->awake, loop_now_ms());
+    return awake_read(&loop->awake, loop_now_ms());
 }
 
 uint64_t loop_spent_us(void)
@@ -95,7 +95,7 @@ struct event_base *loop_base(struct loop *loop)
     return loop->base;
 }
 
-/* Frees the event, so that the caller's memory holds nothing of libevent's afterwards. */
+/* Frees the event, so that the caller's memory holds nothing of libevent afterwards. */
 static void drop(struct event **event)
 {
     if (*event)
@@ -149,7 +149,7 @@ static void on_deferred(evutil_socket_t fd, short what, void *arg)
     deferred->cb(deferred->arg);
 }
 
-/* What libevent is told to be active comes last in the queue of what is active already. */
+/* libevent appends a newly active event to the queue of active ones, so this callback runs after them. */
 void deferred_call(struct deferred *deferred, struct loop *loop, loop_cb *cb, void *arg)
 {
     deferred->cb = cb;

@@ -1,11 +1,11 @@
 /*
- * The event loop of a daemon, over libevent. One loop a daemon, one thread a loop: every function here is
- * called on that thread. Objects that are the caller's memory (timer, watch, later, deferred) start all zero,
- * are stopped before their memory goes away, and may be started or stopped from their own callback.
+ * The event loop of a daemon, over libevent. One loop per daemon, one thread per loop: every function here is
+ * called on that thread. Objects in the caller's memory (timer, watch, later, deferred) start all zero, must
+ * be stopped before that memory is freed, and may be started or stopped from their own callback.
  *
- * Three clocks: loop_now_ms for everything that is timed (it does not jump and counts suspension),
- * loop_awake_ms for how long others have been silent (common/base/awake.h), wall time only for what people
- * read.
+ * Three clocks: loop_now_ms for everything that is timed (it does not jump, and it counts suspension),
+ * loop_awake_ms for how long others have been silent (common/base/awake.h), wall_now_ms only for times that
+ * people read.
  */
 #ifndef CORRAL_COMMON_LOOP_H
 #define CORRAL_COMMON_LOOP_H
@@ -22,7 +22,7 @@ struct loop;
 typedef void loop_cb(void *arg);
 typedef void loop_watch_cb(void *arg, bool readable, bool writable);
 
-/* Owned by the caller; freed after all that runs on it was stopped. Ignores SIGPIPE for the process. */
+/* Owned by the caller, who frees it after stopping all that runs on it. Ignores SIGPIPE for the process. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
 
@@ -33,16 +33,17 @@ void loop_stop(struct loop *loop);
 /* Milliseconds of CLOCK_BOOTTIME, read again at each call. */
 uint64_t loop_now_ms(void);
 
-/* The time that this loop has run, as common/base/awake.h counts it: for judging the silence of others. */
+/* How long this loop has been able to run, as common/base/awake.h counts it: for judging the silence of
+ * others. */
 uint64_t loop_awake_ms(struct loop *loop);
 
-/* Microseconds of the processor that the calling thread has had. */
+/* Microseconds of processor time that the calling thread has used. */
 uint64_t loop_spent_us(void);
 
-/* Unix milliseconds of the wall clock. Never for a decision about time that passed. */
+/* Unix milliseconds of the wall clock. Never use it to decide how much time has passed. */
 uint64_t wall_now_ms(void);
 
-/* For the edges whose libraries want libevent itself (HTTP connections). Borrowed. */
+/* For edges whose libraries need libevent itself (HTTP connections). Borrowed. */
 struct event_base *loop_base(struct loop *loop);
 
 struct timer {
@@ -51,10 +52,10 @@ struct timer {
     void *arg;
 };
 
-/* Calls cb once, delay_ms from now. A timer that was started is moved, also to another cb. */
+/* Calls cb once, delay_ms from now. Starting a timer that runs moves it, also to another cb. */
 void timer_start(struct timer *timer, struct loop *loop, uint64_t delay_ms, loop_cb *cb, void *arg);
 
-/* Idempotent. Afterwards cb is not called, and the memory may go away. */
+/* Idempotent. Afterwards cb is not called, and the timer's memory may be freed. */
 void timer_stop(struct timer *timer);
 
 bool timer_armed(const struct timer *timer);
@@ -67,9 +68,9 @@ void later_call(struct later *later, struct loop *loop, loop_cb *cb, void *arg);
 void later_cancel(struct later *later);
 
 /*
- * A call at the end of this turn of the loop: after the callbacks that are ready by now, before the loop
- * waits again. Made once, however often it was asked for until then; asked for from its own callback it is
- * made once more, in the same turn.
+ * A call at the end of this turn of the loop: after all callbacks that are ready now, before the loop waits
+ * again. Asking several times before that results in one call. Asking from the callback itself results in one
+ * more call, in the same turn.
  */
 struct deferred {
     struct event *event;
@@ -86,8 +87,8 @@ struct watch {
 };
 
 /*
- * Watches a descriptor (level-triggered) until it is stopped; starting again changes what is watched. The
- * descriptor stays the caller's, and is closed after watch_stop.
+ * Watches a descriptor (level-triggered) until watch_stop; starting again changes what is watched. The caller
+ * keeps the descriptor, and closes it after watch_stop.
  */
 void watch_start(struct watch *watch, struct loop *loop, int fd, bool read, bool write, loop_watch_cb *cb,
                  void *arg);

@@ -12,7 +12,7 @@ struct msglink_client {
     struct msglink_dial *dial;
     struct watch watch;
     struct timer retry, over;
-    uint8_t *waiting; /* not yet taken by nng; NULL: nothing */
+    uint8_t *waiting; /* a request that nng has not taken yet; NULL: none */
     size_t waiting_len;
     bool busy;
     msglink_reply_cb *cb;
@@ -87,7 +87,8 @@ int msglink_client_new(struct msglink_client **out, struct loop *loop, const cha
         free(client);
         return err_set(e, ERR_INTERNAL, "nng: %s", nng_strerror(rc));
     }
-    nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME, 3600000); /* our own timer decides */
+    nng_socket_set_ms(client->socket, NNG_OPT_REQ_RESENDTIME,
+                      3600000); /* practically never: our own timer decides */
     rc = msglink_inner_listen(&inner, client->socket, e);
     if (!rc)
         rc = msglink_dial_new(&client->dial, loop, url, tls, &inner, e);

@@ -20,9 +20,10 @@ struct msglink_dial {
     struct tls_mutual *tls;
     struct dial *dial;
     struct stream *server, *nng;
-    struct relay *relay; /* has both then */
+    struct relay *relay; /* owns both streams once it exists */
     struct watch watch;
-    struct timer timer, again; /* the bound of a try, or the pause before the next; nng's backlog is full */
+    struct timer timer,
+        again; /* timer: the timeout of a try, or the pause before the next; again: nng's backlog is full */
     struct backoff backoff;
     unsigned tries;
     uint8_t heard[MSGLINK_OPENING_LEN];
@@ -56,7 +57,7 @@ static void fail(struct msglink_dial *dial, const char *why)
 {
     uint32_t random;
     char text[sizeof dial->why];
-    snprintf(text, sizeof text, "%s", why); /* which may be of what is freed now */
+    snprintf(text, sizeof text, "%s", why); /* why may point into what clear() frees */
     clear(dial);
     memcpy(dial->why, text, sizeof dial->why);
     pki_random(&random, sizeof random);
@@ -72,10 +73,10 @@ static void on_over(void *arg)
 static void on_time_over(void *arg)
 {
     struct msglink_dial *dial = arg;
-    fail(dial, "nobody answers there in time");
+    fail(dial, "nobody answered in time");
 }
 
-/* Of the first words of a stream: 1 once they are there and as they should be, 0 before, or -1. */
+/* Reads the first bytes of a stream: 1 once all are there and as expected, 0 before, -1 otherwise. */
 static int hear(struct msglink_dial *dial, struct stream *from, const uint8_t *expected)
 {
     ssize_t n = stream_read(from, dial->heard + dial->heard_len, sizeof dial->heard - dial->heard_len);
@@ -94,7 +95,7 @@ static void on_nng_opening(void *arg, bool readable, bool writable)
     struct msglink_dial *dial = arg;
     int rc = hear(dial, dial->nng, msglink_req_opening);
     if (rc < 0)
-        fail(dial, "nng does not take the connection up");
+        fail(dial, "nng does not accept the connection");
     if (rc <= 0)
         return;
     watch_stop(&dial->watch);
@@ -104,7 +105,7 @@ static void on_nng_opening(void *arg, bool readable, bool writable)
     dial->relay = relay_new(dial->loop, dial->server, dial->nng, on_over, dial);
 }
 
-/* Only now: nng's listener meets no connection that may still come to nothing. */
+/* Connects to nng only now, so that nng's listener sees no connection that may still fail. */
 static void knock(void *arg)
 {
     struct msglink_dial *dial = arg;
@@ -115,7 +116,7 @@ static void knock(void *arg)
     }
     dial->nng = stream_new(NULL, fd);
     if (stream_write(dial->nng, msglink_rep_opening, MSGLINK_OPENING_LEN) != MSGLINK_OPENING_LEN) {
-        fail(dial, "nng does not take the connection up");
+        fail(dial, "nng does not accept the connection");
         return;
     }
     watch_start(&dial->watch, dial->loop, fd, true, false, on_nng_opening, dial);

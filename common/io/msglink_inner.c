@@ -1,4 +1,4 @@
-/* nng's side of an end: where it listens, how it is met and closed. */
+/* nng's side of both ends: where it listens, how to connect to it, and how to close it. */
 #include "common/io/msglink_int.h"
 
 #include <netdb.h>
@@ -25,10 +25,10 @@ const uint8_t msglink_stream_opening[MSGLINK_OPENING_LEN] = {0, 'C', 'R', 'L', '
 
 #define UNTOLD_MAX 64
 
-/* Of the whole process, as nng's own threads are. */
+/* Counts for the whole process, as nng's own threads serve the whole process. */
 static atomic_uint closing;
 
-/* Those for which there was no thread yet; the loop's. They are counted in closing. */
+/* Sockets for which there was no thread yet; used by the loop's thread only. They are counted in closing. */
 static struct {
     uint32_t id[UNTOLD_MAX];
     unsigned count;
@@ -55,10 +55,10 @@ static bool close_beside(uint32_t id)
 }
 
 /*
- * nng_close waits for nng's own threads, and with 1.5.2 it was seen to wait for ever where its sockets met
- * the network themselves. A loop may not hang with it, so a thread does the waiting. It stops listening
- * first. Where the process may have no more threads, it is tried again when somebody asks what is not closed;
- * past UNTOLD_MAX a socket stays open and counted, and only a new process helps, as with one that hangs.
+ * nng_close waits for nng's own threads. nng 1.5.2 was seen to wait for ever when its sockets were on the
+ * network themselves. The loop must not hang with it, so a thread waits. nng_close begins by ending the
+ * listener. If no thread can be started, msglink_closing tries again. Past UNTOLD_MAX such sockets, one stays
+ * open and counted, and only a new process helps, as with a close that hangs.
  */
 void msglink_close(nng_socket socket)
 {
@@ -76,7 +76,8 @@ unsigned msglink_closing(void)
 
 /* --- where it listens --- */
 
-/* On a thread of nng's. Others on this host could connect to an abstract address as well. */
+/* Refuses other processes: any process on this machine can connect to an abstract address. Runs on a
+ * thread of nng. */
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
     uint64_t pid = 0;
@@ -159,7 +160,7 @@ int msglink_url_parse(struct msglink_url *out, const char *url, struct err *e)
     size_t len = (size_t)(port - at) - (bracket ? 2 : 0);
     if (len >= sizeof out->host || strlen(port + 1) >= sizeof out->port || !port[1] ||
         strspn(port + 1, "0123456789") != strlen(port + 1))
-        return err_set(e, ERR_CONFIG, "\"%s\": host or port cannot be", url);
+        return err_set(e, ERR_CONFIG, "\"%s\": the host or port is not valid", url);
     memcpy(out->host, at + bracket, len);
     strcpy(out->port, port + 1);
     return 0;

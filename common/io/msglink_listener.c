@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ACCEPT_TURN       16 /* connections in one turn of the loop */
+#define ACCEPT_TURN       16 /* connections per turn of the loop */
 #define REST_MS           100
 #define BACKLOG           4096
 #define OPENING_MAX       512
@@ -31,8 +31,8 @@
 
 enum phase { HANDSHAKE, HELLO, KNOCK, JOINING, STANDING };
 
-/* What the listener says to nng of a connection: a message of its ipc transport, with a request that has no
- * reply. */
+/* How the listener tells nng's side about a connection: a message of nng's ipc transport, a request that
+ * gets no reply. */
 struct __attribute__((packed)) introduction {
     uint8_t opening[MSGLINK_OPENING_LEN];
     uint8_t type, size[8], request[4];
@@ -47,9 +47,9 @@ struct connection {
     TAILQ_ENTRY(connection) link; /* of opening or standing, the oldest first */
     enum phase phase;
     bool doomed; /* closes once nng has taken it up */
-    bool spoke;  /* a byte of it has come */
+    bool spoke;  /* at least one byte has come from it */
     struct stream *peer, *inner;
-    struct relay *relay; /* has both then */
+    struct relay *relay; /* owns both streams once it exists */
     struct watch watch;
     struct timer timer;
     uint8_t heard[MSGLINK_OPENING_LEN + MSGLINK_TICKET_LEN]; /* the ticket of a stream's only */
@@ -58,7 +58,7 @@ struct connection {
     struct msglink_peer who;
     struct network *network;
     struct network_member of_network; /* while it opens */
-    struct msglink_payer *payer;      /* its network, then its certificate; NULL: nobody */
+    struct msglink_payer *payer;      /* its network while it opens, then its certificate; NULL: nobody */
     uint8_t token[TOKEN_LEN];
     uint32_t pipe; /* 0: not introduced */
     UT_hash_handle by_id, by_pipe;
@@ -76,7 +76,7 @@ struct msglink_listener {
     struct watch watch;
     struct timer rest;
     TAILQ_HEAD(, connection) opening, standing;
-    struct network *networks; /* of those that open */
+    struct network *networks; /* of connections that are not admitted yet */
     struct msglink_payers payers;
     struct connection *ids, *pipes;
     unsigned opening_max, standing_max, per_network;
@@ -116,7 +116,8 @@ static void connection_free(struct connection *c)
     free(c);
 }
 
-/* Anyone who goes while nng takes its connection up may end nng's listener: it goes a moment later. */
+/* Closing a connection while nng takes it up may end nng's listener. Such a connection closes a moment
+ * later. */
 static void connection_close(struct connection *c)
 {
     if (c->phase == JOINING)
@@ -130,13 +131,13 @@ static void on_over(void *arg)
     connection_free(arg);
 }
 
-/* One line a minute of each network. */
+/* Logs one line per minute for each network. */
 static void refuse(struct connection *c, const char *why)
 {
     uint64_t left_out;
     const char *from = c->who.address[0] ? c->who.address : "this host";
     const char *name = stream_who(c->peer) ? stream_who(c->peer)->name : "";
-    if (why == stream_hung_up) { /* as those do that only look whether somebody listens */
+    if (why == stream_hung_up) { /* as peers do that only check whether somebody listens */
         c->listener->stats.over++;
         connection_free(c);
         return;
@@ -149,7 +150,7 @@ static void refuse(struct connection *c, const char *why)
     connection_free(c);
 }
 
-/* --- who pays --- */
+/* --- who pays for the loop's time --- */
 
 static void on_spent(void *arg, uint64_t us)
 {
@@ -158,7 +159,8 @@ static void on_spent(void *arg, uint64_t us)
         msglink_payer_spend(c->payer, us);
 }
 
-/* Of those that are in; who is not in yet is not let in meanwhile. */
+/* Pauses or resumes the admitted connections of this payer. A connection that is not admitted yet needs
+ * no pausing: take_in refuses new ones of a payer that waits. */
 static void on_payer_changed(void *arg, struct msglink_payer *payer)
 {
     struct msglink_listener *listener = arg;
@@ -193,7 +195,7 @@ static void on_inner_opening(void *arg, bool readable, bool writable)
     relay_pause(c->relay, msglink_payer_waits(c->payer));
 }
 
-/* It is taken up in no time, or nng is not what it was. */
+/* nng takes a connection up at once, unless something is wrong with nng. */
 static void on_time_over(void *arg)
 {
     struct connection *c = arg;
@@ -226,7 +228,8 @@ static void knock(void *arg)
     timer_start(&c->timer, c->listener->loop, MSGLINK_OPENING_MS, on_time_over, c);
 }
 
-/* A host has two, and more for a moment where they broke; the oldest of too many is one that broke. */
+/* A node has two connections, and more for a moment after some broke. So the oldest of too many is a
+ * broken one. */
 static void bound_certificate(struct msglink_listener *listener, const struct connection *newest)
 {
     struct connection *c;
@@ -241,7 +244,7 @@ static void bound_certificate(struct msglink_listener *listener, const struct co
     }
 }
 
-/* From here on it is one of those that are in. */
+/* Admits the connection. */
 static void let_in(struct connection *c)
 {
     struct msglink_listener *listener = c->listener;
@@ -266,7 +269,7 @@ static void let_in(struct connection *c)
     knock(c);
 }
 
-/* --- who is not in yet --- */
+/* --- before admission --- */
 
 static void on_opening(void *arg, bool readable, bool writable);
 
@@ -307,7 +310,7 @@ static void hear(struct connection *c)
         refuse(c, stream_why(c->peer));
     else if (!begins_like(c, msglink_req_opening) &&
              !(c->listener->take_stream && begins_like(c, msglink_stream_opening)))
-        refuse(c, "it does not speak as agents do");
+        refuse(c, "it does not speak the protocol of agents");
     else if (c->heard_len < wanted)
         await(c);
     else if (is_stream)
@@ -342,7 +345,7 @@ static void go_on_opening(struct connection *c)
 static void on_opening(void *arg, bool readable, bool writable)
 {
     struct connection *c = arg;
-    struct msglink_payer *network = c->payer; /* stays for this turn, whatever becomes of c */
+    struct msglink_payer *network = c->payer; /* outlives c in this turn */
     uint64_t before = loop_spent_us();
     go_on_opening(c);
     if (network)
@@ -354,7 +357,7 @@ static struct connection *connection_of(struct network_member *member)
     return (struct connection *)(void *)((char *)member - offsetof(struct connection, of_network));
 }
 
-/* The oldest of this network: of those that have said nothing first. NULL: it has none. */
+/* The oldest connection of this network, preferring those that have sent nothing. NULL: there is none. */
 static struct connection *oldest_of(const struct network *network)
 {
     struct network_member *member;
@@ -378,7 +381,8 @@ static struct connection *oldest(const struct msglink_listener *listener)
     return TAILQ_FIRST(&listener->opening);
 }
 
-/* Where the network has too many, one of its own goes; else, where there are too many, one of all. */
+/* If the network has too many connections, one of its own goes; otherwise, if there are too many in all,
+ * one of all. */
 static void make_room(struct msglink_listener *listener, const struct network *network)
 {
     struct connection *goes = NULL;
@@ -409,7 +413,7 @@ static void take_in(struct msglink_listener *listener, int fd, const struct sock
     }
     struct connection *c = mem_zalloc(sizeof *c);
     struct network *network = network_get(&listener->networks, text);
-    network->count++; /* so that it stays */
+    network->count++; /* keeps the row alive */
     make_room(listener, network);
     *c = (struct connection){.listener = listener,
                              .peer = stream_new(listener->tls, fd),
@@ -445,7 +449,7 @@ static void on_accept(void *arg, bool readable, bool writable)
         if (fd >= 0) {
             take_in(listener, fd, (const struct sockaddr *)&from);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            watch_stop(&listener->watch); /* it rests, so that the loop does not spin */
+            watch_stop(&listener->watch); /* pause, so that the loop does not spin */
             timer_start(&listener->rest, listener->loop, REST_MS, listen_on, listener);
             return;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -471,7 +475,7 @@ static int bind_fd(int family, const struct sockaddr *address, socklen_t len)
     return -1;
 }
 
-/* Of a server that was killed the path stays; nobody answers there. */
+/* A server that was killed leaves its path behind, and nobody answers there. */
 static int listen_local(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

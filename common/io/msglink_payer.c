@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WAIT_LEAST_MS 50 /* not on and off with each message */
-#define LATE_MAX      4  /* a host has two requests under way */
+#define WAIT_LEAST_MS 50 /* so that a connection is not paused and resumed with each message */
+#define LATE_MAX      4  /* a node has two requests under way */
 
 struct msglink_payer {
     struct msglink_payers *payers;
     char name[TLS_FINGERPRINT_LEN + 1];
     unsigned users;
     bool waits;
-    unsigned late; /* messages that were served while it waits */
+    unsigned late; /* messages served while it waits */
     struct pace pace;
-    struct timer timer; /* the end of its wait, or of it */
+    struct timer timer; /* ends its wait; without users: forgets it */
     UT_hash_handle hh;
 };
 
@@ -72,7 +72,7 @@ void msglink_payer_spend(struct msglink_payer *p, uint64_t us)
     if (p->waits)
         return;
     wait_ms = pace_wait_ms(&p->pace, now);
-    if (!wait_ms && !p->users) /* its last connection went with what it spent */
+    if (!wait_ms && !p->users) /* its last connection has closed after spending this */
         timer_start(&p->timer, p->payers->loop, pace_full_ms(&p->pace, now), forget, p);
     if (!wait_ms)
         return;

@@ -1,4 +1,4 @@
-/* The end that listens. */
+/* The server's end of the link. */
 #include "common/base/mem.h"
 #include "common/io/msglink_listener.h"
 
@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_MAX   64   /* of a raw request: pipe and request ids */
-#define RECEIVE_TURN 64   /* messages in one turn of the loop, */
-#define TURN_US      2000 /* and the time after which it is over */
-#define RECEIVE_MAX  64   /* messages that wait for us; past it nng reads no more, and so on to the peers */
-#define REPLIES_MAX  4096 /* that wait for nng; 0, its default, drops a second reply */
+#define HEADER_MAX   64   /* of a raw request: pipe id and request ids */
+#define RECEIVE_TURN 64   /* messages per turn of the loop, */
+#define TURN_US      2000 /* and the time after which the turn ends */
+#define RECEIVE_MAX  64 /* messages that wait for us; past it nng stops reading, and the peers' sends wait */
+#define REPLIES_MAX  4096 /* replies that wait for nng; with 0, nng's default, a second reply is dropped */
 
 struct msglink_token {
     size_t len;
@@ -26,14 +26,14 @@ struct msglink_server {
     void *arg;
 };
 
-/* nng puts the pipe's id before what the peer sent. */
+/* nng puts the pipe's id in front of the message. */
 static uint32_t pipe_of(nng_msg *message)
 {
     const uint8_t *at = nng_msg_header(message);
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/* Of a connection that was closed meanwhile nothing is taken. */
+/* Messages of a connection that has closed are dropped. */
 static void serve_one(struct msglink_server *server, nng_msg *message)
 {
     size_t len = nng_msg_header_len(message);
@@ -47,7 +47,7 @@ static void serve_one(struct msglink_server *server, nng_msg *message)
     }
     if (!msglink_listener_serves(server->listener, pipe_of(message)))
         return;
-    struct msglink_peer who = *peer; /* the callback may close it */
+    struct msglink_peer who = *peer; /* a copy: the callback may close the connection */
     struct msglink_token *token = mem_zalloc(sizeof *token);
     token->len = len;
     memcpy(token->header, nng_msg_header(message), len);
@@ -78,7 +78,7 @@ static int open_all(struct msglink_server *server, const char *url, const struct
     int rc = 0;
     if (nng_socket_set_int(server->socket, NNG_OPT_SENDBUF, REPLIES_MAX) ||
         nng_socket_set_int(server->socket, NNG_OPT_RECVBUF, RECEIVE_MAX))
-        rc = err_set(e, ERR_INTERNAL, "nng takes no queue of %d messages", REPLIES_MAX);
+        rc = err_set(e, ERR_INTERNAL, "nng does not accept a queue of %d messages", REPLIES_MAX);
     if (!rc)
         rc = msglink_inner_listen(&inner, server->socket, e);
     if (!rc)
@@ -138,7 +138,7 @@ struct msglink_stats msglink_server_stats(const struct msglink_server *server)
     return msglink_listener_stats(server->listener);
 }
 
-/* What cannot be sent at once is dropped: the peer asks again. */
+/* A reply that cannot be sent at once is dropped; the peer asks again. */
 void msglink_reply(struct msglink_server *server, struct msglink_token *token, const uint8_t *bytes,
                    size_t len)
 {

@@ -1,8 +1,8 @@
 /*
- * Whom connections are counted by: a client's address, or its /64 where that is IPv6. A server keeps one row
- * a network, with how many connections it has, and a list of those of them that go where it has too many.
+ * Counts connections per network: a client's IPv4 address, or its IPv6 /64. A server keeps one row per
+ * network with the number of its connections, and a list of those that may be closed if there are too many.
  *
- * Bounded by the connections: a row lives as long as its owner counts one in it.
+ * Bounded by the connections: a row lives as long as its owner counts a connection in it.
  */
 #ifndef CORRAL_COMMON_NETWORK_H
 #define CORRAL_COMMON_NETWORK_H
@@ -16,28 +16,29 @@ struct network_member;
 
 struct network {
     char text[INET6_ADDRSTRLEN];
-    unsigned count;                      /* its owner's */
-    TAILQ_HEAD(, network_member) may_go; /* the first joined first */
+    unsigned count;                      /* maintained by the owner */
+    TAILQ_HEAD(, network_member) may_go; /* oldest first */
     UT_hash_handle hh;
 };
 
-/* In a connection that may have to go. Owner's memory, all zero before. */
+/* Part of a connection that may be closed to make room. Owner's memory, all zero before. */
 struct network_member {
-    struct network *network; /* NULL: in none */
+    struct network *network; /* NULL: not in a list */
     TAILQ_ENTRY(network_member) link;
 };
 
-/* The address, and the network that it is counted with. IPv4 that arrives at an IPv6 socket is IPv4. */
+/* Writes the address, and the network that it is counted with. An IPv4 address that arrives at an IPv6
+ * socket counts as IPv4. */
 void network_of(const struct sockaddr *sa, char address[static INET6_ADDRSTRLEN],
                 char network[static INET6_ADDRSTRLEN]);
 
-/* Made with a count of 0 where there is none. Lives until it is dropped. */
+/* Finds the row, or makes it with a count of 0. It lives until network_drop. */
 struct network *network_get(struct network **networks, const char *text);
 
-/* Forgets it where its count is 0; then it has no members. */
+/* Frees the row if its count is 0; it then has no members. */
 void network_drop(struct network **networks, struct network *network);
 
-/* As the newest of those that may go; one that is in already moves to the end. */
+/* Adds the member as the newest that may be closed; one that is already in the list moves to its end. */
 void network_join(struct network *network, struct network_member *member);
 /* Idempotent. */
 void network_leave(struct network_member *member);

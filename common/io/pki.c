@@ -27,7 +27,7 @@ void pki_random(void *out, size_t len)
         abort();
 }
 
-/* OpenSSL's queue is per thread and keeps what nobody read: empty it with each failure. */
+/* OpenSSL's error queue is per thread and keeps unread errors: empty it at each failure. */
 static int refuse(struct err *err, int code, const char *what, const char *about)
 {
     unsigned long error = ERR_peek_error();
@@ -127,7 +127,7 @@ int pki_sign(const struct pki_identity *identity, const void *data, size_t len,
     return ok ? 0 : refuse(err, ERR_INTERNAL, "cannot sign", "the node's key");
 }
 
-/* All of the bytes must be the certificate: what trails it is nobody's. */
+/* All bytes must belong to the certificate; trailing bytes are refused. */
 static X509 *parse_der(const uint8_t *cert, size_t len)
 {
     const unsigned char *at = cert;
@@ -157,7 +157,7 @@ int pki_verify_node(const struct pki_ca *ca, const char *node, const uint8_t *ce
     if (!parsed)
         why = "the certificate does not parse";
     else if (!chain_holds(ca, parsed))
-        why = "the certificate is not a node's of this cluster's CA, or out of its time";
+        why = "the certificate is not a node's of this cluster's CA, or is not valid now";
     else if (X509_check_host(parsed, node, 0, no_wildcards, NULL) != 1)
         why = "the certificate is of another node";
     X509_free(parsed);
@@ -174,5 +174,6 @@ int pki_verify_signature(const uint8_t *cert, size_t cert_len, const void *data,
               EVP_DigestVerify(ctx, sig, sig_len, data, len) == 1;
     EVP_MD_CTX_free(ctx);
     X509_free(parsed);
-    return ok ? 0 : refuse(err, ERR_UNAUTHENTICATED, "the signature is not by its key", "certificate");
+    return ok ? 0
+              : refuse(err, ERR_UNAUTHENTICATED, "the signature was not made with its key", "certificate");
 }

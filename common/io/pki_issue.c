@@ -16,16 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define VALID_DAYS    3650 /* of the CA and the controller */
-#define BACKDATE_DAYS 1    /* of these: for a host whose clock is behind */
+#define VALID_DAYS    3650 /* validity of the CA's and the controller's certificates */
+#define BACKDATE_DAYS 1    /* their validity begins earlier, for a machine whose clock is behind */
 #define NAMES_MAX     4096
 
-/* What a certificate says beside its key. A CA has no names and no use. */
+/* What a certificate says beside its key. A CA's has no alternative names and no use. */
 struct subject {
     const char *common_name;
-    const char *alt_names; /* as OpenSSL's configuration spells them: "DNS:a,IP:::1" */
+    const char *alt_names; /* in the form of OpenSSL's configuration: "DNS:a,IP:::1" */
     const char *use;       /* serverAuth or clientAuth */
-    unsigned days;         /* that it is good for from this second on; 0: those of a CA and a controller */
+    unsigned days;         /* validity from this second on; 0: as of a CA and a controller */
 };
 
 static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -35,7 +35,7 @@ static void add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
     X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     if (!extension || X509_add_ext(cert, extension, -1) != 1)
-        abort(); /* every value is made here, from names that were checked */
+        abort(); /* a bug: every value is made here, from names that were checked */
     X509_EXTENSION_free(extension);
 }
 
@@ -50,7 +50,7 @@ static void set_serial(X509 *cert)
     BN_free(number);
 }
 
-/* issuer NULL: signs itself. */
+/* issuer NULL: self-signed. */
 static X509 *make_certificate(const struct subject *subject, EVP_PKEY *key, X509 *issuer,
                               EVP_PKEY *issuer_key)
 {
@@ -87,7 +87,7 @@ static EVP_PKEY *make_key(void)
     return key;
 }
 
-/* Never writes over a file: a key that is lost so cannot be had again. */
+/* Never overwrites a file: a lost key cannot be recovered. */
 static int write_file(const char *path, X509 *cert, EVP_PKEY *key, struct err *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -136,7 +136,7 @@ static int make_dir(const char *dir, struct err *err)
     return err_set(err, ERR_IO, "%s: %s", dir, strerror(errno));
 }
 
-/* Letters, digits, '-' and '.': so that no name can add a field of its own to the list of names. */
+/* Letters, digits, '-' and '.' only, so that no name can add a field to the list of names. */
 static bool dns_name_valid(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
@@ -176,7 +176,7 @@ int pki_init(const char *dir, const struct string_list *hostnames, struct err *e
     X509 *ca = make_certificate(&(struct subject){.common_name = "Corral CA"}, ca_key, NULL, NULL);
     struct subject controller = {PKI_CONTROLLER_NAME, names, "serverAuth", 0};
     X509 *cert = make_certificate(&controller, key, ca, ca_key);
-    /* The CA's pair is written last: its presence says that the others are there. */
+    /* The CA's pair is written last: if it is there, the others are too. */
     rc = write_pair(dir, "controller", cert, key, err);
     if (!rc)
         rc = write_pair(dir, "ca", ca, ca_key, err);
@@ -224,7 +224,7 @@ static int copy_ca(const char *out_dir, X509 *ca, struct err *err)
     return rc;
 }
 
-/* As node names are written, and not the name by which agents know the controller. */
+/* A valid node name that is not the name by which agents know the controller. */
 static bool may_be_node(const char *node)
 {
     size_t len = strlen(node);
@@ -254,9 +254,10 @@ int pki_issue(const char *dir, const char *node, unsigned days, const char *out_
     X509 *ca;
     EVP_PKEY *ca_key;
     if (days < 1 || days > PKI_NODE_DAYS)
-        return err_set(err, ERR_INVALID, "a node's certificate is good for 1 to %d days", PKI_NODE_DAYS);
+        return err_set(err, ERR_INVALID, "a node's certificate is valid for 1 to %d days", PKI_NODE_DAYS);
     if (!may_be_node(node))
-        return err_set(err, ERR_INVALID, "%s: no name for a node (a-z, 0-9, '-' and '.', at most 63)", node);
+        return err_set(err, ERR_INVALID, "%s: not a valid name of a node (a-z, 0-9, '-' and '.', at most 63)",
+                       node);
     int rc = load_ca(dir, &ca, &ca_key, err);
     if (rc)
         return rc;
@@ -303,7 +304,7 @@ int pki_renew(const char *ca_file, const char *ca_key_file, const char *node, co
     return rc;
 }
 
-/* Beside it first, so that the file is whole at any moment. */
+/* Writes a temporary file first and renames it, so that the file is whole at any moment. */
 static int write_over(const char *path, X509 *cert, struct err *err)
 {
     char beside[PATH_MAX];
@@ -335,7 +336,7 @@ int pki_replace(const char *cert_file, const char *key_file, const char *ca_file
     if (!rc && (!fresh || X509_check_private_key(fresh, key) != 1 ||
                 ASN1_TIME_compare(X509_get0_notAfter(fresh), X509_get0_notAfter(old)) <= 0))
         rc = err_set(err, ERR_UNAUTHENTICATED,
-                     "the certificate that came is not a later one for this node's key");
+                     "the certificate that was received is not a later one for this node's key");
     if (!rc)
         rc = write_over(cert_file, fresh, err);
     ERR_clear_error();

@@ -4,23 +4,23 @@
 
 #include <stdlib.h>
 
-#define TURN_RECORDS 8 /* of one side, before others have their turn */
+#define TURN_RECORDS 8 /* records of one side before other work gets a turn */
 
 struct lane;
 
 struct end {
     struct relay *relay;
     struct stream *stream;
-    struct lane *out, *in; /* what comes from here, and what goes here */
+    struct lane *out, *in; /* out: bytes that this end sends; in: bytes for this end */
     struct watch watch;
     bool reads, writes; /* what is watched */
-    bool paused;        /* it is not read now */
+    bool paused;        /* not read now */
 };
 
-/* One way. */
+/* One direction. */
 struct lane {
     struct stream *from, *to;
-    uint8_t *bytes; /* that to has not taken yet; NULL: none */
+    uint8_t *bytes; /* bytes that `to` has not taken yet; NULL: none */
     size_t at, len;
 };
 
@@ -34,7 +34,7 @@ struct relay {
     void *arg;
 };
 
-/* What could not be written waits. False where the stream is over. */
+/* Bytes that cannot be written now wait. Returns false if the stream is over. */
 static bool put(struct lane *lane, const uint8_t *bytes, size_t len)
 {
     size_t done = 0;
@@ -123,7 +123,8 @@ static void on_ready(void *arg, bool readable, bool writable)
     go_on(relay, end->out == &relay->up ? out : writable, end->out == &relay->up ? writable : out);
 }
 
-/* What came with the words before, in one record, no descriptor tells of. */
+/* Bytes that came in the same record as the opening are already inside OpenSSL, so the descriptor does
+ * not announce them: try to read first. */
 static void begin(void *arg)
 {
     go_on(arg, true, true);
@@ -146,7 +147,7 @@ void relay_tell_spent(struct relay *relay, relay_spent_cb *spent)
     relay->spent = spent;
 }
 
-/* It goes on in a turn of its own: what OpenSSL holds no descriptor tells of. */
+/* Resumes in a later turn, by reading first: the descriptor does not announce bytes that OpenSSL holds. */
 void relay_pause(struct relay *relay, bool paused)
 {
     if (relay->a.paused == paused)

@@ -1,6 +1,6 @@
 /*
- * Carries bytes between two streams, both ways, until either is over. What one side does not take stops the
- * reading of the other: at most one record waits each way, and an idle relay holds no buffer. On the loop.
+ * Carries bytes between two streams, both ways, until either is over. When one side does not take bytes, the
+ * other is not read: at most one record waits each way, and an idle relay holds no buffer. On the loop.
  */
 #ifndef CORRAL_COMMON_RELAY_H
 #define CORRAL_COMMON_RELAY_H
@@ -10,18 +10,19 @@
 
 struct relay;
 
-/* Begins in the next turn, and takes both streams. cb: once, when either is over; then relay_free is due. */
+/* Takes both streams and begins in the next turn. cb: called once, when either is over; call relay_free
+ * then. */
 struct relay *relay_new(struct loop *loop, struct stream *a, struct stream *b, loop_cb *cb, void *arg);
 
-/* Tells how long it has just worked, in microseconds of the processor; spent may pause it, and nothing else.
- */
+/* Reports how long the relay has just worked, in microseconds of processor time. The callback may pause
+ * the relay, and nothing else. */
 typedef void relay_spent_cb(void *arg, uint64_t us);
 void relay_tell_spent(struct relay *relay, relay_spent_cb *spent);
 
-/* Whether a is read no more, until it is again. */
+/* Stops reading stream a, or reads it again. */
 void relay_pause(struct relay *relay, bool paused);
 
-/* Closes both. Also from cb. NULL is allowed. */
+/* Closes both streams. May be called from cb. NULL is allowed. */
 void relay_free(struct relay *relay);
 
 #endif

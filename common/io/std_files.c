@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The lowest number that is free is the one that is opened; those below it are open by then. Not to be read
- * where it would be written, and the other way round. */
+/* open() takes the lowest free number, and the numbers below fd are open by then. The mode is the
+ * opposite of the stream's use, so that using it still fails. */
 void std_files_hold(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

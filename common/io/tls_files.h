@@ -1,4 +1,4 @@
-/* A certificate and its key from their files, for whatever speaks TLS. Private to common/tls_*.c. */
+/* Loads a certificate and its key from files, for TLS. Private to common/io/tls_*.c. */
 #ifndef CORRAL_COMMON_TLS_FILES_H
 #define CORRAL_COMMON_TLS_FILES_H
 
@@ -6,10 +6,12 @@
 
 #include <openssl/ssl.h>
 
-/* PEM; of the certificate the chain that peers get, its own first. ERR_CONFIG names the file and why. */
+/* PEM. The certificate file holds the chain that peers get, the own certificate first. ERR_CONFIG names
+ * the file and the reason. */
 int tls_files_load(SSL_CTX *context, const char *cert_file, const char *key_file, struct err *e) MUST_CHECK;
 
-/* ERR_CONFIG with OpenSSL's reason. Empties its queue, which is per thread and keeps what nobody read. */
+/* Returns ERR_CONFIG with OpenSSL's reason, and empties OpenSSL's error queue, which is per thread and
+ * keeps unread errors. */
 int tls_files_refuse(struct err *e, const char *file, const char *what);
 
 #endif

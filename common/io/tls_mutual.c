@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PEER_CHAIN_MAX 16384 /* bytes of certificates that a peer may send before it is known */
+#define PEER_CHAIN_MAX 16384 /* bytes of certificates that a peer may send before it is verified */
 
 struct tls_mutual {
     SSL_CTX *context;
@@ -26,8 +26,8 @@ struct tls_mutual {
 
 struct stream {
     int fd;
-    struct tls_mutual *tls; /* NULL: a socket alone */
-    SSL *session;           /* from the first stream_open on: who only connects costs none */
+    struct tls_mutual *tls; /* NULL: a socket without TLS */
+    SSL *session;           /* made by the first stream_open: a peer that only connects costs none */
     bool blocked;
     struct tls_who who;
     const char *why;
@@ -35,7 +35,8 @@ struct stream {
 
 /* --- an end --- */
 
-/* Nothing else: it is read of certificates that nobody has signed, and stands in the log. */
+/* Accepts nothing but a host name: this text may come from a certificate that nobody signed, and is
+ * logged. */
 static bool is_host_name(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -96,7 +97,7 @@ bool tls_who_read(struct tls_who *who, const uint8_t *der, size_t len)
     return true;
 }
 
-/* Asked here and not after the handshake, so that the peer is told by an alert what is wrong with it. */
+/* Decides during the handshake, not after it, so that a TLS alert tells the peer the reason. */
 static int on_verify(int good, X509_STORE_CTX *store)
 {
     SSL *session = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -192,7 +193,7 @@ void stream_free(struct stream *stream)
     free(stream);
 }
 
-/* What OpenSSL says of the call that has just failed: whether it only waits; else keeps why. */
+/* Asks OpenSSL about the call that has just failed: true if it only waits; otherwise keeps the reason. */
 static bool waits(struct stream *stream, int rc)
 {
     int what = SSL_get_error(stream->session, rc);
@@ -254,7 +255,7 @@ ssize_t stream_write(struct stream *stream, const void *bytes, size_t len)
     if (!stream->tls)
         return socket_result(send(stream->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL));
     ERR_clear_error();
-    bool blocked = stream->blocked; /* that is of reading */
+    bool blocked = stream->blocked; /* belongs to reading; writing must not change it */
     int rc = SSL_write_ex(stream->session, bytes, len, &n);
     bool waiting = rc != 1 && waits(stream, rc);
     stream->blocked = blocked;

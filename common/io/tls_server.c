@@ -11,14 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of TLS 1.2; those of 1.3 are all good. */
+/* Ciphers of TLS 1.2; all those of 1.3 are good. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 struct tls_server {
     SSL_CTX *context;
 };
 
-/* A client that offers protocols is told the one that is spoken here, or nothing. */
+/* Of the protocols that a client offers, accepts the one that is spoken here, or none. */
 static int choose_protocol(SSL *session, const unsigned char **out, unsigned char *out_len,
                            const unsigned char *offered, unsigned len, void *arg)
 {
@@ -39,7 +39,7 @@ static SSL_CTX *context_new(void)
         abort();
     SSL_CTX_set_options(context,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-    /* Thousands of connections idle: they hold no buffers meanwhile. Sessions resume by tickets alone. */
+    /* Thousands of connections are idle and should hold no buffers. Sessions resume by tickets alone. */
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
@@ -120,7 +120,7 @@ struct bufferevent *tls_session_open(struct tls_session *session, struct loop *l
         return NULL;
     }
     free(session);
-    /* A peer that goes without a word is gone, not an error that needs reading. */
+    /* A peer that closes without a TLS close alert is simply gone; this is not an error. */
     bufferevent_openssl_set_allow_dirty_shutdown(io, 1);
     return io;
 }

@@ -15,7 +15,7 @@ static void print_help(const struct program *program, const char *about, const s
     printf("  %s --help | --version\n", program->name);
 }
 
-/* How many words of argv the verb's name takes; 0 where it is not that verb. */
+/* How many words of argv form the verb's name; 0 if argv names another verb. */
 static int words_taken(const struct verb *verb, int argc, char **argv)
 {
     const char *at = verb->name;

@@ -1,4 +1,4 @@
-/* A program and its verbs as one table: dispatch, --help and --version come from it. */
+/* A program and its verbs as one table, from which dispatch, --help and --version are made. */
 #ifndef CORRAL_COMMON_VERB_H
 #define CORRAL_COMMON_VERB_H
 
@@ -20,7 +20,7 @@ struct program {
     const char *name;
     const char *about; /* one sentence */
     const struct conf_table *conf;
-    const char *conf_file; /* read where --config names none; it may be missing */
+    const char *conf_file; /* read if --config names none; it may be missing */
     const struct verb *verbs;
     size_t verb_count;
 };

@@ -24,14 +24,14 @@ STAILQ_HEAD(job_list, job);
 
 struct worker {
     struct loop *loop;
-    pthread_mutex_t lock; /* over the lists, running and stopping */
+    pthread_mutex_t lock; /* protects the lists, running and stopping */
     pthread_cond_t more;
     struct job_list waiting, done;
     const struct job *running[WORKER_THREADS_MAX];
     pthread_t thread[WORKER_THREADS_MAX];
     unsigned threads;
     bool stopping;
-    size_t jobs; /* that are not answered; the loop's */
+    size_t jobs; /* not answered yet; used by the loop's thread only */
     int bell;
     struct watch watch;
 };
@@ -45,7 +45,8 @@ static bool order_runs(const struct worker *w, const struct job *job)
     return false;
 }
 
-/* The first whose order does not run: none before it in the list is of the same order. */
+/* Takes the first job whose order does not run. Earlier jobs of that order cannot be in the list before
+ * it. */
 static struct job *take(struct worker *w)
 {
     struct job *job;
@@ -63,7 +64,7 @@ static void ring(struct worker *w)
 {
     uint64_t one = 1;
     if (write(w->bell, &one, sizeof one) < 0)
-        return; /* it is full: the loop will wake all the same */
+        return; /* the counter is full, so the loop wakes anyway */
 }
 
 static const struct job **slot(struct worker *w)
@@ -91,7 +92,7 @@ static void *run(void *arg)
         pthread_mutex_lock(&w->lock);
         *mine = NULL;
         STAILQ_INSERT_TAIL(&w->done, job, link);
-        pthread_cond_signal(&w->more); /* the next of its order may go */
+        pthread_cond_signal(&w->more); /* the next job of its order may run now */
         ring(w);
     }
     pthread_mutex_unlock(&w->lock);
@@ -144,7 +145,7 @@ void worker_do(struct worker *w, const struct sandbox_id *order, worker_work *wo
         ring(w);
 }
 
-/* Threads take no signal: they are the loop's. */
+/* The threads block all signals: signals belong to the loop. */
 static int start_threads(struct worker *w, unsigned threads)
 {
     sigset_t all, before;

@@ -47,7 +47,7 @@ bool cleanup_removed_any(const struct cleanup_counts *counts)
     return any(counts->removed);
 }
 
-/* 8 kinds of at most 22 and 20 characters: all fit. */
+/* 8 names of at most 22 characters, each with a number of at most 20 digits: all fit. */
 void cleanup_json(const uint64_t counts[static CLEANUP_KIND_COUNT], char out[static CLEANUP_TEXT_MAX])
 {
     struct json_text json = {.text = text_in(out, CLEANUP_TEXT_MAX)};

@@ -31,10 +31,10 @@ bool cleanup_removed_any(const struct cleanup_counts *counts);
 
 #define CLEANUP_TEXT_MAX 384
 
-/* One of the two as a JSON object, every kind in it. */
+/* Writes found or removed as a JSON object with every kind in it. */
 void cleanup_json(const uint64_t counts[static CLEANUP_KIND_COUNT], char out[static CLEANUP_TEXT_MAX]);
 
-/* For a line of the log: "volume=2/1 image=1/0", found and removed, those that are not 0; "nothing". */
+/* Text for the log: "volume=2/1 image=1/0", found/removed of each kind that is not 0/0, or "nothing". */
 void cleanup_text(const struct cleanup_counts *counts, char out[static CLEANUP_TEXT_MAX]);
 
 #endif

@@ -29,7 +29,7 @@ bool image_registry_valid(const char *text)
     return fits(text, "^" HOST "$");
 }
 
-/* All names of Docker Hub are one. */
+/* Copies the registry; all of Docker Hub's names become "docker.io". */
 static void registry_copy(char out[static IMAGE_REF_MAX + 1], const char *text, size_t len)
 {
     snprintf(out, IMAGE_REF_MAX + 1, "%.*s", (int)len, text);
@@ -40,7 +40,7 @@ static void registry_copy(char out[static IMAGE_REF_MAX + 1], const char *text, 
         strcpy(out, IMAGE_HUB);
 }
 
-/* The length of the registry that it begins with; 0: none. */
+/* The length of the registry at the beginning of text; 0 if it names none. */
 static size_t registry_of(const char *text)
 {
     size_t len = strcspn(text, "/");

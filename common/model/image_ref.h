@@ -1,7 +1,8 @@
 /*
  * Names of images as Docker reads them (distribution's reference package): [REGISTRY/]PATH[:TAG][@DIGEST].
- * The first part is a registry where it has a dot or a colon, or is "localhost"; without one it is Docker
- * Hub's, whose names of one part are in library/. A name is never an image's id. Pure.
+ * The first part is a registry if it has a dot or a colon, or is "localhost". A name without a registry
+ * belongs to Docker Hub, where a path of one part lies in library/. An image's id is not accepted as a name.
+ * Pure.
  */
 #ifndef CORRAL_COMMON_IMAGE_REF_H
 #define CORRAL_COMMON_IMAGE_REF_H
@@ -14,29 +15,30 @@
 struct image_ref {
     char registry[IMAGE_REF_MAX + 1]; /* "docker.io", "host:5000"; lower case */
     char path[IMAGE_REF_MAX + 9];     /* "library/alpine" */
-    char tag[IMAGE_REF_MAX + 1];      /* "latest" where none is said; "" beside a digest */
-    char digest[72];                  /* "sha256:…"; "" for none */
+    char tag[IMAGE_REF_MAX + 1];      /* "latest" if the name has none; "" if it has a digest */
+    char digest[72];                  /* "sha256:…"; "" if the name has none */
 };
 
-/* Of a whole name, with all its parts. */
+/* Size of a whole name with all its parts. */
 #define IMAGE_REF_FULL_MAX 640
 
-/* False where it is no name of an image, or its registry or path is longer than IMAGE_REF_MAX. */
+/* Returns false if text is no name of an image, or if its registry or path is longer than IMAGE_REF_MAX. */
 bool image_ref_parse(const char *text, struct image_ref *out);
 
-/* The whole name, which Docker takes for nothing else: "docker.io/library/alpine:latest". */
+/* The whole name, which Docker cannot read in another way: "docker.io/library/alpine:latest". */
 void image_ref_full(const struct image_ref *ref, char out[static IMAGE_REF_FULL_MAX]);
 
-/* The same as Docker tells it in lists: of Docker Hub's it leaves the registry and "library/" away. */
+/* The name as Docker shows it in lists: for Docker Hub without the registry and "library/". */
 void image_ref_familiar(const struct image_ref *ref, char out[static IMAGE_REF_FULL_MAX]);
 
 /* Whether text is another way to write this name. */
 bool image_ref_is(const struct image_ref *ref, const char *text);
 
-/* Whether its registry is in this list (commas between; "none": none is); Docker Hub has several names. */
+/* Whether the registry is in this list (separated by commas; "none" allows none). Knows Docker Hub's
+ * several names. */
 bool image_ref_allowed(const struct image_ref *ref, const char *registries);
 
-/* Whether this may stand in such a list: a name or an address, with a port or without. */
+/* Whether text may be an item of such a list: a host name or an address, with or without a port. */
 bool image_registry_valid(const char *text);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * What the controller and an agent tell each other, as plain structs: the cores of both sides speak these,
- * proto/ packs them. The rules:
+ * What the controller and an agent send each other, as plain structs. The cores of both sides use these
+ * structs, proto/ packs them. The rules:
  *
- *   - the controller sends desired states, the agent sends statuses; both repeat until they are answered
- *   - a desired state is carried out once: the agent ignores one whose generation it has already taken up
- *   - a status is acknowledged only after what it says is committed; the last one of a sandbox
- *     (a terminal state) is kept on the agent's disk until then
- *   - no absolute time travels: remaining and elapsed milliseconds only, so that clocks need not agree. A
+ *   - The controller sends desired states, the agent sends statuses; both repeat until they are acknowledged.
+ *   - A desired state is carried out once: the agent ignores a generation that it has already taken up.
+ *   - A status is acknowledged only after it is committed. The agent keeps the last status of a sandbox (a
+ *     terminal state) on disk until then.
+ *   - Messages carry no absolute time, only remaining and elapsed milliseconds, so clocks need not agree. A
  *     repeated desired state may bring a deadline forward; only a higher generation may push it back.
  *
  * Pure.
@@ -26,20 +26,21 @@
 
 enum desired { DESIRED_RUNNING, DESIRED_PAUSED, DESIRED_GONE };
 
-/* Controller to agent: this sandbox should be so. */
+/* Controller to agent: the state that this sandbox should have. */
 struct desired_state {
     struct sandbox_id id;
-    uint64_t generation; /* from 1; rises with each change of the desired state */
+    uint64_t generation; /* starts at 1, rises with each change of the desired state */
     enum desired state;
     enum sandbox_reason reason; /* DESIRED_GONE: why */
-    uint64_t remaining_ms;      /* to its deadline, when this was sent */
+    uint64_t remaining_ms;      /* until the deadline, at the time of sending */
     struct sandbox_limits limits;
-    const uint8_t
-        *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. Borrowed or owned as the holder says */
+    const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. The holder of this struct says whether
+                            it is owned */
     size_t spec_len;
 };
 
-/* What a node enforces; the bit is set where the kernel does it, clear where it is advisory only. */
+/* What a node enforces: a bit is set if the kernel enforces the limit, clear if the limit is advisory
+ * only. */
 enum enforce_bit {
     ENFORCE_MEMORY = 1,
     ENFORCE_CPU = 2,
@@ -54,19 +55,20 @@ enum enforce_bit {
 #define SAMPLE_NO_IO       ((uint64_t)INT64_MAX)
 
 /*
- * One sample of one running sandbox. Counters count from its start. The latest is sent for the moment, and is
- * lost where the link is; of some one is kept for the history, with a number, until it is acknowledged by
- * that.
+ * One sample of one running sandbox. Counters count from the sandbox's start. The latest sample is sent once
+ * and may be lost with the link. A kept sample, one of several, is numbered for the history and held until
+ * its number is acknowledged.
  */
 struct sample {
     struct sandbox_id id;
-    uint64_t number; /* of a kept one: rises over the restarts of its agent */
+    uint64_t number; /* of a kept sample; keeps rising when the agent restarts */
     bool kept;
     uint64_t ago_ms; /* since it was taken */
     uint64_t memory_used_bytes, memory_working_set_bytes, memory_unreclaimable_bytes, memory_limit_bytes;
     uint64_t memory_peak_bytes, oom_kills;
     uint64_t cpu_usage_ns, cpu_limit_millis;
-    uint32_t cpu_centi, throttled_centi; /* hundredths of a percent of its limit, of its periods */
+    uint32_t cpu_centi,
+        throttled_centi; /* hundredths of a percent: of the CPU limit, of the scheduler's periods */
     uint64_t disk_used_bytes, disk_limit_bytes;
     uint64_t disk_inodes_used, disk_inodes_limit; /* files and folders; limit 0: not known */
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_bytes_per_second, tx_bytes_per_second;
@@ -75,27 +77,28 @@ struct sample {
     uint64_t pids, pids_limit;
     uint32_t memory_some_centi, cpu_some_centi, io_some_centi; /* avg10, or SAMPLE_NO_PRESSURE */
     uint64_t uptime_seconds;
-    bool responsive;          /* its init answered within the last 5 s */
-    uint32_t open_violations; /* bits: 1 << kind (memory, cpu, disk, pids), and 16 << kind where critical */
+    bool responsive;          /* the sandbox's init answered within the last 5 s */
+    uint32_t open_violations; /* 1 << kind for each open violation (memory, cpu, disk, pids), and 16 << kind
+                                 if critical */
 };
 
-/* Agent to controller: this sandbox is so. */
+/* Agent to controller: the state that this sandbox has. */
 struct sandbox_status {
     struct sandbox_id id;
     uint64_t
-        generation;  /* of the desired state that was taken up; 0 for one that it knows no desired state of */
-    uint64_t number; /* rises with each change about this sandbox; what is acknowledged is named by it */
+        generation;  /* of the desired state that was taken up; 0 if the agent knows none for this sandbox */
+    uint64_t number; /* rises with each change of this sandbox; an acknowledgement names it */
     enum sandbox_state state; /* STARTING, RUNNING, PAUSED, STOPPING, STOPPED or FAILED */
     enum sandbox_reason reason;
     char detail[NODE_DETAIL_MAX + 1];
-    bool node_fault; /* of one that FAILED: for reasons of its node; another may start it */
+    bool node_fault; /* of a FAILED sandbox: the node is to blame, another node may start it */
     bool has_exit_code;
     int32_t exit_code;
     uint32_t enforced; /* enum enforce_bit */
-    bool ran;          /* it was running at some time */
+    bool ran;          /* it has been RUNNING at some time */
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
-    bool has_last; /* an end brings the last figures, where it was ever looked at */
+    bool has_last; /* an end carries the last sample, if one was ever taken */
     struct sample last;
 };
 
@@ -105,29 +108,30 @@ struct status_ack {
     uint64_t number;
 };
 
-/* One thing that happened to a sandbox and is not a change of its state. */
+/* A violation began or ended; this is no change of the sandbox's state. */
 struct violation_report {
     struct sandbox_id id;
-    uint64_t number; /* rises over the restarts of its agent; acknowledged by it */
+    uint64_t number; /* keeps rising when the agent restarts; an acknowledgement names it */
     uint64_t ago_ms;
     uint8_t kind; /* memory, cpu, disk, pids: 0 to 3 */
-    bool opened;  /* else closed */
+    bool opened;  /* false: closed */
     bool critical;
     uint32_t percent_centi;
     uint64_t limit;
-    uint32_t swings; /* of one that closed: how often it was clear and came back while it was open */
+    uint32_t swings; /* of a closed violation: how often the value fell below the threshold and rose again
+                        while it was open */
 };
 
-/* Controller to agent: look for what should not be on this node. */
+/* Controller to agent: look for orphaned resources on this node. */
 struct cleanup_order {
-    uint64_t number; /* of each order another; 0: none */
+    uint64_t number; /* different for each order; 0: no order */
     bool dry_run;    /* count only */
 };
 
-/* Agent to controller: the result of a cleanup of the node. Only the kinds that a node has are counted. */
+/* Agent to controller: the result of a cleanup of the node. Counts only the kinds that exist on a node. */
 struct cleanup_report {
-    uint64_t number; /* rises over the agent's life; acknowledged by it */
-    uint64_t asked;  /* the order's number; 0: by itself */
+    uint64_t number; /* rises while the agent runs; an acknowledgement names it */
+    uint64_t asked;  /* number of the order; 0: a periodic cleanup */
     bool dry_run;
     struct cleanup_counts counts;
 };
@@ -136,27 +140,28 @@ struct node_resources {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes;
 };
 
-/* What an agent says of its node when a session begins. Strings are owned by the holder. */
+/* What an agent reports about its node when a session begins. The holder of this struct owns the strings. */
 struct node_facts {
     char name[NODE_NAME_MAX + 1];
     char boot_id[37];
-    char state_id[33]; /* of the folder with its records: another one knows nothing of what ran here */
+    char state_id[33]; /* identifies the folder of records; a folder with another id knows nothing of what ran
+                          here */
     char agent_version[32];
     char docker_version[32];
     char docker_api_version[16];
     char region[64];
     struct string_list labels;   /* "key=value" */
-    struct string_list runtimes; /* of Docker */
+    struct string_list runtimes; /* Docker's */
     struct node_resources capacity;
     uint32_t enforces;                   /* enum enforce_bit */
-    char unhealthy[NODE_DETAIL_MAX + 1]; /* why it takes no sandboxes now, "" where it does */
-    /* Not on the wire: what the controller's end of the connection knows of the other. */
+    char unhealthy[NODE_DETAIL_MAX + 1]; /* why the node takes no sandboxes now; "" if it does */
+    /* Not on the wire: the controller fills these in from the connection. */
     char fingerprint[65], address[46];
 };
 
 void node_facts_fini(struct node_facts *facts);
 
-/* Whether it may be a node's name. */
+/* Whether text is valid as a node's name. */
 bool node_name_valid(const char *name);
 
 #endif

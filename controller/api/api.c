@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the way of a request: route, caller, rate, body, operation --- */
+/* --- steps of a request: route, caller, rate, body, operation --- */
 
-/* Whether the path is of this form; its {…} go into param. */
+/* Whether the path matches this form; the values of its {…} go into param. */
 static bool path_matches(const char *form, const char *path, char param[2][API_PARAM_MAX + 1])
 {
     for (int n = 0; *form;) {
@@ -35,7 +35,7 @@ static bool path_matches(const char *form, const char *path, char param[2][API_P
     return !*path;
 }
 
-/* The route, or OP_COUNT with the error. HEAD goes where GET does. */
+/* The route of the call, or OP_COUNT with e set. HEAD is routed as GET. */
 static enum api_op route_of(struct api_call *call, struct err *e)
 {
     const char *asked = http_method(call->exchange), *path = http_path(call->exchange);
@@ -54,7 +54,7 @@ static enum api_op route_of(struct api_call *call, struct err *e)
         comma = ", ";
     }
     if (!comma[0]) {
-        (void)err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
+        (void)err_set(e, ERR_NOT_FOUND, "there is no such path");
         return OP_COUNT;
     }
     snprintf(api_call_of(call)->allow, sizeof allow, "%s\r\n", allow);
@@ -73,7 +73,7 @@ static void take_request_id(struct api_call *call)
     api_new_request_id(call->request_id);
 }
 
-/* The query was checked against the table of parameters. */
+/* Takes limit and cursor; the query was checked before, against the table of parameters. */
 static void take_page(struct api_call *call)
 {
     char text[16];
@@ -84,7 +84,7 @@ static void take_page(struct api_call *call)
         call->cursor[0] = 0;
 }
 
-/* Who names no type means JSON; a parameter, such as charset, may follow. */
+/* No type counts as JSON; a parameter such as charset may follow. */
 static bool is_json(const char *type)
 {
     static const char json[] = "application/json";
@@ -111,15 +111,14 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
     if (!is_json(http_header(public->exchange, "content-type")))
         return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
     if (!is_as_it_is(http_header(public->exchange, "content-encoding")))
-        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
-                       "the body must be sent as it is, without a Content-Encoding");
+        return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be sent without a Content-Encoding");
     int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
     if (rc)
         return rc;
     if (schema == SCHEMA_SANDBOX)
         api_sandbox_request(body, &public->sandbox);
     public->dry_run = json_is_true(json_object_get(body, "dry_run"));
-    public->body = call->body = json_dumps(body, JSON_COMPACT); /* 6e1 is 60 from here on */
+    public->body = call->body = json_dumps(body, JSON_COMPACT); /* normalised: 6e1 is now 60 */
     public->body_len = strlen(public->body);
     json_decref(body);
     return 0;
@@ -158,7 +157,7 @@ static int allowed(const struct api_call *call, struct err *e)
     const struct route *route = &api_routes[call->op];
     uint32_t scope = strcmp(route->method, "GET") ? SCOPE_WRITE : SCOPE_READ;
     if (route->who >= ADMIN && !caller_is_admin(&call->caller))
-        return err_set(e, ERR_FORBIDDEN, "this takes an administrator, and a key with the scope admin");
+        return err_set(e, ERR_FORBIDDEN, "this needs an administrator and a key with the scope admin");
     if (route->who == USER && !(call->caller.scopes & scope))
         return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s",
                        scope == SCOPE_READ ? "read" : "write");
@@ -173,7 +172,7 @@ static void on_body(void *arg, bool whole)
         api_call_free(arg);
 }
 
-/* The body is read only now that it is known who sends it; of whom nobody is asked, it is thrown away. */
+/* The body is read only after the caller is known; where the route takes none, it is discarded. */
 static void read_body(struct call *call, bool keep)
 {
     if (!http_has_body(call->public.exchange))
@@ -200,7 +199,7 @@ static void on_begins(void *arg)
     struct api *api = arg;
     STAILQ_HEAD(, call_ticket) now = STAILQ_HEAD_INITIALIZER(now);
     struct call_ticket *ticket;
-    STAILQ_CONCAT(&now, &api->begins); /* those that these make room for come in the next turn */
+    STAILQ_CONCAT(&now, &api->begins); /* reads that these make room for begin in the next turn */
     while ((ticket = STAILQ_FIRST(&now))) {
         STAILQ_REMOVE_HEAD(&now, link);
         read_body(call_of(ticket), true);
@@ -221,14 +220,16 @@ static void end_waiting(struct api *api)
 {
     struct call_ticket *ticket;
     struct err e;
-    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "the controller ends; send it again");
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "the controller is stopping; try again");
     while ((ticket = take_begun(api)) || (ticket = call_gate_waiting(&api->gates)))
         api_answer_err(&call_of(ticket)->public, &e);
     later_cancel(&api->begin);
 }
 
-/* What only reads the database is done with it at once: what waits for a node, or for something to happen, is
- * in nobody's way there. */
+/*
+ * Whether the operation only reads the database, and so goes through the gate. Operations that wait for a
+ * node or an event do not occupy the database.
+ */
 static bool is_read(enum api_op op)
 {
     return !strcmp(api_routes[op].method, "GET") && op != OP_SANDBOX_WAIT && op != OP_SANDBOX_STATS;
@@ -268,7 +269,7 @@ static void on_head(void *owner, struct http_exchange *x)
         api_answer_empty(&call->public, 204, cors);
         return;
     }
-    if (!strcmp(http_path(x), "*")) { /* OPTIONS of the server as a whole (RFC 9110 section 9.3.7) */
+    if (!strcmp(http_path(x), "*")) { /* OPTIONS for the whole server (RFC 9110 section 9.3.7) */
         api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PATCH, DELETE\r\n");
         return;
     }
@@ -283,7 +284,7 @@ static void on_head(void *owner, struct http_exchange *x)
 
 /* --- life --- */
 
-#define SHARE 4 /* of all connections: a quarter for the requests of one user that are under way */
+#define SHARE 4 /* one user's requests may occupy one part in this many of all connections */
 
 static void take_conf(struct api *api, const struct api_conf *conf)
 {

@@ -11,10 +11,10 @@
 #include <string.h>
 
 #define HOLD_MS        100
-#define HELD_MAX       128 /* refusals of one user, or of one network's strangers, that are held at once */
+#define HELD_MAX       128 /* delayed refusals at once, for each user, or each network without a valid key */
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-#define HEADERS_MAX    4096 /* ours only: what a peer chose is bounded before */
+#define HEADERS_MAX    4096 /* only our own headers; text from a peer is bounded before */
 #define LINK_MAX       2048
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
@@ -23,7 +23,7 @@ static char *problem_text(int code, const char *detail, const char *request_id, 
     json_t *problem =
         json_pack("{s:s,s:s,s:i,s:s,s:s,s:s}", "type", "about:blank", "title", err_title(code), "status",
                   err_status(code), "detail", detail, "code", err_name(code), "request_id", request_id);
-    if (!problem) /* a detail that is no UTF-8 */
+    if (!problem) /* the detail is not UTF-8 */
         problem = json_pack("{s:s,s:i,s:s}", "title", err_title(code), "status", err_status(code), "code",
                             err_name(code));
     if (more)
@@ -63,7 +63,9 @@ static void answer(struct api_call *public, int status, const char *type, const 
     api_call_free(call);
 }
 
-/* Objects that can be patched carry a strong tag of their text; the database makes the same for If-Match. */
+/*
+ * Objects that can be patched carry a strong ETag of their text; the database computes the same for If-Match.
+ */
 static bool has_etag(const struct api_call *call, int status)
 {
     static const char *const tagged[] = {"Sandbox", "User", "Key", "Tier"};
@@ -86,7 +88,7 @@ static void etag(const char *json, char *out)
     strcat(out, "\"\r\n");
 }
 
-/* The query again, but for its cursor. */
+/* Copies the query without its cursor. */
 static void other_parameters(const char *query, char *out, size_t size)
 {
     size_t len = 0;
@@ -98,7 +100,7 @@ static void other_parameters(const char *query, char *out, size_t size)
     out[len] = 0;
 }
 
-/* Where the next page is (RFC 8288). No cursor needs an escape. */
+/* The link to the next page (RFC 8288). Cursors need no escaping. */
 void api_answer_page(struct api_call *call, const char *json, const char *next)
 {
     char others[LINK_MAX / 2], link[LINK_MAX] = "";
@@ -146,7 +148,7 @@ void api_answer_empty(struct api_call *call, int status, const char *headers)
     answer(call, status, NULL, headers, "");
 }
 
-/* What goes with every refusal of this code, "" for nothing. */
+/* Headers that every refusal of this code has; "" for none. */
 static const char *headers_of(int code)
 {
     return err_status(code) == 503 || code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
@@ -164,10 +166,11 @@ void api_answer_problem(struct api_call *call, const struct err *e, json_t *more
 }
 
 /*
- * Anyone who asks too much, or guesses keys, is answered a little later: a flood then costs next to nothing,
- * since a connection has one answer after the other. So that connections are no factor, and held ones keep
- * nobody out, HELD_MAX of one user or network are held; whatever comes beyond is answered at once and its
- * connection ends, with all that was sent over it.
+ * A caller past its rate, or guessing keys, is answered after a delay. That makes a flood cheap, since each
+ * connection has one request at a time. So that many connections gain nothing, and delayed ones exclude
+ * nobody, at most HELD_MAX refusals of one user or network are delayed; further ones are answered at once,
+ * and their connection is closed, with everything else that was sent on it. Returns the user or network that
+ * the delay counts for.
  */
 static const char *held_for(const struct call *call)
 {
@@ -205,7 +208,10 @@ void api_answers_end(struct api *api)
     }
 }
 
-/* The field that a refusal begins with, as "violations/cpu_clear: …"; else the one that its code is about. */
+/*
+ * A pointer to the field that the sentence begins with, as in "violations/cpu_clear: …"; else to the field
+ * that the code is about.
+ */
 static json_t *pointer_of(const struct err *e)
 {
     size_t len = strspn(e->text, "abcdefghijklmnopqrstuvwxyz_/");
@@ -215,8 +221,7 @@ static json_t *pointer_of(const struct err *e)
     return json_string(image ? "/image" : "");
 }
 
-/* What was found of a body that validates has a pointer too, no matter who found it: a bound of the
- * database's is one. */
+/* An error about a validated body has a pointer, too, also when the database found it. */
 void api_answer_err(struct api_call *call, const struct err *e)
 {
     json_t *more = NULL;

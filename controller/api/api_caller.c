@@ -1,4 +1,4 @@
-/* How much is asked: rates of keys, of DELETEs that make no room, and of who has no key. */
+/* Rate limits: of keys, of DELETEs that change nothing, and of requests without a valid key. */
 #include "controller/api/api_int.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static void tell_rate(struct call *call, const struct rate_rule *rule, struct ra
              (unsigned long long)got.reset_seconds);
 }
 
-/* Takes a token, and tells so in the headers of the answer. */
+/* Takes a token, and writes the headers about the rate for the answer. */
 static bool take_token(struct call *call, struct rate_table *table, const char *name,
                        const struct rate_rule *rule)
 {
@@ -30,7 +30,10 @@ void api_tell_rate(struct call *call)
                                   loop_now_ms()));
 }
 
-/* A DELETE is what makes room, so it is held up only where those before it made none. */
+/*
+ * A DELETE frees resources, so past the rate it is refused only if earlier DELETEs of the key changed
+ * nothing.
+ */
 static int within_rate(struct call *call, struct err *e)
 {
     struct api *api = call->api;
@@ -43,7 +46,7 @@ static int within_rate(struct call *call, struct err *e)
                    (unsigned long long)api->rate.per_second);
 }
 
-/* Where all connections wait for what one user waits for, nobody else comes in. */
+/* Limits the requests of one user under way, so that they cannot occupy all connections. */
 static int within_share(struct call *call, struct err *e)
 {
     struct api *api = call->api;
@@ -68,7 +71,9 @@ void api_note_miss(struct call *call, int status)
         (void)rate_table_take(&api->misses, call->prefix, &api->failure_rate, loop_now_ms());
 }
 
-/* Who guesses is counted by network; anyone who has a key is not, whatever others do at the same address. */
+/*
+ * Failures count for the network; requests with a valid key do not, whatever others do at the same address.
+ */
 bool api_count_failure(struct call *call)
 {
     call->counted =

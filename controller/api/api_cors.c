@@ -20,7 +20,9 @@ static bool is_listed(const char *origins, const char *origin)
     return false;
 }
 
-/* The origin where it is let in; NULL where not. Headers hold no control characters: the server sees to that.
+/*
+ * The request's origin where it is allowed, else NULL. It has no control characters: the server refuses such
+ * headers.
  */
 static const char *allowed(const char *origins, const struct http_exchange *x)
 {

@@ -11,8 +11,10 @@
 
 /* --- rules on texts --- */
 
-/* The grammar of an image's reference: distribution's reference package, and what Docker takes for a
- * registry. */
+/*
+ * The grammar of an image reference, as in distribution's reference package, with what Docker takes for a
+ * registry.
+ */
 #define REGISTRY  "((localhost|[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+)(:[0-9]+)?|[A-Za-z0-9-]+:[0-9]+)/"
 #define COMPONENT "[a-z0-9]+(([.]|_|__|-+)[a-z0-9]+)*"
 #define IMAGE                                                                                                \
@@ -38,7 +40,9 @@ static const char *word(const char *text)
 {
     bool good = isalnum((unsigned char)text[0]) &&
                 !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-")];
-    return good ? NULL : "must begin with a letter or digit, and hold only those, '.', '_', '/' and '-'";
+    return good
+               ? NULL
+               : "must begin with a letter or digit, and contain only letters, digits, '.', '_', '/' and '-'";
 }
 
 static const char *variable(const char *text)
@@ -52,7 +56,7 @@ static const char *tier_name(const char *text)
 {
     bool good =
         text[0] >= 'a' && text[0] <= 'z' && !text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")];
-    return good ? NULL : "must begin with a letter, and hold only a-z, 0-9, '_' and '-'";
+    return good ? NULL : "must begin with a letter, and contain only a-z, 0-9, '_' and '-'";
 }
 
 static const char *base64(const char *text)
@@ -80,7 +84,7 @@ static const struct field_rule variable_rule = {"^[A-Za-z_][A-Za-z0-9_]*$", vari
 
 /* --- the tables --- */
 
-/* Of common/model/limit.def: the limits that a create names, and those that may change while it runs. */
+/* From common/model/limit.def: the limits that a create may name, and those that may change while it runs. */
 #define NUMBER(name, least, most) {#name, FIELD_NUMBER, least, most, NULL, NULL, false, false, NULL},
 static const struct field sandbox[] = {
     {"image", FIELD_TEXT, 1, 255, NULL, &image_rule, false, false, NULL},

@@ -9,10 +9,10 @@
 
 enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_TRUTH, FIELD_WORDS, FIELD_MAP, FIELD_OBJECT };
 
-/* What a text must be like. */
+/* A rule for a text. */
 struct field_rule {
     const char *pattern;                    /* for the description: a regular expression (ECMA 262) */
-    const char *(*wrong)(const char *text); /* what is wrong with it; NULL: nothing */
+    const char *(*wrong)(const char *text); /* returns what is wrong with it; NULL: nothing */
     size_t value_max;                       /* of a map: bytes of a value */
 };
 

@@ -1,4 +1,4 @@
-/* What the files of the API share; private to api*.c. */
+/* Shared by the files of the API. Private to controller/api/. */
 #ifndef CORRAL_CONTROLLER_API_API_INT_H
 #define CORRAL_CONTROLLER_API_API_INT_H
 
@@ -27,14 +27,14 @@ struct route {
 };
 extern const struct route api_routes[OP_COUNT]; /* api_route.c */
 
-/* A key as the database told of it lately. Kept in the order of that: uthash iterates as was added. */
+/* A cached key. The table is kept in the order of the look-ups: uthash iterates in the order of insertion. */
 struct known_key {
     char prefix[API_KEY_PREFIX_LEN + 1];
     bool none; /* there is no such key */
     uint8_t sha256[32];
     struct caller caller;
     uint64_t good_until_ms;
-    bool used; /* since its use was last written down */
+    bool used; /* since the owner last took the used keys */
     UT_hash_handle hh;
 };
 
@@ -44,58 +44,58 @@ struct api {
     struct api_ops ops;
     void *owner;
     struct rate_rule rate, failure_rate;
-    struct known_key *keys, *none; /* none: prefixes that there are not */
+    struct known_key *keys, *none; /* none: prefixes of no key */
     struct key_set prefixes;
     struct key_query *queries; /* look-ups by prefix */
     TAILQ_HEAD(, key_query) waiting;
     unsigned waiting_count;
     struct rate_bucket guesses; /* of everybody */
     LIST_HEAD(, call) held;
-    struct call_share *held_shares;    /* by user, or by network of who is none */
-    struct rate_table rates;           /* by key; outlives the key's being remembered */
+    struct call_share *held_shares;    /* by user, or by network where there is no user */
+    struct rate_table rates;           /* by key; not bound to the cache of keys */
     struct rate_table failures;        /* by network */
-    struct call_share *shares;         /* by user: requests that are under way */
+    struct call_share *shares;         /* requests under way, by user */
     unsigned share_max;                /* of one user */
-    struct call_gates gates;           /* by user: reads that go to the database at once */
-    STAILQ_HEAD(, call_ticket) begins; /* reads whose place has become free */
+    struct call_gates gates;           /* reads under way at the database, by user */
+    STAILQ_HEAD(, call_ticket) begins; /* reads that may begin now */
     struct later begin;
-    struct rate_table misses;            /* by key: DELETEs that made no room */
-    char *problem, problem_headers[300]; /* of the server's own refusals, until the next one */
+    struct rate_table misses;            /* by key: DELETEs that changed nothing */
+    char *problem, problem_headers[300]; /* the server's latest own refusal, valid until the next */
     bool metrics_open;
     char *cors_origins;
     char *openapi;
     struct api_stats stats;
 };
 
-/* A look-up of one prefix, for all calls that wait for it. */
+/* A look-up of one prefix; all calls with that prefix wait for it. */
 struct key_query {
     struct api *api;
     char prefix[API_KEY_PREFIX_LEN + 1];
     char network[RATE_NAME_MAX + 1]; /* of the first call */
-    bool guess;                      /* most likely there is no such key */
-    bool asked;                      /* of the database; else it waits */
-    bool again;                      /* the key changed meanwhile */
+    bool guess;                      /* the prefix is not in the set of keys */
+    bool asked;                      /* sent to the database; else it waits */
+    bool again;                      /* the key changed meanwhile: look it up again */
     TAILQ_HEAD(, call) calls;
     TAILQ_ENTRY(key_query) link;
     UT_hash_handle hh;
 };
 
-/* What the call carries beside what its owner sees. */
+/* A call with its private part. */
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char *body;                          /* as it was validated, where there was one; freed */
-    char rate[160];                      /* headers that tell of its rate */
-    char allow[64];                      /* and of the methods that there are, where this is none of them */
-    char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" where it is not known who calls */
+    char *body;     /* the validated body, where there was one; owned */
+    char rate[160]; /* headers about its rate */
+    char allow[64]; /* header with the allowed methods, where the method is not one of them */
+    char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" while the caller is not known */
     uint8_t sha256[32];
-    bool counted; /* as a failure of its network, in advance */
-    bool shared;  /* it is one of its user's that are under way */
+    bool counted; /* counted as a failure of its network, in advance */
+    bool shared;  /* counted in its user's requests under way */
     struct call_ticket ticket;
-    void (*leaves)(struct call *call); /* its place among its user's reads, while it has one */
-    void (*known)(struct call *call, const struct caller *caller); /* goes on once it is known who calls */
+    void (*leaves)(struct call *call); /* gives back its place among its user's reads, while it has one */
+    void (*known)(struct call *call, const struct caller *caller); /* continues once the caller is known */
     TAILQ_ENTRY(call) asks;                                        /* while its key is looked up */
-    LIST_ENTRY(call) held;                                         /* while its refusal is held back */
+    LIST_ENTRY(call) held;                                         /* while its refusal is delayed */
     struct timer hold;
     struct err refusal;
 };
@@ -108,26 +108,29 @@ static inline struct call *api_call_of(struct api_call *call)
 /* api_answer.c: each answers the call and frees it. */
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
 void api_answer_held(struct api_call *call,
-                     const struct err *e); /* after a while: for anyone who asks too much */
-void api_call_free(struct call *call);     /* unanswered: its client is gone */
-void api_answers_end(struct api *api);     /* what is held is answered now */
+                     const struct err *e); /* after a delay: for a caller past its rate */
+void api_call_free(struct call *call);     /* without an answer: the client is gone */
+void api_answers_end(struct api *api);     /* answers all delayed refusals now */
 void api_new_request_id(char out[static 65]);
-/* Of the server's own refusals; as http_server_ops.problem. */
+/* The problem document of the server's own refusals; as http_server_ops.problem. */
 const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);
 
-/* api_keys.c: finds out who asks, then calls known, or refuses. */
+/* api_keys.c: finds the caller, then calls known, or refuses. */
 void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller));
-void api_keys_end(struct api *api); /* anyone who still waits is answered */
+void api_keys_end(struct api *api); /* answers all calls that still wait */
 
-/* api_caller.c: whether one more failure of its network is within the rate; it is counted. */
+/* api_caller.c: counts a failure of the call's network; false past its rate. */
 bool api_count_failure(struct call *call);
-/* It was none. */
+/* Takes that failure back. */
 void api_uncount_failure(struct call *call);
-/* It was answered: a DELETE that made no room counts. */
+/* The call was answered: counts a DELETE that changed nothing. */
 void api_note_miss(struct call *call, int status);
-/* Its answer tells of its rate: that of its network, where it did not come to its key's. */
+/* Puts the headers about the rate into the answer: the network's rate, where the key's was not reached. */
 void api_tell_rate(struct call *call);
-/* Within the rate of its key and the share of its user, or ERR_RATE_LIMITED; the answer's headers tell. */
+/*
+ * 0 within the rate of its key and the share of its user, else ERR_RATE_LIMITED; the answer's headers show
+ * the rate.
+ */
 int api_within_rate(struct call *call, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Who asks. Keys are looked up in the database a few at a time, all calls with one key together, and
- * remembered for a while; so is that there is no such key. Whose prefix is that of no key (key_set) guesses:
- * counted as a failure of its network before it is looked up at all, and few of those at a time.
+ * Finds the caller. Keys are looked up in the database a few at a time, once for all calls with the same key,
+ * and cached for a while; so are prefixes of no key. A prefix that is in no existing key (key_set) is a
+ * guess: it counts as a failure of its network before it is looked up, and fewer guesses are looked up at
+ * once.
  */
 #include "controller/api/api_int.h"
 
@@ -11,21 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEYS_MAX            4096  /* remembered ones, and as many that there are not; the oldest goes first */
-#define KEY_GOOD_MS         30000 /* then it is looked up again, should a notice have been lost */
+#define KEYS_MAX            4096 /* cached keys, and as many cached prefixes of no key; the oldest is dropped first */
+#define KEY_GOOD_MS         30000 /* then the key is looked up again, in case a notification was lost */
 #define NONE_GOOD_MS        5000
-#define AT_ONCE_MAX         16 /* look-ups */
+#define AT_ONCE_MAX         16 /* look-ups of existing prefixes at once */
 #define AT_ONCE_OF_NETWORK  8
-#define GUESSES_AT_ONCE_MAX 4 /* beside them */
+#define GUESSES_AT_ONCE_MAX 4 /* look-ups of guesses at once, besides */
 #define WAITING_MAX         1024
 #define GUESSES_WAITING_MAX 64
 
-/* Of the whole controller: guesses that are looked up. */
+/* The rate of guesses that are looked up, for the whole controller. */
 static const struct rate_rule guess_rule = {100, 200};
 
-/* --- who has no key that is valid --- */
+/* --- without a valid key --- */
 
-/* Past the rate of its network. */
+/* Refuses with 429: past the rate of its network. */
 static void refuse_guess(struct call *call)
 {
     struct err e;
@@ -36,7 +37,10 @@ static void refuse_guess(struct call *call)
     api_answer_held(&call->public, &e);
 }
 
-/* Not a valid key: 401, or 429 past the rate of its network; counts it where it was not. */
+/*
+ * Refuses an invalid key: 401, or 429 past the rate of its network. Counts a failure where none was counted
+ * yet.
+ */
 static void refuse_key(struct call *call)
 {
     struct err e;
@@ -49,7 +53,7 @@ static void refuse_key(struct call *call)
     api_answer_err(&call->public, &e);
 }
 
-/* --- what is remembered --- */
+/* --- the cache --- */
 
 static void known_drop(struct known_key **table, struct known_key *key)
 {
@@ -86,7 +90,7 @@ static void known_clear(struct known_key **table)
         known_drop(table, *table);
 }
 
-/* Anyone who shows it is counted as a use. */
+/* The key is valid: counts a use and continues the call. */
 static void known_use(struct call *call, struct known_key *key)
 {
     struct caller caller = key->caller;
@@ -105,7 +109,7 @@ static void query_ask(struct key_query *q)
     q->api->ops.find_key(q->api->owner, q->prefix, q);
 }
 
-/* Whether it may go now, beside those that are asked. */
+/* Whether q may be sent to the database now, beside those under way. */
 static bool may_ask(const struct api *api, const struct key_query *q)
 {
     unsigned all = 0, guesses = 0, of_network = 0;
@@ -146,7 +150,7 @@ static struct key_query *query_new(struct api *api, const struct call *call, boo
     return q;
 }
 
-/* Takes it from its waiting calls one by one: answering one may begin another look-up, never this one. */
+/* Takes the waiting calls out one by one: answering a call may begin another look-up, never this one. */
 static void query_end(struct key_query *q, void (*tell)(struct call *call, void *arg), void *arg)
 {
     struct api *api = q->api;
@@ -208,13 +212,13 @@ void api_key_found(struct key_query *q, int code, const struct err *e, const str
     }
 }
 
-/* Past what may wait. */
+/* Refuses: too many look-ups wait. */
 static void refuse_full(struct call *call)
 {
     struct err e;
     call->prefix[0] = 0;
     (void)err_set(&e, ERR_DATABASE_UNAVAILABLE,
-                  "too many API keys are being looked up; send it again in a second");
+                  "too many API keys are being looked up; try again in a second");
     api_answer_held(&call->public, &e);
 }
 
@@ -248,9 +252,9 @@ static void look_up(struct call *call, bool proved)
     api->waiting_count++;
 }
 
-/* --- who asks --- */
+/* --- the caller --- */
 
-/* NULL: none, or two that differ, of which none is chosen here. */
+/* The key of the request; NULL where there is none, or where two differ. */
 static const char *key_of(const struct api_call *call)
 {
     const char *key = http_header(call->exchange, "x-api-key");
@@ -264,7 +268,7 @@ static const char *key_of(const struct api_call *call)
     return !key || (bearer && !strcmp(key, bearer)) ? bearer : NULL;
 }
 
-/* What tells of a controller itself is answered whether it leads or not. */
+/* Requests about the controller itself are answered whether it leads or not. */
 static bool is_served(const struct call *call, struct err *e)
 {
     return api_routes[call->public.op].who == METRICS || !call->api->ops.serving(call->api->owner, e);

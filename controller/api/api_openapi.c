@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* objects.json, as the build put it in. */
+/* objects.json, embedded by the build. */
 extern const char api_objects[];
 
 enum who { OPEN, USER, ADMIN, METRICS };
@@ -54,14 +54,17 @@ static json_t *content_of(const char *answer)
 static json_t *success(const struct row *r)
 {
     json_t *out =
-        json_pack("{s:s,s:o}", "description", r->answer[0] ? "Done" : "Done; there is nothing to say",
+        json_pack("{s:s,s:o}", "description", r->answer[0] ? "Done" : "Done; the answer has no body",
                   "headers", json_pack("{s:o}", "X-Request-Id", reference("headers", "RequestId")));
     if (r->answer[0])
         json_object_set_new(out, "content", content_of(r->answer));
     return out;
 }
 
-/* What is answered before it is carried out: where its node is away, and where the caller would not wait. */
+/*
+ * Operations that may be answered before they are carried out: when the node is away, or when the caller
+ * prefers not to wait.
+ */
 static const struct delay {
     bool may_be, may_be_asked_for; /* 202, Prefer */
 } delays[OP_COUNT] = {
@@ -74,7 +77,7 @@ static void other_successes(const struct row *r, json_t *responses)
 {
     if (!delays[r - rows].may_be)
         return;
-    json_t *accepted = json_pack("{s:s}", "description", "Taken, and carried out later");
+    json_t *accepted = json_pack("{s:s}", "description", "Recorded; carried out later");
     json_object_set_new(accepted, "content", content_of("Sandbox"));
     json_object_set_new(responses, "202", accepted);
 }

@@ -3,7 +3,7 @@
 #ifndef CORRAL_CONTROLLER_API_API_OPENAPI_H
 #define CORRAL_CONTROLLER_API_API_OPENAPI_H
 
-/* The document's text; the caller frees it. Aborts where objects.json, which is built in, is no JSON. */
+/* The document's text; the caller frees it. Aborts if the embedded objects.json is not JSON. */
 char *api_openapi_text(void);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Where the preference that begins here ends: at a comma outside quotes. */
+/* The end of the preference that begins here: a comma outside quotes. */
 static const char *end_of(const char *at)
 {
     bool quoted = false;

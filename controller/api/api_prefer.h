@@ -4,7 +4,9 @@
 
 #include <stdbool.h>
 
-/* Whether one of its preferences, lines joined by commas, has this name and no value. value: NULL for none.
+/*
+ * Whether the header has a preference of this name without a value. value: all lines of the header, joined by
+ * commas; NULL for none.
  */
 bool api_prefers(const char *value, const char *name);
 

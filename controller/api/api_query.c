@@ -11,7 +11,7 @@
 
 enum type { TEXT, NUMBER, TRUTH, TIME, ID };
 
-#define DIGITS_MAX 18 /* fewer than overflow */
+#define DIGITS_MAX 18 /* no overflow with this many digits */
 
 static const struct param {
     enum api_op op;
@@ -63,7 +63,7 @@ static int check_one(const struct param *p, const char *value, struct err *e)
     case TIME:
         return rfc3339_valid(value)
                    ? 0
-                   : err_set(e, ERR_INVALID, "%s must be a time as 2026-01-02T03:04:05Z", p->name);
+                   : err_set(e, ERR_INVALID, "%s must be a time such as 2026-01-02T03:04:05Z", p->name);
     case ID:
         return is_id(value, p->choices) ? 0
                                         : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
@@ -87,10 +87,9 @@ int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e
         size_t len = strcspn(at, "=&");
         const struct param *p = find(op, at, len);
         if (!p)
-            return err_set(e, ERR_INVALID, "%.*s is no parameter that is known here",
-                           len < 60 ? (int)len : 60, at);
+            return err_set(e, ERR_INVALID, "%.*s is not a known parameter", len < 60 ? (int)len : 60, at);
         if (!http_query_get(x, p->name, value, sizeof value))
-            return err_set(e, ERR_INVALID, "%s must be given once, with a value that can be read", p->name);
+            return err_set(e, ERR_INVALID, "%s must be given once, with a valid value", p->name);
         int rc = check_one(p, value, e);
         if (rc)
             return rc;

@@ -1,4 +1,4 @@
-/* What may stand in a request's query, by the table of parameters. Private to the API. */
+/* The query parameters of requests, by their table. Private to the API. */
 #ifndef CORRAL_CONTROLLER_API_API_QUERY_H
 #define CORRAL_CONTROLLER_API_API_QUERY_H
 
@@ -6,10 +6,10 @@
 
 #include <jansson.h>
 
-/* Whether every parameter has a row and fits it. ERR_INVALID names the one that does not. */
+/* 0 where every parameter has a row and fits it. ERR_INVALID names the one that does not. */
 int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e) MUST_CHECK;
 
-/* The parameters of an operation as OpenAPI has them. The caller's. */
+/* The parameters of an operation, described for OpenAPI. The caller's. */
 json_t *api_query_describe(enum api_op op);
 
 #endif

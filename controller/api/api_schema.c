@@ -9,8 +9,8 @@
 
 #define ERRORS_MAX      32
 #define DEPTH_MAX       16
-#define VALUE_BYTES_MAX 32767              /* of a word or a variable, as they are given to a process */
-#define INTEGER_MAX     9007199254740992.0 /* 2^53: up to here no number loses a digit on its way */
+#define VALUE_BYTES_MAX 32767              /* of a word or a variable that a process gets */
+#define INTEGER_MAX     9007199254740992.0 /* 2^53: integers up to here are exact in JSON */
 
 /* --- checking --- */
 
@@ -39,12 +39,12 @@ static void complain(json_t *errors, const char *name, const char *inner, const 
     if (inner)
         pointer_add(pointer, sizeof pointer, inner);
     json_t *error = json_pack("{s:s,s:s}", "pointer", pointer, "detail", detail);
-    if (!error) /* a cut in the middle of a character */
+    if (!error) /* the text was cut in the middle of a character */
         error = json_pack("{s:s,s:s}", "pointer", "", "detail", detail);
     json_array_append_new(errors, error);
 }
 
-/* JSON Schema's length is one of characters; the library takes nothing but valid UTF-8. */
+/* JSON Schema counts characters. The library accepts only valid UTF-8. */
 static size_t characters(const json_t *text)
 {
     size_t n = 0;
@@ -73,7 +73,7 @@ static void check_text(const struct field *f, const json_t *value, json_t *error
         complain(errors, f->name, NULL, wrong);
 }
 
-/* Past INTEGER_MAX every number is. */
+/* Whether a number is an integer; past INTEGER_MAX every double is one. */
 static bool is_whole(const json_t *value)
 {
     double n = json_real_value(value);
@@ -81,7 +81,7 @@ static bool is_whole(const json_t *value)
            (json_is_real(value) && (n > INTEGER_MAX || n < -INTEGER_MAX || n == (double)(json_int_t)n));
 }
 
-/* 134217728.0 and 6e1 are integers (JSON Schema, section 6.1.1): they become such. */
+/* Converts numbers such as 134217728.0 and 6e1 to integers, which they are (JSON Schema, section 6.1.1). */
 static void integers_of(json_t *object)
 {
     const char *name;
@@ -132,7 +132,9 @@ static bool stands_before(const json_t *list, size_t at)
     return false;
 }
 
-/* What an init takes at once (agent/init/init_proto.h), less what goes with it: said before anything is made.
+/*
+ * The bytes that the init takes at once (agent/init/init_proto.h), less room for the rest: checked before a
+ * sandbox is created.
  */
 #define WORDS_BYTES_MAX 65000
 
@@ -150,12 +152,12 @@ static void check_words(const struct field *f, const json_t *value, json_t *erro
         if (!json_is_string(item) || json_string_length(item) > VALUE_BYTES_MAX)
             complain(errors, f->name, index, "must be a string of at most 32767 bytes");
         else if (f->choices && !choices_have(f->choices, json_string_value(item)))
-            complain(errors, f->name, index, "is none of the words that are allowed here");
+            complain(errors, f->name, index, "is not one of the allowed words");
         else if (f->choices && stands_before(value, i))
             complain(errors, f->name, index, "stands there already");
     }
     if (bytes > WORDS_BYTES_MAX)
-        complain(errors, f->name, NULL, "may have at most 65000 bytes, with one after each string");
+        complain(errors, f->name, NULL, "may have at most 65000 bytes, counting one more for each string");
 }
 
 static void check_map(const struct field *f, json_t *value, json_t *errors)
@@ -188,7 +190,7 @@ static const struct field *field_find(const struct field_table *table, const cha
     return NULL;
 }
 
-/* An object of numbers, which may be null. */
+/* Checks an object whose values are numbers or null. */
 static void check_inner(const struct field *f, json_t *value, json_t *errors)
 {
     const char *name;
@@ -198,7 +200,7 @@ static void check_inner(const struct field *f, json_t *value, json_t *errors)
         char detail[160];
         const struct field *in = field_find(f->inner, name);
         if (!in)
-            complain(errors, f->name, name, "is no field that is known here");
+            complain(errors, f->name, name, "is not a known field");
         else if (!json_is_null(item) && (!is_whole(item) || !is_within(in, item))) {
             snprintf(detail, sizeof detail, "must be an integer from %lld to %lld, or null",
                      (long long)in->least, (long long)in->most);
@@ -258,7 +260,7 @@ static void check_object(const struct field_table *table, json_t *root, json_t *
         if (f)
             check_value(f, value, errors);
         else
-            complain(errors, name, NULL, "is no field that is known here");
+            complain(errors, name, NULL, "is not a known field");
     }
     for (size_t i = 0; i < table->count; i++) {
         const struct field *f = &table->field[i];
@@ -267,8 +269,7 @@ static void check_object(const struct field_table *table, json_t *root, json_t *
     }
 }
 
-/* Nesting beyond what any body needs is refused before it is parsed: a parser's stack is not for strangers.
- */
+/* Refuses deep nesting before parsing: the parser recurses, and no body needs it. */
 static bool too_deep(const char *body, size_t len)
 {
     bool in_string = false;
@@ -286,21 +287,21 @@ static bool too_deep(const char *body, size_t len)
     return false;
 }
 
-/* Two ways to say one thing: neither is dropped in silence. */
+/* Two fields with the same purpose: refused, since neither may be ignored silently. */
 static const char *const apart[] = {"lifetime_seconds", "expires_at"};
 
 static void check_apart(const json_t *root, json_t *errors)
 {
     if (json_object_get(root, apart[0]) && json_object_get(root, apart[1]))
-        complain(errors, apart[1], NULL, "cannot stand beside lifetime_seconds");
+        complain(errors, apart[1], NULL, "cannot be given together with lifetime_seconds");
 }
 
-/* The library's sentence about a NUL names a flag of its own. */
+/* Own sentences for some errors: the library's, about a NUL, names one of its flags. */
 static int malformed(const json_error_t *where, struct err *e)
 {
     bool nul = json_error_code(where) == json_error_null_character;
     return err_set(e, ERR_MALFORMED_JSON, "line %d, column %d: %s", where->line, where->column,
-                   nul ? "a string with \\u0000 is not taken" : where->text);
+                   nul ? "a string must not contain \\u0000" : where->text);
 }
 
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
@@ -313,9 +314,9 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
     json_t *root = json_loadb(body, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
     if (!root && json_error_code(&where) == json_error_numeric_overflow) {
         *errors = json_array();
-        complain(*errors, NULL, NULL, "holds a number that is larger than any that is taken");
-        return err_set(e, ERR_INVALID, "line %d, column %d: the number is larger than any that is taken",
-                       where.line, where.column);
+        complain(*errors, NULL, NULL, "contains a number that is too large");
+        return err_set(e, ERR_INVALID, "line %d, column %d: the number is too large", where.line,
+                       where.column);
     }
     if (!root)
         return malformed(&where, e);

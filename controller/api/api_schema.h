@@ -1,6 +1,6 @@
 /*
- * The bodies of requests as tables: one row a field. Validation and its error pointers come from them.
- * Private to the API. The controller's JSON library stays behind this header and api_int.h.
+ * The bodies of requests as tables: one row a field. Validation and error pointers come from them. Private to
+ * the API. Only this header and api_int.h expose the JSON library.
  */
 #ifndef CORRAL_CONTROLLER_API_API_SCHEMA_H
 #define CORRAL_CONTROLLER_API_API_SCHEMA_H
@@ -32,13 +32,13 @@ enum api_schema {
 int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
                      struct err *e) MUST_CHECK;
 
-/* Whether the body may be left out. */
+/* Whether the request may have no body. */
 bool api_schema_optional(enum api_schema schema);
 
 /* The body as a JSON Schema (draft 2020-12). The caller's. */
 json_t *api_schema_describe(enum api_schema schema);
 
-/* Fills the request from a body that validated. */
+/* Fills the request from a validated body. */
 void api_sandbox_request(json_t *body, struct sandbox_request *out);
 
 #endif

@@ -49,7 +49,7 @@ struct call_ticket *call_gate_leave(struct call_gates *gates, struct call_ticket
         return NULL;
     }
     next = STAILQ_FIRST(&gate->waiting);
-    if (next) { /* in its place */
+    if (next) { /* takes the free place */
         STAILQ_REMOVE_HEAD(&gate->waiting, link);
         next->waits = false;
     } else if (!--gate->begun) {

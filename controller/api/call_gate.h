@@ -1,7 +1,7 @@
 /*
- * How many reads of each user are at the database at once: CALL_GATE_PER_USER; the others of this user wait,
- * in the order in which they came, on the connections that they came over. So what one user asks for on
- * thousands of connections waits for itself, and not in the one queue in which all wait. Pure.
+ * Limits the reads of each user at the database to CALL_GATE_PER_USER at once; further reads of that user
+ * wait in the order of arrival, each holding its connection. So a user with thousands of connections waits
+ * only for its own requests, not in the queue shared by all. Pure.
  */
 #ifndef CORRAL_CONTROLLER_API_CALL_GATE_H
 #define CORRAL_CONTROLLER_API_CALL_GATE_H
@@ -13,26 +13,26 @@
 
 #define CALL_GATE_PER_USER 64
 
-struct call_gate; /* of one user; lives as long as a read of it */
+struct call_gate; /* of one user; exists while that user has a read */
 
 struct call_gates {
     struct call_gate *by_user;
 };
 
-/* One read; the caller's memory, all zero before. */
+/* One read. The caller's memory, all zero at first. */
 struct call_ticket {
-    struct call_gate *gate; /* NULL: it is not in */
+    struct call_gate *gate; /* NULL: not entered */
     bool waits;
     STAILQ_ENTRY(call_ticket) link;
 };
 
-/* Whether it may begin; else it waits until another of this user leaves. */
+/* True: the read may begin. False: it waits until call_gate_leave returns it. */
 bool call_gate_enter(struct call_gates *gates, const char *user, struct call_ticket *ticket) MUST_CHECK;
 
-/* It is over, or waits no more. Returns the one that may begin instead, or NULL. */
+/* The read is over, or stops waiting. Returns the ticket that may begin instead, or NULL. */
 struct call_ticket *call_gate_leave(struct call_gates *gates, struct call_ticket *ticket);
 
-/* One that waits, for the end; NULL where none does. */
+/* A waiting ticket, for shutdown; NULL where none waits. */
 struct call_ticket *call_gate_waiting(const struct call_gates *gates);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * How many requests of each user (or network) are under way: one that waits (for a state, a start, an end, a
- * body, or because its refusal comes late) holds a connection for as long, and there are only so many for
- * all. A row lives as long as a request of its user. Pure.
+ * Counts the requests under way of each user (or network). A request that waits (for a state, a start, an
+ * end, a body, or a delayed refusal) holds a connection, and connections are limited for all. A row exists
+ * while its user has a request. Pure.
  */
 #ifndef CORRAL_CONTROLLER_API_CALL_SHARE_H
 #define CORRAL_CONTROLLER_API_CALL_SHARE_H
@@ -10,12 +10,12 @@
 
 #include <stdbool.h>
 
-struct call_share; /* by user; NULL: nobody asks for anything */
+struct call_share; /* by user; NULL: no requests */
 
-/* One more of this user, who may have max at once; false: no. */
+/* Counts one more request of this user; false where it has max already. */
 bool call_share_take(struct call_share **shares, const char *user, unsigned max) MUST_CHECK;
 
-/* One that was taken is over. */
+/* A counted request is over. */
 void call_share_return(struct call_share **shares, const char *user);
 
 #endif

@@ -7,5 +7,5 @@ out, path, name = sys.argv[1:]
 data = Path(path).read_bytes() + bytes(1)
 rows = ",\n    ".join(", ".join(str(b) for b in data[i:i + 20]) for i in range(0, len(data), 20))
 if max(data) > 127:
-    sys.exit(f"embed_text: {path} holds what is not ASCII")
+    sys.exit(f"embed_text: {path} contains characters that are not ASCII")
 Path(out).write_text(f"extern const char {name}[];\nconst char {name}[] = {{\n    {rows}}};\n")

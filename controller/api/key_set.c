@@ -8,7 +8,7 @@
 
 #define CHARS (API_KEY_PREFIX_LEN - 4)
 
-/* Never 0; 0: these are no characters of a prefix. */
+/* The characters as bits; never 0 where they are valid, 0 where they are not. */
 static uint64_t packed(const char *chars)
 {
     static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -22,7 +22,7 @@ static uint64_t packed(const char *chars)
     return out;
 }
 
-/* The finalizer of MurmurHash3: every bit of the key moves every bit of the place. */
+/* The finalizer of MurmurHash3: every bit of the key affects every bit of the slot. */
 static uint64_t mixed(uint64_t key)
 {
     key = (key ^ key >> 33) * 0xff51afd7ed558ccdull;
@@ -45,7 +45,7 @@ static void insert(struct key_set *set, uint64_t key)
     set->slot[at] = key;
 }
 
-/* At most half full. */
+/* Grows the table so that it is at most half full. */
 static void make_room(struct key_set *set, size_t count)
 {
     struct key_set old = *set;

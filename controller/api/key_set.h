@@ -1,7 +1,7 @@
 /*
- * The public prefixes of all API keys that there are: what is not among them need not be looked up. 60 bits a
- * prefix in a hash table with open addressing (Knuth 6.4, linear probing): 16 MB for a million keys. It may
- * hold prefixes that are gone; it lacks a key that another controller made in this moment.
+ * The public prefixes of all existing API keys: a prefix that is not in the set need not be looked up. 60
+ * bits a prefix in a hash table with open addressing (Knuth 6.4, linear probing): 16 MB for a million keys.
+ * The set may contain prefixes of deleted keys; it may lack a key that another controller has just created.
  */
 #ifndef CORRAL_CONTROLLER_API_KEY_SET_H
 #define CORRAL_CONTROLLER_API_KEY_SET_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEY_SET_MAX 1000000 /* with more it is given up: any prefix may be one */
+#define KEY_SET_MAX 1000000 /* with more keys the set is not used: any prefix may exist */
 
 /* All zero: not filled yet. */
 struct key_set {
@@ -19,11 +19,11 @@ struct key_set {
     bool overflowed;
 };
 
-/* Again from all there are: the prefixes one after the other, without their "crl_". NULL: none. */
+/* Fills the set from scratch. prefixes: one after the other, without their "crl_". NULL: none. */
 void key_set_fill(struct key_set *set, const char *prefixes);
-/* prefix: "crl_" and 12 characters; another text is passed over. */
+/* Adds a prefix: "crl_" and 12 characters; other text is ignored. */
 void key_set_add(struct key_set *set, const char *prefix);
-/* Whether there may be such a key. */
+/* Whether a key with this prefix may exist. */
 bool key_set_has(const struct key_set *set, const char *prefix);
 void key_set_fini(struct key_set *set);
 

@@ -26,7 +26,8 @@ struct rate_answer rate_table_take(struct rate_table *table, const char *name, c
     snprintf(key, sizeof key, "%s", name);
     HASH_FIND_STR(table->rows, key, row);
     if (row) {
-        HASH_DEL(table->rows, row); /* and back in as the newest: uthash iterates as was added */
+        HASH_DEL(table->rows,
+                 row); /* and inserted again as the newest: uthash iterates in the order of insertion */
     } else {
         if (HASH_COUNT(table->rows) >= RATE_TABLE_MAX)
             drop(table, table->rows);

@@ -1,6 +1,6 @@
 /*
- * Token buckets by name (an API key's prefix, a network). Bounded: the one that was used longest ago goes
- * first, and is full again should it come back. On the loop.
+ * Token buckets by name (an API key's prefix, a network). Bounded: the least recently used one is dropped
+ * first; if its name returns, its bucket is full. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_API_RATE_TABLE_H
 #define CORRAL_CONTROLLER_API_RATE_TABLE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #define RATE_TABLE_MAX 4096
-#define RATE_NAME_MAX  63 /* what is longer is cut */
+#define RATE_NAME_MAX  63 /* longer names are cut */
 
 struct rate_row;
 
@@ -22,9 +22,9 @@ struct rate_table {
 /* Takes a token of this name's bucket. */
 struct rate_answer rate_table_take(struct rate_table *table, const char *name, const struct rate_rule *rule,
                                    uint64_t now_ms);
-/* Gives one back that was taken for nothing. */
+/* Gives back a token whose request was not served. */
 void rate_table_return(struct rate_table *table, const char *name);
-/* What this name has, without taking any. */
+/* The fill of this name's bucket, without taking a token. */
 struct rate_answer rate_table_look(const struct rate_table *table, const char *name,
                                    const struct rate_rule *rule, uint64_t now_ms);
 size_t rate_table_count(const struct rate_table *table);

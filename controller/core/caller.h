@@ -1,6 +1,6 @@
 /*
- * Who makes a request: the user and the API key that proved it, with all that admission and the routes need
- * to know of them. Read from the database with the key; never kept past the request. Pure.
+ * Who makes a request: the user and the API key of the request, with all that admission and the routes need
+ * to know of both. Read from the database with the key; never kept after the request. Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_CALLER_H
 #define CORRAL_CONTROLLER_CORE_CALLER_H
@@ -29,7 +29,7 @@ struct caller {
     struct violation_levels levels; /* of the tier */
 };
 
-/* An administrator's route asks for the role and for the scope. */
+/* A route for administrators requires both the role and the scope. */
 static inline bool caller_is_admin(const struct caller *caller)
 {
     return caller->admin && (caller->scopes & SCOPE_ADMIN);

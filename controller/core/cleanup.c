@@ -11,8 +11,10 @@ enum cleanup_kind cleanup_row_judge(const struct cleanup_row *row)
         return CLEANUP_KIND_COUNT;
     if (row->overdue)
         return CLEANUP_EXPIRED;
-    /* A row that the cluster state does not know was never sent, so no node has it; a pending one may still
-     * be. */
+    /*
+     * The cluster state does not know the row, so it was never sent and no node has it; a pending one may
+     * still be sent.
+     */
     bool unheld = row->known ? row->missing : row->node_here && row->state != SANDBOX_PENDING;
     return unheld ? CLEANUP_ROW_WITHOUT_CONTAINER : CLEANUP_KIND_COUNT;
 }

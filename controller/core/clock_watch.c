@@ -1,6 +1,6 @@
 #include "controller/core/clock_watch.h"
 
-#define DRIFT 1000 /* a millisecond in so many: more than clocks drift, or are slewed */
+#define DRIFT 1000 /* one millisecond in this many: more than clocks drift or are slewed */
 
 static int64_t middle(int64_t least, int64_t most)
 {
@@ -22,7 +22,8 @@ int64_t clock_watch_sample(struct clock_watch *watch, uint64_t asked_ms, uint64_
         return 0;
     was.least_ms -= drift;
     was.most_ms += drift;
-    if (watch->least_ms <= was.most_ms && watch->most_ms >= was.least_ms) { /* both are true */
+    if (watch->least_ms <= was.most_ms &&
+        watch->most_ms >= was.least_ms) { /* the ranges overlap: no step; keep what both allow */
         if (watch->least_ms < was.least_ms)
             watch->least_ms = was.least_ms;
         if (watch->most_ms > was.most_ms)

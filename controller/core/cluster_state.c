@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESIRED_REPEAT_MS 2000 /* an unanswered desired state is sent again after this */
-#define LATE_MS           500  /* an answer that was longer on its way is asked for again */
-#define TICK_GAP_MS       3000 /* between ticks: longer, and this process stood still */
+#define DESIRED_REPEAT_MS 2000
+#define LATE_MS           500 /* a row whose answer took longer than this is read again, for a more exact deadline */
+#define TICK_GAP_MS       3000 /* a longer time between two ticks means that this process stood still */
 
 struct cluster_state *cluster_state_new(uint64_t lease_ms)
 {
@@ -32,7 +32,7 @@ void cluster_state_free(struct cluster_state *cluster)
 
 /* --- rows --- */
 
-/* What its node before said of it is of no account. */
+/* Drops what its earlier node reported. */
 static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                        struct node *node)
 {
@@ -45,8 +45,8 @@ static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, u
 }
 
 /*
- * It may have been said before a step of PostgreSQL's clock was noticed. Its row follows that step, or has
- * followed by now, and nobody here could name it: it may lie elsewhere than this answer says.
+ * Whether the answer may be older than the last known step of PostgreSQL's clock. The row follows that step,
+ * or has followed already, and its expiry may differ from the one in this answer.
  */
 static bool is_of_another_clock(const struct cluster_state *cluster, uint64_t now,
                                 const struct cluster_state_row *row)
@@ -95,7 +95,7 @@ static struct sandbox_entry *entry_make(struct cluster_state *cluster, uint64_t 
 void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row)
 {
     if (!cluster->ticked_ms)
-        cluster->ticked_ms = now; /* it may stand still before its first tick, too */
+        cluster->ticked_ms = now; /* the process may also stand still before the first tick */
     cluster_state_await_node(cluster, now, entry_make(cluster, now, row)->node);
 }
 
@@ -129,7 +129,7 @@ static void admit(struct cluster_state *cluster, uint64_t now, const struct clus
 void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
                             struct cluster_state_effects *effects)
 {
-    /* Else a reading was faster than this answer, and the sandbox has ended since. */
+    /* If it is not found: a reading was faster than this answer, and the sandbox has ended since. */
     if (sandbox_table_find(&cluster->sandboxes, &row->id))
         admit(cluster, now, row, effects);
 }
@@ -161,7 +161,7 @@ void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
     cluster_state_evaluate(cluster, s, now, effects);
 }
 
-/* Whether it ended since, or may have: where so many did that not all are remembered. */
+/* Whether it ended after the stamp, or may have: ended sandboxes past ENDED_MAX are forgotten. */
 static bool ended_since(const struct cluster_state *cluster, const struct sandbox_id *id, uint64_t stamp)
 {
     if (cluster->ended[cluster->ended_next].stamp > stamp)
@@ -181,8 +181,9 @@ void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_i
 }
 
 /*
- * It left a deadline as it was of which nobody here has heard, while the rows are to follow PostgreSQL's
- * clock: what remains cannot be told from it. The reading that comes once they have followed takes it up.
+ * Whether the row kept a deadline that this controller has not read, while rows still have to follow
+ * PostgreSQL's clock: the remaining time cannot be computed from it. The reading after the correction takes
+ * the row.
  */
 static bool is_to_be_read(const struct cluster_state *cluster, const struct sandbox_entry *s,
                           const struct cluster_state_row *row)
@@ -210,7 +211,9 @@ uint64_t cluster_state_stamp(struct cluster_state *cluster)
     return ++cluster->stamp;
 }
 
-/* Whether what the reading says of its state can be taken: nothing was asked for or answered since. */
+/*
+ * Whether the state in the reading is not older than ours: no move is under way, and nothing changed since.
+ */
 static bool readable(const struct sandbox_entry *s, uint64_t stamp)
 {
     return !s->persisting && s->changed < stamp;
@@ -224,7 +227,7 @@ bool cluster_state_differs(struct cluster_state *cluster, uint64_t stamp, const 
         return true;
     s->seen = stamp;
     if (!s->admitted)
-        return false; /* the answer to its admission is on its way */
+        return false; /* its admission is not answered yet */
     return generation > s->generation || s->late_ms > LATE_MS || deadline_is_unsure(s) ||
            (state != s->state && readable(s, stamp));
 }
@@ -240,7 +243,7 @@ void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
     }
 }
 
-/* The row is the truth, also where no move leads to it from what was believed. */
+/* The row is right, even where no legal move leads to its state from ours. */
 static void take_state(struct cluster_state *cluster, uint64_t now, struct sandbox_entry *s,
                        enum sandbox_state state, struct cluster_state_effects *effects)
 {
@@ -267,14 +270,14 @@ void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t st
         cluster_state_send_desired(s, now, effects);
     } else if (row->generation == s->generation) {
         /*
-         * The desired state changes within a generation in one way only: a pause that its node made becomes
-         * it. Where that answer was lost the row has it, and we do not. A reading from before an answer that
-         * came since says how it was before the pause, and is not taken.
+         * The desired state changes within a generation in one way only: a pause by its node becomes the
+         * desired state. If the answer to that commit was lost, only the row has the pause. A reading that is
+         * older than a later answer still shows the state before the pause, and is not taken.
          */
         if (s->changed < stamp)
             s->desired = row->desired;
         if (deadline_correct(s, now, row, cluster->offset_ms))
-            cluster_state_send_desired(s, now, effects); /* its node takes a nearer deadline at any word */
+            cluster_state_send_desired(s, now, effects); /* a node takes a nearer deadline from any message */
         cluster->found += deadline_is_owed(s);
     }
     if (readable(s, stamp))
@@ -301,13 +304,15 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
     bool ended = sandbox_state_terminal(state);
     cluster_state_commit_state(cluster, s, state, effects);
     if (!ended && s->state != state)
-        s->retry_at_ms = now + CLUSTER_RETRY_MS; /* its row went another way: a reading will tell */
+        s->retry_at_ms = now + CLUSTER_RETRY_MS; /* another move was committed: a reading will show which */
     if (!ended)
         cluster_state_evaluate(cluster, s, now, effects);
 }
 
-/* Its first node may forget it. Where a reading was faster than this answer, that is acknowledged when it
- * comes again. */
+/*
+ * Takes the committed placement: the first node gets its acknowledgement and may forget the sandbox. If a
+ * reading was faster than this answer, the status is acknowledged when the first node sends it again.
+ */
 static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                  const struct cluster_state_row *row, struct cluster_state_effects *effects)
 {
@@ -351,8 +356,9 @@ static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s,
 }
 
 /*
- * Since the tick before this process stood still: stopped, starved, or suspended with its machine. What the
- * nodes said meanwhile, or try to say, is read first; each has one lease for it.
+ * Handles a gap since the tick before: this process stood still, because it was stopped, starved, or
+ * suspended with its machine. It first reads what the nodes sent meanwhile; each node gets one lease to be
+ * heard.
  */
 static void note_gap(struct cluster_state *cluster, uint64_t now)
 {

@@ -1,22 +1,25 @@
 /*
- * The core of the controller: every live sandbox and every node, their desired state, and what the nodes
- * say. Each function takes one event and appends to `effects` what the owner is to do, in order; nothing is
- * done here. The rules:
+ * The core of the controller: every live sandbox and every node, their desired states, and what the nodes
+ * report. Each function takes one event and appends to `effects` what the owner has to do, in order; the core
+ * itself does no I/O. The rules:
  *
- *   - what PostgreSQL has committed is `state`; it changes only by what a commit answered
- *   - one move of a sandbox is under way at a time; what was observed meanwhile is looked at afterwards
- *   - what others committed is found by reading: generations and states are compared, and what differs is
- *     taken, unless it changed since the reading was asked for
- *   - a status is acknowledged only when what it says is committed, or when a later one overtook it
- *   - a desired state is repeated until the node says that it took that generation up
- *   - what its node cannot start, for reasons of its own, is placed on another, once: the row is moved by
- *     compare-and-set before anybody hears that it failed
- *   - a node that pauses an idle sandbox makes that its desired state, unless something newer is
- *   - a node that is silent past its lease has its sandboxes marked lost; they return to what it reports, or
- *     end at their deadline; but who stood still itself listens for one lease before it judges
+ *   - `state` is what PostgreSQL has committed; it changes only when a commit or a reading says so
+ *   - at most one move of a sandbox is under way; a status that arrives meanwhile is evaluated after the
+ *     answer
+ *   - what others committed is found by reading: generations and states are compared, and the core takes what
+ *     differs, unless it changed after the reading was requested
+ *   - a status is acknowledged only when its state is committed, or when a later status replaced it
+ *   - a desired state is sent again until the node reports that generation
+ *   - a sandbox that its node cannot start, for reasons of the node, is placed on another node, once: the row
+ *     is moved by compare-and-set before anybody is told that the start failed
+ *   - when a node pauses an idle sandbox, the pause becomes the desired state, unless a newer generation
+ *     exists
+ *   - when a node is silent past its lease, its sandboxes are marked lost; each takes the state that its node
+ *     reports on its return, or ends at its deadline. If this process itself stood still, it first listens
+ *     for one lease before it declares any node silent
  *
- * Level-triggered, as Kubernetes' controllers are: each step compares what is with what should be, and needs
- * no memory of how it came about. Pure: `now` is the loop's clock in milliseconds.
+ * Level-triggered, as Kubernetes' controllers are: each step compares the actual state with the desired one,
+ * and needs no history. Pure: `now` is the loop's clock in milliseconds.
  */
 #ifndef CORRAL_CONTROLLER_CORE_CLUSTER_STATE_H
 #define CORRAL_CONTROLLER_CORE_CLUSTER_STATE_H
@@ -32,25 +35,25 @@
 
 /* What the statement that returned a row did to its deadline. */
 enum cluster_state_time {
-    CLUSTER_TIME_READ,  /* others may have given another one since */
-    CLUSTER_TIME_GIVEN, /* gave it: what remains and when it ends are of one clock, whenever that was set */
-    CLUSTER_TIME_KEPT   /* left it as it was one generation before */
+    CLUSTER_TIME_READ,  /* only read it: another request may have changed it since */
+    CLUSTER_TIME_GIVEN, /* set it: remaining_ms and expires_ms were computed from the same clock reading */
+    CLUSTER_TIME_KEPT   /* left it as it was in the generation before */
 };
 
 /* A live sandbox as the database has it. spec is borrowed and copied. */
 struct cluster_state_row {
     struct sandbox_id id;
-    const char *user; /* whose it is; NULL in a change */
+    const char *user; /* its owner; NULL in a change */
     const char *node;
     uint64_t generation;
     enum desired desired;
     enum sandbox_reason desired_reason;
     enum sandbox_state state;
     uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
-    uint64_t waited_ms;    /* so long ago, at most, PostgreSQL said so */
-    bool rescheduled;      /* it was placed a second time: its node may not have heard of it */
-    int64_t expires_ms;    /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
-    bool unwatched;        /* nobody knows whether that clock was set since it was written */
+    uint64_t waited_ms; /* upper bound on the age of remaining_ms: the time from the request to its answer */
+    bool rescheduled;   /* it was placed a second time: its new node may not know it yet */
+    int64_t expires_ms; /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
+    bool unwatched;     /* no leader watched PostgreSQL's clock since the row was written */
     enum cluster_state_time time;
     struct sandbox_limits limits;
     const uint8_t *spec;
@@ -61,8 +64,8 @@ struct cluster_state_row {
 struct cluster_state_move {
     enum sandbox_state from, to;
     enum sandbox_reason
-        reason; /* of an end; REASON_IDLE of a pause that its node made: then that is the desired state */
-    uint64_t generation; /* of the desired state that its node had, when it made the pause */
+        reason;          /* of an end. REASON_IDLE: a pause by its node, which becomes the desired state */
+    uint64_t generation; /* of the desired state that the node had when it paused the sandbox */
     char detail[NODE_DETAIL_MAX + 1];
     bool has_exit_code;
     int32_t exit_code;
@@ -70,13 +73,16 @@ struct cluster_state_move {
     bool ran;
     uint64_t started_ago_ms;
     uint64_t ended_ago_ms;
-    int64_t late_ms; /* of an end: so long after its deadline it was, as counted here */
-    bool unheard;    /* of an end: its node had not heard of the last desired state */
-    bool has_last;   /* the last figures, as its node brought them */
+    int64_t late_ms; /* of an end: how long after its deadline it ended, as counted here; negative: before */
+    bool unheard;    /* of an end: its node did not have the latest desired state */
+    bool has_last;   /* the last sample, as its node sent it */
     struct sample last;
 };
 
-/* Placing it again that the database is asked to commit: from its node to another, by this generation. */
+/*
+ * A second placement that the database is asked to commit: from its node to another; the row still has this
+ * generation.
+ */
 struct cluster_state_reschedule {
     char to[NODE_NAME_MAX + 1];
     uint64_t generation;
@@ -88,8 +94,7 @@ enum cluster_state_effect_kind {
     CLUSTER_RESCHEDULE, /* reschedule: commit it, then call cluster_state_rescheduled */
     CLUSTER_DESIRED,    /* desired: send it to node */
     CLUSTER_ACK,        /* acknowledgement: send it to node */
-    CLUSTER_CHANGED, /* state is committed: anyone who waits for it may look; cleaned up: by a cleanup, as an
-                        orphan */
+    CLUSTER_CHANGED, /* state is committed: waiters may check it. cleaned: a cleanup ended it, as an orphan */
     CLUSTER_NODE     /* node's state changed: commit it (node_state) */
 };
 
@@ -99,20 +104,23 @@ struct cluster_state_effect {
     char node[NODE_NAME_MAX + 1];
     bool cleaned;
     enum cleanup_kind orphan;
-    uint64_t
-        at_ms; /* CLUSTER_PERSIST, CLUSTER_DESIRED: when what remains, or how long ago it is, was counted */
+    uint64_t at_ms; /* CLUSTER_PERSIST, CLUSTER_DESIRED: the time as of which its remaining and ago times are
+                       counted */
     union {
         struct cluster_state_move move;
         struct cluster_state_reschedule reschedule;
         struct desired_state
-            desired; /* its spec is borrowed until the next call; later: cluster_state_spec */
+            desired; /* its spec is borrowed until the next call; after that, use cluster_state_spec */
         struct status_ack ack;
         enum sandbox_state state;
         enum node_state node_state;
     };
 };
 
-/* What a step asks for. The owner's memory: all zero at first, emptied by cluster_state_effects_clear. */
+/*
+ * The effects that a step appended. The owner's memory: all zero at first, emptied by
+ * cluster_state_effects_clear.
+ */
 struct cluster_state_effects {
     struct cluster_state_effect *item;
     size_t count;
@@ -121,7 +129,9 @@ struct cluster_state_effects {
 void cluster_state_effects_clear(struct cluster_state_effects *effects);
 void cluster_state_effects_fini(struct cluster_state_effects *effects);
 
-/* Counts what remains and how long ago it is as of now: for an effect that is carried out later. */
+/*
+ * Adjusts the remaining and ago times of an effect that is carried out later than at_ms; sets at_ms to now.
+ */
 void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t now);
 
 struct cluster_state;
@@ -130,77 +140,82 @@ struct cluster_state;
 struct cluster_state *cluster_state_new(uint64_t lease_ms);
 void cluster_state_free(struct cluster_state *cluster);
 
-/* Takes up a live row at the start. Its node gets one lease of time to come back. */
+/* Adds a live row at the start. Its node gets one lease to connect. */
 void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row);
 
 /*
- * Chooses a node and holds the room on it for this id until cluster_state_admitted or cluster_state_refused;
- * the request is kept (copied) until it runs. The node's name is borrowed until the next call; NULL and e set
- * where there is none (placement.h).
+ * Chooses a node and reserves room on it for this id until cluster_state_admitted or cluster_state_refused;
+ * keeps a copy of the request until the sandbox runs. The returned node name is borrowed until the next call;
+ * NULL, with e set, where no node fits (placement.h).
  */
 const char *cluster_state_place(struct cluster_state *cluster, const struct sandbox_id *id,
                                 const struct place_request *request, struct err *e);
 
-/* The admission of an id that was placed is committed: send it. */
+/* The admission of a placed id is committed: its desired state is sent. */
 void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
                             struct cluster_state_effects *effects);
 
 /*
- * Whether this live row has nothing behind it, and how so; CLEANUP_KIND_COUNT where it has. The row was read
- * while the cluster state went on: one that is an orphan may just have ended, so it is one only if a row that
- * was read after this answer says the same.
+ * The kind of orphan that this live row is; CLEANUP_KIND_COUNT where it is none. The row was read while the
+ * cluster state went on, and its sandbox may just have ended. So a row is an orphan only if a second reading,
+ * requested after this answer, gives the same result.
  */
 enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
                                        const struct cluster_state_row *row);
 
-/* Ends such a row, as this kind: a CLUSTER_CHANGED that says so follows, unless its node brings it after all.
+/*
+ * Ends such a row, as this kind. A CLUSTER_CHANGED with `cleaned` follows, unless its node reports the
+ * sandbox before.
  */
 void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
                               const struct cluster_state_row *row, enum cleanup_kind kind,
                               struct cluster_state_effects *effects);
 
 /*
- * For a reading of the database that is about to be asked for: what changes here from now on is newer than
- * what it will say. Each reading takes its own.
+ * Call before requesting a reading of the database; each reading gets a stamp of its own. Whatever changes
+ * here after this call is newer than what the reading returns.
  */
 uint64_t cluster_state_stamp(struct cluster_state *cluster);
 
-/* Whether a live row of this reading says something else than is known here: then it is to be read whole. */
+/* Whether a live row of this reading differs from what is known here: then the whole row has to be read. */
 bool cluster_state_differs(struct cluster_state *cluster, uint64_t stamp, const struct sandbox_id *id,
                            uint64_t generation, enum sandbox_state state);
 
-/* Tells of each sandbox that the reading should have had, and did not: its row is to be read. */
+/* Calls cb for each sandbox that this reading should have returned and did not: its row has to be read. */
 void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
                           void (*cb)(void *arg, const struct sandbox_id *id), void *arg);
 
 /*
- * A row as it was read, live or ended: what others changed is taken up, sent to its node, and told
- * (CLUSTER_CHANGED). One that nobody told us of is admitted, unless it ended since: sent where it is pending;
- * else its node, if it is here, does not have it.
+ * A row as it was read, live or ended: changes by others are taken, sent to the node, and announced
+ * (CLUSTER_CHANGED). An unknown row is admitted, unless it ended since: where it is pending, its desired
+ * state is sent; else, if its node is in session, that node does not have the sandbox.
  */
 void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
                         const struct cluster_state_row *row, struct cluster_state_effects *effects);
 
-/* The admission did not happen: the room is free again. */
+/* The admission failed: releases the room. */
 void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id);
 
 /*
- * A change of the desired state is committed (deletion, pause, resume, extension, resize): row carries the
- * new generation. spec is ignored. A sandbox that is not here any more is left alone.
+ * A change of the desired state is committed (deletion, pause, resume, extension, resize): row has the new
+ * generation. spec is ignored. A sandbox that is unknown here is ignored.
  */
 void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
                            struct cluster_state_effects *effects);
 
 /*
- * A node has proved who it is and brings what it holds: its desired state is said again. What it does not
- * hold, and had before, ends as orphaned. facts and inventory are borrowed. Effects that were meant for its
- * earlier session, and are not carried out yet, are taken out: what it was told and asked there is forgotten.
+ * A node has proved its identity and sent its inventory. All its desired states are sent again. A sandbox
+ * that ran on it and is not in the inventory ends as orphaned. facts and inventory are borrowed. Removes
+ * effects for the node's earlier session that are not carried out yet; desired states and acknowledgements of
+ * that session are void.
  */
 void cluster_state_session(struct cluster_state *cluster, uint64_t now, const struct node_facts *facts,
                            const struct sandbox_status *inventory, size_t count,
                            struct cluster_state_effects *effects);
 
-/* How many sandboxes of a node have been on it, as far as is known, and how many of these an inventory has.
+/*
+ * *ran: how many sandboxes have run on this node, as far as known; *brought: how many of these the inventory
+ * has.
  */
 void cluster_state_compare(const struct cluster_state *cluster, const char *node,
                            const struct sandbox_status *inventory, size_t count, size_t *ran,
@@ -210,10 +225,10 @@ void cluster_state_compare(const struct cluster_state *cluster, const char *node
 void cluster_state_node_gone(struct cluster_state *cluster, uint64_t now, const char *node,
                              struct cluster_state_effects *effects);
 
-/* Its row says that it is here: it has one lease to come, whether sandboxes live on it or not. */
+/* Its row says that it was in session: it gets one lease to connect, whether sandboxes live on it or not. */
 void cluster_state_node_expected(struct cluster_state *cluster, uint64_t now, const char *node);
 
-/* An administrator's word on a node; kept over sessions. */
+/* The marks that an administrator gave a node; kept across sessions. */
 void cluster_state_node_mark(struct cluster_state *cluster, const char *node, bool cordoned, bool draining,
                              struct cluster_state_effects *effects);
 
@@ -222,39 +237,40 @@ void cluster_state_status(struct cluster_state *cluster, uint64_t now, const cha
                           const struct sandbox_status *status, struct cluster_state_effects *effects);
 
 /*
- * The database answered a CLUSTER_PERSIST. ok: state is what the row holds now (also where the move was found
- * illegal and left undone); else nothing is known, and it is tried again.
+ * The database answered a CLUSTER_PERSIST. ok: state is what the row holds now (also where the move was
+ * illegal and was not made). Not ok: the result is unknown, and the move is tried again.
  */
 void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
                              bool ok, enum sandbox_state state, struct cluster_state_effects *effects);
 
 enum cluster_state_answer {
     CLUSTER_DONE,    /* row: as it is now */
-    CLUSTER_REFUSED, /* the other node has no room, or the row is not so any more: its node's word holds */
+    CLUSTER_REFUSED, /* the other node has no room, or the row has changed: the report of its node counts */
     CLUSTER_UNKNOWN  /* tried again */
 };
 
-/* The database answered a CLUSTER_RESCHEDULE. row: NULL but with CLUSTER_DONE. */
+/* The database answered a CLUSTER_RESCHEDULE. row: only with CLUSTER_DONE, else NULL. */
 void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
                                enum cluster_state_answer answer, const struct cluster_state_row *row,
                                struct cluster_state_effects *effects);
 
 /*
- * Call about once a second: repeats desired states, retries commits, declares silence, ends what is past its
- * deadline. A gap of several seconds since the last call says that this process stood still.
+ * Call about once a second: sends desired states again, retries commits, declares nodes silent, ends
+ * sandboxes past their deadline. A gap of several seconds since the last call means that this process stood
+ * still.
  */
 void cluster_state_tick(struct cluster_state *cluster, uint64_t now, struct cluster_state_effects *effects);
 
-/* Says the state of this node again: the database has another. */
+/* Asks for a commit of this node's state again: the database has another state. */
 void cluster_state_say_node(struct cluster_state *cluster, const char *node,
                             struct cluster_state_effects *effects);
 
 /*
- * PostgreSQL's clock was set by step_ms, and is so far from `now` from this moment on. Deadlines stay where
- * they are counted; the rows are to follow: cluster_state_expiries tells of every sandbox that is known here
- * from what to what (a compare-and-set; both the same where its row is right), cluster_state_expiries_told
- * that what was last told is committed. A live row that is not known here yet is to follow by the step, if it
- * was written before.
+ * PostgreSQL's clock was set by step_ms; offset_ms is its distance from `now` from this moment on. Deadlines
+ * stay where they are on the loop's clock, and the rows have to follow. cluster_state_expiries passes each
+ * known sandbox with the old and the new expiry of its row (a compare-and-set; both are the same where the
+ * row is right); cluster_state_expiries_told says that the values passed last are committed. A live row that
+ * is not known here yet has to be moved by the step, if it was written before the step.
  */
 void cluster_state_clock_stepped(struct cluster_state *cluster, uint64_t now, int64_t step_ms,
                                  int64_t offset_ms);
@@ -263,12 +279,12 @@ void cluster_state_expiries(struct cluster_state *cluster, cluster_state_expiry_
 void cluster_state_expiries_told(struct cluster_state *cluster);
 
 /*
- * Rows are to follow though nothing was set since: they were found to be wrong; or one may be, which the
- * reading that comes after cluster_state_expiries_told finds out.
+ * Whether rows have to be corrected although the clock was not set again: rows were found wrong, or one may
+ * be wrong, which the reading after cluster_state_expiries_told shows.
  */
 bool cluster_state_owes_expiries(const struct cluster_state *cluster);
 
-/* What others may look at. */
+/* What others may read of a sandbox. */
 struct cluster_state_view {
     const char *user;
     const char *node;
@@ -278,13 +294,16 @@ struct cluster_state_view {
 };
 bool cluster_state_find(const struct cluster_state *cluster, const struct sandbox_id *id,
                         struct cluster_state_view *out);
-/* What its node is to make it of, borrowed until the next call; NULL where it is not live any more. */
+/*
+ * The spec from which its node creates the sandbox, borrowed until the next call; NULL where the sandbox is
+ * not live.
+ */
 const uint8_t *cluster_state_spec(const struct cluster_state *cluster, const struct sandbox_id *id,
                                   size_t *len);
 const struct node_table *cluster_state_nodes(const struct cluster_state *cluster);
 size_t cluster_state_count(const struct cluster_state *cluster);
 
-/* Adds to out how many sandboxes are in each state. */
-void cluster_state_by_state(const struct cluster_state *cluster, size_t out[static SANDBOX_STATE_COUNT]);
+/* Adds the number of sandboxes in each state to out. */ void
+cluster_state_by_state(const struct cluster_state *cluster, size_t out[static SANDBOX_STATE_COUNT]);
 
 #endif

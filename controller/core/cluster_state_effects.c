@@ -1,4 +1,4 @@
-/* What the core asks for: the list of effects, and what is said to nodes. */
+/* The list of effects, and the messages to nodes. */
 #include "controller/core/cluster_state_int.h"
 #include "controller/core/deadline.h"
 
@@ -55,7 +55,7 @@ void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t no
 
 void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    if (!s->node->session || !s->admitted || s->target) /* it may be another's by now */
+    if (!s->node->session || !s->admitted || s->target) /* another node may have it by now */
         return;
     if (deadline_is_its_hosts(s, now))
         return;

@@ -1,4 +1,4 @@
-/* The nodes of the cluster state: their sessions, what they say, and their silence. */
+/* Nodes of the cluster state: sessions, statuses, and silence. */
 #include "controller/core/cluster_state_int.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ static void note_report(struct sandbox_entry *s, uint64_t now, const struct sand
     s->missing = s->cleaned = false;
 }
 
-/* A node holds what nobody wants: it is to go, whatever generation the node has seen of it. */
+/* A node has a sandbox that it should not have: tells the node to remove it, whatever generation it has. */
 static void send_away(const char *node, const struct sandbox_status *o, struct cluster_state_effects *effects)
 {
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, NULL);
@@ -22,8 +22,9 @@ static void send_away(const char *node, const struct sandbox_status *o, struct c
         .id = o->id, .generation = o->generation + 1, .state = DESIRED_GONE, .reason = REASON_ORPHANED};
 }
 
-static void observe(struct cluster_state *cluster, uint64_t now, struct node *node,
-                    const struct sandbox_status *o, bool anew, struct cluster_state_effects *effects)
+static void take_status(struct cluster_state *cluster, uint64_t now, struct node *node,
+                        const struct sandbox_status *o, bool in_inventory,
+                        struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &o->id);
     if (!s || !s->admitted || s->node != node) {
@@ -33,12 +34,12 @@ static void observe(struct cluster_state *cluster, uint64_t now, struct node *no
             send_away(node->facts.name, o, effects);
         return;
     }
-    if (!anew && s->reported && o->number < s->latest.number)
+    if (!in_inventory && s->reported && o->number < s->latest.number)
         return;
-    if (anew || !s->reported || o->number > s->latest.number)
+    if (in_inventory || !s->reported || o->number > s->latest.number)
         note_report(s, now, o);
     if (s->acked_number == o->number)
-        s->acked_number = 0; /* it asks again: the acknowledgement was lost */
+        s->acked_number = 0; /* the node sends it again: the acknowledgement was lost */
     cluster_state_evaluate(cluster, s, now, effects);
 }
 
@@ -49,8 +50,11 @@ static void say_node_state(struct node *node, struct cluster_state_effects *effe
     effect->node_state = node_state(node);
 }
 
-/* What it was told and asked in its earlier session is forgotten with that; all of it is said again. */
-static void unsay(const char *node, struct cluster_state_effects *effects)
+/*
+ * Removes messages to the node's earlier session: desired states and acknowledgements are sent again in the
+ * new one.
+ */
+static void drop_messages(const char *node, struct cluster_state_effects *effects)
 {
     size_t kept = 0;
     for (size_t i = 0; i < effects->count; i++) {
@@ -71,7 +75,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
     node->session = true;
     node->gone = false;
     node->gone_at_ms = 0;
-    unsay(facts->name, effects);
+    drop_messages(facts->name, effects);
     say_node_state(node, effects);
 
     struct sandbox_entry *s, *next;
@@ -84,21 +88,21 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
         s->acked_number = 0;
     }
     for (size_t i = 0; i < count; i++)
-        observe(cluster, now, node, &inventory[i], true, effects);
+        take_status(cluster, now, node, &inventory[i], true, effects);
     SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
     {
         if (s->node != node || !s->admitted)
             continue;
         if (s->reported) {
-            cluster_state_send_desired(
-                s, now, effects); /* its deadline may be nearer than what was last on its way there */
+            cluster_state_send_desired(s, now,
+                                       effects); /* its deadline may be nearer than the one last sent */
             continue;
         }
         s->missing = s->was_reported || !cluster_state_unheard(s);
         if (s->missing)
             cluster_state_evaluate(cluster, s, now, effects);
         else
-            cluster_state_send_desired(s, now, effects); /* never taken up */
+            cluster_state_send_desired(s, now, effects); /* the node never had it */
     }
 }
 
@@ -175,5 +179,5 @@ void cluster_state_status(struct cluster_state *cluster, uint64_t now, const cha
 {
     struct node *node = node_table_find(&cluster->nodes, name);
     if (node && node->session)
-        observe(cluster, now, node, status, false, effects);
+        take_status(cluster, now, node, status, false, effects);
 }

@@ -1,4 +1,4 @@
-/* A sandbox that its node cannot start, for reasons of its own, is placed on another. */
+/* Places a sandbox on another node when its node cannot start it, for reasons of the node. */
 #include "controller/core/cluster_state_int.h"
 
 #include "common/base/plain_words.h"
@@ -19,7 +19,10 @@ void cluster_state_stay(struct sandbox_entry *s)
     s->wish = NULL;
 }
 
-/* Its command never began, and its node has nothing of it left: it says that it failed when that is so. */
+/*
+ * The command never began, and nothing of the sandbox is left on its node: a node reports the failure only
+ * then.
+ */
 static bool is_due(const struct sandbox_entry *s)
 {
     const struct sandbox_status *o = &s->latest;
@@ -38,7 +41,7 @@ static bool hold_room(struct cluster_state *cluster, struct sandbox_entry *s)
     return s->target;
 }
 
-/* Asked for again after an unknown answer it is of the same node: the first may have been carried out. */
+/* After an unknown answer the same node is asked for again: the first request may have been committed. */
 bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entry *s,
                               struct cluster_state_effects *effects)
 {

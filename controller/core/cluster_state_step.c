@@ -1,5 +1,7 @@
-/* The step: what is committed of a sandbox is compared with what is known of it, and what is to be done asked
- * for. */
+/*
+ * The step: compares the committed state of a sandbox with what is known of it, and appends the effect that
+ * is due.
+ */
 #include "controller/core/cluster_state_int.h"
 
 #include "common/base/plain_words.h"
@@ -7,14 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MOVES_MAX 3 /* from pending to paused, all of it unheard */
+#define MOVES_MAX 3 /* from pending to paused, when no status in between arrived */
 
 bool cluster_state_unheard(const struct sandbox_entry *s)
 {
     return s->state == SANDBOX_PENDING || (s->state == SANDBOX_STARTING && s->rescheduled);
 }
 
-/* A node that is not here gets one lease to come. */
 void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now, struct node *node)
 {
     if (!node->session && !node->gone && !node->gone_at_ms)
@@ -35,9 +36,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct cluster_
     effect->move.unheard = s->reported && s->latest.generation < s->generation;
 }
 
-/* --- the step: compare what is committed with what is known --- */
-
-/* The first state of a legal way of so many moves, or `from` where there is none. */
+/* The first state on a legal path of exactly this many moves, or `from` where there is none. */
 static enum sandbox_state step_of(enum sandbox_state from, enum sandbox_state to, unsigned moves)
 {
     if (moves == 1)
@@ -51,7 +50,7 @@ static enum sandbox_state step_of(enum sandbox_state from, enum sandbox_state to
     return from;
 }
 
-/* The next legal state on the shortest way to `to`, or `from` where there is no way. */
+/* The first state on the shortest legal path to `to`, or `from` where there is none. */
 static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_state to)
 {
     enum sandbox_state next = from;
@@ -75,11 +74,11 @@ static struct cluster_state_move move_of(const struct sandbox_status *o, enum sa
     move.generation = o->generation;
     move.has_exit_code = o->has_exit_code;
     move.exit_code = o->exit_code;
-    plain_words(o->detail, move.detail, sizeof move.detail); /* as its node should have */
-    if (!idle &&
-        move.reason == REASON_NONE) { /* a node that lies, or is at fault: nothing ends without a reason */
+    plain_words(o->detail, move.detail,
+                sizeof move.detail);           /* the node should have removed control characters itself */
+    if (!idle && move.reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
         move.reason = REASON_ORPHANED;
-        snprintf(move.detail, sizeof move.detail, "its node told that it ended, and not why");
+        snprintf(move.detail, sizeof move.detail, "its node reported the end without a reason");
     }
     move.has_last = o->has_last;
     move.last = o->last;
@@ -87,7 +86,9 @@ static struct cluster_state_move move_of(const struct sandbox_status *o, enum sa
     return move;
 }
 
-/* A state that the node reports and that the row has, or can never have: nothing left to commit. */
+/*
+ * Acknowledges the latest status: the row has its state, or can never get it, so nothing is left to commit.
+ */
 static void settle(struct sandbox_entry *s, struct cluster_state_effects *effects)
 {
     if (s->acked_number == s->latest.number)
@@ -96,15 +97,18 @@ static void settle(struct sandbox_entry *s, struct cluster_state_effects *effect
     cluster_state_send_ack(s->node->facts.name, &s->latest, effects);
 }
 
-/* While a deletion waits, the node's "it runs" is old news; only its end, or that it is ending, counts. */
+/*
+ * While a deletion is under way, a status that says "running" is out of date; only `stopping` or an end
+ * counts.
+ */
 static bool overtaken(const struct sandbox_entry *s)
 {
     return s->state == SANDBOX_STOPPING && !sandbox_state_terminal(s->latest.state);
 }
 
 /*
- * Its node paused it by itself, and that is not yet its desired state: also where the row says "paused"
- * already, for what it did in between may have gone unheard.
+ * Whether its node paused it on its own and the pause is not yet the desired state. Also where the row says
+ * "paused" already: the node may have resumed and paused it again without a status in between.
  */
 static bool to_adopt(const struct sandbox_entry *s)
 {
@@ -140,9 +144,9 @@ static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
         move.reason = s->desired == DESIRED_GONE ? s->desired_reason : REASON_NODE_LOST;
-        move.ended_ago_ms = now - s->deadline_ms; /* its node, if it lives, ended it then */
+        move.ended_ago_ms = now - s->deadline_ms; /* its node, if it still runs, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
-        return; /* lost already, or stopping: that ends when the node is back, or at the deadline */
+        return; /* lost already, or stopping, which ends when the node is back or at the deadline */
     }
     persist(s, now, &move, effects);
 }
@@ -215,7 +219,7 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
     effect->cleaned = s->cleaned;
     effect->orphan = s->orphan;
     if (state != SANDBOX_STARTING)
-        cluster_state_stay(s); /* it runs, or is to end: there is nothing to place again */
+        cluster_state_stay(s); /* it runs or ends: it is not placed again */
     if (!sandbox_state_terminal(state))
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
@@ -224,7 +228,6 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
     cluster_state_entry_drop(cluster, s);
 }
 
-/* Takes what a commit answered, unless a later answer came first. */
 void cluster_state_commit_state(struct cluster_state *cluster, struct sandbox_entry *s,
                                 enum sandbox_state state, struct cluster_state_effects *effects)
 {

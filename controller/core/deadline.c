@@ -3,8 +3,9 @@
 #define SAME_MS 500
 
 /*
- * A row whose time was not changed says nothing new, whatever its clock makes of what remains. Nor one that
- * was told to follow, and was set again before that was answered.
+ * Whether the row has an expiry that is not known yet. An unchanged expiry is not new, whatever remaining_ms
+ * says after a step of the clock. Nor is the value that we last asked the row to take, even if the clock was
+ * set again before the answer.
  */
 static bool is_new(const struct sandbox_entry *s, const struct cluster_state_row *row)
 {
@@ -12,7 +13,7 @@ static bool is_new(const struct sandbox_entry *s, const struct cluster_state_row
                               row->expires_ms != s->sent_ms);
 }
 
-/* Nobody can have given another in between. */
+/* Whether the row kept a deadline that is known here: no other change can lie in between. */
 static bool is_kept(const struct sandbox_entry *s, const struct cluster_state_row *row)
 {
     return row->time == CLUSTER_TIME_KEPT && s->expires_ms && row->generation <= s->generation + 1;
@@ -45,13 +46,15 @@ bool deadline_is_owed(const struct sandbox_entry *s)
     return s->row_ms && s->row_ms != s->expires_ms;
 }
 
-/* The count is late by late_ms at most; what its row says lies elsewhere. */
+/*
+ * Whether the row's expiry is outside of what the count allows: deadline_ms is too late by at most late_ms.
+ */
 static bool is_wrong(const struct sandbox_entry *s, int64_t row_ms, int64_t counted_ms)
 {
     return row_ms >= counted_ms + SAME_MS || row_ms <= counted_ms - (int64_t)s->late_ms - SAME_MS;
 }
 
-/* Its row is read for the first time since its time was not sure. */
+/* The first reading of the row since its expiry was unsure. True where the deadline came nearer. */
 static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
                       int64_t offset_ms)
 {
@@ -93,8 +96,9 @@ static int64_t distance(int64_t a, int64_t b)
 }
 
 /*
- * It was written after the step: to within SAME_MS. Of one that was given, and whose answer came late, the
- * database most likely said so as soon as it was asked: under which of the two clocks that fits better.
+ * Whether the row was written after the step, to within SAME_MS. If the answer was late, the database most
+ * likely computed the expiry as soon as it was asked: compares under which of the two clocks that fits
+ * better.
  */
 static bool is_right(const struct sandbox_entry *s, int64_t counted_ms, int64_t step_ms)
 {
@@ -115,7 +119,7 @@ void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, in
     else if (is_right(s, counted_ms, step_ms))
         s->expires_ms = s->row_ms;
     else if (s->late_ms >= SAME_MS)
-        s->expires_ms += step_ms; /* its count waits to be corrected by its row */
+        s->expires_ms += step_ms; /* deadline_ms is corrected when the row is read */
     else
         s->expires_ms = counted_ms;
 }

@@ -1,9 +1,12 @@
 /*
- * Which limits a new sandbox gets. Each is a row with the same four sources, in this order: what the
- * request asks, the default of the installation, the tier's maximum (a user's override stands in for it).
+ * Which limits a new sandbox gets. Each limit has three sources: the request, the installation's default, and
+ * the tier's maximum, or the user's override of that maximum.
+ *
  *   - a request above the maximum is refused, never lowered
- *   - a default above the maximum is lowered to it; where the tier sets no maximum, the installation does
+ *   - a default above the maximum is lowered to it; where the tier sets no maximum, the installation's
+ *     fallback applies
  *   - without a default, the maximum is the default
+ *
  * Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_LIMIT_H

@@ -16,7 +16,7 @@ void node_table_fini(struct node_table *table)
     memset(table, 0, sizeof *table);
 }
 
-/* Nodes are some hundreds at most: a walk is shorter than a map. */
+/* There are a few hundred nodes at most: a linear search is enough. */
 struct node *node_table_find(const struct node_table *table, const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {

@@ -17,7 +17,7 @@ struct trust_entry {
     int64_t revoked_until_s;
     struct string_list fingerprints;
     struct node_marks doubted;
-    uint64_t doubted_since_ms; /* 0: nobody is */
+    uint64_t doubted_since_ms; /* 0: not doubted */
     uint64_t alarm_ms[NODE_ALARM_COUNT];
     UT_hash_handle hh;
 };
@@ -105,7 +105,7 @@ bool node_trust_allows(const struct node_trust *trust, const char *node, const c
 
 /* --- whom to believe --- */
 
-/* What was never known is no other. */
+/* A mark that was never known does not differ. */
 static bool differs(const char *known, const char *shown)
 {
     return known[0] && strcmp(known, shown) != 0;
@@ -117,7 +117,7 @@ static bool is_another(const struct node_marks *known, const struct node_marks *
            differs(known->state_id, shown->state_id);
 }
 
-/* The second look is at the same node: another one begins its time again. */
+/* The waiting time counts for one set of marks; other marks start it again. */
 bool node_trust_believes(struct node_trust *trust, uint64_t now, const char *node,
                          const struct node_marks *marks, size_t ran, size_t brought)
 {

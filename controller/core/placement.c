@@ -48,7 +48,7 @@ static bool enforces(const struct node *node, const struct place_request *reques
     return (node->facts.enforces & request->enforce) == request->enforce;
 }
 
-/* Whether the node is of the kind that was asked for, full or not. */
+/* Whether the node has what the request asks for, full or not. */
 static bool suits(const struct node *node, const struct place_request *request)
 {
     if (request->other_than && !strcmp(request->other_than, node->facts.name))
@@ -64,7 +64,7 @@ static bool suits(const struct node *node, const struct place_request *request)
     return true;
 }
 
-/* The share of capacity after taking more, in millionths; above SHARE_UNIT where it does not fit. */
+/* The share of capacity in use after taking `more`, in millionths; above SHARE_UNIT where it does not fit. */
 static uint64_t share(uint64_t reserved, uint64_t more, uint64_t capacity)
 {
     if (more > capacity || reserved > capacity - more)
@@ -89,7 +89,10 @@ static uint64_t fullness(const struct node *node, const struct sandbox_limits *l
     return largest;
 }
 
-/* Whether any node, away or not, may have it: one that was not heard since this controller began might. */
+/*
+ * Whether any node, in session or not, may have the runtime. A node that has not connected since this
+ * controller started may have it.
+ */
 static bool anybody_has(const struct node_table *nodes, const char *runtime)
 {
     for (size_t i = 0; i < nodes->count; i++) {

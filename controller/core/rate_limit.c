@@ -35,7 +35,7 @@ struct rate_answer rate_take(struct rate_bucket *b, const struct rate_rule *rule
     return answer(b, rule, allowed);
 }
 
-/* More than the bucket holds is lost when it is next refilled. */
+/* The next refill cuts the fill to what the bucket holds. */
 void rate_return(struct rate_bucket *b)
 {
     b->milli_tokens += 1000;

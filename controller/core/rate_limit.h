@@ -1,6 +1,6 @@
 /*
- * How many requests a caller may make: a token bucket (ITU-T I.371's GCRA in its bucket form). It holds
- * `burst` tokens at most, gains `per_second` of them, and a request takes one. Pure.
+ * Limits the requests of a caller by a token bucket (the bucket form of GCRA, ITU-T I.371). The bucket holds
+ * at most `burst` tokens and gains `per_second` tokens a second; a request takes one. Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_RATE_LIMIT_H
 #define CORRAL_CONTROLLER_CORE_RATE_LIMIT_H
@@ -12,7 +12,7 @@ struct rate_rule {
     uint64_t per_second, burst;
 };
 
-/* All zero: never used, so full. */
+/* All zero: never used, which counts as full. */
 struct rate_bucket {
     bool used;
     uint64_t milli_tokens, at_ms;
@@ -24,12 +24,12 @@ struct rate_answer {
     uint64_t reset_seconds; /* until it is full again, rounded up */
 };
 
-/* What there is, without taking any. */
+/* The current fill, without taking a token. */
 struct rate_answer rate_look(const struct rate_bucket *bucket, const struct rate_rule *rule, uint64_t now_ms);
 
 struct rate_answer rate_take(struct rate_bucket *bucket, const struct rate_rule *rule, uint64_t now_ms);
 
-/* One that was taken for nothing. */
+/* Gives back a token whose request was not served. */
 void rate_return(struct rate_bucket *bucket);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * How fast sandboxes are made: creates in the last minute, and how long the latest starts took. Pure: `now`
- * is the loop's clock in milliseconds. Bounded: a minute in seconds, and the last RATES_STARTS starts.
+ * How fast sandboxes are created: creates in the last minute, and how long the latest starts took. Pure:
+ * `now` is the loop's clock in milliseconds. Bounded: 60 counts, one a second, and the last RATES_STARTS
+ * starts.
  */
 #ifndef CORRAL_CONTROLLER_CORE_RATES_H
 #define CORRAL_CONTROLLER_CORE_RATES_H
@@ -11,7 +12,7 @@
 #define RATES_STARTS 1024
 
 struct rates {
-    uint64_t second[60]; /* the second that each count is of */
+    uint64_t second[60]; /* the second to which each count belongs */
     uint32_t count[60];
     uint32_t start_ms[RATES_STARTS];
     size_t starts;         /* how many of start_ms are filled */
@@ -22,7 +23,7 @@ struct rates {
 /* A sandbox was admitted. */
 void rates_created(struct rates *rates, uint64_t now);
 
-/* A create that was waited for has run, so long after it was asked. */
+/* A create whose client waits has started, took_ms after the request. */
 void rates_started(struct rates *rates, uint64_t took_ms);
 
 struct rates_view {

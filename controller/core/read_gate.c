@@ -10,14 +10,14 @@ struct read_user {
     char *id;
     unsigned running, waiting;
     STAILQ_HEAD(, read_ticket) tickets; /* that wait */
-    TAILQ_ENTRY(read_user) turn;        /* while any does */
+    TAILQ_ENTRY(read_user) turn;        /* in turns while any ticket waits */
     UT_hash_handle hh;
 };
 
 struct read_gate {
     unsigned at_once, running;
     size_t waiting;
-    struct read_user *users; /* with a read that runs or waits */
+    struct read_user *users; /* those with a read that runs or waits */
     TAILQ_HEAD(, read_user) turns;
 };
 
@@ -85,7 +85,7 @@ enum read_admission read_gate_enter(struct read_gate *gate, const char *id, stru
     return READ_WAITS;
 }
 
-/* The user's oldest; it has had its turn, and comes after the others. */
+/* Takes the user's oldest waiting ticket; the user goes to the end of the queue. */
 static struct read_ticket *take(struct read_gate *gate, struct read_user *user)
 {
     struct read_ticket *ticket = STAILQ_FIRST(&user->tickets);

@@ -1,8 +1,7 @@
 /*
- * Who may begin a read that costs the database much (a history, the audit, a list of many): so many at once
- * in all, READ_GATE_PER_USER of one user; anyone who comes beyond that waits, READ_GATE_WAITING_PER_USER of
- * one user and READ_GATE_WAITING in all, and the rest is refused. Of those that wait the users take turns.
- * Pure.
+ * Limits expensive reads (a history, the audit, a long list): at_once in all, READ_GATE_PER_USER for one
+ * user. Reads beyond that wait, up to READ_GATE_WAITING_PER_USER for one user and READ_GATE_WAITING in all;
+ * further ones are refused. Users whose reads wait take turns. Pure.
  */
 #ifndef CORRAL_CONTROLLER_CORE_READ_GATE_H
 #define CORRAL_CONTROLLER_CORE_READ_GATE_H
@@ -17,7 +16,7 @@
 struct read_gate;
 struct read_user;
 
-/* One read; the caller's memory, all zero before, from enter to leave. */
+/* One read. The caller's memory, all zero at first; it must stay valid from enter to leave. */
 struct read_ticket {
     STAILQ_ENTRY(read_ticket) link;
     struct read_user *user;
@@ -25,19 +24,19 @@ struct read_ticket {
 
 enum read_admission { READ_BEGINS, READ_WAITS, READ_USER_FULL, READ_ALL_FULL };
 
-/* Owned; at_once: reads that run in all, at least 1. */
+/* The result is the caller's. at_once: reads that run at the same time in all, at least 1. */
 struct read_gate *read_gate_new(unsigned at_once);
 
-/* With no ticket in it any more. NULL is allowed. */
+/* No ticket may be in it. NULL is allowed. */
 void read_gate_free(struct read_gate *gate);
 
-/* user is copied. With a refusal the ticket is not taken. */
+/* user is copied. A refused ticket is not kept. */
 enum read_admission read_gate_enter(struct read_gate *gate, const char *user, struct read_ticket *ticket);
 
-/* A read that began is over. Returns the one that begins now instead, or NULL. */
+/* A running read is over. Returns the waiting ticket whose read begins now, or NULL. */
 struct read_ticket *read_gate_leave(struct read_gate *gate, struct read_ticket *ticket);
 
-/* Takes one that waits out, for the end; NULL where none does. */
+/* Removes a waiting ticket, for shutdown; NULL where none waits. */
 struct read_ticket *read_gate_take_waiting(struct read_gate *gate);
 
 size_t read_gate_waiting(const struct read_gate *gate);

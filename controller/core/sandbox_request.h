@@ -1,14 +1,14 @@
-/* A POST /sandbox whose body validated: plain values, nothing resolved yet. Pure. */
+/* The validated body of a POST /sandbox: plain values, before defaults and limits are applied. Pure. */
 #ifndef CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 #define CORRAL_CONTROLLER_CORE_SANDBOX_REQUEST_H
 
 #include "common/model/sandbox_spec.h"
 #include "controller/core/limit.h"
 
-/* Everything is owned; an all-zero one is fine. */
+/* Owns everything; an all-zero one is valid. */
 struct sandbox_request {
     struct sandbox_spec spec;       /* image NULL: the base image */
-    struct limit_set asked;         /* 0: not asked */
+    struct limit_set asked;         /* 0: not given */
     char *name, *region;            /* NULL: none */
     char *labels;                   /* a JSON object's text, NULL: none */
     struct string_list node_labels; /* "key=value" */

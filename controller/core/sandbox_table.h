@@ -16,43 +16,45 @@
 struct sandbox_entry {
     struct sandbox_id id;
     char user[USER_ID_MAX + 1];
-    struct node *node; /* borrowed from the node table, which outlives it */
+    struct node *node; /* borrowed from the node table, which outlives the entry */
     bool admitted;     /* committed; until then it only holds room on the node */
 
-    struct place_request *wish; /* how it was asked for, to place it again; owned; NULL: it stays */
-    struct node *target;        /* room is held for it there, too, while it is being placed again */
-    bool rescheduling;          /* …the database was asked to */
-    bool rescheduled;           /* it was, once */
+    struct place_request *wish; /* the request, to place it again; owned; NULL: it is not placed again */
+    struct node *target;        /* room is reserved there, too, while it is placed a second time */
+    bool rescheduling;          /* …and the database was asked to */
+    bool rescheduled;           /* it was placed a second time */
 
     uint64_t generation;
     enum desired desired;
     enum sandbox_reason desired_reason;
     uint64_t deadline_ms;
-    uint64_t late_ms;            /* it may lie so much earlier: the answer that said it was long on its way */
-    int64_t row_ms;              /* …by PostgreSQL's clock, as its row says; 0: not known yet */
-    int64_t expires_ms, sent_ms; /* …as its row is to say; and as it was told to, last */
-    uint64_t counted_ms;         /* from then on deadline_ms is believed where the two differ (deadline.h) */
-    bool given;                  /* …also where row_ms is not known yet: CLUSTER_TIME_GIVEN */
+    uint64_t late_ms; /* the true deadline may be earlier by up to this: the answer took this long */
+    int64_t row_ms;   /* the deadline by PostgreSQL's clock: as its row says; 0: not known yet */
+    int64_t expires_ms, sent_ms; /* …as its row should say; and as it was last asked to say */
+    uint64_t counted_ms; /* where row and deadline_ms differ, deadline_ms counts from this time on, before it
+                            the row (deadline.h) */
+    bool given;          /* deadline_ms counts although row_ms is not known yet: CLUSTER_TIME_GIVEN */
     struct sandbox_limits limits;
     uint8_t *spec; /* owned */
     size_t spec_len;
     uint64_t desired_sent_ms;
 
     enum sandbox_state state; /* as committed */
-    bool unsure;              /* …unless the latest move was committed too: its answer never came */
+    bool unsure;              /* the latest move may be committed, too: its answer was lost */
     bool persisting;          /* a move is with the database */
-    uint64_t adopting; /* it makes the pause of this generation's node the desired state; 0: it does not */
+    uint64_t adopting; /* the move under way makes the node's pause in this generation the desired state; 0:
+                          it does not */
     uint64_t retry_at_ms;
-    uint64_t changed; /* the cluster state's stamp when the database last said how it is */
-    uint64_t seen;    /* the latest reading that had its row */
+    uint64_t changed; /* the stamp of the last change by the database */
+    uint64_t seen;    /* the stamp of the latest reading that had its row */
 
-    bool cleaned; /* it is ended by a cleanup, as an orphan of this kind */
+    bool cleaned; /* a cleanup ends it, as an orphan of this kind */
     enum cleanup_kind orphan;
 
-    bool reported;                /* latest holds what the node said in this session */
-    bool was_reported;            /* …in an earlier one */
-    bool missing;                 /* the node came back without it */
-    struct sandbox_status latest; /* and when it came */
+    bool reported;     /* latest is from this session of the node */
+    bool was_reported; /* its node reported it in an earlier session */
+    bool missing;
+    struct sandbox_status latest; /* arrived at latest_ms */
     uint64_t latest_ms;
     uint64_t acked_number;
 
@@ -69,7 +71,7 @@ struct sandbox_table {
 /* Borrowed; NULL where there is none. */
 struct sandbox_entry *sandbox_table_find(const struct sandbox_table *table, const struct sandbox_id *id);
 
-/* The entry of this id, made (all zero) if need be. Borrowed. */
+/* The entry of this id; created (all zero) if it is missing. Borrowed. */
 struct sandbox_entry *sandbox_table_get(struct sandbox_table *table, const struct sandbox_id *id);
 
 /* Takes it out and frees it. */

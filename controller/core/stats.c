@@ -13,15 +13,15 @@
 
 #define DEGRADED_THROTTLED_CENTI 5000
 
-struct look {
+struct latest {
     struct sample sample;
-    uint64_t at_ms; /* when it was taken */
+    uint64_t at_ms;
     bool there;
 };
 
 struct stats_entry {
     struct sandbox_id id;
-    struct look now, kept; /* kept: for the history, perhaps of long ago */
+    struct latest now, kept; /* kept: stored by the node for the history, may be old */
     UT_hash_handle hh;
 };
 
@@ -63,9 +63,9 @@ void stats_take(struct stats *stats, uint64_t now, const struct sample *sample)
         entry->id = sample->id;
         HASH_ADD(hh, stats->head, id, sizeof entry->id, entry);
     }
-    struct look *look = sample->kept ? &entry->kept : &entry->now;
-    if (!look->there || at >= look->at_ms)
-        *look = (struct look){.sample = *sample, .at_ms = at, .there = true};
+    struct latest *latest = sample->kept ? &entry->kept : &entry->now;
+    if (!latest->there || at >= latest->at_ms)
+        *latest = (struct latest){.sample = *sample, .at_ms = at, .there = true};
 }
 
 void stats_forget(struct stats *stats, const struct sandbox_id *id)
@@ -90,19 +90,19 @@ void stats_forget_others(struct stats *stats, bool (*lives)(void *arg, const str
     }
 }
 
-static bool look_get(const struct look *look, uint64_t now, struct sample *out)
+static bool latest_get(const struct latest *latest, uint64_t now, struct sample *out)
 {
-    if (!look->there)
+    if (!latest->there)
         return false;
-    *out = look->sample;
-    out->ago_ms = now - look->at_ms;
+    *out = latest->sample;
+    out->ago_ms = now - latest->at_ms;
     return true;
 }
 
 bool stats_find(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out)
 {
     const struct stats_entry *entry = find(stats, id);
-    return entry && look_get(&entry->now, now, out);
+    return entry && latest_get(&entry->now, now, out);
 }
 
 bool stats_last(const struct stats *stats, uint64_t now, const struct sandbox_id *id, struct sample *out)
@@ -111,7 +111,7 @@ bool stats_last(const struct stats *stats, uint64_t now, const struct sandbox_id
     if (!entry)
         return false;
     bool kept_is_later = entry->kept.there && (!entry->now.there || entry->kept.at_ms > entry->now.at_ms);
-    return look_get(kept_is_later ? &entry->kept : &entry->now, now, out);
+    return latest_get(kept_is_later ? &entry->kept : &entry->now, now, out);
 }
 
 void stats_each(const struct stats *stats, void (*cb)(void *arg, const struct sample *sample), void *arg)
@@ -239,7 +239,7 @@ static void put_violations(struct json_text *t, uint32_t bits)
     json_text_end(t);
 }
 
-/* The object has a fixed number of numbers: the room is known. */
+/* The number of fields is fixed, so STATS_JSON_MAX is enough. */
 size_t stats_json(const struct sample *s, bool paused, uint64_t wall_ms, char out[static STATS_JSON_MAX])
 {
     struct json_text t = {.text = text_in(out, STATS_JSON_MAX)};

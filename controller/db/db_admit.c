@@ -16,11 +16,11 @@
 
 struct admitting {
     STAILQ_ENTRY(admitting) link;
-    char *json; /* the request, as the SQL function takes it */
+    char *json; /* the request as JSON for the SQL function */
     db_admit_cb *cb;
     void *arg;
     uint64_t until_ms;
-    bool alone; /* it was in a batch that failed: not together with others again */
+    bool alone; /* it was in a batch that failed: send it alone */
 };
 STAILQ_HEAD(admitting_list, admitting);
 
@@ -32,7 +32,7 @@ struct db_admit {
     unsigned waiting_count;
     bool on_its_way, cancelled;
     struct later tell_refused;
-    struct timer next; /* the next batch, in a turn of its own or after a pause */
+    struct timer next; /* the next batch: in the next turn, or after a pause */
 };
 
 static void send_batch(void *arg);
@@ -90,7 +90,9 @@ static struct admitting *take(struct admitting_list *list)
     return a;
 }
 
-/* The batch was not carried out, or nobody knows: its requests wait again, or have waited enough. */
+/*
+ * The batch failed, or its result is unknown: its requests wait again, or fail if they have waited too long.
+ */
 static void batch_failed(struct db_admit *admit, int code, const struct err *e)
 {
     struct admitting_list again = STAILQ_HEAD_INITIALIZER(again);
@@ -133,7 +135,7 @@ static void on_batch(void *arg, int code, const struct err *e, const PGresult *r
                     admit);
 }
 
-/* Fills the batch from what waits: up to the first that must go alone, or that one by itself. */
+/* Fills the batch from the waiting requests: up to the first that has to go alone, or only that one. */
 static void gather(struct db_admit *admit, struct json_text *text)
 {
     struct admitting *a;
@@ -264,7 +266,7 @@ void db_admit_free(struct db_admit *admit)
     later_cancel(&admit->tell_refused);
     while ((a = take(&admit->batch)) || (a = take(&admit->waiting)) || (a = take(&admit->refused)))
         fail(a, ERR_CANCELLED, "The controller is stopping");
-    /* The pool still holds its callback, which then frees the rest. */
+    /* The pool still has the callback of a batch, which frees the rest. */
     admit->cancelled = true;
     if (!admit->on_its_way) {
         free(admit->defaults);

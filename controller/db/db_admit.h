@@ -1,7 +1,7 @@
 /*
- * Admission of new sandboxes: checked against the limits in force and written, in one transaction. Requests
- * that come while a batch is on its way go together into the next one: one round trip, one commit. A batch
- * whose answer was lost is sent again until the request's time is over (the id makes that safe).
+ * Admission of new sandboxes: one transaction checks the limits in force and writes the rows. Requests that
+ * arrive while a batch is under way form the next batch: one round trip, one commit. A batch whose answer was
+ * lost is sent again until the requests' time is over; the ids make that safe.
  */
 #ifndef CORRAL_CONTROLLER_DB_ADMIT_H
 #define CORRAL_CONTROLLER_DB_ADMIT_H
@@ -11,7 +11,7 @@
 
 struct db_admit;
 
-/* What the installation gives where tier, override and key are silent (contract, environment names). */
+/* The values of the installation, used where neither tier, override nor key sets one. */
 struct db_defaults {
     uint64_t max_sandboxes, max_key_sandboxes, max_total_sandboxes;
 #define LIMIT(KIND, name, ...)      uint64_t name;
@@ -35,13 +35,13 @@ struct db_admit_request {
     const uint8_t *spec;
     size_t spec_len;
     const char *idempotency_key; /* NULL: none */
-    uint8_t body_sha256[32];     /* of the request's body, with an idempotency key */
+    uint8_t body_sha256[32];     /* hash of the request's body; only with an idempotency key */
 };
 
 enum db_admit_outcome {
     DB_ADMITTED,
     DB_ADMIT_QUOTA,     /* scope, limit, used */
-    DB_ADMIT_NO_ROOM,   /* the node is not ready or has no room: place again or answer no_capacity */
+    DB_ADMIT_NO_ROOM,   /* the node is not ready or has no room: place it elsewhere or answer no_capacity */
     DB_ADMIT_REPLAY,    /* the same request was made before: see status, json and id */
     DB_ADMIT_MISMATCH,  /* the idempotency key was used for another body */
     DB_ADMIT_NO_CALLER, /* the key was revoked or the user deleted meanwhile: 401 */
@@ -63,14 +63,17 @@ struct db_admit_result {
 /* code 0: see r->outcome; else r is NULL. */
 typedef void db_admit_cb(void *arg, int code, const struct err *e, const struct db_admit_result *r);
 
-/* Owned; borrows pool and loop, which outlive it. defaults are copied, and may be changed (on reload). */
+/*
+ * The result is the caller's. Borrows pool and loop until db_admit_free. Copies defaults, which may change on
+ * reload.
+ */
 struct db_admit *db_admit_new(struct loop *loop, struct db_pool *pool, const struct db_defaults *defaults);
 void db_admit_set_defaults(struct db_admit *admit, const struct db_defaults *defaults);
 
-/* Outstanding callbacks get ERR_CANCELLED. Before db_pool_free. */
+/* Outstanding callbacks get ERR_CANCELLED. Call before db_pool_free. */
 void db_admit_free(struct db_admit *admit);
 
-/* At most 4096 wait; more, and those older than 5 s, get ERR_DATABASE_UNAVAILABLE. */
+/* At most 4096 requests wait; further ones, and those older than 5 s, get ERR_DATABASE_UNAVAILABLE. */
 void db_admit(struct db_admit *admit, const struct db_admit_request *request, db_admit_cb *cb, void *arg);
 
 #endif

@@ -1,4 +1,6 @@
-/* The audit chain: who did what. Most rows are written by the act itself, in its transaction. */
+/*
+ * The audit chain: who did what. Most rows are written by the audited statement itself, in its transaction.
+ */
 #ifndef CORRAL_CONTROLLER_DB_AUDIT_H
 #define CORRAL_CONTROLLER_DB_AUDIT_H
 
@@ -6,14 +8,14 @@
 
 #include <stdio.h>
 
-/* For an act that changes nothing in the database (a cleanup). after: JSON text or NULL. */
+/* Adds a row for an act that changes nothing else in the database (a cleanup). after: JSON text or NULL. */
 void db_audit_add(struct db_pool *pool, const struct db_actor *actor, const char *action, const char *target,
                   const char *after, const char *result, db_json_cb *cb, void *arg);
 
 /*
- * A page, newest first. Each is NULL for any: actor, the id or name of a user or the id of a key; action,
- * target, result; from (included) and to (not), RFC 3339; before, a cursor (digits, 18 at most). Where
- * several filters meet, a page may be short or empty and have a cursor all the same.
+ * A filter; each field is NULL for any. actor: the id or name of a user, or the id of a key; from (included)
+ * and to (excluded): RFC 3339; before: a cursor (at most 18 digits). Pages are newest first. With several
+ * filters, a page may be short or empty and still have a cursor.
  */
 struct db_audit_filter {
     const char *actor, *action, *target, *result, *from, *to, *before;
@@ -22,17 +24,19 @@ struct db_audit_filter {
 void db_audit_list(struct db_pool *pool, const struct db_audit_filter *filter, db_page_cb *cb, void *arg);
 
 /*
- * Recomputes the chain (synchronously, for `audit verify`). *checked: rows that are whole. Returns
- * ERR_CONFLICT, with the first row that was changed, removed or put in, in *seq and a sentence in e.
+ * Verifies the chain; synchronous, for `audit verify`. *checked: the number of good rows. ERR_CONFLICT for a
+ * row that was changed, removed or inserted: the first one in *seq, a sentence in e.
  */
 int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct err *e) MUST_CHECK;
 
-/* For `audit export`: every row as one line of JSON, oldest first. ERR_IO where out takes no more. */
+/*
+ * Writes every row as one line of JSON, oldest first; for `audit export`. ERR_IO where out cannot be written.
+ */
 int db_audit_export(const char *url, FILE *out, struct err *e) MUST_CHECK;
 
 /*
- * For `audit prune`: removes rows older than so many days, in batches; the chain begins after them, stays
- * provable, and each batch says so in a row of its own.
+ * Removes rows older than this many days, in batches; for `audit prune`. The chain then begins after them and
+ * can still be verified; each batch adds a row that says so.
  */
 int db_audit_prune(const char *url, uint64_t days, uint64_t *removed, struct err *e) MUST_CHECK;
 

@@ -15,7 +15,7 @@ static void add_hosts(struct json_text *text, const struct db_cleanup_node *host
     json_text_end(text);
 }
 
-/* Nodes that did not answer are named: what they came to is not in the counts. */
+/* Names the nodes that did not answer: the counts do not include them. */
 static void add_silent(struct json_text *text, const struct db_cleanup_node *hosts, size_t count)
 {
     json_text_array(text, "silent");

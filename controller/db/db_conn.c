@@ -13,13 +13,16 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* More statements than the program has. */
+/* An upper bound on the number of statements in the program. */
 #define STMTS_MAX 96
 
-/* The server ends a statement after the time that a query has; only one that does not answer is dropped. */
+/*
+ * The server ends a statement at its timeout; the connection is dropped only if the server has not answered
+ * this long after it.
+ */
 #define LATE_MS 1000
 
-/* A session that lived shorter was no success: the next try waits longer. */
+/* A shorter session counts as a failure: the next try waits longer. */
 #define LIVED_MS 5000
 
 enum conn_state { CONN_DOWN, CONN_CONNECTING, CONN_UP, CONN_BROKEN };
@@ -29,19 +32,19 @@ struct db_conn {
     struct db_conn_events events;
     char *url;
     uint32_t timeout_ms, idle_ms;
-    uint64_t epoch, said_epoch; /* that holds; that the session has */
+    uint64_t epoch, said_epoch; /* the current epoch; the one that the session has */
     enum conn_state state;
-    struct db_hosts *hosts; /* whose addresses are looked up */
-    PGconn *pg;             /* NULL until they are known */
+    struct db_hosts *hosts; /* the look-up of addresses under way */
+    PGconn *pg;             /* NULL until the addresses are known */
     struct watch watch;
-    bool writing;       /* what the watch waits for */
-    struct timer timer; /* down: the next try; connecting: its end; broken: the next turn */
+    bool writing;       /* the socket is watched for writing */
+    struct timer timer; /* down: the next try; connecting: the timeout; broken: the next turn */
     struct backoff backoff;
     struct db_query_list sent;
     unsigned load;
-    uint64_t head_ms; /* since when the first of them is the server's to answer */
+    uint64_t head_ms; /* when the server could begin the first query under way */
     uint64_t up_ms;
-    bool stale; /* takes no more queries, and is made again after those on the way */
+    bool stale; /* takes no more queries; reconnects when those under way are answered */
     const struct db_stmt *prepared[STMTS_MAX];
     size_t prepared_count;
     char why[200];
@@ -71,14 +74,20 @@ static void close_pg(struct db_conn *conn)
     conn->prepared_count = 0;
 }
 
-/* The query failed with more than its own trouble. True: it was taken, to be sent elsewhere. */
+/*
+ * The query failed with an action that concerns the session or the server. True: it was taken, to be sent on
+ * another connection.
+ */
 static bool troubled(struct db_conn *conn, struct db_query *query, enum db_action action)
 {
     return action != DB_TELL && !query->told && conn->events.on_trouble &&
            conn->events.on_trouble(conn->events.arg, conn, query, action);
 }
 
-/* Where the server said that it is over before it carried out the first, it began none of those behind. */
+/*
+ * Ends all queries under way. If the server ended the session before it carried out the first one, it did not
+ * begin the others either.
+ */
 static void tell_all(struct db_conn *conn, int code, const char *why)
 {
     struct db_query_list lost = STAILQ_HEAD_INITIALIZER(lost);
@@ -96,7 +105,10 @@ static void tell_all(struct db_conn *conn, int code, const char *why)
     }
 }
 
-/* The one way down. Runs in a turn of its own, so that no query is told inside the call that sent it. */
+/*
+ * The only function that closes the connection. Runs in a turn of its own, so that no callback is called
+ * inside the call that sent a query.
+ */
 static void go_down(void *arg)
 {
     struct db_conn *conn = arg;
@@ -132,7 +144,7 @@ static void on_connect_timeout(void *arg)
     db_conn_drop(arg, "connecting took too long");
 }
 
-/* hosts: with their addresses; NULL: as the connection string says. */
+/* Connects. hosts: with these addresses; NULL: as the connection string says. */
 static void dial(struct db_conn *conn, const struct db_hosts_found *hosts)
 {
     static const char *const keys[] = {"dbname",
@@ -190,7 +202,7 @@ static void connect_now(void *arg)
         dial(conn, NULL);
 }
 
-/* A session that cannot be told of which leadership it is does nothing for any. */
+/* A session whose epoch cannot be set is dropped: it must not write for any leader. */
 static void on_epoch_said(void *arg, int code, const struct err *e, const PGresult *r)
 {
     if (code && code != ERR_CANCELLED)
@@ -248,7 +260,7 @@ static bool ends_session(enum db_action action)
     return action == DB_RENEW || action == DB_OVER;
 }
 
-/* The query's transaction is over: its answer stands. */
+/* The query's transaction is over, so its result is final. */
 static void complete(struct db_conn *conn)
 {
     struct db_query *query = STAILQ_FIRST(&conn->sent);
@@ -269,7 +281,7 @@ static void complete(struct db_conn *conn)
     conn->events.on_room(conn->events.arg);
 }
 
-/* Of several results of one query the first error holds, else the last. Takes r. */
+/* Of several results of a query, keeps the first error, else the last result. Takes r. */
 static void keep(struct db_query *query, PGresult *r)
 {
     ExecStatusType status = PQresultStatus(r);
@@ -315,7 +327,9 @@ static void take_notifies(struct db_conn *conn)
     }
 }
 
-/* While bytes wait to go out, libpq wants both directions watched: the server may be waiting for us to read.
+/*
+ * While bytes wait to be sent, watches both directions, as libpq requires: the server may be waiting for us
+ * to read.
  */
 static void flush(struct db_conn *conn)
 {

@@ -9,8 +9,7 @@
 
 #define SAMPLES_MAX 4096
 
-/* The columns of add_samples after the node, the days and the id, each with where its value lies in a sample.
- */
+/* The parameters of add_samples after node, days and id, each with the offset of its value in a sample. */
 #define COLUMN(member)                                                                                       \
     {                                                                                                        \
         offsetof(struct sample, member), sizeof(((struct sample *)0)->member)                                \
@@ -33,7 +32,7 @@ static const struct {
     COLUMN(pids_limit),
 };
 
-/* SQL's integers are signed: what is above them is a broken counter, and is cut. */
+/* SQL integers are signed: a larger value comes from a broken counter and is cut. */
 static uint64_t value_of(const struct sample *s, size_t column)
 {
     const char *at = (const char *)s + columns[column].offset;

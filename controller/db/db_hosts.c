@@ -15,9 +15,9 @@ struct db_hosts {
     struct loop *loop;
     struct lookup *lookup;
     struct string_list hosts, ports;
-    size_t at; /* the host that is looked up */
+    size_t at; /* index of the host being looked up */
     unsigned places;
-    struct text host, hostaddr, port; /* what was found so far, as libpq takes it */
+    struct text host, hostaddr, port; /* the results so far, in the form of libpq's parameters */
     char why[200];
     db_hosts_cb *cb;
     void *arg;
@@ -35,7 +35,7 @@ static void hosts_free(struct db_hosts *hosts)
     free(hosts);
 }
 
-/* A folder of sockets, or an address, is no name. */
+/* Whether host is a name to look up: not a socket folder, and not an address. */
 static bool is_name(const char *host)
 {
     struct in6_addr address;
@@ -43,7 +43,7 @@ static bool is_name(const char *host)
            inet_pton(AF_INET6, host, &address) != 1;
 }
 
-/* One port for all, or each its own. */
+/* The port of host i: hosts share one port, or each has its own. */
 static const char *port_of(const struct db_hosts *hosts, size_t i)
 {
     if (!hosts->ports.count)
@@ -51,7 +51,7 @@ static const char *port_of(const struct db_hosts *hosts, size_t i)
     return hosts->ports.item[i < hosts->ports.count ? i : 0];
 }
 
-/* address "": libpq takes the host as it is. */
+/* Appends an address to the result. "": libpq uses the host as given. */
 static void add_place(struct db_hosts *hosts, const char *address)
 {
     const char *comma = hosts->places++ ? "," : "";
@@ -102,7 +102,7 @@ static void split(struct string_list *out, const char *text)
     free(copy);
 }
 
-/* False: there is nothing to look up. */
+/* Reads the hosts from the connection string. False where none has to be looked up. */
 static bool take_url(struct db_hosts *hosts, const char *url)
 {
     PQconninfoOption *options = PQconninfoParse(url, NULL);
@@ -129,7 +129,7 @@ struct db_hosts *db_hosts_find(struct loop *loop, const char *url, db_hosts_cb *
         hosts_free(hosts);
         return NULL;
     }
-    go_on(hosts); /* one of them is a name, so this ends later */
+    go_on(hosts); /* at least one is a name, so the callback comes later */
     return hosts;
 }
 

@@ -1,4 +1,4 @@
-/* The first administrator, for the verb `init`. Synchronous. */
+/* Creates the first administrator, for the verb `init`. Synchronous. */
 #ifndef CORRAL_CONTROLLER_DB_INIT_H
 #define CORRAL_CONTROLLER_DB_INIT_H
 
@@ -6,8 +6,8 @@
 #include "common/base/err.h"
 
 /*
- * Makes a user with the role admin on tier enterprise, and a key with every scope, which is returned once.
- * ERR_CONFLICT where an administrator exists already; ERR_CONFIG where the schema is not there yet.
+ * Creates a user with the role admin on tier enterprise, and a key with every scope, which is returned only
+ * here. ERR_CONFLICT where an administrator exists already; ERR_CONFIG where there is no schema yet.
  */
 int db_init_admin(const char *url, const char *name, struct api_key *key, struct err *e) MUST_CHECK;
 

@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tries for the lock, and makes sure that it is still held. A lost node must be noticed before others wait
- * long. */
+/*
+ * Interval for trying to get the lock, and for checking that it is still held: the loss of a leader must be
+ * noticed soon.
+ */
 #define TRY_MS     1000
 #define TIMEOUT_MS 4000
-/* Of a controller that stands still, and says nothing, the server takes the lock away. */
+/* The server ends the session of a controller that stands still for this long, which frees the lock. */
 #define IDLE_MS 15000
 
 struct db_leader {
@@ -36,7 +38,7 @@ static void on_answer(void *arg, int code, const struct err *e, const PGresult *
 {
     struct db_leader *leader = arg;
     leader->asked = false;
-    /* The session may hold the lock all the same, or be one that takes no writes: another finds out. */
+    /* The session may hold the lock anyway, or be read-only: a new session finds out. */
     if (code && !leader->leads && !leader->stopping)
         db_conn_drop(leader->conn, e->text);
     if (code || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
@@ -61,7 +63,7 @@ static void on_listening(void *arg, int code, const struct err *e, const PGresul
         db_conn_drop(leader->conn, e->text);
 }
 
-/* What was told while nobody listened is lost: any key may have changed. */
+/* Notifications before this were lost: any key may have changed. */
 static void on_keys_listening(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct db_leader *leader = arg;

@@ -1,7 +1,7 @@
 /*
- * Which controller leads: the one whose connection (its own, outside the pool) holds an advisory lock. It
- * tries each second; while it leads, it makes sure as often that the connection lives. The same connection
- * hears of what others change.
+ * Elects the leading controller: the one whose connection (its own, outside of the pool) holds an advisory
+ * lock. It tries every second; while it leads, it checks as often that the connection lives. The same
+ * connection receives notifications of changes.
  */
 #ifndef CORRAL_CONTROLLER_DB_LEADER_H
 #define CORRAL_CONTROLLER_DB_LEADER_H
@@ -17,28 +17,30 @@ enum db_told {
 };
 
 struct db_leader_events {
-    /* This controller leads from now on; epoch is higher than any before. */
+    /* This controller leads from now on; epoch is higher than any earlier one. */
     void (*on_gained)(void *arg, uint64_t epoch);
-    /* It does not lead any more (connection lost): another may, at once. */
+    /* This controller does not lead any more (connection lost): another may lead at once. */
     void (*on_lost)(void *arg);
-    /* Something was changed, by this controller or another. What is told while nobody listens is lost. */
+    /*
+     * Something was changed, by this or another controller. Notifications sent while the connection is down
+     * are lost.
+     */
     void (*on_told)(void *arg, enum db_told what, const char *text);
     void *arg;
-    /* Optional: while it leads, about once a second: what PostgreSQL's clock said after it was asked at
-     * asked_ms. */
+    /* Optional: about once a second while it leads: the time by PostgreSQL's clock, requested at asked_ms. */
     void (*on_clock)(void *arg, uint64_t asked_ms, int64_t unix_ms);
-    /* Optional: from now on it hears of each key that is made or changed; what was before is to be read. */
+    /* Optional: notifications of created or changed keys arrive from now on; read the earlier ones. */
     void (*on_listening)(void *arg);
 };
 
-/* Owned; copies url and id (which says in the database who leads). Begins at once. */
+/* The result is the caller's. Copies url and id (the name of the leader in the database). Begins at once. */
 struct db_leader *db_leader_new(struct loop *loop, const char *url, const char *id,
                                 const struct db_leader_events *events);
 
 /* Gives the lead up. No callback. Not from one of its callbacks. */
 void db_leader_free(struct db_leader *leader);
 
-/* It was refused as one that leads no more: its connection is made again, and the lead lost with it. */
+/* A write was refused because this controller leads no more: reconnects, which ends the lead. */
 void db_leader_doubt(struct db_leader *leader);
 
 bool db_leader_leads(const struct db_leader *leader);

@@ -11,13 +11,12 @@
 
 #define FUNCTIONS 0 /* the number of the row that records the functions */
 
-/* All that a run does is one transaction, so that nobody sees tables of one version with functions of
- * another. */
+/* A run is one transaction, so that nobody sees tables of one version with functions of another. */
 static const char begin_and_prepare[] =
     "begin; select pg_advisory_xact_lock(20011, 0);"
     "create table if not exists schema_migrations (number integer primary key, name text not null,"
     " sha256 text not null, applied_at timestamptz not null default now());"
-    /* Files are run in an order of their own, and functions call each other across them. */
+    /* The files run in a fixed order, but functions in them call each other across files. */
     "set local check_function_bodies = off";
 
 static const char applied_rows[] =
@@ -30,8 +29,8 @@ static const char record_row[] =
     " on conflict (number) do update set sha256 = excluded.sha256, applied_at = excluded.applied_at";
 
 /*
- * What is in the schema of functions goes, the schema stays with what was granted on it. Without CASCADE:
- * what somebody else made there, or made depend on a function, is not ours to remove.
+ * Drops all functions and types in the schema of functions; the schema itself stays, with its grants. Without
+ * CASCADE: objects that others created there, or that depend on a function, are not ours to drop.
  */
 static const char drop_functions[] =
     "do $$ declare all_of_them text; begin"
@@ -46,8 +45,10 @@ static const char drop_functions[] =
     "  if all_of_them is not null then execute 'drop type ' || all_of_them; end if;"
     "end $$";
 
-/* For who comes by hand: this program's sessions say their path themselves. Only who owns a database may set
- * it, and who has set one with our schema in it has meant it. */
+/*
+ * For sessions by hand: this program sets its own path. Only the owner of a database may set its default; a
+ * default that contains our schema was set on purpose and stays.
+ */
 static const char set_default_path[] =
     "do $$ begin"
     "  if (select pg_has_role(datdba, 'usage') from pg_database where datname = current_database())"
@@ -78,7 +79,7 @@ static const char *state_of(const PGresult *applied, int row)
     return "unknown";
 }
 
-/* The row of a number; -1 where it is not applied. */
+/* The result row of this number; -1 where it is not applied. */
 static int row_of(const PGresult *applied, int number)
 {
     for (int row = 0; row < PQntuples(applied); row++) {
@@ -151,18 +152,16 @@ static int create_functions(PGconn *conn, struct err *e)
     return code ? code : record(conn, FUNCTIONS, "functions", db_sql_functions_sha256, e);
 }
 
-/* The functions go before the migrations, which may change what they depend on, and none is there while those
- * run. */
+/* Drops the functions before the migrations run, since migrations may change what functions depend on. */
 static int apply_pending(PGconn *conn, const PGresult *rows, int *applied, struct err *e)
 {
     struct err why;
     int code = db_sync_run(conn, drop_functions, 0, NULL, NULL, &why);
     if (code)
-        return err_set(
-            e, code,
-            "The functions cannot be replaced: %s. What is not Corral's may neither be in the schema "
-            "corral nor depend on what is",
-            why.text);
+        return err_set(e, code,
+                       "The functions cannot be replaced: %s. Objects that are not Corral's must neither be "
+                       "in the schema corral nor depend on objects in it",
+                       why.text);
     code = db_sync_run(conn, db_sql_attached, 0, NULL, NULL, &why);
     if (code)
         return err_set(e, code, "The functions of the tables failed: %s", why.text);

@@ -1,8 +1,8 @@
 /*
- * The schema: brings a database to the one that this program was built for (sql/README.md). Synchronous (for
- * the verbs "migrate" and "init", never on the loop). Migrations are forward only and recorded with their
- * checksums; the functions are replaced, all together, where they are not this program's. A run is one
- * transaction under an advisory lock: all of it, or nothing.
+ * Brings a database to the schema that this program was built for (sql/README.md). Synchronous (for the verbs
+ * "migrate" and "init", never on the loop). Migrations are forward only and recorded with their checksums;
+ * the functions are replaced, all together, where they differ from this program's. A run is one transaction
+ * under an advisory lock: all of it, or nothing.
  */
 #ifndef CORRAL_CONTROLLER_DB_MIGRATE_H
 #define CORRAL_CONTROLLER_DB_MIGRATE_H
@@ -10,10 +10,10 @@
 #include "common/base/err.h"
 
 /*
- * Applies what is pending; *applied (may be NULL) counts the migrations, and one for the functions.
- * ERR_DATABASE_UNAVAILABLE without a connection; ERR_CONFLICT where the database has a migration that was
- * edited since, or one that this program does not know (it is older than the database), or is from before the
- * first release; ERR_INTERNAL where something fails. With nothing applied, each of them.
+ * Applies what is pending; *applied (may be NULL) counts the migrations, plus one for the functions.
+ * ERR_DATABASE_UNAVAILABLE without a connection; ERR_CONFLICT where an applied migration was edited, is
+ * unknown to this program (which is then older than the database), or is from before the first release;
+ * ERR_INTERNAL where a statement fails. On an error, nothing is applied.
  */
 int db_migrate(const char *url, int *applied, struct err *e) MUST_CHECK;
 
@@ -27,7 +27,9 @@ struct db_migration {
 };
 typedef void db_migration_cb(void *arg, const struct db_migration *migration);
 
-/* Calls cb for each migration that the program or the database knows, and the functions, before it returns.
+/*
+ * Calls cb for each migration that the program or the database knows, and for the functions, before it
+ * returns.
  */
 int db_migrate_status(const char *url, db_migration_cb *cb, void *arg, struct err *e) MUST_CHECK;
 

@@ -1,19 +1,19 @@
-/* The nodes, and what the database knows of the system as a whole. */
+/* Nodes, and statistics of the whole system. */
 #ifndef CORRAL_CONTROLLER_DB_NODE_H
 #define CORRAL_CONTROLLER_DB_NODE_H
 
 #include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"
 
-/* A session began: the node's row is made or brought up to date; what an administrator set stays. */
+/* A session began: creates or updates the node's row; the marks of an administrator stay. */
 void db_node_join(struct db_pool *pool, const struct node_facts *facts, db_json_cb *cb, void *arg);
 
 enum db_node_health { DB_NODE_READY, DB_NODE_UNREACHABLE, DB_NODE_UNHEALTHY };
-/* One event a change. reason: a sentence, "" where it is well. */
+/* Writes the node's health, with an event for each change. reason: a sentence; "" where the node is ready. */
 void db_node_set_health(struct db_pool *pool, const char *name, enum db_node_health health,
                         const char *reason, db_json_cb *cb, void *arg);
 
-/* Says by an event that items of a node were left out; first: a sentence, of the first of them. */
+/* Writes an event that items of a node were left out; first: a sentence about the first of them. */
 void db_node_left_out(struct db_pool *pool, const char *name, uint64_t count, const char *first,
                       db_json_cb *cb, void *arg);
 
@@ -29,7 +29,7 @@ void db_node_revoke(struct db_pool *pool, const char *name, const struct db_acto
 void db_node_remove(struct db_pool *pool, const char *name, const struct db_actor *actor, db_json_cb *cb,
                     void *arg);
 
-/* What was revoked, of every node. Borrowed for the call. */
+/* The revocations of a node. Borrowed for the call. */
 struct db_node_revocation {
     const char *node;
     int64_t issued_until_s; /* Unix time */
@@ -42,8 +42,7 @@ void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void 
 /* An event about a node; data: a JSON object. Fire and forget. */
 void db_node_event(struct db_pool *pool, const char *name, const char *type, const char *data);
 
-/* Nodes that were heard, with what they use. Fire and forget: best called every few seconds with all of them.
- */
+/* Nodes in session, with what they use. Fire and forget: best called every few seconds with all of them. */
 struct db_node_seen {
     const char *name;
     struct node_resources used;

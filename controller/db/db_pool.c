@@ -11,9 +11,9 @@
 #define CONNECTIONS_MAX 64
 #define PIPELINE_DEPTH  32
 #define CHECK_MS        250
-#define TRIES_MAX       3    /* of a request that failed for certain */
-#define PROBE_MS        5000 /* between looks whether writes go well, while they do */
-#define PROBE_SOON_MS   1000 /* and while they do not */
+#define TRIES_MAX       3    /* tries of a request that certainly failed */
+#define PROBE_MS        5000 /* between write probes while writes succeed */
+#define PROBE_SOON_MS   1000 /* and while they fail */
 
 struct db_pool {
     struct loop *loop;
@@ -21,19 +21,19 @@ struct db_pool {
     struct db_pool_options options;
     struct db_conn *conns[CONNECTIONS_MAX];
     struct db_query_list waiting; /* for room on a connection */
-    struct db_query_list refused; /* for the next turn, to be told so */
+    struct db_query_list refused; /* to be failed in the next turn */
     unsigned waiting_count, in_flight, up;
     struct later tell_refused, tell_deposed;
     bool stopping;
     struct timer check, probe;
-    enum db_trouble trouble; /* of writes, as the last one said */
+    enum db_trouble trouble; /* the result of the last write */
     bool watching, probing;
-    uint64_t renewed_ms; /* a session, because it was read-only */
+    uint64_t renewed_ms; /* when a read-only session was last renewed */
     uint64_t requests, failures;
     double latency_ms;
 };
 
-/* A query of a caller, with what the pool counts of it. */
+/* A caller's query, with the pool's counts for it. */
 struct counted {
     struct db_pool *pool;
     db_result_cb *cb;
@@ -67,7 +67,7 @@ static bool has_room(const struct db_pool *pool, const struct db_conn *conn)
     return conn && db_conn_up(conn) && db_conn_load(conn) < pool->options.depth;
 }
 
-/* A session that takes writes goes before one that takes none. */
+/* Prefers a session that takes writes. */
 static struct db_conn *least_loaded(const struct db_pool *pool)
 {
     struct db_conn *best = NULL;
@@ -101,7 +101,7 @@ static void tell_refused(void *arg)
     struct db_pool *pool = arg;
     struct db_query_list now = STAILQ_HEAD_INITIALIZER(now);
     struct db_query *query;
-    /* A callback that asks again is refused in the next turn, not in this one for ever. */
+    /* A callback that sends another query has it refused in the next turn, not in this loop without end. */
     STAILQ_CONCAT(&now, &pool->refused);
     while ((query = STAILQ_FIRST(&now))) {
         STAILQ_REMOVE_HEAD(&now, link);
@@ -192,7 +192,7 @@ static bool another_writes(const struct db_pool *pool)
     return false;
 }
 
-/* One session a second is made again while the server is read-only, to find out when it is no more. */
+/* While the server is read-only, renews one session a second, to find out when that is over. */
 static void read_only(struct db_pool *pool, struct db_conn *conn)
 {
     uint64_t now = loop_now_ms();

@@ -1,17 +1,15 @@
 /*
  * The connections to PostgreSQL: asynchronous, in pipeline mode, on the loop. A request is one call of one
- * SQL function, a transaction of its own; what it does is a typed function of the other headers of this
- * folder.
+ * SQL function, a transaction of its own; the typed functions in the other headers of this folder make the
+ * requests. Rules for every request: its callback is called once, on the loop, never inside the call that
+ * made it; what the callback gets is borrowed for the call. ERR_DATABASE_UNAVAILABLE means that it is unknown
+ * whether the request was carried out (no connection, connection lost, queue full, too slow); every request
+ * may be repeated. Strings in a request are copied.
  *
- * Rules of every request: its callback fires once, on the loop, never inside the call that made it; what the
- * callback is handed is borrowed for the call. ERR_DATABASE_UNAVAILABLE says that it is unknown whether the
- * request was carried out (no connection, connection lost, queue full, too slow); every request may be
- * repeated. Strings that a request is given are copied.
- *
- * Limits: at most queue_max requests wait or are on the way, the rest is refused; the server ends a statement
- * that takes longer than timeout_ms, and anyone who has waited that long is told so; a server that does not
- * answer loses its connection. A lost connection is made again with backoff. What certainly failed
- * (a deadlock, a session that was ended) is sent again, a few times.
+ * Limits: at most queue_max requests wait or are under way, further ones are refused; the server ends a
+ * statement that takes longer than timeout_ms, and a request that has waited that long fails; a server that
+ * does not answer loses its connection. A lost connection is reconnected with backoff. A request that
+ * certainly failed (a deadlock, a session that was ended) is sent again, a few times.
  */
 #ifndef CORRAL_CONTROLLER_DB_POOL_H
 #define CORRAL_CONTROLLER_DB_POOL_H
@@ -26,7 +24,7 @@
 struct loop;
 struct db_pool;
 
-/* Why the database does not take writes; reads may go on, but for the last. */
+/* Why the database takes no writes; reads may still work, except with the last value. */
 enum db_trouble { DB_WELL, DB_IS_READ_ONLY, DB_DISK_FULL, DB_IS_AWAY };
 const char *db_trouble_sentence(enum db_trouble trouble);
 
@@ -35,19 +33,23 @@ struct db_pool_options {
     unsigned connections; /* 0: 4; 64 at most */
     unsigned queue_max;   /* 0: 4096 */
     uint32_t timeout_ms;  /* 0: 10000 */
-    unsigned depth;       /* requests on the way on one connection; 0: 32 */
-    /* Optional: the first connection is there (up), or the last is gone. After "up", read the live rows
-       again: a create whose answer was lost may have been committed. */
+    unsigned depth;       /* requests under way on one connection; 0: 32 */
+    /*
+     * Optional: the first connection is up, or the last one is lost. After "up", read the live rows again: a
+     * create whose answer was lost may have been committed.
+     */
     void (*on_change)(void *arg, bool up);
-    /* Optional: the database does not take writes (never DB_IS_AWAY), or does again (DB_WELL). */
+    /* Optional: the database stopped taking writes (never DB_IS_AWAY), or takes them again (DB_WELL). */
     void (*on_trouble)(void *arg, enum db_trouble trouble);
-    /* Optional: a request was refused, for another controller leads by now. */
+    /* Optional: a request was refused because another controller leads by now. */
     void (*on_deposed)(void *arg);
     void *arg;
 };
 
-/* What most requests answer: the object, list or nothing (NULL) as JSON; code is 0 or an error with its
- * sentence. */
+/*
+ * The answer of most requests: an object or a list as JSON, or NULL; code is 0, or an error with its
+ * sentence.
+ */
 typedef void db_json_cb(void *arg, int code, const struct err *e, const char *json);
 
 /* A page of a list as JSON; next: the cursor of the page after it, NULL where this is the last. */
@@ -61,31 +63,31 @@ void db_pool_start(struct db_pool *pool);
 void db_pool_free(struct db_pool *pool);
 
 /*
- * What is asked for from now on is of this leadership; 0, as at first: of none, and may only read. What
- * changes anything is refused with ERR_NOT_LEADING once that is over, by whatever function (hold_to_epoch).
+ * Sets the leadership epoch of all later requests: their writes fail with ERR_NOT_LEADING once that lead is
+ * over, in every function (hold_to_epoch). 0, the initial value: no epoch, reads only.
  */
 void db_pool_set_epoch(struct db_pool *pool, uint64_t epoch);
 
-/* At least one connection is usable. */
+/* Whether at least one connection is usable. */
 bool db_pool_up(const struct db_pool *pool);
 
-/* DB_WELL where writes are taken, as far as is known: by the last that failed, or by the probe. */
+/* DB_WELL where writes succeed, as far as known from the last failed write or from the probe. */
 enum db_trouble db_pool_trouble(const struct db_pool *pool);
 
-/* From now on a write is tried every 5 s, each second while none is taken. The schema must be there. */
+/* Starts the write probe: every 5 s, and every second while writes fail. The schema must exist. */
 void db_pool_watch_writes(struct db_pool *pool);
 
 struct db_pool_stats {
     unsigned connections, up, waiting, in_flight;
     uint64_t requests, failures; /* since the start */
-    double latency_ms;           /* a moving average of answered requests */
+    double latency_ms;           /* moving average over answered requests */
 };
 struct db_pool_stats db_pool_stats(const struct db_pool *pool);
 
 /* 0 where the database has exactly this program's schema; else ERR_CONFIG with what to do. */
 void db_schema_check(struct db_pool *pool, db_json_cb *cb, void *arg);
 
-/* Who does an administrative act, for its audit row. Borrowed. */
+/* The actor of an administrative act, for its audit row. Borrowed. */
 struct db_actor {
     const char *user_id;
     const char *key_id;
@@ -95,7 +97,7 @@ struct db_actor {
     const char *idempotency_key;
     char route[160];
     uint8_t body_sha256[32];
-    const char *if_match; /* the version that a change is meant for; NULL: any */
+    const char *if_match; /* the version to change; NULL: any */
 };
 
 #endif

@@ -18,7 +18,7 @@ int db_code_of(const char *outcome)
     return ERR_INTERNAL;
 }
 
-/* What stands between a statement of one text (or one act) and its caller's callback: one of three. */
+/* Carries the caller's callback of a statement that answers one text or one act; one of three kinds. */
 struct answer {
     db_json_cb *cb;
     db_page_cb *page_cb;
@@ -35,7 +35,7 @@ static struct answer *answer_new(db_json_cb *cb, void *arg, int missing, const c
     return a;
 }
 
-/* more: the column beside the text. */
+/* more: the second column. */
 static void answer(struct answer *a, int code, const struct err *e, const char *json, const char *more)
 {
     if (a->cb)

@@ -1,6 +1,6 @@
 /*
- * One request on its way: a prepared statement, its parameters, and who is told. What the typed functions of
- * this folder are made of, and private to it.
+ * One request under way: a prepared statement, its parameters, and its callback. Used by the typed functions
+ * of this folder, and private to it.
  */
 #ifndef CORRAL_CONTROLLER_DB_QUERY_H
 #define CORRAL_CONTROLLER_DB_QUERY_H
@@ -29,12 +29,12 @@ struct db_query {
     char *params[DB_PARAMS_MAX];
     db_result_cb *cb;
     void *arg;
-    uint64_t since_ms; /* as loop_awake_ms counts: when it began to wait, then when it was sent */
-    bool prepares;     /* the statement goes before it on this connection */
-    bool prepared;     /* and that went well */
-    unsigned tries;    /* that failed for certain */
+    uint64_t since_ms; /* by loop_awake_ms: when it began to wait, then when it was sent */
+    bool prepares;     /* the statement is prepared just before it on this connection */
+    bool prepared;     /* and that succeeded */
+    unsigned tries;    /* tries that certainly failed */
     PGresult *result;
-    bool told;        /* its caller was, while it is still on its way */
+    bool told;        /* the callback was called, but the query is still under way */
     struct err error; /* of a query that failed before it had a result */
 };
 STAILQ_HEAD(db_query_list, db_query);
@@ -43,31 +43,31 @@ STAILQ_HEAD(db_query_list, db_query);
 struct db_query *db_query_new(const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
                               void *arg);
 
-/* Tells the callback, with the result or (code not 0) without, and frees. */
+/* Calls the callback, with the result, or (code not 0) without, and frees the query. */
 void db_query_finish(struct db_query *query, int code, const struct err *e);
 
-/* Tells the callback without a result; the query stays until it is finished, which then tells nobody. */
+/* Calls the callback without a result; the query stays until db_query_finish, which then calls nothing. */
 void db_query_tell(struct db_query *query, int code, const struct err *e);
 
-/* As it was before it was sent: another connection may take it. */
+/* Resets the query to unsent, so that another connection can take it. */
 void db_query_again(struct db_query *query);
 
-/* The row of the error that a result is; NULL where it is none. */
+/* The table row for an error result; NULL where r is no error. */
 const struct db_sqlstate *db_result_state(const PGresult *r);
 
-/* What a result says: 0, or the code of its error, with a sentence that shows no SQL; the real one is logged.
- */
+/* 0, or the code of the result's error, with a sentence that shows no SQL; the original message is logged. */
 int db_result_code(const PGresult *r, struct err *e);
 
-/* The code with this public name; ERR_INTERNAL for a name that is none; 0 for "ok". */
+/* The error code with this public name; ERR_INTERNAL for an unknown name; 0 for "ok". */
 int db_code_of(const char *outcome);
 
-/* Sends it when a connection has room. Parameters are copied. */
+/* Sends the statement when a connection has room. Parameters are copied. */
 void db_query(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_result_cb *cb,
               void *arg);
 
-/* For a statement that answers (outcome, detail, body, repeated). The detail of 'ok', if any, is handed over
- * as e. */
+/*
+ * For a statement that answers (outcome, detail, body, repeated). The detail of 'ok', if any, is passed as e.
+ */
 void db_query_act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, db_json_cb *cb,
                   void *arg);
 
@@ -76,7 +76,7 @@ typedef void db_create_cb(void *arg, int code, const struct err *e, const char *
 void db_query_create(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params,
                      db_create_cb *cb, void *arg);
 
-/* For a statement that answers one text; no row or a null is the error code missing, with its sentence. */
+/* For a statement that answers one text. No row, or null, becomes the error `missing` with its sentence. */
 void db_query_json(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params, int missing,
                    const char *sentence, db_json_cb *cb, void *arg);
 

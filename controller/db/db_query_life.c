@@ -1,4 +1,4 @@
-/* One query: how it is made, what its result says, and who is told. */
+/* The life of one query: creation, result, callback. */
 #include "controller/db/db_query.h"
 
 #include "common/io/log.h"

@@ -29,7 +29,7 @@ static bool desired_parse(const char *name, enum desired *out)
     return name[0] == 'r' || name[0] == 'p' || name[0] == 'g';
 }
 
-/* The columns that a change and a live row share, from id on without the node. */
+/* Fills the columns that a change and a live row share, from id on, except the node. */
 static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_row *row, struct err *e)
 {
     if (!sandbox_id_parse(PQgetvalue(r, n, id), &row->id) ||
@@ -43,7 +43,10 @@ static int fill(const PGresult *r, int n, int id, int state, struct db_sandbox_r
     return 0;
 }
 
-/* A number of an array in PostgreSQL's text, such as {1,NULL,3}; *at goes on after it. 0 for null. */
+/*
+ * Reads a number from an array in PostgreSQL's text form, such as {1,NULL,3}, and moves *at behind it. 0 for
+ * null.
+ */
 static uint64_t next_number(const char **at)
 {
     *at += strspn(*at, "{,");

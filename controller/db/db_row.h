@@ -14,7 +14,7 @@ int64_t db_named_cell(const PGresult *r, int row, const char *column);
 /* The cell as text, borrowed; NULL for null. */
 const char *db_cell(const PGresult *r, int row, int column);
 
-/* A column that is an array of numbers, 0 for a null; as many as there are to be. */
+/* Reads exactly count numbers from an array column; 0 for null. */
 void db_cell_numbers(const PGresult *r, int row, int column, uint64_t *out, size_t count);
 
 /* Fills from the columns id, node, state, desired, desired_reason, generation, remaining_ms and limits. */

@@ -1,6 +1,6 @@
 /*
- * Sandboxes after their admission: reading, and the changes of what they are and their desired state.
- * owner: a user's id, which hides what is not theirs (ERR_NOT_FOUND); NULL for an administrator.
+ * Sandboxes after their admission: reads, and changes of the sandbox and of its desired state. owner: a
+ * user's id, which hides other users' sandboxes (ERR_NOT_FOUND); NULL for an administrator.
  */
 #ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
 #define CORRAL_CONTROLLER_DB_SANDBOX_H
@@ -10,8 +10,10 @@
 
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);
 
-/* Where a sandbox is, beside its object: how it ended where it has (REASON_NONE and "" else). Borrowed for
- * the call. */
+/*
+ * The state of a sandbox, besides its object; reason and detail of its end (else REASON_NONE and "").
+ * Borrowed for the call.
+ */
 struct db_sandbox_state {
     enum sandbox_state state;
     enum sandbox_reason reason;
@@ -28,16 +30,16 @@ struct db_sandbox_filter {
     const char *state;                    /* NULL: any */
     const char *label_name, *label_value; /* NULL: any; the name holds no quote and no backslash */
     bool all;                             /* ended ones too */
-    const char *cursor; /* next_cursor of the page before; one that is none is ERR_INVALID */
+    const char *cursor; /* next_cursor of the previous page; an invalid one is ERR_INVALID */
     unsigned limit;
 };
 /* Answers {"items": […], "next_cursor": …}. */
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg);
 
-/* What the core needs of a row, beside the object for people. Borrowed for the call. */
+/* The part of a row that the core needs, besides the object for the API. Borrowed for the call. */
 struct db_sandbox_row {
     struct sandbox_id id;
-    const char *user_id, *key_id, *tier, *node, *region; /* of a change only node; else NULL */
+    const char *user_id, *key_id, *tier, *node, *region; /* after a change only node, the others NULL */
     enum sandbox_state state;
     enum desired desired;
     enum sandbox_reason desired_reason;
@@ -49,18 +51,18 @@ struct db_sandbox_row {
     bool rescheduled;       /* likewise: it was placed a second time */
     const uint8_t *spec;    /* live rows only */
     size_t spec_len;
-    const char *json; /* the object; of rows that are read by their ids, else NULL */
+    const char *json; /* the object; only of rows that were read by id, else NULL */
 };
 
-/* Every row that has not ended, for a controller that begins to lead (or lost an answer). One call. */
+/* All live rows, for a controller that begins to lead (or lost an answer). One call. */
 typedef void db_sandbox_rows_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
                                 size_t count);
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
 
-/* Of each live row only id, generation and state: what shows that others are to be read again. */
+/* Only id, generation and state of each live row: shows which rows have to be read again. */
 void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
 
-/* These rows, as of live ones, but also where they have ended; an id that has no row is left out. */
+/* These rows, live or ended, with the columns of live ones; ids without a row are left out. */
 void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
                      void *arg);
 
@@ -69,46 +71,46 @@ typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struc
                            const char *json);
 
 /*
- * The desired state from now on: raises the generation. DESIRED_GONE moves the state to "stopping" too; of
- * one that has ended it succeeds (row->state says so), any other desired state is then ERR_WRONG_STATE. The
- * same again changes nothing.
+ * Sets the desired state and raises the generation. DESIRED_GONE also moves the state to "stopping"; on a
+ * sandbox that has ended it succeeds (see row->state), and any other desired state is ERR_WRONG_STATE.
+ * Setting the same state again changes nothing.
  */
 void db_sandbox_set_desired(struct db_pool *pool, const char *id, const char *owner, enum desired desired,
                             enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb,
                             void *arg);
 
 /*
- * The live changes. patch: a JSON object's text with any of memory_bytes, cpu_millis, cpu_shares, name,
- * labels, lifetime_seconds (from now), expires_at. Passes the same gate as admission: ERR_ABOVE_TIER_LIMIT,
- * ERR_NO_CAPACITY, ERR_WRONG_STATE, ERR_INVALID. The generation rises where the node has to know.
+ * Changes a live sandbox. patch: a JSON object's text with any of memory_bytes, cpu_millis, cpu_shares, name,
+ * labels, lifetime_seconds (from now), expires_at. Checked like an admission: ERR_ABOVE_TIER_LIMIT,
+ * ERR_NO_CAPACITY, ERR_WRONG_STATE, ERR_INVALID. The generation rises where the node has to apply the change.
  */
 void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, const char *patch,
                       const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
                       void *arg);
 
-/* A sandbox that has not run goes to another node. Everything is borrowed for the call. */
+/* Moves a sandbox that has not run to another node. Everything is borrowed for the call. */
 struct db_reschedule {
     const char *id, *from, *to;
-    uint64_t generation; /* that the row has */
-    const char *region;  /* of the other node, as what it enforces */
+    uint64_t generation; /* the generation of the row */
+    const char *region;  /* region and enforced: of the other node */
     uint32_t enforced;
     const char *why; /* a sentence, for its event */
 };
 
 /*
- * Compare and set, once for each sandbox, with its event; the generation rises. ERR_WRONG_STATE where it is
- * not so any more, ERR_NO_CAPACITY, ERR_NOT_FOUND: then nothing was changed. It may be repeated.
+ * Compare-and-set, once for each sandbox, with its event; raises the generation. ERR_WRONG_STATE where the
+ * row has changed, ERR_NO_CAPACITY, ERR_NOT_FOUND: nothing was changed. May be repeated.
  */
 void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *reschedule, db_sandbox_cb *cb,
                            void *arg);
 
-/* A move of the state: compare and set, with its one event. */
+/* A move of the state: compare-and-set, with its one event. */
 struct db_move {
     struct sandbox_id id;
     enum sandbox_state from, to; /* DB_MOVE_REFUSED where it is in neither */
     /*
-     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE of a pause: its node made it, and
-     * it is the desired state from now on, if the row is still of this generation.
+     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE: a pause by the node, which
+     * becomes the desired state if the row still has this generation.
      */
     enum sandbox_reason reason;
     uint64_t generation;
@@ -119,25 +121,25 @@ struct db_move {
     uint32_t enforced;
     bool ran; /* started_ago_ms holds */
     uint64_t started_ago_ms, ended_ago_ms;
-    int64_t late_ms;     /* of an end: so long after its deadline it was, as was counted */
-    bool unheard;        /* of an end: its node had not heard of the last desired state */
+    int64_t late_ms;     /* of an end: how long after its deadline it ended, as counted by the controller */
+    bool unheard;        /* of an end: its node did not have the latest desired state */
     const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
 };
 
 enum db_move_outcome {
     DB_MOVED,
-    DB_MOVE_SAME,      /* it was in that state already: nothing was added */
+    DB_MOVE_SAME,      /* it was in that state already: no event was added */
     DB_MOVE_REFUSED,   /* not a legal move from where it is (state): a terminal state never goes back */
     DB_MOVE_NOT_FOUND, /* no such row: the container is an orphan */
 };
 struct db_move_result {
     enum db_move_outcome outcome;
-    enum sandbox_state state; /* where it is now; not with DB_MOVE_NOT_FOUND */
+    enum sandbox_state state; /* the current state; not with DB_MOVE_NOT_FOUND */
     const char *json;         /* the sandbox; NULL with DB_MOVE_NOT_FOUND */
     const char *event;        /* the event, as JSON; DB_MOVED only */
-    const char *user_id;      /* whose it is */
+    const char *user_id;      /* the owner */
 };
-/* One result a move, in order; code not 0: none was made (or it is unknown: repeat). */
+/* One result for each move, in order. code not 0: none was made, or it is unknown: repeat. */
 typedef void db_move_cb(void *arg, int code, const struct err *e, const struct db_move_result *results,
                         size_t count);
 
@@ -145,7 +147,7 @@ typedef void db_move_cb(void *arg, int code, const struct err *e, const struct d
 void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
                      void *arg);
 
-/* The quota usage object of a user, seen with a key. */
+/* The quota usage object of a user, as seen with this key. */
 void db_quota_usage(struct db_pool *pool, const char *user_id, const char *key_id,
                     const struct db_defaults *defaults, db_json_cb *cb, void *arg);
 

@@ -1,4 +1,4 @@
-/* Whether the database is this program's. */
+/* Checks that the database has this program's schema. */
 #include "controller/db/db_migrate.h"
 #include "controller/db/db_query.h"
 

@@ -1,15 +1,17 @@
 /*
- * What every session asks of the server when it begins. A session of a node that is gone, or of a process
- * that stands still, holds its locks until the server notices: by the kernel's word for TCP some ten seconds
- * after the last byte, which by PostgreSQL's own settings takes two hours; and by idle_ms where a session
- * that is well is never idle for so long. The same bounds as the client has (keepalives of libpq). What a
- * server, a database or a user has set for all and ours cannot do with is set as ours need it.
+ * The settings of every session. The session of a crashed machine or a stopped process holds its locks until
+ * the server notices: with these TCP settings about ten seconds after the last byte (with PostgreSQL's
+ * defaults, two hours); and after idle_ms for sessions that are never idle that long while healthy. The
+ * client has the same bounds (libpq's keepalives). Settings that a server, database or user has changed and
+ * that this program depends on are set to the values it needs.
  */
 #ifndef CORRAL_CONTROLLER_DB_SESSION_H
 #define CORRAL_CONTROLLER_DB_SESSION_H
 
-/* Where tables are, then functions (sql/README.md). What is created without a schema's name goes into the
- * first. */
+/*
+ * The schema of the tables, then that of the functions (sql/README.md). Objects created without a schema go
+ * into the first.
+ */
 #define DB_SEARCH_PATH "public,corral"
 
 /* With two numbers: statement_timeout, idle_session_timeout (0: none), both in milliseconds. */

@@ -17,10 +17,10 @@ struct db_sql {
 extern const struct db_sql db_sql[];
 extern const size_t db_sql_count;
 
-/* The functions that tables call: to be run before the migrations. */
+/* The functions that tables call; run before the migrations. */
 extern const char *const db_sql_attached;
 
-/* All others, a subject each, in the order in which they are to be run. */
+/* All other functions, one file a subject, in the order in which they run. */
 struct db_sql_functions {
     const char *subject;
     const char *text;

@@ -13,7 +13,7 @@ static const struct db_sqlstate states[] = {
     {"42P01", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"42883", ERR_CONFIG, DB_TELL, NO_SCHEMA},
     {"22", ERR_INVALID, DB_TELL, "A value is not one that the database can take"},
-    {"23", ERR_CONFLICT, DB_TELL, "That does not go together with what is there"},
+    {"23", ERR_CONFLICT, DB_TELL, "That conflicts with existing data"},
     {"25006", ERR_DATABASE_UNAVAILABLE, DB_READ_ONLY, "The database is read-only now"},
     {"08", ERR_DATABASE_UNAVAILABLE, DB_RENEW, "The connection to the database was lost"},
     {"40001", ERR_DATABASE_UNAVAILABLE, DB_AGAIN, "The database is busy"},
@@ -31,7 +31,7 @@ static const struct db_sqlstate states[] = {
     {"57014", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The request took the database too long"},
     {"57", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The database stopped the request"},
     {"58", ERR_DATABASE_UNAVAILABLE, DB_TELL, "The database has trouble with its disk"},
-    /* As where functions were replaced while it ran ("cache lookup failed"). */
+    /* Happens when functions are replaced while one runs ("cache lookup failed"). */
     {"XX000", ERR_INTERNAL, DB_AGAIN, "The database refused the request"},
     {"", ERR_INTERNAL, DB_TELL, "The database refused the request"},
 };

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IDLE_MS 60000u /* what is done in one session is done without a pause */
+#define IDLE_MS 60000u /* work in one session has no pauses */
 
-/* libpq's messages end in a line end, and may have several lines: the first says it. */
+/* Sets the error to the first line of libpq's message. */
 static int fail(PGconn *conn, int code, struct err *e)
 {
     const char *text = PQerrorMessage(conn);

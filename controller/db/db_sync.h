@@ -10,8 +10,10 @@
 /* Connects, or returns ERR_DATABASE_UNAVAILABLE with libpq's sentence. *conn is the caller's, for PQfinish.
  */
 int db_sync_open(const char *url, PGconn **conn, struct err *e) MUST_CHECK;
-/* The same for one that works beside the loop: the server ends a statement after timeout_ms, and a server
- * that is silent is given up. In UTC. */
+/*
+ * As db_sync_open, for a thread beside the loop: the server ends a statement after timeout_ms, and a silent
+ * server is given up. In UTC.
+ */
 int db_sync_open_timed(const char *url, unsigned timeout_ms, PGconn **conn, struct err *e) MUST_CHECK;
 
 /*

@@ -17,16 +17,16 @@
 #include <sys/socket.h>
 
 #define ROUND_MS     60000 /* between rounds */
-#define SOON_MS      1000  /* to the next where there is more to do */
-#define STEP_MS      5000  /* of batches of one step in a round */
-#define BATCH_MS     200   /* what a batch is to take */
+#define SOON_MS      1000  /* to the next round where more remains */
+#define STEP_MS      5000  /* time for the batches of one step in a round */
+#define BATCH_MS     200   /* target time of a batch */
 #define BATCH_FIRST  500
 #define BATCH_LEAST  10
 #define BATCH_MOST   20000
-#define OVERDUE_SAID 3600    /* seconds; below it nothing is said, nor of what is held back */
+#define OVERDUE_SAID 3600    /* seconds; below this neither an overdue step nor a held-back term is logged */
 #define SAID_AGAIN   3600000 /* at most one warning of a step in this time */
 #define STATEMENT_MS 10000   /* the server ends what takes longer */
-#define ANSWER_DAYS  1       /* of repeated requests: the contract's */
+#define ANSWER_DAYS  1       /* days that answers for repeated requests are kept */
 
 enum term {
     TERM_NONE,
@@ -41,7 +41,10 @@ enum term {
     TERM_COUNT
 };
 
-/* sql of a step: a batch ($1 days, $2 at most, $3 after), or what answers the statement to be run next. */
+/*
+ * The steps. sql: a batch ($1 days, $2 maximum, $3 after), or a statement that answers the statement to run
+ * next.
+ */
 static const struct step_row {
     const char *name;
     enum term term;
@@ -79,17 +82,17 @@ struct db_upkeep {
     struct timer timer;
     struct db_upkeep_step step[DB_UPKEEP_STEPS];
     uint64_t said_ms[DB_UPKEEP_STEPS];
-    uint64_t batch[DB_UPKEEP_STEPS]; /* rows of the last one; 0: there was none */
+    uint64_t batch[DB_UPKEEP_STEPS]; /* rows of the last batch; 0: there was none */
     bool more;
-    uint64_t whole_ms; /* the last round that came to its end, or the start */
+    uint64_t whole_ms; /* time of the last complete round, or of the start */
     uint64_t held_seconds, held_said_ms;
-    /* Shared with the thread: the way to break a round off. */
+    /* Shared with the thread, to cancel a round. */
     pthread_mutex_t lock;
     bool stopping;
     int socket; /* of the connection under way; -1: none */
 };
 
-/* One round. The thread's, until it is answered. */
+/* One round. Belongs to the thread until it is answered. */
 struct round {
     struct db_upkeep *upkeep; /* only lock, stopping and socket */
     const char *url;
@@ -158,7 +161,7 @@ static bool time_left(struct round *r, uint64_t since_ms)
     return loop_now_ms() - since_ms < STEP_MS && !stopped(r);
 }
 
-/* Both return 0 where nothing is left, 1 where something is, or an error. */
+/* Both functions return 0 where nothing is left, 1 where something is, or an error. */
 static int run_statements(struct round *r, size_t i, struct err *e)
 {
     const struct step_row *row = &rows[i];
@@ -184,7 +187,7 @@ static int run_statements(struct round *r, size_t i, struct err *e)
     return 1;
 }
 
-/* The next batch is to take BATCH_MS, at most twice as many as this one. */
+/* The size of the next batch, so that it takes BATCH_MS; at most twice the size of this one. */
 static uint64_t next_batch(uint64_t most, uint64_t took_ms)
 {
     uint64_t next = took_ms < BATCH_MS / 2 ? most * 2 : most * BATCH_MS / (took_ms + 1);
@@ -194,7 +197,7 @@ static uint64_t next_batch(uint64_t most, uint64_t took_ms)
                                : next;
 }
 
-/* Half of the time is others': after a batch as long as it took, and no longer than one is to take. */
+/* Pauses after a batch for as long as it took (at most BATCH_MS), so that others get half of the time. */
 static void rest(uint64_t took_ms)
 {
     poll(NULL, 0, (int)(took_ms < BATCH_MS ? took_ms : BATCH_MS));
@@ -224,7 +227,7 @@ static int run_batch(struct round *r, size_t i, char after[static 160], struct e
     return more;
 }
 
-/* What fails takes too long, most likely: it is tried with fewer rows, also in the next round. */
+/* A batch that fails most likely took too long: it is tried with fewer rows, also in the next round. */
 static int run_batches(struct round *r, size_t i, struct err *e)
 {
     uint64_t since = loop_now_ms();
@@ -260,7 +263,7 @@ static void run_step(struct round *r, size_t i)
         snprintf(step->why, sizeof step->why, "%s", e.text);
 }
 
-/* {"step": days} of those that are not kept for ever. */
+/* {"step": days}, of the steps that do not keep rows for ever. */
 static void terms_json(const struct round *r, struct json_text *t)
 {
     json_text_object(t, NULL);
@@ -290,7 +293,7 @@ static int measure(struct round *r, struct err *e)
     return rc;
 }
 
-/* What is past its term is so by a time that follows PostgreSQL's no faster than this clock lets it. */
+/* Upkeep decides by a time that follows PostgreSQL's clock no faster than this machine's clock advances. */
 static int look_at_clock(struct round *r, struct err *e)
 {
     char boot[BOOT_CLOCK_ID_MAX], now[24];
@@ -329,7 +332,7 @@ static int round_work(void *arg, struct err *e)
 
 static void begin(void *arg);
 
-/* Once an hour for each step that stays behind, with what helps. */
+/* Logs a step that stays overdue, once an hour, with advice. */
 static void say(struct db_upkeep *u, size_t i)
 {
     const struct db_upkeep_step *step = &u->step[i];
@@ -347,22 +350,21 @@ static void say(struct db_upkeep *u, size_t i)
              step->failed ? step->why : "", rows[i].advice);
 }
 
-/* Likewise, while it is more than an hour. */
+/* Logs that removal is held back, once an hour, while it is by more than an hour. */
 static void say_held(struct db_upkeep *u)
 {
     uint64_t now = loop_now_ms();
     bool held = u->held_seconds > OVERDUE_SAID;
     if (!held && u->held_said_ms)
-        log_info("upkeep", "what is past its term goes again by PostgreSQL's clock");
+        log_info("upkeep", "upkeep follows PostgreSQL's clock again");
     if (held && u->held_said_ms && now - u->held_said_ms < SAID_AGAIN)
         return;
     u->held_said_ms = held ? now : 0;
     if (held)
         log_warn("upkeep",
                  "held_seconds=%" PRIu64
-                 " PostgreSQL's clock went so much further than was watched, so what is "
-                 "past its term stays for so long, less each day; if its clock is right: corral-controller "
-                 "upkeep accept-clock",
+                 " PostgreSQL's clock advanced by this much more than was watched, so removal is held back "
+                 "by it, less each day; if the clock is right: corral-controller upkeep accept-clock",
                  u->held_seconds);
 }
 
@@ -393,7 +395,7 @@ static void on_round(void *arg, int code, const struct err *e)
     struct db_upkeep *u = r->upkeep;
     if (code != ERR_CANCELLED) {
         if (code)
-            log_warn("upkeep", "a round was broken off, and is made again: %s", e->text);
+            log_warn("upkeep", "a round failed and is tried again: %s", e->text);
         take(u, r);
         timer_start(&u->timer, u->loop, r->more ? SOON_MS : ROUND_MS, begin, u);
         if (u->conf.on_round)
@@ -446,7 +448,7 @@ void db_upkeep_start(struct db_upkeep *u)
     timer_start(&u->timer, u->loop, 0, begin, u);
 }
 
-/* A statement under way gets no answer any more; the server ends it by itself. */
+/* A statement under way is abandoned; the server ends it by itself. */
 void db_upkeep_free(struct db_upkeep *u)
 {
     if (!u)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An act of some names and perhaps a body, with its actor last. */
+/* Runs an act with these words, an optional body, and the actor as the last parameter. */
 static void act(struct db_pool *pool, const struct db_stmt *stmt, const char *const *words,
                 const struct db_actor *actor, db_json_cb *cb, void *arg)
 {
@@ -65,7 +65,7 @@ void db_user_list(struct db_pool *pool, const char *cursor, unsigned limit, db_p
     db_query_page(pool, &stmt, params, ERR_INTERNAL, "No list", cb, arg);
 }
 
-/* A key that is being made: its secret is put into the answer, and is nowhere else. */
+/* A key being created: its secret is put into the answer, and is stored nowhere. */
 struct making {
     db_key_made_cb *cb;
     void *arg;
@@ -86,7 +86,7 @@ static void on_key_made(void *arg, int code, const struct err *e, const char *js
     struct making *m = arg;
     struct json_text text = {0};
     char prefix[API_KEY_PREFIX_LEN + 1] = "";
-    bool made = !code && !repeated; /* else the secret of the earlier request's key is not known any more */
+    bool made = !code && !repeated; /* else the key is that of the earlier request, whose secret is unknown */
     if (made && api_key_prefix(m->key.text, prefix))
         add_secret(&text, m->key.text, json);
     m->cb(m->arg, code, e, made ? text.text.data : json, made ? prefix : NULL);

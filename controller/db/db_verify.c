@@ -29,7 +29,7 @@ int db_audit_verify(const char *url, uint64_t *checked, uint64_t *seq, struct er
 
 #define EXPORT_PAGE "1000"
 
-/* Prints one page after *seq, and moves it on. Returns how many rows there were, or an error. */
+/* Prints one page of the rows after *seq, and moves *seq on. Returns the number of rows, or an error. */
 static int export_page(PGconn *conn, char seq[static 24], FILE *out, struct err *e)
 {
     const char *params[] = {seq};
@@ -73,7 +73,7 @@ int db_audit_export(const char *url, FILE *out, struct err *e)
 
 #define PRUNE_BATCH "10000"
 
-/* One batch of the rows before `before`; *removed is added to. 1: there may be more. */
+/* Removes one batch of the rows before `before` and adds to *removed. Returns 1 where there may be more. */
 static int prune_batch(PGconn *conn, const char *before, uint64_t *removed, struct err *e)
 {
     const char *params[] = {before};

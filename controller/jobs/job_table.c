@@ -5,7 +5,7 @@
 
 #include "common/io/log.h"
 
-#define USED_KEYS_MAX 4096 /* as many as the API remembers */
+#define USED_KEYS_MAX 4096 /* as many as the API keeps */
 
 /* --- while it leads --- */
 
@@ -42,7 +42,7 @@ static uint64_t cleanup_period(const void *owner)
 static void on_cleaned_up(void *arg, int code, const struct err *e, const struct leader_cleaned *cleaned)
 {
     if (code && code != ERR_CANCELLED)
-        log_warn("controller", "the cleanup is put off: %s", e->text);
+        log_warn("controller", "the periodic cleanup failed; the next one tries again: %s", e->text);
 }
 
 static void clean_up(void *owner)
@@ -66,7 +66,7 @@ static void add_used(void *arg, const char *key_id)
         used->id[used->count++] = key_id;
 }
 
-/* When a key was last used is known to half a minute: a write for each request would be too dear. */
+/* Writes when keys were last used: in batches, since a write for each request would cost too much. */
 static void note_keys(void *owner)
 {
     struct controller *c = owner;

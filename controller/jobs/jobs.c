@@ -7,7 +7,7 @@
 struct run {
     struct jobs *jobs;
     const struct job *job;
-    uint64_t period_ms; /* as it is counted */
+    uint64_t period_ms; /* the period that the timer was started with */
     struct timer timer;
 };
 

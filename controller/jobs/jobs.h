@@ -1,7 +1,6 @@
 /*
- * Periodic work: a table of jobs, each with a name, a period and a function, and one runner. What begins
- * again by its own answer (a retry, a round of upkeep that left something) keeps a timer of its own. On the
- * loop.
+ * Periodic work: a table of jobs, each with a name, a period and a function, and one runner. Work whose next
+ * run depends on its result (a retry, an unfinished round of upkeep) keeps a timer of its own. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_JOBS_JOBS_H
 #define CORRAL_CONTROLLER_JOBS_JOBS_H
@@ -13,8 +12,8 @@
 struct job {
     const char *name;
     uint64_t period_ms;
-    uint64_t (*period)(const void *owner); /* in milliseconds, where it is configured; else NULL */
-    void (*run)(void *owner);              /* does not wait; where there is nothing to do it returns */
+    uint64_t (*period)(const void *owner); /* the period in milliseconds, where it is configured; else NULL */
+    void (*run)(void *owner);              /* does not block; returns at once where there is nothing to do */
 };
 
 struct jobs;
@@ -25,7 +24,7 @@ struct jobs *jobs_new(struct loop *loop, const struct job *table, size_t count, 
 /* NULL is allowed. Not from a job. */
 void jobs_free(struct jobs *jobs);
 
-/* The configuration was reloaded: jobs whose period is another now begin to count it now. */
+/* The configuration was reloaded: starts the period again for jobs whose period changed. */
 void jobs_reload(struct jobs *jobs);
 
 #endif

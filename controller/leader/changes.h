@@ -1,6 +1,6 @@
 /*
- * What became of sandboxes and nodes, for those who wait or count: they subscribe, and who brings a change
- * about knows none of them.
+ * Announces changes of sandboxes and nodes to subscribers that wait or count. The code that makes a change
+ * does not know them.
  */
 #ifndef CORRAL_CONTROLLER_LEADER_CHANGES_H
 #define CORRAL_CONTROLLER_LEADER_CHANGES_H
@@ -12,7 +12,7 @@
 
 #include <sys/queue.h>
 
-/* The core took up that this state is committed. */
+/* The core has taken a committed state. */
 struct state_change {
     struct sandbox_id id;
     enum sandbox_state state;
@@ -24,16 +24,16 @@ struct state_change {
 struct row_change {
     struct sandbox_id id;
     enum sandbox_state state;
-    bool has_desired; /* this answer changed its desired state, to: */
+    bool has_desired; /* this answer changed its desired state, to `desired` */
     enum desired desired;
     const char *json; /* the sandbox, as the API shows it */
 };
 
-/* What is not needed is NULL. A subscriber may not subscribe or leave while it is told. */
+/* Callbacks that are not needed are NULL. A subscriber may not subscribe or leave inside a callback. */
 struct change_subscriber {
     void (*on_state)(void *arg, const struct state_change *change);
     void (*on_row)(void *arg, const struct row_change *change);
-    void (*on_node_gone)(void *arg, const char *node); /* it is silent past its lease */
+    void (*on_node_gone)(void *arg, const char *node); /* the node is silent past its lease */
     void *arg;
     STAILQ_ENTRY(change_subscriber) link;
 };
@@ -41,7 +41,7 @@ struct change_subscriber {
 /* All zero but for STAILQ_INIT. */
 STAILQ_HEAD(changes, change_subscriber);
 
-/* The subscriber stays its owner's, until it leaves or changes goes away. */
+/* Borrows the subscriber until it leaves, or until `changes` is no longer used. */
 void changes_subscribe(struct changes *changes, struct change_subscriber *subscriber);
 void changes_leave(struct changes *changes, struct change_subscriber *subscriber);
 

@@ -6,7 +6,7 @@
 
 #include "common/io/log.h"
 
-/* What it is to be made of is read now. One that ended since is not to be made: its end is on its way. */
+/* Reads the spec now. If the sandbox ended since, nothing is sent: its end follows. */
 static void desired(struct leader *c, const struct cluster_state_effect *effect)
 {
     struct desired_state desired = effect->desired;
@@ -17,10 +17,10 @@ static void desired(struct leader *c, const struct cluster_state_effect *effect)
     if (made_of && !desired.spec)
         return;
     if (node_link_desired(c->link, effect->node, &desired, &e))
-        log_debug("leader", "sandbox=%s is told to %s later: %s", effect->id.text, effect->node, e.text);
+        log_debug("leader", "sandbox=%s is sent to %s later: %s", effect->id.text, effect->node, e.text);
 }
 
-static void accept_status(struct leader *c, const struct cluster_state_effect *effect)
+static void send_ack(struct leader *c, const struct cluster_state_effect *effect)
 {
     node_link_ack(c->link, effect->node, &effect->ack);
 }
@@ -33,7 +33,9 @@ static void changed(struct leader *c, const struct cluster_state_effect *effect)
 
 static void on_node_said(void *arg, int code, const struct err *e, const char *json)
 {
-    /* A node that comes for the first time has no row yet; its joining, which is on its way, says the same.
+    /*
+     * A node that joins for the first time has no row yet; db_node_join, which is under way, writes the same
+     * state.
      */
     if (code && code != ERR_CANCELLED && code != ERR_NOT_FOUND)
         log_warn("leader", "a node's state was not written: %s", e ? e->text : "");
@@ -58,7 +60,7 @@ static void act(void *owner, const struct cluster_state_effect *effect)
 {
     static void (*const acts[])(struct leader * c, const struct cluster_state_effect *effect) = {
         [CLUSTER_PERSIST] = moves_add, [CLUSTER_RESCHEDULE] = leader_reschedule,
-        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = accept_status,
+        [CLUSTER_DESIRED] = desired,   [CLUSTER_ACK] = send_ack,
         [CLUSTER_CHANGED] = changed,   [CLUSTER_NODE] = say_node,
     };
     struct cluster_state_effect now = *effect;

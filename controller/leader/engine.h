@@ -1,12 +1,12 @@
 /*
- * Events in, effects out: a handler puts what it hears into the core (core/cluster_state.h) and returns. What
- * the core asks for is carried out once, at the end of the turn of the loop, so that no handler calls what
- * acts, and the moves of a whole turn share their transactions.
+ * Events in, effects out: a handler passes its event to the core (core/cluster_state.h) and returns. The
+ * effects are carried out once, at the end of the turn of the loop. So no handler calls the code that acts,
+ * and all moves of one turn share their transactions.
  *
- *     cluster_state_tick(leader->cluster state, now, leader_effects(leader->engine));
+ *     cluster_state_tick(leader->cluster, now, leader_effects(leader->engine));
  *
- * Effects that were not carried out when the lead or the process ends are lost, as in a crash between the
- * event and its handler; the core's rules hold over that.
+ * Effects that are not carried out when the lead or the process ends are lost, as in a crash between an event
+ * and its handler; the core's rules allow for that.
  */
 #ifndef CORRAL_CONTROLLER_LEADER_ENGINE_H
 #define CORRAL_CONTROLLER_LEADER_ENGINE_H
@@ -16,11 +16,13 @@
 
 struct leader_engine;
 
-/* Both are called from the loop, never inside a call of ours. They may put events in: the effects of those
- * follow in the same turn. */
+/*
+ * Both are called from the loop, never inside one of the calls below. They may pass events to the core: the
+ * effects follow in the same turn.
+ */
 struct leader_engine_ops {
-    void (*act)(void *owner, const struct cluster_state_effect *effect); /* carries one effect out */
-    void (*settled)(void *owner); /* all effects of this run were carried out: what they gathered is sent */
+    void (*act)(void *owner, const struct cluster_state_effect *effect); /* carries out one effect */
+    void (*settled)(void *owner); /* all effects of this run are carried out: sends what they gathered */
 };
 
 /* Borrows ops and owner. */
@@ -29,10 +31,12 @@ struct leader_engine *leader_engine_new(struct loop *loop, const struct leader_e
 /* NULL is allowed. Not from an operation. */
 void leader_engine_free(struct leader_engine *engine);
 
-/* Where a function of the core is to put its effects, now; they are carried out at the end of this turn. */
+/*
+ * Where a function of the core has to append its effects now; they are carried out at the end of this turn.
+ */
 struct cluster_state_effects *leader_effects(struct leader_engine *engine);
 
-/* The lead is over: effects that were not carried out are dropped. */
+/* The lead is over: drops the effects that are not carried out yet. */
 void leader_engine_clear(struct leader_engine *engine);
 
 #endif

@@ -82,7 +82,7 @@ bool leader_ready(const struct leader *leader)
 int leader_settled(struct leader *leader, struct err *e)
 {
     const struct place_request anything = {.enforce = ENFORCE_ALL};
-    (void)err_set(e, ERR_NO_CAPACITY, "this controller has just begun to lead, and waits for its nodes");
+    (void)err_set(e, ERR_NO_CAPACITY, "this controller has just begun to lead and waits for its nodes");
     if (leader->ready && !leader->settled)
         leader->settled = loop_now_ms() - leader->ready_ms >= NODE_LINK_LEASE_MS ||
                           (leader->joined && place(cluster_state_nodes(leader->cluster), &anything, e));
@@ -103,7 +103,7 @@ static struct reading *reading_new(struct leader *leader)
     return reading;
 }
 
-/* The leader, where it leads as it did then; else NULL. Frees it. */
+/* Frees reading. The leader, if it is still in the same term; else NULL. */
 static struct leader *reading_end(struct reading *reading)
 {
     struct leader *leader = leader_of(&reading->asked);
@@ -162,13 +162,13 @@ static void read_revocations(void *arg)
     leader_trust_read(arg, read_rows, read_revocations);
 }
 
-/* The nodes first: a sandbox's row then finds its node, cordoned where it was. */
+/* The nodes are read before the sandboxes: each sandbox then finds its node with its marks. */
 static void on_nodes(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
 {
     struct leader *leader = reading_end(arg);
     if (!leader)
         return;
-    struct cluster_state_effects unsaid = {0}; /* that a node is not here yet is no news */
+    struct cluster_state_effects unsaid = {0}; /* not carried out: the database has these states */
     for (size_t i = 0; !code && i < count; i++) {
         cluster_state_node_mark(leader->cluster, rows[i].name, rows[i].cordoned, rows[i].draining, &unsaid);
         if (strcmp(rows[i].state, node_state_name(NODE_UNREACHABLE)))

@@ -1,6 +1,6 @@
 /*
- * The cluster as the leading controller runs it: carries the cluster state's decisions to PostgreSQL and to
- * the nodes, and their answers back. What the API's operations on sandboxes stand on. On the loop.
+ * Runs the cluster while this controller leads: carries out the effects of the cluster state in PostgreSQL
+ * and on the nodes, and feeds the answers back. The API's operations on sandboxes call it. On the loop.
  *
  * Lifecycle: new; lead (reads the live rows, then listens for nodes) when leadership is gained, unlead when
  * it is lost; stop and free. Callbacks fire once, never inside the call.
@@ -18,18 +18,18 @@
 
 struct leader;
 
-/* Borrows all, which outlive leader_stop; copies link_conf's strings (through the link). */
+/* Borrows everything, until leader_stop has returned; copies the strings of `link`. */
 struct leader_conf {
     struct loop *loop;
     struct db_pool *pool;
     struct db_admit *admit;
-    const struct db_defaults *defaults; /* those in force */
+    const struct db_defaults *defaults; /* the defaults in force */
     const struct node_link_conf *link;
     const uint64_t *keep_sample_days; /* in force */
-    const char *ca_key; /* file of the key with which certificates of nodes are renewed; NULL: none are */
+    const char *ca_key; /* file of the CA key that renews certificates of nodes; NULL: none are renewed */
 };
 
-/* What nodes told and the database could not take, ever, since the start. */
+/* Counts of items that nodes reported and the database refused for good, since the start. */
 struct leader_refused {
     uint64_t samples, violations;
 };
@@ -37,66 +37,76 @@ struct leader_refused {
 /* *out is the caller's. Fails where the link's certificates cannot be used. */
 int leader_new(struct leader **out, const struct leader_conf *conf, struct err *e) MUST_CHECK;
 /*
- * Before the pool and the admission go, which answer into the cluster what they still hold: leads no more,
- * and ends anyone who waits. NULL is allowed.
+ * Ends the lead and calls back every waiter. Call before freeing the pool and the admission: their cancel
+ * callbacks use the leader. NULL is allowed.
  */
 void leader_stop(struct leader *leader);
-void leader_free(struct leader *leader); /* after them */
+void leader_free(struct leader *leader); /* after the pool and the admission */
 
 void leader_lead(struct leader *leader, uint64_t epoch);
 void leader_unlead(struct leader *leader);
 
-/* Its periodic work (controller/jobs/job_table.c): nothing while it is not ready. */
-void leader_tick(struct leader *leader);              /* about once a second: cluster_state_tick */
-void leader_revocations_again(struct leader *leader); /* reads what was revoked, where that failed */
-void leader_tell_left_out(struct leader *leader);     /* to the database: what of nodes could not be taken */
-void leader_say_nodes_seen(struct leader *leader); /* likewise: which nodes are in session, what they use */
+/* Periodic work (controller/jobs/job_table.c). Each call does nothing until the leader is ready. */
+void leader_tick(struct leader *leader);
+void leader_revocations_again(struct leader *leader); /* reads the revocations again if that failed */
+void leader_tell_left_out(
+    struct leader *leader); /* writes the events about items of nodes that were left out */
+void leader_say_nodes_seen(struct leader *leader); /* writes which nodes are in session, and what they use */
 
 struct leader_refused leader_refused(const struct leader *leader);
 
-/* It leads, has read the live rows, and listens. */
+/* Whether it leads, has read the live rows, and listens for nodes. */
 bool leader_ready(const struct leader *leader);
 
 /*
- * Of one that is ready: whether a create would find a node. 0 from the first node on that takes sandboxes;
- * and a lease after it began to listen in any case, for anyone it would be waiting for is gone: from then on
- * creates say themselves what is missing. Else ERR_NO_CAPACITY, with what it waits for.
+ * Whether a create can be placed, or be refused with the true reason. 0 as soon as one node takes sandboxes,
+ * and in any case one lease after the leader began to listen: a node that is still missing then is gone.
+ * Before that ERR_NO_CAPACITY, with what it waits for.
  */
 int leader_settled(struct leader *leader, struct err *e) MUST_CHECK;
 
-/* While it leads: what PostgreSQL's clock said after it was asked at asked_ms. Where it was set, the rows
- * follow. */
+/*
+ * Takes a reading of PostgreSQL's clock, requested at asked_ms. If that clock was set, the rows are
+ * corrected. Does nothing unless ready.
+ */
 void leader_clock(struct leader *leader, uint64_t asked_ms, int64_t unix_ms);
-/* PostgreSQL's clock, by which all times are told; this machine's where that is not known. Unix milliseconds.
+/*
+ * The time by PostgreSQL's clock, in Unix milliseconds; by this machine's clock while the offset is not
+ * known.
  */
 uint64_t leader_wall_ms(const struct leader *leader);
 
-/* How often PostgreSQL's clock was set since the start, and by how much last. */
+/* How often PostgreSQL's clock was set since the start, and by how much the last time. */
 struct leader_steps {
     uint64_t count;
     int64_t last_ms;
 };
 struct leader_steps leader_steps(const struct leader *leader);
 
-/* Something may have been committed that this controller was not told of: the rows are compared, soon. */
+/* Something may have been committed without an answer to this controller: compares the rows soon. */
 void leader_refresh(struct leader *leader);
 
-/* Somebody wants something else of a sandbox ("ID GENERATION"), or marked a node: that is read. */
+/*
+ * Notifications of the database: the desired state of a sandbox changed ("ID GENERATION"); a node was marked.
+ * The rows are read.
+ */
 void leader_told_desired(struct leader *leader, const char *text);
 void leader_told_node(struct leader *leader);
 
 /*
- * Places and admits a sandbox. request: all but id, node, region and enforced, which are chosen here; place:
- * its wishes. The spec is copied; strings and lists of both stay the caller's until cb. cb as of db_admit; on
- * DB_ADMITTED the node is told at the end of this turn of the loop. ERR_NO_CAPACITY where no node has room,
- * ERR_NOT_LEADING where this controller does not lead, ERR_DATABASE_UNAVAILABLE at once where the database is
- * known to take no writes.
+ * Places and admits a sandbox. request: everything but id, node, region and enforced, which are chosen here;
+ * place: its requirements. The spec is copied; the caller keeps strings and lists of both until cb. cb is
+ * called as by db_admit; on DB_ADMITTED the node is told at the end of this turn of the loop. ERR_NO_CAPACITY
+ * where no node has room, ERR_NOT_LEADING where this controller does not lead, ERR_DATABASE_UNAVAILABLE at
+ * once while the database takes no writes.
  */
 void leader_create(struct leader *leader, const struct db_admit_request *request,
                    const struct place_request *place, db_admit_cb *cb, void *arg);
 
-/* As db_sandbox_set_desired and db_sandbox_patch; the node is told in the turn of cb. timed: the patch says
- * when it ends. */
+/*
+ * As db_sandbox_set_desired and db_sandbox_patch; the node is told in the turn of cb. timed: the patch
+ * changes when the sandbox ends.
+ */
 void leader_desired(struct leader *leader, const char *id, const char *owner, enum desired desired,
                     enum sandbox_reason reason, const struct db_actor *actor, db_sandbox_cb *cb, void *arg);
 void leader_patch(struct leader *leader, const char *id, const char *owner, const char *patch, bool timed,
@@ -112,25 +122,27 @@ typedef void leader_cleanup_cb(void *arg, int code, const struct err *e,
                                const struct leader_cleaned *cleaned);
 
 /*
- * Cleans up the cluster and every node in session, after those that were asked for before; within half a
- * minute of its beginning. dry_run: counts only. actor: who asked for it (borrowed until cb; it is audited in
- * any case), NULL for a cleanup in its time. ERR_NOT_LEADING where this controller does not lead,
+ * Cleans up the cluster and every node in session, after the cleanups that were requested before; takes at
+ * most half a minute once begun. dry_run: only counts. actor: who requested it (borrowed until cb; always
+ * audited), NULL for a periodic cleanup. ERR_NOT_LEADING where this controller does not lead,
  * ERR_RATE_LIMITED where too many wait.
  */
 void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dry_run, leader_cleanup_cb *cb,
                     void *arg);
 
-/* The results of all cleanups since the start, those of the nodes included. Borrowed. */
+/* The sums of all cleanups since the start, with those of the nodes. Borrowed. */
 const struct cleanup_counts *leader_cleaned(const struct leader *leader);
 
-/* An administrator marked a node (the database knows it already). */
+/* An administrator marked a node; the database has it already. */
 void leader_node_mark(struct leader *leader, const char *node, bool cordoned, bool draining);
 
-/* An administrator revoked its certificates (the database knows it already): its session and its connections
- * end in this call. */
+/*
+ * An administrator revoked the node's certificates; the database has it already. Ends the node's session and
+ * connections before it returns.
+ */
 void leader_node_revoke(struct leader *leader, const char *node);
 
-/* An administrator removed it (likewise). */
+/* An administrator removed the node; the database has it already. */
 void leader_node_removed(struct leader *leader, const char *node);
 
 /* Borrowed. */
@@ -138,7 +150,7 @@ struct waiters *leader_waiters(struct leader *leader);
 struct stats *leader_stats(struct leader *leader);
 struct stream_hub *leader_streams(struct leader *leader);
 const struct cluster_state *leader_state(const struct leader *leader); /* NULL while it does not lead */
-/* What nodes are told at their welcome, from now on; those that are here hear it too. Copies. */
+/* Sets the settings that nodes get at their welcome; nodes in session get them, too. Copies. */
 void leader_set_settings(struct leader *leader, const struct string_list *settings);
 
 struct node_link_stats leader_link_stats(const struct leader *leader);

@@ -1,4 +1,7 @@
-/* Changes of the desired state of a sandbox: committed, taken up by the core, and told to who waits. */
+/*
+ * Changes of the desired state of a sandbox: commits them, passes them to the core, and announces them to
+ * subscribers.
+ */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
 
@@ -9,7 +12,7 @@
 struct change {
     struct leader_ref asked;
     uint64_t asked_ms;
-    bool timed; /* when it ends is part of it */
+    bool timed; /* the change sets when the sandbox ends */
     db_sandbox_cb *cb;
     void *arg;
 };
@@ -28,13 +31,12 @@ static void on_changed(void *arg, int code, const struct err *e, const struct db
     struct change *change = arg;
     struct leader *leader = leader_of(&change->asked);
     if (leader && code == ERR_DATABASE_UNAVAILABLE)
-        leader_refresh(leader); /* it may have been committed all the same */
+        leader_refresh(leader); /* it may have been committed anyway */
     if (leader && !code) {
-        struct cluster_state_row cluster_state_row = leader_row(row);
-        cluster_state_row.waited_ms = loop_now_ms() - change->asked_ms;
-        cluster_state_row.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
-        cluster_state_desired(leader->cluster, loop_now_ms(), &cluster_state_row,
-                              leader_effects(leader->engine));
+        struct cluster_state_row changed = leader_row(row);
+        changed.waited_ms = loop_now_ms() - change->asked_ms;
+        changed.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
+        cluster_state_desired(leader->cluster, loop_now_ms(), &changed, leader_effects(leader->engine));
         struct row_change told = {row->id, row->state, true, row->desired, json};
         changes_tell_row(&leader->changes, &told);
     }

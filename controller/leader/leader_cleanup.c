@@ -1,7 +1,7 @@
 /*
- * A cleanup of the whole: live rows that have nothing behind them, connections of nodes that are over, and
- * what the nodes in session find on themselves. One at a time, each within CLEANUP_MS; what a node says
- * later, or of a cleanup of its own, is written down by itself.
+ * A cleanup of the cluster: orphaned live rows, dead connections of nodes, and what the nodes in session find
+ * on themselves. One at a time, each within CLEANUP_MS. Reports of a node that come later, or about a cleanup
+ * of its own, are written separately.
  */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
@@ -20,16 +20,16 @@
 struct cleanup {
     STAILQ_ENTRY(cleanup) link;
     struct leader *leader;
-    const struct db_actor *actor; /* NULL: nobody asked */
+    const struct db_actor *actor; /* NULL: periodic */
     bool dry_run, begun, read, written;
-    bool orphaned; /* the lead was lost while it was written down */
+    bool orphaned; /* the lead was lost while the database wrote it */
     uint64_t number, began_ms;
     struct cleanup_counts counts;
-    struct db_cleanup_node *host; /* that were asked */
-    size_t hosts;
-    struct sandbox_id *suspect; /* orphans by the first reading; the second proves them */
+    struct db_cleanup_node *nodes; /* the nodes that were asked */
+    size_t node_count;
+    struct sandbox_id *suspect; /* orphans by the first reading; the second reading confirms them */
     size_t suspects;
-    size_t rows; /* that are being ended */
+    size_t rows; /* orphaned rows that are being ended */
     struct timer timer;
     struct later later;
     leader_cleanup_cb *cb;
@@ -48,7 +48,7 @@ static void finish(struct cleanup *s, int code, const struct err *e)
     timer_stop(&s->timer);
     later_cancel(&s->later);
     s->cb(s->arg, code, e, &cleaned);
-    free(s->host);
+    free(s->nodes);
     free(s->suspect);
     free(s);
 }
@@ -67,23 +67,23 @@ static void say(const struct cleanup *s)
     cleanup_text(&s->counts, text);
     if (s->actor || cleanup_found_any(&s->counts))
         log_info("cleanup", "%s%s", s->dry_run ? "a dry run, found/removed: " : "found/removed: ", text);
-    for (size_t i = 0; i < s->hosts; i++) {
-        if (!s->host[i].number)
-            log_warn("cleanup", "node=%s did not answer in time", s->host[i].name);
+    for (size_t i = 0; i < s->node_count; i++) {
+        if (!s->nodes[i].number)
+            log_warn("cleanup", "node=%s did not answer in time", s->nodes[i].name);
     }
 }
 
-/* What the nodes said counts as taken only now: else they say it again. */
+/* Acknowledges the reports of the nodes only now that they are committed; else the nodes send them again. */
 static void on_written(void *arg, int code, const struct err *e, const char *json)
 {
     struct cleanup *s = arg;
     struct leader *leader = s->leader;
-    if (code == ERR_CANCELLED || s->orphaned) { /* the cluster may be gone */
+    if (code == ERR_CANCELLED || s->orphaned) { /* the leader may be freed already */
         finish(s, code, e);
         return;
     }
-    for (size_t i = 0; !code && i < s->hosts; i++)
-        node_link_ack_cleanups(leader->link, s->host[i].name, s->host[i].number);
+    for (size_t i = 0; !code && i < s->node_count; i++)
+        node_link_ack_cleanups(leader->link, s->nodes[i].name, s->nodes[i].number);
     if (!code)
         cleanup_counts_add(&leader->cleaned, &s->counts);
     finish_first(leader, s, code, e);
@@ -98,16 +98,16 @@ static void write_down(void *arg)
     timer_stop(&s->timer);
     say(s);
     if (s->actor || cleanup_removed_any(&s->counts))
-        db_cleanup_add(s->leader->pool, s->actor, "", s->dry_run, &s->counts, s->host, s->hosts, on_written,
-                       s);
+        db_cleanup_add(s->leader->pool, s->actor, "", s->dry_run, &s->counts, s->nodes, s->node_count,
+                       on_written, s);
     else
         on_written(s, 0, NULL, NULL);
 }
 
 static bool all_answered(const struct cleanup *s)
 {
-    for (size_t i = 0; i < s->hosts; i++) {
-        if (!s->host[i].number && !s->host[i].gone)
+    for (size_t i = 0; i < s->node_count; i++) {
+        if (!s->nodes[i].number && !s->nodes[i].gone)
             return false;
     }
     return s->read && !s->rows;
@@ -128,7 +128,7 @@ struct cleanup_reading {
 
 static void read_rows(struct cleanup *s);
 
-/* The cleanup that is under way and has this number. */
+/* The cleanup under way, if it has this number. */
 static struct cleanup *current(const struct leader *leader, uint64_t number)
 {
     struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
@@ -212,26 +212,26 @@ static void on_state(void *arg, const struct state_change *change)
 
 /* --- nodes --- */
 
-static void ask_hosts(struct cleanup *s)
+static void ask_nodes(struct cleanup *s)
 {
     const struct node_table *nodes = cluster_state_nodes(s->leader->cluster);
     struct cleanup_order order = {.number = s->number, .dry_run = s->dry_run};
-    s->host = mem_zalloc(nodes->count * sizeof *s->host);
+    s->nodes = mem_zalloc(nodes->count * sizeof *s->nodes);
     for (size_t i = 0; i < nodes->count; i++) {
         const char *name = nodes->item[i]->facts.name;
         if (node_link_cleanup(s->leader->link, name, &order))
-            snprintf(s->host[s->hosts++].name, NODE_NAME_MAX + 1, "%s", name);
+            snprintf(s->nodes[s->node_count++].name, NODE_NAME_MAX + 1, "%s", name);
     }
 }
 
 static bool answers(struct cleanup *s, const char *node, const struct cleanup_report *report)
 {
-    for (size_t i = 0; i < s->hosts; i++) {
-        if (strcmp(s->host[i].name, node))
+    for (size_t i = 0; i < s->node_count; i++) {
+        if (strcmp(s->nodes[i].name, node))
             continue;
-        if (!s->host[i].number)
+        if (!s->nodes[i].number)
             cleanup_counts_add(&s->counts, &report->counts);
-        s->host[i].number = report->number;
+        s->nodes[i].number = report->number;
         return true;
     }
     return false;
@@ -243,8 +243,8 @@ static void on_node_gone(void *arg, const char *node)
     struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
     if (!s || !s->begun || s->written)
         return;
-    for (size_t i = 0; i < s->hosts; i++)
-        s->host[i].gone |= !strcmp(s->host[i].name, node);
+    for (size_t i = 0; i < s->node_count; i++)
+        s->nodes[i].gone |= !strcmp(s->nodes[i].name, node);
     check_done(s);
 }
 
@@ -255,11 +255,11 @@ void leader_cleanup_subscribe(struct leader *leader)
     changes_subscribe(&leader->changes, &leader->cleanup_change);
 }
 
-/* A node's own cleanup, or one that it ended too late for who asked. */
+/* A node's own cleanup, or one whose report came too late for the request. */
 struct own_cleanup {
     struct leader_ref asked;
     struct cleanup_counts counts;
-    struct db_cleanup_node host;
+    struct db_cleanup_node node;
 };
 
 static void on_own_written(void *arg, int code, const struct err *e, const char *json)
@@ -269,10 +269,10 @@ static void on_own_written(void *arg, int code, const struct err *e, const char 
     free(arg);
     if (code == ERR_CANCELLED)
         return;
-    if (code) /* the node says it again */
-        log_warn("cleanup", "node=%s its cleanup is not yet written down: %s", own.host.name, e->text);
+    if (code) /* the node sends it again */
+        log_warn("cleanup", "node=%s its cleanup is not written yet: %s", own.node.name, e->text);
     else if (leader)
-        node_link_ack_cleanups(leader->link, own.host.name, own.host.number);
+        node_link_ack_cleanups(leader->link, own.node.name, own.node.number);
     if (!code && json)
         cleanup_counts_add(&own.asked.leader->cleaned, &own.counts);
 }
@@ -286,11 +286,11 @@ static void take_own(struct leader *leader, const char *node, const struct clean
     }
     struct own_cleanup *own = mem_zalloc(sizeof *own);
     *own = (struct own_cleanup){.asked = leader_ref_of(leader), .counts = report->counts};
-    strncpy(own->host.name, node, NODE_NAME_MAX);
-    own->host.number = report->number;
+    strncpy(own->node.name, node, NODE_NAME_MAX);
+    own->node.number = report->number;
     cleanup_text(&report->counts, text);
     log_info("cleanup", "node=%s by itself, found/removed: %s", node, text);
-    db_cleanup_add(leader->pool, NULL, node, false, &own->counts, &own->host, 1, on_own_written, own);
+    db_cleanup_add(leader->pool, NULL, node, false, &own->counts, &own->node, 1, on_own_written, own);
 }
 
 void leader_on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
@@ -300,7 +300,8 @@ void leader_on_cleanups(void *owner, const char *node, const struct cleanup_repo
     for (size_t i = 0; i < count; i++) {
         bool asked = s && s->begun && s->number == reports[i].asked;
         if (asked && s->written)
-            continue; /* too late for its sum: it comes again, and is then the node's own */
+            continue; /* too late for the sum: the node sends it again, and then it counts as the node's own
+                       */
         if (!asked || !answers(s, node, &reports[i]))
             take_own(leader, node, &reports[i]);
     }
@@ -317,13 +318,13 @@ static void begin(void *arg)
     uint64_t now = wall_now_ms();
     s->begun = true;
     s->began_ms = loop_now_ms();
-    /* Never one that an earlier leader gave. */
+    /* From the wall clock, so that no earlier leader has used the number. */
     s->number = leader->cleanup_number = now > leader->cleanup_number ? now : leader->cleanup_number + 1;
     timer_start(&s->timer, leader->loop, CLEANUP_MS, write_down, s);
     s->counts.found[CLEANUP_STALE_SESSION] = node_link_drop_stale(leader->link, s->dry_run);
     if (!s->dry_run)
         s->counts.removed[CLEANUP_STALE_SESSION] = s->counts.found[CLEANUP_STALE_SESSION];
-    ask_hosts(s);
+    ask_nodes(s);
     read_rows(s);
 }
 
@@ -357,7 +358,7 @@ void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dr
     begin_next(leader);
 }
 
-/* One that is being written down ends when the database answers. */
+/* A cleanup that is being written ends when the database answers. */
 void leader_cleanups_end(struct leader *leader, int code)
 {
     struct cleanup *s;

@@ -1,10 +1,11 @@
 /*
- * PostgreSQL's clock, by which every time is told, as the leader sees it: once a second over the leader's
- * own connection, held against the loop's clock. Where it was set, nothing ends earlier or later for it: the
- * cluster state counts on, and the rows follow (cluster_state_clock_stepped, sql/functions/clock.sql). The
- * offset of the two is kept in the database, so that the next controller of this machine finds a step that
- * nobody watched; one of another machine, or after a boot, cannot know, and believes the rows: for a quarter
- * of an hour also after a step, since a clock that was wrong at the boot is put right then.
+ * Watches PostgreSQL's clock, which all stored times use: the leader reads it once a second on its own
+ * connection and compares it with the loop's clock. When PostgreSQL's clock is set, no sandbox ends earlier
+ * or later: the cluster state keeps counting, and the rows are corrected (cluster_state_clock_stepped,
+ * sql/functions/clock.sql). The offset of the two clocks is stored in the database, so that the next
+ * controller on this machine finds a step that nobody watched. A controller on another machine, or after a
+ * reboot, cannot know of a step and believes the rows; for a quarter of an hour also after a step, since a
+ * clock that was wrong at boot is corrected then.
  */
 #include "controller/leader/leader_int.h"
 
@@ -17,26 +18,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_MS 100 /* it drifts: kept again when it is so far off */
+#define KEPT_MS 100 /* the stored offset is replaced when it has drifted by this */
 
-struct look {
+struct clock_request {
     struct leader_ref asked;
     uint64_t asked_ms;
-    int64_t step_ms; /* that the rows are asked to follow */
+    int64_t step_ms; /* the step that the rows are asked to follow */
 };
 
-static struct look *look_new(struct leader *leader)
+static struct clock_request *request_new(struct leader *leader)
 {
-    struct look *look = mem_zalloc(sizeof *look);
-    *look = (struct look){.asked = leader_ref_of(leader), .asked_ms = loop_now_ms()};
-    return look;
+    struct clock_request *request = mem_zalloc(sizeof *request);
+    *request = (struct clock_request){.asked = leader_ref_of(leader), .asked_ms = loop_now_ms()};
+    return request;
 }
 
-/* The leader, where it leads as it did then; else NULL. Copies it to out and frees it. */
-static struct leader *look_end(struct look *look, struct look *out)
+/* Copies request to out and frees it. The leader, if it is still in the same term; else NULL. */
+static struct leader *request_end(struct clock_request *request, struct clock_request *out)
 {
-    *out = *look;
-    free(look);
+    *out = *request;
+    free(request);
     return leader_of(&out->asked);
 }
 
@@ -44,40 +45,40 @@ static void note_step(struct leader *leader, int64_t step_ms)
 {
     leader->steps.count++;
     leader->steps.last_ms = step_ms;
-    log_warn(
-        "cluster",
-        "PostgreSQL's clock was set, by %.1f s; sandboxes live as long as before, and their times follow",
-        (double)step_ms / 1000);
+    log_warn("leader",
+             "PostgreSQL's clock was set, by %.1f s; sandboxes live as long as before, and their rows are "
+             "corrected",
+             (double)step_ms / 1000);
 }
 
-/* --- at the beginning --- */
+/* --- at the start of a lead --- */
 
-static void look_at_first(void *arg);
+static void read_first(void *arg);
 
 static void begin_again(struct leader *leader, const struct err *e)
 {
-    log_warn("leader", "PostgreSQL's clock cannot be looked at, trying again: %s", e ? e->text : "");
-    timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, look_at_first, leader);
+    log_warn("leader", "PostgreSQL's clock cannot be read, trying again: %s", e ? e->text : "");
+    timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_first, leader);
 }
 
 static void on_followed(void *arg, int code, const struct err *e, const char *json)
 {
-    struct look look;
-    struct leader *leader = look_end(arg, &look);
+    struct clock_request request;
+    struct leader *leader = request_end(arg, &request);
     if (!leader)
         return;
     if (code) {
         begin_again(leader, e);
         return;
     }
-    note_step(leader, look.step_ms);
+    note_step(leader, request.step_ms);
     leader->clock_then(leader);
 }
 
 static void on_first(void *arg, int code, const struct err *e, const struct db_clock *clock)
 {
-    struct look look;
-    struct leader *leader = look_end(arg, &look);
+    struct clock_request request;
+    struct leader *leader = request_end(arg, &request);
     if (!leader)
         return;
     if (code) {
@@ -86,14 +87,14 @@ static void on_first(void *arg, int code, const struct err *e, const struct db_c
     }
     uint64_t now = loop_now_ms();
     leader->clock = (struct clock_watch){0};
-    clock_watch_sample(&leader->clock, look.asked_ms, now, clock->now_ms);
+    clock_watch_sample(&leader->clock, request.asked_ms, now, clock->now_ms);
     int64_t offset = clock_watch_offset(&leader->clock),
-            most = CLOCK_STEP_MS + (int64_t)(now - look.asked_ms);
+            most = CLOCK_STEP_MS + (int64_t)(now - request.asked_ms);
     leader->unwatched = !clock->boot_id || !leader->boot_id[0] || strcmp(clock->boot_id, leader->boot_id);
     int64_t step = leader->unwatched ? 0 : offset - clock->offset_ms;
     leader->kept_ms = offset;
     if (step > most || step < -most) {
-        struct look *again = look_new(leader);
+        struct clock_request *again = request_new(leader);
         again->step_ms = step;
         db_clock_stepped(leader->pool, leader->boot_id, offset, step, NULL, 0, on_followed, again);
         return;
@@ -102,17 +103,17 @@ static void on_first(void *arg, int code, const struct err *e, const struct db_c
     leader->clock_then(leader);
 }
 
-static void look_at_first(void *arg)
+static void read_first(void *arg)
 {
     struct leader *leader = arg;
-    db_clock_sample(leader->pool, on_first, look_new(leader));
+    db_clock_sample(leader->pool, on_first, request_new(leader));
 }
 
 void leader_clock_begin(struct leader *leader, loop_cb *then)
 {
     boot_clock_id(leader->boot_id);
     leader->clock_then = then;
-    look_at_first(leader);
+    read_first(leader);
 }
 
 void leader_clock_end(struct leader *leader)
@@ -141,33 +142,33 @@ static void add_move(void *arg, const struct sandbox_id *id, int64_t from_ms, in
 
 static void on_moved(void *arg, int code, const struct err *e, const char *json)
 {
-    struct look look;
-    struct leader *leader = look_end(arg, &look);
+    struct clock_request request;
+    struct leader *leader = request_end(arg, &request);
     if (!leader)
         return;
     leader->stepping = false;
     if (code) {
-        log_warn("leader", "the times of sandboxes do not follow PostgreSQL's clock yet: %s",
+        log_warn("leader", "the rows of sandboxes do not follow PostgreSQL's clock yet: %s",
                  e ? e->text : "");
-        return; /* the next look tries again */
+        return; /* the next reading of the clock tries again */
     }
-    leader->step_ms -= look.step_ms;
+    leader->step_ms -= request.step_ms;
     cluster_state_expiries_told(leader->cluster);
-    leader_refresh(leader); /* of those that were timed around the step, what became of them */
+    leader_refresh(leader); /* finds out which clock was used for deadlines that were set around the step */
 }
 
 static void follow(struct leader *leader)
 {
     struct moves m = {0};
-    struct look *look = look_new(leader);
-    look->step_ms = leader->step_ms;
+    struct clock_request *request = request_new(leader);
+    request->step_ms = leader->step_ms;
     leader->stepping = true;
     leader->kept_ms = clock_watch_offset(&leader->clock);
     cluster_state_expiries(leader->cluster, add_move, &m);
     if (!m.move)
         m.move = mem_zalloc(sizeof *m.move);
     db_clock_stepped(leader->pool, leader->boot_id, leader->kept_ms, leader->step_ms, m.move, m.count,
-                     on_moved, look);
+                     on_moved, request);
     free(m.move);
 }
 

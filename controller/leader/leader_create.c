@@ -1,8 +1,8 @@
 /*
- * Creates: placed by the cluster state, admitted by the database. Room is held from the placement to the
- * database's answer, and most of a flood is then refused by a quota; so one that finds no room only because
- * others hold it waits for their answers. Whether a quota or the lack of room is why a create is refused, the
- * database says.
+ * Creates: placed by the cluster state, admitted by the database. Room is reserved from the placement to the
+ * database's answer, and under a flood most creates are then refused by a quota. So a create that finds no
+ * room only because others have reserved it waits for their answers. Whether a quota or the lack of room is
+ * the reason for a refusal is decided by the database.
  */
 #include "controller/leader/leader_int.h"
 
@@ -21,9 +21,9 @@ struct create {
     struct db_admit_request request;
     struct place_request place;
     uint8_t *spec;
-    bool holds; /* room on a node */
-    char full[NODE_NAME_MAX +
-              1]; /* the node that the database refused it, and it is placed no more; "": none */
+    bool holds;                   /* it has reserved room on a node */
+    char full[NODE_NAME_MAX + 1]; /* the node that the database refused; the create is placed a second time
+                                     without it; "": none */
     uint64_t asked_ms;
     struct later later;
     struct err error;
@@ -71,8 +71,8 @@ static void take_up(struct leader *leader, const struct create *create, const st
 static void place_waiting(struct leader *leader);
 
 /*
- * The chosen node fell ill, was cordoned or filled up on the way to the database, which knew it first: once
- * another may have it.
+ * The chosen node became unhealthy, was cordoned or filled up, and the database knew it first: tries one
+ * other node.
  */
 static bool place_elsewhere(struct leader *leader, struct create *create)
 {
@@ -98,11 +98,11 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     else if (leader)
         cluster_state_refused(leader->cluster, &create->id);
     if (leader && code == ERR_DATABASE_UNAVAILABLE)
-        leader_refresh(leader); /* it may have been committed all the same */
+        leader_refresh(leader); /* it may have been committed anyway */
     if (leader && !code && r->outcome == DB_ADMIT_NO_ROOM && place_elsewhere(leader, create))
         return;
     bool unplaced = !code && r->outcome == DB_ADMIT_NO_ROOM && !create->request.node[0];
-    if (unplaced) /* the placement knows better why */
+    if (unplaced) /* the placement's reason is more exact */
         finish(create, create->error.code, &create->error, NULL);
     else
         finish(create, code, e, r);
@@ -110,7 +110,10 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         place_waiting(leader);
 }
 
-/* With a node, or without one for the database to say what is in the way. */
+/*
+ * Asks the database to admit. node NULL: no node fits, and the database only decides the reason of the
+ * refusal.
+ */
 static void admit(struct create *create, const char *node)
 {
     struct leader *leader = create->asked.leader;
@@ -118,16 +121,16 @@ static void admit(struct create *create, const char *node)
     create->request.id = create->id.text;
     create->request.node = node ? node : "";
     if (node) {
-        const struct node *host = node_table_find(cluster_state_nodes(leader->cluster), node);
-        create->request.region = host->facts.region;
-        create->request.enforced = host->facts.enforces;
+        const struct node *chosen = node_table_find(cluster_state_nodes(leader->cluster), node);
+        create->request.region = chosen->facts.region;
+        create->request.enforced = chosen->facts.enforces;
         create->holds = true;
         leader->placed++;
     }
     db_admit(leader->admit, &create->request, on_admitted, create);
 }
 
-/* In the order in which they came. */
+/* Places waiting creates, first come, first served. */
 static void place_waiting(struct leader *leader)
 {
     struct create *create;
@@ -161,7 +164,7 @@ void leader_create(struct leader *leader, const struct db_admit_request *request
                               .arg = arg};
     create->request.spec = create->spec;
     enum db_trouble trouble = db_pool_trouble(leader->pool);
-    if (trouble) { /* it could not be told of, whatever became of it */
+    if (trouble) { /* its result could not be written */
         fail(create, ERR_DATABASE_UNAVAILABLE, db_trouble_sentence(trouble));
     } else if (!leader->ready) {
         fail(create, ERR_NOT_LEADING, "this controller does not lead; try again");

@@ -1,6 +1,6 @@
 /*
- * What of a node's words could not be taken, by it or by us: counted for each node, and told as an event, at
- * most one a minute of each.
+ * Items of a node's messages that were left out, by the node or by us: counted for each node and written as
+ * an event, at most one a minute and node.
  */
 #include "controller/leader/leader_int.h"
 
@@ -13,19 +13,19 @@
 
 #define TELL_EVERY_MS 60000
 
-/* One of each node that ever said such a thing: as many as have certificates. */
+/* One entry for each node that ever left an item out: at most as many as have certificates. */
 struct left_out {
     char node[NODE_NAME_MAX + 1];
-    size_t count; /* since it was told */
+    size_t count; /* since the last event */
     char first[NODE_DETAIL_MAX + 1];
-    uint64_t next_ms; /* not told again before */
+    uint64_t next_ms; /* no event before this time */
     UT_hash_handle hh;
 };
 
 static void on_told(void *arg, int code, const struct err *e, const char *json)
 {
     if (code && code != ERR_CANCELLED)
-        log_warn("leader", "that items of a node were left out was not written: %s", e ? e->text : "");
+        log_warn("leader", "the event about left-out items of a node was not written: %s", e ? e->text : "");
 }
 
 static void tell(struct leader *leader, struct left_out *l, uint64_t now)
@@ -48,7 +48,7 @@ void leader_on_left_out(void *owner, const char *node, size_t count, const char 
         HASH_ADD_STR(leader->left_out, node, l);
     }
     if (!l->count) {
-        log_warn("leader", "node=%s %zu items of it are left out, or lowered; the first: %s", node, count,
+        log_warn("leader", "node=%s %zu of its items were left out or lowered; the first: %s", node, count,
                  first);
         snprintf(l->first, sizeof l->first, "%s", first);
     }

@@ -1,4 +1,4 @@
-/* What the nodes say: sessions, statuses, samples, violations. */
+/* Handles what nodes send: sessions, statuses, samples, violations. */
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFUSED_SAID_MS 60000 /* at most one line in this time */
+#define REFUSED_SAID_MS 60000 /* at most one log line in this time */
 
 struct join {
     struct leader_ref asked;
     char node[NODE_NAME_MAX + 1];
 };
 
-/* Without its row a node gets no sandbox: it is asked to come again. */
+/* A node without a row gets no sandbox: it has to connect again. */
 static void on_joined(void *arg, int code, const struct err *e, const char *json)
 {
     struct join *join = arg;
@@ -23,8 +23,8 @@ static void on_joined(void *arg, int code, const struct err *e, const char *json
     if (leader && !code)
         leader->joined = true;
     if (leader && code && code != ERR_CANCELLED) {
-        log_warn("leader", "node=%s could not be written down, it is to come again: %s", join->node,
-                 e ? e->text : "");
+        log_warn("leader", "node=%s cannot be written to the database and has to connect again: %s",
+                 join->node, e ? e->text : "");
         node_link_forget(leader->link, join->node);
     }
     free(join);
@@ -37,7 +37,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     struct join *join = mem_zalloc(sizeof *join);
     join->asked = leader_ref_of(leader);
     memcpy(join->node, facts->name, sizeof join->node);
-    log_info("leader", "node=%s is here with %zu sandboxes", facts->name, count);
+    log_info("leader", "node=%s is in session with %zu sandboxes", facts->name, count);
     db_node_join(leader->pool, facts, on_joined, join);
     cluster_state_session(leader->cluster, loop_now_ms(), facts, inventory, count,
                           leader_effects(leader->engine));
@@ -51,7 +51,7 @@ static void on_statuses(void *owner, const char *node, const struct sandbox_stat
                              leader_effects(leader->engine));
 }
 
-/* What a node keeps until it hears that all up to a number is committed. */
+/* Items that a node keeps until all of them up to a number are acknowledged. */
 struct kept_batch {
     struct leader_ref asked;
     char node[NODE_NAME_MAX + 1];
@@ -66,7 +66,7 @@ static struct kept_batch *kept_batch_new(struct leader *leader, const char *node
     return batch;
 }
 
-/* What was acknowledged and not stored is counted, and said, but not once a second. */
+/* Counts items that were acknowledged but not stored, and logs them at most once in REFUSED_SAID_MS. */
 static void count_refused(struct leader *leader, const char *node, const char *what, uint64_t refused,
                           uint64_t *sum)
 {
@@ -76,10 +76,8 @@ static void count_refused(struct leader *leader, const char *node, const char *w
         return;
     leader->refused_said_ms = now;
     log_warn("leader",
-             "node=%s told %" PRIu64
-             " %s that the database does not take: of sandboxes that are not its own, from "
-             "before the days that are kept, or of no sense; refused so far: samples=%" PRIu64
-             " violations=%" PRIu64,
+             "node=%s reported %" PRIu64 " %s that the database refuses: of sandboxes on other nodes, too "
+             "old, or invalid; refused so far: samples=%" PRIu64 " violations=%" PRIu64,
              node, refused, what, leader->refused.samples, leader->refused.violations);
 }
 
@@ -88,15 +86,17 @@ static uint64_t refused_of(const char *json)
     return json ? strtoull(json, NULL, 10) : 0;
 }
 
-/* The leader, where it is committed and the lead is the same; else NULL: it comes again. Copies it to out
- * and frees it. */
+/*
+ * Copies batch to out and frees it. The leader, if the batch is committed and the term is the same; else
+ * NULL: the node sends it again.
+ */
 static struct leader *kept_batch_end(struct kept_batch *batch, int code, const struct err *e,
                                      const char *what, struct kept_batch *out)
 {
     *out = *batch;
     free(batch);
     if (code && code != ERR_CANCELLED)
-        log_warn("leader", "node=%s its %s are not written down yet: %s", out->node, what, e ? e->text : "");
+        log_warn("leader", "node=%s its %s are not written yet: %s", out->node, what, e ? e->text : "");
     return code ? NULL : leader_of(&out->asked);
 }
 
@@ -110,8 +110,10 @@ static void on_samples_stored(void *arg, int code, const struct err *e, const ch
     node_link_ack_samples(leader->link, batch.node, batch.up_to);
 }
 
-/* For the moment only a node's own sandboxes, of which the cluster state knows; whose the kept ones are the
- * database knows, also of one that ended. */
+/*
+ * Takes current samples only of sandboxes that the cluster state has on this node. For kept samples the
+ * database checks the node, also for sandboxes that ended.
+ */
 static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
 {
     struct leader *leader = owner;
@@ -178,7 +180,7 @@ const struct node_link_ops leader_link_ops = {.allowed = leader_on_allowed,
                                               .on_streams = on_streams,
                                               .on_node_gone = on_node_gone};
 
-/* The figures of one that ended go with it. */
+/* Forgets the samples of a sandbox that ended. */
 static void forget_figures(void *arg, const struct state_change *change)
 {
     if (sandbox_state_terminal(change->state))

@@ -1,9 +1,9 @@
 /*
- * What others change, found by reading: what an operator's SQL or another controller committed, and what of
- * our own was committed though its answer was lost. A reading of marks (id, generation, state) each ten
- * seconds, and soon after any lost answer, finds the rows that differ, which are then read whole; who changes
- * the desired state tells so besides (tell_desired), and that row is read at once. One reading at a time;
- * what is to be read meanwhile waits for it, up to BEHIND_MAX rows: past that, the next marks find it.
+ * Finds changes by others: commits by an operator's SQL or by another controller, and our own commits whose
+ * answer was lost. Every ten seconds, and soon after a lost answer, it reads marks (id, generation, state)
+ * and then reads whole the rows that differ. Whoever changes a desired state also sends a notification
+ * (tell_desired), and that row is read at once. One reading at a time; rows that become due meanwhile wait
+ * for it, up to BEHIND_MAX: past that, the next marks find them.
  */
 #include "controller/leader/leader_int.h"
 #include "controller/leader/leader_row.h"
@@ -17,13 +17,13 @@
 
 #define EVERY_MS   10000
 #define SOON_MS    200
-#define TOLD_MS    20  /* what is told comes in bursts, and our own comes with its answer */
+#define TOLD_MS    20  /* notifications come in bursts, and for our own changes the answer comes soon, too */
 #define BEHIND_MAX 256 /* rows in one reading */
 
 struct refresh {
     struct leader_ref asked;
     uint64_t stamp, asked_ms;
-    struct sandbox_id *ids; /* that are read, owned; NULL of other readings */
+    struct sandbox_id *ids; /* the rows to read, owned; NULL in other readings */
     size_t count;
 };
 
@@ -36,7 +36,7 @@ static struct refresh *refresh_new(struct leader *leader)
     return r;
 }
 
-/* The leader, where it leads as it did then; else NULL. Copies it to out and frees it. */
+/* Copies r to out and frees it. The leader, if it is still in the same term; else NULL. */
 static struct leader *refresh_end(struct refresh *r, struct refresh *out)
 {
     *out = *r;
@@ -82,7 +82,10 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
     if (leader && code) {
         log_warn("leader", "rows that may have changed cannot be read, trying again: %s", e->text);
         leader->marks_due = true;
-        /* Marks alone do not find each of them again; a row that nobody can read is not asked for twice. */
+        /*
+         * Marks do not find all of these again. A row that cannot be read for another reason is not read
+         * twice.
+         */
         for (size_t i = 0; code == ERR_DATABASE_UNAVAILABLE && i < r.count; i++)
             add_behind(leader, &r.ids[i]);
     }
@@ -133,8 +136,9 @@ static void on_marks(void *arg, int code, const struct err *e, const struct db_s
     read_in(leader, leader->behind_count ? 0 : EVERY_MS);
 }
 
-/* How a node is, as the database has it, and how its administrator marked it: both follow. */
-static void on_hosts(void *arg, int code, const struct err *e, const struct db_node_row *rows, size_t count)
+/* Takes the marks by administrators, and corrects node states in the database that differ from ours. */
+static void on_node_rows(void *arg, int code, const struct err *e, const struct db_node_row *rows,
+                         size_t count)
 {
     struct refresh r;
     struct leader *leader = refresh_end(arg, &r);
@@ -159,8 +163,8 @@ static void read_next(void *arg)
 {
     struct leader *leader = arg;
     if (!leader->ready || leader->refreshing)
-        return;            /* its end arms the timer */
-    if (leader->step_ms) { /* what remains cannot be read until the rows have followed PostgreSQL's clock */
+        return;            /* the end of that reading arms the timer */
+    if (leader->step_ms) { /* remaining times are wrong until the rows have followed PostgreSQL's clock */
         read_in(leader, SOON_MS);
         return;
     }
@@ -170,7 +174,7 @@ static void read_next(void *arg)
     }
     leader->marks_due = false;
     leader->refreshing = true;
-    db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+    db_node_rows(leader->pool, on_node_rows, refresh_new(leader));
     db_sandbox_marks(leader->pool, on_marks, refresh_new(leader));
 }
 
@@ -220,5 +224,5 @@ void leader_told_desired(struct leader *leader, const char *text)
 void leader_told_node(struct leader *leader)
 {
     if (leader->ready)
-        db_node_rows(leader->pool, on_hosts, refresh_new(leader));
+        db_node_rows(leader->pool, on_node_rows, refresh_new(leader));
 }

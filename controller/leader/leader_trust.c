@@ -1,5 +1,4 @@
-/* Who may be a node: what was revoked, what each was last known by, and the alarms about those who are not
- * it. */
+/* Decides who may act as a node: revocations, the marks each node last had, and alarms about impostors. */
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"
@@ -20,7 +19,10 @@ static struct node_marks marks_of(const char *fingerprint, const char *boot_id, 
     return marks;
 }
 
-/* Ends and frees data, the object of the event. */
+/*
+ * Writes the event if the alarm is due, and returns whether it is. data: the open JSON object of the event;
+ * closed and freed here.
+ */
 static bool alarm_event(struct leader *leader, const char *node, enum node_alarm alarm, const char *type,
                         struct json_text *data)
 {
@@ -40,7 +42,7 @@ void leader_trust_rows(struct leader *leader, const struct db_node_row *rows, si
     }
 }
 
-/* --- what was revoked --- */
+/* --- revocations --- */
 
 struct revocations_read {
     struct leader_ref asked;
@@ -77,7 +79,10 @@ void leader_revocations_again(struct leader *leader)
         leader_trust_read(leader, NULL, NULL);
 }
 
-/* At once by this clock, and by the database's as soon as that can be read. */
+/*
+ * Refuses certificates issued until now by this machine's clock, then reads the revocation by the database's
+ * clock.
+ */
 void leader_node_revoke(struct leader *leader, const char *node)
 {
     struct string_list none = {0};
@@ -95,7 +100,7 @@ void leader_node_removed(struct leader *leader, const char *node)
         node_trust_forget(leader->trust, node);
 }
 
-/* --- what the link asks --- */
+/* --- operations of the link --- */
 
 bool leader_on_allowed(void *owner, const struct tls_who *who)
 {
@@ -122,8 +127,8 @@ bool leader_on_believed(void *owner, const struct node_facts *facts, const struc
     json_text_num(&data, "brought", brought);
     if (alarm_event(leader, facts->name, NODE_ALARM_DOUBTED, "node.doubted", &data))
         log_warn(
-            "cluster",
-            "node=%s comes from %s as another node and brings %zu of %zu sandboxes: it is looked at again",
+            "leader",
+            "node=%s connects from %s with other marks and brings %zu of %zu sandboxes: it has to come again",
             facts->name, facts->address, brought, ran);
     return false;
 }
@@ -135,10 +140,11 @@ void leader_on_contested(void *owner, const char *node, const char *address)
     json_text_object(&data, NULL);
     json_text_str(&data, "address", address);
     if (alarm_event(leader, node, NODE_ALARM_CONTESTED, "node.contested", &data))
-        log_warn("leader", "node=%s another node came from %s by this name, and was refused", node, address);
+        log_warn("leader", "node=%s another node connected from %s with this name and was refused", node,
+                 address);
 }
 
-/* Reads two small files, once a year and node. */
+/* Reads two small files; about once a year for each node. */
 bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
                        uint8_t **renewed, size_t *renewed_len)
 {
@@ -149,8 +155,8 @@ bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate
     const char *why = "this controller has no key of the CA";
     if (leader->ca_key) {
         if (!pki_renew(leader->ca_file, leader->ca_key, node, certificate, len, renewed, renewed_len, &e)) {
-            log_info("leader", "node=%s gets a new certificate, %lld days before the end of its own", node,
-                     days);
+            log_info("leader", "node=%s gets a new certificate, %lld days before its present one expires",
+                     node, days);
             return true;
         }
         why = e.text;
@@ -158,7 +164,7 @@ bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate
     json_text_object(&data, NULL);
     json_text_int(&data, "days", days);
     if (alarm_event(leader, node, NODE_ALARM_EXPIRES, "node.certificate_expires", &data))
-        log_warn("leader", "node=%s its certificate ends in %lld days and is not renewed: %s", node, days,
+        log_warn("leader", "node=%s its certificate expires in %lld days and is not renewed: %s", node, days,
                  why);
     return false;
 }

@@ -10,7 +10,7 @@
 
 #define MOVES_MAX 256 /* in one transaction */
 
-/* What a move borrows until the database answers. */
+/* Text that a move borrows until the database answers. */
 struct move_text {
     char detail[NODE_DETAIL_MAX + 1];
     char figures[STATS_JSON_MAX]; /* "": none */
@@ -48,7 +48,7 @@ static void batch_append(struct move_batch *batch, const struct db_move *move, c
 static void on_moved(void *arg, int code, const struct err *e, const struct db_move_result *results,
                      size_t count);
 
-/* Its texts stay where they are from now on. */
+/* No move may be appended after this: the pointers into batch->text have to stay valid. */
 static void batch_send(struct leader *c, struct move_batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -59,7 +59,7 @@ static void batch_send(struct leader *c, struct move_batch *batch)
     db_sandbox_move(c->pool, batch->move, batch->count, on_moved, batch);
 }
 
-/* --- a move that took its batch with it goes alone, now and the next times --- */
+/* --- a move that failed its whole batch is sent alone, now and the next times --- */
 
 static bool goes_alone(const struct leader *c, const struct sandbox_id *id)
 {
@@ -88,7 +88,7 @@ static void send_alone(struct leader *c, const struct db_move *move, const struc
 static void move_answered(struct leader *c, const struct db_move *move, const struct db_move_result *result)
 {
     const struct sandbox_id *id = &move->id;
-    /* A row that is not there is as good as ended: its container has no claim. */
+    /* A missing row counts as ended: its container is not needed. */
     enum sandbox_state state =
         !result || result->outcome == DB_MOVE_NOT_FOUND ? SANDBOX_STOPPED : result->state;
     if (result && result->outcome == DB_MOVE_REFUSED)
@@ -111,7 +111,7 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
         log_warn("leader", "%zu moves are tried again%s%s: %s", batch->count,
                  batch->count == 1 ? ", sandbox=" : "", batch->count == 1 ? batch->move[0].id.text : "",
                  e ? e->text : "");
-    if (c && cannot_be && batch->count > 1) { /* not for want of a database: one of them cannot be */
+    if (c && cannot_be && batch->count > 1) { /* the database is available, so one of the moves is invalid */
         for (size_t i = 0; i < batch->count; i++)
             send_alone(c, &batch->move[i], &batch->text[i]);
     } else if (c) {
@@ -125,7 +125,7 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 
 /* --- gathering --- */
 
-/* What its node brought with the end, unless a later look at it was heard of. None: out stays empty. */
+/* The sample that its node sent with the end, or a later one from the statistics. None: out stays empty. */
 static void last_figures(struct leader *c, const struct cluster_state_effect *effect,
                          char out[static STATS_JSON_MAX])
 {

@@ -47,7 +47,7 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
         now.time = CLUSTER_TIME_KEPT;
     }
     if (answer_of(code) == CLUSTER_UNKNOWN)
-        leader_refresh(c); /* it may have been committed all the same */
+        leader_refresh(c); /* it may have been committed anyway */
     cluster_state_rescheduled(c->cluster, loop_now_ms(), &r.effect.id, answer_of(code), code ? NULL : &now,
                               leader_effects(c->engine));
     if (!code) {

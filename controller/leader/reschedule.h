@@ -1,4 +1,4 @@
-/* A sandbox is placed on another node: asked of the database. */
+/* Asks the database to place a sandbox on another node. */
 #ifndef CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 #define CORRAL_CONTROLLER_LEADER_RESCHEDULE_H
 
@@ -6,7 +6,7 @@
 
 struct leader;
 
-/* Carries a CLUSTER_RESCHEDULE out; the answer goes to cluster_state_rescheduled. */
+/* Carries out a CLUSTER_RESCHEDULE; the answer goes to cluster_state_rescheduled. */
 void leader_reschedule(struct leader *leader, const struct cluster_state_effect *effect);
 
 #endif

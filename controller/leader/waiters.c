@@ -37,7 +37,7 @@ static void list_drop_empty(struct waiters *waiters, struct waiter_list *list)
     free(list);
 }
 
-/* Takes it out of everything first: its callback may add another. */
+/* Removes w from all lists before the callback, which may add another waiter. */
 static void finish(struct waiter *w, bool reached, enum sandbox_state state, const char *json)
 {
     struct waiter_list *list = w->list;
@@ -59,7 +59,7 @@ static void on_time_over(void *arg)
     finish(arg, false, SANDBOX_PENDING, NULL);
 }
 
-/* As many as there are now: a callback may add another. */
+/* Calls back only those that are there now: a callback may add another. */
 void waiters_give_up(struct waiters *waiters)
 {
     for (size_t n = waiters->count; n && waiters->lists; n--)
@@ -118,7 +118,7 @@ static bool reached(const struct waiter *w, enum sandbox_state state)
     abort();
 }
 
-/* Walks again after each callback, which may have changed the list. */
+/* Returns after one callback, which may have changed the list; the caller repeats. */
 static bool tell_one(struct waiters *waiters, const struct sandbox_id *id, enum sandbox_state state,
                      const char *json)
 {

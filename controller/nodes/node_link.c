@@ -14,9 +14,9 @@
 #include <uthash.h>
 
 #define TICK_MS        500
-#define RENEW_ASK_MS   3600000 /* between two questions whether a certificate is renewed */
-#define CHALLENGES_MAX 1024    /* hellos that were not proved yet */
-#define GONE_MAX       256     /* nodes that are told to be gone in one turn of the loop */
+#define RENEW_ASK_MS   3600000 /* between two calls of on_expires for one session */
+#define CHALLENGES_MAX 1024    /* sessions that are not authenticated yet */
+#define GONE_MAX       256     /* calls of on_node_gone in one turn of the loop */
 
 _Static_assert(NODE_MESSAGE_MAX <= MSGLINK_MAX, "the link carries every message");
 
@@ -31,30 +31,31 @@ struct ack_item {
     bool sent;
 };
 
-/* A node that said hello: challenged, and once it proved itself, in session. */
+/* A session, from the hello on: challenged first, established once `proved`. */
 struct session {
     struct node_session_id id;
     char node[NODE_NAME_MAX + 1];
-    bool proved, outdated; /* outdated: it was welcomed with other settings than those of now */
+    bool proved, outdated; /* outdated: its welcome had settings that have changed since */
     uint8_t nonce[NODE_NONCE_LEN];
     uint8_t *certificate;
     size_t certificate_len;
     char fingerprint[TLS_FINGERPRINT_LEN + 1]; /* of the certificate */
-    uint64_t peers[2];                         /* the connections that it was last heard on */
+    uint64_t peers[2];                         /* the last two connections that carried its messages */
     int64_t ends_s;                            /* of the certificate, Unix time */
-    uint64_t renew_ms;                         /* when is asked whether it is renewed */
-    uint8_t *renewed;                          /* to be sent; NULL: nothing */
+    uint64_t renew_ms;                         /* when on_expires is called next */
+    uint8_t *renewed;                          /* the new certificate to send; NULL: none */
     size_t renewed_len;
-    uint64_t renewed_number; /* of the update that took it along; 0: not yet */
-    uint64_t heard_ms; /* as loop_awake_ms counts, like parked_ms: what waits to be read was said in time */
-    struct msglink_token *parked; /* its poll, while there is nothing to tell */
+    uint64_t renewed_number; /* number of the update that carried it; 0: not sent yet */
+    uint64_t heard_ms; /* by loop_awake_ms, like parked_ms: messages that wait to be read count as received in
+                          time */
+    struct msglink_token *parked; /* its poll, held open while there is nothing to send */
     uint64_t parked_ms, request;
     uint64_t update_number, cleanup_told;
     struct cleanup_order cleanup;
     struct kept_until {
         uint64_t accepted, told;
-    } violations, samples, cleanups;              /* numbers up to which the node may forget */
-    uint64_t samples_dropped, violations_dropped; /* as it says */
+    } violations, samples, cleanups;              /* numbers up to which the node may forget its items */
+    uint64_t samples_dropped, violations_dropped; /* as the node reports */
     struct desired_item *desired;
     size_t desired_states;
     struct ack_item *ack;
@@ -150,7 +151,7 @@ static void refuse(struct node_link *link, struct msglink_token *token, uint64_t
 
 /* --- hello, challenge, proof, welcome --- */
 
-/* Challenges that nobody answered make room; sessions that stand never do. */
+/* Drops unanswered challenges to make room; never an established session. False where there is no room. */
 static bool make_room(struct node_link *link, uint64_t now)
 {
     struct session *s, *next, *oldest = NULL;
@@ -172,7 +173,7 @@ static bool make_room(struct node_link *link, uint64_t now)
     return HASH_COUNT(link->sessions) < NODE_LINK_NODES_MAX + CHALLENGES_MAX;
 }
 
-/* What it says is what it has shown at the listener, where there is one. */
+/* Under TLS, the certificate in the hello has to be the one of the connection. */
 static bool is_its_own(const struct msglink_peer *peer, const struct tls_who *who)
 {
     return !peer->tls || !strcmp(peer->who.fingerprint, who->fingerprint);
@@ -197,7 +198,7 @@ static void on_hello(struct node_link *link, const struct msglink_peer *peer, st
         return;
     }
     if (!link->ops.allowed(link->owner, &who) || !make_room(link, loop_awake_ms(link->loop))) {
-        refuse(link, token, m->request, NODE_REFUSED_UNKNOWN, "no node of this name is wanted");
+        refuse(link, token, m->request, NODE_REFUSED_UNKNOWN, "a node of this name may not join");
         return;
     }
     struct session *s = mem_zalloc(sizeof *s);
@@ -226,7 +227,7 @@ static int check_proof(const struct session *s, const struct node_proof *proof, 
     return rc;
 }
 
-/* What of a node's message was left out, and what it says that it left out itself. */
+/* Counts and reports the items of a message that were left out. */
 static void note_faults(struct node_link *link, const char *node, const struct node_faults *faults)
 {
     link->stats.items_bad += faults->count;
@@ -243,7 +244,10 @@ static void welcome(struct node_link *link, struct msglink_token *token, struct 
     reply(link, token, s, request, &answer);
 }
 
-/* Anyone who holds the node's certificate may be somebody else: who answers stays. */
+/*
+ * Whether the session is alive. Another holder of the node's certificate may be an impostor, so a live
+ * session stays.
+ */
 static bool is_alive(const struct node_link *link, const struct session *s)
 {
     return loop_awake_ms(link->loop) - s->heard_ms < link->lease_ms * 3 / 10 &&
@@ -251,7 +255,10 @@ static bool is_alive(const struct node_link *link, const struct session *s)
             msglink_server_stands(link->server, s->peers[1]));
 }
 
-/* Whether the session begins: the node's own is not alive, and its node is believed. Else s is dropped. */
+/*
+ * Whether the session may begin: no other session of the node is alive, and its inventory is believed. Else s
+ * is dropped and the peer refused.
+ */
 static bool may_begin(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
                       struct session *s, uint64_t request, struct node_inventory *inventory)
 {
@@ -270,7 +277,8 @@ static bool may_begin(struct node_link *link, const struct msglink_peer *peer, s
     if (!link->ops.believed(link->owner, &inventory->facts, inventory->statuses, inventory->status_count)) {
         session_drop(link, s);
         refuse(link, token, request, NODE_REFUSED_NOT_NOW,
-               "this is not the node that was here, and it lacks what ran there: it is looked at again");
+               "this node has other marks than before and lacks sandboxes that ran on it: it has to come "
+               "again later");
         return false;
     }
     if (older)
@@ -278,7 +286,7 @@ static bool may_begin(struct node_link *link, const struct msglink_peer *peer, s
     return true;
 }
 
-/* A challenge is used up by its first answer, right or wrong. */
+/* The first answer uses up a challenge, right or wrong. */
 static void on_proof(struct node_link *link, const struct msglink_peer *peer, struct msglink_token *token,
                      struct session *s, struct node_message *m)
 {
@@ -315,7 +323,7 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
 {
     char node[NODE_NAME_MAX + 1];
     struct node_message ack = {.kind = NODE_REPORT_ACK};
-    memcpy(node, s->node, sizeof node); /* the session may go with what the owner does */
+    memcpy(node, s->node, sizeof node); /* the session may end in a callback */
     reply(link, token, s, m->request, &ack);
     s->samples_dropped = m->report.samples_dropped;
     s->violations_dropped = m->report.violations_dropped;
@@ -333,16 +341,16 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
         link->ops.on_statuses(link->owner, node, m->report.statuses, m->report.status_count);
 }
 
-/* --- news --- */
+/* --- updates --- */
 
-static bool has_news(const struct session *s)
+static bool has_update(const struct session *s)
 {
     return s->desired_states || s->acks || s->violations.accepted > s->violations.told ||
            s->samples.accepted > s->samples.told || s->cleanups.accepted > s->cleanups.told ||
            s->cleanup.number != s->cleanup_told || (s->renewed && !s->renewed_number);
 }
 
-/* What the agent has taken is forgotten; what it has not is said again. */
+/* Drops what the agent has confirmed; marks the rest to be sent again. */
 static void settle(struct session *s, bool taken)
 {
     size_t kept = 0;
@@ -425,20 +433,20 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
     s->parked = token;
     s->parked_ms = loop_awake_ms(link->loop);
     s->request = m->request;
-    if (has_news(s))
+    if (has_update(s))
         tell(link, s);
 }
 
-/* Said in this very turn where the agent waits for it. */
+/* Sends the update now, if a poll of the agent is waiting. */
 static void nudge(struct node_link *link, struct session *s)
 {
-    if (s->parked && has_news(s))
+    if (s->parked && has_update(s))
         tell(link, s);
 }
 
 /* --- the listener --- */
 
-/* A session's id is of no use to who does not hold its certificate. */
+/* Finds a session by id. Under TLS, only for the holder of the session's certificate. */
 static struct session *session_of(struct node_link *link, const struct msglink_peer *peer,
                                   const struct node_session_id *id)
 {
@@ -484,13 +492,13 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     else if (!s || !s->proved)
         refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "this session is over");
     else if (s->outdated)
-        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "what nodes are told has changed");
+        refuse(link, token, m.request, NODE_REFUSED_STALE_SESSION, "the settings of nodes have changed");
     else if (m.kind == NODE_REPORT)
         on_report(link, token, s, &m);
     else if (m.kind == NODE_POLL)
         on_poll(link, token, s, &m);
     else
-        refuse(link, token, m.request, NODE_REFUSED_MALFORMED, "this message is not an agent's to send");
+        refuse(link, token, m.request, NODE_REFUSED_MALFORMED, "an agent does not send this kind of message");
     node_message_fini(&m);
 }
 
@@ -516,7 +524,7 @@ static void gone(struct node_link *link, struct session *s)
     link->ops.on_node_gone(link->owner, node);
 }
 
-/* Once an hour of each session whose certificate is near its end. */
+/* Calls on_expires once an hour for a session whose certificate expires soon. */
 static void ask_renewal(struct node_link *link, struct session *s, uint64_t now)
 {
     int64_t left_s = s->ends_s - (int64_t)(wall_now_ms() / 1000);
@@ -539,7 +547,9 @@ static struct session *first_silent(const struct node_link *link, uint64_t now)
     return NULL;
 }
 
-/* All that are silent, one by one from the start: the owner may change the list. Whether there may be more.
+/*
+ * Reports silent sessions, each time searching from the start, as a callback may change the list. True where
+ * there may be more.
  */
 static bool tell_gone(struct node_link *link, uint64_t now)
 {
@@ -579,7 +589,7 @@ int node_link_desired(struct node_link *link, const char *node, const struct des
         i++;
     if (i == s->desired_states) {
         if (s->desired_states >= NODE_LINK_DESIRED_MAX)
-            return err_set(err, ERR_RATE_LIMITED, "too much waits for node %s", node);
+            return err_set(err, ERR_RATE_LIMITED, "too many desired states wait for node %s", node);
         s->desired = mem_grow(s->desired, s->desired_states + 1, sizeof *s->desired);
         memset(&s->desired[s->desired_states++], 0, sizeof *s->desired);
     }
@@ -594,7 +604,7 @@ void node_link_ack(struct node_link *link, const char *node, const struct status
 {
     struct session *s = session_of_node(link, node);
     if (!s || s->acks >= NODE_STATUSES_MAX)
-        return; /* the status comes again */
+        return; /* the node sends the status again */
     s->ack = mem_grow(s->ack, s->acks + 1, sizeof *s->ack);
     s->ack[s->acks++] = (struct ack_item){.ack = *ack};
     nudge(link, s);
@@ -662,7 +672,7 @@ size_t node_link_drop_stale(struct node_link *link, bool dry_run)
         if (dry_run)
             continue;
         if (s->proved)
-            s->heard_ms = 0; /* the next tick finds it silent, and tells the owner */
+            s->heard_ms = 0; /* the next tick finds it silent and calls on_node_gone */
         else
             session_drop(link, s);
     }
@@ -749,7 +759,7 @@ int node_link_new(struct node_link **out, struct loop *loop, const struct node_l
     int rc = pki_ca_load(&link->ca, conf->ca_file, err);
     if (!rc)
         rc = pki_identity_load(&identity, conf->cert_file, conf->key_file,
-                               err); /* so that a bad one is said now */
+                               err); /* only to find a bad one now */
     if (!rc)
         pki_identity_free(identity);
     if (rc) {

@@ -1,16 +1,16 @@
 /*
- * The controller's side of all agents: listens, lets in who proves to be a node that is wanted, hands over
- * what agents report, and sends their desired state. One session a node: a newer one that is proved
- * replaces the older, unless that is alive: heard within three tenths of the lease, on a connection that
- * stands.
+ * The controller's side of the connections to all agents: listens, authenticates nodes, passes on their
+ * reports, and sends desired states. One session a node: a newer authenticated session replaces the older
+ * one, unless the older is alive: heard from within three tenths of the lease, on a connection that is still
+ * open.
  *
- * Lifecycle: new, start with the epoch of this leadership, stop when it is lost (or at the end), start again
- * with a higher epoch; free. All on the loop. No callback fires inside a call of the owner, nor after stop;
- * the owner may call anything but node_link_free from a callback.
+ * Lifecycle: new; start with the epoch of this lead; stop when the lead is lost (or at the end); start again
+ * with a higher epoch; free. All on the loop. No callback fires inside a call of the owner, but for
+ * node_link_expel, nor after stop; the owner may call anything but node_link_free from a callback.
  *
- * Delivery is at least once: what node_link_desired queued is resent until the agent has taken the message
- * up, and is forgotten with the session. So at on_session the owner says again all that it wants of that
- * node.
+ * Delivery is at least once: what node_link_desired queued is sent again until the agent confirms the
+ * message, and is dropped with the session. So in on_session the owner sends all desired states of that node
+ * again.
  */
 #ifndef CORRAL_CONTROLLER_NODES_NODE_LINK_H
 #define CORRAL_CONTROLLER_NODES_NODE_LINK_H
@@ -24,7 +24,7 @@
 
 #define NODE_LINK_LEASE_MS    10000
 #define NODE_LINK_NODES_MAX   4096 /* sessions */
-#define NODE_LINK_DESIRED_MAX 4096 /* sandboxes that wait in one session */
+#define NODE_LINK_DESIRED_MAX 4096 /* sandboxes whose desired state waits in one session */
 
 struct node_link;
 
@@ -43,45 +43,54 @@ struct node_link_stats {
     uint64_t sessions;                  /* now */
     uint64_t handshakes, refused;       /* since new */
     uint64_t messages_in, messages_bad; /* since new */
-    uint64_t items_bad;                 /* of messages that hold else: left out, or lowered */
-    uint64_t items_untold;              /* those that the nodes themselves left out */
+    uint64_t items_bad;                 /* items of otherwise good messages: left out, or lowered */
+    uint64_t items_untold;              /* items that the nodes themselves left out */
     struct msglink_stats port;          /* since start */
 };
 
 /* Every array is borrowed for the call. All members are needed. */
 struct node_link_ops {
-    /* Whether the holder of this certificate of our CA may connect, and join as the node of its name. */
+    /* Whether the holder of this certificate of our CA may connect and join as the node that it names. */
     bool (*allowed)(void *owner, const struct tls_who *who);
-    /* Whether a node that has proved to be facts->name, with all that it holds, is taken for it; else it is
-     * to come again later. */
+    /*
+     * Whether the inventory of a node that authenticated as facts->name is believed; if not, the node has to
+     * come again later.
+     */
     bool (*believed)(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                      size_t count);
-    /* Another node came by this name, with a good certificate, while the node's session is alive. */
+    /* Another node authenticated with this name while the node's session is alive. */
     void (*on_contested)(void *owner, const char *node, const char *address);
     /*
-     * Its certificate (DER) ends within PKI_RENEW_DAYS; asked once an hour. Where there is a new one to send,
-     * *renewed is made by malloc and taken.
+     * The node's certificate (DER) expires within PKI_RENEW_DAYS; called once an hour. Returns true with a
+     * new certificate in *renewed (malloc; taken by the link).
      */
     bool (*on_expires)(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
                        uint8_t **renewed, size_t *renewed_len);
-    /* A node is here, with all that it holds. Comes again, without on_node_gone, when it replaces its
-     * session. */
+    /*
+     * A session of a node began, with its inventory. When a session replaces another, on_node_gone is not
+     * called in between.
+     */
     void (*on_session)(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
                        size_t count);
     void (*on_statuses)(void *owner, const char *node, const struct sandbox_status *statuses, size_t count);
-    /* These two with at least one, in the order of their numbers, and before the statuses of the same
-     * report. */
+    /*
+     * These two: at least one item, in the order of their numbers, and before the statuses of the same
+     * report.
+     */
     void (*on_samples)(void *owner, const char *node, const struct sample *samples, size_t count);
     void (*on_violations)(void *owner, const char *node, const struct violation_report *reports,
                           size_t count);
-    /* The results of cleanups; again until node_link_ack_cleanups. */
+    /* The results of cleanups; a node repeats them until node_link_ack_cleanups. */
     void (*on_cleanups)(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
-    /* Items that were left out of what the node said, by it or by us; first: a sentence, of the first of
-     * them. */
+    /*
+     * Items of the node's messages that were left out, by the node or by us; first: a sentence about the
+     * first of them.
+     */
     void (*on_left_out)(void *owner, const char *node, size_t count, const char *first);
-    /* The node's connection for streams, taken; a newer one replaces it, and on_node_gone ends it. */
+    /* The node has made its connection for streams; the callee takes it. A newer one replaces it, and
+     * on_node_gone ends it. */
     void (*on_streams)(void *owner, const char *node, struct stream *carrier);
-    /* No message for the time of the lease, or node_link_forget. */
+    /* No message for the time of the lease, or node_link_forget or node_link_expel was called. */
     void (*on_node_gone)(void *owner, const char *node);
 };
 
@@ -90,51 +99,61 @@ int node_link_new(struct node_link **out, struct loop *loop, const struct node_l
                   const struct node_link_ops *ops, void *owner, struct err *err) MUST_CHECK;
 void node_link_free(struct node_link *link);
 
-/* Listens. ERR_IO: the address is in use or not ours. */
+/* Listens. ERR_IO: the address is in use or not one of this machine. */
 int node_link_start(struct node_link *link, uint64_t epoch, struct err *err) MUST_CHECK;
 
-/* Ends every session silently and closes the address. Idempotent. */
+/* Ends every session without callbacks and closes the address. Idempotent. */
 void node_link_stop(struct node_link *link);
 
 /*
- * Sends a desired state (copied, with its spec); the newest per sandbox wins. remaining_ms is as of now and
- * is counted down while it waits. ERR_NOT_FOUND: the node has no session. ERR_RATE_LIMITED: too many wait
- * already.
+ * Sends a desired state (copied, with its spec); a newer one replaces one of the same sandbox that still
+ * waits. remaining_ms is as of now and is counted down while it waits. ERR_NOT_FOUND: the node has no
+ * session. ERR_RATE_LIMITED: too many wait already.
  */
 int node_link_desired(struct node_link *link, const char *node, const struct desired_state *desired,
                       struct err *err) MUST_CHECK;
 
-/* Says that statuses up to this number are committed. Without a session it does nothing: they come again.
+/*
+ * Acknowledges the status of a sandbox up to this number. Does nothing without a session: the node sends the
+ * status again.
  */
 void node_link_ack(struct node_link *link, const char *node, const struct status_ack *ack);
 
-/* Says that violations, kept samples, up to this number are committed. Without a session it does nothing. */
+/* Acknowledges violations, or kept samples, up to this number. Does nothing without a session. */
 void node_link_ack_violations(struct node_link *link, const char *node, uint64_t up_to);
 void node_link_ack_samples(struct node_link *link, const char *node, uint64_t up_to);
 
-/* Orders a cleanup of a node in session; the newest order counts. False where it has no session. */
+/*
+ * Orders a cleanup of a node; a newer order replaces one that still waits. False where the node has no
+ * session.
+ */
 bool node_link_cleanup(struct node_link *link, const char *node,
                        const struct cleanup_order *order) MUST_CHECK;
 
-/* Says that the results of cleanups up to this number is written down. */
+/* Acknowledges cleanup reports up to this number. Does nothing without a session. */
 void node_link_ack_cleanups(struct node_link *link, const char *node, uint64_t up_to);
 
-/* Ends the connections of nodes that are over (cleanup_session_stale), unless dry_run. Returns how many. */
+/* Ends dead sessions of nodes (cleanup_session_stale), unless dry_run. Returns how many there are. */
 size_t node_link_drop_stale(struct node_link *link, bool dry_run);
 
-/* Ends the session and every connection of a node in this call; on_node_gone comes before it returns. */
+/* Ends the session and every connection of a node before it returns; calls on_node_gone itself. */
 void node_link_expel(struct node_link *link, const char *node);
 
-/* Ends a node's session, if it has one; on_node_gone follows. */
+/* Ends a node's session, if it has one; on_node_gone follows with the next tick. */
 void node_link_forget(struct node_link *link, const char *node);
 
-/* Copies. Where they differ from those of before, each node in session comes again to hear them, which takes
- * it a second or two; its session stands meanwhile. */
+/*
+ * Copies. If the settings changed, each node in session has to begin a new session to receive them, which
+ * takes a second or two; until then the old session stands.
+ */
 void node_link_set_settings(struct node_link *link, const struct string_list *settings);
 
 struct node_link_stats node_link_stats(const struct node_link *link);
 
-/* Tells of each node in session how many samples and violations it says that it had to drop, ever. */
+/*
+ * Calls cb for each node in session with the numbers of samples and violations that it says it had to drop,
+ * ever.
+ */
 typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations);
 void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg);
 

@@ -1,4 +1,4 @@
-/* The cleanup that an administrator asks for. */
+/* The cleanup that an administrator requests. */
 #include "controller/ops/ops.h"
 
 #include "common/base/json_text.h"

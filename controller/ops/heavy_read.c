@@ -1,6 +1,6 @@
 /*
- * Reads that cost the database much: on connections of their own, so that no move, create or look-up of a key
- * waits behind them, and through a gate, so that no user has them all.
+ * Expensive reads of the database: on connections of their own, so that no move, create or key look-up waits
+ * behind them, and through a gate, so that one user cannot occupy all of these connections.
  */
 #include "controller/ops/ops.h"
 
@@ -37,10 +37,9 @@ void ops_read(struct controller *c, struct api_call *call, ops_read_fn *run)
     case READ_WAITS:
         return;
     case READ_USER_FULL:
-        ops_fail(
-            call, ERR_RATE_LIMITED,
-            "too many of your reads of lists, histories or the audit run and wait already; wait for their "
-            "answers");
+        ops_fail(call, ERR_RATE_LIMITED,
+                 "too many of your reads of lists, histories or the audit are running or waiting; wait for "
+                 "their answers");
         break;
     case READ_ALL_FULL:
         ops_fail(call, ERR_DATABASE_UNAVAILABLE, "too many reads wait for the database; try again");

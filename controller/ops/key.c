@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* Known here before its maker knows it. */
+/* This controller learns the key before the answer to its creator is sent. */
 static void on_key_created(void *arg, int code, const struct err *e, const char *json, const char *prefix)
 {
     struct ops_call *o = arg;

@@ -1,5 +1,4 @@
-/* What is known of the whole: GET /sandbox/system/stats, and GET /metrics in Prometheus' text format 0.0.4.
- */
+/* The system as a whole: GET /sandbox/system/stats, and GET /metrics in Prometheus' text format 0.0.4. */
 #include "controller/ops/ops.h"
 
 #include "common/base/json_text.h"
@@ -180,11 +179,11 @@ static void print_node_dropped(void *arg, const char *node, uint64_t samples, ui
 static void print_dropped(FILE *out, const struct controller *c)
 {
     head(out, "corral_node_dropped_total", "counter",
-         "What a node could not keep until it was told: it was cut off for too long.");
+         "Items that a node had to drop before they could be sent: it was disconnected for too long.");
     leader_dropped(c->leader, print_node_dropped, out);
     struct leader_refused refused = leader_refused(c->leader);
     head(out, "corral_history_refused_total", "counter",
-         "What nodes told that the database does not take: not theirs, too old, or of no sense.");
+         "Items from nodes that the database refused: of other nodes' sandboxes, too old, or invalid.");
     fprintf(out, "corral_history_refused_total{kind=\"sample\"} %" PRIu64 "\n", refused.samples);
     fprintf(out, "corral_history_refused_total{kind=\"violation\"} %" PRIu64 "\n", refused.violations);
 }
@@ -195,26 +194,26 @@ static void print_link(FILE *out, const struct controller *c)
     one(out, "corral_node_sessions", "gauge", "Nodes in session.", (double)link.sessions);
     one(out, "corral_node_handshakes_total", "counter", "Sessions that nodes began.",
         (double)link.handshakes);
-    one(out, "corral_node_refused_total", "counter", "Messages of nodes that were refused.",
+    one(out, "corral_node_refused_total", "counter", "Messages from nodes that were refused.",
         (double)link.refused);
     one(out, "corral_node_messages_total", "counter", "Messages of nodes.", (double)link.messages_in);
-    one(out, "corral_node_messages_bad_total", "counter", "Messages of nodes that could not be read.",
+    one(out, "corral_node_messages_bad_total", "counter", "Messages from nodes that do not parse.",
         (double)link.messages_bad);
-    one(out, "corral_node_items_bad_total", "counter", "Items of nodes that broke a bound.",
+    one(out, "corral_node_items_bad_total", "counter", "Items in messages from nodes that broke a bound.",
         (double)link.items_bad);
     one(out, "corral_node_items_untold_total", "counter",
-        "Items that nodes left out, as none can be told so.", (double)link.items_untold);
+        "Items that nodes left out, since they do not fit the protocol.", (double)link.items_untold);
 }
 
 static void print_clock(FILE *out, const struct controller *c)
 {
     struct leader_steps steps = leader_steps(c->leader);
-    one(out, "corral_clock_steps_total", "counter", "Times that PostgreSQL's clock was set, since the start.",
+    one(out, "corral_clock_steps_total", "counter", "How often PostgreSQL's clock was set since the start.",
         (double)steps.count);
-    one(out, "corral_clock_step_seconds", "gauge", "By how much PostgreSQL's clock was set last.",
+    one(out, "corral_clock_step_seconds", "gauge", "The latest step of PostgreSQL's clock.",
         (double)steps.last_ms / 1000);
     one(out, "corral_clock_offset_seconds", "gauge",
-        "PostgreSQL's clock, by which all times are told, less this machine's.",
+        "PostgreSQL's clock, which all stored times use, minus this machine's.",
         ((double)leader_wall_ms(c->leader) - (double)wall_now_ms()) / 1000);
 }
 
@@ -234,7 +233,8 @@ static void print_starts(FILE *out, const struct controller *c)
     rates_view(rates, loop_now_ms(), &view);
     one(out, "corral_sandboxes_created_total", "counter", "Sandboxes that were admitted.",
         (double)rates->creates);
-    head(out, "corral_sandbox_start_seconds", "summary", "From a create to its sandbox running.");
+    head(out, "corral_sandbox_start_seconds", "summary",
+         "Time from a create request until its sandbox runs.");
     fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.5\"} %g\n", view.p50_ms / 1000.0);
     fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.95\"} %g\n", view.p95_ms / 1000.0);
     fprintf(out, "corral_sandbox_start_seconds{quantile=\"0.99\"} %g\n", view.p99_ms / 1000.0);
@@ -246,12 +246,13 @@ static void print_node_port(FILE *out, const struct controller *c)
 {
     struct msglink_stats port = leader_link_stats(c->leader).port;
     head(out, "corral_node_port_connections", "gauge",
-         "Connections of nodes, and of those who would be one.");
+         "Connections to the node port: handshake under way, or established.");
     fprintf(out, "corral_node_port_connections{state=\"opening\"} %u\n", port.opening);
     fprintf(out, "corral_node_port_connections{state=\"standing\"} %u\n", port.standing);
-    one(out, "corral_node_port_accepted_total", "counter", "Connections to the port for nodes.",
+    one(out, "corral_node_port_accepted_total", "counter", "Connections that the node port accepted.",
         (double)port.accepted);
-    head(out, "corral_node_port_ended_total", "counter", "Those that did not come in, by why.");
+    head(out, "corral_node_port_ended_total", "counter",
+         "Connections that the node port closed before they were established, by cause.");
     fprintf(out, "corral_node_port_ended_total{why=\"refused\"} %" PRIu64 "\n", port.refused);
     fprintf(out, "corral_node_port_ended_total{why=\"time\"} %" PRIu64 "\n", port.over);
     fprintf(out, "corral_node_port_ended_total{why=\"room\"} %" PRIu64 "\n", port.room);
@@ -300,13 +301,13 @@ static void print_upkeep(FILE *out, const struct controller *c)
 {
     const struct db_upkeep_step *step = db_upkeep_steps(c->upkeep);
     head(out, "corral_upkeep_overdue_seconds", "gauge",
-         "For how long the oldest of what should be gone has been past its term (partitions: what is missing "
+         "How long the oldest row to be removed has been past its term (partitions: how much is missing "
          "ahead).");
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
         fprintf(out, "corral_upkeep_overdue_seconds{step=\"%s\"} %" PRIu64 "\n", step[i].name,
                 step[i].overdue_seconds);
     head(out, "corral_upkeep_removed_total", "counter",
-         "Rows that went (samples: days; partitions: days made).");
+         "Rows removed (samples: days removed; partitions: days created).");
     for (size_t i = 0; i < DB_UPKEEP_STEPS; i++)
         fprintf(out, "corral_upkeep_removed_total{step=\"%s\"} %" PRIu64 "\n", step[i].name, step[i].removed);
     head(out, "corral_upkeep_failures_total", "counter", "Calls of a step that failed.");
@@ -314,9 +315,9 @@ static void print_upkeep(FILE *out, const struct controller *c)
         fprintf(out, "corral_upkeep_failures_total{step=\"%s\"} %" PRIu64 "\n", step[i].name,
                 step[i].failures);
     one(out, "corral_upkeep_held_seconds", "gauge",
-        "For how long what is past its term stays on, since PostgreSQL's clock leapt.",
+        "How long removal is held back because PostgreSQL's clock jumped forward.",
         (double)db_upkeep_held_seconds(c->upkeep));
-    one(out, "corral_upkeep_age_seconds", "gauge", "Since the last round of upkeep that came to its end.",
+    one(out, "corral_upkeep_age_seconds", "gauge", "Time since the last complete round of upkeep.",
         (double)db_upkeep_age_seconds(c->upkeep));
 }
 

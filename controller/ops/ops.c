@@ -1,4 +1,4 @@
-/* What the operations share. */
+/* Shared by the operations. */
 #include "controller/ops/ops.h"
 
 #include "common/base/mem.h"
@@ -88,7 +88,7 @@ bool ops_fail_unwritten(struct controller *c, struct api_call *call, const char 
     enum db_trouble trouble = db_pool_trouble(c->pool);
     if (!trouble)
         return false;
-    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; ask again", what, db_trouble_sentence(trouble));
+    (void)err_set(&e, ERR_DATABASE_UNAVAILABLE, "%s, and %s; try again", what, db_trouble_sentence(trouble));
     api_answer_err(call, &e);
     return true;
 }

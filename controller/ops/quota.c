@@ -1,4 +1,4 @@
-/* What a user may have, and has. */
+/* The quota of a user, and its use. */
 #include "controller/ops/ops.h"
 
 #include "controller/db/db_user.h"

@@ -1,6 +1,6 @@
 /*
- * The operations that change a sandbox. Each answers when it is so, as far as its node can be waited for;
- * what is committed and has still to be carried out is answered 202.
+ * The operations that change a sandbox. Each answers when the change is carried out, if its node can be
+ * waited for; a change that is committed but not carried out yet is answered 202.
  */
 #include "controller/ops/ops.h"
 
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTLE_WAIT_MS 30000 /* then it is answered 202, and goes on */
+#define SETTLE_WAIT_MS 30000 /* then the call is answered 202, and the change goes on */
 
 /* A call that waits for its change. */
 struct change_call {
@@ -19,7 +19,7 @@ struct change_call {
     struct api_call *call;
     struct sandbox_id id;
     enum desired desired;
-    uint64_t generation; /* before it */
+    uint64_t generation; /* before the change */
 };
 
 static struct change_call *change_call_new(struct controller *c, struct api_call *call,
@@ -32,24 +32,24 @@ static struct change_call *change_call_new(struct controller *c, struct api_call
     return p;
 }
 
-static bool look(const struct change_call *p, struct cluster_state_view *view)
+static bool find_view(const struct change_call *p, struct cluster_state_view *view)
 {
     const struct cluster_state *cluster = leader_state(p->controller->leader);
     return cluster && cluster_state_find(cluster, &p->id, view);
 }
 
-/* Whether its node is here, to hear of it. */
-static bool host_hears(const struct change_call *p)
+/* Whether the sandbox's node is in session. */
+static bool node_in_session(const struct change_call *p)
 {
     struct cluster_state_view view;
-    if (!look(p, &view))
+    if (!find_view(p, &view))
         return false;
     const struct node *node =
         node_table_find(cluster_state_nodes(leader_state(p->controller->leader)), view.node);
     return node && node->session;
 }
 
-/* Taken, and carried out later: it takes longer than anybody waits. */
+/* Answers 202: the change takes longer than a call may wait. */
 static void on_still_changing(void *arg, int code, const struct err *e, const char *json)
 {
     if (code)
@@ -73,7 +73,7 @@ static enum sandbox_state state_of(enum desired desired)
 static bool overtaken(const struct change_call *p)
 {
     struct cluster_state_view view;
-    return look(p, &view) && view.desired != p->desired;
+    return find_view(p, &view) && view.desired != p->desired;
 }
 
 static void on_settled(void *arg, bool reached, enum sandbox_state state, const char *json)
@@ -82,10 +82,11 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
     if (reached && state == state_of(p->desired))
         api_answer_json(p->call, 200, NULL, json);
     else if (reached && sandbox_state_terminal(state))
-        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before that was so");
+        ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before the change was carried out");
     else if (overtaken(p))
-        ops_fail(p->call, ERR_CONFLICT, "something else was asked of the sandbox before that was so");
-    else if (!ops_fail_unwritten(p->controller, p->call, "that is wanted of the sandbox"))
+        ops_fail(p->call, ERR_CONFLICT,
+                 "another change of the sandbox was requested before this one was carried out");
+    else if (!ops_fail_unwritten(p->controller, p->call, "the change is requested"))
         answer_later(p);
     free(p);
 }
@@ -99,7 +100,7 @@ static void on_desired(void *arg, int code, const struct err *e, const struct db
     } else if (row->state == state_of(p->desired)) {
         api_answer_json(p->call, 200, NULL, json);
     } else {
-        if (!p->call->respond_async && host_hears(p) &&
+        if (!p->call->respond_async && node_in_session(p) &&
             waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_DESIRED, state_of(p->desired),
                         SETTLE_WAIT_MS, on_settled, p))
             return;
@@ -131,11 +132,11 @@ void ops_sandbox_resume(void *owner, struct api_call *call)
 
 /* --- patch --- */
 
-#define CRITICAL_PERCENT 95 /* of memory, where neither tier nor node says another */
+#define CRITICAL_PERCENT 95 /* of memory, where neither tier nor node sets another */
 
 /*
- * A limit at which its node would end it at once, by its last look at it. Of what is another's nothing is
- * said, and of one that nobody has looked at yet nothing is known.
+ * Whether the new memory limit is so low that the node would end the sandbox at once, by the latest sample.
+ * False for other users' sandboxes, of which nothing may be revealed, and where there is no sample.
  */
 static bool below_use(const struct change_call *p, const json_t *body, struct err *e)
 {
@@ -144,7 +145,7 @@ static bool below_use(const struct change_call *p, const json_t *body, struct er
     uint32_t critical = p->call->caller.levels.memory_critical;
     struct cluster_state_view view;
     struct sample s;
-    if (!asked || json_is_true(json_object_get(body, "force")) || !look(p, &view) ||
+    if (!asked || json_is_true(json_object_get(body, "force")) || !find_view(p, &view) ||
         (owner && strcmp(owner, view.user)) ||
         !stats_find(leader_stats(p->controller->leader), loop_now_ms(), &p->id, &s))
         return false;
@@ -153,14 +154,14 @@ static bool below_use(const struct change_call *p, const json_t *body, struct er
     if (s.memory_unreclaimable_bytes < asked / 100 * critical)
         return false;
     (void)err_set(e, ERR_BELOW_USE,
-                  "memory_bytes: the sandbox holds %" PRIu64
-                  " bytes that the kernel cannot take back, and %u %% of its "
-                  "limit ends it; with \"force\": true it is set all the same",
+                  "memory_bytes: the sandbox uses %" PRIu64
+                  " bytes that the kernel cannot reclaim, and is ended at %u %% of its limit; \"force\": "
+                  "true sets the limit anyway",
                   s.memory_unreclaimable_bytes, critical);
     return true;
 }
 
-/* What a node that is away has to hear of takes no effect before it is back. */
+/* A change that the node has to apply is answered 202 while the node is away. */
 static void on_patched(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
                        const char *json)
 {
@@ -168,7 +169,8 @@ static void on_patched(void *arg, int code, const struct err *e, const struct db
     if (code)
         api_answer_err(p->call, e);
     else
-        api_answer_json(p->call, row->generation > p->generation && !host_hears(p) ? 202 : 200, NULL, json);
+        api_answer_json(p->call, row->generation > p->generation && !node_in_session(p) ? 202 : 200, NULL,
+                        json);
     free(p);
 }
 
@@ -191,7 +193,7 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
         free(p);
         return;
     }
-    p->generation = look(p, &view) ? view.generation : 0;
+    p->generation = find_view(p, &view) ? view.generation : 0;
     leader_patch(c->leader, id.text, ops_owner(call), call->body, timed, &actor, on_patched, p);
 }
 
@@ -217,15 +219,15 @@ static void on_delete_desired(void *arg, int code, const struct err *e, const st
         p->call->changed_nothing = true;
         api_answer_empty(p->call, 204, NULL);
     } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended")) {
-        if (host_hears(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
-                                         SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
+        if (node_in_session(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
+                                              SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
             return;
-        api_answer_json(p->call, 202, NULL, json); /* its node is away: carried out when it is back */
+        api_answer_json(p->call, 202, NULL, json); /* its node is away; carried out when it is back */
     }
     free(p);
 }
 
-/* An administrator may say that the administration ends it, no matter whose it is: ?reason=admin. */
+/* Takes the reason of the end: ?reason=admin, which only administrators may give, for any sandbox. */
 static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
 {
     char text[16];
@@ -233,7 +235,7 @@ static bool take_end_reason(struct api_call *call, enum sandbox_reason *reason)
     *reason = given ? REASON_ADMIN : REASON_DELETED;
     if (!given || caller_is_admin(&call->caller))
         return true;
-    ops_fail(call, ERR_FORBIDDEN, "reason is for an administrator to give");
+    ops_fail(call, ERR_FORBIDDEN, "only an administrator may give a reason");
     return false;
 }
 

@@ -1,4 +1,4 @@
-/* POST /sandbox: admits a sandbox, and answers once it runs, or as its caller prefers. */
+/* POST /sandbox: admits a sandbox, and answers when it runs, or earlier if the caller prefers. */
 #include "controller/ops/ops.h"
 
 #include "common/model/image_ref.h"
@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A create that waits for its sandbox to begin. */
+/* A create whose caller waits until the sandbox runs. */
 struct create_call {
     struct controller *controller;
     struct api_call *call;
     struct sandbox_id id;
     uint64_t since_ms;
-    struct err refusal; /* where it was not made before */
+    struct err refusal; /* answered where the request was not made before */
 };
 
 static struct create_call *create_call_new(struct controller *c, struct api_call *call)
@@ -38,7 +38,7 @@ static void created(struct create_call *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
-/* Why an image is refused is its node's sentence, which names nothing of the node. */
+/* The reason for refusing an image is a sentence of the node, which names nothing of the node. */
 static void on_failure(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;
@@ -46,7 +46,7 @@ static void on_failure(void *arg, int code, const struct err *e, const struct db
     if (!code && now->reason == REASON_IMAGE_UNAVAILABLE)
         (void)err_set(&why, ERR_IMAGE_UNAVAILABLE, "%s",
                       now->detail[0] ? now->detail : "the image cannot be used");
-    else /* also where the database cannot say why: that it failed is certain */
+    else /* also where the database cannot give the reason: it failed in any case */
         (void)err_set(&why, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
     api_answer_err(p->call, &why);
     free(p);
@@ -65,7 +65,7 @@ static void on_begun(void *arg, bool reached, enum sandbox_state state, const ch
         created(p, json);
     } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox was admitted")) {
         ops_fail(p->call, ERR_NODE_TIMEOUT,
-                 "the sandbox was admitted, and did not run in time; GET it to see how it is");
+                 "the sandbox was admitted but did not run in time; GET it to see its state");
     }
     free(p);
 }
@@ -77,7 +77,7 @@ static void accepted(struct create_call *p, const char *json)
     free(p);
 }
 
-/* Where too many wait already, it is answered as to who does not want to. */
+/* If too many calls wait already, answers as if the caller preferred not to wait. */
 static void wait_for_begin(struct create_call *p, const char *json)
 {
     uint64_t timeout = p->controller->conf->start_timeout_seconds * 1000;
@@ -86,8 +86,7 @@ static void wait_for_begin(struct create_call *p, const char *json)
         accepted(p, json);
 }
 
-/* The first answer was lost with anyone who was to give it: it is given now, from what became of the sandbox.
- */
+/* The answer to the first request was never stored: answers now from the sandbox's state. */
 static void on_replayed(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
     struct create_call *p = arg;
@@ -136,7 +135,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     case DB_ADMITTED:
         rates_created(&p->controller->rates, loop_now_ms());
         if (!sandbox_id_parse(r->id, &p->id))
-            abort(); /* we made it */
+            abort(); /* our own text */
         if (p->call->respond_async)
             accepted(p, r->json);
         else
@@ -153,7 +152,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         break;
     case DB_ADMIT_MISMATCH:
         ops_fail(p->call, ERR_IDEMPOTENCY_MISMATCH,
-                 "this Idempotency-Key was used for another body; take a new one");
+                 "this Idempotency-Key was used with another body; use a new one");
         break;
     case DB_ADMIT_NO_CALLER:
         ops_fail(p->call, ERR_UNAUTHENTICATED, "the API key was revoked");
@@ -162,7 +161,10 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     free(p);
 }
 
-/* Of a sandbox that asks for nothing: what is not lent is then as much as the tier allows. */
+/*
+ * The limits of a sandbox whose request names none. A limit without a default here (`lent` NO in limit.def)
+ * gets the tier's maximum.
+ */
 static struct limit_set defaults_of(const struct ctl_conf *conf)
 {
     struct limit_set d = {0};
@@ -173,7 +175,7 @@ static struct limit_set defaults_of(const struct ctl_conf *conf)
     return d;
 }
 
-/* Of a tier that sets none. */
+/* The maxima where the tier sets none. */
 static struct limit_set fallback_of(const struct ctl_conf *conf)
 {
     struct limit_set f = defaults_of(conf);
@@ -206,7 +208,10 @@ static void on_refused(void *arg, int code, const struct err *e, const struct db
     free(p);
 }
 
-/* Also where its tier allowed more when it was made: who repeats a create is told of the first. */
+/*
+ * Refuses, unless the request repeats an earlier create, which may have been allowed at the time: then
+ * answers as that one.
+ */
 static void refuse_if_new(struct controller *c, struct api_call *call, const struct err *why)
 {
     uint8_t sum[32];
@@ -253,8 +258,8 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
 }
 
 /*
- * What the node gets is the whole name of the image: Docker would take a short one for an image's id first.
- * What is said of the sandbox is what was asked for.
+ * Packs the spec with the full name of the image, since Docker would first take a short name for an image id.
+ * The sandbox shows the name that was requested.
  */
 static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct err *e)
 {
@@ -269,7 +274,7 @@ static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct 
     return rc;
 }
 
-/* The base image may be of any. */
+/* Checks the image's registry. The base image may be from any registry. */
 static int check_registry(const struct ctl_conf *conf, const char *image, struct err *e)
 {
     struct image_ref ref, base;
@@ -282,14 +287,14 @@ static int check_registry(const struct ctl_conf *conf, const char *image, struct
                    ref.registry, conf->registries);
 }
 
-/* What is written there is its memory. */
+/* Checks the size of /dev/shm: its content counts as the sandbox's memory. */
 static int resolve_shm(uint64_t memory_bytes, uint64_t *shm_bytes, struct err *e)
 {
     if (!*shm_bytes)
         *shm_bytes = sandbox_default_shm(memory_bytes);
     if (*shm_bytes > memory_bytes)
         return err_set(e, ERR_INVALID,
-                       "shm_bytes: is more than the sandbox's memory of %llu bytes, which it is part of",
+                       "shm_bytes: is more than the sandbox's memory of %llu bytes, of which it is a part",
                        (unsigned long long)memory_bytes);
     return 0;
 }

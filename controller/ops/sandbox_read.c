@@ -1,4 +1,4 @@
-/* What sandboxes are, were and use. */
+/* Reads of sandboxes: lists, objects, use and history. */
 #include "controller/ops/ops.h"
 
 #include "common/base/defs.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STALE_MS 5000 /* five looks that did not come */
+#define STALE_MS 5000 /* five samples are missing */
 
 static void list(struct db_pool *pool, const struct api_call *call, db_page_cb *cb, void *arg)
 {
@@ -33,7 +33,10 @@ static void read_list(struct controller *c, struct api_call *call, db_page_cb *c
     list(c->reads, call, cb, arg);
 }
 
-/* One's own live ones are few, and asked for often; anything else is looked for among all that ever were. */
+/*
+ * A list of the caller's own live sandboxes is small and frequent; all other lists search among all sandboxes
+ * ever created.
+ */
 void ops_sandbox_list(void *owner, struct api_call *call)
 {
     static const char *const wider[] = {"state", "all", "label", "user"};
@@ -61,7 +64,7 @@ void ops_sandbox_show(void *owner, struct api_call *call)
         db_sandbox_get(c->pool, id.text, ops_owner(call), ops_answer_json, call);
 }
 
-/* Looks up whose it is first: cb gets the pending call, and the sandbox or a 404. */
+/* Checks the owner first: cb gets the pending call with the sandbox, or a 404. */
 static void with_owner(struct controller *c, struct api_call *call, db_json_cb *cb)
 {
     struct sandbox_id id;
@@ -72,7 +75,7 @@ static void with_owner(struct controller *c, struct api_call *call, db_json_cb *
     db_sandbox_get(c->pool, id.text, ops_owner(call), cb, p);
 }
 
-/* A live one is known in memory, with its owner: no node and no database is asked. */
+/* A live sandbox and its owner are in memory: needs neither node nor database. */
 static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
                          const struct cluster_state_view *view)
 {
@@ -81,15 +84,14 @@ static void answer_stats(struct controller *c, struct api_call *call, const stru
     if (!stats_find(leader_stats(c->leader), loop_now_ms(), id, &sample)) {
         ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
     } else if (sample.ago_ms > STALE_MS) {
-        ops_fail(call, ERR_NODE_TIMEOUT,
-                 "the node of the sandbox is silent; its last sample is too old to be shown as now");
+        ops_fail(call, ERR_NODE_TIMEOUT, "the node of the sandbox is silent; its last sample is too old");
     } else {
         stats_json(&sample, view->state == SANDBOX_PAUSED, leader_wall_ms(c->leader), text);
         api_answer_json(call, 200, NULL, text);
     }
 }
 
-/* It is not live. */
+/* The sandbox is not live. */
 static void on_stats_owner(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call *p = arg;
@@ -126,7 +128,7 @@ static void read_history(struct controller *c, struct api_call *call, db_page_cb
     db_samples_history(c->reads, call->param[0], from, to, (uint32_t)seconds, cb, arg);
 }
 
-/* After it is clear whose it is. */
+/* Called after the check of the owner. */
 static void on_history_owner(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call p = *(struct ops_call *)arg;

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define WAIT_MS 30000 /* where the call does not say */
+#define WAIT_MS 30000 /* the default */
 
 /* A call that waits. */
 struct wait_call {
@@ -29,8 +29,7 @@ static void on_waited(void *arg, bool reached, enum sandbox_state state, const c
 
 static bool is_there(const struct wait_call *p, const struct cluster_state_view *view)
 {
-    return p->goal == WAIT_STATE &&
-           view->state == p->named; /* what has ended the cluster state does not know */
+    return p->goal == WAIT_STATE && view->state == p->named; /* the cluster state has no ended sandboxes */
 }
 
 static void on_wait_owner(void *arg, int code, const struct err *e, const char *json)

@@ -1,4 +1,4 @@
-/* What is asked of the service itself: whether it lives, whether it serves, and what. */
+/* Requests about the service itself: whether it is alive, whether it serves, and its description. */
 #include "controller/ops/ops.h"
 
 void ops_healthz(void *owner, struct api_call *call)

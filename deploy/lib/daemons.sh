@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts and stops Corral's own daemons with pid files, for deploy/quickstart. Sourced. HOME_DIR has bin/, run/ and
-# log/; a daemon that runs with the same program and configuration is left alone.
+# Starts and stops Corral's own daemons with pid files, for deploy/quickstart. Sourced. HOME_DIR has bin/, run/ and log/.
+# Starting a daemon that already runs with the same program and configuration does nothing.
 
 daemon_pid() { # HOME_DIR NAME
     local pid exe
@@ -12,14 +12,14 @@ daemon_pid() { # HOME_DIR NAME
     esac
 }
 
-# What the daemon would run as: its configuration and its program.
+# What determines how the daemon runs: its configuration and its program.
 _daemon_stamp() { # HOME_DIR PROGRAM NAME=VALUE...
     local home=$1 program=$home/bin/corral-$2
     shift 2
     env "$@" "$program" config show && sha256sum "$program"
 }
 
-# Names of the configuration that this shell has set, to be there at the next start too.
+# Prints the configuration variables that this shell has set, so that they also apply at the next start.
 _daemon_keep_env() { # HOME_DIR PROGRAM
     local line name
     "$1/bin/corral-$2" config env | grep -o '^#\? \?[A-Z][A-Z_]*=' | tr -d '# =' | while read -r name; do
@@ -33,7 +33,7 @@ daemon_start() { # HOME_DIR controller|agent NAME NETNS NAME=VALUE...
     local home=$1 program=$2 name=$3 netns=$4 pid stamp kept=$1/run/$3.env enter=()
     shift 4
     touch "$kept"
-    # What was set at an earlier start holds, unless it is set again.
+    # A variable that was set at an earlier start still applies, unless it is set again.
     { cat "$kept"; _daemon_keep_env "$home" "$program"; } | awk -F= '{ v[$1] = $0 } END { for (n in v) print v[n] }' | sort >"$kept.new"
     mv "$kept.new" "$kept"
     set -a
@@ -52,10 +52,10 @@ daemon_start() { # HOME_DIR controller|agent NAME NETNS NAME=VALUE...
     rm -f "$home/run/$name.pid"
     env "$@" CORRAL_PID_FILE="$home/run/$name.pid" setsid "${enter[@]}" "$home/bin/corral-$program" serve \
         </dev/null >>"$home/log/$name.log" 2>&1 &
-    echo $! >"$home/run/$name.pid" # setsid and nsenter become the daemon: it is its number already
+    echo $! >"$home/run/$name.pid" # setsid and nsenter exec the daemon, so this is the daemon's pid
 }
 
-# Repeats a command until it succeeds; gives up after a minute, or when the daemon has ended.
+# Repeats a command until it succeeds. Gives up after a minute, or when the daemon has ended.
 daemon_wait() { # HOME_DIR NAME SENTENCE COMMAND...
     local home=$1 name=$2 sentence=$3 tries
     shift 3

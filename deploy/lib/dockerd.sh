@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # A Docker daemon of our own: in a network namespace, with its own data, runtime folder, socket and containerd,
-# user namespaces on, and containers that outlive it. A Docker that the host has already is not touched.
-# Sourced it gives the functions; run it does one:
+# user namespaces on, and containers that outlive it. It does not touch a Docker that this machine already has.
+# Source this file for its functions, or run one of them:
 #
-#   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds where it runs already
-#   dockerd.sh stop NAME DIR                    containers go on living (--live-restore; not with DOCKERD_LIVE_RESTORE=no)
-#   dockerd.sh cleanup SOCKET [CLUSTER]           removes every container of ours, or of this cluster only
+#   dockerd.sh start NAME DIR [SOCKET] [LOG]    waits until it answers; succeeds if it runs already
+#   dockerd.sh stop NAME DIR                    containers keep running (--live-restore; not with DOCKERD_LIVE_RESTORE=no)
+#   dockerd.sh cleanup SOCKET [CLUSTER]         removes every container of ours, or of this cluster only
 #   dockerd.sh reset NAME DIR [SOCKET]          cleanup, stop, then removes the namespace, its cgroups and DIR; also
-#                                               where Docker hangs, or is gone
+#                                               if Docker hangs or is gone
 #
-# NAME names the network namespace and the parent cgroup; DIR's parents must let other users pass.
+# NAME names the network namespace and the parent cgroup; other users must be able to enter DIR's parents.
 
 dockerd_pid() { # DIR
     local pid
@@ -20,17 +20,17 @@ dockerd_answers() { # SOCKET
     curl -fsS --max-time 2 --unix-socket "$1" http://docker/_ping >/dev/null 2>&1
 }
 
-# After dockerd was killed its containerd is dead too; where nobody has reaped it yet, a new dockerd takes the zombie
-# for alive, and waits for it in vain.
+# After dockerd was killed, its containerd is dead too. If nobody has reaped it yet, a new dockerd takes the zombie for a
+# running containerd and waits for it in vain.
 dockerd_forget_dead_containerd() { # DIR
     local file=$1/exec/containerd/containerd.pid pid
     pid=$(cat "$file" 2>/dev/null) || return 0
     grep -qs '^State:[[:space:]][^Z]' "/proc/$pid/status" || rm -f "$file"
 }
 
-# gVisor where it is installed: its own kernel for each sandbox, by ptrace, which works on any machine. host-uds=open
-# lets corral-init come to the agent's socket.
-# All that the agent pulls at once, so that no image waits for another's layers.
+# Offers gVisor if it is installed: a kernel of its own for each sandbox, by ptrace, which works on any machine.
+# host-uds=open lets corral-init connect to the agent's socket. The number of downloads covers all that the agent pulls at
+# once, so that no image waits for another's layers.
 dockerd_config() {
     local downloads='"max-concurrent-downloads": 3048'
     if command -v runsc >/dev/null; then
@@ -41,7 +41,8 @@ dockerd_config() {
     fi
 }
 
-# As a service of its own would have: else each of its threads would weigh as much as all sandboxes together.
+# dockerd gets a cgroup of its own, as a systemd service has: otherwise each of its threads would weigh as much as all
+# sandboxes together.
 dockerd_cgroup() { # NAME
     if [ -d /sys/fs/cgroup/cpu ]; then echo "/sys/fs/cgroup/cpu/$1-docker"; else echo "/sys/fs/cgroup/$1-docker"; fi
 }
@@ -56,7 +57,7 @@ dockerd_enter_cgroup() { # NAME
 
 dockerd_start() { # NAME DIR [SOCKET] [LOG]
     local name=$1 dir=$2 socket=${3:-$2/docker.sock} log=${4:-$2/dockerd.log} live_restore=true tries
-    [ "${DOCKERD_LIVE_RESTORE:-yes}" = yes ] || live_restore=false # tests show what happens then
+    [ "${DOCKERD_LIVE_RESTORE:-yes}" = yes ] || live_restore=false # tests use this to show the effect
     if [ ${#socket} -gt 107 ]; then
         echo "dockerd: the socket's path is longer than 107 characters: $socket" >&2
         return 1
@@ -68,10 +69,10 @@ dockerd_start() { # NAME DIR [SOCKET] [LOG]
     nsenter --net="/run/netns/$name" ip link set lo up # not `ip -n`, which fails in a chroot
     rm -f "$socket" "$dir/dockerd.pid"
     dockerd_forget_dead_containerd "$dir"
-    dockerd_config >"$dir/daemon.json" # so that the host's own /etc/docker/daemon.json does not count
+    dockerd_config >"$dir/daemon.json" # so that this machine's /etc/docker/daemon.json has no effect
     # nsenter and not `ip netns exec`, which would hide the cgroup mounts.
     (
-        dockerd_enter_cgroup "$name" 2>/dev/null || true # where there is none it runs all the same
+        dockerd_enter_cgroup "$name" 2>/dev/null || true # without a cgroup dockerd runs all the same
         exec setsid nsenter --net="/run/netns/$name" dockerd --data-root "$dir/data" --exec-root "$dir/exec" \
             --pidfile "$dir/dockerd.pid" --host "unix://$socket" --userns-remap default --live-restore="$live_restore" \
             --cgroup-parent "/$name" --exec-opt native.cgroupdriver=cgroupfs --config-file "$dir/daemon.json" --log-level warn
@@ -115,7 +116,7 @@ dockerd_cleanup() { # SOCKET [CLUSTER]
     [ -z "$ids" ] || timeout 60 /usr/bin/docker -H "unix://$1" rm -fv $ids >/dev/null
 }
 
-# Every mount under a folder, the deepest first.
+# Unmounts everything under a folder, the deepest mount first.
 unmount_under() { # DIR
     local mount
     awk -v d="$1/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r | while read -r mount; do
@@ -123,10 +124,10 @@ unmount_under() { # DIR
     done
 }
 
-# A start that breaks off in Docker may leave its shim behind, of a container that nobody knows any more.
+# A start that Docker aborts may leave behind the shim of a container that Docker no longer knows.
 dockerd_end_shims() { # DIR
     local cmdline pid comm
-    for cmdline in /proc/[0-9]*/cmdline; do # without a process for each: a busy machine has thousands
+    for cmdline in /proc/[0-9]*/cmdline; do # no fork for each process: a busy machine has thousands
         pid=${cmdline#/proc/} pid=${pid%/cmdline}
         { read -r comm <"/proc/$pid/comm"; } 2>/dev/null || continue
         case $comm in
@@ -139,12 +140,12 @@ dockerd_end_shims() { # DIR
     done
 }
 
-# What a Docker that hung has left running.
+# Kills what a hung Docker has left running.
 dockerd_end_containers() { # NAME
     local tries procs
     for ((tries = 0; tries < 50; tries++)); do
         procs=$(find /sys/fs/cgroup/*/"$1" "/sys/fs/cgroup/$1" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u) ||
-            true # where there is none
+            true # no such cgroup
         [ -n "$procs" ] || return 0
         kill -KILL $procs 2>/dev/null || true
         find "/sys/fs/cgroup/freezer/$1" -name freezer.state -exec sh -c 'echo THAWED >"$1"' - {} \; 2>/dev/null || true

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Network namespaces as hosts, joined by a bridge in a namespace of its own (Docker's rules in the root namespace
-# drop what hosts there say to each other). The root namespace has the first address, and lets them out by NAT.
+# Network namespaces that act as hosts, joined by a bridge in a namespace of its own (in the root namespace, Docker's rules
+# would drop packets between them). The root namespace has the first address, and lets the hosts out by NAT.
 # Sourced: hosts_up NAME SUBNET HOST...   SUBNET is three numbers, such as 198.18.7; hosts get .2, .3, …
 #          hosts_down NAME SUBNET HOST...  removes all of it
-#          hosts_free_subnet SEED          a subnet that no route of this machine knows
+#          hosts_free_subnet SEED          a subnet to which this machine has no route
 
-# nsenter, and not `ip -n`, which makes a mount namespace and so fails in a chroot.
+# nsenter instead of `ip -n`, which makes a mount namespace and so fails in a chroot.
 in_net() { nsenter --net="/run/netns/$1" "${@:2}"; }
 
 _hosts_veth() { echo "crl$(printf %s "$1" | sha256sum | cut -c1-8)"; }
@@ -56,7 +56,7 @@ hosts_up() { # NAME SUBNET HOST...
         in_net "$host" ip addr add "$subnet.$n/24" dev eth0
         in_net "$host" ip link set eth0 up
         in_net "$host" ip route add default via "$subnet.1"
-        # A registry may send Docker anywhere; what answers here answers with a machine's own credentials.
+        # A registry may redirect Docker anywhere; these addresses may serve a machine's own credentials.
         in_net "$host" ip route add unreachable 169.254.0.0/16
     done
 }

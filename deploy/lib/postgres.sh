@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# A private PostgreSQL cluster in one folder: unix socket only, no port, nothing of the system's touched.
-# usage: deploy/lib/postgres.sh start DIR [LOG]   initdb where DIR holds no cluster; succeeds where it runs
+# A private PostgreSQL cluster in one folder: unix socket only, no port; does not touch the system's clusters.
+# usage: deploy/lib/postgres.sh start DIR [LOG]   makes a cluster if DIR has none; succeeds if it runs
 #        deploy/lib/postgres.sh stop DIR [fast|immediate]
 #        deploy/lib/postgres.sh url DIR           the connection string, for a program run by the same user or root
 #        deploy/lib/postgres.sh psql DIR ARG...
 # Sourced, it offers the same as functions: postgres_start, postgres_stop, postgres_url, postgres_psql.
 #
-# As root the cluster belongs to the user "postgres", else to anyone who calls. Its socket lies in its data folder
-# (mode 0700), so only that user and root can reach it, and need no password. POSTGRES_OPTIONS are added to the
-# server's command line at each start (tests give "-F", which gives up durability for speed).
+# As root the cluster belongs to the user "postgres", otherwise to the caller. Its socket lies in its data folder (mode
+# 0700), so only that user and root can reach it, and they need no password. POSTGRES_OPTIONS are added to the server's
+# command line at each start (tests give "-F", which gives up durability for speed).
 
 _postgres_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
 
@@ -40,7 +40,7 @@ _postgres_init() {
     _postgres_as "$bin/initdb" -D "$dir" -U corral -A trust -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
 }
 
-# A server that was killed and that nobody has reaped yet is taken for alive by pg_ctl.
+# pg_ctl takes a server that was killed, and that nobody has reaped yet, for a running one.
 _postgres_forget_dead() {
     local pid
     pid=$(head -1 "$1/postmaster.pid" 2>/dev/null) || return 0

@@ -1,8 +1,7 @@
 -- What administrators' acts share. who: {user_id, key_id, address, request_id, idempotency_key, route, body_sha256 (hex),
--- if_match}. An administrator's POST may be repeated with its Idempotency-Key, and a change may name the version that it is
--- meant for.
+-- if_match}. An administrator may repeat a POST with its Idempotency-Key, and a change may name the version that it applies to.
 
--- repeated: the body is that of an earlier request with the same Idempotency-Key.
+-- repeated: the body is the answer to an earlier request with the same Idempotency-Key.
 create type act as (outcome text, detail text, body text, repeated boolean);
 
 create function act_ok(body json) returns act language sql immutable as $$
@@ -13,7 +12,7 @@ create function act_not(outcome text, detail text) returns act language sql immu
     select (outcome, detail, null, false)::act
 $$;
 
--- The answer that is kept for this request: its outcome is null where it is new.
+-- The stored answer to this request; its outcome is null if the request is new.
 create function act_seen(who jsonb) returns act language plpgsql as $$
 declare
     seen idempotency_answer;
@@ -39,9 +38,9 @@ begin
     return a;
 end $$;
 
--- An act that an administrator tried and was not let do is on record too: one row with the error's public name as its
--- result. An act of two parameters is called as act_audited(who, action, target, null, delete_user(…)). asked: what the
--- request said, without secrets. An act that went well has written its own row.
+-- An act that an administrator tried and was refused is audited too: one row with the error's public name as its result. Use:
+-- act_audited(who, action, target, null, delete_user(…)). asked: what the request said, without secrets. A successful act has
+-- already written its own row.
 create function act_audited(who jsonb, action text, target text, asked jsonb, a act) returns act language plpgsql as $$
 begin
     if a.outcome <> 'ok' then
@@ -50,8 +49,8 @@ begin
     return a;
 end $$;
 
--- Whether If-Match holds for an object (RFC 9110, 13.1.1). The tag is the MD5 of the object's text, and compares strongly
--- (8.8.3.2): W/"…" is never the same.
+-- Whether If-Match holds for an object (RFC 9110, 13.1.1). The tag is the MD5 of the object's text. Comparison is strong
+-- (8.8.3.2): W/"…" never matches.
 create function etag_holds(who jsonb, object text) returns boolean language sql immutable as $$
     select not who ? 'if_match' or trim(who->>'if_match') = '*'
         or object is not null and who->>'if_match' ~ ('(^|[^/])"' || md5(object) || '"')
@@ -61,7 +60,7 @@ create function changed_meanwhile() returns text language sql immutable as $$
     select 'It was changed since its ETag was read; read it again'
 $$;
 
--- Who is asked for by name is found by who types it, in whatever form of Unicode: names are stored in one (name_is_normal).
+-- Normalizes a name that is searched for: names are stored in one form of Unicode (name_is_normal).
 create function name_as_stored(filter jsonb, field text) returns jsonb language sql immutable as $$
     select case when filter ? field then filter || jsonb_build_object(field, normalize(filter->>field, NFC)) else filter end
 $$;

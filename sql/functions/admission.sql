@@ -1,13 +1,13 @@
--- The gate. What makes a sandbox live or larger goes through here, one transaction at a time (advisory lock 20011, 3), so that
--- no concurrency takes a count past the limit in force, which is read under the lock. Creates that wait together are one
--- call and one commit. What runs under a lock that everybody waits for (this one, the events' numbers, the audit's chain, a
--- tier's or a user's row) looks at live rows and at its own: never at what has ended.
+-- The gate. Whatever makes a sandbox live or larger passes here, one transaction at a time (advisory lock 20011, 3). So no
+-- concurrency takes a count past the limit in force, which is read under the lock. Creates that wait together are one call and
+-- one commit. Code under a lock that everybody waits for (this one, the events' numbers, the audit's chain, a tier's or a
+-- user's row) reads only live rows and its own rows, never ended ones.
 
 create function gate_lock() returns void language sql as $$
     select pg_advisory_xact_lock(20011, 3)
 $$;
 
--- Whether node has room for this much more. Without a row for it: no.
+-- Whether the node has room for this much more. A node without a row has none.
 create function node_fits(node_name text, memory bigint, cpu bigint, storage bigint, count integer) returns boolean
 language sql stable as $$
     select coalesce((
@@ -38,7 +38,7 @@ language sql immutable as $$
     select (ord, outcome, scope, max, used, null, null, null, null, null, null)::admission
 $$;
 
--- Who asks, and what is in force for them; null where the key or the user is not valid any more.
+-- The user and key of a request, with the limits in force; null if the key or the user is no longer valid.
 create type asker as (u users, k api_keys, limits limits_in_force);
 
 create function asker_of(key_id text, user_id text, defaults jsonb) returns asker language plpgsql stable as $$
@@ -71,7 +71,7 @@ declare
 begin
     select * into s from sandboxes where id = r.id;
     if found then
-        return admitted(ord, s); -- the same call again, after its answer was lost
+        return admitted(ord, s); -- the same call, repeated after its answer was lost
     end if;
     seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
     if seen.outcome is not null then
@@ -116,14 +116,14 @@ create function audit_created(r admission_request) returns void language sql as 
             'lifetime_seconds', r.lifetime_seconds)))
 $$;
 
--- requests: a JSON array of admission_request. One row an element, in order.
+-- requests: a JSON array of admission_request. Returns one row per element, in order.
 create function admit(requests jsonb, defaults jsonb) returns setof admission language plpgsql as $$
 declare
     total bigint;
     item jsonb;
     r admission_request;
     a admission;
-    known boolean; -- the same call again, after its answer was lost
+    known boolean; -- the same call, repeated after its answer was lost
     i integer := 0;
 begin
     perform gate_lock();

@@ -1,11 +1,11 @@
--- Who did what: the chain of rows (schema/0001_baseline.sql), its proof, its reading and its end.
+-- Who did what: the chain of rows (schema/0001_baseline.sql), its verification, reading and removal.
 
 create function audit_hash(previous bytea, a audit) returns bytea language sql stable as $$
     select sha256(previous || convert_to(jsonb_build_array(a.seq, extract(epoch from a.at)::numeric(20, 6), a.user_id,
         a.key_id, a.address, a.request_id, a.action, a.target, a.before, a.after, a.result)::text, 'UTF8'))
 $$;
 
--- Appends one row in the transaction of the act itself. The head's row lock keeps the order.
+-- Appends one row in the transaction of the act itself. The row lock of the chain's head keeps the order.
 create function add_audit(who jsonb, action text, target text, before jsonb, after jsonb, result text default 'ok')
 returns void language plpgsql as $$
 declare
@@ -21,7 +21,7 @@ begin
     update audit_chain set head_seq = a.seq, head_hash = a.hash;
 end $$;
 
--- The first row that is not as it was written, with what is wrong; no row where the chain is whole.
+-- The first row that differs from what was written, with the problem; null columns if the chain is intact.
 create function audit_verify() returns table (seq bigint, problem text, checked bigint) language plpgsql as $$
 declare
     chain audit_chain;
@@ -58,8 +58,8 @@ begin
     return query select null::bigint, null::text, n;
 end $$;
 
--- Removes at most so many of what is older, from the chain's beginning on, and moves the anchor, so that the rest stays
--- provable. Anyone who appends waits only for that last move. Returns the number removed.
+-- Removes rows older than older_than from the beginning of the chain, at most `most` of them, and moves the anchor, so that the
+-- rest can still be verified. Appending waits only for that last step. Returns the number removed.
 create function audit_prune(older_than timestamptz, most integer default 10000) returns bigint language plpgsql as $$
 declare
     anchor bigint;
@@ -79,7 +79,7 @@ begin
     return removed;
 end $$;
 
--- Old rows go by themselves, and that they went is on record. Returns how many.
+-- Removes old rows and audits the removal. Returns how many were removed.
 create function audit_expire(older_than timestamptz, who jsonb, most integer default 10000) returns bigint language plpgsql as $$
 declare
     removed bigint := audit_prune(older_than, most);
@@ -90,7 +90,7 @@ begin
     return removed;
 end $$;
 
--- What may bind a column of the audit, the narrowest first; what is not the first must hold beside it.
+-- Chooses the column of the audit that the page walks by, the narrowest filter first; the other filters must hold beside it.
 create function audit_walk(filter jsonb) returns jsonb language plpgsql immutable as $$
 declare
     narrow text;
@@ -113,9 +113,9 @@ begin
         'fits', array_to_string(fits, ' and '));
 end $$;
 
--- filter: {actor (the id or name of a user, or the id of a key), action, target, result, from, to, before (the number of a
--- row: those before it), limit}. Newest first, by the time and then the number, through the index of the narrowest filter.
--- The cursor is the number of the last row shown. Null: from is later than to.
+-- filter: {actor (id or name of a user, or id of a key), action, target, result, from, to, before (only rows before this
+-- number), limit}. Newest first, by time and then number, through the index of the narrowest filter. The cursor is the number
+-- of the last row shown. Returns null if from is later than to.
 create function list_audit(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after audit;
@@ -131,7 +131,7 @@ begin
     after.at := coalesce((filter->>'to')::timestamptz, 'infinity');
     after.seq := case when filter ? 'to' then -1 else 9223372036854775807 end;
     if filter ? 'before' then
-        -- The row of the cursor may be gone; all that it led to is then gone too, or begins at the next.
+        -- The cursor's row may be gone; then all rows that it led to are gone too, or the next existing one begins the page.
         select a.at, (filter->>'before')::bigint into after.at, after.seq from audit a
             where a.seq <= (filter->>'before')::bigint order by a.seq desc limit 1;
         if not found then
@@ -153,8 +153,8 @@ begin
     return page((select json_agg(audit_json(a) order by a.at desc, a.seq desc) from unnest(found_rows[1:most]) a), next_cursor);
 end $$;
 
--- target: the node that cleaned up by itself, '' for a cleanup of all. nodes: {name: number} of the words that are in counts.
--- Null, and nothing is written, where the word of the node was written down before.
+-- target: the node that cleaned up by itself, '' for a cleanup of all nodes. hosts: {node: number} of the reports that counts
+-- contains. Returns null and writes nothing if the node's report was recorded before.
 create function add_cleanup(who jsonb, target text, hosts jsonb, counts jsonb) returns text language plpgsql as $$
 declare
     fresh integer;

@@ -1,8 +1,8 @@
--- What users and administrators change of a sandbox after its admission. Every function answers with an outcome ('ok', or an
--- error's public name). What anybody does to a sandbox is on record, its own user's acts like an administrator's: create,
--- delete, pause, resume, patch, each with what was before and after.
+-- What users and administrators change of a sandbox after its admission. Every function returns an outcome ('ok', or an error's
+-- public name). Every act on a sandbox is audited, by its own user as by an administrator: create, delete, pause, resume,
+-- patch, each with the values before and after.
 
--- What the controller's core needs of a row, beside the object for people.
+-- The columns that the controller's core needs of a row, beside the object for people.
 create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, desired text,
     desired_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
 
@@ -15,13 +15,13 @@ create function not_changed(outcome text, detail text) returns sandbox_change la
     select (outcome, detail, null, null, null, null, null, null, null, null, null)::sandbox_change
 $$;
 
--- The row, locked; owner null: anybody's. An administrator's touch of another's is audited.
+-- Returns the row, locked. owner null: any user's.
 create function sandbox_for_change(sandbox_id text, owner text) returns sandboxes language sql as $$
     select * from sandboxes where id = sandbox_id and (owner is null or user_id = owner) for update
 $$;
 
--- Its desired state from now on: 'gone', 'paused' or 'running' (again). The same again changes nothing. A sandbox that
--- somebody else than its user deletes was ended by an administrator, and says so.
+-- Sets the desired state: 'gone', 'paused' or 'running' (again). Setting the same state again changes nothing. If somebody else
+-- than its user deletes a sandbox, the reason is 'admin'.
 create function set_desired_state(sandbox_id text, owner text, new_desired text, why text, who jsonb) returns sandbox_change
 language plpgsql as $$
 declare
@@ -59,7 +59,7 @@ create function patchable_json(s sandboxes) returns jsonb language sql stable as
         'cpu_millis', s.cpu_millis, 'cpu_shares', s.cpu_shares, 'expires_at', rfc3339(s.expires_at))
 $$;
 
--- What keeps a patch from being made; null: nothing. What a tier allows is counted from when it was created, whatever the
+-- Why a patch is refused; null if it is not. The lifetime that a tier allows counts from the sandbox's creation, whatever the
 -- clock said then.
 create function patch_fault(s sandboxes, patch jsonb, until timestamptz, defaults jsonb) returns sandbox_change
 language plpgsql as $$
@@ -87,8 +87,8 @@ begin
     return null;
 end $$;
 
--- patch: any of memory_bytes, cpu_millis, cpu_shares, name, labels, lifetime_seconds (from now), expires_at.
--- defaults: as of admit; they are the limits where neither the user nor the tier sets one.
+-- patch: any of memory_bytes, cpu_millis, cpu_shares, name, labels, lifetime_seconds (from now), expires_at. defaults: as for
+-- admit: the limits that neither the user nor the tier sets.
 create function patch_sandbox(sandbox_id text, owner text, patch jsonb, defaults jsonb, who jsonb) returns sandbox_change
 language plpgsql as $$
 declare
@@ -142,11 +142,11 @@ begin
     return changed(s);
 end $$;
 
--- A create whose node cannot start it, for reasons of its own, is placed on another, once, before it has run.
--- Moves the row, with what it reserves, from a node to another. Compare and set, by the generation, which rises; the
--- state stays, since what the first node began is undone there. Passes the gate, as a create does: the other node is to
--- have room for it. The same again, after its answer was lost, is told how the row is now. Outcomes: ok; no_capacity;
--- wrong_state where it has run, ended, is desired gone, was changed or is elsewhere; not_found.
+-- If a node, for reasons of its own, cannot start a sandbox that has not run yet, the sandbox is placed on another node, once.
+-- Moves the row, with what it reserves, to another node. Compare and set by the generation, which rises. The state stays: what
+-- the first node began is undone there. Passes the gate as a create does, since the other node must have room. A repeated call,
+-- after its answer was lost, returns the row as it is now. Outcomes: ok; no_capacity; wrong_state (it has run or ended, its
+-- desired state is gone, it was changed, or it is on another node); not_found.
 create function reschedule_sandbox(sandbox_id text, old_node text, new_node text, at_generation bigint, new_region text,
     bits integer, why text) returns sandbox_change language plpgsql as $$
 declare

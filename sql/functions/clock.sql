@@ -1,6 +1,6 @@
--- PostgreSQL's clock may be set while sandboxes live. The leader counts their deadlines on a clock that does not jump; where
--- PostgreSQL's was set, expires_at follows the count, so that what is told of a sandbox is true by the clock that everything
--- else is told by, and nothing ends earlier or later for it.
+-- PostgreSQL's clock may be set while sandboxes live. The leader counts their deadlines on a clock that does not jump. When
+-- PostgreSQL's clock was set, expires_at is moved to agree with that count. So no sandbox ends earlier or later because of it,
+-- and expires_at is right by the same clock as all other times.
 
 create function unix_ms(t timestamptz) returns bigint language sql immutable as $$
     select floor(extract(epoch from t) * 1000)::bigint
@@ -10,7 +10,7 @@ create function clock_ms() returns bigint language sql volatile as $$
     select unix_ms(clock_timestamp())
 $$;
 
--- Of a row as it is at this moment, also in the statement that writes it.
+-- expires_at of the row as it is at this moment, also within the statement that writes it.
 create function expires_ms(sandbox_id text) returns bigint language sql volatile as $$
     select unix_ms(expires_at) from sandboxes where id = sandbox_id
 $$;
@@ -24,17 +24,17 @@ create function keep_clock_frame(boot text, off_ms bigint) returns void language
         on conflict (one) do update set boot_id = excluded.boot_id, offset_ms = excluded.offset_ms
 $$;
 
--- Whether that was before the clock was set by so much: it lies further back than that, or in the future.
+-- Whether t was taken before the clock was set by step_ms: t is further back than the step, or in the future.
 create function timed_before(t timestamptz, step_ms bigint) returns boolean language sql volatile as $$
     select case when step_ms > 0 then t <= clock_timestamp() - step_ms * interval '1 millisecond' else t > clock_timestamp() end
 $$;
 
--- The clock was set by step_ms. moved: [[id, from, to], …], Unix milliseconds: the rows that are to follow, from what who
--- leads believes (both the same: it is right). Those that have another time, or are not named, were changed a moment ago:
--- they follow by the step where that was before it. null: all live ones do, by the step, since nobody leads yet, but for
--- those that were surely timed after it; where it was back, nobody can tell them (docs/clocks.md). With its
--- event (once, also where the answer was lost and it is asked again), and the frame from now on, in one transaction.
--- Returns how many rows followed.
+-- The clock was set by step_ms. moved: [[id, from, to], …], Unix milliseconds: for each live row the expires_at that the leader
+-- believes it has, and the right one (both equal: it is right already). A row with another expires_at, or not in the list, was
+-- changed a moment ago: it moves by the step if that change was before the step. moved null means that nobody leads yet: all
+-- live rows move by the step, except those that were surely changed after it; when the clock was set back, these cannot be told
+-- apart (docs/clocks.md). The event (only once, also if the answer was lost and the call is repeated) and the new frame are
+-- written in the same transaction. Returns how many rows moved.
 create function clock_stepped(boot text, off_ms bigint, step_ms bigint, moved jsonb) returns bigint
 language plpgsql as $$
 declare

@@ -1,7 +1,7 @@
--- What happened. Numbers are given under a lock that is held to the commit, so that they become visible in their order: a
--- reader who has seen number n will never miss a lower one.
+-- What happened. Event numbers are assigned under a lock that is held until the commit, so events become visible in the order
+-- of their numbers: a reader that has seen number n can never miss a lower one.
 
--- 0 for what is no event's id.
+-- Returns 0 if id is no event's id.
 create function event_seq_of(id text) returns bigint language sql immutable as $$
     select case when id ~ '^evt_[0-9]{19}$' and id <= 'evt_9223372036854775807' then substr(id, 5)::bigint else 0 end
 $$;

@@ -2,8 +2,8 @@
 
 create type idempotency_answer as (outcome text, status integer, body text, sandbox_id text);
 
--- Null where the key is new (or too old); else 'replay' or 'idempotency_mismatch'. Too old is a day by upkeep's time, so that
--- no leap of the clock lets a create that is repeated be made twice.
+-- Returns null if the key is new (or too old), otherwise 'replay' or 'idempotency_mismatch'. Too old means a day by upkeep's
+-- time, so that a leap of the clock does not let a repeated create make a second sandbox.
 create function idempotency_find(key_id text, route text, key text, body_sha256 bytea)
 returns idempotency_answer language plpgsql as $$
 declare
@@ -12,7 +12,7 @@ begin
     if coalesce(key, '') = '' then
         return null;
     end if;
-    -- Two of the same at once: the second waits here, and then finds the first.
+    -- Of two identical requests at once, the second waits here and then finds the first.
     perform pg_advisory_xact_lock(hashtextextended(idempotency_find.key_id || ' ' || idempotency_find.key, 20011));
     delete from idempotency i where i.key_id = idempotency_find.key_id and i.route = idempotency_find.route
         and i.key = idempotency_find.key and i.created_at < days_ago(1);

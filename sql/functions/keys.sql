@@ -1,4 +1,4 @@
--- API keys: what administrators do to them, each act with its audit row in the same transaction, and what proves one.
+-- API keys: administrators' acts on them, each with its audit row in the same transaction, and the lookup that authenticates.
 
 -- k: {id, user_id, name, prefix, last_four, sha256 (hex), scopes, max_sandboxes, expires_at}.
 create function create_key_once(k jsonb, who jsonb) returns act language plpgsql as $$
@@ -30,7 +30,7 @@ begin
     return act_audited(who, 'key.create', k->>'id', k - 'sha256', a);
 end $$;
 
--- patch: any of name, scopes, max_sandboxes, expires_at; null takes away the key's own limit, or its end.
+-- patch: any of name, scopes, max_sandboxes, expires_at; null removes the key's own limit, or its expiry.
 create function patch_key_once(user_id text, key_id text, patch jsonb, who jsonb) returns act language plpgsql as $$
 declare
     old api_keys;
@@ -87,7 +87,7 @@ create function keys_used(ids jsonb) returns void language sql as $$
     update api_keys set last_used_at = now() where id in (select jsonb_array_elements_text(ids))
 $$;
 
--- What proves a key: the row of its prefix, where it, its user and their tier are valid now.
+-- For authentication: the row of this prefix, if the key, its user and their tier are valid now.
 create function find_key(key_prefix text) returns table (sha256 text, user_id text, user_name text, key_id text,
     tier text, admin boolean, scopes integer, remaining_ms bigint, tier_limits bigint[], overrides bigint[])
 language sql volatile as $$
@@ -100,8 +100,8 @@ language sql volatile as $$
         and u.deleted_at is null
 $$;
 
--- Who guesses API keys asks nothing of the database: controllers know the prefixes of all keys that there are, and hear
--- of each new one.
+-- Guessing API keys costs the database nothing: controllers know the prefixes of all existing keys, and are notified of each
+-- new one.
 create function live_key_prefixes(most integer) returns text language sql stable as $$
     select string_agg(substr(prefix, 5), '') from (
         select prefix from api_keys where revoked_at is null and (expires_at is null or expires_at > now()) limit most) k

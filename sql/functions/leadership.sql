@@ -1,6 +1,6 @@
--- Who leads, and what it reads of the live rows.
+-- Who leads, and what the leader reads of the live rows.
 
--- The new epoch, where the lock was free; null where another leads.
+-- Returns the new epoch if the lock was free; null if another controller leads.
 create function lead(id text) returns bigint language plpgsql as $$
 declare
     result bigint;
@@ -13,13 +13,13 @@ begin
     return result;
 end $$;
 
--- What a leader compares with what it believes: as little as shows that something changed.
+-- What a leader compares with its own state: just enough to show that something changed.
 create function sandbox_marks() returns table (id text, generation bigint, state text) language sql volatile as $$
     select s.id, s.generation, s.state from sandboxes s where s.ended_at is null
 $$;
 
--- All that a controller takes up when it begins to lead. rescheduled: it was placed a second time, and its node may not have
--- heard of it, whatever its state.
+-- All that a controller reads when it begins to lead. rescheduled: the sandbox was placed a second time, and its new node may
+-- not know of it, whatever its state.
 create function live_sandboxes() returns table (id text, user_id text, key_id text, tier text, node text, region text,
     state text, desired text, desired_reason text, generation bigint, remaining_ms bigint, age_ms bigint, limits bigint[],
     restart text, rescheduled boolean, spec bytea)
@@ -31,7 +31,7 @@ language sql volatile as $$
     from sandboxes s where s.ended_at is null order by s.created_at, s.id
 $$;
 
--- As live_sandboxes, of these, also where they have ended, and with the object for people.
+-- The same as live_sandboxes for these ids, also for ended ones, and with the object for people.
 create function read_sandboxes(ids text[]) returns table (id text, user_id text, key_id text, tier text, node text,
     region text, state text, desired text, desired_reason text, generation bigint, remaining_ms bigint, age_ms bigint,
     limits bigint[], restart text, rescheduled boolean, spec bytea, body text)
@@ -43,8 +43,8 @@ language sql volatile as $$
     from sandboxes s where s.id = any(ids)
 $$;
 
--- Whether the database takes writes: not where it is read-only, nor where its disk is full. A full disk still takes what fits
--- into pages that are there, so the probe also writes a file of half a MiB, which goes at its end.
+-- Fails if the database takes no writes: if it is read-only, or if its disk is full. A full disk still accepts what fits into
+-- existing pages, so the probe also writes a temporary file of half a MiB.
 create function write_probe() returns void language plpgsql set work_mem = '64kB' as $$
 begin
     update write_probe set at = now();

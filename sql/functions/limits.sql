@@ -1,8 +1,8 @@
--- The limits in force, what lives above them, and what may be set as one. A limit that is lowered below what lives stops new
--- sandboxes only, and the answer says so: the detail of an act that went well is a notice.
+-- The limits in force, the live sandboxes above them, and which values a limit may have. Lowering a limit below what is live
+-- stops new sandboxes only, and the answer says so: the detail of a successful act is a notice.
 
--- The limits in force for a user and a key. defaults: what the installation gives where neither override, key
--- nor tier says anything ({max_sandboxes, max_key_sandboxes, memory_bytes, …}).
+-- The limits in force for a user and a key. defaults: the installation's values, for limits that neither override, key nor tier
+-- sets ({max_sandboxes, max_key_sandboxes, memory_bytes, …}).
 create type limits_in_force as (max_sandboxes bigint, max_key_sandboxes bigint, memory_bytes bigint,
     cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint, lifetime_seconds bigint);
 
@@ -22,8 +22,8 @@ language sql immutable as $$
     )::limits_in_force
 $$;
 
--- The limits as arrays, in the order of common/model/limit.def, whose bounds and names they share: how the controller reads
--- them. A lifetime is the last of a tier's and of overrides, and no part of a sandbox's.
+-- The limits as arrays, as the controller reads them, in the order of common/model/limit.def, which also has their names and
+-- bounds. The lifetime comes last for tiers and overrides; a sandbox's array has none.
 create function limits_of_sandbox(s sandboxes) returns bigint[] language sql immutable as $$
     select array[s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile]
 $$;
@@ -32,7 +32,7 @@ create function limit_keys() returns text[] language sql immutable as $$
     select '{memory_bytes,cpu_millis,cpu_shares,storage_bytes,pids,nofile,lifetime_seconds}'::text[]
 $$;
 
--- Of what is an object with them as members: a tier, or overrides.
+-- The limits of an object that has them as members: a tier, or overrides.
 create function limits_in(o jsonb) returns bigint[] language sql immutable as $$
     select array_agg((o->>key)::bigint order by n) from unnest(limit_keys()) with ordinality x(key, n)
 $$;
@@ -71,7 +71,7 @@ begin
             'nofile', l.nofile));
 end $$;
 
--- The first override that is not a known limit with a whole number that fits it; null where all are well.
+-- The first override that is not a known limit with a valid whole number; null if all are valid.
 create function overrides_fault(overrides jsonb) returns text language sql immutable as $$
     select format('overrides/%s: not a limit, or not a whole number that it can take', key)
     from jsonb_each(overrides) where value <> 'null' and not coalesce(
@@ -86,7 +86,7 @@ create function violation_levels(levels jsonb) returns text language sql immutab
     select string_agg(coalesce(levels->>key, '0'), ' ' order by n) from unnest(violation_keys()) with ordinality x(key, n)
 $$;
 
--- As overrides of users are: a null removes one level, null for the object all of them.
+-- Merged like users' overrides: null removes one level; null instead of the object removes all.
 create function merged_levels(old jsonb, patch jsonb) returns jsonb language sql immutable as $$
     select case when jsonb_typeof(patch) = 'object' then nullif(jsonb_strip_nulls(coalesce(old, '{}') || patch), '{}') end
 $$;
@@ -95,7 +95,7 @@ create function above(field text, asked bigint, most bigint) returns text langua
     select case when asked > most then format('%s: %s is above the limit of the tier, %s', field, asked, most) end
 $$;
 
--- What lives above a limit on the number; null where nothing does.
+-- A sentence if more sandboxes are live than the limit allows; null otherwise.
 create function above_count(live bigint, most bigint) returns text language sql immutable as $$
     select case when live > most then format('%s sandboxes live, and %s may: those that live go on, new ones are refused',
         live, most) end
@@ -105,7 +105,7 @@ create function above_size(live bigint) returns text language sql immutable as $
     select case when live > 0 then format('%s live sandboxes are larger than a new one may be: they keep what they have', live) end
 $$;
 
--- How many of these sandboxes hold more than these limits allow.
+-- Whether this sandbox has more than these limits allow.
 create function larger_than(s sandboxes, l limits_in_force) returns boolean language sql immutable as $$
     select coalesce(s.memory_bytes > l.memory_bytes or s.cpu_millis > l.cpu_millis or s.storage_bytes > l.storage_bytes
         or s.pids > l.pids or s.nofile > l.nofile, false)
@@ -126,8 +126,8 @@ begin
     return notice(above_count(live, l.max_sandboxes), above_size(larger));
 end $$;
 
--- Who is above the limit may be so by an override of their own: the notice names no one number. From the live sandboxes to
--- their users, whatever the planner thinks of the tables' sizes.
+-- Some users may be above the limit by an override of their own, so the notice names no single number. The query starts from
+-- the live sandboxes and then finds their users, whatever the planner believes about table sizes.
 create function tier_notice(t tiers) returns text language plpgsql stable as $$
 declare
     users_above bigint;

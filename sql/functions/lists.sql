@@ -1,12 +1,11 @@
--- Lists. A cursor is the sort key of the last item, so that pages stay right while rows come and go; one that does not parse
--- answers null, which the controller calls invalid.
--- A page costs what it shows, whatever there is beside it and whatever was asked before. The SQL of a page is made of the
--- filters that were given, and planned with their values: a plan that fits one filter is never kept for another. Each filter
--- has an index in the order of the page. Where filters are given together, the page walks the index of the narrowest and
--- leaves out what does not fit the others, walk_most() rows at most: it may then be shorter than its limit, or empty, with a
--- cursor that goes on from there.
+-- Lists. A cursor is the sort key of the last item, so pages stay correct while rows are added and removed. An invalid cursor
+-- returns null, which the controller answers as invalid. The cost of a page depends only on what it shows. The SQL of a page is
+-- made from the filters that were given and is planned with their values: a plan for one filter is never reused for another.
+-- Each filter has an index in the order of the page. With several filters, the page walks the index of the narrowest and skips
+-- rows that do not fit the others, at most walk_most() rows. The page may then be shorter than its limit, or empty, with a
+-- cursor that continues from there.
 
--- body: the answer's text. next_cursor: as in it, for the link to the next page; null: this is the last.
+-- body: the answer's text. next_cursor: the same cursor as in body, for the link to the next page; null: the last page.
 create type list_page as (body text, next_cursor text);
 
 create function page(items json, next_cursor text) returns list_page language sql immutable as $$
@@ -17,17 +16,17 @@ create function walk_most() returns integer language sql immutable as $$
     select 2000
 $$;
 
--- The leading column of an index is bound as = any (array[value]), which the planner does not take for a constant: the
--- order then begins with that column, and no other index looks as if it gave the same order cheaper.
--- walk: {shown, from, key (of the order), after (where the page begins), fits (what else must hold; null: nothing)}, with the
--- parameters $1 the filter, $2 the row after which the page begins, $3 how many.
+-- The leading column of an index is bound as = any (array[value]), which the planner does not treat as a constant. The order
+-- then has to begin with that column, so no other index seems to give the same order more cheaply. walk: {shown, from, key (of
+-- the order), after (where the page begins), fits (further conditions; null: none)}. Parameters: $1 the filter, $2 the row
+-- after which the page begins, $3 how many rows.
 create function walk_sql(walk jsonb) returns text language sql immutable as $$
     select format(case when walk->>'fits' is null then 'select %s from %s where %s order by %s limit $3'
         else 'select shown from (select %1$s as shown, (%5$s) as fits from %2$s where %3$s order by %4$s limit walk_most()) w
             where fits limit $3' end, walk->>'shown', walk->>'from', walk->>'after', walk->>'key', walk->>'fits')
 $$;
 
--- Where the walk stopped before its end, having met its bound; no row where it came to the end.
+-- The row at which the walk stopped because of its bound; no row if it reached the end.
 create function walk_stop_sql(walk jsonb) returns text language sql immutable as $$
     select format('select %s from %s where %s order by %s offset walk_most() - 1 limit 1', walk->>'shown', walk->>'from',
         walk->>'after', walk->>'key')
@@ -38,7 +37,7 @@ create function bound_by(columns text[], vals text[]) returns text language sql 
     from unnest(columns, vals) with ordinality as x(c, v, n)
 $$;
 
--- Of those that ended too, by one label. filter: as sandboxes_walk.
+-- A walk by one label that includes ended sandboxes. filter: as in sandboxes_walk.
 create function labelled_walk(filter jsonb) returns jsonb language sql immutable as $$
     select jsonb_build_object('from', 'sandbox_labels l', 'shown', 'l.sandbox_id',
         'key', case when filter ? 'owner' then 'l.user_id' else 'l.name' end || ', l.created_at, l.sandbox_id',
@@ -50,7 +49,7 @@ create function labelled_walk(filter jsonb) returns jsonb language sql immutable
             '(select s.state from sandboxes s where s.id = l.sandbox_id) = $1->>''state''' end)
 $$;
 
--- Which rows a page of sandboxes walks. filter: {owner, state, label, value, ended (also those that ended)}.
+-- Which rows a page of sandboxes walks. filter: {owner, state, label, value, ended (include ended ones)}.
 create function sandboxes_walk(filter jsonb) returns jsonb language plpgsql immutable as $$
 declare
     ended boolean := (filter->>'ended')::boolean;
@@ -87,7 +86,7 @@ create function sandbox_cursor(s sandboxes) returns text language sql immutable 
     select (extract(epoch from s.created_at) * 1000000)::bigint || '-' || s.id
 $$;
 
--- filter: {owner (only this user's), user (likewise; an id or a name), state, labels (one), all, cursor, limit}.
+-- filter: {owner (only this user's), user (the same, by id or name), state, labels (one), all, cursor, limit}.
 create function list_sandboxes(filter jsonb) returns list_page language plpgsql stable as $$
 declare
     after sandboxes;

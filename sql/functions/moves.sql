@@ -1,15 +1,15 @@
--- What nodes tell of a sandbox's state, and how its end is told. Every function answers with an outcome ('ok', or an error's
--- public name), never by raising: one item that cannot be does not take others with it.
+-- What nodes report of a sandbox's state, and the sentence of its end. Every function returns an outcome ('ok', or an error's
+-- public name) and never raises: one impossible item does not abort the others.
 
--- Moves states by compare and set. moves: [{id, from [] (optional: only from one of these), to, reason, detail,
--- exit_code, enforced, started_ago_ms, ended_ago_ms, figures}]. One row an element, in order:
---   ok            moved; event has what to tell
---   same          it is in that state already: nothing was added
+-- Moves states by compare and set. moves: [{id, from [] (optional: only from one of these), to, reason, detail, exit_code,
+-- enforced, started_ago_ms, ended_ago_ms, figures}]. Returns one row per element, in order:
+--   ok            moved; event is the event of the move
+--   same          it is in that state already: nothing was changed
 --   wrong_state   not a legal move, or not from there; state says where it is
 --   not_found
 create type sandbox_moved as (ord integer, outcome text, state text, body text, event text, user_id text);
 
--- For how long it was to live, and had lived when it ended; seconds. By the count, where that is known.
+-- The sandbox's lifetime in seconds, by the count that does not jump where clock_shift is known.
 create function lifetime_of(s sandboxes) returns numeric language sql immutable as $$
     select trim_scale(round(extract(epoch from s.expires_at - s.created_at - s.clock_shift), 1))
 $$;
@@ -18,8 +18,8 @@ create function late_of(s sandboxes) returns numeric language sql immutable as $
     select trim_scale(round(coalesce((s.ending->>'late_ms')::numeric / 1000, extract(epoch from s.ended_at - s.expires_at)), 1))
 $$;
 
--- Every end has a sentence with its figures. What its node knows of it comes from there; where that says nothing, the
--- database has the facts: the lifetime that ended, and who wanted it gone.
+-- Every end has a sentence with figures. If the node's detail does not explain the end, the database makes the sentence from
+-- what it knows: the lifetime that ended, and who ended the sandbox.
 create function end_sentence(s sandboxes) returns text language sql stable as $$
     select case s.reason
         when 'expired' then format('its lifetime of %s s ended at %s', lifetime_of(s), rfc3339(s.expires_at)) || case
@@ -36,8 +36,8 @@ create function end_sentence(s sandboxes) returns text language sql stable as $$
         else '' end
 $$;
 
--- An end is told by the count: m->'late_ms'. Where the clock was set and that is not known yet (nothing else makes so much
--- of a difference: no statement waits longer), expires_at follows here.
+-- The node counts how late an end was: m->'late_ms'. If that count disagrees with the clock by more than a statement ever
+-- waits, the clock was set and nobody has noticed yet; expires_at is then moved here.
 create function move_one_state(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
 declare
     s sandboxes;
@@ -83,10 +83,9 @@ begin
     return (ord, 'ok', s.state, sandbox_json(s)::text, event_json(e)::text, s.user_id)::sandbox_moved;
 end $$;
 
--- A move to 'paused' with the reason 'idle' was made by the node alone: it becomes the desired state, unless something newer
--- than its generation is. So a resume is a change of the desired state, and an extension does not wake it. So it is also where
--- the row is paused already: what ran between two pauses of its node may have gone unheard, and the second is wanted all
--- the same.
+-- A move to 'paused' with the reason 'idle' was made by the node alone. It becomes the desired state, unless a newer generation
+-- exists. So a resume is a change of the desired state, and an extension of the lifetime does not wake the sandbox. This also
+-- holds if the row is paused already: the node may have resumed and paused again without the database hearing of the resume.
 create function move_one(ord integer, m jsonb) returns sandbox_moved language plpgsql as $$
 declare
     moved sandbox_moved := move_one_state(ord, m);
@@ -102,7 +101,7 @@ create function move_sandboxes(moves jsonb) returns setof sandbox_moved language
 declare
     item record;
 begin
-    -- Always in the same order of ids, so that two batches never wait for each other.
+    -- Lock in the order of ids, so that two batches cannot deadlock.
     perform from sandboxes where id in (select value->>'id' from jsonb_array_elements(moves)) order by id for update;
     for item in select value, ordinality from jsonb_array_elements(moves) with ordinality order by ordinality loop
         return next move_one((item.ordinality - 1)::integer, item.value);

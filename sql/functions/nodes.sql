@@ -1,8 +1,8 @@
--- The nodes: what they say of themselves, and what administrators want of them, each act of theirs with its audit row in the
--- same transaction. A certificate can be stolen: a node that comes with other marks than it had is an event, and revoking
--- refuses all that was issued until then.
+-- The nodes: what they report of themselves, and administrators' acts on them, each with its audit row in the same transaction.
+-- A certificate can be stolen: a node that comes back with other marks causes an event, and revoking refuses every certificate
+-- issued until then.
 
--- {"boot_id": {"from", "to"}, …} of what a node shows otherwise than it did; what was never known is no change.
+-- {"boot_id": {"from", "to"}, …}: the marks of a node that differ from before. A mark that was unknown before is no change.
 create function node_changes(old nodes, boot_id text, state_id text, address text, fingerprint text) returns jsonb
 language sql immutable as $$
     select coalesce(jsonb_object_agg(what, jsonb_build_object('from', was, 'to', is_now)), '{}')
@@ -11,8 +11,8 @@ language sql immutable as $$
     where was <> '' and is_now <> '' and was <> is_now
 $$;
 
--- A node says what it is, and by which marks it is known. facts: the columns of nodes, and fingerprint. What an administrator
--- set stays; health is 'ready', or 'unhealthy' with a reason.
+-- A node has introduced itself. facts: the columns of nodes, and fingerprint. What an administrator set stays. health is
+-- 'ready', or 'unhealthy' with a reason.
 create function node_joined(facts jsonb) returns act language plpgsql as $$
 declare
     f nodes := jsonb_populate_record(null::nodes, '{"admin_state": "ready", "health": "ready", "reason": "",
@@ -58,7 +58,7 @@ begin
     return act_ok(node_json(n));
 end $$;
 
--- How a node is: 'ready', 'unreachable' or 'unhealthy'. One event a change.
+-- Sets a node's health: 'ready', 'unreachable' or 'unhealthy'. One event per change.
 create function set_node_health(node_name text, new_health text, why text) returns act language plpgsql as $$
 declare
     old nodes;
@@ -78,7 +78,7 @@ begin
     return act_ok(node_json(n));
 end $$;
 
--- What an administrator wants of a node: 'ready' (uncordon), 'cordoned' or 'draining'.
+-- Sets the state that an administrator chose for a node: 'ready' (uncordon), 'cordoned' or 'draining'.
 create function set_node_admin(node_name text, new_state text, who jsonb) returns act language plpgsql as $$
 declare
     old nodes;
@@ -101,7 +101,7 @@ begin
     return act_ok(node_json(n));
 end $$;
 
--- Heartbeats, many at once: [{name, used {…}}].
+-- Heartbeats of many nodes at once: [{name, used {…}}].
 create function touch_nodes(seen jsonb) returns integer language plpgsql as $$
 declare
     n integer;
@@ -113,7 +113,7 @@ begin
     return n;
 end $$;
 
--- Everything that was issued to it until now is refused; its row says so until it comes with something newer.
+-- Refuses every certificate issued to the node until now. Its row says so until the node comes with a newer one.
 create function revoke_node(node_name text, who jsonb) returns act language plpgsql as $$
 declare
     n nodes;
@@ -130,7 +130,7 @@ begin
     return act_ok(node_json(n));
 end $$;
 
--- One that is gone, and on which nothing lives any more.
+-- Removes a node that is unreachable and has no live sandboxes.
 create function remove_node(node_name text, who jsonb) returns act language plpgsql as $$
 declare
     n nodes;
@@ -152,8 +152,8 @@ begin
     return act_ok(null);
 end $$;
 
--- An item of a node's words that breaks a bound is left out, or a number of it is lowered, and the rest goes on.
--- That is told, with the first of them.
+-- If an item of a node's message breaks a bound, the item is left out, or a number in it is lowered, and the rest is processed.
+-- This event reports it, with the first such item.
 create function node_left_out(node_name text, count bigint, first text) returns act language plpgsql as $$
 begin
     perform add_event('system.item_left_out', null, null, node_name,

@@ -1,4 +1,4 @@
--- The API's objects, as JSON, in the shapes of its documents. One place for each; C passes the text on unread.
+-- The API's objects as JSON, in the shapes of the API's description. Each is made in one place; C passes the text on unread.
 
 create function rfc3339(t timestamptz) returns text language sql stable as $$
     select to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
@@ -8,7 +8,7 @@ create function remaining_ms(t timestamptz) returns bigint language sql volatile
     select greatest(0, floor(extract(epoch from t - clock_timestamp()) * 1000))::bigint
 $$;
 
--- Bits as common/model/node_wire.h has them.
+-- bits: as in common/model/node_wire.h.
 create function enforced_json(bits integer) returns json language sql immutable as $$
     select json_build_object(
         'memory', case when bits & 1 <> 0 then 'enforced' else 'advisory' end,
@@ -19,7 +19,7 @@ create function enforced_json(bits integer) returns json language sql immutable 
         'network', case when bits & 32 <> 0 then 'enforced' else 'advisory' end)
 $$;
 
--- What /dev/shm of a sandbox holds where its create did not say.
+-- The size of /dev/shm if the create did not give one.
 create function default_shm_bytes(memory bigint) returns bigint language sql immutable as $$
     select least(67108864, memory / 2)
 $$;
@@ -99,7 +99,7 @@ create function node_json(n nodes) returns json language sql stable as $$
         'agent_version', n.agent_version, 'last_seen_at', rfc3339(n.last_seen_at))
 $$;
 
--- The parts of the system's stats that the database knows.
+-- The part of the system's statistics that comes from the database.
 create function system_stats(total_limit bigint) returns table (sandboxes json, nodes json, capacity json, reserved json,
     leader json, schema_version integer) language sql stable as $$
     with live as (select * from sandboxes where ended_at is null)

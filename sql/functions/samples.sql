@@ -1,18 +1,18 @@
--- Samples, a partition a day. What a node keeps until it hears that it was committed is stored once, however often it comes:
--- its numbers rise for ever, and it sends them in order, nothing left out, so the highest number that was stored of a sandbox
--- (sandbox_told) says of each other whether it is new. A sandbox's samples and violations are its own node's to tell. A day is made
--- where it is missing, also by a sample that needs it, and is given away without anybody waiting: attaching and detaching
--- take no lock that a reader or an insert minds (PostgreSQL's manual, 5.11.2.2).
+-- Samples, one partition per day. A node keeps a sample until it learns that the sample was committed, and may send it again;
+-- each is stored once. A node's numbers rise for ever, and it sends them in order without gaps. So the highest stored number of
+-- a sandbox (sandbox_told) decides whether any other number is new. Only its own node may report a sandbox's samples and
+-- violations. A missing day is created when needed, also by a sample that needs it. Attaching and detaching a day take no lock
+-- that blocks a reader or an insert (PostgreSQL's manual, 5.11.2.2).
 
--- When something was that its node says was so long ago. A node's clock and counting are not ours: nothing lies before
--- its sandbox was made, nor in the future.
+-- The time of something that happened ago_ms ago by the node's count. Neither the node's clock nor its count is trusted: the
+-- result is never before the sandbox's creation nor in the future.
 create function told_at(created_at timestamptz, ago_ms bigint) returns timestamptz language sql stable as $$
     select date_trunc('milliseconds', greatest(least(created_at, now()),
         now() - least(greatest(ago_ms, 0), 3153600000000) * interval '1 millisecond'))
 $$;
 
--- The rows of these sandboxes of the node, locked, always in the same order. Anyone who brings the same at the same time
--- waits here, and then sees what was stored.
+-- Locks the rows of this node's sandboxes, always in the same order. A second transaction with the same reports waits here, and
+-- then sees what was stored.
 create function lock_told(host text, ids text[]) returns void language plpgsql as $$
 begin
     insert into sandbox_told (sandbox_id) select s.id from sandboxes s
@@ -29,7 +29,8 @@ create function is_partition(name text) returns boolean language sql stable as $
     select exists (select from pg_inherits i where i.inhparent = 'samples'::regclass and i.inhrelid = to_regclass(name))
 $$;
 
--- Whether it is new. The table is made beside, then attached: CREATE … PARTITION OF would stop every reader.
+-- Returns whether the partition is new. The table is created first and then attached: CREATE … PARTITION OF would block every
+-- reader.
 create function make_partition(day date) returns boolean language plpgsql as $$
 declare
     name text := partition_name(day);
@@ -49,14 +50,14 @@ begin
     return true;
 end $$;
 
--- Creates the partitions from yesterday to days_ahead; what is there stays. Returns how many are new.
+-- Creates the partitions from yesterday to days_ahead; existing ones stay. Returns how many are new.
 create function ensure_partitions(days_ahead integer) returns integer language sql as $$
     select count(*)::integer from (select make_partition((now() at time zone 'UTC')::date + i) as made
         from generate_series(-1, days_ahead) i) x where made
 $$;
 
--- Stores those that are new. All or none. A sample from before the days that are kept, or of a moment that has one
--- already, is left out. Returns how many were stored.
+-- Stores the samples that are new, all or none. Skips a sample that is older than the days kept, or whose moment already has a
+-- sample. Returns how many were stored.
 create function store_samples(host text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
     memory_unreclaimable bigint[], memory_limit bigint[], cpu integer[], throttled integer[], disk_used bigint[],
     disk_limit bigint[], rx bigint[], tx bigint[], pids bigint[], pids_limit bigint[])
@@ -80,8 +81,9 @@ begin
     return stored;
 end $$;
 
--- One array a column, one row an element. refused: those that were not stored before and are not now: not this node's
--- to tell, too old, of a moment that has one, or with a value that no column takes. They come no more.
+-- One array per column, one element per row. refused: samples that were not stored before and are not stored now: not this
+-- node's to report, too old, for a moment that has one, or with a value that does not fit its column. The node does not send
+-- those again.
 create function add_samples(host text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
     memory_unreclaimable bigint[], memory_limit bigint[], cpu integer[], throttled integer[], disk_used bigint[],
     disk_limit bigint[], rx bigint[], tx bigint[], pids bigint[], pids_limit bigint[],
@@ -109,7 +111,7 @@ begin
     refused := cardinality(id) - known - stored;
 end $$;
 
--- Series of one sandbox, a point a step that has samples; what is missing is left out.
+-- The series of one sandbox: one point per step that has samples; other steps are left out.
 create function stats_points(id text, from_at timestamptz, to_at timestamptz, step integer) returns text
 language sql stable as $$
     with points as (
@@ -131,15 +133,15 @@ language sql stable as $$
     from points
 $$;
 
--- 1,000 points at most: where the step would make more, it grows to fit, and step_seconds says to what. Null: it ends before
--- it begins.
+-- At most 1,000 points: if the step gives more, the step grows to fit, and step_seconds says the result. Null if the range ends
+-- before it begins.
 create function stats_history(id text, from_at timestamptz, to_at timestamptz, step integer) returns text
 language sql stable as $$
     select case when from_at <= to_at then stats_points(id, from_at, to_at,
         greatest(step, ceil(extract(epoch from to_at - from_at) / 1000)::integer)) end
 $$;
 
--- The days of samples that there are, also those that are detached and not yet dropped.
+-- The existing days of samples, including detached ones that are not dropped yet.
 create function sample_days() returns table (name text, day date, attached boolean, pending boolean)
 language sql stable as $$
     select c.relname::text, to_date(substr(c.relname, 9), 'YYYYMMDD'), i.inhrelid is not null,

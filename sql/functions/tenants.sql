@@ -36,7 +36,7 @@ create function last_admin(u users) returns boolean language sql stable as $$
         select from users other where other.role = 'admin' and other.deleted_at is null and other.id <> u.id)
 $$;
 
--- patch: any of name, tier, role, overrides (a null value removes that override; the others stay).
+-- patch: any of name, tier, role, overrides (null removes that override; the others stay).
 create function patch_user_fields(user_id text, patch jsonb, who jsonb) returns act language plpgsql as $$
 declare
     old users;
@@ -90,7 +90,7 @@ begin
     return act_audited(who, 'user.patch', user_id, patch, a);
 end $$;
 
--- Refused while any of its sandboxes is live. Its keys are revoked.
+-- Refused while the user has a live sandbox. Revokes the user's keys.
 create function delete_user(user_id text, who jsonb) returns act language plpgsql as $$
 declare
     old users;
@@ -108,7 +108,7 @@ begin
     return act_ok(null);
 end $$;
 
--- As delete_user, but for the last administrator. Live sandboxes are told first.
+-- The same as delete_user, but refuses the last administrator. A user with live sandboxes gets that error first.
 create function remove_user(user_id text, who jsonb) returns act language plpgsql as $$
 begin
     perform gate_lock();

@@ -1,6 +1,6 @@
 -- What administrators do to tiers, each act with its audit row in the same transaction.
 
--- fields: the columns of tiers, all of them for a new one; null falls back to the installation's default.
+-- fields: the columns of tiers, all of them for a new tier; null means the installation's default.
 create function create_tier_once(fields jsonb, who jsonb) returns act language plpgsql as $$
 declare
     levels jsonb := merged_levels(null, fields->'violations');
@@ -32,7 +32,7 @@ begin
     return act_audited(who, 'tier.create', fields->>'name', fields, a);
 end $$;
 
--- Lowering a limit below what runs stops new sandboxes only.
+-- A limit that is lowered below what already runs stops new sandboxes only.
 create function patch_tier_once(tier_name text, patch jsonb, who jsonb) returns act language plpgsql as $$
 declare
     old tiers;

@@ -1,23 +1,24 @@
--- What is kept for a time goes in steps, each a call of its own that removes a bounded number of rows and says how far it
--- came; the controller calls it again until nothing is left (controller/db/db_upkeep.c). No step waits for another's rows,
--- and none for a lock that a request holds for long.
+-- Upkeep removes what is past its retention time in steps. Each call removes a bounded number of rows and says how far it came;
+-- the controller calls again until nothing is left (controller/db/db_upkeep.c). No step waits for another's rows, or for a lock
+-- that a request holds for long.
 --
--- What goes for its age is aged by a time of upkeep's own. It is PostgreSQL's, as long as that goes as a clock does: a clock
--- that was set forward by months must not take months of history with it before anybody notices. Upkeep's time never runs
--- ahead of PostgreSQL's, and moves at most twice as fast as the clocks that do not jump of the machines whose controllers do
--- the upkeep. So after a leap, or after a long time in which no controller ran, it comes after by itself: what is past its
--- term stays longer, never shorter (by more than was watched), and nobody has to do anything.
+-- Ages are measured by a time of upkeep's own. It equals PostgreSQL's time as long as that runs as a clock does: if the clock
+-- is set forward by months, months of history must not vanish before anybody notices. Upkeep's time never runs ahead of
+-- PostgreSQL's. It moves at most twice as fast as the clocks that do not jump, of the machines whose controllers do the upkeep.
+-- After a leap of the clock, or a long time without a controller, it catches up by itself. Until then rows stay longer than
+-- their term, never shorter (by more than was observed), and nobody has to act.
 
 create function upkeep_now() returns timestamptz language sql stable as $$
     select least(now(), (select max(reached) from upkeep_clock))
 $$;
 
--- How far behind PostgreSQL's clock that is, in seconds.
+-- How far upkeep's time is behind PostgreSQL's clock, in seconds.
 create function upkeep_held() returns bigint language sql stable as $$
     select floor(extract(epoch from now() - upkeep_now()))::bigint
 $$;
 
--- A look of that machine, by whose clock so long has passed since its last one. Returns upkeep_held().
+-- Lets upkeep's time follow PostgreSQL's, by at most twice what has passed on this machine's clock since its last call.
+-- Returns upkeep_held().
 create function upkeep_sample(boot text, ms bigint) returns bigint language plpgsql as $$
 declare
     was upkeep_clock;
@@ -35,7 +36,7 @@ begin
     return upkeep_held();
 end $$;
 
--- An administrator says that PostgreSQL's clock is right. Returns how many seconds were held back.
+-- An administrator confirms that PostgreSQL's clock is right. Returns how many seconds were held back.
 create function upkeep_accept_clock(who jsonb) returns bigint language plpgsql as $$
 declare
     held bigint := upkeep_held();
@@ -45,15 +46,15 @@ begin
     return held;
 end $$;
 
--- seen: of how many it looked at (fewer than `most`: those were all); reached: where the next call goes on.
+-- seen: how many rows were examined (fewer than `most`: those were all); reached: where the next call continues.
 create type upkept as (seen bigint, removed bigint, reached text);
 
--- By upkeep's time (upkeep_now).
+-- A time this many days ago, by upkeep's time (upkeep_now).
 create function days_ago(days integer) returns timestamptz language sql stable as $$
     select upkeep_now() - days * interval '1 day'
 $$;
 
--- Rows of a table whose time lies before. One statement, so that no row is taken for another.
+-- Removes rows of a table whose time is before a limit. One statement, so that a row cannot be mistaken for another.
 create function upkeep_rows(tab regclass, col text, before timestamptz, most integer, after text) returns upkept
 language plpgsql as $$
 declare
@@ -70,22 +71,22 @@ create function upkeep_events(keep_days integer, most integer, after text) retur
     select upkeep_rows('events', 'at', days_ago(keep_days), most, after)
 $$;
 
--- Of repeated requests; a day is what is promised.
+-- Answers of repeated requests; a day is promised.
 create function upkeep_answers(keep_days integer, most integer, after text) returns upkept language sql as $$
     select upkeep_rows('idempotency', 'created_at', days_ago(keep_days), most, after)
 $$;
 
--- Ended ones, with what their nodes told of them; their events and the audit have times of their own.
+-- Ended sandboxes, with what their nodes reported of them. Events and audit have retention times of their own.
 create function upkeep_sandboxes(keep_days integer, most integer, after text) returns upkept language sql as $$
     select upkeep_rows('sandboxes', 'ended_at', days_ago(keep_days), most, after)
 $$;
 
--- When a key was over: it was revoked, or it expired.
+-- When a key ended: revoked or expired.
 create function key_over_at(k api_keys) returns timestamptz language sql immutable as $$
     select least(k.revoked_at, k.expires_at)
 $$;
 
--- Keys that are over, once no sandbox and no kept answer is theirs.
+-- Ended keys that no sandbox and no stored answer refers to.
 create function upkeep_keys(keep_days integer, most integer, after text) returns upkept language sql as $$
     with seen as materialized (
         select k.id from api_keys k where (k.revoked_at is not null or k.expires_at is not null)
@@ -96,7 +97,7 @@ create function upkeep_keys(keep_days integer, most integer, after text) returns
     select ((select count(*) from seen), (select count(*) from gone), (select max(id) from seen))::upkept
 $$;
 
--- Deleted users, once no sandbox and no key is theirs.
+-- Deleted users that no sandbox and no key refers to.
 create function upkeep_users(keep_days integer, most integer, after text) returns upkept language sql as $$
     with seen as materialized (
         select u.id from users u where u.deleted_at < days_ago(keep_days) and u.id > after order by u.id limit most),
@@ -106,8 +107,8 @@ create function upkeep_users(keep_days integer, most integer, after text) return
     select ((select count(*) from seen), (select count(*) from gone), (select max(id) from seen))::upkept
 $$;
 
--- Nodes that nobody has seen for so long, without a live sandbox. Not before a controller has led for an hour: after a
--- long time without one every node looks like that.
+-- Nodes that nobody has seen for so long, without a live sandbox. Only after a controller has led for an hour: after a long
+-- time without a controller, every node looks unseen.
 create function node_is_gone(n nodes, keep_days integer) returns boolean language sql stable as $$
     select n.last_seen_at < days_ago(keep_days) and exists (select from leadership where since < now() - interval '1 hour')
         and not exists (select from sandboxes s where s.node = n.name and s.ended_at is null)
@@ -131,7 +132,7 @@ begin
     return u;
 end $$;
 
--- By whole days: that something went is a row too, and those are to be few.
+-- Rounded to whole days: each removal adds a row of its own to the audit, and there should be few.
 create function audit_term(keep_days integer) returns timestamptz language sql stable as $$
     select date_trunc('day', upkeep_now() at time zone 'UTC') at time zone 'UTC' - keep_days * interval '1 day'
 $$;
@@ -140,8 +141,8 @@ create function upkeep_audit(keep_days integer, most integer, after text) return
     select (n, n, '')::upkept from audit_expire(audit_term(keep_days), '{"address": "upkeep"}', most) n
 $$;
 
--- Of samples whole days go. The next statement to that end, to be run by itself, outside of any transaction; null where
--- no day is too old. A detaching that was broken off, by whomever, is ended first: there can be only one at a time.
+-- Samples go by whole days. Returns the next statement for that, to be run by itself, outside any transaction; null if no day
+-- is too old. A detach that somebody interrupted is finished first: only one can be pending at a time.
 create function next_detach(keep_days integer) returns text language sql stable as $$
     select case when pending then format('alter table samples detach partition %I finalize', name)
         when attached then format('alter table samples detach partition %I concurrently', name)
@@ -150,8 +151,8 @@ create function next_detach(keep_days integer) returns text language sql stable 
     order by not pending, day limit 1
 $$;
 
--- For how long each step's oldest has been past its term by upkeep's time, in seconds; 0: nothing is. terms: {step: days},
--- without those that are kept for ever. Of 'partitions': what is missing of the week ahead.
+-- For each step: how long its oldest row has been past its term, by upkeep's time, in seconds; 0: none is. terms: {step: days},
+-- without steps whose rows are kept for ever. For 'partitions': how much of the week ahead is missing.
 create function upkeep_overdue(terms jsonb) returns table (step text, seconds bigint) language sql stable as $$
     select x.step, coalesce(greatest(0, floor(extract(epoch from upkeep_now() - x.since)))::bigint, 0) from (values
         ('partitions', upkeep_now() - (select count(*) from generate_series(0, 7) i

@@ -1,9 +1,9 @@
--- What a node tells of violations is stored by the highest number of a sandbox, as its samples are: no look into the events of
--- the past. All that can be known before is, before the lock of the events' numbers is taken, and one that cannot be stored
--- (whatever its node says) takes no others with it.
+-- What nodes report about violations. For each sandbox only the highest stored number is remembered, as for samples, so past
+-- events are not searched. Everything that can be prepared is prepared before taking the lock of the events' numbers. A report
+-- that cannot be stored, whatever it contains, does not block the others.
 
--- Those of the reports that are new; no closing is told before its opening, none of them before the start. All or none.
--- Returns how many were stored.
+-- Stores the reports that are new, all or none. A closing never gets an earlier time than its opening, and no report an earlier
+-- time than the sandbox's start. Returns how many were stored.
 create function store_violations(host text, news jsonb) returns integer language plpgsql as $$
 declare
     fresh events[];
@@ -31,9 +31,9 @@ begin
     return stored;
 end $$;
 
--- Each {sandbox_id, opened, number, ago_ms, kind, level, percent, limit, swings}, in the order of their numbers: an
--- opening comes before its closing. An event tells when it happened, not when it was heard of. What is known is left
--- out. Returns how many could not be stored, or were not this node's to tell: they come no more.
+-- news: [{sandbox_id, opened, number, ago_ms, kind, level, percent, limit, swings}], ordered by number: an opening comes before
+-- its closing. An event has the time when it happened, not when the report came. Known reports are skipped. Returns how many
+-- could not be stored, or were not this node's to report; the node does not send those again.
 create function add_violations(host text, news jsonb) returns integer language plpgsql as $$
 declare
     v jsonb;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What hostile sandboxes do to another: how much one with half a processor computes alone, then beside each kind of them
+"""How hostile sandboxes slow down another one: how much a sandbox with half a processor computes alone, then beside each kind of them
 and beside all, in turn in one run. On a machine with nothing else to do, and two processors or more.
 
 usage: bystander.py [ROUNDS [KIND...]]   (needs a running deploy/quickstart, whose env was sourced; an administrator's key)"""
@@ -48,7 +48,7 @@ def idle():
 
 
 def work():
-    """Rounds that were computed in 3 s, and how much of the machine was idle meanwhile, in processors."""
+    """Rounds that were computed in 3 s, and how many processors of the machine were idle meanwhile."""
     sandbox, begin, was = create("work", "3", cpu_millis=500), time.monotonic(), idle()
     while "rounds" not in (said := docker("logs", sandbox)):
         time.sleep(0.05)

@@ -61,7 +61,7 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     images = {what: build(i, text) for i, (what, text) in enumerate(WHAT.items())}
     took = {(by, what): [] for by in (of_corral, of_docker) for what in images}
-    for _ in range(rounds + 1): # the first warms
+    for _ in range(rounds + 1): # the first round warms up
         for by, what in took:
             took[by, what].append(by(images[what]))
     median = {key: statistics.median(times[1:]) for key, times in took.items()}

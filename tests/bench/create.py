@@ -17,7 +17,7 @@ import requests
 URL, KEY = os.environ["CORRAL_URL"], os.environ["CORRAL_API_KEY"]
 DOCKER = os.environ["DOCKER_HOST"].removeprefix("unix://")
 HOME = Path(os.environ["CORRAL_HOME"])
-# A container like a sandbox: what of its options costs time is here as well.
+# A container like a sandbox's: it has every option that costs time.
 LIKE = {"Image": "corral-base:latest", "User": "1000:1000", "Cmd": ["sleep", "600"], "HostConfig": {
     "Memory": 128 << 20, "MemorySwap": 128 << 20, "CpuPeriod": 100000, "CpuQuota": 50000, "PidsLimit": 128,
     "ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges"], "NetworkMode": "none",

@@ -49,7 +49,7 @@ def main():
     alone, beside, speed = [], [], []
     for _ in range(rounds):
         alone.append(quiet(mine))
-        # Niced: the flood's own work would be another machine's.
+        # Niced: the load of the flood's own processes would come from another machine.
         wrk = subprocess.Popen(["nice", "-n", "19", "wrk", "-t", "1", "-c", "64", "-d", str(SECONDS), "-H", f"X-API-Key: {theirs}",
                                 URL + "/sandbox"], stdout=subprocess.PIPE, text=True)
         beside.append(quiet(mine))

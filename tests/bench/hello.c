@@ -1,4 +1,4 @@
-/* What evhttp does at best: one fixed answer. usage: hello PORT */
+/* The best that evhttp can do: one fixed answer. usage: hello PORT */
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>

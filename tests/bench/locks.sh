@@ -23,7 +23,7 @@ on "$DATABASE_URL" "insert into users (id, name, tier, overrides) values
     insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
             nofile, state, spec, expires_at) values ('$live', 'usr_b', 'key_b', 'free', 'i', 'h1', 1, 1, 1, 1, 1, 1,
             'running', '', now() + interval '1 h')" >/dev/null
-# A twin of it, which grows old.
+# A copy of the database, which gets a long history.
 grown=postgresql://corral@/grown?host=$DB_DIR
 sql 'create database grown template corral' >/dev/null
 on "$grown" "set session_replication_role = replica;

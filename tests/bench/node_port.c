@@ -54,7 +54,7 @@ static void tell(const char *way, size_t len, size_t rounds, double us)
            took_us[rounds * 99 / 100]);
 }
 
-/* --- ours --- */
+/* --- Corral's link --- */
 
 static struct loop *loop;
 static struct msglink_server *server;
@@ -79,7 +79,7 @@ static void on_reply(void *arg, int code, const uint8_t *bytes, size_t len)
     double now = now_us();
     must(!code, "no reply");
     if (!rounds_now && begun_us == 0)
-        begun_us = now; /* the first made the connection */
+        begun_us = now; /* the first request made the connection */
     else
         took_us[rounds_now++] = now - asked_us;
     if (now > until_us || rounds_now == ROUNDS_MAX)
@@ -110,7 +110,7 @@ static void run_ours(const char *url, size_t len, double seconds)
     tell("front + ipc", len, rounds_now, now_us() - begun_us);
 }
 
-/* --- nng's own TLS, with the loop between as it was before --- */
+/* --- nng's own TLS, with the loop in between, as it was before --- */
 
 static char *pem(const char *path)
 {
@@ -215,7 +215,7 @@ static void beside(void (*serve)(const char *), void (*run)(const char *, size_t
 {
     char url[64];
     snprintf(url, sizeof url, "tls+tcp://127.0.0.1:%u", port);
-    pid_t pid = fork(); /* before any thread of nng's */
+    pid_t pid = fork(); /* before nng starts a thread */
     if (!pid)
         serve(url);
     pid_t asker = fork();

@@ -12,7 +12,8 @@ database_start
 sql() { postgres_psql "$DB_DIR" -c "$1"; }
 "$1/tests/db_migrate" "$DATABASE_URL"
 
-# Half of them are usr_0's; each tenth is labelled app=web and with a run of its own; the last few of usr_7 late=yes.
+# Half of the sandboxes are usr_0's; every tenth has the label app=web and a label run of its own; the last
+# few of usr_7 have late=yes.
 fill() { # COUNT EVENTS AUDIT SAMPLES
     sql "set session_replication_role = replica;
         insert into sandboxes (id, user_id, key_id, tier, image, node, labels, memory_bytes, cpu_millis, cpu_shares,
@@ -96,7 +97,8 @@ for n in "${!names[@]}"; do
         "$(awk -v a="${few[n]}" -v b="$many" 'BEGIN {printf "%.2f", b / a}')"
 done
 
-# Nobody's plan is kept for another: the same list after an administrator's of another shape, on one connection.
+# A plan is not kept for a query of another shape: the same list after an administrator's list of another
+# shape, on one connection.
 echo "select list_sandboxes('{\"limit\": 50$all, \"labels\": {\"run\": \"10\"}}');" >"$DB_HOME/read.sql"
 for ((i = 0; i < 12; i++)); do echo "select list_sandboxes('{\"limit\": 50, \"state\": \"failed\"}');"; done >"$DB_HOME/before.sql"
 alone=$(pgbench -n -M prepared -c 1 -T "$seconds" -f "$DB_HOME/read.sql" "$DATABASE_URL" 2>/dev/null | awk '/latency average/ {printf "%d", $4 * 1000}')

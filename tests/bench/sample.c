@@ -1,5 +1,5 @@
 /*
- * What one sample of a sandbox costs beside the bare pread of the same files, in turn, on the CPU's clock.
+ * What one sample of a sandbox costs beside the bare pread of the same files, in turn, by the CPU's clock.
  * usage: bench_sample ROUNDS PID...   (the first process of each sandbox)
  */
 #include "agent/cgroup/cgroup_sandbox.h"
@@ -20,7 +20,7 @@ static double cpu_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-/* Every descriptor above these: they are the samplers' own files. */
+/* Every descriptor above these is a sampler's own file. */
 static int files_above(int lowest, int fds[static FILES_MAX])
 {
     int count = 0;

@@ -35,7 +35,7 @@ class Docker(http.client.HTTPConnection):
 
 
 def cpu_us(daemon):
-    """Of a daemon and its children: dockerd has its containerd."""
+    """The CPU time of a daemon and its children: dockerd has its containerd."""
     pid = (RUN / f"{daemon}.pid").read_text().strip()
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return sum(int(p.read_text().split()[0]) for one in (pid, *children) for p in Path(f"/proc/{one}/task").glob("*/schedstat")) / 1000

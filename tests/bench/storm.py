@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a storm of creates does to one that runs: how much a sandbox with half a processor computes a second while many are
+"""How a storm of creates slows down a running sandbox: how much a sandbox with half a processor computes a second while many are
 created at once, of what it computes in between, and how many are created a second; in turn in one run. On a machine with
 nothing else to do, and two processors or more.
 
@@ -30,7 +30,7 @@ def docker(*args):
 
 
 def create(**body):
-    """Its id, also of one that does not run in time: that is part of a storm."""
+    """Creates a sandbox and returns its id, also if it does not run in time: that is part of a storm."""
     answer = requests.post(URL + "/sandbox", json=body, headers={"X-API-Key": ADMIN, "Prefer": "respond-async"}, timeout=120)
     assert answer.status_code == 202, answer.text
     sandbox = answer.json()["id"]
@@ -47,11 +47,11 @@ def rounds_of(sandbox):
 
 
 def seconds_of(sandbox, act):
-    """What it computed in each whole second within act, and how long that took."""
+    """What the bystander computed in each whole second within act, and how long act took."""
     before, begin = len(rounds_of(sandbox)), time.monotonic()
     act()
     took = time.monotonic() - begin
-    return rounds_of(sandbox)[before + 1:], took # the first began before
+    return rounds_of(sandbox)[before + 1:], took # the first second began before act
 
 
 def main():
@@ -66,7 +66,7 @@ def main():
     quiet, storm, rate, made = [], [], [], []
 
     def all_at_once():
-        """And as many again where they were made before a whole second could be looked at."""
+        """Repeats the creates until they last for a whole second."""
         begin = time.monotonic()
         while time.monotonic() - begin < STORM_SECONDS:
             with ThreadPoolExecutor(creates) as pool:
@@ -83,8 +83,8 @@ def main():
         time.sleep(2)
     remove(bystander)
     if not storm:
-        sys.exit("the bystander told of no second during the storm")
-    print(f"during {creates} creates at once: {statistics.mean(storm) / statistics.mean(quiet):.2f} of what it computes else "
+        sys.exit("the bystander reported no second during the storm")
+    print(f"during {creates} creates at once: {statistics.mean(storm) / statistics.mean(quiet):.2f} of what it computes otherwise "
           f"(aim: at least 0.6); {statistics.median(rate):.1f} creates a second")
 
 

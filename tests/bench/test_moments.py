@@ -1,4 +1,4 @@
-"""Every benchmark runs for a moment: whether it still does, not what it finds."""
+"""Every benchmark runs for a moment: the test checks that it still works, not what it finds."""
 import os
 import subprocess
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 from corral import BUILD_ROOT, Corral
 
 HERE = Path(__file__).parent
-# The arguments of a moment. Those of DATABASE make what they need; those of INSTALLATION measure one that runs.
+# The arguments for a moment. Benchmarks of DATABASE start what they need; those of INSTALLATION measure a
+# running one.
 DATABASE = {"admission": ["1"], "http.sh": ["1", "100"], "reads.sh": [BUILD_ROOT, "1", "1000"],
             "locks.sh": [BUILD_ROOT, "1000", "1"],
             "upkeep.sh": [BUILD_ROOT, "1000", "2"]}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Upkeep with a large backlog, and who it holds up: 1,000,000 old events, 200,000 ended sandboxes, 200,000 old rows of the
+# Upkeep with a large backlog, and how it delays creates: 1,000,000 old events, 200,000 ended sandboxes, 200,000 old rows of the
 # audit and a week of old days of samples. Meanwhile creates (admit, one a transaction) go on, and are measured before and
 # during it, in one run. Aims: all of it goes, batch by batch; the median create during it at most 2 times that before,
 # and none longer than a second.

@@ -12,7 +12,7 @@ from corral import BUILD_ROOT, TORN  # noqa: E402
 from installation import corral, hosts, user  # noqa: E402, F401
 from slow import mark_slow  # noqa: E402
 
-# More than half a minute each.
+# Tests that take more than half a minute each.
 SLOW = {"test_bad_records", "test_clock", "test_cluster", "test_crowd", "test_faults", "test_frozen_disk", "test_guard", "test_hanging",
         "test_hardening", "test_images", "test_lost_answers", "test_node_port", "test_outbox", "test_ready", "test_registry",
         "test_unhealthy_starts", "test_stolen_node", "test_stopped", "test_storm", "test_tenants", "test_two_controllers"}
@@ -36,7 +36,7 @@ def hostile(corral):  # noqa: F811
 
 @pytest.fixture(autouse=True)
 def whole_histories(request):
-    """Whatever was done to it: each state has its one event, in order, and each end its reason."""
+    """Whatever was done to the sandbox: each state has its one event, in order, and each end its reason."""
     yield
     if "corral" in request.fixturenames:
         assert request.getfixturevalue("corral").sql(TORN) == ""

@@ -1,11 +1,11 @@
-"""Docker's socket with somebody in between."""
+"""A proxy in front of Docker's socket that cuts, hangs or falsifies connections."""
 import re
 import socket
 import threading
 
 
 class CutDocker:
-    """Stands before Docker's socket, and breaks the connections that ask what the expression matches."""
+    """A proxy in front of Docker's socket; it breaks the connections whose request matches the expression."""
 
     def __init__(self, corral, cut):
         self.socket, self.docker = corral.home / "run/docker.sock", corral.home / "run/docker-behind.sock"
@@ -40,12 +40,12 @@ class CutDocker:
         return len(self.asked)
 
     def matched(self, what):
-        """What becomes of one that matches: whether it is broken."""
+        """What is done with a connection that matches; returns whether it was broken."""
         self.asked.append(what)
         return True
 
     def breaks(self, source, sink, asks, data):
-        """Whether data goes no further."""
+        """Whether no more data is passed on."""
         match = asks and self.cut.search(data)
         return match and self.matched(match.group())
 
@@ -63,7 +63,8 @@ class CutDocker:
 
 
 class HungDocker(CutDocker):
-    """Lets what matches hang until release(): Docker gets it then, no matter who still waits for its answer."""
+    """Lets matching requests hang until release(): then Docker gets them, even if nobody waits for the
+    answer any more."""
 
     def __init__(self, corral, hangs):
         super().__init__(corral, hangs)
@@ -83,7 +84,8 @@ class HungDocker(CutDocker):
 
 
 class LyingDocker(CutDocker):
-    """Does what matches `mute` and never says so; says that it did what matches `lies`, once, and did not."""
+    """Docker does what matches `mute`, and the proxy never passes its answer on; what matches `lies` is
+    answered as done once, and Docker does not get it."""
 
     def __init__(self, corral, mute, lies):
         super().__init__(corral, mute)

@@ -25,13 +25,13 @@
 #define NETLINK_NETFILTER_NUMBER 12
 #define MEMFD_SECRET             447 /* newer than the headers */
 
-/* 0 where it came about, else errno. */
+/* 0 if it succeeded, else errno. */
 static int result(long got)
 {
     return got < 0 ? errno : 0;
 }
 
-/* Opening it for writing is enough to know. */
+/* The answer to opening it for writing is enough. */
 static int writable(const char *path)
 {
     return result(open(path, O_WRONLY | O_CLOEXEC));
@@ -48,7 +48,7 @@ static int write_into(const char *path, const char *text)
     return fd < 0 ? errno : result(write(fd, text, strlen(text)));
 }
 
-/* A clone that succeeds in the child must end there. */
+/* A clone that succeeds returns in the child too, which must end there. */
 static int clone_with(unsigned long flags)
 {
     long pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);

@@ -1,4 +1,4 @@
-"""Sandboxes that end by themselves, while nobody listens to their node."""
+"""Sandboxes that end by themselves while nobody listens to their node."""
 import time
 
 from corral import wait_until
@@ -8,7 +8,7 @@ SMALL = {"memory_bytes": 16 * MIB, "cpu_millis": 100, "storage_bytes": 4 * MIB, 
 
 
 def runs(pid):
-    """Whether it runs: a zombie that nobody has reaped does not."""
+    """Whether the process runs: a zombie that nobody has reaped does not."""
     try:
         return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -20,8 +20,8 @@ def pid_of(corral, sandbox_id, node=None):
 
 
 class Hermits:
-    """One for each thing that ends a sandbox without anybody's word, all within seconds; by their reasons.
-    later: so many seconds more, for anyone who has much to do before it watches them."""
+    """Creates one sandbox for each way to end without a request, all within seconds; keyed by their
+    reasons. later: so many seconds more, for a caller that has much to do before it watches them."""
 
     def __init__(self, corral, user, node=None, later=0):
         self.user, self.created, self.later = user, time.monotonic(), later
@@ -35,19 +35,20 @@ class Hermits:
         self.pids = {reason: pid_of(corral, i, node) for reason, i in self.made.items()}
 
     def near_their_ends(self):
-        """In a second the first of them ends: what is done to their node from now on lasts no longer than it must."""
-        wait_until("their ends are near", lambda: time.monotonic() - self.created > self.later + 2, self.later + 3)
+        """Returns one second before the first of them ends, so that a fault of their node which begins then
+        can be short."""
+        wait_until("the first end is near", lambda: time.monotonic() - self.created > self.later + 2, self.later + 3)
         return self
 
     def end_alone(self):
         ended = {reason: self.user.show(self.made[reason])["detail"] for reason, pid in self.pids.items() if not runs(pid)}
-        assert not ended, f"they were to be watched, {time.monotonic() - self.created:.1f} s after the first was created: {ended}"
+        assert not ended, f"the sandboxes ended before they were watched, {time.monotonic() - self.created:.1f} s after the first was created: {ended}"
         for reason, pid in self.pids.items():
             wait_until(f"{reason} is over", lambda p=pid: not runs(p), 12 + self.later, 0.02)
             assert reason != "expired" or 4.5 < time.monotonic() - self.created - self.later < 7.5
 
     def are_told_truly(self, but=()):
-        """Once each, with the last figures. but: reasons that are looked at by the caller."""
+        """Each has exactly one end, with the last figures. but: reasons that the caller checks itself."""
         for reason, sandbox in self.made.items():
             if reason in but:
                 continue

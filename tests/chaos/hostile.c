@@ -142,7 +142,7 @@ static void be_stubborn(const char *one, const char *two)
     stay_for_ever();
 }
 
-/* Names that are long enough to be kept outside their dentries. */
+/* Names that are too long to be kept inside their dentries. */
 static void look_for_files(const char *folder, const char *count)
 {
     char path[256];
@@ -171,7 +171,7 @@ static void flood_loopback(const char *one, const char *two)
         sendto(out, datagram, sizeof datagram, 0, (struct sockaddr *)&to, sizeof to);
 }
 
-/* As large as the node lets it be. */
+/* As large as the node allows. */
 static int wide_socket(int type)
 {
     int size = 1 << 30, fd = socket(AF_INET, type, 0);

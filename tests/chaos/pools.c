@@ -20,7 +20,7 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-/* 0, or -1 with errno: the n-th of a pool. */
+/* Takes the n-th of a pool: 0, or -1 with errno. */
 typedef int take_fn(long n);
 
 static int take_inotify(long n)
@@ -38,7 +38,7 @@ static int take_key(long n)
 {
     char name[32];
     snprintf(name, sizeof name, "corral-%ld", n);
-    return syscall(SYS_add_key, "user", name, "x", 1, -2 /* of the process */) < 0 ? -1 : 0;
+    return syscall(SYS_add_key, "user", name, "x", 1, -2 /* per process */) < 0 ? -1 : 0;
 }
 
 static int take_mqueue(long n)
@@ -88,7 +88,7 @@ static int take_pty(long n)
     return fd < 0 ? -1 : 0;
 }
 
-/* ENOBUFS: it is smaller than a pipe is. */
+/* ENOBUFS: the buffer is smaller than a pipe's. */
 static int take_pipe(long n)
 {
     int ends[2];
@@ -100,7 +100,7 @@ static int take_pipe(long n)
     return -1;
 }
 
-/* Descriptors that are on their way in a socket are counted for the user. */
+/* Descriptors on their way through a socket are counted for the user. */
 static int take_flight(long n)
 {
     static int ends[2] = {-1, -1};
@@ -121,10 +121,10 @@ static int take_flight(long n)
     memcpy(CMSG_DATA(&control.header), &ends[1], sizeof(int));
     if (sendmsg(ends[0], &message, 0) == 1)
         return 0;
-    return errno == EAGAIN ? 0 : -1; /* this one is full: the next takes over */
+    return errno == EAGAIN ? 0 : -1; /* this one is full: goes on with the next */
 }
 
-/* One that somebody sent to, and that nobody reads; ENOBUFS: it took nothing. */
+/* A socket that got data which nobody reads; ENOBUFS: it took none. */
 static int take_socket(long n)
 {
     static char block[60000];
@@ -152,7 +152,7 @@ static int take_process(long n)
     return pid < 0 ? -1 : 0;
 }
 
-/* Each up to so many: all of them have fewer descriptors than a sandbox of tier pro may open. */
+/* The most of each kind: all kinds together need fewer descriptors than a sandbox of tier pro may open. */
 static const struct pool {
     const char *name;
     take_fn *take;

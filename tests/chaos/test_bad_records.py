@@ -1,4 +1,5 @@
-"""Records in an agent's state folder that are none: each is left out, told and put aside, and all the rest lives on."""
+"""Bad records in an agent's state folder: each is left out, reported and set aside, and all other sandboxes
+live on."""
 import os
 import random
 import re
@@ -30,7 +31,7 @@ def written(lines):
 
 
 def altered(text, **fields):
-    """A record with other values, whole again; an unknown field is added."""
+    """A record with other values and a valid checksum; unknown fields are added."""
     lines = text.splitlines()[:-1]
     for name, value in fields.items():
         name = name.replace("__", ".")
@@ -50,21 +51,21 @@ def field(corral, sandbox, name):
 
 
 def restart(corral):
-    """A new agent is in session, and its node ready."""
+    """Starts a new agent; waits until it has a session and its node is ready."""
     sessions = corral.metric("corral_node_handshakes_total")
     corral.restart("agent")
-    wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 60)
+    wait_until("the agent has a session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 60)
     wait_until("the node is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
 
 
 def events(corral):
-    """Those of left out items, newest last."""
+    """The events about left out items, newest last."""
     rows = corral.sql("select data from events where type = 'system.item_left_out' and node = 'node-1' order by seq")
     return [row for row in rows.split("\n") if row]
 
 
 def told(corral, before, text):
-    """At most one a minute of a node: the next may wait for it."""
+    """A node reports at most one such event a minute: the next one may have to wait."""
     return wait_until(f"an event says {text}", lambda: [e for e in events(corral)[before:] if re.search(text, e)], 75, 0.5)
 
 
@@ -81,14 +82,14 @@ def lives(corral, user, sandbox, pid):
         return answers[-1].status_code == 200 and answers[-1].json()["health"]["status"] in ("healthy", "degraded")
 
     try:
-        wait_until("it is healthy", healthy, 30, 0.5)
+        wait_until("the agent is healthy", healthy, 30, 0.5)
     except AssertionError as error:
-        raise AssertionError(f"{error}; it is told {answers[-1].text}") from error
+        raise AssertionError(f"{error}; its health is {answers[-1].text}") from error
 
 
 @pytest.fixture
 def live(corral, user):
-    """One that lives, with its process."""
+    """A sandbox that runs, with its process."""
     sandbox = user.create(command=FOREVER, **SMALL)["id"]
     return sandbox, pid_of(corral, sandbox)
 
@@ -103,16 +104,16 @@ def plant(folder, name, what):
 def test_what_is_no_record(corral, user, live):
     good = (records(corral) / live[0]).read_bytes()
     bad = {
-        "empty": (b"", "it is torn, or no record"),
-        "truncated": (good[:len(good) // 2], "it is torn, or no record"),
-        "without its sum": (good[:good.rindex(b"sum ")], "it is torn, or no record"),
-        "binary": (os.urandom(5000), "it is torn, or no record"),
-        "zeros": (bytes(4096), "it is torn, or no record"),
-        "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is torn, or no record"),
+        "empty": (b"", "it is incomplete, or not a record"),
+        "truncated": (good[:len(good) // 2], "it is incomplete, or not a record"),
+        "without its sum": (good[:good.rindex(b"sum ")], "it is incomplete, or not a record"),
+        "binary": (os.urandom(5000), "it is incomplete, or not a record"),
+        "zeros": (bytes(4096), "it is incomplete, or not a record"),
+        "huge": (b"corral-record 1\n" + b"x" * (3 << 20), "it is incomplete, or not a record"),
         "another's": (good, "it is of another sandbox"),
-        "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is torn, or no record"),
-        "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is torn, or no record"),
-        "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is torn, or no record"),
+        "of a state that is none": (altered(good.decode(), phase=99).encode(), "it is incomplete, or not a record"),
+        "of a reason that is none": (altered(good.decode(), reason=250).encode(), "it is incomplete, or not a record"),
+        "with a container's id that is a path": (altered(good.decode(), container_id="../../x").encode(), "it is incomplete, or not a record"),
         "a folder": (lambda path: path.mkdir(), "it cannot be read"),
         "a pipe": (os.mkfifo, "it cannot be read"),
         "a link": (lambda path: path.symlink_to(records(corral) / live[0]), "it cannot be read"),
@@ -135,7 +136,7 @@ def test_what_is_no_record(corral, user, live):
     since = len(log(corral, 0))
     corral.kill("agent")
     restart(corral)
-    assert "the record" not in log(corral, since), "it is told once"
+    assert "the record" not in log(corral, since), "the event is reported once"
     lives(corral, user, *live)
 
 
@@ -147,13 +148,14 @@ def test_thousands(corral, user, live):
     restart(corral)
     lives(corral, user, *live)
     assert log(corral, since).count("the record sbx_") == 20 and "5000 records in all are set aside, or mended" in log(corral, since)
-    wait_until("they are cleaned up", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
+    wait_until("the records are cleaned up", lambda: corral.admin.good("POST", "/sandbox/system/cleanup") and
                not list(records(corral).glob("*.bad")), 120)
     lives(corral, user, *live)
 
 
 def test_more_than_a_session_can_tell(corral, user, live):
-    """Records of sandboxes that ended, and nobody knows: acknowledged, and forgotten, whatever their number."""
+    """Records of ended sandboxes that the controller does not know are acknowledged and forgotten, however
+    many."""
     good = (records(corral) / live[0]).read_text()
     since = len(log(corral, 0))
     corral.kill("agent")
@@ -163,7 +165,7 @@ def test_more_than_a_session_can_tell(corral, user, live):
     restart(corral)
     lives(corral, user, *live)
     assert "5001 sandboxes are here, of which 4096 are told at once" in log(corral, since)
-    wait_until("they are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 120, 0.5)
+    wait_until("all records are forgotten", lambda: len(list(records(corral).iterdir())) <= 1, 120, 0.5)
     lives(corral, user, *live)
     assert user.create(**SMALL)["state"] == "running"
 
@@ -178,7 +180,7 @@ def test_a_field_of_a_newer_agent(corral, user, live):
 
 
 def test_numbers_that_cannot_be_told(corral, user):
-    """Of those that live: mended, told of, and they obey as before."""
+    """A bad record of a live sandbox is corrected and reported, and the sandbox obeys as before."""
     wrong = {"started_ms": FUTURE, "last_ms": FUTURE, "number": (1 << 64) - 1, "generation": (1 << 64) - 1,
              "last__memory_used_bytes": (1 << 64) - 1, "exit_code": 1 << 40}
     sandboxes = {name: user.create(command=FOREVER, **SMALL)["id"] for name in wrong}
@@ -192,22 +194,23 @@ def test_numbers_that_cannot_be_told(corral, user):
         lives(corral, user, sandbox, pids[name])
         mended = f"the record {sandbox}: " in log(corral, since)
         assert mended == (name in ("started_ms", "last_ms", "number", "generation")), name
-    wait_until("it is counted", lambda: corral.metric("corral_node_items_untold_total") >= untold + 4, 10)
-    wait_until("it is written as it is mended", lambda: int(field(corral, sandboxes["started_ms"], "started_ms")) < FUTURE, 10)
+    wait_until("the corrected record is counted", lambda: corral.metric("corral_node_items_untold_total") >= untold + 4, 10)
+    wait_until("the corrected record is on disk", lambda: int(field(corral, sandboxes["started_ms"], "started_ms")) < FUTURE, 10)
     for name, sandbox in sandboxes.items():
         assert user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 24 << 20})["limits"]["memory_bytes"] == 24 << 20
         assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, name
-        wait_until("its end is acknowledged", lambda s=sandbox: not (records(corral) / s).exists(), 20)
+        wait_until("the end is acknowledged", lambda s=sandbox: not (records(corral) / s).exists(), 20)
 
 
 def test_an_end_in_the_future(corral, user, live):
-    """It ended while nobody listened, and its record says: tomorrow. The session begins all the same, and its end is told."""
+    """A record whose end lies in the future, written while no controller listened: the session begins
+    nevertheless, and the end is reported."""
     sandbox = user.create(command=FOREVER, **SMALL)["id"]
     since = len(log(corral, 0))
     corral.kill("controller", signal.SIGSTOP)
     try:
         corral.docker("kill", sandbox)
-        wait_until("its end is written", lambda: field(corral, sandbox, "phase") == "5", 20)
+        wait_until("the end is on disk", lambda: field(corral, sandbox, "phase") == "5", 20)
         corral.kill("agent")
         alter(corral, sandbox, ended_ms=FUTURE, last_ms=FUTURE)
     finally:
@@ -215,6 +218,6 @@ def test_an_end_in_the_future(corral, user, live):
     restart(corral)
     ended = user.wait(sandbox, "stopped", 20)
     assert ended["reason"] == "exited" and ended["ended_at"] >= ended["started_at"], ended
-    assert "its end lay in the future, and is taken for now" in log(corral, since)
+    assert "its end was in the future, and is set to now" in log(corral, since)
     wait_until("its end is acknowledged", lambda: not (records(corral) / sandbox).exists(), 20)
     lives(corral, user, *live)

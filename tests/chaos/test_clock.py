@@ -1,4 +1,5 @@
-"""PostgreSQL's clock is set while sandboxes live: none ends earlier or later for it, and all that is said is true."""
+"""PostgreSQL's clock is set while sandboxes live: none ends earlier or later for that, and all times that
+are shown stay true."""
 import re
 import time
 from datetime import datetime
@@ -11,7 +12,8 @@ from test_faults import WallClock, ready
 
 @pytest.fixture(scope="module", autouse=True)
 def patience():
-    """PostgreSQL counts the idleness of sessions by its own clock: one that is set ahead may end the lead's, once."""
+    """PostgreSQL measures the idleness of sessions by its own clock: a clock that is set ahead may end the
+    leader's session, once."""
     Client.patience = 20
     yield
     Client.patience = 0
@@ -19,7 +21,7 @@ def patience():
 
 @pytest.fixture(scope="module")
 def database_clock(corral):
-    """Of PostgreSQL alone."""
+    """Sets the clock of PostgreSQL alone."""
     clock = WallClock(corral)
     corral.postgres("stop")
     corral.restart("postgres", **clock.env())
@@ -36,34 +38,34 @@ def at(text):
 
 
 def jump(corral, clock, seconds):
-    """Once the controller has seen it, and the rows have followed."""
+    """Waits until the controller has seen the step and the rows have followed."""
     steps = corral.metric("corral_clock_steps_total")
     events = corral.sql("select count(*) from events where type = 'system.clock_stepped'")
     clock.jump(seconds)
-    wait_until("it is seen", lambda: corral.metric("corral_clock_steps_total") > steps, 10)
-    wait_until("it is told", lambda: corral.sql("select count(*) from events where type = 'system.clock_stepped'") > events, 10)
+    wait_until("the step is in an event", lambda: corral.metric("corral_clock_steps_total") > steps, 10)
+    wait_until("the step is in an event", lambda: corral.sql("select count(*) from events where type = 'system.clock_stepped'") > events, 10)
 
 
 def in_state(user, sandbox, verb, state):
-    """Not yet where its node is not back from a lead that changed."""
+    """Waits for a change that is refused while the node has not come back from a change of the leader."""
     wait_until(verb, lambda: user.call("POST", f"/sandbox/{sandbox}/{verb}").status_code in (200, 202), 20)
     wait_until(state, lambda: user.show(sandbox)["state"] == state, 20)
 
 
 def deleted(user, sandbox):
-    wait_until("it may be deleted", lambda: user.call("DELETE", f"/sandbox/{sandbox}").status_code in (202, 204), 20)
+    wait_until("the sandbox may be deleted", lambda: user.call("DELETE", f"/sandbox/{sandbox}").status_code in (202, 204), 20)
     return user.wait(sandbox, "stopped", 20)
 
 
 def as_before(corral, clock):
     clock.jump(0)
-    wait_until("it is as before", lambda: abs(corral.metric("corral_clock_offset_seconds")) < 2, 20)
+    wait_until("all is as before", lambda: abs(corral.metric("corral_clock_offset_seconds")) < 2, 20)
     ready(corral)
 
 
 @pytest.mark.parametrize("seconds", [600, -600])
 def test_a_pause_after_the_clock_was_set(corral, user, database_clock, seconds):
-    """At once, before anybody knows of it; and after."""
+    """Sandboxes are changed at once, before the controller has seen the step, and deleted after it has."""
     as_before(corral, database_clock)
     mine = [user.create(lifetime_seconds=300, **SMALL)["id"] for _ in range(2)]
     pids = [pid_of(corral, i) for i in mine]
@@ -71,13 +73,13 @@ def test_a_pause_after_the_clock_was_set(corral, user, database_clock, seconds):
     for sandbox in mine:
         in_state(user, sandbox, "pause", "paused")
         in_state(user, sandbox, "resume", "running")
-    wait_until("it is seen", lambda: abs(corral.metric("corral_clock_offset_seconds") - seconds) < 2, 10)
+    wait_until("the step is seen", lambda: abs(corral.metric("corral_clock_offset_seconds") - seconds) < 2, 10)
 
     def right(sandbox):
         remains = at(user.show(sandbox)["expires_at"]) - (time.time() + seconds)
         return 240 < remains < 301
     for sandbox, pid in zip(mine, pids):
-        wait_until("its row has followed", lambda s=sandbox: right(s), 10)
+        wait_until("the row has followed", lambda s=sandbox: right(s), 10)
         assert user.show(sandbox)["state"] == "running" and runs(pid)
         detail = deleted(user, sandbox)["detail"]
         assert 0 < float(re.search(r"had lived for (\S+) s", detail)[1]) < 60, detail
@@ -99,7 +101,8 @@ def test_an_end_after_the_clock_was_set(corral, user, database_clock, seconds):
 
 
 def test_all_times_are_told_by_one_clock(corral, user, database_clock):
-    """What a user holds against each other: a sample, an event, when it was created and expires."""
+    """Times that a user compares with each other: of a sample, of an event, when the sandbox was created
+    and when it expires."""
     jump(corral, database_clock, 86400)
     ready(corral)
     sandbox = user.create(lifetime_seconds=120, **SMALL)

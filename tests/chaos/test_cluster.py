@@ -1,4 +1,4 @@
-"""A node that is cut off from the controller: what it does alone, and what is told when it is back."""
+"""A node that is cut off from the controller: what it does alone, and what it reports when it is back."""
 import subprocess
 from contextlib import contextmanager
 
@@ -10,7 +10,7 @@ from hermits import SMALL, Hermits, pid_of, runs
 @pytest.fixture(scope="module")
 def hosts():
     installation = Corral(nodes=2)
-    installation.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all of them on the second
+    installation.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all sandboxes on node 2
     yield installation
     try:
         assert installation.sql(TORN) == ""
@@ -31,7 +31,7 @@ def cut_off(hosts):
 
 
 def is_back(hosts):
-    wait_until("it is back", lambda: hosts.admin.good("GET", "/sandbox/system/nodes/node-2")["state"] == "ready", 40)
+    wait_until("node-2 is back", lambda: hosts.admin.good("GET", "/sandbox/system/nodes/node-2")["state"] == "ready", 40)
 
 
 def test_ends_in_a_partition_shorter_than_the_lease(hosts):
@@ -45,7 +45,8 @@ def test_ends_in_a_partition_shorter_than_the_lease(hosts):
 
 
 def test_what_a_node_that_is_away_has_to_hear_of_is_202(hosts):
-    """Lost and not yet lost; what needs no node is so at once."""
+    """A change of a lost sandbox is answered with 202, since its node must make it; a change that needs no
+    node is made at once."""
     user = hosts.user("changes", tier="pro")
     sandbox = user.create(**SMALL)["id"]
     lives = {"lifetime_seconds": 900}
@@ -75,7 +76,8 @@ def test_ends_in_a_partition_longer_than_the_lease(hosts):
         assert late.status_code == 202 and late.json()["state"] == "stopping" and runs(pid)
     is_back(hosts)
     hermits.are_told_truly(but=("expired",))
-    # Past its deadline and out of reach it counted as ended: nothing else could be known, and an end is never changed.
+    # Past its deadline and out of reach it was reported as ended: nothing else could be known, and an end is
+    # never changed.
     ended = user.wait(hermits.made["expired"], "stopped", 5)
     assert ended["reason"] == "node_lost" and "node-2 was unreachable" in ended["detail"], ended
     user.wait(lives, "running", 20)
@@ -83,4 +85,4 @@ def test_ends_in_a_partition_longer_than_the_lease(hosts):
     types = [e["type"] for e in user.good("GET", f"/sandbox/{lives}/events")["items"]]
     assert types[-2:] == ["sandbox.lost", "sandbox.returned"]
     user.delete(lives)
-    wait_until("nothing is left on it", lambda: not hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=2), 10)
+    wait_until("nothing is left on node-2", lambda: not hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=2), 10)

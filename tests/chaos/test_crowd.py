@@ -1,6 +1,6 @@
-"""One node with more live sandboxes than fit into what was once the memory of a report: for a soak, it takes minutes.
+"""One node with more live sandboxes than once fitted into the memory for a report. A soak, it takes minutes:
 
-CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
+    CORRAL_CROWD=300 tests/lib/run $PWD chaos test_crowd.py   (CORRAL_BUILD_ROOT names the build)"""
 import os
 from pathlib import Path
 
@@ -13,7 +13,7 @@ CROWD = int(os.environ.get("CORRAL_CROWD", "0")) # a report of 141 samples was t
 
 @pytest.fixture(scope="module")
 def keyrings():
-    """As deploy/sysctl.conf says: the kernel's default has 200 for all sandboxes together."""
+    """Sets what deploy/sysctl.conf sets: the kernel's default allows 200 for all sandboxes together."""
     files = {Path("/proc/sys/kernel/keys", name): value for name, value in (("maxkeys", "1000000"), ("maxbytes", "25000000"))}
     before = {path: path.read_text() for path in files}
     for path, value in files.items():
@@ -41,7 +41,7 @@ def test_a_crowd_keeps_its_link(corral):
     handshakes = corral.metric("corral_node_handshakes_total")
     first = {i: user.stats(i)["sampled_at"] for i in made}
     for i in made:
-        wait_until("it is looked at again", lambda i=i: user.stats(i)["sampled_at"] > first[i], 20)
+        wait_until("each sandbox is sampled again", lambda i=i: user.stats(i)["sampled_at"] > first[i], 20)
     assert corral.metric("corral_node_handshakes_total") == handshakes, "its session was lost"
     assert corral.metric("corral_node_messages_bad_total") == 0
     assert {user.show(i)["state"] for i in made} == {"running"}

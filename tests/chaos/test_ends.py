@@ -15,7 +15,8 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 @pytest.fixture(scope="module")
 def images(corral):
-    """With tests/chaos/hostile.c; one that cannot start: its /workspace is a file; one with a command and a folder of its own."""
+    """An image with tests/chaos/hostile.c; one that cannot start: its /workspace is a file; one with a
+    command and a working folder of its own."""
     for tag, text in (("ends:hostile", "FROM corral-base:latest\nCOPY hostile /bin/hostile\n"),
                       ("ends:broken", "FROM scratch\nCOPY hostile /workspace\n"),
                       ("ends:own", 'FROM corral-base:latest\nCOPY hostile /srv/app/\nWORKDIR /srv/app\nVOLUME ["/tmp/", "/workspace/"]\n'
@@ -49,25 +50,25 @@ def by_docker(*command, check=True):
 
 
 def past_the_guard(corral, user, sandbox_id):
-    """Lets it take its memory while the agent cannot look: the kernel has to do it."""
+    """Lets a sandbox take its memory while the agent cannot sample it: the kernel has to kill."""
     counts = corral.kernel(sandbox_id, "memory/memory.oom_control", "memory.events")
 
     def killed():
         try:
             return re.search("oom_kill [1-9]", counts.read_text())
         except OSError:
-            return True # it is over already
+            return True # it has ended already
 
     corral.kill("agent", signal.SIGSTOP)
     try:
         corral.tell(sandbox_id)
-        wait_until("the kernel kills", killed, 10, 0.01) # Docker takes the cgroup away soon after
+        wait_until("the kernel kills", killed, 10, 0.01) # Docker removes the cgroup soon after
     finally:
         corral.kill("agent", signal.SIGCONT)
 
 
 def shim_of(corral, sandbox_id):
-    """The process that Docker's containerd keeps beside each container."""
+    """The shim, the process of containerd beside each container."""
     full = corral.docker("inspect", "-f", "{{.Id}}", sandbox_id)
     return next(int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline")
                 if b"containerd-shim" in (text := p.read_bytes()) and full.encode() in text)
@@ -77,7 +78,7 @@ def kill_shim(corral, user, sandbox_id):
     subprocess.run(["kill", "-9", str(shim_of(corral, sandbox_id))], check=True)
 
 
-# what, create, act, reason, exit code, sentence
+# name, create, act, reason, exit code, sentence
 ENDS = [
     ("code", sh("exit 3"), nothing, "exited", 3, "its command exited with code 3"),
     ("success", sh("exit 0"), nothing, "exited", 0, "its command exited with code 0"),
@@ -130,7 +131,7 @@ def test_ends(corral, user, images, what, body, act, reason, exit_code, sentence
     assert (data["reason"], data["detail"], data.get("exit_code")) == (ended["reason"], ended["detail"], ended["exit_code"])
     assert data["last"]["memory"]["limit_bytes"] == ended["limits"]["memory_bytes"]
     assert data["last"]["memory"]["peak_bytes"] > 0 and data["last"]["disk"]["limit_bytes"] == 8 * MIB
-    wait_until("its container is gone", lambda: not corral.docker("ps", "-aq", "--filter", f"name={sandbox['id']}"), 5)
+    wait_until("the container is gone", lambda: not corral.docker("ps", "-aq", "--filter", f"name={sandbox['id']}"), 5)
 
 
 FAILURES = [
@@ -150,15 +151,15 @@ def test_failures(corral, user, images, what, body, status, reason, sentence):
 
 
 def test_somebody_pauses_it_in_docker(corral, user):
-    """What is, is told; then the desired state comes about again."""
+    """The real state is reported; then the desired state is restored."""
     sandbox = user.create(command=FOREVER)["id"]
     corral.docker("pause", sandbox)
-    wait_until("it runs again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "false", 5)
+    wait_until("the sandbox runs again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "false", 5)
     user.wait(sandbox, "running", 5)
-    wait_until("both were told", lambda: [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]][-2:] ==
+    wait_until("both states were reported", lambda: [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]][-2:] ==
                ["sandbox.paused", "sandbox.resumed"], 5)
     user.good("POST", f"/sandbox/{sandbox}/pause")
     user.wait(sandbox, "paused", 5)
     corral.docker("unpause", sandbox)
-    wait_until("it is paused again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "true", 5)
+    wait_until("the sandbox is paused again", lambda: corral.docker("inspect", "-f", "{{.State.Paused}}", sandbox) == "true", 5)
     user.wait(sandbox, "paused", 5)

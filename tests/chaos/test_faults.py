@@ -1,4 +1,5 @@
-"""Daemons that are killed, frozen and cut off, and what holds without them. These run last: they disturb the whole installation."""
+"""Daemons that are killed, frozen and cut off, and what holds without them. These tests run last: they
+disturb the whole installation."""
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ from corral import BUILD_ROOT, FOREVER, ROOT, STAYS, UNTIL_TOLD, wait_until
 from cut_docker import CutDocker
 from hermits import SMALL, Hermits, pid_of, runs
 
-ROUNDS = int(os.environ.get("CORRAL_CHAOS_ROUNDS", "5")) # of random faults; many for a soak
+ROUNDS = int(os.environ.get("CORRAL_CHAOS_ROUNDS", "5")) # seconds of random faults; many for a soak
 SEED = int(os.environ.get("CORRAL_CHAOS_SEED", "1"))
 
 
@@ -33,8 +34,8 @@ def try_ready(corral):
 
 
 def create(user, **body):
-    """As soon as a node takes it: a controller that has just begun waits for its nodes."""
-    return wait_until("a node takes it", lambda: (a := user.call("POST", "/sandbox", body)).status_code == 201 and a.json(), 15)
+    """Creates as soon as a node takes sandboxes: a controller that has just begun waits for its nodes."""
+    return wait_until("a node takes the sandbox", lambda: (a := user.call("POST", "/sandbox", body)).status_code == 201 and a.json(), 15)
 
 
 def new_pid(corral, name, old):
@@ -47,7 +48,7 @@ def new_pid(corral, name, old):
 
 def seconds_until_gone(pid, most):
     begin = time.monotonic()
-    wait_until("its process is gone", lambda: not runs(pid), most, 0.01)
+    wait_until("the process is gone", lambda: not runs(pid), most, 0.01)
     return time.monotonic() - begin
 
 
@@ -56,7 +57,7 @@ def docker_dir(corral):
 
 
 def unsettled(corral):
-    """What lacks its container or its row, or is on its way."""
+    """Sandboxes without a container, containers without a row, and all that is under way."""
     rows = set(corral.sql("select id from sandboxes where ended_at is null").split())
     names = set(corral.docker("ps", "-a", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split())
     on_the_way = corral.sql("select id, state from sandboxes where ended_at is null and state not in ('running', 'paused')")
@@ -102,8 +103,8 @@ def test_expiry_with_everything_else_gone(corral, user):
     corral.kill("controller")
     corral.postgres("stop")
     pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
-    wait_until("its process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 12 - (time.monotonic() - begin))
-    wait_until("its container is gone", lambda: not corral.docker("ps", "-aq", "--filter", f"name={sandbox['id']}"), 5)
+    wait_until("the process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 12 - (time.monotonic() - begin))
+    wait_until("the container is gone", lambda: not corral.docker("ps", "-aq", "--filter", f"name={sandbox['id']}"), 5)
     corral.restart("postgres")
     corral.restart("controller")
     ready(corral)
@@ -116,7 +117,7 @@ def test_expiry_with_a_frozen_docker(corral, user):
     pid = int(corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"]))
     corral.kill("dockerd", signal.SIGSTOP)
     try:
-        wait_until("its process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
+        wait_until("the process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
     finally:
         corral.kill("dockerd", signal.SIGCONT)
     assert user.wait(sandbox["id"], "stopped", 40)["reason"] == "expired"
@@ -129,11 +130,11 @@ def test_expiry_with_a_restarted_agent_and_a_frozen_docker(corral, user):
     corral.kill("dockerd", signal.SIGSTOP)
     try:
         corral.kill("agent")
-        wait_until("its deadline is past", lambda: time.monotonic() > deadline, 6)
+        wait_until("the deadline is past", lambda: time.monotonic() > deadline, 6)
         assert os.path.exists(f"/proc/{pid}"), "nobody is there to end it"
         restart = subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until("its process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
+        wait_until("the process is gone", lambda: not os.path.exists(f"/proc/{pid}"), 6)
     finally:
         corral.kill("dockerd", signal.SIGCONT)
     assert restart.wait(60) == 0
@@ -149,7 +150,7 @@ def test_the_database_goes_and_comes_back(corral, user):
     corral.restart("postgres")
     ready(corral)
     assert user.show(sandbox["id"])["state"] == "running"
-    wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
+    wait_until("a create is accepted", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
 
 
 def test_docker_is_killed_and_comes_back(corral, user):
@@ -164,7 +165,7 @@ def test_docker_is_killed_and_comes_back(corral, user):
     assert user.refused("POST", "/sandbox", {})["code"] == "no_capacity"
     assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
     corral.quickstart()
-    wait_until("it is well again", lambda: corral.admin.good("GET", node)["state"] == "ready", 20)
+    wait_until("the node is healthy again", lambda: corral.admin.good("GET", node)["state"] == "ready", 20)
     assert os.path.exists(f"/proc/{pid}") and user.show(sandbox["id"])["state"] == "running"
     assert user.create()["state"] == "running"
     assert int(corral.sql(told)) == before + 1
@@ -179,13 +180,13 @@ def test_ends_while_controller_and_database_are_gone(corral, user):
     corral.kill("controller")
     corral.postgres("stop")
     hermits.end_alone()
-    assert runs(pid), "anyone who fills its disk is refused, and lives"
+    assert runs(pid), "the sandbox that fills its disk gets an error, and lives"
     corral.restart("postgres")
     corral.restart("controller")
     ready(corral)
     hermits.are_told_truly()
     assert user.stats(full)["disk"]["percent"] >= 80
-    wait_until("it is warned", lambda: ("violation.opened", "disk") in [
+    wait_until("the violation is reported", lambda: ("violation.opened", "disk") in [
         (e["type"], e["data"].get("kind")) for e in user.good("GET", f"/sandbox/{full}/events?limit=200")["items"]], 10)
     assert corral.late(user) == ""
 
@@ -201,7 +202,7 @@ def test_a_deadline_passes_while_the_agent_is_down(corral, user, signo):
     corral.kill("agent", signo)
     corral.tell(exited)
     wait_until("the agent is gone", lambda: not runs(agent), 10)
-    wait_until("its deadline is past by more than what a detail tells of", lambda: time.monotonic() > began + 5.5, 7)
+    wait_until("the deadline is past by more than the detail may hide", lambda: time.monotonic() > began + 5.5, 7)
     assert runs(pid), "nobody is there to end it"
     restart = subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -216,14 +217,15 @@ def test_a_deadline_passes_while_the_agent_is_down(corral, user, signo):
 
 
 def test_a_frozen_agent(corral, user):
-    """It wakes and does at once what it slept through; what ended meanwhile is told as it was."""
+    """An agent that wakes does at once what it slept through; a sandbox that ended meanwhile is reported
+    with its true end."""
     late = user.create(lifetime_seconds=3)["id"]
     exited = user.create(command=["sh", "-c", UNTIL_TOLD + "exit 9"])["id"]
     pid, began = pid_of(corral, late), time.monotonic()
     corral.kill("agent", signal.SIGSTOP)
     try:
         corral.tell(exited)
-        wait_until("its deadline is past", lambda: time.monotonic() > began + 4, 6)
+        wait_until("the deadline is past", lambda: time.monotonic() > began + 4, 6)
         assert runs(pid)
     finally:
         corral.kill("agent", signal.SIGCONT)
@@ -234,7 +236,7 @@ def test_a_frozen_agent(corral, user):
 
 
 def churn(user, rng, stop, made):
-    """Makes and ends sandboxes in every way until it is told to stop."""
+    """Creates and ends sandboxes in every way until it is stopped."""
     while not stop.is_set():
         body = rng.choice([{}, {"command": ["sh", "-c", "exit 5"]}, {"lifetime_seconds": rng.randrange(1, 6)},
                            {"command": ["sh", "-c", "sleep 2; exit 6"]}])
@@ -247,14 +249,14 @@ def churn(user, rng, stop, made):
 
 
 def test_the_agent_dies_again_and_again(corral):
-    """In the middle of whatever it does: making, killing, removing. The moments are random, by a seed."""
+    """Kills the agent in the middle of a start, a kill or a removal. The moments are random, by a seed."""
     rng, stop, made = random.Random(SEED), threading.Event(), []
     user = corral.user(f"again-{SEED}", tier="pro")
     thread = threading.Thread(target=churn, args=(user, random.Random(SEED), stop, made))
     thread.start()
     try:
         for _ in range(ROUNDS):
-            thread.join(rng.uniform(0.05, 1.2)) # the fault's moment
+            thread.join(rng.uniform(0.05, 1.2)) # the moment of the fault
             corral.kill("agent")
             thread.join(rng.uniform(0, 0.3))
             corral.restart("agent")
@@ -275,7 +277,8 @@ def test_the_agent_dies_again_and_again(corral):
 
 
 def test_a_command_that_runs_is_not_run_again(corral, user):
-    """The agent dies before it could note that the command began: its next life takes the command up, not again."""
+    """The agent dies before it could record that the command began: its next life adopts the command, and
+    does not start it again."""
     made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
 
     def create():
@@ -288,7 +291,7 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
 
     thread = threading.Thread(target=create)
     thread.start()
-    sandbox = wait_until("its command runs", begun, 15, 0.002)
+    sandbox = wait_until("the command runs", begun, 15, 0.002)
     corral.kill("agent")
     pid = pid_of(corral, sandbox)
     corral.restart("agent")
@@ -297,7 +300,7 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
     assert pid_of(corral, sandbox) == pid and runs(pid)
     assert corral.docker("exec", sandbox, "wc", "-l", "/workspace/begun").split()[0] == "1"
     corral.kill("agent")
-    corral.docker("kill", sandbox) # and one that has ended by then is not begun again either
+    corral.docker("kill", sandbox) # a command that has ended by then is not begun again either
     corral.restart("agent")
     assert user.wait(sandbox, "stopped", 15)["exit_code"] == 137
 
@@ -305,7 +308,7 @@ def test_a_command_that_runs_is_not_run_again(corral, user):
 # --- Docker ---
 
 def containerd_pid(corral):
-    """None while Docker writes the file again."""
+    """The pid, or none while Docker writes the file again."""
     text = (docker_dir(corral) / "exec/containerd/containerd.pid").read_text()
     return int(text) if text else None
 
@@ -327,17 +330,17 @@ def test_containerd_is_killed(corral, user):
 
 
 def start_dockerd(corral, live_restore):
-    """Killed, and started by hand from the same parts."""
+    """Docker is killed, and started by hand with the same arguments."""
     name = next(p.name for p in Path("/run/netns").iterdir() if p.name.endswith("-1") and corral.installed_as in p.name)
     corral.kill("dockerd")
-    wait_until("it is gone", lambda: not runs(corral.pid("dockerd")), 10)
+    wait_until("Docker is gone", lambda: not runs(corral.pid("dockerd")), 10)
     subprocess.run([ROOT / "deploy/lib/dockerd.sh", "start", name, docker_dir(corral), corral.home / "run/docker.sock",
                     corral.home / "log/dockerd.log"], env={**corral.environ, "DOCKERD_LIVE_RESTORE": live_restore}, check=True,
                    timeout=60, capture_output=True)
 
 
 def test_docker_without_live_restore(corral, user):
-    """Its restart kills what runs: the ends are told, as its node's doing and not as the command's."""
+    """Docker's restart kills what runs: the ends are reported as the node's doing, not as the command's."""
     command = user.create(command=FOREVER, **SMALL)["id"]
     idler = user.create(**SMALL)["id"]
     paused = user.create(**SMALL)["id"]
@@ -355,13 +358,13 @@ def test_docker_without_live_restore(corral, user):
 
 
 def test_docker_breaks_off_while_the_agent_comes_back(corral, user):
-    """What was asked and not answered says nothing of a container: it is asked again."""
+    """A question that Docker did not answer says nothing about a container: it is asked again."""
     mine = [user.create(**SMALL)["id"], user.create(command=FOREVER, **SMALL)["id"]]
     pids = [pid_of(corral, i) for i in mine]
     corral.kill("agent")
     with CutDocker(corral, rb"GET \S+/containers/sbx_\w+/json") as docker:
         corral.restart("agent")
-        wait_until("it has asked again", lambda: docker.cuts >= 4, 10)
+        wait_until("the agent has asked again", lambda: docker.cuts >= 4, 10)
     ready(corral)
     for sandbox, pid in zip(mine, pids):
         wait_until("it answers", lambda: user.stats(sandbox)["health"]["status"] == "healthy", 10)
@@ -371,7 +374,7 @@ def test_docker_breaks_off_while_the_agent_comes_back(corral, user):
 # --- clocks ---
 
 class WallClock:
-    """Of the daemons that are started with it."""
+    """Sets the clock of the daemons that are started with it."""
 
     def __init__(self, corral):
         self.file = corral.home / "wallclock"
@@ -382,7 +385,7 @@ class WallClock:
             f.write(struct.pack("<q", seconds * 10**9))
 
     def env(self):
-        # The library comes before the sanitizer's.
+        # The library must come before the sanitizer's.
         return {"WALLCLOCK_FILE": str(self.file), "LD_PRELOAD": str(BUILD_ROOT / "tests/libwallclock.so"),
                 "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
@@ -414,7 +417,7 @@ def test_the_wall_clock_jumps(corral, user, wall_clock, hours):
         pid = pid_of(corral, sandbox["id"])
         wait_until("it ends", lambda: not runs(pid), 9, 0.02)
         lived = time.monotonic() - sandbox["created"]
-        assert 4.5 <= lived <= 7.5, lived # it begins to count within the create, and ends at most 2 s late
+        assert 4.5 <= lived <= 7.5, lived # the lifetime begins within the create, and ends at most 2 s late
         assert user.wait(sandbox["id"], "stopped", 10)["reason"] == "expired"
     corral.kill("agent")
     corral.restart("agent", **wall_clock.env())
@@ -424,10 +427,11 @@ def test_the_wall_clock_jumps(corral, user, wall_clock, hours):
     assert corral.late(user) == ""
 
 
-# --- acknowledged is acknowledged ---
+# --- what was acknowledged stays ---
 
 def many_creates(corral, fault, count=30):
-    """Creates with keys, a fault in the middle of them, and each again until it is answered. {key: id}"""
+    """Creates with keys, a fault in the middle of them, and each repeated until it is answered. Returns
+    {key: id}."""
     user = corral.user(f"many-{uuid.uuid4().hex[:8]}", tier="enterprise")
     keys = [uuid.uuid4().hex for _ in range(count)]
     first = {}
@@ -448,8 +452,8 @@ def many_creates(corral, fault, count=30):
     assert rounds
     ready(corral)
     for key in keys:
-        wait_until("it is taken", lambda: create(key) == 202, 20)
-    # An answer that was lost with the controller is given all the same, also where somebody waits for it.
+        wait_until("the create is accepted", lambda: create(key) == 202, 20)
+    # An answer that was lost with the controller is given again, also to a create that waits for its start.
     lost = corral.sql(f"update idempotency set status = null, body = null where key in ('{keys[0]}', '{keys[1]}') returning key").split()
     assert len(lost) == 2
     begin = time.monotonic()
@@ -467,7 +471,7 @@ def many_creates(corral, fault, count=30):
     doubled = corral.sql(f"select labels->>'key', count(*) from sandboxes where user_id = '{user.user_id}' group by 1 having count(*) > 1")
     assert doubled == ""
     for ids in acknowledged.values():
-        wait_until("it runs, or has ended", lambda: (s := user.show(next(iter(ids))))["state"] in ("running", "stopped", "failed")
+        wait_until("the sandbox runs, or has ended", lambda: (s := user.show(next(iter(ids))))["state"] in ("running", "stopped", "failed")
                    and (s["state"] == "running" or s["reason"]), 60)
     wait_settled(corral, 60)
     with ThreadPoolExecutor(8) as pool:
@@ -475,15 +479,15 @@ def many_creates(corral, fault, count=30):
 
 
 def kill_postgres(corral):
-    """All of it, at once, as the kernel's OOM killer would."""
+    """Kills the whole agent at once, as the kernel's OOM killer would."""
     postmaster = int((corral.home / "postgres/postmaster.pid").read_text().split()[0])
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     for pid in [postmaster, *map(int, children)]:
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass # it died of the one before
-    wait_until("all of it is gone", lambda: not any(runs(p) for p in [postmaster, *children]), 10)
+            pass # it died with the one before
+    wait_until("all its processes are gone", lambda: not any(runs(p) for p in [postmaster, *children]), 10)
     corral.restart("postgres")
 
 
@@ -496,7 +500,7 @@ def test_the_controller_goes_in_the_middle_of_creates(corral, signo):
     def fault():
         pid = corral.pid("controller")
         os.kill(pid, signo)
-        wait_until("it is gone", lambda: not runs(pid), 10)
+        wait_until("the process is gone", lambda: not runs(pid), 10)
         corral.restart("controller")
     many_creates(corral, fault)
 
@@ -504,7 +508,7 @@ def test_the_controller_goes_in_the_middle_of_creates(corral, signo):
 # --- another boot ---
 
 def checksum(text):
-    """FNV-1a, as agent/disk/record.c has it."""
+    """FNV-1a, as agent/disk/record.c computes it."""
     value = 0xcbf29ce484222325
     for byte in text:
         value = (value ^ byte) * 0x100000001b3 % (1 << 64)
@@ -512,7 +516,7 @@ def checksum(text):
 
 
 def test_the_node_was_booted(corral, user):
-    """As far as it can be shown: no process is left, and the record is of another boot."""
+    """A reboot, as far as a test can show it: no process is left, and the record is of another boot."""
     sandbox, kept = user.create(**SMALL)["id"], user.create(**SMALL)["id"]
     corral.kill("agent")
     corral.docker("kill", sandbox)

@@ -1,4 +1,4 @@
-"""The file system of a node's state folder stands still, as for a snapshot: what is due is ended all the same."""
+"""The file system of a node's state folder is frozen, as for a snapshot: what is due ends nevertheless."""
 import subprocess
 import time
 from contextlib import contextmanager
@@ -10,18 +10,19 @@ from installation import host_is_ready
 
 
 def begin_again(corral):
-    """With another state folder, the agent is let in after a second look; until then its node may still be called ready."""
+    """An agent with another state folder is accepted only at its second try; until then its node may still
+    be called ready."""
     def welcomes():
         return (corral.home / "log/agent.log").read_text(errors="replace").count("welcome to cluster")
     before = welcomes()
     corral.restart("agent")
-    wait_until("it is let in", lambda: welcomes() > before, 60)
+    wait_until("the agent is accepted", lambda: welcomes() > before, 60)
     wait_until("the node is ready", lambda: host_is_ready(corral), 20)
 
 
 @pytest.fixture
 def own_disk(corral):
-    """The agent's state folder lies on a file system of its own, where nothing else is."""
+    """The agent's state folder is on a file system of its own, which has nothing else."""
     state, image = corral.home / "agent", corral.home / "agent.ext4"
     corral.kill("agent")
     with open(image, "wb") as f:
@@ -52,9 +53,9 @@ def test_what_is_due_is_ended(corral, user, own_disk):
     pids = {s: pid_of(corral, s) for s in (ends, due, unwanted)}
     corral.tell(ends)
     with frozen(own_disk):
-        # Whose end, and whose beginning, has its files made and removed on that disk.
+        # The start and the end of this sandbox create and remove files on that disk.
         user.good("POST", "/sandbox", SMALL, status=202, headers={"Prefer": "respond-async"})
-        wait_until("it ended by itself", lambda: not runs(pids[ends]), 10)
+        wait_until("its command ended", lambda: not runs(pids[ends]), 10)
         begin = time.monotonic()
         wait_until("its lifetime ends", lambda: not runs(pids[due]), 20)
         print(f"ended after {time.monotonic() - begin:.1f} s")

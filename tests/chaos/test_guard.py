@@ -12,7 +12,7 @@ MIB = 1 << 20
 
 
 def running(pid):
-    """Whether it runs: a zombie that nobody has reaped does not."""
+    """Whether the process runs: a zombie that nobody has reaped does not."""
     try:
         return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -24,7 +24,7 @@ def run(user, image, *command, **more):
 
 
 def events_of(user, sandbox):
-    """Type, kind, level of each."""
+    """Type, kind and level of each violation event."""
     return [(e["type"], e["data"].get("kind"), e["data"].get("level"))
             for e in user.good("GET", f"/sandbox/{sandbox['id']}/events?limit=200")["items"]]
 
@@ -63,9 +63,9 @@ def test_slow_memory_is_warned_then_ended(user, hostile):
 
 
 def test_memory_below_what_is_held(corral, user, hostile):
-    """Is refused with the figure, and done where that is meant."""
+    """A new limit below the use is refused with the figure, and set if that is forced."""
     sandbox = run(user, hostile, "hostile", "memory", "60", memory_bytes=256 * MIB)["id"]
-    held = wait_until("it holds them", lambda: (m := user.stats(sandbox)["memory"]["unreclaimable_bytes"]) > 60 * MIB and m, 10)
+    held = wait_until("the memory is in use", lambda: (m := user.stats(sandbox)["memory"]["unreclaimable_bytes"]) > 60 * MIB and m, 10)
     for asked in (32 * MIB, 60 * MIB, held + (1 << 20)): # at 95 % of its limit it would be ended
         problem = user.refused("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": asked})
         assert (problem["status"], problem["code"]) == (409, "below_use"), problem
@@ -86,25 +86,25 @@ def test_a_tier_has_levels_of_its_own(corral, hostile):
                       "--violation", "memory_clear=20").returncode == 0
     user = corral.user("early", tier="early")
     warned = run(user, hostile, "hostile", "memory", "24", memory_bytes=64 * MIB)
-    wait_until("it is warned", lambda: ("violation.opened", "memory", "warning") in events_of(user, warned), 10)
+    wait_until("the violation is reported", lambda: ("violation.opened", "memory", "warning") in events_of(user, warned), 10)
     ended = user.wait(run(user, hostile, "hostile", "memory", "36", memory_bytes=64 * MIB)["id"], "stopped", 10)
     assert ended["reason"] == "memory_critical", ended["detail"]
-    # What lives keeps its levels, over a restart of its agent too; what comes gets the new ones.
+    # A live sandbox keeps its levels, also over a restart of its agent; a new sandbox gets the new ones.
     assert corral.cli("tier", "set", "early", "--violation", "memory_critical=", "--violation", "memory_warning=90",
                       "--violation", "memory_clear=").returncode == 0
     assert admin.good("GET", "/sandbox/system/tiers/early")["violations"] == {"memory_warning": 90}
     corral.kill("agent")
     corral.restart("agent")
-    wait_until("it is looked at again", lambda: user.stats(warned["id"])["health"]["status"] == "degraded", 15)
+    wait_until("the sandbox is sampled again", lambda: user.stats(warned["id"])["health"]["status"] == "degraded", 15)
     other = run(user, hostile, "hostile", "memory", "36", memory_bytes=64 * MIB)
-    wait_until("it holds its memory", lambda: user.stats(other["id"])["memory"]["percent"] > 55, 10)
+    wait_until("the memory is in use", lambda: user.stats(other["id"])["memory"]["percent"] > 55, 10)
     assert user.show(other["id"])["state"] == "running" and not user.stats(other["id"])["violations"]
     for sandbox in (warned, other):
         user.delete(sandbox["id"])
 
 
 def test_a_sandbox_that_flaps_makes_few_events(corral, hostile):
-    """One closing in episode_seconds, however often it swings; the swings are told by it."""
+    """At most one closing in episode_seconds, however often the figure swings; the closing says how often."""
     assert corral.cli("tier", "add", "flappy", "--violation", "episode_seconds=8").returncode == 0
     user = corral.user("flappy", tier="flappy")
     sandbox = run(user, hostile, "sh", "-c", "while :; do dd if=/dev/zero of=/workspace/f bs=1M count=28 2>/dev/null; sleep 1.5; "
@@ -113,7 +113,7 @@ def test_a_sandbox_that_flaps_makes_few_events(corral, hostile):
     def episodes():
         return [e for e in user.good("GET", f"/sandbox/{sandbox['id']}/events?limit=200")["items"]
                 if e["type"].startswith("violation") and e["data"]["kind"] == "disk"]
-    wait_until("three have closed", lambda: [e["type"] for e in episodes()].count("violation.closed") >= 3, 60)
+    wait_until("three episodes have closed", lambda: [e["type"] for e in episodes()].count("violation.closed") >= 3, 60)
     seen = episodes()
     assert [e["type"] for e in seen] == (["violation.opened", "violation.closed"] * len(seen))[:len(seen)]
     closed = [e for e in seen if e["type"] == "violation.closed"]
@@ -134,7 +134,7 @@ def test_a_reader_of_large_files_is_left_alone(user, hostile):
 
 def test_a_fork_bomb_stays_within_its_processes(user, hostile):
     sandbox = run(user, hostile, "hostile", "fork", pids=64)
-    wait_until("it is warned", lambda: ("violation.opened", "pids", "warning") in events_of(user, sandbox), 10)
+    wait_until("the violation is reported", lambda: ("violation.opened", "pids", "warning") in events_of(user, sandbox), 10)
     assert user.stats(sandbox["id"])["pids"]["current"] <= 64
     bystander = user.create(command=["true"])
     assert user.wait(bystander["id"], "stopped")["exit_code"] == 0
@@ -147,7 +147,7 @@ def test_files_end_with_its_disk(user, hostile):
     assert user.wait(sandbox["id"], "stopped", 40)["reason"] in ("exited", "memory_critical")
     big = run(user, hostile, "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=200 2>/dev/null; stat -c %s /workspace/f; " +
               STAYS, storage_bytes=32 * MIB)
-    wait_until("it is warned", lambda: ("violation.opened", "disk", "warning") in events_of(user, big), 10)
+    wait_until("the violation is reported", lambda: ("violation.opened", "disk", "warning") in events_of(user, big), 10)
     user.delete(big["id"])
     assert shutil.disk_usage("/var/tmp").used - begin < 200 * MIB
 

@@ -1,4 +1,5 @@
-"""What never answers: a registry, a Docker that hangs in one step or in all. Deadlines and deletions wait for none of it."""
+"""Parts that never answer: a registry, Docker in one step or in all. Deadlines and deletions wait for none
+of them."""
 import os
 import re
 import signal
@@ -16,12 +17,12 @@ NEVER = re.compile(rb"(?!)")
 
 
 def begin(user, **body):
-    """A create that nobody waits for."""
+    """A create that does not wait for its start."""
     return user.good("POST", "/sandbox", {**SMALL, **body}, status=202, headers={"Prefer": "respond-async"})["id"]
 
 
 def delete_at_once(user, sandbox, most=5):
-    """204, and the quota free, whatever hangs."""
+    """Deletes: 204, and the quota is free, whatever hangs."""
     begin = time.monotonic()
     assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204
     took = time.monotonic() - begin
@@ -52,17 +53,17 @@ def wait_ready(corral, seconds=40):
 def test_a_deletion_waits_for_no_registry(corral, user):
     with SilentRegistry(corral) as registry:
         sandbox = begin(user, image=registry.image)
-        wait_until("it is being pulled", registry.open, 15)
+        wait_until("the image is being pulled", registry.open, 15)
         ended = delete_at_once(user, sandbox)
         assert (ended["state"], ended["reason"]) == ("failed", "deleted")
         assert ended["detail"] == "its image was still being pulled when its user deleted it"
-        wait_until("Docker has given the pull up", lambda: not registry.open(), 15)
+        wait_until("Docker has aborted the pull", lambda: not registry.open(), 15)
 
 
 def test_a_lifetime_ends_while_its_image_is_pulled(corral, user):
     with SilentRegistry(corral) as registry:
         sandbox = begin(user, image=registry.image, lifetime_seconds=4)
-        wait_until("it is being pulled", registry.open, 15)
+        wait_until("the image is being pulled", registry.open, 15)
         ended = user.wait(sandbox, "failed", 8)
     assert ended["reason"] == "expired"
     assert ended["detail"] == "its image was still being pulled when its lifetime ended"
@@ -73,8 +74,8 @@ def test_who_waits_for_the_same_image_is_not_hurt(corral, user):
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     with SilentRegistry(corral) as registry:
         mine, others = begin(user, image=registry.image), begin(other, image=registry.image)
-        wait_until("it is being pulled", registry.open, 15)
-        wait_until("both are on their way", lambda: other.show(others)["state"] == user.show(mine)["state"] == "starting", 15)
+        wait_until("the image is being pulled", registry.open, 15)
+        wait_until("both pulls are under way", lambda: other.show(others)["state"] == user.show(mine)["state"] == "starting", 15)
         delete_at_once(user, mine)
         assert registry.open() and other.show(others)["state"] == "starting"
         registry.hang_up()
@@ -90,34 +91,34 @@ def test_a_pull_without_progress_is_given_up(corral, user):
         problem = user.refused("POST", "/sandbox", {**SMALL, "image": registry.image})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable")
     assert user.good("GET", "/sandbox?all=true")["items"][0]["detail"] == "the image cannot be pulled"
-    assert "its registry did not answer in time" in corral.logs() # which is the administrator's to know
+    assert "its registry did not answer in time" in corral.logs() # only the administrator may see why
     corral.kill("agent")
-    corral.restart("agent", CORRAL_PULL_SILENT_SECONDS="60") # what was set once holds
+    corral.restart("agent", CORRAL_PULL_SILENT_SECONDS="60") # a setting that was made once stays
     wait_ready(corral)
 
 
 # --- Docker, in one step ---
 
 def test_a_create_that_hangs(corral, user):
-    """Docker gets to it when nobody waits for it any more."""
+    """Docker gets to the request after nobody waits for it any more."""
     with HungDocker(corral, rb"POST \S+/containers/create") as docker:
         sandbox = begin(user)
-        wait_until("it is being created", lambda: docker.cuts, 15)
+        wait_until("the container is being created", lambda: docker.cuts, 15)
         ended = delete_at_once(user, sandbox)
         assert ended["detail"] == "its container was still being created when its user deleted it"
         docker.release()
         assert user.create(**SMALL)["state"] == "running"
-        wait_until("it is not there", lambda: sandbox not in names(corral), 20)
+        wait_until("there is no container", lambda: sandbox not in names(corral), 20)
 
 
 @pytest.mark.parametrize("end", ["deleted", "expired"])
 def test_a_start_that_hangs(corral, user, end):
-    """containerd hangs: Docker holds the container until it goes on, and cannot even remove it."""
+    """containerd hangs: Docker keeps the container until containerd goes on, and cannot even remove it."""
     containerd = containerd_pid(corral)
     os.kill(containerd, signal.SIGSTOP)
     try:
         sandbox = begin(user, lifetime_seconds=6 if end == "expired" else 600)
-        wait_until("it is there", lambda: sandbox in names(corral), 15)
+        wait_until("the container is there", lambda: sandbox in names(corral), 15)
         if end == "deleted":
             ended = delete_at_once(user, sandbox, most=10)
         else:
@@ -125,7 +126,7 @@ def test_a_start_that_hangs(corral, user, end):
         assert ended["reason"] == end and "its container was still being started when" in ended["detail"], ended
     finally:
         os.kill(containerd, signal.SIGCONT)
-    wait_until("its container is gone", lambda: sandbox not in names(corral), 30)
+    wait_until("the container is gone", lambda: sandbox not in names(corral), 30)
     wait_ready(corral)
     assert user.create(**SMALL)["state"] == "running"
 
@@ -133,7 +134,8 @@ def test_a_start_that_hangs(corral, user, end):
 # --- Docker, in all ---
 
 def test_a_frozen_docker(corral, user):
-    """Its stream of events stands open. The node takes no creates, tells of deaths all the same, and comes back by itself."""
+    """Docker hangs, with its stream of events open. The node takes no creates, reports deaths nevertheless,
+    and recovers by itself."""
     dies, deleted = user.create(command=FOREVER, **SMALL)["id"], user.create(**SMALL)["id"]
     stays = user.create(command=FOREVER, **SMALL)["id"]
     pids = {i: pid_of(corral, i) for i in (dies, deleted, stays)}
@@ -145,33 +147,33 @@ def test_a_frozen_docker(corral, user):
         os.kill(pids[dies], signal.SIGKILL)
         ended = user.wait(dies, "stopped", 30)
         assert ended["reason"] == "exited", ended
-        wait_until("it is deleted", lambda: user.call("DELETE", f"/sandbox/{deleted}").status_code == 204, 30)
+        wait_until("the sandbox is deleted", lambda: user.call("DELETE", f"/sandbox/{deleted}").status_code == 204, 30)
         assert not runs(pids[deleted]) and runs(pids[stays])
     finally:
         corral.kill("dockerd", signal.SIGCONT)
     wait_ready(corral)
-    wait_until("their containers are gone", lambda: not {dies, deleted} & set(names(corral)), 30)
+    wait_until("all containers are gone", lambda: not {dies, deleted} & set(names(corral)), 30)
     assert user.show(stays)["state"] == "running" and runs(pids[stays])
     assert user.create(**SMALL)["state"] == "running"
 
 
 def test_what_docker_does_not_say_is_asked_again(corral, user):
-    """It dies while Docker's events are cut off, and the look at it that follows is not answered."""
+    """A container dies while Docker's events are cut off, and the inspection that follows is not answered."""
     sandbox = user.create(command=FOREVER, **SMALL)["id"]
     corral.kill("agent")
     with CutDocker(corral, rb"GET \S+/events") as docker:
         corral.restart("agent")
-        wait_until("it is taken up", lambda: user.stats(sandbox)["health"]["status"] == "healthy" and docker.cuts, 20)
+        wait_until("the stream of events is opened again", lambda: user.stats(sandbox)["health"]["status"] == "healthy" and docker.cuts, 20)
         docker.cut = re.compile(rb"GET \S+/(events|containers/sbx_\w+/json)")
         corral.docker("kill", sandbox)
-        wait_until("it was asked for, in vain", lambda: any(b"/json" in what for what in docker.asked), 20)
+        wait_until("Docker was asked, and did not answer", lambda: any(b"/json" in what for what in docker.asked), 20)
         docker.cut = NEVER
         assert user.wait(sandbox, "stopped", 20)["reason"] in ("exited", "node_lost")
     wait_ready(corral)
 
 
 def test_a_removal_that_was_none(corral, user):
-    """Docker's word alone does not make it gone: its processes do."""
+    """A container is not gone because Docker says so, but when its processes are."""
     before = set(corral.containers())
     with LyingDocker(corral, rb"POST /\S+/start", rb"DELETE /\S*containers/\S+") as docker:
         user.refused("POST", "/sandbox", {"command": FOREVER, **SMALL})

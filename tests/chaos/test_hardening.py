@@ -1,4 +1,5 @@
-"""Every container against the CIS Docker Benchmark, what must fail in one, and the floods that test_guard.py leaves out."""
+"""Every container against the CIS Docker Benchmark; what must fail in a sandbox; the floods that
+test_guard.py leaves out."""
 import json
 import os
 import signal
@@ -18,8 +19,8 @@ def run(user, image, *command, **more):
 
 
 def said(corral, sandbox, last):
-    """What it printed, once that holds the last word."""
-    return wait_until(f"it says {last}", lambda: last in (text := corral.docker("logs", sandbox["id"])) and text, 20)
+    """What the sandbox printed, once that has this last word."""
+    return wait_until(f"the sandbox prints {last}", lambda: last in (text := corral.docker("logs", sandbox["id"])) and text, 20)
 
 
 def opened(user, sandbox, kind):
@@ -32,7 +33,7 @@ def pid_of(corral, sandbox):
 
 
 def cgroup_file(corral, sandbox, controller, v1, v2):
-    """Text of a file of its cgroup; on version 2 all are in one folder."""
+    """The text of a file of its cgroup; on version 2 all files are in one folder."""
     for line in open(f"/proc/{pid_of(corral, sandbox)}/cgroup"):
         number, names, path = line.strip().split(":", 2)
         if controller in names.split(","):
@@ -62,7 +63,7 @@ def profile_of(c):
     return [json.loads(o.split("=", 1)[1]) for o in host(c)["SecurityOpt"] if o.startswith("seccomp=")]
 
 
-# (number, title, what must hold of an inspected container; c, corral)
+# (number, title, check of an inspected container; c, corral)
 CIS = (
     ("5.4", "Linux kernel capabilities are restricted", lambda c, _: host(c)["CapDrop"] == ["ALL"] and not host(c)["CapAdd"]),
     ("5.5", "privileged containers are not used", lambda c, _: host(c)["Privileged"] is False),
@@ -120,7 +121,7 @@ def test_nothing_leads_out(corral, user, hostile):
     results = dict(line.split() for line in said(corral, sandbox, "\nend").splitlines() if line != "end")
     assert len(results) >= 70
     assert not [name for name, result in results.items() if result == "done"]
-    # Refused by the profile itself, however the kernel was built.
+    # Refused by the seccomp profile itself, however the kernel was built.
     filtered = ("keyctl", "add_key", "request_key", "userfaultfd", "io_uring", "bpf", "perf_event_open", "unshare_user",
                 "unshare_mount", "clone_user", "clone_net", "mount", "vmsplice", "memfd_secret", "modify_ldt",
                 "remap_file_pages", "name_to_handle_at", "personality_odd", "personality_32", "af_alg", "af_vsock",
@@ -135,7 +136,7 @@ def test_nothing_leads_out(corral, user, hostile):
 
 
 def test_a_call_of_32_bits_ends_its_caller(user, hostile):
-    """By the filter where the kernel takes such calls at all, else by the kernel."""
+    """By the filter if the kernel supports such calls at all, else by the kernel."""
     taken = subprocess.run([BUILD_ROOT / "tests/hostile", "int80"], capture_output=True).returncode == 0
     sandbox = run(user, hostile, "sh", "-c", "hostile int80; echo $? >/workspace/code; exit $(cat /workspace/code)")
     assert user.wait(sandbox["id"], "stopped")["exit_code"] == 128 + (signal.SIGSYS if taken else signal.SIGSEGV)
@@ -145,14 +146,14 @@ def test_a_call_of_32_bits_ends_its_caller(user, hostile):
 
 def test_descriptors_end_with_the_limit(corral, user, hostile):
     sandbox = run(user, hostile, "hostile", "open")
-    # Of 4096, three are its own.
+    # Of 4096, it has three open from the start.
     assert said(corral, sandbox, "descriptors") == "4093 descriptors: Too many open files"
     assert user.wait(user.create(command=["true"])["id"], "stopped")["exit_code"] == 0
 
 
 def test_cpu_is_warned_of_and_stays_within_its_quota(user, hostile):
     sandbox = run(user, hostile, "hostile", "spin", "4", cpu_millis=300)
-    wait_until("it is warned", lambda: opened(user, sandbox, "cpu"), 10)
+    wait_until("the violation is reported", lambda: opened(user, sandbox, "cpu"), 10)
 
     def look():
         begin, usage = time.monotonic(), user.stats(sandbox["id"])["cpu"]["usage_ns"]
@@ -162,7 +163,7 @@ def test_cpu_is_warned_of_and_stays_within_its_quota(user, hostile):
     first, last = look(), None
     while not last or last[0] - first[2] < 2:
         last = look()
-    # Of the time between, a look more at most.
+    # At most one sample interval more than the time between.
     assert last[1] - first[1] <= 0.3e9 * 1.05 * (last[2] - first[0])
     assert user.stats(sandbox["id"])["cpu"]["percent"] <= 110
     assert [v["kind"] for v in user.stats(sandbox["id"])["violations"]] == ["cpu"]
@@ -181,8 +182,8 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
     child = next(p for p in cgroup_file(corral, sandbox, "pids", "cgroup.procs", "cgroup.procs").split() if p != str(init))
     printed = lambda: int(next(line for line in open(f"/proc/{child}/io") if line.startswith("wchar")).split()[1])
     begin, dockers = time.monotonic(), cpu_seconds(corral.pid("dockerd"))
-    wait_until("it has printed thrice what is kept", lambda: printed() > 6 * MIB, 20)
-    # Docker's time for it was one whole processor before its init held the flood back.
+    wait_until("the sandbox has printed three times what the log keeps", lambda: printed() > 6 * MIB, 20)
+    # Docker needed a whole processor for it before the init began to hold the flood back.
     assert cpu_seconds(corral.pid("dockerd")) - dockers < 0.3 * (time.monotonic() - begin)
     user.good("POST", f"/sandbox/{sandbox['id']}/pause")
     files = [p.stat().st_size for p in folder.iterdir() if "-json.log" in p.name]
@@ -203,7 +204,7 @@ def test_the_last_words_are_printed(corral, user):
 
 
 def test_nothing_is_lost_at_the_rate(corral, user):
-    # More lines than may come at once; the log keeps the later ones.
+    # More lines than are taken at once; the log keeps the latest ones.
     sandbox = user.create(command=["sh", "-c", "seq 1 30000; echo end; " + STAYS])
     lines = said(corral, sandbox, "end").split()
     assert len(lines) > 10000 and lines[:-1] == [str(n) for n in range(int(lines[0]), 30001)] and lines[-1] == "end"
@@ -219,7 +220,8 @@ def test_a_flood_on_its_loopback_is_its_own(corral, user, hostile):
 
 
 def test_names_that_are_not_there_are_forgotten(user, hostile):
-    # A million of them would be some 250 MB of the kernel's memory; they count as its own, and can be taken back.
+    # A million of them take some 250 MB of the kernel's memory; they count as the sandbox's own, and can be
+    # reclaimed.
     sandbox = run(user, hostile, "sh", "-c", "hostile dentries /workspace 1000000 && exit 7", memory_bytes=24 * MIB)
     ended = user.wait(sandbox["id"], "stopped", 40)
     assert (ended["reason"], ended["exit_code"]) == ("exited", 7), ended["detail"]
@@ -241,10 +243,11 @@ def seconds(text):
 
 
 def test_what_was_not_yet_written_back_holds_nobody(corral, user):
-    """The disk of a sandbox that is removed is given up, not flushed: another's deadline would have to wait for it."""
+    """The disk of a removed sandbox is discarded, not flushed: otherwise the deadline of another sandbox
+    would wait for it."""
     full = user.create(memory_bytes=1024 * MIB, storage_bytes=1024 * MIB, command=[
         "sh", "-c", "dd if=/dev/zero of=/workspace/f bs=1M count=800 2>/dev/null; touch /workspace/done; " + STAYS])
-    wait_until("it has written", lambda: (corral.home / f"agent/volumes/{full['id']}/0/done").exists(), 30)
+    wait_until("the file is written", lambda: (corral.home / f"agent/volumes/{full['id']}/0/done").exists(), 30)
     begin = time.monotonic()
     user.delete(full["id"])
     assert time.monotonic() - begin < 1.5
@@ -265,13 +268,13 @@ def test_gvisor(corral, user, hostile):
     assert lines[0].startswith("4.4.") and lines[-1].split()[0] in ("4093", "4092", "4091")
     stats = user.stats(sandbox["id"])
     assert stats["health"]["status"] == "healthy" and 0 < stats["memory"]["used_bytes"] < 128 * MIB
-    # It has no update of its own: its cgroups are written.
+    # gVisor's runtime has no update of its own: the agent writes its cgroups.
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 192 * MIB, "cpu_millis": 200})
-    wait_until("its memory grew", lambda: cgroup_file(corral, sandbox, "memory", "memory.limit_in_bytes", "memory.max").strip()
+    wait_until("the sandbox's memory limit grew", lambda: cgroup_file(corral, sandbox, "memory", "memory.limit_in_bytes", "memory.max").strip()
                == str(192 * MIB), 5)
     pid = pid_of(corral, sandbox)
     user.delete(sandbox["id"])
-    wait_until("its kernel is gone", lambda: subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode, 5)
+    wait_until("the sandbox's kernel process is gone", lambda: subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode, 5)
 
 
 def test_gvisor_tells_ends_over_a_restart_of_the_agent(corral, user):

@@ -1,4 +1,4 @@
-"""Sandboxes that stand idle, and those that only look like it."""
+"""Sandboxes that are idle, and those that only look idle."""
 import signal
 
 import pytest
@@ -19,13 +19,13 @@ def test_idle_ends_and_work_does_not(user):
     for sandbox_id in idle:
         ended = user.wait(sandbox_id, "stopped", 15)
         assert ended["reason"] == "idle" and ended["detail"].startswith(IDLE), ended
-    wait_until("it worked for much longer", lambda: user.stats(works)["health"]["uptime_seconds"] >= 6, 10)
+    wait_until("the busy one ran for much longer", lambda: user.stats(works)["health"]["uptime_seconds"] >= 6, 10)
     assert user.show(works)["state"] == "running"
 
 
 @pytest.fixture
 def pausing(corral):
-    """The agent pauses what is idle."""
+    """The agent pauses an idle sandbox."""
     def restart(**env):
         corral.kill("agent", signal.SIGTERM)
         corral.environ.update(env)
@@ -42,22 +42,23 @@ def test_idle_pauses_where_that_is_configured(corral, user, pausing):
     event = user.good("GET", f"/sandbox/{sandbox_id}/events")["items"][-1]
     assert event["type"] == "sandbox.paused" and event["data"]["detail"].startswith(IDLE), event
 
-    # An extension does not wake it; what comes to the same node later was heard later.
+    # An extension does not resume it. The create and the deletion reach the node after the extension, so the
+    # node has it by then.
     longer = user.good("PATCH", f"/sandbox/{sandbox_id}", {"lifetime_seconds": 900})
     assert longer["state"] == "paused" and longer["expires_at"] > paused["expires_at"]
     user.delete(user.create()["id"])
     assert corral.is_frozen(sandbox_id) and user.show(sandbox_id)["state"] == "paused"
 
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
-    wait_until("it is thawed", lambda: not corral.is_frozen(sandbox_id))
+    wait_until("its processes run", lambda: not corral.is_frozen(sandbox_id))
     assert user.wait(sandbox_id, "running")["detail"] is None
     assert not user.stats(sandbox_id)["violations"]
-    user.wait(sandbox_id, "paused", 15) # its idle time began again
+    user.wait(sandbox_id, "paused", 15) # the idle time started from zero
 
     user.good("POST", f"/sandbox/{sandbox_id}/resume")
     user.wait(sandbox_id, "running")
     corral.kill("controller")
-    wait_until("its node paused it alone", lambda: corral.is_frozen(sandbox_id), 15)
+    wait_until("the node paused it by itself", lambda: corral.is_frozen(sandbox_id), 15)
     corral.restart("controller")
     user.wait(sandbox_id, "paused", 20)
     user.good("POST", f"/sandbox/{sandbox_id}/resume")

@@ -1,4 +1,4 @@
-"""What an image brings along: it is on the sandbox's own disk, or it is refused."""
+"""What an image brings along is on the sandbox's own disk, or the image is refused."""
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +17,7 @@ def docker(corral, *args, **more):
 
 
 def image(corral, text):
-    """Corral's own with this added."""
+    """The base image with these lines added."""
     context = Path(tempfile.mkdtemp(dir=corral.home))
     shutil.copy(BUILD_ROOT / "tests/hostile", context)
     (context / "Dockerfile").write_text(f"FROM corral-base:latest\nCOPY hostile /bin/hostile\n{text}\n")
@@ -35,7 +35,7 @@ def numbered(count):
 
 
 def users(text):
-    """/etc/passwd by this, in place of the base's."""
+    """The base image with another /etc/passwd."""
     return f"USER 0\nRUN rm /etc/passwd && {text}"
 
 
@@ -45,8 +45,8 @@ REFUSED = {
     "volumes": (numbered(40), {}, "its image declares 40 volumes; at most 32 can be on a sandbox's disk"),
     "one more": (numbered(33), {}, "its image declares 33 volumes; at most 32 can be on a sandbox's disk"),
     "relative": (volumes("data"), {}, "its image declares a volume whose path is not absolute"),
-    "our own": (volumes("/.corral/link"), {}, "its image declares a volume in …, which is not its to have"),
-    "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., which are Corral's own"),
+    "our own": (volumes("/.corral/link"), {}, "its image declares a volume in …, which is reserved"),
+    "label": ("LABEL corral.pool=1", {}, "its image has a label that begins with corral., a prefix that is Corral's own"),
     "labels": (f"LABEL a={'x' * 17000}", {}, "its image has labels of 17001 bytes; at most 16384 are taken"),
     "environment": ("\n".join(f"ENV V{i}={'x' * 17000}" for i in range(4)), {},
                     "its image sets 6 variables of 68042 bytes; at most 1024 of 65536 bytes are taken"),
@@ -55,7 +55,8 @@ REFUSED = {
     "folder": (f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}\nCMD x", {"use_image_command": True},
                "its image's working folder has a path longer than 511 bytes"),
     "ports": ("EXPOSE 1-20001", {}, "its image exposes 20001 ports; at most 20000 are taken"),
-    # Docker would read these before it starts a container: at a pipe it hangs for ever, and with it every later call for it.
+    # Docker would read these files before it starts a container: at a pipe it hangs for ever, and so does
+    # every later call for that container.
     "users in a pipe": (users("mkfifo /etc/passwd"), {}, NO_USERS),
     "users behind a link": (users("mkfifo /bin/pipe && ln -s ../bin/pipe /etc/passwd"), {}, NO_USERS),
     "users of a device": (users("ln -s /dev/ptmx /etc/passwd"), {}, NO_USERS),
@@ -76,7 +77,7 @@ def test_past_a_bound(corral, user, what):
 
 
 def test_as_many_volumes_as_are_allowed(corral, user):
-    """All on its own disk, within its limit, each once however it is written."""
+    """Each volume is on the sandbox's own disk, within its limit, and there once however it is written."""
     paths = [f"/v{i}" for i in range(29)] + ["/v0/", "/tmp/", "/v1/deep"]
     sandbox = user.create(**{**SMALL, "storage_bytes": 8 << 20}, image=image(corral, volumes(*paths)))
     assert sandbox["enforced"]["disk"] == "enforced"
@@ -94,6 +95,6 @@ def test_users_may_be_elsewhere_or_nobody(corral, user):
 
 
 def test_an_image_may_have_more_than_it_is_used_for(corral, user):
-    """Its own command and folder count where they are run."""
+    """The image's own command and working folder count only where they are used."""
     tag = image(corral, f"WORKDIR /{'x' * 200}/{'y' * 200}/{'z' * 200}\nCMD [" + ", ".join(['"x"'] * 1025) + "]")
     assert user.create(**SMALL, image=tag)["state"] == "running"

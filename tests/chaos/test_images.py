@@ -1,4 +1,5 @@
-"""Images as they are in the world: each runs as under plain Docker with the same user, or is refused in words."""
+"""Images as people build them: each runs as under plain Docker with the same user, or is refused with a
+reason."""
 import io
 import json
 import shutil
@@ -36,7 +37,7 @@ def build(corral, text, parent="corral-base:latest"):
 
 
 def changed(corral, parent, *changes):
-    """What no Dockerfile says: each change as docker commit takes it."""
+    """An image with changes that no Dockerfile can make: each as docker commit takes it."""
     tag, made = named(), docker(corral, "create", "--network", "none", parent).stdout.decode().strip()
     docker(corral, "commit", *(x for change in changes for x in ("-c", change)), made, tag)
     docker(corral, "rm", made)
@@ -57,7 +58,7 @@ def imported(corral, files, *changes):
 
 
 def edited(corral, tag, edit):
-    """The image with its configuration as edit leaves it."""
+    """The image with its configuration changed by edit."""
     out, new = io.BytesIO(), named()
     with tarfile.open(fileobj=io.BytesIO(docker(corral, "save", tag).stdout)) as old, tarfile.open(fileobj=out, mode="w") as tar:
         manifest = json.load(old.extractfile("manifest.json"))
@@ -78,12 +79,12 @@ def edited(corral, tag, edit):
 
 
 def told(corral, container):
-    text = wait_until("it has told", lambda: docker(corral, "exec", container, "cat", "/tmp/told", check=False).stdout, 20)
+    text = wait_until("the command has ended", lambda: docker(corral, "exec", container, "cat", "/tmp/told", check=False).stdout, 20)
     return text.decode()
 
 
 def under_docker(corral, tag, *command):
-    """What plain Docker makes of it, with the same user and a root that is as writable as ours."""
+    """What plain Docker gives, with the same user and a root file system that is as writable as ours."""
     container = docker(corral, "run", "-d", "--network", "none", "--user", "1000:1000", tag, *command).stdout.decode().strip()
     try:
         return told(corral, container)
@@ -95,7 +96,8 @@ def cmd(probe):
     return "CMD [\"sh\", \"-c\", " + '"' + TELLS.format(probe).replace('"', '\\"') + '"]'
 
 
-# What is built, and what of it is looked at: a Dockerfile on the base image, then changes as docker commit takes them.
+# What is built, and what is compared: a Dockerfile on the base image, then changes as docker commit takes
+# them.
 SAME = {
     "a volume twice": ('VOLUME ["/data", "/data/", "/x/../data"]', "ls -d /data"),
     "a volume with dots": ('VOLUME ["/./tmp", "//srv//x/."]', "ls -d /srv/x /tmp; touch /tmp/x"),
@@ -160,7 +162,8 @@ def test_as_under_docker(corral, user, what):
     ("RUN echo x > /data", 502, "not a directory"), ("RUN ln -s data /data", 502, "too many links"),
     ("RUN ln -s /proc /data", 502, "cannot be mounted"), ("RUN ln -s / /data", 422, "what its image has in folders of its disk")])
 def test_a_volume_where_none_can_be(corral, user, text, status, words):
-    """Docker's last word is the one that counts: it is there, however long the paths before it are."""
+    """Docker puts the cause at the end of its message: the detail shows it, however long the paths before
+    it are."""
     tag = changed(corral, build(corral, f"USER 0\n{text}\nCMD true"), "VOLUME /data")
     problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag})
     detail = user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
@@ -168,18 +171,19 @@ def test_a_volume_where_none_can_be(corral, user, text, status, words):
 
 
 def test_what_is_copied_is_its_own(corral, user):
-    """Its user's, no matter whose it was, without a bit that makes another of who runs it; nor what he may not read."""
+    """The copied files belong to the sandbox's user and have no setuid or setgid bit; files that this user
+    may not read are left out."""
     text = (SEED + "USER 0\nRUN chmod 6755 /data/tool && echo s > /data/secret && chmod 600 /data/secret && mkdir -m 700 /data/root"
             "\nVOLUME /data")
     sandbox = user.create(**SMALL, image=build(corral, text), command=["sh", "-c", TELLS.format(
         "find /data ! -user 1000; find /data -perm /7000; ls /data; rm -r /data/deep && echo new > /data/seed && cat /data/seed")])
     assert told(corral, sandbox["id"]).splitlines() == ["a name", "deep", "gone", "link", "pipe", "seed", "sub", "tool", "new", "ended 0"]
     pids = docker(corral, "exec", sandbox["id"], "sh", "-c", "cat /proc/[0-9]*/comm; cat /proc/self/mounts").stdout.decode()
-    assert pids.count("corral-init") + pids.splitlines().count("init") == 1, "who copied is gone"
+    assert pids.count("corral-init") + pids.splitlines().count("init") == 1, "the copying process is gone"
 
 
 def test_more_than_its_disk_holds(corral, user):
-    """In words, with the node none the worse; what is a hole takes nothing."""
+    """It is refused with a reason, and the node stays healthy; a hole in a file takes no space."""
     tag = build(corral, "USER 0\nRUN mkdir /data && dd if=/dev/zero of=/data/big bs=1M count=20\nVOLUME /data")
     problem = user.refused("POST", "/sandbox", {**SMALL, "image": tag})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
@@ -199,7 +203,7 @@ def test_one_process_is_enough(corral, user):
 
 
 def test_its_copying_ends_with_it(corral, user):
-    """A lifetime does not wait for what is copied at a tenth of a processor."""
+    """A lifetime does not wait for files that are copied at a tenth of a processor."""
     tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 20000); do : >/data/$i; done\nVOLUME /data")
     body = {**SMALL, "cpu_millis": 10, "storage_bytes": 256 * MIB, "image": tag, "lifetime_seconds": 4}
     problem = user.refused("POST", "/sandbox", body)
@@ -209,15 +213,15 @@ def test_its_copying_ends_with_it(corral, user):
 
 
 def test_what_copies_slowly_holds_up_nobody(corral, user):
-    """On a node that makes one sandbox at a time, and has seen that starts may take long."""
+    """On a node that starts one sandbox at a time, and has learnt that starts may take long."""
     tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 20000); do : >/data/$i; done\nVOLUME /data")
     body, other = {**SMALL, "storage_bytes": 256 * MIB, "image": tag}, corral.user(f"other-{uuid.uuid4().hex[:8]}")
     corral.kill("agent")
     corral.restart("agent", CORRAL_STARTS_AT_ONCE="1")
     try:
-        wait_until("the node is there", lambda: user.call("POST", "/sandbox", {**body, "cpu_millis": 100}).status_code == 201, 120)
+        wait_until("the node is ready", lambda: user.call("POST", "/sandbox", {**body, "cpu_millis": 100}).status_code == 201, 120)
         slow = user.good("POST", "/sandbox", {**body, "cpu_millis": 10}, status=202, headers={"Prefer": "respond-async"})
-        wait_until("its init is there", lambda: docker(corral, "inspect", "-f", "{{.State.Running}}", slow["id"],
+        wait_until("the init is running", lambda: docker(corral, "inspect", "-f", "{{.State.Running}}", slow["id"],
                                                        check=False).stdout == b"true\n", 60)
         quick = other.create(**SMALL)
         waited = datetime.fromisoformat(quick["started_at"]) - datetime.fromisoformat(quick["created_at"])
@@ -230,11 +234,11 @@ def test_what_copies_slowly_holds_up_nobody(corral, user):
 
 
 def test_a_restart_amid_copying(corral, user):
-    """It is made again and not taken up with a part of its files."""
+    """The sandbox is started again, and not adopted with a part of its files."""
     tag = build(corral, "USER 0\nRUN mkdir /data && for i in $(seq 3000); do : >/data/$i; done\nVOLUME /data")
     sandbox = user.good("POST", "/sandbox", {**SMALL, "cpu_millis": 100, "storage_bytes": 128 * MIB, "image": tag},
                         status=202, headers={"Prefer": "respond-async"})
-    wait_until("some are there", lambda: docker(corral, "exec", sandbox["id"], "test", "-e", "/data/1", check=False).returncode == 0, 60)
+    wait_until("some of the files are copied", lambda: docker(corral, "exec", sandbox["id"], "test", "-e", "/data/1", check=False).returncode == 0, 60)
     corral.kill("agent")
     corral.restart("agent")
     user.wait(sandbox["id"], "running", 60)
@@ -242,7 +246,7 @@ def test_a_restart_amid_copying(corral, user):
 
 
 def test_a_working_folder_that_there_is_not(corral, user):
-    """In its root, on its disk, and where the base image has none at all."""
+    """A working folder in the root file system, on the disk, and of the base image, which sets none."""
     base = build(corral, cmd("pwd; touch x && ls"))
     for folder, probe in (("/nowhere/at/all", "pwd"), ("/workspace/a/b", "pwd; touch x && ls"), ("/tmp/a", "pwd; touch x && ls")):
         tag = changed(corral, build(corral, cmd(probe)), f"WORKDIR {folder}")
@@ -251,14 +255,15 @@ def test_a_working_folder_that_there_is_not(corral, user):
         assert told_of.splitlines()[0] == folder and told_of.endswith("ended 0\n"), told_of
         user.delete(sandbox["id"])
     into = build(corral, "USER 0\nRUN mkdir -p /data/app && ln -s /data/app /app\nVOLUME /data\n" + cmd("pwd"))
-    for tag, folder in ((base, "/bin/sh"), (into, "/app")): # no path of it is told
+    for tag, folder in ((base, "/bin/sh"), (into, "/app")): # the message shows no path of the node
         problem = user.refused("POST", "/sandbox", {**SMALL, "image": changed(corral, tag, f"WORKDIR {folder}"), "use_image_command": True})
         detail = user.good("GET", "/sandbox?all=true")["items"][-1]["detail"]
         assert problem["code"] == "image_unavailable" and "its image's working folder is a file, or a link" in detail, (problem, detail)
 
 
 def test_a_working_folder_that_is_not_absolute(corral, user):
-    """No tool makes such an image, and anybody can: it harms no node, and where it is not used nothing at all."""
+    """No tool builds such an image, and anybody can: it harms no node, and has no effect at all where the
+    folder is not used."""
     tag = edited(corral, build(corral, cmd("pwd")), lambda config: config["config"].update(WorkingDir="app"))
     sandbox = user.create(**SMALL, image=tag)
     assert docker(corral, "exec", sandbox["id"], "pwd").stdout == b"/workspace\n"
@@ -268,7 +273,8 @@ def test_a_working_folder_that_is_not_absolute(corral, user):
 
 
 def test_home(corral, user):
-    """Where it can be written to, whatever its image says and no matter who has no line in its passwd; its user's word is the last."""
+    """HOME is writable, whatever the image says and also for a user without a line in its passwd; what the
+    request sets wins."""
     for text in ("ENV HOME=/root", "USER 0\nRUN rm /etc/passwd\nENV HOME=", ""):
         tag = build(corral, text)
         sandbox = user.create(**SMALL, image=tag, command=["sh", "-c", TELLS.format("echo $HOME; touch $HOME/x")])
@@ -284,7 +290,8 @@ def ended(user, sandbox):
 
 
 def test_another_architecture(corral, user):
-    """As its image says it is refused; as its program is it says what Docker says."""
+    """An image that says another processor is refused; a program of another processor fails with Docker's
+    message."""
     elf = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(100) # a program of 64-bit ARM
     tag = imported(corral, {"app": elf}, 'CMD ["/app"]')
     assert docker(corral, "run", "--rm", "--network", "none", tag, check=False).returncode in (1, 126)
@@ -309,7 +316,7 @@ def test_a_file_that_is_no_program(corral, user):
 
 
 def test_scratch(corral, user):
-    """Nothing but one static program, nor any folder that ours are mounted over."""
+    """An image of one static program alone, without any of the folders that Corral mounts over."""
     program = (BUILD_ROOT / "tests/hostile").read_bytes()
     tag = imported(corral, {"app": program}, 'ENTRYPOINT ["/app"]')
     plain = docker(corral, "run", "--rm", "--network", "none", tag, check=False).returncode
@@ -326,7 +333,7 @@ def test_no_command_of_its_own(corral, user):
 
 
 def test_all_words_are_run(corral, user):
-    """An entrypoint and as many words as a request may have, and as many bytes."""
+    """An entrypoint together with as many words, and as many bytes, as a request may have."""
     first = ["sh", "-c", TELLS.format("echo $# ${#1} ${#2} ; eval echo \\${$#}"), "name"]
     tag = edited(corral, "corral-base:latest", lambda c: c["config"].update(Entrypoint=first + ["e" * 30000, "f" * 30000]))
     for words in (["w" * 32000, "v" * 32000, "last"], [f"w{i}" for i in range(1023)] + ["last"]):
@@ -341,7 +348,7 @@ def test_all_words_are_run(corral, user):
 
 
 def test_shared_memory_is_half_of_its_memory(corral, user):
-    """At most 64 MiB; who fills it is told so, and lives."""
+    """/dev/shm has at most 64 MiB; a program that fills it gets an error, and lives."""
     for memory, size in ((32 * MIB, 16 * MIB), (256 * MIB, 64 * MIB)):
         sandbox = user.create(**{**SMALL, "memory_bytes": memory}, command=["sh", "-c", TELLS.format(
             "dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>&1 | grep -o 'No space left'; stat -c %s /dev/shm/x; rm /dev/shm/x")])

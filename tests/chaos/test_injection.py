@@ -1,4 +1,5 @@
-"""Text that means something to SQL, a shell, a path or a template, in every place that takes text: it is only text."""
+"""Text that means something to SQL, a shell, a path or a template, in every place that takes text: it stays
+text."""
 import time
 import uuid
 
@@ -13,7 +14,7 @@ FIXED = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
 
 
 def looks_well(what, answer, text):
-    """Refused with a reason, or taken as text; quickly, and without a word of what is behind."""
+    """Refused with a reason, or taken as text; quickly, and without internals in the answer."""
     assert answer.status_code < 500 or answer.json()["code"] == "no_capacity", (what, answer.status_code, answer.text)
     assert answer.elapsed.total_seconds() < 3, what
     said = answer.text.lower().replace(text.lower(), "")
@@ -85,7 +86,8 @@ def test_every_field_of_a_body(corral, user):
         for name, field in schema["properties"].items():
             for text in TEXTS:
                 for value in values(field, text):
-                    # A tier and a region that do not exist, so that nothing is made where a text is taken.
+                    # A tier and a region that do not exist, so that nothing is created where a text is
+                    # accepted.
                     body = {k: v for k, v in HARMLESS.items() if method == "POST" and k in schema["properties"]}
                     answer = (corral.admin if admin else user).call(method, target, {**body, name: value})
                     looks_well((method, target, name, value), answer, text)
@@ -105,7 +107,7 @@ def test_every_header(corral, user, header):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_what_is_taken_comes_back_as_it_was(corral, user, text):
-    """A name may not turn what is read beside it; what is data may be any text."""
+    """A name may not change how the text beside it is displayed; data may be any text."""
     name = text[:63].replace("\u202e", "")
     sandbox = user.good("POST", "/sandbox", {"labels": {"k": text}, "env": {"V": text}, "name": name}, status=201)
     assert sandbox["labels"] == {"k": text} and sandbox["name"] == name
@@ -115,7 +117,7 @@ def test_what_is_taken_comes_back_as_it_was(corral, user, text):
 
 
 def test_a_sleep_in_sql_would_be_seen(corral):
-    """The check above can fail: the database does sleep when it is asked to."""
+    """The check above can fail: the database does sleep when asked to."""
     begin = time.monotonic()
     corral.sql("select pg_sleep(1)")
     assert time.monotonic() - begin >= 1

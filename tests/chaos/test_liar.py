@@ -1,4 +1,4 @@
-"""A node whose words are well formed and whose values are not: it harms itself alone."""
+"""A node that sends well formed messages with false values: it harms only itself."""
 import re
 import subprocess
 from contextlib import closing
@@ -21,7 +21,7 @@ def fields_of(message):
 
 
 def pack(message, **values):
-    """Of the fields by name; what is bytes stands as it is."""
+    """The message with these fields by name; bytes are taken as they are."""
     fields, out = fields_of(message), b""
     for name, value in values.items():
         for one in value if isinstance(value, list) else [value]:
@@ -30,7 +30,7 @@ def pack(message, **values):
 
 
 def lies(message, but=(), **true):
-    """One message for each number and each extreme, true but for that number."""
+    """One message for each number and each extreme, true except for that number."""
     for name, (_, kind) in fields_of(message).items():
         for extreme in EXTREMES if kind in NUMBERS and name not in but else ():
             yield pack(message, **{**true, name: min(extreme, 2**32 - 1) if kind.endswith("32") else extreme})
@@ -59,7 +59,7 @@ def test_a_lying_node_harms_itself_alone(corral, user):
             liar.say_hello()
             liar.prove(inventory(resources(extreme), lies("SandboxStatus", id=honest[0].encode(), state=3, generation=1, number=9)))
             wait_until("both are ready", lambda: states(corral) == {"node-1": "ready", "liar": "ready"}, 8)
-    corral.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all of them on the liar
+    corral.admin.good("POST", "/sandbox/system/nodes/node-1/cordon") # all sandboxes on the liar
     theirs = [user.good("POST", "/sandbox", {**SMALL, "lifetime_seconds": 60}, status=202, headers={"Prefer": "respond-async"})["id"] for _ in range(3)]
     corral.admin.good("POST", "/sandbox/system/nodes/node-1/uncordon")
     with closing(Peer(corral.port + 4420, corral.home / "pki", "liar")) as liar:
@@ -77,8 +77,8 @@ def test_a_lying_node_harms_itself_alone(corral, user):
 
 
 def tell_lies(corral, user, liar, theirs, honest):
-    """Every number of every part at every extreme, with moves of honest nodes in the same moments."""
-    for state in (1, 2, 6): # starting, running, stopped; news of a higher number than any other would be the last that is heard
+    """Every number of every part at every extreme, while honest nodes report moves at the same time."""
+    for state in (1, 2, 6): # starting, running, stopped; a status with the highest number would be the last one accepted
         but = ("state", "number") if state < 6 else ("state",)
         statuses = [o for i in theirs for o in lies("SandboxStatus", but, id=i.encode(), state=state, generation=1, number=state)]
         liar.report(pack("Report", statuses=statuses))
@@ -89,11 +89,11 @@ def tell_lies(corral, user, liar, theirs, honest):
     counts = pack("CleanupCounts", volume=2**64 - 1, image=2**63)
     liar.report(pack("Report", cleanups=list(lies("CleanupReport", number=3, found=counts, removed=counts)),
                      samples_dropped=2**64 - 1, violations_dropped=2**63, left_out=2**64 - 1, left_out_why=b"\xff" * 200))
-    wait_until("its moves are committed", lambda: {user.show(i)["state"] for i in theirs} == {"stopped"}, 20)
+    wait_until("the moves of the honest node are committed", lambda: {user.show(i)["state"] for i in theirs} == {"stopped"}, 20)
 
 
 def history(corral):
-    """All that is asked of the whole can be told, and the lies are."""
+    """Views of the whole cluster still work, and the lies are in events."""
     nodes = {n["name"]: n for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"]}
     assert nodes["liar"]["state"] in ("cordoned", "unreachable") and nodes["liar"]["labels"] == {"a": "b"}
     assert nodes["liar"]["capacity"]["memory_bytes"] <= 2**53

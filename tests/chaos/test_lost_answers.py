@@ -1,4 +1,5 @@
-"""PostgreSQL commits, and the controller never hears of it: the node does what was committed all the same, and nobody sees to it."""
+"""PostgreSQL commits, and the controller never hears of it: the node still does what was committed, without
+help."""
 import json
 import re
 import socket
@@ -12,8 +13,8 @@ from test_two_controllers import COMPARED, container
 
 
 class Swallowed:
-    """Stands before PostgreSQL's socket. Of the next statements that match it keeps what is answered, and then breaks the connection,
-    or leaves it open and says nothing more."""
+    """A proxy in front of PostgreSQL's socket. Of the next statements that match, it swallows the answer,
+    and then breaks the connection or leaves it open and silent."""
 
     def __init__(self, corral):
         self.socket = corral.home / "postgres/.s.PGSQL.5432"
@@ -37,10 +38,10 @@ class Swallowed:
         self.reconnect()
 
     def reconnect(self):
-        """Every session again, the leader's too."""
+        """Breaks every session, also the leader's."""
         epoch = self.corral.sql("select epoch from leadership")
         end_sessions(self.corral)
-        wait_until("it leads again", lambda: self.corral.sql("select epoch from leadership") != epoch, 30)
+        wait_until("a controller leads again", lambda: self.corral.sql("select epoch from leadership") != epoch, 30)
         wait_until("a create would find a node",
                    lambda: requests.get(self.corral.url + "/readyz", timeout=10).status_code == 200, 30)
 
@@ -85,7 +86,7 @@ class Swallowed:
                     break
         except OSError:
             pass
-        if deaf.is_set() and not self.silent: # what it was given it carries out: only then it may hear that nobody listens
+        if deaf.is_set() and not self.silent: # what was sent is carried out first: only then may PostgreSQL hear that the client is gone
             self.end(client)
             while database.recv(65536):
                 pass
@@ -107,7 +108,7 @@ def proxy(corral):
 
 @pytest.fixture(autouse=True)
 def untold(corral):
-    """Without a word of it: it is found by comparing alone."""
+    """The change notifies nobody: it is found only by comparing the rows."""
     corral.sql("alter table sandboxes disable trigger sandbox_desired")
     yield
     corral.sql("alter table sandboxes enable trigger sandbox_desired")
@@ -124,21 +125,21 @@ def lose(proxy, user, statement, silent, method, path, body=None):
 def test_what_was_committed_reaches_the_node(corral, user, proxy, silent):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
     lose(proxy, user, b"set_desired_state", silent, "POST", f"/sandbox/{sandbox}/pause")
-    wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", COMPARED)
-    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 10)
+    wait_until("the sandbox is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", COMPARED)
+    wait_until("the row says so", lambda: user.show(sandbox)["state"] == "paused", 10)
     user.good("POST", f"/sandbox/{sandbox}/resume")
     lose(proxy, user, b"patch_sandbox", silent, "PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 96 << 20})
-    wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), COMPARED)
+    wait_until("the new limit is set", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), COMPARED)
     lose(proxy, user, b"set_desired_state", silent, "DELETE", f"/sandbox/{sandbox}")
-    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED)
-    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "stopped", 10)
+    wait_until("the container is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED)
+    wait_until("the row says so", lambda: user.show(sandbox)["state"] == "stopped", 10)
 
 
 def test_rows_that_cannot_be_read_at_first(corral, user, proxy):
-    """What is to be read again is not forgotten because the first readings failed."""
+    """A row that must be read again is not forgotten because the first readings fail."""
     sandbox = user.create()["id"]
     who = json.dumps({"user_id": user.user_id})
     proxy.swallow(b"read_sandboxes", times=3)
     corral.sql(f"select outcome from set_desired_state('{sandbox}', null, 'gone', 'deleted', '{who}')")
-    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED + 10)
+    wait_until("the container is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, COMPARED + 10)
     assert proxy.left == 0

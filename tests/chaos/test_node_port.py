@@ -1,4 +1,5 @@
-"""Anyone who comes to the port for nodes without being one: many, slow, with the wrong papers, or with too much to say."""
+"""Clients of the node port that are no nodes: many, slow, with a wrong certificate, or with too much to
+say."""
 import os
 import resource
 import select
@@ -13,13 +14,14 @@ from corral import FOREVER, wait_until
 from node_peer import Peer, field, say_hello
 
 IDLE = int(os.environ.get("CORRAL_IDLE_CONNECTIONS", "20000"))
-SOURCES = [f"127.0.0.{n}" for n in (1, 11, 12, 13)] # the first is also the agent's
-ROOM_MIB = 96 # that a controller under sanitizers may grow by
+SOURCES = [f"127.0.0.{n}" for n in (1, 11, 12, 13)] # the first address is also the agent's
+ROOM_MIB = 96 # by how much a controller under sanitizers may grow
 
 
 @pytest.fixture
 def files():
-    """As many descriptors as the idle connections need, where that may be had; how many there may be."""
+    """Allows as many descriptors as the idle connections need, if possible; returns how many connections
+    there may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (IDLE + 2000, max(hard, IDLE + 2000)))
@@ -61,7 +63,7 @@ def lines(corral, source):
 
 
 def client_hello():
-    """The first bytes of a handshake that is not gone on with."""
+    """The first bytes of a handshake that never goes on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     out = ssl.MemoryBIO()
@@ -84,15 +86,15 @@ def test_idle_connections_take_nothing_from_others(corral, user, files):
         assert descriptors(corral) - files_before < 1000 and rss_mib(corral) - before < ROOM_MIB
         sandbox = user.create(command=FOREVER)
         user.delete(sandbox["id"])
-        corral.kill("agent") # and nodes come and go as ever, also from an address that holds thousands
+        corral.kill("agent") # and nodes come and go as ever, also from an address with thousands of connections
         corral.restart("agent")
-        # It is told as ready until it is missed, so what it starts is the proof.
+        # The node is shown as ready until it is missed, so a started sandbox is the proof.
         wait_until("the node is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
         print(f"{len(idle)} idle connections; the slowest answers took {slowest:.3f} s")
     finally:
         for s in idle:
             s.close()
-    wait_until("its descriptors are as before", lambda: descriptors(corral) - files_before < 50, 20)
+    wait_until("the descriptors are as before", lambda: descriptors(corral) - files_before < 50, 20)
     assert rss_mib(corral) - before < ROOM_MIB
 
 
@@ -103,7 +105,7 @@ def test_handshakes_that_do_not_go_on_end(corral, user):
         for n, s in enumerate(half):
             s.sendall(hello[:len(hello) if n % 2 else 5])
         user.good("GET", "/sandbox")
-        wait_until("all were closed", lambda: descriptors(corral) - before < 20, 15)
+        wait_until("all connections are closed", lambda: descriptors(corral) - before < 20, 15)
         for n, s in enumerate(half):
             s.setblocking(False)
             wait_until("what the server said is read", lambda s=s: is_closed(s), 5, 0)
@@ -113,13 +115,14 @@ def test_handshakes_that_do_not_go_on_end(corral, user):
 
 
 def test_who_says_nothing_makes_room_first(corral):
-    """However many more come from its address, one that has begun to speak has its time."""
+    """However many connections come later from its address, one that has begun its handshake has its full
+    time."""
     speaks = connect(corral, "127.0.0.14")
     speaks.sendall(client_hello()[:5])
     silent = []
     try:
         silent.extend(connect(corral, "127.0.0.14") for _ in range(300))
-        wait_until("the first of the silent ones made room", lambda: is_closed(silent[0]), 4)
+        wait_until("the oldest silent connection was closed", lambda: is_closed(silent[0]), 4)
         assert not is_closed(speaks)
     finally:
         for s in [speaks, *silent]:
@@ -160,12 +163,12 @@ def test_the_wrong_papers(corral, tmp_path, kind, source, why):
             pass
         finally:
             s.close()
-    said = wait_until("it was logged", lambda: lines(corral, source))
+    said = wait_until("the refusal is in the log", lambda: lines(corral, source))
     assert len(said) == 1 and "refused" in said[0] and why in said[0], said
 
 
 def test_a_node_that_says_too_much(corral, user):
-    """It asks and asks, and takes no answer: it waits, and nobody else does."""
+    """A node that asks and asks, and reads no answer, waits; no other node does."""
     before = rss_mib(corral)
     peer = say_hello(node_port(corral), corral.home / "pki", "node-1").peer
     message = b"\1" + (4 + 60000).to_bytes(8, "big") + b"\x80\0\0\1" + b"\xff" * 60000
@@ -178,12 +181,12 @@ def test_a_node_that_says_too_much(corral, user):
         pass
     finally:
         user.good("GET", "/sandbox", timeout=10)
-        assert rss_mib(corral) - before < 4 * ROOM_MIB # a sanitizer keeps 256 MiB of what was freed
+        assert rss_mib(corral) - before < 4 * ROOM_MIB # a sanitizer keeps 256 MiB of freed memory
         peer.close()
 
 
 def loop_seconds(corral):
-    """Of the processor, that the controller's loop has had."""
+    """The processor time that the controller's loop has used."""
     pid = corral.pid("controller")
     with open(f"/proc/{pid}/task/{pid}/stat") as stat:
         fields = stat.read().rsplit(") ", 1)[1].split()
@@ -198,9 +201,9 @@ def request(payload, body):
 
 @pytest.fixture
 def asker(corral):
-    """Has a node ask on four connections, again and again, and come back where it is put out."""
+    """A node asks on four connections, again and again, and comes back when it is disconnected."""
     subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "asker"], capture_output=True,
-                   env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")}) # the first of these tests makes it
+                   env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")}) # the first of these tests creates it
     stop, threads = threading.Event(), []
 
     def ask(messages):
@@ -226,12 +229,13 @@ def asker(corral):
 
 @pytest.mark.parametrize("what", ["hellos", "polls", "parts"])
 def test_a_node_that_asks_without_end_takes_its_share(corral, user, asker, what):
-    """A hello costs a look at a certificate, a poll nothing, and a report of a million parts as much as one message can."""
+    """A hello costs the check of a certificate, a poll nothing, and a report of a million parts as much as
+    one message can."""
     issued = corral.home / "pki/asker.crt"
     hello = lambda: request(16, field(1, b"asker") + field(2, ssl.PEM_cert_to_DER_cert(issued.read_text())) + field(3, 0))  # noqa: E731
     asker({"hellos": lambda: 50 * hello(), "polls": lambda: 1000 * request(22, b""), "parts": lambda: request(20, 10**6 * field(1, b""))}[what]())
     spent = loop_seconds(corral)
-    wait_until("its burst is spent", lambda: loop_seconds(corral) - spent > 1.5, 60)
+    wait_until("the burst is spent", lambda: loop_seconds(corral) - spent > 1.5, 60)
     spent, begun, took = loop_seconds(corral), time.monotonic(), []
 
     def one_more():
@@ -240,10 +244,10 @@ def test_a_node_that_asks_without_end_takes_its_share(corral, user, asker, what)
         took.append(time.monotonic() - asked)
         return time.monotonic() - begun > 8
 
-    wait_until("others were served meanwhile", one_more, 40, 0.5)
+    wait_until("other nodes were served meanwhile", one_more, 40, 0.5)
     share = (loop_seconds(corral) - spent) / (time.monotonic() - begun)
     print(f"{what}: {share:.2f} of the loop, and the slowest answer to somebody else took {max(took):.3f} s")
     assert share < 0.5
-    corral.kill("agent") # the node that is none of it comes in as ever
+    corral.kill("agent") # an honest node connects as ever
     corral.restart("agent")
-    wait_until("it is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)
+    wait_until("the node is back", lambda: user.call("POST", "/sandbox", {"command": FOREVER}).status_code == 201, 40, 0.5)

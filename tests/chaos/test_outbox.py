@@ -1,4 +1,5 @@
-"""What happens while the controller is away is kept on the node, over kills of the agent, and told once, with its time."""
+"""What happens while the controller is away is kept on the node, also when the agent is killed, and
+reported once, with its time."""
 import subprocess
 import time
 
@@ -6,11 +7,11 @@ from corral import FOREVER, ROOT, UNTIL_TOLD, wait_until
 from test_faults import ready
 
 MIB = 1 << 20
-STRANGER = "sbx_00000000070400000000000000" # known to nobody
+STRANGER = "sbx_00000000070400000000000000" # a sandbox that nobody knows
 
 
 def outbox(corral):
-    """Its lines, by kind: each the words after the kind."""
+    """The lines of the outbox, by kind: each the words after the kind."""
     kinds = {}
     for line in (corral.home / "agent/outbox").read_text().splitlines():
         _, kind, *words = line.split()
@@ -19,7 +20,7 @@ def outbox(corral):
 
 
 def signed(text):
-    """A line as the agent writes it: FNV-1a, 64 bits, before the text."""
+    """A line as the agent writes it: the checksum (FNV-1a, 64 bits) before the text."""
     total = 0xcbf29ce484222325
     for byte in text.encode():
         total = (total ^ byte) * 0x100000001b3 % (1 << 64)
@@ -31,12 +32,12 @@ def kept(corral, kind, sandbox):
 
 
 def disk_report(corral, sandbox):
-    """Of its violations: whether it is an opening."""
+    """The violations of a sandbox: whether each is an opening."""
     return [words[4] == "1" for words in kept(corral, "violation", sandbox) if words[3] == "2"]
 
 
 def restart_agent_alone(corral):
-    """Nobody is there to tell of its node: anyone who starts it is not waited for."""
+    """No controller is there to report its node as ready: the caller of the restart does not wait for that."""
     return subprocess.Popen([ROOT / "deploy/quickstart", "--restart", "agent"], env=corral.environ,
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -65,7 +66,7 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     first_life = outbox(corral)["sample"]
     numbers = {words[3] for words in first_life}
     restarting = restart_agent_alone(corral)
-    wait_until("it is looked at again", lambda: {w[3] for w in kept(corral, "sample", full)} - numbers, 15)
+    wait_until("the sandbox is sampled again", lambda: {w[3] for w in kept(corral, "sample", full)} - numbers, 15)
     corral.docker("exec", full["id"], "rm", "/workspace/f")
     wait_until("the closing is on disk", lambda: disk_report(corral, full) == [True, False], 10)
     closed = time.time()
@@ -85,12 +86,12 @@ def test_what_happened_while_cut_off_is_told_once(corral, user):
     ready(corral)
     stopped = user.wait(ended["id"], "stopped", 20)
     assert (stopped["reason"], stopped["exit_code"]) == ("exited", 5)
-    wait_until("all is told", lambda: len(events_of(user, full, "violation")) >= 2, 10)
+    wait_until("the outbox is empty", lambda: len(events_of(user, full, "violation")) >= 2, 10)
     for sandbox in (full, ended):
         def stored(sandbox=sandbox):
             return [int(at) for at in corral.sql("select (extract(epoch from at) * 1000)::bigint from samples where "
                                                  f"sandbox_id = '{sandbox['id']}' order by at").split()]
-        wait_until("its samples are stored", lambda: stored()[-1] >= expected[sandbox["id"]][-1] - 1000, 10)
+        wait_until("the samples are stored", lambda: stored()[-1] >= expected[sandbox["id"]][-1] - 1000, 10)
         found = stored()
         for at in expected[sandbox["id"]]:
             assert len([f for f in found if abs(f - at) < 400]) == 1, (sandbox["id"], at, found, expected)
@@ -113,24 +114,24 @@ def test_a_full_outbox_drops_the_oldest_and_says_so_and_a_strange_one_is_set_asi
     path = corral.home / "agent/outbox"
     lines = path.read_text().splitlines(True)
     dropped = [words for words in outbox(corral)["dropped"]][-1]
-    first = (int(time.time() * 1000) - 1000) * 1024 # as the agent numbers
+    first = (int(time.time() * 1000) - 1000) * 1024 # as the agent numbers its reports
     many = [signed(f"violation {STRANGER} 1000 {first + i} 2 0 0 100 1000") for i in range(4096)]
     path.write_text("".join([*lines, *many, "this is no line\n", "nor has this an end"]))
     restarting = restart_agent_alone(corral)
-    wait_until("it is set aside", lambda: "1 of 4" in log_of(corral) and (corral.home / "agent/outbox.bad").exists(), 15)
+    wait_until("the bad file is set aside", lambda: "1 of 4" in log_of(corral) and (corral.home / "agent/outbox.bad").exists(), 15)
     corral.docker("exec", sandbox["id"], "dd", "if=/dev/zero", "of=/workspace/f", "bs=1M", "count=29")
-    wait_until("something is dropped", lambda: disk_report(corral, sandbox) == [True], 15)
-    wait_until("it is said", lambda: log_of(corral).count("samples and violations are dropped") == 1, 5)
+    wait_until("the opening is on disk", lambda: disk_report(corral, sandbox) == [True], 15)
+    wait_until("the drop is in the log", lambda: log_of(corral).count("samples and violations are dropped") == 1, 5)
     corral.docker("exec", sandbox["id"], "rm", "/workspace/f")
-    wait_until("one more is dropped", lambda: disk_report(corral, sandbox) == [True, False], 15)
+    wait_until("the closing is on disk", lambda: disk_report(corral, sandbox) == [True, False], 15)
     corral.restart("controller")
     assert restarting.wait(60) == 0
     ready(corral)
-    wait_until("it is told", lambda: [e["type"] for e in events_of(user, sandbox, "violation")] ==
+    wait_until("both are in events", lambda: [e["type"] for e in events_of(user, sandbox, "violation")] ==
                ["violation.opened", "violation.closed"], 20)
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="violation"}') == int(dropped[0]) + 2
     assert corral.metric('corral_node_dropped_total{node="node-1",kind="sample"}') == int(dropped[1])
-    # What is nobody's to tell holds nothing up: it is acknowledged, and counted.
+    # A report of an unknown sandbox delays no other: it is acknowledged, and counted.
     assert corral.metric('corral_history_refused_total{kind="violation"}') >= 4094
     assert log_of(corral).count("samples and violations are dropped") == 1
     assert corral.sql(f"select count(*) from events where sandbox_id = '{STRANGER}'") == "0"
@@ -146,12 +147,12 @@ def test_an_older_leader_is_refused_after_a_restart_too(corral, user):
         corral.restart("controller")
         before = log_of(corral)
         restarting = restart_agent_alone(corral)
-        wait_until("it is refused", lambda: log_of(corral).count("time to lead is over") > before.count("time to lead is over"), 15)
+        wait_until("the older leader is refused", lambda: log_of(corral).count("time to lead is over") > before.count("time to lead is over"), 15)
         assert log_of(corral).count("welcome to") == before.count("welcome to")
     finally:
         corral.kill("controller")
         corral.sql(f"update leadership set epoch = {epoch + 1}")
         corral.restart("controller")
     assert restarting.wait(60) == 0
-    wait_until("it is welcome", lambda: log_of(corral).count("welcome to") > before.count("welcome to"), 20)
-    wait_until("a create is taken", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)
+    wait_until("the new leader is accepted", lambda: log_of(corral).count("welcome to") > before.count("welcome to"), 20)
+    wait_until("a create is accepted", lambda: user.call("POST", "/sandbox", {}).status_code == 201, 20)

@@ -1,4 +1,5 @@
-"""Images of registries: what a node pulls of whom, what it does not, and what tenants hear of it."""
+"""Images of registries: what a node pulls and from where, what it refuses to pull, and what tenants are
+told."""
 import contextlib
 import os
 import re
@@ -16,10 +17,10 @@ from test_hanging import begin
 
 MIB = 1 << 20
 NODE = "/sandbox/system/nodes/node-1"
-# What was set once holds until it is set again.
+# A setting that was made once stays until it is set again.
 DEFAULTS = {"CORRAL_IMAGE_MAX_BYTES": "10G", "CORRAL_IMAGE_FREE_BYTES": "1M"}
 PULLS_OF_USER = 4
-OUTSIDE = ("198.51.100.7", 5443) # on its namespace's loopback, and not one that Docker takes for local
+OUTSIDE = ("198.51.100.7", 5443) # on its namespace's loopback, and not an address that Docker takes for local
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def restart_agent(corral, **env):
     sessions = corral.metric("corral_node_handshakes_total")
     corral.kill("agent")
     corral.restart("agent", **env)
-    wait_until("it is in session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 40)
+    wait_until("the agent has a session", lambda: corral.metric("corral_node_handshakes_total") > sessions, 40)
     wait_until("the node is ready", lambda: corral.admin.good("GET", NODE)["state"] == "ready", 40)
 
 
@@ -50,13 +51,13 @@ def images(corral):
 
 
 def layers(corral):
-    """What Docker has of layers, whole and half."""
+    """The layers that Docker has, whole and partial."""
     data = next((corral.home / "docker/data").glob("*.*"))
     return sorted(str(p.relative_to(data)) for folder in ("image/overlay2/layerdb/sha256", "tmp") for p in (data / folder).glob("*"))
 
 
 def push(corral, registry, add="", only_there=True):
-    """The base image with a layer more; its name and digest."""
+    """The base image with one more layer; its name and digest."""
     context = Path(tempfile.mkdtemp(dir=corral.home))
     (context / "Dockerfile").write_text(f"FROM corral-base:latest\nLABEL of={uuid.uuid4().hex}\n{add}\n")
     (context / "noise").write_bytes(os.urandom(40 * MIB) if "noise" in add else b"")
@@ -71,7 +72,7 @@ def push(corral, registry, add="", only_there=True):
 
 
 def refused(user, image):
-    """The sentence that its user is told, the same everywhere."""
+    """The sentence that the user gets, the same for every cause."""
     problem = user.refused("POST", "/sandbox", {**SMALL, "image": image})
     assert (problem["status"], problem["code"]) == (422, "image_unavailable"), problem
     ended = user.good("GET", "/sandbox?all=true&limit=200")["items"][-1]
@@ -99,7 +100,8 @@ def test_by_its_name_and_by_its_digest(corral, user, registry):
 
 
 def test_one_that_is_too_large(corral, user, registry):
-    """Seen while it is pulled, or, where it is large only when it is unpacked, afterwards. Nothing of it stays."""
+    """Seen during the pull; for layers that are large only when unpacked, seen afterwards. Nothing of the
+    image stays."""
     large = push(corral, registry, "COPY noise /noise")
     bomb = push(corral, registry, "COPY zeros /zeros")
     here, _ = push(corral, registry, "COPY zeros /zeros", only_there=False)
@@ -107,57 +109,58 @@ def test_one_that_is_too_large(corral, user, registry):
     with agent_with(corral, CORRAL_IMAGE_MAX_BYTES="20M"):
         for image in (*large, *bomb):
             assert refused(user, image) == "its image is larger than 20.0 MiB, which is the most that its node pulls"
-            # A cleanup may take what other tests left.
-            wait_until("nothing of it is left", lambda: not any(set(now) - set(was) for now, was in zip((images(corral), layers(corral)), before)), 20)
+            # A cleanup may remove what other tests left.
+            wait_until("nothing of the image is left", lambda: not any(set(now) - set(was) for now, was in zip((images(corral), layers(corral)), before)), 20)
             kept = corral.home / "agent/images"
             assert not kept.exists() or image not in kept.read_text()
-        for image in ("corral-base:latest", here): # what is here costs nothing more
+        for image in ("corral-base:latest", here): # layers that are here already cost nothing
             assert user.create(**SMALL, image=image)["state"] == "running"
-    for image in (large[0], bomb[1]): # and as large as is allowed
+    for image in (large[0], bomb[1]): # and exactly as large as allowed
         assert user.create(**SMALL, image=image)["state"] == "running"
 
 
 def test_one_that_is_said_to_be_larger_than_any_disk(corral, user):
-    """Broken off before it has come, whatever the registry would go on sending."""
+    """The pull is aborted before the image has come, whatever the registry would still send."""
     before = layers(corral)
     with LyingRegistry(corral, endless_layer()) as lying:
         assert refused(user, lying.image) == "its image is larger than 10.0 GiB, which is the most that its node pulls"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
-        wait_until("nothing of it is left", lambda: not set(layers(corral)) - set(before), 20)
+        wait_until("nothing of the image is left", lambda: not set(layers(corral)) - set(before), 20)
 
 
 def test_one_of_more_layers_than_docker_takes(corral, user):
-    """Docker would say so once all of them had come."""
+    """Docker itself would say so only once all layers had come."""
     layers = [(f"{uuid.uuid4().hex}".encode(), 1 << 20) for _ in range(128)]
     with LyingRegistry(corral, image_of_layers(layers)) as lying:
         assert refused(user, lying.image) == "its image has more than 127 layers"
 
 
 def test_one_that_drips_holds_nobody_up(corral, user, registry):
-    """Layers that never end, more than Docker has places for by default, of one image and of many: another's image comes."""
+    """Layers that never end, more than Docker's default of parallel downloads, of one image and of many:
+    the image of another user is pulled."""
     other, name = corral.user(f"other-{uuid.uuid4().hex}", tier="pro"), push(corral, registry)[0]
     slow = corral.user(f"slow-{uuid.uuid4().hex}", tier="pro")
     with DrippingRegistry(corral, layers=16, port=1) as dripping:
         images = [dripping.new_image() for _ in range(10)]
         made = {image.split("/", 1)[1].removesuffix(":1"): begin(slow, image=image) for image in images}
-        wait_until("it holds what one user may", lambda: len(set(dripping.held)) == PULLS_OF_USER
+        wait_until("the user has its most pulls", lambda: len(set(dripping.held)) == PULLS_OF_USER
                    and len(dripping.held) == PULLS_OF_USER * dripping.layers, 30)
         since, first = time.monotonic(), set(dripping.held)
         quick = other.create(**SMALL, image=name)
         assert quick["state"] == "running"
         assert time.monotonic() - since < 20
-        assert set(dripping.held) == first, "the rest waits"
+        assert set(dripping.held) == first, "the other pulls wait"
         other.delete(quick["id"])
         for image in first:
             slow.delete(made.pop(image))
-        wait_until("others have their turn", lambda: len(set(dripping.held) - first) == PULLS_OF_USER, 30)
-        for sandbox in made.values(): # those that have none yet too
+        wait_until("the next pulls begin", lambda: len(set(dripping.held) - first) == PULLS_OF_USER, 30)
+        for sandbox in made.values(): # also those without a pull yet
             assert slow.call("DELETE", f"/sandbox/{sandbox}").status_code == 204
         wait_until("nothing is pulled", lambda: not dripping.held, 30)
 
 
 def test_one_that_sends_docker_to_a_machines_own_credentials(corral, user):
-    """What is link-local is out of reach of a node's Docker: for a token and for what it asked for."""
+    """A node's Docker cannot reach link-local addresses: neither for a token nor for the image."""
     asked = subprocess.run(["nsenter", f"--net={namespace(corral)}", "ip", "route", "get", "169.254.169.254"], capture_output=True, text=True)
     assert asked.returncode, f"nothing is dialled while it could leave the namespace: {asked.stdout}"
     place = "http://169.254.169.254/latest/meta-data"
@@ -166,25 +169,26 @@ def test_one_that_sends_docker_to_a_machines_own_credentials(corral, user):
     for way in ways:
         with LyingRegistry(corral, way, ("127.0.0.1", 1)) as lying:
             assert refused(user, lying.image) == "the image cannot be pulled"
-            assert re.search(f"sandbox={user.last} did not start: .*(no route to node|unreachable)", log(corral))
+            assert re.search(f"sandbox={user.last} did not start: .*(no route to host|unreachable)", log(corral))
 
 
 def test_one_that_fills_the_disk(corral, user):
-    """Small as it comes, and large as it is unpacked: broken off at the floor, and what was unpacked goes."""
+    """Small to download, and large when unpacked: aborted at the floor of free disk, and the unpacked part
+    is removed."""
     fs = os.statvfs(corral.home / "docker/data")
     floor, before = fs.f_bavail * fs.f_frsize - (1 << 30), layers(corral)
     with agent_with(corral, CORRAL_IMAGE_FREE_BYTES=str(floor)), LyingRegistry(corral, bomb(8)) as lying:
         assert refused(user, lying.image) == "its node has too little free disk to pull its image"
         assert any("/blobs/" in path for path in lying.server.asked), lying.server.asked
-        wait_until("nothing of it is left", lambda: layers(corral) == before, 60, 0.5)
-        # Docker may leave the file of an unpacking that was broken off, until it is started again: it does not grow.
+        wait_until("nothing of the image is left", lambda: layers(corral) == before, 60, 0.5)
+        # Docker may keep the file of an aborted unpacking until it is restarted: the file does not grow.
         data = next((corral.home / "docker/data").glob("*.*")) / "overlay2"
         assert sum(path.stat().st_size for path in data.glob("*/diff/zeros")) < 6 << 30
         assert user.create(**SMALL)["state"] == "running"
 
 
 def test_below_the_floor_of_the_disk(corral, user, registry):
-    """Nothing is pulled, nothing dialled, and what is here goes on."""
+    """Nothing is pulled, no registry is dialled, and sandboxes of images that are here start."""
     name, _ = push(corral, registry)
     here, _ = push(corral, registry, only_there=False)
     with agent_with(corral, CORRAL_IMAGE_FREE_BYTES="1000T"):
@@ -203,20 +207,20 @@ def test_below_the_floor_of_the_disk(corral, user, registry):
 
 
 def test_a_node_has_a_list_of_its_own(corral, user):
-    """Whatever its controller lets pass, it dials nobody else."""
+    """Whatever its controller allows, a node dials no other registry."""
     with agent_with(corral, CORRAL_REGISTRIES="docker.io,127.0.0.1:5000"), SilentRegistry(corral, port=1) as other:
-        assert refused(user, other.image) == "its node pulls no images of its registry"
+        assert refused(user, other.image) == "its node pulls no images from its registry"
         assert not other.taken, "it was dialled"
-        assert "127.0.0.1:1 is none of docker.io,127.0.0.1:5000" in log(corral)
-        corral.docker("tag", "corral-base:latest", other.image) # but what is here is nobody's to dial
+        assert "127.0.0.1:1 is not one of docker.io,127.0.0.1:5000" in log(corral)
+        corral.docker("tag", "corral-base:latest", other.image) # an image that is here needs no registry
         assert user.create(**SMALL, image=other.image)["state"] == "running"
         assert not other.taken
-    with SilentRegistry(corral, port=1) as other: # which counts, where it is asked
+    with SilentRegistry(corral, port=1) as other: # the check can fail: without the list it is dialled
         user.good("POST", "/sandbox", {**SMALL, "image": other.image}, headers={"Prefer": "respond-async"})
-        wait_until("it is dialled", lambda: other.taken, 15)
+        wait_until("the registry is dialled", lambda: other.taken, 15)
 
 
-# --- why a pull fails is the administrator's to know ---
+# --- why a pull fails is for the administrator only ---
 
 def unauthorized(request):
     request.refuse(401, "UNAUTHORIZED", WWW_Authenticate='Basic realm="secret.internal"')

@@ -1,4 +1,4 @@
-"""What an agent that comes back makes of what it finds: nothing that was promised is lost with its life."""
+"""A restarted agent and what it finds: nothing that was acknowledged is lost."""
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ def on_disk(corral, sandbox, line):
 
 
 def test_new_limits_outlive_the_agent(corral, user):
-    """It dies after they were acknowledged, and before Docker took them."""
+    """The agent dies after the new limits were acknowledged, and before Docker set them."""
     sandbox = user.create(**SMALL)["id"]
     limit = corral.kernel(sandbox, "memory/memory.limit_in_bytes", "memory.max")
     corral.kill("agent")
@@ -26,7 +26,7 @@ def test_new_limits_outlive_the_agent(corral, user):
         corral.kill("agent")
     assert int(limit.read_text()) == 16 * MIB
     corral.restart("agent")
-    wait_until("it has its new limit", lambda: int(limit.read_text()) == 32 * MIB, 15)
+    wait_until("the new limit is set", lambda: int(limit.read_text()) == 32 * MIB, 15)
 
 
 def test_new_limits_of_a_paused_one(corral, user):
@@ -34,13 +34,14 @@ def test_new_limits_of_a_paused_one(corral, user):
     limit = corral.kernel(sandbox, "memory/memory.limit_in_bytes", "memory.max")
     user.good("POST", f"/sandbox/{sandbox}/pause")
     user.good("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": 32 * MIB})
-    wait_until("it has its new limit", lambda: int(limit.read_text()) == 32 * MIB, 5)
+    wait_until("the new limit is set", lambda: int(limit.read_text()) == 32 * MIB, 5)
     assert user.show(sandbox)["state"] == "paused"
 
 
 @pytest.mark.parametrize("meanwhile", [None, "resume", "delete"])
 def test_a_pause_waits_for_its_node(corral, user, meanwhile):
-    """Who waits is told when it is so, or that something else was asked for meanwhile."""
+    """A request that waits for a state is answered when it is reached, or when another state was requested
+    meanwhile."""
     sandbox = user.create(**SMALL)["id"]
     waiting = lambda: corral.admin.good("GET", "/sandbox/system/stats")["queues"]["waiters"]
     with ThreadPoolExecutor(2) as pool:
@@ -66,11 +67,12 @@ def test_a_pause_waits_for_its_node(corral, user, meanwhile):
 
 
 def test_one_without_a_command_is_not_made_again(corral, user):
-    """The agent dies before it could note that it runs: what was written to it meanwhile stays."""
+    """The agent dies before it could record that the sandbox runs: what was written into the sandbox
+    meanwhile stays."""
     made, others = {}, corral.docker("ps", "--format", "{{.Names}}").split()
     thread = threading.Thread(target=lambda: made.update(user.create(**SMALL)))
     thread.start()
-    sandbox = wait_until("its container runs", lambda: next((n for n in corral.docker(
+    sandbox = wait_until("the container runs", lambda: next((n for n in corral.docker(
         "ps", "--format", "{{.Names}}", "--filter", "label=corral.sandbox").split() if n not in others), None), 15, 0.002)
     corral.kill("agent")
     pid = pid_of(corral, sandbox)
@@ -88,7 +90,7 @@ def test_one_that_was_renamed_while_the_agent_was_down(corral, user):
     corral.kill("agent")
     corral.docker("rename", sandbox, "nobodys")
     corral.restart("agent")
-    wait_until("its processes are gone", lambda: not runs(pid), 10)
+    wait_until("the processes are gone", lambda: not runs(pid), 10)
     ended = user.wait(sandbox, "stopped", 10)
     assert ended["reason"] == "orphaned" and "not by Corral" in ended["detail"], ended
     cleaned = corral.admin.good("POST", "/sandbox/system/cleanup")
@@ -97,7 +99,8 @@ def test_one_that_was_renamed_while_the_agent_was_down(corral, user):
 
 
 def test_an_upgrade_before_the_agent_is_restarted(corral, user):
-    """An agent starts sandboxes with the init that it came with, whatever lies in its place by then."""
+    """An agent starts sandboxes with the init that it was started with, whatever file lies in its place by
+    then."""
     init, fresh = corral.home / "bin/corral-init", corral.home / "bin/corral-init.new"
     theirs = init.read_bytes()
     for content in (b"#!/bin/false\n", theirs):

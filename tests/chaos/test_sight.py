@@ -1,12 +1,14 @@
-"""What a sandbox sees of its node, and of others: /proc and /sys are gone through, and what is left to see is on a list."""
+"""What a sandbox sees of its node and of other sandboxes: the test walks through /proc and /sys, and all
+that is visible is on a list."""
 import json
 import re
 
 import pytest
 from corral import FOREVER, ROOT, wait_until
 
-# Files of /proc that are the same for all who look and may be read: each with the reason why it is left. What is not in here
-# is masked, or empty, or cannot be read. docs/hardening.md has the same list.
+# Files of /proc that show the same to every reader and may be read: each with the reason why it is left
+# readable. A file that is not listed is masked, or empty, or cannot be read. docs/hardening.md has the same
+# list.
 LEFT = {
     "cgroups": "Java finds its memory limit by it; how many cgroups the node has",
     "consoles": "of the kernel", "cpuinfo": "programs choose code by it; which processor the node has", "crypto": "of the kernel",
@@ -18,9 +20,9 @@ LEFT = {
     "version": "the kernel's", "vmstat": "vmstat; what the node's memory does", "mtrr": "of the processor",
     "sysvipc": "its own namespace's", "allocinfo": "of the kernel",
 }
-# Folders of it that are its own (a namespace's), or constant; sys is looked at by itself.
+# Folders of /proc that are the sandbox's own (of its namespaces), or constant; sys is checked by itself.
 FOLDERS = {"bus", "driver", "dynamic_debug", "irq", "net", "self", "sys", "sysvipc", "thread-self", "tty", "mounts"}
-# Of /proc/sys what counts for all, and may be read.
+# Files of /proc/sys that apply to all, and may be read.
 COUNTS = {"kernel/random/entropy_avail": "of the kernel", "kernel/random/boot_id": "of the node's start; programs take it for its name",
           "kernel/random/uuid": "a new one each time", "kernel/ns_last_pid": "its own namespace's",
           "fs/dentry-negative": "a setting"}
@@ -31,7 +33,7 @@ def inside(corral, sandbox, *command):
 
 
 def written(corral, sandbox, name, script):
-    """What the script says in the sandbox, which may take a while: it is written to a file there."""
+    """What the script prints in the sandbox. It may take a while, so its output goes to a file there."""
     folder = corral.home / f"agent/volumes/{sandbox['id']}/0"
     inside(corral, sandbox, "sh", "-c", f"(({script}) >/workspace/{name}.new 2>/dev/null; mv /workspace/{name}.new /workspace/{name}) "
            "</dev/null >/dev/null 2>&1 &")
@@ -41,7 +43,7 @@ def written(corral, sandbox, name, script):
 
 @pytest.fixture(scope="module")
 def two(corral):
-    """Of two users: one looks, the other has all that could be seen."""
+    """Sandboxes of two users: one searches, the other has everything that could be seen."""
     one, other = corral.user("sight-one", tier="enterprise"), corral.user("sight-other")
     looks, seen = one.create(command=FOREVER), other.create(command=FOREVER, labels={"secret": "a-label-of-another"})
     yield looks, seen
@@ -54,7 +56,7 @@ def test_no_file_of_proc_or_sys_names_another(corral, two):
     container = corral.docker("inspect", "-f", "{{.Id}}", seen["id"])
     markers = "\n".join([seen["id"], container, container[:12], "sbx_", str(corral.home), "a-label-of-another"])
     (corral.home / f"agent/volumes/{looks['id']}/0/markers").write_text(markers + "\n")
-    # Its own processes apart: those are in folders of numbers, and self is one of them.
+    # Without its own processes: those are in folders of numbers, and self is one of them.
     found = written(corral, looks, "found", "cd /proc; for f in [a-z]*; do case $f in self|thread-self|mounts) ;; *) echo $f; esac; "
                     "done | xargs grep -rlsF -f /workspace/markers /sys")
     assert found == ""
@@ -76,7 +78,8 @@ def test_its_own_mounts_and_cgroups(corral, two):
     assert {line.split(":", 2)[2] for line in cgroups} == {"/"}
     mounts = inside(corral, looks, "cat", "/proc/self/mountinfo")
     assert seen["id"] not in mounts and corral.docker("inspect", "-f", "{{.Id}}", seen["id"]) not in mounts
-    # Of where it is installed only what Docker itself shows (the layers, its three files) and its init's program.
+    # Of the installation it sees only what Docker itself shows (the layers, its three files), and the program
+    # of its init.
     showing = [line.split()[4] for line in mounts.splitlines() if str(corral.home) in line]
     assert set(showing) == {"/", "/.corral/init", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}
 
@@ -102,7 +105,7 @@ def test_what_is_masked_holds_nothing(corral, two):
 
 
 def test_no_count_in_proc_sys_moves_with_others(corral, two):
-    """Two looks with work of another between them: what changed is on the list."""
+    """Two readings with work of another sandbox in between: each file that changed is on the list."""
     looks, seen = two
     def read(name):
         return dict(line.split(":", 1) for line in written(

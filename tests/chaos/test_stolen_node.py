@@ -1,4 +1,5 @@
-"""Somebody has a node's certificate and its key: what they can do with them, and what is done about it."""
+"""Somebody has a node's certificate and its key: what they can do with them, and what an administrator can
+do about it."""
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ BORROWED = ("CORRAL_CLUSTER", "CORRAL_CONTROLLER_URLS", "CORRAL_CA_FILE", "CORRA
 
 
 class Thief:
-    """An agent of another node (its state folder says so) with papers that were copied."""
+    """An agent of another node, as its state folder says, with a copied certificate and key."""
 
     def __init__(self, corral, folder):
         for suffix in ("crt", "key"):
@@ -38,7 +39,7 @@ class Thief:
 
 @pytest.fixture
 def thieves(corral):
-    """Makes them, and ends them."""
+    """Starts such agents, and ends them."""
     made = []
 
     def make():
@@ -51,7 +52,7 @@ def thieves(corral):
     for thief in made:
         thief.stop()
         print(thief.log.read_text(errors="replace"))
-        subprocess.run(["umount", "-l", thief.log.parent / "state/links"], capture_output=True) # where it came so far
+        subprocess.run(["umount", "-l", thief.log.parent / "state/links"], capture_output=True) # if it came so far
         shutil.rmtree(thief.log.parent)
 
 
@@ -68,7 +69,7 @@ def handshakes(corral):
 
 
 def new_papers(corral, folder, *more):
-    """Made by the CA and put where the agent looks for them."""
+    """A certificate and key made by the CA, and put where the agent looks for them."""
     subprocess.run([corral.home / "bin/corral-controller", "pki", "issue", "node-1", "--out", folder, *more], check=True, capture_output=True,
                    env={**corral.environ, "CORRAL_PKI_DIR": str(corral.home / "pki")})
     for suffix in ("crt", "key"):
@@ -84,7 +85,7 @@ def days_left(corral):
 
 
 def refusals(corral):
-    """Of this node's papers, by the controller that runs now; a line a minute."""
+    """Refusals of this node's certificate, in the log of the controller that runs now; one line a minute."""
     log = (corral.home / "log/controller.log").read_text(errors="replace")
     return log[log.rindex("leads with epoch"):].count("node=node-1 a connection was refused: certificate revoked")
 
@@ -93,7 +94,7 @@ def test_who_answers_is_not_displaced(corral, user, thieves):
     sandboxes = [user.create(command=FOREVER)["id"] for _ in range(2)]
     before, contested = handshakes(corral), events(corral, "node.contested")
     thief = thieves()
-    wait_until("it was refused", lambda: thief.said("a node of this name is here, and answers"), 20)
+    wait_until("the stolen certificate was refused", lambda: thief.said("a node of this name is here, and answers"), 20)
     wait_until("there is an alarm", lambda: events(corral, "node.contested") > contested)
     user.delete(user.create(command=FOREVER)["id"])
     assert handshakes(corral) == before and events(corral, "node.contested") == contested + 1
@@ -107,7 +108,7 @@ def test_another_node_without_what_ran_is_looked_at_twice(corral, user, thieves)
     corral.kill("agent")
     try:
         wait_until("there is an alarm", lambda: events(corral, "node.doubted") > doubted, 20)
-        assert thief.said("it is looked at again")
+        assert thief.said("it has to come again later")
     finally:
         corral.restart("agent")
     for s in sandboxes:
@@ -121,19 +122,19 @@ def test_revoked_papers_are_refused_and_new_ones_are_not(corral, user, thieves, 
     revoked = corral.admin.good("POST", "/sandbox/system/nodes/node-1/revoke")
     try:
         assert "revoked" in revoked["reason"]
-        wait_until("it is away", lambda: node(corral)["state"] == "unreachable", 20)
+        wait_until("the node is away", lambda: node(corral)["state"] == "unreachable", 20)
         assert "revoked" in node(corral)["reason"]
         assert user.refused("POST", "/sandbox", {})["code"] == "no_capacity"
         thief = thieves()
-        wait_until("it hears why", lambda: thief.said("certificate revoked"), 20)
+        wait_until("the agent logs the reason", lambda: thief.said("certificate revoked"), 20)
         assert events(corral, "node.revoked") == 1
     finally:
         new_papers(corral, tmp_path / "new")
         process = f"/proc/{corral.pid('agent')}"
         corral.kill("agent", signal.SIGTERM)
-        wait_until("it has stopped", lambda: not os.path.exists(process), 20)
+        wait_until("the agent has stopped", lambda: not os.path.exists(process), 20)
         corral.restart("agent")
-    wait_until("it is back", lambda: node(corral)["state"] == "ready", 20)
+    wait_until("the node is back", lambda: node(corral)["state"] == "ready", 20)
     user.wait(sandbox, "running", 30)
     assert node(corral)["reason"] is None
     changed = corral.sql("select data ? 'certificate' from events where type = 'node.changed' and node = 'node-1' order by seq desc limit 1")
@@ -142,8 +143,8 @@ def test_revoked_papers_are_refused_and_new_ones_are_not(corral, user, thieves, 
     assert [a["result"] for a in audit if a["action"] == "node.revoke" and a["target"] == "node-1"] == ["ok"]
     corral.kill("controller")
     corral.restart("controller")
-    wait_until("the next controller knows of it", lambda: refusals(corral), 20)
-    wait_until("and takes the new papers", lambda: node(corral)["state"] == "ready", 20)
+    wait_until("the next controller knows of the revocation", lambda: refusals(corral), 20)
+    wait_until("the next controller accepts the new certificate", lambda: node(corral)["state"] == "ready", 20)
     assert user.show(sandbox)["state"] == "running"
 
 
@@ -151,7 +152,7 @@ def test_a_certificate_is_renewed_before_it_ends(corral, tmp_path):
     new_papers(corral, tmp_path / "short", "--days", "20")
     corral.kill("agent", signal.SIGKILL)
     corral.restart("agent")
-    wait_until("it has another", lambda: days_left(corral) > 300, 30)
+    wait_until("the node has another certificate", lambda: days_left(corral) > 300, 30)
 
 
 def test_removing_a_node(corral):

@@ -1,4 +1,5 @@
-"""Daemons that are stopped, and a machine that is suspended, for longer than a lease: nobody's silence is held against them by who slept."""
+"""Daemons that are stopped, and a machine that is suspended, for longer than a lease: a daemon that slept
+does not blame others for its own silence."""
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ LEASE = 10
 
 
 class Asleep:
-    """Processes that stand still until `seconds` have passed and what is waited for is so."""
+    """Stops processes until `seconds` have passed and the condition holds."""
 
     def __init__(self, pids):
         self.pids = list(pids)
@@ -25,11 +26,11 @@ class Asleep:
 
     def __exit__(self, *_):
         for pid in self.pids:
-            with suppress(ProcessLookupError): # who woke before it has ended it
+            with suppress(ProcessLookupError): # the woken agent has ended the sandbox already
                 os.kill(pid, signal.SIGCONT)
 
     def until(self, seconds):
-        wait_until("it has slept for long enough", lambda: time.monotonic() - self.begin > seconds, seconds + 5, 0.2)
+        wait_until("the stop has lasted long enough", lambda: time.monotonic() - self.begin > seconds, seconds + 5, 0.2)
 
 
 def parents():
@@ -39,12 +40,13 @@ def parents():
             with open(f"/proc/{pid}/stat") as stat:
                 found[int(pid)] = int(stat.read().rpartition(")")[2].split()[1])
         except OSError:
-            pass # it is gone
+            pass # the process is gone
     return found
 
 
 def all_of(corral):
-    """Every process of the installation: its daemons, PostgreSQL, Docker and its shims, and what runs in the sandboxes."""
+    """Every process of the installation: its daemons, PostgreSQL, Docker and its shims, and the processes
+    in the sandboxes."""
     found, home = set(), str(corral.home).encode()
     above = parents()
     for pid in above:
@@ -75,8 +77,9 @@ def leads(corral):
 
 
 def lead_again(corral, before):
-    """Its session with PostgreSQL was idle for too long, and ended: it takes the lead again."""
-    wait_until("it leads again", lambda: leads(corral) > before, 20)
+    """The controller's session with PostgreSQL was idle for too long and ended: the controller becomes
+    leader again."""
+    wait_until("the controller leads again", lambda: leads(corral) > before, 20)
     ready(corral)
 
 
@@ -85,13 +88,13 @@ def lost_links(corral):
 
 
 def test_a_controller_that_was_stopped(corral, user):
-    """What its node killed in time meanwhile expired, what ran runs, and neither was lost."""
+    """What the node killed in time meanwhile is expired, what ran still runs, and neither was lost."""
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=6, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
     led = leads(corral)
     with Asleep([corral.pid("controller")]) as asleep:
-        wait_until("its node ends it", lambda: not runs(pid), 12)
+        wait_until("the node ends the sandbox", lambda: not runs(pid), 12)
         asleep.until(LEASE + 8)
     lead_again(corral, led)
     ended = user.wait(dies, "stopped", 20)
@@ -104,28 +107,28 @@ def test_a_controller_that_was_stopped(corral, user):
 
 
 def test_an_agent_that_was_stopped(corral, user):
-    """It was away for longer than its lease: its sandboxes were lost, and are back; what was due is ended at once."""
+    """A node was away for longer than its lease: its sandboxes were lost and are back; those past their
+    deadline end at once."""
     lost = lost_links(corral)
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=8, **SMALL)["id"]
     pid, stays_pid = pid_of(corral, dies), pid_of(corral, stays)
     with Asleep([corral.pid("agent")]) as asleep:
-        wait_until("it is lost", lambda: user.show(stays)["state"] == "lost", LEASE + 10)
+        wait_until("the sandbox is lost", lambda: user.show(stays)["state"] == "lost", LEASE + 10)
         asleep.until(LEASE + 3)
     begin = time.monotonic()
-    wait_until("what was due is ended", lambda: not runs(pid), 5, 0.02)
+    wait_until("the sandbox past its deadline is ended", lambda: not runs(pid), 5, 0.02)
     assert time.monotonic() - begin < 5
-    assert user.wait(dies, "stopped", 20)["reason"] in ("expired", "node_lost") # no matter who came to say so first
-    wait_until("it is back", lambda: user.show(stays)["state"] == "running", 20)
-    wait_until("its init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
+    assert user.wait(dies, "stopped", 20)["reason"] in ("expired", "node_lost") # whichever daemon reported it first
+    wait_until("the sandbox is back", lambda: user.show(stays)["state"] == "running", 20)
+    wait_until("the init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
     assert runs(stays_pid) and lost_links(corral) == lost
 
 
 def test_a_machine_that_was_suspended(corral, user):
-    """
-    All of it at once: the daemons, PostgreSQL, Docker, the sandboxes. They and their links are there as before, and what is
-    due by now ends. Harder than a suspension: CLOCK_MONOTONIC goes on too, and with it the timers of all.
-    """
+    """All at once: the daemons, PostgreSQL, Docker, the sandboxes. They and their links are there as
+    before, and what is due by now ends. Harder than a suspension: CLOCK_MONOTONIC goes on too, and with
+    it every timer."""
     lost = lost_links(corral)
     stays = user.create(lifetime_seconds=600, **SMALL)["id"]
     dies = user.create(lifetime_seconds=8, **SMALL)["id"]
@@ -136,10 +139,10 @@ def test_a_machine_that_was_suspended(corral, user):
     led = leads(corral)
     with Asleep(everything) as asleep:
         asleep.until(40)
-    wait_until("what was due is ended", lambda: not runs(pids[1]), 5, 0.02)
+    wait_until("the sandbox past its deadline is ended", lambda: not runs(pids[1]), 5, 0.02)
     lead_again(corral, led)
     assert user.wait(dies, "stopped", 20)["reason"] == "expired"
     assert user.show(stays)["state"] == "running" and runs(pids[0])
     assert "sandbox.lost" not in events_of(user, stays) + events_of(user, dies)
-    wait_until("its init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
+    wait_until("the init answers", lambda: user.stats(stays)["health"]["status"] == "healthy", 10)
     assert lost_links(corral) == lost

@@ -1,4 +1,5 @@
-"""Many hostile sandboxes that are due at once, beside what they do to the kernel. CORRAL_STORM names how many."""
+"""Many hostile sandboxes that reach their deadline at once, while they load the kernel. CORRAL_STORM says
+how many."""
 import os
 import time
 
@@ -23,7 +24,7 @@ def procs(corral, ids):
 
 
 def busy(files):
-    """How many have more processes than they wait with."""
+    """How many of them have more processes than while they wait."""
     return sum(len(f.read_text().split()) > 4 for f in files)
 
 
@@ -32,7 +33,7 @@ def test_the_last_process_of_each_goes_in_time(corral, hostiles):
     files = procs(corral, ids)
     at = storm.due(user, ids, 20)
     storm.unleash(corral.home, ids)
-    wait_until("they do harm", lambda: busy(files) >= COUNT // 2, 15)
+    wait_until("all of them do harm", lambda: busy(files) >= COUNT // 2, 15)
     assert all(storm.processes(f) for f in files) and time.time() < at
     late = storm.gone(files, at, at + 20)
     print("last processes went", sorted(-1 if s is None else round(s, 2) for s in late), "s after the deadline")
@@ -48,9 +49,9 @@ def test_what_became_due_while_the_agent_was_down(corral, hostiles):
     files = procs(corral, ids)
     at = storm.due(user, ids, 15)
     storm.unleash(corral.home, ids)
-    wait_until("they do harm", lambda: busy(files) >= COUNT // 2, 10)
+    wait_until("all of them do harm", lambda: busy(files) >= COUNT // 2, 10)
     corral.kill("agent")
-    wait_until("they are due", lambda: time.time() > at, 20)
+    wait_until("all deadlines are past", lambda: time.time() > at, 20)
     assert all(storm.processes(f) for f in files)
     before = time.time()
     corral.restart("agent")

@@ -1,4 +1,5 @@
-"""Tenants that cannot hurt each other: races for every quota, watched at each insert; everything of another is missing."""
+"""Tenants that cannot hurt each other: races for every quota, checked at each insert; resources of another
+user do not exist."""
 import json
 import random
 import threading
@@ -11,7 +12,7 @@ from corral import Client, wait_until
 
 SMALL = {"memory_bytes": 8 << 20, "cpu_millis": 10, "storage_bytes": 4 << 20, "pids": 8}
 
-# Whatever is admitted is counted by the database itself, in the transaction of the insert.
+# The database itself counts what is admitted, in the transaction of the insert.
 WATCH = """
 create table if not exists overshoot (at timestamptz default now(), what text, n bigint, most bigint);
 create or replace function watch_overshoot() returns trigger language plpgsql as $$
@@ -93,7 +94,8 @@ def operations(client):
 
 
 def answer_of(client, method, form, names):
-    """Status and body of a request with these values for the path's parameters; what differs by chance is left out."""
+    """Status and body of a request with these values for the path's parameters; parts that differ by chance
+    are left out."""
     body = BODIES.get(f"{method} {form}", {"name": "x"} if method == "PATCH" else None)
     path = form + QUERIES.get(form, "")
     for name, value in names.items():
@@ -106,7 +108,8 @@ def answer_of(client, method, form, names):
 
 @pytest.mark.parametrize("scopes", [["read"], ["write"], ["read", "write"], ["read", "write", "admin"]])
 def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
-    """Every route with a name in it: another's, one that is not, and nonsense get the same answer."""
+    """Every route with an id or a name in it: those of another user, missing ones and nonsense get the same
+    answer."""
     other = corral.user(f"other-{uuid.uuid4().hex[:8]}", tier="pro")
     sandbox = other.create(**SMALL)["id"]
     client = Client(corral.url, corral.key(user.user_id, scopes=scopes)["key"])
@@ -152,10 +155,10 @@ def test_a_key_that_is_revoked_in_a_flood(corral):
     with ThreadPoolExecutor(8) as pool:
         for _ in range(8):
             pool.submit(flood)
-        wait_until("the flood is there", lambda: len(answers) > 100)
+        wait_until("the flood has begun", lambda: len(answers) > 100)
         corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}")
         revoked = time.monotonic()
-        wait_until("it went on", lambda: len(answers) > 400)
+        wait_until("the flood went on", lambda: len(answers) > 400)
         stop.set()
     assert {code for _, code in answers} == {200, 401}
     assert not [code for begin, code in answers if begin > revoked and code != 401]
@@ -165,7 +168,7 @@ def test_a_key_that_expires(corral, user):
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
     client = Client(corral.url, corral.key(user.user_id, expires_at=soon)["key"])
     assert client.call("GET", "/sandbox").status_code == 200
-    wait_until("it has expired", lambda: client.call("GET", "/sandbox").status_code == 401, 6)
+    wait_until("the sandbox has expired", lambda: client.call("GET", "/sandbox").status_code == 401, 6)
 
 
 def test_tampering_with_the_audit_is_found(corral):
@@ -182,7 +185,7 @@ def test_tampering_with_the_audit_is_found(corral):
     corral.sql(f"update audit set result = '{old}' where seq = {victim}")
     assert bad.returncode == 1 and f"row {victim}" in bad.stderr
     assert subprocess.run(verify, env=environ, capture_output=True).returncode == 0
-    # Old rows go, the rest stays provable, and that they went is on record.
+    # Old rows are removed, the rest can still be proved, and the removal is on record.
     old = int(corral.sql("select count(*) from audit")) - 2
     assert old > 0
     assert corral.sql("select audit_expire((select at from audit order by seq desc limit 1 offset 1), '{}')") == str(old)

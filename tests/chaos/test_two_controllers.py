@@ -1,5 +1,5 @@
-"""A second controller on the same database serves nothing but what tells of itself; and what is committed elsewhere, by it or by an
-operator's SQL, reaches the nodes through the one that leads."""
+"""A second controller on the same database serves only requests about itself; what is committed elsewhere,
+by it or by an operator's SQL, reaches the nodes through the leader."""
 import json
 import os
 import signal
@@ -32,14 +32,14 @@ def second(corral, tmp_path_factory):
         return requests.get(url + "/readyz", timeout=5).json()["code"] == "not_leading"
 
     wait_until("the second controller answers", answers)
-    wait_until("it has its database", follows)
+    wait_until("the second controller has the database", follows)
     yield url
     process.terminate()
     assert process.wait(20) == 0
     assert "Sanitizer" not in (folder / "log").read_text()
 
 
-NOTIFIED, COMPARED = 3, 15  # seconds: where it is told; where the leader finds it by comparing
+NOTIFIED, COMPARED = 3, 15  # seconds: where the leader is notified; where the leader finds the change by comparing
 
 
 def key_of(user):
@@ -70,16 +70,16 @@ def test_a_key_is_revoked_on_every_controller(corral, second):
     key = corral.key(admin["id"], scopes=["read", "write", "admin"])
     clients = [Client(url, key["key"]) for url in (corral.url, second)]
     for client in clients:
-        wait_until("it is known", lambda c=client: c.call("GET", "/metrics").status_code == 200)
+        wait_until("the leader knows the sandbox", lambda c=client: c.call("GET", "/metrics").status_code == 200)
     corral.admin.good("DELETE", f"/sandbox/system/users/{admin['id']}/keys/{key['id']}")
     assert clients[0].call("GET", "/metrics").status_code == 401
-    wait_until("the second has heard", lambda: clients[1].call("GET", "/metrics").status_code == 401, 1, 0.005)
+    wait_until("the second controller has heard", lambda: clients[1].call("GET", "/metrics").status_code == 401, 1, 0.005)
     corral.admin.good("DELETE", f"/sandbox/system/users/{admin['id']}")
 
 
 @pytest.fixture(params=[True, False], ids=["told", "found"])
 def within(corral, request):
-    """The bound; without a word of it the leader finds what differs by comparing."""
+    """Yields the bound of the time; without notifications the leader finds differences by comparing."""
     verb = "enable" if request.param else "disable"
     corral.sql(f"alter table sandboxes {verb} trigger sandbox_desired; alter table nodes {verb} trigger node_marked")
     yield NOTIFIED if request.param else COMPARED
@@ -98,7 +98,7 @@ def patch(corral, user, sandbox, **fields):
 
 
 def container(corral, sandbox, form):
-    """None where there is none, or it goes while it is looked at."""
+    """The container's data; None if there is none, or it goes while Docker is asked."""
     ids = corral.docker("ps", "-aq", "--no-trunc", "--filter", f"label=corral.sandbox={sandbox}").split()
     try:
         return corral.docker("inspect", "--format", form, *ids).strip() if ids else None
@@ -111,15 +111,15 @@ def container(corral, sandbox, form):
 def test_what_is_desired_elsewhere_reaches_the_node(corral, user, within):
     sandbox = user.create(memory_bytes=64 << 20)["id"]
     set_desired(corral, user, sandbox, "paused")
-    wait_until("it is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", within)
-    wait_until("its row says so", lambda: user.show(sandbox)["state"] == "paused", 5)
+    wait_until("the sandbox is frozen", lambda: container(corral, sandbox, "{{.State.Paused}}") == "true", within)
+    wait_until("the row says so", lambda: user.show(sandbox)["state"] == "paused", 5)
     set_desired(corral, user, sandbox, "running")
-    wait_until("it is thawed", lambda: container(corral, sandbox, "{{.State.Paused}}") == "false", within)
+    wait_until("the sandbox runs again", lambda: container(corral, sandbox, "{{.State.Paused}}") == "false", within)
     patch(corral, user, sandbox, memory_bytes=96 << 20)
-    wait_until("it is held to more", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), within)
+    wait_until("the new limit is set", lambda: container(corral, sandbox, "{{.HostConfig.Memory}}") == str(96 << 20), within)
     set_desired(corral, user, sandbox, "gone")
-    wait_until("it is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, within)
-    wait_until("and said so", lambda: user.show(sandbox)["state"] == "stopped", 5)
+    wait_until("the container is gone", lambda: container(corral, sandbox, "{{.Id}}") is None, within)
+    wait_until("the row has its end", lambda: user.show(sandbox)["state"] == "stopped", 5)
 
 
 def test_a_lifetime_that_is_changed_elsewhere_holds(corral, user, within):
@@ -131,7 +131,7 @@ def test_a_lifetime_that_is_changed_elsewhere_holds(corral, user, within):
     assert ended["reason"] == "expired"
     late = corral.sql(f"select ended_at - expires_at < interval '2 seconds' from sandboxes where id = '{shorter['id']}'")
     assert late == "t" or within == COMPARED
-    wait_until("its first lifetime is over", lambda: corral.sql(
+    wait_until("the first lifetime is over", lambda: corral.sql(
         f"select clock_timestamp() > created_at + interval '{within + 8} seconds' from sandboxes where id = '{longer['id']}'") == "t", 30)
     assert user.show(longer["id"])["state"] == "running"
     user.delete(longer["id"])
@@ -142,42 +142,43 @@ def test_a_mark_that_is_set_elsewhere_reaches_placement(corral, user, within):
     set_to = lambda mark: corral.sql(f"update nodes set admin_state = '{mark}' where name = '{node}'")  # noqa: E731
     set_to("cordoned")
     refused = lambda: user.call("POST", "/sandbox", {}).status_code == 503  # noqa: E731
-    wait_until("nothing is placed there", refused, within)
+    wait_until("the node gets no sandboxes", refused, within)
     set_to("ready")
     made = []
-    wait_until("it takes sandboxes again", lambda: made.append(user.call("POST", "/sandbox", {})) or made[-1].status_code == 201, within + 5)
+    wait_until("the node takes sandboxes again", lambda: made.append(user.call("POST", "/sandbox", {})) or made[-1].status_code == 201, within + 5)
     user.delete(made[-1].json()["id"])
 
 
 def end_lead(corral, pid):
-    """Stops this controller, and ends its session."""
+    """Stops this controller, and ends its session with PostgreSQL."""
     os.kill(pid, signal.SIGSTOP)
     corral.sql("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 20011 and objid = 1")
 
 
 def test_the_lead_passes_and_the_last_leader_writes_nothing(corral, second, user):
-    """It is stopped while its session is ended: the second leads, and what the first wakes up with changes nothing."""
+    """A controller is stopped while its session is ended: the second one leads, and what the first does
+    after it wakes changes nothing."""
     sandbox = user.create(lifetime_seconds=600)["id"]
     pid, leader = corral.pid("controller"), lambda: int(corral.sql("select split_part(leader, ':', 2) from leadership"))
     follower = Client(second, key_of(user))
     assert leader() == pid
     try:
         end_lead(corral, pid)
-        wait_until("the second leads", lambda: leader() != pid, 20)
+        wait_until("the second controller leads", lambda: leader() != pid, 20)
         wait_until("and serves", lambda: follower.call("GET", "/sandbox").status_code == 200, 20)
         assert follower.good("PATCH", f"/sandbox/{sandbox}", {"name": "by-the-second"})["name"] == "by-the-second"
     finally:
         os.kill(pid, signal.SIGCONT)
     codes = []
-    wait_until("the first has noticed", lambda: codes.append(user.call("GET", "/sandbox")) or codes[-1].status_code == 503, 15)
+    wait_until("the first controller has noticed", lambda: codes.append(user.call("GET", "/sandbox")) or codes[-1].status_code == 503, 15)
     assert codes[-1].json()["code"] == "not_leading"
     assert corral.sql(f"select state from sandboxes where id = '{sandbox}'") in ("running", "lost")
     other = leader()
     try:
         end_lead(corral, other)
-        wait_until("the first leads again", lambda: leader() == pid, 20)
+        wait_until("the first controller leads again", lambda: leader() == pid, 20)
     finally:
         os.kill(other, signal.SIGCONT)
     wait_until("and serves", lambda: user.call("GET", "/sandbox").status_code == 200, 20)
-    wait_until("what the second changed holds", lambda: (a := user.show(sandbox))["name"] == "by-the-second" and a["state"] == "running", 30)
-    wait_until("the second has noticed", lambda: requests.get(second + "/readyz", timeout=5).status_code == 503, 15)
+    wait_until("what the second controller changed stays", lambda: (a := user.show(sandbox))["name"] == "by-the-second" and a["state"] == "running", 30)
+    wait_until("the second controller has noticed", lambda: requests.get(second + "/readyz", timeout=5).status_code == 503, 15)

@@ -1,4 +1,5 @@
-"""A node whose own disk fails every start: it says so after the third, and the others get the work until it is well."""
+"""A node whose own disk fails every start: it is unhealthy after the third, and other nodes get the
+sandboxes until it is healthy again."""
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from hermits import SMALL
 
 @contextmanager
 def no_records(hosts, node):
-    """Nothing can be written to the folder of a node's records: it is not there."""
+    """Nothing can be written to the folder of a node's records, because the folder is missing."""
     folder = hosts.home / f"agent-{node}/records"
     away = folder.rename(folder.with_name("records.away"))
     try:
@@ -21,7 +22,7 @@ def no_records(hosts, node):
 
 @contextmanager
 def full(folder):
-    """A disk of its own over a folder, without a byte or an inode left."""
+    """Mounts a file system without a free byte or inode over a folder."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,nr_inodes=8,mode=711", "full", folder], check=True)
     try:
         try:
@@ -35,7 +36,8 @@ def full(folder):
 
 
 def folder_of(hosts, what):
-    """What a start writes to: the agent's records, or its disks; Docker's of the containers, or containerd's of the tasks."""
+    """What a start writes to: the agent's records, or its disks; Docker's files of containers, or
+    containerd's of tasks."""
     docker = hosts.home / "docker-1"
     return {"records": lambda: hosts.home / "agent-1/records", "disks": lambda: hosts.home / "agent-1/volumes",
             "docker": lambda: next(docker.glob("data/*/containers")),
@@ -49,7 +51,7 @@ def rescheduled(hosts, sandboxes):
 
 
 def history(hosts, user):
-    """Of those that did not start."""
+    """The events of the sandboxes that did not start."""
     return hosts.sql(f"select e.sandbox_id, e.at, e.type, e.data from events e join sandboxes s on s.id = e.sandbox_id "
                      f"where s.user_id = '{user.user_id}' and s.state = 'failed' order by e.seq")
 
@@ -60,16 +62,16 @@ def state(hosts, node):
 
 def test_a_node_that_fails_every_start_takes_no_more(hosts):
     user = hosts.user("starts", tier="enterprise")
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon") # so that all of them meet the one that fails
+    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon") # so that all of them are placed on the failing node
     with no_records(hosts, 1):
         for _ in range(3):
             assert user.refused("POST", "/sandbox", SMALL)["code"] == "start_failed"
-        unhealthy = wait_until("it says so", lambda: (n := state(hosts, "node-1"))["state"] == "unhealthy" and n, 10)
+        unhealthy = wait_until("the node is unhealthy", lambda: (n := state(hosts, "node-1"))["state"] == "unhealthy" and n, 10)
         assert "its last 3 starts failed" in unhealthy["reason"], unhealthy
         hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
         made = [user.create(**SMALL) for _ in range(3)]
         assert {s["node"] for s in made} == {"node-2"}
-    wait_until("it is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 40)
+    wait_until("the node is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 40)
     hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
     well = user.create(**SMALL)
     assert well["node"] == "node-1"
@@ -86,7 +88,7 @@ def test_what_an_image_is_to_blame_for_does_not_count(hosts):
 
 
 def begins_again(hosts, user):
-    wait_until("it is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 80)
+    wait_until("the node is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 80)
     hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
     try:
         well = user.create(**SMALL)
@@ -97,7 +99,8 @@ def begins_again(hosts, user):
 
 
 def unhealthy_reasons(hosts, node):
-    """Also of those that are over: it is tried again after a while."""
+    """All reasons, also past ones: an unhealthy node is tried again after a while, and may become unhealthy
+    again."""
     return hosts.sql(f"select data->>'reason' from events where type = 'node.unhealthy' and node = '{node}' order by seq").splitlines()
 
 
@@ -121,7 +124,7 @@ def test_no_create_fails_while_another_node_has_room(hosts, what, crowd):
             assert {a.status_code for a in answers} == {201}, history(hosts, user)
             made = [a.json() for a in answers]
             assert {s["node"] for s in made} == {"node-2"}
-            said = wait_until("it says so", lambda: unhealthy_reasons(hosts, "node-1")[before:], 10)
+            said = wait_until("the node is unhealthy", lambda: unhealthy_reasons(hosts, "node-1")[before:], 10)
             assert "its last 3 starts failed" in said[0], said
         moves = rescheduled(hosts, made)
         assert len(moves) >= 3 and len(set(moves)) == len(moves), moves
@@ -129,7 +132,7 @@ def test_no_create_fails_while_another_node_has_room(hosts, what, crowd):
         assert user.good("GET", "/sandbox/quota/usage")["used"]["sandboxes"] == crowd
         assert state(hosts, "node-1")["reserved"]["sandboxes"] == 0
         assert state(hosts, "node-2")["reserved"]["sandboxes"] == crowd
-        wait_until("nothing of them is left there", lambda: hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=1) == "", 20)
+        wait_until("nothing of the sandboxes is left on the node", lambda: hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=1) == "", 20)
     finally:
         delete_all(user)
         begins_again(hosts, user)
@@ -137,15 +140,15 @@ def test_no_create_fails_while_another_node_has_room(hosts, what, crowd):
 
 
 def test_a_node_that_the_database_knows_to_be_ill_before_its_controller_does(hosts):
-    """It fell ill between the choice and the admission, which is for another then."""
+    """The node became unhealthy between the choice and the admission: another node is chosen."""
     user = hosts.user("between", tier="enterprise")
     made = []
-    for _ in range(3): # spread: one at least is for node-1
+    for _ in range(3): # spread over the nodes: one at least is for node-1
         hosts.sql("update nodes set health = 'unhealthy' where name = 'node-1'")
         made.append(user.create(**SMALL))
     for sandbox in made:
         user.delete(sandbox["id"])
-    wait_until("it is found by comparing", lambda: state(hosts, "node-1")["state"] == "ready", 20)
+    wait_until("the leader finds the change by comparing", lambda: state(hosts, "node-1")["state"] == "ready", 20)
 
 
 def build(hosts, tag, dockerfile):
@@ -156,7 +159,8 @@ def build(hosts, tag, dockerfile):
 
 
 def test_what_a_tenant_brings_about_is_no_nodes_fault(hosts):
-    """Nor is one node after the other made unhealthy by a path in an image that reads like it, or by limits that nothing fits in."""
+    """Images and limits that fail on every node make no node unhealthy: a path in the image that reads like
+    a node's fault, or limits that are too small for anything."""
     user = hosts.user("provokes", tier="enterprise")
     build(hosts, "provokes:file", "FROM corral-base:latest\nUSER root\nRUN rm -rf /tmp && touch /tmp\n")
     build(hosts, "provokes:words", 'FROM corral-base:latest\nVOLUME ["/x: no space left on device"]\n')

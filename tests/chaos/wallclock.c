@@ -1,7 +1,6 @@
 /*
- * A wall clock that jumps, for one process: preloaded, it adds to CLOCK_REALTIME what the file
- * $WALLCLOCK_FILE holds, nanoseconds as an int64, read again at each call. Every other clock is left as it
- * is.
+ * A wall clock that jumps, for one process: preloaded, it adds to CLOCK_REALTIME the nanoseconds in the file
+ * $WALLCLOCK_FILE, an int64 that is read again at each call. Other clocks stay as they are.
  */
 #include <fcntl.h>
 #include <stdint.h>

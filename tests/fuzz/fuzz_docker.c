@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* The first byte chooses which answer the rest is taken for. */
+/* The first byte chooses the kind of answer that the rest is parsed as. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const char *text = (const char *)bytes + 1;

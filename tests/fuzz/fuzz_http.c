@@ -19,7 +19,7 @@ static int body(struct http_request *r, const char *text, size_t len, size_t pie
     return rc;
 }
 
-/* The body byte by byte says the same as in one piece: nobody's framing depends on how packets fall. */
+/* The body gives the same result byte by byte as in one piece: framing may not depend on how packets fall. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     const char *text = (const char *)bytes;

@@ -28,7 +28,7 @@ static void read_process(const struct init_frame *frame)
         expect_same(frame, init_process_pack(again, sizeof again, &process, note));
 }
 
-/* A stream of frames. What is read writes the same bytes again. */
+/* A stream of frames. A frame that can be read is written as the same bytes again. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct init_frame frame;

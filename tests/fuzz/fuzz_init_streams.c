@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* Every so often something happens to a process that is played. */
+/* Every few inputs something happens to one of the processes that the test plays. */
 static void play(uint8_t what)
 {
     static const uint8_t bytes[3000];
@@ -34,7 +34,7 @@ static void check(void)
         abort();
 }
 
-/* What an agent might send, a hostile one: the init's half of the streams takes it, in pieces. */
+/* What a hostile agent might send: the init's half of the streams reads it, in pieces. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static uint8_t sink[1 << 20];

@@ -17,8 +17,7 @@ static void check(const struct initlink_view *view, const struct initlink_update
         abort();
 }
 
-/* What an init might send, a hostile one, to an agent that has started four processes and is attached to
- * them. */
+/* What a hostile init might send to an agent that has started four processes and is attached to them. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct initlink_view view;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* The first byte chooses what the rest is taken for. What unpacks packs again. */
+/* The first byte chooses what the rest is parsed as. What unpacks packs again. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct node_message message = {0};

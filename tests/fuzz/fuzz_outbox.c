@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The bytes with the right sum before each line, so that what stands in it is read. */
+/* The bytes with the right checksum before each line, so that the text of the line is parsed. */
 static char *with_sums(const uint8_t *bytes, size_t len, size_t *out_len)
 {
     char *text;
@@ -33,7 +33,8 @@ static struct outbox *read_it(const char *text, size_t len, struct outbox_readin
     return o;
 }
 
-/* An outbox that an earlier life left. What was read is written so that it is read again, whole. */
+/* An outbox that an earlier life of the agent left. What was read is written so that it can be read again,
+ * whole. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static struct violation_report violations[OUTBOX_SEND_MAX];

@@ -1,7 +1,7 @@
 /*
- * A host that lies: inventories and reports whose bytes are good and whose values are anything, into the
+ * A node that lies: inventories and reports whose encoding is valid and whose values are anything go into the
  * controller's core. The input chooses each field of each message: absent, small, an extreme, or any number.
- * What must hold: what is taken keeps its bounds, sums stay sums, and the sandboxes of an honest host are
+ * What must hold: accepted values keep their bounds, sums stay sums, and the sandboxes of an honest node are
  * left alone.
  */
 #include "tests/fuzz/target.h"
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SANDBOXES  6 /* the first half on the liar, the rest on the honest one */
+#define SANDBOXES  6 /* the first half on the liar, the rest on the honest node */
 #define ITEMS_MAX  4
 #define ROUNDS_MAX 16
 
@@ -49,7 +49,7 @@ static struct sandbox_id id_of(unsigned i)
     return sandbox_id_make(1, (uint8_t[10]){(uint8_t)i});
 }
 
-/* --- a message of anything, by its descriptor --- */
+/* --- a random message, built from its descriptor --- */
 
 static ProtobufCMessage *any_message(struct input *in, const ProtobufCMessageDescriptor *descriptor);
 
@@ -177,7 +177,7 @@ static void sums_hold(const struct stats *stats)
          used.storage_bytes <= STATS_SUM_MAX);
 }
 
-/* --- the world: two hosts, some sandboxes on each --- */
+/* --- the world: two nodes, some sandboxes on each --- */
 
 struct world {
     struct cluster_state *cluster;

@@ -1,4 +1,4 @@
-/* Stands in for libFuzzer: gives each file of the folders that it gets to the target, once. */
+/* Stands in for libFuzzer: gives the target each file of the folders in its arguments, once. */
 #include "tests/fuzz/target.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@ static int replay(const char *path)
         return 0;
     size_t len = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
-    uint8_t *exact = malloc(len ? len : 1); /* so that a sanitizer sees the end */
+    uint8_t *exact = malloc(len ? len : 1); /* so that a sanitizer checks at the end */
     for (size_t i = 0; i < len; i++)
         exact[i] = bytes[i];
     LLVMFuzzerTestOneInput(exact, len);

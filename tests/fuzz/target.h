@@ -1,4 +1,4 @@
-/* What each fuzz target offers, to libFuzzer or to replay.c. It may not crash, leak or hang on any bytes. */
+/* What each fuzz target offers to libFuzzer or to replay.c. It may not crash, leak or hang on any input. */
 #ifndef CORRAL_TESTS_FUZZ_TARGET_H
 #define CORRAL_TESTS_FUZZ_TARGET_H
 

@@ -1,4 +1,4 @@
-"""What the agent does on cgroup v2, beside the kernel's own files."""
+"""What the agent does on cgroup v2, compared with the kernel's own files."""
 import json
 import os
 import shutil
@@ -13,7 +13,7 @@ from corral import BUILD_ROOT, CGROUP_V2, STAYS, UNTIL_TOLD, wait_until
 
 MIB = 1 << 20
 RESULTS = Path(os.environ["CORRAL_TEST_LOGS"])
-# What is kept of a sandbox's cgroup, for tests/data/cgroup_v2.
+# What is recorded of a sandbox's cgroup, for tests/data/cgroup_v2.
 RECORDED = ("memory.current memory.peak memory.max memory.high memory.min memory.low memory.swap.max memory.stat memory.events "
             "memory.events.local memory.oom.group memory.pressure cpu.stat cpu.max cpu.max.burst cpu.weight cpu.pressure "
             "pids.current pids.peak pids.max pids.events io.stat io.pressure cgroup.events cgroup.freeze cgroup.controllers "
@@ -21,7 +21,7 @@ RECORDED = ("memory.current memory.peak memory.max memory.high memory.min memory
 
 
 def figure(text):
-    """A line for anyone who reads the results."""
+    """A line for the reader of the results."""
     print(text)
     with open(RESULTS / "figures", "a") as f:
         print(text, file=f)
@@ -73,7 +73,7 @@ def test_stats_are_the_kernels_figures(corral, user):
     sandbox = user.create(memory_bytes=64 * MIB, cpu_millis=200, command=["sh", "-c", "dd if=/dev/urandom of=/workspace/f bs=1M "
                           "count=8; sync; while :; do :; done"])
     folder = corral.kernel(sandbox["id"], "memory/", "")
-    wait_until("it is throttled", lambda: keyed(folder / "cpu.stat")["nr_throttled"] > 20, 30)
+    wait_until("the sandbox is throttled", lambda: keyed(folder / "cpu.stat")["nr_throttled"] > 20, 30)
     wait_until("the file is written", lambda: user.stats(sandbox["id"])["disk"]["used_bytes"] > 8 * MIB, 20)
     stats, stat = user.stats(sandbox["id"]), keyed(folder / "memory.stat")
     memory, cpu = stats["memory"], stats["cpu"]
@@ -86,11 +86,11 @@ def test_stats_are_the_kernels_figures(corral, user):
     assert usage * 0.5 < cpu["usage_ns"] <= usage and cpu["limit_millis"] == 200
     quota, period = (int(n) for n in (folder / "cpu.max").read_text().split())
     assert quota / period == pytest.approx(0.2)
-    wait_until("its share of its limit is told", lambda: user.stats(sandbox["id"])["cpu"]["percent"] > 60, 20)
+    wait_until("the CPU percentage is reported", lambda: user.stats(sandbox["id"])["cpu"]["percent"] > 60, 20)
     assert user.stats(sandbox["id"])["cpu"]["throttled_percent"] > 10
-    wait_until("its processes are told", lambda: user.stats(sandbox["id"])["pids"] == {
+    wait_until("the number of processes is reported", lambda: user.stats(sandbox["id"])["pids"] == {
         "current": number(folder / "pids.current"), "limit": number(folder / "pids.max")}, 10)
-    pressure = wait_until("pressure of the CPU is told", lambda: (p := user.stats(sandbox["id"])["pressure"])["cpu_some_avg10"] and p, 30)
+    pressure = wait_until("the CPU pressure is reported", lambda: (p := user.stats(sandbox["id"])["pressure"])["cpu_some_avg10"] and p, 30)
     assert all(isinstance(v, (int, float)) for v in pressure.values()), pressure
     record(sandbox, folder, host_pid(corral, sandbox))
 
@@ -114,7 +114,7 @@ def test_pause_freezes_and_resume_thaws(corral, user):
     user.good("POST", f"/sandbox/{sandbox['id']}/pause")
     user.wait(sandbox["id"], "paused")
     assert keyed(folder / "cgroup.events")["frozen"] == 1 and number(folder / "cgroup.freeze") == 1
-    wait_until("its stats say so", lambda: user.stats(sandbox["id"])["health"]["status"] == "paused", 5)
+    wait_until("the stats say so", lambda: user.stats(sandbox["id"])["health"]["status"] == "paused", 5)
     user.good("POST", f"/sandbox/{sandbox['id']}/resume")
     user.wait(sandbox["id"], "running")
     assert keyed(folder / "cgroup.events")["frozen"] == 0
@@ -130,7 +130,7 @@ def test_live_resize(corral, user):
     before = number(folder / "memory.high")
     assert 0.95 * 64 * MIB < before < 64 * MIB
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 128 * MIB, "cpu_millis": 400, "cpu_shares": 1024})
-    wait_until("the kernel was told", lambda: number(folder / "memory.max") == 128 * MIB, 10)
+    wait_until("memory.max is set", lambda: number(folder / "memory.max") == 128 * MIB, 10)
     wait_until("the alarm is set again", lambda: (number(folder / "memory.high") or 0) > 0.95 * 128 * MIB, 10)
     quota, period = (int(n) for n in (folder / "cpu.max").read_text().split())
     assert quota / period == pytest.approx(0.4)
@@ -143,7 +143,7 @@ def test_disks_and_cgroups_hold():
 
 
 def test_an_oom_of_one_process_ends_the_whole(corral, user, hostile):
-    """The agent is held while the kernel kills, so that it cannot be first."""
+    """The agent is stopped while the kernel kills, so that it cannot kill first."""
     sandbox = user.create(image=hostile, memory_bytes=64 * MIB, command=["sh", "-c", UNTIL_TOLD +
                           "hostile memory 600; " + STAYS])
     folder, pid = corral.kernel(sandbox["id"], "memory/", ""), host_pid(corral, sandbox)
@@ -160,13 +160,13 @@ def test_an_oom_of_one_process_ends_the_whole(corral, user, hostile):
 
 
 def due_in(user, sandbox, seconds):
-    """Set once it runs: a start takes seconds here."""
+    """The lifetime is set once the sandbox runs: a start takes seconds here."""
     user.good("PATCH", f"/sandbox/{sandbox['id']}", {"lifetime_seconds": seconds})
     return time.monotonic() + seconds
 
 
 def test_a_frozen_docker_keeps_nothing_alive(corral, user, hostile):
-    """cgroup.kill takes a paused one too."""
+    """cgroup.kill ends a paused sandbox too."""
     stubborn = user.create(image=hostile, command=["hostile", "stubborn"])
     paused = user.create(image=hostile, command=["hostile", "spin", "4"])
     pids = [host_pid(corral, s) for s in (stubborn, paused)]
@@ -177,7 +177,7 @@ def test_a_frozen_docker_keeps_nothing_alive(corral, user, hostile):
         due = due_in(user, sandbox, 4)
     corral.kill("dockerd", signal.SIGSTOP)
     try:
-        wait_until("their processes are gone", lambda: not any(running(p) for p in pids), due + 2 - time.monotonic())
+        wait_until("the processes are gone", lambda: not any(running(p) for p in pids), due + 2 - time.monotonic())
         assert not any((g / "cgroup.procs").exists() and (g / "cgroup.procs").read_text() for g in groups)
     finally:
         corral.kill("dockerd", signal.SIGCONT)
@@ -186,10 +186,10 @@ def test_a_frozen_docker_keeps_nothing_alive(corral, user, hostile):
 
 
 def test_a_fork_bomb_ends_at_once(corral, user, hostile):
-    """pids.max holds it, cgroup.kill ends it."""
+    """pids.max bounds a sandbox that forks, cgroup.kill ends it."""
     sandbox = user.create(image=hostile, command=["hostile", "fork"], pids=64)
     folder = corral.kernel(sandbox["id"], "memory/", "")
-    wait_until("it is at its limit", lambda: keyed(folder / "pids.events")["max"] > 0, 20)
+    wait_until("the sandbox is at its limit", lambda: keyed(folder / "pids.events")["max"] > 0, 20)
     assert number(folder / "pids.current") <= 64
     pids = (folder / "cgroup.procs").read_text().split()
     user.delete(sandbox["id"])
@@ -199,7 +199,7 @@ def test_a_fork_bomb_ends_at_once(corral, user, hostile):
 def test_expiry_is_in_time(corral, user):
     sandbox = user.create()
     pid, due = host_pid(corral, sandbox), due_in(user, sandbox, 3)
-    wait_until("its process is gone", lambda: not running(pid), due + 2 - time.monotonic(), 0.01)
+    wait_until("the process is gone", lambda: not running(pid), due + 2 - time.monotonic(), 0.01)
     figure(f"expiry: {time.monotonic() - due:.3f} s after its deadline")
     assert user.wait(sandbox["id"], "stopped", 20)["reason"] == "expired"
 

@@ -73,7 +73,7 @@ static void admit_one(struct client *c, const char *user, const char *key, const
     db_admit(c->admit, &q, cb, c);
 }
 
-/* race: all at once, one answer each. */
+/* race: all creates at once, one answer each */
 static void on_raced(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
     struct client *c = arg;
@@ -94,7 +94,7 @@ static void race(struct client *c)
         admit_one(c, c->args[0], c->args[1], NULL, on_raced);
 }
 
-/* flow: for the benchmark. */
+/* flow: for the benchmark */
 static void on_flow(void *arg, int code, const struct err *e, const struct db_admit_result *r);
 
 static void flow_one(struct client *c)
@@ -128,7 +128,7 @@ static void flow(struct client *c)
         flow_one(c);
 }
 
-/* steady: 16 always on the way, until the time is over. */
+/* steady: 16 requests always on the way, until the time is over */
 static volatile sig_atomic_t enough;
 
 static void on_enough(int signo)
@@ -157,7 +157,7 @@ static void steady(struct client *c)
         db_system_stats(c->pool, 100, on_steady, c);
 }
 
-/* walk: one step after the other, each with the code and a part of the answer that is expected. */
+/* walk: one step after the other, each with the code and a part of the answer that it expects */
 static void next(struct client *c);
 
 static void check(struct client *c, const char *what, int code, int desired, const char *json,
@@ -278,7 +278,7 @@ static void move_about(struct client *c)
         {.id = c->id, .from = SANDBOX_PENDING, .to = SANDBOX_STARTING},
         {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING, .ran = true, .started_ago_ms = 5},
         {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING},
-        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_PAUSED}, /* from where it is not any more */
+        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_PAUSED}, /* from an id that no longer exists */
     };
     db_sandbox_move(c->pool, moves, 4, on_moved, c);
 }
@@ -347,7 +347,7 @@ static void on_lost(void *arg)
 static void on_told(void *arg, enum db_told what, const char *text)
 {
     struct client *c = arg;
-    if (what == DB_TOLD_KEY && strcmp(text, "*") != 0) /* the revocation of this walk */
+    if (what == DB_TOLD_KEY && strcmp(text, "*") != 0) /* the revocation that this walk made */
         next(c);
 }
 
@@ -357,7 +357,7 @@ static void lead(struct client *c, const char *url)
     c->leader = db_leader_new(c->loop, url, "controller-1", &events);
 }
 
-/* The revocation is told twice: to its caller, and to all who listen. */
+/* A revocation is delivered twice: to its caller, and to every listener. */
 static void on_revoked(void *arg, int code, const struct err *e, const char *json)
 {
     check(arg, "revoke", code, 0, NULL, NULL);

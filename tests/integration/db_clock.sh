@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL's clock leaps by months: what is past its term by that clock alone stays, until its time has come or an
-# administrator says that the clock is right.
+# PostgreSQL's clock leaps by months: rows that are past their term by that clock alone stay, until their time has come or
+# an administrator says that the clock is right.
 # usage: db_clock.sh SOURCE_ROOT
 set -euo pipefail
 root=$1
@@ -45,7 +45,8 @@ for i in 1 2 3; do upkeep; done
 ! grep -v 'overdue=0$' "$DB_HOME/out" | grep -v ^rounds || say "overdue: $(cat "$DB_HOME/out")"
 grep -q 'held_seconds=.*accept-clock' "$DB_HOME/log" || say "not told: $(cat "$DB_HOME/log")"
 
-# It comes after at twice the pace of a clock that does not jump, no matter who looks, and never runs ahead.
+# upkeep's clock follows at twice the pace of a clock that does not jump, whichever controller calls it, and
+# never runs ahead.
 look() { sql "select upkeep_sample('$1', $2); select extract(epoch from upkeep_now())::bigint"; }
 sql "delete from upkeep_clock; insert into upkeep_clock values ('', 0, now() - interval '100 days')"
 near() { [ "$(($2 - $1))" -ge 0 ] && [ "$(($2 - $1))" -le 60 ]; }
@@ -57,7 +58,7 @@ near $((8640000 - 345600)) "$(look a $((1000000 + 2 * 86400000)) | head -1)" || 
 near $((8640000 - 345600)) "$(look a 0 | head -1)" || say 'a clock that goes back counts nothing'
 [ "$(look a $((1000 * 86400000)) | head -1)" = 0 ] || say 'it never runs ahead'
 
-# It is right: from then on it goes.
+# An administrator accepts the clock: from then on the rows go.
 sql "delete from upkeep_clock; insert into upkeep_clock values ('', 0, now() - interval '200 days')"
 upkeep
 [ "$(left "$before")" = "$all" ] || say "went: $(left "$before")"
@@ -67,7 +68,7 @@ upkeep
 [[ $(left "$before") =~ ^0\ 0\ 0\ .\ 0\ 0\ new$ ]] || say "still there: $(left "$before"); $(cat "$DB_HOME/out" "$DB_HOME/log")"
 [ "$(held)" -lt 60 ] || say "held: $(held)"
 
-# A clock that is set back takes nothing with it, nor its return.
+# A clock that is set back removes nothing, and neither does its return.
 sql "insert into events values (nextval('event_seq'), 'x', now(), 'usr_2')"
 wallclock_jump $((-400 * 86400))
 upkeep

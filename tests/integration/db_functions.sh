@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The database's functions as the controller calls them; races for a quota, watched at every insert; connections
+# The database's functions as the controller calls them; races for a quota, checked at every insert; connections
 # that are killed with requests on the way; the server stopped and started again.
 # usage: db_functions.sh SOURCE_ROOT
 set -euo pipefail
@@ -11,14 +11,15 @@ sql() { postgres_psql "$DB_DIR" -c "$1"; }
 say() { echo "$*" >&2; exit 1; }
 
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
-# The controller's sessions find functions whatever a database has set; by hand they are found as migrating sets it.
+# The controller's sessions find the functions whatever search path the database sets; a session by hand uses
+# the one that migrating sets.
 sql "alter database corral set search_path = nowhere"
 timeout 60 "$client" "$DATABASE_URL" walk
 if sql 'select rfc3339(now())' 2>/dev/null; then say 'the path was not set'; fi
 CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate >/dev/null
-export CORRAL_EPOCH=1 # the walk has led: who writes from here on is of that leadership
+export CORRAL_EPOCH=1 # the walk was leader: writes from here on are of that leadership
 
-# Every table that anybody writes is held to the epoch, and a session of another leadership changes nothing.
+# Every table that is written is bound to the epoch, and a session of another leadership changes nothing.
 loose=$(sql "select string_agg(relname, ' ') from pg_class c where relkind in ('r', 'p') and not relispartition
     and relnamespace = 'public'::regnamespace
     and relname not in ('leadership', 'schema_migrations', 'sandbox_states', 'sandbox_moves', 'write_probe')
@@ -31,7 +32,7 @@ marked="update nodes set reason = 'marked' where name = 'h1'"
 [[ $(as 0 "$marked") == *'epoch 0 does not lead'* ]] && [ "$(sql "select count(*) from nodes where reason = 'marked'")" = 0 ] ||
     say 'who never led writes'
 [[ $(as 1 "$marked") != *error* ]] && [ "$(sql "select count(*) from nodes where reason = 'marked'")" = 1 ] || say 'who leads does not'
-# A new leader's epoch begins when what the one before had begun is committed: it reads all of it.
+# A new leader's epoch begins once the writes of the leader before are committed, so it reads all of them.
 postgres_psql "$DB_DIR" -c "set corral.epoch = '1'" -c "begin; update nodes set reason = 'late' where name = 'h1'; select pg_sleep(2); commit" >/dev/null &
 late=$!
 until [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and objid = 4 and granted")" = 1 ]; do :; done
@@ -42,9 +43,9 @@ wait "$late"
 [[ $(as 1 "select count(*) from move_sandboxes('[]')") != *lead* ]] || say 'reading is refused'
 export CORRAL_EPOCH=2
 
-# What a node keeps is stored once, however often it comes, and from nobody but its node.
+# A report that a node keeps is stored once, however often it arrives, and only for sandboxes of that node.
 id=$(sql "select sandbox_id from samples")
-add() { # HOST NUMBER AGO_MS
+add() { # NODE NUMBER AGO_MS
     sql "select stored from add_samples('$1', 7, '{$id}', '{$2}', '{$3}'$(printf ", '{1}'%.0s" {1..11}))"
 }
 [ "$(add h1 5 20)$(add h1 4 30)" = 00 ] || say 'a sample that came before is new'
@@ -53,13 +54,14 @@ for i in 1 2 3 4; do add h1 6 $((5000 + i)) >"$DB_HOME/add$i" & done
 wait
 [ "$(cat "$DB_HOME"/add? | sort | tr -d '\n')" = 0001 ] || say 'four at once'
 [ "$(sql "select count(*), max(extract(epoch from now() - at)) < 60 from samples")" = '2|t' ] || say 'samples'
-# A day without a partition gets one; what is too old, of nobody, or of a moment that has one is counted as refused.
+# A day without a partition gets one; a sample that is too old, of an unknown sandbox, or of a moment that has
+# one already is counted as refused.
 today=samples_$(date -u +%Y%m%d) old=samples_$(date -u -d '3 days ago' +%Y%m%d)
 sql "update sandboxes set created_at = now() - interval '30 days', started_at = now() - interval '29 days' where id = '$id';
     update sandbox_told set violation_at = violation_at - interval '29 days' where sandbox_id = '$id'; drop table $today"
 [ "$(add h1 7 1)$(add h1 8 $((3 * 86400000)))" = 11 ] || say 'a sample without a partition'
 [ "$(sql "select (select count(*) from $today), (select count(*) from $old)")" = '1|1' ] || say 'partitions'
-refused() { # HOST ID NUMBERS AGOS RX
+refused() { # NODE ID NUMBERS AGOS RX
     sql "select stored || ' ' || refused from add_samples('$1', 7, '{$2}', '{$3}', '{$4}'$(printf ", '{1,1,1}'%.0s" {1..7}),
         '{$5}'$(printf ", '{1,1,1}'%.0s" {1..3}))"
 }
@@ -69,7 +71,7 @@ refused() { # HOST ID NUMBERS AGOS RX
 sql "alter table samples add check (rx_bytes <> 666)"
 [ "$(refused h1 "$id,$id,$id" 17,18,19 300,400,500 1,666,1)" = '2 1' ] || say 'a sample that cannot be stored'
 [ "$(add h1 20 50)" = 1 ] || say 'a sample after one that cannot be stored'
-tell() { # HOST NUMBER OPENED AGO_MS ...
+tell() { # NODE NUMBER OPENED AGO_MS ...
     local news=
     for ((i = 2; i < $#; i += 3)); do
         news+=",{\"sandbox_id\":\"$id\",\"number\":${!i},\"kind\":\"disk\",\"level\":\"warning\",\"percent\":1,\"limit\":1"
@@ -85,7 +87,7 @@ seen=$(sql "select string_agg(type || ' ' || (data->>'number') || ' ' || round(e
     from events where type like 'violation%' and (data->>'number')::int > 7")
 [[ $seen =~ ^'violation.opened 8 6'[0-9]', violation.closed 9 3'[0-9]', violation.opened 10 '[1-9]$ ]] || say "violations: $seen"
 
-# One that cannot be stored takes no other with it, and figures of a lying node do no harm.
+# A violation that cannot be stored does not affect others, and figures of a lying node do no harm.
 sql "alter table events add check (data->>'number' is distinct from '13')"
 batch=
 for n in 12 13 14; do batch+=",{\"sandbox_id\":\"$id\",\"number\":$n,\"opened\":true,\"ago_ms\":9223372036854775807}"; done
@@ -94,15 +96,16 @@ batch+=",{\"sandbox_id\":\"sbx_none\",\"number\":15,\"opened\":true,\"ago_ms\":0
 [ "$(sql "select add_violations('h1', '[${batch:1}]')")" = 1 ] || say 'the same violations again'
 [ "$(sql "select string_agg(data->>'number', ' ' order by seq) from events e join sandboxes s on s.id = e.sandbox_id
     where e.type like 'violation%' and (data->>'number')::int > 11 and e.at between s.created_at and now() - interval '1 second'")" = '12 14' ] ||
-    say 'violations of a lying host'
+    say 'violations of a lying node'
 
-# No closing is told before its opening, however long each word was on its way.
+# No closing is stored as earlier than its opening, however long each was on its way.
 tell h1 20 true 100 21 false 150
 tell h1 22 true 170 23 false 1000
 [ "$(sql "select string_agg(data->>'number', ' ' order by at, seq) from events
     where type like 'violation%' and (data->>'number')::int between 20 and 23")" = '20 21 22 23' ] || say 'an episode closed before it opened'
 
-# At every insert, no matter by whom: no more live sandboxes of the user than the tier allows, or the insert fails.
+# Checked at every insert, whoever makes it: a user has no more live sandboxes than the tier allows, or the
+# insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,
         storage_bytes = 1::bigint << 40, sandboxes = 1000;
     insert into users (id, name, tier) select 'usr_' || i, 'u' || i, 'free' from generate_series(1, 3) i;
@@ -127,7 +130,7 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
-# A create that waits while the functions are replaced is carried out by the new ones.
+# A create that waits while the functions are replaced is done by the new ones.
 coproc gate { postgres_psql "$DB_DIR"; }
 gate_pid=$! gate_in=${gate[1]}
 waiting() { [ "$(sql "select count(*) from pg_locks where locktype = 'advisory' and objid = 3 and granted = $1")" = 1 ]; }
@@ -142,15 +145,15 @@ printf 'commit;\n\\q\n' >&"$gate_in"
 wait "$create" "$gate_pid"
 [ "$(tail -1 "$DB_HOME/replaced")" = 'admitted 1 quota 0 other 0' ] || say "while functions were replaced: $(cat "$DB_HOME/replaced")"
 
-# By which marks a node is known, what was revoked of it, and its end.
+# How a node is recognised, what of it was revoked, and its removal.
 joined() { # BOOT STATE FINGERPRINT ADDRESS
     sql "select outcome from node_joined(jsonb_build_object('name', 'marked', 'memory_bytes', 1, 'cpu_millis', 1, 'storage_bytes', 1,
         'sandboxes', 1, 'boot_id', '$1', 'state_id', '$2', 'fingerprint', '$3', 'address', '$4'))" >/dev/null
     sql "select coalesce((select string_agg(k, ' ' order by k) from jsonb_object_keys(data) k), '') from events
         where node = 'marked' order by seq desc limit 1"
 }
-[ -z "$(joined b1 s1 f1 a1)" ] || say 'a host that is new changes nothing'
-[ -z "$(joined b1 s1 f1 a1)" ] || say 'nor does one that is as it was'
+[ -z "$(joined b1 s1 f1 a1)" ] || say 'a new node changes nothing'
+[ -z "$(joined b1 s1 f1 a1)" ] || say 'a node without changes changes nothing'
 [ "$(joined b2 s1 f1 a2)" = 'address boot_id' ] || say 'a boot and an address that changed'
 [ "$(joined b2 s2 f2 a2)" = 'certificate state_id' ] || say 'a folder and a certificate that changed'
 [ "$(sql "select fingerprints from nodes where name = 'marked'")" = '{f2,f1}' ] || say 'fingerprints are kept'
@@ -159,20 +162,20 @@ act() { sql "select outcome from $1('$2', '$admin')"; }
 [ "$(act revoke_node nobody)" = not_found ] && [ "$(act remove_node nobody)" = not_found ] || say 'no such node'
 [ "$(act revoke_node marked)" = ok ] || say 'revoke'
 sql "select node_json(n)->>'reason' from nodes n where name = 'marked'" | grep -q revoked || say 'its row says so'
-joined b2 s2 f2 a2 >/dev/null # a word of before, that comes late
-sql "select node_json(n)->>'reason' from nodes n where name = 'marked'" | grep -q revoked || say 'its row says so still'
+joined b2 s2 f2 a2 >/dev/null # an older join that arrives late
+sql "select node_json(n)->>'reason' from nodes n where name = 'marked'" | grep -q revoked || say 'its row still says so'
 joined b2 s2 f3 a2 >/dev/null
-[ -z "$(sql "select node_json(n)->>'reason' from nodes n where name = 'marked'")" ] || say 'until it has new papers'
-[ "$(sql "select fingerprints from node_revocations where node = 'marked'")" = '{f2,f1}' ] || say 'what was revoked is kept'
+[ -z "$(sql "select node_json(n)->>'reason' from nodes n where name = 'marked'")" ] || say 'a new certificate ends the revocation'
+[ "$(sql "select fingerprints from node_revocations where node = 'marked'")" = '{f2,f1}' ] || say 'revoked fingerprints are kept'
 [ "$(act remove_node marked)" = conflict ] || say 'one that is connected is not removed'
 sql "select set_node_health('marked', 'unreachable', '')" >/dev/null
 sql "update sandboxes set node = 'marked' where id = (select min(id) from sandboxes where ended_at is null)"
-[ "$(act remove_node marked)" = conflict ] || say 'nor one on which something lives'
+[ "$(act remove_node marked)" = conflict ] || say 'a node with a live sandbox is not removed'
 sql "update sandboxes set node = (select min(name) from nodes where name <> 'marked') where node = 'marked'"
 [ "$(act remove_node marked)" = ok ] && [ "$(sql "select count(*) from nodes where name = 'marked'")" = 0 ] || say 'removed'
-[ "$(sql "select count(*) from node_revocations where node = 'marked'")" = 1 ] || say 'a removed node is not forgiven'
+[ "$(sql "select count(*) from node_revocations where node = 'marked'")" = 1 ] || say 'the revocation outlives the removed node'
 
-# A pause that a node made alone is the desired state from then on, unless something newer is.
+# A pause by the node becomes the desired state, unless a newer desired state exists.
 one=$(sql "select id from sandboxes where user_id = 'usr_1' limit 1")
 move() { # STATE [MORE]
     sql "select outcome from move_sandboxes(jsonb_build_array(jsonb_build_object('id', '$one', 'to', '$1'${2:-})))"
@@ -180,27 +183,28 @@ move() { # STATE [MORE]
 idle=", 'reason', 'idle', 'generation', 1"
 desired() { sql "select state || ' ' || desired || ' ' || generation || coalesce(reason, '') from sandboxes where id = '$one'"; }
 move starting >/dev/null; move running >/dev/null
-[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused paused 1' ] || say "idle: $(wanted)"
+[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused paused 1' ] || say "idle: $(desired)"
 [ "$(move paused "$idle")" = same ] || say 'idle again'
 sql "select outcome from set_desired_state('$one', 'usr_1', 'running', '', '{\"user_id\": \"usr_1\"}')" >/dev/null
 move running >/dev/null
-[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused running 2' ] || say "idle, late: $(wanted)"
-[ "$(move paused "${idle/%1/2}")" = same ] && [ "$(desired)" = 'paused paused 2' ] || say "idle, unheard: $(wanted)"
+[ "$(move paused "$idle")" = ok ] && [ "$(desired)" = 'paused running 2' ] || say "idle, late: $(desired)"
+[ "$(move paused "${idle/%1/2}")" = same ] && [ "$(desired)" = 'paused paused 2' ] || say "idle, unheard: $(desired)"
 
-# One that has not run is placed on another node, once, where that has room, and by anyone who knows how it is.
+# A sandbox that has not run is placed on another node, once, if that has room, and only from the state that
+# the caller read.
 insert() { # ID STATE
     sql "insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
         $2"
 }
-# The times of one sandbox are in order, likewise.
+# The times of one sandbox are in order too.
 four=sbx_00000000000000000000000004
 move_at() { sql "select outcome || ' ' || state from move_sandboxes('[{\"id\":\"$four\",\"to\":\"$1\",\"reason\":\"exited\",\"$2_ago_ms\":$3}]')"; }
 insert "$four" "update sandboxes set state = 'starting' where id = '$four'"
 [ "$(move_at running started 10), $(move_at stopped ended 5000)" = 'ok running, ok stopped' ] || say 'moves'
 [ "$(sql "select created_at <= started_at and started_at <= ended_at from sandboxes where id = '$four'")" = t ] ||
     say 'it ended before it started'
-# An end before its time speaks of an extension only where one was made.
+# The sentence of an early end mentions an extension only if there was one.
 early=0
 for extended in false true; do
     one_of=sbx_000000000000000000000001$((early++))X
@@ -209,8 +213,8 @@ for extended in false true; do
     sql "select from move_sandboxes('[{\"id\":\"$one_of\",\"to\":\"stopped\",\"reason\":\"expired\"}]')" >/dev/null
     said=$(sql "select detail from sandboxes where id = '$one_of'")
     case $extended in
-    false) [[ $said == *'; its host ended it at 20'*', by its own count' ]] ;;
-    true) [[ $said == *'; its host had not heard of the extension, and ended it at 20'* ]] ;;
+    false) [[ $said == *'; its node ended it at 20'*', by its own count' ]] ;;
+    true) [[ $said == *'; its node had not heard of the extension, and ended it at 20'* ]] ;;
     esac || say "the sentence of an early end, extended $extended: $said"
 done
 two=sbx_00000000000000000000000002 three=sbx_00000000000000000000000003
@@ -244,7 +248,8 @@ wait_until() { # SECONDS COMMAND...
 }
 connected() { [ "$(sql "select count(*) from pg_stat_activity where application_name = 'corral'" 2>/dev/null)" = 3 ]; }
 
-# Killed with requests on the way: each is told once, and the connections come back.
+# Connections are killed with requests on the way: each request is answered once, and the connections come
+# back.
 "$client" "$DATABASE_URL" steady 120000 >"$DB_HOME/steady" 2>"$DB_HOME/steady.log" &
 steady=$!
 wait_until 20 connected

@@ -10,7 +10,7 @@ sql() { postgres_psql "$DB_DIR" -c "$1"; }
 say() { echo "$*" >&2; exit 1; }
 "$CORRAL_BUILD_ROOT/tests/db_migrate" "$DATABASE_URL"
 
-# 3,000 sandboxes of three users, of which each hundredth lives; labels of three kinds; few that failed.
+# 3,000 sandboxes of three users, every hundredth of them live; labels of three kinds; a few that failed.
 sql "insert into users (id, name, tier) select 'usr_' || i, 'u' || i, 'free' from generate_series(0, 2) i;
     insert into api_keys (id, user_id, name, prefix, last_four, sha256)
         select 'key_' || i, 'usr_' || i, '', 'crl_' || i, 'abcd', sha256('x') from generate_series(0, 2) i;
@@ -45,7 +45,7 @@ sql 'create function pages(list text, filter jsonb, cursor_name text, shown text
         end loop;
         raise exception $e$no end$e$;
     end $$'
-# Compared in one session, since there are hundreds: what differs is what is printed.
+# All pairs in one session, since there are hundreds; only differences are printed.
 same() { # LIST FILTER CURSOR SEARCH: the ids of all its pages are those that a search through all rows finds
     echo "select '$1 ' || \$f\$$2\$f\$ where pages('$1', '$2', '$3') is distinct from array($4);"
 }
@@ -94,7 +94,8 @@ differ=$(postgres_psql "$DB_DIR" -f "$DB_HOME/same.sql")
 [ -z "$differ" ] || say "other than a search: $differ"
 [ -z "$(sql "select list_audit('{\"limit\": 1, \"from\": \"2026-01-02T00:00:00Z\", \"to\": \"2026-01-01T00:00:00Z\"}')")" ] || say 'from after to'
 
-# Filters that meet: a page that finds nothing in walk_most() rows ends there, with a cursor from where to go on.
+# Filters that exclude each other: a page that finds nothing in walk_most() rows ends there, with a cursor to
+# go on from.
 meet='{"limit": 9, "all": true, "state": "failed", "labels": {"x": "1"}}'
 sql "create or replace function walk_most() returns integer language sql immutable as 'select 20'"
 [ "$(sql "select json_array_length(p->'items') || ' ' || (p->>'next_cursor' is not null) from (select body::json as p from list_sandboxes('$meet')) x")" = '0 true' ] ||
@@ -102,14 +103,14 @@ sql "create or replace function walk_most() returns integer language sql immutab
 [ "$(sql "select pages('list_sandboxes', '$meet', 'cursor') = array(select id from sandboxes
     where state = 'failed' and labels @> '{\"x\": \"1\"}' order by created_at, id)")" = t ] || say 'short pages'
 
-# Labels that change are found as they are; what is removed takes its own with it.
+# Changed labels are found as they are now; a removed sandbox takes its labels with it.
 sql "update sandboxes set labels = '{\"app\": \"new\"}' where id = (select min(id) from sandboxes)"
 new='{"limit": 9, "all": true, "labels": {"app": "new"}}'
 [ "$(sql "select pages('list_sandboxes', '$new', 'cursor') = array[(select min(id) from sandboxes)]")" = t ] || say 'changed labels'
 sql 'delete from sandboxes where id = (select min(id) from sandboxes)'
 [ "$(sql "select cardinality(pages('list_sandboxes', '$new', 'cursor'))")" = 0 ] || say 'removed labels'
 
-# A history: 1,000 points at most, the step says so; a step that is enough stays as it was asked for.
+# A history has 1,000 points at most, and says its step; a step that is large enough stays as requested.
 id=$(sql 'select max(id) from sandboxes')
 sql "insert into samples select '$id', date_trunc('day', now()) + i * interval '10 s', i, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 from generate_series(0, 8639) i"
 history() { # TO STEP

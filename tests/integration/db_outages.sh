@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the ways of a database to fail do to a writer and a leader (tests/integration/db_outages.c): each is told at
+# What each failure of a database does to a writer and a leader (tests/integration/db_outages.c): each is told at
 # once, and is over by itself when its cause is. A real PostgreSQL, its data on a file system of the test's own.
 # usage: db_outages.sh SOURCE_ROOT
 set -euo pipefail
@@ -38,7 +38,7 @@ client=$!
 last() { grep -E "$1" "$home/said" | tail -1; } # of the lines that match
 last_is() { [ "$(last "$1")" = "$2" ]; }
 count() { grep -c "$1" "$home/said" || true; }
-tally() { # its counts since the last tally
+tally() { # the client's counts since the last tally
     local before
     before=$(count '^ok')
     kill -USR1 "$client"
@@ -61,13 +61,13 @@ lead_is_free() {
 wait_until 20 last_is '^leads' leads
 wait_until 20 writes
 
-# Ended sessions (57P01).
+# The sessions are ended (57P01).
 ended
 wait_until 20 last_is '^up|^down' up
 wait_until 20 last_is '^leads' leads
 wait_until 20 writes
 
-# Read-only for sessions that begin: what comes back can neither write nor lead.
+# Read-only for new sessions: one that comes back can neither write nor lead.
 sql 'alter database corral set default_transaction_read_only = on'
 ended
 wait_until 20 last_is '^trouble|^well' 'trouble: the database is read-only now'
@@ -77,7 +77,7 @@ wait_until 10 lead_is_free # a session that takes the lock, and then cannot writ
 sql 'alter database corral reset default_transaction_read_only'
 is_well well
 
-# Read-only for sessions that are there: the leader goes on, and its writes are refused and then taken.
+# Read-only for existing sessions too: the leader stays, and its writes are refused and later accepted.
 sql 'alter system set default_transaction_read_only = on'
 sql 'select pg_reload_conf()' >/dev/null
 wait_until 20 last_is '^trouble|^well' 'trouble: the database is read-only now'
@@ -97,7 +97,7 @@ tally
 rm "$home/disk/fill" "$home/disk/fill2"
 is_well well
 
-# Stopped at once (57P02), and started (57P03).
+# Stopped immediately (57P02), and started again (57P03).
 postgres_stop "$dir" immediate
 wait_until 20 last_is '^up|^down' down
 wait_until 20 refuses
@@ -106,7 +106,7 @@ POSTGRES_OPTIONS='-F -c client_connection_check_interval=500 -c max_wal_size=32M
 wait_until 20 last_is '^up|^down' up
 is_well up
 
-# No connection to spare (53300): it begins as soon as there is one.
+# No free connection (53300): the client begins as soon as there is one.
 kill "$client"
 wait "$client" || say 'the client failed'
 full() { ! sql 'select 1' >/dev/null 2>&1; }

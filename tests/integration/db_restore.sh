@@ -12,7 +12,7 @@ rows() { # URL: each table with its number of rows
         and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) order by 1 \gexec" |
         psql -XAtq -v ON_ERROR_STOP=1 -d "$1"
 }
-schema() { pg_dump -s "$1" | grep -vE '^\\(un)?restrict '; } # less the words that are drawn by lot for each dump
+schema() { pg_dump -s "$1" | grep -vE '^\\(un)?restrict '; } # without the random words of each dump
 
 "$tool" "$DATABASE_URL"
 postgres_psql "$DB_DIR" -c "insert into tiers (name, violations) values ('own', '{\"memory_warning\": 50}')" \

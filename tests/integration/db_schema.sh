@@ -13,7 +13,7 @@ sql() { postgres_psql "$DB_DIR" -c "$1"; }
 migrate() { CORRAL_DATABASE_URL=$DATABASE_URL "$CORRAL_BUILD_ROOT/controller/corral-controller" migrate; }
 of_page() { sql "select oid from pg_proc where proname = 'page' and pronamespace = 'corral'::regnamespace"; }
 
-# Functions that are this program's are not touched; others are replaced, all of them, and what was granted stays.
+# Functions that match this program's are not touched; otherwise all are replaced, and grants stay.
 made=$(of_page)
 [[ $(migrate) == '0 applied,'* ]] && [ "$(of_page)" = "$made" ] || { echo 'touched' >&2; exit 1; }
 sql "create role reader; grant usage on schema corral to reader; drop function page(json, text);
@@ -23,14 +23,15 @@ sql "create role reader; grant usage on schema corral to reader; drop function p
 [[ $(migrate) == '1 applied,'* ]] && [ "$(sql "select (page(null, null)).body <> 'old' and to_regtype('corral.old') is null
     and to_regproc('corral.old') is null and has_schema_privilege('reader', 'corral', 'usage')")" = t ] ||
     { echo 'the functions are not as the program has them' >&2; exit 1; }
-# What is somebody else's there is not removed with them: all stays as it was.
+# An object of somebody else in that schema is not removed with the functions: everything stays as it was.
 made=$(of_page)
 sql "create view mine as select page(null, null); update schema_migrations set sha256 = 'x' where number = 0"
 "$tool" "$DATABASE_URL" failed "nor depend on what is"
 [ "$(of_page)" = "$made" ] && [ "$(sql 'select count(*) from mine')" = 1 ] || { echo 'half replaced' >&2; exit 1; }
 sql "drop view mine" && migrate >/dev/null
 
-# Every function can run: bodies in SQL are checked when they are created, which migrating leaves out, as they call each other.
+# Every function can run: SQL bodies are checked when they are created; migrating skips that check, since
+# functions call each other.
 sql "select pg_get_functiondef(p.oid) || ';' from pg_proc p join pg_language l on l.oid = prolang
     where lanname = 'sql' and pronamespace in ('public'::regnamespace, 'corral'::regnamespace)" >"$DB_HOME/bodies.sql"
 [ "$(grep -c '^CREATE OR REPLACE FUNCTION' "$DB_HOME/bodies.sql")" -gt 50 ]
@@ -55,13 +56,13 @@ expect "delete from audit where seq = 2" '2 the row is missing'
 expect "delete from audit where seq = 5" '5 rows at the end are missing or changed'
 expect "insert into audit select 0, at, user_id, key_id, address, request_id, action, target, before, after, result, hash from audit where seq = 1" '0 a row was put in'
 
-# What refers to rows that may go finds them by an index, ended ones too: a deletion looks for them.
+# Foreign keys to rows that may be deleted have an index, also over ended sandboxes: a deletion searches them.
 bare=$(sql "select string_agg(c.conrelid::regclass || '.' || a.attname, ' ')
     from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
     where c.contype = 'f' and c.confrelid <> 'sandbox_states'::regclass and not exists (select from pg_index i
         where i.indrelid = c.conrelid and i.indpred is null and i.indisvalid and (i.indkey::int2[])[0] = c.conkey[1])")
 [ -z "$bare" ] || { echo "foreign keys without an index: $bare" >&2; exit 1; }
 
-# The table of moves says what the code's table says.
+# The table of legal moves in the database is the same as the code's.
 diff <(grep -o '^MOVE([A-Z]*, [A-Z]*)' "$root/common/model/sandbox_state.def" | tr 'A-Z' 'a-z' | sed 's/move(\(.*\), \(.*\))/\1|\2/' | sort) \
     <(sql 'select from_state, to_state from sandbox_moves' | sort)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PostgreSQL's clock is set under live sandboxes: their rows follow, once, and what is said of an end is true.
+# PostgreSQL's clock is set under live sandboxes: their rows follow, once, and the sentence of an end is true.
 # usage: db_steps.sh SOURCE_ROOT
 set -euo pipefail
 root=$1
@@ -26,20 +26,20 @@ was=$(at "$one"); was_two=$(at "$two")
 [ "$(sql "update sandboxes set name = 'x' where id = '$one' returning timed_at is null")" = t ] || say 'timed by another change'
 wallclock_jump 7200
 
-# One follows by compare and set, one was given another time since, one is not known to who leads.
+# One row follows by compare-and-set, one got another expiry since, one is unknown to the leader.
 sql "update sandboxes set expires_at = expires_at + interval '1 hour' where id = '$two'" >/dev/null
 moved="[[\"$one\",$was,$((was + 7199000))],[\"$two\",$was_two,$((was_two + 7200000))]]"
 three_was=$(at "$three")
 [ "$(sql "select clock_stepped('boot', 7200000, 7200000, '$moved')")" = 2 ] || say 'two follow'
 [ "$(at "$one")" = $((was + 7199000)) ] && [ "$(at "$two")" = $((was_two + 3600000)) ] &&
     [ "$(at "$three")" = $((three_was + 7200000)) ] || say "$(at "$one") $was $(at "$two") $was_two $(at "$three") $three_was"
-# The answer was lost: the same again changes nothing, and is told once.
+# The answer was lost: the same call again changes nothing, and the event is written once.
 [ "$(sql "select clock_stepped('boot', 7200000, 7200000, '$moved')")" = 0 ] || say 'twice'
 [ "$(sql "select count(*) from events where type = 'system.clock_stepped' and data = '{\"seconds\": 7200, \"sandboxes\": 2}'")" = 1 ] ||
     say "$(sql "select * from events where type like 'system%'")"
 [ "$(sql 'select boot_id, offset_ms from clock_sample()')" = 'boot|7200000' ] || say 'the frame'
 
-# What is said: the lifetime is what it was, and who was late is who was.
+# The sentences: the lifetime is the real one, and a late end is reported as late.
 sentence() { [[ $(sql "select done('$1', $2, $3, '$4')") =~ $5 ]] || say "$(sql "select detail from sandboxes where id = '$1'"), and not $5"; }
 sentence "$one" 50 false expired '^its lifetime of 600 s ended at [^;]*$'
 [ "$(sql "select abs(extract(epoch from ended_at - expires_at)) < 700 from sandboxes where id = '$one'")" = t ] || say 'one'
@@ -50,7 +50,8 @@ sentence "$late" 5000 false expired 'of 60 s .*; its node was hindered, and ende
 sentence "$unheard" -30000 true expired '; its node had not heard of the extension, and ended it at'
 sentence "$early" -30000 false expired '; its node ended it 30 s before that, by its own count$'
 
-# An end before the step is known: its row follows with it. A node that lies about when moves nothing.
+# A sandbox ends before the step is known: its row follows with it. A node that lies about the time of an end
+# moves nothing.
 unknown=$(sql 'select sandbox(7, 60)') back=$(sql 'select sandbox(8, 60)') liar=$(sql 'select sandbox(9, 60)')
 wallclock_jump $((7200 + 86400))
 sentence "$unknown" 0 false expired '^its lifetime of 60 s ended at [^;]*$'
@@ -63,7 +64,7 @@ sql "select move_sandboxes(jsonb_build_array(jsonb_build_object('id', '$liar', '
 wallclock_jump 0
 sentence "$back" 0 false expired '^its lifetime of 60 s ended at [^;]*$'
 
-# Being admitted while it was set: before, and after.
+# Creates while the clock is set: one before the step, and one after.
 before=$(sql 'select sandbox(11, 60)')
 wallclock_jump 3600
 after=$(sql 'select sandbox(12, 60)') was=$(at "$before") was_after=$(at "$after")
@@ -71,7 +72,8 @@ sql "select clock_stepped('boot', 3600000, 3600000, '[]')" >/dev/null
 [ "$(at "$before")" = $((was + 3600000)) ] && [ "$(at "$after")" = "$was_after" ] || say 'those that are being admitted'
 wallclock_jump 0
 
-# The answer to an extension was lost, and then the clock was set: it is not what who leads believes.
+# The answer to an extension was lost, and then the clock was set: the row differs from what the leader
+# believes.
 for by in 3600 -3600; do
     wallclock_jump 0
     lost=$(sql 'select sandbox(13, 60)')
@@ -88,7 +90,7 @@ for by in 3600 -3600; do
 done
 wallclock_jump 0
 
-# What a tier allows is counted from when it was created (free: two hours), whatever the clock said then.
+# A tier's longest lifetime counts from the creation (free: two hours), whatever the clock said then.
 long=$(sql 'select sandbox(10, 60)')
 wallclock_jump 86400
 sql "select clock_stepped('boot', 86400000, 86400000, null)" >/dev/null

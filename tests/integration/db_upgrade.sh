@@ -26,12 +26,12 @@ lost=$(comm -23 <(echo "$had" | sort) <(counts | sort))
 [ -z "$lost" ] || say "there were more rows, or others: $lost"
 "$controller" audit verify >/dev/null
 
-# Who comes by hand finds what triggers call, and a trigger still refuses.
+# A session by hand finds the functions that triggers call, and a trigger still refuses.
 [ "$(sql "update sandboxes set state = 'paused' where state = 'running' returning 1")" = 1 ] || say 'no move'
 [ "$(sql "select type from events order by seq desc limit 1")" = sandbox.paused ] || say 'a move without its event'
 if sql "update sandboxes set state = 'starting' where state = 'paused'" 2>/dev/null; then say 'a move that may not be'; fi
 
-# But for the days of samples, which are those of its own time, it is as a new one.
+# Except for the partitions of samples, which are of the dump's own time, the schema is the same as a new one.
 postgres_psql "$DB_DIR" -c 'create database fresh' >/dev/null
 CORRAL_DATABASE_URL=${DATABASE_URL/'/corral?'/'/fresh?'} "$controller" migrate >/dev/null
 schema() { # in any order: columns that were added later, and privileges, are told elsewhere in a dump

@@ -15,8 +15,8 @@ wait_until() { # SECONDS COMMAND...
     until "$@"; do [ "$SECONDS" -lt "$end" ] || say "never: $*"; done
 }
 "$tool" "$DATABASE_URL"
-# Of age N days: a user who was deleted, a revoked key, an ended sandbox with its numbers, an event, a kept answer, a node,
-# a row of the audit.
+# Rows of an age of N days: a deleted user, a revoked key, an ended sandbox with its samples, an event, a
+# stored answer, a node, a row of the audit.
 sql "create function aged(n integer) returns void language sql as \$\$
     insert into users (id, name, tier, deleted_at) values ('usr_' || n, 'u', 'free', days_ago(n));
     insert into api_keys (id, user_id, name, prefix, last_four, sha256, revoked_at)
@@ -51,7 +51,8 @@ counts() {
 }
 [ "$(counts)" = '4 4 5 5 4 4 4 4 4 12' ] || say "before: $(counts)"
 
-# Nothing of a node before a controller has led for an hour: after a long time without one, all look lost.
+# No node is removed before a controller has led for an hour: after a long time without a leader all nodes
+# look lost.
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
 [ "$(counts)" = '2 2 3 3 2 1 4 4 2 9' ] || say "after: $(counts); $(cat "$DB_HOME/out" "$DB_HOME/log")"
 sql "update leadership set since = now() - interval '2 hours'"
@@ -60,13 +61,13 @@ upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
 ! grep -v 'overdue=0$' "$DB_HOME/out" | grep -v ^rounds || say "overdue: $(cat "$DB_HOME/out")"
 [ "$(sql "select string_agg(node, ' ' order by node) from events where type = 'node.removed'")" = 'h100 h99' ] || say 'events of removed hosts'
 "$tool" "$DATABASE_URL" verify | grep -q '^whole' || say 'the chain is broken'
-# Who has a sandbox that is still known stays, and so does its key; 0: for ever.
+# A user with a sandbox that is still kept stays, and so does its key; 0: for ever.
 upkeep 7 0 0 20 20 0 0 >"$DB_HOME/out"
 [ "$(counts)" = '2 2 3 3 2 1 2 2 2 9' ] || say "still known: $(counts)"
 upkeep 7 20 20 20 20 20 20 >"$DB_HOME/out"
 [ "$(counts)" = '1 1 2 2 1 1 1 1 2 9' ] || say "all: $(counts); $(cat "$DB_HOME/out")"
 
-# A step that fails stops no other, and says so; so does one that is locked.
+# A step that fails stops no other step, and reports why; so does a step that finds its table locked.
 sql "select aged(100); create function no() returns trigger language plpgsql as \$\$ begin raise 'no events go'; end \$\$;
     create trigger no before delete on events for each row execute function no()" >/dev/null
 upkeep 7 90 90 90 90 90 90 1 >"$DB_HOME/out"
@@ -75,7 +76,8 @@ grep -Eq '^sandboxes removed=1 ' "$DB_HOME/out" && grep -Eq '^users removed=1 ' 
 grep -q 'step=events overdue_seconds=.*raise keep_event_days' "$DB_HOME/log" || say "not said: $(cat "$DB_HOME/log")"
 [ "$(sql 'select count(*) from samples_'"$(date -u -d '2 days' +%Y%m%d)")" = 0 ] || say 'no partitions ahead'
 
-# More than one statement can do in its time: several batches, over several rounds, and the rest in between.
+# More than one statement can remove in its time: several batches, over several rounds, and the other steps
+# run in between.
 sql "drop trigger no on events;
     create or replace function no() returns trigger language plpgsql as \$\$ begin perform pg_sleep(0.001); return old; end \$\$;
     create trigger slow before delete on events for each row execute function no();
@@ -84,7 +86,8 @@ upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
 grep -Eq '^rounds=([2-9]|[1-9][0-9]) more=0' "$DB_HOME/out" || say "rounds: $(cat "$DB_HOME/out")"
 grep -Eq '^events removed=10001 failures=0 overdue=0$' "$DB_HOME/out" || say "$(cat "$DB_HOME/out" "$DB_HOME/log")"
 
-# An old day that somebody still reads: others read, write and make days meanwhile; it goes when the reader has.
+# An old day that somebody still reads: others read, write and create days meanwhile; the day is removed when
+# the reader has finished.
 old=samples_$(date -u -d '30 days ago' +%Y%m%d)
 sql "select make_partition((now() at time zone 'UTC')::date - 30)" >/dev/null
 reader() { postgres_psql "$DB_DIR" -c "begin; select count(*) from samples; select pg_sleep(100)" >/dev/null 2>&1; }
@@ -103,7 +106,8 @@ wait "$reader" || true
 upkeep 7 90 90 90 90 90 90 >"$DB_HOME/out"
 [ "$(sql "select count(*) from sample_days() where name = '$old'")" = 0 ] || say "it stays: $(cat "$DB_HOME/out")"
 
-# Forward from the anchor, in batches: each is a short transaction, and the chain stays whole.
+# The audit is shortened forward from its anchor, in batches: each is a short transaction, and the chain stays
+# whole.
 sql "insert into audit select i, days_ago(200), '', '', '', '', 'test', '', null, null, 'ok', '' from generate_series(
     (select head_seq + 1 from audit_chain), (select head_seq + 25000 from audit_chain)) i; update audit set at = days_ago(200);
     select chain()" >/dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A leader that stands still, and one whose node is gone without a word: the server takes the lead away within its bound
+# A leader that stands still, and one whose machine is gone without a word: the server ends its lead within its bound
 # (controller/db/db_session.h), and another that waits gets it. A real PostgreSQL, in a network namespace of its own; the
 # leaders are tests/integration/db_outages.c.
 # usage: db_vanish.sh SOURCE_ROOT
@@ -46,7 +46,7 @@ ip netns exec "$server" bash -c "postgres_start '$dir'"
 CORRAL=$CORRAL_BUILD_ROOT/tests
 "$CORRAL/db_migrate" "$(postgres_url "$dir")"
 
-# begin NAME NAMESPACE [HOST]: a leader, or one that would be
+# begin NAME NAMESPACE [HOST]: starts a client that leads, or waits to lead
 begin() {
     ip netns exec "$2" "$CORRAL/db_outages" "postgresql://corral@${3:-198.51.100.1}/corral" >"$home/$1.said" 2>"$home/$1.log" &
     clients+=($!)
@@ -57,16 +57,16 @@ leads() { [ "$(grep '^leads' "$home/$1.said" | tail -1)" = leads ]; }
 begin far "$far"
 far_pid=$pid
 wait_until 20 leads far
-begin near "$server" localhost:5432,198.51.100.1:5432 # by its name: an address of it is looked up, and answers
+begin near "$server" localhost:5432,198.51.100.1:5432 # by name: the name is resolved
 wait_until 20 grep -q '^up' "$home/near.said"
 
-# Its node is gone without a word.
+# The machine of the leader is gone without a word.
 ip -n "$server" link set db down
 wait_until 40 leads near
 kill -KILL "$far_pid"
 ip -n "$server" link set db up
 
-# It stands still; when it goes on it is none, and neither does anything of what it writes then.
+# The leader stands still; when it goes on it leads no more, and its writes change nothing.
 begin other "$server"
 other_pid=$pid near_pid=${clients[1]}
 wait_until 20 grep -q '^up' "$home/other.said"
@@ -74,7 +74,7 @@ kill -STOP "$near_pid"
 wait_until 40 leads other
 kill -CONT "$near_pid"
 wait_until 20 grep -q '^leads not' "$home/near.said"
-leads other || fail 'the lead was taken from who has it'
+leads other || fail 'the lead was taken from its holder'
 kill "$near_pid" "$other_pid"
 wait "$near_pid" && wait "$other_pid" || fail 'a client failed'
 clients=()

@@ -30,7 +30,7 @@ static struct test {
     int died_code;
     bool died, oom;
     bool waits_for_death;
-    const char *more_label; /* of those that are created; NULL: none */
+    const char *more_label; /* a further label of containers that are created; NULL: none */
 } t;
 
 static void answered(int code, const struct err *e)
@@ -196,7 +196,7 @@ static void test_life(const char *volume)
     remove_it();
     CHECK(!t.code);
     remove_it();
-    CHECK(!t.code); /* again is a success */
+    CHECK(!t.code); /* a second time is a success too */
     inspect();
     CHECK(t.code == ERR_NOT_FOUND);
 }
@@ -243,7 +243,8 @@ static void test_many_starts(const char *volume)
     CHECK(!t.code);
 }
 
-/* Told once, and not inside the call; what Docker does of it is found by its name. */
+/* A call is answered once, and not inside the call; a container that Docker still created is found by its
+ * name. */
 static void test_given_up(const char *volume)
 {
     create(20, volume, "exec tail -f /dev/null", 32 << 20);
@@ -264,7 +265,7 @@ static void test_given_up(const char *volume)
     CHECK(t.code == ERR_NOT_FOUND);
 }
 
-/* Three that do not fit into one answer. */
+/* Three containers whose list does not fit into one answer. */
 static void test_a_list_in_parts(const char *volume)
 {
     char *label = malloc(3 << 20), ids[3][DOCKER_ID_LEN + 1];

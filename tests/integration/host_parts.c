@@ -61,7 +61,7 @@ static void removed(struct volumes *volumes, const struct sandbox_id *id)
     CHECK(!made_code);
 }
 
-/* Writes until it cannot; how much went in. */
+/* Writes until the disk is full; returns how much it wrote. */
 static uint64_t fill(const char *path, int *why)
 {
     static char block[MIB];
@@ -75,7 +75,7 @@ static uint64_t fill(const char *path, int *why)
     return written;
 }
 
-/* Made, removed and made again in one breath: the last word holds. */
+/* Made, removed and made again without a pause: the last call wins. */
 static void test_what_is_given_in_one_go(struct volumes *volumes)
 {
     struct sandbox_id id = id_of(20), *left;
@@ -94,7 +94,7 @@ static void test_what_is_given_in_one_go(struct volumes *volumes)
     free(left);
 }
 
-/* Where no folder can be made as its image says, the image is to blame, and no host. */
+/* If no folder can be made as its image says, the image is at fault, and not the node. */
 static void test_a_place_that_cannot_be(struct volumes *volumes)
 {
     struct sandbox_id id = id_of(21), *left;
@@ -110,7 +110,7 @@ static void test_a_place_that_cannot_be(struct volumes *volumes)
     string_list_fini(&places);
 }
 
-/* Whether the disk that this is on goes past the host's page cache. */
+/* Whether the sandbox's disk bypasses the host's page cache. */
 static bool is_direct(const struct stat *st)
 {
     char path[64];
@@ -145,7 +145,7 @@ static void test_disk(const char *dir)
     CHECK(volume_use(volumes, &id, &used) && used.used_bytes >= 64 * MIB && used.used_bytes < 66 * MIB);
     CHECK(volume_list(volumes, &left) == 2);
     free(left);
-    /* One that a crash left is made again, empty. */
+    /* A disk that a crash left is made again, empty. */
     pending = 1;
     volume_make(volumes, &id, 64 * MIB, 1, NULL, on_made, NULL);
     loop_run(loop);
@@ -192,7 +192,7 @@ static pid_t child_in_cgroup(const char *name)
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (!pid) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no process running */
         signal(SIGTERM, SIG_IGN);
         raise(SIGSTOP);
         if (fork() == 0) {
@@ -200,7 +200,7 @@ static pid_t child_in_cgroup(const char *name)
             for (;;)
                 pause();
         }
-        volatile char *hold = malloc(32 * MIB); /* else an optimizer sees that nobody reads it */
+        volatile char *hold = malloc(32 * MIB); /* otherwise an optimizer sees that nobody reads it */
         for (unsigned i = 0; i < 32 * MIB; i += 4096)
             hold[i] = 1;
         for (volatile int i = 0;; i++)
@@ -236,7 +236,7 @@ static void remove_cgroups(const char *name)
     }
 }
 
-/* Twice the memory and a tenth of the CPU; what cannot be is refused. */
+/* Twice the memory and a tenth of the CPU; an impossible limit is refused. */
 static void test_limit(struct cgroup_sandbox *sandbox)
 {
     const struct cgroup_paths *paths = cgroup_sandbox_paths(sandbox);
@@ -252,7 +252,7 @@ static void test_limit(struct cgroup_sandbox *sandbox)
     limits.memory_bytes = 48 * MIB;
     CHECK(!cgroup_limit(paths, &limits, &e));
     limits.memory_bytes = 8 * MIB;
-    if (v1()) /* v2 takes it, and ends anyone who is above it */
+    if (v1()) /* v2 takes it, and kills a process that is above it */
         CHECK(cgroup_limit(paths, &limits, &e) == ERR_CONFLICT && strstr(e.text, "memory"));
 }
 
@@ -267,7 +267,8 @@ static bool dies(const struct cgroup_paths *paths)
     return left == CGROUP_LEFT_NONE;
 }
 
-/* By signals alone; where a freezer of version 1 holds it, by force; and nobody beside it. */
+/* By signals alone; if a freezer of version 1 holds the processes, by force; and no process of another
+ * cgroup. */
 static void test_kill(const struct cgroup_paths *paths, const char *name)
 {
     char beside[80];
@@ -317,7 +318,7 @@ static void test_cgroup(void)
     CHECK(cgroup_kill_each(&paths) == CGROUP_LEFT_NONE);
 }
 
-/* --- shares of what the kernel has for all --- */
+/* --- shares of the kernel's common pools --- */
 
 static unsigned instances(void)
 {
@@ -346,7 +347,7 @@ static void test_shares(void)
     unsigned before = instances();
     CHECK(!ucount_limit(pid, &share, &e) && !ucount_limit(getpid(), &share, &e));
     CHECK(write(go[1], &byte, 1) == 1 && waitpid(pid, &status, 0) == pid && !status);
-    CHECK(instances() == before); /* this host's own are as they were */
+    CHECK(instances() == before); /* this host's own settings are as before */
     CHECK(ucount_limit(pid, &share, &e) == ERR_NOT_FOUND);
 }
 

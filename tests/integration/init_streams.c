@@ -16,7 +16,7 @@
 
 #define KIB   1024u
 #define MIB   (1024u * KIB)
-#define LARGE (64u * MIB) /* credit for all that a test prints */
+#define LARGE (64u * MIB) /* credit for all output of a test */
 
 static uint32_t sh(const char *script)
 {
@@ -58,7 +58,7 @@ static void test_output_of_both_channels(void)
     CHECK(!strcmp(s->text[0], "out\n") && !strcmp(s->text[1], "err\n"));
 }
 
-/* The answer does not wait for them, they may print on, and they live. */
+/* The end does not wait for children in the background; they may go on printing, and they live. */
 static void test_children_in_the_background_live_on(void)
 {
     uint32_t p = sh("(for i in 1 2 3 4 5; do sleep 0.1; echo more; done; exec sleep 1000) & echo $!");
@@ -69,7 +69,7 @@ static void test_children_in_the_background_live_on(void)
     snprintf(script, sizeof script, "while ! grep -q sleep /proc/%d/comm; do :; done; kill -0 %d",
              atoi(s->text[0]), atoi(s->text[0]));
     expect_end(sh(script), INIT_EXIT_CODE, 0);
-    CHECK(initlink_kill_process(world.link, p, &world.e) == 0); /* also when it has ended itself */
+    CHECK(initlink_kill_process(world.link, p, &world.e) == 0); /* also when the process itself has ended */
     UNTIL(world_inside() == 1);
 }
 
@@ -81,7 +81,7 @@ static void test_a_flood_is_cut_where_the_command_ends(void)
     UNTIL(world_inside() == 1);
 }
 
-/* Ten MiB through cat, of which nobody reads anything at first. */
+/* Ten MiB through cat; at first nobody reads the output. */
 static void test_a_reader_that_stops_stops_the_writer(void)
 {
     static uint8_t piece[16 * KIB];
@@ -92,7 +92,7 @@ static void test_a_reader_that_stops_stops_the_writer(void)
     long memory = world_memory_kib();
     memset(piece, 'x', sizeof piece);
     uint64_t quiet_since = loop_now_ms();
-    while (sent <= INIT_RING_MAX || loop_now_ms() - quiet_since < 500) { /* until nothing goes any more */
+    while (sent <= INIT_RING_MAX || loop_now_ms() - quiet_since < 500) { /* until nothing is taken any more */
         CHECK(initlink_stdin(world.link, p, piece, sizeof piece, &n, &world.e) == 0);
         sent += n;
         quiet_since = n ? loop_now_ms() : quiet_since;
@@ -104,7 +104,7 @@ static void test_a_reader_that_stops_stops_the_writer(void)
     CHECK(initlink_credit(world.link, s->number, LARGE, &world.e) == 0);
     while (sent < total) {
         size_t len = total - sent < sizeof piece ? total - sent : sizeof piece;
-        (void)!initlink_stdin(world.link, p, piece, len, &n, &world.e); /* a full queue: later */
+        (void)!initlink_stdin(world.link, p, piece, len, &n, &world.e); /* the queue is full: later */
         sent += n;
         if (!n)
             world_turn(10);
@@ -175,7 +175,7 @@ static void test_more_than_may_run_are_refused(void)
     CHECK(count_in_state(p, INIT_RUNNING_MAX, INIT_ENDED) == INIT_ENDED_MAX);
 }
 
-/* Whatever they called, and wherever they hang by now. */
+/* Whatever system calls they made, and whatever their parents are by now. */
 static void test_a_timeout_kills_the_whole_tree(void)
 {
     uint32_t other = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 0);
@@ -194,7 +194,7 @@ static void test_a_timeout_kills_the_whole_tree(void)
     expect_end(other, INIT_EXIT_SIGNAL, SIGTERM);
 }
 
-/* Each of its processes is gone before anybody can have seen it. */
+/* Each of its processes ends before the init can have seen it. */
 static void test_a_process_that_always_forks_is_killed(void)
 {
     uint32_t p = sh("c() { c & exit 0; }; c");
@@ -221,7 +221,7 @@ static void test_output_is_kept_without_a_client(void)
     CHECK(none->attached.status == INIT_ATTACH_NO_PROCESS);
 }
 
-/* It runs to its end, and what is past the ring is gone. */
+/* The process runs to its end, and the output before the ring's is lost. */
 static void test_without_a_client_nothing_waits(void)
 {
     uint32_t p = sh("head -c 1000000 /dev/zero; echo last >&2");
@@ -244,13 +244,13 @@ static void test_the_fastest_client_sets_the_pace(void)
     UNTIL(fast->bytes == 300 * KIB);
     UNTIL(slow->detached);
     CHECK(slow->reason == INIT_DETACH_BEHIND && slow->bytes == 0);
-    CHECK(world_state(q) == INIT_RUNNING); /* it waits for the fast one */
+    CHECK(world_state(q) == INIT_RUNNING); /* the process waits for the fast reader */
     CHECK(initlink_credit(world.link, fast->number, LARGE, &world.e) == 0);
     UNTIL(fast->detached);
     CHECK(fast->reason == INIT_DETACH_ENDED && fast->bytes == 1000000);
 }
 
-/* The oldest that ended goes first; the memory of process 1 is what it may be. */
+/* The process that ended first is forgotten first; the memory of process 1 stays within its bound. */
 static void test_all_rings_are_bounded(void)
 {
     uint32_t p[20];
@@ -287,7 +287,7 @@ static void test_a_lost_link_is_met_again(void)
           again->told.stdin_taken == 4);
     CHECK(again->told.note_len == 4 && !memcmp(again->note, "note", 4));
     CHECK(initlink_next_process(world.link) == p + 1);
-    CHECK(world_respawn(p) == 0); /* as one does that has had no answer */
+    CHECK(world_respawn(p) == 0); /* as an agent does that got no answer */
     s = world_attach(p, 8, LARGE);
     CHECK(initlink_stdin(world.link, p, (const uint8_t *)"two\n", 4, &n, &world.e) == 0);
     UNTIL(s->bytes == 8);
@@ -297,7 +297,7 @@ static void test_a_lost_link_is_met_again(void)
     expect_end(p, INIT_EXIT_CODE, 0);
 }
 
-/* They cost the link, and nothing else. */
+/* Each bad frame costs the link, and nothing else. */
 static void test_frames_that_break_the_rules(void)
 {
     uint32_t p = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 0);

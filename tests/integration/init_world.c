@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define USER           23456 /* nobody else's, so that the kernel counts its processes alone */
+#define USER           23456 /* a user id that nobody else has, so that the kernel counts these processes alone */
 #define USER_PROCESSES 200
 
 struct world world;
@@ -35,7 +35,7 @@ uint64_t world_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* --- what comes --- */
+/* --- frames that arrive --- */
 
 static struct seen *seen_of(uint32_t number)
 {
@@ -181,7 +181,7 @@ void world_say_raw(const struct init_head *head)
     ssize_t n;
     while ((n = recv(fd, answer, sizeof answer, 0)) > 0)
         ;
-    CHECK(n == 0 || errno == ECONNRESET); /* it has ended the link */
+    CHECK(n == 0 || errno == ECONNRESET); /* the init has ended the link */
     close(fd);
     close(listener);
     unlink(socket_path);

@@ -1,6 +1,4 @@
-/*
- * A corral-init that runs as process 1 of a namespace, the link to it, and what came over it.
- */
+/* A corral-init that runs as process 1 of a namespace, the link to it, and the frames that arrived. */
 #ifndef CORRAL_TESTS_INIT_WORLD_H
 #define CORRAL_TESTS_INIT_WORLD_H
 
@@ -11,14 +9,14 @@
 
 #define SEEN_MAX 512
 
-/* One attachment, and what came of it. */
+/* One attachment, and its output. */
 struct seen {
     uint32_t number;
     bool answered, detached;
     struct init_attached attached;
     enum init_detach_reason reason;
     uint64_t bytes, position;
-    char text[2][256]; /* how each channel begins */
+    char text[2][256]; /* the first bytes of each channel */
 };
 
 struct world {
@@ -41,43 +39,42 @@ extern struct world world;
         }                                                                                                    \
     } while (0)
 
-/* Runs the loop until it holds; half a minute is too long. */
+/* Runs the loop until the condition holds; fails after half a minute. */
 #define UNTIL(condition)                                                                                     \
     for (uint64_t until_ = loop_now_ms() + 30000; !(condition); world_turn(20))                              \
     CHECK(loop_now_ms() < until_)
 
 void world_begin(const char *folder);
 
-/* Has the sandbox's command end with this code. Returns that of process 1. */
+/* Makes the sandbox's command exit with this code. Returns the exit code of process 1. */
 int world_end(int code);
 
-/* Runs the loop until something came, for so long at most. */
+/* Runs the loop until a frame arrived, at most for this long. */
 void world_turn(uint64_t ms);
 
-/* Forgets what was seen. */
+/* Forgets all frames that arrived. */
 void world_forget(void);
 
-/* Its number. argv ends with NULL. */
+/* Returns the number of the process. argv ends with NULL. */
 uint32_t world_spawn(const char *const *argv, uint32_t flags, uint64_t timeout_ms);
 
-/* The same as that, again. */
+/* The same start once more, with the same number. */
 int world_respawn(uint32_t number);
 
 struct seen *world_attach(uint32_t process, uint64_t from, uint32_t credit);
 
-/* enum init_process_state; -1: not known. */
+/* An enum init_process_state; -1: unknown. */
 int world_state(uint32_t number);
 
-/* How many processes are in the namespace, and what the first of them has of memory. */
+/* How many processes are in the namespace, and how much memory the first of them has. */
 int world_inside(void);
 long world_memory_kib(void);
 uint64_t world_us(void);
 
-/* Drops the link, and takes it up with a new object, as an agent does that was started again. */
+/* Drops the link and connects with a new object, as a restarted agent does. */
 void world_link_again(void);
 
-/* Drops the link, and says this and what follows it to the init as its next agent: the init ends that link.
- */
+/* Drops the link and sends these bytes to the init as its next agent: the init ends that link. */
 void world_say_raw(const struct init_head *head);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * The controller's listener for nodes, over real nng and real TLS, against peers that are not what they say:
- * a certificate of another CA, one of another name, a stolen one without its key, a proof that is used again,
- * a controller whose time is over, a message that is too large, bytes that are no message, a session that is
- * over. usage: node_link FOLDER
+ * The controller's port for nodes, over real nng and TLS, against peers that are not what they claim: a
+ * certificate of another CA, of another name, stolen without its key, a proof that is used again, a leader
+ * whose epoch is over, a message that is too large, bytes that are no message, a session that is over.
+ * usage: node_link FOLDER
  */
 #include "controller/nodes/node_link.h"
 
@@ -213,7 +213,7 @@ static void say_hello(struct peer *p, const char *name, const struct pki_identit
 
 static const char *said_version = "";
 
-/* The packed answer to a challenge, signed by this key; to be freed. */
+/* The packed answer to a challenge, signed by this key; the caller frees it. */
 static uint8_t *proof_for(const struct node_message *challenge, const char *name,
                           const struct pki_identity *by, size_t *len)
 {
@@ -240,9 +240,9 @@ static bool refused(const struct peer *p, enum node_refusal why)
     return !p->code && p->answer.kind == NODE_REFUSED && p->answer.refused.why == why;
 }
 
-/* --- what is tried --- */
+/* --- what peers try --- */
 
-/* Anyone who knows the id of a session can use it only over a connection of the same certificate. */
+/* A session id that a peer got to know works only over a connection with the same certificate. */
 static void test_a_stolen_session(const struct node_session_id *session)
 {
     struct node_message poll = {.kind = NODE_POLL, .session = *session};
@@ -267,8 +267,8 @@ static void test_a_node_joins_and_its_proof_is_good_once(void)
     CHECK(sessions == 1 && !strcmp(joined, "one"));
     struct node_session_id session = p.answer.session;
     test_a_stolen_session(&session);
-    /* Anyone who saw it on the way cannot use it: neither again in this session, nor for a challenge of their
-     * own. */
+    /* A proof that a peer saw on the way is useless: it works neither again in its session, nor for another
+     * challenge. */
     peer_open(&thief, dir, "two");
     ask_bytes(&thief, proof, len, ANSWER_MS);
     CHECK(refused(&thief, NODE_REFUSED_PROOF));
@@ -290,7 +290,7 @@ static void test_a_stolen_certificate_without_its_key(void)
     struct pki_identity *one = identity(dir, "one"), *two = identity(dir, "two");
     size_t len;
     peer_open(&p, dir, "two");
-    say_hello(&p, "one", one, 0); /* certificates are public, but a connection is of one */
+    say_hello(&p, "one", one, 0); /* certificates are public, but a connection belongs to one */
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
     peer_close(&p);
     peer_open(&p, dir, "one");
@@ -341,7 +341,7 @@ static void test_a_foreign_certificate_gets_no_connection(const char *foreign)
     ask_bytes(&p, bytes, len, 1500);
     CHECK(p.code == ERR_NODE_TIMEOUT && node_link_stats(link_).messages_in == before);
     peer_close(&p);
-    /* And inside a connection of our own, theirs is no better. */
+    /* Inside a connection of our own, their proof is no better. */
     peer_open(&p, dir, "two");
     say_hello(&p, "one", theirs, 0);
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
@@ -356,7 +356,7 @@ static void test_epochs_versions_and_sessions_that_are_over(void)
     struct pki_identity *two = identity(dir, "two");
     struct node_message poll = {.kind = NODE_POLL};
     peer_open(&p, dir, "two");
-    say_hello(&p, "two", two, EPOCH + 1); /* it has heard a later leader than us */
+    say_hello(&p, "two", two, EPOCH + 1); /* it has heard of a later leader than us */
     CHECK(refused(&p, NODE_REFUSED_OLD_EPOCH));
     memset(&poll.session, 0xab, sizeof poll.session);
     ask(&p, &poll);
@@ -365,7 +365,7 @@ static void test_epochs_versions_and_sessions_that_are_over(void)
     pki_identity_free(two);
 }
 
-/* Asks with what a node in session may say; the answer before is done with. */
+/* Sends what a node in a session may send; frees the answer before. */
 static void say(struct peer *p, struct node_message *m, const struct node_session_id *session)
 {
     if (!p->code)
@@ -374,7 +374,7 @@ static void say(struct peer *p, struct node_message *m, const struct node_sessio
     ask(p, m);
 }
 
-/* An order comes with the update until it was taken; what came of it is acknowledged by its number. */
+/* An order comes with each update until the node took it; its result is acknowledged by its number. */
 static void test_an_order_to_clean_up_and_its_answer(void)
 {
     struct peer p;
@@ -392,7 +392,7 @@ static void test_an_order_to_clean_up_and_its_answer(void)
     ask_bytes(&p, proof, len, ANSWER_MS);
     CHECK(!p.code && p.answer.kind == NODE_WELCOME);
     CHECK(node_link_cleanup(link_, "two", &order));
-    for (int i = 0; i < 2; i++) { /* the word that it was taken is lost: the same again */
+    for (int i = 0; i < 2; i++) { /* the acknowledgement is lost: the same order again */
         say(&p, &poll, &session);
         CHECK(!p.code && p.answer.kind == NODE_UPDATE);
         CHECK(p.answer.update.cleanup.number == 4 && p.answer.update.cleanup.dry_run);
@@ -412,7 +412,7 @@ static void test_an_order_to_clean_up_and_its_answer(void)
     pki_identity_free(two);
 }
 
-/* Proves to be a node; the answer is a welcome or a refusal. The session's id, where there is one. */
+/* Proves to be a node; the answer is a welcome or a refusal. Returns the session's id, if there is one. */
 static struct node_session_id join(struct peer *p, const char *name, const char *version)
 {
     struct pki_identity *of = identity(dir, name);
@@ -430,7 +430,7 @@ static struct node_session_id join(struct peer *p, const char *name, const char 
     return session;
 }
 
-/* Anyone who has the node's certificate and key may still be another node: who answers stays. */
+/* A peer with the node's certificate and key may still be another node: the one that answers stays. */
 static void test_who_is_here_and_answers_stays(void)
 {
     struct node_message poll = {.kind = NODE_POLL};
@@ -476,12 +476,12 @@ static void test_who_is_expelled_has_no_connection(void)
     int before = gone;
     node_link_expel(link_, "five");
     CHECK(gone == before + 1);
-    say(&p, &poll, &session); /* over a connection that is made again */
+    say(&p, &poll, &session); /* over a new connection */
     CHECK(refused(&p, NODE_REFUSED_STALE_SESSION));
     peer_close(&p);
 }
 
-/* A certificate that ends within a month brings a new one with the first update. */
+/* A certificate that ends within a month is renewed with the first update. */
 static void test_a_certificate_is_renewed(void)
 {
     char cert[300], key[300], ca[300];
@@ -499,7 +499,7 @@ static void test_a_certificate_is_renewed(void)
     CHECK(!p.code && p.answer.kind == NODE_UPDATE && p.answer.update.certificate_len);
     CHECK(!pki_replace(cert, key, ca, "short", update->certificate, update->certificate_len, &e));
     CHECK(!pki_ends_s(cert, &renewed_s, &e) && renewed_s - ends_s > (int64_t)(PKI_NODE_DAYS - 60) * 86400);
-    /* The same again is no later one, and none is taken for another's. */
+    /* The same certificate again is not later, and none is accepted for another name. */
     CHECK(pki_replace(cert, key, ca, "short", update->certificate, update->certificate_len, &e));
     snprintf(cert, sizeof cert, "%s/one.crt", dir);
     snprintf(key, sizeof key, "%s/one.key", dir);
@@ -510,13 +510,13 @@ static void test_a_certificate_is_renewed(void)
     peer_close(&p);
 }
 
-/* --- a node of ours, of which the facts change --- */
+/* --- one of our nodes, whose facts change --- */
 
 struct host {
     struct uplink *uplink;
     struct timer change;
     int hellos;
-    bool told; /* its settings are what counts */
+    bool told; /* the test checks its settings */
 };
 
 static void change(void *arg)
@@ -525,7 +525,7 @@ static void change(void *arg)
     uplink_renew(host->uplink);
 }
 
-/* The first time it is unhealthy, and well as soon as it has said so. */
+/* The first hello says unhealthy; right after it the node is healthy. */
 static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
                        size_t *count)
 {
@@ -540,7 +540,7 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
     timer_start(&host->change, loop, 0, change, host);
 }
 
-/* The first time with none: then they change. */
+/* The first welcome has no settings; then they change. */
 static void on_told(const struct uplink_welcome *welcome)
 {
     struct string_list settings = {0};
@@ -549,7 +549,7 @@ static void on_told(const struct uplink_welcome *welcome)
         node_link_set_settings(link_, &settings);
     else if (!strcmp(welcome->settings->item[0], settings.item[0]))
         loop_stop(loop);
-    node_link_set_settings(link_, &settings); /* the same again is no news */
+    node_link_set_settings(link_, &settings); /* the same settings again are no change */
     string_list_fini(&settings);
 }
 
@@ -595,7 +595,7 @@ static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
                                            .on_certificate = on_certificate,
                                            .on_lost = on_lost};
 
-/* Until it stops the loop: whether it did so in time. */
+/* Runs until the loop is stopped; returns whether that happened in time. */
 static bool run_host(struct host *host, const char *name)
 {
     char ca[300], cert[300], key[300];
@@ -623,7 +623,7 @@ static bool run_host(struct host *host, const char *name)
     return in_time;
 }
 
-/* Between its proof and the welcome: what the controller was told is old already. */
+/* Between the proof and the welcome: the facts that the controller got are already old. */
 static void test_facts_that_change_while_a_host_joins(void)
 {
     struct host host = {0};
@@ -631,7 +631,7 @@ static void test_facts_that_change_while_a_host_joins(void)
     CHECK(run_host(&host, "two") && host.hellos == 2 && !joined_unhealthy[0]);
 }
 
-/* Who is here hears of them, and nothing of it is taken for lost meanwhile. */
+/* A connected node hears of new settings, and its sandboxes are not taken for lost meanwhile. */
 static void test_settings_that_change(void)
 {
     struct string_list none = {0};
@@ -644,7 +644,7 @@ static void test_settings_that_change(void)
 
 /* --- peers that break off --- */
 
-/* Sends, again and again, what is larger than a message may be. In a process of its own: nng's client may
+/* Sends again and again what is larger than a message may be. In a process of its own, since nng's client may
  * hang. */
 static int send_too_much(void)
 {
@@ -667,7 +667,7 @@ static pid_t start_sender(char *program)
     return pid;
 }
 
-/* Past the limit of a message the connection ends, and only this one. */
+/* Past the largest message the connection ends, and only this one. */
 static void test_a_message_that_is_too_large(char *program)
 {
     struct timer timer = {0};
@@ -687,7 +687,7 @@ static void test_a_message_that_is_too_large(char *program)
     pki_identity_free(two);
 }
 
-/* Dies in the middle of connecting, at moments of all kinds: the listener lives on, or is made again. */
+/* The peer dies while it connects, at many different moments: the port stays open, or is opened again. */
 static void test_peers_that_go_while_they_connect(char *program)
 {
     struct pki_identity *two = identity(dir, "two");
@@ -754,7 +754,7 @@ static void test_many_hosts_that_go_at_once(void)
     gone = 0;
     gone_watched = true;
     loop_run(loop);
-    CHECK(gone >= RACK); /* those of the other tests may be among them */
+    CHECK(gone >= RACK); /* sessions of the other tests may be among them */
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,5 @@
-"""A proxy of somebody else's making before the REST port: it holds each answer to the server's own description."""
+"""An independent proxy in front of the REST port: it checks each answer against the server's own
+description."""
 import json
 import os
 import signal
@@ -7,13 +8,14 @@ import subprocess
 import requests
 from corral import BUILD_ROOT, ROOT, free_port, wait_until
 
-# The proxy leaves the request as it is and says in this header what was wrong with it, and with the answer.
+# The proxy leaves the request as it is, and says in this header what was wrong with the request and with the
+# answer.
 VIOLATIONS = "sl-violations"
 
 
 class CheckingProxy:
     def __init__(self, url, document=None):
-        """document: held to this one instead of the server's own."""
+        """document: answers are checked against this one instead of the server's own."""
         programs = subprocess.run([ROOT / "tests/openapi/install", BUILD_ROOT], check=True, capture_output=True, text=True,
                                   timeout=300).stdout.strip()
         port = free_port()

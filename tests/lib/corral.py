@@ -1,4 +1,5 @@
-"""A Corral of a test's own, started by deploy/quickstart from the programs that were built, and a client for it."""
+"""A Corral installation for tests, started by deploy/quickstart from the programs that were built, and a
+client for it."""
 import hashlib
 import os
 import random
@@ -20,7 +21,7 @@ CGROUP_V2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
 
 
 def wait_until(what, condition, seconds=10.0, every=0.05):
-    """The first true value of condition; fails, naming what, after so many seconds."""
+    """Returns the first true value of condition; fails after so many seconds, with what was awaited."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -42,7 +43,7 @@ def is_free(port):
 
 
 def free_port(beside=0):
-    """Below the ports that the kernel gives to those who connect; the one so far beside it is free too."""
+    """A port below those that the kernel gives to clients; the port that is `beside` above it is free too."""
     while True:
         port = random.randrange(12000, 28000)
         if is_free(port) and is_free(port + beside):
@@ -57,7 +58,7 @@ def read(path):
 
 
 class Description:
-    """The server's own OpenAPI document; every answer is held to it."""
+    """The server's own OpenAPI document; every answer is checked against it."""
 
     def __init__(self, url):
         self.document = requests.get(url + "/openapi.json", timeout=10).json()
@@ -95,18 +96,19 @@ class Description:
             assert not errors, (method, path, errors[0].message, list(errors[0].path), answer.text)
 
 
-# Commands of sandboxes: the end of a script that outlives its test, one that only does, and the beginning of one that waits for Corral.tell.
+# Commands of sandboxes: the end of a script that outlives its test, one that only does that, and the
+# beginning of one that waits for Corral.tell.
 STAYS = "exec tail -f /dev/null"
 FOREVER = ["sh", "-c", STAYS]
 UNTIL_TOLD = "until [ -e /workspace/go ]; do sleep 0.1; done; "
 
 
 class Client:
-    """One API key's view."""
+    """The client of one API key."""
 
     described = {}
-    via = {}  # url: a proxy before it, and what to do with each answer that came through it
-    patience = 0  # seconds in which a controller that lost the lead is to have it again
+    via = {}  # url: of a proxy in front of it; and what to do with each answer that came through the proxy
+    patience = 0  # how many seconds a controller that lost the lead has to lead again
 
     def __init__(self, url, key):
         self.url, self.session = url, requests.Session()
@@ -122,7 +124,7 @@ class Client:
 
     def call_once(self, method, path, body=None, timeout=70, **more):
         url, check = self.via.get(self.url, (self.url, None))
-        if check: # it ends what is idle, at a moment of its own
+        if check: # the server closes idle connections, at a moment of its own
             more["headers"] = {**more.get("headers", {}), "Connection": "close"}
         answer = self.session.request(method, url + path, json=body, timeout=timeout, **more)
         if check:
@@ -142,7 +144,7 @@ class Client:
         return answer.json() if answer.content else None
 
     def refused(self, method, path, body=None, **more):
-        """The problem document of a request that must not succeed."""
+        """The problem document of a request that must fail."""
         answer = self.call(method, path, body, **more)
         assert answer.status_code >= 400, (method, path, answer.status_code, answer.text)
         assert answer.headers["content-type"] == "application/problem+json", answer.headers
@@ -169,7 +171,7 @@ class Client:
                           and a.json(), 5)
 
 
-# What breaks the promises of a history: events that do not follow from each other, a state without its event, an
+# Finds rows that break the promises of a history: events that do not follow each other, a state without its event, an
 # end without its reason and sentence.
 TORN = """
 with moves as (
@@ -192,7 +194,7 @@ class Corral:
         self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
         self.home.chmod(0o755)
         self.installed_as = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
-        port = free_port(beside=4420) # agents dial in there
+        port = free_port(beside=4420) # agents connect to it
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
         self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)
@@ -217,9 +219,9 @@ class Corral:
                          if p.name not in ("dockerd.log", "build.log"))
 
     def reset(self):
-        """Ends everything; a sanitizer's word in a log is a failure."""
+        """Ends everything; a report of a sanitizer in a log is a failure."""
         logs = self.logs()
-        if "CORRAL_TEST_LOGS" in os.environ: # a folder to keep them in
+        if "CORRAL_TEST_LOGS" in os.environ: # a folder to keep the logs in
             shutil.copytree(self.home / "log", Path(os.environ["CORRAL_TEST_LOGS"]) / self.home.name)
         name = self.installed_as
         self.quickstart("--reset")
@@ -235,12 +237,12 @@ class Corral:
         self.quickstart("--restart", what, **env)
 
     def mend(self):
-        """Begins again with what hangs or is gone."""
+        """Starts what hangs or is gone."""
         for name in ("controller", "agent"):
             try:
                 self.kill(name)
             except (OSError, ValueError):
-                pass # it is gone, and its file
+                pass # the process is gone, and so is its file
         self.quickstart()
 
     def pid(self, name):
@@ -275,7 +277,7 @@ class Corral:
                               text=True, timeout=60).stdout.strip()
 
     def kernel(self, sandbox_id, v1, v2):
-        """The file of a sandbox's cgroup: v1 names its controller too."""
+        """The file of a sandbox's cgroup; on v1 the name has its controller too."""
         parent, container = self.docker("inspect", "-f", "{{.HostConfig.CgroupParent}} {{.Id}}", sandbox_id).split()
         if CGROUP_V2:
             return Path(f"/sys/fs/cgroup{parent}/{container}/{v2}")
@@ -290,14 +292,14 @@ class Corral:
         return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)[1])
 
     def tell(self, sandbox_id):
-        """What waits UNTIL_TOLD goes on; needs neither the agent nor the controller."""
+        """A sandbox that waits by UNTIL_TOLD goes on; needs neither the agent nor the controller."""
         self.docker("exec", sandbox_id, "touch", "/workspace/go")
 
     def containers(self):
         return self.docker("ps", "-aq", "--no-trunc", "--filter", "label=corral.sandbox").split()
 
     def late(self, user):
-        """What of a user's ran longer than 2 s past its expires_at."""
+        """The user's sandboxes that ran longer than 2 s past their expires_at."""
         print("past expires_at at most", self.sql(
             f"select max(ended_at - expires_at) from sandboxes where reason = 'expired' and user_id = '{user.user_id}'"))
         return self.sql("select id, reason, ended_at - expires_at from sandboxes where ended_at > expires_at + interval '2 seconds'"

@@ -1,4 +1,4 @@
-# Sourced by integration tests: a PostgreSQL of the test's own, in $DB_DIR, gone when the test ends.
+# Sourced by integration tests: a PostgreSQL for this test alone, in $DB_DIR, removed when the test ends.
 # usage: root=…; . "$root/tests/lib/database.sh"; database_start   →  DB_DIR, DATABASE_URL
 . "$root/deploy/lib/postgres.sh"
 

@@ -1,4 +1,5 @@
-"""A controller without a database or hosts: its HTTP front answers all the same. And sockets that speak raw bytes."""
+"""A controller without a database or nodes, whose HTTP front answers nevertheless; and sockets that speak
+raw bytes."""
 import os
 import shutil
 import signal
@@ -15,13 +16,13 @@ KEEP = ("PATH", "HOME", "UBSAN_OPTIONS")
 
 class Front:
     def __init__(self, tls=None, files=None, config=None, resolver=None, **env):
-        """tls: (certificate, key), paths. files: limit of open files. config: its file. resolver: the resolv.conf that it sees.
-        env: of the controller."""
+        """tls: (certificate, key), paths. files: limit of open files. config: its file. resolver: the
+        resolv.conf that it sees. env: of the controller."""
         self.home = Path(tempfile.mkdtemp(prefix="corral-front-", dir="/var/tmp"))
         self.port = free_port()
         self.program = Path(os.environ["CORRAL_BUILD_ROOT"]) / "controller/corral-controller"
         self.environ = {k: v for k, v in os.environ.items() if k in KEEP}
-        # Freed memory that a sanitizer keeps aside would be counted as the server's.
+        # Freed memory that a sanitizer keeps would count as the server's.
         self.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
         self.environ.update(CORRAL_LISTEN_PORT=str(self.port), CORRAL_PKI_DIR=str(self.home / "pki"),
                             CORRAL_NODE_URL=f"ipc://{self.home}/nodes", CORRAL_DATABASE_CONNECTIONS="1",
@@ -47,7 +48,7 @@ class Front:
             raise
 
     def connect(self, source=None, timeout=10, tls=None, **more):
-        """A connection; under TLS where the front has it. source: the loopback address that it comes from."""
+        """A connection; with TLS if the front has it. source: the loopback address that it comes from."""
         s = socket.create_connection(("127.0.0.1", self.port), timeout, (source, 0) if source else None)
         if not (self.tls if tls is None else tls):
             return s
@@ -93,7 +94,7 @@ class Front:
 
 
 class Answer:
-    """One answer, read whole; status is None where the connection ended instead."""
+    """Reads one whole answer; status is None if the connection ended instead."""
 
     def __init__(self, s, had=b""):
         self.status, self.headers, self.body, self.rest = None, {}, b"", had
@@ -122,7 +123,7 @@ class Answer:
 
 
 def ends(s):
-    """Whether the other side ends the connection, what it still sends aside."""
+    """Whether the other side ends the connection; data that still arrives is dropped."""
     try:
         while s.recv(65536):
             pass

@@ -1,6 +1,6 @@
 /*
- * The init's half of the streams under a test that is its agent, and brings the processes: init_child_start
- * gives pipes whose other ends the test holds, and kills are only counted. Nothing is forked. Include once.
+ * The init's half of the streams under a test that plays the agent and the processes: init_child_start gives
+ * pipes whose other ends the test holds, and kills are only counted. Nothing is forked. Include once.
  */
 #ifndef CORRAL_TESTS_INIT_AGENT_H
 #define CORRAL_TESTS_INIT_AGENT_H
@@ -18,7 +18,7 @@
 #define PLAYED_MAX 1024
 #define PLAYED_PID (1 << 30) /* no process has such a number */
 
-/* The other ends of a process that is only played. */
+/* The other ends of a process that the test plays. */
 struct played {
     uint32_t number;
     pid_t pid;
@@ -28,10 +28,10 @@ struct played {
 static struct {
     struct init_link link;
     struct init_streams streams;
-    int fd; /* the agent's */
+    int fd; /* the agent's end */
     uint64_t now_ms;
     int refuse, fail;
-    bool broken; /* a frame broke a rule */
+    bool broken; /* the init received a bad frame */
     struct played played[PLAYED_MAX];
     size_t started, kills;
 } world;

@@ -1,11 +1,11 @@
-"""The fixtures that tests of a whole installation share; a conftest.py takes them by name."""
+"""The fixtures of tests that need a whole installation; a conftest.py imports them by name."""
 import pytest
 from corral import Corral, wait_until
 
 
 @pytest.fixture(scope="session")
 def corral():
-    """One installation for all; each test has users of its own."""
+    """One installation for all tests; each test has users of its own."""
     installation = Corral(CORRAL_RATE_PER_SECOND="100000", CORRAL_RATE_BURST="100000",
                           CORRAL_AUTH_FAILURES_BURST="100000", MAX_TOTAL_SANDBOXES="60", CORRAL_CPU_SECONDS="2",
                           CORRAL_REGISTRIES="docker.io,127.0.0.1:1,127.0.0.1:5000,198.51.100.7:5443")
@@ -21,9 +21,10 @@ def host_is_ready(corral):
 
 
 def need_a_host(corral):
-    """What the test before broke is told once, and mended: the tests after it have their say."""
+    """If the test before broke the installation, that is reported once, and repaired: later tests are
+    judged by themselves."""
     try:
-        wait_until("a host is ready", lambda: host_is_ready(corral), 40)
+        wait_until("a node is ready", lambda: host_is_ready(corral), 40)
     except AssertionError:
         print(corral.logs())
         corral.mend()
@@ -32,7 +33,8 @@ def need_a_host(corral):
 
 @pytest.fixture
 def user(corral, request):
-    """A new user of tier pro, once a host is there for it, whatever the test before did; what is left of it is removed."""
+    """A new user of tier pro, once a node is ready, whatever the test before did; the user's sandboxes are
+    removed afterwards."""
     need_a_host(corral)
     client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
     yield client
@@ -42,7 +44,7 @@ def user(corral, request):
 
 @pytest.fixture(scope="session")
 def hosts():
-    """Two hosts, and every limit as it is by default."""
+    """Two nodes, and every limit at its default."""
     installation = Corral(nodes=2)
     yield installation
     installation.reset()

@@ -1,4 +1,5 @@
-"""A host by hand: nng's request protocol as its ipc transport frames it, over TLS, and the messages of proto/."""
+"""A node played by hand: nng's request protocol as its ipc transport frames it, over TLS, and the messages
+of proto/."""
 import socket
 import ssl
 import struct
@@ -38,7 +39,7 @@ def parse(message):
 
 
 class Peer:
-    """A host that says what it is told to say. say_hello, then prove, then report as long as it likes."""
+    """A node that sends what the test says: say_hello, then prove, then any number of reports."""
 
     def __init__(self, port, pki, name):
         self.pki, self.name, self.session, self.request = pki, name, bytes(16), 0
@@ -50,7 +51,7 @@ class Peer:
         assert read(self.peer, 8)[:6] == b"\0SP\0\0\x31"
 
     def ask(self, payload, body):
-        """Sends one payload of the envelope; the envelope of the answer."""
+        """Sends one payload in an envelope; returns the answer's envelope."""
         self.request += 1
         message = struct.pack(">I", 0x80000000 + self.request) + field(1, 1) + field(2, b"") + field(3, 1) + field(
             4, self.session) + field(5, self.request) + field(payload, body)
@@ -65,7 +66,7 @@ class Peer:
         self.session, self.nonce = answer[4][0], parse(answer[17][0])[1][0]
 
     def prove(self, inventory):
-        """With a packed Inventory. The session stands where this returns."""
+        """Sends a proof with a packed Inventory. Once this returns the session exists."""
         said = b"corral node proof 1\0" + self.session + self.nonce + self.name.encode() + b"\0" + inventory
         signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.pki / f"{self.name}.key"], input=said,
                                    capture_output=True, check=True).stdout
@@ -81,7 +82,8 @@ class Peer:
 
 
 def say_hello(port, pki, name):
-    """Connects with the certificate of a node, and asks to be let in. The peer, once the challenge came."""
+    """Connects with the certificate of a node and asks for a session. Returns the peer, once the challenge
+    has arrived."""
     peer = Peer(port, pki, name)
     peer.say_hello()
     return peer

@@ -1,4 +1,4 @@
-"""Registries of images on the loopback of Docker's own network namespace, where nobody else comes to."""
+"""Image registries on the loopback of Docker's own network namespace, where nobody else can connect."""
 import ctypes
 import gzip
 import json
@@ -21,13 +21,13 @@ def namespace(corral):
 
 
 def enter(corral):
-    """This thread only: a namespace is a thread's."""
+    """Enters the namespace with this thread only: a namespace belongs to a thread."""
     with open(namespace(corral)) as f:
         assert ctypes.CDLL(None, use_errno=True).setns(f.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
 
 
 def within(corral, make):
-    """What make returns, made inside of the namespace."""
+    """What make returns when called inside the namespace."""
     made = []
 
     def run():
@@ -41,9 +41,9 @@ def within(corral, make):
 
 
 class SilentRegistry:
-    """Takes connections, and says nothing."""
+    """Takes connections, and answers nothing."""
 
-    def __init__(self, corral, port=5000): # as the installation lets images be named
+    def __init__(self, corral, port=5000): # a name that the installation allows for images
         self.corral, self.port, self.taken = corral, port, []
 
     def accept(self):
@@ -60,7 +60,7 @@ class SilentRegistry:
         return self
 
     def open(self):
-        """How many of its connections are not closed by Docker."""
+        """How many of its connections Docker has not closed."""
         count = 0
         for connection in self.taken:
             connection.setblocking(False)
@@ -115,7 +115,7 @@ class Answers(BaseHTTPRequestHandler):
 
 
 class LyingRegistry:
-    """Answers as it is told to: answer(request), with request.say and request.refuse."""
+    """Answers as the test says: answer(request), with request.say and request.refuse."""
 
     def __init__(self, corral, answer, address=("127.0.0.1", 5000), tls=None):
         self.corral, self.answer, self.address, self.tls = corral, answer, address, tls
@@ -150,7 +150,7 @@ def part(kind, size, of):
 
 
 def image_of(layer, size):
-    """Answers for an image of one layer, of which it is said that it has this size."""
+    """Answers for an image of one layer, which it claims has this size."""
     return image_of_layers([(layer, size)])
 
 
@@ -175,13 +175,14 @@ def image_of_layers(layers):
 
 
 def endless_layer():
-    """One that is said to be as large as a disk, of which a little comes: Docker tells of each half MiB."""
+    """An image that claims to be as large as a disk, of which a little arrives: Docker reports each half
+    MiB."""
     return image_of(bytes(2 << 20), 1 << 40)
 
 
 class DrippingRegistry(LyingRegistry):
-    """Each name of an image is another's, of so many layers, each of 100 MiB as it says; of each a byte a second comes. held: of
-    which images, and how many layers in all, Docker waits for."""
+    """Each name is another image of so many layers, each claims 100 MiB; of each a byte a second arrives.
+    held: the images whose layers Docker waits for, one entry a layer."""
 
     def __init__(self, corral, layers, port):
         super().__init__(corral, self.drip, ("127.0.0.1", port))
@@ -210,7 +211,7 @@ class DrippingRegistry(LyingRegistry):
 
 
 def bomb(gigabytes):
-    """A small one of so many zeros, unpacked: a gzip stream may have many members."""
+    """A small layer of so many zeros when unpacked: a gzip stream may have many members."""
     header = tarfile.TarInfo("zeros")
     header.size = gigabytes << 30
     zeros = gzip.compress(bytes(64 << 20))
@@ -219,7 +220,7 @@ def bomb(gigabytes):
 
 
 class Registry:
-    """Debian's own, with what is pushed to it in a folder."""
+    """Debian's own registry, with what is pushed to it in a folder."""
 
     address = "127.0.0.1:5000"
 
@@ -241,7 +242,7 @@ class Registry:
             return probe.connect_ex((host, int(port))) == 0
 
     def push(self, ref):
-        """An image of the installation's Docker, which keeps it; returns its digest."""
+        """Pushes an image of the installation's Docker, which keeps it; returns its digest."""
         return self.corral.docker("push", ref).rsplit("digest: ", 1)[1].split()[0]
 
     def __exit__(self, *_):

@@ -1,4 +1,4 @@
-"""What tests/run --quick leaves out, by file."""
+"""The tests that tests/run --quick leaves out, by file."""
 import pytest
 
 

@@ -1,4 +1,4 @@
-"""Hostile sandboxes that are all due in one moment: how late the last process of each goes."""
+"""Hostile sandboxes whose deadlines are all at one moment: how late the last process of each goes."""
 import datetime
 import os
 import time
@@ -11,7 +11,8 @@ SMALL = {"image": "hostile:plain", "memory_bytes": 32 * MIB, "cpu_millis": 150, 
 
 
 def create(client, count, side_by_side=4):
-    """They wait for their file, so that making the last ones is not slowed down by the first."""
+    """The sandboxes wait for their file, so that the start of the last ones is not slowed down by the
+    first."""
     def one(i):
         return client.create(command=["sh", "-c", f"until [ -e /workspace/go ]; do sleep 1; done; {KINDS[i % len(KINDS)]}"],
                              **SMALL)["id"]
@@ -20,7 +21,7 @@ def create(client, count, side_by_side=4):
 
 
 def due(client, ids, seconds):
-    """All in so many seconds, at one moment; which is answered (Unix)."""
+    """Sets all deadlines to one moment, in so many seconds; returns that moment (Unix)."""
     at = time.time() + seconds
     text = datetime.datetime.utcfromtimestamp(at).strftime("%Y-%m-%dT%H:%M:%S.%f")[:23] + "Z"
     with ThreadPoolExecutor(4) as pool:
@@ -41,10 +42,11 @@ def processes(file):
 
 
 def gone(files, since, until):
-    """Of each cgroup.procs when it was first seen empty, in seconds after since; None: not until then."""
+    """For each cgroup.procs the time at which it was first seen empty, in seconds after since; None: not
+    until then."""
     left, when = dict(enumerate(files)), {}
     try:
-        os.nice(-15) # anyone who measures is not what is measured
+        os.nice(-15) # the test itself should not disturb what it measures
     except OSError:
         pass
     while left and time.time() < until:

@@ -1,4 +1,4 @@
-/* What every unit test needs: cmocka and the headers it wants first. */
+/* What every unit test needs: cmocka, and the headers that it requires before it. */
 #ifndef CORRAL_TESTS_UNIT_H
 #define CORRAL_TESTS_UNIT_H
 

@@ -1,4 +1,4 @@
-# Sourced by tests, after database.sh: a PostgreSQL whose wall clock the test sets, and nobody else's.
+# Sourced by tests, after database.sh: a PostgreSQL whose wall clock the test sets, and no other process's.
 # usage: wallclock_env BUILD_ROOT            before database_start: the server that it starts has the clock of $WALLCLOCK_FILE
 #        wallclock_jump SECONDS              from now on it is so far ahead of (or behind) the machine's
 wallclock_env() {

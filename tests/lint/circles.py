@@ -13,7 +13,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
 def _defined(code):
-    """What others may name. A macro before the name of a function is in capitals."""
+    """The names that other files may use. A macro before the name of a function is in capitals."""
     names = {re.search(r"\b([a-z]\w*)\(", head[0])[1] for head in FUNCTION.finditer(code)}
     return (names | set(TABLE.findall(code))) - {"main"}
 
@@ -38,7 +38,7 @@ def arrows(files):
 
 
 def _way(graph, start, end):
-    """The shortest way from start to end; None where there is none."""
+    """The shortest way from start to end; None if there is none."""
     ways, seen = [[start]], {start}
     for way in ways:
         for other in sorted(graph[way[-1]]):
@@ -51,7 +51,8 @@ def _way(graph, start, end):
 
 
 def circles(files):
-    """Each a list of paths that ends where it begins, the shortest that its first file is in; each file in one at most."""
+    """Returns lists of paths, each ends where it begins and is the shortest through its first file; a file
+    is in one at most."""
     graph, told, found = arrows(files), set(), []
     for path in sorted(graph):
         way = None if path in told else _way(graph, path, path)

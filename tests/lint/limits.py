@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Names each place that a row of common/model/limit.def misses: what is not made from that table.
+"""Names each place that lacks a row of common/model/limit.def and is not generated from that table.
 
 usage: limits.py SOURCE_ROOT"""
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def rows_of(text):
-    """Of each row its macro and columns; a column that is a text may hold commas, and is not needed here."""
+    """The macro and columns of each row; a column that is a text may hold commas, and is not needed here."""
     body = text[text.index("#ifndef LIMIT\n"):]
     for macro, columns in re.findall(r"^(LIMIT|LIMIT_TIME)\((.*?)\)$", body, re.M | re.S):
         names = [c.strip() for c in columns.split('"')[0].split(",")]
@@ -17,7 +17,7 @@ def rows_of(text):
 
 
 def between(text, begin, end):
-    """From the first match of begin to the next of end; '' where there is none."""
+    """The text from the first match of begin to the next of end; '' if there is none."""
     found = re.search(begin, text)
     return text[found.start():found.end() + re.search(end, text[found.end():]).start()] if found else ""
 
@@ -27,7 +27,7 @@ def has(text, name):
 
 
 def in_table(schema, table, name):
-    """A column of a table, whether it was made with it or added later."""
+    """Matches a column of a table, whether the table was created with it or it was added later."""
     return has(between(schema, rf"create table {table} \(", r"\n\);"), name) or re.search(
         rf"alter table {table}\b[^;]*\badd column {name}\b", schema) is not None
 

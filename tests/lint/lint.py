@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds the house rules that a machine can see: arrows between folders and files, sizes, standalone headers, format.
+"""Checks the house rules that a machine can check: arrows between folders and files, sizes, standalone headers, format.
 
 usage: lint.py SOURCE_ROOT — prints each breach as file:line: what, and exits 1 if there is any."""
 import re
@@ -13,7 +13,7 @@ from circles import circles, describe
 
 FILE_LINES = 800
 FUNCTION_LINES = 80
-# Folder -> the folders of ours that its files may include. The longest matching prefix rules.
+# Folder -> the folders of ours that its files may include. The longest matching prefix decides.
 ARROWS = {
     "common/base": ["common/base"],
     "common/model": ["common/model", "common/base"],
@@ -34,7 +34,8 @@ ARROWS = {
     "agent/uplink": ["agent/uplink", "agent/core", "common", "proto"],
     "agent/init": ["agent/init/"],
     "agent/initlink": ["agent/initlink", "agent/init/", "agent/core", "common"],
-    # Rooms of the owner. The first knows how every effect is carried out; the second only where to put its events.
+    # Rooms of the owner. The first knows how every effect is run; the second knows only where to put its
+    # events.
     "agent/engine": ["agent/engine", "agent/sandbox", "agent/agent_state.h", "agent/core", "agent/disk", "common"],
     "agent/node": ["agent/node", "agent/agent_state.h", "agent/agent_conf.h", "agent/engine/engine.h", "agent/sandbox/runtime.h", "agent/core",
                    "agent/docker", "agent/cgroup", "agent/disk", "agent/init/", "agent/uplink", "common", "proto"],
@@ -46,9 +47,9 @@ ARROWS = {
     "cli": ["cli", "common"],
     "tests": [""],
 }
-# Where the arrows between files go one way too, by who defines what another names (circles.py).
+# Folders without circles between files, by which file defines what another one uses (circles.py).
 NO_CIRCLES = ("agent/", "cli/", "common/", "controller/", "proto/")
-# A core is pure: what it may never include, as text or through a library of ours that does I/O.
+# A core is pure: what it may never include, directly or through a library of ours that does I/O.
 IMPURE = re.compile(r"event2|nng|libpq|jansson|protobuf|\.pb-c|curl|openssl|<time\.h>|sys/socket|common/(io|http)/")
 HEARTS = ("controller/core/", "agent/core/")
 
@@ -105,13 +106,14 @@ def format_breaches(root, paths):
     return [l for l in run.stderr.splitlines() if "error:" in l]
 
 
-# How a type of event is written down, in SQL and by the controller.
+# How the type of an event is written in SQL and in the controller.
 EVENTS = {"sql/**/*.sql": r"add_event\('([a-z_]+\.[a-z_]+)'|\('[a-z]+', '[a-z]+', '(sandbox\.[a-z_]+)'\)|'(violation\.[a-z]+)'",
           "controller/*.c": r'alarm_event\([^"]*"(node\.[a-z_]+)"'}
 
 
 def event_breaches(root):
-    """Each is described: in the first column of a row, where `.name` is of the same noun as the name before it."""
+    """The events that are described: in the first column of a row, where `.name` has the same noun as the
+    name before it."""
     described, written = set(), set()
     for row in re.findall(r"^\| (`[^|]*)\|", (root / "docs/events.md").read_text(), re.M):
         names = re.findall(r"`([a-z_.]+)`", row)
@@ -129,7 +131,8 @@ CREATED = {"sql/schema": re.compile(r"(?:unique )?(?!(?:or replace )?(?:function
 
 
 def sql_breaches(root):
-    """Tables are made by migrations, functions by functions/ and attached.sql, where each has its one definition."""
+    """Tables are created by migrations, functions by functions/ and attached.sql, where each has its one
+    definition."""
     where = {}
     for path in sorted((root / "sql").glob("**/*.sql")):
         name = path.relative_to(root)
@@ -144,12 +147,12 @@ def sql_breaches(root):
                 for p in sorted((root / "sql").glob("**/*.sql")) if f"'../{p.relative_to(root)}'" not in build)
 
 
-# Files of others that comments name: the kernel's.
+# Files of the kernel that comments name.
 FOREIGN = {"fs/ext4/ext4.h"}
 
 
 def stale_names(root, paths):
-    """A source file that a comment names is there, by its whole path or the end of it."""
+    """A source file that a comment names exists, by its whole path or the end of it."""
     known = {path[i:] for path in paths for i in range(len(path)) if not i or path[i - 1] == "/"}
     for path in paths:
         for comment in re.finditer(r"/\*.*?\*/", (root / path).read_text(), re.S):
@@ -160,7 +163,7 @@ def stale_names(root, paths):
 
 
 def stale_places(root):
-    """A file that a page names by its path from the root is there."""
+    """A file that a page names by its path from the root exists."""
     tops = "|".join(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "build"))))
     place = re.compile(rf"(?<![\w/.-])((?:{tops})/[\w./-]+\.(?:c|h|def|py|sh|sql|json|md|yaml))\b")
     for page in [*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("sql/*.md")]:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What the lint takes for a circle between files, and what it does not."""
+"""What the lint calls a circle between files, and what it does not."""
 import sys
 
 from circles import circles, describe

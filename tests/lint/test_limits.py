@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""A limit that stands in its table alone is missed in each place that is not made from it; one that is there in none.
+"""A limit that is in its table alone is reported for each place that is not generated from the table; a complete one for
+none.
 
 usage: test_limits.py SOURCE_ROOT"""
 import sys

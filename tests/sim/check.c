@@ -1,10 +1,11 @@
-/* What must hold in the simulation at any time, and when everything has come to rest. */
+/* The invariants of the simulation: at any time, and once everything has ended. */
 #include "tests/sim/world.h"
 
-#define AGREE_MS   25000 /* so long may a pause be under way in the calm: a stuck Docker answers late */
-#define CLEANUP_MS 30000 /* a container without a live row lives no longer, its node being connected */
+#define AGREE_MS 25000 /* a pause may take this long in the calm: a stuck Docker answers late */
+#define CLEANUP_MS                                                                                           \
+    30000 /* a container without a live row is gone after this long, if its node is connected */
 
-/* Who is told to end one does so, whatever it was in the middle of when it was told. */
+/* An agent that is told to end a sandbox ends it, whatever state the sandbox was in. */
 static void check_stopping(struct world *w, int node, int sandbox)
 {
     const struct host *h = &w->host[node];
@@ -25,8 +26,8 @@ static void check_on_host(struct world *w, int node, int sandbox)
     if (b->runs && !r->used)
         sim_fail(w, "sandbox %d runs and has no row", sandbox);
     uint64_t latest = r->deadline_ms + 2000 > b->excused_ms ? r->deadline_ms + 2000 : b->excused_ms;
-    /* An extension that is on its way never shortens; only what the agent knows can be held to the deadline.
-     */
+    /* An extension that has not arrived yet never shortens a lifetime; the agent can be held only to the
+     * deadline that it knows. */
     if (b->runs && h->reconciler && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
         sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
                  (unsigned long long)(w->now - r->deadline_ms));
@@ -43,7 +44,7 @@ static void check_on_host(struct world *w, int node, int sandbox)
         sim_fail(w, "sandbox %d is over and its container lives", sandbox);
 }
 
-/* Whatever was placed a second time was never begun where it was first. */
+/* A sandbox that was placed a second time was never begun on its first node. */
 static void check_once(struct world *w, int sandbox)
 {
     int begun = 0;
@@ -53,7 +54,8 @@ static void check_once(struct world *w, int sandbox)
         sim_fail(w, "sandbox %d was begun on %d nodes", sandbox, begun);
 }
 
-/* No clock that is set brings an end nearer than it was promised; one that is over may have ended unheard. */
+/* A step of PostgreSQL's clock never ends a sandbox earlier than its user was promised; of one that is past
+ * its end, the node's report may not have arrived yet. */
 static void check_early(struct world *w, int node, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
@@ -68,7 +70,8 @@ static void check_early(struct world *w, int node, int sandbox)
                  (unsigned long long)record->deadline_ms, (unsigned long long)r->deadline_ms);
 }
 
-/* The desired state, what is said and what is: in the calm they agree, no matter who paused it. */
+/* In the calm the desired state, the reported state and the real state agree, no matter who paused the
+ * sandbox. */
 static void check_pause(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -82,11 +85,11 @@ static void check_pause(struct world *w, int node, int sandbox)
     else if (!b->odd_ms)
         b->odd_ms = w->now;
     else if (w->now - b->odd_ms > AGREE_MS)
-        sim_fail(w, "sandbox %d is %s, %s, and wanted %s", sandbox, b->paused ? "paused" : "running",
+        sim_fail(w, "sandbox %d is %s, %s, and desired %s", sandbox, b->paused ? "paused" : "running",
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
-/* Whether its node knows its deadline; where its desired states travel, to a second. */
+/* Whether the node knows the deadline of the row; where desired states are delivered, to a second. */
 static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
@@ -95,8 +98,8 @@ static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
            (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
 }
 
-/* Limits and deadlines that were changed hold, no matter who died before Docker or the controller was told.
- */
+/* Limits and deadlines that were changed hold, no matter which daemon died before Docker or the controller
+ * was told. */
 static void check_limits(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -127,7 +130,7 @@ void check_sandbox(struct world *w, int sandbox)
         check_limits(w, n, sandbox);
     }
 }
-/* Calm for long: everything ended, with nothing left of it, and the books are balanced. */
+/* After a long calm every sandbox has ended, nothing is left of it, and no room stays reserved. */
 void check_rest(struct world *w)
 {
     for (int i = 0; i < w->rows; i++) {

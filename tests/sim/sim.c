@@ -1,5 +1,5 @@
 /*
- * Runs clusters under virtual time with seeded faults, and holds them to the invariants after each step.
+ * Runs clusters under virtual time with seeded faults, and checks the invariants after each step.
  * usage: sim [--seeds N] [--from SEED] [--verbose]     A failing seed is printed with the command to replay
  * it.
  */
@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUSY_MS 120000 /* of requests and faults */
-#define CALM_MS 200000 /* until everything must have come to rest: the longest lifetime, leases, retries */
+#define BUSY_MS 120000 /* duration of requests and faults */
+#define CALM_MS                                                                                              \
+    200000 /* then until everything has ended: longer than the longest lifetime, all leases and all retries  \
+            */
 
 static void mishap(struct world *w)
 {
@@ -62,7 +64,7 @@ static void mishap(struct world *w)
     }
 }
 
-/* One of the latest: most of the others have ended. */
+/* Picks one of the latest sandboxes: most of the others have ended. */
 static void idle(struct world *w)
 {
     int back = (int)sim_random(w, 20);

@@ -1,4 +1,5 @@
-/* The nodes of the simulation: a reconciler each, and Docker and the disk as tables that outlive it. */
+/* The nodes of the simulation: a real reconciler each; Docker and the disk are tables that survive the
+ * agent. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -6,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURN_MS 20 /* more than a loop that is well takes */
+#define TURN_MS 20 /* longer than a turn of a healthy loop */
 
 static void run_effects(struct world *w, int node);
 
@@ -20,18 +21,18 @@ static struct sim_event *answer_after(struct world *w, int node, int sandbox, ui
     return e;
 }
 
-static struct reconciler *listener(struct world *w, const struct sim_event *e)
+static struct reconciler *still_up(struct world *w, const struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     return h->incarnation == e->incarnation ? h->reconciler : NULL;
 }
 
-/* It is on disk now, unless the agent died before. */
+/* The record is on disk now, unless the agent died before the write ended. */
 static void saved(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     b->unwritten = !e->flag;
     if (e->flag) {
@@ -60,11 +61,11 @@ static uint64_t docker_delay(struct world *w, int node, uint64_t usual)
     return stuck + usual / 2 + sim_random(w, usual);
 }
 
-/* A container starts; the answer comes a little later, if the agent still lives. */
-static void made(struct world *w, struct sim_event *e)
+/* A container starts; the answer arrives a little later, if the agent still lives. */
+static void start_answered(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     struct start_result result = {.ok = e->flag,
                                   .reason = REASON_START_FAILED,
@@ -78,16 +79,16 @@ static void made(struct world *w, struct sim_event *e)
 static void start(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (b->forgotten)
-        sim_fail(w, "sandbox %d was made again after its end", e->sandbox);
+        sim_fail(w, "sandbox %d was started again after its end", e->sandbox);
     if (b->begun)
         sim_fail(w, "sandbox %d was begun a second time", e->sandbox);
     struct sandbox_id id = sim_id(e->sandbox);
     reconciler_created(w->host[e->node].reconciler, &id, "container", &w->host[e->node].effects);
     run_effects(w, e->node);
-    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), made);
+    struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), start_answered);
     answer->flag = !b->aborted && w->now >= w->host[e->node].broken_ms && !sim_chance(w, 5);
     b->memory_bytes = reconciler_find(w->host[e->node].reconciler, &id)->limits.memory_bytes;
     b->container = true;
@@ -99,7 +100,7 @@ static void dead(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    if (!listener(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
+    if (!still_up(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
         return;
     reconciler_dead(w->host[e->node].reconciler, w->now, &id, &exit, &w->host[e->node].effects);
     run_effects(w, e->node);
@@ -108,7 +109,7 @@ static void dead(struct world *w, struct sim_event *e)
 static void killed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e) || (!w->calm && sim_chance(w, 10)))
+    if (!still_up(w, e) || (!w->calm && sim_chance(w, 10)))
         return; /* a kill that did not work is tried again */
     b->runs = false;
     answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 20), dead);
@@ -118,7 +119,7 @@ static void removed(struct world *w, struct sim_event *e)
 {
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (e->flag)
         b->container = b->runs = false;
@@ -130,7 +131,7 @@ static void paused(struct world *w, struct sim_event *e)
 {
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_model *b = &w->host[e->node].sandbox[e->sandbox];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     bool ok = b->runs;
     if (ok)
@@ -144,7 +145,7 @@ static void resized(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     if (b->runs)
         b->memory_bytes = e->memory_bytes;
@@ -165,7 +166,7 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
         b->aborted = false;
         answer_after(w, node, sandbox, docker_delay(w, node, 300), start);
         break;
-    case RECONCILER_ABORT: /* the container may come, its command does not */
+    case RECONCILER_ABORT: /* the container may still be created; its command may not begin */
         b->aborted = true;
         break;
     case RECONCILER_PAUSE:
@@ -204,12 +205,12 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
     wire(w, &message);
 }
 
-/* The end of a turn: all that its events asked for, kills first, as agent/engine/engine.c does. Nothing of
- * what runs them may add to them meanwhile. */
+/* The end of a turn runs the effects of its events, kills first, as agent/engine/engine.c does. Running an
+ * effect may not add another one. */
 static void settle(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
-    if (!listener(w, e))
+    if (!still_up(w, e))
         return;
     h->due = false;
     for (int kills = 1; kills >= 0; kills--) {
@@ -221,8 +222,8 @@ static void settle(struct world *w, struct sim_event *e)
     reconciler_effects_clear(&h->effects);
 }
 
-/* A turn takes up to TURN_MS: other events come in between, and an agent that dies in it does none of this.
- */
+/* A turn takes up to TURN_MS: other events come in between, and an agent that dies within the turn runs none
+ * of its effects. */
 static void run_effects(struct world *w, int node)
 {
     struct host *h = &w->host[node];
@@ -232,7 +233,7 @@ static void run_effects(struct world *w, int node)
     answer_after(w, node, 0, sim_random(w, TURN_MS), settle);
 }
 
-/* Within a session one answer to one poll is under way: no older want comes after a newer one. */
+/* A session delivers one answer to one poll at a time: no older desired state arrives after a newer one. */
 static bool overtaken(struct sandbox_model *b, const struct sim_event *e)
 {
     if (b->told.session == e->session && e->desired.generation < b->told.generation)
@@ -272,14 +273,14 @@ void agent_hear_ack(struct world *w, struct sim_event *e)
     run_effects(w, e->node);
 }
 
-/* Docker is asked how it is, and what it says holds. */
-static void looked(struct world *w, struct sim_event *e)
+/* Docker is asked for the state of a container; its answer is the truth. */
+static void inspected(struct world *w, struct sim_event *e)
 {
     struct host *h = &w->host[e->node];
     struct sandbox_model *b = &h->sandbox[e->sandbox];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_ORPHANED};
-    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
+    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
     if (!record || record->phase != PHASE_RUNNING)
         return;
     if (b->container)
@@ -289,7 +290,7 @@ static void looked(struct world *w, struct sim_event *e)
     run_effects(w, e->node);
 }
 
-/* Its command had begun when the agent went. */
+/* The command had begun before the agent died. */
 static void adopt(struct world *w, int node, int sandbox)
 {
     struct host *h = &w->host[node];
@@ -306,14 +307,14 @@ static void found(struct world *w, struct sim_event *e)
     struct host *h = &w->host[e->node];
     struct sandbox_id id = sim_id(e->sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED};
-    const struct sandbox_record *record = listener(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
+    const struct sandbox_record *record = still_up(w, e) ? reconciler_find(h->reconciler, &id) : NULL;
     if (!record)
         return;
     if (record->phase <= PHASE_STARTING && h->sandbox[e->sandbox].container && h->sandbox[e->sandbox].begun)
         adopt(w, e->node, e->sandbox);
     reconciler_found(h->reconciler, w->now, &id, h->sandbox[e->sandbox].runs, &exit, &h->effects);
     run_effects(w, e->node);
-    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), looked);
+    answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void agent_up(struct world *w, int node)
@@ -328,12 +329,12 @@ void agent_up(struct world *w, int node)
         struct sandbox_model *b = &h->sandbox[i];
         b->excused_ms = w->now + 5000;
         if (b->unwritten && !b->container)
-            b->begun = false; /* the disk took neither that nor its end: nobody can know */
+            b->begun = false; /* the disk took neither its beginning nor its end: no agent can know */
         if (b->saved) {
             reconciler_restore(h->reconciler, &b->record);
             answer_after(w, node, i, docker_delay(w, node, 50), found);
         } else if (b->container) {
-            b->container = b->runs = false; /* no record: not ours to keep */
+            b->container = b->runs = false; /* without a record it is an orphan */
         }
     }
     outbox_up(w, node);
@@ -362,7 +363,7 @@ void host_reboot(struct world *w, int node)
         w->host[node].sandbox[i].runs = w->host[node].sandbox[i].begun = false;
 }
 
-/* Its state folder is gone with the disk: the agent finds containers that it knows nothing of. */
+/* The state folder is gone with the disk: the agent finds containers that it does not know. */
 void host_wiped(struct world *w, int node)
 {
     agent_down(w, node);
@@ -393,7 +394,7 @@ void sandbox_touched(struct world *w, int node, int sandbox)
     if (sim_chance(w, 30))
         sandbox_taken(w, node, sandbox);
     else if (w->host[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void sandbox_taken(struct world *w, int node, int sandbox)
@@ -401,7 +402,7 @@ void sandbox_taken(struct world *w, int node, int sandbox)
     struct sandbox_model *b = &w->host[node].sandbox[sandbox];
     b->container = b->runs = b->begun = false;
     if (w->host[node].reconciler)
-        answer_after(w, node, sandbox, 1 + sim_random(w, 50), looked);
+        answer_after(w, node, sandbox, 1 + sim_random(w, 50), inspected);
 }
 
 void sandbox_idles(struct world *w, int node, int sandbox)
@@ -424,7 +425,7 @@ void agent_tick(struct world *w, int node)
     run_effects(w, node);
     outbox_tick(w, node);
     if (h->session && h->starts_fail != !!reconciler_unhealthy(h->reconciler, w->now))
-        h->session = 0; /* it begins a new one, which says so */
+        h->session = 0; /* the agent begins a new session, whose hello says so */
     if (!h->session || !h->linked)
         return;
     struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};

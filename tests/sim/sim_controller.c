@@ -1,4 +1,5 @@
-/* The controller's side of the simulation: the cluster state, and PostgreSQL as a table that outlives it. */
+/* The controller's side of the simulation: the real cluster state, and PostgreSQL as a table that survives
+ * the controller. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -6,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define READ_MS     10000         /* between readings */
-#define EPOCH_MS    1700000000000 /* what PostgreSQL's clock said at 0, before it was set */
-#define OUTLIVES_MS 70000         /* beyond the longest lifetime */
-#define TURN_MS     20            /* more than a loop that is well takes */
-#define OWED_MS     500           /* a row that is so far off is put right */
-#define TRUE_MS     15000         /* that takes no longer, where nothing fails */
-#define REACHED_MS  60000         /* so long in reach, a node was heard, or its controller stood still */
+#define READ_MS     10000         /* between two readings of the rows */
+#define EPOCH_MS    1700000000000 /* what PostgreSQL's clock shows at 0, before any step */
+#define OUTLIVES_MS 70000         /* longer than the longest lifetime */
+#define TURN_MS     20            /* longer than a turn of a healthy loop */
+#define OWED_MS     500           /* a row that is off by this much is corrected */
+#define TRUE_MS     15000         /* a row is right again after this long, if nothing fails */
+#define REACHED_MS  60000 /* after this long in reach a node was heard, or its controller stood still */
 
 static const char *node_name(int node)
 {
@@ -58,7 +59,7 @@ static struct cluster_state_row row_of(const struct world *w, int sandbox)
         .spec_len = sizeof spec};
 }
 
-/* The one place where a row's state changes: legal moves only, one event each. */
+/* The only place where a row's state changes: legal moves only, one event for each. */
 static void row_move(struct world *w, int sandbox, enum sandbox_state to)
 {
     struct row *r = &w->row[sandbox];
@@ -80,7 +81,7 @@ bool controller_waits(struct world *w, const struct sim_event *e)
 {
     if (!w->cluster || w->now >= w->stopped_ms)
         return false;
-    /* In steps: it may go on earlier than was said, at the beginning of the calm. */
+    /* In small steps: the controller may go on earlier than planned, at the beginning of the calm. */
     uint64_t left = w->stopped_ms - w->now;
     struct sim_event *later = sim_after(w, (left < 500 ? left : 500) + sim_random(w, 500), e->run);
     uint64_t at = later->at, seq = later->seq;
@@ -126,7 +127,7 @@ static void commit(struct world *w, struct sim_event *e)
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
     answer->incarnation = e->incarnation;
     answer->sandbox = e->sandbox;
-    /* The answer of a commit that happened may be lost with its connection. */
+    /* A commit may have happened although its answer is lost with the connection. */
     answer->flag = ok && (w->calm || !sim_chance(w, 3));
     answer->state = w->row[e->sandbox].state;
 }
@@ -147,7 +148,8 @@ static void rescheduled(struct world *w, struct sim_event *e)
     run_effects(w);
 }
 
-/* As reschedule_sandbox in SQL: once, compare and set by the generation; the same again is told what is. */
+/* As reschedule_sandbox in SQL: once, by compare-and-set of the generation; the same call again is answered
+ * with what is. */
 static bool row_reschedule(struct world *w, int sandbox, int from,
                            const struct cluster_state_reschedule *asked)
 {
@@ -183,7 +185,7 @@ static void reschedule(struct world *w, struct sim_event *e)
     answer->row = row_of(w, e->sandbox);
     answer->row.time = CLUSTER_TIME_KEPT;
     if (!up || (!w->calm && sim_chance(w, 20)))
-        answer->row.generation = 0; /* nobody knows */
+        answer->row.generation = 0; /* the answer is unknown */
 }
 
 static void send(struct world *w, const char *node, void (*run)(struct world *, struct sim_event *),
@@ -247,7 +249,7 @@ static void run_effect(struct world *w, const struct cluster_state_effect *effec
     }
 }
 
-/* The end of a turn: all that its events asked for, as controller/leader/engine.c does. */
+/* The end of a turn runs the effects of its events, as controller/leader/engine.c does. */
 static void settle(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
@@ -262,8 +264,8 @@ static void settle(struct world *w, struct sim_event *e)
     cluster_state_effects_clear(&w->effects);
 }
 
-/* A turn takes up to TURN_MS: other events come in between, and a controller that dies in it does none of
- * this. */
+/* A turn takes up to TURN_MS: other events come in between, and a controller that dies within the turn runs
+ * none of its effects. */
 static void run_effects(struct world *w)
 {
     if (w->due)
@@ -278,7 +280,7 @@ static void displace(struct row *r, int64_t end)
     r->displaced = true;
 }
 
-/* It followed by another step than it should have, and its leader died before it put that right. */
+/* The row was moved by the wrong step, and its leader died before correcting it. */
 static bool is_owed(const struct row *r)
 {
     int64_t end = r->expires_ms - EPOCH_MS - r->timed_ms, off = end - (int64_t)r->deadline_ms;
@@ -286,9 +288,10 @@ static bool is_owed(const struct row *r)
 }
 
 /*
- * As clock_stepped in SQL, where nobody leads. What was timed after a step, by a leader that died before the
- * rows followed, is told from the rest only where the clock was set ahead, and is not set once more: else its
- * end is where its row has it (docs/clocks.md). So is one that was still to be put right.
+ * As clock_stepped in SQL, where nobody leads. A row that was timed after a step, by a leader that died
+ * before the rows followed, can be told from the others only if the clock was set ahead once; such a row is
+ * not moved again. In all other cases the row's end is where the row has it (docs/clocks.md). The same holds
+ * for a row that still had to be corrected.
  */
 static void follow_again(struct world *w, struct row *r)
 {
@@ -316,7 +319,7 @@ void controller_check_row(struct world *w, int sandbox)
     bool looked_at = w->now - w->shaken_ms > TRUE_MS && !r->displaced && w->now < r->deadline_ms &&
                      r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (looked_at && (off > 1000 || off < -1000))
-        sim_fail(w, "sandbox %d is told to end %lld ms from when it does", sandbox, (long long)off);
+        sim_fail(w, "sandbox %d: expires_at is off by %lld ms", sandbox, (long long)off);
 }
 
 void controller_up(struct world *w)
@@ -358,13 +361,14 @@ void controller_stop(struct world *w)
     sim_say(w, "controller stands still until %.3f", (double)w->stopped_ms / 1000);
 }
 
-/* It was timed under a clock that the rows do not follow, and that is over. */
+/* The row was timed under a clock that is past, and that the rows do not follow. */
 static bool is_skewed(const struct world *w, const struct row *r)
 {
     return r->timed_ms != w->frame_ms && r->timed_ms != w->clock_ms;
 }
 
-/* Said long ago, and under a clock that nobody saw: how long ago cannot be made good by a later reading. */
+/* The answer is old, and was given under a clock that no controller saw: a later reading cannot correct its
+ * age. */
 static void note_late_answer(struct world *w, const struct sim_event *e)
 {
     struct row *r = &w->row[sim_index(&e->row.id)];
@@ -387,7 +391,7 @@ static void told(struct world *w, struct sim_event *e)
     run_effects(w);
 }
 
-/* --- what it finds by reading --- */
+/* --- what the controller finds by reading --- */
 
 struct reading {
     struct world *world;
@@ -406,7 +410,7 @@ static void row_read(struct world *w, struct sim_event *e)
     run_effects(w);
 }
 
-/* whole: it is read by its id. */
+/* whole: the row is read by its id */
 static void read_row(struct world *w, int sandbox, uint64_t stamp, bool whole)
 {
     struct sim_event *e = sim_after(w, 20, row_read);
@@ -438,7 +442,7 @@ static void read_now(struct world *w, struct sim_event *e)
     if (!w->cluster || e->incarnation != w->incarnation || w->now < w->database_down_ms)
         return;
     if (w->clock_ms != w->frame_ms)
-        return; /* what remains cannot be read until the rows have followed */
+        return; /* the remaining time cannot be read until the rows have followed the step */
     for (int i = 0; i < w->rows; i++) {
         if (!sandbox_state_terminal(w->row[i].state))
             read_row(w, i, e->stamp, false);
@@ -488,9 +492,9 @@ static void move_expiry(void *arg, const struct sandbox_id *id, int64_t from_ms,
 }
 
 /*
- * A row that the cluster state does not know as it is: it follows by the whole step. That is wrong where the
- * clock was set once more before anybody noticed, and nobody can know it who never heard when it was to end:
- * then its end is where its row has it (docs/clocks.md).
+ * A row that differs from the cluster state: it is moved by the whole step. That is wrong if the clock was
+ * set a second time before the controller noticed the first; a controller that never heard when the row was
+ * to end cannot know it. Then the row's end is where the row has it (docs/clocks.md).
  */
 static void follow_unnamed(struct world *w, struct row *r)
 {
@@ -501,7 +505,7 @@ static void follow_unnamed(struct world *w, struct row *r)
         displace(r, end);
 }
 
-/* Its transaction happens at once, or not at all; its answer later, or never. */
+/* The transaction happens at once or never; its answer arrives later or never. */
 static void ask_expiries(struct world *w)
 {
     bool ok = w->now >= w->database_down_ms;
@@ -535,8 +539,9 @@ static void look_at_clock(struct world *w)
 }
 
 /*
- * What was committed comes back later; a controller that died meanwhile never hears of it. Nor does one whose
- * connection broke before the answer, or where another controller did it: it finds that by reading.
+ * The answer to a commit arrives later; a controller that died meanwhile never hears it. Neither does one
+ * whose connection broke before the answer, or where another controller made the commit: both find the change
+ * by reading.
  */
 static void tell(struct world *w, int sandbox, bool admitted)
 {
@@ -582,7 +587,7 @@ static void changed(struct world *w, int sandbox)
 {
     struct row *r = &w->row[sandbox];
     r->generation++;
-    sim_say(w, "db: sandbox %d is wanted %s, generation %llu", sandbox,
+    sim_say(w, "db: sandbox %d is desired %s, generation %llu", sandbox,
             r->desired == DESIRED_GONE     ? "gone"
             : r->desired == DESIRED_PAUSED ? "paused"
                                            : "running",
@@ -652,7 +657,7 @@ static void change(struct world *w, int sandbox)
     }
 }
 
-/* In the calm: those that an unheard step lets live for longer than anybody asked for. */
+/* In the calm: deletes the sandboxes that an unheard step lets live longer than anybody asked for. */
 static void delete_what_outlives(struct world *w)
 {
     for (int i = 0; w->calm && i < w->rows; i++) {
@@ -686,7 +691,7 @@ void controller_session(struct world *w, int node)
     h->starts_fail = unhealthy;
     h->session = ++w->sessions;
     outbox_resend(h->outbox);
-    h->heard_ms = awake_sample(&w->awake, w->now);
+    h->heard_ms = awake_read(&w->awake, w->now);
     sim_say(w, "session of node %d with %zu sandboxes", node, count);
     cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
     run_effects(w);
@@ -699,7 +704,7 @@ void controller_hear(struct world *w, struct sim_event *e)
         return;
     if (!w->cluster || e->session != h->session)
         return;
-    h->heard_ms = awake_sample(&w->awake, w->now);
+    h->heard_ms = awake_read(&w->awake, w->now);
     if (e->flag) {
         cluster_state_status(w->cluster, w->now, node_name(e->node), &e->status, &w->effects);
         run_effects(w);
@@ -713,7 +718,7 @@ void controller_tick(struct world *w)
         w->shaken_ms = w->now;
     if (!w->cluster || w->now < w->stopped_ms)
         return;
-    uint64_t awake = awake_sample(&w->awake, w->now);
+    uint64_t awake = awake_read(&w->awake, w->now);
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {

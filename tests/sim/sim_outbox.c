@@ -1,7 +1,7 @@
 /*
- * What the nodes of the simulation tell of the past: a real outbox and real guards each, its file as a string
- * that outlives the agent, torn where it died while it wrote; the database's side as
- * sql/functions/samples.sql has it.
+ * What the nodes of the simulation report of the past. Each node has a real outbox and real guards. The
+ * outbox's file is a string that survives the agent, and is torn if the agent dies while writing. The
+ * database's side does what sql/functions/samples.sql does.
  */
 #include "tests/sim/world.h"
 
@@ -11,9 +11,9 @@
 #include <string.h>
 
 #define BOOT          "a-boot"
-#define LATE_MS       600    /* on the way at most, but where the controller stood still meanwhile */
+#define LATE_MS       600    /* the longest way of a report, unless the controller stood still meanwhile */
 #define BUSY_STOPS_MS 120000 /* one stop may follow another */
-#define SAMPLE_C      15     /* percent: a running sandbox is looked at in a tick */
+#define SAMPLE_C      15     /* percent: the chance that a running sandbox is sampled in a tick */
 
 /* --- facts --- */
 
@@ -71,7 +71,7 @@ static void mark(struct world *w, int node, bool written)
         if (f->node != node || f->number > w->host[node].write_mark || f->lost)
             continue;
         if (f->written)
-            return; /* and all before it */
+            return; /* and so are all facts before it */
         f->written = written;
         f->told = true;
     }
@@ -117,7 +117,7 @@ void outbox_up(struct world *w, int node)
 {
     struct host *h = &w->host[node];
     struct outbox_reading reading = {0};
-    /* A clock that went back is made up for by what is read; what could not be written needs the clock. */
+    /* outbox_read corrects a clock that went back; numbers that the disk refused need the clock. */
     h->outbox = outbox_new(h->file && !h->unwritten ? 1 : w->now * 1024 + 1);
     h->unwritten = false;
     if (h->file)
@@ -139,7 +139,7 @@ void outbox_up(struct world *w, int node)
     }
 }
 
-/* It dies between any two of writing, sending and being answered; of the write under way a part is there. */
+/* The agent may die between writing, sending and the answer; a part of the write under way is on disk. */
 void outbox_down(struct world *w, int node)
 {
     struct host *h = &w->host[node];
@@ -157,10 +157,10 @@ void outbox_down(struct world *w, int node)
         if (f->node != node)
             continue;
         if ((f->told || f->written) && f->number > h->last_number)
-            h->last_number = f->number; /* a number that nobody has seen may be given again */
+            h->last_number = f->number; /* a number that was neither sent nor written may be given again */
         if (f->written || f->lost)
             continue;
-        /* What stands before the tear is written, and will be told. */
+        /* Facts before the tear are written, and will be reported. */
         f->lost = true;
         w->row[f->sandbox].loss_excused |= f->told;
         h->unwritten |= f->told;

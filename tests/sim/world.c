@@ -1,4 +1,4 @@
-/* The world of the simulation: its time, its chance, its network and its beat. */
+/* The world of the simulation: its time, its randomness, its network and its beat. */
 #include "tests/sim/world.h"
 
 #include "common/base/mem.h"
@@ -53,7 +53,7 @@ void sim_fail(struct world *w, const char *fmt, ...)
     exit(1);
 }
 
-/* Made once: every step asks for many. */
+/* Made once: each step needs many of them. */
 static struct sandbox_id ids[SIM_SANDBOXES];
 
 static void make_ids(void)
@@ -70,7 +70,8 @@ struct sandbox_id sim_id(int sandbox)
     return ids[sandbox];
 }
 
-/* By the end of its time, which is its number and one. */
+/* sim_id makes an id from its time alone, which is the index plus one: its last two letters give the
+ * index. */
 int sim_index(const struct sandbox_id *id)
 {
     static const char alphabet[] = ULID_ALPHABET;
@@ -146,7 +147,7 @@ static void wire_copy(struct world *w, const struct sim_event *message, uint64_t
 void wire(struct world *w, const struct sim_event *message)
 {
     int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
-    /* The desired state waits in the session until it was taken: a loss is only a delay. */
+    /* A desired state waits in the session until the node took it: a loss only delays it. */
     bool waits = message->run == agent_hear_desired;
     struct sim_event late = *message;
     if (w->loses == message->run || (!w->host[message->node].linked && !waits))
@@ -201,8 +202,8 @@ static void beat(struct world *w, struct sim_event *e)
 }
 
 /*
- * An event but the beat changes one sandbox, which is looked at right before it, when whatever lasts has
- * lasted longest, and right after it; the beat may change all.
+ * Each event changes one sandbox; the beat may change all. That sandbox is checked right before the event,
+ * when every condition has lasted longest, and right after it.
  */
 void world_step(struct world *w)
 {

@@ -1,8 +1,7 @@
 /*
- * A cluster in one process under virtual time: the cluster state and the reconcilers are the real cores;
+ * A cluster in one process under virtual time. The cluster state and the reconcilers are the real cores;
  * PostgreSQL, Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed
- * says. What is written to a model's disk or database survives the crash of anyone who wrote it; nothing else
- * does.
+ * decides. What was written to a model's disk or database survives a crash of the writer; nothing else does.
  */
 #ifndef CORRAL_TESTS_SIM_WORLD_H
 #define CORRAL_TESTS_SIM_WORLD_H
@@ -16,46 +15,47 @@
 #define SIM_NODES     3
 #define SIM_SANDBOXES 200
 #define SIM_LEASE_MS  10000
-#define SIM_STOP_MS   40000  /* a controller stands still no longer */
-#define SIM_STEP_MS   600000 /* PostgreSQL's clock is set by no more */
+#define SIM_STOP_MS   40000  /* the longest time that a controller stands still */
+#define SIM_STEP_MS   600000 /* the largest step of PostgreSQL's clock */
 
 struct row {
     bool used;
     struct sandbox_id id;
     int node;
-    bool rescheduled; /* it was on another first */
+    bool rescheduled; /* it was placed on another node first */
     uint64_t generation;
     enum desired desired;
     enum sandbox_reason reason;
     enum sandbox_state state;
-    uint64_t deadline_ms; /* as it should be, whatever clocks say */
-    int64_t expires_ms;   /* as the row says, by PostgreSQL's clock */
-    int64_t timed_ms;     /* how that was when it was given */
-    uint64_t timed_at_ms; /* and when */
-    bool unheard;         /* the answer that said so was lost */
-    bool skewed;          /* it followed by a step that it was not timed before */
-    bool displaced;       /* nobody can know its end: node and row may differ about it */
+    uint64_t deadline_ms; /* the true end, whatever clocks say */
+    int64_t expires_ms;   /* what the row says, by PostgreSQL's clock */
+    int64_t timed_ms;     /* PostgreSQL's step at the time when expires_ms was given */
+    uint64_t timed_at_ms; /* the time when expires_ms was given */
+    bool unheard;         /* the answer that gave expires_ms was lost */
+    bool skewed;          /* it was moved by a step that came before it was timed */
+    bool displaced;       /* its true end is unknown: node and row may differ about it */
     uint64_t memory_bytes;
     uint64_t terminal_ms;
-    enum sandbox_reason ended_as; /* once it has */
-    uint64_t stopping_ms;         /* since when it is stopping with its node at hand, 0: it is not */
+    enum sandbox_reason ended_as; /* the reason, once it has ended */
+    uint64_t stopping_ms;         /* since when it is stopping while its node is connected; 0: it is not */
     unsigned moves, events;
-    uint64_t highest_sample;             /* that the database has stored */
+    uint64_t highest_sample;             /* the highest number that the database has stored */
     bool loss_excused;                   /* its node lost what it had written, or could not write */
-    uint8_t level[VIOLATION_KIND_COUNT]; /* of its episodes, as the stored reports tell them */
+    uint8_t level[VIOLATION_KIND_COUNT]; /* of its open episodes, by the stored reports */
 };
 
-/* One thing that was put into an outbox. */
+/* One report that was put into an outbox. */
 struct fact {
     int node, sandbox;
     uint64_t number, at;
     bool sample;
-    bool written, told; /* on its node's disk; or could not be written, and may be told all the same */
-    bool lost;          /* its agent died before it was on disk, or its disk is gone */
+    bool written; /* on its node's disk */
+    bool told;    /* may be sent: it is written, or the disk refused it */
+    bool lost;    /* its agent died before it was on disk, or the disk is gone */
     bool stored;
 };
 
-/* What an outbox gave to be sent. */
+/* What an outbox gave the uplink to send. */
 struct batch {
     struct violation_report *report;
     struct sample *samples;
@@ -64,46 +64,47 @@ struct batch {
 
 /* One sandbox as one node has it. */
 struct sandbox_model {
-    bool saved, wiped; /* wiped: it was, and its node lost its disk */
+    bool saved, wiped; /* wiped: its record was saved, and the node lost its disk */
     struct sandbox_record record, writing;
-    bool unwritten; /* what was written last failed */
+    bool unwritten; /* the last write failed */
     bool container, runs, paused, aborted;
-    bool begun;          /* its command was, on this boot: never a second time, here or elsewhere */
+    bool begun;          /* its command began, on this boot: it may never begin again, on any node */
     bool forgotten;      /* its end was acknowledged: it may never run again */
-    uint64_t excused_ms; /* until then a run past its deadline is excused: the agent was down */
+    uint64_t excused_ms; /* until this time a run past its deadline is excused: the agent was down */
     struct {
         unsigned session;
         uint64_t generation;
-    } told;              /* the last want that came, and in which session */
+    } told;              /* the last desired state that arrived, and in which session */
     bool pending_report; /* the uplink repeats it */
     struct sandbox_status report;
-    uint64_t memory_bytes; /* that its container is held to */
-    uint64_t unfit_ms;     /* since when that, or its deadline, is not what its row says; 0: it is */
-    uint64_t unwanted_ms;  /* since when it lives without a live row, 0: it does not */
-    struct guard guard;    /* the agent's, gone with it */
-    uint64_t kept_ms;      /* when a sample was last kept; likewise */
-    uint64_t odd_ms; /* since when it is paused and wanted to run, or the other way round; 0: it is not */
+    uint64_t memory_bytes; /* the limit that is set on its container */
+    uint64_t unfit_ms;     /* since when that limit, or its deadline, differs from its row; 0: it does not */
+    uint64_t unwanted_ms;  /* since when it lives without a live row; 0: it does not */
+    struct guard guard;    /* of the agent, lost with it */
+    uint64_t kept_ms;      /* when a sample was last kept; lost with the agent */
+    uint64_t odd_ms;       /* since when its pause differs from the desired state; 0: it does not */
 };
 
 struct host {
     struct reconciler *reconciler; /* NULL: the agent is down */
     unsigned incarnation;
-    bool linked;              /* the network lets it through */
+    bool linked;              /* the network lets its messages through */
     unsigned session;         /* 0: none */
-    bool starts_fail;         /* as it was last told */
-    uint64_t heard_ms;        /* by the controller, as long as it was awake */
-    uint64_t reachable_ms;    /* since when its agent runs and the network lets it through; 0: not now */
+    bool starts_fail;         /* what the controller was last told */
+    uint64_t heard_ms;        /* when the controller last heard it, while the controller was awake */
+    uint64_t reachable_ms;    /* since when its agent runs and is linked; 0: it is not */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
     uint64_t broken_ms; /* until then Docker starts nothing */
     struct sandbox_model sandbox[SIM_SANDBOXES];
     struct reconciler_effects effects;
-    bool due;              /* they are carried out at the end of this turn */
+    bool due;              /* the effects are run at the end of this turn */
     struct outbox *outbox; /* NULL: the agent is down */
     struct outbox_write write;
-    bool writing, unwritten;          /* unwritten: something was told that the disk did not take */
-    uint64_t last_number, write_mark; /* that was given, ever; that the write under way has */
-    char *file;                       /* the outbox's, on disk */
+    bool writing, unwritten; /* unwritten: the disk refused a report that may have been sent */
+    uint64_t last_number;    /* the last number that was given */
+    uint64_t write_mark;     /* the last number of the write under way */
+    char *file;              /* the outbox's file on disk */
     size_t file_len;
 };
 
@@ -140,17 +141,17 @@ struct world {
     struct cluster_state *cluster; /* NULL: the controller is down */
     unsigned incarnation, sessions;
     struct cluster_state_effects effects;
-    bool due; /* they are carried out at the end of this turn */
+    bool due; /* the effects are run at the end of this turn */
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
     bool was_stopped;
-    int64_t clock_ms,
-        frame_ms; /* PostgreSQL's less the true one; and under which the rows were right, as it is kept */
-    int64_t seen_clock_ms; /* as the controller saw it last */
+    int64_t clock_ms;      /* PostgreSQL's clock less the true one */
+    int64_t frame_ms;      /* the clock_ms for which the rows are right */
+    int64_t seen_clock_ms; /* clock_ms when the controller last read the clock */
     uint64_t shaken_ms;    /* when its clock, the database or the controller last failed */
     bool owes_expiries, asked_expiries;
     uint64_t read_ms;   /* when it last read the rows */
-    struct awake awake; /* its clock for silence */
+    struct awake awake; /* its clock for the silence of nodes */
     struct row row[SIM_SANDBOXES];
     int rows;
     struct host host[SIM_NODES];
@@ -160,34 +161,34 @@ struct world {
     size_t batches;
     unsigned long steps, told, rescheduled;
     bool verbose;
-    void (*on_beat)(struct world *w); /* what a seed makes of it; NULL: nothing */
+    void (*on_beat)(struct world *w); /* the faults and requests of a seed; NULL: none */
 
-    const char *scenario; /* its name: nothing happens by chance; NULL: a seed's world */
-    void (*loses)(struct world *w, struct sim_event *e); /* such messages never arrive */
-    uint64_t memory_percent;                             /* that each sandbox uses of its limit */
-    bool doubles;                                        /* messages arrive twice */
-    bool loses_answers;                                  /* the database's on what was asked for by the API */
+    const char *scenario; /* its name, and nothing happens by chance; NULL: a world of a seed */
+    void (*loses)(struct world *w, struct sim_event *e); /* messages of this kind never arrive */
+    uint64_t memory_percent;                             /* of its memory limit that each sandbox uses */
+    bool doubles;                                        /* each message arrives twice */
+    bool loses_answers; /* the answers of the database to requests of the API */
 };
 
-/* With the controller and all agents up. */
+/* The controller and all agents are up. */
 struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(struct world *));
 void world_free(struct world *w);
-void world_step(struct world *w); /* one event, and what must hold around it */
-void world_heal(struct world *w); /* the calm begins: everything runs, and nothing fails any more */
+void world_step(struct world *w); /* runs one event, and checks the invariants before and after it */
+void world_heal(struct world *w); /* begins the calm: everything runs, and nothing fails any more */
 
 /* check.c */
 void check_sandbox(struct world *w, int sandbox);
-void check_rest(struct world *w); /* calm for long: everything ended, and nothing is left of it */
+void check_rest(struct world *w); /* after a long calm: every sandbox has ended, and nothing is left of it */
 
 /* Randomness, from the seed only. */
 uint64_t sim_random(struct world *w, uint64_t below);
 bool sim_chance(struct world *w, unsigned percent);
 
-/* An event after delay_ms; the caller fills the rest. Owned by the world. */
+/* Adds an event after delay_ms; the caller fills the rest. The world owns the event. */
 struct sim_event *sim_after(struct world *w, uint64_t delay_ms,
                             void (*run)(struct world *w, struct sim_event *e));
 
-/* Ends the process with the seed and how to replay it. */
+/* Ends the process; prints the seed and how to replay it. */
 void sim_fail(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3) __attribute__((noreturn));
 void sim_say(struct world *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -197,13 +198,13 @@ int sim_index(const struct sandbox_id *id);
 /* sim_controller.c */
 void controller_up(struct world *w);
 void controller_down(struct world *w);
-void controller_stop(struct world *w); /* for a while, as SIGSTOP does */
-/* Puts what is to be heard off where the controller stands still. */
+void controller_stop(struct world *w); /* stands still for a while, as after SIGSTOP */
+/* True if the controller stands still: then the event is repeated later. */
 bool controller_waits(struct world *w, const struct sim_event *e);
 void controller_request(struct world *w); /* one random create, delete, pause, resume or extension */
 
-/* What the API commits, and tells the cluster state of. A create answers the sandbox, -1 where none was made;
- * lifetime_ms 0: any. */
+/* Commits a request of the API and tells the cluster state. controller_create returns the sandbox, -1 if none
+ * was created; lifetime_ms 0: a random one. */
 int controller_create(struct world *w, uint64_t lifetime_ms);
 void controller_delete(struct world *w, int sandbox);
 void controller_pause(struct world *w, int sandbox, bool pause);
@@ -212,8 +213,8 @@ void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes);
 void controller_hear(struct world *w, struct sim_event *e);
 void controller_session(struct world *w, int node);
 void controller_tick(struct world *w);
-void controller_check_row(struct world *w, int sandbox);          /* what is told of its end is true */
-int64_t controller_row_error(const struct world *w, int sandbox); /* by how many ms it is not */
+void controller_check_row(struct world *w, int sandbox); /* fails unless expires_at of the row is right */
+int64_t controller_row_error(const struct world *w, int sandbox); /* the error of expires_at, in ms */
 
 /* sim_agent.c */
 void agent_up(struct world *w, int node);
@@ -224,27 +225,27 @@ void agent_tick(struct world *w, int node);
 void agent_hear_desired(struct world *w, struct sim_event *e);
 void agent_hear_ack(struct world *w, struct sim_event *e);
 void sandbox_exits(struct world *w, int node, int sandbox);
-void sandbox_touched(struct world *w, int node, int sandbox); /* by somebody else, in Docker */
-void sandbox_taken(struct world *w, int node, int sandbox);   /* …who removes it */
+void sandbox_touched(struct world *w, int node, int sandbox); /* somebody pauses it in Docker */
+void sandbox_taken(struct world *w, int node, int sandbox);   /* somebody removes it in Docker */
 
-/* sim_outbox.c: what the nodes tell of the past, once. */
+/* sim_outbox.c: samples and violations that the nodes report. */
 void outbox_up(struct world *w, int node);
 void outbox_down(struct world *w, int node);
 void outbox_wiped(struct world *w, int node);
 void outbox_tick(struct world *w, int node);
-void outbox_ended(struct world *w, int node, int sandbox); /* its container is to be removed */
+void outbox_ended(struct world *w, int node, int sandbox); /* before its container is removed */
 void outbox_hear_commit(struct world *w, struct sim_event *e);
 void outbox_check_rest(struct world *w);
 void outbox_fini(struct world *w);
-void sandbox_idles(struct world *w, int node, int sandbox); /* its node pauses it */
+void sandbox_idles(struct world *w, int node, int sandbox); /* its node pauses it for idleness */
 
-/* Puts a copy of a message on the wire: perhaps never, perhaps twice, later at any rate. */
+/* Puts a copy of a message on the wire; the copy may be lost, doubled or late. */
 void wire(struct world *w, const struct sim_event *message);
 
-/* It waits for its way to be free: that makes no copies of it, however often it is tried. */
+/* Tries again later to send it. Makes no copies, however often it is tried. */
 void wire_again(struct world *w, const struct sim_event *message);
 
-/* What is left of a wanted one's lifetime is counted down while that waits. */
+/* While a desired state waits, its remaining lifetime is counted down. */
 void sim_wait(struct sim_event *e, uint64_t waited_ms);
 
 #endif

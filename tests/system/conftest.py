@@ -9,7 +9,7 @@ from corral import Client  # noqa: E402
 from installation import corral, hosts, user  # noqa: E402, F401
 from slow import mark_slow  # noqa: E402
 
-# With installations of their own, or mostly waiting.
+# Tests with installations of their own, or that mostly wait.
 SLOW = {"test_a_flood", "test_base_image", "test_cleanup", "test_hosts", "test_http_attacks", "test_tls"}
 
 
@@ -19,7 +19,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def proxy(corral):
-    """Whatever these tests ask goes through a proxy that knows nothing but the server's description."""
+    """Every request of these tests goes through a proxy that knows only the server's description."""
     checking = CheckingProxy(corral.url)
     Client.via[corral.url] = (checking.url, check)
     yield checking

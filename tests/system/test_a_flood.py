@@ -1,4 +1,5 @@
-"""A key that asks too much, under the rates of a new installation: it is told when to come again, and nobody else notices."""
+"""A key that asks too much, under the rates of a new installation: it is told when to ask again, and no
+other key is slowed down."""
 import random
 import re
 import resource
@@ -16,7 +17,7 @@ SMALL = {"memory_bytes": 8 << 20, "cpu_millis": 10, "storage_bytes": 4 << 20, "p
 
 @pytest.fixture
 def flooded(hosts):
-    """A client whose tokens are spent, and go on being spent."""
+    """A client whose tokens are spent, and stay spent."""
     user = hosts.user(f"flood-{time.monotonic_ns()}", tier="pro")
     user.sandbox = user.create(**SMALL)["id"]
     end, codes = time.monotonic() + 4, []
@@ -48,7 +49,7 @@ def test_it_is_told_and_nobody_else_notices(hosts, flooded):
         took.append(time.monotonic() - begin)
     assert requests.get(hosts.url + "/healthz", timeout=1).status_code == 200
     assert sorted(took)[-4] < 0.1, sorted(took)
-    assert flooded.call("DELETE", f"/sandbox/{flooded.sandbox}").status_code == 204  # what makes room is never held up
+    assert flooded.call("DELETE", f"/sandbox/{flooded.sandbox}").status_code == 204  # a request that frees room is never limited
     assert all(n["state"] == "ready" for n in hosts.admin.good("GET", "/sandbox/system/nodes")["items"])
     codes = flooded.codes()
     served, refused = [c for c in codes if c[0] == 200], [c for c in codes if c[0] == 429]
@@ -59,7 +60,7 @@ def test_it_is_told_and_nobody_else_notices(hosts, flooded):
 
 @pytest.fixture
 def few_connections(hosts):
-    """As many as there are descriptors for: 131."""
+    """As many connections as there are descriptors for: 131."""
     pid = hosts.pid("controller")
     soft = resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
 
@@ -67,13 +68,13 @@ def few_connections(hosts):
         subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={files}:"], check=True)
         hosts.kill("controller", signal.SIGHUP)
     limit(400)
-    wait_until("it is known", lambda: "HTTP connections at once: 131," in (hosts.home / "log/controller.log").read_text(), 5)
+    wait_until("the limit is in the log", lambda: "HTTP connections at once: 131," in (hosts.home / "log/controller.log").read_text(), 5)
     yield
     limit(soft)
 
 
 def test_one_user_does_not_take_all_connections(hosts, few_connections):
-    """Whatever it waits for: a quarter of them is one user's at most."""
+    """Whatever the requests wait for: one user has at most a quarter of them."""
     user, other = (hosts.user(f"{name}-{time.monotonic_ns()}", tier="pro") for name in ("many", "other"))
     sandbox = user.create(**SMALL)["id"]
 
@@ -82,7 +83,7 @@ def test_one_user_does_not_take_all_connections(hosts, few_connections):
         return answer.status_code, answer.json().get("code"), answer.headers.get("retry-after")
     with ThreadPoolExecutor(90) as pool:
         waits = [pool.submit(wait, i) for i in range(90)]
-        wait_until("the rest is told", lambda: sum(w.done() for w in waits) == 90 - 32, 6)
+        wait_until("the other requests are refused", lambda: sum(w.done() for w in waits) == 90 - 32, 6)
         assert other.call("GET", "/sandbox").status_code == 200
         assert user.refused("GET", "/sandbox")["code"] == "rate_limited"
         answers = [w.result() for w in waits]
@@ -96,7 +97,7 @@ def test_a_guesser_of_keys_is_slowed(hosts):
     while time.monotonic() - begin < 3:
         codes.append(guesser.call("GET", "/sandbox").status_code)
     assert set(codes) == {401, 429} and len(codes) <= 50 + 2 * 10 * 4
-    assert hosts.admin.call("GET", "/sandbox").status_code == 200, "anyone who has a key, at the same address"
+    assert hosts.admin.call("GET", "/sandbox").status_code == 200, "a client with a key, at the same address"
 
 
 def lookups(hosts):
@@ -105,7 +106,7 @@ def lookups(hosts):
 
 
 def test_random_keys_reach_no_database(hosts):
-    """Keys that there are not are counted before they are looked up; one that was made meanwhile works at once."""
+    """Unknown keys are counted before they are looked up; a key that was created meanwhile works at once."""
     def guess(_):
         session, answers = requests.Session(), []
         while time.monotonic() < end:
@@ -119,11 +120,11 @@ def test_random_keys_reach_no_database(hosts):
         guesses = [pool.submit(guess, i) for i in range(16)]
         for _ in range(5):
             fresh = hosts.user(f"fresh-{time.monotonic_ns()}", tier="pro")
-            assert fresh.call("GET", "/sandbox").status_code == 200, "anyone who has a key, at the same address"
+            assert fresh.call("GET", "/sandbox").status_code == 200, "a client with a key, at the same address"
         codes = [code for g in guesses for code in g.result()]
     took = time.monotonic() - begin
     assert set(codes) == {401, 429}
-    assert lookups(hosts) - before <= 50 + 10 * (took + 1) + 15, "the burst, ten a second, and those that there are"
+    assert lookups(hosts) - before <= 50 + 10 * (took + 1) + 15, "the burst, ten a second, and the known keys"
 
 
 def test_deletes_of_nothing_are_held_to_the_rate(hosts):
@@ -145,6 +146,6 @@ def test_deletes_of_nothing_are_held_to_the_rate(hosts):
     took = time.monotonic() - begin
     assert set(codes) == {404, 429}
     assert codes.count(404) <= 100 + 50 + (50 + 10) * (took + 1)
-    wait_until("its own is ended", lambda: user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, 5)
+    wait_until("the user's own sandbox is deleted", lambda: user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204, 5)
     for _ in range(3):
         assert user.call("DELETE", f"/sandbox/{sandbox}").status_code == 204

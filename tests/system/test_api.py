@@ -1,4 +1,4 @@
-"""What the REST interface promises beside the life of a sandbox."""
+"""What the REST interface promises apart from the life of a sandbox."""
 import http.client
 import json
 import re
@@ -53,7 +53,7 @@ def raw(corral, text):
 
 
 def test_ways_to_say_the_same(corral, user):
-    """Blanks after a header's value, characters that need no encoding, numbers that are integers."""
+    """Blanks after a header's value, characters that are encoded without need, numbers that are integers."""
     key = user.session.headers["X-API-Key"]
     sandbox = user.create()["id"]
     assert user.good("GET", f"/sandbox/{sandbox.replace('_', '%5F')}")["id"] == sandbox
@@ -169,7 +169,7 @@ def test_repeated_creates_are_one(corral, user):
 @pytest.mark.parametrize("prefer,status", [(["respond-async"], 202), (["wait=1, Respond-Async ; x=y"], 202), (["wait=1", "respond-async"], 202),
                                            (['foo="a, respond-async"'], 201), (["x-respond-async"], 201), (["respond-asynchronously"], 201)])
 def test_preferences_are_a_list(corral, user, prefer, status):
-    """RFC 7240: of names in any case, in one line or several; what is quoted is none of them."""
+    """RFC 7240: names in any case, on one line or several; a name within quotes does not count."""
     asks = http.client.HTTPConnection("127.0.0.1", corral.port, timeout=60)
     asks.putrequest("POST", "/sandbox")
     for name, value in [("X-API-Key", user.session.headers["X-API-Key"]), ("Content-Length", "0"), *(("Prefer", p) for p in prefer)]:
@@ -193,7 +193,7 @@ def test_a_coding_in_a_second_line_is_seen(corral, user):
 
 
 def test_an_idempotency_key_is_text(corral, user):
-    """Bytes that are none would be one and the same key once they are stored."""
+    """Invalid bytes would all be the same key once they are stored."""
     users = "/sandbox/system/users"
     for client, path, body in ((user, "/sandbox", {}), (corral.admin, users, {"name": new_name("k"), "tier": "free"})):
         for key in ("\xff", "a\xc3", "x" * 256, "\u5317".encode().decode("latin1") * 256):
@@ -446,7 +446,7 @@ def test_pages_name_the_next(corral, user):
 
 
 def test_upkeep_of_an_installation(corral):
-    """What is past its term goes within a round, and the metrics say so."""
+    """Rows past their term are removed within a round, and the metrics count them."""
     def overdue(step, kind="overdue_seconds"):
         text = corral.admin.call("GET", "/metrics").text
         return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(f'corral_upkeep_{kind}{{step="{step}"}}'))
@@ -467,7 +467,8 @@ def test_metrics(corral):
 
 @pytest.mark.parametrize("path", ["/sandbox", "/sandbox/sbx_x", "/healthz", "/nothing", "/openapi.json", "/sandbox/system/nodes"])
 def test_every_answer_tells_of_a_rate(corral, user, path):
-    """The installation of these tests allows 100,000 a second: what is looked at is that a bucket is told of."""
+    """The installation of these tests allows 100,000 a second: the test only checks that the bucket is
+    reported."""
     answer = user.call("GET", path)
     assert 0 <= int(answer.headers["ratelimit-remaining"]) <= int(answer.headers["ratelimit-limit"])
     assert int(answer.headers["ratelimit-reset"]) >= 0
@@ -487,7 +488,7 @@ def test_a_node_that_is_cordoned_gets_nothing(corral, user):
 def test_a_history_of_years_fits(user):
     sandbox = user.create()["id"]
     path = f"/sandbox/{sandbox}/stats/history?from=2026-11-01T00:00:00Z&to=2026-11-08T00:00:00Z&step="
-    assert user.good("GET", path + "1")["step_seconds"] == 605  # 1,000 points of a week
+    assert user.good("GET", path + "1")["step_seconds"] == 605  # a week at 1,000 points
     assert user.good("GET", path + "3600")["step_seconds"] == 3600
     assert user.good("GET", path.replace("from=2026", "from=1970") + "1")["step_seconds"] > 10 ** 6
 
@@ -504,7 +505,7 @@ def test_history_has_what_was_measured(corral, user):
 
 def test_a_keys_use_is_noted(corral, user):
     user.call("GET", "/sandbox")
-    wait_until("its use is noted", lambda: corral.admin.good("GET", f"/sandbox/system/users/{user.user_id}/keys")["items"][0][
+    wait_until("the key's use is recorded", lambda: corral.admin.good("GET", f"/sandbox/system/users/{user.user_id}/keys")["items"][0][
         "last_used_at"], 25, 0.5)
 
 

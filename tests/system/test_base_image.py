@@ -1,4 +1,4 @@
-"""corral-base: each applet that people use does what it is for, as the sandbox's user, with the network of a sandbox."""
+"""corral-base: each applet that people use works, as the sandbox's user, with the network of a sandbox."""
 import subprocess
 
 from corral import wait_until
@@ -7,7 +7,7 @@ MIB = 1 << 20
 SETUP = """cd /workspace && printf 'b 2\\na 1\\nc 3\\na 1\\n' >t && mkdir d && echo in >d/f && ln -s t l && printf 'one\\ntwo\\n' >o
 printf 'one\\n2\\n' >n && httpd -p 127.0.0.1:8080 -h /workspace"""
 
-# What is run in /workspace, and all that it prints.
+# The script that runs in /workspace, and all that it prints.
 DOES = [
     ("ash -c 'echo $((6 * 7))'", "42"), ("awk '{s += $2} END {print s}' t", "7"), ("base64 o | base64 -d", "one\ntwo"),
     ("basename /a/b.c .c", "b"), ("bzip2 -c t | bunzip2 -c | cmp - t && echo same", "same"), ("cal 2 2024 | grep -c 29", "1"),
@@ -74,7 +74,7 @@ while True:
 
 
 def test_names_are_looked_up(corral, user):
-    """By nslookup of the server that it is told, beside one in the sandbox's own network."""
+    """nslookup asks the server that it is given, one in the sandbox's own network."""
     sandbox = user.create(memory_bytes=64 * MIB)
     pid = corral.docker("inspect", "-f", "{{.State.Pid}}", sandbox["id"])
     server = subprocess.Popen(["nsenter", "-t", pid, "-n", "python3", "-c", DNS], stdout=subprocess.PIPE, text=True)
@@ -88,7 +88,7 @@ def test_names_are_looked_up(corral, user):
 
 
 def test_all_that_it_has_is_there(corral, user):
-    """Each name that busybox knows is one that can be run; it is small, as the documents say."""
+    """Each name that busybox knows can be run; the image is as small as the documents say."""
     sandbox = user.create(memory_bytes=64 * MIB)
     got = run(corral, sandbox, "for a in $(busybox --list); do [ -x /bin/$a ] || echo $a; done; for l in /lib/*/*.so*; do [ -r $l ] || echo $l; done")
     assert (got.returncode, got.stdout) == (0, ""), got

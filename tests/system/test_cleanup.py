@@ -1,4 +1,4 @@
-"""The cleanup: one of each thing that should not be there is planted, and beside it what only looks like it."""
+"""The cleanup: one orphan of each kind is planted, and beside it a thing that only looks like it."""
 import contextlib
 import fcntl
 import json
@@ -47,7 +47,7 @@ def node_is_ready(corral):
 
 @pytest.fixture
 def clean(corral):
-    """Cleaned up before, and whatever a test planted is gone after it, foreign things too."""
+    """The node is cleaned up before, and all that a test planted is removed after it, foreign things too."""
     node_is_ready(corral)
     wait_until("nothing is left of other tests", lambda: cleanup(corral)["found"] == NOTHING, 20)
     with contextlib.ExitStack() as stack:
@@ -56,7 +56,7 @@ def clean(corral):
 
 
 def label(device, text):
-    """As the agent labels the loop device of a disk: lo_file_name of loop(4)."""
+    """Labels a loop device as the agent labels that of a disk: lo_file_name of loop(4)."""
     with open(device, "rb") as f:
         info = bytearray(fcntl.ioctl(f, 0x4C05, bytes(232))) # LOOP_GET_STATUS64
         info[56:120] = text.encode().ljust(64, b"\0")
@@ -64,7 +64,7 @@ def label(device, text):
 
 
 class Plants:
-    """What is planted. ours: name → whether it is there; foreign: the same, and these must stay."""
+    """The planted things. ours: name → whether it still exists; foreign: the same, and these must stay."""
 
     def __init__(self, corral, user, undo):
         self.corral, self.user, self.undo = corral, user, undo
@@ -155,7 +155,7 @@ class Plants:
 
 def test_one_of_each_kind(corral, user, clean):
     live = user.create()
-    corral.kill("controller") # its look for new rows, once a minute, begins again: it would end the rows by itself
+    corral.kill("controller") # restarts the minute until the controller next reads new rows: that reading would end the rows by itself
     corral.restart("controller")
     node_is_ready(corral)
     plants = Plants(corral, user, clean)
@@ -163,7 +163,7 @@ def test_one_of_each_kind(corral, user, clean):
     found = {**NOTHING, "stale_session": 1}
     found.update(orphan_container=plants.containers(), volume=plants.disks(), network=plants.networks(),
                  state_file=plants.files())
-    wait_until("the challenge is not good any more", lambda: cleanup(corral, dry_run=True)["found"]["stale_session"], 20, 0.5)
+    wait_until("the challenge is no longer valid", lambda: cleanup(corral, dry_run=True)["found"]["stale_session"], 20, 0.5)
     expired, unheld = plants.row("-1 minute"), plants.row("1 hour")
     found.update(expired=1, row_without_container=1)
 
@@ -188,7 +188,7 @@ def test_one_of_each_kind(corral, user, clean):
     again = cleanup(corral)
     assert again["found"] == again["removed"] == NOTHING
     rows = audit(corral)
-    assert len(rows) == before + 3 # each was asked for
+    assert len(rows) == before + 3 # every kind was asked for
     assert rows[1]["after"] == {"dry_run": False, "found": found, "removed": found, "silent": []}
     assert rows[1]["user"] and rows[1]["key"] and rows[1]["target"] == ""
     assert user.show(live["id"])["state"] == "running"
@@ -197,7 +197,7 @@ def test_one_of_each_kind(corral, user, clean):
 
 
 def test_a_node_cleans_up_by_itself(corral, user, clean):
-    """An agent that begins looks for what its last life left, and its word on it is written down once."""
+    """An agent that starts looks for what its last life left, and its report is stored once."""
     plants = Plants(corral, user, clean)
     before = len(audit(corral))
     corral.kill("agent")
@@ -205,18 +205,18 @@ def test_a_node_cleans_up_by_itself(corral, user, clean):
         found = {**NOTHING, "orphan_container": plants.containers(), "volume": plants.disks()}
     finally:
         corral.restart("agent")
-    wait_until("they are gone", lambda: not any(plants.there(plants.ours).values()), 20)
-    row = wait_until("it is written down", lambda: (r := audit(corral)) and len(r) > before and r[0], 15)
+    wait_until("the orphans are gone", lambda: not any(plants.there(plants.ours).values()), 20)
+    row = wait_until("the report is stored", lambda: (r := audit(corral)) and len(r) > before and r[0], 15)
     assert (row["target"], row["user"]) == ("node-1", "")
     assert row["after"] == {"dry_run": False, "found": found, "removed": found, "silent": []}
     assert all(plants.there(plants.foreign).values())
     node_is_ready(corral)
-    cleanup(corral) # what was not acknowledged would come again with it
+    cleanup(corral) # a report that was not acknowledged would be sent again with it
     assert len(audit(corral)) == before + 2
 
 
 def test_while_sandboxes_come_and_go(corral, user, clean):
-    """A cleanup takes nothing of what is being made, and nothing of what just went."""
+    """A cleanup removes nothing of a sandbox that starts, and nothing of one that has just ended."""
     ids = []
     for _ in range(6):
         made = user.call("POST", "/sandbox", {"memory_bytes": 32 << 20}, headers={"Prefer": "respond-async"})
@@ -233,7 +233,7 @@ def test_while_sandboxes_come_and_go(corral, user, clean):
 
 @pytest.fixture
 def registry(corral, tmp_path):
-    """A registry that the node's Docker, and nobody else, can reach."""
+    """A registry that only the node's Docker can reach."""
     with Registry(corral, tmp_path) as registry:
         yield registry
 
@@ -251,7 +251,7 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
     corral.docker("rmi", pulled)
     user.delete(user.create(image=pulled)["id"])
     assert pulled in names() and pulled in file.read_text()
-    assert cleanup(corral)["found"] == NOTHING # it was used just now
+    assert cleanup(corral)["found"] == NOTHING # the image was used just now
 
     corral.kill("agent")
     week_ago = str(int((time.time() - 8 * 86400) * 1000))
@@ -272,7 +272,8 @@ def test_images_that_the_agent_pulled(corral, user, clean, registry):
 
 
 def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
-    """It was pulled, and nobody has named it for a week: the node needs it all the same."""
+    """The base image was pulled, and no sandbox has named it for a week: the node keeps it, since it needs
+    it."""
     file, week_ago = corral.home / "agent/images", str(int((time.time() - 8 * 86400) * 1000))
     entry = f"{week_ago} {corral.docker('image', 'inspect', '-f', '{{.Id}}', 'corral-base:latest').strip()}"
     corral.kill("agent")
@@ -281,7 +282,7 @@ def test_the_image_of_all_that_name_none_is_in_use(corral, user, clean):
     corral.restart("agent")
     try:
         node_is_ready(corral)
-        wait_until("it is noted as used", lambda: entry not in file.read_text(), 30)
+        wait_until("the use of the image is recorded", lambda: entry not in file.read_text(), 30)
         assert "docker.io/library/corral-base:latest" in file.read_text()
         assert cleanup(corral, dry_run=True)["found"]["image"] == 0
     finally:

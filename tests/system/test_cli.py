@@ -1,4 +1,4 @@
-"""The command line: what people type, and where their key goes."""
+"""The command line: what people type, and where their key is sent."""
 import json
 import os
 import socket
@@ -72,7 +72,7 @@ OBEYED = set("\u001b\u007f\u009b\u0085\u202e\u2066")
 
 
 def test_a_refusal_is_shown_and_not_obeyed(corral):
-    """It names what was sent."""
+    """The message names the value that was sent."""
     for args in ((), ("--json",)):
         refused = corral.cli("create", "--label", "a\u009b31mb\u202e=c", *args)
         assert refused.returncode == 1 and "/labels/a" in refused.stderr, refused.stderr
@@ -80,9 +80,10 @@ def test_a_refusal_is_shown_and_not_obeyed(corral):
 
 
 def test_a_name_is_shown_and_not_obeyed(corral, user):
-    """What other users call their sandboxes an administrator's terminal shows: no escape sequence, also of C1, no turned line."""
+    """Names that other users gave their sandboxes appear on an administrator's terminal without escape
+    sequences, also of C1, and without reversed text."""
     sandbox = user.create(labels={"k": "\u001b[2Jx\u0085y\u007f"})
-    corral.sql(f"update sandboxes set name = 'a\u009b31mb\u202ec\u2066d\u00e9' where id = '{sandbox['id']}'") # as none is taken any more
+    corral.sql(f"update sandboxes set name = 'a\u009b31mb\u202ec\u2066d\u00e9' where id = '{sandbox['id']}'") # a name that is no longer accepted
     for args in (("ls",), ("show", sandbox["id"])):
         shown = corral.cli(*args)
         assert shown.returncode == 0, shown.stderr
@@ -102,7 +103,7 @@ def key_of(user):
 @pytest.mark.parametrize("args", [["create", "--name", b"a\xff"], ["create", "sh", "-c", b"rm \xe9"], ["create", "--env", b"A=\xc3"],
                                   ["show", b"\xf0\x9f"]], ids=["name", "command", "env", "path"])
 def test_words_that_are_no_text_are_refused(corral, user, args):
-    """Not left out: a command would be run without them."""
+    """An argument that is no text is not left out: the command would run without it."""
     refused = run(corral, *(os.fsdecode(a) for a in args), key=key_of(user))
     assert refused.returncode == 2 and "UTF-8" in refused.stderr, refused
     assert user.good("GET", "/sandbox?all=true")["items"] == []
@@ -110,7 +111,7 @@ def test_words_that_are_no_text_are_refused(corral, user, args):
 
 @pytest.mark.parametrize("redirect,said", [(">&-", True), (">/dev/full", True), (">&- 2>&-", False), ("<&- >&-", True)])
 def test_output_that_is_closed(corral, user, redirect, said):
-    """It is no other file's place: the answer would go to the server."""
+    """No socket may take the number of a closed stdout: the answer would be written to the server."""
     sandbox = user.create()["id"]
     for args in (f"show {sandbox}", "ls --json", "--help", "ls --help", "--version"):
         shell = subprocess.run(["bash", "-c", f"{corral.home}/bin/corral {args} {redirect}"], capture_output=True, text=True, timeout=60,
@@ -133,7 +134,7 @@ def test_json_is_one_document(corral, user):
 
 
 def test_what_is_long_is_whole_or_says_that_it_is_not(corral, user):
-    """And never ends amid a character."""
+    """Long text is shown whole or with a mark where it is cut, and never cut within a character."""
     name, value = "\u5317" + "\U0001f600" * 62, "\U0001f600" * 200 + "\x9b\u202e" + "\u5317" * 50
     sandbox = user.create(name=name, labels={"long": value})
     env = {**corral.environ, "CORRAL_URL": corral.url, "CORRAL_API_KEY": key_of(user), "LC_ALL": "C"}

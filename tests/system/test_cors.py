@@ -6,7 +6,7 @@ ORIGIN = "https://console.example"
 
 
 def ask(front, method, origin, *headers):
-    lines = [f"{method} /sandbox HTTP/1.1", "Node: h", f"Origin: {origin}", "Connection: close", *headers]
+    lines = [f"{method} /sandbox HTTP/1.1", "Host: h", f"Origin: {origin}", "Connection: close", *headers]
     with front.connect() as s:
         s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n")
         return Answer(s)

@@ -1,4 +1,5 @@
-"""The HTTP front under attack: what is refused, what is bounded, and that others are served meanwhile and afterwards."""
+"""The HTTP front under attack: what is refused, what is bounded, and that other clients are served
+meanwhile and afterwards."""
 import json
 import select
 import socket
@@ -25,14 +26,14 @@ def shared():
 
 @pytest.fixture
 def front(shared):
-    """One for all; it is well after each attack."""
+    """One front for all tests; it is healthy after each attack."""
     yield shared
     assert shared.healthy()
-    wait_until("its connections are gone", lambda: shared.files() < 60, 15)
+    wait_until("the connections are gone", lambda: shared.files() < 60, 15)
 
 
 def is_refusal(answer):
-    """A problem document or a close, nothing else."""
+    """The answer is a problem document, or the connection is closed."""
     if answer.status is None:
         return True
     problem = json.loads(answer.body)
@@ -94,7 +95,8 @@ def test_what_is_no_request_is_refused(front, sent):
 
 
 def test_who_speaks_tls_where_none_is_hears_so(front):
-    """The hello of a client that was given https:// for http://; its end is never reached, and it is not waited for."""
+    """The hello of a client that was given https:// instead of http://; the rest of it never comes, and
+    nobody waits for it."""
     with front.connect() as s:
         s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x20" * 500)
         answer = Answer(s)
@@ -134,7 +136,7 @@ def test_who_says_no_more_still_gets_the_answers(front):
 
 
 def test_a_slow_reader_holds_little(front):
-    """Answers that nobody takes stop the requests, not the server."""
+    """Answers that nobody reads stop the requests of that connection, not the server."""
     before = front.rss()
     with front.connect() as s:
         s.setblocking(False)
@@ -187,7 +189,8 @@ NONSENSE = b"X-API-Key: crl_nonsense\r\n"
 
 
 def test_a_body_without_a_key_is_not_read(front):
-    """2,000 slow bodies of 1 MiB with a nonsense key: each is refused at its head, memory stays, others are served."""
+    """2,000 slow bodies of 1 MiB with a nonsense key: each is refused at its head, memory does not grow,
+    others are served."""
     before, held = front.rss(), []
     try:
         for i in range(2000):
@@ -205,7 +208,7 @@ def test_a_body_without_a_key_is_not_read(front):
         assert {a.status for a in answers} <= {401, 429, None} and sum(a.status == 401 for a in answers) >= 100
         assert all(a.headers["connection"] == "close" for a in answers if a.status)
         assert time.monotonic() - begin < 10
-        wait_until("none is kept", lambda: front.files() < 60, 5)
+        wait_until("no connection is kept", lambda: front.files() < 60, 5)
         assert front.rss() - before < 48 * MIB
     finally:
         for s in held:
@@ -227,7 +230,7 @@ def test_what_still_comes_after_a_refusal_is_thrown_away_for_a_second(front):
 
 
 def test_a_body_that_is_there_costs_no_connection(front):
-    """A refusal passes over a body that came whole with its head, so that the connection goes on."""
+    """A refusal skips a body that arrived whole with its head, so that the connection can go on."""
     with front.connect() as s:
         s.sendall(POST + NONSENSE + b"Content-Length: 4\r\n\r\n{}{}" + GET)
         refused = Answer(s)
@@ -243,7 +246,7 @@ def test_a_body_that_is_there_costs_no_connection(front):
 
 
 def test_who_asks_before_sending_is_told(front):
-    """Expect: 100-continue: a refusal comes at once and alone; who may send is asked to."""
+    """Expect: 100-continue: a refusal comes at once and alone; a client that may send is asked to."""
     with front.connect() as s:
         s.sendall(POST + NONSENSE + b"Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
         refused = Answer(s)
@@ -257,11 +260,12 @@ def test_who_asks_before_sending_is_told(front):
         assert answer.status == 200 and Answer(s, answer.rest).status == 200
     with front.connect() as s:
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nabcd")
-        assert Answer(s).status == 200, "who has sent it is asked nothing"
+        assert Answer(s).status == 200, "a client that has sent the body gets no 100"
 
 
 def test_what_strangers_hold_is_bounded(front):
-    """2,000 slow heads of 28 KiB, then answers that nobody takes: the slowest are refused, and memory keeps its bound."""
+    """2,000 slow heads of 28 KiB, then answers that nobody reads: the slowest are refused, and memory keeps
+    its bound."""
     before = front.rss()
     held = []
     try:
@@ -275,11 +279,11 @@ def test_what_strangers_hold_is_bounded(front):
         assert {a.status for a in refused} == {429} and json.loads(refused[0].body)["code"] == "rate_limited"
         assert "retry-after" in refused[0].headers
         held[-1].sendall(b"\r\n\r\n")
-        assert Answer(held[-1]).status == 404, "the newest was left alone"
+        assert Answer(held[-1]).status == 404, "the newest connection was left alone"
     finally:
         for s in held:
             s.close()
-    wait_until("all are gone", lambda: front.files() < 60, 15)
+    wait_until("all connections are gone", lambda: front.files() < 60, 15)
     held = []
     try:
         for i in range(400):
@@ -295,7 +299,7 @@ def test_what_strangers_hold_is_bounded(front):
 
 
 def test_strangers_make_room_for_each_other():
-    """As many as may be there hold heads that never end: anyone who comes is served all the same."""
+    """All connections hold heads that never end: a new client is served nevertheless."""
     front = Front(CORRAL_UNAUTHENTICATED_CONNECTIONS="100")
     try:
         held = []
@@ -311,7 +315,8 @@ def test_strangers_make_room_for_each_other():
 
 
 def test_slow_senders_have_their_time(front):
-    """One byte a second of a head, a head that stops, and a body that stops: each is told 408, others are served."""
+    """One byte a second of a head, a head that stops, and a body that stops: each gets 408, others are
+    served."""
     def slow(start, seconds, drip):
         begin = time.monotonic()
         with front.connect(timeout=60) as s:
@@ -330,7 +335,7 @@ def test_slow_senders_have_their_time(front):
             return answer.status, is_refusal(answer), seconds - 2 < took < seconds + 4
 
     head = b"GET / HTTP/1.1\r\nHost: h\r\nX: "
-    body = b"GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"  # anybody may send one here
+    body = b"GET /healthz HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"  # any client may send a body here
     with ThreadPoolExecutor(8) as pool:
         runs = [pool.submit(slow, *way) for way in ((head, 10, True), (head, 10, False), (b"G", 10, False), (body, 30, True),
                                                     (body, 30, False))]
@@ -363,11 +368,12 @@ def is_over(s):
 
 
 def test_idle_connections(front):
-    """2,000 from three addresses: others are served, memory is bounded, and one address gets no more than its share."""
+    """2,000 connections from three addresses: others are served, memory is bounded, and one address gets no
+    more than its share."""
     before = front.rss()
     held = [front.connect(f"127.0.0.{2 + i // 1000}") for i in range(2000)]
     try:
-        wait_until("all are taken", lambda: front.files() > 2000, 10)
+        wait_until("all places are taken", lambda: front.files() > 2000, 10)
         begin = time.monotonic()
         assert front.healthy() and time.monotonic() - begin < 1
         assert (front.rss() - before) / 2000 < 16384
@@ -375,7 +381,7 @@ def test_idle_connections(front):
             s.sendall(GET)
             assert Answer(s).status == 200
         more = [front.connect("127.0.0.2") for _ in range(40)]
-        for s in more: # anyone who shares the address comes in, and its oldest make room
+        for s in more: # a new client from the same address is served, and the oldest of that address make room
             s.sendall(GET)
             assert Answer(s).status == 200
         assert sum(is_over(s) for s in held[:1000]) == 1000 + 40 - 1024
@@ -384,11 +390,11 @@ def test_idle_connections(front):
     finally:
         for s in held:
             s.close()
-    wait_until("all are gone", lambda: front.files() < 60, 10)
+    wait_until("all connections are gone", lambda: front.files() < 60, 10)
 
 
 def test_room_is_made_for_new_ones():
-    """Where all places are taken by idle connections, the longest idle one goes."""
+    """When all places are taken by idle connections, the one that is idle for longest is closed."""
     front = Front(CORRAL_CONNECTIONS="20")
     try:
         held = []
@@ -410,7 +416,8 @@ def test_room_is_made_for_new_ones():
 
 
 def test_fewer_descriptors_than_connections_are_allowed():
-    """What is allowed is lowered to what there are, so that there are some for the database and for nodes, and the newest comes in."""
+    """The bound on connections is lowered to the descriptors that the process may open, which leaves some
+    for the database and for nodes; the newest client is served."""
     front = Front(files=200)
     try:
         held = [front.connect() for _ in range(300)]
@@ -425,7 +432,7 @@ def test_fewer_descriptors_than_connections_are_allowed():
 
 
 def test_a_name_server_that_says_nothing_holds_nobody_up(tmp_path):
-    """The database's node is a name: it is looked up beside, also where that never ends."""
+    """The database's host is a name: it is looked up outside the loop, also if that never ends."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.77", 53))
         silent.settimeout(5)
@@ -440,25 +447,25 @@ def test_a_name_server_that_says_nothing_holds_nobody_up(tmp_path):
                 assert front.healthy()
                 slowest = max(slowest, time.monotonic() - asked)
             assert slowest < 1, slowest
-            wait_until("it is said", lambda: "other.example: " in front.text(), 10)
+            wait_until("the log says so", lambda: "other.example: " in front.text(), 10)
         finally:
             front.stop()
 
 
 def test_out_of_descriptors():
-    """The loop does not spin, and those who wait are served once there is room."""
+    """The loop does not spin, and waiting clients are served once there is room."""
     front = Front(files=200)
     try:
         subprocess.run(["prlimit", f"--pid={front.process.pid}", f"--nofile={front.files() + 8}"], check=True)
         held = [front.connect() for _ in range(40)]
         held[0].sendall(GET)
-        assert Answer(held[0]).status == 200, "anyone who is in is served"
+        assert Answer(held[0]).status == 200, "connected clients are served"
         begin, cpu = time.monotonic(), front.cpu_seconds()
         wait_until("two seconds passed", lambda: time.monotonic() - begin > 2, 5, 0.5)
         assert front.cpu_seconds() - cpu < 0.8
         for s in held:
             s.close()
-        wait_until("it answers again", front.healthy, 5)
+        wait_until("the front answers again", front.healthy, 5)
     finally:
         front.stop()
 
@@ -477,7 +484,7 @@ def test_who_has_no_key_is_slowed_by_address(front):
     assert slowed.headers["ratelimit-remaining"] == "0" and slowed.headers["ratelimit-limit"] == "50"
     assert ask("127.0.1.2").status == 401, "another address is not touched"
     assert front.healthy("127.0.1.1"), "health is never held up"
-    wait_until("it may ask again", lambda: ask("127.0.1.1").status == 401, 5, 0.3)
+    wait_until("the address may ask again", lambda: ask("127.0.1.1").status == 401, 5, 0.3)
 
 
 def test_many_addresses_cost_little(front):

@@ -1,4 +1,5 @@
-"""A client that plays the corner cases of RFC 9110 and RFC 9112; what is refused for two readings is in test_http_attacks."""
+"""A client that tries the corner cases of RFC 9110 and RFC 9112; requests that can be read in two ways are
+in test_http_attacks."""
 import json
 import re
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def front():
 
 @contextmanager
 def asked(front, text, closes=False):
-    """The first answer to it, and whether the connection goes on as is expected: then a second request is answered."""
+    """The first answer, and whether the connection goes on as expected: then a second request is answered."""
     with front.connect() as s:
         s.sendall(text.encode("latin1"))
         answer = Answer(s)
@@ -44,7 +45,7 @@ def is_problem(answer, code):
     "GET http://other:1/healthz HTTP/1.1\r\nHost: h\r\n\r\n", "GET HTTP://H/healthz? HTTP/1.1\r\nHost: h\r\n\r\n", # RFC 9112, 3.2.2
     GET + "X-Y: \xe9\r\nX-Y: again\r\nX-Z:\r\n\r\n",                                   # RFC 9110, 5.5: obs-text; 5.3: repeated
     GET + "Content-Length: 5\r\n\r\nhello", GET + "Transfer-Encoding: CHUNKED\r\n\r\n0A\r\n0123456789\r\n000\r\n\r\n", # a body of a GET
-    GET + "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n\r\n",                    # RFC 9110, 7.8: not taken up
+    GET + "Upgrade: h2c, websocket\r\nConnection: Upgrade\r\n\r\n",                    # RFC 9110, 7.8: the upgrade is ignored
     GET + "Range: bytes=0-1\r\nIf-Range: x\r\nAccept: text/html\r\nAccept-Encoding: br;q=1, *;q=0\r\nTE: trailers\r\n\r\n",
     GET + "Expect: 100-continue\r\n\r\n",                                              # RFC 9110, 10.1.1: without a body
     GET + "Connection: x, y\r\nKeep-Alive: timeout=5\r\n\r\n",
@@ -65,7 +66,7 @@ def test_who_wants_the_end_gets_it(front, text):
 
 
 def test_http_1_0_goes_on_where_it_asks(front):
-    """RFC 9112, 9.3: such a client ends it unless it hears otherwise."""
+    """RFC 9112, 9.3: the client of such a version ends the connection unless the answer says otherwise."""
     with asked(front, "GET /healthz HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n") as answer:
         assert answer.status == 200 and answer.headers["connection"] == "keep-alive"
 
@@ -73,13 +74,13 @@ def test_http_1_0_goes_on_where_it_asks(front):
 @pytest.mark.parametrize("text,status,code", [
     ("GET /healthz HTTP/2.0\r\nHost: h\r\n\r\n", 505, "http_version_not_supported"),    # RFC 9110, 15.6.6
     ("BREW /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"),              # RFC 9110, 9.1
-    ("get /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"),               # methods have capitals
+    ("get /healthz HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"),               # methods are in capitals
     ("GET /" + "a" * 9000 + " HTTP/1.1\r\nHost: h\r\n\r\n", 414, "uri_too_long"),       # RFC 9112, 3
     (GET + "X: y\r\n" * 200 + "\r\n", 431, "headers_too_large"),
-    ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),                 # RFC 9112, 3.2: a Node that is none
+    ("GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "bad_request"),                 # RFC 9112, 3.2: an invalid Host
     ("GET /healthz HTTP/1.1\r\nHost: h/x\r\n\r\n", 400, "bad_request"),
     ("GET http://u:p@h/healthz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),       # RFC 9110, 4.2.4
-    ("GET /healthz#x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),                 # no part of a target
+    ("GET /healthz#x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),                 # not a part of a target
     ("GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"),                          # RFC 9112, 3.2.4
     (GET + "Transfer-Encoding: gzip\r\n\r\n", 400, "bad_request"),
 ])
@@ -107,7 +108,7 @@ def test_head_is_get_without_its_body(front):
 
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "DELETE", "LOCK"])
 def test_methods_that_a_path_has_not(front, method):
-    """RFC 9110, 15.5.6: Allow goes with it."""
+    """RFC 9110, 15.5.6: 405 comes with Allow."""
     with asked(front, f"{method} /healthz HTTP/1.1\r\nHost: h\r\n\r\n") as answer:
         assert answer.status == 405 and answer.headers["allow"] == "GET, HEAD" and is_problem(answer, "method_not_allowed")
 
@@ -120,7 +121,7 @@ def test_the_server_as_a_whole(front):
 
 
 def test_the_end_of_its_input_is_no_end_of_the_answers(front):
-    """RFC 9112, 9.6: half of a connection may be over."""
+    """RFC 9112, 9.6: a client may close its half of the connection."""
     with front.connect() as s:
         s.sendall((GET + "\r\n").encode() * 3)
         s.shutdown(1)
@@ -138,4 +139,4 @@ def test_one_byte_at_a_time(front):
             s.sendall(bytes([byte]))
         first = Answer(s)
         assert first.status == 200 and Answer(s, first.rest).status == 200
-    wait_until("it is well", front.healthy, 5)
+    wait_until("the front is healthy", front.healthy, 5)

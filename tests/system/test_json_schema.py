@@ -1,4 +1,5 @@
-"""JSON Schema's own test suite: what its authors say of each value, and what the server's description says of it, the server does."""
+"""JSON Schema's own test suite: what its authors say of each value, the server's description says too, and
+the server does it."""
 import json
 import re
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-SUITE = Path("/usr/share/json-schema-test-suite/tests/draft7") # of the keywords that are used here 2020-12 says the same
+SUITE = Path("/usr/share/json-schema-test-suite/tests/draft7") # for the keywords that are used here 2020-12 says the same
 USED = ["type", "enum", "const", "minimum", "maximum", "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems",
         "minProperties", "maxProperties", "properties", "required", "additionalProperties", "propertyNames", "items", "anyOf", "oneOf",
         "optional/zeroTerminatedFloats", "optional/bignum", "optional/format/date-time"]
@@ -21,7 +22,7 @@ def groups(keyword):
 
 
 def every_value():
-    """Each value of the suite once, and what it holds; as JSON."""
+    """Each value of the suite once, and each value within it; as JSON."""
     found = {}
 
     def take(value):
@@ -43,7 +44,7 @@ def every_value():
 
 
 def of_python(schema):
-    """The same for Python, whose $ is also before a last line's end."""
+    """The same for Python, whose $ also matches before the end of a last line."""
     if isinstance(schema, list):
         return [of_python(s) for s in schema]
     if not isinstance(schema, dict):
@@ -53,7 +54,7 @@ def of_python(schema):
 
 @pytest.mark.parametrize("keyword", [k for k in USED if "date-time" not in k])
 def test_the_judge_is_right(keyword):
-    """What the next test takes for the truth passes the suite."""
+    """The validator that the next test trusts passes the suite."""
     for group in groups(keyword):
         for test in group["tests"]:
             good = jsonschema.Draft7Validator(group["schema"]).is_valid(test["data"])
@@ -62,7 +63,8 @@ def test_the_judge_is_right(keyword):
 
 @pytest.mark.parametrize("method,path", BODIES)
 def test_each_value_of_the_suite_in_each_field(corral, method, path):
-    """One request a value, which every field has: the server's pointers are the fields that the description refuses."""
+    """One request for each value, which is in every field: the server's pointers are exactly the fields
+    that the description refuses."""
     operation = corral.admin.description().operation(method, path)
     schema = of_python(operation["requestBody"]["content"]["application/json"]["schema"])
     judge, fields, differ = jsonschema.Draft202012Validator(schema), list(schema["properties"]), []
@@ -74,7 +76,7 @@ def test_each_value_of_the_suite_in_each_field(corral, method, path):
                 continue
             wrong = {(list(e.path) or [re.search("'(.*?)' is a required", e.message)[1]])[0] for e in judge.iter_errors(body)}
             if not wrong and method == "POST":
-                continue # it would be made
+                continue # the request would be valid, and create something
             answer = corral.admin.session.request(method, corral.url + path, data=json.dumps(body), timeout=20,
                                                   headers={"Content-Type": "application/json"})
             assert answer.status_code in (404, 422), (body, answer.text)

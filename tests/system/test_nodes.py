@@ -1,4 +1,4 @@
-"""Several nodes: network namespaces with a Docker and an agent each."""
+"""Several nodes: each a network namespace with a Docker and an agent."""
 import os
 import signal
 
@@ -37,10 +37,10 @@ def test_a_node_that_is_lost_and_returns(hosts):
     made = {s["node"]: s["id"] for s in (user.create(memory_bytes=32 << 20) for _ in range(2))}
     hosts.kill("agent-2", signal.SIGSTOP)
     try:
-        cleaned = hosts.admin.good("POST", "/sandbox/system/cleanup") # which waits for it until it is lost
+        cleaned = hosts.admin.good("POST", "/sandbox/system/cleanup") # which waits until the node is lost
         row = hosts.admin.good("GET", "/sandbox/system/audit")["items"][0]
         assert (row["action"], row["after"]["silent"]) == ("system.cleanup", ["node-2"]) and cleaned["duration_ms"] < 20000
-        wait_until("it is unreachable", lambda: state(hosts, 2) == "unreachable", 20)
+        wait_until("the node is unreachable", lambda: state(hosts, 2) == "unreachable", 20)
         user.wait(made["node-2"], "lost", 5)
         assert user.show(made["node-1"])["state"] == "running"
         late = user.call("DELETE", f"/sandbox/{made['node-2']}")
@@ -48,7 +48,7 @@ def test_a_node_that_is_lost_and_returns(hosts):
         assert user.create(memory_bytes=32 << 20)["node"] == "node-1"
     finally:
         hosts.kill("agent-2", signal.SIGCONT)
-    wait_until("it is back", lambda: state(hosts, 2) == "ready", 20)
+    wait_until("the node is back", lambda: state(hosts, 2) == "ready", 20)
     assert user.wait(made["node-2"], "stopped", 15)["reason"] == "deleted"
     assert made["node-2"] not in hosts.docker("ps", "-a", "--format", "{{.Names}}", node=2).split()
     types = [e["type"] for e in user.good("GET", f"/sandbox/{made['node-2']}/events")["items"]]
@@ -61,7 +61,7 @@ def test_a_lost_sandbox_returns(hosts):
     user = hosts.user("returns", tier="pro")
     sandbox = next(s for s in (user.create(memory_bytes=32 << 20) for _ in range(2)) if s["node"] == "node-1")["id"]
     hosts.kill("agent-1")
-    wait_until("it is lost", lambda: user.show(sandbox)["state"] == "lost", 20)
+    wait_until("the sandbox is lost", lambda: user.show(sandbox)["state"] == "lost", 20)
     hosts.restart("agent-1")
     user.wait(sandbox, "running", 15)
     types = [e["type"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]]

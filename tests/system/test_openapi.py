@@ -1,4 +1,5 @@
-"""The server's description of itself: it lints clean, says every route, and a proxy that is held to it finds breaches."""
+"""The server's description of itself: it passes a linter, has every route, and a proxy that checks against
+it finds breaches."""
 import re
 import subprocess
 

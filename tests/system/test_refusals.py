@@ -1,4 +1,5 @@
-"""Requests that say something other than what was meant: each is refused, and told what to mend."""
+"""Requests that say something other than what was meant: each is refused, and the answer says what to
+correct."""
 import re
 import unicodedata
 from urllib.parse import quote
@@ -21,7 +22,7 @@ def test_a_cursor_that_no_page_gave(corral, user, path):
 def test_the_last_administrator_stays(corral):
     path = "/sandbox/system/users"
     admins = [u["id"] for u in corral.admin.good("GET", path + "?limit=200")["items"] if u["role"] == "admin"]
-    me, others = admins[0], admins[1:] # the first is the installation's own: ids sort by their time
+    me, others = admins[0], admins[1:] # the first one is the installation's own: ids sort by their time
     for other in others:
         corral.admin.good("PATCH", f"{path}/{other}", {"role": "user"})
     try:
@@ -62,7 +63,7 @@ def test_which_field_is_above_the_tier(user):
 
 
 def test_what_the_database_refuses_has_pointers(corral, user):
-    """The field that was sent, no matter who found what is wrong with it."""
+    """The pointer names the field that was sent, whichever part found the fault."""
     sandbox, admin = user.create()["id"], corral.admin
     users, past = "/sandbox/system/users", "2026-01-01T00:00:00Z"
     for client, method, path, body, pointer in (
@@ -113,7 +114,7 @@ def test_names_have_one_form(corral, user):
 
 
 def test_who_is_asked_for_by_name_is_found(corral):
-    """In either form, and as long as a name may be: its characters count, and not its bytes."""
+    """In either form, and as long as a name may be: characters count, not bytes."""
     whole, apart = ("Zo" + letter + "\u4eba" * 58 for letter in ("\u00eb", "e\u0308"))
     who = corral.user(whole)
     sandbox = who.create()["id"]
@@ -126,11 +127,11 @@ def test_who_is_asked_for_by_name_is_found(corral):
 
 def name_pattern(user):
     return user.description().document["paths"]["/sandbox"]["post"]["requestBody"]["content"]["application/json"]["schema"][
-        "properties"]["name"]["pattern"].removesuffix("$") + r"\Z" # Python's $ is also before a last line's end
+        "properties"]["name"]["pattern"].removesuffix("$") + r"\Z" # Python's $ also matches before the end of a last line
 
 
 def test_the_pattern_of_names_says_the_same(user):
-    """Of each character of the Basic Multilingual Plane: what the description takes is what is taken."""
+    """For each character of the Basic Multilingual Plane: the server takes what the description allows."""
     form = name_pattern(user)
     ignored = {0x34f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2065, 0x2800, 0x3164, 0xffa0, *range(0x180b, 0x1810), *range(0xfe00, 0xfe10),
                *range(0xfff0, 0xfff9)}
@@ -148,7 +149,8 @@ NOT_JOINED = ["a\u200cb", "a\u200db", "\u0627\u200c\u0645", "\u0645\u200c", "\u2
 
 
 def test_joiners_stand_where_they_are_seen(corral, user):
-    """Persian half-spaces, emoji that are one, conjuncts of India: what the server takes is what its description says."""
+    """Persian half-spaces, emoji of several code points, conjuncts of India: the server takes what its
+    description allows."""
     sandbox, form = user.create()["id"], name_pattern(user)
     for name in JOINED:
         assert user.good("PATCH", f"/sandbox/{sandbox}", {"name": name})["name"] == name and re.search(form, name), ascii(name)
@@ -159,7 +161,8 @@ def test_joiners_stand_where_they_are_seen(corral, user):
 
 
 def test_a_name_that_grows_when_it_is_stored(corral, user):
-    """U+FB2C is three characters in NFC: 63 of it are told of as 64 letters are, with where."""
+    """U+FB2C is three characters in NFC: 22 of them would be stored as 66 and are refused, with the
+    pointer; 21 are 63 and are accepted."""
     grows, sandbox, path = "\ufb2c" * 22, user.create()["id"], f"/sandbox/system/users/{user.user_id}"
     for client, method, at in ((user, "POST", "/sandbox"), (user, "PATCH", f"/sandbox/{sandbox}"), (corral.admin, "PATCH", path),
                                (corral.admin, "POST", f"{path}/keys"), (corral.admin, "PATCH", f"{path}/keys/{user.key_id}")):
@@ -188,7 +191,7 @@ def test_names_are_found_in_any_form_and_of_any_length(corral):
 
 @pytest.mark.parametrize("query", ["?user=%ff", "?label=a%ff", "/system/audit?actor=%C3"])
 def test_what_is_asked_for_is_text(corral, query):
-    """Not through a proxy, which would make text of it."""
+    """Not through a proxy, which would turn the bytes into text."""
     answer = requests.get(f"{corral.url}/sandbox{query}", headers={"X-API-Key": corral.admin_key}, timeout=10)
     assert answer.status_code == 422 and answer.json()["detail"].endswith("must be UTF-8"), answer.text
 
@@ -212,13 +215,13 @@ def test_a_history_that_ends_before_it_begins(user):
 @pytest.mark.parametrize("image", ["10.0.0.1:5000/x", "127.0.0.1:2/x:1", "localhost:1/x", "registry.example/x", "127.0.0.1:50000/x",
                                    "docker.io.example/x"])
 def test_registries_that_are_not_allowed_are_refused(user, image):
-    """Before any node hears of it, so before anything is dialled."""
+    """The request is refused before a node hears of it, so before anything is dialled."""
     problem = user.refused("POST", "/sandbox", {"image": image})
     assert (problem["status"], problem["code"]) == (422, "registry_not_allowed") and "docker.io" in problem["detail"]
 
 
 def test_a_name_is_no_id(corral, user):
-    """A local image is not had by its id, nor by the beginning of it."""
+    """A local image cannot be named by its id, nor by the beginning of its id."""
     whole = corral.docker("image", "inspect", "-f", "{{.Id}}", "corral-base:latest").removeprefix("sha256:")
     for image in (whole[:4], whole[:12], f"sha256:{whole[:12]}", f"sha256:{whole}"):
         problem = user.refused("POST", "/sandbox", {"image": image})
@@ -227,7 +230,8 @@ def test_a_name_is_no_id(corral, user):
 
 
 def test_what_docker_says_is_not_told_to_tenants(corral, user):
-    """An image with a file where the init's folder has to be: the sentence has no path of the node, the log has it."""
+    """An image with a file where the init's folder must be: the sentence has no path of the node, the log
+    has it."""
     corral.docker("container", "create", "--name", "broken", "corral-base:latest", "true")
     file = corral.home / "corral-file"
     file.write_text("x")

@@ -1,4 +1,4 @@
-"""The life of a sandbox, through every process."""
+"""The life of a sandbox, through every daemon."""
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,8 @@ def test_hardening_as_docker_sees_it(corral, user):
 
 
 def test_shared_memory_is_as_large_as_was_asked(corral, user):
-    """As large as its create says, as the container has it; else the lesser of 64 MiB and half of its memory."""
+    """/dev/shm is as large as the create says, otherwise the smaller of 64 MiB and half of the memory; the
+    container has the same."""
     for body, size in (({"memory_bytes": 32 << 20}, 16 << 20), ({"memory_bytes": 256 << 20}, 64 << 20),
                        ({"memory_bytes": 256 << 20, "shm_bytes": 128 << 20}, 128 << 20)):
         sandbox = user.create(**body)
@@ -83,7 +84,7 @@ def test_stats_are_the_kernels_figures(corral, user):
 
 
 def test_times_are_in_order(user):
-    """Also of what ends as it begins, whatever way the words of its node took."""
+    """Also for a sandbox that ends as it begins, in whatever order its node's reports arrive."""
     for _ in range(6):
         sandbox = user.create(command=["true"])["id"]
         ended = user.wait(sandbox, "stopped", 20)
@@ -99,11 +100,11 @@ def test_disk_ends_at_its_limit(user):
 def test_a_disk_is_full_of_files_without_a_byte(user):
     sandbox = user.create(storage_bytes=8 << 20, command=["sh", "-c", "i=0; while echo -n >/workspace/$i; do i=$((i+1)); done 2>/dev/null; " + STAYS])["id"]
     full = lambda: (s := user.stats(sandbox)) and s["disk"]["percent"] == 100 and s
-    stats = wait_until("no file has room any more", full, 20)
+    stats = wait_until("no more files can be created", full, 20)
     disk = stats["disk"]
     assert disk["inodes_used"] == disk["inodes_limit"] > 500 and disk["used_bytes"] < disk["limit_bytes"] / 10
     assert stats["violations"] == [{"kind": "disk", "level": "warning"}] and stats["health"]["status"] == "degraded"
-    opened = wait_until("it is told", lambda: [e["data"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]
+    opened = wait_until("the violation is reported", lambda: [e["data"] for e in user.good("GET", f"/sandbox/{sandbox}/events")["items"]
                                                if e["type"] == "violation.opened"], 5)[0]
     assert opened["kind"] == "disk" and opened["limit"] == disk["inodes_limit"] and opened["percent"] >= 80
     user.delete(sandbox)
@@ -113,7 +114,7 @@ def test_a_disk_is_full_of_files_without_a_byte(user):
 
 def test_pause_and_resume(corral, user):
     sandbox = user.create()
-    for _ in range(3): # it is so when that is answered
+    for _ in range(3): # the change is made when it is answered
         assert user.good("POST", f"/sandbox/{sandbox['id']}/pause", status=200)["state"] == "paused"
         assert corral.is_frozen(sandbox["id"])
         assert user.good("POST", f"/sandbox/{sandbox['id']}/resume", status=200)["state"] == "running"
@@ -145,7 +146,7 @@ def test_extend_and_resize(corral, user):
                == 128 << 20, 5)
     problem = user.refused("PATCH", f"/sandbox/{sandbox['id']}", {"memory_bytes": 4 << 30})
     assert problem["code"] == "above_tier_limit"
-    wait_until("it lives past its first end", lambda: time.time() > time.mktime(
+    wait_until("it lives past its first deadline", lambda: time.time() > time.mktime(
         time.strptime(sandbox["expires_at"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone + 1, 8)
     assert user.show(sandbox["id"])["state"] == "running"
 

@@ -1,4 +1,4 @@
-"""What stops a start: one clear line, exit code 1, nothing left half-started."""
+"""Reasons why a daemon does not start: one clear line, exit code 1, and nothing left half-started."""
 import json
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ from corral import ROOT, wait_until
 
 
 def start(corral, program, *args, user=None, **env):
-    """Runs a daemon that must refuse to run; its one line."""
+    """Runs a daemon that must refuse to start; returns its one line."""
     command = [corral.home / f"bin/corral-{program}", *args]
     if user:
         command = ["setpriv", f"--reuid={user}", "--clear-groups", *command]
@@ -81,12 +81,13 @@ def test_secrets_come_from_files_and_are_not_shown(corral, tmp_path):
 
 
 def test_reload_is_all_or_nothing(corral):
-    """Over the environment nothing changes at SIGHUP; that the daemon stays and says so is what is seen here."""
+    """A setting from the environment cannot change at SIGHUP; the test checks that the daemon goes on and
+    says so."""
     import os
     import signal
     before = (corral.home / "log/controller.log").read_text().count("reloaded")
     os.kill(corral.pid("controller"), signal.SIGHUP)
-    wait_until("it said so", lambda: (corral.home / "log/controller.log").read_text().count("reloaded") > before, 5)
+    wait_until("the daemon said so", lambda: (corral.home / "log/controller.log").read_text().count("reloaded") > before, 5)
     assert corral.admin.call("GET", "/readyz").status_code == 200
 
 

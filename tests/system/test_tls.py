@@ -1,4 +1,5 @@
-"""TLS on the REST port: what is spoken, what is refused, and a certificate that changes while it serves."""
+"""TLS on the REST port: which versions are spoken, what is refused, and a certificate that changes while
+the server runs."""
 import hashlib
 import resource
 import select
@@ -92,7 +93,7 @@ def test_plain_http_ends_only_that_connection(front):
 
 
 def test_much_at_once_in_one_record(front):
-    """What OpenSSL has already read waits for no socket."""
+    """Bytes that OpenSSL has already read are handled without a new event of the socket."""
     with front.connect() as s:
         s.sendall(GET * 100)
         rest = b""
@@ -117,7 +118,7 @@ def test_a_certificate_changes_while_it_serves(front, pair, tmp_path):
         front.reload()
         wait_until("the new certificate is shown", lambda: shown(front) == after, 10)
         assert get(kept).status == 200
-        # What cannot be used changes nothing: no certificate, then one of another key.
+        # A certificate that cannot be used changes nothing: first none, then one of another key.
         good = pair[0].read_bytes()
         for bad in (b"none", None):
             if bad is None:
@@ -127,13 +128,13 @@ def test_a_certificate_changes_while_it_serves(front, pair, tmp_path):
             had = front.text().count("nothing was reloaded")
             pair[0].write_bytes(bad)
             front.reload()
-            wait_until("it says so", lambda: front.text().count("nothing was reloaded") > had, 10)
+            wait_until("the log says so", lambda: front.text().count("nothing was reloaded") > had, 10)
             assert shown(front) == after and get(kept).status == 200
         pair[0].write_bytes(good)
 
 
 def test_a_reload_is_all_or_nothing(pair, tmp_path):
-    """A value beside a certificate that cannot be read is not taken over either."""
+    """If the certificate cannot be read, other settings of the same file are not taken over either."""
     config = tmp_path / "controller.yaml"
     config.write_text("log_level: info\n")
     front = Front(tls=pair, config=config)
@@ -141,7 +142,7 @@ def test_a_reload_is_all_or_nothing(pair, tmp_path):
         config.write_text("log_level: debug\n")
         pair[1].write_text("none")
         front.reload()
-        wait_until("it says so", lambda: "nothing was reloaded" in front.text(), 10)
+        wait_until("the log says so", lambda: "nothing was reloaded" in front.text(), 10)
         assert "log_level changed" not in front.text()
         assert front.healthy()
     finally:
@@ -149,7 +150,7 @@ def test_a_reload_is_all_or_nothing(pair, tmp_path):
 
 
 def test_a_handshake_has_its_time(front):
-    """Half a handshake is ended; it holds up nobody."""
+    """Half a handshake is ended after its time; it delays nobody."""
     with front.connect(tls=False, timeout=20) as s, front.connect(tls=False, timeout=20) as silent:
         begin = time.monotonic()
         s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -167,7 +168,7 @@ def test_what_cannot_be_served_does_not_start(env, what):
 
 
 def client_hello():
-    """The first bytes of a handshake that is not gone on with."""
+    """The first bytes of a handshake that never goes on."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     out = ssl.MemoryBIO()
@@ -177,7 +178,8 @@ def client_hello():
 
 
 def test_handshakes_of_others_keep_nobody_out(front):
-    """Four networks begin hundreds at once: who comes after them is answered before most of them are."""
+    """Four networks begin hundreds of handshakes at once: a client that comes after them is answered before
+    most of them are."""
     hello, begun = client_hello(), []
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 8192), hard), hard))

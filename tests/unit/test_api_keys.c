@@ -8,15 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The API before an owner that is asked for keys, and answers when the test says so. */
+/* The API in front of an owner that is asked for keys and answers when the test says so. */
 struct fixture {
     struct loop *loop;
     struct api *api;
     struct timer timer;
     struct key_query *query[64];
     unsigned queries, listed, deleted;
-    int delete_code; /* 0: there was one to delete */
-    bool keeps;      /* lists are answered when the test says so */
+    int delete_code; /* 0: the key existed and is deleted */
+    bool keeps;      /* lists wait until the test answers them */
     struct api_call *kept[128];
     unsigned kept_count;
 };
@@ -179,7 +179,7 @@ static void test_one_look_up_serves_all(void **state)
     assert_int_equal(status(f, fd[1]), 200);
     assert_int_equal(status(f, fd[2]), 401);
     assert_int_equal(status(f, fd[3]), 200);
-    /* Neither it nor a wrong secret of it is looked up again. */
+    /* Neither the key nor a wrong secret with its prefix is looked up again. */
     assert_int_equal(status(f, ask(f, "GET", key.text)), 200);
     assert_int_equal(status(f, ask(f, "GET", wrong.text)), 401);
     assert_int_equal(f->queries, 0);
@@ -239,7 +239,7 @@ static void test_a_new_key_is_no_guess(void **state)
     know(f, NULL, 0);
     for (int i = 0; i < 40; i++)
         close(ask(f, "GET", "nonsense"));
-    /* What the network has gained in the time that this took, on a busy machine, is spent too. */
+    /* Spends what the bucket gained meanwhile, if the machine is busy. */
     while (rate_table_take(&f->api->failures, "127.0.0.1", &f->api->failure_rate, loop_now_ms()).allowed) {
     }
     assert_int_equal(status(f, ask(f, "GET", key.text)), 429);
@@ -296,7 +296,7 @@ static void introduce(struct fixture *f, const struct api_key *key, const char *
     assert_int_equal(status(f, fd), 200);
 }
 
-/* Past the rate, whatever it has gained since. */
+/* Asks after the rate is spent, whatever the bucket gained meanwhile. */
 static int ask_spent(struct fixture *f, const struct api_key *key)
 {
     char prefix[API_KEY_PREFIX_LEN + 1];
@@ -306,7 +306,7 @@ static int ask_spent(struct fixture *f, const struct api_key *key)
     return ask(f, "GET", key->text);
 }
 
-/* Whether its connection does, after the refusal. */
+/* Whether the connection stays open after the refusal. */
 static bool goes_on(struct fixture *f, int fd)
 {
     char text[2048] = "";
@@ -320,7 +320,8 @@ static bool goes_on(struct fixture *f, int fd)
     return !strstr(text, "\r\nConnection: close\r\n");
 }
 
-/* However many connections one has: some are held, the others end; and another's is held as ever. */
+/* However many connections a user has: some refused ones stay open, the others are closed; those of another
+ * user stay open. */
 static void test_refusals_past_a_bound_end_their_connections(void **state)
 {
     struct fixture *f = *state;
@@ -328,7 +329,7 @@ static void test_refusals_past_a_bound_end_their_connections(void **state)
     know(f, key, 2);
     introduce(f, &key[0], "usr_a");
     introduce(f, &key[1], "usr_b");
-    for (int i = 0; i < HELD; i++) /* as many are held already */
+    for (int i = 0; i < HELD; i++) /* the user has as many open refused connections as allowed */
         assert_true(call_share_take(&f->api->held_shares, "usr_a", HELD));
     assert_false(goes_on(f, ask_spent(f, &key[0])));
     assert_true(goes_on(f, ask_spent(f, &key[1])));
@@ -337,7 +338,8 @@ static void test_refusals_past_a_bound_end_their_connections(void **state)
     assert_true(goes_on(f, ask_spent(f, &key[0])));
 }
 
-/* Of one user a few are at the database at once; the others of it wait, and nobody else. */
+/* A few reads of one user are at the database at a time; the user's others wait, and no other user waits for
+ * them. */
 static void test_reads_of_one_user_wait_for_each_other(void **state)
 {
     struct fixture *f = *state;

@@ -11,7 +11,7 @@
 
 static struct err e;
 
-/* What was written to a pipe until the other end was closed. */
+/* Reads what was written to a pipe until the other end is closed. */
 static size_t drain(int fd, char *out, size_t size)
 {
     size_t len = 0;
@@ -21,8 +21,9 @@ static size_t drain(int fd, char *out, size_t size)
     return len;
 }
 
-/* Let go at first, held, let go by being freed; whatever was overtaken may be missing. */
-static void test_the_last_word_holds(void **state)
+/* Released at first, then held, then released because it is freed; a write that a later one overtook may be
+ * missing. */
+static void test_the_last_write_holds(void **state)
 {
     struct cgroup_holds *holds;
     int ends[2];
@@ -43,8 +44,7 @@ static void test_the_last_word_holds(void **state)
     close(ends[0]);
 }
 
-/* As a write to a freezer waits for the kernel: a pipe that is full. All but one of the threads stand there.
- */
+/* A write to a freezer may wait for the kernel: a full pipe stands for it. All threads but one wait there. */
 static int full_pipe(int ends[2])
 {
     char byte = 'x';
@@ -66,7 +66,7 @@ static void test_what_is_stuck_holds_up_itself_alone(void **state)
         assert_int_equal(full_pipe(stuck[i]), 0);
         struct cgroup_hold *h = cgroup_hold_new(holds, stuck[i][1], "1", "0");
         cgroup_hold_set(h, true);
-        cgroup_hold_free(h); /* while it may be written */
+        cgroup_hold_free(h); /* a thread may still write it */
     }
     assert_int_equal(pipe(good), 0);
     struct cgroup_hold *h = cgroup_hold_new(holds, good[1], "1", "0");
@@ -127,7 +127,7 @@ static void test_many_ask_at_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_last_word_holds),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_the_last_write_holds),
                                        cmocka_unit_test(test_what_is_stuck_holds_up_itself_alone),
                                        cmocka_unit_test(test_many_ask_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void test_hybrid(void **state)
     assert_string_equal(p.unified, "/sys/fs/cgroup/unified/p/c1");
 }
 
-/* gVisor's: what is done through the unified cgroup would be done to Docker itself. */
+/* gVisor puts its processes there: an act through the unified cgroup would hit Docker itself. */
 static void test_hybrid_with_v1_only(void **state)
 {
     struct cgroup_paths p;
@@ -67,7 +67,7 @@ static void test_strange_bytes(void **state)
 
 static const char *data;
 
-/* As found by its process, in each of the recorded systems. */
+/* The same paths as by the process, in each of the recorded systems. */
 static void test_by_container_in_recorded_trees(void **state)
 {
     static const char *const trees[] = {"hybrid", "v1", "v2"};
@@ -94,7 +94,7 @@ static void test_by_container_in_recorded_trees(void **state)
     }
 }
 
-/* The slices of systemd lie in one another, as their names say. */
+/* A slice of systemd lies within the slice that its name begins with. */
 static void test_by_container_in_slices(void **state)
 {
     char root[] = "/tmp/corral-slices-XXXXXX", command[1024];

@@ -22,7 +22,7 @@ static int open_sandbox(struct cgroup_sandbox **sandbox, const char *root)
     return rc ? rc : cgroup_sandbox_open(sandbox, &paths, root, PID, &e);
 }
 
-/* --- what is recorded --- */
+/* --- recorded trees --- */
 
 static void read_tree(const char *tree, struct sample *s)
 {
@@ -125,7 +125,7 @@ static void copy_close(struct copy *c)
     assert_int_equal(nftw(c->root, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-/* In place, as the descriptors that are open see it. name: the end of its path, with '*' for a folder. */
+/* Writes in place, so that open descriptors see it. name: the end of the path, with '*' for a folder. */
 static void write_into(const struct copy *c, const char *name, const char *text)
 {
     char pattern[512];
@@ -146,7 +146,7 @@ static void cpu_is(const struct copy *c, uint64_t ms)
     write_into(c, "sys/fs/cgroup/cpuacct/*/*/cpuacct.usage", text);
 }
 
-static struct sample look(struct copy *c, uint64_t after_ms, uint64_t limit_millis)
+static struct sample take_sample(struct copy *c, uint64_t after_ms, uint64_t limit_millis)
 {
     struct sample s = {0};
     struct sandbox_limits l = limits;
@@ -156,9 +156,10 @@ static struct sample look(struct copy *c, uint64_t after_ms, uint64_t limit_mill
     return s;
 }
 
-static void test_percentages_are_of_the_limit_since_the_look_before(void **state)
+static void test_percentages_are_of_the_limit_since_the_sample_before(void **state)
 {
-    /* A counter of CPU in ms, the limit, the time since the look before, and what is told. */
+    /* The CPU counter in ms, the limit, the time since the sample before, and the percentage that is
+     * expected. */
     static const struct {
         const char *what;
         uint64_t cpu_ms, limit_millis, after_ms;
@@ -174,14 +175,14 @@ static void test_percentages_are_of_the_limit_since_the_look_before(void **state
         {"a pause of an hour", 7101, 500, 3600000, 0},
         {"resumed", 7151, 500, 1000, 1000},
         {"backwards: a new cgroup", 20, 500, 1000, 0},
-        {"and its second look", 270, 500, 1000, 5000},
+        {"and its second sample", 270, 500, 1000, 5000},
         {"no limit: of one core", 770, 0, 1000, 5000},
     };
     struct copy c;
     copy_open(&c, "hybrid");
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         cpu_is(&c, steps[i].cpu_ms);
-        struct sample s = look(&c, steps[i].after_ms, steps[i].limit_millis);
+        struct sample s = take_sample(&c, steps[i].after_ms, steps[i].limit_millis);
         print_message("%s\n", steps[i].what);
         assert_int_equal(s.cpu_centi, steps[i].cpu_centi);
         assert_int_equal(s.cpu_usage_ns, steps[i].cpu_ms * 1000000);
@@ -194,17 +195,17 @@ static void test_network_rates_and_throttling(void **state)
     static const char *const dev = "h\nh\n  eth0: 1083214 800 0 0 0 0 0 0 61220 700 0 0 0 0 0 0\n";
     struct copy c;
     copy_open(&c, "v2");
-    struct sample s = look(&c, 0, 500);
+    struct sample s = take_sample(&c, 0, 500);
     assert_int_equal(s.rx_bytes_per_second | s.tx_bytes_per_second | s.throttled_centi, 0);
     write_into(&c, "proc/1000/net/dev", dev);
     write_into(&c, "sys/fs/cgroup/*/*/cpu.stat", "usage_usec 5384113\nnr_periods 250\nnr_throttled 65\n");
-    s = look(&c, 2000, 500);
+    s = take_sample(&c, 2000, 500);
     assert_int_equal(s.rx_bytes_per_second, 500000);
     assert_int_equal(s.tx_bytes_per_second, 5000);
     assert_int_equal(s.throttled_centi, 5000);
     assert_int_equal(s.cpu_centi, 1000);
     write_into(&c, "proc/1000/net/dev", "h\nh\n  eth0: 10 1 0 0 0 0 0 0 10 1 0 0 0 0 0 0\n");
-    s = look(&c, 1000, 500);
+    s = take_sample(&c, 1000, 500);
     assert_int_equal(s.rx_bytes, 10);
     assert_int_equal(s.rx_bytes_per_second | s.tx_bytes_per_second | s.throttled_centi, 0);
     copy_close(&c);
@@ -215,15 +216,15 @@ static void test_a_peak_of_its_own_where_the_kernel_keeps_none(void **state)
     struct copy c;
     copy_open(&c, "v2");
     write_into(&c, "sys/fs/cgroup/*/*/memory.peak", "");
-    assert_int_equal(look(&c, 0, 500).memory_peak_bytes, 61865984);
+    assert_int_equal(take_sample(&c, 0, 500).memory_peak_bytes, 61865984);
     write_into(&c, "sys/fs/cgroup/*/*/memory.current", "1000\n");
-    assert_int_equal(look(&c, 1000, 500).memory_peak_bytes, 61865984);
+    assert_int_equal(take_sample(&c, 1000, 500).memory_peak_bytes, 61865984);
     write_into(&c, "sys/fs/cgroup/*/*/cpu.stat", "usage_usec 1\n");
-    assert_int_equal(look(&c, 1000, 500).memory_peak_bytes, 1000);
+    assert_int_equal(take_sample(&c, 1000, 500).memory_peak_bytes, 1000);
     copy_close(&c);
 }
 
-/* What a descriptor of a cgroup that was removed gives is nothing, as an empty file does. */
+/* A descriptor of a removed cgroup reads nothing, like an empty file. */
 static void test_files_that_vanish(void **state)
 {
     static const char *const others[] = {
@@ -235,10 +236,10 @@ static void test_files_that_vanish(void **state)
     struct copy c;
     struct sample s;
     copy_open(&c, "hybrid");
-    look(&c, 0, 500);
+    take_sample(&c, 0, 500);
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         write_into(&c, others[i], "");
-        s = look(&c, 1000, 500);
+        s = take_sample(&c, 1000, 500);
     }
     assert_int_equal(s.memory_unreclaimable_bytes, 9666560);
     assert_int_equal(s.pids | s.cpu_usage_ns | s.rx_bytes, 0);
@@ -250,7 +251,7 @@ static void test_files_that_vanish(void **state)
     assert_int_equal(open_sandbox(&c.sandbox, c.root), ERR_NOT_FOUND);
 }
 
-/* Half of the files would be a guard that sees half, and says nothing of it. */
+/* With half of the files open the guard would silently see only half. */
 static void test_out_of_descriptors_nothing_is_opened(void **state)
 {
     char root[512];
@@ -278,7 +279,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recorded_trees),
-        cmocka_unit_test(test_percentages_are_of_the_limit_since_the_look_before),
+        cmocka_unit_test(test_percentages_are_of_the_limit_since_the_sample_before),
         cmocka_unit_test(test_network_rates_and_throttling),
         cmocka_unit_test(test_a_peak_of_its_own_where_the_kernel_keeps_none),
         cmocka_unit_test(test_files_that_vanish),

@@ -94,7 +94,7 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
     return NULL;
 }
 
-static void test_a_row_that_nobody_told_of(void **state)
+static void test_a_row_that_the_cluster_state_was_not_told_of(void **state)
 {
     struct cluster_state_row lost = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS),
                              pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
@@ -102,11 +102,12 @@ static void test_a_row_that_nobody_told_of(void **state)
                              over = row_of(4, "h9", SANDBOX_RUNNING, 0);
     assert_int_equal(cluster_state_orphan(cluster, 5, &lost), CLEANUP_ROW_WITHOUT_CONTAINER);
     assert_int_equal(cluster_state_orphan(cluster, 5, &pending),
-                     CLEANUP_KIND_COUNT);                                          /* it is sent, and made */
-    assert_int_equal(cluster_state_orphan(cluster, 5, &away), CLEANUP_KIND_COUNT); /* its node may bring it */
+                     CLEANUP_KIND_COUNT); /* its node will get it and start it */
+    assert_int_equal(cluster_state_orphan(cluster, 5, &away),
+                     CLEANUP_KIND_COUNT); /* its node may come back with it */
     assert_int_equal(cluster_state_orphan(cluster, 5, &over), CLEANUP_EXPIRED);
     assert_int_equal(cluster_state_count(cluster), 0);
-    assert_int_equal(effects.count, 0); /* looking changes nothing */
+    assert_int_equal(effects.count, 0); /* cluster_state_orphan changes nothing */
 }
 
 static void test_a_row_that_its_node_holds(void **state)
@@ -116,7 +117,7 @@ static void test_a_row_that_its_node_holds(void **state)
     cluster_state_load(cluster, 0, &row);
     assert_int_equal(cluster_state_orphan(cluster, 5, &row), CLEANUP_KIND_COUNT);
     join(10, "h1", &held, 1);
-    /* However late: what its node reports, its node ends. */
+    /* However long overdue: a sandbox that its node reports is ended by its node. */
     assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
     cluster_state_node_gone(cluster, HOUR_MS, "h1", &effects);
     assert_int_equal(cluster_state_orphan(cluster, HOUR_MS, &row), CLEANUP_KIND_COUNT);
@@ -139,7 +140,7 @@ static void test_a_pending_row_that_its_node_never_takes_up(void **state)
                      CLEANUP_KIND_COUNT); /* its move is under way */
 }
 
-static void test_a_orphan_is_ended_through_the_one_listener(void **state)
+static void test_an_orphan_ends_like_any_other_sandbox(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
     cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
@@ -150,7 +151,7 @@ static void test_a_orphan_is_ended_through_the_one_listener(void **state)
     assert_non_null(strstr(effect->move.detail, "h1"));
     cluster_state_effects_clear(&effects);
     cluster_state_persisted(cluster, 6, &row.id, false, SANDBOX_STOPPED,
-                            &effects); /* not known: it is tried again */
+                            &effects); /* the state is unknown: it is tried again */
     assert_int_equal(effects.count, 0);
     cluster_state_tick(cluster, 2000, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
@@ -163,7 +164,7 @@ static void test_a_orphan_is_ended_through_the_one_listener(void **state)
     assert_int_equal(cluster_state_count(cluster), 0);
 }
 
-static void test_a_orphan_whose_node_brings_it_after_all(void **state)
+static void test_an_orphan_whose_node_brings_it_back(void **state)
 {
     struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
     struct sandbox_status held = running(&row);
@@ -185,11 +186,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_sessions),
-        IN_CLUSTER(test_a_row_that_nobody_told_of),
+        IN_CLUSTER(test_a_row_that_the_cluster_state_was_not_told_of),
         IN_CLUSTER(test_a_row_that_its_node_holds),
         IN_CLUSTER(test_a_pending_row_that_its_node_never_takes_up),
-        IN_CLUSTER(test_a_orphan_is_ended_through_the_one_listener),
-        IN_CLUSTER(test_a_orphan_whose_node_brings_it_after_all),
+        IN_CLUSTER(test_an_orphan_ends_like_any_other_sandbox),
+        IN_CLUSTER(test_an_orphan_whose_node_brings_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@ static void test_it_is_known_to_within_an_answers_time(void **state)
     struct clock_watch w = {0};
     assert_int_equal(clock_watch_sample(&w, 1000, 1040, THEN + 1020), 0);
     assert_int_equal(clock_watch_offset(&w), THEN);
-    assert_int_equal(clock_watch_sample(&w, 2000, 6000, THEN + 5900), 0); /* a slow one takes nothing away */
+    assert_int_equal(clock_watch_sample(&w, 2000, 6000, THEN + 5900),
+                     0); /* a slow sample does not widen the bounds */
     assert_true(w.most_ms - w.least_ms <= 60);
     assert_int_equal(clock_watch_sample(&w, 7000, 7002, THEN + 7001), 0);
     assert_true(w.most_ms - w.least_ms <= 2);
@@ -45,7 +46,8 @@ static void test_a_clock_that_drifts_is_followed(void **state)
     assert_in_range(clock_watch_offset(&w), THEN + 49900, THEN + 50100);
 }
 
-/* As ntpd does from 128 ms on: each time too little to be told, and half a minute in the end. */
+/* As ntpd does from 128 ms on: each step is too small to be reported alone; their sum of half a minute is
+ * reported. */
 static void test_it_is_set_by_little_again_and_again(void **state)
 {
     struct clock_watch w = {0};
@@ -59,7 +61,7 @@ static void test_it_is_set_by_little_again_and_again(void **state)
         was = set;
     }
     assert_int_equal(was, 36000);
-    for (uint64_t s = 401; s <= 500; s++) { /* there and back is nothing */
+    for (uint64_t s = 401; s <= 500; s++) { /* a step and its reverse: nothing to report */
         int64_t set = was + (s % 2 ? 600 : 0);
         told +=
             clock_watch_sample(&w, 1000 + s * 1000, 1002 + s * 1000, THEN + 1001 + (int64_t)s * 1000 + set);
@@ -67,8 +69,8 @@ static void test_it_is_set_by_little_again_and_again(void **state)
     }
 }
 
-/* This process was suspended with its machine: both clocks went on. */
-static void test_a_long_time_between_two_looks(void **state)
+/* The process was suspended together with its machine: both clocks went on. */
+static void test_a_long_time_between_two_samples(void **state)
 {
     struct clock_watch w = {0};
     clock_watch_sample(&w, 1000, 1002, THEN + 1001);
@@ -84,7 +86,7 @@ int main(void)
         cmocka_unit_test(test_a_slow_answer_hides_it_for_a_moment),
         cmocka_unit_test(test_a_clock_that_drifts_is_followed),
         cmocka_unit_test(test_it_is_set_by_little_again_and_again),
-        cmocka_unit_test(test_a_long_time_between_two_looks),
+        cmocka_unit_test(test_a_long_time_between_two_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

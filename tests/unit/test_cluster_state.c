@@ -1,4 +1,4 @@
-/* What the simulation does not come to: rows that nobody told the cluster state of. */
+/* What the simulation does not reach, such as rows that the cluster state was not told of. */
 #include "controller/core/cluster_state.h"
 
 #include "tests/lib/unit.h"
@@ -68,7 +68,7 @@ static void test_a_row_of_a_node_that_never_comes(void **state)
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_LOST);
 }
 
-/* Also where nothing lives on it: else its row would say for ever that it is ready. */
+/* A node without sandboxes is reported as gone too: otherwise its row would stay "ready" for ever. */
 static void test_a_node_of_a_row_that_never_comes(void **state)
 {
     cluster_state_tick(cluster, 5, &effects);
@@ -82,7 +82,8 @@ static void test_a_node_of_a_row_that_never_comes(void **state)
     assert_int_equal(effect_of(CLUSTER_NODE)->node_state, NODE_UNREACHABLE);
 }
 
-/* "Lost" may be committed though its answer never came; the node that is back says what memory still has. */
+/* "Lost" may be committed though its answer was lost; the node that is back reports the state that the memory
+ * still has. */
 static void test_a_commit_without_an_answer_is_asked_about(void **state)
 {
     struct cluster_state_row row = running_row("h1");
@@ -105,8 +106,8 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
     assert_null(effect_of(CLUSTER_PERSIST));
 }
 
-/* It ran between two pauses of its node, and nobody heard of that: the second is wanted all the same, once.
- */
+/* It ran between two pauses by its node, and the controller never heard of that: the second pause becomes the
+ * desired state too, once. */
 static void test_a_second_pause_of_its_node_is_desired(void **state)
 {
     struct cluster_state_row row = running_row("h1");
@@ -125,7 +126,7 @@ static void test_a_second_pause_of_its_node_is_desired(void **state)
     assert_non_null(effect_of(CLUSTER_ACK));
 }
 
-/* A rack goes at once: all of it is found in the same step. */
+/* A whole rack fails at once: all of its nodes are found in the same step. */
 static void test_two_hundred_nodes_that_never_come(void **state)
 {
     size_t lost = 0;
@@ -146,8 +147,8 @@ static void test_two_hundred_nodes_that_never_come(void **state)
     assert_int_equal(lost, 200);
 }
 
-/* After it stood still itself it listens for a lease: what its nodes said meanwhile is not read yet. */
-static void test_who_stood_still_listens_before_it_judges(void **state)
+/* A controller that stood still listens for one lease: what its nodes sent meanwhile is not read yet. */
+static void test_a_controller_that_stood_still_listens_first(void **state)
 {
     struct cluster_state_row row = running_row("h9"), lost = running_row("h1");
     uint8_t random[10] = {3};
@@ -171,7 +172,7 @@ static void test_who_stood_still_listens_before_it_judges(void **state)
     assert_int_equal(moves, 2);
 }
 
-/* What was for the session before is not said in the next, though it is not carried out yet. */
+/* An effect for an old session is not sent in the next one, even if it had not been run yet. */
 static void test_a_session_drops_what_was_for_the_one_before(void **state)
 {
     struct node_facts facts = {.name = "h1"}, other = {.name = "h2"};
@@ -197,7 +198,7 @@ static void test_effects_count_time_until_they_are_carried_out(void **state)
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
     effect = *effect_of(CLUSTER_DESIRED);
     cluster_state_effect_as_of(&effect, 105);
-    cluster_state_effect_as_of(&effect, 105); /* once */
+    cluster_state_effect_as_of(&effect, 105); /* the second call changes nothing */
     assert_int_equal(effect.desired.remaining_ms, HOUR_MS - 100);
     cluster_state_effect_as_of(&effect, 2 * HOUR_MS);
     assert_int_equal(effect.desired.remaining_ms, 0);
@@ -208,8 +209,8 @@ static void test_effects_count_time_until_they_are_carried_out(void **state)
     assert_int_equal(effect.move.ended_ago_ms, 40);
 }
 
-/* An effect that is carried out later finds that there is nothing to be made any more. */
-static void test_what_ended_has_nothing_to_be_made_of(void **state)
+/* An effect that runs after the sandbox ended finds no spec to send. */
+static void test_an_ended_sandbox_has_no_spec(void **state)
 {
     struct cluster_state_row row = running_row("h1");
     size_t len;
@@ -230,14 +231,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_session_drops_what_was_for_the_one_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_effects_count_time_until_they_are_carried_out, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_what_ended_has_nothing_to_be_made_of, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_ended_sandbox_has_no_spec, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_node_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_node_of_a_row_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_node_is_desired, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_hundred_nodes_that_never_come, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_who_stood_still_listens_before_it_judges, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_controller_that_stood_still_listens_first, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* A node that cannot start a sandbox, for reasons of its own: another gets it, once, and nothing is counted
- * twice. */
+/* A sandbox that its node cannot start, for a reason of the node, is placed on another node: once, and no
+ * room is counted twice. */
 #include "controller/core/cluster_state.h"
 
 #include "tests/lib/unit.h"
@@ -22,7 +22,7 @@ static void host(const char *name, const char *region, const char *unhealthy)
     cluster_state_session(cluster, 0, &facts, NULL, 0, &effects);
 }
 
-/* It is admitted on h1, which is the emptiest, and its node has begun with it. */
+/* The sandbox is admitted on h1, the emptiest node, and h1 has begun to start it. */
 static void begin(const char *region)
 {
     uint8_t random[10] = {1};
@@ -114,7 +114,7 @@ static void test_another_node_gets_it(void **state)
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    assert_null(effect_of(CLUSTER_PERSIST)); /* nobody hears of it */
+    assert_null(effect_of(CLUSTER_PERSIST)); /* no user hears of the failure */
     assert_non_null(effect_of(CLUSTER_RESCHEDULE));
     assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->node, "h1");
     assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.to, "h2");
@@ -128,11 +128,11 @@ static void test_another_node_gets_it(void **state)
     assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
     assert_int_equal(effect_of(CLUSTER_DESIRED)->desired.generation, 2);
     assert_int_equal(effect_of(CLUSTER_DESIRED)->desired.spec_len, 1);
-    fails("h1"); /* what it says now is of no account */
+    fails("h1"); /* a later report of the first node is ignored */
     assert_null(effect_of(CLUSTER_PERSIST));
     struct sandbox_status again = failure(true);
     again.generation = 2;
-    cluster_state_status(cluster, 7, "h2", &again, &effects); /* once */
+    cluster_state_status(cluster, 7, "h2", &again, &effects); /* a second failure is final */
     host("h3", "us", "");
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_FAILED);
@@ -165,7 +165,7 @@ static void test_what_its_node_is_not_to_blame_for(void **state)
     assert_non_null(effect_of(CLUSTER_PERSIST));
 }
 
-/* A node that lies, or is confused: what ran is never begun elsewhere. */
+/* A node that lies or is confused: a sandbox that has run never begins on another node. */
 static void test_what_has_run_stays(void **state)
 {
     struct sandbox_status o;
@@ -215,8 +215,8 @@ static void test_the_deletion_came_after(void **state)
     assert_null(effect_of(CLUSTER_DESIRED));
 }
 
-/* It may be committed: until that is known the word of the first node counts no more, nor does its silence.
- */
+/* The move may be committed: until that is known, neither a report nor the silence of the first node
+ * counts. */
 static void test_a_lost_answer(void **state)
 {
     struct cluster_state_row r;
@@ -225,20 +225,21 @@ static void test_a_lost_answer(void **state)
     fails("h1");
     cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_UNKNOWN, NULL, &effects);
     assert_int_equal(reserved("h2"), 601);
-    host("h1", "eu", ""); /* it was restarted, and knows nothing of it any more */
+    host("h1", "eu", ""); /* h1 was restarted and no longer knows the sandbox */
     cluster_state_effects_clear(&effects);
     cluster_state_tick(cluster, 1000, &effects);
     assert_null(effect_of(CLUSTER_PERSIST));
-    assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.to, "h2"); /* the same */
+    assert_string_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.to, "h2"); /* the same node as before */
     assert_int_equal(effect_of(CLUSTER_RESCHEDULE)->reschedule.generation, 1);
     r = moved();
-    cluster_state_read(cluster, 1001, cluster_state_stamp(cluster), &r, &effects); /* a reading is faster */
+    cluster_state_read(cluster, 1001, cluster_state_stamp(cluster), &r,
+                       &effects); /* the reading arrives before the answer */
     assert_moved();
     cluster_state_rescheduled(cluster, 1002, &row.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
 }
 
-/* Its new node was not told before the controller went: a session without it is no end. */
+/* The controller went before it told the new node: a session without the sandbox does not end it. */
 static void test_a_new_leader_sends_it_again(void **state)
 {
     uint8_t random[10] = {1};

@@ -13,7 +13,7 @@ static const struct conf_table *const tables[] = {&ctl_conf_table, &agent_conf_t
 #define HUGE_LEN 100000
 #define TEXT_MAX (HUGE_LEN + 200)
 
-/* One value of one key, from one source; *where: what a refusal must name. */
+/* Loads one value of one key from one source; *where: what a refusal must name. */
 static int load(const struct conf_table *table, const struct conf_row *row, enum source source,
                 const char *value, void *values, char where[128], struct err *e)
 {

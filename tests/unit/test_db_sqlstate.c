@@ -3,7 +3,7 @@
 #include "common/base/err.h"
 #include "tests/lib/unit.h"
 
-/* Each way of a database to be away has its answer, and what becomes of the request and its session. */
+/* Each failure of the database has an error code, and an action for the request and its session. */
 static void each_state_has_its_answer(void **state)
 {
     static const struct {
@@ -43,8 +43,7 @@ static void each_state_has_its_answer(void **state)
     }
 }
 
-/* A client that hears 503 is told when to ask again: each code that the table gives for an outage is
- * retryable. */
+/* A client that gets a 503 is told when to retry: each code for an outage is retryable. */
 static void an_outage_may_be_tried_again(void **state)
 {
     assert_int_equal(err_status(ERR_DATABASE_UNAVAILABLE), 503);

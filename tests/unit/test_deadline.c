@@ -1,4 +1,4 @@
-/* PostgreSQL's clock is set under live sandboxes: what is counted goes on, and the rows follow. */
+/* PostgreSQL's clock is set under live sandboxes: their remaining time goes on, and the rows follow. */
 #include "controller/core/deadline.h"
 
 #include "tests/lib/unit.h"
@@ -6,14 +6,14 @@
 #include <string.h>
 
 #define HOUR_MS 3600000
-#define THEN    1700000000000 /* PostgreSQL's clock at our 0 */
+#define THEN    1700000000000 /* PostgreSQL's clock at time 0 of the test */
 #define STEP_MS 600000
 
 static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
 static int64_t step; /* of PostgreSQL's clock */
 
-/* As the database would say it now: what remains is by its clock. */
+/* A row as the database would answer it now: the remaining time is by PostgreSQL's clock. */
 static struct cluster_state_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
 {
     uint8_t random[10] = {1};
@@ -84,7 +84,7 @@ static struct told told_now(void)
     return told;
 }
 
-/* Whichever comes first: its answer, or that the step is known. */
+/* In either order: the answer to the pause, and the notice of the step. */
 static void test_a_pause_after_a_step(void **state)
 {
     for (int known = 0; known < 2; known++) {
@@ -106,7 +106,7 @@ static void test_the_rows_follow_until_it_is_committed(void **state)
     struct told told = told_now();
     assert_int_equal(told.count, 1);
     assert_true(told.from_ms == THEN + HOUR_MS && told.to_ms == THEN + HOUR_MS - STEP_MS);
-    step = STEP_MS; /* and again, before that was answered */
+    step = STEP_MS; /* a second step before the first is answered */
     cluster_state_clock_stepped(cluster, 1500, 2 * STEP_MS, THEN + step);
     cluster_state_expiries_told(cluster);
     told = told_now();
@@ -115,8 +115,8 @@ static void test_the_rows_follow_until_it_is_committed(void **state)
     assert_int_equal(told_now().count, 0);
 }
 
-/* An extension under the new clock, which nobody knows of yet, is what its user said, and is not moved again.
- */
+/* An extension under the new clock, before the step is noticed, is what its user was told; it is not moved
+ * again. */
 static void test_an_extension_between_the_step_and_its_notice(void **state)
 {
     step = STEP_MS;
@@ -127,7 +127,8 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
     assert_int_equal(told_now().count, 0);
 }
 
-/* …whose answer came late: said after a step, or before one that is smaller than it was late. */
+/* An extension whose answer came late: it was given after a step, or before a step that is smaller than the
+ * delay. */
 static void test_an_extension_before_the_notice_that_was_answered_late(void **state)
 {
     step = 10 * STEP_MS;
@@ -142,14 +143,16 @@ static void test_an_extension_before_the_notice_that_was_answered_late(void **st
     struct told told = told_now();
     assert_int_equal(told.count, 1);
     assert_true(told.to_ms == longer.expires_ms - 20000);
-    cluster_state_clock_stepped(cluster, 33500, 30000,
-                                THEN + step + 10000); /* which lies nearer to the row, as nobody wrote it */
+    cluster_state_clock_stepped(
+        cluster, 33500, 30000,
+        THEN + step +
+            10000); /* this step ends nearer to the row, but no clock ever showed that when it was written */
     told = told_now();
     assert_true(told.from_ms == longer.expires_ms && told.to_ms == longer.expires_ms + 10000);
 }
 
-/* An extension whose answer is met by the step: nobody knows by which clock it was said, so it is read once
- * more. */
+/* The step falls between an extension and its answer: by which clock it was given is unknown, so it is read
+ * again. */
 static void test_an_extension_around_the_step_is_read_again(void **state)
 {
     step = STEP_MS;
@@ -166,8 +169,8 @@ static void test_an_extension_around_the_step_is_read_again(void **state)
         cluster_state_differs(cluster, cluster_state_stamp(cluster), &longer.id, 2, SANDBOX_RUNNING));
 }
 
-/* …and once more, unnoticed, before that: the row is wrong by the first, and is to follow what was counted
- * with it. */
+/* …and there was an earlier step that nobody noticed: the row is wrong by that step, and must follow the
+ * count. */
 static void test_an_extension_between_two_steps(void **state)
 {
     step = STEP_MS;
@@ -190,8 +193,9 @@ static void test_an_extension_between_two_steps(void **state)
     assert_false(cluster_state_owes_expiries(cluster));
 }
 
-/* …and its answer comes when the rows have followed already: its own, which nobody here could name, by what
- * was noticed, the last step less the first. A controller that died later left it so to the next. */
+/* …and the answer arrives after the rows have followed. The cluster state could not name this row, so it was
+ * moved by the step that was noticed, the last less the first. A controller that died later left the same to
+ * the next one. */
 static void test_an_extension_between_two_steps_that_the_rows_followed(void **state)
 {
     step = STEP_MS;
@@ -215,8 +219,8 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
     assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
 }
 
-/* A row that is found to be wrong after the database was asked to let them follow is still owed when that is
- * told. */
+/* A row that is found wrong after the database was asked to move the rows is still to be corrected after that
+ * answer. */
 static void test_a_row_found_wrong_while_the_rows_follow(void **state)
 {
     step = STEP_MS;
@@ -236,7 +240,7 @@ static void test_a_row_found_wrong_while_the_rows_follow(void **state)
     assert_false(cluster_state_owes_expiries(cluster));
 }
 
-/* A pause that was answered under the clock before, and comes when the rows have followed. */
+/* A pause that was answered under the clock before the step, and arrives after the rows have followed. */
 static void test_a_pause_from_before_the_rows_followed(void **state)
 {
     step = STEP_MS;
@@ -249,7 +253,7 @@ static void test_a_pause_from_before_the_rows_followed(void **state)
     assert_int_equal(desired_for(), HOUR_MS - 1100);
 }
 
-/* The answer of an extension was lost, and a pause after it comes before the rows have followed. */
+/* The answer to an extension was lost, and a later pause arrives before the rows have followed. */
 static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
 {
     int64_t longer_ms = THEN + 2 * HOUR_MS; /* generation 2 */
@@ -268,7 +272,7 @@ static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
     assert_int_equal(desired_for(), 2 * HOUR_MS - 1300);
 }
 
-/* A clock that was wrong when this controller began, and is put right: its rows were right all the time. */
+/* A clock that was wrong when this controller began, and is corrected: the rows were right all the time. */
 static void test_a_clock_that_is_put_right_soon(void **state)
 {
     cluster_state_free(cluster);
@@ -276,7 +280,7 @@ static void test_a_clock_that_is_put_right_soon(void **state)
     step = 1000 * (int64_t)HOUR_MS;
     begin(true);
     assert_int_equal(desired_for(),
-                     UINT64_MAX); /* its node counts by itself: nobody tells it that it is due */
+                     UINT64_MAX); /* its node counts by itself: it is not told that the sandbox is overdue */
     cluster_state_clock_stepped(cluster, 5000, -step, THEN);
     step = 0;
     assert_int_equal(told_now().count, 0);
@@ -285,14 +289,14 @@ static void test_a_clock_that_is_put_right_soon(void **state)
     assert_int_equal(desired_for(), HOUR_MS - 6000);
 }
 
-/* Its count is late by what the answer was: the row, which is not, is what is moved; then the count is
- * corrected by it. */
+/* The count is off by the delay of the answer; the row is not. The row is moved by the step; then the count
+ * is corrected by the row. */
 static void test_a_late_count_is_corrected_all_the_same(void **state)
 {
     struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     cluster_state_desired(cluster, 40000, &row, &effects);
-    assert_int_equal(desired_for(), 2 * HOUR_MS); /* as the late answer said */
+    assert_int_equal(desired_for(), 2 * HOUR_MS); /* by the late answer */
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 41000, step, THEN + step);
     struct told told = told_now();
@@ -304,7 +308,8 @@ static void test_a_late_count_is_corrected_all_the_same(void **state)
     assert_int_equal(desired_for(), 2 * HOUR_MS - 50000);
 }
 
-/* The clock was set while that answer was on its way: its row, which nobody here could name, has followed. */
+/* The clock was set while that answer was on its way: the row followed, though the cluster state could not
+ * name it. */
 static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void **state)
 {
     struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
@@ -320,7 +325,7 @@ static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void 
     assert_int_equal(desired_for(), 2 * HOUR_MS - 50000);
 }
 
-/* …or has not yet: the rows could not be reached between. */
+/* …or has not followed yet: the rows could not be reached in between. */
 static void test_a_late_count_is_corrected_where_its_row_follows_later(void **state)
 {
     struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
@@ -329,9 +334,9 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
     cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
     cluster_state_desired(cluster, 40000, &row, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS);
-    assert_int_equal(told_now().count, 0); /* the database moves what nobody names */
+    assert_int_equal(told_now().count, 0); /* the database moves the rows that are not named */
     cluster_state_effects_clear(&effects);
-    row = row_at(41000, 3, THEN + 2 * HOUR_MS); /* it says less by the step, and is yet to follow */
+    row = row_at(41000, 3, THEN + 2 * HOUR_MS); /* it still lacks the step, and is yet to follow */
     cluster_state_desired(cluster, 41000, &row, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS - 1000);
     cluster_state_expiries_told(cluster);
@@ -344,8 +349,8 @@ static void test_a_late_count_is_corrected_where_its_row_follows_later(void **st
     assert_true(told_now().to_ms == THEN + step + 2 * HOUR_MS);
 }
 
-/* The clock is set again before anybody knows whether the rows follow: what they were told last is no news.
- */
+/* The clock is set again before the answer on the rows arrives: the expiry that they were sent last is not
+ * read as a change. */
 static void test_two_steps_before_an_answer(void **state)
 {
     step = -STEP_MS;
@@ -358,7 +363,7 @@ static void test_two_steps_before_an_answer(void **state)
     assert_int_equal(desired_for(), HOUR_MS - 3000);
 }
 
-/* What of it ends is told by the count. */
+/* The remaining time comes from the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
     struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);

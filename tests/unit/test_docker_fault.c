@@ -1,4 +1,5 @@
-/* Docker's words as they were recorded (28.2, containerd 1.7, runc 1.1), and as a tenant would have them. */
+/* Docker's messages as they were recorded (28.2, containerd 1.7, runc 1.1), and as a tenant would forge
+ * them. */
 #include "agent/docker/docker_fault.h"
 
 #include "common/base/defs.h"
@@ -37,14 +38,14 @@ static const struct {
      "timeout\": unavailable"},
     {500, true, "transport is closing: unavailable"},
     {500, true, "ttrpc: closed: unknown"},
-    /* runc: before the sandbox's own limits, or not at all. */
+    /* runc fails before the sandbox's own limits apply, or cannot run at all. */
     {500, true, RUNC "mkdir /run/docker/runtime-runc/moby/b46d: no space left on device: unknown"},
     {500, true,
      TASK "unable to retrieve OCI runtime error (open /run/containerd/task/moby/1f/log.json: no such file or "
           "directory): exec: \"runc\": executable file not found in $PATH: unknown"},
     {500, true,
      IN_INIT "unable to join session keyring: unable to create session key: disk quota exceeded: unknown"},
-    /* What is asked for: its command, its image, its limits. */
+    /* The request's own fault: its command, its image, its limits. */
     {404, false, "No such image: nobody/nothing:latest"},
     {400, false, IN_INIT "exec: \"/bin/none\": stat /bin/none: no such file or directory: unknown"},
     {400, false, START "exec: \"./it\": permission denied: unknown"},
@@ -58,12 +59,12 @@ static const struct {
     {400, false,
      IN_INIT "error mounting \"/x/corral-init\" to rootfs at \"/.corral/init\": open o_path procfd: not a "
              "directory: unknown"},
-    /* Its own disk, which is full of the folders that its image wants. */
+    /* The sandbox's own disk, which is full of the folders that its image declares. */
     {500, false,
      IN_INIT "error mounting \"/x/2\" to rootfs at \"/workspace/a/a\": mkdirat /workspace/a/a: no space left "
              "on device: unknown"},
     {500, false, "mount /x/2 in the rootfs: no space left on device: unknown"},
-    /* A path in its image that reads like the host's fault. */
+    /* A path in the image that reads like a fault of the node. */
     {500, false, "mkdir " DATA "/overlay2/7f4446e7ab74/merged/workspace/o: no space left on device"},
     {500, false, "lstat " DATA "/merged/etc/passwd/x: no space left on device: not a directory"},
     {400, false, "Duplicate mount point: /x: no space left on device"},
@@ -71,7 +72,7 @@ static const struct {
      IN_INIT "error mounting \"/x\" to rootfs at \"/failed to start shim: no space left on device\": not a "
              "directory: unknown"},
     {500, false, RUNC "invalid mount at /unable to retrieve OCI runtime error: not a directory: unknown"},
-    /* What nobody knows. */
+    /* Unknown messages. */
     {500, false, "something new: unknown"},
     {500, false, "no space left on device"},
     {500, false, ""},
@@ -85,7 +86,7 @@ static void test_who_is_to_blame(void **state)
     }
 }
 
-/* Its end, which says it, may be cut off. */
+/* The end of a message, which has the cause, may be cut off. */
 static void test_what_is_too_long_is_nobodys_fault(void **state)
 {
     static const char full[] = ": no space left on device";

@@ -11,7 +11,7 @@ struct owner {
     struct reconciler *reconciler;
     struct engine *engine;
     struct later first, second, next_turn;
-    char seen[64]; /* a letter for each act, "." where the turn is settled */
+    char seen[64]; /* a letter for each act, "." at the end of a turn */
 };
 
 static struct sandbox_id id_of(int n)
@@ -28,7 +28,7 @@ static void note(struct owner *o, char c)
     o->seen[len] = c;
 }
 
-/* Its record is "written" at once: the core's answer to that follows in the same turn. */
+/* The record is "written" at once: the core's answer to that follows in the same turn. */
 static void act(void *owner, const struct reconciler_effect *effect)
 {
     struct owner *o = owner;
@@ -62,7 +62,7 @@ static void end(struct owner *o)
     loop_free(o->loop);
 }
 
-/* As restored, found running, its deadline at 1000. */
+/* A sandbox that was restored and found running; its deadline is at 1000. */
 static void restore(struct owner *o, int n)
 {
     struct sandbox_record record = {
@@ -92,14 +92,14 @@ static void stop_next(void *arg)
     later_call(&o->next_turn, o->loop, stop, o);
 }
 
-/* The turn that is due, to its very end. */
+/* Runs the turn that is due, to its end. */
 static void one_turn(struct owner *o)
 {
     later_call(&o->next_turn, o->loop, stop_next, o);
     loop_run(o->loop);
 }
 
-/* What they ask for comes after all of them, in order, and what that brings about after that, in one turn. */
+/* Effects run after all events of the turn, in order; effects of those follow in the same turn. */
 static void test_acts_follow_the_events_of_a_turn(void **state)
 {
     struct owner o;
@@ -127,7 +127,7 @@ static void time_passes(void *arg)
     reconciler_tick(o->reconciler, 2000, engine_effects(o->engine));
 }
 
-/* Also before those of an event that came first. */
+/* A kill runs before the other effects, also before those of an earlier event. */
 static void test_kills_come_first(void **state)
 {
     struct owner o;
@@ -140,11 +140,11 @@ static void test_kills_come_first(void **state)
     one_turn(&o);
     assert_memory_equal(o.seen, "kk", 2);
     assert_null(strchr(o.seen + 2, 'k'));
-    assert_non_null(strchr(o.seen, 's')); /* of the one that ended before */
+    assert_non_null(strchr(o.seen, 's')); /* from the engine that ended before */
     end(&o);
 }
 
-/* As in a crash between the event and its handler. */
+/* As after a crash between the event and its effects. */
 static void test_nothing_is_carried_out_after_the_end(void **state)
 {
     struct owner o;

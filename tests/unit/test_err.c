@@ -13,7 +13,7 @@ static void test_every_code_has_a_name_and_a_status(void **state)
     assert_string_equal(err_name(-9999), "internal");
 }
 
-/* Several codes share a status, and its phrase; what is special of each is its title. */
+/* Several codes share a status and its phrase; each code has a title of its own. */
 static void test_each_code_has_a_title_and_its_status_a_phrase(void **state)
 {
     for (int code = -1; code > -ERR_INDEX_COUNT; code--) {

@@ -39,12 +39,12 @@ static void test_memory_warns_then_kills(void **state)
     step = guard_close(&g, &s.id);
     assert_int_equal(step.report_count, 1);
     assert_false(step.report[0].opened);
-    assert_true(step.report[0].critical); /* the highest that it rose to */
+    assert_true(step.report[0].critical); /* the highest level that it reached */
     assert_int_equal(step.report[0].percent_centi, 9600);
     assert_int_equal(step.report[0].limit, 100);
 }
 
-/* Also where the episode ends before the sandbox does: the next one begins again. */
+/* Also where the episode ends before the sandbox does: the next episode starts from zero. */
 static void test_a_closing_says_how_high_it_rose(void **state)
 {
     struct guard g = {0};
@@ -61,12 +61,12 @@ static void test_a_closing_says_how_high_it_rose(void **state)
     }
 }
 
-/* A disk ends with its bytes or with its inodes: what is nearer counts. */
+/* A disk is full when its bytes or its inodes are: the higher percentage counts. */
 static void test_a_disk_ends_with_its_inodes_too(void **state)
 {
     static const struct {
         uint64_t bytes, inodes;
-        uint64_t percent_centi, limit; /* of the opening; 0: none */
+        uint64_t percent_centi, limit; /* when the episode opens; 0: it does not */
     } cases[] = {{79, 799, 0, 0},
                  {10, 800, 8000, 1000},
                  {85, 10, 8500, 100},
@@ -112,7 +112,7 @@ static void test_idle_is_aware_of_work(void **state)
     assert_int_equal(guard_tick(&g, &r, &s, false, 38000).end.reason, REASON_IDLE);
 }
 
-/* Each kind by itself; what an ending sandbox closes tells its swings too. */
+/* Each kind by itself; the closing at the end of a sandbox reports its swings too. */
 static void test_swings_are_told_by_the_closing(void **state)
 {
     struct guard g = {0};
@@ -132,7 +132,7 @@ static void test_swings_are_told_by_the_closing(void **state)
     assert_int_equal(step.report[0].swings, 3);
 }
 
-/* What counts as work, of a sandbox with this CPU limit. */
+/* How much CPU counts as work, under this CPU limit. */
 static void test_little_cpu_is_no_work(void **state)
 {
     static const struct {
@@ -141,9 +141,9 @@ static void test_little_cpu_is_no_work(void **state)
         bool works;
     } cases[] = {
         {500, 1000, false}, /* wakes up each second for 1 ms */
-        {500, 5000, true},  {2000, 19000, false}, {2000, 20000, true}, {10, 40, false}, /* its init alone */
+        {500, 5000, true},  {2000, 19000, false}, {2000, 20000, true}, {10, 40, false}, /* only its init */
         {10, 499, false},   {10, 500, true},      {50, 1000, true},    {0, 9000, false},
-        {0, 10000, true}, /* no limit: of one CPU */
+        {0, 10000, true}, /* no limit: a share of one CPU */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct guard g = {0};
@@ -168,9 +168,9 @@ static void test_idle_pauses_where_that_is_configured(void **state)
     struct guard_step step = guard_tick(&g, &r, &s, false, 11000);
     assert_true(step.pause && !step.end.reason);
     assert_non_null(strstr(step.end.detail, "it did no work for 10 s"));
-    assert_false(guard_tick(&g, &r, &s, true, 12000).pause); /* paused, for long */
+    assert_false(guard_tick(&g, &r, &s, true, 12000).pause); /* paused for a long time */
     assert_false(guard_tick(&g, &r, &s, true, 90000).pause);
-    assert_false(guard_tick(&g, &r, &s, false, 99999).pause); /* resumed: the clock began again */
+    assert_false(guard_tick(&g, &r, &s, false, 99999).pause); /* resumed: the idle time starts from zero */
     assert_true(guard_tick(&g, &r, &s, false, 100000).pause);
 }
 

@@ -50,7 +50,7 @@ static int chunks(const char *text, size_t *used)
     struct err e;
     assert_int_equal(head(&r, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
     int rc = 0;
-    /* Byte by byte and in one piece: the same answer. */
+    /* Fed byte by byte and in one piece: the same answer. */
     for (size_t i = 0; text[i] && !rc && !r.done; i++)
         rc = http_request_body(&r, text + i, 1, used, &e);
     bool done = r.done;
@@ -134,7 +134,7 @@ static void test_what_is_not_spoken_is_told_apart(void **state)
     } rows[] = {
         {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", ERR_HTTP_VERSION},
         {"GET / HTTP/3.0\r\nHost: h\r\n\r\n", ERR_HTTP_VERSION},
-        {"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0}, /* a later minor version is read as ours */
+        {"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 0}, /* a later minor version is read as 1.1 */
         {"NONSENSE / HTTP/1.1\r\nHost: h\r\n\r\n", ERR_NOT_IMPLEMENTED},
         {"get / HTTP/1.1\r\nHost: h\r\n\r\n", ERR_NOT_IMPLEMENTED},
         {far, ERR_URI_TOO_LONG},
@@ -199,7 +199,7 @@ static void test_a_parameter_is_decoded_or_not_there(void **state)
     http_request_fini(&r);
 }
 
-/* RFC 9110, 5.3: a list in several lines is the same as in one. */
+/* RFC 9110, 5.3: a list over several lines is the same as on one line. */
 static void test_lines_of_one_name_are_one_list(void **state)
 {
     struct http_request r;

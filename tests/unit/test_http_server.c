@@ -10,13 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* An owner that knows callers by a header, and keeps what asks for "/held" until the test goes on with it. */
+/* An owner that knows callers by a header, and keeps a request for "/held" until the test releases it. */
 struct fixture {
     struct loop *loop;
     struct http_server *server;
     struct timer timer;
     struct http_exchange *held;
-    char order[300]; /* the first letters of who was served */
+    char order[300]; /* the first letters of the callers, in the order in which they were served */
     unsigned gone;
     size_t body_len;
 };
@@ -126,7 +126,7 @@ static int client(struct fixture *f)
     return fd;
 }
 
-/* All of it, and what the server does with it. */
+/* Sends all of it, and lets the server handle it. */
 static void send_bytes(struct fixture *f, int fd, const char *text, size_t more)
 {
     static char bytes[65536];
@@ -295,13 +295,14 @@ static void test_who_shares_an_address_keeps_nobody_out(void **state)
         assert_int_equal(status(f, fd[i]), 200);
     }
     close(fd[0]);
-    fd[0] = client(f); /* those that are there are somebody's */
+    fd[0] = client(f); /* each open connection belongs to a caller */
     assert_int_equal(status(f, fd[0]), -1);
     for (int i = 0; i < 5; i++)
         close(fd[i]);
 }
 
-/* However many requests are under way that came before it. */
+/* A new connection replaces the one that is idle for longest; however many requests are older, one under way
+ * is left alone. */
 static void test_the_longest_idle_one_makes_room(void **state)
 {
     struct fixture *f = *state;
@@ -337,7 +338,7 @@ static void send_only(int fd, const char *text)
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* However many connections one has, and however much it sends over each. */
+/* A caller gets its share, however many connections another one has and however much that sends over each. */
 static void test_accounts_take_turns(void **state)
 {
     struct fixture *f = *state;
@@ -362,7 +363,8 @@ static void test_accounts_take_turns(void **state)
     close(bob);
 }
 
-/* A flood of new connections is taken in a few at a time, and anyone who is in is served in between. */
+/* A flood of new connections is accepted a few at a time, and clients that are connected are served in
+ * between. */
 static void test_new_connections_take_turns_too(void **state)
 {
     struct fixture *f = *state;

@@ -14,17 +14,17 @@
 #define PIECE 16384
 #define MUCH  (8u << 20)
 
-/* An owner of one stream at a time, before real sockets; what is not "/up", "/down" or "/ws" is answered
+/* An owner of one stream at a time, with real sockets; a path other than "/up", "/down" or "/ws" is answered
  * "ok". */
 struct fixture {
     struct loop *loop;
     struct http_server *server;
     struct timer timer;
     struct http_exchange *x;
-    bool takes;                  /* on_piece says so */
-    bool answers_at_once;        /* from on_piece */
-    bool echoes, ends, produces; /* on_room goes on; ends: http_stream_end at on_end */
-    size_t got, left;            /* left: to be produced */
+    bool takes;                  /* what on_piece returns */
+    bool answers_at_once;        /* from within on_piece */
+    bool echoes, ends, produces; /* echoes: on_room continues; ends: on_end calls http_stream_end */
+    size_t got, left;            /* left: still to be produced */
     unsigned pieces, end, room, gone;
 };
 
@@ -163,7 +163,7 @@ static void turn(struct fixture *f)
     loop_run(f->loop);
 }
 
-/* A client with small buffers, so that what it does not read is soon held here. */
+/* A client with small buffers: what it does not read soon waits in the server. */
 static int client(struct fixture *f, const char *text)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -180,7 +180,7 @@ static int client(struct fixture *f, const char *text)
     return fd;
 }
 
-/* As much as is taken while nothing changes for a while. */
+/* Sends until nothing is taken for a while. */
 static size_t send_most(struct fixture *f, int fd, size_t most)
 {
     size_t sent = 0;
@@ -195,7 +195,7 @@ static size_t send_most(struct fixture *f, int fd, size_t most)
     return sent;
 }
 
-/* What comes until it ends with `until`, or the connection ends. The caller frees it. */
+/* Reads until the text ends with `until`, or the connection ends. The caller frees it. */
 static char *receive(struct fixture *f, int fd, const char *until, size_t *len)
 {
     static char last[1 << 20];
@@ -230,7 +230,7 @@ static void expect(struct fixture *f, int fd, const char *until, const char *beg
     free(text);
 }
 
-/* The bytes of chunks, which must be whole. */
+/* The content of the chunks, which must be whole. */
 static size_t chunks(const char *at, const char *end)
 {
     size_t all = 0, n;
@@ -384,7 +384,7 @@ static void test_upgrade(void **state)
                   "\r\nfirst");
     expect(f, fd, "first", "HTTP/1.1 101 Switching Protocols\r\n");
     assert_int_equal(http_server_connections(f->server), 1);
-    for (int i = 0; i < 20000 && got < 1000000; i++) { /* more goes in than both buffers hold */
+    for (int i = 0; i < 20000 && got < 1000000; i++) { /* more than both buffers hold */
         ssize_t n = sent < 1000000 ? send(fd, zeros, PIECE, MSG_NOSIGNAL) : 0;
         sent += n > 0 ? (size_t)n : 0;
         turn(f);

@@ -45,7 +45,7 @@ static void test_volumes_by_path(void **state)
     assert_true(volume_fits(path));
 }
 
-/* A node that is told to make such a folder cannot: that is not the node's fault. */
+/* No node can create such a folder: it is not the node's fault. */
 static void test_names_that_no_folder_can_have(void **state)
 {
     char path[300] = "/workspace/";

@@ -16,7 +16,7 @@ static void test_the_whole_name(void **state)
         {"localhost/x", "localhost/x:latest"},
         {"x@sha256:" HEX, "docker.io/library/x@sha256:" HEX},
         {"x:1@sha256:" HEX, "docker.io/library/x@sha256:" HEX},
-        /* What Docker would try as an id first. */
+        /* What Docker would first take for an id. */
         {"8997", "docker.io/library/8997:latest"},
         {"sha256:0123456789ab", "docker.io/library/sha256:0123456789ab"},
     };
@@ -49,7 +49,7 @@ static void test_as_docker_lists_it(void **state)
     }
 }
 
-/* What a user may write as a whole is read back on its host as a whole. */
+/* The longest name that a user may write is read back unchanged on its node. */
 static void test_the_longest(void **state)
 {
     char name[IMAGE_REF_MAX + 1], full[IMAGE_REF_FULL_MAX];

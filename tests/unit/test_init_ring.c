@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* Byte and channel of a position, so that each can be checked by itself. */
+/* The byte and the channel of each position follow from the position, so that each can be checked alone. */
 static uint8_t byte_at(uint64_t position)
 {
     return (uint8_t)(position * 7 + (position >> 8));
@@ -23,7 +23,7 @@ static void put(struct init_ring *ring, size_t len)
     }
 }
 
-/* All that is kept, in pieces of one channel. */
+/* Reads everything that is kept, in pieces of one channel each. */
 static void check(const struct init_ring *ring, uint64_t oldest, uint64_t end)
 {
     uint8_t out[700];
@@ -70,7 +70,7 @@ static void test_it_grows_and_shrinks_with_what_it_keeps(void **state)
     init_ring_drop(&ring);
 }
 
-/* Of more than it holds the end. */
+/* Of more than the ring holds, the end is kept. */
 static void test_pieces_of_any_size_go_in(void **state)
 {
     static uint8_t bytes[20000];
@@ -88,7 +88,7 @@ static void test_pieces_of_any_size_go_in(void **state)
     init_ring_put(&ring, false, bytes, 0);
     assert_int_equal(ring.end, sizeof bytes);
     init_ring_drop(&ring);
-    init_ring_put(&ring, false, bytes, 10); /* it has no room: only positions go on */
+    init_ring_put(&ring, false, bytes, 10); /* the ring has no memory: only positions advance */
     assert_int_equal(ring.oldest, sizeof bytes + 10);
 }
 

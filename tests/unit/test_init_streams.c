@@ -32,8 +32,8 @@ static void turns(int count)
     }
 }
 
-/* Takes the first frame of this type and stream out of what came, with its payload. Returns its length; -1:
- * none. */
+/* Takes the first frame of this type and stream out of the received bytes, with its payload. Returns its
+ * length; -1: none. */
 static long next(enum init_type type, uint32_t stream, void *payload)
 {
     struct init_frame frame;
@@ -141,11 +141,11 @@ static void test_a_start_is_carried_out_once(void **state)
     assert_int_equal(told(5).state, INIT_RUNNING);
     spawn_as(5, 5, INIT_PROCESS_STDIN, 0);
     turns(2);
-    assert_int_equal(told(5).state, INIT_RUNNING); /* told again */
-    spawn_as(5, 6, INIT_PROCESS_STDIN, 0);         /* another's */
+    assert_int_equal(told(5).state, INIT_RUNNING); /* its state is sent again */
+    spawn_as(5, 6, INIT_PROCESS_STDIN, 0);         /* the number is taken by another token */
     turns(2);
     assert_int_equal(told(5).exit.value, EEXIST);
-    spawn_as(4, 4, INIT_PROCESS_STDIN, 0); /* a number of the past */
+    spawn_as(4, 4, INIT_PROCESS_STDIN, 0); /* a number below the last one */
     turns(2);
     assert_int_equal(told(4).state, INIT_REFUSED);
     assert_int_equal(world.started, 1);
@@ -186,7 +186,7 @@ static void test_output_goes_as_far_as_its_credit(void **state)
     say(INIT_CREDIT, 9, &more, sizeof more);
     turns(2);
     assert_int_equal(output(9), 100);
-    attach(10, 2, 5000, 10); /* from the end on: nothing yet */
+    attach(10, 2, 5000, 10); /* from the end on: no output yet */
     assert_int_equal(output(10), 0);
     say(INIT_DETACH, 9, NULL, 0);
     say(INIT_DETACH, 9, NULL, 0); /* it has ended meanwhile */
@@ -199,7 +199,7 @@ static void test_output_goes_as_far_as_its_credit(void **state)
     assert_false(world.broken);
 }
 
-/* The kernel's pipe fills, and what is kept stays within the ring. */
+/* The kernel's pipe fills, and the ring stays within its bound. */
 static void test_a_client_without_credit_stops_the_process(void **state)
 {
     struct played *p = spawn(2, 0);
@@ -229,7 +229,7 @@ static void test_output_after_the_end_is_taken_for_a_moment(void **state)
     struct played *p = spawn(2, 0);
     attach(9, 2, 0, 100000);
     told(2);
-    exits(p, false); /* a child of it has its stdout still */
+    exits(p, false); /* a child of it still has its stdout open */
     assert_int_equal(told(2).state, 99);
     world.now_ms += INIT_LINGER_MS - 1;
     print(p, 1000);
@@ -243,13 +243,13 @@ static void test_output_after_the_end_is_taken_for_a_moment(void **state)
     assert_int_equal(ended.end, 1000);
     assert_int_equal(output(9), 1000);
     assert_true(next(INIT_DETACHED, 9, NULL) > 0);
-    print(p, 1000); /* it may go on, and nobody has it */
+    print(p, 1000); /* its child may still write; nobody reads that */
     turns(3);
     assert_int_equal(world.streams.table.child[0]->ring.end, 1000);
     assert_int_equal(write(p->out, "x", 1), 1);
 }
 
-/* What a process printed before its end is not lost to a reader that is slow. */
+/* Output from before the end of a process is not lost to a slow reader. */
 static void test_what_lay_there_at_the_end_waits_for_its_reader(void **state)
 {
     struct played *p = spawn(2, 0);
@@ -287,7 +287,7 @@ static void test_a_timeout_kills_and_is_told(void **state)
     assert_int_equal(told(2).flags, INIT_PROCESS_STDIN | INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED);
 }
 
-/* An end is not forgotten before it was told, also where an agent was away. */
+/* An end is kept until it was reported, also while no agent is connected. */
 static void test_the_latest_ends_are_kept(void **state)
 {
     for (uint32_t i = 2; i < 2 + INIT_RUNNING_MAX; i++)
@@ -377,7 +377,7 @@ static void test_the_rings_share_what_they_may_have(void **state)
     assert_int_equal(sum, table->rings_used);
 }
 
-/* An agent that does not read is not served until it does, and then all is there. */
+/* An agent that does not read gets nothing until it reads; then nothing is missing. */
 static void test_a_full_link_loses_nothing(void **state)
 {
     struct played *p = spawn(2, 0);

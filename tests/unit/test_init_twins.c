@@ -23,7 +23,7 @@ static void test_what_was_added_is_found(void **state)
     assert_null(twins_find(&twins, 0, 1ull << 33));
 }
 
-/* The rest are files of their own. */
+/* Past the bound, hard links become files of their own. */
 static void test_it_is_bounded(void **state)
 {
     struct twins twins = {0};

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The init is this test, whatever it pretends to be. */
+/* The test plays the init. */
 static struct {
     struct loop *loop;
     struct initlink *link;
@@ -129,7 +129,8 @@ static void lost_again(int *before)
     greet();
 }
 
-/* One of before processes were known is served as ever, and is sent nothing that it has not got. */
+/* An init of version 1, which knows no processes, is served as before; it is sent no frame that it does not
+ * know. */
 static void test_an_old_init_is_served(void **state)
 {
     uint32_t hello[2] = {INIT_VERSION_1, INIT_MAIN_RUNNING};
@@ -148,7 +149,7 @@ static void test_an_old_init_is_served(void **state)
     uint8_t bytes[64];
     ssize_t n = recv(world.fd, bytes, sizeof bytes, 0);
     assert_int_equal(n, sizeof(struct init_head) + sizeof(struct init_signal));
-    say(INIT_LISTED, 0, NULL, 0); /* and says nothing of the kind */
+    say(INIT_LISTED, 0, NULL, 0); /* a frame that version 1 never sends */
     UNTIL(world.lost == 1);
 }
 
@@ -184,7 +185,7 @@ static void test_output_comes_as_far_as_its_credit(void **state)
     assert_int_equal(world.output, 160);
 }
 
-/* Each loses the link and nothing else: the next hello is heard. */
+/* Each of these ends the link, and nothing else: the next hello is accepted. */
 static void test_what_cannot_be_ends_the_link(void **state)
 {
     struct err e;
@@ -193,14 +194,14 @@ static void test_what_cannot_be_ends_the_link(void **state)
     struct init_attached attached = {.status = INIT_ATTACH_DONE, .from = 1};
     struct init_detached detached = {.reason = INIT_DETACH_ENDED, .position = 5};
     greet();
-    say(INIT_STDOUT, 3, "x", 1); /* an attachment that is none */
+    say(INIT_STDOUT, 3, "x", 1); /* an attachment that does not exist */
     lost_again(&lost);
-    tell(7, INIT_RUNNING, 0); /* a number that nobody has had */
+    tell(7, INIT_RUNNING, 0); /* a number that no process had */
     lost_again(&lost);
     number = initlink_next_process(world.link);
     assert_int_equal(initlink_spawn(world.link, number, a_spawn(), &e), 0);
     tell(number, INIT_ENDED, 10);
-    tell(number, INIT_RUNNING, 10); /* it begins again */
+    tell(number, INIT_RUNNING, 10); /* a new link */
     lost_again(&lost);
     say(INIT_LISTED, 0, NULL, 0);
     say(INIT_LISTED, 0, NULL, 0);
@@ -213,18 +214,18 @@ static void test_what_cannot_be_ends_the_link(void **state)
     say(INIT_STDOUT, attachment, "x", 1); /* before it was answered */
     lost_again(&lost);
     assert_int_equal(initlink_attach(world.link, number, 0, 100, &attachment, &e), 0);
-    say(INIT_ATTACHED, attachment, &attached, sizeof attached); /* elsewhere than asked */
+    say(INIT_ATTACHED, attachment, &attached, sizeof attached); /* at another position than asked for */
     lost_again(&lost);
     attached.from = 0;
     assert_int_equal(initlink_attach(world.link, number, 0, 100, &attachment, &e), 0);
     say(INIT_ATTACHED, attachment, &attached, sizeof attached);
-    say(INIT_DETACHED, attachment, &detached, sizeof detached); /* after bytes that did not come */
+    say(INIT_DETACHED, attachment, &detached, sizeof detached); /* skips bytes that were not sent */
     lost_again(&lost);
     assert_int_equal(world.output, 0);
     assert_int_equal(world.detached, 0);
 }
 
-/* What it knew is believed until the list says otherwise. */
+/* After a new hello the known processes stay until the list is complete. */
 static void test_a_process_that_is_not_listed_is_gone(void **state)
 {
     struct err e;
@@ -240,7 +241,7 @@ static void test_a_process_that_is_not_listed_is_gone(void **state)
     lost_again(&lost);
     assert_non_null(initlink_find_process(world.link, 7));
     assert_int_equal(initlink_stdin(world.link, 8, (const uint8_t *)"x", 1, &sent, &e), 0);
-    assert_int_equal(sent, 0); /* how much it may be sent is not known yet */
+    assert_int_equal(sent, 0); /* its credit for stdin is not known yet */
     struct init_process told = {.token = {1}, .state = INIT_RUNNING, .stdin_credit = 3};
     say(INIT_PROCESS, 8, &told, sizeof told);
     say(INIT_LISTED, 0, NULL, 0);
@@ -251,7 +252,7 @@ static void test_a_process_that_is_not_listed_is_gone(void **state)
     assert_int_equal(initlink_next_process(world.link), 9);
 }
 
-/* Input fills a part of the queue and no more; what must be said has the rest. */
+/* Input fills only a part of the queue; the rest is for frames that must be sent. */
 static void test_an_init_that_does_not_read_has_a_bounded_queue(void **state)
 {
     static uint8_t bytes[INIT_STDIN_WINDOW];

@@ -5,8 +5,8 @@
 struct owner {
     struct loop *loop;
     struct jobs *jobs;
-    uint64_t period_ms; /* of the second */
-    bool reloads;       /* each time that the first runs */
+    uint64_t period_ms; /* of the second job */
+    bool reloads;       /* reload each time that the first job runs */
     unsigned first, second;
 };
 
@@ -76,7 +76,7 @@ static void test_a_new_period_counts_from_the_reload(void **state)
     end(&o);
 }
 
-/* A period that stays goes on being counted: anyone who reloads often keeps no job from running. */
+/* A reload does not restart a period that stays the same: frequent reloads do not keep a job from running. */
 static void test_a_reload_holds_up_no_job(void **state)
 {
     struct owner o;

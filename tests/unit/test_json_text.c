@@ -30,7 +30,7 @@ static void test_commas_and_ends(void **state)
     json_text_fini(&t);
 }
 
-/* A parser of somebody else's reads every byte again, in a name as in a value. */
+/* An independent parser reads back every byte, in a name and in a value. */
 static void test_any_string_is_read_again(void **state)
 {
     for (int c = 1; c < 256; c++) {

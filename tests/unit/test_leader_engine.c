@@ -9,8 +9,9 @@ struct owner {
     struct cluster_state *cluster;
     struct leader_engine *engine;
     struct later first, second, next_turn;
-    bool answers, ends; /* the node goes with the first effect; the lead ends with it */
-    char seen[64];      /* a letter for each act, "." where the turn is settled */
+    bool answers, ends; /* answers: the node is removed at the first effect; ends: the leadership ends at the
+                           first effect */
+    char seen[64];      /* a letter for each act, "." at the end of a turn */
 };
 
 static void note(struct owner *o, char c)
@@ -83,7 +84,7 @@ static void stop_next(void *arg)
     later_call(&o->next_turn, o->loop, stop, o);
 }
 
-/* The turn that is due, to its very end. */
+/* Runs the turn that is due, to its end. */
 static void one_turn(struct owner *o)
 {
     later_call(&o->next_turn, o->loop, stop_next, o);
@@ -130,7 +131,7 @@ static void test_nothing_is_carried_out_after_the_lead(void **state)
     later_call(&o.second, o.loop, loses_the_lead, &o);
     one_turn(&o);
     assert_string_equal(o.seen, "");
-    two_events(&o); /* the next lead */
+    two_events(&o); /* the next leadership */
     assert_string_equal(o.seen, "abc.");
     end(&o);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Runs with stderr in a temporary file and gives what was written. */
+/* Runs with stderr in a temporary file; returns what was written. */
 static size_t captured(void (*write_lines)(void), char *out, size_t room)
 {
     FILE *file = tmpfile();
@@ -65,7 +65,7 @@ static void test_levels_filter(void **state)
     log_set_level(LOG_INFO);
 }
 
-/* --- with the thread --- */
+/* --- with the thread of the log --- */
 
 #define LINES 5000
 
@@ -87,18 +87,18 @@ static void write_many_by_the_thread(void)
 static void test_the_thread_writes_all_in_order(void **state)
 {
     static char out[256 * 1024];
-    char wanted[32];
+    char expected[32];
     const char *at = out;
     captured(write_many_by_the_thread, out, sizeof out);
     for (int i = 0; i < 500; i++) {
-        snprintf(wanted, sizeof wanted, "controller line %d\n", i);
-        at = strstr(at, wanted);
+        snprintf(expected, sizeof expected, "controller line %d\n", i);
+        at = strstr(at, expected);
         assert_non_null(at);
     }
     assert_non_null(strstr(at, "controller after\n"));
 }
 
-/* Standard error is a pipe of which nobody reads yet. */
+/* Standard error is a pipe that nobody reads yet. */
 static FILE *begin_unread(int *saved)
 {
     int ends[2];
@@ -106,12 +106,12 @@ static FILE *begin_unread(int *saved)
     assert_int_equal(pipe(ends), 0);
     dup2(ends[1], STDERR_FILENO);
     close(ends[1]);
-    alarm(20); /* else who waits does so for ever */
+    alarm(20); /* a log that waited would wait for ever */
     log_begin();
     return fdopen(ends[0], "r");
 }
 
-/* Reads until all lines are there, or are said to be left out; how many the latter are. */
+/* Reads until every line was read or is counted as left out; returns the number of lines left out. */
 static int read_all(FILE *in)
 {
     char line[2048];
@@ -135,14 +135,14 @@ static void end_unread(FILE *in, int saved)
     fclose(in);
 }
 
-/* Anyone who reads the log has stopped: nobody waits for that, and it is said how much was lost. */
+/* The reader of the log has stopped: the caller does not wait, and the number of lost lines is reported. */
 static void test_a_log_that_nobody_reads_holds_nobody_up(void **state)
 {
     int saved;
     char line[2048] = "";
     FILE *in = begin_unread(&saved);
     write_many();
-    log_begin(); /* once more is nothing */
+    log_begin(); /* a second call does nothing */
     assert_in_range(read_all(in), 1, LINES - 1000);
     log_info("controller", "and on");
     while (!strstr(line, "controller and on\n"))
@@ -150,7 +150,7 @@ static void test_a_log_that_nobody_reads_holds_nobody_up(void **state)
     end_unread(in, saved);
 }
 
-/* Nor does its end. */
+/* The end of the log does not wait for the reader either. */
 static void test_an_end_does_not_wait_for_ever(void **state)
 {
     int saved;

@@ -106,8 +106,8 @@ static void on_second(void *arg)
     deferred_cancel(&order->silent);
 }
 
-/* After what was ready beside it, once, and before the next turn; asked for again by itself it comes again.
- */
+/* A deferred call runs once, after the events that were ready with it and before the next turn; if it defers
+ * itself, it runs again in the next turn. */
 static void test_deferred_comes_at_the_end_of_the_turn(void **state)
 {
     struct order order = {.loop = loop_new()};
@@ -152,7 +152,7 @@ static void test_signal_arrives_on_the_loop(void **state)
     loop_free(loop);
 }
 
-/* As after an hour of suspension: that clock is ahead of the one that sleeps with the machine. */
+/* As after an hour of suspension: the clock that counts suspension is ahead of the one that does not. */
 static int read_ahead(void)
 {
     struct timespec awake;

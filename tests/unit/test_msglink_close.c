@@ -1,4 +1,4 @@
-/* A socket is closed beside the loop, also where the process may have no more threads for a while. */
+/* A socket is closed outside the loop's thread, also where the process can start no thread for a while. */
 #include "tests/lib/unit.h"
 
 #include "common/io/msglink.h"
@@ -36,7 +36,7 @@ static void test_without_threads_it_waits_for_one(void **state)
     full = true;
     msglink_close(socket);
     assert_int_equal(msglink_closing(), 1);
-    assert_true(is_open(socket)); /* nobody closed it here, where it may hang */
+    assert_true(is_open(socket)); /* it is not closed here, where close may hang */
     full = false;
     while (msglink_closing())
         ;

@@ -187,14 +187,14 @@ static void test_inventory(void **state)
     free(bytes);
 }
 
-/* --- one item that breaks a bound leaves the rest alone --- */
+/* --- one invalid item does not affect the others --- */
 
 static struct sandbox_id id_of(uint8_t n)
 {
     return sandbox_id_make(1, (uint8_t[10]){n});
 }
 
-/* Packs and unpacks; what was at fault, and how much of it. The caller frees *out. */
+/* Packs and unpacks; returns what was invalid, and how many items. The caller frees *out. */
 static struct node_faults faulty_trip(const struct node_message *m, struct node_message *out)
 {
     struct node_faults faults;
@@ -203,7 +203,7 @@ static struct node_faults faulty_trip(const struct node_message *m, struct node_
     size_t len;
     assert_int_equal(node_message_pack(m, &bytes, &len, &faults, &err), 0);
     assert_int_equal(node_message_unpack(bytes, len, out, &err), 0);
-    assert_int_equal(out->faults.count, 0); /* what is sent is taken */
+    assert_int_equal(out->faults.count, 0); /* what was sent is valid */
     free(bytes);
     return faults;
 }
@@ -354,7 +354,8 @@ static void test_every_cut_and_flip_is_an_error_or_a_message(void **state)
     free(bytes);
 }
 
-/* A report (tag 20) of a million empty samples (tag 2): two bytes each ask for some 200 of memory. */
+/* A report (tag 20) of a million empty samples (tag 2): each takes two bytes on the wire and some 200 in
+ * memory. */
 static void test_bytes_that_ask_for_much_memory_are_refused(void **state)
 {
     size_t samples = 1000000, inner = samples * 2, at = 0;

@@ -1,7 +1,6 @@
 /*
- * Every message at its own bounds is packed and read back: with as many items as it may have, each as large,
- * and each as small, as it may be. A kind of message without a row fails, and so does a field that no row
- * fills.
+ * Every message is packed and read back at its bounds: with the most items, and each item as large, and as
+ * small, as it may be. A kind of message without a row fails, and so does a field that no row fills.
  */
 #include "proto/node_codec.h"
 
@@ -25,10 +24,10 @@ static void *bytes_of(size_t len)
     return memset(mem_zalloc(len), 0xab, len);
 }
 
-/* A text of as many bytes as an array holds. */
+/* Fills a text array to its bound. */
 #define FILL_TEXT(array) memset(array, 'x', sizeof(array) - 1)
 
-/* Each number at the most that it may be. */
+/* Sets each number to its maximum. */
 #define MOST(name, most, also) to->name = (__typeof__(to->name))(most);
 
 static struct sample a_sample(size_t i, bool large)
@@ -212,7 +211,7 @@ static fill_fn *const rows[NODE_MESSAGE_KINDS] = {
     [NODE_POLL] = poll,       [NODE_UPDATE] = update,       [NODE_REFUSED] = refused,
 };
 
-/* --- whether a row fills all of its message --- */
+/* --- a row fills every field of its message --- */
 
 static bool is_zero(const void *at, size_t size)
 {
@@ -333,7 +332,7 @@ static void test_every_inventory(void **state)
     inventory_there_and_back(false);
 }
 
-/* Of a command and an environment of SPEC_LIST_MAX words, each of so many bytes. */
+/* A spec whose command and environment have SPEC_LIST_MAX words of this length each. */
 static struct sandbox_spec a_spec(size_t word_len)
 {
     struct sandbox_spec spec = {.image = bytes_of(SPEC_IMAGE_MAX + 1),
@@ -378,7 +377,7 @@ static void spec_there_and_back(size_t word_len, bool long_word)
     assert_same(bytes, len, again, again_len);
 }
 
-/* All that a packed spec may have, in as many words as it may have, or one of them as long as it may be. */
+/* The largest spec: as many words as it may have, or one word as long as it may be. */
 static void test_every_spec(void **state)
 {
     spec_there_and_back((SPEC_PACKED_MAX - 2048) / (2 * SPEC_LIST_MAX) - 3, false);

@@ -23,25 +23,25 @@ static int end(void **state)
 static void test_the_same_node_is_believed(void **state)
 {
     assert_true(node_trust_believes(trust, 1000, "n", &one, 100, 0));
-    assert_true(
-        node_trust_believes(trust, 1000, "n", &rebooted, 100, 100)); /* its records tell of their ends */
+    assert_true(node_trust_believes(trust, 1000, "n", &rebooted, 100,
+                                    100)); /* the records account for all its sandboxes */
     assert_true(node_trust_believes(trust, 1000, "n", &rebooted, 100, 50));
     assert_true(node_trust_believes(trust, 1000, "n", &thief, 0, 0)); /* there is nothing to lose */
 }
 
-static void test_another_that_brings_nothing_is_looked_at_twice(void **state)
+static void test_another_node_that_brings_nothing_is_believed_at_its_second_try(void **state)
 {
     assert_false(node_trust_believes(trust, 1000, "n", &thief, 3, 0));
     assert_false(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS - 1, "n", &thief, 3, 1));
     assert_true(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &thief, 3, 0));
 }
 
-static void test_the_second_look_is_at_the_same_node(void **state)
+static void test_the_second_try_must_be_of_the_same_node(void **state)
 {
     assert_false(node_trust_believes(trust, 1000, "n", &thief, 3, 0));
     assert_false(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &other_thief, 3, 0));
     assert_true(node_trust_believes(trust, 1000 + NODE_TRUST_LOOK_MS, "n", &one, 3, 3));
-    node_trust_know(trust, "n", &one); /* the node itself was here meanwhile */
+    node_trust_know(trust, "n", &one); /* the real node was here meanwhile */
     assert_false(node_trust_believes(trust, 1000 + 2 * NODE_TRUST_LOOK_MS, "n", &other_thief, 3, 0));
 }
 
@@ -61,10 +61,11 @@ static void test_what_was_issued_until_a_revocation_is_refused(void **state)
     assert_false(node_trust_allows(trust, "n", "f1", 100));
     assert_false(node_trust_allows(trust, "n", "f1", 99));
     assert_true(node_trust_allows(trust, "n", "f1", 101));
-    assert_false(node_trust_allows(trust, "n", "f2", 101)); /* whatever it says of its time */
+    assert_false(node_trust_allows(trust, "n", "f2", 101)); /* whatever time it claims */
     assert_true(node_trust_allows(trust, "m", "f2", 1));
     node_trust_forget(trust, "n");
-    assert_false(node_trust_allows(trust, "n", "f1", 100)); /* removed: not forgiven */
+    assert_false(
+        node_trust_allows(trust, "n", "f1", 100)); /* a removal of the node does not clear its name */
     string_list_fini(&seen);
 }
 
@@ -83,8 +84,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_same_node_is_believed, begin, end),
-        cmocka_unit_test_setup_teardown(test_another_that_brings_nothing_is_looked_at_twice, begin, end),
-        cmocka_unit_test_setup_teardown(test_the_second_look_is_at_the_same_node, begin, end),
+        cmocka_unit_test_setup_teardown(test_another_node_that_brings_nothing_is_believed_at_its_second_try,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(test_the_second_try_must_be_of_the_same_node, begin, end),
         cmocka_unit_test_setup_teardown(test_a_node_that_is_new_is_believed, begin, end),
         cmocka_unit_test_setup_teardown(test_what_was_issued_until_a_revocation_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(test_alarms_are_few, begin, end)};

@@ -15,10 +15,10 @@ static void test_containers(void **state)
     assert_true(orphan_container(NULL, A));
     for (int phase = PHASE_NEW; phase < PHASE_ENDED; phase++) {
         r.phase = (enum sandbox_phase)phase;
-        assert_false(orphan_container(&r, A)); /* its record came first */
+        assert_false(orphan_container(&r, A)); /* the record existed before the container */
     }
     strcpy(r.container_id, B);
-    r.phase = PHASE_STARTING; /* the one that is recorded may be of a making before this one */
+    r.phase = PHASE_STARTING; /* the recorded container may be of an earlier start */
     assert_false(orphan_container(&r, A));
     r.phase = PHASE_RUNNING;
     assert_true(orphan_container(&r, A));
@@ -40,7 +40,7 @@ static void test_files(void **state)
     assert_int_equal(state_file_of("sbx_short.new", &id), STATE_FILE_FOREIGN);
     assert_int_equal(state_file_of("", &id), STATE_FILE_FOREIGN);
     assert_int_equal(state_file_of("..", &id), STATE_FILE_FOREIGN);
-    /* What is known may be written in this moment. */
+    /* A state file of a known sandbox may be being written at this moment. */
     assert_false(orphan_state_file(STATE_FILE_RECORD, true));
     assert_false(orphan_state_file(STATE_FILE_TEMPORARY, true));
     assert_true(orphan_state_file(STATE_FILE_RECORD, false));
@@ -68,8 +68,8 @@ static void test_when(void **state)
 {
     assert_false(orphan_cleanup_due(1000, 1000, 60000, false));
     assert_true(orphan_cleanup_due(61000, 1000, 60000, false));
-    assert_false(orphan_cleanup_due(61000, 1000, 60000, true)); /* the controller asks */
-    assert_true(orphan_cleanup_due(121000, 1000, 60000, true)); /* it did not */
+    assert_false(orphan_cleanup_due(61000, 1000, 60000, true)); /* the controller cleans up soon enough */
+    assert_true(orphan_cleanup_due(121000, 1000, 60000, true)); /* the controller has not done it */
 }
 
 static void test_images_that_were_not_pulled_are_never_due(void **state)
@@ -89,7 +89,7 @@ static void test_images_by_their_last_use(void **state)
     struct image_memory m = {0};
     image_memory_pulled(&m, 1000, "busybox:1", "sha256:x");
     const struct image_entry *e = image_memory_find(&m, "busybox:1");
-    assert_false(image_entry_due(e, 1000, 0)); /* not in the moment of its pulling */
+    assert_false(image_entry_due(e, 1000, 0)); /* not at the moment of its pull */
     assert_false(image_entry_due(e, 4000, 3001));
     assert_true(image_entry_due(e, 4000, 3000));
     assert_false(image_entry_due(e, 500, 0)); /* the clock was set back */
@@ -97,7 +97,7 @@ static void test_images_by_their_last_use(void **state)
     assert_true(image_memory_used(&m, 1000 + IMAGE_NOTE_MS, "busybox:1"));
     assert_int_equal(e->used_ms, 1000 + IMAGE_NOTE_MS);
     assert_true(image_memory_used(&m, 10, "busybox:1"));
-    image_memory_pulled(&m, 20, "busybox:1", "sha256:y"); /* the name is another image now */
+    image_memory_pulled(&m, 20, "busybox:1", "sha256:y"); /* the name means another image now */
     assert_int_equal(m.count, 1);
     assert_string_equal(m.item[0].id, "sha256:y");
     image_memory_forget(&m, "busybox:1");

@@ -38,7 +38,7 @@ struct file {
     unsigned wholes, appends;
 };
 
-/* Carries out what is to be written; whether there was something. */
+/* Does the write that is due; false: none is. */
 static bool write_next(struct outbox *o, struct file *f)
 {
     struct outbox_write w;
@@ -82,7 +82,7 @@ static void test_nothing_is_sent_before_it_is_on_disk(void **state)
     assert_false(outbox_urgent(o));
     struct outbox_write w;
     assert_true(outbox_write(o, &w) && w.sync && !w.whole);
-    assert_false(outbox_write(o, &w)); /* one at a time */
+    assert_false(outbox_write(o, &w)); /* one write at a time */
     assert_int_equal(outbox_take_violations(o, 1500, out), 0);
     outbox_written(o, true, 0);
     assert_true(outbox_urgent(o));
@@ -105,7 +105,7 @@ static void test_it_is_sent_again_until_it_is_accepted(void **state)
     n.opened = false;
     outbox_violation(o, 20, &n);
     write_next(o, &f);
-    assert_int_equal(outbox_take_violations(o, 30, out), 0); /* an answer is waited for */
+    assert_int_equal(outbox_take_violations(o, 30, out), 0); /* the answer to the first batch is awaited */
     assert_int_equal(outbox_take_violations(o, 10 + OUTBOX_RESEND_MS, out), 2);
     assert_true(out[0].number == first && out[1].number > first && out[0].opened && !out[1].opened);
     outbox_ack(o, first, 0);
@@ -141,7 +141,7 @@ static void test_a_restart_takes_all_of_it_up(void **state)
     assert_true(v[0].ago_ms == 4000 && v[1].ago_ms == 3000 && s[0].ago_ms == 2000);
     assert_true(v[1].critical && v[1].limit == UINT64_MAX && s[0].kept && s[0].responsive);
     assert_true(s[0].rx_bytes == UINT64_MAX && s[0].io_some_centi == SAMPLE_NO_PRESSURE);
-    /* A clock that went back gives no number twice, also none of those that were never written. */
+    /* A clock that went back leads to no number twice, not even to one that was never written. */
     uint64_t highest = s[0].number;
     outbox_ack(back, v[1].number, s[0].number);
     opening.opened = opening.critical = false;
@@ -172,7 +172,7 @@ static void test_an_open_episode_outlives_its_update(void **state)
     write_next(o, &f);
     outbox_take_violations(o, 1000, v);
     outbox_ack(o, v[0].number, 0);
-    outbox_written(o, false, 0); /* a disk that was full: all of it again */
+    outbox_written(o, false, 0); /* the disk was full: the whole file is written again */
     write_next(o, &f);
     assert_int_equal(f.wholes, 2);
     back = read_back(&f, f.len, 2000, &r);
@@ -199,7 +199,7 @@ static void test_another_boot_counts_by_the_wall_clock(void **state)
     free(f.text);
 }
 
-/* A file of three writes, for those that damage it. */
+/* A file of three writes, for the tests that damage it. */
 static struct file a_file(size_t *whole_len)
 {
     struct outbox *o = outbox_new(1);
@@ -301,9 +301,9 @@ static void test_samples_have_a_bound_and_ten_minutes(void **state)
     assert_true(stats.samples <= OUTBOX_SAMPLES_MAX && stats.samples > OUTBOX_SAMPLES_MAX / 2);
     assert_int_equal(stats.samples + stats.samples_dropped, OUTBOX_SAMPLES_MAX + 1);
     outbox_sample(o, 2 * OUTBOX_KEEP_MS, &other, false);
-    assert_int_equal(outbox_stats(o).samples, 2); /* the last one of a sandbox, and the new one */
+    assert_int_equal(outbox_stats(o).samples, 2); /* the last sample of the ended sandbox, and the new one */
     assert_int_equal(outbox_stats(o).samples_dropped, OUTBOX_SAMPLES_MAX);
-    /* Nothing but last ones: the oldest goes. */
+    /* If all of them are last samples, the oldest is dropped. */
     for (unsigned i = 0; i < OUTBOX_SAMPLES_MAX; i++)
         outbox_sample(o, 2 * OUTBOX_KEEP_MS, &last, true);
     assert_int_equal(outbox_stats(o).samples, OUTBOX_SAMPLES_MAX);
@@ -328,7 +328,7 @@ static void test_the_file_stays_short(void **state)
     free(f.text);
 }
 
-/* --- the file itself --- */
+/* --- the journal file itself --- */
 
 static char *whole_text(const struct journal *j)
 {
@@ -361,7 +361,7 @@ static void test_a_journal_grows_and_is_replaced(void **state)
     assert_int_equal(journal_replace(j, "one\n", 4, &e), 0);
     assert_int_equal(journal_append(j, "two\n", 4, true, &e), 0);
     says(j, "one\ntwo\n");
-    /* A disk with room for a part of it: the next one follows what counts. */
+    /* A disk with room for a part of a line: the next line follows the last whole one. */
     struct rlimit before, small;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){.rlim_cur = 10, .rlim_max = before.rlim_max};

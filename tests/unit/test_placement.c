@@ -37,7 +37,7 @@ static void test_spreads(void **state)
     node_table_fini(&table);
 }
 
-/* A node that cannot enforce one limit gets nothing, however empty it is. */
+/* A node that cannot enforce one of the limits gets nothing, however empty it is. */
 static void test_a_node_that_cannot_enforce(void **state)
 {
     for (uint32_t bit = 1; bit <= ENFORCE_NETWORK; bit <<= 1) {
@@ -54,7 +54,8 @@ static void test_a_node_that_cannot_enforce(void **state)
     }
 }
 
-/* What no node has is the request's fault; what a node has that is away, full or not known is not. */
+/* If no node can ever run it, the request is at fault; a node that is away, full or not connected yet is no
+ * reason to say so. */
 static void test_runtimes(void **state)
 {
     struct node_table table = {0};
@@ -67,7 +68,7 @@ static void test_runtimes(void **state)
     assert_null(place(&table, &request, &e));
     assert_int_equal(e.code, ERR_INVALID);
     assert_non_null(strstr(e.text, "runsc"));
-    node_table_get(&table, "new"); /* a row of the database, not heard yet */
+    node_table_get(&table, "new"); /* a row of the database; its node has not connected yet */
     assert_null(place(&table, &request, &e));
     assert_int_equal(e.code, ERR_NO_CAPACITY);
     struct node *b = add_node(&table, "b", ENFORCE_ALL, "runsc");

@@ -38,7 +38,7 @@ static void test_what_is_not_seen_or_turns_what_is_seen(void **state)
         " ", "\u00a0", "\u3000\u2003", "a ", " a", "a\u2009", "\u200b", "a\u200bb", "a\u202eb", "a\u2066b",
         "a\u200d", "\t", "a\nb", "\x7f", "a\xc2\x85", "a\xc2\x9b", "\u00ad", "\ufeffa", "\u3164", "\u2800",
         "\u2028", "\ufe0f", "\U000e0041", "\U000e0100", "a\U0001d173", "\u061c", "\u180e",
-        /* joiners that do nothing */
+        /* joiners without effect */
         "\u200c", "\u200d", "a\u200cb", "\u0645\u200c", "\u200c\u0645", "\u0627\u200c\u0645",
         "\u0645\u200c\u200c\u0645", "\u0645\u200ca", "\u0645\u200d\u0645", "\U0001f469\u200d",
         "\u200d\U0001f469", "\U0001f469\u200c\U0001f4bb", "\U0001f469\u200d\u200d\U0001f4bb",
@@ -47,7 +47,7 @@ static void test_what_is_not_seen_or_turns_what_is_seen(void **state)
         assert_non_null(plain_name_wrong(bad[i]));
 }
 
-/* No byte lies behind the end of a text that is cut. */
+/* No byte of the text remains after the end of a text that was cut. */
 static void test_bytes_that_are_no_text(void **state)
 {
     static const char *const cut[] = {"\xf0", "\xe2\x80", "a\xc3", "\xff\xfe", "\x80"};

@@ -32,7 +32,7 @@ static void test_what_tells_nothing_stays(void **state)
         "its command could not be invoked: No such file or directory: exit code 127",
         "it held 549755813888 of 549755813888 bytes of memory that the kernel could not take back: 98.5 %, "
         "and 95 % is critical",
-        "its host was booted at 2026-11-26T05:15:07.681Z, and nothing that ran before is left",
+        "its node was booted at 2026-11-26T05:15:07.681Z, and nothing that ran before is left",
         "its command was ended by signal 9 (Killed): exit code 137",
         "Docker answered 500: no space left on device",
     };

@@ -19,7 +19,7 @@ static void test_each_layer_counts_once(void **state)
     assert_int_equal(note("0123456789ab", 100), 100);
     assert_int_equal(note("0123456789ab", 100), 100);
     assert_int_equal(note("ba9876543210", 50), 150);
-    assert_int_equal(note("0123456789ab", 40), 150); /* it does not shrink */
+    assert_int_equal(note("0123456789ab", 40), 150); /* a size never shrinks */
     assert_int_equal(note("0123456789ab", 300), 350);
     assert_int_equal(note("", 1), 351);
 }

@@ -19,7 +19,7 @@ static void a_user_runs_two_and_the_rest_wait(void **state)
     struct read_ticket b[2] = {0};
     assert_int_equal(read_gate_enter(gate, "b", &b[0]), READ_BEGINS);
     assert_int_equal(read_gate_enter(gate, "b", &b[1]), READ_BEGINS);
-    assert_null(read_gate_leave(gate, &b[0])); /* a's others wait for a's own */
+    assert_null(read_gate_leave(gate, &b[0])); /* the others of a wait for a's own reads */
     assert_null(read_gate_leave(gate, &b[1]));
     for (size_t i = 0; i < n; i++) /* each in its order */
         assert_ptr_equal(read_gate_leave(gate, &t[i]), i + 2 < n ? &t[i + 2] : NULL);

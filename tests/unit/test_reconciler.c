@@ -16,7 +16,7 @@ static const struct reconciler_effect *last_of(enum reconciler_effect_kind kind)
     return NULL;
 }
 
-/* Saves at once whatever is to be saved, and forgets the other effects. */
+/* Answers every save at once, and drops the other effects. */
 static void settle(struct reconciler *k, uint64_t now)
 {
     while (last_of(RECONCILER_SAVE)) {
@@ -32,11 +32,11 @@ static struct reconciler *running(uint64_t now, uint64_t lifetime_ms)
     id = sandbox_id_make(7, random);
     struct desired_state desired = {
         .id = id, .generation = 1, .remaining_ms = lifetime_ms, .spec = (uint8_t *)"x", .spec_len = 1};
-    struct start_result made = {.ok = true};
+    struct start_result result = {.ok = true};
     reconciler_effects_clear(&effects);
     reconciler_desired(k, now, &desired, &effects);
     settle(k, now);
-    reconciler_started(k, now, &id, &made, &effects);
+    reconciler_started(k, now, &id, &result, &effects);
     settle(k, now);
     assert_int_equal(reconciler_find(k, &id)->phase, PHASE_RUNNING);
     reconciler_effects_clear(&effects);
@@ -49,7 +49,8 @@ static void end(struct reconciler *k)
     reconciler_effects_fini(&effects);
 }
 
-/* The core's clock counts suspension: who wakes late is told so by it, and ends what is due at once. */
+/* The core's clock counts suspension: an agent that wakes late sees that, and ends at once what is
+ * overdue. */
 static void test_a_night_of_suspension(void **state)
 {
     struct reconciler *k = running(1000, 60000);
@@ -64,9 +65,9 @@ static void test_a_night_of_suspension(void **state)
 static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
-    struct sample look = {.id = id, .memory_peak_bytes = 77};
+    struct sample sample = {.id = id, .memory_peak_bytes = 77};
     struct sandbox_exit exit = ending_exited(3);
-    reconciler_sampled(k, 1900, &look);
+    reconciler_sampled(k, 1900, &sample);
     reconciler_dead(k, 2000, &id, &exit, &effects);
     settle(k, 2000);
     reconciler_removed(k, 7000, &id, true, &effects);
@@ -80,8 +81,8 @@ static void test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up(void *
     end(k);
 }
 
-/* Whatever its making waited for: it is broken off, and its end says what that was. */
-static void test_an_end_in_the_middle_of_its_making(void **state)
+/* Whatever the start waited for: it is aborted, and the detail of the end says what it waited for. */
+static void test_an_end_in_the_middle_of_its_start(void **state)
 {
     static const struct {
         enum sandbox_reason reason;
@@ -106,9 +107,9 @@ static void test_an_end_in_the_middle_of_its_making(void **state)
         else
             reconciler_desired(k, 2000, &desired, &effects);
         assert_non_null(last_of(RECONCILER_ABORT));
-        struct start_result made = {.reason = REASON_START_FAILED,
-                                    .detail = "its image was still being pulled"};
-        reconciler_started(k, 6000, &id, &made, &effects);
+        struct start_result result = {.reason = REASON_START_FAILED,
+                                      .detail = "its image was still being pulled"};
+        reconciler_started(k, 6000, &id, &result, &effects);
         settle(k, 6000);
         reconciler_removed(k, 6000, &id, true, &effects);
         settle(k, 6000);
@@ -157,7 +158,7 @@ static void test_a_deletion_outlives_the_agent(void **state)
     end(k);
 }
 
-/* A desired state may come before Docker was looked at: nothing is made beside what may be there. */
+/* A desired state may arrive before Docker was asked: nothing is started while a container may exist. */
 static void test_a_restored_one_waits_for_docker(void **state)
 {
     struct reconciler *k = restored(PHASE_NEW, HOUR_MS);
@@ -173,9 +174,9 @@ static void test_a_restored_one_waits_for_docker(void **state)
     end(k);
 }
 
-/* An agent that dies before its record is on disk comes back without it: the controller must not count on it
- * yet. */
-static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
+/* An agent that dies before its record is on disk comes back without it: the controller must not count on the
+ * sandbox yet. */
+static void test_nothing_is_reported_before_its_record_is_on_disk(void **state)
 {
     struct sandbox_status inventory;
     struct reconciler *k = reconciler_new();
@@ -194,7 +195,8 @@ static void test_nothing_is_told_before_its_record_is_on_disk(void **state)
     end(k);
 }
 
-/* Where not all of it can be told, what lives is: what is not told has not its controller's word. */
+/* Where the inventory has no room for all sandboxes, live ones come first: one that is missing is taken to be
+ * gone. */
 static void test_those_that_live_come_first(void **state)
 {
     struct reconciler *k = reconciler_new();
@@ -214,8 +216,8 @@ static void test_those_that_live_come_first(void **state)
     reconciler_free(k);
 }
 
-/* It is written again as it is held now, so that it is not told of at each restart. */
-static void test_what_was_mended_is_saved(void **state)
+/* A corrected record is written at once, so that the same fault is not reported at each restart. */
+static void test_a_corrected_record_is_saved(void **state)
 {
     struct reconciler *k = reconciler_new();
     struct sandbox_record r = {.id = id, .phase = PHASE_RUNNING};
@@ -226,7 +228,7 @@ static void test_what_was_mended_is_saved(void **state)
     reconciler_free(k);
 }
 
-/* An agent that dies in between finds the container with its exit code, or the record that has it. */
+/* An agent that dies in between finds the container with its exit code, or the record of the end. */
 static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
@@ -240,7 +242,7 @@ static void test_nothing_is_removed_before_its_end_is_on_disk(void **state)
     end(k);
 }
 
-/* What a deletion kills, an agent that comes back would take for killed by somebody else. */
+/* Otherwise an agent that comes back would take the deletion's kill for a kill by somebody else. */
 static void test_a_deletion_is_on_disk_before_it_kills(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
@@ -301,7 +303,8 @@ static void test_what_ended_before_its_deadline_did_not_expire(void **state)
     assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXPIRED);
     struct sandbox_exit exit = ending_container(ENDING_AGENT_DOWN, 3);
     exit.ended_ms = 4000;
-    reconciler_not_running(k, 9050, &id, &effects); /* the answer to a kill says nothing of when */
+    reconciler_not_running(k, 9050, &id,
+                           &effects); /* the answer to a kill does not say when the sandbox ended */
     reconciler_found(k, 9100, &id, false, &exit, &effects);
     assert_int_equal(reconciler_find(k, &id)->reason, REASON_EXITED);
     assert_int_equal(reconciler_find(k, &id)->exit_code, 3);
@@ -316,7 +319,7 @@ static void test_a_command_that_has_begun_is_not_begun_again(void **state)
     assert_null(last_of(RECONCILER_REMOVE));
     assert_null(last_of(RECONCILER_START));
     assert_null(
-        last_of(RECONCILER_REPORT)); /* an agent that died now would come back to one that it was making */
+        last_of(RECONCILER_REPORT)); /* an agent that died now would come back to a record of a start */
     settle(k, 110);
     assert_int_equal(last_of(RECONCILER_REPORT)->status.state, SANDBOX_RUNNING);
     end(k);
@@ -351,7 +354,7 @@ static void test_why_a_making_was_broken_off_is_on_disk(void **state)
     end(k);
 }
 
-static struct reconciler *making(bool written)
+static struct reconciler *starting(bool written)
 {
     struct reconciler *k = reconciler_new();
     struct desired_state desired = {
@@ -367,9 +370,9 @@ static struct reconciler *making(bool written)
 
 static void fail_and_clean_up(struct reconciler *k, bool node_fault)
 {
-    struct start_result made = {
+    struct start_result result = {
         .reason = REASON_START_FAILED, .detail = "no space left", .node_fault = node_fault};
-    reconciler_started(k, 2000, &id, &made, &effects);
+    reconciler_started(k, 2000, &id, &result, &effects);
     settle(k, 2000);
     reconciler_removed(k, 2500, &id, true, &effects);
 }
@@ -381,17 +384,17 @@ static const struct sandbox_status *told_of_failure(void)
     return o;
 }
 
-/* Another node may begin with it: once nothing of it is left here, whatever this agent finds after a restart.
- */
-static void test_a_fault_of_its_node_is_told_as_one(void **state)
+/* Another node may start the sandbox only once nothing of it is left here, whatever this agent finds after a
+ * restart. */
+static void test_a_fault_of_its_node_is_reported_as_one(void **state)
 {
-    struct reconciler *k = making(true);
+    struct reconciler *k = starting(true);
     fail_and_clean_up(k, true);
     assert_null(last_of(RECONCILER_REPORT)); /* its end is not on disk */
     settle(k, 2500);
     assert_true(told_of_failure()->node_fault);
     end(k);
-    k = making(true);
+    k = starting(true);
     fail_and_clean_up(k, false);
     settle(k, 2500);
     assert_false(told_of_failure()->node_fault);
@@ -405,12 +408,14 @@ static struct sandbox_status told_of_in_a_new_session(struct reconciler *k)
     return o;
 }
 
-/* It is neither stopping nor failed before that: said so, no other node would get it. */
-static void test_a_fault_of_its_node_is_not_told_before_it_is_undone(void **state)
+/* Until its removal is on disk it is reported neither as stopping nor as failed: after that report no other
+ * node would get it. */
+static void test_a_fault_of_its_node_is_reported_once_the_start_is_undone(void **state)
 {
-    struct reconciler *k = making(true);
-    struct start_result made = {.reason = REASON_START_FAILED, .detail = "no space left", .node_fault = true};
-    reconciler_started(k, 2000, &id, &made, &effects);
+    struct reconciler *k = starting(true);
+    struct start_result result = {
+        .reason = REASON_START_FAILED, .detail = "no space left", .node_fault = true};
+    reconciler_started(k, 2000, &id, &result, &effects);
     assert_int_equal(told_of_in_a_new_session(k).state, SANDBOX_STARTING);
     settle(k, 2000);
     reconciler_removed(k, 2500, &id, true, &effects);
@@ -424,19 +429,19 @@ static void test_a_fault_of_its_node_is_not_told_before_it_is_undone(void **stat
 
 static void test_an_end_that_the_disk_does_not_take_keeps_it_here(void **state)
 {
-    struct reconciler *k = making(true);
+    struct reconciler *k = starting(true);
     fail_and_clean_up(k, true);
-    reconciler_saved(k, 2600, &id, false, &effects); /* on disk is that it was being made */
+    reconciler_saved(k, 2600, &id, false, &effects); /* the disk still has the record of the start */
     assert_false(told_of_failure()->node_fault);
     end(k);
-    k = making(false);
-    reconciler_saved(k, 1100, &id, false, &effects); /* on disk is nothing */
+    k = starting(false);
+    reconciler_saved(k, 1100, &id, false, &effects); /* the disk has no record */
     reconciler_saved(k, 1200, &id, false, &effects);
     assert_true(told_of_failure()->node_fault);
     end(k);
 }
 
-static void test_somebody_elses_pause_is_told_and_then_mended(void **state)
+static void test_somebody_elses_pause_is_reported_and_then_undone(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
     reconciler_seen_paused(k, 2000, &id, true, &effects);
@@ -461,7 +466,7 @@ static void test_somebody_elses_pause_that_is_found_idle(void **state)
     end(k);
 }
 
-/* Nobody but this node wants it paused: one that forgot it with its death would let it run again. */
+/* Only this node decided the pause: an agent that died and forgot it would let the sandbox run again. */
 static void test_idleness_is_on_disk_before_it_pauses(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS);
@@ -473,7 +478,7 @@ static void test_idleness_is_on_disk_before_it_pauses(void **state)
     end(k);
 }
 
-/* An agent that dies before Docker has changed the limits comes back to a container that has the old ones. */
+/* An agent that dies before Docker has changed the limits comes back to a container with the old ones. */
 static void test_new_limits_outlive_the_agent(void **state)
 {
     struct reconciler *k = running(1000, HOUR_MS), *next = reconciler_new();
@@ -490,7 +495,7 @@ static void test_new_limits_outlive_the_agent(void **state)
     reconciler_effects_clear(&effects);
     reconciler_resized(next, 3300, &id, false, &effects);
     reconciler_tick(next, 3400, &effects);
-    assert_null(last_of(RECONCILER_RESIZE)); /* not at once again */
+    assert_null(last_of(RECONCILER_RESIZE)); /* not again at once */
     reconciler_tick(next, 3900, &effects);
     assert_non_null(last_of(RECONCILER_RESIZE));
     reconciler_effects_clear(&effects);
@@ -511,9 +516,9 @@ int main(void)
         cmocka_unit_test(test_why_a_making_was_broken_off_is_on_disk),
         cmocka_unit_test(test_a_night_of_suspension),
         cmocka_unit_test(test_it_ended_when_it_died_and_not_when_docker_had_cleaned_up),
-        cmocka_unit_test(test_nothing_is_told_before_its_record_is_on_disk),
+        cmocka_unit_test(test_nothing_is_reported_before_its_record_is_on_disk),
         cmocka_unit_test(test_those_that_live_come_first),
-        cmocka_unit_test(test_what_was_mended_is_saved),
+        cmocka_unit_test(test_a_corrected_record_is_saved),
         cmocka_unit_test(test_nothing_is_removed_before_its_end_is_on_disk),
         cmocka_unit_test(test_a_deletion_is_on_disk_before_it_kills),
         cmocka_unit_test(test_a_disk_that_hangs_does_not_keep_it_alive),
@@ -521,14 +526,14 @@ int main(void)
         cmocka_unit_test(test_what_was_killed_past_its_deadline_expired),
         cmocka_unit_test(test_a_full_disk_keeps_nothing_from_being_removed),
         cmocka_unit_test(test_what_ended_before_its_deadline_did_not_expire),
-        cmocka_unit_test(test_an_end_in_the_middle_of_its_making),
+        cmocka_unit_test(test_an_end_in_the_middle_of_its_start),
         cmocka_unit_test(test_a_deletion_outlives_the_agent),
         cmocka_unit_test(test_a_restored_one_waits_for_docker),
         cmocka_unit_test(test_a_command_that_has_begun_is_not_begun_again),
-        cmocka_unit_test(test_a_fault_of_its_node_is_told_as_one),
-        cmocka_unit_test(test_a_fault_of_its_node_is_not_told_before_it_is_undone),
+        cmocka_unit_test(test_a_fault_of_its_node_is_reported_as_one),
+        cmocka_unit_test(test_a_fault_of_its_node_is_reported_once_the_start_is_undone),
         cmocka_unit_test(test_an_end_that_the_disk_does_not_take_keeps_it_here),
-        cmocka_unit_test(test_somebody_elses_pause_is_told_and_then_mended),
+        cmocka_unit_test(test_somebody_elses_pause_is_reported_and_then_undone),
         cmocka_unit_test(test_somebody_elses_pause_that_is_found_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,7 +68,7 @@ static void test_any_damage_is_seen(void **state)
     free(text);
 }
 
-/* Whole, and of no sense all the same. */
+/* Records that are whole and make no sense. */
 static void test_what_is_no_record_of_ours(void **state)
 {
     struct sandbox_record wrong[5], back;
@@ -127,7 +127,7 @@ static void put(const char *dir, const struct sandbox_id *id, const char *bytes,
     fclose(f);
 }
 
-/* Each is set aside once, and what is good stays. */
+/* Each bad record is set aside once, and the good ones stay. */
 static void test_a_folder_of_them(void **state)
 {
     char dir[] = "/tmp/corral-records-XXXXXX", path[300];
@@ -151,7 +151,7 @@ static void test_a_folder_of_them(void **state)
         put(dir, &other, rows[i].bytes, rows[i].len);
         loaded = load(dir);
         assert_true(loaded.good == 1 && loaded.bad == 1);
-        assert_string_equal(loaded.why, "it is torn, or no record");
+        assert_string_equal(loaded.why, "it is incomplete, or not a record");
     }
     snprintf(path, sizeof path, "%s/%s", dir, other.text);
     assert_int_equal(mkfifo(path, 0600), 0);

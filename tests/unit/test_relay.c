@@ -1,4 +1,4 @@
-/* Streams without TLS; with it tests/integration/node_link.c and tests/chaos/test_node_port.py use them. */
+/* The relay without TLS; tests/integration/node_link.c and tests/chaos/test_node_port.py use it with TLS. */
 #include "common/io/relay.h"
 
 #include "tests/lib/unit.h"
@@ -81,7 +81,7 @@ static void on_readable(void *arg, bool readable, bool writable)
         loop_stop(f->loop);
 }
 
-/* Stops once nothing was taken for some turns. */
+/* Stops the loop once nothing was taken for some turns. */
 static void look(void *arg)
 {
     struct fixture *f = arg;
@@ -99,7 +99,7 @@ static void test_who_is_not_read_is_not_sent_to(void **state)
     timer_start(&f.look, f.loop, 200, look, &f);
     loop_run(f.loop);
     timer_stop(&f.look);
-    assert_true(f.sent > 0 && f.sent < MANY / 2); /* what the kernel and one record hold */
+    assert_true(f.sent > 0 && f.sent < MANY / 2); /* the kernel's buffers, and one record */
     watch_start(&f.in, f.loop, f.b, true, false, on_readable, &f);
     loop_run(f.loop);
     assert_int_equal(f.got, MANY);

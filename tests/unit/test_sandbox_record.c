@@ -9,7 +9,7 @@ static struct sandbox_record good(void)
                                    .started_ms = 900,
                                    .ended_ms = 1000,
                                    .last_ms = 1000,
-                                   .deadline_ms = 5000}; /* which is to lie ahead */
+                                   .deadline_ms = 5000}; /* a deadline must be in the future */
 }
 
 static void test_a_good_one_is_left_as_it_is(void **state)
@@ -23,10 +23,10 @@ static void test_what_lies_ahead_is_now(void **state)
 {
     struct sandbox_record r = good();
     r.ended_ms = 1001;
-    assert_string_equal(sandbox_record_mend(&r, 1000), "its end lay in the future, and is taken for now");
+    assert_string_equal(sandbox_record_mend(&r, 1000), "its end was in the future, and is set to now");
     assert_int_equal(r.ended_ms, 1000);
     r.started_ms = UINT64_MAX;
-    assert_string_equal(sandbox_record_mend(&r, 1000), "its start lay in the future, and is taken for now");
+    assert_string_equal(sandbox_record_mend(&r, 1000), "its start was in the future, and is set to now");
     assert_int_equal(r.started_ms, 1000);
     r.last_ms = UINT64_MAX - 1;
     assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the last sample of it"));

@@ -11,7 +11,7 @@ static void test_terminal_is_terminal(void **state)
     }
 }
 
-/* A sandbox that nothing can end would hold its quota for ever. */
+/* A sandbox that nothing can end would use its quota for ever. */
 static void test_every_live_state_reaches_an_end_in_one_move_or_two(void **state)
 {
     for (int s = 0; s < SANDBOX_STATE_COUNT; s++) {

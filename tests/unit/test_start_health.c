@@ -25,7 +25,7 @@ static void test_it_is_tried_again_and_one_failure_is_enough_then(void **state)
 {
     struct start_health h = {0};
     uint64_t now = 1000, pause = START_HEALTH_PAUSE_MS;
-    failing(&h, now, START_HEALTH_FAILURES + 20); /* the rest were on their way */
+    failing(&h, now, START_HEALTH_FAILURES + 20); /* the other starts were under way */
     for (int i = 0; i <= START_HEALTH_PAUSES_MAX + 3; i++) {
         assert_true(start_health_unhealthy(&h, now + pause - 1));
         now += pause;
@@ -41,7 +41,7 @@ static void test_one_that_goes_well_forgives_all(void **state)
 {
     struct start_health h = {0};
     failing(&h, 1000, START_HEALTH_FAILURES);
-    start_health_well(&h); /* one that was on its way */
+    start_health_well(&h); /* a start that was under way */
     assert_false(start_health_unhealthy(&h, 1001));
     failing(&h, 1001, START_HEALTH_FAILURES - 1);
     assert_false(start_health_unhealthy(&h, 1001));

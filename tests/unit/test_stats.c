@@ -67,7 +67,7 @@ static void test_the_latest_wins(void **state)
     struct stats *stats = stats_new();
     struct sample s = a_sample(0), found;
     stats_take(stats, 20000, &s);
-    s = a_sample(5000); /* an older one, late */
+    s = a_sample(5000); /* an older sample that arrives late */
     s.cpu_centi = 1;
     stats_take(stats, 22000, &s);
     assert_true(stats_find(stats, 23000, &s.id, &found));
@@ -99,7 +99,7 @@ static void test_what_was_kept_is_never_shown_as_now(void **state)
     stats_take(stats, 31000, &s);
     assert_true(stats_find(stats, 31000, &s.id, &found) && !found.kept);
     assert_true(stats_last(stats, 31000, &s.id, &found) && !found.kept);
-    s = a_sample(0); /* the last one of one that ended */
+    s = a_sample(0); /* the last sample of a sandbox that ended */
     s.kept = true;
     stats_take(stats, 32000, &s);
     assert_true(stats_find(stats, 32000, &s.id, &found) && found.ago_ms == 1000);

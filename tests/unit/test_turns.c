@@ -40,7 +40,7 @@ static void test_places_are_bounded_and_come_back(void **state)
     end();
 }
 
-/* One user's storm is no queue for another. */
+/* Many starts of one user do not delay another user. */
 static void test_users_take_turns(void **state)
 {
     begin(2);
@@ -59,8 +59,8 @@ static void test_users_take_turns(void **state)
     end();
 }
 
-/* Who ends and comes again at once does not pass one who waits. */
-static void test_nobody_is_passed_by_who_comes_again(void **state)
+/* A user whose turn ends and who asks again at once does not pass a user who waits. */
+static void test_a_user_who_asks_again_passes_nobody(void **state)
 {
     begin(1);
     turn_ask(&turns, &one[0], "a");
@@ -84,7 +84,7 @@ static void test_a_start_that_hangs_holds_nobody_up(void **state)
     end();
 }
 
-/* However many places are free: those of others, and what takes long of one's own. */
+/* However many places are free: a user has a bound of its own, and places for other users stay free. */
 static void test_one_user_has_a_bound(void **state)
 {
     begin_bounded(4, 64, 2);
@@ -121,8 +121,8 @@ static void succeed(struct turn *turn, uint64_t now)
     turn_end(&turns, turn);
 }
 
-/* On a host where every start takes long none of them hangs, and more at once would make all of them slower.
- */
+/* On a node where every start takes long none of them hangs, and more at once would make all of them
+ * slower. */
 static void test_what_takes_as_long_as_the_others_counts(void **state)
 {
     uint64_t now = 10;
@@ -140,7 +140,7 @@ static void test_what_takes_as_long_as_the_others_counts(void **state)
     end();
 }
 
-/* Not even the slowest makes one that hangs count for ever. */
+/* Even where all starts are slow, one that hangs stops counting after a bound. */
 static void test_what_is_long_has_a_bound(void **state)
 {
     uint64_t now = 10;
@@ -155,12 +155,12 @@ static void test_what_is_long_has_a_bound(void **state)
     end();
 }
 
-static void test_who_waits_may_leave(void **state)
+static void test_a_waiting_request_may_leave(void **state)
 {
     begin(1);
     for (int i = 0; i < 3; i++)
         turn_ask(&turns, &one[i], "a");
-    turn_end(&turns, &one[2]); /* the last: the next one that asks comes behind the first */
+    turn_end(&turns, &one[2]); /* after the user's last request ends, the next one queues behind the first */
     turn_ask(&turns, &one[3], "a");
     turn_end(&turns, &one[0]);
     assert_ptr_equal(turns_next(&turns, 10), &one[1]);
@@ -169,9 +169,9 @@ static void test_who_waits_may_leave(void **state)
     end();
 }
 
-/* As many users as fill all places: who has none gets one of theirs after a minute, not when a turn must end.
- */
-static void test_who_has_none_takes_one_of_those_who_have_many(void **state)
+/* As many users as places: a user without a place gets one of theirs after a minute, not only when a turn
+ * ends by its bound. */
+static void test_a_user_without_a_turn_gets_one_of_a_user_with_many(void **state)
 {
     begin_bounded(1, 2, 4);
     for (int i = 0; i < 4; i++)
@@ -182,16 +182,16 @@ static void test_who_has_none_takes_one_of_those_who_have_many(void **state)
     assert_null(turns_next(&turns, now + 1));
     assert_null(turns_overdue(&turns, now)); /* nobody else waits */
     turn_ask(&turns, &two[0], "b");
-    assert_null(turns_next(&turns, now + 1)); /* three take long */
+    assert_null(turns_next(&turns, now + 1)); /* three of them take long */
     assert_ptr_equal(turns_overdue(&turns, now + 1), &one[0]);
     turn_end(&turns, &one[0]);
-    assert_null(turns_overdue(&turns, now + 1)); /* there is a place again */
+    assert_null(turns_overdue(&turns, now + 1)); /* a place is free again */
     assert_ptr_equal(turns_next(&turns, now + 1), &two[0]);
     end();
 }
 
-/* Nobody's only turn is taken, and none that is not a minute old. */
-static void test_what_nobody_loses(void **state)
+/* A user's only turn is never taken away, and neither is one that is younger than a minute. */
+static void test_a_turn_that_is_never_taken_away(void **state)
 {
     begin_bounded(1, 1, 4);
     turn_ask(&turns, &one[0], "a");
@@ -217,15 +217,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_are_bounded_and_come_back),
         cmocka_unit_test(test_users_take_turns),
-        cmocka_unit_test(test_nobody_is_passed_by_who_comes_again),
+        cmocka_unit_test(test_a_user_who_asks_again_passes_nobody),
         cmocka_unit_test(test_a_start_that_hangs_holds_nobody_up),
         cmocka_unit_test(test_one_user_has_a_bound),
         cmocka_unit_test(test_those_that_take_long_have_a_bound),
         cmocka_unit_test(test_what_takes_as_long_as_the_others_counts),
         cmocka_unit_test(test_what_is_long_has_a_bound),
-        cmocka_unit_test(test_who_waits_may_leave),
-        cmocka_unit_test(test_who_has_none_takes_one_of_those_who_have_many),
-        cmocka_unit_test(test_what_nobody_loses),
+        cmocka_unit_test(test_a_waiting_request_may_leave),
+        cmocka_unit_test(test_a_user_without_a_turn_gets_one_of_a_user_with_many),
+        cmocka_unit_test(test_a_turn_that_is_never_taken_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@ static void test_characters(void **state)
     assert_int_equal(utf8_count(""), 0);
 }
 
-/* Cut, overlong, surrogates, past the last, bytes that begin nothing. */
+/* Cut, overlong, surrogates, past the last code point, bytes that begin no character. */
 static void test_bytes_that_are_none(void **state)
 {
     static const char *const bad[] = {"\xc3",

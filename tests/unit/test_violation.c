@@ -1,7 +1,7 @@
 #include "agent/core/violation.h"
 #include "tests/lib/unit.h"
 
-/* The contract's. */
+/* The levels of the contract. */
 static const struct violation_levels contract = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80, 30};
 
 static const struct violation_rule *rules(void)
@@ -65,8 +65,8 @@ static void test_cpu_counts_only_when_sustained_both_ways(void **state)
     assert_int_equal(feed(&v, VIOLATION_CPU, calm, 1, &now).closed, 1);
 }
 
-/* Swings of 95 and 10 percent, two seconds each: an opening is told at once, the first closing too, and then
- * one of each in 30 seconds, with what lay between. */
+/* Swings between 95 and 10 percent, two seconds each: the first opening and the first closing are reported at
+ * once; then one of each in 30 seconds, with the number of swings in between. */
 static void test_flapping_makes_one_episode_in_its_time(void **state)
 {
     struct violation v = {0};
@@ -78,7 +78,7 @@ static void test_flapping_makes_one_episode_in_its_time(void **state)
         sum.opened += s.opened;
         sum.closed += s.closed;
         swings += s.swings;
-        if (now <= 4000) /* told at once */
+        if (now <= 4000) /* reported at once */
             assert_int_equal(sum.opened * 10 + sum.closed, now < 2000 ? 10 : now < 4000 ? 11 : 21);
         if (s.closed && last_closed)
             assert_true(now - last_closed >= 30000);
@@ -99,7 +99,7 @@ static void test_a_held_closing_comes_in_its_time(void **state)
     assert_true(violation_tick(&v, r, 10, 100, 2000).closed);
     assert_true(violation_tick(&v, r, 90, 100, 3000).opened);
     assert_false(violation_tick(&v, r, 10, 100, 4000).closed);
-    assert_false(violation_tick(&v, r, 78, 100, 5000).closed); /* between the levels: still over */
+    assert_false(violation_tick(&v, r, 78, 100, 5000).closed); /* between the levels: still above */
     assert_int_equal(v.level, VIOLATION_WARNING);
     assert_false(violation_tick(&v, r, 90, 100, 6000).opened);
     assert_false(violation_tick(&v, r, 10, 100, 31999).closed);
@@ -107,7 +107,7 @@ static void test_a_held_closing_comes_in_its_time(void **state)
     assert_true(s.closed);
     assert_int_equal(s.swings, 1);
     assert_true(violation_tick(&v, r, 90, 100, 90000).opened);
-    assert_true(violation_tick(&v, r, 10, 100, 91000).closed); /* long after the last: at once */
+    assert_true(violation_tick(&v, r, 10, 100, 91000).closed); /* long after the last one: at once */
     struct violation_rule none = *r;
     none.episode_ms = 0;
     assert_true(violation_tick(&v, &none, 90, 100, 92000).opened);

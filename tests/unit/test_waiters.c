@@ -1,4 +1,4 @@
-/* Who waits for a sandbox hears of it as any subscriber to changes does. */
+/* A request that waits for a sandbox hears of it as any subscriber to changes does. */
 #include "controller/leader/waiters.h"
 
 #include "tests/lib/unit.h"
@@ -57,9 +57,9 @@ static void row(uint8_t n, enum sandbox_state state)
     changes_tell_row(&changes, &change);
 }
 
-static void test_a_row_tells_who_waits_for_its_state(void **state)
+static void test_a_row_answers_those_that_wait_for_its_state(void **state)
 {
-    static struct seen begun, ended, other; /* some wait until the end */
+    static struct seen begun, ended, other; /* WAIT_ENDED waits until the end */
     wait_for(1, WAIT_BEGUN, SANDBOX_RUNNING, &begun);
     wait_for(1, WAIT_ENDED, SANDBOX_STOPPED, &ended);
     wait_for(2, WAIT_BEGUN, SANDBOX_RUNNING, &other);
@@ -75,7 +75,7 @@ static void test_a_row_tells_who_waits_for_its_state(void **state)
     assert_int_equal(begun.reached + other.reached + other.given_up, 1);
 }
 
-/* The state alone, as the core took it up, is no answer: who waits is shown the sandbox. */
+/* A state without its row answers no waiter: the answer shows the whole sandbox. */
 static void test_a_state_without_its_row_tells_nobody(void **state)
 {
     struct state_change change = {.id = id_of(1), .state = SANDBOX_RUNNING};
@@ -91,11 +91,12 @@ static void test_another_desired_ends_the_wait_for_the_one_before(void **state)
     static struct seen pause, resume, end;
     wait_for(1, WAIT_DESIRED, SANDBOX_PAUSED, &pause);
     wait_for(1, WAIT_ENDED, SANDBOX_STOPPED, &end);
-    changes_tell_row(&changes, &change); /* a row alone says nothing of the desired state */
+    changes_tell_row(&changes, &change); /* a row alone has no desired state */
     assert_int_equal(pause.given_up, 0);
     change.has_desired = true;
     change.desired = DESIRED_RUNNING;
-    change.state = SANDBOX_PAUSED; /* it is where the first wanted it, then it is to run */
+    change.state =
+        SANDBOX_PAUSED; /* the state that the first one waits for; then the desired state is running */
     wait_for(1, WAIT_DESIRED, SANDBOX_RUNNING, &resume);
     changes_tell_row(&changes, &change);
     assert_int_equal(pause.reached, 1);
@@ -107,7 +108,7 @@ static void test_another_desired_ends_the_wait_for_the_one_before(void **state)
     assert_int_equal(end.reached + end.given_up, 0);
 }
 
-static void test_who_left_hears_nothing(void **state)
+static void test_a_waiter_that_left_hears_nothing(void **state)
 {
     static struct seen seen;
     wait_for(1, WAIT_BEGUN, SANDBOX_RUNNING, &seen);
@@ -122,11 +123,11 @@ static void test_who_left_hears_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_row_tells_who_waits_for_its_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_answers_those_that_wait_for_its_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_state_without_its_row_tells_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_desired_ends_the_wait_for_the_one_before, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(test_who_left_hears_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_waiter_that_left_hears_nothing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

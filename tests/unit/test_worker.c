@@ -11,7 +11,7 @@
 struct bench {
     struct loop *loop;
     struct worker *worker;
-    unsigned next[ORDERS]; /* of each order: written by anyone who carries it out */
+    unsigned next[ORDERS]; /* for each order: written by the thread that runs the task */
     unsigned answered[ORDERS], left, refused, cancelled;
     int pipe[2];
 };
@@ -27,7 +27,7 @@ static struct sandbox_id order_id(unsigned order)
     return sandbox_id_make(order + 1, random);
 }
 
-/* Without a lock of its own: only the order keeps two of it from running at once. */
+/* Needs no lock: only the order keeps two tasks of it from running at once. */
 static int in_order(void *arg, struct err *e)
 {
     struct task *t = arg;
@@ -92,7 +92,7 @@ static void test_each_order_is_kept(void **state)
     bench_free(b);
 }
 
-/* Waits for a byte: it stands for a disk that hangs. */
+/* Waits for a byte: stands for a disk that hangs. */
 static int hang(void *arg, struct err *e)
 {
     struct task *t = arg;

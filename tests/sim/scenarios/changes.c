@@ -89,7 +89,7 @@ static void a_disk_refuses_an_extension_for_a_while(struct world *w)
     HOLDS(w, 20000, stage_sandbox(w, sandbox)->runs);
 }
 
-static void an_older_word_brings_a_deadline_nearer_only(struct world *w)
+static void an_older_desired_state_only_shortens_a_deadline(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     uint64_t deadline = stage_record(w, sandbox)->deadline_ms;
@@ -145,20 +145,20 @@ static void a_deletion_whose_disk_is_full(struct world *w)
 }
 
 const struct scenario scenarios_changes[] = {
-    SCENARIO("a pause that its node made becomes the desired state; a resume ends it, an extension does not",
+    SCENARIO("a pause by the node becomes the desired state; a resume ends it, an extension does not",
              an_idle_sandbox_is_paused_and_stays_so),
-    SCENARIO("…unless something newer is wanted", an_idle_pause_meets_a_newer_desired),
-    SCENARIO("…and its node keeps it on disk until then", an_idle_pause_outlives_its_agent),
-    SCENARIO("…before it is made", an_idle_pause_waits_for_its_disk),
-    SCENARIO("the desired state waits for its node", a_pause_waits_for_its_node),
-    SCENARIO("a paused sandbox has a deadline as any other", a_paused_sandbox_ends_at_its_deadline),
-    SCENARIO("what was told of a deadline is on disk", an_extension_outlives_its_agent),
+    SCENARIO("…unless a newer desired state exists", an_idle_pause_meets_a_newer_desired),
+    SCENARIO("…and the node keeps the pause on disk until then", an_idle_pause_outlives_its_agent),
+    SCENARIO("…and writes the pause to disk before it pauses the sandbox", an_idle_pause_waits_for_its_disk),
+    SCENARIO("a desired state waits until its node returns", a_pause_waits_for_its_node),
+    SCENARIO("a paused sandbox ends at its deadline like any other", a_paused_sandbox_ends_at_its_deadline),
+    SCENARIO("an extension is on disk and survives a restart of the agent", an_extension_outlives_its_agent),
     SCENARIO("what the disk refused is written again", a_disk_refuses_an_extension_for_a_while),
-    SCENARIO("a deadline comes nearer at any word, and goes away only with a higher generation",
-             an_older_word_brings_a_deadline_nearer_only),
-    SCENARIO("a limit that Docker was not told of is not forgotten",
+    SCENARIO("any message may shorten a deadline; only a higher generation may extend it",
+             an_older_desired_state_only_shortens_a_deadline),
+    SCENARIO("a limit that had not reached Docker when the agent died is set after the restart",
              its_agent_dies_before_docker_heard_of_a_limit),
     SCENARIO("of several changes the last one holds", changes_follow_each_other_while_docker_hangs),
     SCENARIO("a deletion ends a paused sandbox too", a_deletion_ends_a_paused_sandbox),
-    SCENARIO("a deletion kills once that is on disk, or after a second", a_deletion_whose_disk_is_full),
+    SCENARIO("a deletion kills as soon as it is on disk, or after a second", a_deletion_whose_disk_is_full),
     {0}};

@@ -3,7 +3,7 @@
 
 #define HOUR_MS 3600000
 
-/* It lives as long as it was promised, and not longer. */
+/* The sandbox lives as long as its user was promised, and not longer. */
 static void lives_on(struct world *w, int sandbox)
 {
     UNTIL(w, 4000, stage_row_true(w, sandbox));
@@ -80,7 +80,7 @@ static void a_create_lies_between_two_steps(struct world *w)
     w->clock_ms = -2 * HOUR_MS;
     created = -1;
     UNTIL(w, 6000, w->now >= w->stopped_ms);
-    w->on_beat = create_between_two_steps; /* which the look at the clock follows at once */
+    w->on_beat = create_between_two_steps; /* the leader reads PostgreSQL's clock right after each beat */
     UNTIL(w, 1000, created >= 0);
     UNTIL(w, 5000, stage_is(w, created, SANDBOX_RUNNING));
     lives_on(w, created);
@@ -98,16 +98,17 @@ static void the_leader_changes_after_a_step(struct world *w)
 }
 
 const struct scenario scenarios_clocks[] = {
-    SCENARIO("PostgreSQL's clock set ahead ends nothing earlier, and expires_at follows",
+    SCENARIO("a step of PostgreSQL's clock ahead ends no sandbox early, and expires_at follows it",
              the_clock_is_set_ahead),
-    SCENARIO("…set back, nothing later", the_clock_is_set_back),
-    SCENARIO("a step that nobody saw is found by who leads next", the_clock_is_set_while_nobody_leads),
-    SCENARIO("the rows follow as soon as the database answers", the_clock_is_set_while_the_database_is_away),
-    SCENARIO("what is read from a row again is no new deadline unless somebody gave it one",
-             a_pause_meets_a_step),
+    SCENARIO("…a step back ends no sandbox late", the_clock_is_set_back),
+    SCENARIO("a step that happened while nobody led is found by the next leader",
+             the_clock_is_set_while_nobody_leads),
+    SCENARIO("the rows follow a step as soon as the database answers",
+             the_clock_is_set_while_the_database_is_away),
+    SCENARIO("a row that is read again is no new deadline unless somebody changed it", a_pause_meets_a_step),
     SCENARIO("a deadline that was given under the new clock is not moved again",
              an_extension_lies_between_a_step_and_its_notice),
-    SCENARIO("a row that followed by another step than it should is found and put right",
+    SCENARIO("a row that was moved by the wrong step is found and corrected",
              a_create_lies_between_two_steps),
-    SCENARIO("the next leader believes the rows as they followed", the_leader_changes_after_a_step),
+    SCENARIO("the next leader believes the rows as they were moved", the_leader_changes_after_a_step),
     {0}};

@@ -75,7 +75,8 @@ static void another_controller_shortens_a_lifetime(struct world *w)
     UNTIL(w, 3000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
 
-/* It says "running" of what was deleted after it was asked for, and comes after the answer to that. */
+/* The reading was asked for before the deletion and arrives after the deletion's answer: it still says
+ * "running". */
 static void a_reading_is_older_than_what_was_answered(struct world *w)
 {
     for (unsigned wait = 10; wait < 34; wait += 4) {
@@ -121,20 +122,21 @@ static void a_sandbox_ends_while_nobody_leads(struct world *w)
 }
 
 const struct scenario scenarios_database[] = {
-    SCENARIO("what PostgreSQL has committed is state; it changes only by what a commit answered",
+    SCENARIO("the cluster state changes only by what PostgreSQL has committed",
              the_database_is_away_while_a_sandbox_starts),
-    SCENARIO("a status is acknowledged only when what it says is committed",
+    SCENARIO("a status is acknowledged only once what it reports is committed",
              the_database_is_away_while_a_sandbox_ends),
-    SCENARIO("one move is under way at a time; what was observed meanwhile is looked at afterwards",
-             a_sandbox_ends_while_its_start_is_committed),
+    SCENARIO(
+        "one move of a sandbox is under way at a time; a status that arrives meanwhile is handled afterwards",
+        a_sandbox_ends_while_its_start_is_committed),
     SCENARIO("what others committed is found by reading: a create", the_answer_to_a_create_is_lost),
     SCENARIO("…a deletion", another_controller_deletes_a_sandbox),
     SCENARIO("…a pause", another_controller_pauses_a_sandbox),
     SCENARIO("…a deadline", another_controller_shortens_a_lifetime),
-    SCENARIO("a reading never undoes what was answered since it was asked for",
+    SCENARIO("a reading never undoes what was answered after the reading was asked for",
              a_reading_is_older_than_what_was_answered),
-    SCENARIO("what was committed and not told is taken up by the next leader",
+    SCENARIO("what was committed and not delivered is delivered by the next leader",
              the_leader_dies_before_it_hears_of_its_create),
-    SCENARIO("…and so is what its nodes have to say", the_leader_dies_while_a_sandbox_is_made),
-    SCENARIO("…which they keep until somebody leads", a_sandbox_ends_while_nobody_leads),
+    SCENARIO("…and so are the statuses of its nodes", the_leader_dies_while_a_sandbox_is_made),
+    SCENARIO("…which the nodes keep until a controller leads", a_sandbox_ends_while_nobody_leads),
     {0}};

@@ -1,4 +1,4 @@
-/* What nodes tell of the past: once, and all of it. */
+/* Samples and violations that nodes report: each is stored once, and none is missing. */
 #include "tests/sim/scenarios/stage.h"
 
 static enum violation_level level(const struct world *w, int sandbox)
@@ -114,12 +114,12 @@ const struct scenario scenarios_history[] = {
     SCENARIO("a restarted agent neither opens an episode again nor forgets to close it",
              an_episode_outlives_its_agent),
     SCENARIO("the end of a sandbox closes its episodes", an_episode_closes_with_its_sandbox),
-    SCENARIO("what could not be told waits, and is told in order", a_node_that_was_away_tells_all_of_it),
-    SCENARIO("a disk that takes nothing does not silence its node", a_full_disk_does_not_silence_its_node),
-    SCENARIO("what is told is on disk before", nothing_is_told_before_it_is_on_disk),
-    SCENARIO("what arrives twice changes nothing, and is sent until that is known",
+    SCENARIO("what could not be sent waits, and is sent in order", a_node_that_was_away_tells_all_of_it),
+    SCENARIO("a full disk does not silence its node", a_full_disk_does_not_silence_its_node),
+    SCENARIO("nothing is sent before it is on disk", nothing_is_told_before_it_is_on_disk),
+    SCENARIO("a report is sent until it is acknowledged; one that arrives twice changes nothing",
              the_answer_to_what_was_told_is_lost),
-    SCENARIO("nothing is forgotten before the controller has committed it",
+    SCENARIO("a node forgets a report only once the controller has committed it",
              the_database_is_away_while_things_are_told),
     SCENARIO("the last figures of a sandbox arrive", the_last_figures_arrive_though_its_agent_died),
     {0}};

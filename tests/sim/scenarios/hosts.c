@@ -144,32 +144,30 @@ static void a_node_brings_what_nobody_knows(struct world *w)
     w->host[node].linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_down(w);
-    w->row[sandbox].state = SANDBOX_STOPPED; /* by an operator's SQL */
+    w->row[sandbox].state = SANDBOX_STOPPED; /* as if an operator's SQL had ended it */
     controller_up(w);
     w->host[node].linked = true;
     UNTIL(w, 5000, stage_gone(w, sandbox));
 }
 
 const struct scenario scenarios_hosts[] = {
-    SCENARIO("a deletion of what is lost is carried out when its node returns",
+    SCENARIO("a lost sandbox that was deleted is removed when its node returns",
              a_node_returns_with_a_sandbox_that_was_deleted_meanwhile),
-    SCENARIO("a node that is silent past its lease has its sandboxes marked lost; they return to what it "
-             "reports",
+    SCENARIO("the sandboxes of a node that is silent past its lease are lost; when it returns, they are what "
+             "it reports",
              a_silent_node_returns),
-    SCENARIO("…also where that is paused", a_silent_node_returns_with_one_that_is_paused),
-    SCENARIO("…or end at their deadline", a_silent_node_stays_away),
-    SCENARIO("…as deleted, where that was asked for", a_lost_sandbox_is_deleted_and_its_node_stays_away),
-    SCENARIO("what a node had, and does not hold any more, ends as orphaned",
-             a_node_returns_without_its_sandbox),
-    SCENARIO("an agent's restart is nothing that its sandboxes notice", an_agent_is_restarted),
-    SCENARIO("who stood still itself listens for one lease before it judges",
+    SCENARIO("…also where a sandbox is paused", a_silent_node_returns_with_one_that_is_paused),
+    SCENARIO("…a lost sandbox ends at its deadline if its node stays away", a_silent_node_stays_away),
+    SCENARIO("…or as deleted, if a user deleted it", a_lost_sandbox_is_deleted_and_its_node_stays_away),
+    SCENARIO("a sandbox that its node no longer has ends as orphaned", a_node_returns_without_its_sandbox),
+    SCENARIO("the sandboxes of an agent do not notice its restart", an_agent_is_restarted),
+    SCENARIO("a controller that stood still listens for one lease before it judges a node",
              a_controller_that_stood_still_listens_first),
-    SCENARIO("…also where they were still to come", a_controller_stands_still_before_its_nodes_came),
-    SCENARIO("…and takes what its nodes said meanwhile", a_controller_stands_still_while_a_lifetime_ends),
-    SCENARIO("a new controller gives each node one lease to come", a_new_controller_waits_for_the_nodes),
-    SCENARIO("a desired state is repeated until its node says that it took it up",
-             what_is_desired_is_lost_on_its_way),
+    SCENARIO("…also before its nodes have connected", a_controller_stands_still_before_its_nodes_came),
+    SCENARIO("…and handles what its nodes sent meanwhile", a_controller_stands_still_while_a_lifetime_ends),
+    SCENARIO("a new controller gives each node one lease to connect", a_new_controller_waits_for_the_nodes),
+    SCENARIO("a desired state is repeated until its node confirms it", what_is_desired_is_lost_on_its_way),
     SCENARIO("a status is repeated until it is acknowledged", what_a_node_says_is_lost_on_its_way),
     SCENARIO("delivery is at least once, effect exactly once", every_message_arrives_twice),
-    SCENARIO("what nobody wants is sent away", a_node_brings_what_nobody_knows),
+    SCENARIO("a node is told to remove a sandbox that nobody desires", a_node_brings_what_nobody_knows),
     {0}};

@@ -1,4 +1,4 @@
-/* One sandbox on one machine, from its start to the last word on it. */
+/* One sandbox on one node, from its start to its final report. */
 #include "tests/sim/scenarios/stage.h"
 
 static void its_lifetime_ends(struct world *w)
@@ -61,7 +61,7 @@ static void its_command_ends_while_its_agent_is_down(struct world *w)
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXITED));
 }
 
-static void its_agent_dies_while_it_is_made(struct world *w)
+static void its_agent_dies_while_it_starts(struct world *w)
 {
     int sandbox = controller_create(w, 60000), node = stage_node(w, sandbox);
     stage_no_docker(w, node, 5000);
@@ -86,7 +86,7 @@ static void its_agent_dies_right_after_it_began(struct world *w)
     UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
-static void its_host_is_booted(struct world *w)
+static void its_node_reboots(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     host_reboot(w, node);
@@ -96,7 +96,7 @@ static void its_host_is_booted(struct world *w)
     EXPECT(w, sandbox_state_terminal(w->row[sandbox].state));
 }
 
-static void its_hosts_disk_is_full_when_it_ends(struct world *w)
+static void its_nodes_disk_is_full_when_it_ends(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     stage_no_disk(w, node, 30000);
@@ -116,7 +116,7 @@ static void its_end_is_on_disk_before_its_container_goes(struct world *w)
     EXPECT(w, stage_sandbox(w, sandbox)->record.phase == PHASE_REMOVING);
 }
 
-static void the_last_word_is_said_until_it_is_accepted(struct world *w)
+static void the_final_report_is_sent_until_it_is_acknowledged(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     w->loses = agent_hear_ack;
@@ -127,7 +127,7 @@ static void the_last_word_is_said_until_it_is_accepted(struct world *w)
     UNTIL(w, 3000, stage_gone(w, sandbox));
 }
 
-static void an_old_desired_comes_after_its_end(struct world *w)
+static void an_old_desired_state_arrives_after_its_end(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
@@ -151,7 +151,7 @@ static void somebody_pauses_its_container(struct world *w)
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING) && !stage_sandbox(w, sandbox)->paused);
 }
 
-static void it_is_deleted_while_it_is_made(struct world *w)
+static void it_is_deleted_while_it_starts(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
     stage_no_docker(w, stage_node(w, sandbox), 5000);
@@ -173,27 +173,35 @@ static void it_is_deleted_and_killed_past_its_deadline(struct world *w)
 }
 
 const struct scenario scenarios_life[] = {
-    SCENARIO("a sandbox ends within two seconds of its deadline, and not before it", its_lifetime_ends),
-    SCENARIO("what ended by itself is told so, and nothing is left of it", its_command_ends),
-    SCENARIO("deadlines hold with the controller and the network gone",
+    SCENARIO("a sandbox ends at its deadline: not earlier, and at most two seconds later", its_lifetime_ends),
+    SCENARIO("a sandbox whose command ends is reported as exited, and nothing is left of it",
+             its_command_ends),
+    SCENARIO("deadlines hold without the controller and without the network",
              nobody_is_there_when_its_lifetime_ends),
-    SCENARIO("processes are killed first, without Docker; its container goes when Docker answers",
-             docker_hangs_when_its_lifetime_ends),
-    SCENARIO("a restarted agent kills what is overdue at once", its_lifetime_ends_while_its_agent_is_down),
-    SCENARIO("what ended while its agent was down is told as it was",
+    SCENARIO(
+        "at a deadline the processes are killed without Docker; the container is removed when Docker answers",
+        docker_hangs_when_its_lifetime_ends),
+    SCENARIO("a restarted agent kills at once what is past its deadline",
+             its_lifetime_ends_while_its_agent_is_down),
+    SCENARIO("an end that happened while the agent was down is reported with its real reason",
              its_command_ends_while_its_agent_is_down),
-    SCENARIO("what was being made when its agent died is made again", its_agent_dies_while_it_is_made),
-    SCENARIO("…but for a command that has begun: never a second time", its_agent_dies_right_after_it_began),
-    SCENARIO("what a boot ended is not begun again", its_host_is_booted),
-    SCENARIO("a last word that the disk refuses is said all the same", its_hosts_disk_is_full_when_it_ends),
-    SCENARIO("container and volume are removed once the end is on disk",
+    SCENARIO("a start that was interrupted by the agent's death is made again",
+             its_agent_dies_while_it_starts),
+    SCENARIO("…unless the command has begun: a command never begins twice",
+             its_agent_dies_right_after_it_began),
+    SCENARIO("a sandbox that a reboot ended is not started again", its_node_reboots),
+    SCENARIO("a final report that the disk refuses is sent nevertheless",
+             its_nodes_disk_is_full_when_it_ends),
+    SCENARIO("container and volume are removed only once the end is on disk",
              its_end_is_on_disk_before_its_container_goes),
-    SCENARIO("the last word is repeated until it is acknowledged, then the record goes",
-             the_last_word_is_said_until_it_is_accepted),
-    SCENARIO("an id that ended here is never made again", an_old_desired_comes_after_its_end),
-    SCENARIO("a container that somebody else removed ends as orphaned", somebody_removes_its_container),
-    SCENARIO("a pause by somebody else is told, and undone", somebody_pauses_its_container),
-    SCENARIO("the making of what is not wanted any more is broken off", it_is_deleted_while_it_is_made),
-    SCENARIO("who was killed past its deadline expired, anyone who comes to tell",
+    SCENARIO("the final report is repeated until it is acknowledged; then the record is deleted",
+             the_final_report_is_sent_until_it_is_acknowledged),
+    SCENARIO("a sandbox that ended on a node is never started there again",
+             an_old_desired_state_arrives_after_its_end),
+    SCENARIO("a sandbox whose container was removed in Docker ends as orphaned",
+             somebody_removes_its_container),
+    SCENARIO("a pause that was made in Docker is reported, and undone", somebody_pauses_its_container),
+    SCENARIO("the start of a sandbox that is deleted meanwhile is aborted", it_is_deleted_while_it_starts),
+    SCENARIO("a kill after the deadline is always reported as expired",
              it_is_deleted_and_killed_past_its_deadline),
     {0}};

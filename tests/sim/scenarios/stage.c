@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REST_MS 200000 /* the longest lifetime, leases, retries */
+#define REST_MS 200000 /* longer than the longest lifetime, all leases and all retries */
 
 int stage_running(struct world *w, uint64_t lifetime_ms)
 {

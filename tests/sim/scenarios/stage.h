@@ -1,7 +1,7 @@
 /*
- * Scripted worlds: stories that one or more rules of the cores must bring to their end. Nothing happens by
- * chance in them; between two lines of a story the world takes steps (UNTIL, HOLDS), and what holds in every
- * world is checked after each. After its last line a story is calm until all has come to rest.
+ * Scripted scenarios: each is a story that shows one or more rules of the cores. Nothing in it happens by
+ * chance. Between two lines of a story the world takes steps (UNTIL, HOLDS), and check.c checks after each
+ * step what must always hold. After its last line the world is calm until everything has ended.
  */
 #ifndef CORRAL_TESTS_SIM_STAGE_H
 #define CORRAL_TESTS_SIM_STAGE_H
@@ -17,11 +17,11 @@ struct scenario {
         rule, #play, play                                                                                    \
     }
 
-/* Each ends with an empty one. */
+/* Each array ends with an empty row. */
 extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hosts[], scenarios_database[],
     scenarios_changes[], scenarios_clocks[], scenarios_history[];
 
-/* The world goes on until this holds; no longer than ms. */
+/* Runs the world until the condition holds; fails after ms. */
 #define UNTIL(w, ms, condition)                                                                              \
     do {                                                                                                     \
         uint64_t until_ = (w)->now + (ms);                                                                   \
@@ -33,7 +33,7 @@ extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hos
         }                                                                                                    \
     } while (0)
 
-/* …for ms, and this holds all the time. */
+/* Runs the world for ms; the condition must hold after each step. */
 #define HOLDS(w, ms, condition)                                                                              \
     do {                                                                                                     \
         uint64_t until_ = (w)->now + (ms);                                                                   \
@@ -51,10 +51,11 @@ extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hos
 
 #define PASS(w, ms) HOLDS(w, ms, true)
 
-/* A sandbox that runs. */
+/* Creates a sandbox and waits until it runs. */
 int stage_running(struct world *w, uint64_t lifetime_ms);
 
-/* The database answers nothing for so long; Docker of a node; its disk takes nothing; it starts nothing. */
+/* For this long: the database answers nothing; Docker of this node answers nothing; its disk takes no writes;
+ * its Docker starts nothing. */
 void stage_no_database(struct world *w, uint64_t ms);
 void stage_no_docker(struct world *w, int node, uint64_t ms);
 void stage_no_disk(struct world *w, int node, uint64_t ms);
@@ -62,23 +63,22 @@ void stage_no_starts(struct world *w, int node, uint64_t ms);
 
 void stage_stop_controller(struct world *w, uint64_t ms);
 
-/* The desired state of a sandbox, as its row has it, arrives at its node once more, with so much left to
- * live.
- */
+/* Delivers the desired state of the row to its node once more, with this generation and this remaining
+ * lifetime. */
 void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);
 
 int stage_node(const struct world *w, int sandbox);
 struct host *stage_host(struct world *w, int sandbox);
 struct sandbox_model *stage_sandbox(struct world *w, int sandbox);
 const struct sandbox_record *stage_record(struct world *w,
-                                          int sandbox); /* the reconciler's; NULL: it has none */
+                                          int sandbox); /* the reconciler's record; NULL: it has none */
 bool stage_is(const struct world *w, int sandbox, enum sandbox_state state);
 bool stage_ended(const struct world *w, int sandbox, enum sandbox_reason reason);
 
-/* Neither record nor container is left of it anywhere. */
+/* No node has a record or a container of it. */
 bool stage_gone(const struct world *w, int sandbox);
 
-/* What is told of its end is true to a second. */
+/* expires_at of the row is right to a second. */
 bool stage_row_true(const struct world *w, int sandbox);
 
 #endif

@@ -1,7 +1,7 @@
-/* Nodes that cannot start their desired state. */
+/* Nodes on which a sandbox does not start. */
 #include "tests/sim/scenarios/stage.h"
 
-static void a_host_that_fails_a_start_is_passed_over(struct world *w)
+static void a_node_that_fails_a_start_is_passed_over(struct world *w)
 {
     int sandbox = controller_create(w, 60000), first = stage_node(w, sandbox);
     stage_no_starts(w, first, 60000);
@@ -11,7 +11,7 @@ static void a_host_that_fails_a_start_is_passed_over(struct world *w)
     EXPECT(w, w->row[sandbox].moves == 2);
 }
 
-static void a_second_host_that_fails_too_is_the_last(struct world *w)
+static void a_second_node_that_fails_too_is_the_last(struct world *w)
 {
     for (int n = 0; n < SIM_NODES; n++)
         stage_no_starts(w, n, 60000);
@@ -43,7 +43,7 @@ static int placed_on_first(struct world *w, int creates)
     return there;
 }
 
-static void a_host_that_fails_three_starts_gets_no_more(struct world *w)
+static void a_node_that_fails_three_starts_gets_no_more(struct world *w)
 {
     int failed = 0;
     stage_no_starts(w, 0, 40000);
@@ -54,7 +54,7 @@ static void a_host_that_fails_three_starts_gets_no_more(struct world *w)
     EXPECT(w, placed_on_first(w, 6) == 0);
 }
 
-static void a_host_that_is_well_again_is_tried_again(struct world *w)
+static void a_node_that_is_healthy_again_is_tried_again(struct world *w)
 {
     stage_no_starts(w, 0, 20000);
     placed_on_first(w, 9);
@@ -63,7 +63,7 @@ static void a_host_that_is_well_again_is_tried_again(struct world *w)
     EXPECT(w, placed_on_first(w, 9) > 1);
 }
 
-static void a_disk_that_takes_no_record_makes_no_sandbox(struct world *w)
+static void a_disk_that_takes_no_record_starts_no_sandbox(struct world *w)
 {
     int sandbox = controller_create(w, 60000), first = stage_node(w, sandbox);
     stage_no_disk(w, first, 60000);
@@ -71,7 +71,7 @@ static void a_disk_that_takes_no_record_makes_no_sandbox(struct world *w)
     EXPECT(w, stage_node(w, sandbox) != first && !w->host[first].sandbox[sandbox].begun);
 }
 
-static void nothing_is_made_before_its_record_is_on_disk(struct world *w)
+static void nothing_starts_before_its_record_is_on_disk(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
     while (!stage_is(w, sandbox, SANDBOX_RUNNING)) {
@@ -82,14 +82,15 @@ static void nothing_is_made_before_its_record_is_on_disk(struct world *w)
 }
 
 const struct scenario scenarios_starts[] = {
-    SCENARIO("what its node cannot start, for reasons of its own, is placed on another",
-             a_host_that_fails_a_start_is_passed_over),
-    SCENARIO("…once", a_second_host_that_fails_too_is_the_last),
-    SCENARIO("…and asked for again where nobody knows whether it was",
+    SCENARIO("a sandbox that its node cannot start, for a reason of the node, is placed on another node",
+             a_node_that_fails_a_start_is_passed_over),
+    SCENARIO("…once", a_second_node_that_fails_too_is_the_last),
+    SCENARIO("…and is placed again where the answer to the first attempt is lost",
              nobody_knows_whether_it_was_placed_again),
     SCENARIO("a node that fails three starts in a row gets no more",
-             a_host_that_fails_three_starts_gets_no_more),
-    SCENARIO("…until it may try one, after a while", a_host_that_is_well_again_is_tried_again),
-    SCENARIO("a disk that takes no record makes no sandbox", a_disk_that_takes_no_record_makes_no_sandbox),
-    SCENARIO("nothing is made before its record is on disk", nothing_is_made_before_its_record_is_on_disk),
+             a_node_that_fails_three_starts_gets_no_more),
+    SCENARIO("…until it may try one, after a while", a_node_that_is_healthy_again_is_tried_again),
+    SCENARIO("a node whose disk takes no record starts no sandbox",
+             a_disk_that_takes_no_record_starts_no_sandbox),
+    SCENARIO("a sandbox starts only once its record is on disk", nothing_starts_before_its_record_is_on_disk),
     {0}};
