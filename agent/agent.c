@@ -251,7 +251,7 @@ void agent_free(struct agent *agent)
     agent_outbox_close(agent);
     volumes_free(agent->volumes);
     HASH_ITER(hh, agent->runtimes, h, next)
-    agent_runtime_drop(h);
+    agent_runtime_free(h);
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);

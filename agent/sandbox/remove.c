@@ -20,9 +20,8 @@
 #define REMOVE_MS      10000
 #define REMOVE_HUNG_MS 5000
 
-void agent_runtime_drop(struct runtime *h)
+void agent_runtime_free(struct runtime *h)
 {
-    char folder[512];
     if (h->agent->follower)
         h->agent->follower->on_drop(h);
     HASH_DEL(h->agent->runtimes, h);
@@ -32,10 +31,17 @@ void agent_runtime_drop(struct runtime *h)
     initlink_free(h->init);
     cgroup_alarm_drop(h->watched);
     cgroup_sandbox_close(h->cgroup);
-    agent_runtime_folder(h, folder);
-    if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
-        log_warn("agent", "sandbox=%s %s stays: %s", h->id.text, folder, strerror(errno));
     free(h);
+}
+
+void agent_runtime_drop(struct runtime *h)
+{
+    struct sandbox_id id = h->id;
+    char folder[512];
+    agent_runtime_folder(h, folder);
+    agent_runtime_free(h); /* with the socket in it */
+    if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
+        log_warn("agent", "sandbox=%s %s stays: %s", id.text, folder, strerror(errno));
 }
 
 static void close_episodes(struct agent *agent, struct runtime *h)

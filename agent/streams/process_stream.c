@@ -266,11 +266,10 @@ static void on_room(void *arg)
     struct process_stream *s = arg;
     if (s->op == STREAM_LIST)
         list_more(s);
-    else if (s->ended)
+    else if (s->ended && (s->drained || !s->attaches))
         end_if_done(s);
     else
         give_credit(s);
-    /* nothing after this: s may be gone */
 }
 
 /* The controller has let go: of a command that belongs to its stream nothing is left. */
