@@ -41,7 +41,8 @@ struct uplink_welcome {
     uint64_t epoch; /* the owner stores it on disk, so that an older leader is refused after a restart too */
     uint32_t lease_ms;
     const struct string_list *settings; /* "name=value" */
-    /* Where streams are carried, on a connection of their own with this ticket; NULL: the controller does not.
+    /* Where streams are carried, on a connection of their own with this ticket; NULL: the controller does
+     * not.
      */
     const char *streams_url;
     const uint8_t *ticket; /* of MSGLINK_TICKET_LEN */

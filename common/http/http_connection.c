@@ -358,7 +358,8 @@ static void finish(struct http_connection *c);
 static bool client_ended(const struct http_connection *c, const struct evbuffer *in)
 {
     const struct http_exchange *x = c->exchange;
-    return c->ended && !evbuffer_get_length(in) && (x->stream.kind == STREAM_ANSWER || x->stream.awaits || http_stream_takes(x));
+    return c->ended && !evbuffer_get_length(in) &&
+           (x->stream.kind == STREAM_ANSWER || x->stream.awaits || http_stream_takes(x));
 }
 
 static void advance_stream(struct http_connection *c, struct evbuffer *in)

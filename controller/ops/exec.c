@@ -19,15 +19,21 @@ struct exec_call {
 
 /* --- the answer --- */
 
-/* A character that the bound has cut is left out, so that text stays text. */
+/* How many bytes a character has that begins so. */
+static size_t character_len(uint8_t first)
+{
+    return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+}
+
+/* The length without a character that the bound has cut, so that text stays text. */
 static size_t whole_characters(const struct exec_output *o)
 {
-    size_t len = o->len, back = 0;
+    size_t last = o->len;
     if (!o->truncated)
-        return len;
-    while (back < 3 && back < len && (o->bytes[len - 1 - back] & 0xc0) == 0x80)
-        back++;
-    return back < len && o->bytes[len - 1 - back] >= 0xc0 ? len - 1 - back : len;
+        return o->len;
+    while (last > 0 && o->len - last < 4 && (o->bytes[last - 1] & 0xc0) == 0x80)
+        last--;
+    return last && last - 1 + character_len(o->bytes[last - 1]) > o->len ? last - 1 : o->len;
 }
 
 static void put_output(json_t *answer, const char *name, const struct exec_output *o)
@@ -67,7 +73,7 @@ static void on_done(void *arg, int code, const char *text, const struct exec_res
 {
     struct exec_call *p = arg;
     if (code)
-        ops_fail(p->call, code, text);
+        ops_fail(p->call, code == ERR_CANCELLED ? ERR_WRONG_STATE : code, text);
     else
         answer(p->call, result);
     free(p);

@@ -48,6 +48,8 @@ static void on_key_revoked(void *arg, int code, const struct err *e, const char 
 {
     struct ops_call *o = arg;
     api_forget_key(o->controller->api, "*");
+    if (!code)
+        stream_hub_end_key(leader_streams(o->controller->leader), o->call->param[1]);
     ops_answer_gone(o->call, code, e, json);
     free(o);
 }

@@ -1,0 +1,188 @@
+"""Commands in a sandbox: POST /sandbox/{id}/exec."""
+import base64
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from corral import Client, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def sandbox(user):
+    return user.create()["id"]
+
+
+def run(user, sandbox, *command, **more):
+    return user.good("POST", f"/sandbox/{sandbox}/exec", {"command": list(command), **more}, status=200)
+
+
+def shell(user, sandbox, script, **more):
+    return run(user, sandbox, "sh", "-c", script, **more)
+
+
+def processes(user, sandbox):
+    return shell(user, sandbox, "ps -o comm,args | tail -n +2")["stdout"]
+
+
+def test_output_and_exit_code(user, sandbox):
+    got = shell(user, sandbox, "echo out; echo err >&2; exit 3")
+    assert (got["exit_code"], got["signal"], got["stdout"], got["stderr"]) == (3, None, "out\n", "err\n")
+    assert got["truncated"] is False and got["timed_out"] is False and 0 <= got["duration_ms"] < 30000
+
+
+@pytest.mark.parametrize("command,code", [(["/no/such"], 127), (["/etc/passwd"], 126)])
+def test_what_cannot_be_run(user, sandbox, command, code):
+    assert run(user, sandbox, *command)["exit_code"] == code
+
+
+def test_a_signal(user, sandbox):
+    got = shell(user, sandbox, "kill -TERM $$")
+    assert got["exit_code"] is None and got["signal"] == signal.SIGTERM
+
+
+def test_environment_and_folder(user, sandbox):
+    got = shell(user, sandbox, 'echo "$A|$HOME|$(pwd)|$(id -u)"', env={"A": "b c"}, cwd="/tmp")
+    assert got["stdout"] == "b c|/workspace|/tmp|1000\n"
+    assert shell(user, sandbox, "pwd")["stdout"] == "/workspace\n"
+    assert shell(user, sandbox, "true", cwd="/no/such")["exit_code"] in (126, 127)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 300000])
+def test_input(user, sandbox, size):
+    text = ("0123456789abcde\n" * (size // 16 + 1))[:size]
+    assert run(user, sandbox, "cat", stdin=text)["stdout"] == text
+
+
+def test_bytes_that_are_no_text(user, sandbox):
+    raw = bytes(range(256)) * 10
+    got = run(user, sandbox, "cat", stdin_base64=base64.b64encode(raw).decode())
+    assert base64.b64decode(got["stdout_base64"]) == raw and "stdout" not in got
+    assert shell(user, sandbox, r"printf 'a\0b'")["stdout"] == "a\0b"
+
+
+@pytest.mark.parametrize("size", [60000, 70000, MIB, MIB + 1, 5 * MIB])
+def test_much_output(user, sandbox, size):
+    """All of it up to the bound; what comes after is thrown away, and the command is not held up."""
+    got = shell(user, sandbox, f"yes | head -c {size}; echo end >&2")
+    assert len(got["stdout"]) == min(size, MIB) and set(got["stdout"]) == {"y", "\n"}
+    assert got["truncated"] == (size > MIB) and got["stderr"] == "end\n" and got["exit_code"] == 0
+
+
+def test_a_character_that_the_bound_cuts(user, sandbox):
+    got = shell(user, sandbox, "printf x; yes ää | tr -d '\\n' | head -c 1048579")
+    assert got["truncated"] and set(got["stdout"]) == {"x", "ä"} and len(got["stdout"].encode()) == MIB - 1
+
+
+def test_a_timeout_kills_all_descendants(user, sandbox):
+    script = "sleep 1001 & setsid sleep 1002 & (setsid sleep 1003 &) ; exec sleep 1004"
+    got = shell(user, sandbox, script, timeout_ms=500)
+    assert got["timed_out"] and got["signal"] == signal.SIGKILL
+    assert "sleep 100" not in processes(user, sandbox)
+
+
+def test_children_in_the_background_live_on(user, sandbox):
+    got = shell(user, sandbox, "sleep 1001 & echo begun")
+    assert got["stdout"] == "begun\n" and got["exit_code"] == 0 and got["duration_ms"] < 20000
+    assert "sleep 1001" in processes(user, sandbox)
+
+
+def test_a_client_that_hangs_up_ends_its_command(corral, user, sandbox):
+    url = urlsplit(corral.url)
+    body = b'{"command": ["sh", "-c", "setsid sleep 1001 & sleep 1002"]}'
+    with socket.create_connection((url.hostname, url.port)) as client:
+        client.sendall(b"POST /sandbox/%s/exec HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nContent-Type: application/json\r\n"
+                       b"Content-Length: %d\r\n\r\n%s" % (sandbox.encode(), user.session.headers["X-API-Key"].encode(), len(body), body))
+        wait_until("it runs", lambda: "sleep 1001" in processes(user, sandbox), 20)
+    wait_until("nothing of it is left", lambda: "sleep 100" not in processes(user, sandbox), 10)
+
+
+def test_many_at_once(user, sandbox):
+    with ThreadPoolExecutor(20) as pool:
+        got = list(pool.map(lambda i: shell(user, sandbox, f"echo {i}; exit {i}"), range(40)))
+    assert [(g["stdout"], g["exit_code"]) for g in got] == [(f"{i}\n", i) for i in range(40)]
+
+
+def test_too_many_at_once(user):
+    """64 a sandbox; the next is refused, and told so."""
+    sandbox = user.create(pids=200)["id"]
+    path = f"/sandbox/{sandbox}/exec"
+    with ThreadPoolExecutor(64) as pool:
+        waiting = [pool.submit(user.call, "POST", path, {"command": ["sleep", "20"]}) for _ in range(64)]
+        refusal = wait_until("there is no room for one more",
+                             lambda: (a := user.call("POST", path, {"command": ["true"]})).status_code == 429 and a.json(), 15, 0.2)
+    assert refusal["code"] == "too_many_streams"
+    assert sorted({answer.result().status_code for answer in waiting}) in ([200], [200, 429]) # one may have lost to the probes
+    assert shell(user, sandbox, "echo again")["stdout"] == "again\n"
+
+
+def test_it_is_its_owners_alone(corral, user, sandbox):
+    """What is another's is not there. An administrator says that he enters."""
+    other, path, body = corral.user("other", "pro"), f"/sandbox/{sandbox}/exec", {"command": ["echo", "hi"]}
+    assert other.call("POST", path, body).status_code == 404
+    assert corral.admin.call("POST", path, body).status_code == 404
+    assert other.call("POST", path + "?admin_access=true", body).status_code == 404
+    assert corral.admin.good("POST", path + "?admin_access=true", body, status=200)["stdout"] == "hi\n"
+    assert user.call("POST", "/sandbox/sbx_00000000000000000000000000/exec", body).status_code == 404
+
+
+def test_only_while_it_runs(user, sandbox):
+    path, body = f"/sandbox/{sandbox}/exec", {"command": ["true"]}
+    user.good("POST", f"/sandbox/{sandbox}/pause")
+    assert user.call("POST", path, body).json()["code"] == "wrong_state"
+    user.good("POST", f"/sandbox/{sandbox}/resume")
+    assert user.good("POST", path, body)["exit_code"] == 0
+    user.delete(sandbox)
+    assert user.call("POST", path, body).json()["code"] == "wrong_state"
+
+
+@pytest.mark.parametrize("body,pointer", [({}, "/command"), ({"command": []}, "/command"), ({"command": ["a"], "cwd": "b"}, "/cwd"),
+                                          ({"command": ["a"], "stdin_base64": "x"}, "/stdin_base64"),
+                                          ({"command": ["a"], "timeout_ms": 0}, "/timeout_ms"),
+                                          ({"command": ["a"], "env": {"1": "b"}}, "/env/1"), ({"command": ["a"], "b": 1}, "/b")])
+def test_bodies_that_do_not_validate(user, sandbox, body, pointer):
+    answer = user.call("POST", f"/sandbox/{sandbox}/exec", body)
+    assert answer.status_code == 422 and [e["pointer"] for e in answer.json()["errors"]] == [pointer]
+
+
+def test_the_sandbox_ends_meanwhile(user, sandbox):
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(user.call, "POST", f"/sandbox/{sandbox}/exec", {"command": ["sleep", "1000"]})
+        wait_until("it runs", lambda: "sleep 1000" in processes(user, sandbox), 20)
+        user.delete(sandbox)
+        answer = waiting.result(20)
+    assert answer.status_code == 409 and answer.json()["code"] == "wrong_state"
+
+
+def test_a_revoked_key_ends_its_command(corral, user, sandbox):
+    made = corral.key(user.user_id, "short")
+    client = Client(corral.url, made["key"])
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(client.call, "POST", f"/sandbox/{sandbox}/exec", {"command": ["sleep", "1000"]})
+        wait_until("it runs", lambda: "sleep 1000" in processes(user, sandbox), 20)
+        corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{made['id']}")
+        answer = waiting.result(20)
+    assert answer.status_code == 401
+    wait_until("it is killed", lambda: "sleep 1000" not in processes(user, sandbox), 10)
+
+
+@pytest.mark.parametrize("what,signo", [("agent", signal.SIGTERM), ("agent", signal.SIGKILL), ("controller", signal.SIGTERM),
+                                        ("controller", signal.SIGKILL)])
+def test_after_a_restart(corral, user, sandbox, what, signo):
+    """Sandboxes live on, and can be worked in again."""
+    assert shell(user, sandbox, "echo before")["stdout"] == "before\n"
+    process = Path(f"/proc/{corral.pid(what)}")
+    corral.kill(what, signo)
+    wait_until("it is gone", lambda: not process.exists(), 20)
+    corral.restart(what)
+    answer = wait_until("it works again", lambda: again(user, sandbox), 30, 0.2)
+    assert answer["stdout"] == "after\n"
+
+
+def again(user, sandbox):
+    answer = user.call("POST", f"/sandbox/{sandbox}/exec", {"command": ["echo", "after"]})
+    return answer.json() if answer.status_code == 200 else None
