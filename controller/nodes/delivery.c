@@ -9,6 +9,7 @@ struct delivery_desired {
     struct desired_state desired; /* spec owned */
     uint64_t queued_ms;
     bool sent;
+    unsigned repeats; /* since it came late */
 };
 
 struct delivery_status_ack {
@@ -92,14 +93,23 @@ void delivery_certificate(struct delivery *d, uint8_t *der, size_t len)
 
 /* --- what was taken --- */
 
-static void settle_desired(struct delivery *d, bool taken)
+/* Whether it is to be told once more, though it was taken: the node counted its lifetime from too late. */
+static bool is_late(const struct delivery_desired *item, uint64_t waited_ms)
+{
+    return waited_ms > DELIVERY_LATE_MS && item->desired.state != DESIRED_GONE &&
+           item->repeats < DELIVERY_REPEATS;
+}
+
+static void settle_desired(struct delivery *d, bool taken, uint64_t waited_ms)
 {
     size_t kept = 0;
     for (size_t i = 0; i < d->desired_count; i++) {
-        if (taken && d->desired[i].sent) {
+        bool told = taken && d->desired[i].sent;
+        if (told && !is_late(&d->desired[i], waited_ms)) {
             free_spec(&d->desired[i]);
             continue;
         }
+        d->desired[i].repeats += told;
         d->desired[kept] = d->desired[i];
         d->desired[kept++].sent = false;
     }
@@ -118,13 +128,13 @@ static void settle_acks(struct delivery *d, bool taken)
     d->ack_count = kept;
 }
 
-void delivery_polled(struct delivery *d, uint64_t taken)
+void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken)
 {
     bool all = taken == d->number;
     if (all && d->certificate_number)
         mem_free_ptr(&d->certificate);
     d->certificate_number = 0;
-    settle_desired(d, all);
+    settle_desired(d, all, now - d->told_ms);
     settle_acks(d, all);
     if (!all)
         d->violations.told = d->samples.told = d->cleanups.told = d->cleanup_told = 0;
@@ -184,6 +194,7 @@ static size_t at_most(size_t count)
 void delivery_tell(struct delivery *d, uint64_t now, struct node_update *update)
 {
     *update = (struct node_update){.number = ++d->number, .cleanup = d->cleanup};
+    d->told_ms = now;
     update->desired_states = mem_zalloc((at_most(d->desired_count) + 1) * sizeof *update->desired_states);
     update->acks = mem_zalloc((at_most(d->ack_count) + 1) * sizeof *update->acks);
     update->desired_count = take_desired(d, now, update->desired_states);

@@ -4,6 +4,11 @@
  * Where that is the one that was told last, what it carried is forgotten; else all of it is told again. Of
  * each sandbox the newest desired state wins.
  *
+ * An update may lie in the network meanwhile, and its desired states say how long their sandboxes live from
+ * when they were sent. So one whose answer took longer than DELIVERY_LATE_MS is told again, which brings its
+ * deadline forward: the deadline that a node knows is not later than it should be by more than that. In a
+ * network that is always so slow it is told DELIVERY_REPEATS times again, and late by what the fastest took.
+ *
  * Pure. now: CLOCK_BOOTTIME in ms.
  */
 #ifndef CORRAL_CONTROLLER_NODES_DELIVERY_H
@@ -11,12 +16,14 @@
 
 #include "proto/node_codec.h"
 
-#define DELIVERY_DESIRED_MAX 4096              /* sandboxes whose desired states wait */
+#define DELIVERY_DESIRED_MAX 4096 /* sandboxes whose desired states wait */
+#define DELIVERY_LATE_MS     500
+#define DELIVERY_REPEATS     4
 #define DELIVERY_ACKS_MAX    NODE_STATUSES_MAX /* acknowledgements of statuses that wait */
 
 /* All zero at the start, as the session is. */
 struct delivery {
-    uint64_t number; /* of the last update */
+    uint64_t number, told_ms; /* of the last update */
     struct delivery_desired *desired;
     size_t desired_count;
     struct delivery_status_ack *ack;
@@ -51,7 +58,7 @@ void delivery_cleanup(struct delivery *d, const struct cleanup_order *order);
 void delivery_certificate(struct delivery *d, uint8_t *der, size_t len);
 
 /* The node polls, and says that it took the update of this number last; 0: none. */
-void delivery_polled(struct delivery *d, uint64_t taken);
+void delivery_polled(struct delivery *d, uint64_t now, uint64_t taken);
 
 /* Whether there is something that was not told since the last poll. */
 bool delivery_owes(const struct delivery *d);

@@ -65,7 +65,7 @@ static void on_poll(struct node_link *link, struct msglink_token *token, struct 
 {
     if (s->parked)
         msglink_drop(s->parked);
-    delivery_polled(&s->delivery, m->taken);
+    delivery_polled(&s->delivery, loop_now_ms(), m->taken);
     s->parked = token;
     s->parked_ms = loop_awake_ms(link->loop);
     s->request = m->request;
