@@ -148,6 +148,13 @@ static void resized(struct world *w, struct sim_event *e)
     reconciler_resized(h->reconciler, w->now, &id, b->runs, engine_effects(h->engine));
 }
 
+static void note_reported(struct host *h, const struct sandbox_status *status)
+{
+    struct sandbox_model *b = &h->sandbox[sim_index(&status->id)];
+    if (status->number > b->reported)
+        b->reported = status->number;
+}
+
 static void act(void *owner, const struct reconciler_effect *effect)
 {
     struct host *h = owner;
@@ -186,6 +193,7 @@ static void act(void *owner, const struct reconciler_effect *effect)
             w->calm || !sim_chance(w, 10);
         break;
     case RECONCILER_REPORT:
+        note_reported(h, &effect->status);
         uplink_status(h->uplink, &effect->status);
         break;
     case RECONCILER_FORGET:
@@ -213,6 +221,8 @@ static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_sta
     h->starts_fail = unhealthy;
     *inventory = mem_zalloc(SIM_SANDBOXES * sizeof **inventory);
     *count = reconciler_inventory(h->reconciler, h->world->now, *inventory, SIM_SANDBOXES);
+    for (size_t i = 0; i < *count; i++)
+        note_reported(h, &(*inventory)[i]);
 }
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
@@ -238,15 +248,25 @@ void agent_hear_desired(struct world *w, int node, const struct desired_state *d
 static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
     struct host *h = owner;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (!memcmp(&desired_states[i].id, &desired_states[j].id, sizeof desired_states[i].id))
+                sim_fail(h->world, "node %d is told two desired states of %s", h->node,
+                         desired_states[i].id.text);
+        }
         agent_hear_desired(h->world, h->node, &desired_states[i]);
+    }
 }
 
 static void on_acked(void *owner, const struct status_ack *acks, size_t count)
 {
     struct host *h = owner;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (acks[i].number > h->sandbox[sim_index(&acks[i].id)].reported)
+            sim_fail(h->world, "node %d hears that %llu of %s is committed, and never told it", h->node,
+                     (unsigned long long)acks[i].number, acks[i].id.text);
         reconciler_acked(h->reconciler, &acks[i], engine_effects(h->engine));
+    }
 }
 
 static void on_committed(void *owner, uint64_t violations, uint64_t samples)

@@ -108,7 +108,8 @@ static void write_next(struct world *w, int node)
         return;
     h->writing = true;
     h->write_mark = h->last_number;
-    struct sim_event *e = sim_after(w, 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30), written);
+    uint64_t ms = w->outbox_write_ms ? w->outbox_write_ms : 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30);
+    struct sim_event *e = sim_after(w, ms, written);
     e->node = node;
     e->incarnation = h->incarnation;
 }
@@ -226,9 +227,26 @@ void outbox_ended(struct world *w, int node, int sandbox)
 
 /* --- on the wire, and in the database --- */
 
+/* What a node may forget up to this number is with the database, or was lost before. */
+static void check_committed(struct world *w, int node, uint64_t up_to, bool sample)
+{
+    for (size_t i = w->facts; up_to && i--;) {
+        const struct fact *f = &w->fact[i];
+        if (f->node != node || f->sample != sample || f->number > up_to)
+            continue;
+        if (f->stored)
+            return; /* and all before it */
+        if (!f->lost)
+            sim_fail(w, "node %d is told that %llu is committed, and it is not", node,
+                     (unsigned long long)f->number);
+    }
+}
+
 void outbox_hear_committed(struct world *w, int node, uint64_t violations, uint64_t samples)
 {
     struct host *h = &w->host[node];
+    check_committed(w, node, violations, false);
+    check_committed(w, node, samples, true);
     outbox_ack(h->outbox, violations, samples);
     write_next(w, node);
     if (outbox_urgent(h->outbox))

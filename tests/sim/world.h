@@ -74,6 +74,7 @@ struct sandbox_model {
     bool begun;            /* its command began, on this boot: it may never begin again, on any node */
     bool forgotten;        /* its end was acknowledged: it may never run again */
     uint64_t excused_ms;   /* until this time a run past its deadline is excused: the agent was down */
+    uint64_t reported;     /* the highest number of a status that its node reported */
     uint64_t memory_bytes; /* the limit that is set on its container */
     uint64_t unfit_ms;     /* since when that limit, or its deadline, differs from its row; 0: it does not */
     uint64_t unwanted_ms;  /* since when it lives without a live row; 0: it does not */
@@ -159,6 +160,7 @@ struct world {
     const char *scenario; /* its name, and nothing happens by chance; NULL: a world of a seed */
     bool (*loses)(const struct node_message *m); /* true: the message is lost, with its connection */
     uint64_t memory_percent;                     /* of its memory limit that each sandbox uses */
+    uint64_t outbox_write_ms;                    /* the time of each write of an outbox; 0: short */
     bool doubles;       /* each request is served twice, and the first answer is lost */
     bool loses_answers; /* the answers of the database to requests of the API */
 };

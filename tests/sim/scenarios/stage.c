@@ -130,7 +130,7 @@ static void play(const struct scenario *s, bool verbose)
     w->loses = NULL;
     w->doubles = w->loses_answers = false;
     w->on_beat = NULL;
-    w->memory_percent = 0;
+    w->memory_percent = w->outbox_write_ms = 0;
     world_heal(w);
     PASS(w, REST_MS);
     check_rest(w);
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 {
     const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_hosts,
                                           scenarios_database, scenarios_changes, scenarios_clocks,
-                                          scenarios_history};
+                                          scenarios_history,  scenarios_delivery};
     bool verbose = has_option("--verbose", argc, argv), list = has_option("--list", argc, argv);
     int played = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -19,7 +19,7 @@ struct scenario {
 
 /* Each array ends with an empty row. */
 extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hosts[], scenarios_database[],
-    scenarios_changes[], scenarios_clocks[], scenarios_history[];
+    scenarios_changes[], scenarios_clocks[], scenarios_history[], scenarios_delivery[];
 
 /* Runs the world until the condition holds; fails after ms. */
 #define UNTIL(w, ms, condition)                                                                              \
