@@ -73,6 +73,11 @@ bool stage_status_is_told(const struct node_message *m)
     return m->kind == NODE_REPORT && m->report.status_count;
 }
 
+bool stage_violation_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_REPORT && m->report.violation_count;
+}
+
 int stage_node(const struct world *w, int sandbox)
 {
     return w->row[sandbox].node;

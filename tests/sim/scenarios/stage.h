@@ -68,11 +68,12 @@ void stage_stop_controller(struct world *w, uint64_t ms);
 void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);
 
 /* For world.loses: messages that tell desired states, acknowledgements of statuses, those of violations,
- * statuses. */
+ * statuses, violations. */
 bool stage_desired_is_told(const struct node_message *m);
 bool stage_ack_is_told(const struct node_message *m);
 bool stage_commit_is_told(const struct node_message *m);
 bool stage_status_is_told(const struct node_message *m);
+bool stage_violation_is_told(const struct node_message *m);
 
 int stage_node(const struct world *w, int sandbox);
 struct host *stage_host(struct world *w, int sandbox);
