@@ -123,7 +123,7 @@ static void what_is_desired_lies_in_the_network(struct world *w)
     struct host *h = stage_host(w, sandbox);
     unsigned before = h->session;
     h->linked = false;
-    PASS(w, 1700); /* the core repeats what is not answered after 2 s */
+    PASS(w, 1200); /* the core repeats what is not answered after 2 s */
     h->linked = true;
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING));
     PASS(w, PROMPT_MS);
