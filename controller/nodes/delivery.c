@@ -9,7 +9,7 @@ struct delivery_desired {
     struct desired_state desired; /* spec owned */
     uint64_t queued_ms;
     bool sent;
-    unsigned repeats; /* since it came late */
+    unsigned repeats; /* that were sent because the node may have got it late */
 };
 
 struct delivery_status_ack {
@@ -93,7 +93,7 @@ void delivery_certificate(struct delivery *d, uint8_t *der, size_t len)
 
 /* --- what was taken --- */
 
-/* Whether it is to be told once more, though it was taken: the node counted its lifetime from too late. */
+/* Whether it is sent once more, though the node took it: the node counts its lifetime from too late. */
 static bool is_late(const struct delivery_desired *item, uint64_t waited_ms)
 {
     return waited_ms > DELIVERY_LATE_MS && item->desired.state != DESIRED_GONE &&
