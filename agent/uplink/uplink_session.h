@@ -1,6 +1,6 @@
 /*
- * What the uplink decides of a session, beside its queue: which answers belong to it, which update is new,
- * what the next report says and when it is due. Private to the uplink. Pure; now: CLOCK_BOOTTIME in ms.
+ * The decisions of the uplink about a session: which answers belong to it, which update is new, what the next
+ * report contains and when it is due. Private to the uplink. Pure; now: CLOCK_BOOTTIME in ms.
  */
 #ifndef CORRAL_AGENT_UPLINK_UPLINK_SESSION_H
 #define CORRAL_AGENT_UPLINK_UPLINK_SESSION_H
@@ -22,13 +22,13 @@ struct uplink_session {
 
 void uplink_session_fini(struct uplink_session *s);
 
-/* The controller takes this node for who it is: nothing of what waits counts as sent. */
+/* A session begins: everything that waits counts as not sent. */
 void uplink_session_begin(struct uplink_session *s, uint64_t epoch, uint32_t lease_ms);
 
-/* It is over: what the report on its way tells was not told. */
+/* The session is over, and the report under way with it. */
 void uplink_session_end(struct uplink_session *s);
 
-/* Whether an answer is of no older leader, and of this session where there is one (known). */
+/* Whether an answer comes from no older leader and, if the session is known, belongs to it. */
 bool uplink_session_owns(const struct uplink_session *s, const struct node_message *m, bool known);
 
 /* Fills the next report, also with nothing to say: it keeps the lease. False while one is on its way.
