@@ -1,6 +1,6 @@
 #include "agent/uplink/uplink.h"
 
-#include "agent/uplink/uplink_queue.h"
+#include "agent/uplink/uplink_session.h"
 
 #include "common/base/backoff.h"
 #include "common/io/log.h"
@@ -33,14 +33,8 @@ struct uplink {
     struct timer timer; /* before a session: the pause before the next try; in a session: the next report */
     struct later failing, sending;
     char why[200];
-    uint64_t highest_epoch, epoch, request, taken;
-    uint32_t lease_ms;
-    struct node_session_id session;
-    bool reporting;
-    struct node_faults untold; /* items left out and not reported to the controller yet */
-    size_t untold_sent;        /* how many of them are in the report under way */
-    struct outbox *outbox;
-    struct uplink_queue queue;
+    uint64_t request;
+    struct uplink_session session;
 };
 
 static void begin(void *arg);
@@ -59,8 +53,7 @@ static void on_failed(void *arg)
     msglink_client_free(u->poll);
     u->report = u->poll = NULL;
     u->stage = RESTING;
-    u->reporting = false;
-    u->untold_sent = 0;
+    uplink_session_end(&u->session);
     u->url = (u->url + 1) % u->urls.count;
     uint32_t random;
     pki_random(&random, sizeof random);
@@ -94,16 +87,12 @@ static void note_faults(struct uplink *u, const struct node_faults *faults, cons
         return;
     log_error("uplink", "%zu items %s broke a bound, and are left out or lowered; the first: %s",
               faults->count, where, faults->first);
-    if (!u->untold.count)
-        memcpy(u->untold.first, faults->first, sizeof u->untold.first);
-    u->untold.count += faults->count;
+    uplink_session_left_out(&u->session, faults->count, faults->first);
 }
 
 void uplink_left_out(struct uplink *u, size_t count, const char *what)
 {
-    u->untold.count += count;
-    if (u->untold.count == count)
-        snprintf(u->untold.first, sizeof u->untold.first, "%s", what);
+    uplink_session_left_out(&u->session, count, what);
 }
 
 static void send(struct uplink *u, struct msglink_client *lane, struct node_message *m, uint64_t timeout_ms)
@@ -112,8 +101,8 @@ static void send(struct uplink *u, struct msglink_client *lane, struct node_mess
     size_t len;
     struct node_faults faults;
     struct err e;
-    m->epoch = u->epoch;
-    m->session = u->session;
+    m->epoch = u->session.epoch;
+    m->session = u->session.id;
     m->request = ++u->request;
     if (node_message_pack(m, &bytes, &len, &faults, &e)) {
         fail(u, e.text);
@@ -143,7 +132,7 @@ static void send_proof(struct uplink *u, const struct node_message *challenge)
         free(said);
         m.proof.signature = signature;
     }
-    u->session = challenge->session;
+    u->session.id = challenge->session;
     u->stage = PROOF;
     if (rc)
         fail(u, e.text);
@@ -162,13 +151,9 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
                                      .streams_url = m->welcome.streams ? u->urls.item[u->url] : NULL,
                                      .ticket = u->session.byte};
     u->stage = SESSION;
-    u->epoch = u->highest_epoch = m->epoch;
-    u->lease_ms = m->welcome.lease_ms;
-    u->taken = 0;
     u->why[0] = 0;
     backoff_reset(&u->backoff);
-    uplink_queue_resend_all(&u->queue);
-    outbox_resend(u->outbox);
+    uplink_session_begin(&u->session, m->epoch, m->welcome.lease_ms);
     u->ops.on_welcome(u->owner, &welcome);
     send_poll(u);
     send_report(u);
@@ -181,13 +166,6 @@ static void take_refusal(struct uplink *u, const struct node_message *m)
     fail(u, m->refused.text[0] ? m->refused.text : "the controller refused");
 }
 
-/* Whether the answer comes from the current leader and belongs to this session. */
-static bool is_ours(const struct uplink *u, const struct node_message *m)
-{
-    bool known = u->stage == PROOF || u->stage == SESSION;
-    return m->epoch >= u->highest_epoch && (!known || !memcmp(&m->session, &u->session, sizeof m->session));
-}
-
 static void on_report_answer(struct uplink *u, struct node_message *m)
 {
     if (u->stage == HELLO && m->kind == NODE_CHALLENGE)
@@ -195,11 +173,7 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
     else if (u->stage == PROOF && m->kind == NODE_WELCOME)
         on_welcomed(u, m);
     else if (u->stage == SESSION && m->kind == NODE_REPORT_ACK) {
-        u->reporting = false;
-        u->untold.count -= u->untold_sent;
-        u->untold_sent = 0;
-        bool urgent = uplink_queue_urgent(&u->queue) || outbox_urgent(u->outbox);
-        timer_start(&u->timer, u->loop, urgent ? 0 : u->lease_ms / 10, send_report, u);
+        timer_start(&u->timer, u->loop, uplink_session_reported(&u->session), send_report, u);
     } else
         fail(u, "the controller sent what does not belong here");
 }
@@ -207,25 +181,20 @@ static void on_report_answer(struct uplink *u, struct node_message *m)
 static void take_commit(struct uplink *u, const struct node_message *m)
 {
     u->ops.on_committed(u->owner, m->update.violations_acked, m->update.samples_acked);
-    if (u->queue.held)
+    if (u->session.queue.held)
         uplink_hurry(u);
 }
 
 static void on_update(struct uplink *u, struct node_message *m)
 {
-    if (m->update.number == u->taken) {
+    if (!uplink_session_take(&u->session, &m->update)) {
         send_poll(u); /* the update was sent again: our answer to it was lost */
         return;
     }
-    u->taken = m->update.number;
-    for (size_t i = 0; i < m->update.ack_count; i++)
-        uplink_queue_ack(&u->queue, &m->update.acks[i]);
     if (m->update.ack_count)
         u->ops.on_acked(u->owner, m->update.acks, m->update.ack_count);
     if (m->update.violations_acked || m->update.samples_acked)
         take_commit(u, m);
-    if (m->update.cleanups_acked)
-        uplink_queue_ack_cleanups(&u->queue, m->update.cleanups_acked);
     if (m->update.certificate)
         u->ops.on_certificate(u->owner, m->update.certificate, m->update.certificate_len);
     if (m->update.cleanup.number)
@@ -251,7 +220,7 @@ static void on_reply(struct uplink *u, bool poll, int code, const uint8_t *bytes
     note_faults(u, &m.faults, "of the controller");
     if (m.kind == NODE_REFUSED)
         take_refusal(u, &m);
-    else if (!is_ours(u, &m))
+    else if (!uplink_session_owns(&u->session, &m, u->stage == PROOF || u->stage == SESSION))
         fail(u, "the answer is of an older leader, or of another session");
     else if (!poll)
         on_report_answer(u, &m);
@@ -275,28 +244,23 @@ static void on_poll_reply(void *arg, int code, const uint8_t *bytes, size_t len)
 static void send_poll(struct uplink *u)
 {
     struct node_message m = {.kind = NODE_POLL};
-    m.taken = u->taken;
-    send(u, u->poll, &m, u->lease_ms);
+    m.taken = u->session.taken;
+    send(u, u->poll, &m, u->session.lease_ms);
 }
 
-/* Also sent without content: each report renews the lease. */
 static void send_report(void *arg)
 {
     struct uplink *u = arg;
     struct node_message m = {.kind = NODE_REPORT};
-    if (u->stage != SESSION || u->reporting)
+    if (u->stage != SESSION || !uplink_session_report(&u->session, loop_now_ms(), &m.report))
         return;
-    u->reporting = true;
-    uplink_queue_take(&u->queue, u->outbox, loop_now_ms(), &m.report);
-    m.report.left_out = u->untold_sent = u->untold.count;
-    memcpy(m.report.left_out_why, u->untold.first, sizeof m.report.left_out_why);
     send(u, u->report, &m, ANSWER_MS);
     uplink_queue_taken_free(&m.report);
 }
 
 void uplink_hurry(struct uplink *u)
 {
-    if (u->stage == SESSION && !u->reporting)
+    if (u->stage == SESSION && !u->session.reporting)
         later_call(&u->sending, u->loop, send_report, u);
 }
 
@@ -319,14 +283,14 @@ static void begin(void *arg)
     struct node_message m = {.kind = NODE_HELLO};
     struct err e;
     u->stage = HELLO;
-    memset(&u->session, 0, sizeof u->session);
+    memset(&u->session.id, 0, sizeof u->session.id);
     if (open_lanes(u, &e)) {
         fail(u, e.text);
         return;
     }
     snprintf(m.hello.name, sizeof m.hello.name, "%s", u->node);
     m.hello.certificate = (uint8_t *)(uintptr_t)pki_identity_cert(u->identity, &m.hello.certificate_len);
-    m.hello.highest_epoch = u->highest_epoch;
+    m.hello.highest_epoch = u->session.highest_epoch;
     send(u, u->report, &m, ANSWER_MS);
 }
 
@@ -343,8 +307,7 @@ int uplink_new(struct uplink **out, struct loop *loop, const struct uplink_conf 
                          .ca_file = mem_strdup(conf->ca_file),
                          .cert_file = mem_strdup(conf->cert_file),
                          .key_file = mem_strdup(conf->key_file),
-                         .highest_epoch = conf->highest_epoch,
-                         .outbox = conf->outbox};
+                         .session = {.highest_epoch = conf->highest_epoch, .outbox = conf->outbox}};
     for (size_t i = 0; i < conf->urls->count; i++)
         string_list_add(&u->urls, conf->urls->item[i]);
     backoff_init(&u->backoff, 200, 5000);
@@ -366,7 +329,7 @@ void uplink_free(struct uplink *u)
     if (!u)
         return;
     uplink_stop(u);
-    uplink_queue_fini(&u->queue);
+    uplink_session_fini(&u->session);
     if (u->identity)
         pki_identity_free(u->identity);
     string_list_fini(&u->urls);
@@ -403,7 +366,7 @@ void uplink_stop(struct uplink *u)
     msglink_client_free(u->poll);
     u->report = u->poll = NULL;
     u->stage = STOPPED;
-    u->reporting = false;
+    uplink_session_end(&u->session);
 }
 
 /* Also during the handshake: its session would keep the old facts. */
@@ -415,19 +378,19 @@ void uplink_renew(struct uplink *u)
 
 void uplink_status(struct uplink *u, const struct sandbox_status *status)
 {
-    uplink_queue_status(&u->queue, loop_now_ms(), status);
+    uplink_queue_status(&u->session.queue, loop_now_ms(), status);
     uplink_hurry(u);
 }
 
 void uplink_sample(struct uplink *u, const struct sample *sample)
 {
-    uplink_queue_sample(&u->queue, loop_now_ms(), sample);
+    uplink_queue_sample(&u->session.queue, loop_now_ms(), sample);
     uplink_hurry(u);
 }
 
 void uplink_cleanup(struct uplink *u, const struct cleanup_report *report)
 {
-    uplink_queue_cleanup(&u->queue, report);
+    uplink_queue_cleanup(&u->session.queue, report);
     uplink_hurry(u);
 }
 

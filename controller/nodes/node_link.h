@@ -22,9 +22,8 @@
 
 #include <stdint.h>
 
-#define NODE_LINK_LEASE_MS    10000
-#define NODE_LINK_NODES_MAX   4096 /* sessions */
-#define NODE_LINK_DESIRED_MAX 4096 /* sandboxes whose desired state waits in one session */
+#define NODE_LINK_LEASE_MS  10000
+#define NODE_LINK_NODES_MAX 4096 /* sessions */
 
 struct node_link;
 

@@ -1,15 +1,12 @@
-/* The nodes of the simulation: a real reconciler each; Docker and the disk are tables that survive the
- * agent. */
-#include "tests/sim/world.h"
+/* The nodes of the simulation: a real reconciler, engine and uplink each; Docker and the disk are tables that
+ * survive the agent. */
+#include "tests/sim/sim_loop.h"
 
 #include "common/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TURN_MS 20 /* longer than a turn of a healthy loop */
-
-static void run_effects(struct world *w, int node);
 
 static struct sim_event *answer_after(struct world *w, int node, int sandbox, uint64_t delay,
                                       void (*run)(struct world *, struct sim_event *))
@@ -39,8 +36,8 @@ static void saved(struct world *w, struct sim_event *e)
         b->saved = true;
         b->record = b->writing;
     }
-    reconciler_saved(w->host[e->node].reconciler, w->now, &id, e->flag, &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_saved(w->host[e->node].reconciler, w->now, &id, e->flag,
+                     engine_effects(w->host[e->node].engine));
 }
 
 static void save(struct world *w, int node, int sandbox)
@@ -72,8 +69,8 @@ static void start_answered(struct world *w, struct sim_event *e)
                                   .detail = "it could not be started",
                                   .node_fault =
                                       !e->flag && (w->host[e->node].broken_ms > w->now || sim_chance(w, 50))};
-    reconciler_started(w->host[e->node].reconciler, w->now, &id, &result, &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_started(w->host[e->node].reconciler, w->now, &id, &result,
+                       engine_effects(w->host[e->node].engine));
 }
 
 static void start(struct world *w, struct sim_event *e)
@@ -86,8 +83,8 @@ static void start(struct world *w, struct sim_event *e)
     if (b->begun)
         sim_fail(w, "sandbox %d was begun a second time", e->sandbox);
     struct sandbox_id id = sim_id(e->sandbox);
-    reconciler_created(w->host[e->node].reconciler, &id, "container", &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_created(w->host[e->node].reconciler, &id, "container",
+                       engine_effects(w->host[e->node].engine));
     struct sim_event *answer = answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), start_answered);
     answer->flag = !b->aborted && w->now >= w->host[e->node].broken_ms && !sim_chance(w, 5);
     b->memory_bytes = reconciler_find(w->host[e->node].reconciler, &id)->limits.memory_bytes;
@@ -102,8 +99,7 @@ static void dead(struct world *w, struct sim_event *e)
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
     if (!still_up(w, e) || w->host[e->node].sandbox[e->sandbox].runs)
         return;
-    reconciler_dead(w->host[e->node].reconciler, w->now, &id, &exit, &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_dead(w->host[e->node].reconciler, w->now, &id, &exit, engine_effects(w->host[e->node].engine));
 }
 
 static void killed(struct world *w, struct sim_event *e)
@@ -123,8 +119,8 @@ static void removed(struct world *w, struct sim_event *e)
         return;
     if (e->flag)
         b->container = b->runs = false;
-    reconciler_removed(w->host[e->node].reconciler, w->now, &id, e->flag, &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_removed(w->host[e->node].reconciler, w->now, &id, e->flag,
+                       engine_effects(w->host[e->node].engine));
 }
 
 static void paused(struct world *w, struct sim_event *e)
@@ -136,8 +132,8 @@ static void paused(struct world *w, struct sim_event *e)
     bool ok = b->runs;
     if (ok)
         b->paused = e->flag;
-    reconciler_paused(w->host[e->node].reconciler, w->now, &id, ok, e->flag, &w->host[e->node].effects);
-    run_effects(w, e->node);
+    reconciler_paused(w->host[e->node].reconciler, w->now, &id, ok, e->flag,
+                      engine_effects(w->host[e->node].engine));
 }
 
 static void resized(struct world *w, struct sim_event *e)
@@ -149,14 +145,21 @@ static void resized(struct world *w, struct sim_event *e)
         return;
     if (b->runs)
         b->memory_bytes = e->memory_bytes;
-    reconciler_resized(h->reconciler, w->now, &id, b->runs, &h->effects);
-    run_effects(w, e->node);
+    reconciler_resized(h->reconciler, w->now, &id, b->runs, engine_effects(h->engine));
 }
 
-static void run_effect(struct world *w, int node, const struct reconciler_effect *effect)
+static void note_reported(struct host *h, const struct sandbox_status *status)
 {
-    struct host *h = &w->host[node];
-    int sandbox = sim_index(&effect->id);
+    struct sandbox_model *b = &h->sandbox[sim_index(&status->id)];
+    if (status->number > b->reported)
+        b->reported = status->number;
+}
+
+static void act(void *owner, const struct reconciler_effect *effect)
+{
+    struct host *h = owner;
+    struct world *w = h->world;
+    int node = h->node, sandbox = sim_index(&effect->id);
     struct sandbox_model *b = &h->sandbox[sandbox];
     switch (effect->kind) {
     case RECONCILER_SAVE:
@@ -190,87 +193,125 @@ static void run_effect(struct world *w, int node, const struct reconciler_effect
             w->calm || !sim_chance(w, 10);
         break;
     case RECONCILER_REPORT:
-        b->pending_report = true;
-        b->report = effect->status;
+        note_reported(h, &effect->status);
+        uplink_status(h->uplink, &effect->status);
         break;
     case RECONCILER_FORGET:
         b->saved = false;
         b->forgotten = true;
         break;
     }
-    if (effect->kind != RECONCILER_REPORT || !h->session || !h->linked)
-        return;
-    struct sim_event message = {.run = controller_hear, .node = node, .session = h->session, .flag = true};
-    message.status = effect->status;
-    wire(w, &message);
 }
 
-/* The end of a turn runs the effects of its events, kills first, as agent/engine/engine.c does. Running an
- * effect may not add another one. */
-static void settle(struct world *w, struct sim_event *e)
+static void settled(void *owner)
 {
-    struct host *h = &w->host[e->node];
-    if (!still_up(w, e))
-        return;
-    h->due = false;
-    for (int kills = 1; kills >= 0; kills--) {
-        for (size_t i = 0; i < h->effects.count; i++) {
-            if ((h->effects.item[i].kind == RECONCILER_KILL) == kills)
-                run_effect(w, e->node, &h->effects.item[i]);
-        }
-    }
-    reconciler_effects_clear(&h->effects);
 }
 
-/* A turn takes up to TURN_MS: other events come in between, and an agent that dies within the turn runs none
- * of its effects. */
-static void run_effects(struct world *w, int node)
+static const struct engine_ops engine_ops = {.act = act, .settled = settled};
+
+/* --- the uplink's events, as agent/sources/controller_source.c has them --- */
+
+static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
+                       size_t *count)
+{
+    struct host *h = owner;
+    const char *unhealthy = reconciler_unhealthy(h->reconciler, h->world->now);
+    facts->capacity = (struct node_resources){1000, 1000, 1000, 1000};
+    snprintf(facts->unhealthy, sizeof facts->unhealthy, "%s", unhealthy ? unhealthy : "");
+    h->starts_fail = unhealthy;
+    *inventory = mem_zalloc(SIM_SANDBOXES * sizeof **inventory);
+    *count = reconciler_inventory(h->reconciler, h->world->now, *inventory, SIM_SANDBOXES);
+    for (size_t i = 0; i < *count; i++)
+        note_reported(h, &(*inventory)[i]);
+}
+
+static void on_welcome(void *owner, const struct uplink_welcome *welcome)
+{
+    struct host *h = owner;
+    h->session = ++h->world->sessions;
+    outbox_epoch_seen(h->outbox, welcome->epoch);
+}
+
+static void on_lost(void *owner, const char *why)
+{
+    struct host *h = owner;
+    sim_say(h->world, "node %d loses its session: %s", h->node, why);
+    h->session = 0;
+}
+
+void agent_hear_desired(struct world *w, int node, const struct desired_state *desired)
 {
     struct host *h = &w->host[node];
-    if (h->due)
-        return;
-    h->due = true;
-    answer_after(w, node, 0, sim_random(w, TURN_MS), settle);
+    reconciler_desired(h->reconciler, w->now, desired, engine_effects(h->engine));
 }
 
-/* A session delivers one answer to one poll at a time: no older desired state arrives after a newer one. */
-static bool overtaken(struct sandbox_model *b, const struct sim_event *e)
+static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
-    if (b->told.session == e->session && e->desired.generation < b->told.generation)
-        return true;
-    b->told.session = e->session;
-    b->told.generation = e->desired.generation;
-    return false;
-}
-
-void agent_hear_desired(struct world *w, struct sim_event *e)
-{
-    struct host *h = &w->host[e->node];
-    if (!h->reconciler || e->session != h->session)
-        return;
-    if (!h->linked) {
-        sim_wait(e, w->now - e->asked_ms);
-        wire_again(w, e);
-        return;
+    struct host *h = owner;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (!memcmp(&desired_states[i].id, &desired_states[j].id, sizeof desired_states[i].id))
+                sim_fail(h->world, "node %d is told two desired states of %s", h->node,
+                         desired_states[i].id.text);
+        }
+        agent_hear_desired(h->world, h->node, &desired_states[i]);
     }
-    if (overtaken(&h->sandbox[e->sandbox], e))
-        return;
-    if (e->desired.spec)
-        e->desired.spec = (const uint8_t *)"spec";
-    reconciler_desired(h->reconciler, w->now, &e->desired, &h->effects);
-    run_effects(w, e->node);
 }
 
-void agent_hear_ack(struct world *w, struct sim_event *e)
+static void on_acked(void *owner, const struct status_ack *acks, size_t count)
 {
-    struct host *h = &w->host[e->node];
-    struct sandbox_model *b = &h->sandbox[e->sandbox];
-    if (!h->reconciler || e->session != h->session)
-        return;
-    if (b->pending_report && e->ack.number >= b->report.number)
-        b->pending_report = false;
-    reconciler_acked(h->reconciler, &e->ack, &h->effects);
-    run_effects(w, e->node);
+    struct host *h = owner;
+    for (size_t i = 0; i < count; i++) {
+        if (acks[i].number > h->sandbox[sim_index(&acks[i].id)].reported)
+            sim_fail(h->world, "node %d hears that %llu of %s is committed, and never told it", h->node,
+                     (unsigned long long)acks[i].number, acks[i].id.text);
+        reconciler_acked(h->reconciler, &acks[i], engine_effects(h->engine));
+    }
+}
+
+static void on_committed(void *owner, uint64_t violations, uint64_t samples)
+{
+    struct host *h = owner;
+    outbox_hear_committed(h->world, h->node, violations, samples);
+}
+
+static void on_cleanup(void *owner, const struct cleanup_order *order)
+{
+    struct host *h = owner;
+    sim_fail(h->world, "node %d is told to clean up, and nobody ordered it", h->node);
+}
+
+static void on_certificate(void *owner, const uint8_t *der, size_t len)
+{
+    struct host *h = owner;
+    sim_fail(h->world, "node %d is told another certificate, and none was made", h->node);
+}
+
+static const struct uplink_ops uplink_ops = {.fill_hello = fill_hello,
+                                             .on_welcome = on_welcome,
+                                             .on_desired_states = on_desired_states,
+                                             .on_acked = on_acked,
+                                             .on_committed = on_committed,
+                                             .on_cleanup = on_cleanup,
+                                             .on_certificate = on_certificate,
+                                             .on_lost = on_lost};
+
+static void dial(struct host *h)
+{
+    struct string_list urls = {0};
+    struct err e;
+    string_list_add(&urls, "ipc:///simulated");
+    struct uplink_conf conf = {.node = sim_node_name(h->node),
+                               .urls = &urls,
+                               .ca_file = "ca",
+                               .cert_file = sim_node_name(h->node),
+                               .key_file = "key",
+                               .highest_epoch = outbox_epoch(h->outbox),
+                               .outbox = h->outbox};
+    if (uplink_new(&h->uplink, h->loop, &conf, &uplink_ops, h, &e))
+        sim_fail(h->world, "node %d has no uplink: %s", h->node, e.text);
+    string_list_fini(&urls);
+    uplink_start(h->uplink);
 }
 
 /* Docker is asked for the state of a container; its answer is the truth. */
@@ -284,10 +325,9 @@ static void inspected(struct world *w, struct sim_event *e)
     if (!record || record->phase != PHASE_RUNNING)
         return;
     if (b->container)
-        reconciler_seen_paused(h->reconciler, w->now, &id, b->paused, &h->effects);
+        reconciler_seen_paused(h->reconciler, w->now, &id, b->paused, engine_effects(h->engine));
     else
-        reconciler_end(h->reconciler, w->now, &id, &exit, &h->effects);
-    run_effects(w, e->node);
+        reconciler_end(h->reconciler, w->now, &id, &exit, engine_effects(h->engine));
 }
 
 /* The command had begun before the agent died. */
@@ -296,9 +336,9 @@ static void adopt(struct world *w, int node, int sandbox)
     struct host *h = &w->host[node];
     struct sandbox_id id = sim_id(sandbox);
     struct sandbox_exit exit = {.reason = REASON_EXITED, .has_exit_code = true};
-    reconciler_adopted(h->reconciler, w->now, &id, 0, &h->effects);
+    reconciler_adopted(h->reconciler, w->now, &id, 0, engine_effects(h->engine));
     if (!h->sandbox[sandbox].runs)
-        reconciler_dead(h->reconciler, w->now, &id, &exit, &h->effects);
+        reconciler_dead(h->reconciler, w->now, &id, &exit, engine_effects(h->engine));
 }
 
 /* After a restart Docker is asked what became of each container. */
@@ -312,8 +352,8 @@ static void found(struct world *w, struct sim_event *e)
         return;
     if (record->phase <= PHASE_STARTING && h->sandbox[e->sandbox].container && h->sandbox[e->sandbox].begun)
         adopt(w, e->node, e->sandbox);
-    reconciler_found(h->reconciler, w->now, &id, h->sandbox[e->sandbox].runs, &exit, &h->effects);
-    run_effects(w, e->node);
+    reconciler_found(h->reconciler, w->now, &id, h->sandbox[e->sandbox].runs, &exit,
+                     engine_effects(h->engine));
     answer_after(w, e->node, e->sandbox, 1 + sim_random(w, 50), inspected);
 }
 
@@ -323,6 +363,8 @@ void agent_up(struct world *w, int node)
     if (h->reconciler)
         return;
     h->reconciler = reconciler_new();
+    h->loop = sim_loop_new(w, node);
+    h->engine = engine_new(h->loop, &engine_ops, h);
     h->incarnation++;
     sim_say(w, "agent %d up", node);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
@@ -338,6 +380,7 @@ void agent_up(struct world *w, int node)
         }
     }
     outbox_up(w, node);
+    dial(h);
 }
 
 void agent_down(struct world *w, int node)
@@ -346,14 +389,13 @@ void agent_down(struct world *w, int node)
     if (!h->reconciler)
         return;
     sim_say(w, "agent %d down", node);
+    uplink_free(h->uplink);
     outbox_down(w, node);
+    engine_free(h->engine);
     reconciler_free(h->reconciler);
+    loop_free(h->loop);
     h->reconciler = NULL;
-    reconciler_effects_clear(&h->effects);
-    h->due = false;
     h->session = 0;
-    for (int i = 0; i < SIM_SANDBOXES; i++)
-        h->sandbox[i].pending_report = false;
 }
 
 void host_reboot(struct world *w, int node)
@@ -412,8 +454,7 @@ void sandbox_idles(struct world *w, int node, int sandbox)
     if (!h->reconciler || !h->sandbox[sandbox].runs)
         return;
     sim_say(w, "node %d finds sandbox %d idle", node, sandbox);
-    reconciler_pause(h->reconciler, w->now, &id, "it did no work", &h->effects);
-    run_effects(w, node);
+    reconciler_pause(h->reconciler, w->now, &id, "it did no work", engine_effects(h->engine));
 }
 
 void agent_tick(struct world *w, int node)
@@ -421,21 +462,8 @@ void agent_tick(struct world *w, int node)
     struct host *h = &w->host[node];
     if (!h->reconciler)
         return;
-    reconciler_tick(h->reconciler, w->now, &h->effects);
-    run_effects(w, node);
+    reconciler_tick(h->reconciler, w->now, engine_effects(h->engine));
     outbox_tick(w, node);
     if (h->session && h->starts_fail != !!reconciler_unhealthy(h->reconciler, w->now))
-        h->session = 0; /* the agent begins a new session, whose hello says so */
-    if (!h->session || !h->linked)
-        return;
-    struct sim_event beat = {.run = controller_hear, .node = node, .session = h->session};
-    wire(w, &beat);
-    for (int i = 0; i < SIM_SANDBOXES; i++) {
-        if (!h->sandbox[i].pending_report)
-            continue;
-        struct sim_event message = {
-            .run = controller_hear, .node = node, .session = h->session, .flag = true};
-        message.status = h->sandbox[i].report;
-        wire(w, &message);
-    }
+        uplink_renew(h->uplink);
 }

@@ -1,6 +1,6 @@
-/* The controller's side of the simulation: the real cluster state, and PostgreSQL as a table that survives
- * the controller. */
-#include "tests/sim/world.h"
+/* The controller's side of the simulation: the real cluster state, engine and node link, and PostgreSQL as a
+ * table that survives the controller. */
+#include "tests/sim/sim_loop.h"
 
 #include "common/base/mem.h"
 
@@ -14,17 +14,6 @@
 #define OWED_MS     500           /* a row that is off by this much is corrected */
 #define TRUE_MS     15000         /* a row is right again after this long, if nothing fails */
 #define REACHED_MS  60000 /* after this long in reach a node was heard, or its controller stood still */
-
-static const char *node_name(int node)
-{
-    static const char *const names[SIM_NODES] = {"host-0", "host-1", "host-2"};
-    return names[node];
-}
-
-static int node_index(const char *name)
-{
-    return name[strlen(name) - 1] - '0';
-}
 
 static int64_t clock_now(const struct world *w)
 {
@@ -46,7 +35,7 @@ static struct cluster_state_row row_of(const struct world *w, int sandbox)
     static const uint8_t spec[] = "spec";
     return (struct cluster_state_row){
         .id = r->id,
-        .node = node_name(r->node),
+        .node = sim_node_name(r->node),
         .generation = r->generation,
         .desired = r->desired,
         .desired_reason = r->reason,
@@ -75,20 +64,12 @@ static void row_move(struct world *w, int sandbox, enum sandbox_state to)
         r->terminal_ms = w->now;
 }
 
-static void run_effects(struct world *w);
-
-bool controller_waits(struct world *w, const struct sim_event *e)
+bool controller_waits(struct world *w, struct sim_event *e)
 {
-    if (!w->cluster || w->now >= w->stopped_ms)
-        return false;
-    /* In small steps: the controller may go on earlier than planned, at the beginning of the calm. */
-    uint64_t left = w->stopped_ms - w->now;
-    struct sim_event *later = sim_after(w, (left < 500 ? left : 500) + sim_random(w, 500), e->run);
-    uint64_t at = later->at, seq = later->seq;
-    *later = *e;
-    later->at = at;
-    later->seq = seq;
-    return true;
+    bool waits = w->cluster && sim_stands_still(w, SIM_CONTROLLER);
+    if (waits)
+        sim_put_off(w, e);
+    return waits;
 }
 
 static void persisted(struct world *w, struct sim_event *e)
@@ -98,8 +79,7 @@ static void persisted(struct world *w, struct sim_event *e)
     if (!w->cluster || e->incarnation != w->incarnation)
         return;
     struct sandbox_id id = sim_id(e->sandbox);
-    cluster_state_persisted(w->cluster, w->now, &id, e->flag, e->state, &w->effects);
-    run_effects(w);
+    cluster_state_persisted(w->cluster, w->now, &id, e->flag, e->state, leader_effects(w->engine));
 }
 
 static void commit(struct world *w, struct sim_event *e)
@@ -144,8 +124,7 @@ static void rescheduled(struct world *w, struct sim_event *e)
                                                           : CLUSTER_REFUSED;
     e->row.waited_ms = w->now - e->asked_ms;
     cluster_state_rescheduled(w->cluster, w->now, &id, answer, answer == CLUSTER_DONE ? &e->row : NULL,
-                              &w->effects);
-    run_effects(w);
+                              leader_effects(w->engine));
 }
 
 /* As reschedule_sandbox in SQL: once, by compare-and-set of the generation; the same call again is answered
@@ -154,7 +133,7 @@ static bool row_reschedule(struct world *w, int sandbox, int from,
                            const struct cluster_state_reschedule *asked)
 {
     struct row *r = &w->row[sandbox];
-    int to = node_index(asked->to);
+    int to = sim_node_index(asked->to);
     bool startable = r->state == SANDBOX_PENDING || r->state == SANDBOX_STARTING;
     if (r->rescheduled && r->node == to && r->generation > asked->generation)
         return true;
@@ -188,30 +167,18 @@ static void reschedule(struct world *w, struct sim_event *e)
         answer->row.generation = 0; /* the answer is unknown */
 }
 
-static void send(struct world *w, const char *node, void (*run)(struct world *, struct sim_event *),
-                 struct sim_event *message)
-{
-    message->run = run;
-    message->node = node_index(node);
-    message->session = w->host[message->node].session;
-    if (message->session)
-        wire(w, message);
-}
-
+/* As controller/leader/dispatch.c. */
 static void send_desired(struct world *w, const struct cluster_state_effect *effect)
 {
-    struct sim_event message = {.sandbox = sim_index(&effect->id), .desired = effect->desired};
-    size_t len;
-    if (message.desired.spec && !cluster_state_spec(w->cluster, &effect->id, &len))
+    struct desired_state desired = effect->desired;
+    struct err e;
+    bool made_of = desired.spec;
+    if (made_of)
+        desired.spec = cluster_state_spec(w->cluster, &effect->id, &desired.spec_len);
+    if (made_of && !desired.spec)
         return;
-    send(w, effect->node, agent_hear_desired, &message);
-}
-
-static void send_ack(struct world *w, const struct cluster_state_effect *effect)
-{
-    struct sim_event message = {.sandbox = sim_index(&effect->id), .ack = effect->ack};
-    if (sandbox_state_terminal(w->row[message.sandbox].state) || w->row[message.sandbox].used)
-        send(w, effect->node, agent_hear_ack, &message);
+    if (node_link_desired(w->link, effect->node, &desired, &e))
+        sim_say(w, "%s is told to %s later: %s", effect->id.text, effect->node, e.text);
 }
 
 static struct sim_event *ask_database(struct world *w, const struct cluster_state_effect *effect,
@@ -223,8 +190,12 @@ static struct sim_event *ask_database(struct world *w, const struct cluster_stat
     return e;
 }
 
-static void run_effect(struct world *w, const struct cluster_state_effect *effect)
+static void act(void *owner, const struct cluster_state_effect *as_it_was)
 {
+    struct world *w = owner;
+    struct cluster_state_effect now = *as_it_was;
+    const struct cluster_state_effect *effect = &now;
+    cluster_state_effect_as_of(&now, w->now);
     struct sim_event *e;
     switch (effect->kind) {
     case CLUSTER_PERSIST:
@@ -233,7 +204,7 @@ static void run_effect(struct world *w, const struct cluster_state_effect *effec
         break;
     case CLUSTER_RESCHEDULE:
         e = ask_database(w, effect, reschedule);
-        e->node = node_index(effect->node);
+        e->node = sim_node_index(effect->node);
         e->asked_ms = w->now;
         e->reschedule = effect->reschedule;
         break;
@@ -241,7 +212,7 @@ static void run_effect(struct world *w, const struct cluster_state_effect *effec
         send_desired(w, effect);
         break;
     case CLUSTER_ACK:
-        send_ack(w, effect);
+        node_link_ack(w->link, effect->node, &effect->ack);
         break;
     case CLUSTER_CHANGED:
     case CLUSTER_NODE:
@@ -249,30 +220,11 @@ static void run_effect(struct world *w, const struct cluster_state_effect *effec
     }
 }
 
-/* The end of a turn runs the effects of its events, as controller/leader/engine.c does. */
-static void settle(struct world *w, struct sim_event *e)
+static void settled(void *owner)
 {
-    if (controller_waits(w, e))
-        return;
-    if (!w->cluster || e->incarnation != w->incarnation)
-        return;
-    w->due = false;
-    for (size_t i = 0; i < w->effects.count; i++) {
-        cluster_state_effect_as_of(&w->effects.item[i], w->now);
-        run_effect(w, &w->effects.item[i]);
-    }
-    cluster_state_effects_clear(&w->effects);
 }
 
-/* A turn takes up to TURN_MS: other events come in between, and a controller that dies within the turn runs
- * none of its effects. */
-static void run_effects(struct world *w)
-{
-    if (w->due)
-        return;
-    w->due = true;
-    sim_after(w, sim_random(w, TURN_MS), settle)->incarnation = w->incarnation;
-}
+static const struct leader_engine_ops engine_ops = {.act = act, .settled = settled};
 
 static void displace(struct row *r, int64_t end)
 {
@@ -322,12 +274,110 @@ void controller_check_row(struct world *w, int sandbox)
         sim_fail(w, "sandbox %d: expires_at is off by %lld ms", sandbox, (long long)off);
 }
 
+/* --- what the nodes say, as controller/leader/leader_nodes.c has it --- */
+
+static bool allowed(void *owner, const struct tls_who *who)
+{
+    return true;
+}
+
+static bool believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
+                     size_t count)
+{
+    return true;
+}
+
+static void on_contested(void *owner, const char *node, const char *address)
+{
+    sim_say(owner, "%s comes while it is in session", node);
+}
+
+static bool on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
+                       uint8_t **renewed, size_t *renewed_len)
+{
+    sim_fail(owner, "the certificate of %s ends", node);
+}
+
+static void on_session(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
+                       size_t count)
+{
+    struct world *w = owner;
+    sim_say(w, "session of %s with %zu sandboxes", facts->name, count);
+    cluster_state_session(w->cluster, w->now, facts, inventory, count, leader_effects(w->engine));
+}
+
+static void on_statuses(void *owner, const char *node, const struct sandbox_status *statuses, size_t count)
+{
+    struct world *w = owner;
+    for (size_t i = 0; i < count; i++)
+        cluster_state_status(w->cluster, w->now, node, &statuses[i], leader_effects(w->engine));
+}
+
+static void on_samples(void *owner, const char *node, const struct sample *samples, size_t count)
+{
+    outbox_store_samples(owner, sim_node_index(node), samples, count);
+}
+
+static void on_violations(void *owner, const char *node, const struct violation_report *reports, size_t count)
+{
+    outbox_store_violations(owner, sim_node_index(node), reports, count);
+}
+
+static void on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
+{
+    sim_fail(owner, "%s tells of a cleanup, and nobody ordered one", node);
+}
+
+static void on_left_out(void *owner, const char *node, size_t count, const char *first)
+{
+    sim_fail(owner, "%zu items of %s are left out: %s", count, node, first);
+}
+
+static void on_node_gone(void *owner, const char *node)
+{
+    struct world *w = owner;
+    sim_say(w, "%s is silent past its lease", node);
+    cluster_state_node_gone(w->cluster, w->now, node, leader_effects(w->engine));
+}
+
+static const struct node_link_ops link_ops = {.allowed = allowed,
+                                              .believed = believed,
+                                              .on_contested = on_contested,
+                                              .on_expires = on_expires,
+                                              .on_session = on_session,
+                                              .on_statuses = on_statuses,
+                                              .on_samples = on_samples,
+                                              .on_violations = on_violations,
+                                              .on_cleanups = on_cleanups,
+                                              .on_left_out = on_left_out,
+                                              .on_node_gone = on_node_gone};
+
+static void listen_for_nodes(struct world *w)
+{
+    struct err e;
+    struct node_link_conf conf = {.url = "ipc:///simulated",
+                                  .ca_file = "ca",
+                                  .cert_file = "controller",
+                                  .key_file = "key",
+                                  .cluster = "simulated",
+                                  .lease_ms = SIM_LEASE_MS};
+    int rc = node_link_new(&w->link, w->loop, &conf, &link_ops, w, &e);
+    if (!rc)
+        rc = node_link_start(w->link, w->incarnation, &e);
+    if (rc)
+        sim_fail(w, "the controller does not listen: %s", e.text);
+}
+
+/* --- its life --- */
+
 void controller_up(struct world *w)
 {
     if (w->cluster || w->now < w->database_down_ms)
         return;
     w->incarnation++;
     w->cluster = cluster_state_new(SIM_LEASE_MS);
+    w->loop = sim_loop_new(w, SIM_CONTROLLER);
+    w->engine = leader_engine_new(w->loop, &engine_ops, w);
     sim_say(w, "controller up");
     for (int i = 0; i < w->rows; i++)
         follow_again(w, &w->row[i]);
@@ -338,6 +388,7 @@ void controller_up(struct world *w)
         if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
             cluster_state_load(w->cluster, w->now, &row);
     }
+    listen_for_nodes(w);
 }
 
 void controller_down(struct world *w)
@@ -346,12 +397,11 @@ void controller_down(struct world *w)
         return;
     sim_say(w, "controller down");
     w->stopped_ms = 0;
+    node_link_free(w->link);
+    leader_engine_free(w->engine);
     cluster_state_free(w->cluster);
+    loop_free(w->loop);
     w->cluster = NULL;
-    cluster_state_effects_clear(&w->effects);
-    w->due = false;
-    for (int i = 0; i < SIM_NODES; i++)
-        w->host[i].session = 0;
 }
 
 void controller_stop(struct world *w)
@@ -385,10 +435,9 @@ static void told(struct world *w, struct sim_event *e)
     e->row.waited_ms = w->now - e->asked_ms;
     note_late_answer(w, e);
     if (e->flag)
-        cluster_state_admitted(w->cluster, w->now, &e->row, &w->effects);
+        cluster_state_admitted(w->cluster, w->now, &e->row, leader_effects(w->engine));
     else
-        cluster_state_desired(w->cluster, w->now, &e->row, &w->effects);
-    run_effects(w);
+        cluster_state_desired(w->cluster, w->now, &e->row, leader_effects(w->engine));
 }
 
 /* --- what the controller finds by reading --- */
@@ -406,8 +455,7 @@ static void row_read(struct world *w, struct sim_event *e)
         return;
     e->row.waited_ms = w->now - e->asked_ms;
     if (e->flag || cluster_state_differs(w->cluster, e->stamp, &e->row.id, e->row.generation, e->row.state))
-        cluster_state_read(w->cluster, w->now, e->stamp, &e->row, &w->effects);
-    run_effects(w);
+        cluster_state_read(w->cluster, w->now, e->stamp, &e->row, leader_effects(w->engine));
 }
 
 /* whole: the row is read by its id */
@@ -572,7 +620,7 @@ int controller_create(struct world *w, uint64_t lifetime_ms)
     int sandbox = w->rows++;
     w->row[sandbox] = (struct row){.used = true,
                                    .id = id,
-                                   .node = node_index(node),
+                                   .node = sim_node_index(node),
                                    .generation = 1,
                                    .desired = DESIRED_RUNNING,
                                    .state = SANDBOX_PENDING,
@@ -679,38 +727,6 @@ void controller_request(struct world *w)
         change(w, (int)sim_random(w, (uint64_t)w->rows));
 }
 
-void controller_session(struct world *w, int node)
-{
-    struct host *h = &w->host[node];
-    struct sandbox_status inventory[SIM_SANDBOXES];
-    size_t count = reconciler_inventory(h->reconciler, w->now, inventory, SIM_SANDBOXES);
-    struct node_facts facts = {.capacity = {1000, 1000, 1000, 1000}};
-    const char *unhealthy = reconciler_unhealthy(h->reconciler, w->now);
-    snprintf(facts.name, sizeof facts.name, "%s", node_name(node));
-    snprintf(facts.unhealthy, sizeof facts.unhealthy, "%s", unhealthy ? unhealthy : "");
-    h->starts_fail = unhealthy;
-    h->session = ++w->sessions;
-    outbox_resend(h->outbox);
-    h->heard_ms = awake_read(&w->awake, w->now);
-    sim_say(w, "session of node %d with %zu sandboxes", node, count);
-    cluster_state_session(w->cluster, w->now, &facts, inventory, count, &w->effects);
-    run_effects(w);
-}
-
-void controller_hear(struct world *w, struct sim_event *e)
-{
-    struct host *h = &w->host[e->node];
-    if (controller_waits(w, e))
-        return;
-    if (!w->cluster || e->session != h->session)
-        return;
-    h->heard_ms = awake_read(&w->awake, w->now);
-    if (e->flag) {
-        cluster_state_status(w->cluster, w->now, node_name(e->node), &e->status, &w->effects);
-        run_effects(w);
-    }
-}
-
 void controller_tick(struct world *w)
 {
     if (!w->cluster || w->now < w->stopped_ms || w->now < w->database_down_ms ||
@@ -718,16 +734,8 @@ void controller_tick(struct world *w)
         w->shaken_ms = w->now;
     if (!w->cluster || w->now < w->stopped_ms)
         return;
-    uint64_t awake = awake_read(&w->awake, w->now);
-    for (int i = 0; i < SIM_NODES; i++) {
-        struct host *h = &w->host[i];
-        if (h->session && awake - h->heard_ms > SIM_LEASE_MS) {
-            h->session = 0;
-            cluster_state_node_gone(w->cluster, w->now, node_name(i), &w->effects);
-        }
-    }
-    cluster_state_tick(w->cluster, w->now, &w->effects);
-    run_effects(w);
+    loop_awake_ms(w->loop);
+    cluster_state_tick(w->cluster, w->now, leader_effects(w->engine));
     look_at_clock(w);
     delete_what_outlives(w);
     if (w->now - w->read_ms >= READ_MS)

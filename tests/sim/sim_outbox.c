@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BOOT          "a-boot"
-#define LATE_MS       600    /* the longest way of a report, unless the controller stood still meanwhile */
+#define LATE_MS       11000  /* the longest way of a report: as long as its session is held */
 #define BUSY_STOPS_MS 120000 /* one stop may follow another */
 #define SAMPLE_C      15     /* percent: the chance that a running sandbox is sampled in a tick */
 
@@ -97,6 +97,8 @@ static void written(struct world *w, struct sim_event *e)
     outbox_written(h->outbox, ok, h->file_len);
     if (ok)
         write_next(w, e->node);
+    if (outbox_urgent(h->outbox))
+        uplink_hurry(h->uplink);
 }
 
 static void write_next(struct world *w, int node)
@@ -106,7 +108,8 @@ static void write_next(struct world *w, int node)
         return;
     h->writing = true;
     h->write_mark = h->last_number;
-    struct sim_event *e = sim_after(w, 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30), written);
+    uint64_t ms = w->outbox_write_ms ? w->outbox_write_ms : 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30);
+    struct sim_event *e = sim_after(w, ms, written);
     e->node = node;
     e->incarnation = h->incarnation;
 }
@@ -224,11 +227,30 @@ void outbox_ended(struct world *w, int node, int sandbox)
 
 /* --- on the wire, and in the database --- */
 
-void outbox_hear_commit(struct world *w, struct sim_event *e)
+/* What a node may forget up to this number is with the database, or was lost before. */
+static void check_committed(struct world *w, int node, uint64_t up_to, bool sample)
 {
-    struct host *h = &w->host[e->node];
-    if (h->outbox && e->session == h->session)
-        outbox_ack(h->outbox, e->outbox.violations_up_to, e->outbox.samples_up_to);
+    for (size_t i = w->facts; up_to && i--;) {
+        const struct fact *f = &w->fact[i];
+        if (f->node != node || f->sample != sample || f->number > up_to)
+            continue;
+        if (f->stored)
+            return; /* and all before it */
+        if (!f->lost)
+            sim_fail(w, "node %d is told that %llu is committed, and it is not", node,
+                     (unsigned long long)f->number);
+    }
+}
+
+void outbox_hear_committed(struct world *w, int node, uint64_t violations, uint64_t samples)
+{
+    struct host *h = &w->host[node];
+    check_committed(w, node, violations, false);
+    check_committed(w, node, samples, true);
+    outbox_ack(h->outbox, violations, samples);
+    write_next(w, node);
+    if (outbox_urgent(h->outbox))
+        uplink_hurry(h->uplink);
 }
 
 static void store(struct world *w, int node, const struct sandbox_id *id, uint64_t number, uint64_t ago)
@@ -268,53 +290,82 @@ static void store_sample(struct world *w, int node, const struct sample *s)
     r->highest_sample = s->number;
 }
 
-/* One transaction; its answer may be lost. */
-static void commit(struct world *w, struct sim_event *e)
-{
-    const struct batch *b = &w->batch[e->outbox.batch];
-    if (w->now < w->database_down_ms)
-        return;
-    for (size_t i = 0; i < b->report_count; i++)
-        store_violations(w, e->node, &b->report[i]);
-    for (size_t i = 0; i < b->sample_count; i++)
-        store_sample(w, e->node, &b->samples[i]);
-    if (!w->cluster || e->incarnation != w->incarnation || (!w->calm && sim_chance(w, 3)))
-        return;
-    struct sim_event answer = {.run = outbox_hear_commit, .node = e->node, .session = e->session};
-    answer.outbox.violations_up_to = b->report_count ? b->report[b->report_count - 1].number : 0;
-    answer.outbox.samples_up_to = b->sample_count ? b->samples[b->sample_count - 1].number : 0;
-    wire(w, &answer);
-}
+/* --- as controller/leader/leader_nodes.c has it --- */
 
-static void hear(struct world *w, struct sim_event *e)
+static void committed(struct world *w, struct sim_event *e)
 {
     if (controller_waits(w, e))
         return;
-    if (!w->cluster || e->session != w->host[e->node].session)
+    if (!w->cluster || e->incarnation != w->incarnation)
         return;
-    struct sim_event *next = sim_after(w, 1 + sim_random(w, 20), commit);
-    next->node = e->node;
-    next->session = e->session;
-    next->incarnation = w->incarnation;
-    next->outbox = e->outbox;
+    if (e->flag)
+        node_link_ack_violations(w->link, sim_node_name(e->node), e->stamp);
+    else
+        node_link_ack_samples(w->link, sim_node_name(e->node), e->stamp);
 }
 
-static void send(struct world *w, int node)
+/* The answer of a commit that happened may be lost with its connection. */
+static void answer(struct world *w, const struct sim_event *asked, bool violations, uint64_t up_to)
 {
-    static struct violation_report report[OUTBOX_SEND_MAX];
-    static struct sample samples[OUTBOX_SEND_MAX];
-    struct host *h = &w->host[node];
-    struct batch b = {.report_count = outbox_take_violations(h->outbox, w->now, report),
-                      .sample_count = outbox_take_samples(h->outbox, w->now, samples)};
-    if (!b.report_count && !b.sample_count)
+    if (!w->calm && sim_chance(w, 3))
         return;
-    b.report = mem_dup(report, b.report_count * sizeof *report);
-    b.samples = mem_dup(samples, b.sample_count * sizeof *samples);
-    w->batch = mem_grow(w->batch, w->batches + 1, sizeof *w->batch);
-    w->batch[w->batches] = b;
-    struct sim_event message = {.run = hear, .node = node, .session = h->session};
-    message.outbox.batch = w->batches++;
-    wire(w, &message);
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), committed);
+    e->node = asked->node;
+    e->sandbox = SIM_NO_SANDBOX;
+    e->incarnation = asked->incarnation;
+    e->flag = violations;
+    e->stamp = up_to;
+}
+
+/* Each one transaction. */
+static void commit_violations(struct world *w, struct sim_event *e)
+{
+    const struct violation_report *reports = e->data;
+    if (w->now < w->database_down_ms)
+        return;
+    for (size_t i = 0; i < e->count; i++)
+        store_violations(w, e->node, &reports[i]);
+    answer(w, e, true, reports[e->count - 1].number);
+}
+
+static void commit_samples(struct world *w, struct sim_event *e)
+{
+    const struct sample *samples = e->data;
+    if (w->now < w->database_down_ms)
+        return;
+    for (size_t i = 0; i < e->count; i++)
+        store_sample(w, e->node, &samples[i]);
+    answer(w, e, false, samples[e->count - 1].number);
+}
+
+static void ask_database(struct world *w, int node, void (*commit)(struct world *, struct sim_event *),
+                         void *data, size_t count)
+{
+    struct sim_event *e = sim_after(w, 1 + sim_random(w, 20), commit);
+    e->node = node;
+    e->sandbox = SIM_NO_SANDBOX;
+    e->incarnation = w->incarnation;
+    e->data = data;
+    e->count = count;
+}
+
+void outbox_store_violations(struct world *w, int node, const struct violation_report *reports, size_t count)
+{
+    ask_database(w, node, commit_violations, mem_dup(reports, count * sizeof *reports), count);
+}
+
+void outbox_store_samples(struct world *w, int node, const struct sample *samples, size_t count)
+{
+    struct sample *kept = mem_zalloc(count * sizeof *kept);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (samples[i].kept)
+            kept[n++] = samples[i];
+    }
+    if (n)
+        ask_database(w, node, commit_samples, kept, n);
+    else
+        free(kept);
 }
 
 void outbox_tick(struct world *w, int node)
@@ -327,8 +378,6 @@ void outbox_tick(struct world *w, int node)
             look_at(w, node, i);
     }
     write_next(w, node);
-    if (h->session && h->linked)
-        send(w, node);
 }
 
 /* --- at rest --- */
@@ -357,15 +406,7 @@ void outbox_check_rest(struct world *w)
 void outbox_fini(struct world *w)
 {
     for (int n = 0; n < SIM_NODES; n++) {
-        if (w->host[n].writing)
-            write_end(&w->host[n]);
-        outbox_free(w->host[n].outbox);
         free(w->host[n].file);
     }
-    for (size_t i = 0; i < w->batches; i++) {
-        free(w->batch[i].report);
-        free(w->batch[i].samples);
-    }
-    free(w->batch);
     free(w->fact);
 }

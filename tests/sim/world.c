@@ -113,6 +113,12 @@ struct sim_event *sim_after(struct world *w, uint64_t delay_ms,
     return e;
 }
 
+static void event_free(struct sim_event *e)
+{
+    free(e->data);
+    free(e);
+}
+
 static struct sim_event *take_first(struct world *w)
 {
     struct sim_event *first = w->heap[0];
@@ -128,43 +134,36 @@ static struct sim_event *take_first(struct world *w)
     }
 }
 
-void sim_wait(struct sim_event *e, uint64_t waited_ms)
+uint64_t sim_wire_ms(struct world *w)
 {
-    e->desired.remaining_ms -= waited_ms < e->desired.remaining_ms ? waited_ms : e->desired.remaining_ms;
+    return 1 + sim_random(w, w->calm || w->scenario ? 20 : 500);
 }
 
-static void wire_copy(struct world *w, const struct sim_event *message, uint64_t delay_ms)
+bool sim_stands_still(const struct world *w, int process)
 {
-    uint64_t most = w->calm || w->scenario ? 20 : 500;
-    struct sim_event *e = sim_after(w, delay_ms + 1 + sim_random(w, most), message->run);
-    uint64_t at = e->at, seq = e->seq;
-    *e = *message;
-    e->at = at;
-    e->seq = seq;
-    e->asked_ms = w->now + delay_ms;
+    return process == SIM_CONTROLLER && w->now < w->stopped_ms;
 }
 
-void wire(struct world *w, const struct sim_event *message)
+/* In steps: what it waits for may come earlier than was said, at the beginning of the calm. */
+void sim_put_off(struct world *w, struct sim_event *e)
 {
-    int copies = w->calm ? 1 : sim_chance(w, 10) ? 0 : sim_chance(w, 10) ? 2 : 1;
-    /* A desired state waits in the session until the node took it: a loss only delays it. */
-    bool waits = message->run == agent_hear_desired;
-    struct sim_event late = *message;
-    if (w->loses == message->run || (!w->host[message->node].linked && !waits))
-        return;
-    if (w->doubles)
-        copies = 2;
-    for (int i = 0; i < copies; i++)
-        wire_copy(w, message, 0);
-    if (copies || !waits)
-        return;
-    sim_wait(&late, 2000);
-    wire_copy(w, &late, 2000);
+    struct sim_event *later = sim_after(w, 1 + sim_random(w, 500), e->run);
+    uint64_t at = later->at, seq = later->seq;
+    *later = *e;
+    later->at = at;
+    later->seq = seq;
+    e->data = NULL;
 }
 
-void wire_again(struct world *w, const struct sim_event *message)
+const char *sim_node_name(int node)
 {
-    wire_copy(w, message, 0);
+    static const char *const names[SIM_NODES] = {"host-0", "host-1", "host-2"};
+    return names[node];
+}
+
+int sim_node_index(const char *name)
+{
+    return name[strlen(name) - 1] - '0';
 }
 
 /* --- time --- */
@@ -187,7 +186,6 @@ static void beat(struct world *w, struct sim_event *e)
     if (w->on_beat)
         w->on_beat(w);
     controller_tick(w);
-    bool listens = w->cluster && w->now >= w->stopped_ms;
     for (int i = 0; i < SIM_NODES; i++) {
         struct host *h = &w->host[i];
         agent_tick(w, i);
@@ -195,9 +193,6 @@ static void beat(struct world *w, struct sim_event *e)
             h->reachable_ms = 0;
         else if (!h->reachable_ms)
             h->reachable_ms = w->now;
-        if (listens && h->reconciler && !h->session && h->linked &&
-            (w->calm || w->scenario || sim_chance(w, 50)))
-            controller_session(w, i);
     }
 }
 
@@ -218,7 +213,7 @@ void world_step(struct world *w)
         for (int i = 0; i < w->rows; i++)
             check_sandbox(w, i);
     }
-    free(e);
+    event_free(e);
 }
 
 struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(struct world *))
@@ -228,8 +223,11 @@ struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(str
     w->seed = w->random = seed;
     w->scenario = scenario;
     w->on_beat = on_beat;
+    sim_pki_begin(w);
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
+        w->host[i].world = w;
+        w->host[i].node = i;
         w->host[i].linked = true;
         agent_up(w, i);
     }
@@ -239,15 +237,13 @@ struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(str
 
 void world_free(struct world *w)
 {
-    cluster_state_free(w->cluster);
-    cluster_state_effects_fini(&w->effects);
-    for (int i = 0; i < SIM_NODES; i++) {
-        reconciler_free(w->host[i].reconciler);
-        reconciler_effects_fini(&w->host[i].effects);
-    }
+    for (int i = 0; i < SIM_NODES; i++)
+        agent_down(w, i);
+    controller_down(w);
     outbox_fini(w);
     while (w->count)
-        free(take_first(w));
+        event_free(take_first(w));
+    sim_net_fini(w);
     free(w->heap);
     free(w);
 }

@@ -1,7 +1,10 @@
 /*
- * A cluster in one process under virtual time. The cluster state and the reconcilers are the real cores;
- * PostgreSQL, Docker, disks and the network are models that crash, delay, drop, double and reorder as a seed
- * decides. What was written to a model's disk or database survives a crash of the writer; nothing else does.
+ * A cluster in one process under virtual time. Both cores are real, and so is what lies between them: the
+ * engines that run effects at the end of a turn, the node link and the uplink, with their handshake, their
+ * messages as bytes, their timers and their queues. They run on simulated loops, connections and certificates
+ * (sim_loop.c, sim_net.c, sim_pki.c); PostgreSQL, Docker and disks are models. All of these crash, delay,
+ * lose and double as a seed decides. What was written to a model's disk or database survives a crash of the
+ * writer; nothing else does.
  */
 #ifndef CORRAL_TESTS_SIM_WORLD_H
 #define CORRAL_TESTS_SIM_WORLD_H
@@ -9,14 +12,21 @@
 #include "agent/core/guard.h"
 #include "agent/core/outbox.h"
 #include "agent/core/reconciler.h"
-#include "common/base/awake.h"
+#include "agent/engine/engine.h"
+#include "agent/uplink/uplink.h"
 #include "controller/core/cluster_state.h"
+#include "controller/leader/engine.h"
+#include "controller/nodes/node_link.h"
+#include "proto/node_codec.h"
+#include "tests/sim/sim_net.h"
 
-#define SIM_NODES     3
-#define SIM_SANDBOXES 200
-#define SIM_LEASE_MS  10000
-#define SIM_STOP_MS   40000  /* the longest time that a controller stands still */
-#define SIM_STEP_MS   600000 /* the largest step of PostgreSQL's clock */
+#define SIM_NODES      3
+#define SIM_CONTROLLER SIM_NODES /* the number of its process; lower ones are the agents */
+#define SIM_SANDBOXES  200
+#define SIM_NO_SANDBOX SIM_SANDBOXES /* of an event that concerns none */
+#define SIM_LEASE_MS   10000
+#define SIM_STOP_MS    40000  /* the longest time that a controller stands still */
+#define SIM_STEP_MS    600000 /* the largest step of PostgreSQL's clock */
 
 struct row {
     bool used;
@@ -55,28 +65,16 @@ struct fact {
     bool stored;
 };
 
-/* What an outbox gave the uplink to send. */
-struct batch {
-    struct violation_report *report;
-    struct sample *samples;
-    size_t report_count, sample_count;
-};
-
 /* One sandbox as one node has it. */
 struct sandbox_model {
     bool saved, wiped; /* wiped: its record was saved, and the node lost its disk */
     struct sandbox_record record, writing;
     bool unwritten; /* the last write failed */
     bool container, runs, paused, aborted;
-    bool begun;          /* its command began, on this boot: it may never begin again, on any node */
-    bool forgotten;      /* its end was acknowledged: it may never run again */
-    uint64_t excused_ms; /* until this time a run past its deadline is excused: the agent was down */
-    struct {
-        unsigned session;
-        uint64_t generation;
-    } told;              /* the last desired state that arrived, and in which session */
-    bool pending_report; /* the uplink repeats it */
-    struct sandbox_status report;
+    bool begun;            /* its command began, on this boot: it may never begin again, on any node */
+    bool forgotten;        /* its end was acknowledged: it may never run again */
+    uint64_t excused_ms;   /* until this time a run past its deadline is excused: the agent was down */
+    uint64_t reported;     /* the highest number of a status that its node reported */
     uint64_t memory_bytes; /* the limit that is set on its container */
     uint64_t unfit_ms;     /* since when that limit, or its deadline, differs from its row; 0: it does not */
     uint64_t unwanted_ms;  /* since when it lives without a live row; 0: it does not */
@@ -86,19 +84,21 @@ struct sandbox_model {
 };
 
 struct host {
+    struct world *world;
+    int node;
     struct reconciler *reconciler; /* NULL: the agent is down */
+    struct loop *loop;
+    struct engine *engine;
+    struct uplink *uplink;
     unsigned incarnation;
     bool linked;              /* the network lets its messages through */
     unsigned session;         /* 0: none */
     bool starts_fail;         /* what the controller was last told */
-    uint64_t heard_ms;        /* when the controller last heard it, while the controller was awake */
     uint64_t reachable_ms;    /* since when its agent runs and is linked; 0: it is not */
     uint64_t docker_stuck_ms; /* until then Docker answers nothing */
     uint64_t disk_full_ms;
     uint64_t broken_ms; /* until then Docker starts nothing */
     struct sandbox_model sandbox[SIM_SANDBOXES];
-    struct reconciler_effects effects;
-    bool due;              /* the effects are run at the end of this turn */
     struct outbox *outbox; /* NULL: the agent is down */
     struct outbox_write write;
     bool writing, unwritten; /* unwritten: the disk refused a report that may have been sent */
@@ -113,23 +113,18 @@ struct sim_event {
     uint64_t at, seq;
     void (*run)(struct world *w, struct sim_event *e);
     int node, sandbox;
-    unsigned incarnation, session;
+    unsigned incarnation;
     bool flag;
     uint64_t stamp, asked_ms;
     union {
         uint64_t memory_bytes;
-        struct desired_state desired;
-        struct sandbox_status status;
-        struct status_ack ack;
         struct cluster_state_move move;
         struct cluster_state_reschedule reschedule;
         enum sandbox_state state;
         struct cluster_state_row row;
-        struct {
-            size_t batch;
-            uint64_t violations_up_to, samples_up_to;
-        } outbox;
+        size_t count; /* of what is in data */
     };
+    void *data; /* freed with the event */
 };
 
 struct world {
@@ -140,8 +135,10 @@ struct world {
 
     struct cluster_state *cluster; /* NULL: the controller is down */
     unsigned incarnation, sessions;
-    struct cluster_state_effects effects;
-    bool due; /* the effects are run at the end of this turn */
+    struct loop *loop;
+    struct leader_engine *engine;
+    struct node_link *link;
+    struct sim_net net;
     uint64_t database_down_ms;
     uint64_t stopped_ms; /* until then the controller stands still */
     bool was_stopped;
@@ -150,23 +147,21 @@ struct world {
     int64_t seen_clock_ms; /* clock_ms when the controller last read the clock */
     uint64_t shaken_ms;    /* when its clock, the database or the controller last failed */
     bool owes_expiries, asked_expiries;
-    uint64_t read_ms;   /* when it last read the rows */
-    struct awake awake; /* its clock for the silence of nodes */
+    uint64_t read_ms; /* when it last read the rows */
     struct row row[SIM_SANDBOXES];
     int rows;
     struct host host[SIM_NODES];
     struct fact *fact;
     size_t facts, facts_room;
-    struct batch *batch;
-    size_t batches;
     unsigned long steps, told, rescheduled;
     bool verbose;
     void (*on_beat)(struct world *w); /* the faults and requests of a seed; NULL: none */
 
     const char *scenario; /* its name, and nothing happens by chance; NULL: a world of a seed */
-    void (*loses)(struct world *w, struct sim_event *e); /* messages of this kind never arrive */
-    uint64_t memory_percent;                             /* of its memory limit that each sandbox uses */
-    bool doubles;                                        /* each message arrives twice */
+    bool (*loses)(const struct node_message *m); /* true: the message is lost, with its connection */
+    uint64_t memory_percent;                     /* of its memory limit that each sandbox uses */
+    uint64_t outbox_write_ms;                    /* the time of each write of an outbox; 0: short */
+    bool doubles;       /* each request is served twice, and the first answer is lost */
     bool loses_answers; /* the answers of the database to requests of the API */
 };
 
@@ -200,7 +195,7 @@ void controller_up(struct world *w);
 void controller_down(struct world *w);
 void controller_stop(struct world *w); /* stands still for a while, as after SIGSTOP */
 /* True if the controller stands still: then the event is repeated later. */
-bool controller_waits(struct world *w, const struct sim_event *e);
+bool controller_waits(struct world *w, struct sim_event *e);
 void controller_request(struct world *w); /* one random create, delete, pause, resume or extension */
 
 /* Commits a request of the API and tells the cluster state. controller_create returns the sandbox, -1 if none
@@ -210,8 +205,6 @@ void controller_delete(struct world *w, int sandbox);
 void controller_pause(struct world *w, int sandbox, bool pause);
 void controller_extend(struct world *w, int sandbox, uint64_t from_now_ms);
 void controller_resize(struct world *w, int sandbox, uint64_t memory_bytes);
-void controller_hear(struct world *w, struct sim_event *e);
-void controller_session(struct world *w, int node);
 void controller_tick(struct world *w);
 void controller_check_row(struct world *w, int sandbox); /* fails unless expires_at of the row is right */
 int64_t controller_row_error(const struct world *w, int sandbox); /* the error of expires_at, in ms */
@@ -222,8 +215,7 @@ void agent_down(struct world *w, int node);
 void host_reboot(struct world *w, int node);
 void host_wiped(struct world *w, int node);
 void agent_tick(struct world *w, int node);
-void agent_hear_desired(struct world *w, struct sim_event *e);
-void agent_hear_ack(struct world *w, struct sim_event *e);
+void agent_hear_desired(struct world *w, int node, const struct desired_state *desired);
 void sandbox_exits(struct world *w, int node, int sandbox);
 void sandbox_touched(struct world *w, int node, int sandbox); /* somebody pauses it in Docker */
 void sandbox_taken(struct world *w, int node, int sandbox);   /* somebody removes it in Docker */
@@ -234,18 +226,26 @@ void outbox_down(struct world *w, int node);
 void outbox_wiped(struct world *w, int node);
 void outbox_tick(struct world *w, int node);
 void outbox_ended(struct world *w, int node, int sandbox); /* before its container is removed */
-void outbox_hear_commit(struct world *w, struct sim_event *e);
+void outbox_hear_committed(struct world *w, int node, uint64_t violations, uint64_t samples);
+void outbox_store_violations(struct world *w, int node, const struct violation_report *reports, size_t count);
+void outbox_store_samples(struct world *w, int node, const struct sample *samples, size_t count);
 void outbox_check_rest(struct world *w);
 void outbox_fini(struct world *w);
 void sandbox_idles(struct world *w, int node, int sandbox); /* its node pauses it for idleness */
 
-/* Puts a copy of a message on the wire; the copy may be lost, doubled or late. */
-void wire(struct world *w, const struct sim_event *message);
+/* The time that a message takes. */
+uint64_t sim_wire_ms(struct world *w);
 
-/* Tries again later to send it. Makes no copies, however often it is tried. */
-void wire_again(struct world *w, const struct sim_event *message);
+/* Whether a process is stopped now, and continues later. */
+bool sim_stands_still(const struct world *w, int process);
 
-/* While a desired state waits, its remaining lifetime is counted down. */
-void sim_wait(struct sim_event *e, uint64_t waited_ms);
+/* Runs the event again a little later. Only from its own function. */
+void sim_put_off(struct world *w, struct sim_event *e);
+
+const char *sim_node_name(int node);
+int sim_node_index(const char *name);
+
+/* sim_pki.c: pki_random draws from this world. */
+void sim_pki_begin(struct world *w);
 
 #endif

@@ -76,7 +76,7 @@ static void nothing_is_told_before_it_is_on_disk(struct world *w)
 static void the_answer_to_what_was_told_is_lost(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
-    w->loses = outbox_hear_commit;
+    w->loses = stage_commit_is_told;
     w->memory_percent = 92;
     UNTIL(w, 3000, level(w, sandbox) == VIOLATION_WARNING);
     HOLDS(w, 8000, level(w, sandbox) == VIOLATION_WARNING);

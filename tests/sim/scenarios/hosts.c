@@ -108,7 +108,7 @@ static void a_new_controller_waits_for_the_nodes(struct world *w)
 
 static void what_is_desired_is_lost_on_its_way(struct world *w)
 {
-    w->loses = agent_hear_desired;
+    w->loses = stage_desired_is_told;
     int sandbox = controller_create(w, 60000);
     HOLDS(w, 10000, stage_is(w, sandbox, SANDBOX_PENDING));
     w->loses = NULL;
@@ -117,10 +117,10 @@ static void what_is_desired_is_lost_on_its_way(struct world *w)
 
 static void what_a_node_says_is_lost_on_its_way(struct world *w)
 {
-    w->loses = agent_hear_desired;
+    w->loses = stage_desired_is_told;
     int sandbox = controller_create(w, 60000);
     PASS(w, 500);
-    w->loses = controller_hear;
+    w->loses = stage_status_is_told;
     UNTIL(w, 5000, stage_sandbox(w, sandbox)->runs);
     EXPECT(w, stage_is(w, sandbox, SANDBOX_PENDING));
     w->loses = NULL;

@@ -119,7 +119,7 @@ static void its_end_is_on_disk_before_its_container_goes(struct world *w)
 static void the_final_report_is_sent_until_it_is_acknowledged(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
-    w->loses = agent_hear_ack;
+    w->loses = stage_ack_is_told;
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_STOPPED));
     HOLDS(w, 10000, stage_sandbox(w, sandbox)->saved);

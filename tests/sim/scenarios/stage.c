@@ -42,9 +42,7 @@ void stage_stop_controller(struct world *w, uint64_t ms)
 void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms)
 {
     const struct row *r = &w->row[sandbox];
-    struct sim_event e = {.node = r->node, .sandbox = sandbox, .session = w->host[r->node].session};
-    EXPECT(w, e.session);
-    e.desired = (struct desired_state){
+    struct desired_state desired = {
         .id = r->id,
         .generation = generation,
         .state = DESIRED_RUNNING,
@@ -52,7 +50,32 @@ void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t r
         .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
         .spec = (const uint8_t *)"spec",
         .spec_len = 5};
-    agent_hear_desired(w, &e);
+    agent_hear_desired(w, r->node, &desired);
+}
+
+bool stage_desired_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_UPDATE && m->update.desired_count;
+}
+
+bool stage_ack_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_UPDATE && m->update.ack_count;
+}
+
+bool stage_commit_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_UPDATE && m->update.violations_acked;
+}
+
+bool stage_status_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_REPORT && m->report.status_count;
+}
+
+bool stage_violation_is_told(const struct node_message *m)
+{
+    return m->kind == NODE_REPORT && m->report.violation_count;
 }
 
 int stage_node(const struct world *w, int sandbox)
@@ -112,7 +135,7 @@ static void play(const struct scenario *s, bool verbose)
     w->loses = NULL;
     w->doubles = w->loses_answers = false;
     w->on_beat = NULL;
-    w->memory_percent = 0;
+    w->memory_percent = w->outbox_write_ms = 0;
     world_heal(w);
     PASS(w, REST_MS);
     check_rest(w);
@@ -142,7 +165,7 @@ int main(int argc, char **argv)
 {
     const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_hosts,
                                           scenarios_database, scenarios_changes, scenarios_clocks,
-                                          scenarios_history};
+                                          scenarios_history,  scenarios_delivery};
     bool verbose = has_option("--verbose", argc, argv), list = has_option("--list", argc, argv);
     int played = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

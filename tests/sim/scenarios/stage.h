@@ -19,7 +19,7 @@ struct scenario {
 
 /* Each array ends with an empty row. */
 extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hosts[], scenarios_database[],
-    scenarios_changes[], scenarios_clocks[], scenarios_history[];
+    scenarios_changes[], scenarios_clocks[], scenarios_history[], scenarios_delivery[];
 
 /* Runs the world until the condition holds; fails after ms. */
 #define UNTIL(w, ms, condition)                                                                              \
@@ -66,6 +66,14 @@ void stage_stop_controller(struct world *w, uint64_t ms);
 /* Delivers the desired state of the row to its node once more, with this generation and this remaining
  * lifetime. */
 void stage_desired(struct world *w, int sandbox, uint64_t generation, uint64_t remaining_ms);
+
+/* For world.loses: messages that tell desired states, acknowledgements of statuses, those of violations,
+ * statuses, violations. */
+bool stage_desired_is_told(const struct node_message *m);
+bool stage_ack_is_told(const struct node_message *m);
+bool stage_commit_is_told(const struct node_message *m);
+bool stage_status_is_told(const struct node_message *m);
+bool stage_violation_is_told(const struct node_message *m);
 
 int stage_node(const struct world *w, int sandbox);
 struct host *stage_host(struct world *w, int sandbox);

@@ -1,0 +1,215 @@
+#include "tests/lib/unit.h"
+
+#include "common/base/mem.h"
+#include "controller/nodes/delivery.h"
+
+static struct sandbox_id an_id(uint8_t n)
+{
+    uint8_t random[10] = {n};
+    return sandbox_id_make(7, random);
+}
+
+static void want(struct delivery *d, uint64_t now, uint8_t n, uint64_t generation)
+{
+    struct desired_state desired = {.id = an_id(n),
+                                    .generation = generation,
+                                    .remaining_ms = 60000,
+                                    .spec = (const uint8_t *)"spec",
+                                    .spec_len = 5};
+    assert_true(delivery_desired(d, now, &desired));
+}
+
+static void ack(struct delivery *d, uint8_t n, uint64_t number)
+{
+    struct status_ack a = {.id = an_id(n), .number = number};
+    delivery_ack(d, &a);
+}
+
+struct told {
+    size_t desired, acks;
+    uint64_t number, generation, remaining_ms; /* of the first desired state */
+    uint64_t violations, samples, cleanups, cleanup;
+    bool certificate;
+};
+
+static struct told tell(struct delivery *d, uint64_t now)
+{
+    struct node_update u;
+    delivery_tell(d, now, &u);
+    struct told t = {.desired = u.desired_count,
+                     .acks = u.ack_count,
+                     .number = u.number,
+                     .violations = u.violations_acked,
+                     .samples = u.samples_acked,
+                     .cleanups = u.cleanups_acked,
+                     .cleanup = u.cleanup.number,
+                     .certificate = u.certificate};
+    if (t.desired) {
+        t.generation = u.desired_states[0].generation;
+        t.remaining_ms = u.desired_states[0].remaining_ms;
+        if (u.desired_states[0].spec)
+            assert_memory_equal(u.desired_states[0].spec, "spec", 5);
+    }
+    delivery_told(&u);
+    return t;
+}
+
+static void test_what_was_taken_is_told_once(void **state)
+{
+    struct delivery d = {0};
+    want(&d, 1000, 1, 1);
+    ack(&d, 1, 7);
+    struct told t = tell(&d, 1000);
+    assert_true(t.desired == 1 && t.acks == 1);
+    delivery_polled(&d, 1010, t.number);
+    assert_false(delivery_owes(&d));
+    t = tell(&d, 1020);
+    assert_true(t.desired == 0 && t.acks == 0);
+    delivery_fini(&d);
+}
+
+static void test_what_was_not_taken_is_told_again(void **state)
+{
+    struct delivery d = {0};
+    struct cleanup_order order = {.number = 3};
+    want(&d, 1000, 1, 1);
+    ack(&d, 1, 7);
+    delivery_ack_violations(&d, 11);
+    delivery_ack_samples(&d, 12);
+    delivery_ack_cleanups(&d, 13);
+    delivery_cleanup(&d, &order);
+    delivery_certificate(&d, mem_dup("der", 3), 3);
+    struct told first = tell(&d, 1000);
+    delivery_polled(&d, 1010, first.number - 1);
+    assert_true(delivery_owes(&d));
+    struct told t = tell(&d, 1020);
+    assert_int_equal(t.number, first.number + 1);
+    assert_true(t.desired == 1 && t.acks == 1 && t.certificate);
+    assert_true(t.violations == 11 && t.samples == 12 && t.cleanups == 13 && t.cleanup == 3);
+    delivery_polled(&d, 1030, t.number);
+    assert_false(delivery_owes(&d));
+    assert_false(tell(&d, 1040).certificate);
+    delivery_fini(&d);
+}
+
+/* An update that the node never saw names nothing that it took. */
+static void test_only_the_last_update_counts_as_taken(void **state)
+{
+    struct delivery d = {0};
+    want(&d, 1000, 1, 1);
+    struct told lost = tell(&d, 1000);
+    delivery_polled(&d, 1010, 0);
+    want(&d, 1010, 2, 1);
+    assert_int_equal(tell(&d, 1010).desired, 2);
+    delivery_polled(&d, 1020, lost.number);
+    assert_int_equal(tell(&d, 1020).desired, 2);
+    delivery_fini(&d);
+}
+
+static void test_the_newest_desired_state_wins(void **state)
+{
+    struct delivery d = {0};
+    want(&d, 1000, 1, 1);
+    want(&d, 1000, 1, 2);
+    struct told t = tell(&d, 1000);
+    assert_true(t.desired == 1 && t.generation == 2);
+    want(&d, 1005, 1, 3); /* while the older is on its way */
+    delivery_polled(&d, 1010, t.number);
+    t = tell(&d, 1010);
+    assert_true(t.desired == 1 && t.generation == 3);
+    delivery_fini(&d);
+}
+
+static void test_a_lifetime_goes_on_while_it_waits(void **state)
+{
+    struct delivery d = {0};
+    want(&d, 1000, 1, 1);
+    assert_int_equal(tell(&d, 3000).remaining_ms, 58000);
+    delivery_polled(&d, 3010, 0);
+    assert_int_equal(tell(&d, 71000).remaining_ms, 0);
+    delivery_fini(&d);
+}
+
+static void test_a_lifetime_that_came_late_is_told_again(void **state)
+{
+    struct delivery d = {0};
+    want(&d, 1000, 1, 1);
+    struct told t = tell(&d, 1000);
+    delivery_polled(&d, 4000, t.number);
+    assert_true(delivery_owes(&d));
+    t = tell(&d, 4000);
+    assert_true(t.desired == 1 && t.remaining_ms == 57000);
+    delivery_polled(&d, 4000 + DELIVERY_LATE_MS, t.number);
+    assert_false(delivery_owes(&d));
+    delivery_fini(&d);
+}
+
+static void test_a_slow_network_is_not_told_for_ever(void **state)
+{
+    struct delivery d = {0};
+    uint64_t now = 1000;
+    unsigned told = 0;
+    want(&d, now, 1, 1);
+    for (; delivery_owes(&d) && told < 100; told++) {
+        struct told t = tell(&d, now);
+        now += 2 * DELIVERY_LATE_MS;
+        delivery_polled(&d, now, t.number);
+    }
+    assert_int_equal(told, 1 + DELIVERY_REPEATS);
+    delivery_fini(&d);
+}
+
+static void test_numbers_only_rise(void **state)
+{
+    struct delivery d = {0};
+    delivery_ack_violations(&d, 9);
+    delivery_ack_violations(&d, 4);
+    struct told t = tell(&d, 1000);
+    assert_int_equal(t.violations, 9);
+    delivery_ack_violations(&d, 9);
+    delivery_polled(&d, 1010, t.number);
+    assert_false(delivery_owes(&d));
+    delivery_fini(&d);
+}
+
+static void test_what_waits_has_bounds(void **state)
+{
+    struct delivery d = {0};
+    struct desired_state desired = {.generation = 1, .state = DESIRED_GONE};
+    uint8_t random[10] = {0};
+    for (uint64_t i = 0; i < DELIVERY_DESIRED_MAX; i++) {
+        desired.id = sandbox_id_make(i + 1, random);
+        assert_true(delivery_desired(&d, 0, &desired));
+    }
+    assert_true(delivery_desired(&d, 0, &desired)); /* one that waits is replaced all the same */
+    desired.id = sandbox_id_make(DELIVERY_DESIRED_MAX + 1, random);
+    assert_false(delivery_desired(&d, 0, &desired));
+    for (uint64_t i = 0; i < DELIVERY_ACKS_MAX + 5; i++)
+        ack(&d, 1, i);
+    size_t desired_states = 0, acks = 0;
+    for (int i = 0; delivery_owes(&d) && i < 100; i++) {
+        struct told t = tell(&d, 0);
+        assert_true(t.desired <= NODE_UPDATE_MAX && t.acks <= NODE_UPDATE_MAX);
+        desired_states += t.desired;
+        acks += t.acks;
+        delivery_polled(&d, 0, t.number);
+    }
+    assert_true(desired_states == DELIVERY_DESIRED_MAX && acks == DELIVERY_ACKS_MAX);
+    delivery_fini(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_taken_is_told_once),
+        cmocka_unit_test(test_what_was_not_taken_is_told_again),
+        cmocka_unit_test(test_only_the_last_update_counts_as_taken),
+        cmocka_unit_test(test_the_newest_desired_state_wins),
+        cmocka_unit_test(test_a_lifetime_goes_on_while_it_waits),
+        cmocka_unit_test(test_a_lifetime_that_came_late_is_told_again),
+        cmocka_unit_test(test_a_slow_network_is_not_told_for_ever),
+        cmocka_unit_test(test_numbers_only_rise),
+        cmocka_unit_test(test_what_waits_has_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
