@@ -19,8 +19,9 @@ language sql stable as $$
         where n.name = $1), false)
 $$;
 
+-- made: the row that was written. status, body and sandbox_id: what the same request was answered before.
 create type admission as (ord integer, outcome text, scope text, max bigint, used bigint, status integer, body text,
-    sandbox_id text, node text, generation bigint, remaining_ms bigint);
+    sandbox_id text, made sandbox_row);
 
 create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
     runtime text, network text, restart text, labels jsonb, memory_bytes bigint, cpu_millis bigint, cpu_shares bigint,
@@ -29,13 +30,12 @@ create type admission_request as (id text, user_id text, key_id text, name text,
     shm_bytes bigint);
 
 create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
-    select (ord, 'admitted', null, null, null, 201, sandbox_json(s)::text, s.id, s.node, s.generation,
-            remaining_ms(s.expires_at))::admission
+    select (ord, 'admitted', null, null, null, null, null, null, row_of(s, sandbox_json(s)::text, null))::admission
 $$;
 
 create function refused(ord integer, outcome text, scope text, max bigint, used bigint) returns admission
 language sql immutable as $$
-    select (ord, outcome, scope, max, used, null, null, null, null, null, null)::admission
+    select (ord, outcome, scope, max, used, null, null, null, null)::admission
 $$;
 
 -- The user and key of a request, with the limits in force; null if the key or the user is no longer valid.
@@ -75,7 +75,7 @@ begin
     end if;
     seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
     if seen.outcome is not null then
-        return (ord, seen.outcome, null, null, null, seen.status, seen.body, seen.sandbox_id, null, null, null)::admission;
+        return (ord, seen.outcome, null, null, null, seen.status, seen.body, seen.sandbox_id, null)::admission;
     end if;
     a := asker_of(r.key_id, r.user_id, defaults);
     if (a.u).id is null then

@@ -2,17 +2,15 @@
 -- public name). Every act on a sandbox is audited, by its own user as by an administrator: create, delete, pause, resume,
 -- patch, each with the values before and after.
 
--- The columns that the controller's core needs of a row, beside the object for people.
-create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, desired text,
-    desired_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
+-- after: the row, where the outcome is ok.
+create type sandbox_change as (outcome text, detail text, after sandbox_row);
 
 create function changed(s sandboxes) returns sandbox_change language sql volatile as $$
-    select ('ok', '', sandbox_json(s)::text, s.id, s.node, s.state, s.desired, coalesce(s.desired_reason, ''), s.generation,
-        remaining_ms(s.expires_at), limits_of_sandbox(s))::sandbox_change
+    select ('ok', '', row_of(s, sandbox_json(s)::text, null))::sandbox_change
 $$;
 
 create function not_changed(outcome text, detail text) returns sandbox_change language sql immutable as $$
-    select (outcome, detail, null, null, null, null, null, null, null, null, null)::sandbox_change
+    select (outcome, detail, null)::sandbox_change
 $$;
 
 -- Returns the row, locked. owner null: any user's.

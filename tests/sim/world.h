@@ -121,10 +121,10 @@ struct sim_event {
         struct desired_state desired;
         struct sandbox_status status;
         struct status_ack ack;
-        struct cluster_state_move move;
-        struct cluster_state_reschedule reschedule;
+        struct sandbox_move move;
+        struct sandbox_reschedule reschedule;
         enum sandbox_state state;
-        struct cluster_state_row row;
+        struct sandbox_row row;
         struct {
             size_t batch;
             uint64_t violations_up_to, samples_up_to;
