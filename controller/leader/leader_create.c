@@ -53,7 +53,6 @@ static void fail(struct create *create, int code, const char *why)
 static void take_up(struct leader *leader, const struct create *create, const struct db_admit_result *r)
 {
     struct sandbox_row row = r->row;
-    row.user = create->request.actor.user_id;
     row.desired.spec = create->spec;
     row.desired.spec_len = create->request.spec_len;
     row.waited_ms = loop_now_ms() - create->asked_ms;

@@ -33,7 +33,7 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
 {
     struct rescheduling r = *(struct rescheduling *)arg;
     struct leader *c = leader_of(&r.asked);
-    struct sandbox_row now;
+    struct sandbox_row now = {0};
     free(arg);
     say_answer(&r.what, code, e);
     if (!c)
