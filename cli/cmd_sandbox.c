@@ -2,19 +2,24 @@
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
+#include "common/model/sandbox_spec.h"
 
 #include <stdio.h>
+
+/* Options of common/model/limit.def, by the unit of a limit. */
+#define LIMIT_OPTION(option, letter, UNIT, name, help) {option, letter, OPTION_##UNIT, #name, help},
+#define OPTION_BYTES                                   OPT_BYTES, "SIZE"
+#define OPTION_MILLIS                                  OPT_CPU, "CPU"
+#define OPTION_COUNT                                   OPT_NUMBER, "N"
 
 static const struct opt create_options[] = {
     {"image", 'i', OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
-    {"memory", 'm', OPT_BYTES, "SIZE", "memory_bytes", "Memory, such as 256M."},
-    {"cpu", 'c', OPT_CPU, "CPU", "cpu_millis",
-     "CPU: processors with a decimal point, such as 0.5, or thousandths, such as 500m."},
-    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Relative weight when CPU is scarce."},
-    {"disk", 'd', OPT_BYTES, "SIZE", "storage_bytes", "Writable disk, such as 1G."},
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
+              option_help, ...)                                                                              \
+    LIMIT_IF_##asked(LIMIT_OPTION(option, letter, UNIT, name, option_help))
+#include "common/model/limit.def"
     {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "Size of /dev/shm; part of its memory."},
-    {"pids", 0, OPT_NUMBER, "N", "pids", "Processes at once."},
     {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds",
      "How long it lives, such as 90s, 10m or 1h30m."},
     {"idle-timeout", 0, OPT_SECONDS, "TIME", "idle_timeout_seconds",
@@ -131,11 +136,11 @@ const struct command cmd_rm = {
 
 static const struct opt extend_options[] = {
     {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds", "New lifetime, counted from now."},
-    {"memory", 'm', OPT_BYTES, "SIZE", "memory_bytes", "Its memory."},
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
+              option_help, ...)                                                                              \
+    LIMIT_IF_##live(LIMIT_OPTION(option, letter, UNIT, name, option_help))
+#include "common/model/limit.def"
     {"force", 0, OPT_FLAG, NULL, "force", "Also set a memory limit below its use, which ends it."},
-    {"cpu", 'c', OPT_CPU, "CPU", "cpu_millis",
-     "Its CPU: processors with a decimal point, such as 0.5, or thousandths, such as 500m."},
-    {"cpu-shares", 0, OPT_NUMBER, "N", "cpu_shares", "Its weight when CPU is scarce."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "Its name."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };

@@ -208,12 +208,12 @@ static int tier_ls(struct cli *cli, int argc, char **argv)
         {"NAME", "name", AS_TEXT},
         {"SANDBOXES", "max_sandboxes", AS_TEXT},
         {"PER KEY", "max_key_sandboxes", AS_TEXT},
-        {"MEMORY", "memory_bytes", AS_BYTES},
-        {"CPU", "cpu_millis", AS_TEXT},
-        {"SHARES", "cpu_shares", AS_TEXT},
-        {"DISK", "storage_bytes", AS_BYTES},
-        {"PIDS", "pids", AS_TEXT},
-        {"FILES", "nofile", AS_TEXT},
+#define AS_MILLIS AS_TEXT
+#define AS_COUNT  AS_TEXT
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
+              option_help, heading)                                                                          \
+    {heading, #name, AS_##UNIT},
+#include "common/model/limit.def"
         {"LIFETIME", "lifetime_seconds", AS_SECONDS},
     };
     return cli_list(cli, "/sandbox/system/tiers", columns, ARRAY_LEN(columns), "name");

@@ -149,7 +149,7 @@ static void on_welcomed(struct uplink *u, struct node_message *m)
                                      .lease_ms = m->welcome.lease_ms,
                                      .settings = &m->welcome.settings,
                                      .streams_url = m->welcome.streams ? u->urls.item[u->url] : NULL,
-                                     .ticket = u->session.byte};
+                                     .ticket = u->session.id.byte};
     u->stage = SESSION;
     u->why[0] = 0;
     backoff_reset(&u->backoff);

@@ -21,7 +21,8 @@
 
 #include <stdint.h>
 
-#define NODE_NAME_MAX   63  /* [a-z0-9]([a-z0-9-.]*[a-z0-9])? */
+#define NODE_NAME_MAX   63 /* [a-z0-9]([a-z0-9-.]*[a-z0-9])? */
+#define NODE_REGION_MAX 63
 #define NODE_DETAIL_MAX 239 /* a sentence for people */
 
 enum desired { DESIRED_RUNNING, DESIRED_PAUSED, DESIRED_GONE };
@@ -149,7 +150,7 @@ struct node_facts {
     char agent_version[32];
     char docker_version[32];
     char docker_api_version[16];
-    char region[64];
+    char region[NODE_REGION_MAX + 1];
     struct string_list labels;   /* "key=value" */
     struct string_list runtimes; /* Docker's */
     struct node_resources capacity;

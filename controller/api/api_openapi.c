@@ -167,6 +167,26 @@ static json_t *paths(void)
     return out;
 }
 
+static void add_property(json_t *object, const char *name, json_t *schema)
+{
+    json_array_append_new(json_object_get(object, "required"), json_string(name));
+    json_object_set_new(json_object_get(object, "properties"), name, schema);
+}
+
+/* The rows of limit.def, as members of a tier and of a sandbox's limits. */
+static void add_limits(json_t *schemas)
+{
+    json_t *tier = json_object_get(schemas, "Tier");
+    json_t *sandbox =
+        json_object_get(json_object_get(json_object_get(schemas, "Sandbox"), "properties"), "limits");
+#define LIMIT(KIND, name, ...)                                                                               \
+    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
+    add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
+#define LIMIT_TIME(KIND, name, ...)                                                                          \
+    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
+#include "common/model/limit.def"
+}
+
 char *api_openapi_text(void)
 {
     json_error_t where;
@@ -177,6 +197,7 @@ char *api_openapi_text(void)
     }
     json_object_set_new(json_object_get(root, "info"), "version", json_string(CORRAL_VERSION));
     json_object_set_new(root, "paths", paths());
+    add_limits(json_object_get(json_object_get(root, "components"), "schemas"));
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return text;

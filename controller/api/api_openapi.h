@@ -1,4 +1,5 @@
-/* GET /openapi.json, from the tables of routes, parameters and bodies, and objects.json. Private to the API.
+/* GET /openapi.json, from the tables of routes, parameters, bodies and limits, and objects.json. Private to
+ * the API.
  */
 #ifndef CORRAL_CONTROLLER_API_API_OPENAPI_H
 #define CORRAL_CONTROLLER_API_API_OPENAPI_H

@@ -49,35 +49,42 @@ static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, u
  * or has followed already, and its expiry may differ from the one in this answer.
  */
 static bool is_of_another_clock(const struct cluster_state *cluster, uint64_t now,
-                                const struct cluster_state_row *row)
+                                const struct sandbox_row *row)
 {
     return cluster->stepped_ms && now - cluster->stepped_ms <= row->waited_ms;
 }
 
-void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
-                              const struct cluster_state_row *row)
+/* All but its spec, which never changes, and which the entry owns. */
+static void take_desired(struct sandbox_entry *s, const struct desired_state *desired)
 {
-    if (row->generation > s->generation)
+    const uint8_t *spec = s->desired.spec;
+    size_t spec_len = s->desired.spec_len;
+    s->desired = *desired;
+    s->desired.spec = spec;
+    s->desired.spec_len = spec_len;
+}
+
+void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
+                              const struct sandbox_row *row)
+{
+    if (row->desired.generation > s->desired.generation)
         cluster_state_let_go(s);
     deadline_take(s, now, row, is_of_another_clock(cluster, now, row));
     cluster->found += deadline_is_unsure(s);
-    s->generation = row->generation;
-    s->desired = row->desired;
-    s->desired_reason = row->desired_reason;
     struct node *node = node_table_get(&cluster->nodes, row->node);
     if (s->node)
-        node_release(s->node, &s->limits);
-    s->limits = row->limits;
+        node_release(s->node, &s->desired.limits);
+    take_desired(s, &row->desired);
     if (s->node && s->node != node)
         move_entry(cluster, s, now, node);
     s->node = node;
-    node_reserve(node, &s->limits);
+    node_reserve(node, &s->desired.limits);
 }
 
 static struct sandbox_entry *entry_make(struct cluster_state *cluster, uint64_t now,
-                                        const struct cluster_state_row *row)
+                                        const struct sandbox_row *row)
 {
-    struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, &row->id);
+    struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, &row->desired.id);
     s->rescheduled |= row->rescheduled;
     cluster_state_entry_fill(cluster, s, now, row);
     s->state = row->state;
@@ -85,14 +92,14 @@ static struct sandbox_entry *entry_make(struct cluster_state *cluster, uint64_t 
     s->admitted = true;
     if (row->user)
         strncpy(s->user, row->user, sizeof s->user - 1);
-    if (!s->spec && row->spec) {
-        s->spec = mem_dup(row->spec, row->spec_len);
-        s->spec_len = row->spec_len;
+    if (!s->desired.spec && row->desired.spec) {
+        s->desired.spec = mem_dup(row->desired.spec, row->desired.spec_len);
+        s->desired.spec_len = row->desired.spec_len;
     }
     return s;
 }
 
-void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row)
+void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row)
 {
     if (!cluster->ticked_ms)
         cluster->ticked_ms = now; /* the process may also stand still before the first tick */
@@ -107,16 +114,16 @@ const char *cluster_state_place(struct cluster_state *cluster, const struct sand
         return NULL;
     struct sandbox_entry *s = sandbox_table_get(&cluster->sandboxes, id);
     s->node = node;
-    s->limits = request->limits;
+    s->desired.limits = request->limits;
     s->wish = place_request_copy(request);
-    node_reserve(node, &s->limits);
+    node_reserve(node, &s->desired.limits);
     return node->facts.name;
 }
 
-static void admit(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+static void admit(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
                   struct cluster_state_effects *effects)
 {
-    bool placed = sandbox_table_find(&cluster->sandboxes, &row->id);
+    bool placed = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     struct sandbox_entry *s = entry_make(cluster, now, row);
     cluster_state_await_node(cluster, now, s->node);
     s->missing = !placed && s->node->session && !cluster_state_unheard(s);
@@ -126,34 +133,34 @@ static void admit(struct cluster_state *cluster, uint64_t now, const struct clus
         cluster_state_send_desired(s, now, effects);
 }
 
-void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
                             struct cluster_state_effects *effects)
 {
     /* If it is not found: a reading was faster than this answer, and the sandbox has ended since. */
-    if (sandbox_table_find(&cluster->sandboxes, &row->id))
+    if (sandbox_table_find(&cluster->sandboxes, &row->desired.id))
         admit(cluster, now, row, effects);
 }
 
 enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
-                                       const struct cluster_state_row *row)
+                                       const struct sandbox_row *row)
 {
-    const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     const struct node *node = s ? s->node : node_table_find(&cluster->nodes, row->node);
     struct cleanup_row facts = {.state = s ? s->state : row->state,
                                 .known = s,
                                 .moving = s && (s->persisting || !s->admitted),
                                 .reported = s && s->reported,
                                 .missing = s && s->missing,
-                                .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS : !row->remaining_ms,
+                                .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS
+                                             : !row->desired.remaining_ms,
                                 .node_here = node && node->session};
     return cleanup_row_judge(&facts);
 }
 
-void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
-                              const struct cluster_state_row *row, enum cleanup_kind kind,
-                              struct cluster_state_effects *effects)
+void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
+                              enum cleanup_kind kind, struct cluster_state_effects *effects)
 {
-    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     if (!s)
         s = entry_make(cluster, now, row);
     s->cleaned = true;
@@ -186,17 +193,18 @@ void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_i
  * the row.
  */
 static bool is_to_be_read(const struct cluster_state *cluster, const struct sandbox_entry *s,
-                          const struct cluster_state_row *row)
+                          const struct sandbox_row *row)
 {
-    return row->time == CLUSTER_TIME_KEPT && row->generation > s->generation + 1 &&
+    return row->time == ROW_TIME_KEPT && row->desired.generation > s->desired.generation + 1 &&
            cluster_state_owes_expiries(cluster);
 }
 
-void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
                            struct cluster_state_effects *effects)
 {
-    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
-    if (!s || !s->admitted || row->generation < s->generation || is_to_be_read(cluster, s, row))
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
+    if (!s || !s->admitted || row->desired.generation < s->desired.generation ||
+        is_to_be_read(cluster, s, row))
         return;
     s->changed = ++cluster->stamp;
     cluster_state_entry_fill(cluster, s, now, row);
@@ -228,7 +236,7 @@ bool cluster_state_differs(struct cluster_state *cluster, uint64_t stamp, const 
     s->seen = stamp;
     if (!s->admitted)
         return false; /* its admission is not answered yet */
-    return generation > s->generation || s->late_ms > LATE_MS || deadline_is_unsure(s) ||
+    return generation > s->desired.generation || s->late_ms > LATE_MS || deadline_is_unsure(s) ||
            (state != s->state && readable(s, stamp));
 }
 
@@ -239,7 +247,7 @@ void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
     SANDBOX_TABLE_EACH(&cluster->sandboxes, s, next)
     {
         if (s->admitted && s->seen != stamp && readable(s, stamp))
-            cb(arg, &s->id);
+            cb(arg, &s->desired.id);
     }
 }
 
@@ -257,25 +265,25 @@ static void take_state(struct cluster_state *cluster, uint64_t now, struct sandb
 }
 
 void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
-                        const struct cluster_state_row *row, struct cluster_state_effects *effects)
+                        const struct sandbox_row *row, struct cluster_state_effects *effects)
 {
-    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->id);
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     if (!s || !s->admitted) {
-        if (!sandbox_state_terminal(row->state) && !ended_since(cluster, &row->id, stamp))
+        if (!sandbox_state_terminal(row->state) && !ended_since(cluster, &row->desired.id, stamp))
             admit(cluster, now, row, effects);
         return;
     }
-    if (row->generation > s->generation) {
+    if (row->desired.generation > s->desired.generation) {
         cluster_state_entry_fill(cluster, s, now, row);
         cluster_state_send_desired(s, now, effects);
-    } else if (row->generation == s->generation) {
+    } else if (row->desired.generation == s->desired.generation) {
         /*
          * The desired state changes within a generation in one way only: a pause by its node becomes the
          * desired state. If the answer to that commit was lost, only the row has the pause. A reading that is
          * older than a later answer still shows the state before the pause, and is not taken.
          */
         if (s->changed < stamp)
-            s->desired = row->desired;
+            s->desired.state = row->desired.state;
         if (deadline_correct(s, now, row, cluster->offset_ms))
             cluster_state_send_desired(s, now, effects); /* a node takes a nearer deadline from any message */
         cluster->found += deadline_is_owed(s);
@@ -299,8 +307,8 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
         return;
     }
     s->changed = ++cluster->stamp;
-    if (s->adopting == s->generation && s->desired == DESIRED_RUNNING)
-        s->desired = DESIRED_PAUSED;
+    if (s->adopting == s->desired.generation && s->desired.state == DESIRED_RUNNING)
+        s->desired.state = DESIRED_PAUSED;
     bool ended = sandbox_state_terminal(state);
     cluster_state_commit_state(cluster, s, state, effects);
     if (!ended && s->state != state)
@@ -314,9 +322,9 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
  * reading was faster than this answer, the status is acknowledged when the first node sends it again.
  */
 static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
-                 const struct cluster_state_row *row, struct cluster_state_effects *effects)
+                 const struct sandbox_row *row, struct cluster_state_effects *effects)
 {
-    if (row->generation <= s->generation)
+    if (row->desired.generation <= s->desired.generation)
         return;
     s->changed = ++cluster->stamp;
     if (s->reported)
@@ -327,7 +335,7 @@ static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_
 }
 
 void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
-                               enum cluster_state_answer answer, const struct cluster_state_row *row,
+                               enum cluster_state_answer answer, const struct sandbox_row *row,
                                struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
@@ -350,7 +358,7 @@ static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s,
                          struct cluster_state_effects *effects)
 {
     cluster_state_evaluate(cluster, s, now, effects);
-    bool heard = s->reported && s->latest.generation >= s->generation;
+    bool heard = s->reported && s->latest.generation >= s->desired.generation;
     if (!heard && !s->missing && !s->persisting && now - s->desired_sent_ms >= DESIRED_REPEAT_MS)
         cluster_state_send_desired(s, now, effects);
 }
@@ -396,8 +404,8 @@ bool cluster_state_find(const struct cluster_state *cluster, const struct sandbo
     *out = (struct cluster_state_view){.user = s->user,
                                        .node = s->node->facts.name,
                                        .state = s->state,
-                                       .desired = s->desired,
-                                       .generation = s->generation};
+                                       .desired = s->desired.state,
+                                       .generation = s->desired.generation};
     return true;
 }
 
@@ -405,8 +413,8 @@ const uint8_t *cluster_state_spec(const struct cluster_state *cluster, const str
                                   size_t *len)
 {
     const struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
-    *len = s ? s->spec_len : 0;
-    return s ? s->spec : NULL;
+    *len = s ? s->desired.spec_len : 0;
+    return s ? s->desired.spec : NULL;
 }
 
 const struct node_table *cluster_state_nodes(const struct cluster_state *cluster)
@@ -447,7 +455,7 @@ void cluster_state_expiries(struct cluster_state *cluster, cluster_state_expiry_
     {
         s->sent_ms = s->row_ms ? s->expires_ms : 0;
         if (s->row_ms)
-            cb(arg, &s->id, s->row_ms, s->expires_ms);
+            cb(arg, &s->desired.id, s->row_ms, s->expires_ms);
     }
 }
 

@@ -28,66 +28,11 @@
 #include "controller/core/cleanup.h"
 #include "controller/core/node_table.h"
 #include "controller/core/placement.h"
+#include "controller/core/sandbox_row.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What the statement that returned a row did to its deadline. */
-enum cluster_state_time {
-    CLUSTER_TIME_READ,  /* only read it: another request may have changed it since */
-    CLUSTER_TIME_GIVEN, /* set it: remaining_ms and expires_ms were computed from the same clock reading */
-    CLUSTER_TIME_KEPT   /* left it as it was in the generation before */
-};
-
-/* A live sandbox as the database has it. spec is borrowed and copied. */
-struct cluster_state_row {
-    struct sandbox_id id;
-    const char *user; /* its owner; NULL in a change */
-    const char *node;
-    uint64_t generation;
-    enum desired desired;
-    enum sandbox_reason desired_reason;
-    enum sandbox_state state;
-    uint64_t remaining_ms; /* to its deadline, by PostgreSQL's clock */
-    uint64_t waited_ms; /* upper bound on the age of remaining_ms: the time from the request to its answer */
-    bool rescheduled;   /* it was placed a second time: its new node may not know it yet */
-    int64_t expires_ms; /* the deadline itself, Unix time by PostgreSQL's clock; 0: unknown */
-    bool unwatched;     /* no leader watched PostgreSQL's clock since the row was written */
-    enum cluster_state_time time;
-    struct sandbox_limits limits;
-    const uint8_t *spec;
-    size_t spec_len;
-};
-
-/* A move that the database is asked to commit: compare-and-set, with its one event. */
-struct cluster_state_move {
-    enum sandbox_state from, to;
-    enum sandbox_reason
-        reason;          /* of an end. REASON_IDLE: a pause by its node, which becomes the desired state */
-    uint64_t generation; /* of the desired state that the node had when it paused the sandbox */
-    char detail[NODE_DETAIL_MAX + 1];
-    bool has_exit_code;
-    int32_t exit_code;
-    uint32_t enforced;
-    bool ran;
-    uint64_t started_ago_ms;
-    uint64_t ended_ago_ms;
-    int64_t late_ms; /* of an end: how long after its deadline it ended, as counted here; negative: before */
-    bool unheard;    /* of an end: its node did not have the latest desired state */
-    bool has_last;   /* the last sample, as its node sent it */
-    struct sample last;
-};
-
-/*
- * A second placement that the database is asked to commit: from its node to another; the row still has this
- * generation.
- */
-struct cluster_state_reschedule {
-    char to[NODE_NAME_MAX + 1];
-    uint64_t generation;
-    char detail[NODE_DETAIL_MAX + 1]; /* why its node did not start it */
-};
 
 enum cluster_state_effect_kind {
     CLUSTER_PERSIST,    /* move: commit it, then call cluster_state_persisted */
@@ -107,8 +52,8 @@ struct cluster_state_effect {
     uint64_t at_ms; /* CLUSTER_PERSIST, CLUSTER_DESIRED: the time as of which its remaining and ago times are
                        counted */
     union {
-        struct cluster_state_move move;
-        struct cluster_state_reschedule reschedule;
+        struct sandbox_move move;
+        struct sandbox_reschedule reschedule;
         struct desired_state
             desired; /* its spec is borrowed until the next call; after that, use cluster_state_spec */
         struct status_ack ack;
@@ -141,7 +86,7 @@ struct cluster_state *cluster_state_new(uint64_t lease_ms);
 void cluster_state_free(struct cluster_state *cluster);
 
 /* Adds a live row at the start. Its node gets one lease to connect. */
-void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row);
+void cluster_state_load(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row);
 
 /*
  * Chooses a node and reserves room on it for this id until cluster_state_admitted or cluster_state_refused;
@@ -152,7 +97,7 @@ const char *cluster_state_place(struct cluster_state *cluster, const struct sand
                                 const struct place_request *request, struct err *e);
 
 /* The admission of a placed id is committed: its desired state is sent. */
-void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
                             struct cluster_state_effects *effects);
 
 /*
@@ -161,15 +106,14 @@ void cluster_state_admitted(struct cluster_state *cluster, uint64_t now, const s
  * requested after this answer, gives the same result.
  */
 enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint64_t now,
-                                       const struct cluster_state_row *row);
+                                       const struct sandbox_row *row);
 
 /*
  * Ends such a row, as this kind. A CLUSTER_CHANGED with `cleaned` follows, unless its node reports the
  * sandbox before.
  */
-void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now,
-                              const struct cluster_state_row *row, enum cleanup_kind kind,
-                              struct cluster_state_effects *effects);
+void cluster_state_end_orphan(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
+                              enum cleanup_kind kind, struct cluster_state_effects *effects);
 
 /*
  * Call before requesting a reading of the database; each reading gets a stamp of its own. Whatever changes
@@ -191,7 +135,7 @@ void cluster_state_unread(const struct cluster_state *cluster, uint64_t stamp,
  * state is sent; else, if its node is in session, that node does not have the sandbox.
  */
 void cluster_state_read(struct cluster_state *cluster, uint64_t now, uint64_t stamp,
-                        const struct cluster_state_row *row, struct cluster_state_effects *effects);
+                        const struct sandbox_row *row, struct cluster_state_effects *effects);
 
 /* The admission failed: releases the room. */
 void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_id *id);
@@ -200,7 +144,7 @@ void cluster_state_refused(struct cluster_state *cluster, const struct sandbox_i
  * A change of the desired state is committed (deletion, pause, resume, extension, resize): row has the new
  * generation. spec is ignored. A sandbox that is unknown here is ignored.
  */
-void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct cluster_state_row *row,
+void cluster_state_desired(struct cluster_state *cluster, uint64_t now, const struct sandbox_row *row,
                            struct cluster_state_effects *effects);
 
 /*
@@ -251,7 +195,7 @@ enum cluster_state_answer {
 
 /* The database answered a CLUSTER_RESCHEDULE. row: only with CLUSTER_DONE, else NULL. */
 void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, const struct sandbox_id *id,
-                               enum cluster_state_answer answer, const struct cluster_state_row *row,
+                               enum cluster_state_answer answer, const struct sandbox_row *row,
                                struct cluster_state_effects *effects);
 
 /*

@@ -31,7 +31,7 @@ struct cluster_state_effect *cluster_state_effect_add(struct cluster_state_effec
     memset(effect, 0, sizeof *effect);
     effect->kind = kind;
     if (s) {
-        effect->id = s->id;
+        effect->id = s->desired.id;
         memcpy(effect->node, s->node->facts.name, sizeof effect->node);
     }
     return effect;
@@ -44,9 +44,9 @@ void cluster_state_effect_as_of(struct cluster_state_effect *effect, uint64_t no
         uint64_t remaining = effect->desired.remaining_ms;
         effect->desired.remaining_ms -= waited < remaining ? waited : remaining;
     } else if (effect->kind == CLUSTER_PERSIST) {
-        effect->move.started_ago_ms += waited;
-        effect->move.ended_ago_ms += waited;
-        effect->move.last.ago_ms += waited;
+        effect->move.status.started_ago_ms += waited;
+        effect->move.status.ended_ago_ms += waited;
+        effect->move.status.last.ago_ms += waited;
     } else {
         return;
     }
@@ -63,15 +63,11 @@ void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cl
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, s);
     struct desired_state *desired = &effect->desired;
     effect->at_ms = now;
-    *desired = (struct desired_state){.id = s->id,
-                                      .generation = s->generation,
-                                      .state = s->desired,
-                                      .reason = s->desired_reason,
-                                      .remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0,
-                                      .limits = s->limits};
-    if (s->desired != DESIRED_GONE) {
-        desired->spec = s->spec;
-        desired->spec_len = s->spec_len;
+    *desired = s->desired;
+    desired->remaining_ms = s->deadline_ms > now ? s->deadline_ms - now : 0;
+    if (desired->state == DESIRED_GONE) {
+        desired->spec = NULL;
+        desired->spec_len = 0;
     }
 }
 

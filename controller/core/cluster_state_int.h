@@ -50,7 +50,7 @@ void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry 
 
 /* Takes the desired state and the node from a row. What an earlier node reported is dropped. */
 void cluster_state_entry_fill(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
-                              const struct cluster_state_row *row);
+                              const struct sandbox_row *row);
 
 /* Whether its node may not have received the sandbox yet, or not have reported it yet. */
 bool cluster_state_unheard(const struct sandbox_entry *s);

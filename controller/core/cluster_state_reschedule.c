@@ -3,12 +3,12 @@
 
 #include "common/base/plain_words.h"
 
-#include <stdio.h>
+#include <string.h>
 
 void cluster_state_let_go(struct sandbox_entry *s)
 {
     if (s->target)
-        node_release(s->target, &s->limits);
+        node_release(s->target, &s->desired.limits);
     s->target = NULL;
 }
 
@@ -27,17 +27,18 @@ static bool is_due(const struct sandbox_entry *s)
 {
     const struct sandbox_status *o = &s->latest;
     return s->wish && o->state == SANDBOX_FAILED && o->node_fault && !o->ran &&
-           s->desired == DESIRED_RUNNING && (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
+           s->desired.state == DESIRED_RUNNING &&
+           (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }
 
 static bool hold_room(struct cluster_state *cluster, struct sandbox_entry *s)
 {
-    s->wish->limits = s->limits;
+    s->wish->limits = s->desired.limits;
     s->wish->other_than = s->node->facts.name;
     s->target = place(&cluster->nodes, s->wish, NULL);
     s->wish->other_than = NULL;
     if (s->target)
-        node_reserve(s->target, &s->limits);
+        node_reserve(s->target, &s->desired.limits);
     return s->target;
 }
 
@@ -52,10 +53,15 @@ bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entr
         return false;
     }
     s->persisting = s->rescheduling = true;
-    struct cluster_state_reschedule *reschedule =
+    struct sandbox_reschedule *reschedule =
         &cluster_state_effect_add(effects, CLUSTER_RESCHEDULE, s)->reschedule;
-    snprintf(reschedule->to, sizeof reschedule->to, "%s", s->target->facts.name);
-    reschedule->generation = s->generation;
+    const struct node_facts *to = &s->target->facts;
+    reschedule->id = s->desired.id;
+    reschedule->generation = s->desired.generation;
+    reschedule->enforced = to->enforces;
+    memcpy(reschedule->from, s->node->facts.name, sizeof reschedule->from);
+    memcpy(reschedule->to, to->name, sizeof reschedule->to);
+    memcpy(reschedule->region, to->region, sizeof reschedule->region);
     plain_words(s->latest.detail, reschedule->detail, sizeof reschedule->detail);
     return true;
 }

@@ -22,18 +22,19 @@ void cluster_state_await_node(const struct cluster_state *cluster, uint64_t now,
         node->gone_at_ms = now + cluster->lease_ms;
 }
 
-static void persist(struct sandbox_entry *s, uint64_t now, const struct cluster_state_move *move,
+static void persist(struct sandbox_entry *s, uint64_t now, const struct sandbox_move *move,
                     struct cluster_state_effects *effects)
 {
-    bool idle = move->to == SANDBOX_PAUSED && move->reason == REASON_IDLE;
+    bool idle = move->to == SANDBOX_PAUSED && move->status.reason == REASON_IDLE;
     s->persisting = true;
-    s->adopting = idle ? move->generation : 0;
+    s->adopting = idle ? move->status.generation : 0;
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_PERSIST, s);
     effect->at_ms = now;
     effect->move = *move;
+    effect->move.status.id = s->desired.id;
     effect->move.from = s->state;
-    effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->ended_ago_ms;
-    effect->move.unheard = s->reported && s->latest.generation < s->generation;
+    effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->status.ended_ago_ms;
+    effect->move.unheard = s->reported && s->latest.generation < s->desired.generation;
 }
 
 /* The first state on a legal path of exactly this many moves, or `from` where there is none. */
@@ -59,30 +60,27 @@ static enum sandbox_state step_towards(enum sandbox_state from, enum sandbox_sta
     return next;
 }
 
-static struct cluster_state_move move_of(const struct sandbox_status *o, enum sandbox_state to,
-                                         uint64_t waited_ms)
+static struct sandbox_move move_of(const struct sandbox_status *told, enum sandbox_state to,
+                                   uint64_t waited_ms)
 {
-    struct cluster_state_move move = {.to = to,
-                                      .enforced = o->enforced,
-                                      .ran = o->ran,
-                                      .started_ago_ms = o->started_ago_ms + waited_ms,
-                                      .ended_ago_ms = o->ended_ago_ms + waited_ms};
-    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE;
-    if (!sandbox_state_terminal(to) && !idle)
+    struct sandbox_move move = {.to = to, .status = *told};
+    struct sandbox_status *o = &move.status;
+    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE, ends = sandbox_state_terminal(to);
+    o->started_ago_ms += waited_ms;
+    o->ended_ago_ms += waited_ms;
+    o->last.ago_ms += waited_ms;
+    if (!ends && !idle) {
+        o->reason = REASON_NONE;
+        o->generation = 0;
+        o->detail[0] = 0;
+        o->has_exit_code = o->has_last = false;
         return move;
-    move.reason = o->reason;
-    move.generation = o->generation;
-    move.has_exit_code = o->has_exit_code;
-    move.exit_code = o->exit_code;
-    plain_words(o->detail, move.detail,
-                sizeof move.detail);           /* the node should have removed control characters itself */
-    if (!idle && move.reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
-        move.reason = REASON_ORPHANED;
-        snprintf(move.detail, sizeof move.detail, "its node reported the end without a reason");
     }
-    move.has_last = o->has_last;
-    move.last = o->last;
-    move.last.ago_ms += waited_ms;
+    plain_words(told->detail, o->detail, sizeof o->detail); /* the node should have done so itself */
+    if (ends && o->reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
+        o->reason = REASON_ORPHANED;
+        snprintf(o->detail, sizeof o->detail, "its node reported the end without a reason");
+    }
     return move;
 }
 
@@ -113,7 +111,7 @@ static bool overtaken(const struct sandbox_entry *s)
 static bool to_adopt(const struct sandbox_entry *s)
 {
     return s->latest.state == SANDBOX_PAUSED && s->latest.reason == REASON_IDLE &&
-           s->desired == DESIRED_RUNNING && s->latest.generation == s->generation;
+           s->desired.state == DESIRED_RUNNING && s->latest.generation == s->desired.generation;
 }
 
 static void evaluate_report(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
@@ -131,20 +129,20 @@ static void evaluate_report(struct cluster_state *cluster, struct sandbox_entry 
         settle(s, effects);
         return;
     }
-    struct cluster_state_move move = move_of(&s->latest, next, now - s->latest_ms);
+    struct sandbox_move move = move_of(&s->latest, next, now - s->latest_ms);
     persist(s, now, &move, effects);
 }
 
 static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                              struct cluster_state_effects *effects)
 {
-    struct cluster_state_move move = {.to = SANDBOX_LOST};
+    struct sandbox_move move = {.to = SANDBOX_LOST};
     if (now < cluster->listen_ms)
         return;
     if (now >= s->deadline_ms + LOST_END_AFTER_MS && sandbox_state_may_move(s->state, SANDBOX_STOPPED)) {
         move.to = SANDBOX_STOPPED;
-        move.reason = s->desired == DESIRED_GONE ? s->desired_reason : REASON_NODE_LOST;
-        move.ended_ago_ms = now - s->deadline_ms; /* its node, if it still runs, ended it then */
+        move.status.reason = s->desired.state == DESIRED_GONE ? s->desired.reason : REASON_NODE_LOST;
+        move.status.ended_ago_ms = now - s->deadline_ms; /* its node, if it still runs, ended it then */
     } else if (!sandbox_state_may_move(s->state, SANDBOX_LOST)) {
         return; /* lost already, or stopping, which ends when the node is back or at the deadline */
     }
@@ -153,29 +151,30 @@ static void evaluate_silence(struct cluster_state *cluster, struct sandbox_entry
 
 static void evaluate_missing(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    bool desired_gone = s->desired == DESIRED_GONE;
-    struct cluster_state_move move = {.to = SANDBOX_STOPPED,
-                                      .reason = desired_gone ? s->desired_reason : REASON_ORPHANED};
+    bool desired_gone = s->desired.state == DESIRED_GONE;
+    struct sandbox_move move = {.to = SANDBOX_STOPPED,
+                                .status.reason = desired_gone ? s->desired.reason : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = step_towards(s->state, SANDBOX_STOPPED);
     if (move.to == s->state)
         return;
     if (!desired_gone)
-        snprintf(move.detail, sizeof move.detail, "its node %s came back without it", s->node->facts.name);
+        snprintf(move.status.detail, sizeof move.status.detail, "its node %s came back without it",
+                 s->node->facts.name);
     persist(s, now, &move, effects);
 }
 
 static void evaluate_orphan(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects)
 {
-    bool desired_gone = s->desired == DESIRED_GONE, expired = s->orphan == CLEANUP_EXPIRED;
-    struct cluster_state_move move = {.to = SANDBOX_STOPPED,
-                                      .reason = desired_gone ? s->desired_reason
-                                                : expired    ? REASON_EXPIRED
-                                                             : REASON_ORPHANED};
+    bool desired_gone = s->desired.state == DESIRED_GONE, expired = s->orphan == CLEANUP_EXPIRED;
+    struct sandbox_move move = {.to = SANDBOX_STOPPED,
+                                .status.reason = desired_gone ? s->desired.reason
+                                                 : expired    ? REASON_EXPIRED
+                                                              : REASON_ORPHANED};
     if (!sandbox_state_may_move(s->state, move.to))
         move.to = SANDBOX_FAILED; /* it never ran */
     if (!desired_gone)
-        snprintf(move.detail, sizeof move.detail, "%s, and its node %s does not have it",
+        snprintf(move.status.detail, sizeof move.status.detail, "%s, and its node %s does not have it",
                  expired ? "its lifetime ended" : "it is live by its row", s->node->facts.name);
     persist(s, now, &move, effects);
 }
@@ -206,7 +205,7 @@ static void note_ended(struct cluster_state *cluster, const struct sandbox_id *i
 void cluster_state_entry_drop(struct cluster_state *cluster, struct sandbox_entry *s)
 {
     cluster_state_stay(s);
-    node_release(s->node, &s->limits);
+    node_release(s->node, &s->desired.limits);
     sandbox_table_drop(&cluster->sandboxes, s);
 }
 
@@ -224,7 +223,7 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
         return;
     if (s->reported && sandbox_state_terminal(s->latest.state))
         settle(s, effects);
-    note_ended(cluster, &s->id);
+    note_ended(cluster, &s->desired.id);
     cluster_state_entry_drop(cluster, s);
 }
 

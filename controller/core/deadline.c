@@ -7,30 +7,31 @@
  * says after a step of the clock. Nor is the value that we last asked the row to take, even if the clock was
  * set again before the answer.
  */
-static bool is_new(const struct sandbox_entry *s, const struct cluster_state_row *row)
+static bool is_new(const struct sandbox_entry *s, const struct sandbox_row *row)
 {
     return !s->expires_ms || (row->expires_ms != s->row_ms && row->expires_ms != s->expires_ms &&
                               row->expires_ms != s->sent_ms);
 }
 
 /* Whether the row kept a deadline that is known here: no other change can lie in between. */
-static bool is_kept(const struct sandbox_entry *s, const struct cluster_state_row *row)
+static bool is_kept(const struct sandbox_entry *s, const struct sandbox_row *row)
 {
-    return row->time == CLUSTER_TIME_KEPT && s->expires_ms && row->generation <= s->generation + 1;
+    return row->time == ROW_TIME_KEPT && s->expires_ms &&
+           row->desired.generation <= s->desired.generation + 1;
 }
 
-static void take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure)
+static void take(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, bool unsure)
 {
-    s->deadline_ms = now + row->remaining_ms;
+    s->deadline_ms = now + row->desired.remaining_ms;
     s->late_ms = row->waited_ms;
     s->expires_ms = row->expires_ms;
     s->row_ms = unsure ? 0 : row->expires_ms;
     s->sent_ms = 0;
-    s->given = row->time == CLUSTER_TIME_GIVEN;
+    s->given = row->time == ROW_TIME_GIVEN;
     s->counted_ms = row->unwatched ? now + DEADLINE_UNWATCHED_MS : now;
 }
 
-void deadline_take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure)
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, bool unsure)
 {
     if (!is_kept(s, row) && is_new(s, row))
         take(s, now, row, unsure);
@@ -55,8 +56,7 @@ static bool is_wrong(const struct sandbox_entry *s, int64_t row_ms, int64_t coun
 }
 
 /* The first reading of the row since its expiry was unsure. True where the deadline came nearer. */
-static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
-                      int64_t offset_ms)
+static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
 {
     uint64_t was = s->deadline_ms;
     int64_t counted_ms = (int64_t)was + offset_ms;
@@ -70,10 +70,9 @@ static bool make_sure(struct sandbox_entry *s, uint64_t now, const struct cluste
     return s->deadline_ms < was;
 }
 
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
-                      int64_t offset_ms)
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, int64_t offset_ms)
 {
-    uint64_t said = now + row->remaining_ms;
+    uint64_t said = now + row->desired.remaining_ms;
     if (deadline_is_unsure(s) && row->expires_ms)
         return make_sure(s, now, row, offset_ms);
     if (row->waited_ms >= s->late_ms)
@@ -87,7 +86,7 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluste
 
 bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
 {
-    return now < s->counted_ms && s->reported && s->latest.generation == s->generation;
+    return now < s->counted_ms && s->reported && s->latest.generation == s->desired.generation;
 }
 
 static int64_t distance(int64_t a, int64_t b)

@@ -21,7 +21,7 @@
  * row may still have to follow: deadline_ms holds, and the row's expiry is taken from the next reading. s
  * still has the generation from before.
  */
-void deadline_take(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row, bool unsure);
+void deadline_take(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row, bool unsure);
 
 /* Whether its row has to be read once more. */
 bool deadline_is_unsure(const struct sandbox_entry *s);
@@ -32,7 +32,7 @@ bool deadline_is_unsure(const struct sandbox_entry *s);
  * was unsure, it is taken now; but if what remained was certain (s->given), the row has to follow instead.
  * offset_ms: PostgreSQL's clock minus the loop's. True where the node has to be told.
  */
-bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct cluster_state_row *row,
+bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbox_row *row,
                       int64_t offset_ms);
 
 /* Whether the expiry of its row is known and has to be corrected. */

@@ -17,8 +17,8 @@ struct sandbox_entry *sandbox_table_get(struct sandbox_table *table, const struc
     if (s)
         return s;
     s = mem_zalloc(sizeof *s);
-    s->id = *id;
-    HASH_ADD(hh, table->head, id, sizeof s->id, s);
+    s->desired.id = *id;
+    HASH_ADD(hh, table->head, desired.id, sizeof s->desired.id, s);
     return s;
 }
 
@@ -26,7 +26,7 @@ void sandbox_table_drop(struct sandbox_table *table, struct sandbox_entry *s)
 {
     HASH_DEL(table->head, s);
     place_request_free(s->wish);
-    free(s->spec);
+    free((void *)s->desired.spec);
     free(s);
 }
 

@@ -14,7 +14,7 @@
 #include <uthash.h>
 
 struct sandbox_entry {
-    struct sandbox_id id;
+    struct desired_state desired; /* its id is the key, its spec is owned; remaining_ms is not used */
     char user[USER_ID_MAX + 1];
     struct node *node; /* borrowed from the node table, which outlives the entry */
     bool admitted;     /* committed; until then it only holds room on the node */
@@ -24,19 +24,13 @@ struct sandbox_entry {
     bool rescheduling;          /* …and the database was asked to */
     bool rescheduled;           /* it was placed a second time */
 
-    uint64_t generation;
-    enum desired desired;
-    enum sandbox_reason desired_reason;
     uint64_t deadline_ms;
     uint64_t late_ms; /* the true deadline may be earlier by up to this: the answer took this long */
     int64_t row_ms;   /* the deadline by PostgreSQL's clock: as its row says; 0: not known yet */
     int64_t expires_ms, sent_ms; /* …as its row should say; and as it was last asked to say */
     uint64_t counted_ms; /* where row and deadline_ms differ, deadline_ms counts from this time on, before it
                             the row (deadline.h) */
-    bool given;          /* deadline_ms counts although row_ms is not known yet: CLUSTER_TIME_GIVEN */
-    struct sandbox_limits limits;
-    uint8_t *spec; /* owned */
-    size_t spec_len;
+    bool given;          /* deadline_ms counts although row_ms is not known yet: ROW_TIME_GIVEN */
     uint64_t desired_sent_ms;
 
     enum sandbox_state state; /* as committed */

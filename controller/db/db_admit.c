@@ -55,8 +55,8 @@ static void fail(struct admitting *a, int code, const char *why)
 static const char *const outcomes[] = {"admitted", "quota_exceeded",       "no_capacity",
                                        "replay",   "idempotency_mismatch", "unauthenticated"};
 
-/* Columns of the type admission. */
-enum { ORD, OUTCOME, SCOPE, MAX, USED, STATUS, BODY, SANDBOX, NODE, GENERATION, REMAINING };
+/* Columns of the type admission, from its outcome on; the last is a row's first. */
+enum { OUTCOME, SCOPE, MAX, USED, STATUS, BODY, SANDBOX, MADE };
 
 static void finish_row(struct admitting *a, const PGresult *r, int n)
 {
@@ -65,21 +65,20 @@ static void finish_row(struct admitting *a, const PGresult *r, int n)
         .limit = db_cell_num(r, n, MAX),
         .used = db_cell_num(r, n, USED),
         .id = db_cell(r, n, SANDBOX),
-        .node = db_cell(r, n, NODE),
-        .generation = db_cell_num(r, n, GENERATION),
-        .remaining_ms = db_cell_num(r, n, REMAINING),
-        .expires_ms = db_named_cell(r, n, "expires_ms"),
         .json = db_cell(r, n, BODY),
         .status = (int)db_cell_num(r, n, STATUS),
     };
-    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
-        if (strcmp(PQgetvalue(r, n, OUTCOME), outcomes[i]) == 0) {
-            result.outcome = (enum db_admit_outcome)i;
-            finish(a, 0, NULL, &result);
-            return;
-        }
-    }
-    fail(a, ERR_INTERNAL, "The database gave an answer that this program does not know");
+    struct err e;
+    size_t i = 0;
+    while (i < ARRAY_LEN(outcomes) && strcmp(PQgetvalue(r, n, OUTCOME), outcomes[i]))
+        i++;
+    result.outcome = (enum db_admit_outcome)i;
+    if (i == ARRAY_LEN(outcomes))
+        fail(a, ERR_INTERNAL, "The database gave an answer that this program does not know");
+    else if (result.outcome == DB_ADMITTED && db_row_fill(r, n, MADE, &result.row, &e))
+        finish(a, e.code, &e, NULL);
+    else
+        finish(a, 0, NULL, &result);
 }
 
 static struct admitting *take(struct admitting_list *list)
@@ -153,8 +152,10 @@ static void gather(struct db_admit *admit, struct json_text *text)
 
 static void send_batch(void *arg)
 {
-    static const struct db_stmt stmt = {
-        "admit", "select a.*, expires_ms(a.sandbox_id) from admit($1, $2) a order by a.ord", 2};
+    static const struct db_stmt stmt = {"admit",
+                                        "select outcome, scope, max, used, status, body, sandbox_id, "
+                                        "(made).* from admit($1, $2) order by ord",
+                                        2};
     struct db_admit *admit = arg;
     struct json_text text = {0};
     if (admit->on_its_way || STAILQ_EMPTY(&admit->waiting))
@@ -191,30 +192,31 @@ static void add_limits(struct json_text *t, const struct sandbox_limits *l)
 
 static char *request_json(const struct db_admit_request *q)
 {
+    const struct sandbox_request *asked = q->asked;
     struct json_text t = {0};
     json_text_object(&t, NULL);
     json_text_str(&t, "id", q->id);
-    json_text_str(&t, "user_id", q->user_id);
-    json_text_str(&t, "key_id", q->key_id);
-    json_text_str(&t, "name", or_empty(q->name));
-    json_text_str(&t, "image", or_empty(q->image));
+    json_text_str(&t, "user_id", q->actor.user_id);
+    json_text_str(&t, "key_id", q->actor.key_id);
+    json_text_str(&t, "name", or_empty(asked->name));
+    json_text_str(&t, "image", or_empty(asked->spec.image));
     json_text_str(&t, "node", or_empty(q->node));
     json_text_str(&t, "region", or_empty(q->region));
-    json_text_str(&t, "runtime", or_empty(q->runtime));
-    json_text_str(&t, "network", q->network == NETWORK_EGRESS ? "egress" : "none");
-    json_text_str(&t, "restart", q->restart_elsewhere ? "elsewhere" : "never");
-    json_text_raw(&t, "labels", q->labels ? q->labels : "{}");
+    json_text_str(&t, "runtime", or_empty(asked->spec.runtime));
+    json_text_str(&t, "network", asked->spec.network == NETWORK_EGRESS ? "egress" : "none");
+    json_text_str(&t, "restart", asked->restart_elsewhere ? "elsewhere" : "never");
+    json_text_raw(&t, "labels", asked->labels ? asked->labels : "{}");
     add_limits(&t, &q->limits);
-    json_text_num(&t, "shm_bytes", q->shm_bytes);
+    json_text_num(&t, "shm_bytes", asked->spec.shm_bytes);
     json_text_num(&t, "enforced", q->enforced);
-    json_text_bool(&t, "warm", q->warm);
+    json_text_bool(&t, "warm", false);
     json_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
     json_text_hex(&t, "spec", q->spec, q->spec_len);
-    json_text_str(&t, "request_id", or_empty(q->request_id));
-    json_text_str(&t, "address", or_empty(q->address));
-    if (q->idempotency_key) {
-        json_text_str(&t, "idempotency_key", q->idempotency_key);
-        json_text_hex(&t, "body_sha256", q->body_sha256, sizeof q->body_sha256);
+    json_text_str(&t, "request_id", or_empty(q->actor.request_id));
+    json_text_str(&t, "address", or_empty(q->actor.address));
+    if (q->actor.idempotency_key) {
+        json_text_str(&t, "idempotency_key", q->actor.idempotency_key);
+        json_text_hex(&t, "body_sha256", q->actor.body_sha256, sizeof q->actor.body_sha256);
     }
     json_text_end(&t);
     return t.text.data;

@@ -6,7 +6,8 @@
 #ifndef CORRAL_CONTROLLER_DB_ADMIT_H
 #define CORRAL_CONTROLLER_DB_ADMIT_H
 
-#include "common/model/sandbox_spec.h"
+#include "controller/core/sandbox_request.h"
+#include "controller/core/sandbox_row.h"
 #include "controller/db/db_pool.h"
 
 struct db_admit;
@@ -19,23 +20,17 @@ struct db_defaults {
 #include "common/model/limit.def"
 };
 
-/* All strings are copied; NULL stands for "". */
+/* A requested create and what was decided about it. Everything is copied; NULL stands for "". */
 struct db_admit_request {
-    const char *id, *user_id, *key_id;
-    const char *name, *image, *node, *region, *runtime;
-    const char *labels;               /* a JSON object's text; NULL: none */
-    const char *request_id, *address; /* for the audit */
-    enum sandbox_network network;
-    bool restart_elsewhere;
-    bool warm;
-    struct sandbox_limits limits;
-    uint64_t shm_bytes; /* 0: sandbox_default_shm() */
-    uint32_t enforced;  /* enum enforce_bit of the node */
+    const char *id;
+    struct db_actor actor; /* its owner */
+    const struct sandbox_request *asked;
+    struct sandbox_limits limits; /* what it gets */
     uint64_t lifetime_seconds;
-    const uint8_t *spec;
+    const uint8_t *spec; /* packed */
     size_t spec_len;
-    const char *idempotency_key; /* NULL: none */
-    uint8_t body_sha256[32];     /* hash of the request's body; only with an idempotency key */
+    const char *node, *region;
+    uint32_t enforced; /* enum enforce_bit of the node */
 };
 
 enum db_admit_outcome {
@@ -52,12 +47,10 @@ struct db_admit_result {
     enum db_admit_outcome outcome;
     const char *scope; /* "user", "api_key", "system" */
     uint64_t limit, used;
-    const char *id;   /* admitted; replay: the sandbox of the first request */
-    const char *node; /* where it was placed */
-    uint64_t generation, remaining_ms;
-    int64_t expires_ms; /* the deadline, Unix time by PostgreSQL's clock */
-    const char *json;   /* the sandbox; replay: the stored answer's body, NULL where it is not known yet */
-    int status; /* replay: the stored answer's status, 0 where it is not known yet: wait for the sandbox */
+    struct sandbox_row row; /* admitted */
+    const char *id;         /* replay: the sandbox of the first request; */
+    int status;       /* …the stored answer's status, 0 where it is not known yet: wait for the sandbox; */
+    const char *json; /* …its body, NULL where it is not known yet */
 };
 
 /* code 0: see r->outcome; else r is NULL. */

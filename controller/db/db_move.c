@@ -1,4 +1,5 @@
 #include "common/base/mem.h"
+#include "controller/core/stats.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
 #include "controller/db/db_sandbox.h"
@@ -47,36 +48,42 @@ static void on_moved(void *arg, int code, const struct err *e, const PGresult *r
     free(results);
 }
 
-static void add_move(struct json_text *t, const struct db_move *m)
+static void add_move(struct json_text *t, const struct sandbox_move *m)
 {
+    const struct sandbox_status *s = &m->status;
+    bool ends = sandbox_state_terminal(m->to);
     json_text_object(t, NULL);
-    json_text_str(t, "id", m->id.text);
+    json_text_str(t, "id", s->id.text);
     json_text_str(t, "to", sandbox_state_name(m->to));
     json_text_array(t, "from");
     json_text_str(t, NULL, sandbox_state_name(m->from));
     json_text_end(t);
-    if (m->reason != REASON_NONE)
-        json_text_str(t, "reason", sandbox_reason_name(m->reason));
-    if (m->generation)
-        json_text_num(t, "generation", m->generation);
-    json_text_str(t, "detail", m->detail);
-    if (m->has_exit_code) {
-        json_text_int(t, "exit_code", m->exit_code);
-    }
-    if (m->has_enforced)
-        json_text_num(t, "enforced", m->enforced);
-    if (m->ran)
-        json_text_num(t, "started_ago_ms", m->started_ago_ms);
-    json_text_num(t, "ended_ago_ms", m->ended_ago_ms);
-    if (sandbox_state_terminal(m->to)) {
+    if (s->reason != REASON_NONE)
+        json_text_str(t, "reason", sandbox_reason_name(s->reason));
+    if (s->generation)
+        json_text_num(t, "generation", s->generation);
+    if (s->detail[0])
+        json_text_str(t, "detail", s->detail);
+    if (s->has_exit_code)
+        json_text_int(t, "exit_code", s->exit_code);
+    if (m->to == SANDBOX_RUNNING)
+        json_text_num(t, "enforced", s->enforced);
+    if (s->ran)
+        json_text_num(t, "started_ago_ms", s->started_ago_ms);
+    json_text_num(t, "ended_ago_ms", s->ended_ago_ms);
+    if (ends) {
         json_text_int(t, "late_ms", m->late_ms);
         json_text_bool(t, "unheard", m->unheard);
     }
-    json_text_raw(t, "figures", m->figures);
+    if (ends && s->has_last) {
+        char figures[STATS_JSON_MAX];
+        stats_figures_json(&s->last, figures);
+        json_text_raw(t, "figures", figures);
+    }
     json_text_end(t);
 }
 
-void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
+void db_sandbox_move(struct db_pool *pool, const struct sandbox_move *moves, size_t count, db_move_cb *cb,
                      void *arg)
 {
     static const struct db_stmt stmt = {"move_sandboxes", "select * from move_sandboxes($1) order by ord", 1};

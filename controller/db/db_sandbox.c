@@ -92,11 +92,11 @@ struct changing {
     void *arg;
 };
 
-/* Columns: outcome, detail, body, then those of db_row_change. */
+/* Columns: outcome, detail, then those of the row. */
 static void on_changed(void *arg, int code, const struct err *e, const PGresult *r)
 {
     struct changing c = *(struct changing *)arg;
-    struct db_sandbox_row row = {0};
+    struct sandbox_row row = {0};
     struct err refusal;
     free(arg);
     if (!code) {
@@ -104,10 +104,10 @@ static void on_changed(void *arg, int code, const struct err *e, const PGresult 
         if (code)
             err_set(&refusal, code, "%s", PQgetvalue(r, 0, 1));
         else
-            code = db_row_change(r, 3, &row, &refusal);
+            code = db_row_fill(r, 0, 2, &row, &refusal);
         e = &refusal;
     }
-    c.cb(c.arg, code, code ? e : NULL, code ? NULL : &row, code ? NULL : PQgetvalue(r, 0, 2));
+    c.cb(c.arg, code, code ? e : NULL, code ? NULL : &row);
 }
 
 static void change(struct db_pool *pool, const struct db_stmt *stmt, const char *const *params,
@@ -123,7 +123,8 @@ void db_sandbox_set_desired(struct db_pool *pool, const char *id, const char *ow
                             void *arg)
 {
     static const struct db_stmt stmt = {
-        "set_desired_state", "select c.*, expires_ms(c.id) from set_desired_state($1, $2, $3, $4, $5) c", 5};
+        "set_desired_state",
+        "select c.outcome, c.detail, (c.after).* from set_desired_state($1, $2, $3, $4, $5) c", 5};
     char *who = db_actor_json(actor);
     const char *params[] = {id, owner, desired_names[desired], sandbox_reason_name(reason), who};
     change(pool, &stmt, params, cb, arg);
@@ -135,7 +136,8 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
                       void *arg)
 {
     static const struct db_stmt stmt = {
-        "patch_sandbox", "select c.*, expires_ms(c.id) from patch_sandbox($1, $2, $3, $4, $5) c", 5};
+        "patch_sandbox", "select c.outcome, c.detail, (c.after).* from patch_sandbox($1, $2, $3, $4, $5) c",
+        5};
     char *who = db_actor_json(actor), *json = db_defaults_json(defaults);
     const char *params[] = {id, owner, patch, json, who};
     change(pool, &stmt, params, cb, arg);
@@ -143,15 +145,16 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
     free(json);
 }
 
-void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *r, db_sandbox_cb *cb, void *arg)
+void db_sandbox_reschedule(struct db_pool *pool, const struct sandbox_reschedule *r, db_sandbox_cb *cb,
+                           void *arg)
 {
     static const struct db_stmt stmt = {
         "reschedule_sandbox",
-        "select c.*, expires_ms(c.id) from reschedule_sandbox($1, $2, $3, $4, $5, $6, $7) c", 7};
+        "select c.outcome, c.detail, (c.after).* from reschedule_sandbox($1, $2, $3, $4, $5, $6, $7) c", 7};
     char generation[24], enforced[16];
     snprintf(generation, sizeof generation, "%" PRIu64, r->generation);
     snprintf(enforced, sizeof enforced, "%u", r->enforced);
-    const char *params[] = {r->id, r->from, r->to, generation, r->region, enforced, r->why};
+    const char *params[] = {r->id.text, r->from, r->to, generation, r->region, enforced, r->detail};
     change(pool, &stmt, params, cb, arg);
 }
 

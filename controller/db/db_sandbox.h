@@ -5,7 +5,7 @@
 #ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
 #define CORRAL_CONTROLLER_DB_SANDBOX_H
 
-#include "common/model/node_wire.h"
+#include "controller/core/sandbox_row.h"
 #include "controller/db/db_admit.h"
 
 void db_sandbox_get(struct db_pool *pool, const char *id, const char *owner, db_json_cb *cb, void *arg);
@@ -36,26 +36,8 @@ struct db_sandbox_filter {
 /* Answers {"items": […], "next_cursor": …}. */
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg);
 
-/* The part of a row that the core needs, besides the object for the API. Borrowed for the call. */
-struct db_sandbox_row {
-    struct sandbox_id id;
-    const char *user_id, *key_id, *tier, *node, *region; /* after a change only node, the others NULL */
-    enum sandbox_state state;
-    enum desired desired;
-    enum sandbox_reason desired_reason;
-    uint64_t generation, remaining_ms;
-    int64_t expires_ms; /* Unix time by PostgreSQL's clock */
-    uint64_t age_ms;    /* since created_at; live rows only */
-    struct sandbox_limits limits;
-    bool restart_elsewhere; /* live rows only */
-    bool rescheduled;       /* likewise: it was placed a second time */
-    const uint8_t *spec;    /* live rows only */
-    size_t spec_len;
-    const char *json; /* the object; only of rows that were read by id, else NULL */
-};
-
 /* All live rows, for a controller that begins to lead (or lost an answer). One call. */
-typedef void db_sandbox_rows_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
+typedef void db_sandbox_rows_cb(void *arg, int code, const struct err *e, const struct sandbox_row *rows,
                                 size_t count);
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
 
@@ -66,9 +48,8 @@ void db_sandbox_marks(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg);
 void db_sandbox_read(struct db_pool *pool, const struct sandbox_id *ids, size_t count, db_sandbox_rows_cb *cb,
                      void *arg);
 
-/* row and json are NULL where code is not 0. */
-typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                           const char *json);
+/* row, with its object, is NULL where code is not 0. */
+typedef void db_sandbox_cb(void *arg, int code, const struct err *e, const struct sandbox_row *row);
 
 /*
  * Sets the desired state and raises the generation. DESIRED_GONE also moves the state to "stopping"; on a
@@ -88,43 +69,12 @@ void db_sandbox_patch(struct db_pool *pool, const char *id, const char *owner, c
                       const struct db_defaults *defaults, const struct db_actor *actor, db_sandbox_cb *cb,
                       void *arg);
 
-/* Moves a sandbox that has not run to another node. Everything is borrowed for the call. */
-struct db_reschedule {
-    const char *id, *from, *to;
-    uint64_t generation; /* the generation of the row */
-    const char *region;  /* region and enforced: of the other node */
-    uint32_t enforced;
-    const char *why; /* a sentence, for its event */
-};
-
 /*
- * Compare-and-set, once for each sandbox, with its event; raises the generation. ERR_WRONG_STATE where the
- * row has changed, ERR_NO_CAPACITY, ERR_NOT_FOUND: nothing was changed. May be repeated.
+ * Moves a sandbox that has not run to another node. ERR_WRONG_STATE where the row has changed,
+ * ERR_NO_CAPACITY, ERR_NOT_FOUND: nothing was changed. May be repeated.
  */
-void db_sandbox_reschedule(struct db_pool *pool, const struct db_reschedule *reschedule, db_sandbox_cb *cb,
-                           void *arg);
-
-/* A move of the state: compare-and-set, with its one event. */
-struct db_move {
-    struct sandbox_id id;
-    enum sandbox_state from, to; /* DB_MOVE_REFUSED where it is in neither */
-    /*
-     * Of an end; REASON_NONE: the reason of the desired state. REASON_IDLE: a pause by the node, which
-     * becomes the desired state if the row still has this generation.
-     */
-    enum sandbox_reason reason;
-    uint64_t generation;
-    const char *detail; /* NULL: none */
-    bool has_exit_code;
-    int32_t exit_code;
-    bool has_enforced;
-    uint32_t enforced;
-    bool ran; /* started_ago_ms holds */
-    uint64_t started_ago_ms, ended_ago_ms;
-    int64_t late_ms;     /* of an end: how long after its deadline it ended, as counted by the controller */
-    bool unheard;        /* of an end: its node did not have the latest desired state */
-    const char *figures; /* a JSON object's text: the last figures, for the event of an end; NULL: none */
-};
+void db_sandbox_reschedule(struct db_pool *pool, const struct sandbox_reschedule *reschedule,
+                           db_sandbox_cb *cb, void *arg);
 
 enum db_move_outcome {
     DB_MOVED,
@@ -144,7 +94,7 @@ typedef void db_move_cb(void *arg, int code, const struct err *e, const struct d
                         size_t count);
 
 /* One transaction, at most 256 moves. */
-void db_sandbox_move(struct db_pool *pool, const struct db_move *moves, size_t count, db_move_cb *cb,
+void db_sandbox_move(struct db_pool *pool, const struct sandbox_move *moves, size_t count, db_move_cb *cb,
                      void *arg);
 
 /* The quota usage object of a user, as seen with this key. */

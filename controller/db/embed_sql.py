@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 """Writes the files of sql/ as C, with their checksums, so that the program carries the schema it was built for.
 
-usage: embed_sql.py OUT.c FILE.sql...   schema/NNNN_what.sql: the migrations, whose numbers rise; attached.sql;
-                                        functions/SUBJECT.sql, in the order in which they are to be run"""
+usage: embed_sql.py OUT.c limit.def FILE.sql...   schema/NNNN_what.sql: the migrations, whose numbers rise; attached.sql;
+        functions/SUBJECT.sql, in the order in which they are to be run, where {{limits: …}} is written out for each limit"""
 import hashlib
 import re
 import sys
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "common/model"))
+import limit_table
 
 
 def bytes_of(data):
@@ -32,27 +36,29 @@ def migrations(paths):
     yield f"}};\nconst size_t db_sql_count = {len(rows)};\n"
 
 
-def functions(attached, paths):
+def functions(attached, paths, limits):
     """One checksum for them all: they are replaced together."""
     all_of_them = hashlib.sha256(attached.read_bytes())
     yield array_of("sql_attached", attached.read_bytes())
     yield "const char *const db_sql_attached = sql_attached;"
     for path in paths:
-        all_of_them.update(path.name.encode() + b"\0" + path.read_bytes())
-        yield array_of(f"sql_{path.stem}", path.read_bytes())
+        text = limit_table.expand(path.read_text(), limits).encode()
+        all_of_them.update(path.name.encode() + b"\0" + text)
+        yield array_of(f"sql_{path.stem}", text)
     yield "const struct db_sql_functions db_sql_functions[] = {"
     yield from (f'    {{"{path.stem}", sql_{path.stem}}},' for path in paths)
     yield f"}};\nconst size_t db_sql_functions_count = {len(paths)};"
     yield f'const char *const db_sql_functions_sha256 = "{all_of_them.hexdigest()}";\n'
 
 
-def main(out, names):
+def main(out, table, names):
+    limits = list(limit_table.rows_of(Path(table).read_text()))
     of = {"schema": [], "functions": [], "sql": []}
     for path in map(Path, names):
         of[path.parent.name].append(path)
     (attached,) = of["sql"]
-    text = ['#include "controller/db/db_sql.h"\n', *migrations(of["schema"]), *functions(attached, of["functions"])]
+    text = ['#include "controller/db/db_sql.h"\n', *migrations(of["schema"]), *functions(attached, of["functions"], limits)]
     Path(out).write_text("\n".join(text))
 
 
-main(sys.argv[1], sys.argv[2:])
+main(sys.argv[1], sys.argv[2], sys.argv[3:])

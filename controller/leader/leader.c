@@ -2,7 +2,6 @@
 
 #include "controller/leader/dispatch.h"
 #include "controller/leader/leader_int.h"
-#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -128,7 +127,7 @@ static void listen_for_nodes(struct leader *leader)
     leader_refresh_begin(leader);
 }
 
-static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+static void on_rows(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
 {
     uint64_t waited_ms = loop_now_ms() - ((struct reading *)arg)->asked_ms;
     struct leader *leader = reading_end(arg);
@@ -140,7 +139,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        struct cluster_state_row row = leader_row(&rows[i]);
+        struct sandbox_row row = rows[i];
         row.waited_ms = waited_ms;
         row.unwatched = leader->unwatched;
         cluster_state_load(leader->cluster, loop_now_ms(), &row);

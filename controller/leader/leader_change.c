@@ -3,7 +3,6 @@
  * subscribers.
  */
 #include "controller/leader/leader_int.h"
-#include "controller/leader/leader_row.h"
 
 #include "common/base/mem.h"
 
@@ -25,22 +24,21 @@ static struct change *change_new(struct leader *leader, db_sandbox_cb *cb, void 
     return change;
 }
 
-static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
+static void on_changed(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change *change = arg;
     struct leader *leader = leader_of(&change->asked);
     if (leader && code == ERR_DATABASE_UNAVAILABLE)
         leader_refresh(leader); /* it may have been committed anyway */
     if (leader && !code) {
-        struct cluster_state_row changed = leader_row(row);
-        changed.waited_ms = loop_now_ms() - change->asked_ms;
-        changed.time = change->timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
-        cluster_state_desired(leader->cluster, loop_now_ms(), &changed, leader_effects(leader->engine));
-        struct row_change told = {row->id, row->state, true, row->desired, json};
+        struct sandbox_row now = *row;
+        now.waited_ms = loop_now_ms() - change->asked_ms;
+        now.time = change->timed ? ROW_TIME_GIVEN : ROW_TIME_KEPT;
+        cluster_state_desired(leader->cluster, loop_now_ms(), &now, leader_effects(leader->engine));
+        struct row_change told = {row->desired.id, row->state, true, row->desired.state, row->json};
         changes_tell_row(&leader->changes, &told);
     }
-    change->cb(change->arg, code, e, row, json);
+    change->cb(change->arg, code, e, row);
     free(change);
 }
 

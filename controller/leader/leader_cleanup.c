@@ -4,7 +4,6 @@
  * of its own, are written separately.
  */
 #include "controller/leader/leader_int.h"
-#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -150,19 +149,19 @@ static void suspect(struct cleanup *s, const struct sandbox_id *id)
     s->suspect[s->suspects++] = *id;
 }
 
-static void end_orphan(struct cleanup *s, const struct cluster_state_row *row, enum cleanup_kind kind)
+static void end_orphan(struct cleanup *s, const struct sandbox_row *row, enum cleanup_kind kind)
 {
     struct leader *leader = s->leader;
     s->counts.found[kind]++;
     if (s->dry_run)
         return;
     s->rows++;
-    log_warn("cleanup", "sandbox=%s kind=%s its row is live and is ended", row->id.text,
+    log_warn("cleanup", "sandbox=%s kind=%s its row is live and is ended", row->desired.id.text,
              cleanup_kind_name(kind));
     cluster_state_end_orphan(leader->cluster, loop_now_ms(), row, kind, leader_effects(leader->engine));
 }
 
-static void on_rows(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+static void on_rows(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
 {
     struct cleanup_reading reading = *(struct cleanup_reading *)arg;
     free(arg);
@@ -175,14 +174,14 @@ static void on_rows(void *arg, int code, const struct err *e, const struct db_sa
         log_warn("cleanup", "the live rows cannot be read: %s", e->text);
     bool first = !s->suspects;
     for (size_t i = 0; !code && i < count; i++) {
-        struct cluster_state_row row = leader_row(&rows[i]);
-        enum cleanup_kind kind = cluster_state_orphan(s->leader->cluster, loop_now_ms(), &row);
+        const struct sandbox_row *row = &rows[i];
+        enum cleanup_kind kind = cluster_state_orphan(s->leader->cluster, loop_now_ms(), row);
         if (kind == CLEANUP_KIND_COUNT)
             continue;
         if (first)
-            suspect(s, &row.id);
-        else if (suspected(s, &row.id))
-            end_orphan(s, &row, kind);
+            suspect(s, &row->desired.id);
+        else if (suspected(s, &row->desired.id))
+            end_orphan(s, row, kind);
     }
     if (first && s->suspects) {
         read_rows(s);

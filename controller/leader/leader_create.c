@@ -52,19 +52,11 @@ static void fail(struct create *create, int code, const char *why)
 
 static void take_up(struct leader *leader, const struct create *create, const struct db_admit_result *r)
 {
-    struct cluster_state_row row = {.id = create->id,
-                                    .user = create->request.user_id,
-                                    .node = r->node,
-                                    .generation = r->generation,
-                                    .desired = DESIRED_RUNNING,
-                                    .state = SANDBOX_PENDING,
-                                    .remaining_ms = r->remaining_ms,
-                                    .expires_ms = r->expires_ms,
-                                    .waited_ms = loop_now_ms() - create->asked_ms,
-                                    .time = CLUSTER_TIME_GIVEN,
-                                    .limits = create->request.limits,
-                                    .spec = create->spec,
-                                    .spec_len = create->request.spec_len};
+    struct sandbox_row row = r->row;
+    row.desired.spec = create->spec;
+    row.desired.spec_len = create->request.spec_len;
+    row.waited_ms = loop_now_ms() - create->asked_ms;
+    row.time = ROW_TIME_GIVEN;
     cluster_state_admitted(leader->cluster, loop_now_ms(), &row, leader_effects(leader->engine));
 }
 

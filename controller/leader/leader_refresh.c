@@ -6,7 +6,6 @@
  * for it, up to BEHIND_MAX: past that, the next marks find them.
  */
 #include "controller/leader/leader_int.h"
-#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -73,7 +72,7 @@ static void add_behind(void *arg, const struct sandbox_id *id)
 
 /* --- rows --- */
 
-static void on_read(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+static void on_read(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
 {
     struct refresh r;
     struct leader *leader = refresh_end(arg, &r);
@@ -93,9 +92,9 @@ static void on_read(void *arg, int code, const struct err *e, const struct db_sa
     if (!leader)
         return;
     for (size_t i = 0; i < count; i++) {
-        struct cluster_state_row row = leader_row(&rows[i]);
+        struct sandbox_row row = rows[i];
         row.waited_ms = loop_now_ms() - r.asked_ms;
-        struct row_change change = {.id = row.id, .state = row.state, .json = rows[i].json};
+        struct row_change change = {.id = row.desired.id, .state = row.state, .json = row.json};
         cluster_state_read(leader->cluster, loop_now_ms(), r.stamp, &row, leader_effects(leader->engine));
         changes_tell_row(&leader->changes, &change);
     }
@@ -114,8 +113,7 @@ static void read_behind(struct leader *leader)
 
 /* --- marks --- */
 
-static void on_marks(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows,
-                     size_t count)
+static void on_marks(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
 {
     struct refresh r;
     struct leader *leader = refresh_end(arg, &r);
@@ -129,8 +127,9 @@ static void on_marks(void *arg, int code, const struct err *e, const struct db_s
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (cluster_state_differs(leader->cluster, r.stamp, &rows[i].id, rows[i].generation, rows[i].state))
-            add_behind(leader, &rows[i].id);
+        const struct desired_state *desired = &rows[i].desired;
+        if (cluster_state_differs(leader->cluster, r.stamp, &desired->id, desired->generation, rows[i].state))
+            add_behind(leader, &desired->id);
     }
     cluster_state_unread(leader->cluster, r.stamp, add_behind, leader);
     read_in(leader, leader->behind_count ? 0 : EVERY_MS);

@@ -1,7 +1,6 @@
 #include "controller/leader/reschedule.h"
 
 #include "controller/leader/leader_int.h"
-#include "controller/leader/leader_row.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -11,7 +10,7 @@
 struct rescheduling {
     struct leader_ref asked;
     uint64_t asked_ms;
-    struct cluster_state_effect effect;
+    struct sandbox_reschedule what;
 };
 
 static enum cluster_state_answer answer_of(int code)
@@ -20,53 +19,43 @@ static enum cluster_state_answer answer_of(int code)
     return !code ? CLUSTER_DONE : unknown ? CLUSTER_UNKNOWN : CLUSTER_REFUSED;
 }
 
-static void say_answer(const struct cluster_state_effect *effect, int code, const struct err *e,
-                       const struct db_sandbox_row *row)
+static void say_answer(const struct sandbox_reschedule *what, int code, const struct err *e)
 {
     if (code)
-        log_warn("leader", "sandbox=%s cannot be placed on %s%s: %s", effect->id.text, effect->reschedule.to,
+        log_warn("leader", "sandbox=%s cannot be placed on %s%s: %s", what->id.text, what->to,
                  answer_of(code) == CLUSTER_UNKNOWN ? " yet" : "", e ? e->text : "");
     else
-        log_warn("leader", "sandbox=%s is placed on %s, since %s could not start it: %s", effect->id.text,
-                 row->node, effect->node, effect->reschedule.detail);
+        log_warn("leader", "sandbox=%s is placed on %s, since %s could not start it: %s", what->id.text,
+                 what->to, what->from, what->detail);
 }
 
-static void on_rescheduled(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                           const char *json)
+static void on_rescheduled(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct rescheduling r = *(struct rescheduling *)arg;
     struct leader *c = leader_of(&r.asked);
-    struct cluster_state_row now = {0};
+    struct sandbox_row now = {0};
     free(arg);
-    say_answer(&r.effect, code, e, row);
+    say_answer(&r.what, code, e);
     if (!c)
         return;
     if (!code) {
-        now = leader_row(row);
+        now = *row;
         now.waited_ms = loop_now_ms() - r.asked_ms;
-        now.time = CLUSTER_TIME_KEPT;
+        now.time = ROW_TIME_KEPT;
     }
     if (answer_of(code) == CLUSTER_UNKNOWN)
         leader_refresh(c); /* it may have been committed anyway */
-    cluster_state_rescheduled(c->cluster, loop_now_ms(), &r.effect.id, answer_of(code), code ? NULL : &now,
+    cluster_state_rescheduled(c->cluster, loop_now_ms(), &r.what.id, answer_of(code), code ? NULL : &now,
                               leader_effects(c->engine));
     if (!code) {
-        struct row_change change = {.id = row->id, .state = row->state, .json = json};
+        struct row_change change = {.id = r.what.id, .state = row->state, .json = row->json};
         changes_tell_row(&c->changes, &change);
     }
 }
 
 void leader_reschedule(struct leader *c, const struct cluster_state_effect *effect)
 {
-    const struct node *to = node_table_find(cluster_state_nodes(c->cluster), effect->reschedule.to);
     struct rescheduling *r = mem_zalloc(sizeof *r);
-    *r = (struct rescheduling){leader_ref_of(c), loop_now_ms(), *effect};
-    struct db_reschedule what = {.id = r->effect.id.text,
-                                 .from = r->effect.node,
-                                 .to = r->effect.reschedule.to,
-                                 .generation = effect->reschedule.generation,
-                                 .region = to->facts.region,
-                                 .enforced = to->facts.enforces,
-                                 .why = r->effect.reschedule.detail};
-    db_sandbox_reschedule(c->pool, &what, on_rescheduled, r);
+    *r = (struct rescheduling){leader_ref_of(c), loop_now_ms(), effect->reschedule};
+    db_sandbox_reschedule(c->pool, &r->what, on_rescheduled, r);
 }

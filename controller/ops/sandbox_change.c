@@ -91,20 +91,19 @@ static void on_settled(void *arg, bool reached, enum sandbox_state state, const 
     free(p);
 }
 
-static void on_desired(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
+static void on_desired(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change_call *p = arg;
     if (code) {
         api_answer_err(p->call, e);
     } else if (row->state == state_of(p->desired)) {
-        api_answer_json(p->call, 200, NULL, json);
+        api_answer_json(p->call, 200, NULL, row->json);
     } else {
         if (!p->call->respond_async && node_in_session(p) &&
             waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_DESIRED, state_of(p->desired),
                         SETTLE_WAIT_MS, on_settled, p))
             return;
-        api_answer_json(p->call, 202, NULL, json);
+        api_answer_json(p->call, 202, NULL, row->json);
     }
     free(p);
 }
@@ -162,15 +161,14 @@ static bool below_use(const struct change_call *p, const json_t *body, struct er
 }
 
 /* A change that the node has to apply is answered 202 while the node is away. */
-static void on_patched(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
+static void on_patched(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change_call *p = arg;
     if (code)
         api_answer_err(p->call, e);
     else
-        api_answer_json(p->call, row->generation > p->generation && !node_in_session(p) ? 202 : 200, NULL,
-                        json);
+        api_answer_json(p->call, row->desired.generation > p->generation && !node_in_session(p) ? 202 : 200,
+                        NULL, row->json);
     free(p);
 }
 
@@ -209,8 +207,7 @@ static void on_deleted(void *arg, bool reached, enum sandbox_state state, const 
     free(p);
 }
 
-static void on_delete_desired(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                              const char *json)
+static void on_delete_desired(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct change_call *p = arg;
     if (code) {
@@ -222,7 +219,7 @@ static void on_delete_desired(void *arg, int code, const struct err *e, const st
         if (node_in_session(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
                                               SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
             return;
-        api_answer_json(p->call, 202, NULL, json); /* its node is away; carried out when it is back */
+        api_answer_json(p->call, 202, NULL, row->json); /* its node is away; carried out when it is back */
     }
     free(p);
 }

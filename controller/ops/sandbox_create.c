@@ -134,12 +134,11 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
     switch (r->outcome) {
     case DB_ADMITTED:
         rates_created(&p->controller->rates, loop_now_ms());
-        if (!sandbox_id_parse(r->id, &p->id))
-            abort(); /* our own text */
+        p->id = r->row.desired.id;
         if (p->call->respond_async)
-            accepted(p, r->json);
+            accepted(p, r->row.json);
         else
-            wait_for_begin(p, r->json);
+            wait_for_begin(p, r->row.json);
         return;
     case DB_ADMIT_REPLAY:
         replay(p, r);
@@ -230,23 +229,12 @@ static void admit(struct controller *c, struct api_call *call, const struct limi
                   const uint8_t *spec, size_t spec_len)
 {
     struct sandbox_request *r = &call->sandbox;
-    struct db_admit_request request = {.user_id = call->caller.user_id,
-                                       .key_id = call->caller.key_id,
-                                       .name = r->name,
-                                       .image = r->spec.image,
-                                       .runtime = r->spec.runtime,
-                                       .labels = r->labels,
-                                       .request_id = call->request_id,
-                                       .address = http_address(call->exchange),
-                                       .network = r->spec.network,
-                                       .restart_elsewhere = r->restart_elsewhere,
+    struct db_admit_request request = {.actor = ops_actor(call),
+                                       .asked = r,
                                        .limits = limits_of(resolved),
-                                       .shm_bytes = r->spec.shm_bytes,
                                        .lifetime_seconds = resolved->value[LIMIT_LIFETIME_SECONDS],
                                        .spec = spec,
-                                       .spec_len = spec_len,
-                                       .idempotency_key = call->idempotency_key};
-    body_sum(call, request.body_sha256);
+                                       .spec_len = spec_len};
     struct place_request wish = {.limits = request.limits,
                                  .region = r->region,
                                  .labels = r->node_labels,

@@ -19,23 +19,22 @@ language sql stable as $$
         where n.name = $1), false)
 $$;
 
+-- made: the row that was written. status, body and sandbox_id: what the same request was answered before.
 create type admission as (ord integer, outcome text, scope text, max bigint, used bigint, status integer, body text,
-    sandbox_id text, node text, generation bigint, remaining_ms bigint);
+    sandbox_id text, made sandbox_row);
 
 create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
-    runtime text, network text, restart text, labels jsonb, memory_bytes bigint, cpu_millis bigint, cpu_shares bigint,
-    storage_bytes bigint, pids bigint, nofile bigint, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
+    runtime text, network text, restart text, labels jsonb, {{limits: NAME bigint}}, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
     request_id text, idempotency_key text, body_sha256 text, address text,
     shm_bytes bigint);
 
 create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
-    select (ord, 'admitted', null, null, null, 201, sandbox_json(s)::text, s.id, s.node, s.generation,
-            remaining_ms(s.expires_at))::admission
+    select (ord, 'admitted', null, null, null, null, null, null, row_of(s, sandbox_json(s)::text, null))::admission
 $$;
 
 create function refused(ord integer, outcome text, scope text, max bigint, used bigint) returns admission
 language sql immutable as $$
-    select (ord, outcome, scope, max, used, null, null, null, null, null, null)::admission
+    select (ord, outcome, scope, max, used, null, null, null, null)::admission
 $$;
 
 -- The user and key of a request, with the limits in force; null if the key or the user is no longer valid.
@@ -75,7 +74,7 @@ begin
     end if;
     seen := idempotency_find(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'));
     if seen.outcome is not null then
-        return (ord, seen.outcome, null, null, null, seen.status, seen.body, seen.sandbox_id, null, null, null)::admission;
+        return (ord, seen.outcome, null, null, null, seen.status, seen.body, seen.sandbox_id, null)::admission;
     end if;
     a := asker_of(r.key_id, r.user_id, defaults);
     if (a.u).id is null then
@@ -97,10 +96,10 @@ begin
         return refused(ord, 'no_capacity', null, null, null);
     end if;
     insert into sandboxes (id, user_id, key_id, tier, name, image, node, region, runtime, network, restart, labels,
-        memory_bytes, cpu_millis, cpu_shares, storage_bytes, shm_bytes, pids, nofile, enforced, warm, spec, request_id,
+        {{limits: NAME}}, shm_bytes, enforced, warm, spec, request_id,
         expires_at)
     values (r.id, r.user_id, r.key_id, (a.u).tier, r.name, r.image, r.node, r.region, r.runtime, r.network, r.restart, r.labels,
-        r.memory_bytes, r.cpu_millis, r.cpu_shares, r.storage_bytes, nullif(r.shm_bytes, 0), r.pids, r.nofile, r.enforced, r.warm,
+        {{limits: r.NAME}}, nullif(r.shm_bytes, 0), r.enforced, r.warm,
         decode(r.spec, 'hex'), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second')
     returning * into s;
     perform idempotency_keep(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'), r.id, null, null);
@@ -111,9 +110,7 @@ create function audit_created(r admission_request) returns void language sql as 
     select add_audit(jsonb_build_object('user_id', r.user_id, 'key_id', r.key_id, 'address', r.address,
             'request_id', r.request_id), 'sandbox.create', r.id, null, jsonb_strip_nulls(jsonb_build_object(
             'name', nullif(r.name, ''), 'image', r.image, 'node', r.node, 'network', r.network,
-            'runtime', nullif(r.runtime, ''), 'memory_bytes', r.memory_bytes, 'cpu_millis', r.cpu_millis,
-            'cpu_shares', r.cpu_shares, 'storage_bytes', r.storage_bytes, 'pids', r.pids, 'nofile', r.nofile,
-            'lifetime_seconds', r.lifetime_seconds)))
+            'runtime', nullif(r.runtime, ''), {{limits: 'NAME', r.NAME}}, 'lifetime_seconds', r.lifetime_seconds)))
 $$;
 
 -- requests: a JSON array of admission_request. Returns one row per element, in order.

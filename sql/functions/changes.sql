@@ -2,17 +2,15 @@
 -- public name). Every act on a sandbox is audited, by its own user as by an administrator: create, delete, pause, resume,
 -- patch, each with the values before and after.
 
--- The columns that the controller's core needs of a row, beside the object for people.
-create type sandbox_change as (outcome text, detail text, body text, id text, node text, state text, desired text,
-    desired_reason text, generation bigint, remaining_ms bigint, limits bigint[]);
+-- after: the row, where the outcome is ok.
+create type sandbox_change as (outcome text, detail text, after sandbox_row);
 
 create function changed(s sandboxes) returns sandbox_change language sql volatile as $$
-    select ('ok', '', sandbox_json(s)::text, s.id, s.node, s.state, s.desired, coalesce(s.desired_reason, ''), s.generation,
-        remaining_ms(s.expires_at), limits_of_sandbox(s))::sandbox_change
+    select ('ok', '', row_of(s, sandbox_json(s)::text, null))::sandbox_change
 $$;
 
 create function not_changed(outcome text, detail text) returns sandbox_change language sql immutable as $$
-    select (outcome, detail, null, null, null, null, null, null, null, null, null)::sandbox_change
+    select (outcome, detail, null)::sandbox_change
 $$;
 
 -- Returns the row, locked. owner null: any user's.
@@ -55,8 +53,8 @@ end $$;
 
 -- What a patch may change, as the audit shows it.
 create function patchable_json(s sandboxes) returns jsonb language sql stable as $$
-    select jsonb_build_object('name', s.name, 'labels', s.labels, 'memory_bytes', s.memory_bytes,
-        'cpu_millis', s.cpu_millis, 'cpu_shares', s.cpu_shares, 'expires_at', rfc3339(s.expires_at))
+    select jsonb_build_object('name', s.name, 'labels', s.labels, {{live limits: 'NAME', s.NAME}},
+        'expires_at', rfc3339(s.expires_at))
 $$;
 
 -- Why a patch is refused; null if it is not. The lifetime that a tier allows counts from the sandbox's creation, whatever the
@@ -73,9 +71,7 @@ begin
     l := limits_of(u, (select t from tiers t where t.name = u.tier), null, defaults);
     latest := s.created_at + s.clock_shift + l.lifetime_seconds * interval '1 second';
     wrong := coalesce(
-        above('memory_bytes', (patch->>'memory_bytes')::bigint, l.memory_bytes),
-        above('cpu_millis', (patch->>'cpu_millis')::bigint, l.cpu_millis),
-        above('cpu_shares', (patch->>'cpu_shares')::bigint, l.cpu_shares),
+        {{live limits: above('NAME', (patch->>'NAME')::bigint, l.NAME)}},
         case when until > s.expires_at and until > latest
             then format('expires_at: the tier allows %s s from created_at, extensions included: until %s',
                 l.lifetime_seconds, rfc3339(latest)) end);
@@ -87,8 +83,8 @@ begin
     return null;
 end $$;
 
--- patch: any of memory_bytes, cpu_millis, cpu_shares, name, labels, lifetime_seconds (from now), expires_at. defaults: as for
--- admit: the limits that neither the user nor the tier sets.
+-- patch: any of the limits that are live, name, labels, lifetime_seconds (from now), expires_at. defaults: as for admit: the
+-- limits that neither the user nor the tier sets.
 create function patch_sandbox(sandbox_id text, owner text, patch jsonb, defaults jsonb, who jsonb) returns sandbox_change
 language plpgsql as $$
 declare
@@ -117,15 +113,13 @@ begin
         return fault;
     end if;
     s := old;
-    s.memory_bytes := coalesce((patch->>'memory_bytes')::bigint, s.memory_bytes);
-    s.cpu_millis := coalesce((patch->>'cpu_millis')::bigint, s.cpu_millis);
-    s.cpu_shares := coalesce((patch->>'cpu_shares')::bigint, s.cpu_shares);
+    select {{live limits: coalesce((patch->>'NAME')::bigint, s.NAME)}} into {{live limits: s.NAME}};
     if (s.memory_bytes > old.memory_bytes or s.cpu_millis > old.cpu_millis) and not node_fits(s.node,
             greatest(0, s.memory_bytes - old.memory_bytes), greatest(0, s.cpu_millis - old.cpu_millis), 0, 0) then
         return not_changed('no_capacity', 'The node of the sandbox has no room for that');
     end if;
-    resized := (s.memory_bytes, s.cpu_millis, s.cpu_shares) is distinct from (old.memory_bytes, old.cpu_millis, old.cpu_shares);
-    update sandboxes set memory_bytes = s.memory_bytes, cpu_millis = s.cpu_millis, cpu_shares = s.cpu_shares,
+    resized := ({{live limits: s.NAME}}) is distinct from ({{live limits: old.NAME}});
+    update sandboxes set {{live limits: NAME = s.NAME}},
         name = coalesce(patch->>'name', name), labels = coalesce(patch->'labels', labels), expires_at = until,
         extended = extended or until > old.expires_at,
         generation = generation + case when resized or until <> old.expires_at then 1 else 0 end
@@ -135,8 +129,7 @@ begin
             'from', rfc3339(old.expires_at), 'expires_at', rfc3339(until)));
     end if;
     if resized then
-        perform add_event('sandbox.resized', s.user_id, s.id, null, jsonb_build_object('memory_bytes', s.memory_bytes,
-            'cpu_millis', s.cpu_millis, 'cpu_shares', s.cpu_shares));
+        perform add_event('sandbox.resized', s.user_id, s.id, null, jsonb_build_object({{live limits: 'NAME', s.NAME}}));
     end if;
     perform add_audit(who, 'sandbox.patch', s.id, patchable_json(old), patchable_json(s));
     return changed(s);

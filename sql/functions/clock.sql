@@ -10,11 +10,6 @@ create function clock_ms() returns bigint language sql volatile as $$
     select unix_ms(clock_timestamp())
 $$;
 
--- expires_at of the row as it is at this moment, also within the statement that writes it.
-create function expires_ms(sandbox_id text) returns bigint language sql volatile as $$
-    select unix_ms(expires_at) from sandboxes where id = sandbox_id
-$$;
-
 create function clock_sample() returns table (now_ms bigint, boot_id text, offset_ms bigint) language sql volatile as $$
     select clock_ms(), f.boot_id, f.offset_ms from (select 1) x left join clock_frame f on true
 $$;

@@ -3,8 +3,7 @@
 
 -- The limits in force for a user and a key. defaults: the installation's values, for limits that neither override, key nor tier
 -- sets ({max_sandboxes, max_key_sandboxes, memory_bytes, …}).
-create type limits_in_force as (max_sandboxes bigint, max_key_sandboxes bigint, memory_bytes bigint,
-    cpu_millis bigint, cpu_shares bigint, storage_bytes bigint, pids bigint, nofile bigint, lifetime_seconds bigint);
+create type limits_in_force as (max_sandboxes bigint, max_key_sandboxes bigint, {{tier limits: NAME bigint}});
 
 create function limits_of(u users, t tiers, key_max integer, defaults jsonb) returns limits_in_force
 language sql immutable as $$
@@ -12,24 +11,18 @@ language sql immutable as $$
         coalesce((u.overrides->>'max_sandboxes')::bigint, t.max_sandboxes, (defaults->>'max_sandboxes')::bigint),
         coalesce(key_max, (u.overrides->>'max_key_sandboxes')::bigint, t.max_key_sandboxes,
                  (defaults->>'max_key_sandboxes')::bigint),
-        coalesce((u.overrides->>'memory_bytes')::bigint, t.memory_bytes, (defaults->>'memory_bytes')::bigint),
-        coalesce((u.overrides->>'cpu_millis')::bigint, t.cpu_millis, (defaults->>'cpu_millis')::bigint),
-        coalesce((u.overrides->>'cpu_shares')::bigint, t.cpu_shares, (defaults->>'cpu_shares')::bigint),
-        coalesce((u.overrides->>'storage_bytes')::bigint, t.storage_bytes, (defaults->>'storage_bytes')::bigint),
-        coalesce((u.overrides->>'pids')::bigint, t.pids, (defaults->>'pids')::bigint),
-        coalesce((u.overrides->>'nofile')::bigint, t.nofile, (defaults->>'nofile')::bigint),
-        coalesce((u.overrides->>'lifetime_seconds')::bigint, t.lifetime_seconds, (defaults->>'lifetime_seconds')::bigint)
+        {{tier limits: coalesce((u.overrides->>'NAME')::bigint, t.NAME, (defaults->>'NAME')::bigint)}}
     )::limits_in_force
 $$;
 
--- The limits as arrays, as the controller reads them, in the order of common/model/limit.def, which also has their names and
--- bounds. The lifetime comes last for tiers and overrides; a sandbox's array has none.
+-- The limits as arrays, as the controller reads them, in the order of common/model/limit.def.
+-- The lifetime comes last for tiers and overrides; a sandbox's array has none.
 create function limits_of_sandbox(s sandboxes) returns bigint[] language sql immutable as $$
-    select array[s.memory_bytes, s.cpu_millis, s.cpu_shares, s.storage_bytes, s.pids, s.nofile]
+    select array[{{limits: s.NAME}}]
 $$;
 
 create function limit_keys() returns text[] language sql immutable as $$
-    select '{memory_bytes,cpu_millis,cpu_shares,storage_bytes,pids,nofile,lifetime_seconds}'::text[]
+    select array[{{tier limits: 'NAME'}}]
 $$;
 
 -- The limits of an object that has them as members: a tier, or overrides.

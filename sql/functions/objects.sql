@@ -29,9 +29,8 @@ create function sandbox_json(s sandboxes) returns json language sql stable as $$
         'id', s.id, 'name', s.name, 'state', s.state, 'reason', s.reason, 'detail', nullif(s.detail, ''),
         'exit_code', s.exit_code, 'image', s.image, 'node', s.node, 'region', s.region, 'runtime', s.runtime,
         'user', s.user_id, 'tier', s.tier, 'labels', s.labels, 'network', s.network,
-        'limits', json_build_object('memory_bytes', s.memory_bytes, 'cpu_millis', s.cpu_millis,
-            'cpu_shares', s.cpu_shares, 'storage_bytes', s.storage_bytes,
-            'shm_bytes', coalesce(s.shm_bytes, default_shm_bytes(s.memory_bytes)), 'pids', s.pids, 'nofile', s.nofile),
+        'limits', json_build_object({{limits: 'NAME', s.NAME}},
+            'shm_bytes', coalesce(s.shm_bytes, default_shm_bytes(s.memory_bytes))),
         'enforced', enforced_json(s.enforced), 'warm', s.warm,
         'created_at', rfc3339(s.created_at), 'started_at', rfc3339(s.started_at),
         'expires_at', rfc3339(s.expires_at), 'ended_at', rfc3339(s.ended_at))

@@ -53,9 +53,7 @@ begin
         return act_not('invalid', fault);
     end if;
     update tiers set max_sandboxes = new.max_sandboxes, max_key_sandboxes = new.max_key_sandboxes,
-        memory_bytes = new.memory_bytes, cpu_millis = new.cpu_millis, cpu_shares = new.cpu_shares,
-        storage_bytes = new.storage_bytes, pids = new.pids, nofile = new.nofile,
-        lifetime_seconds = new.lifetime_seconds, warm_starts = new.warm_starts, violations = new.violations
+        {{tier limits: NAME = new.NAME}}, warm_starts = new.warm_starts, violations = new.violations
         where name = tier_name;
     perform add_audit(who, 'tier.patch', tier_name, to_jsonb(old), to_jsonb(new));
     return act_ok(tier_json(new));

@@ -142,9 +142,9 @@ static void carry_out(struct cluster_state *cluster, uint64_t now, struct cluste
         struct cluster_state_effect e = effects->item[i];
         if (e.kind == CLUSTER_PERSIST) {
             must(!strcmp(e.node, "liar"));
-            must(e.move.started_ago_ms <= NODE_LIFE_MAX_MS + now &&
-                 e.move.ended_ago_ms <= NODE_LIFE_MAX_MS + now);
-            must(e.move.enforced <= ENFORCE_ALL);
+            must(e.move.status.started_ago_ms <= NODE_LIFE_MAX_MS + now &&
+                 e.move.status.ended_ago_ms <= NODE_LIFE_MAX_MS + now);
+            must(e.move.status.enforced <= ENFORCE_ALL);
             cluster_state_persisted(cluster, now, &e.id, true, e.move.to, effects);
         } else if (e.kind == CLUSTER_DESIRED && !strcmp(e.node, "honest")) {
             must(e.desired.state != DESIRED_GONE);
@@ -203,13 +203,13 @@ static void begin(struct world *w)
 {
     *w = (struct world){.cluster = cluster_state_new(10000), .stats = stats_new(), .now = 1000000};
     for (unsigned i = 0; i < SANDBOXES; i++) {
-        struct cluster_state_row row = {.id = id_of(i),
-                                        .user = "u",
-                                        .node = i < SANDBOXES / 2 ? "liar" : "honest",
-                                        .generation = 1,
-                                        .state = SANDBOX_RUNNING,
-                                        .remaining_ms = 3600000,
-                                        .limits = {1 << 20, 100, 100, 1 << 20, 10, 10}};
+        struct sandbox_row row = {.desired.id = id_of(i),
+                                  .user = "u",
+                                  .node = i < SANDBOXES / 2 ? "liar" : "honest",
+                                  .desired.generation = 1,
+                                  .state = SANDBOX_RUNNING,
+                                  .desired.remaining_ms = 3600000,
+                                  .desired.limits = {1 << 20, 100, 100, 1 << 20, 10, 10}};
         cluster_state_load(w->cluster, w->now, &row);
     }
     honest_session(w);

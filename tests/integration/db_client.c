@@ -55,20 +55,19 @@ static void admit_one(struct client *c, const char *user, const char *key, const
 {
     static const uint8_t spec[] = {1, 0, 255};
     c->id = new_id();
+    struct sandbox_request asked = {.name = (char *)"bad \xff byte \"quoted\"",
+                                    .spec.image = (char *)"corral-base:latest",
+                                    .labels = (char *)"{\"a\":\"b\"}"};
     struct db_admit_request q = {
         .id = c->id.text,
-        .user_id = user,
-        .key_id = key,
-        .name = "bad \xff byte \"quoted\"",
-        .image = "corral-base:latest",
+        .actor = {.user_id = user, .key_id = key, .idempotency_key = idempotency},
+        .asked = &asked,
         .node = c->node,
-        .labels = "{\"a\":\"b\"}",
         .limits = {16 * MIB, 10, 100, 16 * MIB, 10, 10},
         .enforced = 63,
         .lifetime_seconds = 3600,
         .spec = spec,
         .spec_len = sizeof spec,
-        .idempotency_key = idempotency,
     };
     db_admit(c->admit, &q, cb, c);
 }
@@ -247,7 +246,7 @@ static void on_key_made(void *arg, int code, const struct err *e, const char *js
 static void on_admitted(void *arg, int code, const struct err *e, const struct db_admit_result *r)
 {
     struct client *c = arg;
-    check(c, "admit", code ? code : (int)r->outcome, DB_ADMITTED, r ? r->json : NULL,
+    check(c, "admit", code ? code : (int)r->outcome, DB_ADMITTED, r ? r->row.json : NULL,
           "\"state\" : \"pending\"");
     next(c);
 }
@@ -274,11 +273,17 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 
 static void move_about(struct client *c)
 {
-    const struct db_move moves[] = {
-        {.id = c->id, .from = SANDBOX_PENDING, .to = SANDBOX_STARTING},
-        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING, .ran = true, .started_ago_ms = 5},
-        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING},
-        {.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_PAUSED}, /* from an id that no longer exists */
+    const struct sandbox_move moves[] = {
+        {.status.id = c->id, .from = SANDBOX_PENDING, .to = SANDBOX_STARTING},
+        {.status.id = c->id,
+         .from = SANDBOX_STARTING,
+         .to = SANDBOX_RUNNING,
+         .status.ran = true,
+         .status.started_ago_ms = 5},
+        {.status.id = c->id, .from = SANDBOX_STARTING, .to = SANDBOX_RUNNING},
+        {.status.id = c->id,
+         .from = SANDBOX_STARTING,
+         .to = SANDBOX_PAUSED}, /* from where it is not any more */
     };
     db_sandbox_move(c->pool, moves, 4, on_moved, c);
 }
@@ -291,31 +296,31 @@ static void on_ended(void *arg, int code, const struct err *e, const struct db_m
     next(c);
 }
 
-static void on_changed(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                       const char *json)
+static void on_changed(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct client *c = arg;
+    const char *json = row ? row->json : NULL;
     check(c, "a change", code, 0, json, c->id.text);
-    check(c, "the generation of a change", row && row->generation > 1 && strcmp(row->node, "h1") == 0, true,
-          json, NULL);
+    check(c, "the generation of a change", row && row->desired.generation > 1 && strcmp(row->node, "h1") == 0,
+          true, json, NULL);
     next(c);
 }
 
-static void on_above(void *arg, int code, const struct err *e, const struct db_sandbox_row *row,
-                     const char *json)
+static void on_above(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     check(arg, "above the tier", code, ERR_ABOVE_TIER_LIMIT, NULL, NULL);
     next(arg);
 }
 
-static void on_live(void *arg, int code, const struct err *e, const struct db_sandbox_row *rows, size_t count)
+static void on_live(void *arg, int code, const struct err *e, const struct sandbox_row *rows, size_t count)
 {
     struct client *c = arg;
     check(c, "live rows", code ? code : (int)count, 1, NULL, NULL);
     if (count == 1)
         check(c, "a live row",
-              rows[0].spec_len == 3 && rows[0].spec[2] == 255 && rows[0].state == SANDBOX_RUNNING, true,
-              rows[0].node, "h1");
+              rows[0].desired.spec_len == 3 && rows[0].desired.spec[2] == 255 &&
+                  rows[0].state == SANDBOX_RUNNING,
+              true, rows[0].node, "h1");
     next(c);
 }
 
@@ -424,14 +429,15 @@ static void join(struct client *c)
 
 static void walk_sandbox(struct client *c)
 {
-    struct db_move end = {.id = c->id,
-                          .from = SANDBOX_STOPPING,
-                          .to = SANDBOX_STOPPED,
-                          .reason = REASON_DELETED,
-                          .detail = "asked for",
-                          .has_exit_code = true,
-                          .exit_code = 137,
-                          .figures = "{\"memory\":1}"};
+    struct sandbox_move end = {.from = SANDBOX_STOPPING,
+                               .to = SANDBOX_STOPPED,
+                               .status = {.id = c->id,
+                                          .reason = REASON_DELETED,
+                                          .detail = "asked for",
+                                          .has_exit_code = true,
+                                          .exit_code = 137,
+                                          .has_last = true,
+                                          .last.memory_used_bytes = 1}};
     struct db_sandbox_filter filter = {.owner = "usr_w", .label_name = "a", .label_value = "b", .limit = 1};
     switch (c->step) {
     case 15:

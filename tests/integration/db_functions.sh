@@ -224,7 +224,7 @@ sql "insert into nodes (name, admin_state, health, memory_bytes, cpu_millis, sto
     ('other', 'ready', 'ready', 150, 1000, 1000, 10), ('small', 'ready', 'ready', 99, 1000, 1000, 10),
     ('unhealthy', 'ready', 'unhealthy', 1000, 1000, 1000, 10)"
 again() { # ID FROM TO GENERATION
-    sql "select outcome || ' ' || coalesce(node || ' ' || state || ' ' || generation, '')
+    sql "select outcome || ' ' || coalesce((after).node || ' ' || (after).state || ' ' || (after).generation, '')
         from reschedule_sandbox('$1', '$2', '$3', $4, 'eu', 63, 'its disk is full')"
 }
 for try in "$two h1 small 1:no_capacity " "$two h1 unhealthy 1:no_capacity " "$two h1 nobody 1:no_capacity " "$two h1 h1 1:wrong_state " \

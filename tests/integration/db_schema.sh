@@ -26,7 +26,7 @@ sql "create role reader; grant usage on schema corral to reader; drop function p
 # An object of somebody else in that schema is not removed with the functions: everything stays as it was.
 made=$(of_page)
 sql "create view mine as select page(null, null); update schema_migrations set sha256 = 'x' where number = 0"
-"$tool" "$DATABASE_URL" failed "nor depend on what is"
+"$tool" "$DATABASE_URL" failed "nor depend on objects"
 [ "$(of_page)" = "$made" ] && [ "$(sql 'select count(*) from mine')" = 1 ] || { echo 'half replaced' >&2; exit 1; }
 sql "drop view mine" && migrate >/dev/null
 

@@ -21,7 +21,7 @@ sql "insert into users (id, name, tier) values ('usr_1', 'u', 'free');
         select m.body::json->>'detail' from move_sandboxes(jsonb_build_array(jsonb_build_object('id', id, 'from', '[\"running\"]'::jsonb,
             'to', 'stopped', 'reason', why, 'ended_ago_ms', 0, 'late_ms', late_ms, 'unheard', unheard))) m \$\$" >/dev/null
 one=$(sql 'select sandbox(1, 600)') two=$(sql 'select sandbox(2, 600)') three=$(sql 'select sandbox(3, 600)')
-at() { sql "select expires_ms('$1')"; }
+at() { sql "select unix_ms(expires_at) from sandboxes where id = '$1'"; }
 was=$(at "$one"); was_two=$(at "$two")
 [ "$(sql "update sandboxes set name = 'x' where id = '$one' returning timed_at is null")" = t ] || say 'timed by another change'
 wallclock_jump 7200

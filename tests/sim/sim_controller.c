@@ -29,23 +29,23 @@ static void set_deadline(struct world *w, struct row *r, uint64_t from_now)
     r->unheard = r->skewed = r->displaced = false;
 }
 
-static struct cluster_state_row row_of(const struct world *w, int sandbox)
+static struct sandbox_row row_of(const struct world *w, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     static const uint8_t spec[] = "spec";
-    return (struct cluster_state_row){
-        .id = r->id,
+    return (struct sandbox_row){
+        .desired.id = r->id,
         .node = sim_node_name(r->node),
-        .generation = r->generation,
-        .desired = r->desired,
-        .desired_reason = r->reason,
+        .desired.generation = r->generation,
+        .desired.state = r->desired,
+        .desired.reason = r->reason,
         .state = r->state,
         .rescheduled = r->rescheduled,
-        .remaining_ms = r->expires_ms > clock_now(w) ? (uint64_t)(r->expires_ms - clock_now(w)) : 0,
+        .desired.remaining_ms = r->expires_ms > clock_now(w) ? (uint64_t)(r->expires_ms - clock_now(w)) : 0,
         .expires_ms = r->expires_ms,
-        .limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
-        .spec = spec,
-        .spec_len = sizeof spec};
+        .desired.limits = {.memory_bytes = r->memory_bytes, .cpu_millis = 1, .storage_bytes = 1},
+        .desired.spec = spec,
+        .desired.spec_len = sizeof spec};
 }
 
 /* The only place where a row's state changes: legal moves only, one event for each. */
@@ -86,23 +86,24 @@ static void commit(struct world *w, struct sim_event *e)
 {
     bool ok = w->now >= w->database_down_ms;
     struct row *r = &w->row[e->sandbox];
-    bool idle = e->move.to == SANDBOX_PAUSED && e->move.reason == REASON_IDLE;
+    bool idle = e->move.to == SANDBOX_PAUSED && e->move.status.reason == REASON_IDLE;
     bool pausable = r->state == SANDBOX_PAUSED ||
                     (r->state == e->move.from && sandbox_state_may_move(r->state, SANDBOX_PAUSED));
-    if (ok && idle && pausable && r->desired == DESIRED_RUNNING && r->generation == e->move.generation)
+    if (ok && idle && pausable && r->desired == DESIRED_RUNNING && r->generation == e->move.status.generation)
         r->desired = DESIRED_PAUSED;
     const struct sandbox_model *b = &w->host[r->node].sandbox[e->sandbox];
-    bool said_lost = ok && e->move.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
+    bool said_lost =
+        ok && e->move.status.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
     const struct host *h = &w->host[r->node];
     if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
         sim_fail(w, "sandbox %d ends as lost, and its node was in reach", e->sandbox);
-    bool given_up = strstr(e->move.detail, "came back without it") && r->state != SANDBOX_LOST &&
+    bool given_up = strstr(e->move.status.detail, "came back without it") && r->state != SANDBOX_LOST &&
                     r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
     if (given_up && !b->wiped && !b->unwritten)
         sim_fail(w, "sandbox %d is given up, and its node never lost it", e->sandbox);
     if (ok && r->state == e->move.from) {
         row_move(w, e->sandbox, e->move.to);
-        r->ended_as = e->move.reason;
+        r->ended_as = e->move.status.reason;
     }
     struct sim_event *answer = sim_after(w, 1 + sim_random(w, 20), persisted);
     answer->incarnation = e->incarnation;
@@ -119,9 +120,9 @@ static void rescheduled(struct world *w, struct sim_event *e)
     if (!w->cluster || e->incarnation != w->incarnation)
         return;
     struct sandbox_id id = sim_id(e->sandbox);
-    enum cluster_state_answer answer = !e->row.generation ? CLUSTER_UNKNOWN
-                                       : e->flag          ? CLUSTER_DONE
-                                                          : CLUSTER_REFUSED;
+    enum cluster_state_answer answer = !e->row.desired.generation ? CLUSTER_UNKNOWN
+                                       : e->flag                  ? CLUSTER_DONE
+                                                                  : CLUSTER_REFUSED;
     e->row.waited_ms = w->now - e->asked_ms;
     cluster_state_rescheduled(w->cluster, w->now, &id, answer, answer == CLUSTER_DONE ? &e->row : NULL,
                               leader_effects(w->engine));
@@ -129,8 +130,7 @@ static void rescheduled(struct world *w, struct sim_event *e)
 
 /* As reschedule_sandbox in SQL: once, by compare-and-set of the generation; the same call again is answered
  * with what is. */
-static bool row_reschedule(struct world *w, int sandbox, int from,
-                           const struct cluster_state_reschedule *asked)
+static bool row_reschedule(struct world *w, int sandbox, int from, const struct sandbox_reschedule *asked)
 {
     struct row *r = &w->row[sandbox];
     int to = sim_node_index(asked->to);
@@ -162,9 +162,9 @@ static void reschedule(struct world *w, struct sim_event *e)
     answer->asked_ms = e->asked_ms;
     answer->flag = done;
     answer->row = row_of(w, e->sandbox);
-    answer->row.time = CLUSTER_TIME_KEPT;
+    answer->row.time = ROW_TIME_KEPT;
     if (!up || (!w->calm && sim_chance(w, 20)))
-        answer->row.generation = 0; /* the answer is unknown */
+        answer->row.desired.generation = 0; /* the answer is unknown */
 }
 
 /* As controller/leader/dispatch.c. */
@@ -384,7 +384,7 @@ void controller_up(struct world *w)
     w->frame_ms = w->seen_clock_ms = w->clock_ms;
     w->owes_expiries = w->asked_expiries = false;
     for (int i = 0; i < w->rows; i++) {
-        struct cluster_state_row row = row_of(w, i);
+        struct sandbox_row row = row_of(w, i);
         if (w->row[i].used && !sandbox_state_terminal(w->row[i].state))
             cluster_state_load(w->cluster, w->now, &row);
     }
@@ -421,8 +421,8 @@ static bool is_skewed(const struct world *w, const struct row *r)
  * age. */
 static void note_late_answer(struct world *w, const struct sim_event *e)
 {
-    struct row *r = &w->row[sim_index(&e->row.id)];
-    if (e->row.time == CLUSTER_TIME_GIVEN && e->row.waited_ms >= 500 && (r->skewed || is_skewed(w, r)))
+    struct row *r = &w->row[sim_index(&e->row.desired.id)];
+    if (e->row.time == ROW_TIME_GIVEN && e->row.waited_ms >= 500 && (r->skewed || is_skewed(w, r)))
         r->displaced = true;
 }
 
@@ -454,7 +454,8 @@ static void row_read(struct world *w, struct sim_event *e)
     if (!w->cluster || e->incarnation != w->incarnation)
         return;
     e->row.waited_ms = w->now - e->asked_ms;
-    if (e->flag || cluster_state_differs(w->cluster, e->stamp, &e->row.id, e->row.generation, e->row.state))
+    if (e->flag || cluster_state_differs(w->cluster, e->stamp, &e->row.desired.id, e->row.desired.generation,
+                                         e->row.state))
         cluster_state_read(w->cluster, w->now, e->stamp, &e->row, leader_effects(w->engine));
 }
 
@@ -607,7 +608,7 @@ static void tell(struct world *w, int sandbox, bool admitted)
     e->flag = admitted;
     e->asked_ms = w->now;
     e->row = row_of(w, sandbox);
-    e->row.time = timed ? CLUSTER_TIME_GIVEN : CLUSTER_TIME_KEPT;
+    e->row.time = timed ? ROW_TIME_GIVEN : ROW_TIME_KEPT;
 }
 
 int controller_create(struct world *w, uint64_t lifetime_ms)

@@ -118,10 +118,10 @@ struct sim_event {
     uint64_t stamp, asked_ms;
     union {
         uint64_t memory_bytes;
-        struct cluster_state_move move;
-        struct cluster_state_reschedule reschedule;
+        struct sandbox_move move;
+        struct sandbox_reschedule reschedule;
         enum sandbox_state state;
-        struct cluster_state_row row;
+        struct sandbox_row row;
         size_t count; /* of what is in data */
     };
     void *data; /* freed with the event */

@@ -42,25 +42,24 @@ static void test_sessions(void **state)
 static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
 
-static struct cluster_state_row row_of(int n, const char *node, enum sandbox_state state,
-                                       uint64_t remaining_ms)
+static struct sandbox_row row_of(int n, const char *node, enum sandbox_state state, uint64_t remaining_ms)
 {
     uint8_t random[10] = {(uint8_t)n};
-    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
-                                      .user = "usr_1",
-                                      .node = node,
-                                      .generation = 1,
-                                      .desired = DESIRED_RUNNING,
-                                      .state = state,
-                                      .remaining_ms = remaining_ms,
-                                      .spec = (const uint8_t *)"s",
-                                      .spec_len = 1};
+    return (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
+                                .user = "usr_1",
+                                .node = node,
+                                .desired.generation = 1,
+                                .desired.state = DESIRED_RUNNING,
+                                .state = state,
+                                .desired.remaining_ms = remaining_ms,
+                                .desired.spec = (const uint8_t *)"s",
+                                .desired.spec_len = 1};
 }
 
-static struct sandbox_status running(const struct cluster_state_row *row)
+static struct sandbox_status running(const struct sandbox_row *row)
 {
     return (struct sandbox_status){
-        .id = row->id, .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
+        .id = row->desired.id, .generation = 1, .number = 1, .state = SANDBOX_RUNNING, .ran = true};
 }
 
 static void join(uint64_t now, const char *name, const struct sandbox_status *held, size_t count)
@@ -96,10 +95,10 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
 
 static void test_a_row_that_the_cluster_state_was_not_told_of(void **state)
 {
-    struct cluster_state_row lost = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS),
-                             pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
-                             away = row_of(3, "h9", SANDBOX_RUNNING, HOUR_MS),
-                             over = row_of(4, "h9", SANDBOX_RUNNING, 0);
+    struct sandbox_row lost = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS),
+                       pending = row_of(2, "h1", SANDBOX_PENDING, HOUR_MS),
+                       away = row_of(3, "h9", SANDBOX_RUNNING, HOUR_MS),
+                       over = row_of(4, "h9", SANDBOX_RUNNING, 0);
     assert_int_equal(cluster_state_orphan(cluster, 5, &lost), CLEANUP_ROW_WITHOUT_CONTAINER);
     assert_int_equal(cluster_state_orphan(cluster, 5, &pending),
                      CLEANUP_KIND_COUNT); /* its node will get it and start it */
@@ -112,7 +111,7 @@ static void test_a_row_that_the_cluster_state_was_not_told_of(void **state)
 
 static void test_a_row_that_its_node_holds(void **state)
 {
-    struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
+    struct sandbox_row row = row_of(1, "h1", SANDBOX_RUNNING, 1000);
     struct sandbox_status held = running(&row);
     cluster_state_load(cluster, 0, &row);
     assert_int_equal(cluster_state_orphan(cluster, 5, &row), CLEANUP_KIND_COUNT);
@@ -125,7 +124,7 @@ static void test_a_row_that_its_node_holds(void **state)
 
 static void test_a_pending_row_that_its_node_never_takes_up(void **state)
 {
-    struct cluster_state_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
+    struct sandbox_row row = row_of(1, "h1", SANDBOX_PENDING, 1000);
     cluster_state_read(cluster, 0, cluster_state_stamp(cluster), &row, &effects);
     assert_non_null(effect_of(CLUSTER_DESIRED));
     assert_int_equal(cluster_state_orphan(cluster, 2999, &row), CLEANUP_KIND_COUNT);
@@ -135,28 +134,28 @@ static void test_a_pending_row_that_its_node_never_takes_up(void **state)
     const struct cluster_state_effect *move = effect_of(CLUSTER_PERSIST);
     assert_non_null(move);
     assert_int_equal(move->move.to, SANDBOX_FAILED); /* it never ran */
-    assert_int_equal(move->move.reason, REASON_EXPIRED);
+    assert_int_equal(move->move.status.reason, REASON_EXPIRED);
     assert_int_equal(cluster_state_orphan(cluster, 3001, &row),
                      CLEANUP_KIND_COUNT); /* its move is under way */
 }
 
 static void test_an_orphan_ends_like_any_other_sandbox(void **state)
 {
-    struct cluster_state_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
+    struct sandbox_row row = row_of(1, "h1", SANDBOX_PAUSED, HOUR_MS);
     cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
     const struct cluster_state_effect *effect = effect_of(CLUSTER_PERSIST);
     assert_non_null(effect);
     assert_int_equal(effect->move.to, SANDBOX_STOPPED);
-    assert_int_equal(effect->move.reason, REASON_ORPHANED);
-    assert_non_null(strstr(effect->move.detail, "h1"));
+    assert_int_equal(effect->move.status.reason, REASON_ORPHANED);
+    assert_non_null(strstr(effect->move.status.detail, "h1"));
     cluster_state_effects_clear(&effects);
-    cluster_state_persisted(cluster, 6, &row.id, false, SANDBOX_STOPPED,
+    cluster_state_persisted(cluster, 6, &row.desired.id, false, SANDBOX_STOPPED,
                             &effects); /* the state is unknown: it is tried again */
     assert_int_equal(effects.count, 0);
     cluster_state_tick(cluster, 2000, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
     cluster_state_effects_clear(&effects);
-    cluster_state_persisted(cluster, 2001, &row.id, true, SANDBOX_STOPPED, &effects);
+    cluster_state_persisted(cluster, 2001, &row.desired.id, true, SANDBOX_STOPPED, &effects);
     effect = effect_of(CLUSTER_CHANGED);
     assert_non_null(effect);
     assert_true(effect->cleaned);
@@ -166,16 +165,16 @@ static void test_an_orphan_ends_like_any_other_sandbox(void **state)
 
 static void test_an_orphan_whose_node_brings_it_back(void **state)
 {
-    struct cluster_state_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
+    struct sandbox_row row = row_of(1, "h1", SANDBOX_RUNNING, HOUR_MS);
     struct sandbox_status held = running(&row);
     cluster_state_end_orphan(cluster, 5, &row, CLEANUP_ROW_WITHOUT_CONTAINER, &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_status(cluster, 6, "h1", &held, &effects);
-    cluster_state_persisted(cluster, 7, &row.id, false, SANDBOX_STOPPED, &effects);
+    cluster_state_persisted(cluster, 7, &row.desired.id, false, SANDBOX_STOPPED, &effects);
     cluster_state_tick(cluster, HOUR_MS / 2, &effects);
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to,
                      SANDBOX_RUNNING); /* the answer may have been lost */
-    cluster_state_persisted(cluster, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
+    cluster_state_persisted(cluster, HOUR_MS / 2, &row.desired.id, true, SANDBOX_RUNNING, &effects);
     assert_int_equal(cluster_state_count(cluster), 1);
 }
 

@@ -11,18 +11,18 @@
 static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
 
-static struct cluster_state_row running_row(const char *node)
+static struct sandbox_row running_row(const char *node)
 {
     uint8_t random[10] = {1};
-    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
-                                      .user = "usr_1",
-                                      .node = node,
-                                      .generation = 1,
-                                      .desired = DESIRED_RUNNING,
-                                      .state = SANDBOX_RUNNING,
-                                      .remaining_ms = HOUR_MS,
-                                      .spec = (const uint8_t *)"s",
-                                      .spec_len = 1};
+    return (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
+                                .user = "usr_1",
+                                .node = node,
+                                .desired.generation = 1,
+                                .desired.state = DESIRED_RUNNING,
+                                .state = SANDBOX_RUNNING,
+                                .desired.remaining_ms = HOUR_MS,
+                                .desired.spec = (const uint8_t *)"s",
+                                .desired.spec_len = 1};
 }
 
 static int set_up(void **state)
@@ -52,16 +52,16 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
 
 static void test_a_running_row_is_not_made_again(void **state)
 {
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
     assert_null(effect_of(CLUSTER_DESIRED));
     assert_non_null(effect_of(CLUSTER_PERSIST));
-    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_ORPHANED);
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.status.reason, REASON_ORPHANED);
 }
 
 static void test_a_row_of_a_node_that_never_comes(void **state)
 {
-    struct cluster_state_row row = running_row("h9");
+    struct sandbox_row row = running_row("h9");
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
     cluster_state_tick(cluster, LEASE_MS + 5, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
@@ -86,21 +86,22 @@ static void test_a_node_of_a_row_that_never_comes(void **state)
  * still has. */
 static void test_a_commit_without_an_answer_is_asked_about(void **state)
 {
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     struct node_facts facts = {.name = "h1"};
-    struct sandbox_status runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    struct sandbox_status runs = {
+        .id = row.desired.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
     cluster_state_load(cluster, 5, &row);
     cluster_state_session(cluster, 7, &facts, &runs, 1, &effects);
     cluster_state_node_gone(cluster, 8, "h1", &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_tick(cluster, 9, &effects);
-    cluster_state_persisted(cluster, 10, &row.id, false, SANDBOX_RUNNING, &effects);
+    cluster_state_persisted(cluster, 10, &row.desired.id, false, SANDBOX_RUNNING, &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_session(cluster, 11, &facts, &runs, 1, &effects);
     cluster_state_tick(cluster, HOUR_MS / 2, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_RUNNING);
-    cluster_state_persisted(cluster, HOUR_MS / 2, &row.id, true, SANDBOX_RUNNING, &effects);
+    cluster_state_persisted(cluster, HOUR_MS / 2, &row.desired.id, true, SANDBOX_RUNNING, &effects);
     cluster_state_effects_clear(&effects);
     cluster_state_tick(cluster, HOUR_MS / 2 + 1, &effects);
     assert_null(effect_of(CLUSTER_PERSIST));
@@ -110,18 +111,18 @@ static void test_a_commit_without_an_answer_is_asked_about(void **state)
  * desired state too, once. */
 static void test_a_second_pause_of_its_node_is_desired(void **state)
 {
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     struct sandbox_status idle = {
-        .id = row.id, .generation = 2, .number = 9, .state = SANDBOX_PAUSED, .reason = REASON_IDLE};
-    row.generation = 2;
+        .id = row.desired.id, .generation = 2, .number = 9, .state = SANDBOX_PAUSED, .reason = REASON_IDLE};
+    row.desired.generation = 2;
     row.state = SANDBOX_PAUSED;
     cluster_state_load(cluster, 5, &row);
     cluster_state_status(cluster, 6, "h1", &idle, &effects);
     assert_non_null(effect_of(CLUSTER_PERSIST));
-    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.reason, REASON_IDLE);
-    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.generation, 2);
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.status.reason, REASON_IDLE);
+    assert_int_equal(effect_of(CLUSTER_PERSIST)->move.status.generation, 2);
     cluster_state_effects_clear(&effects);
-    cluster_state_persisted(cluster, 7, &row.id, true, SANDBOX_PAUSED, &effects);
+    cluster_state_persisted(cluster, 7, &row.desired.id, true, SANDBOX_PAUSED, &effects);
     assert_null(effect_of(CLUSTER_PERSIST));
     assert_non_null(effect_of(CLUSTER_ACK));
 }
@@ -134,8 +135,8 @@ static void test_two_hundred_nodes_that_never_come(void **state)
         uint8_t random[10] = {2};
         char name[16];
         snprintf(name, sizeof name, "rack-%d", i);
-        struct cluster_state_row row = running_row(name);
-        row.id = sandbox_id_make((uint64_t)i, random);
+        struct sandbox_row row = running_row(name);
+        row.desired.id = sandbox_id_make((uint64_t)i, random);
         cluster_state_load(cluster, 5, &row);
     }
     for (uint64_t now = 1000; now <= LEASE_MS; now += 1000)
@@ -150,15 +151,15 @@ static void test_two_hundred_nodes_that_never_come(void **state)
 /* A controller that stood still listens for one lease: what its nodes sent meanwhile is not read yet. */
 static void test_a_controller_that_stood_still_listens_first(void **state)
 {
-    struct cluster_state_row row = running_row("h9"), lost = running_row("h1");
+    struct sandbox_row row = running_row("h9"), lost = running_row("h1");
     uint8_t random[10] = {3};
     uint64_t back = 60000;
-    lost.id = sandbox_id_make(3, random);
-    lost.remaining_ms = 20000;
+    lost.desired.id = sandbox_id_make(3, random);
+    lost.desired.remaining_ms = 20000;
     cluster_state_load(cluster, 5, &row);
     cluster_state_load(cluster, 5, &lost);
     cluster_state_node_gone(cluster, 6, "h1", &effects);
-    cluster_state_persisted(cluster, 7, &lost.id, true, SANDBOX_LOST, &effects);
+    cluster_state_persisted(cluster, 7, &lost.desired.id, true, SANDBOX_LOST, &effects);
     cluster_state_tick(cluster, 1000, &effects);
     cluster_state_effects_clear(&effects);
     for (uint64_t now = back; now < back + LEASE_MS; now += 1000) {
@@ -176,9 +177,9 @@ static void test_a_controller_that_stood_still_listens_first(void **state)
 static void test_a_session_drops_what_was_for_the_one_before(void **state)
 {
     struct node_facts facts = {.name = "h1"}, other = {.name = "h2"};
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     struct sandbox_status ended = {
-        .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
+        .id = row.desired.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED};
     cluster_state_session(cluster, 1, &other, NULL, 0, &effects);
     cluster_state_status(cluster, 2, "h1", &ended, &effects);
     cluster_state_status(cluster, 2, "h2", &ended, &effects);
@@ -190,9 +191,9 @@ static void test_a_session_drops_what_was_for_the_one_before(void **state)
 
 static void test_effects_count_time_until_they_are_carried_out(void **state)
 {
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     struct sandbox_status ended = {
-        .id = row.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED, .ran = true};
+        .id = row.desired.id, .number = 3, .state = SANDBOX_STOPPED, .reason = REASON_EXITED, .ran = true};
     struct cluster_state_effect effect;
     row.state = SANDBOX_PENDING;
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
@@ -206,23 +207,23 @@ static void test_effects_count_time_until_they_are_carried_out(void **state)
     cluster_state_status(cluster, 200, "h1", &ended, &effects);
     effect = *effect_of(CLUSTER_PERSIST);
     cluster_state_effect_as_of(&effect, 230);
-    assert_int_equal(effect.move.ended_ago_ms, 40);
+    assert_int_equal(effect.move.status.ended_ago_ms, 40);
 }
 
 /* An effect that runs after the sandbox ended finds no spec to send. */
 static void test_an_ended_sandbox_has_no_spec(void **state)
 {
-    struct cluster_state_row row = running_row("h1");
+    struct sandbox_row row = running_row("h1");
     size_t len;
     row.state = SANDBOX_PENDING;
     cluster_state_read(cluster, 5, cluster_state_stamp(cluster), &row, &effects);
     assert_non_null(effect_of(CLUSTER_DESIRED)->desired.spec);
-    assert_memory_equal(cluster_state_spec(cluster, &row.id, &len), "s", 1);
+    assert_memory_equal(cluster_state_spec(cluster, &row.desired.id, &len), "s", 1);
     assert_int_equal(len, 1);
     row.state = SANDBOX_STOPPED;
-    row.generation++;
+    row.desired.generation++;
     cluster_state_desired(cluster, 6, &row, &effects);
-    assert_null(cluster_state_spec(cluster, &row.id, &len));
+    assert_null(cluster_state_spec(cluster, &row.desired.id, &len));
 }
 
 int main(void)

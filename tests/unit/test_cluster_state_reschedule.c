@@ -11,7 +11,7 @@
 
 static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
-static struct cluster_state_row row;
+static struct sandbox_row row;
 
 static void host(const char *name, const char *region, const char *unhealthy)
 {
@@ -28,16 +28,16 @@ static void begin(const char *region)
     uint8_t random[10] = {1};
     struct place_request wish = {.limits = {.memory_bytes = 600, .cpu_millis = 1, .storage_bytes = 1},
                                  .region = region};
-    row = (struct cluster_state_row){.id = sandbox_id_make(1, random),
-                                     .user = "usr_1",
-                                     .generation = 1,
-                                     .desired = DESIRED_RUNNING,
-                                     .state = SANDBOX_PENDING,
-                                     .remaining_ms = HOUR_MS,
-                                     .limits = wish.limits,
-                                     .spec = (const uint8_t *)"s",
-                                     .spec_len = 1};
-    row.node = cluster_state_place(cluster, &row.id, &wish, NULL);
+    row = (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
+                               .user = "usr_1",
+                               .desired.generation = 1,
+                               .desired.state = DESIRED_RUNNING,
+                               .state = SANDBOX_PENDING,
+                               .desired.remaining_ms = HOUR_MS,
+                               .desired.limits = wish.limits,
+                               .desired.spec = (const uint8_t *)"s",
+                               .desired.spec_len = 1};
+    row.node = cluster_state_place(cluster, &row.desired.id, &wish, NULL);
     assert_string_equal(row.node, "h1");
     cluster_state_admitted(cluster, 1, &row, &effects);
     cluster_state_effects_clear(&effects);
@@ -69,7 +69,7 @@ static const struct cluster_state_effect *effect_of(enum cluster_state_effect_ki
 
 static struct sandbox_status failure(bool node_fault)
 {
-    return (struct sandbox_status){.id = row.id,
+    return (struct sandbox_status){.id = row.desired.id,
                                    .generation = 1,
                                    .number = 3,
                                    .state = SANDBOX_FAILED,
@@ -91,18 +91,18 @@ static uint64_t reserved(const char *node)
     return n->reserved.memory_bytes + n->reserved.sandboxes;
 }
 
-static struct cluster_state_row moved(void)
+static struct sandbox_row moved(void)
 {
-    struct cluster_state_row r = row;
+    struct sandbox_row r = row;
     r.node = "h2";
-    r.generation = 2;
+    r.desired.generation = 2;
     return r;
 }
 
 static void assert_moved(void)
 {
     struct cluster_state_view view;
-    assert_true(cluster_state_find(cluster, &row.id, &view));
+    assert_true(cluster_state_find(cluster, &row.desired.id, &view));
     assert_string_equal(view.node, "h2");
     assert_int_equal(reserved("h1"), 0);
     assert_int_equal(reserved("h2"), 601);
@@ -110,7 +110,7 @@ static void assert_moved(void)
 
 static void test_another_node_gets_it(void **state)
 {
-    struct cluster_state_row r;
+    struct sandbox_row r;
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
@@ -122,7 +122,7 @@ static void test_another_node_gets_it(void **state)
     assert_int_equal(reserved("h2"), 601);
     cluster_state_effects_clear(&effects);
     r = moved();
-    cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_DONE, &r, &effects);
+    cluster_state_rescheduled(cluster, 6, &row.desired.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
     assert_string_equal(effect_of(CLUSTER_ACK)->node, "h1");
     assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
@@ -183,14 +183,14 @@ static void test_one_that_is_deleted_meanwhile(void **state)
     host("h2", "us", "");
     fails("h1");
     assert_non_null(effect_of(CLUSTER_RESCHEDULE));
-    struct cluster_state_row gone = row;
-    gone.generation = 2;
-    gone.desired = DESIRED_GONE;
-    gone.desired_reason = REASON_DELETED;
+    struct sandbox_row gone = row;
+    gone.desired.generation = 2;
+    gone.desired.state = DESIRED_GONE;
+    gone.desired.reason = REASON_DELETED;
     gone.state = SANDBOX_STOPPING;
     cluster_state_desired(cluster, 6, &gone, &effects);
     cluster_state_effects_clear(&effects);
-    cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_REFUSED, NULL, &effects);
+    cluster_state_rescheduled(cluster, 7, &row.desired.id, CLUSTER_REFUSED, NULL, &effects);
     assert_int_equal(reserved("h2"), 0);
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_true(sandbox_state_terminal(effect_of(CLUSTER_PERSIST)->move.to));
@@ -201,16 +201,16 @@ static void test_the_deletion_came_after(void **state)
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    struct cluster_state_row gone = moved(), answer = moved();
-    gone.generation = 3;
-    gone.desired = DESIRED_GONE;
+    struct sandbox_row gone = moved(), answer = moved();
+    gone.desired.generation = 3;
+    gone.desired.state = DESIRED_GONE;
     gone.state = SANDBOX_STOPPING;
     cluster_state_effects_clear(&effects);
     cluster_state_desired(cluster, 6, &gone, &effects);
     assert_moved();
     assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
     cluster_state_effects_clear(&effects);
-    cluster_state_rescheduled(cluster, 7, &row.id, CLUSTER_DONE, &answer, &effects);
+    cluster_state_rescheduled(cluster, 7, &row.desired.id, CLUSTER_DONE, &answer, &effects);
     assert_moved();
     assert_null(effect_of(CLUSTER_DESIRED));
 }
@@ -219,11 +219,11 @@ static void test_the_deletion_came_after(void **state)
  * counts. */
 static void test_a_lost_answer(void **state)
 {
-    struct cluster_state_row r;
+    struct sandbox_row r;
     begin(NULL);
     host("h2", "us", "");
     fails("h1");
-    cluster_state_rescheduled(cluster, 6, &row.id, CLUSTER_UNKNOWN, NULL, &effects);
+    cluster_state_rescheduled(cluster, 6, &row.desired.id, CLUSTER_UNKNOWN, NULL, &effects);
     assert_int_equal(reserved("h2"), 601);
     host("h1", "eu", ""); /* h1 was restarted and no longer knows the sandbox */
     cluster_state_effects_clear(&effects);
@@ -235,7 +235,7 @@ static void test_a_lost_answer(void **state)
     cluster_state_read(cluster, 1001, cluster_state_stamp(cluster), &r,
                        &effects); /* the reading arrives before the answer */
     assert_moved();
-    cluster_state_rescheduled(cluster, 1002, &row.id, CLUSTER_DONE, &r, &effects);
+    cluster_state_rescheduled(cluster, 1002, &row.desired.id, CLUSTER_DONE, &r, &effects);
     assert_moved();
 }
 
@@ -243,12 +243,12 @@ static void test_a_lost_answer(void **state)
 static void test_a_new_leader_sends_it_again(void **state)
 {
     uint8_t random[10] = {1};
-    struct cluster_state_row r = {.id = sandbox_id_make(1, random),
-                                  .node = "h2",
-                                  .generation = 2,
-                                  .state = SANDBOX_STARTING,
-                                  .rescheduled = true,
-                                  .remaining_ms = HOUR_MS};
+    struct sandbox_row r = {.desired.id = sandbox_id_make(1, random),
+                            .node = "h2",
+                            .desired.generation = 2,
+                            .state = SANDBOX_STARTING,
+                            .rescheduled = true,
+                            .desired.remaining_ms = HOUR_MS};
     cluster_state_load(cluster, 1, &r);
     host("h2", "us", "");
     assert_null(effect_of(CLUSTER_PERSIST));

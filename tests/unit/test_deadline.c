@@ -14,27 +14,28 @@ static struct cluster_state_effects effects;
 static int64_t step; /* of PostgreSQL's clock */
 
 /* A row as the database would answer it now: the remaining time is by PostgreSQL's clock. */
-static struct cluster_state_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
+static struct sandbox_row row_at(uint64_t now, uint64_t generation, int64_t expires_ms)
 {
     uint8_t random[10] = {1};
     int64_t remains = expires_ms - (THEN + step + (int64_t)now);
-    return (struct cluster_state_row){.id = sandbox_id_make(1, random),
-                                      .user = "usr_1",
-                                      .node = "h1",
-                                      .generation = generation,
-                                      .desired = generation > 1 ? DESIRED_PAUSED : DESIRED_RUNNING,
-                                      .state = SANDBOX_RUNNING,
-                                      .remaining_ms = remains > 0 ? (uint64_t)remains : 0,
-                                      .expires_ms = expires_ms,
-                                      .spec = (const uint8_t *)"s",
-                                      .spec_len = 1};
+    return (struct sandbox_row){.desired.id = sandbox_id_make(1, random),
+                                .user = "usr_1",
+                                .node = "h1",
+                                .desired.generation = generation,
+                                .desired.state = generation > 1 ? DESIRED_PAUSED : DESIRED_RUNNING,
+                                .state = SANDBOX_RUNNING,
+                                .desired.remaining_ms = remains > 0 ? (uint64_t)remains : 0,
+                                .expires_ms = expires_ms,
+                                .desired.spec = (const uint8_t *)"s",
+                                .desired.spec_len = 1};
 }
 
 static void begin(bool unwatched)
 {
     struct node_facts facts = {.name = "h1"};
-    struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
-    struct sandbox_status runs = {.id = row.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    struct sandbox_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct sandbox_status runs = {
+        .id = row.desired.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
     row.unwatched = unwatched;
     cluster_state_load(cluster, 0, &row);
     cluster_state_session(cluster, 0, &facts, &runs, 1, &effects);
@@ -91,8 +92,8 @@ static void test_a_pause_after_a_step(void **state)
         step = STEP_MS * 10;
         if (known)
             cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
-        struct cluster_state_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
-        assert_int_equal(paused.remaining_ms, 0);
+        struct sandbox_row paused = row_at(1000, 2 + (uint64_t)known, THEN + HOUR_MS);
+        assert_int_equal(paused.desired.remaining_ms, 0);
         cluster_state_desired(cluster, 1000, &paused, &effects);
         assert_int_equal(desired_for(), HOUR_MS - 1000);
         cluster_state_effects_clear(&effects);
@@ -120,7 +121,7 @@ static void test_the_rows_follow_until_it_is_committed(void **state)
 static void test_an_extension_between_the_step_and_its_notice(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
     cluster_state_desired(cluster, 1000, &longer, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS);
     cluster_state_clock_stepped(cluster, 2000, step, THEN + step);
@@ -132,9 +133,9 @@ static void test_an_extension_between_the_step_and_its_notice(void **state)
 static void test_an_extension_before_the_notice_that_was_answered_late(void **state)
 {
     step = 10 * STEP_MS;
-    struct cluster_state_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(1000, 2, THEN + step + 1000 + 2 * HOUR_MS);
     longer.waited_ms = 30000;
-    longer.time = CLUSTER_TIME_GIVEN;
+    longer.time = ROW_TIME_GIVEN;
     cluster_state_desired(cluster, 31000, &longer, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS);
     cluster_state_clock_stepped(cluster, 31500, step, THEN + step);
@@ -156,17 +157,17 @@ static void test_an_extension_before_the_notice_that_was_answered_late(void **st
 static void test_an_extension_around_the_step_is_read_again(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(900, 2, THEN + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     cluster_state_desired(cluster, 1200, &longer, &effects);
     cluster_state_expiries_told(cluster);
     uint64_t stamp = cluster_state_stamp(cluster);
-    assert_true(cluster_state_differs(cluster, stamp, &longer.id, 2, SANDBOX_RUNNING));
-    struct cluster_state_row read = row_at(1300, 2, THEN + step + 900 + 2 * HOUR_MS);
+    assert_true(cluster_state_differs(cluster, stamp, &longer.desired.id, 2, SANDBOX_RUNNING));
+    struct sandbox_row read = row_at(1300, 2, THEN + step + 900 + 2 * HOUR_MS);
     cluster_state_read(cluster, 1300, stamp, &read, &effects);
     assert_false(
-        cluster_state_differs(cluster, cluster_state_stamp(cluster), &longer.id, 2, SANDBOX_RUNNING));
+        cluster_state_differs(cluster, cluster_state_stamp(cluster), &longer.desired.id, 2, SANDBOX_RUNNING));
 }
 
 /* …and there was an earlier step that nobody noticed: the row is wrong by that step, and must follow the
@@ -174,9 +175,9 @@ static void test_an_extension_around_the_step_is_read_again(void **state)
 static void test_an_extension_between_two_steps(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = CLUSTER_TIME_GIVEN;
+    longer.time = ROW_TIME_GIVEN;
     step = 3 * STEP_MS;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     cluster_state_desired(cluster, 1200, &longer, &effects);
@@ -184,7 +185,7 @@ static void test_an_extension_between_two_steps(void **state)
     told_now();
     cluster_state_expiries_told(cluster);
     int64_t moved = longer.expires_ms + step;
-    struct cluster_state_row read = row_at(1300, 2, moved);
+    struct sandbox_row read = row_at(1300, 2, moved);
     cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
     assert_true(cluster_state_owes_expiries(cluster));
     struct told told = told_now();
@@ -199,9 +200,9 @@ static void test_an_extension_between_two_steps(void **state)
 static void test_an_extension_between_two_steps_that_the_rows_followed(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = CLUSTER_TIME_GIVEN;
+    longer.time = ROW_TIME_GIVEN;
     step = 3 * STEP_MS;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
@@ -212,8 +213,8 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
     assert_int_equal(told_now().count, 0);
     cluster_state_expiries_told(cluster);
     uint64_t stamp = cluster_state_stamp(cluster);
-    assert_true(cluster_state_differs(cluster, stamp, &longer.id, 2, SANDBOX_RUNNING));
-    struct cluster_state_row read = row_at(1300, 2, longer.expires_ms + step);
+    assert_true(cluster_state_differs(cluster, stamp, &longer.desired.id, 2, SANDBOX_RUNNING));
+    struct sandbox_row read = row_at(1300, 2, longer.expires_ms + step);
     cluster_state_read(cluster, 1300, stamp, &read, &effects);
     struct told told = told_now();
     assert_true(told.from_ms == read.expires_ms && told.to_ms == THEN + step + 1200 + 2 * HOUR_MS);
@@ -224,14 +225,14 @@ static void test_an_extension_between_two_steps_that_the_rows_followed(void **st
 static void test_a_row_found_wrong_while_the_rows_follow(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
+    struct sandbox_row longer = row_at(900, 2, THEN + step + 900 + 2 * HOUR_MS);
     longer.waited_ms = 300;
-    longer.time = CLUSTER_TIME_GIVEN;
+    longer.time = ROW_TIME_GIVEN;
     step = 3 * STEP_MS;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
     cluster_state_desired(cluster, 1200, &longer, &effects);
-    struct cluster_state_row read = row_at(1300, 2, longer.expires_ms + step);
+    struct sandbox_row read = row_at(1300, 2, longer.expires_ms + step);
     cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
     cluster_state_expiries_told(cluster);
     assert_true(cluster_state_owes_expiries(cluster));
@@ -244,8 +245,8 @@ static void test_a_row_found_wrong_while_the_rows_follow(void **state)
 static void test_a_pause_from_before_the_rows_followed(void **state)
 {
     step = STEP_MS;
-    struct cluster_state_row paused = row_at(900, 2, THEN + HOUR_MS);
-    paused.time = CLUSTER_TIME_KEPT;
+    struct sandbox_row paused = row_at(900, 2, THEN + HOUR_MS);
+    paused.time = ROW_TIME_KEPT;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
     told_now();
     cluster_state_expiries_told(cluster);
@@ -259,15 +260,16 @@ static void test_a_pause_after_an_extension_that_was_not_heard(void **state)
     int64_t longer_ms = THEN + 2 * HOUR_MS; /* generation 2 */
     step = STEP_MS * 20;
     cluster_state_clock_stepped(cluster, 1000, step, THEN + step);
-    struct cluster_state_row paused = row_at(1100, 3, longer_ms);
-    paused.time = CLUSTER_TIME_KEPT;
-    assert_int_equal(paused.remaining_ms, 0);
+    struct sandbox_row paused = row_at(1100, 3, longer_ms);
+    paused.time = ROW_TIME_KEPT;
+    assert_int_equal(paused.desired.remaining_ms, 0);
     cluster_state_desired(cluster, 1100, &paused, &effects);
     assert_int_equal(desired_for(), UINT64_MAX);
     told_now();
     cluster_state_expiries_told(cluster);
-    assert_true(cluster_state_differs(cluster, cluster_state_stamp(cluster), &paused.id, 3, SANDBOX_RUNNING));
-    struct cluster_state_row read = row_at(1300, 3, longer_ms + step);
+    assert_true(
+        cluster_state_differs(cluster, cluster_state_stamp(cluster), &paused.desired.id, 3, SANDBOX_RUNNING));
+    struct sandbox_row read = row_at(1300, 3, longer_ms + step);
     cluster_state_read(cluster, 1300, cluster_state_stamp(cluster), &read, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS - 1300);
 }
@@ -284,7 +286,7 @@ static void test_a_clock_that_is_put_right_soon(void **state)
     cluster_state_clock_stepped(cluster, 5000, -step, THEN);
     step = 0;
     assert_int_equal(told_now().count, 0);
-    struct cluster_state_row paused = row_at(6000, 2, THEN + HOUR_MS);
+    struct sandbox_row paused = row_at(6000, 2, THEN + HOUR_MS);
     cluster_state_desired(cluster, 6000, &paused, &effects);
     assert_int_equal(desired_for(), HOUR_MS - 6000);
 }
@@ -293,7 +295,7 @@ static void test_a_clock_that_is_put_right_soon(void **state)
  * is corrected by the row. */
 static void test_a_late_count_is_corrected_all_the_same(void **state)
 {
-    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct sandbox_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     cluster_state_desired(cluster, 40000, &row, &effects);
     assert_int_equal(desired_for(), 2 * HOUR_MS); /* by the late answer */
@@ -312,7 +314,7 @@ static void test_a_late_count_is_corrected_all_the_same(void **state)
  * name it. */
 static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void **state)
 {
-    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct sandbox_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
@@ -328,7 +330,7 @@ static void test_a_late_count_is_corrected_though_its_row_followed_unnamed(void 
 /* …or has not followed yet: the rows could not be reached in between. */
 static void test_a_late_count_is_corrected_where_its_row_follows_later(void **state)
 {
-    struct cluster_state_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
+    struct sandbox_row row = row_at(0, 2, THEN + 2 * HOUR_MS);
     row.waited_ms = 40000;
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 39000, step, THEN + step);
@@ -358,7 +360,7 @@ static void test_two_steps_before_an_answer(void **state)
     int64_t told = told_now().to_ms;
     step = STEP_MS;
     cluster_state_clock_stepped(cluster, 2000, 2 * STEP_MS, THEN + step);
-    struct cluster_state_row paused = row_at(3000, 2, told);
+    struct sandbox_row paused = row_at(3000, 2, told);
     cluster_state_desired(cluster, 3000, &paused, &effects);
     assert_int_equal(desired_for(), HOUR_MS - 3000);
 }
@@ -366,8 +368,8 @@ static void test_two_steps_before_an_answer(void **state)
 /* The remaining time comes from the count. */
 static void test_an_end_tells_how_late_it_was(void **state)
 {
-    struct cluster_state_row row = row_at(0, 1, THEN + HOUR_MS);
-    struct sandbox_status over = {.id = row.id,
+    struct sandbox_row row = row_at(0, 1, THEN + HOUR_MS);
+    struct sandbox_status over = {.id = row.desired.id,
                                   .generation = 1,
                                   .number = 4,
                                   .state = SANDBOX_STOPPED,

@@ -29,7 +29,7 @@ static void test_what_lies_ahead_is_now(void **state)
     assert_string_equal(sandbox_record_mend(&r, 1000), "its start was in the future, and is set to now");
     assert_int_equal(r.started_ms, 1000);
     r.last_ms = UINT64_MAX - 1;
-    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the last sample of it"));
+    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "its last sample"));
     assert_int_equal(r.last_ms, 1000);
     assert_null(sandbox_record_mend(&r, 1000));
     assert_int_equal(r.deadline_ms, 5000);
@@ -44,7 +44,7 @@ static void test_a_number_that_cannot_be_told_begins_again(void **state)
     assert_non_null(strstr(sandbox_record_mend(&r, 1000), "generation"));
     assert_int_equal(r.generation, 0);
     r.number = UINT64_MAX;
-    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the count of what it told"));
+    assert_non_null(strstr(sandbox_record_mend(&r, 1000), "the number of its status"));
     assert_int_equal(r.number, 0);
 }
 

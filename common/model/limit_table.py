@@ -1,0 +1,22 @@
+"""The rows of limit.def for what is not C: the build of the SQL functions, and the lint."""
+import re
+
+
+def rows_of(text):
+    """Of each row its macro, name and the columns `asked` and `live`; those after the first text are not read."""
+    body = text[text.index("#ifndef LIMIT\n"):]
+    for macro, columns in re.findall(r"^(LIMIT|LIMIT_TIME)\((.*?)\)$", body, re.M | re.S):
+        names = [c.strip() for c in columns.split('"')[0].split(",")]
+        yield {"time": macro == "LIMIT_TIME", "name": names[1], "asked": names[5:6] != ["NO"], "live": names[6:7] == ["YES"]}
+
+
+# What {{KIND: …}} in sql/functions stands for.
+KINDS = {"limits": lambda row: not row["time"], "live limits": lambda row: row["live"], "tier limits": lambda row: True}
+
+
+def expand(sql, rows):
+    """{{limits: s.NAME}} becomes s.memory_bytes, s.cpu_millis, …: what it holds, once for each row of its kind, in their order."""
+    def each(match):
+        chosen = KINDS[match[1]]
+        return ", ".join(match[2].replace("NAME", row["name"]) for row in rows if chosen(row))
+    return re.sub(r"\{\{(\w[\w ]*): (.*?)\}\}", each, sql, flags=re.S)
