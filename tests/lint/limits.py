@@ -41,7 +41,7 @@ def missing(root, rows):
         return (root / path).read_text()
     schema = "".join(p.read_text() for p in sorted((root / "sql/schema").glob("*.sql")))
     limits, admission, create = (read(f"sql/functions/{f}.sql") for f in ("limits", "admission", "objects"))
-    objects = json.loads(read("controller/api/objects.json"))["components"]["schemas"]
+    objects = json.loads(read("controller/ops/objects.json"))["components"]["schemas"]
     options = read("cli/cmd_sandbox.c")
     agent = "".join(p.read_text() for d in ("docker", "cgroup", "disk", "sandbox") for p in sorted((root / "agent" / d).glob("*.c")))
     enforced, every = [r["name"] for r in rows if not r["time"]], [r["name"] for r in rows]
@@ -54,7 +54,7 @@ def missing(root, rows):
             (has(between(limits, r"create type limits_in_force", ";"), name), "sql/functions/limits.sql: limits_in_force"),
             (f"t.{name}, (defaults->>'{name}')" in limits, "sql/functions/limits.sql: limits_of"),
             (f"{name} = new.{name}" in read("sql/functions/tiers.sql"), "sql/functions/tiers.sql: patch_tier_once"),
-            (name in tier["properties"] and name in tier["required"], "controller/api/objects.json: Tier"),
+            (name in tier["properties"] and name in tier["required"], "controller/ops/objects.json: Tier"),
             (f'"{name}", AS_' in read("cli/cmd_tenant.c"), "cli/cmd_tenant.c: tier ls"),
             (not row["asked"] or has(between(options, "create_options", "};"), name), "cli/cmd_sandbox.c: create_options"),
         ]
@@ -65,7 +65,7 @@ def missing(root, rows):
                 (f"r.{name}" in between(admission, "insert into sandboxes", "returning"), "sql/functions/admission.sql: admit_one"),
                 (f"'{name}', r.{name}" in admission, "sql/functions/admission.sql: audit_created"),
                 (f"'{name}', s.{name}" in between(create, "create function sandbox_json", r"\$\$;"), "sql/functions/objects.sql: sandbox_json"),
-                (name in sandbox["properties"] and name in sandbox["required"], "controller/api/objects.json: Sandbox"),
+                (name in sandbox["properties"] and name in sandbox["required"], "controller/ops/objects.json: Sandbox"),
                 (has(between(read("proto/sandbox.proto"), "message SandboxLimits", "}"), name), "proto/sandbox.proto: SandboxLimits"),
                 (re.search(rf"\b(?:limits|l)(?:->|\.){name}\b", agent) is not None, "agent: where the kernel is told"),
             ]
