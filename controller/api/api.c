@@ -4,9 +4,9 @@
 #include "controller/api/api_openapi.h"
 #include "controller/api/api_prefer.h"
 #include "controller/api/api_query.h"
+#include "controller/api/api_stream.h"
 
 #include "common/base/mem.h"
-#include "common/http/http_stream.h"
 #include "common/base/utf8.h"
 #include "common/io/tls_server.h"
 
@@ -98,15 +98,14 @@ static int take_preferences(struct api_call *call, struct err *e)
     return 0;
 }
 
-/* A path that takes nothing but an upgrade is asked for one; where there is more, its handler looks itself.
+/* Refuses a call without an upgrade if the route answers nothing else; other routes leave it to the handler.
  */
 static int check_upgrade(const struct api_call *call, struct err *e)
 {
-    const struct api_route *route = call->route;
-    if (route->status != 101 || http_stream_may_upgrade(call->exchange, route->upgrade))
+    if (call->route->status != 101 || api_stream_may_upgrade(call))
         return 0;
     return err_set(e, ERR_BAD_REQUEST, "this path takes nothing but an upgrade of HTTP/1.1 to %s",
-                   route->upgrade);
+                   call->route->upgrade);
 }
 
 static void run(struct call *call)

@@ -1,7 +1,8 @@
 /*
  * The front of the REST interface: it finds the route of a request, authenticates, holds it to its rates,
  * validates it, and hands it to the route's handler. The owner states the routes
- * (controller/api/api_route.h); their handlers answer, now or later, exactly once. On the loop.
+ * (controller/api/api_route.h); their handlers answer, now or later, exactly once; what goes on for longer
+ * than one body and one answer is in controller/api/api_stream.h. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_API_API_H
 #define CORRAL_CONTROLLER_API_API_H
