@@ -29,7 +29,7 @@ struct api_route {
     const char *method, *path;
     enum api_scope scope;
     const struct api_body *body;
-    int status; /* of a success; 101: the path takes nothing but an upgrade */
+    int status; /* of a success; 101: the route answers nothing but an upgrade */
     const char
         *answer; /* an object of the description, "X[]" a page of them, "text", "bytes", "object", "" */
     const char *summary;
@@ -38,10 +38,11 @@ struct api_route {
     /* Optional from here on. */
     const char *later; /* the object of a 202, where a success may be answered before it is carried out */
     bool async;        /* the caller may ask for that (Prefer: respond-async) */
-    bool waits; /* a GET that waits for a node or an event: it is none of its user's reads (call_gate.h) */
-    bool streamed_body;   /* handed on in pieces by api_stream_body; body is no_body, and has no bound here */
-    bool streamed_answer; /* may be begun by api_stream_begin */
-    const char *upgrade;  /* the protocol that the connection may be handed over to, by api_stream_upgrade */
+    bool waits; /* a GET that waits for a node or an event: it takes no place in the gate (call_gate.h) */
+    bool streamed_body; /* the handler reads it by api_stream_body, up to a bound of its own; body is no_body
+                         */
+    bool streamed_answer; /* the handler may begin one by api_stream_begin */
+    const char *upgrade;  /* protocol to which the handler may switch the connection by api_stream_upgrade */
 };
 
 enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID };

@@ -1,13 +1,13 @@
 /*
- * What a handler does instead of answering at once, where its route says so (controller/api/api_route.h): it
- * takes the body in pieces, answers in pieces, or takes the connection over. The call was authenticated, is
- * within its rates and was allowed before; its place among its user's requests is taken until its end.
- * Refusals are as ever, by api_answer_err, until an answer was begun.
+ * Streams: a handler whose route says so (controller/api/api_route.h) may read the body in pieces, answer in
+ * pieces, or take the connection over. The call was authenticated, rated and allowed before, and counts among
+ * its user's requests until the stream ends. Until an answer has begun, the handler may refuse by
+ * api_answer_err.
  *
- * Pieces are written by http_stream_write(call->exchange, …), and wanted again by http_stream_more; bounds,
- * times and callbacks are those of common/http/http_stream.h. Each stream ends in exactly one of
- * api_answer_…, api_stream_end and api_stream_break, also after on_gone, and frees the call; before api_free
- * all have.
+ * The handler writes by http_stream_write(call->exchange, …) and asks for more by http_stream_more; bounds,
+ * timeouts and callbacks are those of common/http/http_stream.h. It ends each stream exactly once, also after
+ * on_gone, by api_answer_…, api_stream_end or api_stream_break, which frees the call. Call api_free only
+ * after all streams have ended.
  */
 #ifndef CORRAL_CONTROLLER_API_API_STREAM_H
 #define CORRAL_CONTROLLER_API_API_STREAM_H
@@ -23,7 +23,7 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
 void api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
                       const struct http_stream_ops *ops, void *arg);
 
-/* Whether the client asks to upgrade; what takes nothing else (status 101) is not called without that. */
+/* Whether the client asks to upgrade. The handler of a route with status 101 is called only if it does. */
 bool api_stream_may_upgrade(const struct api_call *call);
 
 /* The route has an .upgrade, and it is asked for. As http_stream_upgrade. */
