@@ -52,13 +52,7 @@ static int serving(void *owner, struct err *e)
     return err_set(e, ERR_NOT_LEADING, "this controller does not lead; ask the one that does, or try again");
 }
 
-static const struct api_ops api_ops = {.serving = serving,
-                                       .find_key = find_key,
-                                       .op = {
-#define ROUTE(op, method, path, who, schema, status, answer, summary, handler) [OP_##op] = handler,
-#include "controller/api/api_routes.def"
-#undef ROUTE
-                                       }};
+static const struct api_ops api_ops = {.routes = &ops_routes, .serving = serving, .find_key = find_key};
 
 /* --- leadership --- */
 

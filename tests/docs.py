@@ -74,13 +74,14 @@ def man_daemon(build, program, what):
 
 # --- the REST interface ---
 
-WHO = {"OPEN": "anybody", "USER": "user", "ADMIN": "administrator", "METRICS": "administrator, or anybody with `metrics_open`"}
+WHO = {"OPEN": "anybody", "READ": "user: `read`", "EXEC": "user: `exec`", "WRITE": "user: `write`", "ADMIN": "administrator",
+       "METRICS": "administrator, or anybody with `metrics_open`"}
 
 
 def rest(root):
-    table = (root / "controller/api/api_routes.def").read_text()
-    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)",\s+"([^"]+)", \w+\)', table, re.M)
-    assert len(rows) == len(re.findall(r"^ROUTE\(", table, re.M)), "a row of api_routes.def is of another form than this reads"
+    table = (root / "controller/ops/routes.def").read_text()
+    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", (\w+), \w+, (\d+), "([^"]*)",\s+"([^"]+)", \w+[,)]', table, re.M)
+    assert len(rows) == len(re.findall(r"^ROUTE\(", table, re.M)), "a row of routes.def is of another form than this reads"
     text = ["# REST", "", MARK, "",
             "`GET /openapi.json` is the whole description; the tests hold every answer to it. Send the API key as `X-API-Key`",
             "or `Authorization: Bearer`; two that differ are refused. Errors are `application/problem+json` (RFC 9457) with a stable",
@@ -100,7 +101,7 @@ def errors(root):
 
 
 def events(root):
-    types = json.loads((root / "controller/api/objects.json").read_text())["components"]["schemas"]["Event"]["properties"]["type"]["oneOf"]
+    types = json.loads((root / "controller/ops/objects.json").read_text())["components"]["schemas"]["Event"]["properties"]["type"]["oneOf"]
     text = ["| type | when | `data` |", "| --- | --- | --- |"]
     for row in types:
         when, _, data = row["description"].partition(" Data: ")

@@ -68,8 +68,8 @@ void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *i
 static void make_again(struct sandbox *b, struct reconciler_effects *effects)
 {
     b->record.phase = PHASE_NEW;
-    b->orphans = true;
-    b->removing = true;
+    b->fate = FATE_ORPHANS;
+    b->owed |= OWED_REMOVE;
     sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
     sandbox_save(b, effects);
 }
@@ -101,9 +101,9 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
                       const struct sandbox_exit *exit, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->found)
+    if (!b || b->fate != FATE_UNKNOWN)
         return;
-    b->found = true;
+    b->fate = FATE_KNOWN;
     switch (b->record.phase) {
     case PHASE_ENDED:
         sandbox_save(b, effects);
@@ -126,7 +126,7 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
             note_earlier_end(b, exit);
         if (runs)
             sandbox_kill(b, now, effects);
-        else if (!b->removing)
+        else if (!(b->owed & OWED_REMOVE))
             sandbox_remove(b, now, effects);
         return;
     }
@@ -136,9 +136,9 @@ void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struc
                         uint32_t enforced, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->found || b->record.phase > PHASE_STARTING)
+    if (!b || b->fate != FATE_UNKNOWN || b->record.phase > PHASE_STARTING)
         return;
-    b->found = true;
+    b->fate = FATE_KNOWN;
     b->record.enforced = enforced;
     runs_now(b, now, effects);
 }
@@ -176,7 +176,7 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
     }
     struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &desired->id);
     struct sandbox_record *r = &b->record;
-    b->found = true;
+    b->fate = FATE_KNOWN;
     r->generation = desired->generation;
     r->desired = desired->state;
     r->limits = desired->limits;
@@ -189,7 +189,7 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
 /* Nothing of it is on disk or was made, by this run of the agent or an earlier one. */
 static bool is_new(const struct sandbox *b)
 {
-    return b->record.phase == PHASE_NEW && b->found && !b->orphans;
+    return b->record.phase == PHASE_NEW && b->fate == FATE_KNOWN;
 }
 
 static void desired_update(struct sandbox *b, uint64_t now, const struct desired_state *desired,
@@ -242,7 +242,7 @@ void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ac
                       struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &ack->id);
-    if (!b || b->record.phase != PHASE_ENDED || b->saving || ack->number < b->record.number)
+    if (!b || b->record.phase != PHASE_ENDED || sandbox_is_saving(b) || ack->number < b->record.number)
         return;
     sandbox_effect(effects, RECONCILER_FORGET, &b->record.id);
     sandbox_index_bury(&reconciler->sandboxes, b);
@@ -254,7 +254,7 @@ static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effe
 {
     b->record.phase = PHASE_STARTING;
     b->record.unfit = false;
-    b->making = true;
+    b->owed |= OWED_START;
     sandbox_effect(effects, RECONCILER_START, &b->record.id);
     sandbox_report(b, now, effects);
 }
@@ -264,7 +264,7 @@ static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effe
 static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64_t now,
                         struct reconciler_effects *effects)
 {
-    b->unsaved = true;
+    b->saving = SAVE_REFUSED;
     b->next_save_ms = now + RETRY_MS;
     if (is_new(b)) {
         struct sandbox_exit exit = ending_unwritten();
@@ -283,15 +283,16 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
                       struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->saving)
+    if (!b || !sandbox_is_saving(b))
         return;
-    b->saving = false;
     if (!ok) {
         save_failed(reconciler, b, now, effects);
         return;
     }
+    bool old = b->saving == SAVING_OLD;
+    b->saving = SAVED;
     b->written = true;
-    if (b->unsaved)
+    if (old)
         sandbox_save(b, effects);
     else if (b->untold)
         sandbox_report(b, now, effects);
@@ -300,7 +301,7 @@ void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct 
             sandbox_ended(b, now, effects);
         else
             start_making(b, now, effects);
-    } else if (b->record.phase == PHASE_ENDED && !b->saving) {
+    } else if (b->record.phase == PHASE_ENDED && !sandbox_is_saving(b)) {
         sandbox_report_again(b, now, effects);
     } else {
         sandbox_follow_pause(b, now, effects);
@@ -319,9 +320,8 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
                         const struct start_result *made, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->making)
+    if (!b || !sandbox_answered(b, OWED_START))
         return;
-    b->making = false;
     b->record.enforced = made->enforced;
     if (made->ok)
         start_health_well(&reconciler->health);
@@ -346,7 +346,7 @@ void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *
                         struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->making)
+    if (!b || !(b->owed & OWED_START))
         return;
     snprintf(b->record.container_id, sizeof b->record.container_id, "%s", container_id);
     sandbox_save(b, effects);
@@ -356,9 +356,8 @@ void reconciler_paused(struct reconciler *reconciler, uint64_t now, const struct
                        bool paused, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->changing)
+    if (!b || !sandbox_answered(b, OWED_PAUSE))
         return;
-    b->changing = false;
     if (!ok)
         b->next_try_ms = now + RETRY_MS;
     if (!ok || b->record.phase != PHASE_RUNNING)
@@ -373,9 +372,8 @@ void reconciler_resized(struct reconciler *reconciler, uint64_t now, const struc
                         struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->resizing)
+    if (!b || !sandbox_answered(b, OWED_RESIZE))
         return;
-    b->resizing = false;
     if (!ok)
         b->next_try_ms = now + RETRY_MS;
     if (!ok || b->record.phase != PHASE_RUNNING)
@@ -406,7 +404,7 @@ void reconciler_not_running(struct reconciler *reconciler, uint64_t now, const s
                             struct reconciler_effects *effects)
 {
     const struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (b && b->found)
+    if (b && b->fate != FATE_UNKNOWN)
         reconciler_dead(reconciler, now, id, NULL, effects);
 }
 
@@ -414,14 +412,14 @@ void reconciler_removed(struct reconciler *reconciler, uint64_t now, const struc
                         struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !b->removing)
+    if (!b || !sandbox_answered(b, OWED_REMOVE))
         return;
-    b->removing = false;
     b->next_try_ms = now + RETRY_MS;
     if (!ok)
         return;
-    bool orphans = b->orphans;
-    b->orphans = false;
+    bool orphans = b->fate == FATE_ORPHANS;
+    if (orphans)
+        b->fate = FATE_KNOWN;
     if (b->record.phase == PHASE_REMOVING || (orphans && b->ending))
         sandbox_ended(b, now, effects);
     else if (orphans && b->record.phase == PHASE_NEW)
@@ -450,7 +448,8 @@ void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const s
                             bool paused, struct reconciler_effects *effects)
 {
     struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->record.phase != PHASE_RUNNING || !b->found || b->changing || b->record.paused == paused)
+    if (!b || b->record.phase != PHASE_RUNNING || b->fate == FATE_UNKNOWN || (b->owed & OWED_PAUSE) ||
+        b->record.paused == paused)
         return;
     b->record.paused = paused;
     b->next_try_ms = now + RETRY_MS;
@@ -482,7 +481,7 @@ static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effe
         struct sandbox_exit exit = ending_of(REASON_EXPIRED);
         sandbox_end(b, now, &exit, effects);
     }
-    if (b->unsaved && !b->saving && now >= b->next_save_ms)
+    if (b->saving == SAVE_REFUSED && now >= b->next_save_ms)
         sandbox_save(b, effects);
     if (now < b->next_try_ms)
         return;
@@ -492,9 +491,9 @@ static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effe
         b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
         sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
     }
-    if (b->found)
+    if (b->fate != FATE_UNKNOWN)
         sandbox_follow_end(b, now, effects);
-    if (b->orphans && !b->removing)
+    if (b->fate == FATE_ORPHANS && !(b->owed & OWED_REMOVE))
         make_again(b, effects);
     sandbox_follow_pause(b, now, effects);
     sandbox_follow_limits(b, effects);

@@ -11,21 +11,51 @@
 
 #define SANDBOX_TOMBSTONES 4096 /* ids remembered after their end, the oldest forgotten first */
 
+/*
+ * What this run of the agent knows of the container:
+ *
+ *     UNKNOWN ── found as its record says ──────────────────────────► KNOWN ◄── a new sandbox
+ *        └────── the restart interrupted its start ──► ORPHANS ── removed ──┘
+ */
+enum sandbox_fate {
+    FATE_UNKNOWN, /* restored from its record; not looked for yet */
+    FATE_ORPHANS, /* what is left of the start is removed, then it is started again */
+    FATE_KNOWN
+};
+
+/*
+ * The record and the disk (one RECONCILER_SAVE at a time):
+ *
+ *     SAVED ── changed ──► SAVING ── written ──► SAVED
+ *                          │ ▲ └── refused ────► REFUSED ── changed, or next_save_ms ──► SAVING
+ *                  changed ▼ │ written
+ *                     SAVING_OLD ── refused ───► REFUSED
+ */
+enum sandbox_saving {
+    SAVED,      /* nothing changed since the last write */
+    SAVING,     /* the record as it is now is being written */
+    SAVING_OLD, /* the record changed since it was handed out: it is saved again */
+    SAVE_REFUSED
+};
+
+/* Effects that are not answered yet, one of each kind at most. */
+enum sandbox_owed {
+    OWED_START = 1,
+    OWED_PAUSE = 2, /* RECONCILER_PAUSE or RECONCILER_RESUME */
+    OWED_RESIZE = 4,
+    OWED_REMOVE = 8
+};
+
 struct sandbox {
-    struct sandbox_record record;
-    bool found;    /* whether its container survived the restart is known; true for a new sandbox */
-    bool ending;   /* record.reason says why; a start under way is being aborted */
-    bool making;   /* RECONCILER_START is not answered yet */
-    bool saving;   /* RECONCILER_SAVE is not answered yet */
-    bool written;  /* a record of it is on disk */
-    bool untold;   /* its status is reported once the record is on disk */
-    bool unsaved;  /* the record changed since it was handed out for saving */
-    bool orphans;  /* a restart interrupted its start: what is left is removed, then it is started again */
-    bool changing; /* RECONCILER_PAUSE or RECONCILER_RESUME is not answered yet */
-    bool resizing; /* RECONCILER_RESIZE is not answered yet */
-    bool resize_again;     /* the limits changed since that resize was asked for */
+    struct sandbox_record record; /* with the phase of its life */
+    enum sandbox_fate fate;
+    enum sandbox_saving saving;
+    unsigned owed;         /* of enum sandbox_owed */
+    bool written;          /* a record of it is on disk */
+    bool ending;           /* record.reason says why; a start under way is being aborted */
     bool killed;           /* RECONCILER_KILL was issued by this run of the agent */
-    bool removing;         /* RECONCILER_REMOVE is not answered yet */
+    bool untold;           /* its status is reported once the record is on disk */
+    bool resize_again;     /* the limits changed since the resize that is owed was asked for */
     uint64_t next_save_ms; /* after a failed write */
     uint64_t next_try_ms;  /* of an action that is repeated */
     UT_hash_handle hh;

@@ -68,7 +68,7 @@ static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DET
 static bool can_go_elsewhere(const struct sandbox *b)
 {
     return b->record.node_fault && b->record.phase == PHASE_ENDED && b->record.failed &&
-           !(b->written && (b->saving || b->unsaved));
+           !(b->written && b->saving != SAVED);
 }
 
 /* Its node could not start it and another may: that is reported only once nothing of it is left here. */
@@ -76,7 +76,7 @@ static bool is_being_undone(const struct sandbox *b)
 {
     const struct sandbox_record *r = &b->record;
     return r->node_fault && r->failed && !r->ran &&
-           (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && b->saving));
+           (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && sandbox_is_saving(b)));
 }
 
 void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_status *o)
@@ -111,6 +111,13 @@ void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_stat
     o->last.ago_ms = since(r->last_ms, now);
 }
 
+bool sandbox_answered(struct sandbox *b, enum sandbox_owed answer)
+{
+    bool owed = b->owed & answer;
+    b->owed &= ~(unsigned)answer;
+    return owed;
+}
+
 void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     sandbox_describe(b, now, &sandbox_effect(effects, RECONCILER_REPORT, &b->record.id)->status);
@@ -131,11 +138,10 @@ void sandbox_report_saved(struct sandbox *b, struct reconciler_effects *effects)
 
 void sandbox_save(struct sandbox *b, struct reconciler_effects *effects)
 {
-    b->unsaved = b->saving;
-    if (b->saving)
-        return;
-    b->saving = true;
-    sandbox_effect(effects, RECONCILER_SAVE, &b->record.id);
+    bool under_way = sandbox_is_saving(b);
+    b->saving = under_way ? SAVING_OLD : SAVING;
+    if (!under_way)
+        sandbox_effect(effects, RECONCILER_SAVE, &b->record.id);
 }
 
 /* --- ending --- */
@@ -161,13 +167,13 @@ void sandbox_remove(struct sandbox *b, uint64_t now, struct reconciler_effects *
 
 void sandbox_follow_end(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
-    if (b->saving)
+    if (sandbox_is_saving(b))
         return;
-    if (b->record.phase == PHASE_KILLING && b->found && !b->killed)
+    if (b->record.phase == PHASE_KILLING && b->fate != FATE_UNKNOWN && !b->killed)
         sandbox_kill(b, now, effects);
-    if (b->record.phase != PHASE_REMOVING || b->removing || now < b->next_try_ms)
+    if (b->record.phase != PHASE_REMOVING || (b->owed & OWED_REMOVE) || now < b->next_try_ms)
         return;
-    b->removing = true;
+    b->owed |= OWED_REMOVE;
     sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
 }
 
@@ -212,7 +218,7 @@ static bool may_wait(enum sandbox_reason reason)
 
 bool sandbox_from_before(const struct sandbox *b)
 {
-    return b->record.phase <= PHASE_STARTING && (!b->found || b->orphans);
+    return b->record.phase <= PHASE_STARTING && b->fate != FATE_KNOWN;
 }
 
 void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exit,
@@ -232,7 +238,7 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
         sandbox_effect(effects, RECONCILER_ABORT, &b->record.id);
         break;
     case PHASE_RUNNING:
-        if (may_wait(b->record.reason) && b->found)
+        if (may_wait(b->record.reason) && b->fate != FATE_UNKNOWN)
             go_down(b, now, effects);
         else
             sandbox_kill(b, now, effects);
@@ -247,21 +253,22 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
 void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
 {
     bool desired = b->record.desired == DESIRED_PAUSED;
-    if (b->record.phase != PHASE_RUNNING || b->changing || !b->found || desired == b->record.paused ||
-        now < b->next_try_ms)
+    if (b->record.phase != PHASE_RUNNING || (b->owed & OWED_PAUSE) || b->fate == FATE_UNKNOWN ||
+        desired == b->record.paused || now < b->next_try_ms)
         return;
-    if (desired && b->record.idled && (b->saving || b->unsaved))
+    if (desired && b->record.idled && b->saving != SAVED)
         return; /* only this node wants the pause: an agent that restarts without its record would resume it
                  */
-    b->changing = true;
+    b->owed |= OWED_PAUSE;
     sandbox_effect(effects, desired ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
 }
 
 void sandbox_follow_limits(struct sandbox *b, struct reconciler_effects *effects)
 {
-    if (b->record.phase != PHASE_RUNNING || !b->record.unfit || b->resizing || !b->found)
+    if (b->record.phase != PHASE_RUNNING || !b->record.unfit || (b->owed & OWED_RESIZE) ||
+        b->fate == FATE_UNKNOWN)
         return;
-    b->resizing = true;
+    b->owed |= OWED_RESIZE;
     b->resize_again = false;
     sandbox_effect(effects, RECONCILER_RESIZE, &b->record.id);
 }

@@ -23,6 +23,15 @@ void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconcil
 /* Reports its status once its record is on disk, or the write has failed. */
 void sandbox_report_saved(struct sandbox *b, struct reconciler_effects *effects);
 
+/* Takes an answer: returns whether it was owed. */
+bool sandbox_answered(struct sandbox *b, enum sandbox_owed answer);
+
+/* Whether its record is being written. */
+static inline bool sandbox_is_saving(const struct sandbox *b)
+{
+    return b->saving == SAVING || b->saving == SAVING_OLD;
+}
+
 /* Saves its record: now, or when the write that is under way has ended. */
 void sandbox_save(struct sandbox *b, struct reconciler_effects *effects);
 

@@ -4,6 +4,7 @@
 #include "controller/api/api_openapi.h"
 #include "controller/api/api_prefer.h"
 #include "controller/api/api_query.h"
+#include "controller/api/api_stream.h"
 
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
@@ -14,53 +15,6 @@
 #include <string.h>
 
 /* --- steps of a request: route, caller, rate, body, operation --- */
-
-/* Whether the path matches this form; the values of its {…} go into param. */
-static bool path_matches(const char *form, const char *path, char param[2][API_PARAM_MAX + 1])
-{
-    for (int n = 0; *form;) {
-        if (*form != '{') {
-            if (*form++ != *path++)
-                return false;
-            continue;
-        }
-        size_t len = strcspn(path, "/");
-        if (!len || len > API_PARAM_MAX || n == 2)
-            return false;
-        memcpy(param[n], path, len);
-        param[n++][len] = 0;
-        path += len;
-        form += strcspn(form, "}") + 1;
-    }
-    return !*path;
-}
-
-/* The route of the call, or OP_COUNT with e set. HEAD is routed as GET. */
-static enum api_op route_of(struct api_call *call, struct err *e)
-{
-    const char *asked = http_method(call->exchange), *path = http_path(call->exchange);
-    const char *method = strcmp(asked, "HEAD") ? asked : "GET";
-    char allow[sizeof api_call_of(call)->allow] = "Allow: ";
-    const char *comma = "";
-    for (int op = 0; op < OP_COUNT; op++) {
-        const struct route *route = &api_routes[op];
-        if (!path_matches(route->path, path, call->param))
-            continue;
-        if (!strcmp(route->method, method))
-            return (enum api_op)op;
-        if (!strstr(allow, route->method) && strlen(allow) + 16 < sizeof allow)
-            sprintf(allow + strlen(allow), "%s%s", comma,
-                    strcmp(route->method, "GET") ? route->method : "GET, HEAD");
-        comma = ", ";
-    }
-    if (!comma[0]) {
-        (void)err_set(e, ERR_NOT_FOUND, "there is no such path");
-        return OP_COUNT;
-    }
-    snprintf(api_call_of(call)->allow, sizeof allow, "%s\r\n", allow);
-    (void)err_set(e, ERR_METHOD_NOT_ALLOWED, "%s is not allowed on this path", asked);
-    return OP_COUNT;
-}
 
 static void take_request_id(struct api_call *call)
 {
@@ -97,17 +51,30 @@ static bool is_as_it_is(const char *coding)
     return !coding || !coding[0] || !strcasecmp(coding, "identity");
 }
 
+/* Keeps what the handler gets of a validated body, normalised: 6e1 is now 60. */
+static void keep_body(struct call *call, const struct api_body *schema, const json_t *body)
+{
+    struct api_call *public = &call->public;
+    if (schema->parse)
+    public->request = schema->parse(body);
+    public->body = call->body = json_dumps(body, JSON_COMPACT);
+    public->body_len = strlen(public->body);
+}
+
 static int take_body(struct call *call, json_t **errors, struct err *e)
 {
     struct api_call *public = &call->public;
-    enum api_schema schema = api_routes[public->op].schema;
+    const struct api_body *schema = public->route->body;
     json_t *body;
-    *errors = NULL;
     public->body = http_body(public->exchange, &public->body_len);
-    if (schema == SCHEMA_NONE && !strcmp(api_routes[public->op].method, "GET"))
+    if (public->route->streamed_body || (schema == &no_body && !strcmp(public->route->method, "GET")))
         return 0;
-    if (!public->body_len && api_schema_optional(schema))
+    if (!public->body_len && schema->optional) {
+        body = json_object();
+        public->request = schema->parse ? schema->parse(body) : NULL;
+        json_decref(body);
         return 0;
+    }
     if (!is_json(http_header(public->exchange, "content-type")))
         return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
     if (!is_as_it_is(http_header(public->exchange, "content-encoding")))
@@ -115,11 +82,7 @@ static int take_body(struct call *call, json_t **errors, struct err *e)
     int rc = api_schema_check(schema, public->body, public->body_len, &body, errors, e);
     if (rc)
         return rc;
-    if (schema == SCHEMA_SANDBOX)
-        api_sandbox_request(body, &public->sandbox);
-    public->dry_run = json_is_true(json_object_get(body, "dry_run"));
-    public->body = call->body = json_dumps(body, JSON_COMPACT); /* normalised: 6e1 is now 60 */
-    public->body_len = strlen(public->body);
+    keep_body(call, schema, body);
     json_decref(body);
     return 0;
 }
@@ -135,32 +98,51 @@ static int take_preferences(struct api_call *call, struct err *e)
     return 0;
 }
 
+/* Refuses a call without an upgrade if the route answers nothing else; other routes leave it to the handler.
+ */
+static int check_upgrade(const struct api_call *call, struct err *e)
+{
+    if (call->route->status != 101 || api_stream_may_upgrade(call))
+        return 0;
+    return err_set(e, ERR_BAD_REQUEST, "this path takes nothing but an upgrade of HTTP/1.1 to %s",
+                   call->route->upgrade);
+}
+
 static void run(struct call *call)
 {
-    struct api *api = call->api;
+    struct api_call *public = &call->public;
     json_t *errors = NULL;
     struct err e;
-    int rc = api_query_check(call->public.op, call->public.exchange, &e);
+    int rc = api_query_check(call->api->ops.routes, public->route, public->exchange, &e);
     if (!rc)
-        rc = take_preferences(&call->public, &e);
+        rc = take_preferences(public, &e);
+    if (!rc)
+        rc = check_upgrade(public, &e);
     if (!rc)
         rc = take_body(call, &errors, &e);
-    take_page(&call->public);
+    take_page(public);
     if (rc)
-        api_answer_problem(&call->public, &e, errors ? json_pack("{s:o}", "errors", errors) : NULL);
+        api_answer_problem(public, &e, errors ? json_pack("{s:o}", "errors", errors) : NULL);
     else
-        api->ops.op[call->public.op](api->owner, &call->public);
+    public->route->handler(call->api->owner, public);
 }
 
 static int allowed(const struct api_call *call, struct err *e)
 {
-    const struct route *route = &api_routes[call->op];
-    uint32_t scope = strcmp(route->method, "GET") ? SCOPE_WRITE : SCOPE_READ;
-    if (route->who >= ADMIN && !caller_is_admin(&call->caller))
-        return err_set(e, ERR_FORBIDDEN, "this needs an administrator and a key with the scope admin");
-    if (route->who == USER && !(call->caller.scopes & scope))
-        return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s",
-                       scope == SCOPE_READ ? "read" : "write");
+    static const struct {
+        uint32_t any; /* one of these is enough */
+        const char *name;
+    } scopes[] = {[API_READ] = {SCOPE_READ, "read"},
+                  [API_EXEC] = {SCOPE_EXEC | SCOPE_WRITE, "exec"},
+                  [API_WRITE] = {SCOPE_WRITE, "write"},
+                  [API_ADMIN] = {0}};
+    enum api_scope scope = call->route->scope;
+    if (scope == API_METRICS || scope == API_ADMIN)
+        return caller_is_admin(&call->caller)
+                   ? 0
+                   : err_set(e, ERR_FORBIDDEN, "this needs an administrator and a key with the scope admin");
+    if (!(call->caller.scopes & scopes[scope].any))
+        return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s", scopes[scope].name);
     return 0;
 }
 
@@ -172,10 +154,13 @@ static void on_body(void *arg, bool whole)
         api_call_free(arg);
 }
 
-/* The body is read only after the caller is known; where the route takes none, it is discarded. */
+/*
+ * The body is read only after the caller is known; where the route takes none, it is discarded. A body in
+ * pieces is read by its handler.
+ */
 static void read_body(struct call *call, bool keep)
 {
-    if (!http_has_body(call->public.exchange))
+    if (call->public.route->streamed_body || !http_has_body(call->public.exchange))
         run(call);
     else if (!http_read_body(call->public.exchange, keep, on_body, call))
         api_call_free(call);
@@ -227,12 +212,12 @@ static void end_waiting(struct api *api)
 }
 
 /*
- * Whether the operation only reads the database, and so goes through the gate. Operations that wait for a
- * node or an event do not occupy the database.
+ * Whether the route only reads the database, and so goes through the gate. Routes that wait for a node or an
+ * event do not occupy the database.
  */
-static bool is_read(enum api_op op)
+static bool is_read(const struct api_route *route)
 {
-    return !strcmp(api_routes[op].method, "GET") && op != OP_SANDBOX_WAIT && op != OP_SANDBOX_STATS;
+    return !strcmp(route->method, "GET") && !route->waits && !route->streamed_answer && !route->upgrade;
 }
 
 static void admit(struct call *call, const struct caller *caller)
@@ -245,14 +230,26 @@ static void admit(struct call *call, const struct caller *caller)
         api_answer_held(&call->public, &e);
     else if (allowed(&call->public, &e))
         api_answer_err(&call->public, &e);
-    else if (!is_read(call->public.op) ||
+    else if (!is_read(call->public.route) ||
              call_gate_enter(&call->api->gates, call->public.caller.user_id, &call->ticket))
         read_body(call, true);
 }
 
-static bool is_open(const struct api *api, enum api_op op)
+static bool is_open(const struct api *api, const struct api_route *route)
 {
-    return api_routes[op].who == OPEN || (api_routes[op].who == METRICS && api->metrics_open);
+    return route->scope == API_OPEN || (route->scope == API_METRICS && api->metrics_open);
+}
+
+/* A body in pieces is bounded by what takes it. */
+static uint64_t body_max(void *owner, const struct http_exchange *x)
+{
+    struct api *api = owner;
+    char param[2][API_PARAM_MAX + 1], allow[API_ALLOW_MAX];
+    struct err e;
+    const struct api_route *route =
+        http_has_body(x) ? api_route_find(api->ops.routes, http_method(x), http_path(x), param, allow, &e)
+                         : NULL;
+    return route && route->streamed_body ? UINT64_MAX : api->body_bytes;
 }
 
 static void on_head(void *owner, struct http_exchange *x)
@@ -273,10 +270,11 @@ static void on_head(void *owner, struct http_exchange *x)
         api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PATCH, DELETE\r\n");
         return;
     }
-    call->public.op = route_of(&call->public, &e);
-    if (call->public.op == OP_COUNT)
+    call->public.route =
+        api_route_find(api->ops.routes, http_method(x), http_path(x), call->public.param, call->allow, &e);
+    if (!call->public.route)
         api_answer_err(&call->public, &e);
-    else if (is_open(api, call->public.op))
+    else if (is_open(api, call->public.route))
         read_body(call, false);
     else
         api_authenticate(call, admit);
@@ -292,6 +290,7 @@ static void take_conf(struct api *api, const struct api_conf *conf)
     api->rate = (struct rate_rule){conf->rate_per_second, conf->rate_burst};
     api->failure_rate = (struct rate_rule){conf->auth_failures_per_second, conf->auth_failures_burst};
     api->metrics_open = conf->metrics_open;
+    api->body_bytes = conf->limits.body_bytes;
     free(api->cors_origins);
     api->cors_origins = mem_strdup(conf->cors_origins);
 }
@@ -304,7 +303,8 @@ void api_answer_description(struct api_call *call)
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e)
 {
-    static const struct http_server_ops server_ops = {.on_head = on_head, .problem = api_server_problem};
+    static const struct http_server_ops server_ops = {
+        .on_head = on_head, .body_max = body_max, .problem = api_server_problem};
     struct api *api = mem_zalloc(sizeof *api);
     api->loop = loop;
     api->ops = *ops;
@@ -320,7 +320,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
         return rc;
     }
     http_server_set_tls(api->server, conf->tls);
-    api->openapi = api_openapi_text();
+    api->openapi = api_openapi_text(ops->routes);
     *out = api;
     return 0;
 }

@@ -1,30 +1,23 @@
 /*
- * The REST interface: routes, authentication, validation, problem documents. It does not know what a request
- * does: each route names an operation, which the owner carries out and answers exactly once, now or later. On
- * the loop.
+ * The front of the REST interface: it finds the route of a request, authenticates, holds it to its rates,
+ * validates it, and hands it to the route's handler. The owner states the routes
+ * (controller/api/api_route.h); their handlers answer, now or later, exactly once; what goes on for longer
+ * than one body and one answer is in controller/api/api_stream.h. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_API_API_H
 #define CORRAL_CONTROLLER_API_API_H
 
 #include "common/http/http_server.h"
+#include "controller/api/api_route.h"
 #include "controller/core/caller.h"
-#include "controller/core/sandbox_request.h"
 
-enum api_op {
-#define ROUTE(op, method, path, who, schema, status, answer, summary, handler) OP_##op,
-#include "controller/api/api_routes.def"
-#undef ROUTE
-    OP_COUNT
-};
-
-#define API_PARAM_MAX   127
 #define API_QUERY_MAX   1700 /* longest value in a query: the longest text, of 4-byte characters */
 #define KEY_QUERIES_MAX 20   /* look-ups of keys at once */
 
 /* A request that is authenticated, allowed and validated. Valid until it is answered. */
 struct api_call {
     struct http_exchange *exchange;
-    enum api_op op;
+    const struct api_route *route;
     struct caller caller; /* all zero on an open route */
     char request_id[65];
     char param[2][API_PARAM_MAX + 1]; /* values of the path's {…}, in order */
@@ -32,10 +25,9 @@ struct api_call {
     char cursor[1024];                /* "" for the first page */
     const char *body;                 /* the JSON text; "" where there is none */
     size_t body_len;
-    struct sandbox_request sandbox; /* OP_SANDBOX_CREATE */
-    bool dry_run;                   /* OP_SYSTEM_CLEANUP */
-    const char *idempotency_key;    /* NULL: none */
-    const char *if_match;           /* NULL: none */
+    void *request;               /* what the parser of the route's body made; freed with the call */
+    const char *idempotency_key; /* NULL: none */
+    const char *if_match;        /* NULL: none */
     bool respond_async;
     bool changed_nothing; /* set by the owner: a DELETE found its object gone already */
 };
@@ -43,10 +35,8 @@ struct api_call {
 struct api;
 struct key_query; /* an unanswered look-up */
 
-typedef void api_op_fn(void *owner, struct api_call *call);
-
 struct api_ops {
-    api_op_fn *op[OP_COUNT];
+    const struct api_routes *routes;
     /* 0 where requests are served, else the error to answer. Not asked for open routes and the metrics. */
     int (*serving)(void *owner, struct err *e);
     /* Looks up the key with this public prefix in the database; the owner answers with api_key_found. */
@@ -66,7 +56,8 @@ struct api_conf {
         *cors_origins; /* origins whose pages may send requests, separated by commas; NULL: none. Copied */
 };
 
-/* Listens at once. Copies conf and ops; takes conf's tls, even on failure. ERR_IO, ERR_CONFIG. */
+/* Listens at once. Copies conf and ops, not the routes; takes conf's tls, even on failure. ERR_IO,
+ * ERR_CONFIG. */
 int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, const struct api_ops *ops,
             void *owner, struct err *e) MUST_CHECK;
 
@@ -105,10 +96,13 @@ void api_answer_noticed(struct api_call *call, int status, const char *json, con
 void api_answer_text(struct api_call *call, int status, const char *type, const char *text);
 void api_answer_empty(struct api_call *call, int status, const char *headers);
 void api_answer_err(struct api_call *call, const struct err *e);
+/* Where a body validated and yet is refused (422), this pointer (RFC 6901) to its field goes with the error;
+ * of api_answer_err it is the field that the sentence begins with, as "shm_bytes: …". */
+void api_answer_err_at(struct api_call *call, const struct err *e, const char *pointer);
+/* With further members of the problem document. Takes more (NULL: none). */
+void api_answer_problem(struct api_call *call, const struct err *e, json_t *more);
 /* 200 with the OpenAPI description. */
 void api_answer_description(struct api_call *call);
-/* Refuses with quota_exceeded and its numbers. */
-void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used);
 
 /* Calls cb with the id of each key that was used since the last call. */
 void api_take_used_keys(struct api *api, void (*cb)(void *arg, const char *key_id), void *arg);

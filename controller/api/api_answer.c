@@ -14,7 +14,6 @@
 #define HELD_MAX       128 /* delayed refusals at once, for each user, or each network without a valid key */
 #define PROBLEM_TYPE   "application/problem+json"
 #define SAFETY_HEADERS "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
-#define HEADERS_MAX    4096 /* only our own headers; text from a peer is bounded before */
 #define LINK_MAX       2048
 #define TLS_HEADERS    "Strict-Transport-Security: max-age=31536000\r\n"
 
@@ -41,39 +40,40 @@ void api_call_free(struct call *call)
         call_share_return(&call->api->shares, call->public.caller.user_id);
     if (call->ticket.gate)
         call->leaves(call);
-    sandbox_request_fini(&call->public.sandbox);
+    if (call->public.request)
+        call->public.route->body->free(call->public.request);
     free(call->body);
     free(call);
+}
+
+void api_answer_head(struct call *call, int status, const char *headers, char out[static API_HEADERS_MAX])
+{
+    struct api *api = call->api;
+    struct http_exchange *x = call->public.exchange;
+    char cors[CORS_HEADERS_MAX];
+    api_note_miss(call, status);
+    api_tell_rate(call);
+    api_cors_headers(api->cors_origins, x, cors);
+    snprintf(out, API_HEADERS_MAX, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s%s%s",
+             call->public.request_id, http_is_tls(x) ? TLS_HEADERS : "", call->rate, call->allow, cors,
+             headers ? headers : "");
+    if (status >= 100 && status < 600)
+        api->stats.answered[status / 100]++;
 }
 
 static void answer(struct api_call *public, int status, const char *type, const char *headers,
                    const char *text)
 {
-    struct call *call = api_call_of(public);
-    char all[HEADERS_MAX], cors[CORS_HEADERS_MAX];
-    api_note_miss(call, status);
-    api_tell_rate(call);
-    api_cors_headers(call->api->cors_origins, public->exchange, cors);
-    snprintf(all, sizeof all, "X-Request-Id: %s\r\n" SAFETY_HEADERS "%s%s%s%s%s", public->request_id,
-             http_is_tls(public->exchange) ? TLS_HEADERS : "", call->rate, call->allow, cors,
-             headers ? headers : "");
+    char all[API_HEADERS_MAX];
+    api_answer_head(api_call_of(public), status, headers, all);
     http_answer(public->exchange, status, type, all, text, strlen(text));
-    if (status >= 100 && status < 600)
-        call->api->stats.answered[status / 100]++;
-    api_call_free(call);
+    api_call_free(api_call_of(public));
 }
 
-/*
- * Objects that can be patched carry a strong ETag of their text; the database computes the same for If-Match.
- */
-static bool has_etag(const struct api_call *call, int status)
+/* The ETag is strong, made of the object's text; the database computes the same for If-Match. */
+static bool has_etag(struct api_call *call, int status)
 {
-    static const char *const tagged[] = {"Sandbox", "User", "Key", "Tier"};
-    for (size_t i = 0; status < 300 && i < ARRAY_LEN(tagged); i++) {
-        if (!strcmp(api_routes[call->op].answer, tagged[i]))
-            return true;
-    }
-    return false;
+    return status < 300 && call->route && api_route_tagged(api_call_of(call)->api->ops.routes, call->route);
 }
 
 static void etag(const char *json, char *out)
@@ -208,43 +208,29 @@ void api_answers_end(struct api *api)
     }
 }
 
-/*
- * A pointer to the field that the sentence begins with, as in "violations/cpu_clear: …"; else to the field
- * that the code is about.
- */
-static json_t *pointer_of(const struct err *e)
+void api_answer_err_at(struct api_call *call, const struct err *e, const char *pointer)
+{
+    json_t *more = NULL;
+    if (err_status(e->code) == 422 && api_call_of(call)->body)
+        more = json_pack("{s:[{s:s,s:s}]}", "errors", "pointer", pointer, "detail", e->text);
+    api_answer_problem(call, e, more);
+}
+
+/* A pointer to the field that the sentence begins with, as in "violations/cpu_clear: …"; else to the whole
+ * body. */
+static void pointer_of(const struct err *e, char *out, size_t size)
 {
     size_t len = strspn(e->text, "abcdefghijklmnopqrstuvwxyz_/");
-    if (len && !strncmp(e->text + len, ": ", 2))
-        return json_sprintf("/%.*s", (int)len, e->text);
-    bool image = e->code == ERR_IMAGE_UNAVAILABLE || e->code == ERR_REGISTRY_NOT_ALLOWED;
-    return json_string(image ? "/image" : "");
+    bool named = len && !strncmp(e->text + len, ": ", 2);
+    snprintf(out, size, "%s%.*s", named ? "/" : "", named ? (int)len : 0, e->text);
 }
 
 /* An error about a validated body has a pointer, too, also when the database found it. */
 void api_answer_err(struct api_call *call, const struct err *e)
 {
-    json_t *more = NULL;
-    if (err_status(e->code) == 422 && api_call_of(call)->body)
-        more = json_pack("{s:[{s:o,s:s}]}", "errors", "pointer", pointer_of(e), "detail", e->text);
-    api_answer_problem(call, e, more);
-}
-
-void api_answer_quota(struct api_call *call, const char *scope, uint64_t limit, uint64_t used)
-{
-    static const char *const whose[][2] = {
-        {"user", "you"}, {"api_key", "this API key"}, {"system", "the system"}};
-    struct err e;
-    const char *who = "the system";
-    for (size_t i = 0; i < ARRAY_LEN(whose); i++) {
-        if (!strcmp(whose[i][0], scope))
-            who = whose[i][1];
-    }
-    (void)err_set(&e, ERR_QUOTA_EXCEEDED, "%s may have %llu live sandboxes, and %llu live now; end one first",
-                  who, (unsigned long long)limit, (unsigned long long)used);
-    api_answer_problem(
-        call, &e,
-        json_pack("{s:s,s:I,s:I}", "scope", scope, "limit", (json_int_t)limit, "used", (json_int_t)used));
+    char pointer[sizeof e->text + 1];
+    pointer_of(e, pointer, sizeof pointer);
+    api_answer_err_at(call, e, pointer);
 }
 
 void api_new_request_id(char out[static 65])

@@ -1,9 +1,10 @@
-/* The fields of the bodies, as tables: one row a field. Private to the API. */
+/* The fields of a body, as a table: one row a field. */
 #ifndef CORRAL_CONTROLLER_API_API_FIELDS_H
 #define CORRAL_CONTROLLER_API_API_FIELDS_H
 
-#include "controller/api/api_schema.h"
+#include "common/base/defs.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,7 +17,18 @@ struct field_rule {
     size_t value_max;                       /* of a map: bytes of a value */
 };
 
-struct field_table;
+/* Rules that more than one resource has. */
+extern const struct field_rule field_rule_name;     /* a name that people give */
+extern const struct field_rule field_rule_word;     /* letters, digits, '.', '_', '/' and '-' */
+extern const struct field_rule field_rule_variable; /* of an environment */
+extern const struct field_rule field_rule_time;     /* RFC 3339 */
+
+struct field;
+
+struct field_table {
+    const struct field *field;
+    size_t count;
+};
 
 struct field {
     const char *name;
@@ -27,13 +39,6 @@ struct field {
     bool required, nullable;
     const struct field_table *inner; /* of an object */
 };
-
-struct field_table {
-    const struct field *field;
-    size_t count;
-};
-
-extern const struct field_table field_tables[SCHEMA_COUNT];
 
 /* Of choices, words with spaces between: whether text is one of them; and all as an array, the caller's. */
 bool choices_have(const char *choices, const char *text);

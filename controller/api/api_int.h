@@ -3,7 +3,6 @@
 #define CORRAL_CONTROLLER_API_API_INT_H
 
 #include "controller/api/api.h"
-#include "controller/api/api_schema.h"
 #include "controller/api/call_gate.h"
 #include "controller/api/call_share.h"
 #include "controller/api/key_set.h"
@@ -13,19 +12,8 @@
 
 #include "common/io/loop.h"
 
-#include <jansson.h>
 #include <sys/queue.h>
 #include <uthash.h>
-
-enum who { OPEN, USER, ADMIN, METRICS };
-
-struct route {
-    const char *method, *path;
-    enum who who;
-    enum api_schema schema;
-    const char *answer;
-};
-extern const struct route api_routes[OP_COUNT]; /* api_route.c */
 
 /* A cached key. The table is kept in the order of the look-ups: uthash iterates in the order of insertion. */
 struct known_key {
@@ -37,6 +25,8 @@ struct known_key {
     bool used; /* since the owner last took the used keys */
     UT_hash_handle hh;
 };
+
+#define API_HEADERS_MAX 4096 /* of an answer: only our own headers; text from a peer is bounded before */
 
 struct api {
     struct loop *loop;
@@ -62,6 +52,7 @@ struct api {
     struct rate_table misses;            /* by key: DELETEs that changed nothing */
     char *problem, problem_headers[300]; /* the server's latest own refusal, valid until the next */
     bool metrics_open;
+    size_t body_bytes; /* the most of a body that is read whole */
     char *cors_origins;
     char *openapi;
     struct api_stats stats;
@@ -84,9 +75,9 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char *body;     /* the validated body, where there was one; owned */
-    char rate[160]; /* headers about its rate */
-    char allow[64]; /* header with the allowed methods, where the method is not one of them */
+    char *body;                /* the validated body, where there was one; owned */
+    char rate[160];            /* headers about its rate */
+    char allow[API_ALLOW_MAX]; /* header with the allowed methods, where the method is not one of them */
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" while the caller is not known */
     uint8_t sha256[32];
     bool counted; /* counted as a failure of its network, in advance */
@@ -106,11 +97,12 @@ static inline struct call *api_call_of(struct api_call *call)
 }
 
 /* api_answer.c: each answers the call and frees it. */
-void api_answer_problem(struct api_call *call, const struct err *e, json_t *more); /* takes more */
 void api_answer_held(struct api_call *call,
                      const struct err *e); /* after a delay: for a caller past its rate */
 void api_call_free(struct call *call);     /* without an answer: the client is gone */
 void api_answers_end(struct api *api);     /* answers all delayed refusals now */
+/* The headers of an answer with this status, which is counted. headers: its own, or NULL. */
+void api_answer_head(struct call *call, int status, const char *headers, char out[static API_HEADERS_MAX]);
 void api_new_request_id(char out[static 65]);
 /* The problem document of the server's own refusals; as http_server_ops.problem. */
 const char *api_server_problem(void *owner, int code, const char *detail, bool tls, const char **headers);

@@ -271,7 +271,7 @@ static const char *key_of(const struct api_call *call)
 /* Requests about the controller itself are answered whether it leads or not. */
 static bool is_served(const struct call *call, struct err *e)
 {
-    return api_routes[call->public.op].who == METRICS || !call->api->ops.serving(call->api->owner, e);
+    return call->public.route->scope == API_METRICS || !call->api->ops.serving(call->api->owner, e);
 }
 
 void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller))

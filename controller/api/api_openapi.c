@@ -7,24 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* objects.json, embedded by the build. */
-extern const char api_objects[];
-
-enum who { OPEN, USER, ADMIN, METRICS };
-
-static const struct row {
-    const char *name, *method, *path;
-    enum who who;
-    enum api_schema schema;
-    int status;
-    const char *answer, *summary;
-} rows[OP_COUNT] = {
-#define ROUTE(op, method, path, who, schema, status, answer, summary, handler)                               \
-    [OP_##op] = {#op, method, path, who, SCHEMA_##schema, status, answer, summary},
-#include "controller/api/api_routes.def"
-#undef ROUTE
-};
-
 static json_t *reference(const char *kind, const char *name)
 {
     char text[128];
@@ -45,44 +27,36 @@ static json_t *content_of(const char *answer)
 {
     if (!strcmp(answer, "text"))
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+    if (!strcmp(answer, "bytes"))
+        return json_pack("{s:{}}", "application/octet-stream");
     json_t *schema = !strcmp(answer, "object") ? json_pack("{s:s}", "type", "object")
                      : strchr(answer, '[')     ? page_of(answer)
                                                : reference("schemas", answer);
     return json_pack("{s:{s:o}}", "application/json", "schema", schema);
 }
 
-static json_t *success(const struct row *r)
+static json_t *success(const struct api_route *r)
 {
-    json_t *out =
-        json_pack("{s:s,s:o}", "description", r->answer[0] ? "Done" : "Done; the answer has no body",
-                  "headers", json_pack("{s:o}", "X-Request-Id", reference("headers", "RequestId")));
+    json_t *out = json_pack("{s:s,s:o}", "description",
+                            r->status == 101 ? "The connection is handed over"
+                            : r->answer[0]   ? "Done"
+                                             : "Done; the answer has no body",
+                            "headers", json_pack("{s:o}", "X-Request-Id", reference("headers", "RequestId")));
     if (r->answer[0])
         json_object_set_new(out, "content", content_of(r->answer));
     return out;
 }
 
-/*
- * Operations that may be answered before they are carried out: when the node is away, or when the caller
- * prefers not to wait.
- */
-static const struct delay {
-    bool may_be, may_be_asked_for; /* 202, Prefer */
-} delays[OP_COUNT] = {
-    [OP_SANDBOX_CREATE] = {true, true},  [OP_SANDBOX_PAUSE] = {true, true},
-    [OP_SANDBOX_RESUME] = {true, true},  [OP_SANDBOX_PATCH] = {true, false},
-    [OP_SANDBOX_DELETE] = {true, false},
-};
-
-static void other_successes(const struct row *r, json_t *responses)
+static void other_successes(const struct api_route *r, json_t *responses)
 {
-    if (!delays[r - rows].may_be)
+    if (!r->later)
         return;
     json_t *accepted = json_pack("{s:s}", "description", "Recorded; carried out later");
-    json_object_set_new(accepted, "content", content_of("Sandbox"));
+    json_object_set_new(accepted, "content", content_of(r->later));
     json_object_set_new(responses, "202", accepted);
 }
 
-static json_t *responses_of(const struct row *r)
+static json_t *responses_of(const struct api_route *r)
 {
     char status[8];
     snprintf(status, sizeof status, "%d", r->status);
@@ -93,7 +67,7 @@ static json_t *responses_of(const struct row *r)
     return out;
 }
 
-static json_t *parameters_of(const struct row *r)
+static json_t *parameters_of(const struct api_routes *routes, const struct api_route *r)
 {
     json_t *out = json_array();
     for (const char *at = r->path; (at = strchr(at, '{')); at++) {
@@ -102,14 +76,14 @@ static json_t *parameters_of(const struct row *r)
         json_array_append_new(out, json_pack("{s:s,s:s,s:b,s:{s:s}}", "name", name, "in", "path", "required",
                                              1, "schema", "type", "string"));
     }
-    json_t *query = api_query_describe((enum api_op)(r - rows));
+    json_t *query = api_query_describe(routes, r);
     json_array_extend(out, query);
     json_decref(query);
     if (!strcmp(r->method, "POST") && r->status == 201)
         json_array_append_new(out, reference("parameters", "IdempotencyKey"));
     if (!strcmp(r->method, "PATCH"))
         json_array_append_new(out, reference("parameters", "IfMatch"));
-    if (delays[r - rows].may_be_asked_for)
+    if (r->async)
         json_array_append_new(out, reference("parameters", "Prefer"));
     return out;
 }
@@ -130,74 +104,67 @@ static json_t *operation_id(const char *name)
     return json_stringn(out, n);
 }
 
-static const char *tag_of(const struct row *r)
+static const char *tag_of(const struct api_route *r)
 {
-    return r->who == ADMIN ? "administration" : strncmp(r->path, "/sandbox", 8) ? "service" : "sandboxes";
+    return r->scope == API_ADMIN                             ? "administration"
+           : r->scope == API_OPEN || r->scope == API_METRICS ? "service"
+                                                             : "sandboxes";
 }
 
-static json_t *operation_of(const struct row *r)
+static void describe_body(const struct api_route *r, json_t *operation)
+{
+    if (r->streamed_body)
+        json_object_set_new(
+            operation, "requestBody",
+            json_pack("{s:b,s:{s:{}}}", "required", 0, "content", "application/octet-stream"));
+    else if (r->body != &no_body)
+        json_object_set_new(operation, "requestBody",
+                            json_pack("{s:b,s:{s:{s:o}}}", "required", !r->body->optional, "content",
+                                      "application/json", "schema", api_schema_describe(r->body)));
+}
+
+static json_t *operation_of(const struct api_routes *routes, const struct api_route *r)
 {
     json_t *out = json_pack("{s:o,s:s,s:[s],s:o}", "operationId", operation_id(r->name), "summary",
                             r->summary, "tags", tag_of(r), "responses", responses_of(r));
-    json_t *parameters = parameters_of(r);
+    json_t *parameters = parameters_of(routes, r);
     if (json_array_size(parameters))
         json_object_set(out, "parameters", parameters);
     json_decref(parameters);
-    if (r->who == OPEN)
+    if (r->scope == API_OPEN)
         json_object_set_new(out, "security", json_array());
-    if (r->schema)
-        json_object_set_new(out, "requestBody",
-                            json_pack("{s:b,s:{s:{s:o}}}", "required", !api_schema_optional(r->schema),
-                                      "content", "application/json", "schema",
-                                      api_schema_describe(r->schema)));
+    describe_body(r, out);
     return out;
 }
 
-static json_t *paths(void)
+static json_t *paths(const struct api_routes *routes)
 {
     json_t *out = json_object();
-    for (int op = 0; op < OP_COUNT; op++) {
+    for (size_t at = 0; at < routes->count; at++) {
+        const struct api_route *r = &routes->route[at];
         char method[8] = "";
-        for (size_t i = 0; rows[op].method[i] && i < sizeof method - 1; i++)
-            method[i] = (char)(rows[op].method[i] | 0x20);
-        if (!json_object_get(out, rows[op].path))
-            json_object_set_new(out, rows[op].path, json_object());
-        json_object_set_new(json_object_get(out, rows[op].path), method, operation_of(&rows[op]));
+        for (size_t i = 0; r->method[i] && i < sizeof method - 1; i++)
+            method[i] = (char)(r->method[i] | 0x20);
+        if (!json_object_get(out, r->path))
+            json_object_set_new(out, r->path, json_object());
+        json_object_set_new(json_object_get(out, r->path), method, operation_of(routes, r));
     }
     return out;
 }
 
-static void add_property(json_t *object, const char *name, json_t *schema)
-{
-    json_array_append_new(json_object_get(object, "required"), json_string(name));
-    json_object_set_new(json_object_get(object, "properties"), name, schema);
-}
-
-/* The rows of limit.def, as members of a tier and of a sandbox's limits. */
-static void add_limits(json_t *schemas)
-{
-    json_t *tier = json_object_get(schemas, "Tier");
-    json_t *sandbox =
-        json_object_get(json_object_get(json_object_get(schemas, "Sandbox"), "properties"), "limits");
-#define LIMIT(KIND, name, ...)                                                                               \
-    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
-    add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
-#define LIMIT_TIME(KIND, name, ...)                                                                          \
-    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
-#include "common/model/limit.def"
-}
-
-char *api_openapi_text(void)
+char *api_openapi_text(const struct api_routes *routes)
 {
     json_error_t where;
-    json_t *root = json_loads(api_objects, JSON_REJECT_DUPLICATES, &where);
+    json_t *root = json_loads(routes->objects, JSON_REJECT_DUPLICATES, &where);
     if (!root) {
-        fprintf(stderr, "objects.json:%d: %s\n", where.line, where.text);
+        fprintf(stderr, "the objects of the description, line %d: %s\n", where.line, where.text);
         abort();
     }
-    json_object_set_new(json_object_get(root, "info"), "version", json_string(CORRAL_VERSION));
-    json_object_set_new(root, "paths", paths());
-    add_limits(json_object_get(json_object_get(root, "components"), "schemas"));
+    json_t *info = json_object_get(root, "info");
+    json_object_set_new(info, "version", json_string(CORRAL_VERSION));
+    json_object_set_new(root, "paths", paths(routes));
+    if (routes->describe)
+        routes->describe(json_object_get(json_object_get(root, "components"), "schemas"));
     char *text = json_dumps(root, JSON_COMPACT);
     json_decref(root);
     return text;

@@ -1,7 +1,5 @@
 #include "controller/api/api_query.h"
 
-#include "controller/api/api_fields.h"
-
 #include "common/base/id.h"
 #include "common/base/rfc3339.h"
 #include "common/base/utf8.h"
@@ -9,27 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum type { TEXT, NUMBER, TRUTH, TIME, ID };
-
 #define DIGITS_MAX 18 /* no overflow with this many digits */
 
-static const struct param {
-    enum api_op op;
-    const char *name;
-    enum type type;
-    unsigned long least, most;
-    const char *choices, *help;
-} params[] = {
-#define PARAM(op, name, type, least, most, choices, help) {OP_##op, name, type, least, most, choices, help},
-#include "controller/api/api_params.def"
-#undef PARAM
-};
-
-static const struct param *find(enum api_op op, const char *name, size_t len)
+static const struct api_param *find(const struct api_routes *routes, const struct api_route *route,
+                                    const char *name, size_t len)
 {
-    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
-        if (params[i].op == op && strlen(params[i].name) == len && !memcmp(params[i].name, name, len))
-            return &params[i];
+    for (size_t i = 0; i < routes->param_count; i++) {
+        const struct api_param *p = &routes->param[i];
+        if (p->route == route && strlen(p->name) == len && !memcmp(p->name, name, len))
+            return p;
     }
     return NULL;
 }
@@ -49,26 +35,26 @@ static bool is_id(const char *text, const char *prefix)
     return !strncmp(text, prefix, len) && ulid_valid(text + len);
 }
 
-static int check_one(const struct param *p, const char *value, struct err *e)
+static int check_one(const struct api_param *p, const char *value, struct err *e)
 {
     switch (p->type) {
-    case NUMBER:
+    case PARAM_NUMBER:
         return is_number(value, p->least, p->most)
                    ? 0
                    : err_set(e, ERR_INVALID, "%s must be %lu to %lu", p->name, p->least, p->most);
-    case TRUTH:
+    case PARAM_TRUTH:
         return !strcmp(value, "true") || !strcmp(value, "false")
                    ? 0
                    : err_set(e, ERR_INVALID, "%s must be true or false", p->name);
-    case TIME:
+    case PARAM_TIME:
         return rfc3339_valid(value)
                    ? 0
                    : err_set(e, ERR_INVALID, "%s must be a time such as 2026-01-02T03:04:05Z", p->name);
-    case ID:
+    case PARAM_ID:
         return is_id(value, p->choices) ? 0
                                         : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
                                                   p->choices, ULID_LEN);
-    case TEXT:
+    case PARAM_TEXT:
         break;
     }
     if (p->choices[0] && !choices_have(p->choices, value))
@@ -80,12 +66,13 @@ static int check_one(const struct param *p, const char *value, struct err *e)
     return 0;
 }
 
-int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e)
+int api_query_check(const struct api_routes *routes, const struct api_route *route,
+                    const struct http_exchange *x, struct err *e)
 {
     char value[API_QUERY_MAX];
     for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
         size_t len = strcspn(at, "=&");
-        const struct param *p = find(op, at, len);
+        const struct api_param *p = find(routes, route, at, len);
         if (!p)
             return err_set(e, ERR_INVALID, "%.*s is not a known parameter", len < 60 ? (int)len : 60, at);
         if (!http_query_get(x, p->name, value, sizeof value))
@@ -97,20 +84,20 @@ int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e
     return 0;
 }
 
-static json_t *schema_of(const struct param *p)
+static json_t *schema_of(const struct api_param *p)
 {
     switch (p->type) {
-    case NUMBER:
+    case PARAM_NUMBER:
         return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", (json_int_t)p->least, "maximum",
                          (json_int_t)p->most);
-    case TRUTH:
+    case PARAM_TRUTH:
         return json_pack("{s:s}", "type", "boolean");
-    case TIME:
+    case PARAM_TIME:
         return json_pack("{s:s,s:s}", "type", "string", "format", "date-time");
-    case ID:
+    case PARAM_ID:
         return json_pack("{s:s,s:o}", "type", "string", "pattern",
                          json_sprintf("^%s[0-7][" ULID_ALPHABET "]{%d}$", p->choices, ULID_LEN - 1));
-    case TEXT:
+    case PARAM_TEXT:
         break;
     }
     if (p->choices[0])
@@ -119,14 +106,14 @@ static json_t *schema_of(const struct param *p)
                      (json_int_t)p->most);
 }
 
-json_t *api_query_describe(enum api_op op)
+json_t *api_query_describe(const struct api_routes *routes, const struct api_route *route)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < ARRAY_LEN(params); i++) {
-        if (params[i].op == op)
-            json_array_append_new(out,
-                                  json_pack("{s:s,s:s,s:s,s:o}", "name", params[i].name, "in", "query",
-                                            "description", params[i].help, "schema", schema_of(&params[i])));
+    for (size_t i = 0; i < routes->param_count; i++) {
+        const struct api_param *p = &routes->param[i];
+        if (p->route == route)
+            json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:o}", "name", p->name, "in", "query",
+                                                 "description", p->help, "schema", schema_of(p)));
     }
     return out;
 }

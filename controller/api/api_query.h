@@ -7,9 +7,10 @@
 #include <jansson.h>
 
 /* 0 where every parameter has a row and fits it. ERR_INVALID names the one that does not. */
-int api_query_check(enum api_op op, const struct http_exchange *x, struct err *e) MUST_CHECK;
+int api_query_check(const struct api_routes *routes, const struct api_route *route,
+                    const struct http_exchange *x, struct err *e) MUST_CHECK;
 
-/* The parameters of an operation, described for OpenAPI. The caller's. */
-json_t *api_query_describe(enum api_op op);
+/* The parameters of a route, described for OpenAPI. The caller's. */
+json_t *api_query_describe(const struct api_routes *routes, const struct api_route *route);
 
 #endif

@@ -1,11 +1,10 @@
 #include "controller/api/api_schema.h"
 
-#include "common/base/mem.h"
-#include "controller/api/api_fields.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const struct api_body no_body = {.optional = true};
 
 #define ERRORS_MAX      32
 #define DEPTH_MAX       16
@@ -288,12 +287,14 @@ static bool too_deep(const char *body, size_t len)
 }
 
 /* Two fields with the same purpose: refused, since neither may be ignored silently. */
-static const char *const apart[] = {"lifetime_seconds", "expires_at"};
-
-static void check_apart(const json_t *root, json_t *errors)
+static void check_apart(const struct api_body *schema, const json_t *root, json_t *errors)
 {
-    if (json_object_get(root, apart[0]) && json_object_get(root, apart[1]))
-        complain(errors, apart[1], NULL, "cannot be given together with lifetime_seconds");
+    char detail[160];
+    const char *const *apart = schema->apart;
+    if (!apart[0] || !json_object_get(root, apart[0]) || !json_object_get(root, apart[1]))
+        return;
+    snprintf(detail, sizeof detail, "cannot be given together with %s", apart[0]);
+    complain(errors, apart[1], NULL, detail);
 }
 
 /* Own sentences for some errors: the library's, about a NUL, names one of its flags. */
@@ -304,8 +305,8 @@ static int malformed(const json_error_t *where, struct err *e)
                    nul ? "a string must not contain \\u0000" : where->text);
 }
 
-int api_schema_check(enum api_schema schema, const char *body, size_t len, json_t **out, json_t **errors,
-                     struct err *e)
+int api_schema_check(const struct api_body *schema, const char *body, size_t len, json_t **out,
+                     json_t **errors, struct err *e)
 {
     json_error_t where;
     *out = *errors = NULL;
@@ -323,8 +324,8 @@ int api_schema_check(enum api_schema schema, const char *body, size_t len, json_
     *errors = json_array();
     if (json_is_object(root)) {
         integers_of(root);
-        check_object(&field_tables[schema], root, *errors);
-        check_apart(root, *errors);
+        check_object(&schema->fields, root, *errors);
+        check_apart(schema, root, *errors);
     } else {
         complain(*errors, NULL, NULL, "must be an object");
     }
@@ -393,70 +394,14 @@ static json_t *describe_table(const struct field_table *table)
     if (json_array_size(required))
         json_object_set(out, "required", required);
     json_decref(required);
-    if (json_object_get(properties, apart[0]) && json_object_get(properties, apart[1]))
-        json_object_set_new(out, "not", json_pack("{s:[s,s]}", "required", apart[0], apart[1]));
     return out;
 }
 
-bool api_schema_optional(enum api_schema schema)
+json_t *api_schema_describe(const struct api_body *schema)
 {
-    return schema == SCHEMA_NONE || schema == SCHEMA_SANDBOX || schema == SCHEMA_CLEANUP;
-}
-
-json_t *api_schema_describe(enum api_schema schema)
-{
-    return describe_table(&field_tables[schema]);
-}
-
-/* --- POST /sandbox --- */
-
-static char *text_of(const json_t *body, const char *name)
-{
-    const char *text = json_string_value(json_object_get(body, name));
-    return text && text[0] ? mem_strdup(text) : NULL;
-}
-
-static void pairs_of(json_t *body, const char *name, struct string_list *out)
-{
-    const char *k;
-    json_t *value;
-    json_object_foreach(json_object_get(body, name), k, value)
-    {
-        char *pair = mem_zalloc(strlen(k) + json_string_length(value) + 2);
-        sprintf(pair, "%s=%s", k, json_string_value(value));
-        string_list_add(out, pair);
-        free(pair);
-    }
-}
-
-static bool is_text(const json_t *body, const char *name, const char *text)
-{
-    const char *value = json_string_value(json_object_get(body, name));
-    return value && !strcmp(value, text);
-}
-
-void api_sandbox_request(json_t *body, struct sandbox_request *out)
-{
-    size_t i;
-    json_t *item;
-    memset(out, 0, sizeof *out);
-    out->spec.image = text_of(body, "image");
-    out->spec.runtime = text_of(body, "runtime");
-    json_array_foreach(json_object_get(body, "command"), i, item)
-        string_list_add(&out->spec.command, json_string_value(item));
-    pairs_of(body, "env", &out->spec.env);
-    pairs_of(body, "node_labels", &out->node_labels);
-    out->spec.network = is_text(body, "network", "egress") ? NETWORK_EGRESS : NETWORK_NONE;
-    out->spec.use_image_command = json_is_true(json_object_get(body, "use_image_command"));
-    out->spec.idle_timeout_seconds =
-        (uint64_t)json_integer_value(json_object_get(body, "idle_timeout_seconds"));
-    out->spec.shm_bytes = (uint64_t)json_integer_value(json_object_get(body, "shm_bytes"));
-    out->name = text_of(body, "name");
-    out->region = text_of(body, "region");
-    out->restart_elsewhere = is_text(body, "restart", "elsewhere");
-    json_t *labels = json_object_get(body, "labels");
-    out->labels = labels ? json_dumps(labels, JSON_COMPACT) : NULL;
-    for (int kind = 0; kind < LIMIT_KIND_COUNT; kind++)
-        out->asked.value[kind] =
-            (uint64_t)json_integer_value(json_object_get(body, limit_kind_name((enum limit_kind)kind)));
+    json_t *out = describe_table(&schema->fields);
+    if (schema->apart[0])
+        json_object_set_new(out, "not",
+                            json_pack("{s:[s,s]}", "required", schema->apart[0], schema->apart[1]));
+    return out;
 }

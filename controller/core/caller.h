@@ -15,7 +15,7 @@
 #define KEY_ID_MAX   30 /* "key_" and 26 */
 #define NAME_MAX_LEN 63
 
-enum scope_bit { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4 };
+enum scope_bit { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_EXEC = 8 };
 
 struct caller {
     char user_id[USER_ID_MAX + 1];

@@ -1,7 +1,14 @@
 #include "controller/leader/leader.h"
 
 #include "controller/leader/dispatch.h"
+#include "controller/leader/leader_cleanup.h"
+#include "controller/leader/leader_clock.h"
+#include "controller/leader/leader_create.h"
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_left_out.h"
+#include "controller/leader/leader_nodes.h"
+#include "controller/leader/leader_refresh.h"
+#include "controller/leader/leader_trust.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

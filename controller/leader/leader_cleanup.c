@@ -3,6 +3,8 @@
  * on themselves. One at a time, each within CLEANUP_MS. Reports of a node that come later, or about a cleanup
  * of its own, are written separately.
  */
+#include "controller/leader/leader_cleanup.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"

@@ -7,6 +7,8 @@
  * reboot, cannot know of a step and believes the rows; for a quarter of an hour also after a step, since a
  * clock that was wrong at boot is corrected then.
  */
+#include "controller/leader/leader_clock.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "controller/db/db_clock.h"

@@ -4,6 +4,8 @@
  * room only because others have reserved it waits for their answers. Whether a quota or the lack of room is
  * the reason for a refusal is decided by the database.
  */
+#include "controller/leader/leader_create.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "common/base/mem.h"

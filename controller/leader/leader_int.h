@@ -1,4 +1,7 @@
-/* Shared by the files of the leader. Private to controller/leader/. */
+/*
+ * The leader itself, which its files share. Private to controller/leader/; what a file offers to the others
+ * is in its own header.
+ */
 #ifndef CORRAL_CONTROLLER_LEADER_LEADER_INT_H
 #define CORRAL_CONTROLLER_LEADER_LEADER_INT_H
 
@@ -74,54 +77,5 @@ struct leader {
     struct sandbox_id alone[LEADER_ALONE]; /* the latest sandboxes whose moves failed in the database */
     size_t alone_next;
 };
-
-/* leader_create.c: fails every create that still waits, at once. */
-void leader_creates_end(struct leader *leader, int code);
-
-/*
- * leader_nodes.c: the operations of the link, and the subscription that forgets the samples of ended
- * sandboxes.
- */
-extern const struct node_link_ops leader_link_ops;
-void leader_nodes_subscribe(struct leader *leader);
-void leader_nodes_begin(struct leader *leader); /* the rows are read: forgets the samples of sandboxes that
-                                                   ended under another leader */
-
-/* leader_cleanup.c: the operation of the link, the subscription to changes, and the end of all that wait. */
-void leader_on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count);
-void leader_cleanup_subscribe(struct leader *leader);
-void leader_cleanups_end(struct leader *leader, int code);
-
-/* leader_trust.c: operations of the link. */
-bool leader_on_allowed(void *owner, const struct tls_who *who);
-bool leader_on_believed(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
-                        size_t count);
-void leader_on_contested(void *owner, const char *node, const char *address);
-bool leader_on_expires(void *owner, const char *node, const uint8_t *certificate, size_t len, int64_t ends_s,
-                       uint8_t **renewed, size_t *renewed_len);
-
-/* Takes the marks that the database has of each node. */
-void leader_trust_rows(struct leader *leader, const struct db_node_row *rows, size_t count);
-
-/*
- * Reads the revocations. At the start of a lead: then calls `then`, or calls `again` in a second if the read
- * failed. Both are NULL while it leads.
- */
-void leader_trust_read(struct leader *leader, loop_cb *then, loop_cb *again);
-
-/* leader_left_out.c: the operation of the link. */
-void leader_on_left_out(void *owner, const char *node, size_t count, const char *first);
-void leader_left_out_fini(struct leader *leader);
-
-/*
- * leader_clock.c: begin, at the start of a lead: reads PostgreSQL's clock, corrects the rows if it was set
- * since the last leader read it, then calls then(leader). end: when the lead is lost.
- */
-void leader_clock_begin(struct leader *leader, loop_cb *then);
-void leader_clock_end(struct leader *leader);
-
-/* leader_refresh.c: starts and ends with the lead. */
-void leader_refresh_begin(struct leader *leader);
-void leader_refresh_end(struct leader *leader);
 
 #endif

@@ -2,6 +2,8 @@
  * Items of a node's messages that were left out, by the node or by us: counted for each node and written as
  * an event, at most one a minute and node.
  */
+#include "controller/leader/leader_left_out.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"

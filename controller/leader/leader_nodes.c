@@ -1,5 +1,10 @@
 /* Handles what nodes send: sessions, statuses, samples, violations. */
+#include "controller/leader/leader_nodes.h"
+
+#include "controller/leader/leader_cleanup.h"
 #include "controller/leader/leader_int.h"
+#include "controller/leader/leader_left_out.h"
+#include "controller/leader/leader_trust.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"

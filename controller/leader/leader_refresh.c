@@ -5,6 +5,8 @@
  * (tell_desired), and that row is read at once. One reading at a time; rows that become due meanwhile wait
  * for it, up to BEHIND_MAX: past that, the next marks find them.
  */
+#include "controller/leader/leader_refresh.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"

@@ -1,4 +1,6 @@
 /* Decides who may act as a node: revocations, the marks each node last had, and alarms about impostors. */
+#include "controller/leader/leader_trust.h"
+
 #include "controller/leader/leader_int.h"
 
 #include "common/io/log.h"

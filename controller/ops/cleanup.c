@@ -6,6 +6,21 @@
 
 #include <stdlib.h>
 
+static const struct field fields[] = {
+    {"dry_run", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
+};
+
+/* dry_run */
+static void *parse(const json_t *body)
+{
+    bool *dry_run = mem_zalloc(sizeof *dry_run);
+    *dry_run = json_is_true(json_object_get(body, "dry_run"));
+    return dry_run;
+}
+
+const struct api_body cleanup_body = {
+    .fields = {fields, ARRAY_LEN(fields)}, .optional = true, .parse = parse, .free = free};
+
 struct cleanup_call {
     struct api_call *call;
     struct db_actor actor;
@@ -36,7 +51,8 @@ static void on_cleaned(void *arg, int code, const struct err *e, const struct le
 void ops_system_cleanup(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
+    const bool *dry_run = call->request;
     struct cleanup_call *cleanup = mem_zalloc(sizeof *cleanup);
     *cleanup = (struct cleanup_call){call, ops_actor(call)};
-    leader_cleanup(c->leader, &cleanup->actor, call->dry_run, on_cleaned, cleanup);
+    leader_cleanup(c->leader, &cleanup->actor, *dry_run, on_cleaned, cleanup);
 }

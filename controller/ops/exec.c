@@ -12,6 +12,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* --- the body --- */
+
+static const char *base64(const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t len = strlen(text), body = strspn(text, digits), pad = strspn(text + body, "=");
+    return len % 4 == 0 && pad <= 2 && body + pad == len ? NULL : "must be base64, with its padding";
+}
+
+static const char *absolute(const char *text)
+{
+    return text[0] == '/' ? NULL : "must be an absolute path";
+}
+
+static const struct field_rule base64_rule = {"^[A-Za-z0-9+/]*={0,2}$", base64, 0};
+static const struct field_rule path_rule = {"^/", absolute, 0};
+
+static const struct field fields[] = {
+    {"command", FIELD_WORDS, 1, 1024, NULL, NULL, true, false, NULL},
+    {"stdin", FIELD_TEXT, 0, 1048576, NULL, NULL, false, false, NULL},
+    {"stdin_base64", FIELD_TEXT, 0, 1048576, NULL, &base64_rule, false, false, NULL},
+    {"env", FIELD_MAP, 0, 1024, NULL, &field_rule_variable, false, false, NULL},
+    {"cwd", FIELD_TEXT, 1, 4095, NULL, &path_rule, false, false, NULL},
+    {"timeout_ms", FIELD_NUMBER, 1, 31622400000, NULL, NULL, false, false, NULL},
+};
+
+const struct api_body exec_body = {.fields = {fields, ARRAY_LEN(fields)}, .apart = {"stdin", "stdin_base64"}};
+
 struct exec_call {
     struct api_call *call;
     struct exec_run *run;

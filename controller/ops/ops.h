@@ -1,17 +1,14 @@
 /*
- * The operations of the REST interface, one file a resource or act: each takes a call that is authenticated
- * and validated, and answers it once. The rows of api_routes.def name them.
+ * What the handlers of the REST interface share: one file a resource or act. The rows of routes.def name the
+ * handlers; each takes a call that is authenticated, allowed and validated, and answers it once.
  */
 #ifndef CORRAL_CONTROLLER_OPS_OPS_H
 #define CORRAL_CONTROLLER_OPS_OPS_H
 
 #include "controller/controller_state.h"
+#include "controller/ops/routes.h"
 
 #include <jansson.h>
-
-#define ROUTE(op, method, path, who, schema, status, answer, summary, handler) api_op_fn handler;
-#include "controller/api/api_routes.def"
-#undef ROUTE
 
 /* Who acts, for the audit row; borrows the call. */
 struct db_actor ops_actor(const struct api_call *call);

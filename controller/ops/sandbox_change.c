@@ -3,11 +3,11 @@
  * waited for; a change that is committed but not carried out yet is answered 202.
  */
 #include "controller/ops/ops.h"
+#include "controller/ops/sandbox_body.h"
 
 #include "common/base/mem.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,15 +137,14 @@ void ops_sandbox_resume(void *owner, struct api_call *call)
  * Whether the new memory limit is so low that the node would end the sandbox at once, by the latest sample.
  * False for other users' sandboxes, of which nothing may be revealed, and where there is no sample.
  */
-static bool below_use(const struct change_call *p, const json_t *body, struct err *e)
+static bool below_use(const struct change_call *p, const struct sandbox_patch *patch, struct err *e)
 {
     const char *owner = ops_owner(p->call);
-    uint64_t asked = (uint64_t)json_integer_value(json_object_get(body, "memory_bytes"));
+    uint64_t asked = patch->memory_bytes;
     uint32_t critical = p->call->caller.levels.memory_critical;
     struct cluster_state_view view;
     struct sample s;
-    if (!asked || json_is_true(json_object_get(body, "force")) || !find_view(p, &view) ||
-        (owner && strcmp(owner, view.user)) ||
+    if (!asked || patch->force || !find_view(p, &view) || (owner && strcmp(owner, view.user)) ||
         !stats_find(leader_stats(p->controller->leader), loop_now_ms(), &p->id, &s))
         return false;
     if (!critical || critical > CRITICAL_PERCENT)
@@ -175,6 +174,7 @@ static void on_patched(void *arg, int code, const struct err *e, const struct sa
 void ops_sandbox_patch(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
+    const struct sandbox_patch *patch = call->request;
     struct db_actor actor = ops_actor(call);
     struct sandbox_id id;
     struct cluster_state_view view;
@@ -182,17 +182,13 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
     if (!ops_sandbox_id(call, &id))
         return;
     struct change_call *p = change_call_new(c, call, &id);
-    json_t *body = json_loads(call->body, 0, NULL);
-    bool refused = below_use(p, body, &e);
-    bool timed = json_object_get(body, "expires_at") || json_object_get(body, "lifetime_seconds");
-    json_decref(body);
-    if (refused) {
+    if (below_use(p, patch, &e)) {
         api_answer_err(call, &e);
         free(p);
         return;
     }
     p->generation = find_view(p, &view) ? view.generation : 0;
-    leader_patch(c->leader, id.text, ops_owner(call), call->body, timed, &actor, on_patched, p);
+    leader_patch(c->leader, id.text, ops_owner(call), call->body, patch->timed, &actor, on_patched, p);
 }
 
 /* --- delete --- */

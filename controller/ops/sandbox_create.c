@@ -3,6 +3,7 @@
 
 #include "common/model/image_ref.h"
 #include "common/base/mem.h"
+#include "controller/core/sandbox_request.h"
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
 
@@ -38,6 +39,33 @@ static void created(struct create_call *p, const char *json)
     api_answer_json(p->call, 201, location, json);
 }
 
+/* A refusal of an image points to the field image. */
+static void answer_refusal(struct api_call *call, const struct err *e)
+{
+    if (e->code == ERR_IMAGE_UNAVAILABLE || e->code == ERR_REGISTRY_NOT_ALLOWED)
+        api_answer_err_at(call, e, "/image");
+    else
+        api_answer_err(call, e);
+}
+
+/* Adds the numbers of the quota that is full. */
+static void answer_quota(struct api_call *call, const struct db_admit_result *r)
+{
+    static const char *const whose[][2] = {
+        {"user", "you"}, {"api_key", "this API key"}, {"system", "the system"}};
+    struct err e;
+    const char *who = "the system";
+    for (size_t i = 0; i < ARRAY_LEN(whose); i++) {
+        if (!strcmp(whose[i][0], r->scope))
+            who = whose[i][1];
+    }
+    (void)err_set(&e, ERR_QUOTA_EXCEEDED, "%s may have %llu live sandboxes, and %llu live now; end one first",
+                  who, (unsigned long long)r->limit, (unsigned long long)r->used);
+    api_answer_problem(call, &e,
+                       json_pack("{s:s,s:I,s:I}", "scope", r->scope, "limit", (json_int_t)r->limit, "used",
+                                 (json_int_t)r->used));
+}
+
 /* The reason for refusing an image is a sentence of the node, which names nothing of the node. */
 static void on_failure(void *arg, int code, const struct err *e, const struct db_sandbox_state *now)
 {
@@ -48,7 +76,7 @@ static void on_failure(void *arg, int code, const struct err *e, const struct db
                       now->detail[0] ? now->detail : "the image cannot be used");
     else /* also where the database cannot give the reason: it failed in any case */
         (void)err_set(&why, ERR_START_FAILED, "sandbox %s did not start; its detail says why", p->id.text);
-    api_answer_err(p->call, &why);
+    answer_refusal(p->call, &why);
     free(p);
 }
 
@@ -144,7 +172,7 @@ static void on_admitted(void *arg, int code, const struct err *e, const struct d
         replay(p, r);
         return;
     case DB_ADMIT_QUOTA:
-        api_answer_quota(p->call, r->scope, r->limit, r->used);
+        answer_quota(p->call, r);
         break;
     case DB_ADMIT_NO_ROOM:
         ops_fail(p->call, ERR_NO_CAPACITY, "no node has room; try again later");
@@ -203,7 +231,7 @@ static void on_refused(void *arg, int code, const struct err *e, const struct db
         on_admitted(p, 0, NULL, r);
         return;
     }
-    api_answer_err(p->call, code ? e : &p->refusal);
+    answer_refusal(p->call, code ? e : &p->refusal);
     free(p);
 }
 
@@ -215,7 +243,7 @@ static void refuse_if_new(struct controller *c, struct api_call *call, const str
 {
     uint8_t sum[32];
     if (!call->idempotency_key) {
-        api_answer_err(call, why);
+        answer_refusal(call, why);
         return;
     }
     struct create_call *p = create_call_new(c, call);
@@ -228,7 +256,7 @@ static void refuse_if_new(struct controller *c, struct api_call *call, const str
 static void admit(struct controller *c, struct api_call *call, const struct limit_set *resolved,
                   const uint8_t *spec, size_t spec_len)
 {
-    struct sandbox_request *r = &call->sandbox;
+    struct sandbox_request *r = call->request;
     struct db_admit_request request = {.actor = ops_actor(call),
                                        .asked = r,
                                        .limits = limits_of(resolved),
@@ -296,18 +324,20 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     struct err e;
     uint8_t *spec;
     size_t spec_len;
-    if (!call->sandbox.spec.image)
-        call->sandbox.spec.image = mem_strdup(c->conf->base_image);
-    if (call->sandbox.spec.network == NETWORK_EGRESS) {
+    struct sandbox_request *request = call->request;
+    struct sandbox_spec *wanted = &request->spec;
+    if (!wanted->image)
+        wanted->image = mem_strdup(c->conf->base_image);
+    if (wanted->network == NETWORK_EGRESS) {
         ops_fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
         return;
     }
-    call->sandbox.spec.levels = call->caller.levels;
-    call->sandbox.spec.user = mem_strdup(call->caller.user_id);
-    if (check_registry(c->conf, call->sandbox.spec.image, &e) ||
-        limit_resolve(&call->sandbox.asked, &defaults, &maxima, &resolved, &field, &e) ||
-        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &call->sandbox.spec.shm_bytes, &e) ||
-        pack(&call->sandbox.spec, &spec, &spec_len, &e)) {
+    wanted->levels = call->caller.levels;
+    wanted->user = mem_strdup(call->caller.user_id);
+    if (check_registry(c->conf, wanted->image, &e) ||
+        limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
+        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &wanted->shm_bytes, &e) ||
+        pack(wanted, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);
         return;
     }

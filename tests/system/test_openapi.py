@@ -16,7 +16,7 @@ def test_it_lints_clean(corral, proxy):
 
 
 def test_it_says_every_route(corral):
-    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)"', (ROOT / "controller/api/api_routes.def").read_text(), re.M)
+    rows = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)"', (ROOT / "controller/ops/routes.def").read_text(), re.M)
     paths = requests.get(corral.url + "/openapi.json", timeout=10).json()["paths"]
     assert len(rows) > 30 and {(m.upper(), p) for p, methods in paths.items() for m in methods} == set(rows)
 

@@ -59,9 +59,12 @@ static int serving(void *owner, struct err *e)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    struct api_ops ops = {.serving = serving,
-                          .find_key = find_key,
-                          .op = {[OP_SANDBOX_LIST] = list, [OP_SANDBOX_DELETE] = delete}};
+    static const struct api_route rows[] = {
+        {"LIST", "GET", "/sandbox", API_READ, &no_body, 200, "object", "Lists", list},
+        {"DELETE", "DELETE", "/sandbox/{id}", API_WRITE, &no_body, 204, "", "Deletes", delete}};
+    static const struct api_routes routes = {
+        .route = rows, .count = ARRAY_LEN(rows), .objects = "{\"info\":{}}"};
+    struct api_ops ops = {.routes = &routes, .serving = serving, .find_key = find_key};
     struct api_conf conf = {.address = "127.0.0.1",
                             .limits = http_default_limits,
                             .rate_per_second = 1,

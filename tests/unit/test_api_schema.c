@@ -1,10 +1,11 @@
 #include "tests/lib/unit.h"
 
-#include "controller/api/api_schema.h"
+#include "controller/core/sandbox_request.h"
+#include "controller/ops/routes.h"
 
 #include <stdio.h>
 
-static int check(enum api_schema schema, const char *body, char pointer[300])
+static int check(const struct api_body *schema, const char *body, char pointer[300])
 {
     json_t *out, *errors;
     struct err e;
@@ -60,17 +61,17 @@ static void test_hostile_bodies(void **state)
     };
     char pointer[300];
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        assert_int_equal(check(SCHEMA_SANDBOX, rows[i].body, pointer), rows[i].code);
+        assert_int_equal(check(&sandbox_body, rows[i].body, pointer), rows[i].code);
         assert_string_equal(pointer, rows[i].pointer);
     }
-    assert_int_equal(check(SCHEMA_USER, "{\"name\":\"a\"}", pointer), ERR_INVALID);
+    assert_int_equal(check(&user_body, "{\"name\":\"a\"}", pointer), ERR_INVALID);
     assert_string_equal(pointer, "/tier");
-    assert_int_equal(check(SCHEMA_NONE, "{}", pointer), 0);
-    assert_int_equal(check(SCHEMA_NONE, "{\"x\":1}", pointer), ERR_INVALID);
-    assert_int_equal(check(SCHEMA_KEY, "{\"name\":\"a\",\"expires_at\":\"tomorrow allballs     \"}", pointer),
+    assert_int_equal(check(&no_body, "{}", pointer), 0);
+    assert_int_equal(check(&no_body, "{\"x\":1}", pointer), ERR_INVALID);
+    assert_int_equal(check(&key_body, "{\"name\":\"a\",\"expires_at\":\"tomorrow allballs     \"}", pointer),
                      ERR_INVALID);
     assert_string_equal(pointer, "/expires_at");
-    assert_int_equal(check(SCHEMA_KEY, "{\"name\":\"a\",\"scopes\":[\"root\"]}", pointer), ERR_INVALID);
+    assert_int_equal(check(&key_body, "{\"name\":\"a\",\"scopes\":[\"root\"]}", pointer), ERR_INVALID);
     assert_string_equal(pointer, "/scopes/0");
 }
 
@@ -81,9 +82,8 @@ static void test_a_request_is_filled(void **state)
         "\"memory_bytes\":67108864,\"lifetime_seconds\":60,\"shm_bytes\":4096,\"use_image_command\":true}";
     json_t *out, *errors;
     struct err e;
-    struct sandbox_request r;
-    assert_int_equal(api_schema_check(SCHEMA_SANDBOX, body, sizeof body - 1, &out, &errors, &e), 0);
-    api_sandbox_request(out, &r);
+    assert_int_equal(api_schema_check(&sandbox_body, body, sizeof body - 1, &out, &errors, &e), 0);
+    struct sandbox_request *request = sandbox_body.parse(out), r = *request;
     json_decref(out);
     assert_string_equal(r.spec.command.item[1], "b");
     assert_string_equal(r.spec.env.item[0], "A=1");
@@ -92,7 +92,7 @@ static void test_a_request_is_filled(void **state)
     assert_int_equal(r.asked.value[LIMIT_LIFETIME_SECONDS], 60);
     assert_true(r.spec.use_image_command);
     assert_int_equal(r.spec.shm_bytes, 4096);
-    sandbox_request_fini(&r);
+    sandbox_body.free(request);
 }
 
 int main(void)

@@ -1,0 +1,81 @@
+/*
+ * What the owner of the API states of its routes, as tables that it hands to api_new: the API itself knows no
+ * resource. Requests are found, checked and described (OpenAPI) by these rows. Everything is static.
+ */
+#ifndef CORRAL_CONTROLLER_API_API_ROUTE_H
+#define CORRAL_CONTROLLER_API_API_ROUTE_H
+
+#include "controller/api/api_schema.h"
+
+#define API_PARAM_MAX 127 /* characters of a value of a path's {…} */
+
+struct api_call;
+
+/* Handles a call that is authenticated, allowed and validated; answers it now or later, exactly once. */
+typedef void api_handler_fn(void *owner, struct api_call *call);
+
+/* Who may ask. */
+enum api_scope {
+    API_OPEN,    /* anybody, without a key */
+    API_METRICS, /* as API_ADMIN; as API_OPEN where metrics_open is configured */
+    API_READ,    /* a key with this scope; write has exec in it */
+    API_EXEC,
+    API_WRITE,
+    API_ADMIN, /* an administrator, by a key with this scope */
+};
+
+struct api_route {
+    const char *name; /* SANDBOX_CREATE: the operationId is sandboxCreate */
+    const char *method, *path;
+    enum api_scope scope;
+    const struct api_body *body;
+    int status; /* of a success; 101: the route answers nothing but an upgrade */
+    const char
+        *answer; /* an object of the description, "X[]" a page of them, "text", "bytes", "object", "" */
+    const char *summary;
+    api_handler_fn *handler;
+
+    /* Optional from here on. */
+    const char *later; /* the object of a 202, where a success may be answered before it is carried out */
+    bool async;        /* the caller may ask for that (Prefer: respond-async) */
+    bool waits; /* a GET that waits for a node or an event: it takes no place in the gate (call_gate.h) */
+    bool streamed_body; /* the handler reads it by api_stream_body, up to a bound of its own; body is no_body
+                         */
+    bool streamed_answer; /* the handler may begin one by api_stream_begin */
+    const char *upgrade;  /* protocol to which the handler may switch the connection by api_stream_upgrade */
+};
+
+enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID };
+
+/* A parameter that may stand in the query of a route; all others are refused. */
+struct api_param {
+    const struct api_route *route;
+    const char *name;
+    enum api_param_type type;
+    unsigned long least, most;
+    const char *choices, *help;
+};
+
+struct api_routes {
+    const struct api_route *route;
+    size_t count;
+    const struct api_param *param;
+    size_t param_count;
+    const char *objects; /* the description (JSON) but for its paths: the objects that routes answer */
+    void (*describe)(json_t *schemas); /* adds what objects leaves to other tables; NULL: nothing */
+};
+
+#define API_ALLOW_MAX 64
+
+/*
+ * The route of a request, with the values of its path's {…}; HEAD goes where GET does. NULL with
+ * ERR_NOT_FOUND, or with ERR_METHOD_NOT_ALLOWED and a line "Allow: …" in allow.
+ */
+const struct api_route *api_route_find(const struct api_routes *routes, const char *method, const char *path,
+                                       char param[2][API_PARAM_MAX + 1], char allow[static API_ALLOW_MAX],
+                                       struct err *e);
+
+/* Whether the answer carries an ETag: objects that a PATCH changes do. */
+bool api_route_tagged(const struct api_routes *routes, const struct api_route *route);
+
+#endif

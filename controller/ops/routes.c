@@ -1,0 +1,46 @@
+#include "controller/ops/routes.h"
+
+/* objects.json, as the build put it in. */
+extern const char api_objects[];
+
+enum row {
+#define ROUTE(op, ...) ROW_##op,
+#include "controller/ops/routes.def"
+#undef ROUTE
+};
+
+static const struct api_route routes[] = {
+#define ROUTE(op, method, path, scope, body, status, answer, summary, ...)                                   \
+    [ROW_##op] = {#op, method, path, API_##scope, &body, status, answer, summary, __VA_ARGS__},
+#include "controller/ops/routes.def"
+#undef ROUTE
+};
+
+static const struct api_param params[] = {
+#define PARAM(op, name, type, least, most, choices, help)                                                    \
+    {&routes[ROW_##op], name, PARAM_##type, least, most, choices, help},
+#include "controller/ops/params.def"
+#undef PARAM
+};
+
+static void add_property(json_t *object, const char *name, json_t *schema)
+{
+    json_array_append_new(json_object_get(object, "required"), json_string(name));
+    json_object_set_new(json_object_get(object, "properties"), name, schema);
+}
+
+/* The rows of limit.def, as members of a tier and of a sandbox's limits. */
+static void describe_limits(json_t *schemas)
+{
+    json_t *tier = json_object_get(schemas, "Tier");
+    json_t *sandbox =
+        json_object_get(json_object_get(json_object_get(schemas, "Sandbox"), "properties"), "limits");
+#define LIMIT(KIND, name, ...)                                                                               \
+    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
+    add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
+#define LIMIT_TIME(KIND, name, ...)                                                                          \
+    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
+#include "common/model/limit.def"
+}
+
+const struct api_routes ops_routes = {routes, ARRAY_LEN(routes), params, ARRAY_LEN(params), api_objects, describe_limits};
