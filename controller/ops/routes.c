@@ -43,4 +43,5 @@ static void describe_limits(json_t *schemas)
 #include "common/model/limit.def"
 }
 
-const struct api_routes ops_routes = {routes, ARRAY_LEN(routes), params, ARRAY_LEN(params), api_objects, describe_limits};
+const struct api_routes ops_routes = {routes,      ARRAY_LEN(routes), params, ARRAY_LEN(params),
+                                      api_objects, describe_limits};
