@@ -112,6 +112,7 @@ static void welcome(struct node_message *m, bool large)
 {
     char text[NODE_LABEL_MAX + 1] = "";
     m->welcome.lease_ms = large ? NODE_LEASE_MAX_MS : NODE_LEASE_MIN_MS;
+    m->welcome.streams = true;
     if (large)
         FILL_TEXT(text);
     for (size_t i = 0; i < NODE_LABELS_MAX; i++)
