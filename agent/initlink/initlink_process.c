@@ -23,6 +23,11 @@ static int say(struct initlink *link, enum init_type type, uint32_t stream, cons
     return error ? error : initlink_queue(link, type, stream, payload, len, e);
 }
 
+bool initlink_listed(struct initlink *link)
+{
+    return initlink_ready(link) && initlink_view_of(link)->listed;
+}
+
 uint32_t initlink_next_process(struct initlink *link)
 {
     return initlink_view_of(link)->next_process;

@@ -189,6 +189,19 @@ static void send_input(struct process_stream *s)
     s->input_ended = true;
 }
 
+/* No more than a window is kept: what the init has taken makes room first. */
+static void keep_input(struct process_stream *s, const uint8_t *bytes, size_t len)
+{
+    if (s->input_at) {
+        s->input_len -= s->input_at;
+        memmove(s->input, s->input + s->input_at, s->input_len);
+        s->input_at = 0;
+    }
+    s->input = mem_grow(s->input, s->input_len + len, 1);
+    memcpy(s->input + s->input_len, bytes, len);
+    s->input_len += len;
+}
+
 /* An act of input is over when the init has all of it. */
 static void go_on_input(struct process_stream *s)
 {
@@ -230,9 +243,7 @@ static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t le
     struct stream_message message;
     struct err e;
     if (channel == STREAM_STDIN) {
-        s->input = mem_grow(s->input, s->input_len + len, 1);
-        memcpy(s->input + s->input_len, bytes, len);
-        s->input_len += len;
+        keep_input(s, bytes, len);
         go_on_input(s);
         return;
     }
@@ -290,6 +301,8 @@ static int check_init(struct runtime *h, struct err *e)
         return err_set(e, ERR_WRONG_STATE, "the sandbox's init does not answer now");
     if (!(initlink_features(h->init) & INIT_FEATURE_PROCESSES))
         return err_set(e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
+    if (!initlink_listed(h->init))
+        return err_set(e, ERR_WRONG_STATE, "the sandbox's init does not answer now");
     return 0;
 }
 
@@ -456,9 +469,53 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
     }
 }
 
+static bool has_stream(const struct runtime *h, uint32_t number)
+{
+    for (const struct process_stream *s = h->streams; s; s = s->next) {
+        if (s->number == number && s->op == STREAM_START)
+            return true;
+    }
+    return false;
+}
+
+/* A command belongs to its stream, which may have been lost while its init was not linked: with the agent
+ * itself, or the controller. */
+static void kill_commands_without_stream(struct runtime *h)
+{
+    const struct initlink_process *all[INITLINK_PROCESSES_MAX];
+    size_t count = initlink_processes(h->init, all, INITLINK_PROCESSES_MAX);
+    struct err e;
+    for (size_t i = 0; i < count; i++) {
+        const struct init_process *told = &all[i]->told;
+        if (!(told->flags & INIT_PROCESS_EXEC) || told->state == INIT_ENDED || has_stream(h, all[i]->number))
+            continue;
+        if (initlink_kill_process(h->init, all[i]->number, &e))
+            log_warn("agent", "sandbox=%s a command whose caller is gone lives on: %s", h->id.text, e.text);
+    }
+}
+
+/* The init has told of all that it has. What was asked of it before the link was lost, and it does not have,
+ * it never heard of. */
+static void on_listed(struct process_stream *s)
+{
+    struct err e;
+    if (s->op > STREAM_ATTACH || !s->number)
+        return;
+    if (!initlink_find_process(s->runtime->init, s->number)) {
+        (void)err_set(&e, ERR_NODE_TIMEOUT,
+                      "the sandbox's init was not reached, and the process was not started");
+        s->number = 0;
+        fail(s, &e);
+    } else if (s->attaches && !s->attachment && !s->drained) {
+        attach(s, s->position);
+    }
+}
+
 static void on_update(struct runtime *h, const struct initlink_update *update)
 {
     struct process_stream *s, *next;
+    if (update->kind == INITLINK_LISTED)
+        kill_commands_without_stream(h);
     for (s = h->streams; s; s = next) {
         next = s->next;
         bool process = s->number && s->number == update->process.number && s->op <= STREAM_ATTACH;
@@ -473,8 +530,8 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
             on_attached(s, &update->attached);
         else if (update->kind == INITLINK_DETACHED && attachment)
             on_detached(s, update->reason);
-        else if (update->kind == INITLINK_LISTED && s->attaches && !s->attachment && !s->drained)
-            attach(s, s->position);
+        else if (update->kind == INITLINK_LISTED)
+            on_listed(s);
     }
 }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from corral import Client, wait_until
 
 MIB = 1 << 20
@@ -168,6 +169,29 @@ def test_a_revoked_key_ends_its_command(corral, user, sandbox):
         answer = waiting.result(20)
     assert answer.status_code == 401
     wait_until("it is killed", lambda: "sleep 1000" not in processes(user, sandbox), 10)
+
+
+@pytest.mark.parametrize("what", ["agent", "controller"])
+def test_a_daemon_dies_under_a_command(corral, user, sandbox, what):
+    """Its caller hears of it, and of the command nothing is left."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(answer_of, user, sandbox, "setsid sleep 1001 & sleep 1002")
+        wait_until("it runs", lambda: "sleep 1001" in processes(user, sandbox), 20)
+        process = Path(f"/proc/{corral.pid(what)}")
+        corral.kill(what)
+        wait_until("it is gone", lambda: not process.exists(), 20)
+        corral.restart(what)
+        assert waiting.result(30) in (504, None)
+    wait_until("it works again", lambda: again(user, sandbox), 30, 0.2)
+    wait_until("nothing of it is left", lambda: "sleep 100" not in processes(user, sandbox), 15)
+
+
+def answer_of(user, sandbox, script):
+    """The status; None where the connection was lost."""
+    try:
+        return user.call("POST", f"/sandbox/{sandbox}/exec", {"command": ["sh", "-c", script]}).status_code
+    except requests.ConnectionError:
+        return None
 
 
 @pytest.mark.parametrize("what,signo", [("agent", signal.SIGTERM), ("agent", signal.SIGKILL), ("controller", signal.SIGTERM),
