@@ -14,6 +14,14 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
     return false;
 }
 
+bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, void *arg)
+{
+    if (http_stream_await(call->exchange, ops, arg))
+        return true;
+    api_call_free(api_call_of(call));
+    return false;
+}
+
 void api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
                       const struct http_stream_ops *ops, void *arg)
 {

@@ -2,8 +2,8 @@
 #include "controller/ops/ops.h"
 
 #include "common/base/mem.h"
-#include "common/http/http_stream.h"
 #include "common/io/pki.h"
+#include "controller/api/api_stream.h"
 #include "controller/streams/exec_run.h"
 
 #include <jansson.h>
@@ -200,7 +200,7 @@ void ops_sandbox_exec(void *owner, struct api_call *call)
         free(p);
         return;
     }
-    if (!http_stream_await(call->exchange, &waits, p)) {
+    if (!api_stream_await(call, &waits, p)) {
         exec_run_cancel(p->run);
         free(p);
     }

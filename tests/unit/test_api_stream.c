@@ -25,6 +25,7 @@ struct fixture {
     struct api_call *call; /* of the stream that goes on */
     size_t taken;          /* bytes of its pieces */
     unsigned begun, gone;
+    bool awaits;
 };
 
 /* --- what the routes do --- */
@@ -84,6 +85,24 @@ static void talk(void *owner, struct api_call *call)
     api_stream_upgrade(call, NULL, &both, begin(owner, call));
 }
 
+/* Nobody waits for the answer any more. */
+static void on_abandoned(void *arg)
+{
+    struct fixture *f = arg;
+    f->gone++;
+    api_answer_json(f->call, 200, NULL, "{}");
+    f->call = NULL;
+}
+
+static void await(void *owner, struct api_call *call)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_abandoned};
+    struct fixture *f = begin(owner, call);
+    f->awaits = api_stream_await(call, &waits, f);
+    if (!f->awaits)
+        f->call = NULL;
+}
+
 static void whole(void *owner, struct api_call *call)
 {
     struct fixture *f = owner;
@@ -95,6 +114,7 @@ static const struct api_route rows[] = {
     {"PUT", "PUT", "/bytes", API_WRITE, &no_body, 200, "object", "", put, .streamed_body = true},
     {"FEED", "GET", "/feed", API_READ, &no_body, 200, "bytes", "", feed, .streamed_answer = true},
     {"TALK", "GET", "/talk", API_EXEC, &no_body, 101, "", "", talk, .upgrade = "websocket"},
+    {"AWAIT", "POST", "/await", API_WRITE, &no_body, 200, "object", "", await},
     {"WHOLE", "POST", "/whole", API_WRITE, &no_body, 200, "object", "", whole},
 };
 static const struct api_routes routes = {.route = rows, .count = ARRAY_LEN(rows), .objects = "{\"info\":{}}"};
@@ -166,6 +186,12 @@ static void turn(struct fixture *f)
         return;
     api_key_sha256(f->key.text, sha256);
     api_key_found(query, 0, NULL, &caller, sha256, false, 0);
+}
+
+static void turn_without_answer(struct fixture *f)
+{
+    timer_start(&f->timer, f->loop, 1, end_turn, f);
+    loop_run(f->loop);
 }
 
 /* head: the request's line and headers, to which its key comes. */
@@ -288,6 +314,64 @@ static void test_a_stream_takes_a_place_until_it_ends(void **state)
         turn(f);
 }
 
+static void test_an_answer_that_takes_long(void **state)
+{
+    struct fixture *f = *state;
+    char text[8000] = "";
+    int fd = ask(f, f->key.text, "POST /await HTTP/1.1\r\nContent-Length: 0", "");
+    while (!f->call)
+        turn(f);
+    assert_true(f->awaits);
+    api_answer_json(f->call, 200, NULL, "{\"long\":1}");
+    f->call = NULL;
+    receive(f, fd, text, "{\"long\":1}");
+    assert_has(text, "HTTP/1.1 200 ");
+    assert_null(strstr(text, "Connection: close"));
+    close(fd);
+    assert_int_equal(f->gone, 0);
+}
+
+/* A client that is gone, or has only ended its side, waits no more; its place is free then. */
+static void test_a_client_that_waits_no_more(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 6; i++) {
+        int fd = ask(f, f->key.text, "POST /await HTTP/1.1\r\nContent-Length: 0", "");
+        while (!f->call)
+            turn(f);
+        if (i % 2)
+            shutdown(fd, SHUT_WR);
+        else
+            close(fd);
+        while (f->gone == i)
+            turn(f);
+        if (i % 2)
+            close(fd);
+    }
+}
+
+/* It is gone before its key is known. */
+static void test_a_client_that_went_before_it_could_wait(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 4; i++) {
+        api_forget_key(f->api, "*");
+        int fd = ask(f, f->key.text, "POST /await HTTP/1.1\r\nContent-Length: 0", "");
+        while (!f->query)
+            turn_without_answer(f);
+        close(fd);
+        for (int k = 0; k < 20; k++)
+            turn_without_answer(f);
+        while (f->begun == i || (f->awaits && f->call)) /* it is told, at once or soon */
+            turn(f);
+    }
+    char text[8000] = "";
+    int fd = ask(f, f->key.text, "POST /whole HTTP/1.1\r\nContent-Length: 0", "");
+    receive(f, fd, text, "{}");
+    assert_has(text, "HTTP/1.1 200 ");
+    close(fd);
+}
+
 static void test_a_connection_is_handed_over_to_the_scope_exec(void **state)
 {
     static const char *const upgrade = "GET /talk HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket";
@@ -369,6 +453,9 @@ int main(void)
         TEST(test_nothing_of_a_stream_begins_for_a_stranger),
         TEST(test_an_answer_in_pieces_carries_the_headers_of_any_other),
         TEST(test_a_stream_takes_a_place_until_it_ends),
+        TEST(test_an_answer_that_takes_long),
+        TEST(test_a_client_that_waits_no_more),
+        TEST(test_a_client_that_went_before_it_could_wait),
         TEST(test_a_connection_is_handed_over_to_the_scope_exec),
         TEST(test_the_scope_exec_alone_neither_reads_nor_writes),
         TEST(test_a_client_that_leaves_is_told),
