@@ -15,8 +15,8 @@
 
 #include "agent/initlink/initlink.h"
 
-/* Whether the init has told of all its processes on this link: before, nothing should be started, for the init
- * may not know of it when it tells. */
+/* Whether the init has told of all its processes on this link: before, nothing should be started, for the
+ * init may not know of it when it tells. */
 bool initlink_listed(struct initlink *link);
 
 /* A number that no process of this sandbox has had; initlink_spawn uses it up. */
