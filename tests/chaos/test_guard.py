@@ -69,7 +69,7 @@ def test_memory_below_what_is_held(corral, user, hostile):
     for asked in (32 * MIB, 60 * MIB, held + (1 << 20)): # at 95 % of its limit it would be ended
         problem = user.refused("PATCH", f"/sandbox/{sandbox}", {"memory_bytes": asked})
         assert (problem["status"], problem["code"]) == (409, "below_use"), problem
-        said = int(re.search(r"holds (\d+) bytes", problem["detail"])[1])
+        said = int(re.search(r"uses (\d+) bytes", problem["detail"])[1])
         assert abs(said - held) < 2 * MIB
         done = corral.cli("extend", sandbox, "--memory", str(asked))
         assert done.returncode == 1 and "below_use" in done.stderr, done

@@ -424,7 +424,7 @@ def test_fewer_descriptors_than_connections_are_allowed():
         held[-1].sendall(GET)
         assert Answer(held[-1]).status == 200
         assert front.files() < 120 and sum(is_over(s) for s in held) >= 200
-        assert "and not 12288, since this process may open 200 files" in front.text()
+        assert "instead of 12288, since this process may open 200 files" in front.text()
         for s in held:
             s.close()
     finally:
