@@ -47,6 +47,8 @@ static const char *breach(const struct stream_open *open)
     const struct stream_start *start = &open->start;
     if (!open->sandbox.text[0])
         return "sandbox";
+    if (open->op == STREAM_SIGNAL && (open->signo < 1 || open->signo > 64))
+        return "signo";
     if (open->op != STREAM_START)
         return open->pid < 0 || (open->op != STREAM_LIST && !open->pid) ? "pid" : NULL;
     if (!start->command.count || !start->command.item[0][0] || start->command.count > STREAM_LIST_MAX)
@@ -276,7 +278,8 @@ static bool process_from(const Corral__Process *pb, struct stream_process *p)
     p->ended_at_ms = pb->ended_at_ms;
     p->output_oldest = pb->output_oldest;
     p->output_bytes = pb->output_bytes;
-    return pb_text(p->tag, sizeof p->tag, pb->tag) && words_from(&p->command, pb->command, pb->n_command);
+    return pb->n_command <= COMMAND_MAX && pb_text(p->tag, sizeof p->tag, pb->tag) &&
+           words_from(&p->command, pb->command, pb->n_command);
 }
 
 size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
@@ -332,7 +335,7 @@ static bool message_from(const Corral__StreamMessage *pb, struct stream_message 
     case CORRAL__STREAM_MESSAGE__WHAT_SIGNAL:
         m->kind = STREAM_TO_SIGNAL;
         m->signo = pb->signal->signo;
-        return true;
+        return m->signo >= 1 && m->signo <= 64;
     default:
         return false;
     }

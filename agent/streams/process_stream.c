@@ -32,6 +32,7 @@ struct process_stream {
     size_t credit;     /* bytes that the init may send */
     uint8_t *input;    /* that the init has not taken */
     size_t input_at, input_len;
+    uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
     size_t listed; /* how many of a list were told */
 };
@@ -124,6 +125,8 @@ static void attach(struct process_stream *s, uint64_t from)
     size_t room = room_for_output(s);
     int rc = initlink_attach(s->runtime->init, s->number, from, (uint32_t)room, &s->attachment, &e);
     s->credit = room;
+    if (rc == ERR_WRONG_STATE)
+        e.code = ERR_TOO_MANY_STREAMS;
     if (rc)
         fail(s, &e);
 }
@@ -181,6 +184,7 @@ static void send_input(struct process_stream *s)
             !sent)
             return; /* more credit, or room, is told */
         s->input_at += sent;
+        s->input_sent += sent;
         mux_took(s->mux, sent);
     }
     s->input_at = s->input_len = 0;
@@ -354,6 +358,8 @@ static void begin_start(struct process_stream *s, const struct stream_start *sta
     free(spawn);
     if (rc) {
         s->number = 0;
+        if (rc == ERR_IO)
+            (void)err_set(&e, ERR_PROCESS_LIMIT, "the sandbox's init has enough to start for now; ask again");
         fail(s, &e);
         return;
     }
@@ -501,13 +507,19 @@ static void on_listed(struct process_stream *s)
     struct err e;
     if (s->op > STREAM_ATTACH || !s->number)
         return;
-    if (!initlink_find_process(s->runtime->init, s->number)) {
+    const struct initlink_process *process = initlink_find_process(s->runtime->init, s->number);
+    if (!process) {
         (void)err_set(&e, ERR_NODE_TIMEOUT,
                       "the sandbox's init was not reached, and the process was not started");
         s->number = 0;
         fail(s, &e);
-    } else if (s->attaches && !s->attachment && !s->drained) {
-        attach(s, s->position);
+    } else if (s->op == STREAM_START && process->told.stdin_taken < s->input_sent) {
+        (void)err_set(&e, ERR_NODE_TIMEOUT, "a part of its input was lost on the way to the sandbox's init");
+        fail(s, &e);
+    } else {
+        s->input_ended = false; /* its end is said again: the init may not have heard it */
+        if (s->attaches && !s->attachment && !s->drained)
+            attach(s, s->position);
     }
 }
 

@@ -18,6 +18,7 @@
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 5000
+#define STANDS_MS    5000 /* then a connection counts as taken */
 
 struct stream_link {
     struct agent *agent;
@@ -110,6 +111,14 @@ static void on_time_over(void *arg)
     try_again(arg, "nobody answers there in time");
 }
 
+/* Only now: the controller may have refused it after all. */
+static void on_stands(void *arg)
+{
+    struct stream_link *link = arg;
+    backoff_reset(&link->backoff);
+    link->said[0] = 0;
+}
+
 static void on_dialed(void *arg, struct stream *carrier, const char *why)
 {
     static const struct mux_ops ops = {.on_open = on_open, .on_drained = on_drained, .on_over = on_over};
@@ -124,9 +133,7 @@ static void on_dialed(void *arg, struct stream *carrier, const char *why)
         stream_free(carrier);
         return;
     }
-    timer_stop(&link->timer);
-    backoff_reset(&link->backoff);
-    link->said[0] = 0;
+    timer_start(&link->timer, link->agent->loop, STANDS_MS, on_stands, link);
     link->mux = mux_new(link->agent->loop, carrier, &ops, link);
 }
 

@@ -12,22 +12,43 @@ void json_text_fini(struct json_text *json)
     *json = (struct json_text){0};
 }
 
+static void add_escape(struct text *text, char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    char escape[6] = {'\\', 'u', '0', '0', digits[(unsigned char)c >> 4], digits[c & 15]};
+    if (c == '"' || c == '\\') {
+        escape[1] = c;
+        text_add_bytes(text, escape, 2);
+    } else {
+        text_add_bytes(text, escape, sizeof escape);
+    }
+}
+
+/* What needs no escape is added in one piece. A NUL follows the bytes. */
+static void add_bytes(struct text *text, const char *s, size_t len)
+{
+    const char *end = s + len, *run = s;
+    text_add(text, "\"");
+    while (s < end) {
+        size_t n = (unsigned char)*s < 0x80 ? 1 : utf8_len(s);
+        if (n && (unsigned char)*s >= 0x20 && *s != '"' && *s != '\\') {
+            s += n;
+            continue;
+        }
+        text_add_bytes(text, run, (size_t)(s - run));
+        if (n)
+            add_escape(text, *s);
+        else
+            text_add(text, "\\ufffd");
+        run = ++s;
+    }
+    text_add_bytes(text, run, (size_t)(end - run));
+    text_add(text, "\"");
+}
+
 static void add_string(struct text *text, const char *value)
 {
-    text_add(text, "\"");
-    for (const char *s = value; *s;) {
-        size_t len = utf8_len(s);
-        if (*s == '"' || *s == '\\')
-            text_fmt(text, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20)
-            text_fmt(text, "\\u%04x", (unsigned char)*s);
-        else if (len == 0)
-            text_add(text, "\\ufffd");
-        else
-            text_add_bytes(text, s, len);
-        s += len ? len : 1;
-    }
-    text_add(text, "\"");
+    add_bytes(text, value, strlen(value));
 }
 
 /* Writes what precedes a value: a comma, and the member's name. */
@@ -76,6 +97,12 @@ void json_text_str(struct json_text *json, const char *name, const char *value)
         return;
     begin(json, name);
     add_string(&json->text, value);
+}
+
+void json_text_bytes(struct json_text *json, const char *name, const char *bytes, size_t len)
+{
+    begin(json, name);
+    add_bytes(&json->text, bytes, len);
 }
 
 void json_text_num(struct json_text *json, const char *name, uint64_t value)

@@ -32,6 +32,8 @@ void json_text_end(struct json_text *json);
 
 /* A value of NULL leaves the member out. */
 void json_text_str(struct json_text *json, const char *name, const char *value);
+/* A string of len bytes, which may hold NULs; one follows them. */
+void json_text_bytes(struct json_text *json, const char *name, const char *bytes, size_t len);
 void json_text_num(struct json_text *json, const char *name, uint64_t value);
 void json_text_int(struct json_text *json, const char *name, int64_t value);
 void json_text_real(struct json_text *json, const char *name, double value, unsigned decimals); /* finite */

@@ -66,7 +66,9 @@ static void count(struct http_connection *c)
     size_t bytes = buffered(bufferevent_get_input(c->io)) + buffered(bufferevent_get_output(c->io));
     if (c->exchange)
         bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room;
-    http_holding_set(&c->holding, bytes, c->phase != PHASE_SERVED);
+    bool owed =
+        c->phase == PHASE_SERVED || (c->exchange && c->exchange->stream.awaits && !c->exchange->stream.over);
+    http_holding_set(&c->holding, bytes, !owed);
     (void)http_connection_idles(c);
 }
 
@@ -358,8 +360,9 @@ static void finish(struct http_connection *c);
 static bool client_ended(const struct http_connection *c, const struct evbuffer *in)
 {
     const struct http_exchange *x = c->exchange;
-    return c->ended && !evbuffer_get_length(in) &&
-           (x->stream.kind == STREAM_ANSWER || x->stream.awaits || http_stream_takes(x));
+    if (x->stream.awaits) /* whatever it has sent behind its request */
+        return c->ended;
+    return c->ended && !evbuffer_get_length(in) && (x->stream.kind == STREAM_ANSWER || http_stream_takes(x));
 }
 
 static void advance_stream(struct http_connection *c, struct evbuffer *in)

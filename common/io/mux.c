@@ -29,7 +29,7 @@ static const struct {
     size_t least, most;
 } bounds[TYPES] = {
     [OPEN] = {0, MUX_OPEN_MAX},
-    [DATA] = {1, MUX_DATA_MAX + 1},
+    [DATA] = {2, MUX_DATA_MAX + 1},
     [WINDOW] = {4, 4},
     [CLOSE] = {2, 2 + MUX_TEXT_MAX},
     [PING] = {0, 0},
@@ -74,7 +74,7 @@ struct mux {
     struct deferred flush;
     struct later begin, tell; /* tell: that it is over */
     struct timer ping;
-    uint64_t heard_ms; /* as loop_awake_ms counts */
+    uint64_t heard_ms, taken_ms; /* as loop_awake_ms counts: the peer sent bytes; took some, or none waited */
     bool was_full;
     const char *over;           /* why; NULL: it stands */
     struct mux_stream *current; /* whose callback is being made; NULL once it is freed */
@@ -156,6 +156,11 @@ static void fail(struct mux *mux, const char *why)
 
 /* --- out --- */
 
+static bool is_full(const struct mux *mux)
+{
+    return mux->out.len - mux->out.at >= MUX_FULL;
+}
+
 static void on_ready(void *arg, bool readable, bool writable);
 
 static void watch_carrier(struct mux *mux)
@@ -183,7 +188,10 @@ static void flush(void *arg)
         if (!n)
             break;
         buffer_took(out, (size_t)n);
+        mux->taken_ms = loop_awake_ms(mux->loop);
     }
+    if (out->at == out->len)
+        mux->taken_ms = loop_awake_ms(mux->loop);
     watch_carrier(mux);
     if (!mux->was_full || out->len - out->at > DRAINED)
         return;
@@ -254,10 +262,9 @@ static const char *on_open(struct mux *mux, uint32_t number, const uint8_t *payl
 
 static const char *on_data(struct mux_stream *stream, const uint8_t *payload, size_t len)
 {
-    if (len > stream->granted)
+    if (len - 1 > stream->granted)
         return "it sends more than it was granted";
-    stream->granted -= len;
-    stream->owed++; /* the channel's byte; the owner tells of the others */
+    stream->granted -= len - 1;
     if (stream->ops && STAILQ_EMPTY(&stream->early)) {
         hand_on(stream, payload, len);
         return NULL;
@@ -296,7 +303,7 @@ static const char *take_frame(struct mux *mux, enum type type, uint32_t number, 
                               size_t len)
 {
     struct mux_stream *stream;
-    if (type == PING)
+    if (type == PING && !is_full(mux)) /* a peer that does not read is told nothing */
         put(mux, PONG, 0, 0);
     if (type == PING || type == PONG)
         return NULL;
@@ -375,8 +382,10 @@ static void on_ping(void *arg)
 {
     struct mux *mux = arg;
     uint64_t silent_ms = loop_awake_ms(mux->loop) - mux->heard_ms;
-    if (silent_ms >= MUX_LOST_MS) {
-        fail(mux, "the peer does not answer");
+    if (mux->out.at == mux->out.len)
+        mux->taken_ms = loop_awake_ms(mux->loop);
+    if (silent_ms >= MUX_LOST_MS || loop_awake_ms(mux->loop) - mux->taken_ms >= MUX_LOST_MS) {
+        fail(mux, silent_ms >= MUX_LOST_MS ? "the peer does not answer" : "the peer does not read");
         return;
     }
     if (silent_ms >= MUX_PING_MS)
@@ -390,7 +399,7 @@ struct mux *mux_new(struct loop *loop, struct stream *carrier, const struct mux_
 {
     struct mux *mux = mem_zalloc(sizeof *mux);
     *mux = (struct mux){.loop = loop, .carrier = carrier, .ops = *ops, .owner = owner};
-    mux->heard_ms = loop_awake_ms(loop);
+    mux->heard_ms = mux->taken_ms = loop_awake_ms(loop);
     later_call(&mux->begin, loop, begin, mux);
     timer_start(&mux->ping, loop, MUX_PING_MS, on_ping, mux);
     return mux;
@@ -416,7 +425,7 @@ void mux_free(struct mux *mux)
 struct mux_stream *mux_open(struct mux *mux, const uint8_t *bytes, size_t len,
                             const struct mux_stream_ops *ops, void *arg)
 {
-    if (mux->over || len > MUX_OPEN_MAX || HASH_COUNT(mux->streams) >= MUX_STREAMS_MAX)
+    if (mux->over || is_full(mux) || len > MUX_OPEN_MAX || HASH_COUNT(mux->streams) >= MUX_STREAMS_MAX)
         return NULL;
     if (mux->last + 1 >= LAST_NUMBER) {
         fail(mux, "all its numbers are used up");
@@ -452,22 +461,25 @@ void mux_serve(struct mux_stream *stream, const struct mux_stream_ops *ops, void
         later_call(&stream->served, stream->mux->loop, hand_on_early, stream);
 }
 
-/* Each frame takes a byte of the window for its channel. */
 size_t mux_room(const struct mux_stream *stream)
 {
-    size_t frames = (stream->room + MUX_DATA_MAX) / (MUX_DATA_MAX + 1);
-    return stream->room - frames;
+    return stream->room;
 }
 
 void mux_write(struct mux_stream *stream, unsigned channel, const void *bytes, size_t len)
 {
     const uint8_t *from = bytes;
+    if (len >
+        stream->room) { /* the owner's mistake: better without this connection than with a wrong window */
+        fail(stream->mux, "more was to be sent than the peer has granted");
+        return;
+    }
     for (size_t done = 0; done < len;) {
         size_t some = len - done < MUX_DATA_MAX ? len - done : MUX_DATA_MAX;
         uint8_t *at = put(stream->mux, DATA, stream->number, some + 1);
         at[0] = (uint8_t)channel;
         memcpy(at + 1, from + done, some);
-        stream->room -= some + 1;
+        stream->room -= some;
         done += some;
     }
 }
@@ -495,8 +507,7 @@ void mux_close(struct mux_stream *stream, int code, const char *text)
 
 bool mux_is_full(const struct mux_stream *stream)
 {
-    const struct mux *mux = stream->mux;
-    return mux->out.len - mux->out.at >= MUX_FULL;
+    return is_full(stream->mux);
 }
 
 size_t mux_streams(const struct mux *mux)
@@ -507,4 +518,9 @@ size_t mux_streams(const struct mux *mux)
 struct mux *mux_of(const struct mux_stream *stream)
 {
     return stream->mux;
+}
+
+bool mux_stands(const struct mux *mux)
+{
+    return !mux->over;
 }

@@ -8,9 +8,9 @@
  * grants nothing stops its writer and no buffer grows. A peer that sends past its window, or breaks another
  * rule, loses the connection.
  *
- * Memory: of what waits to be sent, at most the sum of the windows; writers that can wait should write
- * nothing while mux_is_full. What comes in is handed on at once and not kept. A frame of the peer is at most
- * MUX_OPEN_MAX bytes long.
+ * Memory: of what waits to be sent, at most the sum of the windows; while mux_is_full nothing is opened, and
+ * writers that can wait should write nothing. A peer that takes nothing for MUX_LOST_MS loses the connection.
+ * What comes in is handed on at once and not kept. A frame of the peer is at most MUX_OPEN_MAX bytes long.
  *
  * On the loop. No callback is made inside a call; any function but mux_free may be called in a callback.
  */
@@ -30,7 +30,7 @@
 #define MUX_STREAMS_MAX 8192         /* at once */
 #define MUX_FULL        (1u << 20)   /* bytes that wait to be sent */
 #define MUX_PING_MS     5000
-#define MUX_LOST_MS     20000 /* without a byte of the peer */
+#define MUX_LOST_MS     20000 /* without a byte of the peer, or without one that it takes */
 #define MUX_LOST        (-1)  /* the code of a stream whose connection was lost */
 
 struct mux;
@@ -62,7 +62,7 @@ struct mux *mux_new(struct loop *loop, struct stream *carrier, const struct mux_
 /* Closes the connection. Streams that are left go without a callback. NULL is fine. */
 void mux_free(struct mux *mux);
 
-/* Opens a stream. NULL: there are too many, or bytes are too long. */
+/* Opens a stream. NULL: there are too many, bytes are too long, too much waits to be sent, or it is over. */
 struct mux_stream *mux_open(struct mux *mux, const uint8_t *bytes, size_t len,
                             const struct mux_stream_ops *ops, void *arg);
 
@@ -87,6 +87,9 @@ void mux_close(struct mux_stream *stream, int code, const char *text);
 
 /* Whether more waits to be sent on its connection than should. */
 bool mux_is_full(const struct mux_stream *stream);
+
+/* Whether its owner was not told yet that it is over. */
+bool mux_stands(const struct mux *mux);
 
 size_t mux_streams(const struct mux *mux);
 

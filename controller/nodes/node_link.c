@@ -132,7 +132,7 @@ static void on_message(void *arg, const struct msglink_peer *peer, struct msglin
     node_message_fini(&m);
 }
 
-/* The ticket is the session's id, which only its own node was told. */
+/* The ticket is the session's id, which only its own node was told. Its certificate may be a renewed one. */
 static void on_stream(void *arg, const struct msglink_peer *peer, const uint8_t ticket[MSGLINK_TICKET_LEN],
                       struct stream *carrier)
 {
@@ -140,7 +140,7 @@ static void on_stream(void *arg, const struct msglink_peer *peer, const uint8_t 
     struct node_session_id id;
     memcpy(id.byte, ticket, sizeof id.byte);
     const struct session *s = session_find(link, &id);
-    if (s && s->proved && (!peer->tls || !strcmp(peer->who.fingerprint, s->fingerprint)))
+    if (s && s->proved && (!peer->tls || !strcmp(peer->who.name, s->node)))
         link->ops.on_streams(link->owner, s->node, carrier);
     else
         stream_free(carrier);

@@ -1,7 +1,9 @@
 /* POST /sandbox/{id}/exec: one command, from its start to its end. */
 #include "controller/ops/ops.h"
 
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/io/pki.h"
 #include "controller/api/api_stream.h"
 #include "controller/streams/exec_run.h"
@@ -64,37 +66,53 @@ static size_t whole_characters(const struct exec_output *o)
     return last && last - 1 + character_len(o->bytes[last - 1]) > o->len ? last - 1 : o->len;
 }
 
-static void put_output(json_t *answer, const char *name, const struct exec_output *o)
+static bool is_text(const char *bytes, size_t len)
 {
-    char other[32];
+    for (size_t i = 0, n; i < len; i += n) {
+        n = (unsigned char)bytes[i] < 0x80 ? 1 : utf8_len(bytes + i);
+        if (!n)
+            return false;
+    }
+    return true;
+}
+
+static void put_output(struct json_text *json, const char *name, const struct exec_output *o)
+{
     const char *bytes = o->bytes ? (const char *)o->bytes : "";
-    json_t *text = json_stringn(bytes, whole_characters(o));
-    if (text) {
-        json_object_set_new(answer, name, text);
+    char other[32];
+    size_t len = whole_characters(o);
+    if (is_text(bytes, len)) {
+        json_text_bytes(json, name, bytes, len);
         return;
     }
     snprintf(other, sizeof other, "%s_base64", name);
     char *coded = mem_zalloc(o->len / 3 * 4 + 5);
     EVP_EncodeBlock((unsigned char *)coded, o->bytes, (int)o->len);
-    json_object_set_new(answer, other, json_string(coded));
+    json_text_str(json, other, coded);
     free(coded);
 }
 
 static void answer(struct api_call *call, const struct exec_result *r)
 {
     const struct stream_process *p = &r->process;
-    json_t *body =
-        json_pack("{s:o,s:o}", "exit_code", p->has_exit_code ? json_integer(p->exit_code) : json_null(),
-                  "signal", p->signo ? json_integer(p->signo) : json_null());
-    put_output(body, "stdout", &r->out);
-    put_output(body, "stderr", &r->err);
-    json_object_set_new(body, "truncated", json_boolean(r->out.truncated || r->err.truncated));
-    json_object_set_new(body, "timed_out", json_boolean(p->timed_out));
-    json_object_set_new(body, "duration_ms", json_integer((json_int_t)r->duration_ms));
-    char *text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    api_answer_json(call, 200, NULL, text);
-    free(text);
+    struct json_text json = {0};
+    json_text_object(&json, NULL);
+    if (p->has_exit_code)
+        json_text_int(&json, "exit_code", p->exit_code);
+    else
+        json_text_null(&json, "exit_code");
+    if (p->signo)
+        json_text_int(&json, "signal", p->signo);
+    else
+        json_text_null(&json, "signal");
+    put_output(&json, "stdout", &r->out);
+    put_output(&json, "stderr", &r->err);
+    json_text_bool(&json, "truncated", r->out.truncated || r->err.truncated);
+    json_text_bool(&json, "timed_out", p->timed_out);
+    json_text_num(&json, "duration_ms", r->duration_ms);
+    json_text_end(&json);
+    api_answer_json(call, 200, NULL, json.text.data);
+    json_text_fini(&json);
 }
 
 static void on_done(void *arg, int code, const char *text, const struct exec_result *result)
@@ -174,8 +192,8 @@ static int start(struct controller *c, struct exec_call *p, const struct sandbox
     size_t len;
     uint8_t *input = ops_take_input(body, &len);
     ops_take_command(&open.start, body);
-    int rc = exec_run_start(&p->run, leader_streams(c->leader), node, p->call->caller.key_id, &open, input,
-                            len, on_done, p, e);
+    int rc = exec_run_start(&p->run, c->loop, leader_streams(c->leader), node, p->call->caller.key_id, &open,
+                            input, len, on_done, p, e);
     stream_start_fini(&open.start);
     free(input);
     return rc;

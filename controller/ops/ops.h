@@ -48,7 +48,7 @@ bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
 
 /*
  * inside.c: finds the path's sandbox and its node, if the caller may work in it and it is running. Otherwise
- * answers the call, now or later, and returns false. An administrator must say admin_access=true.
+ * answers the call, now or later, and returns false.
  */
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);

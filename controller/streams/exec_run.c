@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PATIENCE_MS 60000
+
 struct exec_run {
     struct hub_stream *stream;
     struct exec_result result;
@@ -13,12 +15,14 @@ struct exec_run {
     size_t input_at, input_len;
     bool has_input, input_ended;
     uint64_t begun_ms;
+    struct timer patience; /* past its timeout, which its init keeps */
     exec_run_cb *cb;
     void *arg;
 };
 
 static void run_free(struct exec_run *run)
 {
+    timer_stop(&run->patience);
     stream_process_fini(&run->result.process);
     free(run->result.out.bytes);
     free(run->result.err.bytes);
@@ -31,11 +35,14 @@ static void on_output(void *arg, enum stream_channel channel, const uint8_t *byt
     struct exec_run *run = arg;
     struct exec_output *to = channel == STREAM_STDERR ? &run->result.err : &run->result.out;
     size_t room = EXEC_OUTPUT_MAX - to->len, some = len < room ? len : room;
+    if (some && !hub_hold(run->stream, some)) /* this key, or all together, keep as much as they may */
+        some = 0;
     to->truncated |= some < len;
     if (some) {
-        to->bytes = mem_grow(to->bytes, to->len + some, 1);
+        to->bytes = mem_grow(to->bytes, to->len + some + 1, 1);
         memcpy(to->bytes + to->len, bytes, some);
         to->len += some;
+        to->bytes[to->len] = 0;
     }
     hub_took(run->stream, len);
 }
@@ -76,9 +83,19 @@ static void on_closed(void *arg, int code, const char *text)
     run_free(run);
 }
 
-int exec_run_start(struct exec_run **out, struct stream_hub *hub, const char *node, const char *key_id,
-                   struct stream_open *open, const void *input, size_t input_len, exec_run_cb *cb, void *arg,
-                   struct err *e)
+/* The init, a tenant's, should have killed it long ago. */
+static void on_no_end(void *arg)
+{
+    struct exec_run *run = arg;
+    hub_stream_end(run->stream);
+    run->cb(run->arg, ERR_NODE_TIMEOUT, "its time is over, and the sandbox's init does not tell of its end",
+            &run->result);
+    run_free(run);
+}
+
+int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
+                   const char *key_id, struct stream_open *open, const void *input, size_t input_len,
+                   exec_run_cb *cb, void *arg, struct err *e)
 {
     static const struct hub_stream_ops ops = {
         .on_output = on_output, .on_message = on_message, .on_room = send_input, .on_closed = on_closed};
@@ -92,11 +109,18 @@ int exec_run_start(struct exec_run **out, struct stream_hub *hub, const char *no
         run_free(run);
         return rc;
     }
+    if (run->has_input && !hub_hold(run->stream, input_len)) {
+        exec_run_cancel(run);
+        return err_set(e, ERR_TOO_MANY_STREAMS,
+                       "the commands of this key hold as much memory as they may; ask again");
+    }
     if (run->has_input) {
         run->input = mem_dup(input, input_len);
         run->input_len = input_len;
         send_input(run);
     }
+    if (open->start.timeout_ms)
+        timer_start(&run->patience, loop, open->start.timeout_ms + PATIENCE_MS, on_no_end, run);
     *out = run;
     return 0;
 }

@@ -12,7 +12,7 @@
 struct exec_run;
 
 struct exec_output {
-    uint8_t *bytes; /* NULL: none */
+    uint8_t *bytes; /* NULL: none; else a NUL follows them */
     size_t len;
     bool truncated;
 };
@@ -27,9 +27,9 @@ struct exec_result {
 typedef void exec_run_cb(void *arg, int code, const char *text, const struct exec_result *result);
 
 /* Starts it. open->start: exec and attach are set here. input is copied. Errors as of hub_stream_open. */
-int exec_run_start(struct exec_run **out, struct stream_hub *hub, const char *node, const char *key_id,
-                   struct stream_open *open, const void *input, size_t input_len, exec_run_cb *cb, void *arg,
-                   struct err *e) MUST_CHECK;
+int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
+                   const char *key_id, struct stream_open *open, const void *input, size_t input_len,
+                   exec_run_cb *cb, void *arg, struct err *e) MUST_CHECK;
 
 /* Its caller is gone: it is killed with all that descends from it. No callback. */
 void exec_run_cancel(struct exec_run *run);

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <uthash.h>
 
-#define KEY_ID_SIZE 31
+#define ENDED_KEYS    256
+#define ENDED_KEYS_MS 60000 /* a request that began before its key ended is over by then */
 
 struct lane {
     struct stream_hub *hub;
@@ -23,6 +24,7 @@ struct lane {
 struct tally {
     char name[40];
     size_t count;
+    size_t held; /* bytes, of a key */
     UT_hash_handle hh;
 };
 
@@ -31,6 +33,7 @@ struct hub_stream {
     struct hub_stream *next, **self; /* of all */
     struct mux_stream *mux;          /* NULL: it is over, and its owner is about to be told */
     struct tally *sandbox, *key;
+    size_t held; /* bytes that its owner keeps */
     const struct hub_stream_ops *ops;
     void *arg;
     struct later tell;
@@ -43,7 +46,12 @@ struct stream_hub {
     struct lane *lanes;
     struct tally *sandboxes, *keys;
     struct hub_stream *streams;
-    size_t count;
+    size_t count, held;
+    struct ended_key {
+        char id[40];
+        uint64_t at_ms;
+    } ended[ENDED_KEYS]; /* the latest, in turn */
+    size_t ended_next;
 };
 
 /* --- tallies --- */
@@ -78,6 +86,8 @@ static void stream_free_it(struct hub_stream *s)
         s->next->self = s->self;
     s->sandbox->count--;
     s->key->count--;
+    s->key->held -= s->held;
+    hub->held -= s->held;
     hub->count--;
     tally_put(&hub->sandboxes, s->sandbox);
     tally_put(&hub->keys, s->key);
@@ -143,12 +153,32 @@ static void on_room(void *arg)
         s->ops->on_room(s->arg);
 }
 
-/* A code that there is not is none of a stream's own. */
+/* What a node may say of a stream: anything else it has made up. */
+static bool may_say(int code)
+{
+    static const int codes[] = {0,
+                                ERR_NOT_FOUND,
+                                ERR_WRONG_STATE,
+                                ERR_PROCESS_LIMIT,
+                                ERR_TOO_LARGE,
+                                ERR_INIT_TOO_OLD,
+                                ERR_OUTPUT_GONE,
+                                ERR_TOO_MANY_STREAMS,
+                                ERR_NODE_TIMEOUT,
+                                ERR_CANCELLED,
+                                ERR_IO};
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        if (codes[i] == code)
+            return true;
+    }
+    return false;
+}
+
 static void on_closed(void *arg, int code, const char *text)
 {
     if (code == MUX_LOST)
         told(arg, ERR_NODE_TIMEOUT, "the connection to its node was lost");
-    else if (code >= ERR_INDEX_COUNT)
+    else if (!may_say(-code))
         told(arg, ERR_PROTOCOL, "its node said what does not belong there");
     else
         told(arg, -code, text);
@@ -156,6 +186,18 @@ static void on_closed(void *arg, int code, const char *text)
 
 static const struct mux_stream_ops stream_ops = {
     .on_data = on_data, .on_room = on_room, .on_closed = on_closed};
+
+/* A request that was let in before its key was revoked may come here after that. */
+static bool was_ended(const struct stream_hub *hub, const char *key_id)
+{
+    uint64_t now = loop_now_ms();
+    for (size_t i = 0; i < ENDED_KEYS; i++) {
+        if (hub->ended[i].at_ms && now - hub->ended[i].at_ms < ENDED_KEYS_MS &&
+            !strcmp(hub->ended[i].id, key_id))
+            return true;
+    }
+    return false;
+}
 
 int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id,
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
@@ -188,8 +230,13 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
         rc = err_set(e, ERR_TOO_MANY_STREAMS, "the sandbox has %d streams already", STREAMS_PER_SANDBOX);
     else if (s->key->count > STREAMS_PER_KEY)
         rc = err_set(e, ERR_TOO_MANY_STREAMS, "this key has %d streams already", STREAMS_PER_KEY);
+    else if (was_ended(hub, key_id))
+        rc = err_set(e, ERR_UNAUTHENTICATED, "the API key was revoked");
+    else if (!mux_stands(lane->mux))
+        rc = err_set(e, ERR_NODE_TIMEOUT, "the connection to the sandbox's node was lost");
     else if (!(s->mux = mux_open(lane->mux, bytes, len, &stream_ops, s)))
-        rc = err_set(e, ERR_TOO_MANY_STREAMS, "the sandbox's node has too many streams");
+        rc = err_set(e, ERR_TOO_MANY_STREAMS,
+                     "the sandbox's node has more to carry than it takes now; ask again");
     free(bytes);
     if (rc)
         stream_free_it(s);
@@ -232,8 +279,21 @@ void hub_stream_end(struct hub_stream *s)
     stream_free_it(s);
 }
 
+bool hub_hold(struct hub_stream *s, size_t more)
+{
+    if (s->key->held + more > STREAM_HELD_PER_KEY || s->hub->held + more > STREAM_HELD_MAX)
+        return false;
+    s->held += more;
+    s->key->held += more;
+    s->hub->held += more;
+    return true;
+}
+
 void stream_hub_end_key(struct stream_hub *hub, const char *key_id)
 {
+    struct ended_key *ended = &hub->ended[hub->ended_next++ % ENDED_KEYS];
+    snprintf(ended->id, sizeof ended->id, "%s", key_id);
+    ended->at_ms = loop_now_ms();
     for (struct hub_stream *s = hub->streams; s; s = s->next) {
         if (s->mux && !strcmp(s->key->name, key_id))
             end_soon(s, ERR_UNAUTHENTICATED, "the API key was revoked");

@@ -14,6 +14,8 @@
 
 #define STREAMS_PER_SANDBOX 64
 #define STREAMS_PER_KEY     1024
+#define STREAM_HELD_PER_KEY (64u << 20)  /* bytes that owners of its streams keep: outputs, inputs */
+#define STREAM_HELD_MAX     (512u << 20) /* of all */
 
 struct hub_stream;
 struct stream_hub;
@@ -44,7 +46,7 @@ void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *ca
 /* A node is gone, or (NULL) this controller does not lead any more. */
 void stream_hub_drop(struct stream_hub *hub, const char *node);
 
-/* A key was revoked, or changed: its streams end, with ERR_UNAUTHENTICATED. */
+/* A key was revoked: its streams end, with ERR_UNAUTHENTICATED, and for a minute none is opened. */
 void stream_hub_end_key(struct stream_hub *hub, const char *key_id);
 
 /*
@@ -66,6 +68,9 @@ bool hub_say(struct hub_stream *stream, const struct stream_message *message);
 
 /* So much output was dealt with. */
 void hub_took(struct hub_stream *stream, size_t len);
+
+/* Its owner keeps so many bytes more, until the stream is over. False: there is no room, and it may not. */
+bool hub_hold(struct hub_stream *stream, size_t more) MUST_CHECK;
 
 /* Ends it, and frees it: what belongs to it on the node ends too. */
 void hub_stream_end(struct hub_stream *stream);

@@ -72,9 +72,21 @@ static void test_members_of_an_object(void **state)
     json_text_fini(&t);
 }
 
+static void test_bytes_with_nuls(void **state)
+{
+    struct json_text json = {0};
+    json_text_array(&json, NULL);
+    json_text_bytes(&json, NULL, "a\0\x1f\"\\\xc3\xa4\xc3", 8);
+    json_text_bytes(&json, NULL, "", 0);
+    json_text_end(&json);
+    assert_string_equal(json.text.data, "[\"a\\u0000\\u001f\\\"\\\\\xc3\xa4\\ufffd\",\"\"]");
+    json_text_fini(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_with_nuls),
         cmocka_unit_test(test_commas_and_ends),
         cmocka_unit_test(test_any_string_is_read_again),
         cmocka_unit_test(test_members_of_an_object),

@@ -185,6 +185,11 @@ static bool a_over(struct fixture *f)
     return f->a.over;
 }
 
+static bool never(struct fixture *f)
+{
+    return false;
+}
+
 static void test_a_stream(void **state)
 {
     struct fixture f;
@@ -247,6 +252,48 @@ static void test_a_reader_that_stops(void **state)
     mux_write(f.a.stream, 1, "bytes", 5);
     run(&f, b_has_five);
     assert_int_equal(mux_room(stuck), 0);
+    end(&f);
+}
+
+static bool b_has_all_of_it(struct fixture *f)
+{
+    return f->b.bytes == MUX_WINDOW;
+}
+
+/* The window counts bytes, not frames: it can be filled to the last by the smallest. */
+static void test_a_window_of_small_frames(void **state)
+{
+    struct fixture f;
+    begin(&f, false);
+    f.b.takes = false;
+    open_with(&f, "");
+    for (size_t i = 0; i < MUX_WINDOW; i++)
+        mux_write(f.a.stream, i % 2, "x", 1);
+    assert_int_equal(mux_room(f.a.stream), 0);
+    run(&f, b_has_all_of_it);
+    assert_null(f.a.over);
+    assert_null(f.b.over);
+    end(&f);
+}
+
+/* A peer that asks and does not read is answered no more than fits. */
+static void test_a_flood_of_pings(void **state)
+{
+    static uint8_t pings[8 * 4096];
+    struct fixture f;
+    size_t sent = 0;
+    begin(&f, true);
+    for (size_t i = 0; i < sizeof pings; i += 8)
+        pings[i + 3] = 5;
+    f.until = never;
+    for (int turns = 0; turns < 2000; turns++) {
+        ssize_t n = send(f.raw, pings, sizeof pings, 0);
+        sent += n > 0 ? (size_t)n : 0;
+        timer_start(&f.look, f.loop, 0, on_limit, &f);
+        loop_run(f.loop);
+    }
+    assert_true(sent > 4 * (size_t)MUX_FULL);
+    assert_null(mux_open(f.a.mux, NULL, 0, &stream_ops, &f.a)); /* so much waits */
     end(&f);
 }
 
@@ -320,8 +367,9 @@ static void test_liars(void **state)
         {"it sends frames that there are not", 0, 1, 0},
         {"it sends frames that there are not", 7, 1, 0},
         {"it sends frames that there are not", 3, 1, 3},
+        {"it sends frames that there are not", 2, 1, 1},
         {"it sends frames that there are not", 2, 1, MUX_DATA_MAX + 2},
-        {"it speaks of a stream that was never opened", 2, 2, 1},
+        {"it speaks of a stream that was never opened", 2, 2, 2},
         {"it opens what it may not", 1, 1, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
@@ -381,6 +429,8 @@ int main(void)
         cmocka_unit_test(test_a_stream),
         cmocka_unit_test(test_many_bytes),
         cmocka_unit_test(test_a_reader_that_stops),
+        cmocka_unit_test(test_a_window_of_small_frames),
+        cmocka_unit_test(test_a_flood_of_pings),
         cmocka_unit_test(test_served_later),
         cmocka_unit_test(test_closed_by_its_opener),
         cmocka_unit_test(test_lost),
