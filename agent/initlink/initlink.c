@@ -28,6 +28,7 @@ struct initlink {
     bool refused; /* a frame was refused because the queue was full */
     uint32_t features;
     uint64_t answered_at_ms;
+    bool paused;
     size_t in_len, in_room, out_len, out_room;
     uint8_t *in;  /* IN_FIRST bytes, more only while a larger frame arrives: there are hundreds of links */
     uint8_t *out; /* NULL while nothing waits */
@@ -151,6 +152,11 @@ int initlink_queue(struct initlink *link, enum init_type type, uint32_t stream, 
 struct initlink_view *initlink_view_of(struct initlink *link)
 {
     return &link->view;
+}
+
+void initlink_set_paused(struct initlink *link, bool paused)
+{
+    link->paused = paused;
 }
 
 uint32_t initlink_features(const struct initlink *link)
@@ -322,6 +328,11 @@ static void on_ping(void *arg)
 {
     struct initlink *link = arg;
     uint64_t now = loop_awake_ms(link->loop);
+    if (link->paused) {
+        link->answered_at_ms = now;
+        timer_start(&link->ping, link->loop, INITLINK_PING_MS, on_ping, link);
+        return;
+    }
     if (now - link->answered_at_ms >= INITLINK_LOST_MS) {
         lose_for(link, ERR_NODE_TIMEOUT, "the sandbox's init does not answer");
         return;

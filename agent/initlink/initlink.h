@@ -80,6 +80,9 @@ MUST_CHECK int initlink_start(struct initlink *link, const struct init_start *st
 /* Sends signo to the command's process group, or to every process of the sandbox. Errors as above. */
 MUST_CHECK int initlink_signal(struct initlink *link, int signo, bool everything, struct err *e);
 
+/* Whether its sandbox is paused: its init cannot answer then, and is not judged by that. */
+void initlink_set_paused(struct initlink *link, bool paused);
+
 bool initlink_ready(const struct initlink *link);
 
 /* The features of the linked init, INIT_FEATURE_…; 0 without a link. */

@@ -32,6 +32,8 @@ static bool take_sample(struct agent *agent, struct runtime *h, const struct san
 {
     struct err e;
     *s = (struct sample){.id = h->id};
+    if (h->init)
+        initlink_set_paused(h->init, record->paused);
     if (cgroup_sandbox_sample(h->cgroup, now, &record->limits, s, &e))
         return false;
     s->disk_limit_bytes = record->limits.storage_bytes;
