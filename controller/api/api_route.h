@@ -36,9 +36,10 @@ struct api_route {
     api_handler_fn *handler;
 
     /* Optional from here on. */
-    const char *later; /* the object of a 202, where a success may be answered before it is carried out */
-    bool async;        /* the caller may ask for that (Prefer: respond-async) */
-    bool waits; /* a GET that waits for a node or an event: it takes no place in the gate (call_gate.h) */
+    const char *later;  /* the object of a 202, where a success may be answered before it is carried out */
+    bool async;         /* the caller may ask for that (Prefer: respond-async) */
+    bool waits;         /* a GET that needs no read of the database, or waits: it takes no place in the gate
+                           (call_gate.h) */
     bool streamed_body; /* the handler reads it by api_stream_body, up to a bound of its own; body is no_body
                          */
     bool streamed_answer; /* the handler may begin one by api_stream_begin */

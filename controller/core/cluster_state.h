@@ -39,7 +39,7 @@ enum cluster_state_effect_kind {
     CLUSTER_RESCHEDULE, /* reschedule: commit it, then call cluster_state_rescheduled */
     CLUSTER_DESIRED,    /* desired: send it to node */
     CLUSTER_ACK,        /* acknowledgement: send it to node */
-    CLUSTER_CHANGED, /* state is committed: waiters may check it. cleaned: a cleanup ended it, as an orphan */
+    CLUSTER_CHANGED, /* state is committed: subscribers are told. cleaned: a cleanup ended it, as an orphan */
     CLUSTER_NODE     /* node's state changed: commit it (node_state) */
 };
 
