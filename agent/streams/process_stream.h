@@ -16,13 +16,13 @@
 
 extern const struct init_follower process_stream_follower;
 
-/* Serves the stream, or closes it with an error. Borrows open. The sandbox has an init. */
+/* Serves the stream, or closes it with an error. Borrows open. runtime->init must not be NULL. */
 void process_stream_begin(struct runtime *runtime, struct mux_stream *mux, const struct stream_open *open);
 
-/* What waited because the connection was full goes on. */
+/* Continues streams that waited because the connection was full. */
 void process_streams_go_on(struct runtime *runtime);
 
-/* Their connection is gone, with all its streams. */
+/* The connection is gone with all its streams: forgets them, and kills the commands that belonged to them. */
 void process_streams_cut(struct runtime *runtime);
 
 #endif

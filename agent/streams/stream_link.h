@@ -15,13 +15,14 @@ struct stream_link;
 
 struct stream_link *stream_link_new(struct agent *agent);
 
-/* NULL is fine. */
+/* NULL is allowed. */
 void stream_link_free(struct stream_link *link);
 
-/* A session has begun. The connection of before stays where it is with the same controller, and stands. */
+/* A session has begun. A connection to the same leader that stands is kept. */
 void stream_link_welcome(struct stream_link *link, const struct uplink_welcome *welcome);
 
-/* The session is over: no more is dialed until the next welcome. What stands is left to break by itself. */
+/* The session is over: does not dial until the next welcome. A connection that stands is kept until it
+ * breaks. */
 void stream_link_lost(struct stream_link *link);
 
 #endif

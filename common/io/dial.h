@@ -1,7 +1,6 @@
 /*
- * Connects to the other end: looks its name up, connects, and meets it in TLS where the URL says so. One try,
- * without a limit of time: that is the caller's. Names are looked up beside the loop. Private to the ends of
- * links between daemons.
+ * Connects to a daemon: looks its name up (in a thread), connects, and does the TLS handshake if the URL asks
+ * for it. One try, without a timeout: the caller sets that. Private to the links between daemons.
  */
 #ifndef CORRAL_COMMON_DIAL_H
 #define CORRAL_COMMON_DIAL_H
@@ -10,15 +9,16 @@
 
 struct dial;
 
-/* Once, never inside dial_start: the stream, which is the callee's, or NULL and why (borrowed). */
+/* Called once, never inside dial_start: with the stream, which the callee takes, or with NULL and the reason
+ * (borrowed). */
 typedef void dial_cb(void *arg, struct stream *stream, const char *why);
 
-/* Borrows tls for as long as the stream lives. tries: how many there were before; of a name's addresses each
- * is tried in turn. */
+/* Borrows tls for as long as the stream lives. tries: the number of earlier tries, so that each uses the next
+ * address of the name. */
 struct dial *dial_start(struct loop *loop, const struct msglink_url *url, struct tls_mutual *tls,
                         unsigned tries, dial_cb *cb, void *arg);
 
-/* Before cb only. No callback afterwards. NULL is fine. */
+/* Only before cb was called. No callback afterwards. NULL is allowed. */
 void dial_cancel(struct dial *dial);
 
 #endif

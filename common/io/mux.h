@@ -1,18 +1,19 @@
 /*
- * Many streams over one connection between daemons (common/io/tls_mutual.h carries its bytes). What HTTP/2
- * does for this is kept, less its requests: numbered streams, a window for each way of each, frames that take
- * turns.
+ * Multiplexes streams over one connection between daemons (common/io/tls_mutual.h carries the bytes):
+ * numbered streams, with a flow-control window for each direction of each stream, as in HTTP/2 (RFC 9113,
+ * section 5.2).
  *
- * One side opens (the controller), the other serves (the agent). A stream carries bytes on numbered channels,
- * both ways. Each way has a window: a writer sends no more than the reader has granted, so a reader that
- * grants nothing stops its writer and no buffer grows. A peer that sends past its window, or breaks another
+ * One side opens streams (the controller), the other serves them (the agent). A stream carries bytes on
+ * numbered channels in both directions. A writer sends no more than the reader has granted, so a reader that
+ * grants nothing stops its writer, and no buffer grows. A peer that sends past its window, or breaks another
  * rule, loses the connection.
  *
- * Memory: of what waits to be sent, at most the sum of the windows; while mux_is_full nothing is opened, and
- * writers that can wait should write nothing. A peer that takes nothing for MUX_LOST_MS loses the connection.
- * What comes in is handed on at once and not kept. A frame of the peer is at most MUX_OPEN_MAX bytes long.
+ * Memory: at most the sum of the windows waits to be sent. While mux_is_full, no stream is opened, and owners
+ * that can wait should not write. Received bytes are passed to the owner at once and not stored. A peer that
+ * takes no byte for MUX_LOST_MS loses the connection.
  *
- * On the loop. No callback is made inside a call; any function but mux_free may be called in a callback.
+ * On the loop. No callback is made inside a call; inside a callback every function but mux_free may be
+ * called.
  */
 #ifndef CORRAL_COMMON_MUX_H
 #define CORRAL_COMMON_MUX_H
@@ -22,7 +23,7 @@
 
 #include <stddef.h>
 
-#define MUX_OPEN_MAX    (256u << 10) /* bytes of what opens a stream */
+#define MUX_OPEN_MAX    (256u << 10) /* bytes of the message that opens a stream */
 #define MUX_TEXT_MAX    500          /* bytes of the sentence that closes one */
 #define MUX_DATA_MAX    16384        /* bytes in one frame; longer writes are cut */
 #define MUX_WINDOW      (64u << 10)  /* each way of a stream, at first */
@@ -37,63 +38,65 @@ struct mux;
 struct mux_stream;
 
 struct mux_ops {
-    /* The peer opened a stream, with these bytes (borrowed): mux_serve or mux_close is due, now or later.
-     * NULL where the peer may open none. */
+    /* The peer opened a stream with this message (borrowed). The callee must call mux_serve or mux_close, now
+     * or later. NULL if the peer may not open streams. */
     void (*on_open)(void *owner, struct mux_stream *stream, const uint8_t *bytes, size_t len);
-    /* It was full, and is not any more. NULL: nobody asks. */
+    /* The connection can take more after mux_is_full. May be NULL. */
     void (*on_drained)(void *owner);
-    /* The connection is over, and all its streams were told so. The last call; mux_free is due, also in it.
-     */
+    /* The connection is over, and on_closed of all its streams was called. The last callback. The callee must
+     * call mux_free, now or later. */
     void (*on_over)(void *owner, const char *why);
 };
 
 struct mux_stream_ops {
-    /* Bytes of the peer, borrowed. mux_took is due for them once they are dealt with. */
+    /* Bytes from the peer, borrowed. Call mux_took when they are processed. */
     void (*on_data)(void *arg, unsigned channel, const uint8_t *bytes, size_t len);
-    /* The peer has granted more: mux_room has grown. NULL: nobody asks. */
+    /* The peer has granted more, so mux_room has grown. May be NULL. */
     void (*on_room)(void *arg);
-    /* The peer has closed the stream, or the connection is over (MUX_LOST). The last call; it is freed. */
+    /* The peer has closed the stream, or the connection is over (code MUX_LOST). The last callback; the
+     * stream is freed. */
     void (*on_closed)(void *arg, int code, const char *text);
 };
 
-/* Takes carrier, on which the words that come before were read already. */
+/* Takes carrier. Its opening bytes (msglink_stream_introduce) have been read already. */
 struct mux *mux_new(struct loop *loop, struct stream *carrier, const struct mux_ops *ops, void *owner);
 
-/* Closes the connection. Streams that are left go without a callback. NULL is fine. */
+/* Closes the connection and frees all its streams, without callbacks. NULL is allowed. */
 void mux_free(struct mux *mux);
 
-/* Opens a stream. NULL: there are too many, bytes are too long, too much waits to be sent, or it is over. */
+/* Opens a stream. Returns NULL if there are too many streams, bytes are too long, the connection is full, or
+ * over. */
 struct mux_stream *mux_open(struct mux *mux, const uint8_t *bytes, size_t len,
                             const struct mux_stream_ops *ops, void *arg);
 
-/* From now on the stream is arg's. What came before waits until then. */
+/* Sets the callbacks of a stream that the peer opened. Bytes that arrived earlier are delivered then. */
 void mux_serve(struct mux_stream *stream, const struct mux_stream_ops *ops, void *arg);
 
-/* Bytes that may be written now. */
+/* The number of bytes that may be written now. */
 size_t mux_room(const struct mux_stream *stream);
 
-/* Writes; copied. len is at most mux_room, channel at most 255. */
+/* Writes a copy of the bytes. len: at most mux_room; channel: at most 255. */
 void mux_write(struct mux_stream *stream, unsigned channel, const void *bytes, size_t len);
 
-/* So many bytes of on_data were dealt with: the peer may send as many again. */
+/* len bytes of on_data are processed: the peer may send as many again. */
 void mux_took(struct mux_stream *stream, size_t len);
 
-/* The peer may have so many bytes more under way than MUX_WINDOW. */
+/* Raises the peer's window by `more` bytes above MUX_WINDOW. */
 void mux_widen(struct mux_stream *stream, size_t more);
 
 /* Ends the stream both ways, after what was written, and frees it. code: 0 to 65535, of the owners' choice.
  */
 void mux_close(struct mux_stream *stream, int code, const char *text);
 
-/* Whether more waits to be sent on its connection than should. */
+/* Whether MUX_FULL bytes or more wait to be sent on the stream's connection. */
 bool mux_is_full(const struct mux_stream *stream);
 
-/* Whether its owner was not told yet that it is over. */
+/* Whether the connection is in use: false from its end on, also before on_over. */
 bool mux_stands(const struct mux *mux);
 
 size_t mux_streams(const struct mux *mux);
 
-/* Of which connection it is. */
+/* The connection of the stream. */
 struct mux *mux_of(const struct mux_stream *stream);
 
 #endif

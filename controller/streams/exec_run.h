@@ -1,13 +1,13 @@
 /*
- * One command in a sandbox, from its start to its end: its output is gathered up to a bound, and told as a
- * whole. On the loop.
+ * Runs one command in a sandbox, collects its output up to a bound, and reports the result when it has ended.
+ * On the loop.
  */
 #ifndef CORRAL_CONTROLLER_STREAMS_EXEC_RUN_H
 #define CORRAL_CONTROLLER_STREAMS_EXEC_RUN_H
 
 #include "controller/streams/stream_hub.h"
 
-#define EXEC_OUTPUT_MAX (1u << 20) /* bytes of each of stdout and stderr; what comes after is thrown away */
+#define EXEC_OUTPUT_MAX (1u << 20) /* bytes kept of each of stdout and stderr; further output is dropped */
 
 struct exec_run;
 
@@ -23,15 +23,17 @@ struct exec_result {
     uint64_t duration_ms;
 };
 
-/* Once, never inside exec_run_start. code 0 and the result, or an error. All is borrowed; run is freed. */
+/* Called once, never inside exec_run_start: with code 0 and the result, or with an error. The arguments are
+ * borrowed; the run is freed afterwards. */
 typedef void exec_run_cb(void *arg, int code, const char *text, const struct exec_result *result);
 
-/* Starts it. open->start: exec and attach are set here. input is copied. Errors as of hub_stream_open. */
+/* Starts a command. Sets exec, attach and has_stdin of open->start. Copies input. Errors as of
+ * hub_stream_open. */
 int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
                    const char *key_id, struct stream_open *open, const void *input, size_t input_len,
                    exec_run_cb *cb, void *arg, struct err *e) MUST_CHECK;
 
-/* Its caller is gone: it is killed with all that descends from it. No callback. */
+/* The caller is gone: kills the command with all its descendants. No callback. */
 void exec_run_cancel(struct exec_run *run);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The nodes' connections for streams (common/io/mux.h), and the streams that are open on them: counted by
- * sandbox and by API key, and ended with their key. One connection a node; a newer one replaces it, and the
- * streams of the older end. On the loop.
+ * Holds the nodes' connections for streams (common/io/mux.h) and the open streams, counts these by sandbox
+ * and by API key, and ends them with their key. Each node has one connection; a newer one replaces it and
+ * ends its streams. On the loop.
  *
  * Bounds: STREAMS_PER_SANDBOX, STREAMS_PER_KEY; past them ERR_TOO_MANY_STREAMS.
  */
@@ -20,33 +20,34 @@
 struct hub_stream;
 struct stream_hub;
 
-/* All but on_closed may be NULL where it is of no interest. */
+/* All but on_closed may be NULL. */
 struct hub_stream_ops {
-    /* Bytes of the process, on STREAM_STDOUT or STREAM_STDERR; borrowed. hub_took is due for them. */
+    /* Output of the process, on STREAM_STDOUT or STREAM_STDERR; borrowed. Call hub_took when it is processed.
+     */
     void (*on_output)(void *arg, enum stream_channel channel, const uint8_t *bytes, size_t len);
     /* Borrowed. */
     void (*on_message)(void *arg, const struct stream_message *message);
-    /* More may be written. */
+    /* hub_room has grown. */
     void (*on_room)(void *arg);
     /*
-     * It is over, for the node's part (code 0: as it should, else an error of err.def with its sentence), or
-     * because its connection, its node or its key is gone. The last call. Never inside a call of ours.
+     * The stream is over: the node closed it (code 0: normally; else an error of err.def, with its sentence),
+     * or its connection, its node or its key is gone. The last callback, never inside a call of this header.
      */
     void (*on_closed)(void *arg, int code, const char *text);
 };
 
 struct stream_hub *stream_hub_new(struct loop *loop);
 
-/* NULL is fine. Streams that are left are told so, in this call: ERR_CANCELLED. */
+/* Ends the streams that are left with ERR_CANCELLED, inside this call. NULL is allowed. */
 void stream_hub_free(struct stream_hub *hub);
 
-/* A node has made its connection; takes it. */
+/* A node has made its connection for streams. Takes carrier. */
 void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *carrier);
 
-/* A node is gone, or (NULL) this controller does not lead any more. */
+/* A node is gone; NULL: all nodes, since this controller no longer leads. */
 void stream_hub_drop(struct stream_hub *hub, const char *node);
 
-/* A key was revoked: its streams end, with ERR_UNAUTHENTICATED, and for a minute none is opened. */
+/* A key was revoked: ends its streams with ERR_UNAUTHENTICATED, and for a minute refuses new ones. */
 void stream_hub_end_key(struct stream_hub *hub, const char *key_id);
 
 /*
@@ -57,22 +58,23 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
                     struct hub_stream **out, struct err *e) MUST_CHECK;
 
-/* Bytes that may be written now. */
+/* The number of bytes that may be written now. */
 size_t hub_room(const struct hub_stream *stream);
 
-/* Writes to the process; copied. len is at most hub_room. */
+/* Writes a copy of the bytes to the process's stdin. len: at most hub_room. */
 void hub_write(struct hub_stream *stream, const void *bytes, size_t len);
 
-/* False: there is no room for it now. */
+/* Sends a message. False: hub_room is too small for it now. */
 bool hub_say(struct hub_stream *stream, const struct stream_message *message);
 
-/* So much output was dealt with. */
+/* len bytes of output are processed. */
 void hub_took(struct hub_stream *stream, size_t len);
 
-/* Its owner keeps so many bytes more, until the stream is over. False: there is no room, and it may not. */
+/* Charges `more` bytes that the owner keeps until the stream is over. False: a limit is reached, and the
+ * owner may not keep them. */
 bool hub_hold(struct hub_stream *stream, size_t more) MUST_CHECK;
 
-/* Ends it, and frees it: what belongs to it on the node ends too. */
+/* Ends the stream and frees it. A command that belongs to it is killed on the node. */
 void hub_stream_end(struct hub_stream *stream);
 
 size_t stream_hub_count(const struct stream_hub *hub);
