@@ -1,11 +1,10 @@
 /*
- * The streams of one sandbox's processes: what the controller opened, joined to what its init says. Each
- * carries one act: a start, an attachment, a list, a signal. On the loop.
+ * Connects the streams that the controller opens with the processes of one sandbox, through its init. Each
+ * stream carries one operation: a start, an attachment, a list, a signal. On the loop.
  *
- * Output: the init is given credit for as much as the stream's window has room, so a client that reads
- * nothing stops its process, and nothing is kept here. Input waits here within its window until the init
- * takes it. Where the link to the init is lost and comes back, attachments are taken up again where they
- * were.
+ * Output: the init gets credit for as many bytes as the stream's window has room for. So a client that does
+ * not read stops the process, and the agent stores no output. Input waits here, up to the window, until the
+ * init takes it. After the link to the init was lost, attachments continue at their last position.
  */
 #ifndef CORRAL_AGENT_STREAMS_PROCESS_STREAM_H
 #define CORRAL_AGENT_STREAMS_PROCESS_STREAM_H

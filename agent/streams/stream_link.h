@@ -1,9 +1,10 @@
 /*
- * The agent's connection for streams: dialed to the controller that the session is with, at its welcome, and
- * again while that stands. Each stream that the controller opens is given to the sandbox that it names. On
- * the loop.
+ * The agent's connection for streams. The agent dials it at the welcome of a session, to the controller of
+ * that session, and again while the session stands. Each stream that the controller opens is passed to the
+ * sandbox that it names. On the loop.
  *
- * Its loss ends its streams and nothing else: processes go on, but those that belong to a stream.
+ * If the connection is lost, its streams end, and commands that belong to a stream are killed; other
+ * processes continue.
  */
 #ifndef CORRAL_AGENT_STREAMS_STREAM_LINK_H
 #define CORRAL_AGENT_STREAMS_STREAM_LINK_H
