@@ -66,6 +66,7 @@ static void apply(struct host *h, size_t len)
 
 static void mark(struct world *w, int node, bool written)
 {
+    w->host[node].unwritten &= !written; /* the file knows all numbers again */
     for (size_t i = w->facts; i--;) {
         struct fact *f = &w->fact[i];
         if (f->node != node || f->number > w->host[node].write_mark || f->lost)
@@ -122,7 +123,6 @@ void outbox_up(struct world *w, int node)
     struct outbox_reading reading = {0};
     /* outbox_read corrects a clock that went back; numbers that the disk refused need the clock. */
     h->outbox = outbox_new(h->file && !h->unwritten ? 1 : w->now * 1024 + 1);
-    h->unwritten = false;
     if (h->file)
         outbox_read(h->outbox, h->file, h->file_len, BOOT, w->now, 0, &reading);
     if (reading.strange)
