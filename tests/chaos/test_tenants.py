@@ -82,7 +82,7 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
     end_all([user])
 
 
-BODIES = {"POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
+BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
 QUERIES = {"/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
