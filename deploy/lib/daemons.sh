@@ -34,8 +34,8 @@ daemon_start() { # HOME_DIR controller|agent NAME NETNS NAME=VALUE...
     shift 4
     touch "$kept"
     # A variable that was set at an earlier start still applies, unless it is set again.
-    { cat "$kept"; _daemon_keep_env "$home" "$program"; } | awk -F= '{ v[$1] = $0 } END { for (n in v) print v[n] }' | sort >"$kept.new"
-    mv "$kept.new" "$kept"
+    { cat "$kept"; _daemon_keep_env "$home" "$program"; } | awk -F= '{ v[$1] = $0 } END { for (n in v) print v[n] }' | sort >"$kept.new.$$"
+    mv "$kept.new.$$" "$kept"
     set -a
     . "$kept"
     set +a
