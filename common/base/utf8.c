@@ -27,6 +27,16 @@ bool utf8_valid(const char *text)
     return true;
 }
 
+bool utf8_valid_bytes(const char *bytes, size_t len)
+{
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_len(bytes + i); /* which never reads past the NUL */
+        if (!n)
+            return false;
+    }
+    return true;
+}
+
 size_t utf8_count(const char *text)
 {
     size_t n = 0;

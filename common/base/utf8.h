@@ -10,6 +10,9 @@ size_t utf8_len(const char *text);
 
 bool utf8_valid(const char *text);
 
+/* Of len bytes, which may hold NULs; a NUL follows them. */
+bool utf8_valid_bytes(const char *bytes, size_t len);
+
 /* Counts the characters of text that is valid. */
 size_t utf8_count(const char *text);
 

@@ -26,6 +26,7 @@ struct http_stream {
     bool full, flooded;      /* full: a write returned false; flooded: past HTTP_STREAM_MAX */
     bool chunked, head_only; /* properties of the answer */
     bool keep;               /* the connection stays open after the stream */
+    size_t held;             /* bytes that the owner keeps */
     bool told_end;
     bool awaits;       /* the request was read whole: a client that ends now is gone */
     bool telling_gone; /* on_gone is running: x must not be freed yet */

@@ -66,22 +66,12 @@ static size_t whole_characters(const struct exec_output *o)
     return last && last - 1 + character_len(o->bytes[last - 1]) > o->len ? last - 1 : o->len;
 }
 
-static bool is_text(const char *bytes, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = (unsigned char)bytes[i] < 0x80 ? 1 : utf8_len(bytes + i);
-        if (!n)
-            return false;
-    }
-    return true;
-}
-
 static void put_output(struct json_text *json, const char *name, const struct exec_output *o)
 {
     const char *bytes = o->bytes ? (const char *)o->bytes : "";
     char other[32];
     size_t len = whole_characters(o);
-    if (is_text(bytes, len)) {
+    if (utf8_valid_bytes(bytes, len)) {
         json_text_bytes(json, name, bytes, len);
         return;
     }
