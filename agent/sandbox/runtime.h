@@ -20,6 +20,7 @@ struct agent;
 struct process_stream;
 struct runtime;
 struct start;
+struct terminal_grace;
 
 /* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
  * required. */
@@ -63,6 +64,7 @@ struct runtime {
     uint64_t removing_ms;           /* when its removal began; 0: it has not */
     bool may_come_late;             /* a request to create or start its container was given up */
     struct process_stream *streams; /* open streams of its processes (agent/streams/) */
+    struct terminal_grace *graces;  /* of terminals that nobody is attached to (agent/streams/) */
     UT_hash_handle hh;
 };
 

@@ -44,6 +44,7 @@ struct websocket {
      * its last ping were written. */
     uint64_t taken_ms, waited_ms, closing_ms, ping_ms;
     uint64_t ping_end; /* the last ping is before this byte */
+    size_t kept;       /* bytes, by its owner */
     unsigned missed;
     bool heard; /* since the last ping */
 };
@@ -81,6 +82,7 @@ static void tell_closed(struct websocket *ws, unsigned code)
 {
     const struct websocket_ops *ops = ws->ops;
     ws->ops = NULL;
+    ws->kept = 0;
     if (ops)
         ops->on_closed(ws->arg, code);
 }
@@ -245,7 +247,7 @@ static bool read_on(struct websocket *ws)
     if (ws->over)
         finish(ws);
     else
-        http_stream_hold(ws->x, websocket_reader_held(ws->reader));
+        http_stream_hold(ws->x, websocket_reader_held(ws->reader) + ws->kept);
     return more;
 }
 
@@ -332,6 +334,12 @@ bool websocket_write(struct websocket *ws, bool text, const void *bytes, size_t 
     return !ws->full;
 }
 
+void websocket_keep(struct websocket *ws, size_t bytes)
+{
+    ws->kept = bytes;
+    http_stream_hold(ws->x, websocket_reader_held(ws->reader) + bytes);
+}
+
 bool websocket_has_room(const struct websocket *ws)
 {
     return !ws->full;
@@ -340,6 +348,7 @@ bool websocket_has_room(const struct websocket *ws)
 void websocket_close(struct websocket *ws, unsigned code, const char *reason)
 {
     ws->ops = NULL;
+    ws->kept = 0;
     say_close(ws, code, reason);
 }
 

@@ -78,6 +78,9 @@ bool websocket_write(struct websocket *ws, bool text, const void *bytes, size_t 
 /* Whether a write would return true. */
 bool websocket_has_room(const struct websocket *ws);
 
+/* The owner keeps so many bytes of messages, from now on: they are charged to the connection. */
+void websocket_keep(struct websocket *ws, size_t bytes);
+
 /* Closes it, after what was written. No callback follows, and the WebSocket is not the owner's any more.
  * reason: a sentence, cut where it is too long. */
 void websocket_close(struct websocket *ws, unsigned code, const char *reason);

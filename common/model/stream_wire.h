@@ -10,6 +10,7 @@
 
 #define STREAM_TOKEN_LEN 16
 #define STREAM_TAG_MAX   63
+#define STREAM_GRACE_MAX 86400000 /* ms */
 
 /* The channels of a stream: bytes of a process, or messages. */
 enum stream_channel { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR, STREAM_MESSAGE };
@@ -36,7 +37,8 @@ struct stream_start {
     uint16_t rows, columns; /* of a terminal */
     char tag[STREAM_TAG_MAX + 1];
     bool exec; /* it belongs to the stream: where that is lost, it is killed with all that descends from it */
-    bool attach; /* its output comes on the stream */
+    bool attach;       /* its output comes on the stream */
+    uint64_t grace_ms; /* once nobody is attached for so long, it is killed; 0: it lives on */
 };
 
 struct stream_open {
@@ -65,6 +67,7 @@ struct stream_process {
     bool timed_out, exec;
     uint64_t started_at_ms, ended_at_ms; /* Unix time of the sandbox's clock */
     uint64_t output_oldest, output_bytes;
+    uint64_t grace_ms; /* as it was started with; known to the agent alone */
 };
 
 enum stream_message_kind { STREAM_PROCESS, STREAM_INPUT_END, STREAM_TO_SIZE, STREAM_TO_SIGNAL };
