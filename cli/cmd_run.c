@@ -70,12 +70,14 @@ static int wait_until_it_runs(struct cli *cli, const char *id)
     return result == WAIT_REACHED ? CLI_DONE : CLI_FAILED;
 }
 
+#define ENDING_MS 5000 /* how long an end under way may take before its reason is known */
+
 /* The refusal may have come because the sandbox ended while the command ran. */
 static void explain(struct cli *cli, const char *id)
 {
     struct cli_answer answer;
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", id);
-    if (!cli_call(cli, "GET", path, NULL, &answer))
+    enum wait_result result;
+    if (!wait_once(cli, id, NULL, ENDING_MS, &answer, &result))
         say_end(answer.json);
     cli_answer_fini(&answer);
 }
