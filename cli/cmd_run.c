@@ -70,7 +70,7 @@ static int wait_until_it_runs(struct cli *cli, const char *id)
     return result == WAIT_REACHED ? CLI_DONE : CLI_FAILED;
 }
 
-#define ENDING_MS 5000 /* how long an end under way may take before its reason is known */
+#define ENDING_MS 2000 /* how long an end under way may take before its reason is known */
 
 /* The refusal may have come because the sandbox ended while the command ran. */
 static void explain(struct cli *cli, const char *id)
