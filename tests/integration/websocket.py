@@ -24,12 +24,19 @@ class Server:
     def __init__(self, ping_ms=60_000, take_ms=60_000, close_ms=500):
         self.process = subprocess.Popen([SERVER, str(MESSAGE_BYTES), str(ping_ms), str(take_ms), str(close_ms)], stdout=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
+        self.stopped = False
+
+    def stop(self):
+        """Once: a second signal would come while it ends, and kill it."""
+        if not self.stopped:
+            self.process.send_signal(signal.SIGTERM)
+        self.stopped = True
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
+        self.stop()
         assert self.process.wait(20) == 0, "the server has to end cleanly"
 
     def connect(self, **more):
@@ -335,7 +342,7 @@ def test_who_pings_and_takes_nothing_costs_nothing():
 def test_a_restart_closes_all():
     async def run(server):
         all = [await server.connect() for _ in range(50)]
-        server.process.send_signal(signal.SIGTERM)
+        server.stop()
         for ws in all:
             await ws.wait_closed()
             assert ws.close_code == 1012
