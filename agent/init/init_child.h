@@ -37,6 +37,7 @@ struct init_child {
     /* As of the last pass over the attachments: how many, and the position of the fastest. */
     unsigned attached;
     uint64_t pace;
+    bool was_attached;
 };
 
 /* Makes one without a process or descriptors; NULL with errno: no memory. */

@@ -44,6 +44,7 @@ static void count_attached(struct init_streams *s)
         if (!child)
             continue;
         child->attached++;
+        child->was_attached = true;
         if (a->position > child->pace)
             child->pace = a->position;
     }

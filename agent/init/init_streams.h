@@ -20,7 +20,7 @@
 /*
  * Per running process: two outputs, input, and the pipe that reports its program; per ended one the outputs.
  */
-#define INIT_STREAMS_FDS (INIT_RUNNING_MAX * 4 + INIT_ENDED_MAX * 2)
+#define INIT_STREAMS_FDS (INIT_RUNNING_MAX * 4 + (INIT_ENDED_MAX + INIT_HELPERS_MAX) * 2)
 
 struct init_attachment {
     uint32_t number; /* 0: free */
