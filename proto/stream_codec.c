@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "proto/pb.h"
 #include "proto/stream.pb-c.h"
+#include "proto/stream_file_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,8 @@ static const char *breach(const struct stream_open *open)
         return "sandbox";
     if (open->op == STREAM_SIGNAL && (open->signo < 1 || open->signo > 64))
         return "signo";
+    if (open->op == STREAM_FILE)
+        return stream_file_valid(&open->file) ? NULL : "file";
     if (open->op != STREAM_START)
         return open->pid < 0 || (open->op != STREAM_LIST && !open->pid) ? "pid" : NULL;
     if (!start->command.count || !start->command.item[0][0] || start->command.count > STREAM_LIST_MAX)
@@ -92,6 +95,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
     Corral__ProcessInput input = CORRAL__PROCESS_INPUT__INIT;
     Corral__ProcessKill kill = CORRAL__PROCESS_KILL__INIT;
+    Corral__FileOperation file = CORRAL__FILE_OPERATION__INIT;
     const char *field = breach(open);
     if (field)
         return err_set(e, ERR_INVALID, "%s: missing or too large", field);
@@ -132,6 +136,11 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         input.eof = open->eof;
         pb.input = &input;
         pb.op_case = CORRAL__STREAM_OPEN__OP_INPUT;
+        break;
+    case STREAM_FILE:
+        stream_file_to(&open->file, &file);
+        pb.file = &file;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_FILE;
         break;
     default:
         kill.pid = open->pid;
@@ -201,6 +210,9 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
         open->op = STREAM_KILL;
         open->pid = pb->kill->pid;
         return true;
+    case CORRAL__STREAM_OPEN__OP_FILE:
+        open->op = STREAM_FILE;
+        return stream_file_from(pb->file, &open->file);
     default:
         return false;
     }
@@ -289,6 +301,7 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
     Corral__Process process = CORRAL__PROCESS__INIT;
     Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
     Corral__ProcessSignal signal = CORRAL__PROCESS_SIGNAL__INIT;
+    Corral__FileResult file = CORRAL__FILE_RESULT__INIT;
     switch (message->kind) {
     case STREAM_PROCESS:
         process_to(&arena, &message->process, &process);
@@ -309,6 +322,11 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
         signal.signo = message->signo;
         pb.signal = &signal;
         pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_SIGNAL;
+        break;
+    case STREAM_FILE_TOLD:
+        stream_file_result_to(&message->file, &file);
+        pb.file = &file;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_FILE;
         break;
     }
     size_t len = protobuf_c_message_get_packed_size(&pb.base);
@@ -336,6 +354,9 @@ static bool message_from(const Corral__StreamMessage *pb, struct stream_message 
         m->kind = STREAM_TO_SIGNAL;
         m->signo = pb->signal->signo;
         return m->signo >= 1 && m->signo <= 64;
+    case CORRAL__STREAM_MESSAGE__WHAT_FILE:
+        m->kind = STREAM_FILE_TOLD;
+        return stream_file_result_from(pb->file, &m->file);
     default:
         return false;
     }

@@ -2,10 +2,12 @@
 
 #include "agent/agent_state.h"
 #include "agent/initlink/initlink_process.h"
+#include "agent/streams/file_told.h"
 #include "agent/streams/process_told.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
+#include "common/io/pki.h"
 #include "proto/stream_codec.h"
 
 #include <errno.h>
@@ -34,7 +36,8 @@ struct process_stream {
     size_t input_at, input_len;
     uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
-    size_t listed; /* how many of a list were told */
+    size_t listed;         /* how many of a list were told */
+    struct file_told file; /* STREAM_FILE */
 };
 
 /* --- one exit door --- */
@@ -94,6 +97,12 @@ static void say_process(struct process_stream *s, const struct stream_process *p
 /* Its last word, once its output is through. What is told needs room in the window as output does. */
 static void end_if_done(struct process_stream *s)
 {
+    struct err e;
+    if (s->op == STREAM_FILE && s->ended && s->drained) {
+        int rc = file_told_end(&s->file, &s->end, &e);
+        finish(s, rc, rc ? e.text : "");
+        return;
+    }
     if (!s->ended || (s->attaches && !s->drained) || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     say_process(s, &s->end);
@@ -131,11 +140,33 @@ static void attach(struct process_stream *s, uint64_t from)
         fail(s, &e);
 }
 
+/* The result first; its room in the window is that of a process's last word. */
+static void on_file_output(struct process_stream *s, const struct initlink_update *update)
+{
+    struct stream_message message = {.kind = STREAM_FILE_TOLD};
+    const uint8_t *bytes = update->bytes;
+    size_t len = update->len;
+    struct err e;
+    bool known = s->file.known;
+    int rc = update->is_stderr ? err_set(&e, ERR_PROTOCOL, "the sandbox's helper said what it may not")
+                               : file_told_take(&s->file, &bytes, &len, &e);
+    message.file = s->file.result;
+    if (!known && s->file.known && (!rc || rc == ERR_RANGE))
+        say(s, &message);
+    if (rc)
+        fail(s, &e);
+    else if (len)
+        mux_write(s->mux, STREAM_STDOUT, bytes, len);
+}
+
 static void on_output(struct process_stream *s, const struct initlink_update *update)
 {
     s->position = update->attachment.position;
     s->credit -= update->len < s->credit ? update->len : s->credit;
-    mux_write(s->mux, update->is_stderr ? STREAM_STDERR : STREAM_STDOUT, update->bytes, update->len);
+    if (s->op == STREAM_FILE)
+        on_file_output(s, update);
+    else
+        mux_write(s->mux, update->is_stderr ? STREAM_STDERR : STREAM_STDOUT, update->bytes, update->len);
 }
 
 static void on_attached(struct process_stream *s, const struct init_attached *attached)
@@ -268,7 +299,10 @@ static void list_more(struct process_stream *s)
     const struct initlink_process *all[INITLINK_PROCESSES_MAX];
     size_t count = initlink_processes(s->runtime->init, all, INITLINK_PROCESSES_MAX);
     while (s->listed < count && mux_room(s->mux) >= STREAM_MESSAGE_MAX) {
-        struct stream_process process = process_told(all[s->listed++]);
+        const struct initlink_process *next = all[s->listed++];
+        if (next->told.flags & INIT_PROCESS_FILE)
+            continue;
+        struct stream_process process = process_told(next);
         say_process(s, &process);
         stream_process_fini(&process);
     }
@@ -316,7 +350,7 @@ static const struct initlink_process *find_pid(struct initlink *init, int32_t pi
     const struct initlink_process *all[INITLINK_PROCESSES_MAX], *best = NULL;
     size_t count = initlink_processes(init, all, INITLINK_PROCESSES_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (all[i]->told.pid != pid)
+        if (all[i]->told.pid != pid || all[i]->told.flags & INIT_PROCESS_FILE)
             continue;
         if (all[i]->told.state == INIT_RUNNING)
             return all[i];
@@ -347,15 +381,11 @@ static struct init_spawn *spawn_of(const struct stream_start *start)
     return spawn;
 }
 
-static void begin_start(struct process_stream *s, const struct stream_start *start)
+static void spawn_it(struct process_stream *s, const struct init_spawn *spawn)
 {
     struct err e;
-    struct init_spawn *spawn = spawn_of(start);
-    s->attaches = start->attach;
-    s->exec = start->exec;
     s->number = initlink_next_process(s->runtime->init);
     int rc = initlink_spawn(s->runtime->init, s->number, spawn, &e);
-    free(spawn);
     if (rc) {
         s->number = 0;
         if (rc == ERR_IO)
@@ -365,6 +395,38 @@ static void begin_start(struct process_stream *s, const struct stream_start *sta
     }
     if (s->attaches)
         attach(s, INIT_FROM_OLDEST);
+}
+
+static void begin_start(struct process_stream *s, const struct stream_start *start)
+{
+    struct init_spawn *spawn = spawn_of(start);
+    s->attaches = start->attach;
+    s->exec = start->exec;
+    spawn_it(s, spawn);
+    free(spawn);
+}
+
+static void begin_file(struct process_stream *s, const struct stream_file *file)
+{
+    struct initlink *init = s->runtime->init;
+    struct file_words words;
+    struct err e;
+    if (!(initlink_features(init) & INIT_FEATURE_FILES)) {
+        (void)err_set(&e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
+        fail(s, &e);
+        return;
+    }
+    struct init_spawn *spawn = mem_zalloc(sizeof *spawn);
+    pki_random(spawn->token, sizeof spawn->token);
+    spawn->timeout_ms = file->timeout_ms;
+    spawn->flags =
+        INIT_PROCESS_FILE | INIT_PROCESS_EXEC | (file->verb == STREAM_FILE_WRITE ? INIT_PROCESS_STDIN : 0u);
+    spawn->start.cwd = "";
+    file_arguments(file, &words, &spawn->start);
+    s->attaches = s->exec = true;
+    s->file.verb = file->verb;
+    spawn_it(s, spawn);
+    free(spawn);
 }
 
 static void begin_act(struct process_stream *s, const struct stream_open *open)
@@ -426,6 +488,8 @@ void process_stream_begin(struct runtime *h, struct mux_stream *mux, const struc
         fail(s, &e);
     else if (open->op == STREAM_START)
         begin_start(s, &open->start);
+    else if (open->op == STREAM_FILE)
+        begin_file(s, &open->file);
     else if (open->op == STREAM_LIST && !open->pid)
         list_more(s);
     else
@@ -459,7 +523,7 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
         s->ended = true;
         s->end = told;
     } else {
-        if (!s->begun && mux_room(s->mux) >= STREAM_MESSAGE_MAX)
+        if (!s->begun && s->op != STREAM_FILE && mux_room(s->mux) >= STREAM_MESSAGE_MAX)
             say_process(s, &told);
         s->begun = true;
         stream_process_fini(&told);
@@ -478,7 +542,7 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
 static bool has_stream(const struct runtime *h, uint32_t number)
 {
     for (const struct process_stream *s = h->streams; s; s = s->next) {
-        if (s->number == number && s->op == STREAM_START)
+        if (s->number == number && (s->op == STREAM_START || s->op == STREAM_FILE))
             return true;
     }
     return false;
@@ -530,7 +594,8 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
         kill_commands_without_stream(h);
     for (s = h->streams; s; s = next) {
         next = s->next;
-        bool process = s->number && s->number == update->process.number && s->op <= STREAM_ATTACH;
+        bool process = s->number && s->number == update->process.number &&
+                       (s->op <= STREAM_ATTACH || s->op == STREAM_FILE);
         bool attachment = s->attachment && s->attachment == update->attachment.number;
         if (update->kind == INITLINK_PROCESS_TOLD && process)
             on_told(s, &update->process);
@@ -557,10 +622,16 @@ static void on_writable(struct runtime *h)
     }
 }
 
+/* The others go on when there is a link again. Of a file, nobody could tell what has arrived. */
 static void on_unlinked(struct runtime *h)
 {
-    for (struct process_stream *s = h->streams; s; s = s->next)
+    struct process_stream *s, *next;
+    for (s = h->streams; s; s = next) {
+        next = s->next;
         s->attachment = 0;
+        if (s->op == STREAM_FILE)
+            finish(s, ERR_NODE_TIMEOUT, "the sandbox's init was not reached");
+    }
 }
 
 /* The sandbox ends: its reason the controller knows. */

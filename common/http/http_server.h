@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #define HTTP_HEADERS_MAX 64
-#define HTTP_TARGET_MAX  4096
+#define HTTP_TARGET_MAX  8192 /* a path inside a sandbox may have 4095 bytes, and stands in a query */
 
 struct tls_server;
 struct http_server;

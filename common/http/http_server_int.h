@@ -25,7 +25,9 @@ struct http_stream {
     bool wants_more;         /* the owner takes further pieces */
     bool full, flooded;      /* full: a write returned false; flooded: past HTTP_STREAM_MAX */
     bool chunked, head_only; /* properties of the answer */
-    bool keep;               /* the connection stays open after the stream */
+    bool sized;              /* the answer states its length; so many bytes of it are left */
+    uint64_t left;
+    bool keep; /* the connection stays open after the stream */
     bool told_end;
     bool awaits;       /* the request was read whole: a client that ends now is gone */
     bool telling_gone; /* on_gone is running: x must not be freed yet */

@@ -64,6 +64,10 @@ bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *op
 void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg);
 
+/* Call before http_stream_begin: the answer has this length, and states it. One that ends with less is
+ * broken, and more is dropped. */
+void http_stream_size(struct http_exchange *x, uint64_t length);
+
 /* Whether the client asks for this protocol: GET, HTTP/1.1, both Upgrade and Connection name it, no body. */
 bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol);
 

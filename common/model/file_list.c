@@ -18,6 +18,19 @@ const char *file_type_name(unsigned type)
     return type < FILE_TYPES ? names[type] : NULL;
 }
 
+bool file_cursor_valid(const char *text)
+{
+    for (unsigned offsets = 0; *text; offsets++) {
+        size_t digits = strspn(text, "0123456789abcdef");
+        if (!digits || digits > 16 || offsets == 16)
+            return false;
+        text += digits;
+        if (*text && (*text++ != '.' || !*text))
+            return false;
+    }
+    return true;
+}
+
 static bool head_valid(const struct head *h)
 {
     if (h->zero || h->zero_too || h->zero_again || h->type >= FILE_TYPES)
@@ -34,7 +47,7 @@ static bool take_end(struct file_list *l, const struct head *h)
     memcpy(l->cursor, l->held + sizeof *h, h->name_len);
     l->cursor[h->name_len] = 0;
     l->ended = true;
-    return strspn(l->cursor, "0123456789abcdef.") == h->name_len;
+    return strlen(l->cursor) == h->name_len && file_cursor_valid(l->cursor);
 }
 
 static bool take_entry(struct file_list *l, const struct head *h, file_list_cb *cb, void *arg)

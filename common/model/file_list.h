@@ -32,6 +32,9 @@ enum file_type {
 /* "file", "directory", …; NULL: there is no such type. */
 const char *file_type_name(unsigned type);
 
+/* Whether text can be a cursor: up to 16 offsets in hexadecimal, with dots between; or "". */
+bool file_cursor_valid(const char *text);
+
 /* name and target are borrowed for the call, and have no NUL behind them. */
 struct file_entry {
     enum file_type type;

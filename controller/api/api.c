@@ -267,7 +267,7 @@ static void on_head(void *owner, struct http_exchange *x)
         return;
     }
     if (!strcmp(http_path(x), "*")) { /* OPTIONS for the whole server (RFC 9110 section 9.3.7) */
-        api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PATCH, DELETE\r\n");
+        api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE\r\n");
         return;
     }
     call->public.route =

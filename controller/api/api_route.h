@@ -42,11 +42,14 @@ struct api_route {
                            (call_gate.h) */
     bool streamed_body; /* the handler reads it by api_stream_body, up to a bound of its own; body is no_body
                          */
-    bool streamed_answer; /* the handler may begin one by api_stream_begin */
-    const char *upgrade;  /* protocol to which the handler may switch the connection by api_stream_upgrade */
+    bool streamed_answer;  /* the handler may begin one by api_stream_begin */
+    const char *or_answer; /* what may come in place of answer; NULL: nothing */
+    int also;              /* another status of a success, without a body; 0: none */
+    bool ranges;           /* a part of the bytes may be asked for: 206 */
+    const char *upgrade;   /* protocol to which the handler may switch the connection by api_stream_upgrade */
 };
 
-enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID };
+enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID, PARAM_PATH };
 
 /* A parameter that may stand in the query of a route; all others are refused. */
 struct api_param {

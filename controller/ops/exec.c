@@ -3,7 +3,6 @@
 
 #include "common/base/json_text.h"
 #include "common/base/mem.h"
-#include "common/base/utf8.h"
 #include "common/io/pki.h"
 #include "controller/api/api_stream.h"
 #include "controller/streams/exec_run.h"
@@ -66,30 +65,10 @@ static size_t whole_characters(const struct exec_output *o)
     return last && last - 1 + character_len(o->bytes[last - 1]) > o->len ? last - 1 : o->len;
 }
 
-static bool is_text(const char *bytes, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = (unsigned char)bytes[i] < 0x80 ? 1 : utf8_len(bytes + i);
-        if (!n)
-            return false;
-    }
-    return true;
-}
-
 static void put_output(struct json_text *json, const char *name, const struct exec_output *o)
 {
-    const char *bytes = o->bytes ? (const char *)o->bytes : "";
-    char other[32];
     size_t len = whole_characters(o);
-    if (is_text(bytes, len)) {
-        json_text_bytes(json, name, bytes, len);
-        return;
-    }
-    snprintf(other, sizeof other, "%s_base64", name);
-    char *coded = mem_zalloc(o->len / 3 * 4 + 5);
-    EVP_EncodeBlock((unsigned char *)coded, o->bytes, (int)o->len);
-    json_text_str(json, other, coded);
-    free(coded);
+    ops_put_bytes(json, name, o->bytes, ops_is_text(o->bytes, len) ? len : o->len);
 }
 
 static void answer(struct api_call *call, const struct exec_result *r)

@@ -8,6 +8,8 @@
 #include "controller/controller_state.h"
 #include "controller/ops/routes.h"
 
+#include "common/base/json_text.h"
+
 #include <jansson.h>
 
 /* Who acts, for the audit row; borrows the call. */
@@ -52,6 +54,11 @@ bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
  */
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
+
+/* text.c: whether bytes are UTF-8. */
+bool ops_is_text(const void *bytes, size_t len);
+/* Adds bytes as `name`, or in base64 as `name`_base64 where they are not UTF-8. */
+void ops_put_bytes(struct json_text *json, const char *name, const void *bytes, size_t len);
 
 /* exec.c: reads command, env, cwd and timeout_ms of a valid body, and makes a token. */
 void ops_take_command(struct stream_start *start, const json_t *body);

@@ -166,6 +166,12 @@ static bool may_say(int code)
                                 ERR_TOO_MANY_STREAMS,
                                 ERR_NODE_TIMEOUT,
                                 ERR_CANCELLED,
+                                ERR_FILE_NOT_FOUND,
+                                ERR_PERMISSION_DENIED,
+                                ERR_FILE_CONFLICT,
+                                ERR_NO_SPACE,
+                                ERR_RANGE,
+                                ERR_INVALID,
                                 ERR_IO};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         if (codes[i] == code)

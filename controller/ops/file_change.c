@@ -1,0 +1,115 @@
+/* DELETE /sandbox/{id}/files and POST /sandbox/{id}/files/move. */
+#include "controller/ops/file.h"
+
+#include "common/base/mem.h"
+#include "controller/api/api_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *absolute(const char *text)
+{
+    return text[0] != '/'                   ? "must be an absolute path"
+           : strlen(text) > STREAM_PATH_MAX ? "must have at most 4095 bytes"
+                                            : NULL;
+}
+
+static const struct field_rule path_rule = {"^/", absolute, 0};
+
+static const struct field fields[] = {
+    {"from", FIELD_TEXT, 1, STREAM_PATH_MAX, NULL, &path_rule, true, false, NULL},
+    {"to", FIELD_TEXT, 1, STREAM_PATH_MAX, NULL, &path_rule, true, false, NULL},
+};
+
+const struct api_body file_move_body = {.fields = {fields, ARRAY_LEN(fields)}};
+
+struct file_change {
+    struct api_call *call;
+    struct file_run *run;
+};
+
+/* Nobody waits for it any more: what is under way is ended where it is. */
+static void on_gone(void *arg)
+{
+    struct file_change *p = arg;
+    file_run_cancel(p->run);
+    ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    free(p);
+}
+
+static void on_result(void *arg, const struct stream_file_result *result)
+{
+}
+
+static void on_bytes(void *arg, const uint8_t *bytes, size_t len)
+{
+    abort(); /* file_run.h: only a read has any */
+}
+
+static void on_end(void *arg, int code, const char *text)
+{
+    struct file_change *p = arg;
+    if (code)
+        file_fail(p->call, code, text);
+    else
+        api_answer_empty(p->call, 204, NULL);
+    free(p);
+}
+
+static void change(struct controller *c, struct api_call *call, const char *node, struct stream_open *open)
+{
+    static const struct file_run_ops ops = {.on_result = on_result, .on_bytes = on_bytes, .on_end = on_end};
+    static const struct http_stream_ops waits = {.on_gone = on_gone};
+    struct file_change *p = mem_zalloc(sizeof *p);
+    p->call = call;
+    if (!file_start(c, call, node, open, &ops, p, &p->run)) {
+        free(p);
+        return;
+    }
+    if (!api_stream_await(call, &waits, p)) {
+        file_run_cancel(p->run);
+        free(p);
+    }
+}
+
+void ops_file_delete(void *owner, struct api_call *call)
+{
+    struct stream_open open;
+    char node[NODE_NAME_MAX + 1], recursive[8];
+    if (!file_begin(owner, call, STREAM_FILE_REMOVE, FILE_TREE_MS, &open, node))
+        return;
+    file_param(call, "recursive", recursive, sizeof recursive);
+    open.file.recursive = !strcmp(recursive, "true");
+    change(owner, call, node, &open);
+}
+
+/* The path of a body that is valid; false: it holds a NUL. */
+static bool take_path(const json_t *body, const char *name, char out[STREAM_PATH_MAX + 1])
+{
+    const json_t *value = json_object_get(body, name);
+    const char *text = json_string_value(value);
+    if (strlen(text) != json_string_length(value))
+        return false;
+    strcpy(out, text);
+    return true;
+}
+
+void ops_file_move(void *owner, struct api_call *call)
+{
+    struct stream_open open;
+    char node[NODE_NAME_MAX + 1];
+    struct err e;
+    if (!file_begin(owner, call, STREAM_FILE_MOVE, FILE_TREE_MS, &open, node))
+        return;
+    json_t *body = json_loadb(call->body, call->body_len, JSON_ALLOW_NUL, NULL);
+    const char *wrong = !take_path(body, "from", open.file.path) ? "/from"
+                        : !take_path(body, "to", open.file.to)   ? "/to"
+                                                                 : NULL;
+    json_decref(body);
+    if (wrong) {
+        (void)err_set(&e, ERR_INVALID, "a path may not hold a NUL");
+        api_answer_err_at(call, &e, wrong);
+        return;
+    }
+    change(owner, call, node, &open);
+}
