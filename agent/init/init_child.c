@@ -55,6 +55,7 @@ struct init_child *init_child_new(uint32_t number, const struct init_spawn *spaw
     memcpy(child->told.token, spawn->token, sizeof child->told.token);
     child->deadline_ms = spawn->timeout_ms ? now_ms + spawn->timeout_ms : 0;
     child->in_given = INIT_STDIN_WINDOW;
+    child->awaits_reader = spawn->flags & INIT_PROCESS_FILE;
     child->error_fd = child->in_fd = child->out_fd[0] = child->out_fd[1] = -1;
     return child;
 }

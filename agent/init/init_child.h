@@ -37,7 +37,7 @@ struct init_child {
     /* As of the last pass over the attachments: how many, and the position of the fastest. */
     unsigned attached;
     uint64_t pace;
-    bool was_attached;
+    bool awaits_reader; /* a helper that nobody has attached to yet: its output is kept, and it waits */
 };
 
 /* Makes one without a process or descriptors; NULL with errno: no memory. */

@@ -197,7 +197,7 @@ void init_table_trim(struct init_table *table)
 {
     for (size_t i = table->count; i-- > 0;) {
         const struct init_child *c = table->child[i];
-        if (is_helper(c) && c->is_over && !c->dirty && c->was_attached && !c->attached)
+        if (is_helper(c) && c->is_over && !c->dirty && !c->awaits_reader && !c->attached)
             forget(table, i);
     }
     if (table->count - table->running <= INIT_HELPERS_MAX)

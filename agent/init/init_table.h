@@ -40,7 +40,7 @@ void init_table_over(struct init_table *table, struct init_child *child);
 /*
  * Frees the oldest ended processes beyond INIT_ENDED_MAX, those last to which others still print. Not before
  * their end was sent: without an agent there may be more, but then no new ones start. Helpers for files are
- * not among them: one is forgotten when it was read.
+ * not among them: one is forgotten when its reader has left.
  */
 void init_table_trim(struct init_table *table);
 

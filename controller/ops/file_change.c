@@ -83,33 +83,15 @@ void ops_file_delete(void *owner, struct api_call *call)
     change(owner, call, node, &open);
 }
 
-/* The path of a body that is valid; false: it holds a NUL. */
-static bool take_path(const json_t *body, const char *name, char out[STREAM_PATH_MAX + 1])
-{
-    const json_t *value = json_object_get(body, name);
-    const char *text = json_string_value(value);
-    if (strlen(text) != json_string_length(value))
-        return false;
-    strcpy(out, text);
-    return true;
-}
-
 void ops_file_move(void *owner, struct api_call *call)
 {
     struct stream_open open;
     char node[NODE_NAME_MAX + 1];
-    struct err e;
     if (!file_begin(owner, call, STREAM_FILE_MOVE, FILE_TREE_MS, &open, node))
         return;
-    json_t *body = json_loadb(call->body, call->body_len, JSON_ALLOW_NUL, NULL);
-    const char *wrong = !take_path(body, "from", open.file.path) ? "/from"
-                        : !take_path(body, "to", open.file.to)   ? "/to"
-                                                                 : NULL;
+    json_t *body = json_loadb(call->body, call->body_len, 0, NULL);
+    strcpy(open.file.path, json_string_value(json_object_get(body, "from")));
+    strcpy(open.file.to, json_string_value(json_object_get(body, "to")));
     json_decref(body);
-    if (wrong) {
-        (void)err_set(&e, ERR_INVALID, "a path may not hold a NUL");
-        api_answer_err_at(call, &e, wrong);
-        return;
-    }
     change(owner, call, node, &open);
 }
