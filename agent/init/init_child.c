@@ -129,7 +129,7 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     if (!child->in && !(child->in = malloc(INIT_STDIN_WINDOW))) {
         if (child->told.flags & INIT_PROCESS_FILE && child->pid)
             kill(child->pid, SIGKILL); /* a helper would take the end of its input for the end of a file */
-        drop_in(child); /* no memory: it sees end of input, as if its input broke */
+        drop_in(child);                /* no memory: it sees end of input, as if its input broke */
         return;
     }
     memmove(child->in, child->in + child->in_at, child->in_len - child->in_at);

@@ -129,7 +129,7 @@ static void read_it(const char *path, const struct span *span, const struct init
 {
     struct init_file_result r = {0};
     struct stat st;
-    int fd;
+    int fd = -1;
     int error = open_it(path, &fd, &st);
     if (!error && (error = describe_open(fd, &st, span, &r)))
         close(fd);

@@ -69,7 +69,7 @@ static int go_down(struct removal *r, const char *name)
 static int go_up(struct removal *r, const struct emptied *top)
 {
     const struct emptied *above = r->depth > 1 ? &r->way[r->depth - 2] : top;
-    struct emptied found;
+    struct emptied found = {0};
     int fd = openat(r->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return errno;
@@ -132,7 +132,7 @@ static int empty_some(struct removal *r, bool *empty)
 static int remove_tree(int folder, const char *name)
 {
     struct removal r = {.fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    struct emptied top;
+    struct emptied top = {0};
     bool empty;
     close(folder);
     if (r.fd < 0)
