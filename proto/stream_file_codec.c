@@ -1,6 +1,7 @@
 #include "proto/stream_file_codec.h"
 
 #include "proto/pb.h"
+#include "proto/stream.pb-c.h"
 #include "proto/stream_codec.h"
 
 #include <string.h>

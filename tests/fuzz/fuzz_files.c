@@ -45,7 +45,8 @@ static void read_told(const uint8_t *bytes, size_t len, size_t piece, unsigned v
     size_t size = stream_message_pack(&message, out);
     if (told.known && (!size || stream_message_unpack(out, size, &message, &e)))
         abort(); /* what is told on is what the controller believes */
-    (void)file_told_end(&told, &(struct stream_process){0}, &e);
+    if (file_told_end(&told, &(struct stream_process){0}, &e))
+        return;
 }
 
 static void read_stream(const uint8_t *bytes, size_t len)
