@@ -55,7 +55,6 @@ struct init_child *init_child_new(uint32_t number, const struct init_spawn *spaw
     memcpy(child->told.token, spawn->token, sizeof child->told.token);
     child->deadline_ms = spawn->timeout_ms ? now_ms + spawn->timeout_ms : 0;
     child->in_given = INIT_STDIN_WINDOW;
-    child->in_window = spawn->flags & INIT_PROCESS_FILE ? INIT_FILE_WINDOW : INIT_STDIN_WINDOW;
     child->awaits_reader = spawn->flags & INIT_PROCESS_FILE;
     child->error_fd = child->in_fd = child->out_fd[0] = child->out_fd[1] = -1;
     return child;
@@ -127,7 +126,7 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     child->in_given -= (uint32_t)len;
     if (child->in_fd < 0 || child->in_ends)
         return;
-    if (!child->in && !(child->in = malloc(child->in_window))) {
+    if (!child->in && !(child->in = malloc(INIT_STDIN_WINDOW))) {
         if (child->told.flags & INIT_PROCESS_FILE && child->pid)
             kill(child->pid, SIGKILL); /* a helper would take the end of its input for the end of a file */
         drop_in(child);                /* no memory: it sees end of input, as if its input broke */
@@ -176,8 +175,8 @@ void init_child_move_in(struct init_child *child)
 uint32_t init_child_credit(struct init_child *child)
 {
     uint32_t waits = (uint32_t)(child->in_len - child->in_at);
-    uint32_t more = child->in_window - waits - child->in_given;
-    return more >= child->in_window / 4 ? more : 0;
+    uint32_t more = INIT_STDIN_WINDOW - waits - child->in_given;
+    return more >= INIT_STDIN_WINDOW / 4 ? more : 0;
 }
 
 void init_child_over(struct init_child *child)

@@ -25,7 +25,6 @@ struct init_child {
     struct init_ring ring;
     uint8_t *in; /* NULL: no input waits */
     size_t in_len, in_at;
-    uint32_t in_window;          /* bytes of input that may wait */
     bool in_ends;                /* close the input after what waits */
     uint32_t in_given;           /* unused part of the window that the agent has for input */
     uint64_t deadline_ms;        /* 0: none */

@@ -21,7 +21,6 @@
 #define INIT_NOTE_MAX        1024         /* bytes that the agent may store with a process, for itself */
 #define INIT_TOKEN_BYTES     16           /* identifies a repeated SPAWN */
 #define INIT_STDIN_WINDOW    16384        /* bytes that may be sent to a new process */
-#define INIT_FILE_WINDOW     131072       /* the same of a helper, once it was reported: files are large */
 #define INIT_CREDIT_MAX      (1u << 30)   /* bytes of credit that an attachment may have */
 #define INIT_DATA_MAX        16384        /* bytes of output in one frame */
 #define INIT_RING_MAX        (256u << 10) /* bytes of output kept of one process, at most */

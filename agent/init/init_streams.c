@@ -270,8 +270,7 @@ void init_streams_linked(struct init_streams *s)
     for (size_t i = 0; i < s->table.count; i++) {
         struct init_child *child = s->table.child[i];
         child->dirty = true;
-        size_t waits = child->in_len - child->in_at;
-        child->in_given = waits < INIT_STDIN_WINDOW ? INIT_STDIN_WINDOW - (uint32_t)waits : 0;
+        child->in_given = INIT_STDIN_WINDOW - (uint32_t)(child->in_len - child->in_at);
     }
 }
 
@@ -355,10 +354,8 @@ static void read_out(struct init_streams *s, struct init_child *child, int out)
 
 static void tell_credit(struct init_streams *s, struct init_child *child)
 {
-    bool reported = child->told.state != INIT_STARTING && !child->dirty;
     uint32_t more = init_child_credit(child);
-    if (more && (reported || child->in_window == INIT_STDIN_WINDOW) &&
-        init_link_room(s->link, INIT_LINK_REPLY_ROOM) > sizeof more &&
+    if (more && init_link_room(s->link, INIT_LINK_REPLY_ROOM) > sizeof more &&
         init_link_send(s->link, INIT_CREDIT, child->number, &more, sizeof more))
         child->in_given += more;
 }
@@ -425,7 +422,7 @@ static bool tell(struct init_streams *s, struct init_child *child)
     uint8_t payload[sizeof(struct init_process) + INIT_NOTE_MAX];
     child->told.oldest = child->ring.oldest;
     child->told.end = child->ring.end;
-    child->told.stdin_credit = child->in_given < INIT_STDIN_WINDOW ? child->in_given : INIT_STDIN_WINDOW;
+    child->told.stdin_credit = child->in_given;
     size_t len = init_process_pack(payload, sizeof payload, &child->told, child->note);
     if (init_link_room(s->link, INIT_LINK_REPLY_ROOM) < len ||
         !init_link_send(s->link, INIT_PROCESS, child->number, payload, len))

@@ -281,8 +281,7 @@ static bool on_credit(struct initlink_view *view, const struct init_frame *frame
         return frame->stream > INIT_MAIN && frame->stream < view->next_process;
     if (!process->listed)
         return true; /* the PROCESS frame that is to come sets its credit */
-    bool helper = process->known && process->told.flags & INIT_PROCESS_FILE;
-    if (more > (helper ? INIT_FILE_WINDOW : INIT_STDIN_WINDOW) - process->credit)
+    if (more > INIT_STDIN_WINDOW - process->credit)
         return false;
     process->credit += more;
     *out = (struct initlink_update){.kind = INITLINK_CREDIT, .process = *process};
