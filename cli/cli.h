@@ -94,6 +94,13 @@ void cli_answer_fini(struct cli_answer *answer);
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body,
              struct cli_answer *answer) MUST_CHECK;
 
+/*
+ * Makes one GET and writes the body of its answer to out as it comes, however long that takes. accept: the
+ * media type that is asked for. CLI_DONE once all of it came; else the exit code, with the error printed on
+ * stderr.
+ */
+int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out) MUST_CHECK;
+
 /* Formats a path; each %s is escaped as one segment. The caller's. */
 char *cli_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

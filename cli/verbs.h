@@ -8,6 +8,8 @@ extern const struct command cmd_login;
 
 /* cmd_sandbox.c */
 extern const struct command cmd_create, cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
+/* cmd_logs.c */
+extern const struct command cmd_logs;
 /* cmd_watch.c */
 extern const struct command cmd_stats, cmd_wait, cmd_events, cmd_quota;
 /* cmd_tenant.c */

@@ -6,6 +6,7 @@
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/start_step.h"
+#include "agent/sandbox/take_log.h"
 #include "agent/sandbox/watch.h"
 
 #include "common/io/log.h"
@@ -26,6 +27,7 @@ void agent_runtime_free(struct runtime *h)
         h->agent->follower->on_drop(h);
     HASH_DEL(h->agent->runtimes, h);
     start_free(h->start);
+    agent_take_log_end(h);
     timer_stop(&h->adopting);
     timer_stop(&h->asking);
     initlink_free(h->init);
@@ -119,6 +121,11 @@ static void on_container_removed(void *arg, int code, const struct err *error)
         volume_remove(h->agent->volumes, &h->id, on_volume_removed, h);
 }
 
+static void remove_container(struct runtime *h)
+{
+    docker_container_remove(h->agent->docker, h->id.text, patience_of(h), on_container_removed, h);
+}
+
 void agent_remove(struct runtime *h)
 {
     struct agent *agent = h->agent;
@@ -132,5 +139,6 @@ void agent_remove(struct runtime *h)
     close_episodes(agent, h);
     initlink_free(h->init);
     h->init = NULL;
-    docker_container_remove(agent->docker, h->id.text, patience_of(h), on_container_removed, h);
+    if (!agent_take_log(h, remove_container))
+        remove_container(h);
 }

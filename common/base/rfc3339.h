@@ -20,4 +20,7 @@ bool rfc3339_parse(const char *text, uint64_t *unix_ms);
  */
 bool rfc3339_valid(const char *text);
 
+/* Reads such a time, from 1970 to 2261; *unix_ns: Unix nanoseconds. */
+bool rfc3339_read(const char *text, uint64_t *unix_ns);
+
 #endif

@@ -22,6 +22,9 @@ enum stream_op {
     STREAM_RESIZE,
     STREAM_INPUT,
     STREAM_KILL,
+    STREAM_LOGS,      /* carries the output of the sandbox's command as records on the channel of stdout
+                         (common/model/log_record.h), after a message STREAM_LOG */
+    STREAM_LOGS_DROP, /* removes what is kept of it, or will be */
     STREAM_OPS
 };
 
@@ -39,6 +42,15 @@ struct stream_start {
     bool attach; /* its output comes on the stream */
 };
 
+/* STREAM_LOGS. */
+struct stream_logs {
+    bool has_tail;
+    uint64_t tail;     /* only so many lines, the last ones */
+    uint64_t since_ms; /* Unix time; 0: from the beginning */
+    bool follow;       /* until the sandbox ends */
+    bool no_stdout, no_stderr;
+};
+
 struct stream_open {
     struct sandbox_id sandbox;
     enum stream_op op;
@@ -49,6 +61,7 @@ struct stream_open {
     int32_t signo;
     uint16_t rows, columns;
     bool eof; /* STREAM_INPUT: after what comes on the channel of stdin */
+    struct stream_logs logs;
 };
 
 /* How a process stands. */
@@ -67,13 +80,14 @@ struct stream_process {
     uint64_t output_oldest, output_bytes;
 };
 
-enum stream_message_kind { STREAM_PROCESS, STREAM_INPUT_END, STREAM_TO_SIZE, STREAM_TO_SIGNAL };
+enum stream_message_kind { STREAM_PROCESS, STREAM_INPUT_END, STREAM_TO_SIZE, STREAM_TO_SIGNAL, STREAM_LOG };
 
 struct stream_message {
     enum stream_message_kind kind;
     struct stream_process process;
     int32_t signo;
     uint16_t rows, columns;
+    bool truncated; /* STREAM_LOG: the oldest output is not kept any more */
 };
 
 void stream_start_fini(struct stream_start *start);

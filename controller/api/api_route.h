@@ -29,9 +29,9 @@ struct api_route {
     const char *method, *path;
     enum api_scope scope;
     const struct api_body *body;
-    int status; /* of a success; 101: the route answers nothing but an upgrade */
-    const char
-        *answer; /* an object of the description, "X[]" a page of them, "text", "bytes", "object", "" */
+    int status;         /* of a success; 101: the route answers nothing but an upgrade */
+    const char *answer; /* an object of the description, "X[]" a page of them, "text", "text|X" (or a line of
+                          JSON each, as the client accepts), "bytes", "object", "" */
     const char *summary;
     api_handler_fn *handler;
 

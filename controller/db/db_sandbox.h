@@ -24,6 +24,11 @@ typedef void db_sandbox_state_cb(void *arg, int code, const struct err *e,
                                  const struct db_sandbox_state *state);
 void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb *cb, void *arg);
 
+/* The node of a sandbox, live or ended; borrowed for the call, NULL where code is not 0. */
+typedef void db_sandbox_node_cb(void *arg, int code, const struct err *e, const char *node);
+void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db_sandbox_node_cb *cb,
+                     void *arg);
+
 struct db_sandbox_filter {
     const char *owner;                    /* only this user's; NULL: all */
     const char *user;                     /* an administrator's filter: a user's id or name */

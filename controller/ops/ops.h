@@ -59,6 +59,13 @@ void ops_take_command(struct stream_start *start, const json_t *body);
 uint8_t *ops_take_input(const json_t *body, size_t *len);
 
 /*
+ * log_drop.c: removes the logs of a sandbox from its node, then answers the call: as success says (204, or
+ * 202 with the sandbox), or that they could not be removed. Takes the call.
+ */
+void ops_drop_logs(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                   const char *json);
+
+/*
  * If the database takes no writes, answers the call (what happens to the sandbox cannot be known) and returns
  * true. what: the beginning of the sentence.
  */

@@ -163,6 +163,7 @@ static bool may_say(int code)
                                 ERR_TOO_LARGE,
                                 ERR_INIT_TOO_OLD,
                                 ERR_OUTPUT_GONE,
+                                ERR_LOGS_GONE,
                                 ERR_TOO_MANY_STREAMS,
                                 ERR_NODE_TIMEOUT,
                                 ERR_CANCELLED,
