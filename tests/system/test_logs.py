@@ -27,7 +27,7 @@ def logs(corral, user, sandbox, accept="text/plain", **query):
 def lines(corral, user, sandbox, **query):
     answer = logs(corral, user, sandbox, accept="application/x-ndjson", **query)
     assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/x-ndjson"
-    return [json.loads(line) for line in answer.text.splitlines()]
+    return [json.loads(line) for line in answer.content.splitlines()]
 
 
 def test_after_the_end(corral, user):
