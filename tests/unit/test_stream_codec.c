@@ -120,7 +120,7 @@ static void test_starts_past_their_bounds(void **state)
 
 static void test_acts(void **state)
 {
-    for (enum stream_op op = STREAM_ATTACH; op < STREAM_OPS; op++) {
+    for (enum stream_op op = STREAM_ATTACH; op < STREAM_LOGS; op++) {
         struct stream_open open = {.op = op, .pid = INT32_MAX};
         set_sandbox(&open);
         if (op == STREAM_ATTACH)
