@@ -1,6 +1,5 @@
 #include "agent/sandbox/take_log.h"
 
-#include "agent/agent_conf.h"
 #include "agent/agent_state.h"
 #include "agent/node/logs.h"
 
