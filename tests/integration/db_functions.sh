@@ -197,6 +197,13 @@ insert() { # ID STATE
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
         $2"
 }
+# Each limit that a sandbox has counts when it is lowered below what the sandbox has.
+insert sbx_00000000000000000000000009 ''
+larger=$(sql "select string_agg(field, ' ' order by n) from sandboxes s, unnest(limit_keys()) with ordinality keys(field, n)
+    where s.id = 'sbx_00000000000000000000000009'
+    and not larger_than(s, jsonb_populate_record(null::limits_in_force, jsonb_build_object(field, 0)))")
+[ "$larger" = lifetime_seconds ] || say "limits that do not count as lowered: $larger"
+sql "delete from sandboxes where id = 'sbx_00000000000000000000000009'"
 # The times of one sandbox are in order too.
 four=sbx_00000000000000000000000004
 move_at() { sql "select outcome || ' ' || state from move_sandboxes('[{\"id\":\"$four\",\"to\":\"$1\",\"reason\":\"exited\",\"$2_ago_ms\":$3}]')"; }
