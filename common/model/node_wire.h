@@ -11,8 +11,8 @@
  *
  * Pure.
  */
-#ifndef CORRAL_COMMON_NODE_WIRE_H
-#define CORRAL_COMMON_NODE_WIRE_H
+#ifndef CORRAL_COMMON_MODEL_NODE_WIRE_H
+#define CORRAL_COMMON_MODEL_NODE_WIRE_H
 
 #include "common/base/id.h"
 #include "common/model/cleanup.h"

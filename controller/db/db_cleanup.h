@@ -1,6 +1,6 @@
 /* Writes cleanups to the audit. */
-#ifndef CORRAL_CONTROLLER_DB_CLEANUP_H
-#define CORRAL_CONTROLLER_DB_CLEANUP_H
+#ifndef CORRAL_CONTROLLER_DB_DB_CLEANUP_H
+#define CORRAL_CONTROLLER_DB_DB_CLEANUP_H
 
 #include "common/model/cleanup.h"
 #include "common/model/node_wire.h"

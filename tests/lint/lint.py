@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Checks the house rules that a machine can check: arrows between folders and files, sizes, standalone headers, format.
+"""Checks the house rules that a machine can check: arrows between folders and files, sizes, include guards,
+standalone headers, format.
 
 usage: lint.py SOURCE_ROOT — prints each breach as file:line: what, and exits 1 if there is any."""
 import re
@@ -95,6 +96,13 @@ def size_breaches(path, text):
             start = None
 
 
+def guard_breaches(path, text):
+    """The include guard of a header is its path, so that two headers cannot have the same and a moved one is noticed."""
+    guard = "CORRAL_" + re.sub(r"[^A-Z0-9]", "_", path.upper())
+    if path.endswith(".h") and not re.search(rf"^#ifndef {guard}\n#define {guard}\n", text, re.M):
+        yield f"{path}:1: its include guard is not {guard}"
+
+
 def header_breach(root, path):
     with tempfile.NamedTemporaryFile("w", suffix=".c") as f:
         f.write(f'#include "{path}"\n')
@@ -181,7 +189,7 @@ def main(root):
     breaches = []
     for path in paths:
         text = (Path(root) / path).read_text()
-        breaches += [*arrow_breaches(path, text), *size_breaches(path, text)]
+        breaches += [*arrow_breaches(path, text), *size_breaches(path, text), *guard_breaches(path, text)]
     with ThreadPoolExecutor() as pool:
         headers = [p for p in paths if p.endswith(".h")]
         for found in pool.map(lambda p: header_breach(root, p), headers):

@@ -3,8 +3,8 @@
  * chance. Between two lines of a story the world takes steps (UNTIL, HOLDS), and check.c checks after each
  * step what must always hold. After its last line the world is calm until everything has ended.
  */
-#ifndef CORRAL_TESTS_SIM_STAGE_H
-#define CORRAL_TESTS_SIM_STAGE_H
+#ifndef CORRAL_TESTS_SIM_SCENARIOS_STAGE_H
+#define CORRAL_TESTS_SIM_SCENARIOS_STAGE_H
 
 #include "tests/sim/world.h"
 
