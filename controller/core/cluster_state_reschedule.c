@@ -25,8 +25,8 @@ void cluster_state_stay(struct sandbox_entry *s)
  */
 static bool is_due(const struct sandbox_entry *s)
 {
-    const struct sandbox_status *o = &s->latest;
-    return s->wish && o->state == SANDBOX_FAILED && o->node_fault && !o->ran &&
+    const struct sandbox_status *status = &s->latest;
+    return s->wish && status->state == SANDBOX_FAILED && status->node_fault && !status->ran &&
            s->desired.state == DESIRED_RUNNING &&
            (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }

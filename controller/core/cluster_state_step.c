@@ -64,22 +64,23 @@ static struct sandbox_move move_of(const struct sandbox_status *told, enum sandb
                                    uint64_t waited_ms)
 {
     struct sandbox_move move = {.to = to, .status = *told};
-    struct sandbox_status *o = &move.status;
-    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE, ends = sandbox_state_terminal(to);
-    o->started_ago_ms += waited_ms;
-    o->ended_ago_ms += waited_ms;
-    o->last.ago_ms += waited_ms;
+    struct sandbox_status *status = &move.status;
+    bool idle = to == SANDBOX_PAUSED && status->reason == REASON_IDLE, ends = sandbox_state_terminal(to);
+    status->started_ago_ms += waited_ms;
+    status->ended_ago_ms += waited_ms;
+    status->last.ago_ms += waited_ms;
     if (!ends && !idle) {
-        o->reason = REASON_NONE;
-        o->generation = 0;
-        o->detail[0] = 0;
-        o->has_exit_code = o->has_last = false;
+        status->reason = REASON_NONE;
+        status->generation = 0;
+        status->detail[0] = 0;
+        status->has_exit_code = status->has_last = false;
         return move;
     }
-    plain_words(told->detail, o->detail, sizeof o->detail); /* the node should have done so itself */
-    if (ends && o->reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
-        o->reason = REASON_ORPHANED;
-        snprintf(o->detail, sizeof o->detail, "its node reported the end without a reason");
+    plain_words(told->detail, status->detail,
+                sizeof status->detail);          /* the node should have done so itself */
+    if (ends && status->reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
+        status->reason = REASON_ORPHANED;
+        snprintf(status->detail, sizeof status->detail, "its node reported the end without a reason");
     }
     return move;
 }

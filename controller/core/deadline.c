@@ -84,7 +84,7 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbo
     return nearer;
 }
 
-bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
+bool deadline_is_the_nodes(const struct sandbox_entry *s, uint64_t now)
 {
     return now < s->counted_ms && s->reported && s->latest.generation == s->desired.generation;
 }

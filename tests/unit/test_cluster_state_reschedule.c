@@ -80,9 +80,9 @@ static struct sandbox_status failure(bool node_fault)
 
 static void fails(const char *node)
 {
-    struct sandbox_status o = failure(true);
+    struct sandbox_status status = failure(true);
     cluster_state_effects_clear(&effects);
-    cluster_state_status(cluster, 5, node, &o, &effects);
+    cluster_state_status(cluster, 5, node, &status, &effects);
 }
 
 static uint64_t reserved(const char *node)
@@ -156,11 +156,11 @@ static void test_nobody_else_has_room(void **state)
 
 static void test_what_its_node_is_not_to_blame_for(void **state)
 {
-    struct sandbox_status o;
+    struct sandbox_status status;
     begin(NULL);
     host("h2", "us", "");
-    o = failure(false);
-    cluster_state_status(cluster, 5, "h1", &o, &effects);
+    status = failure(false);
+    cluster_state_status(cluster, 5, "h1", &status, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
     assert_non_null(effect_of(CLUSTER_PERSIST));
 }
@@ -168,12 +168,12 @@ static void test_what_its_node_is_not_to_blame_for(void **state)
 /* A node that lies or is confused: a sandbox that has run never begins on another node. */
 static void test_what_has_run_stays(void **state)
 {
-    struct sandbox_status o;
+    struct sandbox_status status;
     begin(NULL);
     host("h2", "us", "");
-    o = failure(true);
-    o.ran = true;
-    cluster_state_status(cluster, 5, "h1", &o, &effects);
+    status = failure(true);
+    status.ran = true;
+    cluster_state_status(cluster, 5, "h1", &status, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
 }
 
