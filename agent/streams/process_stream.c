@@ -37,7 +37,7 @@ struct process_stream {
     size_t listed; /* how many of a list were told */
 };
 
-/* --- one exit door --- */
+/* --- its end, in one place --- */
 
 static void forget(struct process_stream *s)
 {
@@ -91,7 +91,7 @@ static void say_process(struct process_stream *s, const struct stream_process *p
     say(s, &message);
 }
 
-/* Its last word, once its output is through. What is told needs room in the window as output does. */
+/* Its last message, once its output is through. What is told needs room in the window as output does. */
 static void end_if_done(struct process_stream *s)
 {
     if (!s->ended || (s->attaches && !s->drained) || mux_room(s->mux) < STREAM_MESSAGE_MAX)

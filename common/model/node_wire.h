@@ -35,7 +35,7 @@ struct desired_state {
     enum sandbox_reason reason; /* DESIRED_GONE: why */
     uint64_t remaining_ms;      /* until the deadline, at the time of sending */
     struct sandbox_limits limits;
-    const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. The holder of this struct says whether
+    const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. Who holds this struct says whether
                             it is owned */
     size_t spec_len;
 };
