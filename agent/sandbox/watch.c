@@ -21,9 +21,9 @@ static struct guard_rules rules_of(const struct runtime *runtime)
     struct guard_rules rules = {.idle_timeout_seconds = runtime->idle_timeout_seconds,
                                 .idle_pauses = !strcmp(c->idle_action, "pause")};
 #define LEVEL(name) .name = (uint32_t)c->name,
-    struct violation_levels host = {VIOLATION_LEVELS(LEVEL)};
+    struct violation_levels of_node = {VIOLATION_LEVELS(LEVEL)};
 #undef LEVEL
-    violation_rules(&runtime->levels, &host, rules.violation);
+    violation_rules(&runtime->levels, &of_node, rules.violation);
     return rules;
 }
 

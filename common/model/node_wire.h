@@ -141,7 +141,7 @@ struct node_resources {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes;
 };
 
-/* What an agent reports about its node when a session begins. The holder of this struct owns the strings. */
+/* What an agent reports about its node when a session begins. Who holds this struct owns the strings. */
 struct node_facts {
     char name[NODE_NAME_MAX + 1];
     char boot_id[37];

@@ -19,7 +19,7 @@ def run(user, image, *command, **more):
 
 
 def said(corral, sandbox, last):
-    """What the sandbox printed, once that has this last word."""
+    """What the sandbox printed, once that ends in this word."""
     return wait_until(f"the sandbox prints {last}", lambda: last in (text := corral.docker("logs", sandbox["id"])) and text, 20)
 
 
@@ -191,7 +191,7 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
     assert user.wait(user.create(command=["true"])["id"], "stopped")["exit_code"] == 0
 
 
-def test_the_last_words_are_printed(corral, user):
+def test_what_was_printed_at_the_end_is_kept(corral, user):
     sandbox = user.create(command=["sh", "-c", "echo begin; " + UNTIL_TOLD + "seq 1 5000; "
                                    "echo last >&2; exit 5"])
     with subprocess.Popen(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "logs", "-f", sandbox["id"]],
