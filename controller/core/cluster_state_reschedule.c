@@ -52,7 +52,7 @@ bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entr
         cluster_state_stay(s);
         return false;
     }
-    s->persisting = s->rescheduling = true;
+    s->asked = ASKED_RESCHEDULE;
     struct sandbox_reschedule *reschedule =
         &cluster_state_effect_add(effects, CLUSTER_RESCHEDULE, s)->reschedule;
     const struct node_facts *to = &s->target->facts;

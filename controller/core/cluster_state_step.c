@@ -26,7 +26,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct sandbox_
                     struct cluster_state_effects *effects)
 {
     bool idle = move->to == SANDBOX_PAUSED && move->status.reason == REASON_IDLE;
-    s->persisting = true;
+    s->asked = ASKED_MOVE;
     s->adopting = idle ? move->status.generation : 0;
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_PERSIST, s);
     effect->at_ms = now;
@@ -34,7 +34,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct sandbox_
     effect->move.status.id = s->desired.id;
     effect->move.from = s->state;
     effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->status.ended_ago_ms;
-    effect->move.unheard = s->reported && s->latest.generation < s->desired.generation;
+    effect->move.unheard = sandbox_entry_reported(s) && s->latest.generation < s->desired.generation;
 }
 
 /* The first state on a legal path of exactly this many moves, or `from` where there is none. */
@@ -183,17 +183,17 @@ static void evaluate_orphan(struct sandbox_entry *s, uint64_t now, struct cluste
 void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                             struct cluster_state_effects *effects)
 {
-    if (!s->admitted || s->persisting || now < s->retry_at_ms)
+    if (!s->admitted || s->asked || now < s->retry_at_ms)
         return;
     if (s->target)
         cluster_state_reschedule(cluster, s, effects);
     else if (s->cleaned)
         evaluate_orphan(s, now, effects);
-    else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
+    else if (sandbox_entry_reported(s) && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(cluster, s, now, effects);
     else if (s->node->gone)
         evaluate_silence(cluster, s, now, effects);
-    else if (s->missing)
+    else if (sandbox_entry_missing(s))
         evaluate_missing(s, now, effects);
 }
 
@@ -222,7 +222,7 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
         cluster_state_stay(s); /* it runs or ends: it is not placed again */
     if (!sandbox_state_terminal(state))
         return;
-    if (s->reported && sandbox_state_terminal(s->latest.state))
+    if (sandbox_entry_reported(s) && sandbox_state_terminal(s->latest.state))
         settle(s, effects);
     note_ended(cluster, &s->desired.id);
     cluster_state_entry_drop(cluster, s);
