@@ -135,6 +135,18 @@ def event_breaches(root):
     return [f"docs/events.md:1: does not describe {name}" for name in sorted(written - described - {""})]
 
 
+def route_breaches(root):
+    """The first row of routes.def that fits a request is its route: none before it takes its requests."""
+    earlier = []
+    for n, line in enumerate((root / "controller/ops/routes.def").read_text().splitlines(), 1):
+        row = re.match(r'ROUTE\((\w+), "(\w+)", "([^"]+)"', line)
+        if row:
+            for name, method, form in earlier:
+                if method == row[2] and form.fullmatch(row[3]):
+                    yield f"controller/ops/routes.def:{n}: {row[1]} is never reached: {name}, before it, takes its requests"
+            earlier.append((row[1], row[2], re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(row[3])))))
+
+
 # What each kind of file of sql/ may create, and how a statement that creates begins.
 CREATED = {"sql/schema": re.compile(r"(?:unique )?(?!(?:or replace )?(?:function|procedure|aggregate|type|view)\b)"),
            "sql/functions": re.compile(r"(?:function|type) "),
@@ -197,6 +209,7 @@ def main(root):
     breaches += circle_breaches(root, paths)
     breaches += format_breaches(root, paths)
     breaches += event_breaches(Path(root))
+    breaches += route_breaches(Path(root))
     breaches += sql_breaches(Path(root))
     breaches += stale_names(Path(root), paths)
     breaches += stale_places(Path(root))
