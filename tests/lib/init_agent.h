@@ -113,8 +113,10 @@ static void world_turn(void)
     struct init_frame frame;
     int wait, got = 0;
     size_t count = init_streams_poll(&world.streams, fds, world.now_ms, &wait);
-    if (poll(fds, count, 0) < 0)
-        abort();
+    while (poll(fds, count, 0) < 0) {
+        if (errno != EINTR) /* libFuzzer keeps its time by signals */
+            abort();
+    }
     init_streams_move(&world.streams, fds);
     init_streams_tick(&world.streams, world.now_ms);
     if (world.link.fd < 0)
