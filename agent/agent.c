@@ -227,15 +227,15 @@ int agent_start(struct agent *agent, struct err *e)
 
 void agent_reload(struct agent *agent)
 {
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     log_info("agent", "configuration reloaded");
-    HASH_ITER(hh, agent->runtimes, h, next)
-    agent_watch_level(h);
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    agent_watch_level(runtime);
 }
 
 void agent_free(struct agent *agent)
 {
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     if (!agent)
         return;
     timer_stop(&agent->tick);
@@ -256,8 +256,8 @@ void agent_free(struct agent *agent)
     agent_logs_free(agent);
     agent_outbox_close(agent);
     volumes_free(agent->volumes);
-    HASH_ITER(hh, agent->runtimes, h, next)
-    agent_runtime_free(h);
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    agent_runtime_free(runtime);
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);

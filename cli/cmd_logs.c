@@ -1,4 +1,5 @@
 /* The output of a sandbox's command. */
+#include "cli/lookup.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -47,7 +48,11 @@ static char *add_since(const struct cli *cli, char *path)
 
 static int logs(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *start = cli_path("/sandbox/%s/logs", argv[0]);
+    CLEANUP(mem_free_ptr) char *id = NULL;
+    int rc = lookup_sandbox(cli, argv[0], &id);
+    if (rc)
+        return rc;
+    CLEANUP(mem_free_ptr) char *start = cli_path("/sandbox/%s/logs", id);
     CLEANUP(mem_free_ptr) char *path = add_since(cli, cli_query(cli, start));
     if (!path)
         return CLI_USAGE;
@@ -56,7 +61,7 @@ static int logs(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_logs = {
     .name = "logs",
-    .args = "ID",
+    .args = "SANDBOX",
     .help =
         "Prints what a sandbox's command has written, also after its end; with --json a line of JSON each.",
     .options = options,

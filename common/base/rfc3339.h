@@ -1,7 +1,7 @@
 /* Times as people and the API read and write them: RFC 3339. Times are written in UTC with milliseconds.
  * Pure. */
-#ifndef CORRAL_COMMON_RFC3339_H
-#define CORRAL_COMMON_RFC3339_H
+#ifndef CORRAL_COMMON_BASE_RFC3339_H
+#define CORRAL_COMMON_BASE_RFC3339_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,8 +5,8 @@
  *
  * A piece is a line with its line end, or a part of a line that is longer than LOG_PIECE_MAX.
  */
-#ifndef CORRAL_COMMON_LOG_RECORD_H
-#define CORRAL_COMMON_LOG_RECORD_H
+#ifndef CORRAL_COMMON_MODEL_LOG_RECORD_H
+#define CORRAL_COMMON_MODEL_LOG_RECORD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * What controller and agent say to each other on streams (common/io/mux.h): what opens one, and the messages
  * beside its bytes. proto/stream_codec.h packs them. Pure.
  */
-#ifndef CORRAL_COMMON_STREAM_WIRE_H
-#define CORRAL_COMMON_STREAM_WIRE_H
+#ifndef CORRAL_COMMON_MODEL_STREAM_WIRE_H
+#define CORRAL_COMMON_MODEL_STREAM_WIRE_H
 
 #include "common/base/id.h"
 #include "common/model/sandbox_spec.h"

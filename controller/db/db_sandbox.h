@@ -2,8 +2,8 @@
  * Sandboxes after their admission: reads, and changes of the sandbox and of its desired state. owner: a
  * user's id, which hides other users' sandboxes (ERR_NOT_FOUND); NULL for an administrator.
  */
-#ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
-#define CORRAL_CONTROLLER_DB_SANDBOX_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SANDBOX_H
+#define CORRAL_CONTROLLER_DB_DB_SANDBOX_H
 
 #include "controller/core/sandbox_row.h"
 #include "controller/db/db_admit.h"

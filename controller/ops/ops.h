@@ -53,10 +53,8 @@ bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
 
-/* exec.c: reads command, env, cwd and timeout_ms of a valid body, and makes a token. */
-void ops_take_command(struct stream_start *start, const json_t *body);
-/* Reads stdin or stdin_base64; the caller frees the result. NULL: the body has neither. */
-uint8_t *ops_take_input(const json_t *body, size_t *len);
+/* process.c: parses the path's {pid}; where it is no process's number, answers 404 and returns false. */
+bool ops_process_pid(struct api_call *call, int32_t *pid);
 
 /*
  * log_drop.c: removes the logs of a sandbox from its node, then answers the call: as success says (204, or
