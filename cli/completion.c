@@ -36,7 +36,7 @@ static void offer(const char *before, const char *typed, const char *value, cons
 
 /* --- names that the server knows --- */
 
-/* All items of a list, or as many as a person may want to choose from. Empty where the server says nothing.
+/* All items of a list, or as many as a person may like to choose from. Empty where the server says nothing.
  */
 static json_t *ask(struct cli *cli, const char *path)
 {
@@ -165,8 +165,8 @@ static char *placeholder_of(const char *args, int index)
 struct line {
     struct cli *cli;
     const struct command *command;
-    const struct opt *pending; /* the option whose value the last word is; NULL: none */
-    int arguments;             /* before the last word */
+    const struct opt *pending; /* the option whose value is typed; NULL: none */
+    int arguments;             /* before what is typed */
     bool no_options;           /* they have ended */
     bool no_more;              /* what follows is a command line of its own */
 };

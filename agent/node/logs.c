@@ -76,7 +76,7 @@ static void remove_soon(struct agent *agent, const struct sandbox_id *id, agent_
     worker_do(agent->worker, id, remove_work, on_removed, job);
 }
 
-void agent_logs_sweep(struct agent *agent)
+void agent_logs_expire(struct agent *agent)
 {
     struct log_bounds bounds = {.keep_ms = agent->conf->log_retention_hours * HOUR_MS,
                                 .budget_bytes = agent->conf->log_budget_bytes};
@@ -104,7 +104,7 @@ static void on_written(void *arg, int code, const struct err *e)
     struct log_job *job = arg;
     if (!code) {
         log_index_add(&job->agent->logs->index, &job->entry);
-        agent_logs_sweep(job->agent);
+        agent_logs_expire(job->agent);
     } else if (code != ERR_CANCELLED) {
         log_warn("agent", "sandbox=%s its logs are lost: %s", job->entry.id.text, e->text);
     }
@@ -175,7 +175,7 @@ static void on_listed(void *arg, int code, const struct err *e)
         log_index_add(&job->agent->logs->index, &job->found[i]);
     }
     if (!code)
-        agent_logs_sweep(job->agent);
+        agent_logs_expire(job->agent);
     job_free(job);
 }
 

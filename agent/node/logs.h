@@ -31,6 +31,6 @@ typedef void agent_log_gone_cb(void *arg, int code, const struct err *e);
 void agent_logs_drop(struct agent *agent, const struct sandbox_id *id, agent_log_gone_cb *cb, void *arg);
 
 /* Removes what has to go by now. Call now and then. */
-void agent_logs_sweep(struct agent *agent);
+void agent_logs_expire(struct agent *agent);
 
 #endif

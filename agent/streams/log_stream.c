@@ -273,8 +273,8 @@ static void begin_pass(void *arg)
 static void on_followed(void *arg, const struct log_record *record)
 {
     struct log_stream *s = arg;
-    bool wanted = s->filter.streams >> record->stream & 1 && record->at_ns >= s->filter.since_ns;
-    if (!log_place_pass(&s->place, record) || !wanted)
+    bool asked = s->filter.streams >> record->stream & 1 && record->at_ns >= s->filter.since_ns;
+    if (!log_place_pass(&s->place, record) || !asked)
         return;
     log_tape_add(&s->tape, record);
     go_on(s);

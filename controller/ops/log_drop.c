@@ -50,7 +50,7 @@ static void on_node(void *arg, int code, const struct err *error, const char *no
 
 void ops_drop_logs(struct controller *c, struct api_call *call, const struct sandbox_id *id, const char *json)
 {
-    struct log_drop *drop = mem_zalloc(sizeof *p);
+    struct log_drop *drop = mem_zalloc(sizeof *drop);
     *drop =
         (struct log_drop){.controller = c, .call = call, .id = *id, .json = json ? mem_strdup(json) : NULL};
     db_sandbox_node(c->pool, id->text, ops_owner(call), on_node, drop);
