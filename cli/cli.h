@@ -1,6 +1,7 @@
 /*
- * The command line: each verb is a struct command in a file cmd_NOUN.c, listed in one table in main.c.
- * Options are rows, too; a row that names a field of the API is put into the request automatically.
+ * The command line: each verb is a struct command in a file cmd_NOUN.c, listed in the table of verbs.c, which
+ * is the source of the help, the man page, docs/cli.md and the completion. Options are rows, too; a row that
+ * names a field of the API is put into the request automatically.
  */
 #ifndef CORRAL_CLI_CLI_H
 #define CORRAL_CLI_CLI_H
@@ -10,13 +11,14 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 enum cli_exit {
     CLI_DONE = 0,
     CLI_REFUSED = 1, /* the server refused; its problem document was printed */
     CLI_USAGE = 2,
-    CLI_UNREACHABLE = 3
+    CLI_UNREACHABLE = 3,
+    CLI_FAILED = 125,   /* of a verb that otherwise exits with the code of a command inside, as Docker does */
+    CLI_SIGNALLED = 128 /* and the number of the signal */
 };
 
 enum opt_type {
@@ -31,6 +33,12 @@ enum opt_type {
     OPT_LABEL    /* as OPT_PAIR, but also K:V, the form that a query uses */
 };
 
+/*
+ * The placeholder of a value, or of an argument, also says how it is completed: "a|b" by these words,
+ * SANDBOX, IMAGE, NODE, USER, TIER, STATE, REGION and PROFILE by names (completion.c).
+ *
+ * The letters i and t are kept for --interactive and --tty, which users expect of them everywhere.
+ */
 struct opt {
     const char *name; /* NULL ends a list */
     char letter;      /* 0: none */
@@ -42,13 +50,23 @@ struct opt {
 
 struct cli;
 
+enum cli_arguments {
+    ARGUMENTS_ANYWHERE,     /* among the options */
+    ARGUMENTS_END_OPTIONS,  /* from the first one on, all is a command line of its own */
+    ARGUMENTS_AFTER_DASHES, /* all after "--"; before it at most one, which is cli_before() */
+};
+
 struct command {
     const char *name;          /* one to three words */
     const char *args;          /* for the usage line */
     const char *help;          /* one sentence */
     const struct opt *options; /* NULL: only the options that every verb has */
+    const struct opt *shared;  /* more of them, which other verbs have too */
     int least, most;           /* arguments; most -1: any number */
-    bool stop_at_argument;     /* options end at the first argument: the rest is a command line of its own */
+    enum cli_arguments arguments;
+    bool list;    /* prints a list of the API: has --filter */
+    bool offline; /* needs no API key */
+    int failure;  /* exit code where it cannot even begin; 0: as enum cli_exit says */
     int (*run)(struct cli *cli, int argc, char **argv);
 };
 
@@ -60,6 +78,9 @@ const char *cli_option(const struct cli *cli, const char *name);
 /* Calls cb with each value of an option that may be given again, until cb returns a value other than 0. */
 int cli_each_option(const struct cli *cli, const char *name, int (*cb)(void *arg, const char *value),
                     void *arg) MUST_CHECK;
+
+/* The argument before "--"; NULL where there was none. */
+const char *cli_before(const struct cli *cli);
 
 /* The options that have a field, as a JSON object for the API. The caller's. */
 json_t *cli_body(const struct cli *cli);
@@ -79,6 +100,9 @@ int cli_usage(const struct cli *cli, const char *sentence);
  */
 int cli_parse(struct cli *cli, int argc, char **argv, int *first, bool *go) MUST_CHECK;
 
+/* Row number index of the options of a verb, its own first; NULL after the last one. */
+const struct opt *cli_option_row(const struct command *command, int index);
+
 /* --- requests (client.c) --- */
 
 struct cli_answer {
@@ -89,69 +113,58 @@ void cli_answer_fini(struct cli_answer *answer);
 
 /*
  * Makes one request; takes body, NULL for none. CLI_DONE for any status below 400; else the exit code, with
- * the error printed on stderr.
+ * the error printed on stderr. CLI_SIGNALLED and the signal's number, with nothing printed, where a signal
+ * came (cli_interruptible).
  */
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body,
              struct cli_answer *answer) MUST_CHECK;
 
+/*
+ * Makes one GET and writes the body of its answer to out as it comes, however long that takes. accept: the
+ * media type that is asked for. CLI_DONE once all of it came; else the exit code, with the error printed on
+ * stderr.
+ */
+int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out) MUST_CHECK;
+
 /* Formats a path; each %s is escaped as one segment. The caller's. */
 char *cli_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Sets the server and the API key; for login. */
+/* Sets the server and the API key. */
 void cli_use(struct cli *cli, const char *url, const char *key);
 const char *cli_url(const struct cli *cli);
-/* Sends "Prefer: respond-async" with all requests from now on. */
-void cli_prefer_async(struct cli *cli);
+/* Whether "Prefer: respond-async" is sent with all requests from now on. */
+void cli_prefer_async(struct cli *cli, bool async);
+/* Whether a signal that interrupt.h holds ends requests from now on. */
+void cli_interruptible(struct cli *cli, bool interruptible);
+/* How long a request may take from now on; 0: for ever. Default 90 s: a wait on the server takes up to 60. */
+void cli_patience(struct cli *cli, long seconds);
+/* Keeps errors of requests to itself from now on; for the completion. */
+void cli_be_silent(struct cli *cli);
 
-/*
- * Reads $CORRAL_URL and $CORRAL_API_KEY, or what login stored. False where there is no key; the error is
- * printed on stderr.
- */
-bool cli_find_login(struct cli *cli);
-/* Stores both, readable by this user only. False where that fails; the error is printed on stderr. */
-bool cli_store_login(const char *url, const char *key);
-
-/* --- output (print.c) --- */
-
-enum column_format { AS_TEXT, AS_BYTES, AS_AGO, AS_LEFT, AS_PERCENT, AS_SECONDS };
-
-struct column {
-    const char *head;
-    const char *path; /* "limits.memory_bytes" */
-    enum column_format format;
-};
-
-/* Prints a table of these objects, or with --json the whole answer. */
-void cli_print_table(const struct cli *cli, const json_t *items, const struct column *columns, size_t count);
-
-/* Prints one object, a field on each line with its path as name; with --json unchanged. */
-void cli_print_object(const struct cli *cli, const json_t *object);
-
-void cli_print_json(const json_t *json);
-
-/* Writes JSON to stdout or stderr, with control sequences for terminals escaped. */
-void cli_write_json(FILE *out, const json_t *json);
-
-/* Replaces each control sequence for terminals in text with '?'. Returns text. */
-char *cli_show_only(char *text);
+/* Adds the items of all pages of a list to items, until there are max of them; 0: all (pages.c). */
+int cli_all_pages(struct cli *cli, const char *path, size_t max, json_t *items) MUST_CHECK;
 
 /* --- shared by several verbs (common_verbs.c) --- */
 
-/* Adds the items of all pages of a list to items. */
-int cli_all_pages(struct cli *cli, const char *path, json_t *items) MUST_CHECK;
+struct column;
 
-/* GETs all pages of a list and prints them. With --quiet, prints only the column at quiet_path. */
+/* GETs all pages of a list, applies --filter and prints it. With --quiet, prints only the member quiet. */
 int cli_list(struct cli *cli, const char *path, const struct column *columns, size_t count,
-             const char *quiet_path);
+             const char *quiet);
 
 /* Makes the request and prints the object in the answer, if there is one. */
 int cli_show(struct cli *cli, const char *method, const char *path, json_t *body);
 
+/* Says on stderr that the server answered 202, unless that was asked for. */
+void cli_tell_later(const struct cli *cli, const struct cli_answer *answer, const char *what);
+
 /*
  * Requests before/ARGUMENT/after for each argument in turn and prints the result; with --json as one
- * document, a list for several arguments. Returns the code of the first failure.
+ * document, a list for several arguments. Returns the code of the first failure. cli_each_sandbox: the
+ * arguments are ids, prefixes or names of sandboxes, and before is "/sandbox/".
  */
 int cli_each(struct cli *cli, const char *method, const char *before, const char *after, int argc,
              char **argv);
+int cli_each_sandbox(struct cli *cli, const char *method, const char *after, int argc, char **argv);
 
 #endif

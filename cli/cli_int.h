@@ -1,4 +1,4 @@
-/* The state of one run; private to main.c, options.c and client.c. */
+/* The state of one run; private to main.c, options.c, client.c, profile.c, lookup.c and completion.c. */
 #ifndef CORRAL_CLI_CLI_INT_H
 #define CORRAL_CLI_CLI_INT_H
 
@@ -12,15 +12,18 @@ struct given {
 };
 
 struct cli {
+    const struct command *const *verbs; /* all of them */
+    size_t verb_count;
     const struct command *command;
     struct given *given;
     size_t given_count;
+    const char *before; /* the argument before "--" */
     CURL *curl;
+    CURLM *multi; /* keeps the connection between requests */
     char *url, *key;
-    bool async;
+    long patience_s; /* of a request; 0: no limit */
+    bool async, interruptible, silent;
+    json_t *live, *all; /* sandboxes, as lookup.c has read them; NULL before */
 };
-
-/* Options that every verb has. */
-extern const struct opt cli_common_options[];
 
 #endif

@@ -1,70 +1,15 @@
-/* Creating, listing, changing and ending sandboxes. */
+/* Listing, showing, changing and ending sandboxes. */
+#include "cli/filter.h"
+#include "cli/limit_options.h"
+#include "cli/lookup.h"
+#include "cli/print.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
-#include "common/model/sandbox_spec.h"
 
 #include <stdio.h>
-
-/* Options of common/model/limit.def, by the unit of a limit. */
-#define LIMIT_OPTION(option, letter, UNIT, name, help) {option, letter, OPTION_##UNIT, #name, help},
-#define OPTION_BYTES                                   OPT_BYTES, "SIZE"
-#define OPTION_MILLIS                                  OPT_CPU, "CPU"
-#define OPTION_COUNT                                   OPT_NUMBER, "N"
-
-static const struct opt create_options[] = {
-    {"image", 'i', OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
-    {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, ...)                                                                              \
-    LIMIT_IF_##asked(LIMIT_OPTION(option, letter, UNIT, name, option_help))
-#include "common/model/limit.def"
-    {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "Size of /dev/shm; part of its memory."},
-    {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds",
-     "How long it lives, such as 90s, 10m or 1h30m."},
-    {"idle-timeout", 0, OPT_SECONDS, "TIME", "idle_timeout_seconds",
-     "End it after this time without work; on nodes so configured, pause it."},
-    {"env", 'e', OPT_PAIR, "NAME=VALUE", "env", "An environment variable; may be given again."},
-    {"label", 'l', OPT_LABEL, "NAME=VALUE", "labels", "A label; may be given again."},
-    {"network", 0, OPT_TEXT, "none|egress", "network", "What it may reach."},
-    {"restart", 0, OPT_TEXT, "never|elsewhere", "restart", "What happens when its node is lost."},
-    {"region", 0, OPT_TEXT, "REGION", "region", "Only on nodes of this region."},
-    {"node-label", 0, OPT_PAIR, "NAME=VALUE", "node_labels",
-     "Only on nodes with this label; may be given again."},
-    {"runtime", 0, OPT_TEXT, "RUNTIME", "runtime", "Container runtime, such as runsc."},
-    {"image-command", 0, OPT_FLAG, NULL, "use_image_command",
-     "Run the image's own entry point and command, in its working directory."},
-    {"async", 0, OPT_FLAG, NULL, NULL, "Return when it is admitted, without waiting until it runs."},
-    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
-};
-
-static json_t *words(int argc, char **argv)
-{
-    json_t *out = json_array();
-    for (int i = 0; i < argc; i++)
-        json_array_append_new(out, json_string(argv[i]));
-    return out;
-}
-
-static int create(struct cli *cli, int argc, char **argv)
-{
-    json_t *body = cli_body(cli);
-    if (argc)
-        json_object_set_new(body, "command", words(argc, argv));
-    if (cli_option(cli, "async"))
-        cli_prefer_async(cli);
-    return cli_show(cli, "POST", "/sandbox", body);
-}
-
-const struct command cmd_create = {
-    .name = "create",
-    .args = "[COMMAND [ARG]...]",
-    .help = "Creates a sandbox. Without a command it idles until it is used or its time is up.",
-    .options = create_options,
-    .most = -1,
-    .stop_at_argument = true,
-    .run = create,
-};
+#include <stdlib.h>
+#include <string.h>
 
 static const struct opt ls_options[] = {
     {"all", 'a', OPT_FLAG, NULL, "all", "Also sandboxes that have ended."},
@@ -74,19 +19,33 @@ static const struct opt ls_options[] = {
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
+/* Who asks for an ended state, or for a reason, wants to see sandboxes that have ended. */
+static bool wants_ended(const struct cli *cli)
+{
+    const char *state = cli_option(cli, "state");
+    bool ended = state && (!strcmp(state, "stopped") || !strcmp(state, "failed"));
+    return !cli_option(cli, "all") && (ended || filter_has(cli, "state", "stopped") ||
+                                       filter_has(cli, "state", "failed") || filter_has(cli, "reason", ""));
+}
+
 static int ls(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"ID", "id", AS_TEXT},
-        {"NAME", "name", AS_TEXT},
-        {"STATE", "state", AS_TEXT},
-        {"REASON", "reason", AS_TEXT},
-        {"IMAGE", "image", AS_TEXT},
-        {"NODE", "node", AS_TEXT},
-        {"CREATED", "created_at", AS_AGO},
-        {"LEFT", "expires_at", AS_LEFT},
+        {"ID", "id", AS_TEXT, 0},
+        {"NAME", "name", AS_TEXT, 1},
+        {"STATE", "state", AS_STATE, 0},
+        {"REASON", "reason", AS_TEXT, 3},
+        {"IMAGE", "image", AS_TEXT, 4},
+        {"NODE", "node", AS_TEXT, 6},
+        {"CREATED", "created_at", AS_AGO, 5},
+        {"LEFT", "expires_at", AS_LEFT, 2},
     };
     CLEANUP(mem_free_ptr) char *path = cli_query(cli, "/sandbox");
+    if (wants_ended(cli)) {
+        CLEANUP(mem_free_ptr) char *live = path;
+        if (asprintf(&path, "%s%call=true", live, strchr(live, '?') ? '&' : '?') < 0)
+            abort();
+    }
     return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
 }
 
@@ -95,18 +54,23 @@ const struct command cmd_ls = {
     .args = "",
     .help = "Lists sandboxes.",
     .options = ls_options,
+    .list = true,
     .run = ls,
 };
 
 static int show(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", argv[0]);
+    CLEANUP(mem_free_ptr) char *id = NULL;
+    int rc = lookup_sandbox(cli, argv[0], &id);
+    if (rc)
+        return rc;
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", id);
     return cli_show(cli, "GET", path, NULL);
 }
 
 const struct command cmd_show = {
     .name = "show",
-    .args = "ID",
+    .args = "SANDBOX",
     .help = "Shows all that is known of a sandbox.",
     .least = 1,
     .most = 1,
@@ -120,13 +84,12 @@ static const struct opt rm_options[] = {
 
 static int rm(struct cli *cli, int argc, char **argv)
 {
-    return cli_each(cli, "DELETE", "/sandbox/", cli_option(cli, "as-admin") ? "?reason=admin" : "", argc,
-                    argv);
+    return cli_each_sandbox(cli, "DELETE", cli_option(cli, "as-admin") ? "?reason=admin" : "", argc, argv);
 }
 
 const struct command cmd_rm = {
     .name = "rm",
-    .args = "ID...",
+    .args = "SANDBOX...",
     .help = "Ends sandboxes and removes all that belongs to them.",
     .options = rm_options,
     .least = 1,
@@ -135,9 +98,9 @@ const struct command cmd_rm = {
 };
 
 static const struct opt extend_options[] = {
-    {"lifetime", 't', OPT_SECONDS, "TIME", "lifetime_seconds", "New lifetime, counted from now."},
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, ...)                                                                              \
+    {"lifetime", 0, OPT_SECONDS, "TIME", "lifetime_seconds", "New lifetime, counted from now."},
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
+              letter, option_help, ...)                                                                      \
     LIMIT_IF_##live(LIMIT_OPTION(option, letter, UNIT, name, option_help))
 #include "common/model/limit.def"
     {"force", 0, OPT_FLAG, NULL, "force", "Also set a memory limit below its use, which ends it."},
@@ -147,18 +110,21 @@ static const struct opt extend_options[] = {
 
 static int extend(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", argv[0]);
+    CLEANUP(mem_free_ptr) char *id = NULL;
     json_t *body = cli_body(cli);
-    if (!json_object_size(body)) {
+    int rc = json_object_size(body) ? lookup_sandbox(cli, argv[0], &id)
+                                    : cli_usage(cli, "name what to change, such as --lifetime 2h");
+    if (rc) {
         json_decref(body);
-        return cli_usage(cli, "name what to change, such as --lifetime 2h");
+        return rc;
     }
+    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s", id);
     return cli_show(cli, "PATCH", path, body);
 }
 
 const struct command cmd_extend = {
     .name = "extend",
-    .args = "ID",
+    .args = "SANDBOX",
     .help = "Changes the lifetime, limits or name of a live sandbox, within the tier.",
     .options = extend_options,
     .least = 1,
@@ -174,14 +140,13 @@ static const struct opt pause_options[] = {
 
 static int freeze(struct cli *cli, int argc, char **argv)
 {
-    if (cli_option(cli, "async"))
-        cli_prefer_async(cli);
-    return cli_each(cli, "POST", "/sandbox/", "/pause", argc, argv);
+    cli_prefer_async(cli, cli_option(cli, "async"));
+    return cli_each_sandbox(cli, "POST", "/pause", argc, argv);
 }
 
 const struct command cmd_pause = {
     .name = "pause",
-    .args = "ID...",
+    .args = "SANDBOX...",
     .help = "Freezes sandboxes; they keep their memory and disk.",
     .options = pause_options,
     .least = 1,
@@ -191,14 +156,13 @@ const struct command cmd_pause = {
 
 static int resume(struct cli *cli, int argc, char **argv)
 {
-    if (cli_option(cli, "async"))
-        cli_prefer_async(cli);
-    return cli_each(cli, "POST", "/sandbox/", "/resume", argc, argv);
+    cli_prefer_async(cli, cli_option(cli, "async"));
+    return cli_each_sandbox(cli, "POST", "/resume", argc, argv);
 }
 
 const struct command cmd_resume = {
     .name = "resume",
-    .args = "ID...",
+    .args = "SANDBOX...",
     .help = "Thaws sandboxes.",
     .options = pause_options,
     .least = 1,

@@ -1,4 +1,5 @@
 /* Nodes, the system as a whole, and the audit log. */
+#include "cli/print.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -6,21 +7,22 @@
 static int node_ls(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"NAME", "name", AS_TEXT},
-        {"STATE", "state", AS_TEXT},
-        {"REGION", "region", AS_TEXT},
-        {"SANDBOXES", "reserved.sandboxes", AS_TEXT},
-        {"OF", "capacity.sandboxes", AS_TEXT},
-        {"MEMORY", "reserved.memory_bytes", AS_BYTES},
-        {"OF", "capacity.memory_bytes", AS_BYTES},
-        {"CPU", "reserved.cpu_millis", AS_TEXT},
-        {"OF", "capacity.cpu_millis", AS_TEXT},
-        {"SEEN", "last_seen_at", AS_AGO},
+        {"NAME", "name", AS_TEXT, 0},
+        {"STATE", "state", AS_STATE, 0},
+        {"REGION", "region", AS_TEXT, 4},
+        {"SANDBOXES", "reserved.sandboxes", AS_TEXT, 1},
+        {"OF", "capacity.sandboxes", AS_TEXT, 5},
+        {"MEMORY", "reserved.memory_bytes", AS_BYTES, 2},
+        {"OF", "capacity.memory_bytes", AS_BYTES, 5},
+        {"CPU", "reserved.cpu_millis", AS_TEXT, 3},
+        {"OF", "capacity.cpu_millis", AS_TEXT, 5},
+        {"SEEN", "last_seen_at", AS_AGO, 2},
     };
     return cli_list(cli, "/sandbox/system/nodes", columns, ARRAY_LEN(columns), "name");
 }
 
-const struct command cmd_node_ls = {.name = "node ls", .args = "", .help = "Lists nodes.", .run = node_ls};
+const struct command cmd_node_ls = {
+    .name = "node ls", .args = "", .help = "Lists nodes.", .list = true, .run = node_ls};
 
 static int node_show(struct cli *cli, int argc, char **argv)
 {
@@ -29,7 +31,7 @@ static int node_show(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_node_show = {
-    .name = "node show", .args = "NAME", .help = "Shows a node.", .least = 1, .most = 1, .run = node_show};
+    .name = "node show", .args = "NODE", .help = "Shows a node.", .least = 1, .most = 1, .run = node_show};
 
 static int node_cordon(struct cli *cli, int argc, char **argv)
 {
@@ -37,7 +39,7 @@ static int node_cordon(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_node_cordon = {.name = "node cordon",
-                                        .args = "NAME...",
+                                        .args = "NODE...",
                                         .help = "Keeps new sandboxes off nodes.",
                                         .least = 1,
                                         .most = -1,
@@ -49,7 +51,7 @@ static int node_uncordon(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_node_uncordon = {.name = "node uncordon",
-                                          .args = "NAME...",
+                                          .args = "NODE...",
                                           .help = "Lets nodes take sandboxes again.",
                                           .least = 1,
                                           .most = -1,
@@ -62,7 +64,7 @@ static int node_revoke(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_node_revoke = {
     .name = "node revoke",
-    .args = "NAME...",
+    .args = "NODE...",
     .help =
         "Ends the session of nodes and refuses their certificates issued so far (corral-controller pki issue "
         "gives a new one).",
@@ -76,7 +78,7 @@ static int node_rm(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_node_rm = {.name = "node rm",
-                                    .args = "NAME...",
+                                    .args = "NODE...",
                                     .help = "Removes nodes that are gone.",
                                     .least = 1,
                                     .most = -1,
@@ -89,7 +91,7 @@ static int node_drain(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_node_drain = {
     .name = "node drain",
-    .args = "NAME...",
+    .args = "NODE...",
     .help = "Keeps new sandboxes off nodes that will be removed; sandboxes on them live to their end.",
     .least = 1,
     .most = -1,
@@ -124,7 +126,7 @@ static const struct opt audit_options[] = {
     {"actor", 'u', OPT_TEXT, "USER|KEY", "actor",
      "Only what this user (an id or a name) or key (an id) did."},
     {"action", 'a', OPT_TEXT, "ACTION", "action", "Only this action, such as sandbox.create."},
-    {"target", 't', OPT_TEXT, "ID", "target", "Only actions on this object, such as a sandbox's id."},
+    {"target", 0, OPT_TEXT, "ID", "target", "Only actions on this object, such as a sandbox's id."},
     {"result", 'r', OPT_TEXT, "RESULT", "result", "Only this result: ok, or the code of a refusal."},
     {"from", 0, OPT_TEXT, "TIME", "from", "Only rows from this time on, such as 2026-01-02T03:04:05Z."},
     {"to", 0, OPT_TEXT, "TIME", "to", "Only rows before this time."},
@@ -134,9 +136,10 @@ static const struct opt audit_options[] = {
 static int audit(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"ID", "id", AS_TEXT},           {"AGO", "at", AS_AGO},         {"USER", "user", AS_TEXT},
-        {"ADDRESS", "address", AS_TEXT}, {"ACTION", "action", AS_TEXT}, {"TARGET", "target", AS_TEXT},
-        {"RESULT", "result", AS_TEXT},
+        {"ID", "id", AS_TEXT, 3},         {"AGO", "at", AS_AGO, 0},
+        {"USER", "user", AS_TEXT, 1},     {"ADDRESS", "address", AS_TEXT, 4},
+        {"ACTION", "action", AS_TEXT, 0}, {"TARGET", "target", AS_TEXT, 2},
+        {"RESULT", "result", AS_TEXT, 0},
     };
     CLEANUP(mem_free_ptr) char *path = cli_query(cli, "/sandbox/system/audit");
     return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
@@ -146,4 +149,5 @@ const struct command cmd_audit = {.name = "audit",
                                   .args = "",
                                   .help = "Who did what, newest first.",
                                   .options = audit_options,
+                                  .list = true,
                                   .run = audit};

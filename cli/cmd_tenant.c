@@ -1,4 +1,5 @@
 /* Users, their keys, and tiers. */
+#include "cli/print.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 
 static const struct opt user_options[] = {
-    {"tier", 't', OPT_TEXT, "TIER", "tier", "Tier, such as free, pro or enterprise."},
+    {"tier", 0, OPT_TEXT, "TIER", "tier", "Tier, such as free, pro or enterprise."},
     {"role", 'r', OPT_TEXT, "user|admin", "role", "Role."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "Name."},
     {"override", 0, OPT_PAIR, "LIMIT=N", NULL,
@@ -67,13 +68,14 @@ const struct command cmd_user_add = {
 static int user_ls(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"ID", "id", AS_TEXT},     {"NAME", "name", AS_TEXT},         {"TIER", "tier", AS_TEXT},
-        {"ROLE", "role", AS_TEXT}, {"CREATED", "created_at", AS_AGO},
+        {"ID", "id", AS_TEXT, 0},     {"NAME", "name", AS_TEXT, 1},         {"TIER", "tier", AS_TEXT, 2},
+        {"ROLE", "role", AS_TEXT, 3}, {"CREATED", "created_at", AS_AGO, 4},
     };
     return cli_list(cli, "/sandbox/system/users", columns, ARRAY_LEN(columns), "id");
 }
 
-const struct command cmd_user_ls = {.name = "user ls", .args = "", .help = "Lists users.", .run = user_ls};
+const struct command cmd_user_ls = {
+    .name = "user ls", .args = "", .help = "Lists users.", .list = true, .run = user_ls};
 
 static int user_show(struct cli *cli, int argc, char **argv)
 {
@@ -82,7 +84,7 @@ static int user_show(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_user_show = {
-    .name = "user show", .args = "ID", .help = "Shows a user.", .least = 1, .most = 1, .run = user_show};
+    .name = "user show", .args = "USER", .help = "Shows a user.", .least = 1, .most = 1, .run = user_show};
 
 static int user_set(struct cli *cli, int argc, char **argv)
 {
@@ -97,7 +99,7 @@ static int user_set(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_user_set = {
     .name = "user set",
-    .args = "ID",
+    .args = "USER",
     .help = "Changes a user's name, tier, role or overrides.",
     .options = user_options,
     .least = 1,
@@ -111,7 +113,7 @@ static int user_rm(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_user_rm = {.name = "user rm",
-                                    .args = "ID...",
+                                    .args = "USER...",
                                     .help =
                                         "Removes users that have no live sandboxes, and revokes their keys.",
                                     .least = 1,
@@ -148,14 +150,14 @@ const struct command cmd_key_add = {
 static int key_ls(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"ID", "id", AS_TEXT},
-        {"NAME", "name", AS_TEXT},
-        {"PREFIX", "prefix", AS_TEXT},
-        {"ENDS", "last_four", AS_TEXT},
-        {"SCOPES", "scopes", AS_TEXT},
-        {"CREATED", "created_at", AS_AGO},
-        {"USED", "last_used_at", AS_AGO},
-        {"REVOKED", "revoked_at", AS_AGO},
+        {"ID", "id", AS_TEXT, 0},
+        {"NAME", "name", AS_TEXT, 1},
+        {"PREFIX", "prefix", AS_TEXT, 3},
+        {"ENDS", "last_four", AS_TEXT, 5},
+        {"SCOPES", "scopes", AS_TEXT, 2},
+        {"CREATED", "created_at", AS_AGO, 4},
+        {"USED", "last_used_at", AS_AGO, 4},
+        {"REVOKED", "revoked_at", AS_AGO, 4},
     };
     CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/system/users/%s/keys", argv[0]);
     return cli_list(cli, path, columns, ARRAY_LEN(columns), "id");
@@ -164,6 +166,7 @@ static int key_ls(struct cli *cli, int argc, char **argv)
 const struct command cmd_key_ls = {.name = "key ls",
                                    .args = "USER",
                                    .help = "Lists a user's API keys.",
+                                   .list = true,
                                    .least = 1,
                                    .most = 1,
                                    .run = key_ls};
@@ -205,21 +208,22 @@ const struct command cmd_key_rm = {.name = "key rm",
 static int tier_ls(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
-        {"NAME", "name", AS_TEXT},
-        {"SANDBOXES", "max_sandboxes", AS_TEXT},
-        {"PER KEY", "max_key_sandboxes", AS_TEXT},
+        {"NAME", "name", AS_TEXT, 0},
+        {"SANDBOXES", "max_sandboxes", AS_TEXT, 1},
+        {"PER KEY", "max_key_sandboxes", AS_TEXT, 3},
 #define AS_MILLIS AS_TEXT
 #define AS_COUNT  AS_TEXT
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, heading)                                                                          \
-    {heading, #name, AS_##UNIT},
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
+              letter, option_help, heading)                                                                  \
+    {heading, #name, AS_##UNIT, 2},
 #include "common/model/limit.def"
-        {"LIFETIME", "lifetime_seconds", AS_SECONDS},
+        {"LIFETIME", "lifetime_seconds", AS_SECONDS, 1},
     };
     return cli_list(cli, "/sandbox/system/tiers", columns, ARRAY_LEN(columns), "name");
 }
 
-const struct command cmd_tier_ls = {.name = "tier ls", .args = "", .help = "Lists tiers.", .run = tier_ls};
+const struct command cmd_tier_ls = {
+    .name = "tier ls", .args = "", .help = "Lists tiers.", .list = true, .run = tier_ls};
 
 /*
  * Limits of a tier are options; an empty value ("--limit pids=") is null: the installation's default applies.
@@ -261,7 +265,7 @@ static int tier_show(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_tier_show = {
-    .name = "tier show", .args = "NAME", .help = "Shows a tier.", .least = 1, .most = 1, .run = tier_show};
+    .name = "tier show", .args = "TIER", .help = "Shows a tier.", .least = 1, .most = 1, .run = tier_show};
 
 static int tier_add(struct cli *cli, int argc, char **argv)
 {
@@ -289,7 +293,7 @@ static int tier_set(struct cli *cli, int argc, char **argv)
 
 const struct command cmd_tier_set = {
     .name = "tier set",
-    .args = "NAME",
+    .args = "TIER",
     .help = "Changes a tier; a limit below current use only stops new sandboxes.",
     .options = tier_options,
     .least = 1,
@@ -302,7 +306,7 @@ static int tier_rm(struct cli *cli, int argc, char **argv)
 }
 
 const struct command cmd_tier_rm = {.name = "tier rm",
-                                    .args = "NAME...",
+                                    .args = "TIER...",
                                     .help = "Removes tiers that no user is on.",
                                     .least = 1,
                                     .most = -1,

@@ -1,5 +1,7 @@
 /* corral: finds the verb, parses its options, runs it. */
 #include "cli/cli_int.h"
+#include "cli/completion.h"
+#include "cli/profile.h"
 #include "cli/verbs.h"
 
 #include "common/io/std_files.h"
@@ -8,55 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct command *const commands[] = {
-    &cmd_login,
-    &cmd_create,
-    &cmd_ls,
-    &cmd_show,
-    &cmd_stats,
-    &cmd_wait,
-    &cmd_events,
-    &cmd_extend,
-    &cmd_pause,
-    &cmd_resume,
-    &cmd_rm,
-    &cmd_quota,
-    &cmd_node_ls,
-    &cmd_node_show,
-    &cmd_node_cordon,
-    &cmd_node_uncordon,
-    &cmd_node_drain,
-    &cmd_node_revoke,
-    &cmd_node_rm,
-    &cmd_user_add,
-    &cmd_user_ls,
-    &cmd_user_show,
-    &cmd_user_set,
-    &cmd_user_rm,
-    &cmd_key_add,
-    &cmd_key_ls,
-    &cmd_key_set,
-    &cmd_key_rm,
-    &cmd_tier_ls,
-    &cmd_tier_show,
-    &cmd_tier_add,
-    &cmd_tier_set,
-    &cmd_tier_rm,
-    &cmd_system_stats,
-    &cmd_system_cleanup,
-    &cmd_audit,
-};
-
 static void print_help(FILE *out)
 {
     fputs("corral is the client of Corral: sandboxes for code that is not trusted.\n\n"
           "usage: corral VERB [OPTION]... [ARGUMENT]...\n\n",
           out);
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->help);
-    fputs("\ncorral VERB --help says more. The server and the key come from CORRAL_URL and CORRAL_API_KEY\n"
-          "(or CORRAL_API_KEY_FILE), else from corral login; CORRAL_CA_FILE names a CA to trust.\n"
-          "Exit codes: 0 done, 1 the server refused, 2 usage, 3 the server cannot be reached.\n",
+    for (size_t i = 0; i < verbs_count; i++)
+        fprintf(out, "  %-16s %s\n", verbs[i]->name, verbs[i]->help);
+    fputs("\ncorral VERB --help says more. A SANDBOX is an id, the beginning of one (sbx_01K...) that no "
+          "other id\n"
+          "has, or a name. The server and the key come from --profile, else from CORRAL_URL and "
+          "CORRAL_API_KEY (or\n"
+          "CORRAL_API_KEY_FILE), else from the profile that CORRAL_PROFILE names, else from the profile "
+          "default;\n"
+          "corral login stores profiles. CORRAL_CA_FILE names a CA to trust, NO_COLOR turns colours off.\n"
+          "Exit codes: 0 done, 1 the server refused, 2 usage, 3 the server cannot be reached; of run and "
+          "exec: that\n"
+          "of the command, 126 it cannot be invoked, 127 it is not found, 125 Corral failed or refused.\n",
           out);
 }
 
@@ -81,11 +51,11 @@ static int run(struct cli *cli, int argc, char **argv)
     int first;
     bool go;
     int rc = cli_parse(cli, argc, argv, &first, &go);
-    if (rc || !go)
-        return rc;
-    if (cli->command != &cmd_login && !cli_find_login(cli))
-        return CLI_USAGE;
-    return cli->command->run(cli, argc - first, argv + first);
+    if (!rc && go && !cli->command->offline && !profile_use(cli))
+        rc = CLI_USAGE;
+    if (rc && cli->command->failure)
+        rc = cli->command->failure;
+    return rc || !go ? rc : cli->command->run(cli, argc - first, argv + first);
 }
 
 /* Lists the verbs that begin with a noun such as "node": for --help, and after an unknown verb. */
@@ -93,11 +63,10 @@ static int no_such_verb(int argc, char **argv)
 {
     bool found = false, asked = argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
     FILE *out = asked ? stdout : stderr;
-    for (size_t i = 0; argc && i < ARRAY_LEN(commands); i++) {
+    for (size_t i = 0; argc && i < verbs_count; i++) {
         size_t n = strlen(argv[0]);
-        if (!strncmp(commands[i]->name, argv[0], n) && commands[i]->name[n] == ' ') {
-            fprintf(out, "%s corral %-14s %s\n", found ? "      " : "usage:", commands[i]->name,
-                    commands[i]->help);
+        if (!strncmp(verbs[i]->name, argv[0], n) && verbs[i]->name[n] == ' ') {
+            fprintf(out, "%s corral %-14s %s\n", found ? "      " : "usage:", verbs[i]->name, verbs[i]->help);
             found = true;
         }
     }
@@ -134,11 +103,13 @@ static int begin(struct cli *cli, int argc, char **argv)
         puts("corral " CORRAL_VERSION);
         return CLI_DONE;
     }
-    for (size_t i = 0; i < ARRAY_LEN(commands) && !cli->command; i++) {
-        int words = words_of(commands[i], argc - 1, argv + 1);
+    if (argc > 1 && !strcmp(argv[1], COMPLETION_VERB))
+        return completion_run(cli, argc - 2, argv + 2);
+    for (size_t i = 0; i < verbs_count && !cli->command; i++) {
+        int words = words_of(verbs[i], argc - 1, argv + 1);
         if (!words)
             continue;
-        cli->command = commands[i];
+        cli->command = verbs[i];
         argc -= words;
         argv += words;
     }
@@ -147,11 +118,13 @@ static int begin(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct cli cli = {0};
+    struct cli cli = {.verbs = verbs, .verb_count = verbs_count, .patience_s = 90};
     std_files_hold();
     int rc = begin(&cli, argc, argv);
-    if (cli.curl)
-        curl_easy_cleanup(cli.curl);
+    curl_easy_cleanup(cli.curl);
+    curl_multi_cleanup(cli.multi);
+    json_decref(cli.live);
+    json_decref(cli.all);
     free(cli.given);
     free(cli.url);
     free(cli.key);

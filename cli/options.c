@@ -11,30 +11,41 @@
 
 #define OPTIONS_MAX 64
 
-const struct opt cli_common_options[] = {
-    {"json", 0, OPT_FLAG, NULL, NULL, "Print the server's JSON."},
+static const struct opt list_options[] = {
+    {"filter", 'f', OPT_PAIR, "FIELD=VALUE", NULL,
+     "Only those whose field has this value, in which * stands for anything: state=running, label=tier=web, "
+     "limits.pids=128; may be given again: one of the values of a field, and all of the fields."},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+static const struct opt common_options[] = {
+    {"json", 0, OPT_FLAG, NULL, NULL, "Print the server's JSON; the same as -o json."},
     {"output", 'o', OPT_TEXT, "table|json", NULL, "How to print."},
     {"quiet", 'q', OPT_FLAG, NULL, NULL, "Print ids only."},
+    {"profile", 0, OPT_TEXT, "PROFILE", NULL, "Server and key of this profile (corral login)."},
     {"help", 'h', OPT_FLAG, NULL, NULL, "Print this help."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
-static const struct opt *row(const struct cli *cli, int index)
+const struct opt *cli_option_row(const struct command *command, int index)
 {
-    for (const struct opt *o = cli->command->options; o && o->name; o++) {
-        if (!index--)
-            return o;
-    }
-    for (const struct opt *o = cli_common_options; o->name; o++) {
-        if (!index--)
-            return o;
+    const struct opt *const lists[] = {command->options, command->shared, command->list ? list_options : NULL,
+                                       common_options};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        for (const struct opt *o = lists[i]; o && o->name; o++) {
+            if (!index--)
+                return o;
+        }
     }
     return NULL;
 }
 
-static void print_options(const struct opt *o)
+static void print_help(const struct command *c)
 {
-    for (; o && o->name; o++) {
+    const struct opt *o;
+    printf("usage: corral %s [OPTION]...%s%s\n\n%s\n\noptions:\n", c->name, c->args[0] ? " " : "", c->args,
+           c->help);
+    for (int i = 0; (o = cli_option_row(c, i)); i++) {
         char head[64], letter[8] = "   ";
         if (o->letter)
             snprintf(letter, sizeof letter, "-%c,", o->letter);
@@ -42,14 +53,6 @@ static void print_options(const struct opt *o)
                  o->value ? o->value : "");
         printf("  %-32s %s\n", head, o->help);
     }
-}
-
-static void print_help(const struct command *c)
-{
-    printf("usage: corral %s [OPTION]...%s%s\n\n%s\n\noptions:\n", c->name, c->args[0] ? " " : "", c->args,
-           c->help);
-    print_options(c->options);
-    print_options(cli_common_options);
 }
 
 int cli_usage(const struct cli *cli, const char *sentence)
@@ -111,10 +114,10 @@ static int rows_to_getopt(const struct cli *cli, struct option *longs, char *let
 {
     int n = 0;
     char *at = letters;
-    if (cli->command->stop_at_argument)
-        *at++ = '+';
+    if (cli->command->arguments != ARGUMENTS_ANYWHERE)
+        *at++ = cli->command->arguments == ARGUMENTS_END_OPTIONS ? '+' : '-';
     *at++ = ':';
-    for (const struct opt *o; n < OPTIONS_MAX - 1 && (o = row(cli, n)); n++) {
+    for (const struct opt *o; n < OPTIONS_MAX - 1 && (o = cli_option_row(cli->command, n)); n++) {
         bool has_value = o->type != OPT_FLAG;
         longs[n] = (struct option){o->name, has_value ? required_argument : no_argument, NULL, 256 + n};
         if (o->letter) {
@@ -131,7 +134,7 @@ static int rows_to_getopt(const struct cli *cli, struct option *longs, char *let
 static const struct opt *row_of_letter(const struct cli *cli, int letter)
 {
     const struct opt *o;
-    for (int i = 0; (o = row(cli, i)); i++) {
+    for (int i = 0; (o = cli_option_row(cli->command, i)); i++) {
         if (o->letter == letter)
             return o;
     }
@@ -148,32 +151,54 @@ static int check_count(const struct cli *cli, int argc)
     return CLI_DONE;
 }
 
+/* The argument before "--", with getopt's value for it. */
+static int take_before(struct cli *cli, const char *argument)
+{
+    char sentence[200];
+    if (cli->before) {
+        snprintf(sentence, sizeof sentence,
+                 "\"%.60s\" is one argument too many: what is to run comes after \"--\"", argument);
+        return cli_usage(cli, sentence);
+    }
+    cli->before = argument;
+    return CLI_DONE;
+}
+
+static int take_option(struct cli *cli, int got, const char *word)
+{
+    const struct opt *o = got >= 256 ? cli_option_row(cli->command, got - 256) : row_of_letter(cli, got);
+    char sentence[200];
+    if (got != '?' && got != ':' && o)
+        return take(cli, o, o->type == OPT_FLAG ? "" : optarg);
+    snprintf(sentence, sizeof sentence, "%.100s %s", word, got == ':' ? "needs a value" : "is no option");
+    return cli_usage(cli, sentence);
+}
+
 int cli_parse(struct cli *cli, int argc, char **argv, int *first, bool *go)
 {
     struct option longs[OPTIONS_MAX];
-    char letters[2 * OPTIONS_MAX + 3], sentence[200];
+    char letters[2 * OPTIONS_MAX + 3];
     rows_to_getopt(cli, longs, letters);
     *go = false;
     opterr = 0;
     optind = 1;
     for (int got; (got = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        const struct opt *o = got >= 256 ? row(cli, got - 256) : row_of_letter(cli, got);
-        if (got == '?' || got == ':' || !o) {
-            snprintf(sentence, sizeof sentence, "%.100s %s", argv[optind - 1],
-                     got == ':' ? "needs a value" : "is no option");
-            return cli_usage(cli, sentence);
-        }
-        if (!strcmp(o->name, "help")) {
+        int rc = got == 1 ? take_before(cli, optarg) : take_option(cli, got, argv[optind - 1]);
+        if (rc)
+            return rc;
+        if (cli_option(cli, "help")) {
             print_help(cli->command);
             return CLI_DONE;
         }
-        int rc = take(cli, o, o->type == OPT_FLAG ? "" : optarg);
-        if (rc)
-            return rc;
     }
     *first = optind;
     *go = true;
     return check_count(cli, argc - optind);
+}
+
+const char *cli_before(const struct cli *cli)
+{
+    return cli->before;
 }
 
 const char *cli_option(const struct cli *cli, const char *name)

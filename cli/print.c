@@ -1,5 +1,7 @@
-/* Prints tables, objects and JSON. */
-#include "cli/cli.h"
+#include "cli/print.h"
+
+#include "cli/table.h"
+#include "cli/text.h"
 
 #include "common/base/mem.h"
 #include "common/base/rfc3339.h"
@@ -11,10 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#define CELL_MAX    200
-#define COLUMNS_MAX 16
+#define SHORT_MAX 64 /* of a time, a size or a percentage */
 
-static const json_t *at(const json_t *object, const char *path)
+const json_t *print_at(const json_t *object, const char *path)
 {
     char name[64];
     while (object && *path) {
@@ -33,111 +34,87 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/*
- * The length of a sequence that a terminal would act on instead of showing it: control characters, those of
- * C1 in UTF-8 too, and characters that change the direction of text. 0: none.
- */
-static size_t obeyed(const char *text)
+static char *plain(const json_t *value)
 {
-    const unsigned char *c = (const unsigned char *)text;
-    if (c[0] < ' ' || c[0] == 0x7f)
-        return 1;
-    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
-        return 2;
-    bool turns = c[0] == 0xe2 && ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) ||
-                                  (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-    return turns ? 3 : 0;
+    char number[SHORT_MAX];
+    if (!value || json_is_null(value) || (json_is_string(value) && !json_string_length(value)))
+        return mem_strdup("-");
+    if (json_is_string(value))
+        return text_show_only(mem_strdup(json_string_value(value)));
+    if (!json_is_real(value))
+        return text_show_only(json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT));
+    snprintf(number, sizeof number, "%.1f", json_real_value(value));
+    return mem_strdup(number);
 }
 
-char *cli_show_only(char *text)
+static char *relative(const json_t *value, bool ahead)
 {
-    for (char *c = text; *c; c++) {
-        size_t n = obeyed(c);
-        if (!n)
-            continue;
-        *c = '?';
-        memmove(c + 1, c + n, strlen(c + n) + 1);
-    }
-    return text;
-}
-
-#define CUT "\u2026"
-
-/*
- * Copies text and replaces such sequences with '?'. Text that does not fit is cut after a whole character and
- * ends with CUT.
- */
-static void put_text(const char *text, char *out, size_t size)
-{
-    size_t len = 0, end = 0; /* end: where CUT fits */
-    while (*text && len + 1 < size) {
-        size_t n = obeyed(text);
-        if ((*text & 0xc0) != 0x80 && len + sizeof CUT <= size)
-            end = len;
-        out[len++] = n ? '?' : *text;
-        text += n ? n : 1;
-    }
-    if (*text)
-        len = end + (size_t)snprintf(out + end, size - end, CUT);
-    out[len] = 0;
-}
-
-static void put_plain(const json_t *value, char *out, size_t size)
-{
-    if (json_is_string(value)) {
-        put_text(json_string_value(value), out, size);
-    } else if (!value || json_is_null(value)) {
-        snprintf(out, size, "-");
-    } else if (json_is_real(value)) {
-        snprintf(out, size, "%.1f", json_real_value(value));
-    } else {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        put_text(text, out, size);
-        free(text);
-    }
-}
-
-static void put_time(const json_t *value, bool ahead, char *out, size_t size)
-{
+    char out[SHORT_MAX];
     uint64_t then, now = now_ms();
     const char *text = json_string_value(value);
-    if (!text || !rfc3339_parse(text, &then)) {
-        put_plain(value, out, size);
-        return;
-    }
+    if (!text || !rfc3339_parse(text, &then))
+        return plain(value);
     uint64_t from = ahead ? now : then, to = ahead ? then : now;
-    units_format_seconds(to > from ? (to - from) / 1000 : 0, out, size);
+    units_format_seconds(to > from ? (to - from) / 1000 : 0, out, sizeof out);
+    return mem_strdup(out);
 }
 
 /* The field, or NULL for the time left of a sandbox that has ended. */
 static const json_t *left_of(const json_t *item, const struct column *column)
 {
     const json_t *ended = json_object_get(item, "ended_at");
-    return column->format == AS_LEFT && ended && !json_is_null(ended) ? NULL : at(item, column->path);
+    return column->format == AS_LEFT && ended && !json_is_null(ended) ? NULL : print_at(item, column->path);
 }
 
-static void put_cell(const json_t *value, enum column_format format, char *out, size_t size)
+/* The value as people read it; the caller's. */
+static char *shown(const json_t *value, enum column_format format)
 {
-    bool number = json_is_number(value);
+    char out[SHORT_MAX];
     if (format == AS_AGO || format == AS_LEFT)
-        put_time(value, format == AS_LEFT, out, size);
-    else if (format == AS_BYTES && number)
-        units_format_bytes((uint64_t)json_number_value(value), out, size);
-    else if (format == AS_SECONDS && number)
-        units_format_seconds((uint64_t)json_number_value(value), out, size);
-    else if (format == AS_PERCENT && number)
-        snprintf(out, size, "%.1f %%", json_number_value(value));
+        return relative(value, format == AS_LEFT);
+    if (!json_is_number(value) || format == AS_TEXT || format == AS_STATE)
+        return plain(value);
+    if (format == AS_BYTES)
+        units_format_bytes((uint64_t)json_number_value(value), out, sizeof out);
+    else if (format == AS_SECONDS)
+        units_format_seconds((uint64_t)json_number_value(value), out, sizeof out);
     else
-        put_plain(value, out, size);
+        snprintf(out, sizeof out, "%.1f %%", json_number_value(value));
+    return mem_strdup(out);
+}
+
+/* From these on a percentage is a warning, and critical: those of memory (docs/events.md). */
+#define HIGH      90
+#define VERY_HIGH 95
+
+static enum table_colour colour_of(const json_t *value, enum column_format format)
+{
+    static const struct {
+        const char *state;
+        enum table_colour colour;
+    } states[] = {{"running", TABLE_GREEN},   {"healthy", TABLE_GREEN},   {"ready", TABLE_GREEN},
+                  {"pending", TABLE_YELLOW},  {"starting", TABLE_YELLOW}, {"paused", TABLE_YELLOW},
+                  {"stopping", TABLE_YELLOW}, {"degraded", TABLE_YELLOW}, {"cordoned", TABLE_YELLOW},
+                  {"draining", TABLE_YELLOW}, {"stopped", TABLE_DIM},     {"failed", TABLE_RED},
+                  {"lost", TABLE_RED},        {"unhealthy", TABLE_RED},   {"unreachable", TABLE_RED},
+                  {"unresponsive", TABLE_RED}};
+    double percent = json_number_value(value);
+    if (format == AS_PERCENT)
+        return percent >= VERY_HIGH ? TABLE_RED : percent >= HIGH ? TABLE_YELLOW : TABLE_PLAIN;
+    for (size_t i = 0; i < ARRAY_LEN(states) && format == AS_STATE && json_is_string(value); i++) {
+        if (!strcmp(json_string_value(value), states[i].state))
+            return states[i].colour;
+    }
+    return TABLE_PLAIN;
 }
 
 /* JSON can escape any character by number, so such sequences are escaped; line ends stay. */
-void cli_write_json(FILE *out, const json_t *json)
+static void write_json(FILE *out, const json_t *json, size_t flags)
 {
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    char *text = json_dumps(json, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)); /* as it came */
     for (const char *c = text ? text : ""; *c;) {
         const unsigned char *u = (const unsigned char *)c;
-        size_t n = *c == '\n' ? 0 : obeyed(c);
+        size_t n = *c == '\n' ? 0 : text_obeyed(c);
         if (!n)
             fputc(*c, out);
         else
@@ -151,50 +128,40 @@ void cli_write_json(FILE *out, const json_t *json)
     free(text);
 }
 
-void cli_print_json(const json_t *json)
+void print_json(const json_t *json)
 {
-    cli_write_json(stdout, json);
+    write_json(stdout, json, JSON_INDENT(2));
 }
 
-/* Width on the screen: counts the bytes that do not continue a UTF-8 character. */
-static int width(const char *text)
+void print_json_line(const json_t *json)
 {
-    int n = 0;
-    for (; *text; text++)
-        n += (*text & 0xc0) != 0x80;
-    return n;
+    write_json(stdout, json, JSON_COMPACT);
 }
 
-static void print_cell(const char *text, int wide, bool last)
+void print_json_to(FILE *out, const json_t *json)
 {
-    fputs(text, stdout);
-    if (!last)
-        printf("%*s", wide - width(text) + 3, "");
+    write_json(out, json, JSON_INDENT(2));
 }
 
-void cli_print_table(const struct cli *cli, const json_t *items, const struct column *columns, size_t count)
+void print_table(const json_t *items, const struct column *columns, size_t count, bool with_heads,
+                 size_t limit)
 {
-    int widest[COLUMNS_MAX] = {0};
-    size_t rows = json_array_size(items);
-    char(*cells)[CELL_MAX] = mem_zalloc((rows + 1) * count * CELL_MAX);
-    for (size_t r = 0; r <= rows; r++) {
-        for (size_t c = 0; c < count && c < COLUMNS_MAX; c++) {
-            char *cell = cells[r * count + c];
-            if (r)
-                put_cell(left_of(json_array_get(items, r - 1), &columns[c]), columns[c].format, cell,
-                         CELL_MAX);
-            else
-                snprintf(cell, CELL_MAX, "%s", columns[c].head);
-            if (width(cell) > widest[c])
-                widest[c] = width(cell);
+    struct table_column heads[TABLE_COLUMNS_MAX];
+    struct table table;
+    size_t i;
+    json_t *item;
+    for (size_t c = 0; c < count; c++)
+        heads[c] = (struct table_column){columns[c].head, columns[c].rank};
+    table_init(&table, heads, count);
+    json_array_foreach(items, i, item)
+    {
+        for (size_t c = 0; c < count; c++) {
+            const json_t *value = left_of(item, &columns[c]);
+            table_add(&table, shown(value, columns[c].format), colour_of(value, columns[c].format));
         }
     }
-    for (size_t r = 0; r <= rows; r++) {
-        for (size_t c = 0; c < count && c < COLUMNS_MAX; c++)
-            print_cell(cells[r * count + c], widest[c], c + 1 == count);
-        putchar('\n');
-    }
-    free(cells);
+    table_print(&table, with_heads, limit);
+    table_fini(&table);
 }
 
 /* The format of a field follows from the unit in its name. */
@@ -227,20 +194,18 @@ static void print_fields(const json_t *object, const char *prefix, enum column_f
             print_fields(value, path, own);
             continue;
         }
-        size_t size = CELL_MAX + json_dumpb(value, NULL, 0, JSON_ENCODE_ANY | JSON_COMPACT); /* all of it */
-        char *cell = mem_zalloc(size);
-        put_cell(value, own, cell, size);
-        printf("%-34s %s\n", path,
-               json_is_object(value) || (json_is_array(value) && !json_array_size(value)) ? "-" : cell);
-        free(cell);
+        CLEANUP(mem_free_ptr) char *text = shown(value, own);
+        CLEANUP(mem_free_ptr) char *safe = text_show_only(mem_strdup(path));
+        bool empty = json_is_object(value) || (json_is_array(value) && !json_array_size(value));
+        printf("%-34s %s\n", safe, empty ? "-" : text);
     }
 }
 
-void cli_print_object(const struct cli *cli, const json_t *object)
+void print_object(const struct cli *cli, const json_t *object)
 {
     const char *id = json_string_value(json_object_get(object, "id"));
     if (cli_wants_json(cli))
-        cli_print_json(object);
+        print_json(object);
     else if (cli_is_quiet(cli) && id)
         puts(id);
     else

@@ -1,15 +1,22 @@
-/* Every verb; the table in main.c lists them in the order of the help. */
+/* Every verb. The table lists them in the order of the help. */
 #ifndef CORRAL_CLI_VERBS_H
 #define CORRAL_CLI_VERBS_H
 
 #include "cli/cli.h"
 
-extern const struct command cmd_login;
+/* verbs.c */
+extern const struct command *const verbs[];
+extern const size_t verbs_count;
 
+/* cmd_login.c */
+extern const struct command cmd_login, cmd_profile_ls, cmd_profile_rm;
+extern const struct command cmd_run, cmd_exec, cmd_create, cmd_stats, cmd_completion;
 /* cmd_sandbox.c */
-extern const struct command cmd_create, cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
-/* cmd_watch.c */
-extern const struct command cmd_stats, cmd_wait, cmd_events, cmd_quota;
+extern const struct command cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
+/* cmd_logs.c */
+extern const struct command cmd_logs;
+/* cmd_wait.c */
+extern const struct command cmd_wait, cmd_events, cmd_quota;
 /* cmd_tenant.c */
 extern const struct command cmd_user_add, cmd_user_ls, cmd_user_show, cmd_user_set, cmd_user_rm, cmd_key_add,
     cmd_key_ls, cmd_key_set, cmd_key_rm, cmd_tier_ls, cmd_tier_show, cmd_tier_add, cmd_tier_set, cmd_tier_rm;

@@ -225,4 +225,5 @@ void init_child_resize(struct init_child *child, const struct init_size *size)
     (void)ioctl(child->out_fd[0], TIOCSWINSZ, &window);
     child->told.rows = size->rows;
     child->told.columns = size->columns;
+    child->dirty = true;
 }

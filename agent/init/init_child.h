@@ -3,8 +3,8 @@
  * terminal, pending input, its latest output, and how it ended. Never blocks. init_streams.c decides when to
  * read and how much memory all rings may take.
  */
-#ifndef CORRAL_AGENT_INIT_CHILD_H
-#define CORRAL_AGENT_INIT_CHILD_H
+#ifndef CORRAL_AGENT_INIT_INIT_CHILD_H
+#define CORRAL_AGENT_INIT_INIT_CHILD_H
 
 #include "agent/init/init_process.h"
 #include "agent/init/init_ring.h"

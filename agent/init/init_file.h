@@ -20,8 +20,8 @@
  *
  * This header is shared with the agent; it includes nothing else of ours.
  */
-#ifndef CORRAL_AGENT_INIT_FILE_H
-#define CORRAL_AGENT_INIT_FILE_H
+#ifndef CORRAL_AGENT_INIT_INIT_FILE_H
+#define CORRAL_AGENT_INIT_INIT_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

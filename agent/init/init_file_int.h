@@ -1,6 +1,6 @@
 /* What the files of the helper share; private to agent/init/init_file*.c. Functions return 0 or an errno. */
-#ifndef CORRAL_AGENT_INIT_FILE_INT_H
-#define CORRAL_AGENT_INIT_FILE_INT_H
+#ifndef CORRAL_AGENT_INIT_INIT_FILE_INT_H
+#define CORRAL_AGENT_INIT_INIT_FILE_INT_H
 
 #include "agent/init/init_file.h"
 

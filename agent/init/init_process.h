@@ -9,8 +9,8 @@
  *
  * A position counts the bytes of stdout and stderr of one process in the order in which the init read them.
  */
-#ifndef CORRAL_AGENT_INIT_PROCESS_H
-#define CORRAL_AGENT_INIT_PROCESS_H
+#ifndef CORRAL_AGENT_INIT_INIT_PROCESS_H
+#define CORRAL_AGENT_INIT_INIT_PROCESS_H
 
 #include "agent/init/init_proto.h"
 

@@ -25,8 +25,8 @@
  *
  * This header and init_process.h are all that the two sides share; they include nothing else of ours.
  */
-#ifndef CORRAL_AGENT_INIT_PROTO_H
-#define CORRAL_AGENT_INIT_PROTO_H
+#ifndef CORRAL_AGENT_INIT_INIT_PROTO_H
+#define CORRAL_AGENT_INIT_INIT_PROTO_H
 
 #include <stdbool.h>
 #include <stddef.h>

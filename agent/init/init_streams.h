@@ -9,8 +9,8 @@
  * stops the writer. An attachment that falls behind by more than the ring is detached. Without a link there
  * are no attachments.
  */
-#ifndef CORRAL_AGENT_INIT_STREAMS_H
-#define CORRAL_AGENT_INIT_STREAMS_H
+#ifndef CORRAL_AGENT_INIT_INIT_STREAMS_H
+#define CORRAL_AGENT_INIT_INIT_STREAMS_H
 
 #include "agent/init/init_link.h"
 #include "agent/init/init_table.h"

@@ -5,8 +5,8 @@
  * still read. Then the largest ring is halved, as far as no reader still needs its content. So each process
  * always has a ring.
  */
-#ifndef CORRAL_AGENT_INIT_TABLE_H
-#define CORRAL_AGENT_INIT_TABLE_H
+#ifndef CORRAL_AGENT_INIT_INIT_TABLE_H
+#define CORRAL_AGENT_INIT_INIT_TABLE_H
 
 #include "agent/init/init_child.h"
 

@@ -36,11 +36,16 @@ struct process_stream {
     size_t input_at, input_len;
     uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
-    size_t listed;         /* how many of a list were told */
+    uint32_t listed;       /* the highest number of a list that was told */
     struct file_told file; /* STREAM_FILE */
 };
 
-/* --- one exit door --- */
+static bool is_act(const struct process_stream *s)
+{
+    return s->op >= STREAM_SIGNAL && s->op <= STREAM_KILL;
+}
+
+/* --- its end, in one place --- */
 
 static void forget(struct process_stream *s)
 {
@@ -94,7 +99,7 @@ static void say_process(struct process_stream *s, const struct stream_process *p
     say(s, &message);
 }
 
-/* Its last word, once its output is through. What is told needs room in the window as output does. */
+/* Its last message, once its output is through. What is told needs room in the window as output does. */
 static void end_if_done(struct process_stream *s)
 {
     struct err e;
@@ -140,7 +145,7 @@ static void attach(struct process_stream *s, uint64_t from)
         fail(s, &e);
 }
 
-/* The result first; its room in the window is that of a process's last word. */
+/* The result first; its room in the window is that of a process's final report. */
 static void on_file_output(struct process_stream *s, const struct initlink_update *update)
 {
     struct stream_message message = {.kind = STREAM_FILE_TOLD};
@@ -264,9 +269,11 @@ static void on_message(struct process_stream *s, const struct stream_message *m)
     int rc = 0;
     if (m->kind == STREAM_INPUT_END)
         on_input_end(s);
-    else if (init && m->kind == STREAM_TO_SIZE)
+    else if (!init || !s->number) /* there is no process yet, or none any more */
+        return;
+    else if (m->kind == STREAM_TO_SIZE)
         rc = initlink_resize(init, s->number, m->rows, m->columns, &e);
-    else if (init && m->kind == STREAM_TO_SIGNAL)
+    else if (m->kind == STREAM_TO_SIGNAL)
         rc = initlink_signal_process(init, s->number, m->signo, &e);
     if (rc)
         log_warn("agent", "sandbox=%s %s", s->runtime->id.text, e.text);
@@ -294,20 +301,33 @@ static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t le
 
 /* --- lists --- */
 
+/* The one with the lowest number above this one, which is the next that was started. */
+static const struct initlink_process *next_process(struct initlink *init, uint32_t number)
+{
+    const struct initlink_process *all[INITLINK_PROCESSES_MAX], *next = NULL;
+    size_t count = initlink_processes(init, all, INITLINK_PROCESSES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (all[i]->known && !(all[i]->told.flags & INIT_PROCESS_FILE) && all[i]->number > number &&
+            (!next || all[i]->number < next->number))
+            next = all[i];
+    }
+    return next;
+}
+
 static void list_more(struct process_stream *s)
 {
-    const struct initlink_process *all[INITLINK_PROCESSES_MAX];
-    size_t count = initlink_processes(s->runtime->init, all, INITLINK_PROCESSES_MAX);
-    while (s->listed < count && mux_room(s->mux) >= STREAM_MESSAGE_MAX) {
-        const struct initlink_process *next = all[s->listed++];
-        if (next->told.flags & INIT_PROCESS_FILE)
-            continue;
-        struct stream_process process = process_told(next);
-        say_process(s, &process);
-        stream_process_fini(&process);
+    const struct initlink_process *process;
+    while (mux_room(s->mux) >= STREAM_MESSAGE_MAX) {
+        process = next_process(s->runtime->init, s->listed);
+        if (!process) {
+            finish(s, 0, "");
+            return;
+        }
+        struct stream_process told = process_told(process);
+        s->listed = process->number;
+        say_process(s, &told);
+        stream_process_fini(&told);
     }
-    if (s->listed >= count)
-        finish(s, 0, "");
 }
 
 static void on_room(void *arg)
@@ -429,7 +449,20 @@ static void begin_file(struct process_stream *s, const struct stream_file *file)
     free(spawn);
 }
 
-static void begin_act(struct process_stream *s, const struct stream_open *open)
+/* Whether a process can be asked for this. */
+static int check_act(const struct init_process *told, enum stream_op op, struct err *e)
+{
+    if (told->state == INIT_ENDED && op > STREAM_LIST && op != STREAM_KILL)
+        return err_set(e, ERR_WRONG_STATE, "the process has ended");
+    if (op == STREAM_RESIZE && !(told->flags & INIT_PROCESS_TTY))
+        return err_set(e, ERR_WRONG_STATE, "the process has no terminal");
+    if (op == STREAM_INPUT && !(told->flags & INIT_PROCESS_STDIN))
+        return err_set(e, ERR_WRONG_STATE, "the process was started without input");
+    return 0;
+}
+
+/* An act of input ends when the init has taken all, a kill when the process has ended. */
+static void begin_act(struct process_stream *s, const struct stream_open *open, bool has_ended)
 {
     struct initlink *init = s->runtime->init;
     struct err e;
@@ -438,11 +471,11 @@ static void begin_act(struct process_stream *s, const struct stream_open *open)
         rc = initlink_signal_process(init, s->number, open->signo, &e);
     else if (open->op == STREAM_RESIZE)
         rc = initlink_resize(init, s->number, open->rows, open->columns, &e);
-    else if (open->op == STREAM_KILL)
+    else if (open->op == STREAM_KILL && !has_ended)
         rc = initlink_kill_process(init, s->number, &e);
     if (rc)
         fail(s, &e);
-    else if (open->op != STREAM_INPUT)
+    else if (open->op != STREAM_INPUT && (open->op != STREAM_KILL || has_ended))
         finish(s, 0, "");
 }
 
@@ -452,6 +485,10 @@ static void begin_on_process(struct process_stream *s, const struct stream_open 
     struct err e;
     if (!process) {
         (void)err_set(&e, ERR_NOT_FOUND, "there is no process %d in this sandbox", open->pid);
+        fail(s, &e);
+        return;
+    }
+    if (check_act(&process->told, open->op, &e)) {
         fail(s, &e);
         return;
     }
@@ -473,7 +510,7 @@ static void begin_on_process(struct process_stream *s, const struct stream_open 
         }
         attach(s, open->from_oldest ? INIT_FROM_OLDEST : open->from);
     } else {
-        begin_act(s, open);
+        begin_act(s, open, process->told.state == INIT_ENDED);
     }
 }
 
@@ -539,6 +576,26 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
     }
 }
 
+/* The process of an act that waits has ended: a kill is done, and input goes nowhere. */
+static void on_act_ended(struct process_stream *s)
+{
+    struct err e;
+    if (s->op == STREAM_KILL) {
+        finish(s, 0, "");
+    } else {
+        (void)err_set(&e, ERR_WRONG_STATE, "the process has ended before it took all of its input");
+        fail(s, &e);
+    }
+}
+
+static void on_process_told(struct process_stream *s, const struct initlink_process *process)
+{
+    if (!is_act(s))
+        on_told(s, process);
+    else if (process->told.state == INIT_ENDED)
+        on_act_ended(s);
+}
+
 static bool has_stream(const struct runtime *h, uint32_t number)
 {
     for (const struct process_stream *s = h->streams; s; s = s->next) {
@@ -564,15 +621,33 @@ static void kill_commands_without_stream(struct runtime *h)
     }
 }
 
+/* The link to the init is there again: it may not have heard what was asked of it before. */
+static void on_act_relinked(struct process_stream *s, const struct initlink_process *process)
+{
+    struct err e;
+    int rc = 0;
+    if (s->op == STREAM_INPUT)
+        rc = err_set(&e, ERR_NODE_TIMEOUT,
+                     "a part of the input may have been lost on its way to the sandbox's init");
+    else if (process && process->told.state != INIT_ENDED)
+        rc = initlink_kill_process(s->runtime->init, s->number, &e);
+    else
+        on_act_ended(s);
+    if (rc)
+        fail(s, &e);
+}
+
 /* The init has told of all that it has. What was asked of it before the link was lost, and it does not have,
  * it never heard of. */
 static void on_listed(struct process_stream *s)
 {
     struct err e;
-    if (s->op > STREAM_ATTACH || !s->number)
+    if (!s->number)
         return;
     const struct initlink_process *process = initlink_find_process(s->runtime->init, s->number);
-    if (!process) {
+    if (is_act(s)) {
+        on_act_relinked(s, process);
+    } else if (!process) {
         (void)err_set(&e, ERR_NODE_TIMEOUT,
                       "the sandbox's init was not reached, and the process was not started");
         s->number = 0;
@@ -594,11 +669,10 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
         kill_commands_without_stream(h);
     for (s = h->streams; s; s = next) {
         next = s->next;
-        bool process = s->number && s->number == update->process.number &&
-                       (s->op <= STREAM_ATTACH || s->op == STREAM_FILE);
+        bool process = s->number && s->number == update->process.number;
         bool attachment = s->attachment && s->attachment == update->attachment.number;
         if (update->kind == INITLINK_PROCESS_TOLD && process)
-            on_told(s, &update->process);
+            on_process_told(s, &update->process);
         else if (update->kind == INITLINK_CREDIT && s->number == update->process.number)
             go_on_input(s);
         else if (update->kind == INITLINK_OUTPUT && attachment)

@@ -27,6 +27,30 @@ bool utf8_valid(const char *text)
     return true;
 }
 
+bool utf8_valid_bytes(const char *bytes, size_t len)
+{
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_len(bytes + i);
+        if (!n || n > len - i)
+            return false;
+    }
+    return true;
+}
+
+/* How many bytes a character has that begins so. */
+static size_t stated_len(unsigned char first)
+{
+    return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+}
+
+size_t utf8_whole(const char *bytes, size_t len)
+{
+    size_t last = len;
+    while (last > 0 && len - last < 4 && ((unsigned char)bytes[last - 1] & 0xc0) == 0x80)
+        last--;
+    return last && last - 1 + stated_len((unsigned char)bytes[last - 1]) > len ? last - 1 : len;
+}
+
 size_t utf8_count(const char *text)
 {
     size_t n = 0;

@@ -19,8 +19,8 @@
  * three budgets: one for all strangers together, one for all others together, and one for each account of the
  * others. Past a budget, the connection that has held memory longest is answered 429 and closed.
  */
-#ifndef CORRAL_COMMON_HTTP_SERVER_H
-#define CORRAL_COMMON_HTTP_SERVER_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_SERVER_H
+#define CORRAL_COMMON_HTTP_HTTP_SERVER_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"

@@ -1,6 +1,6 @@
 /* What http_server.c, http_connection.c and http_exchange.c share; private to them. */
-#ifndef CORRAL_COMMON_HTTP_SERVER_INT_H
-#define CORRAL_COMMON_HTTP_SERVER_INT_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_SERVER_INT_H
+#define CORRAL_COMMON_HTTP_HTTP_SERVER_INT_H
 
 #include "common/http/http_account.h"
 #include "common/http/http_handshake.h"

@@ -18,8 +18,8 @@
  * The exchange belongs to the owner until http_stream_end, http_stream_break or http_answer, also after
  * on_gone.
  */
-#ifndef CORRAL_COMMON_HTTP_STREAM_H
-#define CORRAL_COMMON_HTTP_STREAM_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_STREAM_H
+#define CORRAL_COMMON_HTTP_HTTP_STREAM_H
 
 #include "common/http/http_server.h"
 

@@ -70,14 +70,14 @@ static bool take_entry(struct file_list *l, const struct head *h, file_list_cb *
 }
 
 /* Completes what is held to so many bytes, as far as there are some. True: it is. */
-static bool fill(struct file_list *l, size_t want, const uint8_t **bytes, size_t *len)
+static bool fill(struct file_list *l, size_t asked, const uint8_t **bytes, size_t *len)
 {
-    size_t more = want - l->held_len < *len ? want - l->held_len : *len;
+    size_t more = asked - l->held_len < *len ? asked - l->held_len : *len;
     memcpy(l->held + l->held_len, *bytes, more);
     l->held_len += more;
     *bytes += more;
     *len -= more;
-    return l->held_len == want;
+    return l->held_len == asked;
 }
 
 bool file_list_take(struct file_list *l, const uint8_t *bytes, size_t len, file_list_cb *cb, void *arg)

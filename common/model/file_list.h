@@ -3,8 +3,8 @@
  * as they come. A tenant may have made up every byte: what breaks a bound ends the reading, and names may
  * hold any bytes but NUL. Pure; fixed memory.
  */
-#ifndef CORRAL_COMMON_FILE_LIST_H
-#define CORRAL_COMMON_FILE_LIST_H
+#ifndef CORRAL_COMMON_MODEL_FILE_LIST_H
+#define CORRAL_COMMON_MODEL_FILE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

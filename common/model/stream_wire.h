@@ -2,8 +2,8 @@
  * What controller and agent say to each other on streams (common/io/mux.h): what opens one, and the messages
  * beside its bytes. proto/stream_codec.h packs them. Pure.
  */
-#ifndef CORRAL_COMMON_STREAM_WIRE_H
-#define CORRAL_COMMON_STREAM_WIRE_H
+#ifndef CORRAL_COMMON_MODEL_STREAM_WIRE_H
+#define CORRAL_COMMON_MODEL_STREAM_WIRE_H
 
 #include "common/base/id.h"
 #include "common/model/file_list.h"
@@ -25,7 +25,10 @@ enum stream_op {
     STREAM_RESIZE,
     STREAM_INPUT,
     STREAM_KILL,
-    STREAM_FILE, /* one operation on a file: its result, its bytes, then closes */
+    STREAM_FILE,      /* one operation on a file: its result, its bytes, then closes */
+    STREAM_LOGS,      /* carries the output of the sandbox's command as records on the channel of stdout
+                         (common/model/log_record.h), after a message STREAM_LOG */
+    STREAM_LOGS_DROP, /* removes what is kept of it, or will be */
     STREAM_OPS
 };
 
@@ -75,6 +78,15 @@ struct stream_file {
     uint64_t timeout_ms; /* of the whole operation */
 };
 
+/* STREAM_LOGS. */
+struct stream_logs {
+    bool has_tail;
+    uint64_t tail;     /* only so many lines, the last ones */
+    uint64_t since_ms; /* Unix time; 0: from the beginning */
+    bool follow;       /* until the sandbox ends */
+    bool no_stdout, no_stderr;
+};
+
 struct stream_open {
     struct sandbox_id sandbox;
     enum stream_op op;
@@ -86,6 +98,7 @@ struct stream_open {
     uint16_t rows, columns;
     bool eof;                /* STREAM_INPUT: after what comes on the channel of stdin */
     struct stream_file file; /* STREAM_FILE */
+    struct stream_logs logs;
 };
 
 /* How a process stands. */
@@ -123,7 +136,8 @@ enum stream_message_kind {
     STREAM_INPUT_END,
     STREAM_TO_SIZE,
     STREAM_TO_SIGNAL,
-    STREAM_FILE_TOLD
+    STREAM_FILE_TOLD,
+    STREAM_LOG
 };
 
 struct stream_message {
@@ -132,6 +146,7 @@ struct stream_message {
     int32_t signo;
     uint16_t rows, columns;
     struct stream_file_result file;
+    bool truncated; /* STREAM_LOG: the oldest output is not kept any more */
 };
 
 void stream_start_fini(struct stream_start *start);

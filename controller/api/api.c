@@ -217,7 +217,7 @@ static void end_waiting(struct api *api)
  */
 static bool is_read(const struct api_route *route)
 {
-    return !strcmp(route->method, "GET") && !route->waits && !route->streamed_answer && !route->upgrade;
+    return !strcmp(route->method, "GET") && !route->ungated && !route->streamed_answer && !route->upgrade;
 }
 
 static void admit(struct call *call, const struct caller *caller)

@@ -33,8 +33,8 @@ struct field_table {
 struct field {
     const char *name;
     enum field_type type;
-    json_int_t least, most;        /* of a number; of a text, its length; of words and maps, their count */
-    const char *choices;           /* of a text, or of each word: words with spaces between */
+    json_int_t least, most; /* of a number; of a text, its length; of words and maps, their count */
+    const char *choices;    /* of a text, of each word, or in place of a number: words with spaces between */
     const struct field_rule *rule; /* of a text, or of each name in a map */
     bool required, nullable;
     const struct field_table *inner; /* of an object */

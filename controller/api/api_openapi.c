@@ -27,6 +27,9 @@ static json_t *content_of(const char *answer)
 {
     if (!strcmp(answer, "text"))
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+    if (!strncmp(answer, "text|", 5))
+        return json_pack("{s:{s:{s:s}},s:{s:o}}", "text/plain", "schema", "type", "string",
+                         "application/x-ndjson", "schema", reference("schemas", answer + 5));
     if (!strcmp(answer, "bytes"))
         return json_pack("{s:{}}", "application/octet-stream");
     json_t *schema = !strcmp(answer, "object") ? json_pack("{s:s}", "type", "object")

@@ -189,7 +189,7 @@ static const struct field *field_find(const struct field_table *table, const cha
     return NULL;
 }
 
-/* Checks an object whose values are numbers or null. */
+/* Checks an object whose values are numbers, or null where that is allowed. */
 static void check_inner(const struct field *f, json_t *value, json_t *errors)
 {
     const char *name;
@@ -200,11 +200,16 @@ static void check_inner(const struct field *f, json_t *value, json_t *errors)
         const struct field *in = field_find(f->inner, name);
         if (!in)
             complain(errors, f->name, name, "is not a known field");
-        else if (!json_is_null(item) && (!is_whole(item) || !is_within(in, item))) {
-            snprintf(detail, sizeof detail, "must be an integer from %lld to %lld, or null",
-                     (long long)in->least, (long long)in->most);
+        else if (!(in->nullable && json_is_null(item)) && (!is_whole(item) || !is_within(in, item))) {
+            snprintf(detail, sizeof detail, "must be an integer from %lld to %lld%s", (long long)in->least,
+                     (long long)in->most, in->nullable ? ", or null" : "");
             complain(errors, f->name, name, detail);
         }
+    }
+    for (size_t i = 0; i < f->inner->count; i++) {
+        const struct field *in = &f->inner->field[i];
+        if (in->required && !json_object_get(value, in->name))
+            complain(errors, f->name, in->name, "is missing");
     }
 }
 
@@ -221,6 +226,11 @@ static void check_value(const struct field *f, json_t *value, json_t *errors)
                  [FIELD_OBJECT] = {"must be an object", JSON_OBJECT}};
     if (json_is_null(value) && f->nullable)
         return;
+    if (f->type == FIELD_NUMBER && f->choices && json_is_string(value)) {
+        if (!choices_have(f->choices, json_string_value(value)))
+            complain(errors, f->name, NULL, "is not one of the allowed words");
+        return;
+    }
     bool fits = f->type == FIELD_TRUTH    ? json_is_boolean(value)
                 : f->type == FIELD_NUMBER ? is_whole(value)
                                           : json_typeof(value) == types[f->type].type;
@@ -353,6 +363,14 @@ static json_t *describe_text(const struct field *f)
     return out;
 }
 
+static json_t *describe_number(const struct field *f)
+{
+    json_t *out = json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", f->least, "maximum", f->most);
+    return f->choices ? json_pack("{s:[o,{s:s,s:o}]}", "anyOf", out, "type", "string", "enum",
+                                  choices_json(f->choices))
+                      : out;
+}
+
 static json_t *describe_table(const struct field_table *table);
 
 static json_t *describe_field(const struct field *f)
@@ -361,7 +379,7 @@ static json_t *describe_field(const struct field *f)
     case FIELD_TEXT:
         return describe_text(f);
     case FIELD_NUMBER:
-        return json_pack("{s:s,s:I,s:I}", "type", "integer", "minimum", f->least, "maximum", f->most);
+        return describe_number(f);
     case FIELD_TRUTH:
         return json_pack("{s:s}", "type", "boolean");
     case FIELD_WORDS:

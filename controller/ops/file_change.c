@@ -31,10 +31,10 @@ struct file_change {
 /* Nobody waits for it any more: what is under way is ended where it is. */
 static void on_gone(void *arg)
 {
-    struct file_change *p = arg;
-    file_run_cancel(p->run);
-    ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
-    free(p);
+    struct file_change *change = arg;
+    file_run_cancel(change->run);
+    ops_fail(change->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    free(change);
 }
 
 static void on_result(void *arg, const struct stream_file_result *result)
@@ -48,27 +48,27 @@ static void on_bytes(void *arg, const uint8_t *bytes, size_t len)
 
 static void on_end(void *arg, int code, const char *text)
 {
-    struct file_change *p = arg;
+    struct file_change *change = arg;
     if (code)
-        file_fail(p->call, code, text);
+        file_fail(change->call, code, text);
     else
-        api_answer_empty(p->call, 204, NULL);
-    free(p);
+        api_answer_empty(change->call, 204, NULL);
+    free(change);
 }
 
 static void change(struct controller *c, struct api_call *call, const char *node, struct stream_open *open)
 {
     static const struct file_run_ops ops = {.on_result = on_result, .on_bytes = on_bytes, .on_end = on_end};
     static const struct http_stream_ops waits = {.on_gone = on_gone};
-    struct file_change *p = mem_zalloc(sizeof *p);
-    p->call = call;
-    if (!file_start(c, call, node, open, &ops, p, &p->run)) {
-        free(p);
+    struct file_change *change = mem_zalloc(sizeof *change);
+    change->call = call;
+    if (!file_start(c, call, node, open, &ops, change, &change->run)) {
+        free(change);
         return;
     }
-    if (!api_stream_await(call, &waits, p)) {
-        file_run_cancel(p->run);
-        free(p);
+    if (!api_stream_await(call, &waits, change)) {
+        file_run_cancel(change->run);
+        free(change);
     }
 }
 

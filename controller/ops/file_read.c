@@ -20,12 +20,12 @@ struct file_read {
     size_t owed;            /* bytes that the client has not taken yet */
 };
 
-static void read_free(struct file_read *p)
+static void read_free(struct file_read *read)
 {
-    if (p->page)
-        file_page_fini(p->page);
-    free(p->page);
-    free(p);
+    if (read->page)
+        file_page_fini(read->page);
+    free(read->page);
+    free(read);
 }
 
 /* --- the client --- */
@@ -33,21 +33,21 @@ static void read_free(struct file_read *p)
 /* Nobody waits for it any more: neither does it go on. */
 static void on_gone(void *arg)
 {
-    struct file_read *p = arg;
-    file_run_cancel(p->run);
-    if (p->begun)
-        api_stream_end(p->call);
+    struct file_read *read = arg;
+    file_run_cancel(read->run);
+    if (read->begun)
+        api_stream_end(read->call);
     else
-        ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
-    read_free(p);
+        ops_fail(read->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    read_free(read);
 }
 
 static void on_room(void *arg)
 {
-    struct file_read *p = arg;
-    size_t owed = p->owed;
-    p->owed = 0;
-    file_run_took(p->run, owed);
+    struct file_read *read = arg;
+    size_t owed = read->owed;
+    read->owed = 0;
+    file_run_took(read->run, owed);
 }
 
 static const struct http_stream_ops stream_ops = {.on_room = on_room, .on_gone = on_gone};
@@ -69,95 +69,95 @@ static void put_headers(const struct stream_file_result *r, bool partial, char *
              r->type == FILE_TYPE_FILE ? "Accept-Ranges: bytes\r\n" : "", file_type_name(r->type), r->mode);
 }
 
-static bool is_partial(const struct file_read *p)
+static bool is_partial(const struct file_read *read)
 {
-    return p->result.has_length && p->result.has_size && p->result.length < p->result.size;
+    return read->result.has_length && read->result.has_size && read->result.length < read->result.size;
 }
 
-static bool is_head(const struct file_read *p)
+static bool is_head(const struct file_read *read)
 {
-    return http_stream_is_head(p->call->exchange);
+    return http_stream_is_head(read->call->exchange);
 }
 
 /* Begins the answer; the length of a file is stated where it is known. */
-static void begin(struct file_read *p, bool partial)
+static void begin(struct file_read *read, bool partial)
 {
-    const struct stream_file_result *r = &p->result;
+    const struct stream_file_result *r = &read->result;
     char headers[512];
     put_headers(r, partial, headers, sizeof headers);
-    p->begun = true;
+    read->begun = true;
     if (r->type == FILE_TYPE_FILE && r->has_size)
-        http_stream_size(p->call->exchange, is_head(p) ? r->size : r->length);
-    api_stream_begin(p->call, partial ? 206 : 200, r->type == FILE_TYPE_FILE ? BYTES : "application/json",
-                     headers, &stream_ops, p);
+        http_stream_size(read->call->exchange, is_head(read) ? r->size : r->length);
+    api_stream_begin(read->call, partial ? 206 : 200, r->type == FILE_TYPE_FILE ? BYTES : "application/json",
+                     headers, &stream_ops, read);
 }
 
 static void on_result(void *arg, const struct stream_file_result *result)
 {
-    struct file_read *p = arg;
-    p->result = *result;
-    if (result->out_of_range || is_head(p))
+    struct file_read *read = arg;
+    read->result = *result;
+    if (result->out_of_range || is_head(read))
         return; /* the end is to come */
     if (result->type == FILE_TYPE_DIRECTORY)
-        p->page = mem_zalloc(sizeof *p->page);
+        read->page = mem_zalloc(sizeof *read->page);
     else
-        begin(p, is_partial(p));
+        begin(read, is_partial(read));
 }
 
-static void fail_page(struct file_read *p, const struct err *e)
+static void fail_page(struct file_read *read, const struct err *e)
 {
-    file_run_cancel(p->run);
-    file_fail(p->call, e->code, e->text);
-    read_free(p);
+    file_run_cancel(read->run);
+    file_fail(read->call, e->code, e->text);
+    read_free(read);
 }
 
 static void on_bytes(void *arg, const uint8_t *bytes, size_t len)
 {
-    struct file_read *p = arg;
+    struct file_read *read = arg;
     struct err e;
-    if (p->page) {
-        if (file_page_take(p->page, p->run, bytes, len, &e))
-            file_run_took(p->run, len);
+    if (read->page) {
+        if (file_page_take(read->page, read->run, bytes, len, &e))
+            file_run_took(read->run, len);
         else
-            fail_page(p, &e);
+            fail_page(read, &e);
         return;
     }
-    if (http_stream_write(p->call->exchange, bytes, len))
-        file_run_took(p->run, len);
+    if (http_stream_write(read->call->exchange, bytes, len))
+        file_run_took(read->run, len);
     else
-        p->owed += len;
+        read->owed += len;
 }
 
-static void fail(struct file_read *p, int code, const char *text)
+static void fail(struct file_read *read, int code, const char *text)
 {
     struct err e;
-    if (code == ERR_RANGE && p->result.out_of_range) {
+    if (code == ERR_RANGE && read->result.out_of_range) {
         (void)err_set(&e, code, "%s", text);
-        api_answer_problem(p->call, &e, json_pack("{s:I}", "size", (json_int_t)p->result.size));
-    } else if (p->begun) {
-        api_stream_break(p->call);
+        api_answer_problem(read->call, &e, json_pack("{s:I}", "size", (json_int_t)read->result.size));
+    } else if (read->begun) {
+        api_stream_break(read->call);
     } else {
-        file_fail(p->call, code, text);
+        file_fail(read->call, code, text);
     }
 }
 
 static void on_end(void *arg, int code, const char *text)
 {
-    struct file_read *p = arg;
-    if (!code && p->page && !p->page->list.ended) {
+    struct file_read *read = arg;
+    if (!code && read->page && !read->page->list.ended) {
         code = ERR_IO;
         text = "the list of entries ended early";
     }
     if (code) {
-        fail(p, code, text);
-    } else if (p->page) {
-        file_page_answer(p->page, p->call);
+        fail(read, code, text);
+    } else if (read->page) {
+        file_page_answer(read->page, read->call);
     } else {
-        if (!p->begun) /* HEAD */
-            begin(p, false);
-        api_stream_end(p->call);
+        if (!read->begun) /* HEAD */
+            begin(read, false);
+        api_stream_end(read->call);
     }
-    read_free(p);
+    read_free(read);
 }
 
 /* --- the request --- */
@@ -191,14 +191,14 @@ void ops_file_read(void *owner, struct api_call *call)
         ops_fail(call, ERR_INVALID, "cursor must be the next_cursor of the previous page");
         return;
     }
-    struct file_read *p = mem_zalloc(sizeof *p);
-    p->call = call;
-    if (!file_start(c, call, node, &open, &ops, p, &p->run)) {
-        free(p);
+    struct file_read *read = mem_zalloc(sizeof *read);
+    read->call = call;
+    if (!file_start(c, call, node, &open, &ops, read, &read->run)) {
+        free(read);
         return;
     }
-    if (!api_stream_await(call, &stream_ops, p)) {
-        file_run_cancel(p->run);
-        free(p);
+    if (!api_stream_await(call, &stream_ops, read)) {
+        file_run_cancel(read->run);
+        free(read);
     }
 }

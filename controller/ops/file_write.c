@@ -20,78 +20,78 @@ struct file_write {
     struct stream_file_result result;
 };
 
-static void write_free(struct file_write *p)
+static void write_free(struct file_write *write)
 {
-    free(p->piece);
-    free(p);
+    free(write->piece);
+    free(write);
 }
 
 /* --- the body --- */
 
 /* Writes what waits. True: nothing waits any more. */
-static bool flush(struct file_write *p)
+static bool flush(struct file_write *write)
 {
-    size_t room = file_run_room(p->run), left = p->piece_len - p->piece_at;
+    size_t room = file_run_room(write->run), left = write->piece_len - write->piece_at;
     size_t some = left < room ? left : room;
-    if (!p->piece)
+    if (!write->piece)
         return true;
-    file_run_write(p->run, p->piece + p->piece_at, some);
-    p->piece_at += some;
-    if (p->piece_at < p->piece_len)
+    file_run_write(write->run, write->piece + write->piece_at, some);
+    write->piece_at += some;
+    if (write->piece_at < write->piece_len)
         return false;
-    mem_free_ptr(&p->piece);
-    p->piece_at = p->piece_len = 0;
+    mem_free_ptr(&write->piece);
+    write->piece_at = write->piece_len = 0;
     return true;
 }
 
 static bool on_piece(void *arg, const void *bytes, size_t len)
 {
-    struct file_write *p = arg;
-    size_t room = file_run_room(p->run), some = len < room ? len : room;
-    if (p->piece) /* it asked for no more */
+    struct file_write *write = arg;
+    size_t room = file_run_room(write->run), some = len < room ? len : room;
+    if (write->piece) /* it asked for no more */
         abort();
-    file_run_write(p->run, bytes, some);
+    file_run_write(write->run, bytes, some);
     if (some == len)
         return true;
-    p->piece = mem_dup((const uint8_t *)bytes + some, len - some);
-    p->piece_len = len - some;
+    write->piece = mem_dup((const uint8_t *)bytes + some, len - some);
+    write->piece_len = len - some;
     return false;
 }
 
 static void on_complete(void *arg)
 {
-    struct file_write *p = arg;
-    p->complete = true;
-    if (!p->piece)
-        file_run_end_input(p->run);
+    struct file_write *write = arg;
+    write->complete = true;
+    if (!write->piece)
+        file_run_end_input(write->run);
 }
 
 /* A part of a file is none: what has come is thrown away. */
 static void on_gone(void *arg)
 {
-    struct file_write *p = arg;
-    file_run_cancel(p->run);
-    ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
-    write_free(p);
+    struct file_write *write = arg;
+    file_run_cancel(write->run);
+    ops_fail(write->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    write_free(write);
 }
 
 /* --- the node --- */
 
 static void on_room(void *arg)
 {
-    struct file_write *p = arg;
-    if (!p->piece || !flush(p))
+    struct file_write *write = arg;
+    if (!write->piece || !flush(write))
         return;
-    if (p->complete)
-        file_run_end_input(p->run);
+    if (write->complete)
+        file_run_end_input(write->run);
     else
-        http_stream_more(p->call->exchange);
+        http_stream_more(write->call->exchange);
 }
 
 static void on_result(void *arg, const struct stream_file_result *result)
 {
-    struct file_write *p = arg;
-    p->result = *result;
+    struct file_write *write = arg;
+    write->result = *result;
 }
 
 static void on_bytes(void *arg, const uint8_t *bytes, size_t len)
@@ -101,12 +101,12 @@ static void on_bytes(void *arg, const uint8_t *bytes, size_t len)
 
 static void on_end(void *arg, int code, const char *text)
 {
-    struct file_write *p = arg;
+    struct file_write *write = arg;
     if (code)
-        file_fail(p->call, code, text);
+        file_fail(write->call, code, text);
     else
-        api_answer_empty(p->call, p->result.created ? 201 : 204, NULL);
-    write_free(p);
+        api_answer_empty(write->call, write->result.created ? 201 : 204, NULL);
+    write_free(write);
 }
 
 /* --- the request --- */
@@ -120,14 +120,15 @@ static bool take_mode(const struct api_call *call, struct stream_file *file)
     return !mode[strspn(mode, "01234567")] && file->mode <= 07777;
 }
 
-static bool wait_for_body(struct file_write *p, bool directory)
+static bool wait_for_body(struct file_write *write, bool directory)
 {
     static const struct http_stream_ops body = {
         .on_piece = on_piece, .on_end = on_complete, .on_gone = on_gone};
     static const struct http_stream_ops none = {.on_gone = on_gone};
     if (!directory)
-        return file_run_hold(p->run, PIECE_MAX) && api_stream_body(p->call, UINT64_MAX / 2, &body, p);
-    return api_stream_await(p->call, &none, p);
+        return file_run_hold(write->run, PIECE_MAX) &&
+               api_stream_body(write->call, UINT64_MAX / 2, &body, write);
+    return api_stream_await(write->call, &none, write);
 }
 
 void ops_file_write(void *owner, struct api_call *call)
@@ -146,14 +147,14 @@ void ops_file_write(void *owner, struct api_call *call)
         ops_fail(call, ERR_INVALID, "mode must be octal digits, at most 7777");
         return;
     }
-    struct file_write *p = mem_zalloc(sizeof *p);
-    p->call = call;
-    if (!file_start(c, call, node, &open, &ops, p, &p->run)) {
-        free(p);
+    struct file_write *write = mem_zalloc(sizeof *write);
+    write->call = call;
+    if (!file_start(c, call, node, &open, &ops, write, &write->run)) {
+        free(write);
         return;
     }
-    if (!wait_for_body(p, directory)) {
-        file_run_cancel(p->run);
-        free(p);
+    if (!wait_for_body(write, directory)) {
+        file_run_cancel(write->run);
+        free(write);
     }
 }

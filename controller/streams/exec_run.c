@@ -1,6 +1,7 @@
 #include "controller/streams/exec_run.h"
 
 #include "common/base/mem.h"
+#include "controller/streams/hub_feed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,8 @@ struct exec_run {
     struct hub_stream *stream;
     struct exec_result result;
     bool ended;
-    uint8_t *input;
-    size_t input_at, input_len;
-    bool has_input, input_ended;
+    bool has_input;
+    struct hub_feed input;
     uint64_t begun_ms;
     struct timer patience; /* past its timeout, which its init keeps */
     exec_run_cb *cb;
@@ -26,7 +26,7 @@ static void run_free(struct exec_run *run)
     stream_process_fini(&run->result.process);
     free(run->result.out.bytes);
     free(run->result.err.bytes);
-    free(run->input);
+    hub_feed_fini(&run->input);
     free(run);
 }
 
@@ -60,15 +60,8 @@ static void on_message(void *arg, const struct stream_message *message)
 static void send_input(void *arg)
 {
     struct exec_run *run = arg;
-    const struct stream_message end = {.kind = STREAM_INPUT_END};
-    size_t room = hub_room(run->stream), left = run->input_len - run->input_at;
-    size_t some = left < room ? left : room;
-    if (run->input_ended || !run->has_input)
-        return;
-    hub_write(run->stream, run->input + run->input_at, some);
-    run->input_at += some;
-    if (run->input_at == run->input_len)
-        run->input_ended = hub_say(run->stream, &end);
+    if (run->has_input)
+        hub_feed_go(&run->input, run->stream);
 }
 
 static void on_closed(void *arg, int code, const char *text)
@@ -115,8 +108,7 @@ int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *
                        "the commands of this key hold as much memory as they may; ask again");
     }
     if (run->has_input) {
-        run->input = mem_dup(input, input_len);
-        run->input_len = input_len;
+        hub_feed_init(&run->input, mem_dup(input, input_len), input_len);
         send_input(run);
     }
     if (open->start.timeout_ms)

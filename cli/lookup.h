@@ -1,0 +1,13 @@
+/* Sandboxes by what people type: an id, the beginning of an id that no other has, or a name. */
+#ifndef CORRAL_CLI_LOOKUP_H
+#define CORRAL_CLI_LOOKUP_H
+
+#include "cli/cli.h"
+
+/*
+ * Fills *id, which is then the caller's. A whole id is not looked up; a live sandbox comes before one that
+ * has ended. CLI_REFUSED, with an error printed, where none or several are meant.
+ */
+int lookup_sandbox(struct cli *cli, const char *text, char **id) MUST_CHECK;
+
+#endif
