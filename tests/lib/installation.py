@@ -1,4 +1,6 @@
 """The fixtures of tests that need a whole installation; a conftest.py imports them by name."""
+import uuid
+
 import pytest
 from corral import Corral, wait_until
 
@@ -36,7 +38,8 @@ def user(corral, request):
     """A new user of tier pro, once a node is ready, whatever the test before did; the user's sandboxes are
     removed afterwards."""
     need_a_node(corral)
-    client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
+    name = request.node.name.replace("[", "-").replace("]", "")[:50]
+    client = corral.user(f"{name}-{uuid.uuid4().hex[:8]}", tier="pro") # files may have tests of the same name
     yield client
     for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
         client.delete(sandbox["id"])
