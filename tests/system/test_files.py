@@ -340,7 +340,7 @@ def test_helpers_are_no_processes_of_the_user(files):
 
 def test_it_is_its_owners_alone(corral, user, files):
     files.put("/workspace/f", b"x")
-    for other in (corral.user("other", "pro"), corral.admin):
+    for other in (corral.user("other-files", "pro"), corral.admin):
         theirs = Files(corral, other, files.sandbox)
         for method in ("GET", "PUT", "DELETE"):
             theirs.refused(method, "/workspace/f", 404, "not_found")

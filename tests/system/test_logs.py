@@ -93,7 +93,7 @@ def test_after_a_delete(corral, user):
 
 
 def test_it_is_its_owners_alone(corral, user):
-    other = corral.user("other", "pro")
+    other = corral.user("other-logs", "pro")
     sandbox = shell(user, "echo secret; exec sleep 1000")
     assert logs(corral, other, sandbox).status_code == 404 == logs(corral, corral.admin, sandbox).status_code
     user.delete(sandbox)
