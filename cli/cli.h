@@ -34,7 +34,7 @@ enum opt_type {
 };
 
 /*
- * The placeholder of a value, or of an argument, also says how it is completed: "a|b" by these words,
+ * The name of a value, or of an argument, also says how it is completed: "a|b" by these words,
  * SANDBOX, IMAGE, NODE, USER, TIER, STATE, REGION and PROFILE by names (completion.c).
  *
  * The letters i and t are kept for --interactive and --tty, which users expect of them everywhere.
@@ -43,7 +43,7 @@ struct opt {
     const char *name; /* NULL ends a list */
     char letter;      /* 0: none */
     enum opt_type type;
-    const char *value; /* placeholder of the value in the help; NULL for OPT_FLAG */
+    const char *value; /* name of the value in the help; NULL for OPT_FLAG */
     const char *field; /* field of the request's body or query; NULL: the command reads the option itself */
     const char *help;
 };

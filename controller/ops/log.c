@@ -4,7 +4,6 @@
 #include "common/base/json_text.h"
 #include "common/base/mem.h"
 #include "common/base/rfc3339.h"
-#include "common/base/utf8.h"
 #include "common/model/log_record.h"
 #include "controller/api/api_stream.h"
 
@@ -30,34 +29,17 @@ struct log_call {
 
 /* --- the body of the answer --- */
 
-static bool is_text(const char *bytes, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = (unsigned char)bytes[i] < 0x80 ? 1 : utf8_len(bytes + i);
-        if (!n)
-            return false;
-    }
-    return true;
-}
-
 /* A line without its end. Bytes that are no UTF-8 come as base64. */
 static void put_line(struct json_text *json, const struct log_record *record)
 {
     bool ends = log_record_ends_line(record);
     size_t len = record->len - ends;
-    CLEANUP(mem_free_ptr) char *text = mem_dup(record->bytes, len);
     char at[RFC3339_LEN + 1];
     rfc3339_format(record->at_ns / MS_NS, at);
     json_text_object(json, NULL);
     json_text_str(json, "at", at);
     json_text_str(json, "stream", record->stream == LOG_STDERR ? "stderr" : "stdout");
-    if (is_text(text, len)) {
-        json_text_bytes(json, "text", text, len);
-    } else {
-        CLEANUP(mem_free_ptr) char *coded = mem_zalloc(len / 3 * 4 + 5);
-        EVP_EncodeBlock((unsigned char *)coded, (const unsigned char *)text, (int)len);
-        json_text_str(json, "text_base64", coded);
-    }
+    ops_put_bytes(json, "text", record->bytes, len);
     if (!ends)
         json_text_bool(json, "continues", true);
     json_text_end(json);

@@ -14,20 +14,10 @@ static char *copy_of(const void *bytes, size_t len)
     return mem_dup(len ? bytes : "", len);
 }
 
-static bool is_text(const char *bytes, size_t len)
-{
-    for (size_t i = 0, n; i < len; i += n) {
-        n = (unsigned char)bytes[i] < 0x80 ? 1 : utf8_len(bytes + i);
-        if (!n)
-            return false;
-    }
-    return true;
-}
-
 bool ops_is_text(const void *bytes, size_t len)
 {
     char *text = copy_of(bytes, len);
-    bool good = is_text(text, len);
+    bool good = utf8_valid_bytes(text, len);
     free(text);
     return good;
 }
@@ -35,7 +25,7 @@ bool ops_is_text(const void *bytes, size_t len)
 void ops_put_bytes(struct json_text *json, const char *name, const void *bytes, size_t len)
 {
     char other[64], *text = copy_of(bytes, len);
-    if (is_text(text, len)) {
+    if (utf8_valid_bytes(text, len)) {
         json_text_bytes(json, name, text, len);
     } else {
         char *coded = mem_zalloc(len / 3 * 4 + 5);
