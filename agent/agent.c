@@ -11,12 +11,14 @@
 #include "agent/node/host_mask.h"
 #include "agent/node/host_probe.h"
 #include "agent/node/images.h"
+#include "agent/node/logs.h"
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sandbox/watch.h"
 #include "agent/sources/clock_source.h"
 #include "agent/sources/controller_source.h"
 #include "agent/sources/restore.h"
+#include "agent/streams/log_stream.h"
 #include "agent/streams/stream_link.h"
 
 #include "common/io/log.h"
@@ -197,6 +199,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         agent_free(agent);
         return rc;
     }
+    agent_logs_start(agent);
+    agent->log_streams = log_streams_new(agent);
     agent->stream_link = stream_link_new(agent);
     turns_init(&agent->turns,
                &(struct turns_bounds){.places = places_of(conf), .long_most = STARTS_LONG_MOST});
@@ -223,15 +227,15 @@ int agent_start(struct agent *agent, struct err *e)
 
 void agent_reload(struct agent *agent)
 {
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     log_info("agent", "configuration reloaded");
-    HASH_ITER(hh, agent->runtimes, h, next)
-    agent_watch_level(h);
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    agent_watch_level(runtime);
 }
 
 void agent_free(struct agent *agent)
 {
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     if (!agent)
         return;
     timer_stop(&agent->tick);
@@ -242,16 +246,18 @@ void agent_free(struct agent *agent)
     uplink_free(agent->uplink);
     stream_link_free(agent->stream_link);
     agent->stream_link = NULL;
+    log_streams_free(agent->log_streams);
     docker_free(agent->docker);
     agent_late_free(agent);
     cleanup_free(agent);
     worker_free(agent->signallers);
     worker_free(agent->forcers);
     worker_free(agent->worker);
+    agent_logs_free(agent);
     agent_outbox_close(agent);
     volumes_free(agent->volumes);
-    HASH_ITER(hh, agent->runtimes, h, next)
-    agent_runtime_free(h);
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    agent_runtime_free(runtime);
     cgroup_alarm_free(agent->alarm);
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);

@@ -97,6 +97,12 @@ static const struct conf_row rows[] = {
      "agent cleans up by itself."},
     {"image_keep_hours", "CORRAL_IMAGE_KEEP_HOURS", CONF_UINT, AT(image_keep_hours), "168", 1, 87600, NULL,
      true, false, "How long an image that the agent pulled stays after its last use."},
+    {"log_retention_hours", "CORRAL_LOG_RETENTION_HOURS", CONF_UINT, AT(log_retention_hours), "24", 0, 8760,
+     NULL, true, false, "How long the output of a sandbox's command is kept after its end; 0: not at all."},
+    {"log_budget_bytes", "CORRAL_LOG_BUDGET_BYTES", CONF_BYTES, AT(log_budget_bytes), "2G", 0, 0, NULL, true,
+     false,
+     "What these logs may take of the disk of state_dir; of one user a quarter at most. The oldest goes "
+     "first."},
     {"log_level", "CORRAL_LOG_LEVEL", CONF_CHOICE, AT(log_level), "info", 0, 0, "error warn info debug", true,
      false, "The least important lines that are logged."},
     {"pid_file", "CORRAL_PID_FILE", CONF_STRING, AT(pid_file), NULL, 0, 0, NULL, false, false,

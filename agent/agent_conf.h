@@ -19,6 +19,7 @@ struct agent_conf {
     uint64_t disk_warning, disk_clear, pids_warning, pids_clear;
     char *idle_action;
     uint64_t cleanup_interval_minutes, image_keep_hours;
+    uint64_t log_retention_hours, log_budget_bytes; /* of sandboxes' output after their end */
     char *log_level, *pid_file;
 };
 

@@ -19,6 +19,8 @@
 #include "proto/node_codec.h"
 
 struct init_follower;
+struct logs;
+struct log_streams;
 struct runtime;
 struct stream_link;
 
@@ -48,6 +50,10 @@ struct agent {
     struct runtime *runtimes;
     const struct init_follower *follower; /* of the processes inside; NULL: nobody */
     struct stream_link *stream_link;
+    struct logs *logs;               /* node/logs.h */
+    struct log_streams *log_streams; /* streams/log_stream.h */
+    unsigned logs_taken;             /* reads of logs of sandboxes that end, now */
+    uint64_t logs_lost;              /* logs that could not be kept, since the start */
     struct docker *docker;
     struct docker_facts docker_facts;
     uint32_t enforces; /* as probed when Docker last described itself */

@@ -34,7 +34,7 @@ enum opt_type {
 };
 
 /*
- * The placeholder of a value, or of an argument, also says how it is completed: "a|b" by these words,
+ * The name of a value, or of an argument, also says how it is completed: "a|b" by these words,
  * SANDBOX, IMAGE, NODE, USER, TIER, STATE, REGION and PROFILE by names (completion.c).
  *
  * The letters i and t are kept for --interactive and --tty, which users expect of them everywhere.
@@ -43,7 +43,7 @@ struct opt {
     const char *name; /* NULL ends a list */
     char letter;      /* 0: none */
     enum opt_type type;
-    const char *value; /* placeholder of the value in the help; NULL for OPT_FLAG */
+    const char *value; /* name of the value in the help; NULL for OPT_FLAG */
     const char *field; /* field of the request's body or query; NULL: the command reads the option itself */
     const char *help;
 };
@@ -118,6 +118,13 @@ void cli_answer_fini(struct cli_answer *answer);
  */
 int cli_call(struct cli *cli, const char *method, const char *path, json_t *body,
              struct cli_answer *answer) MUST_CHECK;
+
+/*
+ * Makes one GET and writes the body of its answer to out as it comes, however long that takes. accept: the
+ * media type that is asked for. CLI_DONE once all of it came; else the exit code, with the error printed on
+ * stderr.
+ */
+int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out) MUST_CHECK;
 
 /* Formats a path; each %s is escaped as one segment. The caller's. */
 char *cli_path(const char *format, ...) __attribute__((format(printf, 1, 2)));

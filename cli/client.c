@@ -157,6 +157,38 @@ static void say_unreachable(const struct cli *cli, CURLcode rc)
     fputc('\n', stderr);
 }
 
+/* An answer that is written as it comes, unless it is a refusal. */
+struct streaming {
+    CURL *curl;
+    FILE *out;
+    const char *accept;
+    struct bytes refusal;
+};
+
+static size_t on_stream(char *at, size_t size, size_t count, void *arg)
+{
+    struct streaming *s = arg;
+    long status = 0;
+    curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        return on_bytes(at, size, count, &s->refusal);
+    size_t n = fwrite(at, 1, size * count, s->out);
+    return fflush(s->out) ? 0 : n;
+}
+
+/* For a stream: no time limit, what comes goes out at once. */
+static void set_streaming(struct streaming *s, struct curl_slist **headers)
+{
+    char accept[64];
+    snprintf(accept, sizeof accept, "Accept: %s", s->accept);
+    *headers = curl_slist_append(*headers, accept);
+    curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, *headers);
+    curl_easy_setopt(s->curl, CURLOPT_TIMEOUT, 0L);
+    curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, on_stream);
+    curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s);
+}
+
 static void set_request(struct cli *cli, const char *method, const char *url, const char *text,
                         struct curl_slist *headers, struct bytes *got)
 {
@@ -204,7 +236,7 @@ static CURLcode transfer(struct cli *cli)
 }
 
 static CURLcode perform(struct cli *cli, const char *method, const char *path, const char *text,
-                        struct bytes *got)
+                        struct bytes *got, struct streaming *stream)
 {
     CLEANUP(mem_free_ptr) char *url = NULL;
     if (asprintf(&url, "%s%s", cli->url, path) < 0)
@@ -213,6 +245,10 @@ static CURLcode perform(struct cli *cli, const char *method, const char *path, c
         abort();
     struct curl_slist *headers = headers_of(cli, text);
     set_request(cli, method, url, text, headers, got);
+    if (stream) {
+        stream->curl = cli->curl;
+        set_streaming(stream, &headers);
+    }
     CURLcode rc = transfer(cli);
     curl_slist_free_all(headers);
     return rc;
@@ -244,7 +280,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
     struct bytes got = {0};
     *answer = (struct cli_answer){0};
     json_decref(body);
-    CURLcode error = perform(cli, method, path, text, &got);
+    CURLcode error = perform(cli, method, path, text, &got, NULL);
     int rc = error ? CLI_UNREACHABLE : take_answer(cli, &got, answer);
     if (cli->interruptible && interrupt_signal())
         rc = CLI_SIGNALLED + interrupt_signal();
@@ -254,6 +290,23 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
         cli_answer_fini(answer);
     free(got.at);
     return rc;
+}
+
+int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out)
+{
+    struct streaming stream = {.out = out, .accept = accept};
+    long status = 0;
+    CURLcode rc = perform(cli, "GET", path, NULL, NULL, &stream);
+    if (!rc)
+        curl_easy_getinfo(cli->curl, CURLINFO_RESPONSE_CODE, &status);
+    json_t *problem = stream.refusal.len ? json_loadb(stream.refusal.at, stream.refusal.len, 0, NULL) : NULL;
+    if (rc && !ferror(out))
+        say_unreachable(cli, rc);
+    else if (!rc && status != 200)
+        print_problem(cli, status, problem);
+    json_decref(problem);
+    free(stream.refusal.at);
+    return rc ? CLI_UNREACHABLE : status == 200 ? CLI_DONE : CLI_REFUSED;
 }
 
 void cli_answer_fini(struct cli_answer *answer)

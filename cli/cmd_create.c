@@ -9,8 +9,8 @@
 const struct opt create_options[] = {
     {"image", 0, OPT_TEXT, "IMAGE", "image", "Image; default: the base image."},
     {"name", 'n', OPT_TEXT, "NAME", "name", "A name to show to people."},
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, ...)                                                                              \
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
+              letter, option_help, ...)                                                                      \
     LIMIT_IF_##asked(LIMIT_OPTION(option, letter, UNIT, name, option_help))
 #include "common/model/limit.def"
     {"shm", 0, OPT_BYTES, "SIZE", "shm_bytes", "Size of /dev/shm; part of its memory."},

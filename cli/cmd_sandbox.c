@@ -99,8 +99,8 @@ const struct command cmd_rm = {
 
 static const struct opt extend_options[] = {
     {"lifetime", 0, OPT_SECONDS, "TIME", "lifetime_seconds", "New lifetime, counted from now."},
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, ...)                                                                              \
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
+              letter, option_help, ...)                                                                      \
     LIMIT_IF_##live(LIMIT_OPTION(option, letter, UNIT, name, option_help))
 #include "common/model/limit.def"
     {"force", 0, OPT_FLAG, NULL, "force", "Also set a memory limit below its use, which ends it."},

@@ -213,8 +213,8 @@ static int tier_ls(struct cli *cli, int argc, char **argv)
         {"PER KEY", "max_key_sandboxes", AS_TEXT, 3},
 #define AS_MILLIS AS_TEXT
 #define AS_COUNT  AS_TEXT
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, option, letter,           \
-              option_help, heading)                                                                          \
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, option,       \
+              letter, option_help, heading)                                                                  \
     {heading, #name, AS_##UNIT, 2},
 #include "common/model/limit.def"
         {"LIFETIME", "lifetime_seconds", AS_SECONDS, 1},

@@ -36,7 +36,7 @@ static void offer(const char *before, const char *typed, const char *value, cons
 
 /* --- names that the server knows --- */
 
-/* All items of a list, or as many as a person may want to choose from. Empty where the server says nothing.
+/* All items of a list, or as many as a person may like to choose from. Empty where the server says nothing.
  */
 static json_t *ask(struct cli *cli, const char *path)
 {
@@ -108,7 +108,7 @@ static void offer_profiles(struct cli *cli, const char *before, const char *type
 
 /* --- values --- */
 
-/* Offers each of the words between '|', as in the placeholder "table|json". */
+/* Offers each of the words between '|', as in the name "table|json". */
 static void offer_words(const char *words, const char *before, const char *typed)
 {
     for (size_t len; *words; words += len + (words[len] == '|')) {
@@ -118,36 +118,36 @@ static void offer_words(const char *words, const char *before, const char *typed
     }
 }
 
-/* What a placeholder stands for (struct opt). */
-static void offer_values(struct cli *cli, const char *placeholder, const char *before, const char *typed)
+/* What a name stands for (struct opt). */
+static void offer_values(struct cli *cli, const char *value_name, const char *before, const char *typed)
 {
     static const struct {
-        const char *placeholder, *path, *member, *described_by;
+        const char *value_name, *path, *member, *described_by;
     } lists[] = {{"NODE", "/sandbox/system/nodes", "name", "state"},
                  {"REGION", "/sandbox/system/nodes", "region", "name"},
                  {"USER", "/sandbox/system/users", "id", "name"},
                  {"TIER", "/sandbox/system/tiers", "name", "id"}};
-    if (!strcmp(placeholder, "SANDBOX"))
+    if (!strcmp(value_name, "SANDBOX"))
         offer_sandboxes(cli, before, typed);
-    else if (!strcmp(placeholder, "IMAGE"))
+    else if (!strcmp(value_name, "IMAGE"))
         offer_images(cli, before, typed);
-    else if (!strcmp(placeholder, "PROFILE"))
+    else if (!strcmp(value_name, "PROFILE"))
         offer_profiles(cli, before, typed);
-    else if (!strcmp(placeholder, "STATE"))
+    else if (!strcmp(value_name, "STATE"))
         offer_words("pending|starting|running|paused|stopping|stopped|failed|lost", before, typed);
-    else if (placeholder[0] >= 'a' && placeholder[0] <= 'z')
-        offer_words(placeholder, before, typed);
+    else if (value_name[0] >= 'a' && value_name[0] <= 'z')
+        offer_words(value_name, before, typed);
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        if (!strcmp(placeholder, lists[i].placeholder))
+        if (!strcmp(value_name, lists[i].value_name))
             offer_members(cli, lists[i].path, lists[i].member, lists[i].described_by, before, typed);
     }
 }
 
 /*
- * The placeholder of argument number index, such as SANDBOX of "SANDBOX KEY..."; the last one with points
+ * The name of argument number index, such as SANDBOX of "SANDBOX KEY..."; the last one with points
  * stands for all that follow. The caller's; NULL where there is none.
  */
-static char *placeholder_of(const char *args, int index)
+static char *value_name_of(const char *args, int index)
 {
     while (*args) {
         args += strspn(args, " [");
@@ -165,8 +165,8 @@ static char *placeholder_of(const char *args, int index)
 struct line {
     struct cli *cli;
     const struct command *command;
-    const struct opt *pending; /* the option whose value the last word is; NULL: none */
-    int arguments;             /* before the last word */
+    const struct opt *pending; /* the option whose value is typed; NULL: none */
+    int arguments;             /* before what is typed */
     bool no_options;           /* they have ended */
     bool no_more;              /* what follows is a command line of its own */
 };
@@ -237,10 +237,10 @@ static void offer_last(struct line *line, const char *word)
         offer_options(line->command, word);
         return;
     }
-    CLEANUP(mem_free_ptr) char *placeholder = placeholder_of(line->command->args, line->arguments);
+    CLEANUP(mem_free_ptr) char *value_name = value_name_of(line->command->args, line->arguments);
     bool alone = line->command->arguments == ARGUMENTS_AFTER_DASHES && line->arguments; /* one before "--" */
-    if (placeholder && !alone)
-        offer_values(line->cli, placeholder, "", word);
+    if (value_name && !alone)
+        offer_values(line->cli, value_name, "", word);
 }
 
 /* --- verbs --- */

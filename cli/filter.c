@@ -38,12 +38,12 @@ static char *text_of(const json_t *value)
 }
 
 /* Labels may have points in their names, so they are not looked up by path. */
-static bool label_matches(const json_t *item, const char *wanted)
+static bool label_matches(const json_t *item, const char *asked)
 {
-    size_t len = strcspn(wanted, "=:");
-    CLEANUP(mem_free_ptr) char *name = mem_dup(wanted, len);
+    size_t len = strcspn(asked, "=:");
+    CLEANUP(mem_free_ptr) char *name = mem_dup(asked, len);
     const char *value = json_string_value(json_object_get(json_object_get(item, "labels"), name));
-    return value && (!wanted[len] || !fnmatch(wanted + len + 1, value, 0));
+    return value && (!asked[len] || !fnmatch(asked + len + 1, value, 0));
 }
 
 static bool matches(const json_t *item, const struct filter *f)
@@ -112,14 +112,14 @@ int filter_apply(const struct cli *cli, json_t *items)
 
 static int has(void *arg, const char *text)
 {
-    const struct filter *wanted = arg;
+    const struct filter *asked = arg;
     struct filter f = parse(text);
-    return !strcmp(f.field, wanted->field) && !strncmp(f.value, wanted->value, strlen(wanted->value));
+    return !strcmp(f.field, asked->field) && !strncmp(f.value, asked->value, strlen(asked->value));
 }
 
 bool filter_has(const struct cli *cli, const char *field, const char *value)
 {
-    struct filter wanted = {.value = value};
-    snprintf(wanted.field, sizeof wanted.field, "%s", field);
-    return cli_each_option(cli, "filter", has, &wanted);
+    struct filter asked = {.value = value};
+    snprintf(asked.field, sizeof asked.field, "%s", field);
+    return cli_each_option(cli, "filter", has, &asked);
 }

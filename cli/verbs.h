@@ -13,6 +13,8 @@ extern const struct command cmd_login, cmd_profile_ls, cmd_profile_rm;
 extern const struct command cmd_run, cmd_exec, cmd_create, cmd_stats, cmd_completion;
 /* cmd_sandbox.c */
 extern const struct command cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
+/* cmd_logs.c */
+extern const struct command cmd_logs;
 /* cmd_wait.c */
 extern const struct command cmd_wait, cmd_events, cmd_quota;
 /* cmd_tenant.c */

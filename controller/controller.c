@@ -206,7 +206,7 @@ static void settings_for_agents(const struct ctl_conf *conf, struct string_list 
         string_list_add(out, setting);
 }
 
-static int make_cluster(struct controller *c, struct err *e)
+static int make_leader(struct controller *c, struct err *e)
 {
     struct string_list settings = {0};
     char ca[600], cert[600], key[600];
@@ -310,7 +310,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->key_pool = db_pool_new(loop, &key_options);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
-    int rc = make_cluster(c, e);
+    int rc = make_leader(c, e);
     if (!rc)
         rc = db_upkeep_new(&c->upkeep, &upkeep, e);
     if (!rc)

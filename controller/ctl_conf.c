@@ -85,7 +85,7 @@ static const struct conf_row rows[] = {
     {"registries", "CORRAL_REGISTRIES", CONF_REGISTRIES, AT(registries), "docker.io", 0, 0, NULL, true, false,
      "Registries whose images are allowed, besides base_image itself; may be addresses with a port; empty: "
      "no other image."},
-#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, env, preset, help, ...)                      \
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, quota, bit, env, preset, help, ...)          \
     {#name, env, CONF_OF_##UNIT, AT(name), preset, least, CONF_MOST_##UNIT(most), NULL, true, false, help},
 #include "common/model/limit.def"
     {"max_sandboxes_per_user", "MAX_SANDBOXES_PER_USER", CONF_UINT, AT(max_per_user), "5", 0, 1000000, NULL,

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "proto/pb.h"
 #include "proto/stream.pb-c.h"
+#include "proto/stream_file_codec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,14 @@ static const char *breach(const struct stream_open *open)
     const struct stream_start *start = &open->start;
     if (!open->sandbox.text[0])
         return "sandbox";
+    if (open->op == STREAM_LOGS)
+        return open->logs.since_ms > STREAM_SINCE_MAX ? "since" : NULL;
+    if (open->op == STREAM_LOGS_DROP)
+        return NULL;
     if (open->op == STREAM_SIGNAL && (open->signo < 1 || open->signo > 64))
         return "signo";
+    if (open->op == STREAM_FILE)
+        return stream_file_valid(&open->file) ? NULL : "file";
     if (open->op != STREAM_START)
         return open->pid < 0 || (open->op != STREAM_LIST && !open->pid) ? "pid" : NULL;
     if (!start->command.count || !start->command.item[0][0] || start->command.count > STREAM_LIST_MAX)
@@ -84,6 +91,26 @@ static void start_to(struct pb_arena *arena, const struct stream_start *start, C
     pb->grace_ms = start->grace_ms;
 }
 
+static void logs_to(const struct stream_logs *logs, Corral__LogsRead *pb)
+{
+    pb->has_tail = logs->has_tail;
+    pb->tail = logs->tail;
+    pb->since_ms = logs->since_ms;
+    pb->follow = logs->follow;
+    pb->no_stdout = logs->no_stdout;
+    pb->no_stderr = logs->no_stderr;
+}
+
+static void logs_from(const Corral__LogsRead *pb, struct stream_logs *logs)
+{
+    *logs = (struct stream_logs){.has_tail = pb->has_tail,
+                                 .tail = pb->tail,
+                                 .since_ms = pb->since_ms,
+                                 .follow = pb->follow,
+                                 .no_stdout = pb->no_stdout,
+                                 .no_stderr = pb->no_stderr};
+}
+
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
 {
     struct pb_arena arena = {0};
@@ -95,6 +122,9 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
     Corral__ProcessInput input = CORRAL__PROCESS_INPUT__INIT;
     Corral__ProcessKill kill = CORRAL__PROCESS_KILL__INIT;
+    Corral__FileOperation file = CORRAL__FILE_OPERATION__INIT;
+    Corral__LogsRead logs = CORRAL__LOGS_READ__INIT;
+    Corral__LogsDrop logs_drop = CORRAL__LOGS_DROP__INIT;
     const char *field = breach(open);
     if (field)
         return err_set(e, ERR_INVALID, "%s: missing or too large", field);
@@ -135,6 +165,20 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         input.eof = open->eof;
         pb.input = &input;
         pb.op_case = CORRAL__STREAM_OPEN__OP_INPUT;
+        break;
+    case STREAM_FILE:
+        stream_file_to(&open->file, &file);
+        pb.file = &file;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_FILE;
+        break;
+    case STREAM_LOGS:
+        logs_to(&open->logs, &logs);
+        pb.logs = &logs;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_LOGS;
+        break;
+    case STREAM_LOGS_DROP:
+        pb.logs_drop = &logs_drop;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_LOGS_DROP;
         break;
     default:
         kill.pid = open->pid;
@@ -204,6 +248,16 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
     case CORRAL__STREAM_OPEN__OP_KILL:
         open->op = STREAM_KILL;
         open->pid = pb->kill->pid;
+        return true;
+    case CORRAL__STREAM_OPEN__OP_FILE:
+        open->op = STREAM_FILE;
+        return stream_file_from(pb->file, &open->file);
+    case CORRAL__STREAM_OPEN__OP_LOGS:
+        open->op = STREAM_LOGS;
+        logs_from(pb->logs, &open->logs);
+        return true;
+    case CORRAL__STREAM_OPEN__OP_LOGS_DROP:
+        open->op = STREAM_LOGS_DROP;
         return true;
     default:
         return false;
@@ -293,6 +347,8 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
     Corral__Process process = CORRAL__PROCESS__INIT;
     Corral__ProcessResize resize = CORRAL__PROCESS_RESIZE__INIT;
     Corral__ProcessSignal signal = CORRAL__PROCESS_SIGNAL__INIT;
+    Corral__FileResult file = CORRAL__FILE_RESULT__INIT;
+    Corral__LogState log = CORRAL__LOG_STATE__INIT;
     switch (message->kind) {
     case STREAM_PROCESS:
         process_to(&arena, &message->process, &process);
@@ -313,6 +369,16 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
         signal.signo = message->signo;
         pb.signal = &signal;
         pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_SIGNAL;
+        break;
+    case STREAM_FILE_TOLD:
+        stream_file_result_to(&message->file, &file);
+        pb.file = &file;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_FILE;
+        break;
+    case STREAM_LOG:
+        log.truncated = message->truncated;
+        pb.log = &log;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_LOG;
         break;
     }
     size_t len = protobuf_c_message_get_packed_size(&pb.base);
@@ -340,6 +406,13 @@ static bool message_from(const Corral__StreamMessage *pb, struct stream_message 
         m->kind = STREAM_TO_SIGNAL;
         m->signo = pb->signal->signo;
         return m->signo >= 1 && m->signo <= 64;
+    case CORRAL__STREAM_MESSAGE__WHAT_FILE:
+        m->kind = STREAM_FILE_TOLD;
+        return stream_file_result_from(pb->file, &m->file);
+    case CORRAL__STREAM_MESSAGE__WHAT_LOG:
+        m->kind = STREAM_LOG;
+        m->truncated = pb->log->truncated;
+        return true;
     default:
         return false;
     }

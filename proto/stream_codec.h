@@ -14,8 +14,9 @@
 #define STREAM_LIST_MAX    2000          /* words of the command, and of the environment */
 #define STREAM_CWD_MAX     4095
 #define STREAM_TIMEOUT_MAX ((uint64_t)366 * 86400000)
-#define STREAM_MESSAGE_MAX 4096 /* bytes of a message; it fits one frame */
-#define STREAM_NOTE_MAX    1024 /* bytes of a note */
+#define STREAM_SINCE_MAX   ((uint64_t)INT64_MAX / 1000000) /* Unix milliseconds that fit as nanoseconds */
+#define STREAM_MESSAGE_MAX 4096                            /* bytes of a message; it fits one frame */
+#define STREAM_NOTE_MAX    1024                            /* bytes of a note */
 
 /* *out gets bytes that the caller frees. ERR_INVALID past a bound. */
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e) MUST_CHECK;

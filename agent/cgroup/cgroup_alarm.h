@@ -7,8 +7,8 @@
  *
  * Every function is called on the loop. The thread runs with real-time priority where the kernel allows it.
  */
-#ifndef CORRAL_AGENT_CGROUP_ALARM_H
-#define CORRAL_AGENT_CGROUP_ALARM_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_ALARM_H
+#define CORRAL_AGENT_CGROUP_CGROUP_ALARM_H
 
 #include "agent/cgroup/cgroup_memory.h"
 #include "common/io/loop.h"

@@ -15,7 +15,7 @@ struct cgroup_hold {
     STAILQ_ENTRY(cgroup_hold) link;
     int fd;
     const char *on, *off;
-    bool wanted, is;       /* is: the value written last */
+    bool desired, is;      /* is: the value written last */
     bool waiting, writing; /* in the list; being written by a thread */
     bool freed;
 };
@@ -35,7 +35,7 @@ static void settle(struct cgroup_hold *h)
 {
     if (h->waiting || h->writing)
         return;
-    if (h->wanted != h->is) {
+    if (h->desired != h->is) {
         h->waiting = true;
         STAILQ_INSERT_TAIL(&h->holds->list, h, link);
         pthread_cond_signal(&h->holds->more);
@@ -48,7 +48,7 @@ static void settle(struct cgroup_hold *h)
 static void write_one(struct cgroup_hold *h)
 {
     struct cgroup_holds *holds = h->holds;
-    bool value = h->wanted;
+    bool value = h->desired;
     const char *text = value ? h->on : h->off;
     h->waiting = false;
     if (value == h->is) {
@@ -146,7 +146,7 @@ void cgroup_hold_set(struct cgroup_hold *h, bool held)
 {
     struct cgroup_holds *holds = h->holds;
     pthread_mutex_lock(&holds->lock);
-    h->wanted = held;
+    h->desired = held;
     settle(h);
     pthread_mutex_unlock(&holds->lock);
 }
@@ -158,7 +158,7 @@ void cgroup_hold_free(struct cgroup_hold *h)
     struct cgroup_holds *holds = h->holds;
     pthread_mutex_lock(&holds->lock);
     h->freed = true;
-    h->wanted = false;
+    h->desired = false;
     settle(h);
     pthread_mutex_unlock(&holds->lock);
 }

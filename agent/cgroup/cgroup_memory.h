@@ -5,8 +5,8 @@
  * v1 freezer. On v2 memory.high slows the sandbox down above its critical level, so no freezer is needed, and
  * memory.events gives the notices. Any thread, one at a time. Only cgroup_asking_do waits for the kernel.
  */
-#ifndef CORRAL_AGENT_CGROUP_MEMORY_H
-#define CORRAL_AGENT_CGROUP_MEMORY_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_MEMORY_H
+#define CORRAL_AGENT_CGROUP_CGROUP_MEMORY_H
 
 #include "agent/cgroup/cgroup_hold.h"
 #include "agent/cgroup/cgroup_path.h"

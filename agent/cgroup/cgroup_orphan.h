@@ -2,8 +2,8 @@
  * Cgroups of containers under the agent's parent without any process, as a container that ended badly leaves
  * them. Other names there are ignored. Reads a few folders: for a cleanup.
  */
-#ifndef CORRAL_AGENT_CGROUP_ORPHAN_H
-#define CORRAL_AGENT_CGROUP_ORPHAN_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_ORPHAN_H
+#define CORRAL_AGENT_CGROUP_CGROUP_ORPHAN_H
 
 #include "agent/core/orphan.h"
 

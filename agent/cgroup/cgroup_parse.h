@@ -5,8 +5,8 @@
  *
  * Formats: Linux Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, accounting/psi.rst.
  */
-#ifndef CORRAL_AGENT_CGROUP_PARSE_H
-#define CORRAL_AGENT_CGROUP_PARSE_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_PARSE_H
+#define CORRAL_AGENT_CGROUP_CGROUP_PARSE_H
 
 #include "common/base/defs.h"
 

@@ -96,7 +96,8 @@ int cgroup_paths_parse(const char *proc_cgroup, const char *mountinfo, struct cg
     for (int i = 0; i < CGROUP_COUNT; i++)
         folder_of(proc_cgroup, mountinfo, names[i], out->folder[i]);
     if (out->folder[CGROUP_MEMORY][0]) {
-        /* A runtime that knows only v1 leaves its processes in the unified cgroup of whoever started them. */
+        /* A runtime that knows only v1 leaves its processes in the unified cgroup of the process that started
+         * them. */
         if (strcmp(last_part(out->unified), last_part(out->folder[CGROUP_MEMORY])))
             out->unified[0] = 0;
         return 0;

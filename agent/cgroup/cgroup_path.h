@@ -2,8 +2,8 @@
  * Finds a process' cgroups: v1, v2, and the hybrid of both. Reads /proc, of the running system or of a
  * recorded one.
  */
-#ifndef CORRAL_AGENT_CGROUP_PATH_H
-#define CORRAL_AGENT_CGROUP_PATH_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_PATH_H
+#define CORRAL_AGENT_CGROUP_CGROUP_PATH_H
 
 #include "common/base/err.h"
 

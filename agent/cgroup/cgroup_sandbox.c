@@ -214,11 +214,11 @@ static struct counters sample_counters(struct cgroup_sandbox *sandbox, struct sa
     return c;
 }
 
-static bool ran_backwards(const struct counters *c, const struct counters *b)
+static bool ran_backwards(const struct counters *c, const struct counters *before)
 {
-    return c->cpu_ns < b->cpu_ns || c->periods < b->periods || c->throttled < b->throttled ||
-           c->rx_bytes < b->rx_bytes || c->tx_bytes < b->tx_bytes || c->read_bytes < b->read_bytes ||
-           c->write_bytes < b->write_bytes;
+    return c->cpu_ns < before->cpu_ns || c->periods < before->periods || c->throttled < before->throttled ||
+           c->rx_bytes < before->rx_bytes || c->tx_bytes < before->tx_bytes ||
+           c->read_bytes < before->read_bytes || c->write_bytes < before->write_bytes;
 }
 
 static void begin_again(struct cgroup_sandbox *sandbox, const struct counters *c)
@@ -246,15 +246,17 @@ static uint64_t limit_between(const struct cgroup_sandbox *sandbox, uint64_t lim
 static void sample_rates(struct cgroup_sandbox *sandbox, uint64_t now, const struct counters *c,
                          struct sample *out)
 {
-    const struct counters *b = &sandbox->before;
+    const struct counters *before = &sandbox->before;
     uint64_t ms = sandbox->before_ms ? now - sandbox->before_ms : RATE_MS;
     if (ms >= RATE_MS) {
-        uint64_t limit = limit_between(sandbox, out->cpu_limit_millis), periods = c->periods - b->periods;
+        uint64_t limit = limit_between(sandbox, out->cpu_limit_millis),
+                 periods = c->periods - before->periods;
         /* ns per s / (limit * 1e6) is the share; in hundredths of a percent */
-        sandbox->cpu_centi = (uint32_t)(rate(c->cpu_ns, b->cpu_ns, ms) / 100 / limit);
-        sandbox->throttled_centi = periods ? (uint32_t)((c->throttled - b->throttled) * 10000 / periods) : 0;
-        sandbox->rx_rate = rate(c->rx_bytes, b->rx_bytes, ms);
-        sandbox->tx_rate = rate(c->tx_bytes, b->tx_bytes, ms);
+        sandbox->cpu_centi = (uint32_t)(rate(c->cpu_ns, before->cpu_ns, ms) / 100 / limit);
+        sandbox->throttled_centi =
+            periods ? (uint32_t)((c->throttled - before->throttled) * 10000 / periods) : 0;
+        sandbox->rx_rate = rate(c->rx_bytes, before->rx_bytes, ms);
+        sandbox->tx_rate = rate(c->tx_bytes, before->tx_bytes, ms);
         sandbox->before = *c;
         sandbox->before_ms = now;
         sandbox->before_limit_millis = out->cpu_limit_millis;

@@ -2,8 +2,8 @@
  * One sandbox's cgroups: reads its use from the kernel's files through descriptors that stay open. A read
  * takes microseconds: none of these files takes a lock that all cgroups share.
  */
-#ifndef CORRAL_AGENT_CGROUP_SANDBOX_H
-#define CORRAL_AGENT_CGROUP_SANDBOX_H
+#ifndef CORRAL_AGENT_CGROUP_CGROUP_SANDBOX_H
+#define CORRAL_AGENT_CGROUP_CGROUP_SANDBOX_H
 
 #include "agent/cgroup/cgroup_path.h"
 #include "common/base/err.h"

@@ -295,13 +295,13 @@ void outbox_ack(struct outbox *o, uint64_t violations, uint64_t samples)
 
 static struct outbox *copy(const struct outbox *o)
 {
-    struct outbox *c = mem_zalloc(sizeof *c);
-    *c = *o;
-    c->text = (struct outbox_text){0};
-    c->violation = o->violation ? mem_dup(o->violation, o->violations.count * sizeof *o->violation) : NULL;
-    c->sample = o->sample ? mem_dup(o->sample, o->samples.count * sizeof *o->sample) : NULL;
-    c->episode = o->episode ? mem_dup(o->episode, o->episodes * sizeof *o->episode) : NULL;
-    return c;
+    struct outbox *out = mem_zalloc(sizeof *out);
+    *out = *o;
+    out->text = (struct outbox_text){0};
+    out->violation = o->violation ? mem_dup(o->violation, o->violations.count * sizeof *o->violation) : NULL;
+    out->sample = o->sample ? mem_dup(o->sample, o->samples.count * sizeof *o->sample) : NULL;
+    out->episode = o->episode ? mem_dup(o->episode, o->episodes * sizeof *o->episode) : NULL;
+    return out;
 }
 
 /* Whether the file is far larger than its live content. */

@@ -86,10 +86,11 @@ static void end(struct outbox_text *t, const struct line *l)
 
 void outbox_line_violation(struct outbox_text *t, const struct kept_violation *v)
 {
-    const struct violation_report *n = &v->report;
+    const struct violation_report *report = &v->report;
     struct line l = {.len = 0};
-    put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64 " %u", n->id.text, v->at_ms,
-        n->number, n->kind, n->opened, n->critical, n->percent_centi, n->limit, n->swings);
+    put(&l, "violation %s %" PRId64 " %" PRIu64 " %u %u %u %u %" PRIu64 " %u", report->id.text, v->at_ms,
+        report->number, report->kind, report->opened, report->critical, report->percent_centi, report->limit,
+        report->swings);
     end(t, &l);
 }
 

@@ -78,21 +78,21 @@ static bool read_boot(struct reader *r)
 static bool read_violation(struct reader *r)
 {
     struct kept_violation v = {.at_ms = 0};
-    struct violation_report *n = &v.report;
+    struct violation_report *report = &v.report;
     uint64_t kind, opened, critical, percent, swings = 0;
-    if (!take_id(r, &n->id) || !take_time(r, &v.at_ms) || !take_number(r, NUMBER_MOST, &n->number) ||
-        !take_number(r, VIOLATION_KIND_COUNT - 1, &kind) || !take_number(r, 1, &opened) ||
-        !take_number(r, 1, &critical) || !take_number(r, UINT32_MAX, &percent) ||
-        !take_number(r, UINT64_MAX, &n->limit))
+    if (!take_id(r, &report->id) || !take_time(r, &v.at_ms) ||
+        !take_number(r, NUMBER_MOST, &report->number) || !take_number(r, VIOLATION_KIND_COUNT - 1, &kind) ||
+        !take_number(r, 1, &opened) || !take_number(r, 1, &critical) ||
+        !take_number(r, UINT32_MAX, &percent) || !take_number(r, UINT64_MAX, &report->limit))
         return false;
     if (r->at < r->end && !take_number(r, UINT32_MAX, &swings)) /* a line of an older agent ends before it */
         return false;
-    n->kind = (uint8_t)kind;
-    n->opened = opened;
-    n->critical = critical;
-    n->percent_centi = (uint32_t)percent;
-    n->swings = (uint32_t)swings;
-    used(r, n->number);
+    report->kind = (uint8_t)kind;
+    report->opened = opened;
+    report->critical = critical;
+    report->percent_centi = (uint32_t)percent;
+    report->swings = (uint32_t)swings;
+    used(r, report->number);
     outbox_put_violation(r->outbox, &v);
     return true;
 }

@@ -48,74 +48,74 @@ void reconciler_restore(struct reconciler *reconciler, const struct sandbox_reco
 {
     if (sandbox_index_find(&reconciler->sandboxes, &record->id))
         return;
-    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &record->id);
-    b->record = *record;
-    b->record.spec = mem_dup(record->spec, record->spec_len);
-    b->record.number += NUMBER_GAP;
-    b->written = true;
-    b->ending = record->phase >= PHASE_KILLING || record->reason != REASON_NONE;
+    struct sandbox *sandbox = sandbox_index_add(&reconciler->sandboxes, &record->id);
+    sandbox->record = *record;
+    sandbox->record.spec = mem_dup(record->spec, record->spec_len);
+    sandbox->record.number += NUMBER_GAP;
+    sandbox->written = true;
+    sandbox->ending = record->phase >= PHASE_KILLING || record->reason != REASON_NONE;
 }
 
 void reconciler_mended(struct reconciler *reconciler, const struct sandbox_id *id,
                        struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (b && (b->record.phase == PHASE_RUNNING || b->record.phase == PHASE_ENDED))
-        sandbox_save(b, effects); /* in any other phase it is saved soon anyway */
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (sandbox && (sandbox->record.phase == PHASE_RUNNING || sandbox->record.phase == PHASE_ENDED))
+        sandbox_save(sandbox, effects); /* in any other phase it is saved soon anyway */
 }
 
 /* The agent stopped during its start: removes what is there of it, then starts it again. */
-static void make_again(struct sandbox *b, struct reconciler_effects *effects)
+static void make_again(struct sandbox *sandbox, struct reconciler_effects *effects)
 {
-    b->record.phase = PHASE_NEW;
-    b->fate = FATE_ORPHANS;
-    b->owed |= OWED_REMOVE;
-    sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
-    sandbox_save(b, effects);
+    sandbox->record.phase = PHASE_NEW;
+    sandbox->fate = FATE_ORPHANS;
+    sandbox->owed |= OWED_REMOVE;
+    sandbox_effect(effects, RECONCILER_REMOVE, &sandbox->record.id);
+    sandbox_save(sandbox, effects);
 }
 
 /* Its deadline passed while the agent was down, but it had ended by itself before. */
-static void note_earlier_end(struct sandbox *b, const struct sandbox_exit *exit)
+static void note_earlier_end(struct sandbox *sandbox, const struct sandbox_exit *exit)
 {
-    bool earlier = exit && exit->ended_ms && exit->ended_ms < b->record.deadline_ms;
-    if (b->record.reason == REASON_EXPIRED && earlier)
-        sandbox_set_end(b, exit);
+    bool earlier = exit && exit->ended_ms && exit->ended_ms < sandbox->record.deadline_ms;
+    if (sandbox->record.reason == REASON_EXPIRED && earlier)
+        sandbox_set_end(sandbox, exit);
 }
 
 /* Its command has begun. */
-static void runs_now(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+static void runs_now(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    b->record.phase = PHASE_RUNNING;
-    b->record.ran = true;
-    b->record.started_ms = now;
-    if (b->ending) {
-        sandbox_kill(b, now, effects);
+    sandbox->record.phase = PHASE_RUNNING;
+    sandbox->record.ran = true;
+    sandbox->record.started_ms = now;
+    if (sandbox->ending) {
+        sandbox_kill(sandbox, now, effects);
         return;
     }
-    sandbox_report_saved(b, effects);
-    sandbox_follow_pause(b, now, effects);
-    sandbox_follow_limits(b, effects);
+    sandbox_report_saved(sandbox, effects);
+    sandbox_follow_pause(sandbox, now, effects);
+    sandbox_follow_limits(sandbox, effects);
 }
 
 void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool runs,
                       const struct sandbox_exit *exit, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->fate != FATE_UNKNOWN)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || sandbox->fate != FATE_UNKNOWN)
         return;
-    b->fate = FATE_KNOWN;
-    switch (b->record.phase) {
+    sandbox->fate = FATE_KNOWN;
+    switch (sandbox->record.phase) {
     case PHASE_ENDED:
-        sandbox_save(b, effects);
+        sandbox_save(sandbox, effects);
         return;
     case PHASE_NEW:
     case PHASE_STARTING:
-        make_again(b, effects);
+        make_again(sandbox, effects);
         return;
     case PHASE_RUNNING:
         if (runs) {
-            sandbox_save(b, effects);
-            sandbox_report(b, now, effects);
+            sandbox_save(sandbox, effects);
+            sandbox_report(sandbox, now, effects);
             return;
         }
         reconciler_dead(reconciler, now, id, exit, effects);
@@ -123,11 +123,11 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
     case PHASE_KILLING:
     case PHASE_REMOVING:
         if (!runs)
-            note_earlier_end(b, exit);
+            note_earlier_end(sandbox, exit);
         if (runs)
-            sandbox_kill(b, now, effects);
-        else if (!(b->owed & OWED_REMOVE))
-            sandbox_remove(b, now, effects);
+            sandbox_kill(sandbox, now, effects);
+        else if (!(sandbox->owed & OWED_REMOVE))
+            sandbox_remove(sandbox, now, effects);
         return;
     }
 }
@@ -135,12 +135,12 @@ void reconciler_found(struct reconciler *reconciler, uint64_t now, const struct 
 void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         uint32_t enforced, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->fate != FATE_UNKNOWN || b->record.phase > PHASE_STARTING)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || sandbox->fate != FATE_UNKNOWN || sandbox->record.phase > PHASE_STARTING)
         return;
-    b->fate = FATE_KNOWN;
-    b->record.enforced = enforced;
-    runs_now(b, now, effects);
+    sandbox->fate = FATE_KNOWN;
+    sandbox->record.enforced = enforced;
+    runs_now(sandbox, now, effects);
 }
 
 /* --- desired states --- */
@@ -148,14 +148,14 @@ void reconciler_adopted(struct reconciler *reconciler, uint64_t now, const struc
 static void answer_unknown(const struct desired_state *desired, enum sandbox_state state,
                            enum sandbox_reason reason, const char *detail, struct reconciler_effects *effects)
 {
-    struct sandbox_status *o = &sandbox_effect(effects, RECONCILER_REPORT, &desired->id)->status;
-    *o = (struct sandbox_status){.id = desired->id,
-                                 .generation = desired->generation,
-                                 .number = desired->generation,
-                                 .state = state,
-                                 .reason = reason,
-                                 .node_fault = reason == REASON_NO_CAPACITY};
-    snprintf(o->detail, sizeof o->detail, "%s", detail);
+    struct sandbox_status *status = &sandbox_effect(effects, RECONCILER_REPORT, &desired->id)->status;
+    *status = (struct sandbox_status){.id = desired->id,
+                                      .generation = desired->generation,
+                                      .number = desired->generation,
+                                      .state = state,
+                                      .reason = reason,
+                                      .node_fault = reason == REASON_NO_CAPACITY};
+    snprintf(status->detail, sizeof status->detail, "%s", detail);
 }
 
 static void desired_new(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
@@ -174,32 +174,32 @@ static void desired_new(struct reconciler *reconciler, uint64_t now, const struc
                        effects);
         return;
     }
-    struct sandbox *b = sandbox_index_add(&reconciler->sandboxes, &desired->id);
-    struct sandbox_record *r = &b->record;
-    b->fate = FATE_KNOWN;
+    struct sandbox *sandbox = sandbox_index_add(&reconciler->sandboxes, &desired->id);
+    struct sandbox_record *r = &sandbox->record;
+    sandbox->fate = FATE_KNOWN;
     r->generation = desired->generation;
     r->desired = desired->state;
     r->limits = desired->limits;
     r->deadline_ms = now + desired->remaining_ms;
     r->spec = mem_dup(desired->spec, desired->spec_len);
     r->spec_len = desired->spec_len;
-    sandbox_save(b, effects);
+    sandbox_save(sandbox, effects);
 }
 
 /* Nothing of it is on disk or was made, by this run of the agent or an earlier one. */
-static bool is_new(const struct sandbox *b)
+static bool is_new(const struct sandbox *sandbox)
 {
-    return b->record.phase == PHASE_NEW && b->fate == FATE_KNOWN;
+    return sandbox->record.phase == PHASE_NEW && sandbox->fate == FATE_KNOWN;
 }
 
-static void desired_update(struct sandbox *b, uint64_t now, const struct desired_state *desired,
+static void desired_update(struct sandbox *sandbox, uint64_t now, const struct desired_state *desired,
                            struct reconciler_effects *effects)
 {
-    struct sandbox_record *r = &b->record;
+    struct sandbox_record *r = &sandbox->record;
     r->generation = desired->generation;
     if (desired->state == DESIRED_GONE) {
         struct sandbox_exit exit = ending_of(desired->reason);
-        sandbox_end(b, now, &exit, effects);
+        sandbox_end(sandbox, now, &exit, effects);
     } else {
         r->desired = desired->state;
         if (r->idled)
@@ -207,122 +207,123 @@ static void desired_update(struct sandbox *b, uint64_t now, const struct desired
         r->idled = false;
         r->deadline_ms = now + desired->remaining_ms;
         if (memcmp(&r->limits, &desired->limits, sizeof r->limits))
-            r->unfit = b->resize_again = true;
+            r->unfit = sandbox->resize_again = true;
         r->limits = desired->limits;
-        sandbox_follow_pause(b, now, effects);
-        sandbox_follow_limits(b, effects);
+        sandbox_follow_pause(sandbox, now, effects);
+        sandbox_follow_limits(sandbox, effects);
     }
     if (r->phase == PHASE_ENDED)
         r->number++; /* repeats the final report, with the generation that asked for it */
-    sandbox_save(b, effects);
-    if (r->phase != PHASE_ENDED && !is_new(b) && !b->untold)
-        sandbox_report(b, now, effects);
+    sandbox_save(sandbox, effects);
+    if (r->phase != PHASE_ENDED && !is_new(sandbox) && !sandbox->untold)
+        sandbox_report(sandbox, now, effects);
 }
 
 void reconciler_desired(struct reconciler *reconciler, uint64_t now, const struct desired_state *desired,
                         struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &desired->id);
-    if (!b) {
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, &desired->id);
+    if (!sandbox) {
         desired_new(reconciler, now, desired, effects);
         return;
     }
-    if (desired->generation > b->record.generation) {
-        desired_update(b, now, desired, effects);
+    if (desired->generation > sandbox->record.generation) {
+        desired_update(sandbox, now, desired, effects);
         return;
     }
-    if (desired->generation < b->record.generation || desired->state == DESIRED_GONE)
+    if (desired->generation < sandbox->record.generation || desired->state == DESIRED_GONE)
         return;
     uint64_t deadline = now + desired->remaining_ms;
-    if (deadline < b->record.deadline_ms)
-        b->record.deadline_ms = deadline;
+    if (deadline < sandbox->record.deadline_ms)
+        sandbox->record.deadline_ms = deadline;
 }
 
 void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ack,
                       struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &ack->id);
-    if (!b || b->record.phase != PHASE_ENDED || sandbox_is_saving(b) || ack->number < b->record.number)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, &ack->id);
+    if (!sandbox || sandbox->record.phase != PHASE_ENDED || sandbox_is_saving(sandbox) ||
+        ack->number < sandbox->record.number)
         return;
-    sandbox_effect(effects, RECONCILER_FORGET, &b->record.id);
-    sandbox_index_bury(&reconciler->sandboxes, b);
+    sandbox_effect(effects, RECONCILER_FORGET, &sandbox->record.id);
+    sandbox_index_bury(&reconciler->sandboxes, sandbox);
 }
 
 /* --- answers --- */
 
-static void start_making(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+static void start_making(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    b->record.phase = PHASE_STARTING;
-    b->record.unfit = false;
-    b->owed |= OWED_START;
-    sandbox_effect(effects, RECONCILER_START, &b->record.id);
-    sandbox_report(b, now, effects);
+    sandbox->record.phase = PHASE_STARTING;
+    sandbox->record.unfit = false;
+    sandbox->owed |= OWED_START;
+    sandbox_effect(effects, RECONCILER_START, &sandbox->record.id);
+    sandbox_report(sandbox, now, effects);
 }
 
 /* If the first record cannot be written, the sandbox is not made. A final report is sent even if it cannot be
  * written. */
-static void save_failed(struct reconciler *reconciler, struct sandbox *b, uint64_t now,
+static void save_failed(struct reconciler *reconciler, struct sandbox *sandbox, uint64_t now,
                         struct reconciler_effects *effects)
 {
-    b->saving = SAVE_REFUSED;
-    b->next_save_ms = now + RETRY_MS;
-    if (is_new(b)) {
+    sandbox->saving = SAVE_REFUSED;
+    sandbox->next_save_ms = now + RETRY_MS;
+    if (is_new(sandbox)) {
         struct sandbox_exit exit = ending_unwritten();
         start_health_failed(&reconciler->health, now, exit.detail, "");
-        sandbox_end(b, now, &exit, effects);
-        sandbox_ended(b, now, effects);
-    } else if (b->record.phase == PHASE_ENDED) {
-        sandbox_report_again(b, now, effects);
-    } else if (b->untold) {
-        sandbox_report(b, now, effects);
+        sandbox_end(sandbox, now, &exit, effects);
+        sandbox_ended(sandbox, now, effects);
+    } else if (sandbox->record.phase == PHASE_ENDED) {
+        sandbox_report_again(sandbox, now, effects);
+    } else if (sandbox->untold) {
+        sandbox_report(sandbox, now, effects);
     }
-    sandbox_follow_end(b, now, effects); /* a removal may free space on the disk */
+    sandbox_follow_end(sandbox, now, effects); /* a removal may free space on the disk */
 }
 
 void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                       struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !sandbox_is_saving(b))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !sandbox_is_saving(sandbox))
         return;
     if (!ok) {
-        save_failed(reconciler, b, now, effects);
+        save_failed(reconciler, sandbox, now, effects);
         return;
     }
-    bool old = b->saving == SAVING_OLD;
-    b->saving = SAVED;
-    b->written = true;
+    bool old = sandbox->saving == SAVING_OLD;
+    sandbox->saving = SAVED;
+    sandbox->written = true;
     if (old)
-        sandbox_save(b, effects);
-    else if (b->untold)
-        sandbox_report(b, now, effects);
-    if (is_new(b)) {
-        if (b->ending)
-            sandbox_ended(b, now, effects);
+        sandbox_save(sandbox, effects);
+    else if (sandbox->untold)
+        sandbox_report(sandbox, now, effects);
+    if (is_new(sandbox)) {
+        if (sandbox->ending)
+            sandbox_ended(sandbox, now, effects);
         else
-            start_making(b, now, effects);
-    } else if (b->record.phase == PHASE_ENDED && !sandbox_is_saving(b)) {
-        sandbox_report_again(b, now, effects);
+            start_making(sandbox, now, effects);
+    } else if (sandbox->record.phase == PHASE_ENDED && !sandbox_is_saving(sandbox)) {
+        sandbox_report_again(sandbox, now, effects);
     } else {
-        sandbox_follow_pause(b, now, effects);
-        sandbox_follow_end(b, now, effects);
+        sandbox_follow_pause(sandbox, now, effects);
+        sandbox_follow_end(sandbox, now, effects);
     }
 }
 
 /* The sandbox was ended during its start, for whatever reason: tells people what took so long. */
-static void note_unmade(struct sandbox *b, const char *was)
+static void note_unmade(struct sandbox *sandbox, const char *was)
 {
-    struct sandbox_exit exit = ending_unmade(b->record.reason, was);
-    memcpy(b->record.detail, exit.detail, sizeof b->record.detail);
+    struct sandbox_exit exit = ending_unmade(sandbox->record.reason, was);
+    memcpy(sandbox->record.detail, exit.detail, sizeof sandbox->record.detail);
 }
 
 void reconciler_started(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                         const struct start_result *made, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !sandbox_answered(b, OWED_START))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !sandbox_answered(sandbox, OWED_START))
         return;
-    b->record.enforced = made->enforced;
+    sandbox->record.enforced = made->enforced;
     if (made->ok)
         start_health_well(&reconciler->health);
     else if (made->node_fault)
@@ -331,189 +332,191 @@ void reconciler_started(struct reconciler *reconciler, uint64_t now, const struc
         struct sandbox_exit exit = ending_of(made->reason);
         memcpy(exit.detail, made->detail, sizeof exit.detail);
         exit.node_fault = made->node_fault;
-        if (!b->ending)
-            sandbox_set_end(b, &exit);
-        else if (!b->record.detail[0])
-            note_unmade(b, made->detail);
-        b->record.failed = true;
-        sandbox_remove(b, now, effects);
+        if (!sandbox->ending)
+            sandbox_set_end(sandbox, &exit);
+        else if (!sandbox->record.detail[0])
+            note_unmade(sandbox, made->detail);
+        sandbox->record.failed = true;
+        sandbox_remove(sandbox, now, effects);
         return;
     }
-    runs_now(b, now, effects);
+    runs_now(sandbox, now, effects);
 }
 
 void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *id, const char *container_id,
                         struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !(b->owed & OWED_START))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !(sandbox->owed & OWED_START))
         return;
-    snprintf(b->record.container_id, sizeof b->record.container_id, "%s", container_id);
-    sandbox_save(b, effects);
+    snprintf(sandbox->record.container_id, sizeof sandbox->record.container_id, "%s", container_id);
+    sandbox_save(sandbox, effects);
 }
 
 void reconciler_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                        bool paused, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !sandbox_answered(b, OWED_PAUSE))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !sandbox_answered(sandbox, OWED_PAUSE))
         return;
     if (!ok)
-        b->next_try_ms = now + RETRY_MS;
-    if (!ok || b->record.phase != PHASE_RUNNING)
+        sandbox->next_try_ms = now + RETRY_MS;
+    if (!ok || sandbox->record.phase != PHASE_RUNNING)
         return;
-    b->record.paused = paused;
-    sandbox_save(b, effects);
-    sandbox_report(b, now, effects);
-    sandbox_follow_pause(b, now, effects);
+    sandbox->record.paused = paused;
+    sandbox_save(sandbox, effects);
+    sandbox_report(sandbox, now, effects);
+    sandbox_follow_pause(sandbox, now, effects);
 }
 
 void reconciler_resized(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                         struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !sandbox_answered(b, OWED_RESIZE))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !sandbox_answered(sandbox, OWED_RESIZE))
         return;
     if (!ok)
-        b->next_try_ms = now + RETRY_MS;
-    if (!ok || b->record.phase != PHASE_RUNNING)
+        sandbox->next_try_ms = now + RETRY_MS;
+    if (!ok || sandbox->record.phase != PHASE_RUNNING)
         return;
-    b->record.unfit = b->resize_again;
-    sandbox_save(b, effects);
-    sandbox_follow_limits(b, effects);
+    sandbox->record.unfit = sandbox->resize_again;
+    sandbox_save(sandbox, effects);
+    sandbox_follow_limits(sandbox, effects);
 }
 
 void reconciler_dead(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                      const struct sandbox_exit *exit, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || (b->record.phase != PHASE_RUNNING && b->record.phase != PHASE_KILLING))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || (sandbox->record.phase != PHASE_RUNNING && sandbox->record.phase != PHASE_KILLING))
         return;
-    if (!b->ending) {
+    if (!sandbox->ending) {
         struct sandbox_exit end = exit ? *exit : ending_unknown(ENDING_SEEN);
-        if (end.ended_ms && end.ended_ms >= b->record.deadline_ms) {
+        if (end.ended_ms && end.ended_ms >= sandbox->record.deadline_ms) {
             end = ending_of(REASON_EXPIRED); /* the agent that killed it died before it recorded that */
             end.ended_ms = exit->ended_ms;
         }
-        sandbox_set_end(b, &end);
+        sandbox_set_end(sandbox, &end);
     }
-    sandbox_remove(b, now, effects);
+    sandbox_remove(sandbox, now, effects);
 }
 
 void reconciler_not_running(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             struct reconciler_effects *effects)
 {
-    const struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (b && b->fate != FATE_UNKNOWN)
+    const struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (sandbox && sandbox->fate != FATE_UNKNOWN)
         reconciler_dead(reconciler, now, id, NULL, effects);
 }
 
 void reconciler_removed(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                         struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || !sandbox_answered(b, OWED_REMOVE))
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || !sandbox_answered(sandbox, OWED_REMOVE))
         return;
-    b->next_try_ms = now + RETRY_MS;
+    sandbox->next_try_ms = now + RETRY_MS;
     if (!ok)
         return;
-    bool orphans = b->fate == FATE_ORPHANS;
+    bool orphans = sandbox->fate == FATE_ORPHANS;
     if (orphans)
-        b->fate = FATE_KNOWN;
-    if (b->record.phase == PHASE_REMOVING || (orphans && b->ending))
-        sandbox_ended(b, now, effects);
-    else if (orphans && b->record.phase == PHASE_NEW)
-        start_making(b, now, effects);
+        sandbox->fate = FATE_KNOWN;
+    if (sandbox->record.phase == PHASE_REMOVING || (orphans && sandbox->ending))
+        sandbox_ended(sandbox, now, effects);
+    else if (orphans && sandbox->record.phase == PHASE_NEW)
+        start_making(sandbox, now, effects);
 }
 
 void reconciler_end(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                     const struct sandbox_exit *exit, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (b)
-        sandbox_end(b, now, exit, effects);
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (sandbox)
+        sandbox_end(sandbox, now, exit, effects);
 }
 
 void reconciler_sampled(struct reconciler *reconciler, uint64_t now, const struct sample *sample)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, &sample->id);
-    if (!b)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, &sample->id);
+    if (!sandbox)
         return;
-    b->record.last_ms = now;
-    b->record.last = *sample;
+    sandbox->record.last_ms = now;
+    sandbox->record.last = *sample;
 }
 
 /* Reports the state as it is first; a later tick restores the desired state. */
 void reconciler_seen_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                             bool paused, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->record.phase != PHASE_RUNNING || b->fate == FATE_UNKNOWN || (b->owed & OWED_PAUSE) ||
-        b->record.paused == paused)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || sandbox->record.phase != PHASE_RUNNING || sandbox->fate == FATE_UNKNOWN ||
+        (sandbox->owed & OWED_PAUSE) || sandbox->record.paused == paused)
         return;
-    b->record.paused = paused;
-    b->next_try_ms = now + RETRY_MS;
-    sandbox_save(b, effects);
-    sandbox_report(b, now, effects);
+    sandbox->record.paused = paused;
+    sandbox->next_try_ms = now + RETRY_MS;
+    sandbox_save(sandbox, effects);
+    sandbox_report(sandbox, now, effects);
 }
 
 void reconciler_pause(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id,
                       const char *detail, struct reconciler_effects *effects)
 {
-    struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    if (!b || b->ending || b->record.phase != PHASE_RUNNING || b->record.desired != DESIRED_RUNNING)
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox || sandbox->ending || sandbox->record.phase != PHASE_RUNNING ||
+        sandbox->record.desired != DESIRED_RUNNING)
         return;
-    b->record.desired = DESIRED_PAUSED;
-    b->record.idled = true;
-    snprintf(b->record.detail, sizeof b->record.detail, "%s", detail);
-    sandbox_save(b, effects);
-    sandbox_follow_pause(b, now, effects);
-    if (b->record.paused)
-        sandbox_report(b, now, effects); /* it was paused by somebody else; from now on this node pauses it */
+    sandbox->record.desired = DESIRED_PAUSED;
+    sandbox->record.idled = true;
+    snprintf(sandbox->record.detail, sizeof sandbox->record.detail, "%s", detail);
+    sandbox_save(sandbox, effects);
+    sandbox_follow_pause(sandbox, now, effects);
+    if (sandbox->record.paused)
+        sandbox_report(sandbox, now,
+                       effects); /* it was paused by somebody else; from now on this node pauses it */
 }
 
 /* --- time --- */
 
 /* Also kills a sandbox of which it is not known yet whether it survived a restart: its deadline holds. */
-static void tick_sandbox(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+static void tick_sandbox(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    if (!b->ending && now >= b->record.deadline_ms) {
+    if (!sandbox->ending && now >= sandbox->record.deadline_ms) {
         struct sandbox_exit exit = ending_of(REASON_EXPIRED);
-        sandbox_end(b, now, &exit, effects);
+        sandbox_end(sandbox, now, &exit, effects);
     }
-    if (b->saving == SAVE_REFUSED && now >= b->next_save_ms)
-        sandbox_save(b, effects);
-    if (now < b->next_try_ms)
+    if (sandbox->saving == SAVE_REFUSED && now >= sandbox->next_save_ms)
+        sandbox_save(sandbox, effects);
+    if (now < sandbox->next_try_ms)
         return;
-    if (b->record.phase == PHASE_KILLING)
-        sandbox_kill(b, now, effects);
-    if (b->ending && sandbox_from_before(b)) {
-        b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
-        sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
+    if (sandbox->record.phase == PHASE_KILLING)
+        sandbox_kill(sandbox, now, effects);
+    if (sandbox->ending && sandbox_from_before(sandbox)) {
+        sandbox->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+        sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
     }
-    if (b->fate != FATE_UNKNOWN)
-        sandbox_follow_end(b, now, effects);
-    if (b->fate == FATE_ORPHANS && !(b->owed & OWED_REMOVE))
-        make_again(b, effects);
-    sandbox_follow_pause(b, now, effects);
-    sandbox_follow_limits(b, effects);
+    if (sandbox->fate != FATE_UNKNOWN)
+        sandbox_follow_end(sandbox, now, effects);
+    if (sandbox->fate == FATE_ORPHANS && !(sandbox->owed & OWED_REMOVE))
+        make_again(sandbox, effects);
+    sandbox_follow_pause(sandbox, now, effects);
+    sandbox_follow_limits(sandbox, effects);
 }
 
 void reconciler_tick(struct reconciler *reconciler, uint64_t now, struct reconciler_effects *effects)
 {
-    struct sandbox *b, *next;
-    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
-    tick_sandbox(b, now, effects);
+    struct sandbox *sandbox, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, sandbox, next)
+    tick_sandbox(sandbox, now, effects);
 }
 
 uint64_t reconciler_due(const struct reconciler *reconciler)
 {
     uint64_t due = UINT64_MAX;
-    struct sandbox *b, *next;
-    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
+    struct sandbox *sandbox, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, sandbox, next)
     {
-        if (!b->ending && b->record.deadline_ms < due)
-            due = b->record.deadline_ms;
+        if (!sandbox->ending && sandbox->record.deadline_ms < due)
+            due = sandbox->record.deadline_ms;
     }
     return due;
 }
@@ -526,11 +529,11 @@ size_t reconciler_count(const struct reconciler *reconciler)
 static size_t add_to_inventory(const struct reconciler *reconciler, uint64_t now, bool ended,
                                struct sandbox_status *out, size_t count, size_t room)
 {
-    struct sandbox *b, *next;
-    SANDBOX_INDEX_EACH(&reconciler->sandboxes, b, next)
+    struct sandbox *sandbox, *next;
+    SANDBOX_INDEX_EACH(&reconciler->sandboxes, sandbox, next)
     {
-        if (count < room && !is_new(b) && (b->record.phase == PHASE_ENDED) == ended)
-            sandbox_describe(b, now, &out[count++]);
+        if (count < room && !is_new(sandbox) && (sandbox->record.phase == PHASE_ENDED) == ended)
+            sandbox_describe(sandbox, now, &out[count++]);
     }
     return count;
 }
@@ -549,6 +552,6 @@ const char *reconciler_unhealthy(const struct reconciler *reconciler, uint64_t n
 
 const struct sandbox_record *reconciler_find(const struct reconciler *reconciler, const struct sandbox_id *id)
 {
-    const struct sandbox *b = sandbox_index_find(&reconciler->sandboxes, id);
-    return b ? &b->record : NULL;
+    const struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    return sandbox ? &sandbox->record : NULL;
 }

@@ -7,31 +7,31 @@
 
 struct sandbox *sandbox_index_find(const struct sandbox_index *table, const struct sandbox_id *id)
 {
-    struct sandbox *b;
-    HASH_FIND(hh, table->head, id, sizeof *id, b);
-    return b;
+    struct sandbox *sandbox;
+    HASH_FIND(hh, table->head, id, sizeof *id, sandbox);
+    return sandbox;
 }
 
 struct sandbox *sandbox_index_add(struct sandbox_index *table, const struct sandbox_id *id)
 {
-    struct sandbox *b = mem_zalloc(sizeof *b);
-    b->record.id = *id;
-    HASH_ADD(hh, table->head, record.id, sizeof b->record.id, b);
-    return b;
+    struct sandbox *sandbox = mem_zalloc(sizeof *sandbox);
+    sandbox->record.id = *id;
+    HASH_ADD(hh, table->head, record.id, sizeof sandbox->record.id, sandbox);
+    return sandbox;
 }
 
-static void drop(struct sandbox_index *table, struct sandbox *b)
+static void drop(struct sandbox_index *table, struct sandbox *sandbox)
 {
-    HASH_DEL(table->head, b);
-    free(b->record.spec);
-    free(b);
+    HASH_DEL(table->head, sandbox);
+    free(sandbox->record.spec);
+    free(sandbox);
 }
 
-void sandbox_index_bury(struct sandbox_index *table, struct sandbox *b)
+void sandbox_index_bury(struct sandbox_index *table, struct sandbox *sandbox)
 {
-    table->tombstone[table->tombstone_next] = b->record.id;
+    table->tombstone[table->tombstone_next] = sandbox->record.id;
     table->tombstone_next = (table->tombstone_next + 1) % SANDBOX_TOMBSTONES;
-    drop(table, b);
+    drop(table, sandbox);
 }
 
 /* Asked only for a desired state whose id is unknown, so a walk over 128 KiB is cheaper than a second map. */
@@ -46,7 +46,7 @@ bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbo
 
 void sandbox_index_fini(struct sandbox_index *table)
 {
-    struct sandbox *b, *next;
-    SANDBOX_INDEX_EACH(table, b, next)
-    drop(table, b);
+    struct sandbox *sandbox, *next;
+    SANDBOX_INDEX_EACH(table, sandbox, next)
+    drop(table, sandbox);
 }

@@ -76,7 +76,7 @@ struct sandbox *sandbox_index_find(const struct sandbox_index *table, const stru
 struct sandbox *sandbox_index_add(struct sandbox_index *table, const struct sandbox_id *id);
 
 /* Takes it out, frees it and remembers that its id ended. */
-void sandbox_index_bury(struct sandbox_index *table, struct sandbox *b);
+void sandbox_index_bury(struct sandbox_index *table, struct sandbox *sandbox);
 
 /* Whether this id was buried recently. */
 bool sandbox_index_buried(const struct sandbox_index *table, const struct sandbox_id *id);

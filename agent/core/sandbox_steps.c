@@ -65,145 +65,147 @@ static void tell_tenant(const struct sandbox_record *r, char out[static NODE_DET
  * Whether the status may say that another node can start it. Only once no later run of this agent could start
  * it here: such a run would find the end on disk, or no record.
  */
-static bool can_go_elsewhere(const struct sandbox *b)
+static bool can_go_elsewhere(const struct sandbox *sandbox)
 {
-    return b->record.node_fault && b->record.phase == PHASE_ENDED && b->record.failed &&
-           !(b->written && b->saving != SAVED);
+    return sandbox->record.node_fault && sandbox->record.phase == PHASE_ENDED && sandbox->record.failed &&
+           !(sandbox->written && sandbox->saving != SAVED);
 }
 
 /* Its node could not start it and another may: that is reported only once nothing of it is left here. */
-static bool is_being_undone(const struct sandbox *b)
+static bool is_being_undone(const struct sandbox *sandbox)
 {
-    const struct sandbox_record *r = &b->record;
+    const struct sandbox_record *r = &sandbox->record;
     return r->node_fault && r->failed && !r->ran &&
-           (r->phase == PHASE_REMOVING || (r->phase == PHASE_ENDED && b->written && sandbox_is_saving(b)));
+           (r->phase == PHASE_REMOVING ||
+            (r->phase == PHASE_ENDED && sandbox->written && sandbox_is_saving(sandbox)));
 }
 
-void sandbox_describe(const struct sandbox *b, uint64_t now, struct sandbox_status *o)
+void sandbox_describe(const struct sandbox *sandbox, uint64_t now, struct sandbox_status *status)
 {
-    const struct sandbox_record *r = &b->record;
-    if (is_being_undone(b)) { /* a new session asks for its status: repeats what was last reported */
-        *o = (struct sandbox_status){.id = r->id,
-                                     .generation = r->generation,
-                                     .number = r->number - (r->phase == PHASE_ENDED),
-                                     .state = SANDBOX_STARTING,
-                                     .enforced = r->enforced};
+    const struct sandbox_record *r = &sandbox->record;
+    if (is_being_undone(sandbox)) { /* a new session asks for its status: repeats what was last reported */
+        *status = (struct sandbox_status){.id = r->id,
+                                          .generation = r->generation,
+                                          .number = r->number - (r->phase == PHASE_ENDED),
+                                          .state = SANDBOX_STARTING,
+                                          .enforced = r->enforced};
         return;
     }
-    *o = (struct sandbox_status){.id = r->id,
-                                 .generation = r->generation,
-                                 .number = r->number,
-                                 .state = visible_state(r),
-                                 .reason = stands_idle(r) ? REASON_IDLE : r->reason,
-                                 .node_fault = can_go_elsewhere(b),
-                                 .has_exit_code = r->has_exit_code,
-                                 .exit_code = r->exit_code,
-                                 .enforced = r->enforced,
-                                 .ran = r->ran,
-                                 .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
-                                 .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
-    tell_tenant(r, o->detail);
-    o->has_last = r->phase == PHASE_ENDED && r->last_ms;
-    if (!o->has_last)
+    *status = (struct sandbox_status){.id = r->id,
+                                      .generation = r->generation,
+                                      .number = r->number,
+                                      .state = visible_state(r),
+                                      .reason = stands_idle(r) ? REASON_IDLE : r->reason,
+                                      .node_fault = can_go_elsewhere(sandbox),
+                                      .has_exit_code = r->has_exit_code,
+                                      .exit_code = r->exit_code,
+                                      .enforced = r->enforced,
+                                      .ran = r->ran,
+                                      .started_ago_ms = r->ran ? since(r->started_ms, now) : 0,
+                                      .ended_ago_ms = r->phase == PHASE_ENDED ? since(r->ended_ms, now) : 0};
+    tell_tenant(r, status->detail);
+    status->has_last = r->phase == PHASE_ENDED && r->last_ms;
+    if (!status->has_last)
         return;
-    o->last = r->last;
-    o->last.id = r->id;
-    o->last.ago_ms = since(r->last_ms, now);
+    status->last = r->last;
+    status->last.id = r->id;
+    status->last.ago_ms = since(r->last_ms, now);
 }
 
-bool sandbox_answered(struct sandbox *b, enum sandbox_owed answer)
+bool sandbox_answered(struct sandbox *sandbox, enum sandbox_owed answer)
 {
-    bool owed = b->owed & answer;
-    b->owed &= ~(unsigned)answer;
+    bool owed = sandbox->owed & answer;
+    sandbox->owed &= ~(unsigned)answer;
     return owed;
 }
 
-void sandbox_report_again(const struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_report_again(const struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    sandbox_describe(b, now, &sandbox_effect(effects, RECONCILER_REPORT, &b->record.id)->status);
+    sandbox_describe(sandbox, now, &sandbox_effect(effects, RECONCILER_REPORT, &sandbox->record.id)->status);
 }
 
-void sandbox_report(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_report(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    b->untold = false;
-    b->record.number++;
-    sandbox_report_again(b, now, effects);
+    sandbox->untold = false;
+    sandbox->record.number++;
+    sandbox_report_again(sandbox, now, effects);
 }
 
-void sandbox_report_saved(struct sandbox *b, struct reconciler_effects *effects)
+void sandbox_report_saved(struct sandbox *sandbox, struct reconciler_effects *effects)
 {
-    b->untold = true;
-    sandbox_save(b, effects);
+    sandbox->untold = true;
+    sandbox_save(sandbox, effects);
 }
 
-void sandbox_save(struct sandbox *b, struct reconciler_effects *effects)
+void sandbox_save(struct sandbox *sandbox, struct reconciler_effects *effects)
 {
-    bool under_way = sandbox_is_saving(b);
-    b->saving = under_way ? SAVING_OLD : SAVING;
+    bool under_way = sandbox_is_saving(sandbox);
+    sandbox->saving = under_way ? SAVING_OLD : SAVING;
     if (!under_way)
-        sandbox_effect(effects, RECONCILER_SAVE, &b->record.id);
+        sandbox_effect(effects, RECONCILER_SAVE, &sandbox->record.id);
 }
 
 /* --- ending --- */
 
-void sandbox_ended(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_ended(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    if (!b->record.ended_ms)
-        b->record.ended_ms = now;
-    b->record.phase = PHASE_ENDED;
-    b->record.number++;
-    sandbox_save(b, effects); /* reported once this is on disk */
+    if (!sandbox->record.ended_ms)
+        sandbox->record.ended_ms = now;
+    sandbox->record.phase = PHASE_ENDED;
+    sandbox->record.number++;
+    sandbox_save(sandbox, effects); /* reported once this is on disk */
 }
 
 /* Its end is when its processes ended: the time that Docker needs to clean up does not count. */
-void sandbox_remove(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_remove(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    if (!b->record.ended_ms)
-        b->record.ended_ms = now;
-    b->record.phase = PHASE_REMOVING;
-    b->next_try_ms = now;
-    sandbox_save(b, effects); /* removed once this is on disk */
+    if (!sandbox->record.ended_ms)
+        sandbox->record.ended_ms = now;
+    sandbox->record.phase = PHASE_REMOVING;
+    sandbox->next_try_ms = now;
+    sandbox_save(sandbox, effects); /* removed once this is on disk */
 }
 
-void sandbox_follow_end(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_follow_end(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    if (sandbox_is_saving(b))
+    if (sandbox_is_saving(sandbox))
         return;
-    if (b->record.phase == PHASE_KILLING && b->fate != FATE_UNKNOWN && !b->killed)
-        sandbox_kill(b, now, effects);
-    if (b->record.phase != PHASE_REMOVING || (b->owed & OWED_REMOVE) || now < b->next_try_ms)
+    if (sandbox->record.phase == PHASE_KILLING && sandbox->fate != FATE_UNKNOWN && !sandbox->killed)
+        sandbox_kill(sandbox, now, effects);
+    if (sandbox->record.phase != PHASE_REMOVING || (sandbox->owed & OWED_REMOVE) ||
+        now < sandbox->next_try_ms)
         return;
-    b->owed |= OWED_REMOVE;
-    sandbox_effect(effects, RECONCILER_REMOVE, &b->record.id);
+    sandbox->owed |= OWED_REMOVE;
+    sandbox_effect(effects, RECONCILER_REMOVE, &sandbox->record.id);
 }
 
 /* Begins to kill its processes: the first kill follows once this is on disk, or at next_try_ms. */
-static void go_down(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+static void go_down(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    b->record.phase = PHASE_KILLING;
-    b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
-    sandbox_save(b, effects);
-    sandbox_report(b, now, effects);
+    sandbox->record.phase = PHASE_KILLING;
+    sandbox->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+    sandbox_save(sandbox, effects);
+    sandbox_report(sandbox, now, effects);
 }
 
-void sandbox_kill(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_kill(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    if (b->record.phase != PHASE_KILLING)
-        go_down(b, now, effects);
-    b->killed = true;
-    b->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
-    sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
+    if (sandbox->record.phase != PHASE_KILLING)
+        go_down(sandbox, now, effects);
+    sandbox->killed = true;
+    sandbox->next_try_ms = now + SANDBOX_KILL_AGAIN_MS;
+    sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
 }
 
-void sandbox_set_end(struct sandbox *b, const struct sandbox_exit *exit)
+void sandbox_set_end(struct sandbox *sandbox, const struct sandbox_exit *exit)
 {
-    b->ending = true;
-    b->record.reason = exit->reason;
-    b->record.node_fault = exit->node_fault;
-    b->record.has_exit_code = exit->has_exit_code;
-    b->record.exit_code = exit->exit_code;
-    memcpy(b->record.detail, exit->detail, sizeof b->record.detail);
-    b->record.ended_ms = exit->ended_ms;
+    sandbox->ending = true;
+    sandbox->record.reason = exit->reason;
+    sandbox->record.node_fault = exit->node_fault;
+    sandbox->record.has_exit_code = exit->has_exit_code;
+    sandbox->record.exit_code = exit->exit_code;
+    memcpy(sandbox->record.detail, exit->detail, sizeof sandbox->record.detail);
+    sandbox->record.ended_ms = exit->ended_ms;
 }
 
 /*
@@ -216,32 +218,32 @@ static bool may_wait(enum sandbox_reason reason)
     return reason == REASON_DELETED || reason == REASON_ADMIN || reason == REASON_IDLE;
 }
 
-bool sandbox_from_before(const struct sandbox *b)
+bool sandbox_from_before(const struct sandbox *sandbox)
 {
-    return b->record.phase <= PHASE_STARTING && b->fate != FATE_KNOWN;
+    return sandbox->record.phase <= PHASE_STARTING && sandbox->fate != FATE_KNOWN;
 }
 
-void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exit,
+void sandbox_end(struct sandbox *sandbox, uint64_t now, const struct sandbox_exit *exit,
                  struct reconciler_effects *effects)
 {
-    if (b->ending)
+    if (sandbox->ending)
         return;
-    sandbox_set_end(b, exit);
-    if (sandbox_from_before(b))
-        sandbox_effect(effects, RECONCILER_KILL, &b->record.id);
-    switch (b->record.phase) {
+    sandbox_set_end(sandbox, exit);
+    if (sandbox_from_before(sandbox))
+        sandbox_effect(effects, RECONCILER_KILL, &sandbox->record.id);
+    switch (sandbox->record.phase) {
     case PHASE_NEW: /* nothing was made by this run of the agent: reconciler_saved decides the next step */
-        b->record.failed = true;
+        sandbox->record.failed = true;
         break;
     case PHASE_STARTING:
-        sandbox_save(b, effects);
-        sandbox_effect(effects, RECONCILER_ABORT, &b->record.id);
+        sandbox_save(sandbox, effects);
+        sandbox_effect(effects, RECONCILER_ABORT, &sandbox->record.id);
         break;
     case PHASE_RUNNING:
-        if (may_wait(b->record.reason) && b->fate != FATE_UNKNOWN)
-            go_down(b, now, effects);
+        if (may_wait(sandbox->record.reason) && sandbox->fate != FATE_UNKNOWN)
+            go_down(sandbox, now, effects);
         else
-            sandbox_kill(b, now, effects);
+            sandbox_kill(sandbox, now, effects);
         break;
     default:
         break;
@@ -250,25 +252,25 @@ void sandbox_end(struct sandbox *b, uint64_t now, const struct sandbox_exit *exi
 
 /* --- the desired state of a running sandbox --- */
 
-void sandbox_follow_pause(struct sandbox *b, uint64_t now, struct reconciler_effects *effects)
+void sandbox_follow_pause(struct sandbox *sandbox, uint64_t now, struct reconciler_effects *effects)
 {
-    bool desired = b->record.desired == DESIRED_PAUSED;
-    if (b->record.phase != PHASE_RUNNING || (b->owed & OWED_PAUSE) || b->fate == FATE_UNKNOWN ||
-        desired == b->record.paused || now < b->next_try_ms)
+    bool desired = sandbox->record.desired == DESIRED_PAUSED;
+    if (sandbox->record.phase != PHASE_RUNNING || (sandbox->owed & OWED_PAUSE) ||
+        sandbox->fate == FATE_UNKNOWN || desired == sandbox->record.paused || now < sandbox->next_try_ms)
         return;
-    if (desired && b->record.idled && b->saving != SAVED)
+    if (desired && sandbox->record.idled && sandbox->saving != SAVED)
         return; /* only this node wants the pause: an agent that restarts without its record would resume it
                  */
-    b->owed |= OWED_PAUSE;
-    sandbox_effect(effects, desired ? RECONCILER_PAUSE : RECONCILER_RESUME, &b->record.id);
+    sandbox->owed |= OWED_PAUSE;
+    sandbox_effect(effects, desired ? RECONCILER_PAUSE : RECONCILER_RESUME, &sandbox->record.id);
 }
 
-void sandbox_follow_limits(struct sandbox *b, struct reconciler_effects *effects)
+void sandbox_follow_limits(struct sandbox *sandbox, struct reconciler_effects *effects)
 {
-    if (b->record.phase != PHASE_RUNNING || !b->record.unfit || (b->owed & OWED_RESIZE) ||
-        b->fate == FATE_UNKNOWN)
+    if (sandbox->record.phase != PHASE_RUNNING || !sandbox->record.unfit || (sandbox->owed & OWED_RESIZE) ||
+        sandbox->fate == FATE_UNKNOWN)
         return;
-    b->owed |= OWED_RESIZE;
-    b->resize_again = false;
-    sandbox_effect(effects, RECONCILER_RESIZE, &b->record.id);
+    sandbox->owed |= OWED_RESIZE;
+    sandbox->resize_again = false;
+    sandbox_effect(effects, RECONCILER_RESIZE, &sandbox->record.id);
 }

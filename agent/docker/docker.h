@@ -10,6 +10,7 @@
 #define CORRAL_AGENT_DOCKER_DOCKER_H
 
 #include "agent/core/image_bounds.h"
+#include "agent/docker/docker_frames.h"
 #include "common/base/err.h"
 #include "common/base/id.h"
 #include "common/io/loop.h"
@@ -257,5 +258,31 @@ void docker_events(struct docker *docker, docker_event_cb *on_event, loop_cb *on
  * steady is probably Docker's doing.
  */
 bool docker_steady(const struct docker *docker);
+
+/*
+ * The log of a container: what its process 1 wrote to stdout and stderr, as Docker keeps it (docker_log.c).
+ * Docker keeps DOCKER_LOG_FILES files of DOCKER_LOG_BYTES, and throws away the oldest one whole.
+ */
+#define DOCKER_LOG_BYTES 4000000 /* "4m" in Docker's options */
+#define DOCKER_LOG_FILES 2
+
+struct docker_log_ask {
+    const char *container;
+    bool follow;         /* goes on until the container ends */
+    uint64_t since_ns;   /* not what is older; 0: all */
+    uint64_t tail;       /* the last so many records; 0: all */
+    uint64_t timeout_ms; /* of all; 0: none */
+};
+
+/* Records come by on_record, in Docker's order, then cb. After a rotation Docker may repeat some. */
+struct docker_log;
+struct docker_log *docker_log_read(struct docker *docker, const struct docker_log_ask *ask,
+                                   docker_record_cb *on_record, docker_cb *cb, void *arg);
+
+/* While it is paused Docker soon waits with what it sends; records at hand, and an end, are still told. */
+void docker_log_pause(struct docker_log *log, bool paused);
+
+/* Ends it; no callback follows. May be called from any callback. */
+void docker_log_cancel(struct docker_log *log);
 
 #endif

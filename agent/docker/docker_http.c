@@ -33,7 +33,10 @@ struct docker_request {
     const char *header; /* the header whose value is the body; NULL: an ordinary answer */
     char field[64];     /* the name of the header that is being parsed, as far as it fits */
     bool in_value;
-    docker_http_line_cb *on_line; /* NULL: no streaming */
+    docker_http_line_cb *on_line;   /* NULL: no streaming of lines */
+    docker_http_bytes_cb *on_bytes; /* NULL: no streaming of bytes */
+    bool odd;                       /* on_bytes found that the answer is none of Docker's */
+    bool paused, hung_up;           /* hung_up: the end came while it was paused */
     docker_http_cb *cb;
     void *arg;
 };
@@ -91,6 +94,10 @@ static void on_failing(void *arg)
 static int on_body(http_parser *parser, const char *bytes, size_t count)
 {
     struct docker_request *r = parser->data;
+    if (r->on_bytes && parser->status_code == 200) {
+        r->odd = r->io && !r->on_bytes(r->arg, bytes, count); /* not any more after a cancel */
+        return r->odd;
+    }
     if (count > DOCKER_ANSWER_MAX || r->len > DOCKER_ANSWER_MAX - count) {
         r->too_large = true;
         return 1;
@@ -165,6 +172,8 @@ static bool take_bytes(struct docker_request *r, const char *bytes, size_t len)
     take_lines(r);
     if (r->complete)
         finish(r, 0, NULL);
+    else if (r->odd)
+        fail(r, ERR_PROTOCOL, "its answer is not what it should be");
     else if (r->too_large)
         fail(r, ERR_TOO_LARGE, "its answer is too large");
     else if (used != len || HTTP_PARSER_ERRNO(&r->parser) != HPE_OK)
@@ -183,16 +192,24 @@ static void on_read(struct bufferevent *io, void *arg)
     struct docker_request *r = arg;
     if (r->silence_ms)
         timer_start(&r->silence, r->http->loop, r->silence_ms, on_silence, r);
-    while (evbuffer_peek(in, -1, NULL, &piece, 1) > 0 && piece.iov_len) {
-        if (!take_bytes(r, piece.iov_base, piece.iov_len))
+    while (!r->paused && evbuffer_peek(in, -1, NULL, &piece, 1) > 0 && piece.iov_len) {
+        size_t some = piece.iov_len < DOCKER_PIECE_MAX ? piece.iov_len : DOCKER_PIECE_MAX;
+        if (!take_bytes(r, piece.iov_base, some))
             return;
-        evbuffer_drain(in, piece.iov_len);
+        if (!r->io)
+            return; /* it was cancelled */
+        evbuffer_drain(in, some);
     }
+    if (r->hung_up && !r->paused)
+        (void)take_bytes(r, "", 0);
 }
 
 static void on_event(struct bufferevent *io, short what, void *arg)
 {
-    if (what & BEV_EVENT_ERROR)
+    struct docker_request *r = arg;
+    if (r->paused && what & (BEV_EVENT_ERROR | BEV_EVENT_EOF))
+        r->hung_up = true; /* what came before is taken first */
+    else if (what & BEV_EVENT_ERROR)
         fail(arg, ERR_IO, strerror(EVUTIL_SOCKET_ERROR()));
     else if (what & BEV_EVENT_EOF)
         (void)take_bytes(arg, "", 0);
@@ -208,6 +225,7 @@ static struct docker_request *request_new(struct docker_http *http, const struct
                                  .slot = &http->requests,
                                  .silence_ms = ask->silence_ms,
                                  .on_line = ask->on_line,
+                                 .on_bytes = ask->on_bytes,
                                  .header = ask->header,
                                  .cb = ask->cb,
                                  .arg = ask->arg};
@@ -221,6 +239,8 @@ static struct docker_request *request_new(struct docker_http *http, const struct
     if (!r->io)
         abort();
     bufferevent_setcb(r->io, on_read, NULL, on_event, r);
+    if (ask->on_bytes)
+        bufferevent_setwatermark(r->io, EV_READ, 0, 4 * DOCKER_PIECE_MAX);
     if (ask->timeout_ms)
         timer_start(&r->deadline, http->loop, ask->timeout_ms, on_deadline, r);
     if (ask->silence_ms)
@@ -260,6 +280,20 @@ void docker_http_cancel(struct docker_request *r)
     timer_stop(&r->silence);
     r->error.code = err_set(&r->error, ERR_CANCELLED, "it was given up");
     later_call(&r->failing, r->http->loop, on_failing, r);
+}
+
+void docker_http_pause(struct docker_request *r, bool paused)
+{
+    bool resumes = r->paused && !paused;
+    r->paused = paused;
+    if (!r->io)
+        return;
+    if (paused)
+        bufferevent_disable(r->io, EV_READ);
+    else
+        bufferevent_enable(r->io, EV_READ);
+    if (resumes)
+        bufferevent_trigger(r->io, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
 /* --- life --- */

@@ -11,9 +11,9 @@
 
 static void forget(struct agent *agent, const struct sandbox_id *id)
 {
-    struct runtime *h = agent_runtime_find(agent, id);
-    if (h)
-        agent_runtime_drop(h); /* of a sandbox that had already ended when this agent began */
+    struct runtime *runtime = agent_runtime_find(agent, id);
+    if (runtime)
+        agent_runtime_drop(runtime); /* of a sandbox that had already ended when this agent began */
     agent_save_nothing(agent, id);
 }
 
@@ -29,9 +29,9 @@ static void make(struct agent *agent, const struct reconciler_effect *effect)
 
 static void abort_making(struct agent *agent, const struct reconciler_effect *effect)
 {
-    struct runtime *h = agent_runtime_find(agent, &effect->id);
-    if (h && h->start)
-        start_abort(h->start);
+    struct runtime *runtime = agent_runtime_find(agent, &effect->id);
+    if (runtime && runtime->start)
+        start_abort(runtime->start);
 }
 
 static void kill_processes(struct agent *agent, const struct reconciler_effect *effect)

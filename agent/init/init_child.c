@@ -55,6 +55,7 @@ struct init_child *init_child_new(uint32_t number, const struct init_spawn *spaw
     memcpy(child->told.token, spawn->token, sizeof child->told.token);
     child->deadline_ms = spawn->timeout_ms ? now_ms + spawn->timeout_ms : 0;
     child->in_given = INIT_STDIN_WINDOW;
+    child->awaits_reader = spawn->flags & INIT_PROCESS_FILE;
     child->error_fd = child->in_fd = child->out_fd[0] = child->out_fd[1] = -1;
     return child;
 }
@@ -126,7 +127,9 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     if (child->in_fd < 0 || child->in_ends)
         return;
     if (!child->in && !(child->in = malloc(INIT_STDIN_WINDOW))) {
-        drop_in(child); /* no memory: it sees end of input, as if its input broke */
+        if (child->told.flags & INIT_PROCESS_FILE && child->pid)
+            kill(child->pid, SIGKILL); /* a helper would take the end of its input for the end of a file */
+        drop_in(child);                /* no memory: it sees end of input, as if its input broke */
         return;
     }
     memmove(child->in, child->in + child->in_at, child->in_len - child->in_at);

@@ -3,8 +3,8 @@
  * terminal, pending input, its latest output, and how it ended. Never blocks. init_streams.c decides when to
  * read and how much memory all rings may take.
  */
-#ifndef CORRAL_AGENT_INIT_CHILD_H
-#define CORRAL_AGENT_INIT_CHILD_H
+#ifndef CORRAL_AGENT_INIT_INIT_CHILD_H
+#define CORRAL_AGENT_INIT_INIT_CHILD_H
 
 #include "agent/init/init_process.h"
 #include "agent/init/init_ring.h"
@@ -37,6 +37,7 @@ struct init_child {
     /* As of the last pass over the attachments: how many, and the position of the fastest. */
     unsigned attached;
     uint64_t pace;
+    bool awaits_reader; /* a helper that nobody has attached to yet: its output is kept, and it waits */
 };
 
 /* Makes one without a process or descriptors; NULL with errno: no memory. */

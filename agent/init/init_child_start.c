@@ -1,16 +1,44 @@
 #include "agent/init/init_child.h"
 #include "agent/init/init_exec.h"
+#include "agent/init/init_file.h"
 #include "agent/init/init_stdio.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* A child that executes nothing has all that the init has open, such as the ends of others' pipes. */
+static void close_others(void)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    if (!syscall(SYS_close_range, 3u, ~0u, 0u))
+        return;
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    for (int fd = 3; fd < (int)limit.rlim_cur; fd++)
+        close(fd);
+}
+
+/* Closing the rest also tells the init that it has begun. */
+static void run_helper(const struct init_start *start)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    close_others();
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    _exit(init_file_run((int)start->argc, start->argv, STDIN_FILENO, STDOUT_FILENO) ? 0 : 2);
+}
 
 static void run(uint32_t number, const struct init_spawn *spawn, const struct init_stdio *stdio, int error_fd)
 {
     init_tree_mark(number);
     int error = init_stdio_take(stdio);
+    if (!error && spawn->flags & INIT_PROCESS_FILE)
+        run_helper(&spawn->start);
     if (!error)
         error = init_exec(&spawn->start, false);
     ssize_t n = write(error_fd, &error, sizeof error);

@@ -9,8 +9,8 @@
  * owner in the image. Devices, sockets and files that this user may not read are left out. Existing files are
  * kept.
  */
-#ifndef CORRAL_AGENT_INIT_COPY_H
-#define CORRAL_AGENT_INIT_COPY_H
+#ifndef CORRAL_AGENT_INIT_INIT_COPY_H
+#define CORRAL_AGENT_INIT_INIT_COPY_H
 
 #include "agent/init/init_proto.h"
 

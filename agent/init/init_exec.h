@@ -1,8 +1,8 @@
 /*
  * Executes a program in a child of the init: signals, environment, folder, and search in PATH.
  */
-#ifndef CORRAL_AGENT_INIT_EXEC_H
-#define CORRAL_AGENT_INIT_EXEC_H
+#ifndef CORRAL_AGENT_INIT_INIT_EXEC_H
+#define CORRAL_AGENT_INIT_INIT_EXEC_H
 
 #include "agent/init/init_proto.h"
 

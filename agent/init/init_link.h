@@ -5,8 +5,8 @@
  * Room: before a frame is read, INIT_LINK_REPLY_ROOM bytes of the out buffer are free, so that an answer
  * always fits. An agent that does not read is not served until it does.
  */
-#ifndef CORRAL_AGENT_INIT_LINK_H
-#define CORRAL_AGENT_INIT_LINK_H
+#ifndef CORRAL_AGENT_INIT_INIT_LINK_H
+#define CORRAL_AGENT_INIT_INIT_LINK_H
 
 #include "agent/init/init_proto.h"
 

@@ -5,8 +5,8 @@
  * with a whole one). A command that prints faster has to wait. Fixed memory, never blocks: the poll loop of
  * init_main.c drives it.
  */
-#ifndef CORRAL_AGENT_INIT_OUT_H
-#define CORRAL_AGENT_INIT_OUT_H
+#ifndef CORRAL_AGENT_INIT_INIT_OUT_H
+#define CORRAL_AGENT_INIT_INIT_OUT_H
 
 #include <poll.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * for the start: a tenant may stop the child before it executes its program, and that must not stop the init.
  * Fixed memory.
  */
-#ifndef CORRAL_AGENT_INIT_PROC_H
-#define CORRAL_AGENT_INIT_PROC_H
+#ifndef CORRAL_AGENT_INIT_INIT_PROC_H
+#define CORRAL_AGENT_INIT_INIT_PROC_H
 
 #include "agent/init/init_out.h"
 #include "agent/init/init_proto.h"

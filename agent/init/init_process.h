@@ -9,13 +9,14 @@
  *
  * A position counts the bytes of stdout and stderr of one process in the order in which the init read them.
  */
-#ifndef CORRAL_AGENT_INIT_PROCESS_H
-#define CORRAL_AGENT_INIT_PROCESS_H
+#ifndef CORRAL_AGENT_INIT_INIT_PROCESS_H
+#define CORRAL_AGENT_INIT_INIT_PROCESS_H
 
 #include "agent/init/init_proto.h"
 
 #define INIT_RUNNING_MAX     128          /* processes at once */
 #define INIT_ENDED_MAX       100          /* ended ones that are remembered; the oldest is forgotten first */
+#define INIT_HELPERS_MAX     16           /* of them ended helpers that nobody has attached to yet */
 #define INIT_ATTACHMENTS_MAX 128          /* at once, for all processes */
 #define INIT_NOTE_MAX        1024         /* bytes that the agent may store with a process, for itself */
 #define INIT_TOKEN_BYTES     16           /* identifies a repeated SPAWN */
@@ -31,16 +32,18 @@
 #define INIT_FROM_OLDEST UINT64_MAX
 #define INIT_FROM_END    (UINT64_MAX - 1)
 
-/* Bits of a process's flags. The agent sends the first three with SPAWN. */
+/* Bits of a process's flags. The agent sends those of INIT_PROCESS_ASKED with SPAWN. */
 enum init_process_flag {
     INIT_PROCESS_TTY = 1,   /* a terminal of rows and columns instead of pipes */
     INIT_PROCESS_STDIN = 2, /* input is kept open; else it is /dev/null */
     INIT_PROCESS_EXEC = 4,  /* it belongs to a request: stored for the agent, without effect in the init */
     INIT_PROCESS_TIMED_OUT = 8,
     INIT_PROCESS_KILLED = 16, /* by KILL or its timeout */
+    INIT_PROCESS_FILE = 32,   /* a helper for files (init_file.h): the agent sends it to an init that has
+                                 INIT_FEATURE_FILES */
 };
-#define INIT_PROCESS_ASKED (INIT_PROCESS_TTY | INIT_PROCESS_STDIN | INIT_PROCESS_EXEC)
-#define INIT_PROCESS_FLAGS 31u
+#define INIT_PROCESS_ASKED (INIT_PROCESS_TTY | INIT_PROCESS_STDIN | INIT_PROCESS_EXEC | INIT_PROCESS_FILE)
+#define INIT_PROCESS_FLAGS 63u
 
 /* What to run. Strings and note are borrowed. */
 struct init_spawn {

@@ -25,8 +25,8 @@
  *
  * This header and init_process.h are all that the two sides share; they include nothing else of ours.
  */
-#ifndef CORRAL_AGENT_INIT_PROTO_H
-#define CORRAL_AGENT_INIT_PROTO_H
+#ifndef CORRAL_AGENT_INIT_INIT_PROTO_H
+#define CORRAL_AGENT_INIT_INIT_PROTO_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -75,6 +75,7 @@
 
 /* Features of an init, bits in its HELLO. */
 #define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
+#define INIT_FEATURE_FILES     2u /* helpers for files (init_file.h) */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,

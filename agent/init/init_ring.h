@@ -2,8 +2,8 @@
  * The latest output of one process: its bytes by position (init_process.h), each with its channel, in a ring
  * whose size can change. Pure except for its memory.
  */
-#ifndef CORRAL_AGENT_INIT_RING_H
-#define CORRAL_AGENT_INIT_RING_H
+#ifndef CORRAL_AGENT_INIT_INIT_RING_H
+#define CORRAL_AGENT_INIT_INIT_RING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /*
  * The stdio of a process: pipes or a terminal, the init's ends and the child's.
  */
-#ifndef CORRAL_AGENT_INIT_STDIO_H
-#define CORRAL_AGENT_INIT_STDIO_H
+#ifndef CORRAL_AGENT_INIT_INIT_STDIO_H
+#define CORRAL_AGENT_INIT_INIT_STDIO_H
 
 #include "agent/init/init_process.h"
 

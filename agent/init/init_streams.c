@@ -44,6 +44,7 @@ static void count_attached(struct init_streams *s)
         if (!child)
             continue;
         child->attached++;
+        child->awaits_reader = false;
         if (a->position > child->pace)
             child->pace = a->position;
     }
@@ -210,6 +211,7 @@ static bool on_process_frame(struct init_streams *s, const struct init_frame *fr
         return on_resize(child, frame);
     default:
         child->told.flags |= child->pid ? INIT_PROCESS_KILLED : 0;
+        child->awaits_reader = false;
         init_tree_kill_start(&child->kill, now_ms);
         return true;
     }
@@ -284,9 +286,9 @@ void init_streams_unlinked(struct init_streams *s)
 /* How many bytes may be read of it now. */
 static size_t room_of(struct init_streams *s, struct init_child *child, int out)
 {
-    if (child->is_over || !child->attached)
+    if (child->is_over || (!child->attached && !child->awaits_reader))
         return INIT_DATA_MAX;
-    uint64_t unread = child->ring.end - child->pace;
+    uint64_t unread = child->ring.end - (child->awaits_reader ? 0 : child->pace);
     if (unread >= child->ring.room)
         init_table_grow(&s->table, child, init_child_pending(child, out));
     return unread < child->ring.room ? (size_t)(child->ring.room - unread) : 0;
@@ -394,6 +396,7 @@ static void tick_child(struct init_streams *s, struct init_child *child, uint64_
 {
     if (child->pid && child->deadline_ms && now_ms >= child->deadline_ms && !child->kill.active) {
         child->told.flags |= INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED;
+        child->awaits_reader = false;
         init_tree_kill_start(&child->kill, now_ms);
     }
     init_tree_kill_pass(&child->kill, child->number, child->pid, now_ms);

@@ -9,8 +9,8 @@
  * stops the writer. An attachment that falls behind by more than the ring is detached. Without a link there
  * are no attachments.
  */
-#ifndef CORRAL_AGENT_INIT_STREAMS_H
-#define CORRAL_AGENT_INIT_STREAMS_H
+#ifndef CORRAL_AGENT_INIT_INIT_STREAMS_H
+#define CORRAL_AGENT_INIT_INIT_STREAMS_H
 
 #include "agent/init/init_link.h"
 #include "agent/init/init_table.h"
@@ -20,7 +20,7 @@
 /*
  * Per running process: two outputs, input, and the pipe that reports its program; per ended one the outputs.
  */
-#define INIT_STREAMS_FDS (INIT_RUNNING_MAX * 4 + INIT_ENDED_MAX * 2)
+#define INIT_STREAMS_FDS (INIT_RUNNING_MAX * 4 + (INIT_ENDED_MAX + INIT_HELPERS_MAX) * 2)
 
 struct init_attachment {
     uint32_t number; /* 0: free */

@@ -145,13 +145,19 @@ static bool goes_before(const struct init_child *a, const struct init_child *b)
     return a->over_order < b->over_order;
 }
 
-/* The index of the process to forget: its end was sent, and nobody reads it. table->count: none. */
-static size_t first_to_go(const struct init_table *table)
+static bool is_helper(const struct init_child *child)
+{
+    return child->told.flags & INIT_PROCESS_FILE;
+}
+
+/* The index of the process, or the helper, to forget: its end was sent, and nobody reads it. table->count:
+ * none. */
+static size_t first_to_go(const struct init_table *table, bool helper)
 {
     size_t first = table->count;
     for (size_t i = 0; i < table->count; i++) {
         const struct init_child *c = table->child[i];
-        if (c->is_over && !c->dirty && !c->attached &&
+        if (c->is_over && !c->dirty && !c->attached && is_helper(c) == helper &&
             (first == table->count || goes_before(c, table->child[first])))
             first = i;
     }
@@ -172,9 +178,30 @@ void init_table_over(struct init_table *table, struct init_child *child)
     table->running--;
 }
 
-void init_table_trim(struct init_table *table)
+static size_t count_ended(const struct init_table *table, bool helpers)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < table->count; i++)
+        count += table->child[i]->is_over && is_helper(table->child[i]) == helpers;
+    return count;
+}
+
+static void trim(struct init_table *table, bool helpers, size_t max)
 {
     size_t gone;
-    while (table->count - table->running > INIT_ENDED_MAX && (gone = first_to_go(table)) < table->count)
+    while (count_ended(table, helpers) > max && (gone = first_to_go(table, helpers)) < table->count)
         forget(table, gone);
+}
+
+void init_table_trim(struct init_table *table)
+{
+    for (size_t i = table->count; i-- > 0;) {
+        const struct init_child *c = table->child[i];
+        if (is_helper(c) && c->is_over && !c->dirty && !c->awaits_reader && !c->attached)
+            forget(table, i);
+    }
+    if (table->count - table->running <= INIT_HELPERS_MAX)
+        return;
+    trim(table, true, INIT_HELPERS_MAX);
+    trim(table, false, INIT_ENDED_MAX);
 }

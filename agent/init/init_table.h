@@ -5,15 +5,16 @@
  * still read. Then the largest ring is halved, as far as no reader still needs its content. So each process
  * always has a ring.
  */
-#ifndef CORRAL_AGENT_INIT_TABLE_H
-#define CORRAL_AGENT_INIT_TABLE_H
+#ifndef CORRAL_AGENT_INIT_INIT_TABLE_H
+#define CORRAL_AGENT_INIT_INIT_TABLE_H
 
 #include "agent/init/init_child.h"
 
 #define INIT_RINGS_FIRST (640u << 10) /* until the agent sends the bound */
+#define INIT_TABLE_MAX   (INIT_RUNNING_MAX + INIT_ENDED_MAX + INIT_HELPERS_MAX)
 
 struct init_table {
-    struct init_child *child[INIT_RUNNING_MAX + INIT_ENDED_MAX];
+    struct init_child *child[INIT_TABLE_MAX];
     size_t count, running; /* running: not over yet */
     size_t rings_max, rings_used;
     uint64_t over_count;
@@ -38,7 +39,8 @@ void init_table_over(struct init_table *table, struct init_child *child);
 
 /*
  * Frees the oldest ended processes beyond INIT_ENDED_MAX, those last to which others still print. Not before
- * their end was sent: without an agent there may be more, but then no new ones start.
+ * their end was sent: without an agent there may be more, but then no new ones start. Helpers for files are
+ * not among them: one is forgotten when its reader has left.
  */
 void init_table_trim(struct init_table *table);
 

@@ -16,8 +16,8 @@
  * of a pass, and continues those that a user had stopped, so it is used only after INIT_TREE_CALM_PASSES
  * passes without success.
  */
-#ifndef CORRAL_AGENT_INIT_TREE_H
-#define CORRAL_AGENT_INIT_TREE_H
+#ifndef CORRAL_AGENT_INIT_INIT_TREE_H
+#define CORRAL_AGENT_INIT_INIT_TREE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * the others become links to that copy and the bytes are stored once. Bounded: a file that finds no room here
  * is copied again.
  */
-#ifndef CORRAL_AGENT_INIT_TWINS_H
-#define CORRAL_AGENT_INIT_TWINS_H
+#ifndef CORRAL_AGENT_INIT_INIT_TWINS_H
+#define CORRAL_AGENT_INIT_INIT_TWINS_H
 
 #include <stddef.h>
 #include <sys/types.h>

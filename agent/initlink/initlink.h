@@ -12,8 +12,8 @@
  * waiting to be sent, and the state in initlink_view.h. A linked sandbox has no socket that a tenant could
  * connect to; until then, at most INITLINK_ACCEPTS_PER_SECOND other connections are checked per second.
  */
-#ifndef CORRAL_AGENT_INITLINK_H
-#define CORRAL_AGENT_INITLINK_H
+#ifndef CORRAL_AGENT_INITLINK_INITLINK_H
+#define CORRAL_AGENT_INITLINK_INITLINK_H
 
 #include "agent/init/init_proto.h"
 #include "agent/initlink/initlink_view.h"

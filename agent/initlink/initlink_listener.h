@@ -2,8 +2,8 @@
  * The listening socket of one sandbox's link: accepts only the container's init, and is open until that has
  * connected. Private to initlink.
  */
-#ifndef CORRAL_AGENT_INITLINK_LISTENER_H
-#define CORRAL_AGENT_INITLINK_LISTENER_H
+#ifndef CORRAL_AGENT_INITLINK_INITLINK_LISTENER_H
+#define CORRAL_AGENT_INITLINK_INITLINK_LISTENER_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"

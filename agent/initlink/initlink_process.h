@@ -10,8 +10,8 @@
  * once. Attachments end with their link, without a report; attach again from their position. stdin_taken
  * tells how much input arrived.
  */
-#ifndef CORRAL_AGENT_INITLINK_PROCESS_H
-#define CORRAL_AGENT_INITLINK_PROCESS_H
+#ifndef CORRAL_AGENT_INITLINK_INITLINK_PROCESS_H
+#define CORRAL_AGENT_INITLINK_INITLINK_PROCESS_H
 
 #include "agent/initlink/initlink.h"
 

@@ -1,8 +1,8 @@
 /*
  * Shared by the files of initlink; private to them.
  */
-#ifndef CORRAL_AGENT_INITLINK_QUEUE_H
-#define CORRAL_AGENT_INITLINK_QUEUE_H
+#ifndef CORRAL_AGENT_INITLINK_INITLINK_QUEUE_H
+#define CORRAL_AGENT_INITLINK_INITLINK_QUEUE_H
 
 #include "agent/initlink/initlink.h"
 

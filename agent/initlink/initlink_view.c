@@ -196,6 +196,11 @@ static bool on_process(struct initlink_view *view, const struct init_frame *fram
     process->told = told;
     take_note(process, note);
     *out = (struct initlink_update){.kind = INITLINK_PROCESS_TOLD, .process = *process};
+    if (told.state == INIT_ENDED && told.flags & INIT_PROCESS_FILE) {
+        out->process.note = NULL; /* a helper's is empty */
+        out->process.told.note_len = 0;
+        initlink_view_forget_process(view, frame->stream);
+    }
     trim(view);
     return true;
 }

@@ -6,8 +6,8 @@
  * Memory: INITLINK_PROCESSES_MAX processes with a note each, INIT_ATTACHMENTS_MAX attachments, allocated as
  * needed. Of ended processes, those that ended first are dropped first.
  */
-#ifndef CORRAL_AGENT_INITLINK_VIEW_H
-#define CORRAL_AGENT_INITLINK_VIEW_H
+#ifndef CORRAL_AGENT_INITLINK_INITLINK_VIEW_H
+#define CORRAL_AGENT_INITLINK_INITLINK_VIEW_H
 
 #include "agent/init/init_process.h"
 

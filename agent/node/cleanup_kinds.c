@@ -36,16 +36,16 @@ struct chore {
     size_t count, loops;
 };
 
-static void chore_do(struct cleanup *s, const char *name, worker_work *work, worker_cb *cb)
+static void chore_do(struct cleanup *cleanup, const char *name, worker_work *work, worker_cb *cb)
 {
     struct chore *chore = mem_zalloc(sizeof *chore);
-    const char *parent = s->agent->conf->cgroup_parent;
-    chore->cleanup = s;
-    chore->volumes = s->agent->volumes;
-    chore->records_dir = s->agent->records_dir;
+    const char *parent = cleanup->agent->conf->cgroup_parent;
+    chore->cleanup = cleanup;
+    chore->volumes = cleanup->agent->volumes;
+    chore->records_dir = cleanup->agent->records_dir;
     snprintf(chore->parent, sizeof chore->parent, "%s", parent ? parent : "");
     snprintf(chore->name, sizeof chore->name, "%s", name);
-    worker_do(s->agent->worker, NULL, work, cb, chore);
+    worker_do(cleanup->agent->worker, NULL, work, cb, chore);
 }
 
 /*
@@ -63,36 +63,37 @@ static struct chore chore_done(void *arg)
 static void on_containers(void *arg, int code, const struct err *e, const struct docker_listed *items,
                           size_t count)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
     for (size_t i = 0; i < count; i++) {
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
-        const struct sandbox_record *record = has_id ? reconciler_find(s->agent->reconciler, &id) : NULL;
-        if (!strcmp(items[i].cluster, s->agent->conf->cluster) && orphan_container(record, items[i].id))
-            cleanup_suspect(s, &id, items[i].id, "");
+        const struct sandbox_record *record =
+            has_id ? reconciler_find(cleanup->agent->reconciler, &id) : NULL;
+        if (!strcmp(items[i].cluster, cleanup->agent->conf->cluster) && orphan_container(record, items[i].id))
+            cleanup_suspect(cleanup, &id, items[i].id, "");
     }
-    cleanup_listed(s, code, e);
+    cleanup_listed(cleanup, code, e);
 }
 
-static void list_containers(struct cleanup *s)
+static void list_containers(struct cleanup *cleanup)
 {
-    docker_container_list(s->agent->docker, on_containers, s);
+    docker_container_list(cleanup->agent->docker, on_containers, cleanup);
 }
 
 static void on_container(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
-    const struct suspect *it = &s->item[s->at];
-    cleanup_checked(s, !code && orphan_container(cleanup_record_of(s, it), it->name));
+    const struct suspect *it = &cleanup->item[cleanup->at];
+    cleanup_checked(cleanup, !code && orphan_container(cleanup_record_of(cleanup, it), it->name));
 }
 
-static void check_container(struct cleanup *s, const struct suspect *it)
+static void check_container(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_container, s);
+    docker_container_inspect(cleanup->agent->docker, it->name, DOCKER_QUICK_MS, on_container, cleanup);
 }
 
 static void on_removed(void *arg, int code, const struct err *e)
@@ -101,28 +102,29 @@ static void on_removed(void *arg, int code, const struct err *e)
         cleanup_removed(arg, code, e);
 }
 
-static void remove_container(struct cleanup *s, const struct suspect *it)
+static void remove_container(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_container_remove(s->agent->docker, it->name, REMOVE_MS, on_removed, s);
+    docker_container_remove(cleanup->agent->docker, it->name, REMOVE_MS, on_removed, cleanup);
 }
 
 /* --- disks --- */
 
-static bool has_suspect(const struct cleanup *s, const struct sandbox_id *id)
+static bool has_suspect(const struct cleanup *cleanup, const struct sandbox_id *id)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        if (!memcmp(&s->item[i].id, id, sizeof *id))
+    for (size_t i = 0; i < cleanup->count; i++) {
+        if (!memcmp(&cleanup->item[i].id, id, sizeof *id))
             return true;
     }
     return false;
 }
 
 /* Takes ids. A disk has a file, a folder, a mount and a loop device, but is one suspect. */
-static void add_disks(struct cleanup *s, struct sandbox_id *ids, size_t count)
+static void add_disks(struct cleanup *cleanup, struct sandbox_id *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (orphan_sandbox(reconciler_find(s->agent->reconciler, &ids[i])) && !has_suspect(s, &ids[i]))
-            cleanup_suspect(s, &ids[i], "", "");
+        if (orphan_sandbox(reconciler_find(cleanup->agent->reconciler, &ids[i])) &&
+            !has_suspect(cleanup, &ids[i]))
+            cleanup_suspect(cleanup, &ids[i], "", "");
     }
     free(ids);
 }
@@ -148,22 +150,22 @@ static void on_disks(void *arg, int code, const struct err *e)
     cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_disks(struct cleanup *s)
+static void list_disks(struct cleanup *cleanup)
 {
-    if (s->agent->volumes)
-        chore_do(s, "", list_disks_work, on_disks);
+    if (cleanup->agent->volumes)
+        chore_do(cleanup, "", list_disks_work, on_disks);
     else
-        cleanup_listed(s, 0, NULL);
+        cleanup_listed(cleanup, 0, NULL);
 }
 
-static void check_disk(struct cleanup *s, const struct suspect *it)
+static void check_disk(struct cleanup *cleanup, const struct suspect *it)
 {
-    cleanup_checked(s, orphan_sandbox(cleanup_record_of(s, it)));
+    cleanup_checked(cleanup, orphan_sandbox(cleanup_record_of(cleanup, it)));
 }
 
-static void remove_disk(struct cleanup *s, const struct suspect *it)
+static void remove_disk(struct cleanup *cleanup, const struct suspect *it)
 {
-    volume_remove_orphan(s->agent->volumes, &it->id, on_removed, s);
+    volume_remove_orphan(cleanup->agent->volumes, &it->id, on_removed, cleanup);
 }
 
 /* --- networks --- */
@@ -171,51 +173,53 @@ static void remove_disk(struct cleanup *s, const struct suspect *it)
 static void on_networks(void *arg, int code, const struct err *e, const struct docker_network *items,
                         size_t count)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
     for (size_t i = 0; i < count; i++) {
         struct sandbox_id id = {""};
         bool has_id = sandbox_id_parse(items[i].sandbox, &id);
-        if (!strcmp(items[i].cluster, s->agent->conf->cluster) &&
-            (!has_id || orphan_sandbox(reconciler_find(s->agent->reconciler, &id))))
-            cleanup_suspect(s, &id, items[i].id, items[i].name);
+        if (!strcmp(items[i].cluster, cleanup->agent->conf->cluster) &&
+            (!has_id || orphan_sandbox(reconciler_find(cleanup->agent->reconciler, &id))))
+            cleanup_suspect(cleanup, &id, items[i].id, items[i].name);
     }
-    cleanup_listed(s, code, e);
+    cleanup_listed(cleanup, code, e);
 }
 
-static void list_networks(struct cleanup *s)
+static void list_networks(struct cleanup *cleanup)
 {
-    docker_network_list(s->agent->docker, s->agent->conf->cluster, on_networks, s);
+    docker_network_list(cleanup->agent->docker, cleanup->agent->conf->cluster, on_networks, cleanup);
 }
 
 static void on_network_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
                              size_t count)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code != ERR_CANCELLED)
-        cleanup_checked(s, !code && !count && orphan_sandbox(cleanup_record_of(s, &s->item[s->at])));
+        cleanup_checked(cleanup, !code && !count &&
+                                     orphan_sandbox(cleanup_record_of(cleanup, &cleanup->item[cleanup->at])));
 }
 
-static void check_network(struct cleanup *s, const struct suspect *it)
+static void check_network(struct cleanup *cleanup, const struct suspect *it)
 {
     struct docker_network network = {.cluster = ""};
     snprintf(network.id, sizeof network.id, "%s", it->name);
     snprintf(network.name, sizeof network.name, "%s", it->other_name);
-    docker_container_list_of_network(s->agent->docker, &network, on_network_users, s);
+    docker_container_list_of_network(cleanup->agent->docker, &network, on_network_users, cleanup);
 }
 
-static void remove_network(struct cleanup *s, const struct suspect *it)
+static void remove_network(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_network_remove(s->agent->docker, it->name, on_removed, s);
+    docker_network_remove(cleanup->agent->docker, it->name, on_removed, cleanup);
 }
 
 /* --- files of the agent's own --- */
 
-static bool orphan_file(const struct cleanup *s, const char *name, struct sandbox_id *id)
+static bool orphan_file(const struct cleanup *cleanup, const char *name, struct sandbox_id *id)
 {
     enum state_file file = state_file_of(name, id);
-    return file != STATE_FILE_FOREIGN && orphan_state_file(file, reconciler_find(s->agent->reconciler, id));
+    return file != STATE_FILE_FOREIGN &&
+           orphan_state_file(file, reconciler_find(cleanup->agent->reconciler, id));
 }
 
 static int list_records_work(void *arg, struct err *e)
@@ -248,15 +252,15 @@ static void on_records(void *arg, int code, const struct err *e)
         cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_records(struct cleanup *s)
+static void list_records(struct cleanup *cleanup)
 {
-    chore_do(s, "", list_records_work, on_records);
+    chore_do(cleanup, "", list_records_work, on_records);
 }
 
-static void check_record(struct cleanup *s, const struct suspect *it)
+static void check_record(struct cleanup *cleanup, const struct suspect *it)
 {
     struct sandbox_id id;
-    cleanup_checked(s, orphan_file(s, it->name, &id));
+    cleanup_checked(cleanup, orphan_file(cleanup, it->name, &id));
 }
 
 static int remove_record_work(void *arg, struct err *e)
@@ -276,54 +280,55 @@ static void on_chore_removed(void *arg, int code, const struct err *e)
         cleanup_removed(chore.cleanup, code, e);
 }
 
-static void remove_record(struct cleanup *s, const struct suspect *it)
+static void remove_record(struct cleanup *cleanup, const struct suspect *it)
 {
-    chore_do(s, it->name, remove_record_work, on_chore_removed);
+    chore_do(cleanup, it->name, remove_record_work, on_chore_removed);
 }
 
-static bool orphan_link(const struct cleanup *s, const struct sandbox_id *id)
+static bool orphan_link(const struct cleanup *cleanup, const struct sandbox_id *id)
 {
-    return orphan_sandbox(reconciler_find(s->agent->reconciler, id)) && !agent_runtime_find(s->agent, id);
+    return orphan_sandbox(reconciler_find(cleanup->agent->reconciler, id)) &&
+           !agent_runtime_find(cleanup->agent, id);
 }
 
-static void list_links(struct cleanup *s)
+static void list_links(struct cleanup *cleanup)
 {
-    DIR *dir = opendir(s->agent->links_dir);
+    DIR *dir = opendir(cleanup->agent->links_dir);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         struct sandbox_id id;
-        if (sandbox_id_parse(entry->d_name, &id) && orphan_link(s, &id))
-            cleanup_suspect(s, &id, entry->d_name, "");
+        if (sandbox_id_parse(entry->d_name, &id) && orphan_link(cleanup, &id))
+            cleanup_suspect(cleanup, &id, entry->d_name, "");
     }
     if (dir)
         closedir(dir);
-    cleanup_listed(s, 0, NULL);
+    cleanup_listed(cleanup, 0, NULL);
 }
 
-static void check_link(struct cleanup *s, const struct suspect *it)
+static void check_link(struct cleanup *cleanup, const struct suspect *it)
 {
-    cleanup_checked(s, orphan_link(s, &it->id));
+    cleanup_checked(cleanup, orphan_link(cleanup, &it->id));
 }
 
 /* The folder contains at most a socket. */
-static void remove_link(struct cleanup *s, const struct suspect *it)
+static void remove_link(struct cleanup *cleanup, const struct suspect *it)
 {
     char path[1024];
     struct err e;
-    snprintf(path, sizeof path, "%s/%s/%s", s->agent->links_dir, it->name, INIT_SOCKET_NAME);
+    snprintf(path, sizeof path, "%s/%s/%s", cleanup->agent->links_dir, it->name, INIT_SOCKET_NAME);
     unlink(path);
-    snprintf(path, sizeof path, "%s/%s", s->agent->links_dir, it->name);
+    snprintf(path, sizeof path, "%s/%s", cleanup->agent->links_dir, it->name);
     int rc = rmdir(path) && errno != ENOENT ? err_set(&e, ERR_IO, "%s", strerror(errno)) : 0;
-    cleanup_removed(s, rc, &e);
+    cleanup_removed(cleanup, rc, &e);
 }
 
 /* --- cgroups --- */
 
-static bool container_is_recorded(const struct cleanup *s, const char *container_id)
+static bool container_is_recorded(const struct cleanup *cleanup, const char *container_id)
 {
-    const struct runtime *h, *next;
-    HASH_ITER(hh, s->agent->runtimes, h, next)
+    const struct runtime *runtime, *next;
+    HASH_ITER(hh, cleanup->agent->runtimes, runtime, next)
     {
-        const struct sandbox_record *record = reconciler_find(s->agent->reconciler, &h->id);
+        const struct sandbox_record *record = reconciler_find(cleanup->agent->reconciler, &runtime->id);
         if (record && !strcmp(record->container_id, container_id))
             return true;
     }
@@ -349,23 +354,24 @@ static void on_cgroups(void *arg, int code, const struct err *e)
         cleanup_listed(chore.cleanup, code, e);
 }
 
-static void list_cgroups(struct cleanup *s)
+static void list_cgroups(struct cleanup *cleanup)
 {
-    chore_do(s, "", list_cgroups_work, on_cgroups);
+    chore_do(cleanup, "", list_cgroups_work, on_cgroups);
 }
 
 /* Docker's own and other containers have cgroups there too, and a container that starts has no process yet,
  * so only a container that Docker does not know is an orphan. */
 static void on_cgroup_container(void *arg, int code, const struct err *e, const struct docker_state *state)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code != ERR_CANCELLED)
-        cleanup_checked(s, code == ERR_NOT_FOUND && !container_is_recorded(s, s->item[s->at].name));
+        cleanup_checked(cleanup, code == ERR_NOT_FOUND &&
+                                     !container_is_recorded(cleanup, cleanup->item[cleanup->at].name));
 }
 
-static void check_cgroup(struct cleanup *s, const struct suspect *it)
+static void check_cgroup(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_container_inspect(s->agent->docker, it->name, DOCKER_QUICK_MS, on_cgroup_container, s);
+    docker_container_inspect(cleanup->agent->docker, it->name, DOCKER_QUICK_MS, on_cgroup_container, cleanup);
 }
 
 static int remove_cgroup_work(void *arg, struct err *e)
@@ -376,75 +382,75 @@ static int remove_cgroup_work(void *arg, struct err *e)
                : err_set(e, ERR_IO, "a process is in its cgroup");
 }
 
-static void remove_cgroup(struct cleanup *s, const struct suspect *it)
+static void remove_cgroup(struct cleanup *cleanup, const struct suspect *it)
 {
-    chore_do(s, it->name, remove_cgroup_work, on_chore_removed);
+    chore_do(cleanup, it->name, remove_cgroup_work, on_chore_removed);
 }
 
 /* --- images --- */
 
-static bool image_due(const struct cleanup *s, const char *ref)
+static bool image_due(const struct cleanup *cleanup, const char *ref)
 {
-    const struct image_entry *entry = image_memory_find(&s->agent->images, ref);
-    return entry && image_entry_due(entry, wall_now_ms(), s->agent->conf->image_keep_hours * HOUR_MS);
+    const struct image_entry *entry = image_memory_find(&cleanup->agent->images, ref);
+    return entry && image_entry_due(entry, wall_now_ms(), cleanup->agent->conf->image_keep_hours * HOUR_MS);
 }
 
-static void list_images(struct cleanup *s)
+static void list_images(struct cleanup *cleanup)
 {
-    for (size_t i = 0; i < s->agent->images.count; i++) {
-        const struct image_entry *entry = &s->agent->images.item[i];
-        if (image_due(s, entry->ref))
-            cleanup_suspect(s, NULL, entry->ref, entry->id);
+    for (size_t i = 0; i < cleanup->agent->images.count; i++) {
+        const struct image_entry *entry = &cleanup->agent->images.item[i];
+        if (image_due(cleanup, entry->ref))
+            cleanup_suspect(cleanup, NULL, entry->ref, entry->id);
     }
-    cleanup_listed(s, 0, NULL);
+    cleanup_listed(cleanup, 0, NULL);
 }
 
 static void on_image_users(void *arg, int code, const struct err *e, const struct docker_listed *items,
                            size_t count)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
-    const char *ref = s->item[s->at].name;
-    if (!code && count && !s->report.dry_run)
-        agent_image_used(s->agent, ref);
-    cleanup_checked(s, !code && !count && image_due(s, ref));
+    const char *ref = cleanup->item[cleanup->at].name;
+    if (!code && count && !cleanup->report.dry_run)
+        agent_image_used(cleanup->agent, ref);
+    cleanup_checked(cleanup, !code && !count && image_due(cleanup, ref));
 }
 
 /* The name may belong to another image by now, which is then not ours to remove. */
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
-    const struct suspect *it = &s->item[s->at];
+    const struct suspect *it = &cleanup->item[cleanup->at];
     bool ours = !code && !strcmp(image->id, it->other_name);
-    if ((code == ERR_NOT_FOUND || (!code && !ours)) && !s->report.dry_run)
-        agent_image_forget(s->agent, it->name);
+    if ((code == ERR_NOT_FOUND || (!code && !ours)) && !cleanup->report.dry_run)
+        agent_image_forget(cleanup->agent, it->name);
     if (ours)
-        docker_container_list_of_image(s->agent->docker, it->other_name, on_image_users, s);
+        docker_container_list_of_image(cleanup->agent->docker, it->other_name, on_image_users, cleanup);
     else
-        cleanup_checked(s, false);
+        cleanup_checked(cleanup, false);
 }
 
-static void check_image(struct cleanup *s, const struct suspect *it)
+static void check_image(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_image_inspect(s->agent->docker, it->name, on_image, s);
+    docker_image_inspect(cleanup->agent->docker, it->name, on_image, cleanup);
 }
 
 static void on_image_removed(void *arg, int code, const struct err *e)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     if (code == ERR_CANCELLED)
         return;
     if (!code)
-        agent_image_forget(s->agent, s->item[s->at].name);
-    cleanup_removed(s, code, e);
+        agent_image_forget(cleanup->agent, cleanup->item[cleanup->at].name);
+    cleanup_removed(cleanup, code, e);
 }
 
-static void remove_image(struct cleanup *s, const struct suspect *it)
+static void remove_image(struct cleanup *cleanup, const struct suspect *it)
 {
-    docker_image_remove(s->agent->docker, it->name, on_image_removed, s);
+    docker_image_remove(cleanup->agent->docker, it->name, on_image_removed, cleanup);
 }
 
 /* --- all of them --- */

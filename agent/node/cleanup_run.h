@@ -35,9 +35,9 @@ struct cleanup {
 struct orphan_kind {
     enum cleanup_kind counted_as;
     bool at_beginning, needs_docker;
-    void (*list)(struct cleanup *s);
-    void (*check)(struct cleanup *s, const struct suspect *it);
-    void (*remove)(struct cleanup *s, const struct suspect *it);
+    void (*list)(struct cleanup *cleanup);
+    void (*check)(struct cleanup *cleanup, const struct suspect *it);
+    void (*remove)(struct cleanup *cleanup, const struct suspect *it);
 };
 #define ORPHAN_KINDS 7
 
@@ -47,16 +47,16 @@ void cleanup_start(struct agent *agent, const struct orphan_kind *kinds, const s
 void cleanup_free(struct agent *agent);
 
 /* Copies its arguments; id may be NULL. */
-void cleanup_suspect(struct cleanup *s, const struct sandbox_id *id, const char *name,
+void cleanup_suspect(struct cleanup *cleanup, const struct sandbox_id *id, const char *name,
                      const char *other_name);
 
 /* The record of the suspect's sandbox; NULL if there is none. */
-const struct sandbox_record *cleanup_record_of(const struct cleanup *s, const struct suspect *it);
+const struct sandbox_record *cleanup_record_of(const struct cleanup *cleanup, const struct suspect *it);
 
 /* code: the list could not be made; e says why. */
-void cleanup_listed(struct cleanup *s, int code, const struct err *e);
-void cleanup_checked(struct cleanup *s, bool orphan);
+void cleanup_listed(struct cleanup *cleanup, int code, const struct err *e);
+void cleanup_checked(struct cleanup *cleanup, bool orphan);
 /* code: it could not be removed. */
-void cleanup_removed(struct cleanup *s, int code, const struct err *e);
+void cleanup_removed(struct cleanup *cleanup, int code, const struct err *e);
 
 #endif

@@ -8,16 +8,16 @@
 #define ADOPT_WAIT_MS 30000 /* for its init to connect */
 
 /* If its command has not begun, it is started again; else it continues, or its end is reported. */
-void agent_adopt(struct runtime *h, bool begun)
+void agent_adopt(struct runtime *runtime, bool begun)
 {
-    struct agent *agent = h->agent;
-    timer_stop(&h->adopting);
-    h->waiter = NULL;
+    struct agent *agent = runtime->agent;
+    timer_stop(&runtime->adopting);
+    runtime->waiter = NULL;
     if (begun)
-        reconciler_adopted(agent->reconciler, loop_now_ms(), &h->id, agent->enforces,
+        reconciler_adopted(agent->reconciler, loop_now_ms(), &runtime->id, agent->enforces,
                            engine_effects(agent->engine));
     else
-        reconciler_found(agent->reconciler, loop_now_ms(), &h->id, false, NULL,
+        reconciler_found(agent->reconciler, loop_now_ms(), &runtime->id, false, NULL,
                          engine_effects(agent->engine));
 }
 
@@ -26,14 +26,14 @@ static void on_silent(void *arg)
     agent_adopt(arg, false);
 }
 
-static void on_ready(struct runtime *h, enum init_main_state state)
+static void on_ready(struct runtime *runtime, enum init_main_state state)
 {
-    agent_adopt(h, state != INIT_MAIN_FRESH && (h->idles || state != INIT_MAIN_IDLE));
+    agent_adopt(runtime, state != INIT_MAIN_FRESH && (runtime->idles || state != INIT_MAIN_IDLE));
 }
 
-void agent_adopt_wait(struct runtime *h)
+void agent_adopt_wait(struct runtime *runtime)
 {
     static const struct init_waiter waiter = {.on_ready = on_ready};
-    h->waiter = &waiter;
-    timer_start(&h->adopting, h->agent->loop, ADOPT_WAIT_MS, on_silent, h);
+    runtime->waiter = &waiter;
+    timer_start(&runtime->adopting, runtime->agent->loop, ADOPT_WAIT_MS, on_silent, runtime);
 }

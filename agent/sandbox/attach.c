@@ -15,14 +15,14 @@
 
 /* --- reports of its init --- */
 
-static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *end)
+static struct sandbox_exit exit_of(struct runtime *runtime, const struct init_exit *end)
 {
     int code = init_exit_status(end);
-    agent_last_sample(h);
-    if (agent_oom(h))
-        return agent_ending_oom(h, true, code);
+    agent_last_sample(runtime);
+    if (agent_oom(runtime))
+        return agent_ending_oom(runtime, true, code);
     bool stopped = end->kind == INIT_EXIT_SIGNAL && (end->value == SIGTERM || end->value == SIGKILL);
-    if (stopped && !docker_steady(h->agent->docker))
+    if (stopped && !docker_steady(runtime->agent->docker))
         return ending_container(ENDING_DOCKER_AWAY,
                                 code); /* as a restart of a Docker without live-restore ends it */
     if (end->kind == INIT_EXIT_SIGNAL)
@@ -34,60 +34,60 @@ static struct sandbox_exit exit_of(struct runtime *h, const struct init_exit *en
 
 static void on_init_ready(void *arg, enum init_main_state state)
 {
-    struct runtime *h = arg;
-    agent_bound_output(h);
-    if (h->waiter)
-        h->waiter->on_ready(h, state);
+    struct runtime *runtime = arg;
+    agent_bound_output(runtime);
+    if (runtime->waiter)
+        runtime->waiter->on_ready(runtime, state);
 }
 
 static void on_init_copied(void *arg, int error, uint32_t folder)
 {
-    struct runtime *h = arg;
-    if (h->waiter && h->waiter->on_copied)
-        h->waiter->on_copied(h, error, folder);
+    struct runtime *runtime = arg;
+    if (runtime->waiter && runtime->waiter->on_copied)
+        runtime->waiter->on_copied(runtime, error, folder);
 }
 
 static void on_init_started(void *arg)
 {
-    struct runtime *h = arg;
-    if (h->waiter && h->waiter->on_started)
-        h->waiter->on_started(h);
+    struct runtime *runtime = arg;
+    if (runtime->waiter && runtime->waiter->on_started)
+        runtime->waiter->on_started(runtime);
 }
 
 static void on_init_exited(void *arg, const struct init_exit *end)
 {
-    struct runtime *h = arg;
-    struct agent *agent = h->agent;
-    struct sandbox_id id = h->id;
-    struct sandbox_exit exit = exit_of(h, end);
-    on_init_started(h); /* it ran, and has already ended */
+    struct runtime *runtime = arg;
+    struct agent *agent = runtime->agent;
+    struct sandbox_id id = runtime->id;
+    struct sandbox_exit exit = exit_of(runtime, end);
+    on_init_started(runtime); /* it ran, and has already ended */
     reconciler_dead(agent->reconciler, loop_now_ms(), &id, &exit, engine_effects(agent->engine));
 }
 
 /* The init reconnects by itself, unless its container is gone or hangs: asks Docker. */
 static void on_init_lost(void *arg, const struct err *why)
 {
-    struct runtime *h = arg;
-    if (h->agent->follower)
-        h->agent->follower->on_unlinked(h);
-    agent_check_soon(h);
+    struct runtime *runtime = arg;
+    if (runtime->agent->follower)
+        runtime->agent->follower->on_unlinked(runtime);
+    agent_check_soon(runtime);
 }
 
 static void on_init_update(void *arg, const struct initlink_update *update)
 {
-    struct runtime *h = arg;
-    if (h->agent->follower)
-        h->agent->follower->on_update(h, update);
+    struct runtime *runtime = arg;
+    if (runtime->agent->follower)
+        runtime->agent->follower->on_update(runtime, update);
 }
 
 static void on_init_writable(void *arg)
 {
-    struct runtime *h = arg;
-    if (h->agent->follower)
-        h->agent->follower->on_writable(h);
+    struct runtime *runtime = arg;
+    if (runtime->agent->follower)
+        runtime->agent->follower->on_writable(runtime);
 }
 
-int agent_runtime_listen(struct runtime *h, struct err *e)
+int agent_runtime_listen(struct runtime *runtime, struct err *e)
 {
     static const struct initlink_events events = {.on_ready = on_init_ready,
                                                   .on_copied = on_init_copied,
@@ -97,8 +97,9 @@ int agent_runtime_listen(struct runtime *h, struct err *e)
                                                   .on_update = on_init_update,
                                                   .on_writable = on_init_writable};
     char folder[512];
-    agent_runtime_folder(h, folder);
-    return h->init ? 0 : initlink_new(h->agent->loop, folder, &events, h, &h->init, e);
+    agent_runtime_folder(runtime, folder);
+    return runtime->init ? 0
+                         : initlink_new(runtime->agent->loop, folder, &events, runtime, &runtime->init, e);
 }
 
 /* --- its share of the kernel's common pools --- */
@@ -125,29 +126,29 @@ static void on_shared(void *arg, int code, const struct err *e)
 }
 
 /* Its init runs, and its command has not begun: the command begins only when the agent tells the init so. */
-static void share(const struct runtime *h)
+static void share(const struct runtime *runtime)
 {
     struct sharing *sharing = mem_zalloc(sizeof *sharing);
-    *sharing = (struct sharing){h->id, h->pid};
-    worker_do(h->agent->forcers, &h->id, share_work, on_shared, sharing);
+    *sharing = (struct sharing){runtime->id, runtime->pid};
+    worker_do(runtime->agent->forcers, &runtime->id, share_work, on_shared, sharing);
 }
 
-int agent_runtime_attach(struct runtime *h, const struct docker_state *state, struct err *e)
+int agent_runtime_attach(struct runtime *runtime, const struct docker_state *state, struct err *e)
 {
     struct cgroup_paths paths;
-    cgroup_sandbox_close(h->cgroup);
-    h->cgroup = NULL;
-    h->pid = state->pid;
-    int rc = agent_find_paths(h, state, &paths, e);
+    cgroup_sandbox_close(runtime->cgroup);
+    runtime->cgroup = NULL;
+    runtime->pid = state->pid;
+    int rc = agent_find_paths(runtime, state, &paths, e);
     if (!rc)
-        rc = cgroup_sandbox_open(&h->cgroup, &paths, "", h->pid, e);
+        rc = cgroup_sandbox_open(&runtime->cgroup, &paths, "", runtime->pid, e);
     if (!rc)
-        rc = agent_watch_memory(h, e);
+        rc = agent_watch_memory(runtime, e);
     if (!rc)
-        agent_last_sample(h); /* so that there is a sample before the first regular one */
+        agent_last_sample(runtime); /* so that there is a sample before the first regular one */
     if (!rc)
-        share(h);
-    if (!rc && h->init)
-        initlink_expect(h->init, h->pid);
+        share(runtime);
+    if (!rc && runtime->init)
+        initlink_expect(runtime->init, runtime->pid);
     return rc;
 }

@@ -27,11 +27,11 @@ static void on_changed(void *arg, int code, const struct err *e)
         return;
     if (code)
         log_warn("agent", "sandbox=%s Docker did not change it: %s", what.id.text, e->text);
-    struct runtime *h = agent_runtime_find(agent, &what.id);
-    if (what.kind == RECONCILER_RESIZE && h)
-        agent_watch_level(h);
-    else if (code && h)
-        agent_check(h); /* somebody else may have made the change already */
+    struct runtime *runtime = agent_runtime_find(agent, &what.id);
+    if (what.kind == RECONCILER_RESIZE && runtime)
+        agent_watch_level(runtime);
+    else if (code && runtime)
+        agent_check(runtime); /* somebody else may have made the change already */
     if (what.kind == RECONCILER_RESIZE)
         reconciler_resized(agent->reconciler, loop_now_ms(), &what.id, !code, engine_effects(agent->engine));
     else
@@ -59,30 +59,30 @@ static void on_resized(void *arg, int code, const struct err *e)
 {
     struct resizing r = *(struct resizing *)arg;
     free(arg);
-    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(r.agent, &r.id);
-    if (!h)
+    struct runtime *runtime = code == ERR_CANCELLED ? NULL : agent_runtime_find(r.agent, &r.id);
+    if (!runtime)
         return;
     if (code)
         log_warn("agent", "sandbox=%s its limits are not changed: %s", r.id.text, e->text);
-    agent_watch_level(h);
+    agent_watch_level(runtime);
     reconciler_resized(r.agent->reconciler, loop_now_ms(), &r.id, !code, engine_effects(r.agent->engine));
 }
 
-static void resize_by_cgroup(struct runtime *h)
+static void resize_by_cgroup(struct runtime *runtime)
 {
     struct resizing *r = mem_zalloc(sizeof *r);
-    *r = (struct resizing){.agent = h->agent, .id = h->id, .known = h->cgroup};
-    r->limits = reconciler_find(h->agent->reconciler, &h->id)->limits;
-    if (h->cgroup)
-        r->paths = *cgroup_sandbox_paths(h->cgroup);
-    worker_do(h->agent->forcers, &h->id, resize_work, on_resized, r);
+    *r = (struct resizing){.agent = runtime->agent, .id = runtime->id, .known = runtime->cgroup};
+    r->limits = reconciler_find(runtime->agent->reconciler, &runtime->id)->limits;
+    if (runtime->cgroup)
+        r->paths = *cgroup_sandbox_paths(runtime->cgroup);
+    worker_do(runtime->agent->forcers, &runtime->id, resize_work, on_resized, r);
 }
 
 void agent_change(struct agent *agent, const struct reconciler_effect *effect)
 {
-    struct runtime *h = agent_runtime_find(agent, &effect->id);
-    if (effect->kind == RECONCILER_RESIZE && h && h->has_no_update) {
-        resize_by_cgroup(h);
+    struct runtime *runtime = agent_runtime_find(agent, &effect->id);
+    if (effect->kind == RECONCILER_RESIZE && runtime && runtime->has_no_update) {
+        resize_by_cgroup(runtime);
         return;
     }
     struct change *change = mem_zalloc(sizeof *change);

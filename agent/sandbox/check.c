@@ -22,14 +22,14 @@ struct check {
     int exit_code;
 };
 
-bool agent_oom(const struct runtime *h)
+bool agent_oom(const struct runtime *runtime)
 {
-    return h->cgroup && cgroup_sandbox_oom_kills(h->cgroup);
+    return runtime->cgroup && cgroup_sandbox_oom_kills(runtime->cgroup);
 }
 
-struct sandbox_exit agent_ending_oom(const struct runtime *h, bool has_code, int code)
+struct sandbox_exit agent_ending_oom(const struct runtime *runtime, bool has_code, int code)
 {
-    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
+    const struct sandbox_record *record = reconciler_find(runtime->agent->reconciler, &runtime->id);
     struct sandbox_exit exit = ending_oom(record && record->last_ms ? &record->last : NULL,
                                           record ? record->limits.memory_bytes : 0);
     exit.has_exit_code = has_code;
@@ -37,9 +37,10 @@ struct sandbox_exit agent_ending_oom(const struct runtime *h, bool has_code, int
     return exit;
 }
 
-static void dead(struct runtime *h, const struct check *check, bool oom, int code)
+static void dead(struct runtime *runtime, const struct check *check, bool oom, int code)
 {
-    struct sandbox_exit exit = oom ? agent_ending_oom(h, true, code) : ending_container(check->when, code);
+    struct sandbox_exit exit =
+        oom ? agent_ending_oom(runtime, true, code) : ending_container(check->when, code);
     reconciler_dead(check->agent->reconciler, loop_now_ms(), &check->id, &exit,
                     engine_effects(check->agent->engine));
 }
@@ -54,22 +55,24 @@ static void taken_away(const struct check *check, const struct sandbox_exit *exi
 static void check_again(void *arg);
 
 /* Docker did not answer: uses what is known, or asks again. */
-static void unanswered(struct runtime *h, const struct check *check, const struct err *e)
+static void unanswered(struct runtime *runtime, const struct check *check, const struct err *e)
 {
     if (check->died) {
-        dead(h, check, agent_oom(h), check->exit_code);
+        dead(runtime, check, agent_oom(runtime), check->exit_code);
     } else if (check->empty) {
-        struct sandbox_exit exit = agent_oom(h) ? agent_ending_oom(h, false, 0) : ending_unknown(check->when);
-        reconciler_dead(h->agent->reconciler, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
+        struct sandbox_exit exit =
+            agent_oom(runtime) ? agent_ending_oom(runtime, false, 0) : ending_unknown(check->when);
+        reconciler_dead(runtime->agent->reconciler, loop_now_ms(), &runtime->id, &exit,
+                        engine_effects(runtime->agent->engine));
     } else {
-        log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s", h->id.text,
-                 e->text);
-        h->check_when = check->when;
-        timer_start(&h->asking, h->agent->loop, CHECK_AGAIN_MS, check_again, h);
+        log_warn("agent", "sandbox=%s Docker does not say how it is, and is asked again: %s",
+                 runtime->id.text, e->text);
+        runtime->check_when = check->when;
+        timer_start(&runtime->asking, runtime->agent->loop, CHECK_AGAIN_MS, check_again, runtime);
     }
 }
 
-static void judge(struct runtime *h, const struct check *check, int code, const struct err *e,
+static void judge(struct runtime *runtime, const struct check *check, int code, const struct err *e,
                   const struct docker_state *state)
 {
     struct sandbox_exit exit;
@@ -77,15 +80,15 @@ static void judge(struct runtime *h, const struct check *check, int code, const 
         exit = ending_taken_away(check->when);
         taken_away(check, &exit);
     } else if (!code && !state->running) {
-        dead(h, check, agent_oom(h) || state->oom_killed, state->exit_code);
-    } else if (!code && h->pid && state->pid && state->pid != h->pid) {
+        dead(runtime, check, agent_oom(runtime) || state->oom_killed, state->exit_code);
+    } else if (!code && runtime->pid && state->pid && state->pid != runtime->pid) {
         exit = ending_started_again();
         taken_away(check, &exit);
     } else if (!code && !check->empty) {
         reconciler_seen_paused(check->agent->reconciler, loop_now_ms(), &check->id, state->paused,
                                engine_effects(check->agent->engine));
     } else {
-        unanswered(h, check, e);
+        unanswered(runtime, check, e);
     }
 }
 
@@ -94,19 +97,19 @@ static void on_checked(void *arg, int code, const struct err *e, const struct do
     struct check check = *(struct check *)arg;
     struct agent *agent = check.agent;
     free(arg);
-    struct runtime *h = agent_runtime_find(agent, &check.id);
+    struct runtime *runtime = agent_runtime_find(agent, &check.id);
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &check.id);
-    if (code == ERR_CANCELLED || !h || h->start || !record || record->phase != PHASE_RUNNING)
+    if (code == ERR_CANCELLED || !runtime || runtime->start || !record || record->phase != PHASE_RUNNING)
         return;
-    judge(h, &check, code, e, state);
+    judge(runtime, &check, code, e, state);
 }
 
-static struct check *check_new(struct runtime *h)
+static struct check *check_new(struct runtime *runtime)
 {
     struct check *check = mem_zalloc(sizeof *check);
-    *check = (struct check){.agent = h->agent,
-                            .id = h->id,
-                            .when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
+    *check = (struct check){.agent = runtime->agent,
+                            .id = runtime->id,
+                            .when = docker_steady(runtime->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY};
     return check;
 }
 
@@ -116,50 +119,50 @@ static void ask(struct check *check)
                              on_checked, check);
 }
 
-void agent_check(struct runtime *h)
+void agent_check(struct runtime *runtime)
 {
-    ask(check_new(h));
+    ask(check_new(runtime));
 }
 
-void agent_check_dead(struct runtime *h, int exit_code)
+void agent_check_dead(struct runtime *runtime, int exit_code)
 {
-    struct check *check = check_new(h);
+    struct check *check = check_new(runtime);
     check->died = true;
     check->exit_code = exit_code;
     ask(check);
 }
 
-void agent_check_gap(struct runtime *h)
+void agent_check_gap(struct runtime *runtime)
 {
-    struct check *check = check_new(h);
+    struct check *check = check_new(runtime);
     check->when = ENDING_DOCKER_AWAY;
     ask(check);
 }
 
 static void check_again(void *arg)
 {
-    struct runtime *h = arg;
-    struct check *check = check_new(h);
-    check->when = h->check_when;
+    struct runtime *runtime = arg;
+    struct check *check = check_new(runtime);
+    check->when = runtime->check_when;
     ask(check);
 }
 
-void agent_check_soon(struct runtime *h)
+void agent_check_soon(struct runtime *runtime)
 {
-    if (timer_armed(&h->asking))
+    if (timer_armed(&runtime->asking))
         return;
-    h->check_when = docker_steady(h->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
-    timer_start(&h->asking, h->agent->loop, CHECK_SOON_MS, check_again, h);
+    runtime->check_when = docker_steady(runtime->agent->docker) ? ENDING_SEEN : ENDING_DOCKER_AWAY;
+    timer_start(&runtime->asking, runtime->agent->loop, CHECK_SOON_MS, check_again, runtime);
 }
 
-void agent_seen_empty(struct runtime *h)
+void agent_seen_empty(struct runtime *runtime)
 {
-    struct check *check = check_new(h);
+    struct check *check = check_new(runtime);
     check->empty = true;
-    if (h->agent->docker_ready) {
+    if (runtime->agent->docker_ready) {
         ask(check);
         return;
     }
-    unanswered(h, check, NULL);
+    unanswered(runtime, check, NULL);
     free(check);
 }

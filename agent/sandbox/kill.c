@@ -64,18 +64,18 @@ static int force_work(void *arg, struct err *e)
 static void on_forced(void *arg, int code, const struct err *e)
 {
     struct killing *k = arg;
-    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(k->agent, &k->id);
-    if (h)
-        h->forcing = false;
+    struct runtime *runtime = code == ERR_CANCELLED ? NULL : agent_runtime_find(k->agent, &k->id);
+    if (runtime)
+        runtime->forcing = false;
     free(k);
 }
 
-static void force(struct runtime *h, const struct killing *k)
+static void force(struct runtime *runtime, const struct killing *k)
 {
-    if (h->forcing)
+    if (runtime->forcing)
         return;
-    h->forcing = true;
-    worker_do(h->agent->forcers, &h->id, force_work, on_forced, mem_dup(k, sizeof *k));
+    runtime->forcing = true;
+    worker_do(runtime->agent->forcers, &runtime->id, force_work, on_forced, mem_dup(k, sizeof *k));
 }
 
 /* --- by signals --- */
@@ -97,33 +97,34 @@ static void on_signalled(void *arg, int code, const struct err *e)
     struct killing k = *(struct killing *)arg;
     struct agent *agent = k.agent;
     free(arg);
-    struct runtime *h = code == ERR_CANCELLED ? NULL : agent_runtime_find(agent, &k.id);
-    if (!h)
+    struct runtime *runtime = code == ERR_CANCELLED ? NULL : agent_runtime_find(agent, &k.id);
+    if (!runtime)
         return;
-    h->signalling = false;
+    runtime->signalling = false;
     if (code == ERR_NOT_FOUND)
         kill_by_docker(&k);
     else if (!code && k.left == CGROUP_LEFT_NONE)
         reconciler_dead(agent->reconciler, loop_now_ms(), &k.id, NULL, engine_effects(agent->engine));
-    else if (!code && (k.left == CGROUP_LEFT_FROZEN || h->kills > 1))
-        force(h, &k);
+    else if (!code && (k.left == CGROUP_LEFT_FROZEN || runtime->kills > 1))
+        force(runtime, &k);
 }
 
-void agent_kill(struct runtime *h)
+void agent_kill(struct runtime *runtime)
 {
-    struct agent *agent = h->agent;
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    bool first = !h->kills++;
-    if (h->signalling)
+    struct agent *agent = runtime->agent;
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &runtime->id);
+    bool first = !runtime->kills++;
+    if (runtime->signalling)
         return; /* the kill is repeated if that job was not enough */
-    if (first && loop_now_ms() - h->last_ms > LOOK_OLD_MS)
-        agent_last_sample(h); /* if hundreds are due at once, each already has a sample of the last second */
+    if (first && loop_now_ms() - runtime->last_ms > LOOK_OLD_MS)
+        agent_last_sample(
+            runtime); /* if hundreds are due at once, each already has a sample of the last second */
     struct killing *k = mem_zalloc(sizeof *k);
-    *k = (struct killing){.agent = agent, .id = h->id, .known = h->cgroup};
-    if (h->cgroup)
-        k->paths = *cgroup_sandbox_paths(h->cgroup);
+    *k = (struct killing){.agent = agent, .id = runtime->id, .known = runtime->cgroup};
+    if (runtime->cgroup)
+        k->paths = *cgroup_sandbox_paths(runtime->cgroup);
     snprintf(k->container_id, sizeof k->container_id, "%s", record ? record->container_id : "");
     snprintf(k->parent, sizeof k->parent, "%s", agent->conf->cgroup_parent ? agent->conf->cgroup_parent : "");
-    h->signalling = true;
-    worker_do(agent->signallers, &h->id, signal_work, on_signalled, k);
+    runtime->signalling = true;
+    worker_do(agent->signallers, &runtime->id, signal_work, on_signalled, k);
 }

@@ -3,40 +3,41 @@
 #include "agent/agent_state.h"
 #include "agent/cgroup/cgroup_kill.h"
 
-static const char *container_of(const struct runtime *h)
+static const char *container_of(const struct runtime *runtime)
 {
-    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
+    const struct sandbox_record *record = reconciler_find(runtime->agent->reconciler, &runtime->id);
     return record ? record->container_id : "";
 }
 
-static int paths_of_container(const struct runtime *h, const char *container_id, struct cgroup_paths *out,
-                              struct err *e)
+static int paths_of_container(const struct runtime *runtime, const char *container_id,
+                              struct cgroup_paths *out, struct err *e)
 {
-    return cgroup_paths_of_container(&h->agent->mounts, h->agent->conf->cgroup_parent, container_id, out, e);
+    return cgroup_paths_of_container(&runtime->agent->mounts, runtime->agent->conf->cgroup_parent,
+                                     container_id, out, e);
 }
 
-bool agent_has_cgroup(const struct runtime *h)
+bool agent_has_cgroup(const struct runtime *runtime)
 {
     struct cgroup_paths paths;
     struct err e;
-    return h->cgroup || !paths_of_container(h, container_of(h), &paths, &e);
+    return runtime->cgroup || !paths_of_container(runtime, container_of(runtime), &paths, &e);
 }
 
-bool agent_has_processes(const struct runtime *h)
+bool agent_has_processes(const struct runtime *runtime)
 {
     struct cgroup_paths paths;
     struct err e;
-    if (h->cgroup)
-        return cgroup_populated(cgroup_sandbox_paths(h->cgroup));
-    return !paths_of_container(h, container_of(h), &paths, &e) && cgroup_populated(&paths);
+    if (runtime->cgroup)
+        return cgroup_populated(cgroup_sandbox_paths(runtime->cgroup));
+    return !paths_of_container(runtime, container_of(runtime), &paths, &e) && cgroup_populated(&paths);
 }
 
 /* Docker may put it elsewhere than configured; its process may have ended, and the pid been reused. */
-int agent_find_paths(const struct runtime *h, const struct docker_state *state, struct cgroup_paths *out,
-                     struct err *e)
+int agent_find_paths(const struct runtime *runtime, const struct docker_state *state,
+                     struct cgroup_paths *out, struct err *e)
 {
-    const char *recorded = container_of(h), *id = recorded[0] ? recorded : state->id;
-    if (!paths_of_container(h, id, out, e))
+    const char *recorded = container_of(runtime), *id = recorded[0] ? recorded : state->id;
+    if (!paths_of_container(runtime, id, out, e))
         return 0;
     int rc = cgroup_paths_of("", state->pid, out, e);
     if (rc || cgroup_paths_carry(out, id))

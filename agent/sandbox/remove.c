@@ -6,6 +6,7 @@
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/start_step.h"
+#include "agent/sandbox/take_log.h"
 #include "agent/sandbox/watch.h"
 
 #include "common/io/log.h"
@@ -20,117 +21,125 @@
 #define REMOVE_MS      10000
 #define REMOVE_HUNG_MS 5000
 
-void agent_runtime_free(struct runtime *h)
+void agent_runtime_free(struct runtime *runtime)
 {
-    if (h->agent->follower)
-        h->agent->follower->on_drop(h);
-    HASH_DEL(h->agent->runtimes, h);
-    start_free(h->start);
-    timer_stop(&h->adopting);
-    timer_stop(&h->asking);
-    initlink_free(h->init);
-    cgroup_alarm_drop(h->watched);
-    cgroup_sandbox_close(h->cgroup);
-    free(h);
+    if (runtime->agent->follower)
+        runtime->agent->follower->on_drop(runtime);
+    HASH_DEL(runtime->agent->runtimes, runtime);
+    start_free(runtime->start);
+    agent_take_log_end(runtime);
+    timer_stop(&runtime->adopting);
+    timer_stop(&runtime->asking);
+    initlink_free(runtime->init);
+    cgroup_alarm_drop(runtime->watched);
+    cgroup_sandbox_close(runtime->cgroup);
+    free(runtime);
 }
 
-void agent_runtime_drop(struct runtime *h)
+void agent_runtime_drop(struct runtime *runtime)
 {
-    struct sandbox_id id = h->id;
+    struct sandbox_id id = runtime->id;
     char folder[512];
-    agent_runtime_folder(h, folder);
-    agent_runtime_free(h); /* with the socket in it */
+    agent_runtime_folder(runtime, folder);
+    agent_runtime_free(runtime); /* with the socket in it */
     if (rmdir(folder) && errno != ENOENT && errno != ENOTEMPTY)
         log_warn("agent", "sandbox=%s %s stays: %s", id.text, folder, strerror(errno));
 }
 
-static void close_episodes(struct agent *agent, struct runtime *h)
+static void close_episodes(struct agent *agent, struct runtime *runtime)
 {
-    struct guard_step step = guard_close(&h->guard, &h->id);
-    agent_watch_end(h);
+    struct guard_step step = guard_close(&runtime->guard, &runtime->id);
+    agent_watch_end(runtime);
     agent_keep_violations(agent, &step);
     agent_outbox_flush(agent);
 }
 
-static void removed(struct runtime *h, bool ok)
+static void removed(struct runtime *runtime, bool ok)
 {
-    struct agent *agent = h->agent;
-    struct sandbox_id id = h->id;
-    h->removing = false;
+    struct agent *agent = runtime->agent;
+    struct sandbox_id id = runtime->id;
+    runtime->removing = false;
     if (ok)
-        agent_runtime_drop(h);
+        agent_runtime_drop(runtime);
     reconciler_removed(agent->reconciler, loop_now_ms(), &id, ok, engine_effects(agent->engine));
 }
 
 static void on_volume_removed(void *arg, int code, const struct err *e)
 {
-    struct runtime *h = arg;
+    struct runtime *runtime = arg;
     if (code == ERR_CANCELLED)
         return;
     if (code)
-        log_warn("agent", "sandbox=%s is not yet removed: %s", h->id.text, e->text);
-    else if (h->may_come_late)
-        agent_late_watch(h->agent, &h->id);
-    removed(h, !code);
+        log_warn("agent", "sandbox=%s is not yet removed: %s", runtime->id.text, e->text);
+    else if (runtime->may_come_late)
+        agent_late_watch(runtime->agent, &runtime->id);
+    removed(runtime, !code);
 }
 
-static uint64_t patience_of(const struct runtime *h)
+static uint64_t patience_of(const struct runtime *runtime)
 {
-    return h->may_come_late ? REMOVE_HUNG_MS : REMOVE_MS;
+    return runtime->may_come_late ? REMOVE_HUNG_MS : REMOVE_MS;
 }
 
 /*
  * Whether the container may be left to late.c: Docker had its time, and no process of it is left. Not if the
  * sandbox is to be started again, which needs the name; and if processes are left, they are killed first.
  */
-static bool may_leave_container(struct runtime *h, int code)
+static bool may_leave_container(struct runtime *runtime, int code)
 {
-    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
-    bool waited =
-        code == ERR_NODE_TIMEOUT || loop_awake_ms(h->agent->loop) - h->removing_ms >= patience_of(h);
+    const struct sandbox_record *record = reconciler_find(runtime->agent->reconciler, &runtime->id);
+    bool waited = code == ERR_NODE_TIMEOUT ||
+                  loop_awake_ms(runtime->agent->loop) - runtime->removing_ms >= patience_of(runtime);
     if (!waited || !record || record->phase != PHASE_REMOVING)
         return false;
-    if (!agent_has_processes(h))
+    if (!agent_has_processes(runtime))
         return true;
-    agent_kill(h);
+    agent_kill(runtime);
     return false;
 }
 
 static void on_container_removed(void *arg, int code, const struct err *error)
 {
-    struct runtime *h = arg;
+    struct runtime *runtime = arg;
     struct err e;
-    if (code && code != ERR_CANCELLED && may_leave_container(h, code)) {
-        h->may_come_late = true;
+    if (code && code != ERR_CANCELLED && may_leave_container(runtime, code)) {
+        runtime->may_come_late = true;
         code = 0;
     }
-    if (!code && agent_has_processes(h)) {
-        agent_kill(h);
+    if (!code && agent_has_processes(runtime)) {
+        agent_kill(runtime);
         code = err_set(&e, ERR_IO, "Docker says that it is removed, but it still has processes");
         error = &e;
     }
-    if (!code && !h->agent->volumes) {
+    if (!code && !runtime->agent->volumes) {
         code = err_set(&e, ERR_IO, "Docker is back, and its containers are not checked yet");
         error = &e;
     }
     if (code)
-        on_volume_removed(h, code, error);
+        on_volume_removed(runtime, code, error);
     else
-        volume_remove(h->agent->volumes, &h->id, on_volume_removed, h);
+        volume_remove(runtime->agent->volumes, &runtime->id, on_volume_removed, runtime);
 }
 
-void agent_remove(struct runtime *h)
+static void remove_container(struct runtime *runtime)
 {
-    struct agent *agent = h->agent;
-    if (h->removing)
+    docker_container_remove(runtime->agent->docker, runtime->id.text, patience_of(runtime),
+                            on_container_removed, runtime);
+}
+
+void agent_remove(struct runtime *runtime)
+{
+    struct agent *agent = runtime->agent;
+    if (runtime->removing)
         return;
-    h->removing = true;
+    runtime->removing = true;
     if (agent->follower)
-        agent->follower->on_drop(h);
-    if (!h->removing_ms)
-        h->removing_ms = loop_awake_ms(agent->loop);
-    close_episodes(agent, h);
-    initlink_free(h->init);
-    h->init = NULL;
-    docker_container_remove(agent->docker, h->id.text, patience_of(h), on_container_removed, h);
+        agent->follower->on_drop(runtime);
+    if (!runtime->removing_ms)
+        runtime->removing_ms = loop_awake_ms(agent->loop);
+    close_episodes(agent, runtime);
+    initlink_free(runtime->init);
+    runtime->init = NULL;
+    if (!agent_take_log(runtime, remove_container))
+        remove_container(runtime);
 }

@@ -20,6 +20,7 @@ struct agent;
 struct process_stream;
 struct runtime;
 struct start;
+struct taking;
 struct terminal_grace;
 
 /* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
@@ -62,6 +63,9 @@ struct runtime {
     unsigned kills;                 /* how often its kill was requested */
     bool signalling, forcing;       /* a job of that pool is under way */
     uint64_t removing_ms;           /* when its removal began; 0: it has not */
+    struct taking *taking;          /* while the read of its log waits; NULL else */
+    bool log_taken;                 /* its log was read, or cannot be any more (take_log.h) */
+    bool log_dropped;               /* its log is not to be kept */
     bool may_come_late;             /* a request to create or start its container was given up */
     struct process_stream *streams; /* open streams of its processes (agent/streams/) */
     struct terminal_grace *graces;  /* of terminals that nobody is attached to (agent/streams/) */

@@ -18,39 +18,39 @@
 
 static void on_disk(void *arg, int code, const struct err *error)
 {
-    struct start *m = arg;
+    struct start *start = arg;
     struct err e;
-    m->node_fault = code && code != ERR_IMAGE_UNAVAILABLE;
-    if (!start_answered(m, code, error))
+    start->node_fault = code && code != ERR_IMAGE_UNAVAILABLE;
+    if (!start_answered(start, code, error))
         return;
-    timer_stop(&m->timer);
-    m->node_fault = agent_runtime_listen(m->runtime, &e);
-    if (m->node_fault)
-        start_fail(m, REASON_START_FAILED, e.text);
+    timer_stop(&start->timer);
+    start->node_fault = agent_runtime_listen(start->runtime, &e);
+    if (start->node_fault)
+        start_fail(start, REASON_START_FAILED, e.text);
     else
-        start_contain(m);
+        start_contain(start);
 }
 
 static void on_no_disk(void *arg)
 {
     char why[80];
-    struct start *m = arg;
-    m->node_fault = true;
+    struct start *start = arg;
+    start->node_fault = true;
     snprintf(why, sizeof why, "its disk was not made within %d s", DISK_WAIT_MS / 1000);
-    start_fail(m, REASON_START_FAILED, why);
+    start_fail(start, REASON_START_FAILED, why);
 }
 
 /* --- its turn: from here on its start uses the node's processors; before, it only waited --- */
 
-static void make_disk(struct start *m)
+static void make_disk(struct start *start)
 {
-    struct agent *agent = m->runtime->agent;
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &m->runtime->id);
-    start_asked(m, STEP_DISK, NULL);
-    timer_start(&m->timer, agent->loop, DISK_WAIT_MS, on_no_disk, m);
-    struct string_list places = start_places(m);
-    volume_make(agent->volumes, &m->runtime->id, record->limits.storage_bytes, start_folders(m), &places,
-                on_disk, m);
+    struct agent *agent = start->runtime->agent;
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &start->runtime->id);
+    start_asked(start, STEP_DISK, NULL);
+    timer_start(&start->timer, agent->loop, DISK_WAIT_MS, on_no_disk, start);
+    struct string_list places = start_places(start);
+    volume_make(agent->volumes, &start->runtime->id, record->limits.storage_bytes, start_folders(start),
+                &places, on_disk, start);
     string_list_fini(&places);
 }
 
@@ -63,83 +63,85 @@ void agent_next_turns(struct agent *agent)
 
 /* --- the image --- */
 
-static const char *user_of(const struct start *m)
+static const char *user_of(const struct start *start)
 {
-    return m->spec.user ? m->spec.user : "";
+    return start->spec.user ? start->spec.user : "";
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image);
 
-static void look(struct start *m)
+static void look(struct start *start)
 {
-    start_asked(m, STEP_INSPECT, docker_image_inspect(m->runtime->agent->docker, m->spec.image, on_image, m));
+    start_asked(start, STEP_INSPECT,
+                docker_image_inspect(start->runtime->agent->docker, start->spec.image, on_image, start));
 }
 
 static void on_pulled(void *arg, int code, const struct err *e)
 {
-    struct start *m = arg;
-    m->node_fault |= code == ERR_IO;
-    if (!start_answered(m, code, e))
+    struct start *start = arg;
+    start->node_fault |= code == ERR_IO;
+    if (!start_answered(start, code, e))
         return;
-    m->pulled = true;
-    look(m);
+    start->pulled = true;
+    look(start);
 }
 
 /* The image is not here: pulls it. */
-static void pull(struct start *m, const char *said)
+static void pull(struct start *start, const char *said)
 {
-    struct agent *agent = m->runtime->agent;
+    struct agent *agent = start->runtime->agent;
     char why[NODE_DETAIL_MAX + 1];
-    if (m->pulled)
+    if (start->pulled)
         snprintf(why, sizeof why, "the image cannot be pulled: it is missing after its pull: %.100s", said);
-    if (m->pulled || !agent_may_pull(agent, &m->ref, why)) {
-        start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+    if (start->pulled || !agent_may_pull(agent, &start->ref, why)) {
+        start_fail(start, REASON_IMAGE_UNAVAILABLE, why);
         return;
     }
-    struct docker_pull_bounds bounds = agent_pull_bounds(agent, user_of(m));
-    start_asked(m, STEP_PULL, docker_image_pull(agent->docker, m->spec.image, &bounds, on_pulled, m));
+    struct docker_pull_bounds bounds = agent_pull_bounds(agent, user_of(start));
+    start_asked(start, STEP_PULL,
+                docker_image_pull(agent->docker, start->spec.image, &bounds, on_pulled, start));
 }
 
 /* Whether the image, pulled or already here, may be used. */
-static bool image_is_good(struct start *m, const struct docker_image *image,
+static bool image_is_good(struct start *start, const struct docker_image *image,
                           char why[static NODE_DETAIL_MAX + 1])
 {
-    struct agent *agent = m->runtime->agent;
-    if (m->pulled && !agent_may_keep(agent, image, why)) {
-        agent_image_refuse(agent, m->spec.image, image->id);
+    struct agent *agent = start->runtime->agent;
+    if (start->pulled && !agent_may_keep(agent, image, why)) {
+        agent_image_refuse(agent, start->spec.image, image->id);
         return false;
     }
-    if (m->pulled)
-        agent_image_pulled(agent, m->spec.image, image->id);
+    if (start->pulled)
+        agent_image_pulled(agent, start->spec.image, image->id);
     else
-        agent_image_used(agent, m->spec.image);
+        agent_image_used(agent, start->spec.image);
     bool narrow = docker_seccomp_takes_narrow(agent->seccomp) &&
-                  !m->runtime->has_no_update; /* gVisor does not allow them either */
-    struct image_use use = {m->spec.use_image_command, m->spec.command.count, agent->docker_facts.arch,
-                            narrow};
+                  !start->runtime->has_no_update; /* gVisor does not allow them either */
+    struct image_use use = {start->spec.use_image_command, start->spec.command.count,
+                            agent->docker_facts.arch, narrow};
     return image_fits(&image->facts, &use, why);
 }
 
 static void on_image(void *arg, int code, const struct err *e, const struct docker_image *image)
 {
-    struct start *m = arg;
-    bool absent = code == ERR_NOT_FOUND && m->runtime;
+    struct start *start = arg;
+    bool absent = code == ERR_NOT_FOUND && start->runtime;
     char why[NODE_DETAIL_MAX + 1];
-    if (!start_answered(m, absent ? 0 : code, e))
+    if (!start_answered(start, absent ? 0 : code, e))
         return;
-    if (absent || !image_has_name(&image->names, &m->ref)) {
-        pull(m, absent ? e->text : "Docker's image of this name has another name");
-        return;
-    }
-    if (!image_is_good(m, image, why)) {
-        start_fail(m, REASON_IMAGE_UNAVAILABLE, why);
+    if (absent || !image_has_name(&image->names, &start->ref)) {
+        pull(start, absent ? e->text : "Docker's image of this name has another name");
         return;
     }
-    struct agent *agent = m->runtime->agent;
-    docker_image_copy(&m->image, image);
-    image_tidy(&m->image.facts);
-    m->step = STEP_TURN;
-    turn_ask(&agent->turns, &m->turn, user_of(m));
+    if (!image_is_good(start, image, why)) {
+        start_fail(start, REASON_IMAGE_UNAVAILABLE, why);
+        return;
+    }
+    struct agent *agent = start->runtime->agent;
+    docker_image_copy(&start->image, image);
+    image_tidy(&start->image.facts);
+    start->step = STEP_TURN;
+    turn_ask(&agent->turns, &start->turn, user_of(start));
     engine_due(agent->engine);
 }
 
@@ -147,9 +149,9 @@ static void on_image(void *arg, int code, const struct err *e, const struct dock
 
 static void on_cannot(void *arg)
 {
-    struct start *m = arg;
-    m->node_fault = !m->runtime->agent->docker_ready;
-    start_fail(m, REASON_START_FAILED,
+    struct start *start = arg;
+    start->node_fault = !start->runtime->agent->docker_ready;
+    start_fail(start, REASON_START_FAILED,
                "its node cannot make it now: Docker does not answer, or the request is not readable");
 }
 
@@ -160,33 +162,33 @@ static void on_no_name(void *arg)
 
 /* Checks the name whatever the controller sent: Docker would take a short one for the beginning of an image's
  * id. */
-static bool take_name(struct start *m)
+static bool take_name(struct start *start)
 {
     char full[IMAGE_REF_FULL_MAX];
-    if (!m->spec.image || !image_ref_parse(m->spec.image, &m->ref))
+    if (!start->spec.image || !image_ref_parse(start->spec.image, &start->ref))
         return false;
-    image_ref_full(&m->ref, full);
-    free(m->spec.image);
-    m->spec.image = mem_strdup(full);
+    image_ref_full(&start->ref, full);
+    free(start->spec.image);
+    start->spec.image = mem_strdup(full);
     return true;
 }
 
-void agent_begin_start(struct runtime *h)
+void agent_begin_start(struct runtime *runtime)
 {
-    struct agent *agent = h->agent;
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    struct start *m = mem_zalloc(sizeof *m);
+    struct agent *agent = runtime->agent;
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &runtime->id);
+    struct start *start = mem_zalloc(sizeof *start);
     struct err e;
-    m->runtime = h;
-    h->start = m;
-    h->waiter = &start_waiter;
-    if (!agent->docker_ready || sandbox_spec_unpack(record->spec, record->spec_len, &m->spec, &e)) {
-        timer_start(&m->timer, agent->loop, 0, on_cannot, m);
+    start->runtime = runtime;
+    runtime->start = start;
+    runtime->waiter = &start_waiter;
+    if (!agent->docker_ready || sandbox_spec_unpack(record->spec, record->spec_len, &start->spec, &e)) {
+        timer_start(&start->timer, agent->loop, 0, on_cannot, start);
         return;
     }
-    agent_runtime_take_spec(h, &m->spec);
-    if (take_name(m))
-        look(m);
+    agent_runtime_take_spec(runtime, &start->spec);
+    if (take_name(start))
+        look(start);
     else
-        timer_start(&m->timer, agent->loop, 0, on_no_name, m);
+        timer_start(&start->timer, agent->loop, 0, on_no_name, start);
 }

@@ -7,15 +7,15 @@
 #include "agent/sandbox/start_step.h"
 
 /* How many folders its disk has: the fixed ones, and one per volume of its image. */
-unsigned start_folders(const struct start *m);
+unsigned start_folders(const struct start *start);
 
 /* Mount points inside these folders ("2/a/b": in folder 2). Owned by the caller. */
-struct string_list start_places(const struct start *m);
+struct string_list start_places(const struct start *start);
 
 /* Begins the steps after the disk. */
-void start_contain(struct start *m);
+void start_contain(struct start *start);
 
-void start_container_died(struct start *m, int exit_code);
+void start_container_died(struct start *start, int exit_code);
 
 /* Handles its init's reports. */
 extern const struct init_waiter start_waiter;

@@ -21,97 +21,97 @@ static const char *const was[] = {
     [STEP_COPY] = "its image's files were still being copied to its disk",
 };
 
-static void start_fini(struct start *m)
+static void start_fini(struct start *start)
 {
-    sandbox_spec_fini(&m->spec);
-    docker_image_fini(&m->image);
-    free(m);
+    sandbox_spec_fini(&start->spec);
+    docker_image_fini(&start->image);
+    free(start);
 }
 
-void start_free(struct start *m)
+void start_free(struct start *start)
 {
-    if (!m)
+    if (!start)
         return;
-    timer_stop(&m->timer);
-    turn_end(&m->runtime->agent->turns, &m->turn);
-    m->runtime = NULL;
-    if (m->call)
-        docker_cancel(m->call);
-    if (!m->busy)
-        start_fini(m);
+    timer_stop(&start->timer);
+    turn_end(&start->runtime->agent->turns, &start->turn);
+    start->runtime = NULL;
+    if (start->call)
+        docker_cancel(start->call);
+    if (!start->busy)
+        start_fini(start);
 }
 
 /* Docker may still carry out this request, even after the agent has given it up. */
-static bool may_come_late(const struct start *m)
+static bool may_come_late(const struct start *start)
 {
-    return m->step == STEP_CREATE || m->step == STEP_START;
+    return start->step == STEP_CREATE || start->step == STEP_START;
 }
 
-static void finish(struct start *m, const struct start_result *made)
+static void finish(struct start *start, const struct start_result *made)
 {
-    struct runtime *h = m->runtime;
-    struct agent *agent = h->agent;
-    struct sandbox_id id = h->id;
-    h->start = NULL;
-    h->waiter = NULL;
-    h->may_come_late |= m->busy && may_come_late(m);
-    start_free(m);
+    struct runtime *runtime = start->runtime;
+    struct agent *agent = runtime->agent;
+    struct sandbox_id id = runtime->id;
+    runtime->start = NULL;
+    runtime->waiter = NULL;
+    runtime->may_come_late |= start->busy && may_come_late(start);
+    start_free(start);
     reconciler_started(agent->reconciler, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 
-void start_fail(struct start *m, enum sandbox_reason reason, const char *why)
+void start_fail(struct start *start, enum sandbox_reason reason, const char *why)
 {
-    struct start_result made = {.reason = reason, .node_fault = m->node_fault};
-    log_warn("agent", "sandbox=%s did not start: %s", m->runtime->id.text, why);
+    struct start_result made = {.reason = reason, .node_fault = start->node_fault};
+    log_warn("agent", "sandbox=%s did not start: %s", start->runtime->id.text, why);
     if (strlen(why) > NODE_DETAIL_MAX) /* paths are long, and removed anyway; the cause follows them */
         plain_words(why, made.detail, sizeof made.detail);
     else
         snprintf(made.detail, sizeof made.detail, "%s", why);
-    if (m->suspect && m->spec.user)
-        snprintf(made.suspect, sizeof made.suspect, "%s", m->spec.user);
-    finish(m, &made);
+    if (start->suspect && start->spec.user)
+        snprintf(made.suspect, sizeof made.suspect, "%s", start->spec.user);
+    finish(start, &made);
 }
 
-void start_succeed(struct start *m)
+void start_succeed(struct start *start)
 {
-    struct start_result made = {.ok = true, .enforced = m->runtime->agent->enforces};
-    finish(m, &made);
+    struct start_result made = {.ok = true, .enforced = start->runtime->agent->enforces};
+    finish(start, &made);
 }
 
 /* The reason is the step that was under way; the core adds how the sandbox ended. */
-void start_abort(struct start *m)
+void start_abort(struct start *start)
 {
-    start_fail(m, REASON_START_FAILED, was[m->step]);
+    start_fail(start, REASON_START_FAILED, was[start->step]);
 }
 
-static void fail_by_docker(struct start *m, int code, const struct err *e)
+static void fail_by_docker(struct start *start, int code, const struct err *e)
 {
     char why[120];
     enum sandbox_reason reason =
         code == ERR_IMAGE_UNAVAILABLE ? REASON_IMAGE_UNAVAILABLE : REASON_START_FAILED;
-    snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[m->step]);
-    m->suspect = code == ERR_NODE_TIMEOUT && may_come_late(m);
-    m->node_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(m));
-    m->runtime->may_come_late |= may_come_late(m) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
-    start_fail(m, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
+    snprintf(why, sizeof why, "%s, and Docker did not answer in time", was[start->step]);
+    start->suspect = code == ERR_NODE_TIMEOUT && may_come_late(start);
+    start->node_fault |= code == ERR_NODE_TIMEOUT || (code == ERR_IO && may_come_late(start));
+    start->runtime->may_come_late |= may_come_late(start) && (code == ERR_NODE_TIMEOUT || code == ERR_IO);
+    start_fail(start, reason, code == ERR_NODE_TIMEOUT ? why : e->text);
 }
 
-bool start_answered(struct start *m, int code, const struct err *e)
+bool start_answered(struct start *start, int code, const struct err *e)
 {
-    m->busy = false;
-    m->call = NULL;
-    if (!m->runtime)
-        start_fini(m);
+    start->busy = false;
+    start->call = NULL;
+    if (!start->runtime)
+        start_fini(start);
     else if (code && code != ERR_CANCELLED)
-        fail_by_docker(m, code, e);
+        fail_by_docker(start, code, e);
     else
         return !code; /* if the start failed, m is gone, except while the agent is stopping */
     return false;
 }
 
-void start_asked(struct start *m, enum start_step step, struct docker_call *call)
+void start_asked(struct start *start, enum start_step step, struct docker_call *call)
 {
-    m->step = step;
-    m->call = call;
-    m->busy = true;
+    start->step = step;
+    start->call = call;
+    start->busy = true;
 }

@@ -43,17 +43,17 @@ struct start {
 
 /* The three ways in which it ends, each at most once; m is freed. abort ends it at once, whatever it waits
  * for. */
-void start_fail(struct start *m, enum sandbox_reason reason, const char *why);
-void start_succeed(struct start *m);
-void start_abort(struct start *m);
+void start_fail(struct start *start, enum sandbox_reason reason, const char *why);
+void start_succeed(struct start *start);
+void start_abort(struct start *start);
 
 /* For a sandbox that is dropped: ends the start without a report. NULL is fine. */
-void start_free(struct start *m);
+void start_free(struct start *start);
 
 /* Notes that it waits for this call, or for a disk job (NULL). */
-void start_asked(struct start *m, enum start_step step, struct docker_call *call);
+void start_asked(struct start *start, enum start_step step, struct docker_call *call);
 
 /* Call first in each answer: false if the start is over. */
-bool start_answered(struct start *m, int code, const struct err *e) MUST_CHECK;
+bool start_answered(struct start *start, int code, const struct err *e) MUST_CHECK;
 
 #endif

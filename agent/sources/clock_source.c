@@ -3,6 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
+#include "agent/node/logs.h"
 
 #include "common/io/log.h"
 #include "common/io/msglink.h"
@@ -82,6 +83,7 @@ static void on_tick(void *arg)
     agent_cleanup_tick(agent, now);
     if (now - agent->trimmed_ms >= TRIM_MS) {
         malloc_trim(0);
+        agent_logs_expire(agent);
         agent->trimmed_ms = now;
     }
     uint64_t due = reconciler_due(agent->reconciler), wait = TICK_MS;

@@ -12,41 +12,42 @@
 #include <stdio.h>
 
 /* Usually its init has reported the end before. */
-static void on_died(struct runtime *h, const struct docker_event *event)
+static void on_died(struct runtime *runtime, const struct docker_event *event)
 {
-    struct agent *agent = h->agent;
-    if (timer_armed(&h->adopting))
-        agent_adopt(h,
+    struct agent *agent = runtime->agent;
+    if (timer_armed(&runtime->adopting))
+        agent_adopt(runtime,
                     true); /* how far its start came is not known: the command is not begun a second time */
-    const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
-    if (h->start) {
-        start_container_died(h->start, event->exit_code);
+    const struct sandbox_record *record = reconciler_find(agent->reconciler, &runtime->id);
+    if (runtime->start) {
+        start_container_died(runtime->start, event->exit_code);
     } else if (record && record->phase == PHASE_KILLING) {
-        reconciler_dead(agent->reconciler, loop_now_ms(), &h->id, NULL, engine_effects(agent->engine));
+        reconciler_dead(agent->reconciler, loop_now_ms(), &runtime->id, NULL, engine_effects(agent->engine));
     } else if (record && record->phase == PHASE_RUNNING) {
-        agent_check_dead(h, event->exit_code);
+        agent_check_dead(runtime, event->exit_code);
     }
 }
 
-static void on_oom(struct runtime *h)
+static void on_oom(struct runtime *runtime)
 {
-    agent_last_sample(h);
-    struct sandbox_exit exit = agent_ending_oom(h, false, 0);
-    reconciler_end(h->agent->reconciler, loop_now_ms(), &h->id, &exit, engine_effects(h->agent->engine));
+    agent_last_sample(runtime);
+    struct sandbox_exit exit = agent_ending_oom(runtime, false, 0);
+    reconciler_end(runtime->agent->reconciler, loop_now_ms(), &runtime->id, &exit,
+                   engine_effects(runtime->agent->engine));
 }
 
 static void on_event(void *arg, const struct docker_event *event)
 {
     struct agent *agent = arg;
-    struct runtime *h = agent_runtime_find(agent, &event->sandbox);
-    if (!h)
+    struct runtime *runtime = agent_runtime_find(agent, &event->sandbox);
+    if (!runtime)
         return;
     if (event->kind == DOCKER_DIED)
-        on_died(h, event);
+        on_died(runtime, event);
     else if (event->kind == DOCKER_OOM)
-        on_oom(h);
+        on_oom(runtime);
     else
-        agent_check(h);
+        agent_check(runtime);
 }
 
 /* Running sandboxes continue under this agent; new ones go to other nodes. */
@@ -63,15 +64,15 @@ static void on_away(void *arg)
 static void on_gap(void *arg)
 {
     struct agent *agent = arg;
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     if (agent->unhealthy[0] && agent->volumes) {
         log_info("agent", "Docker is back");
         agent->docker_ready = true;
         agent->unhealthy[0] = 0;
         uplink_renew(agent->uplink);
     }
-    HASH_ITER(hh, agent->runtimes, h, next)
-    agent_check_gap(h);
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    agent_check_gap(runtime);
 }
 
 void agent_listen_to_docker(struct agent *agent)

@@ -87,9 +87,9 @@ static void on_record(void *arg, const struct sandbox_record *found)
     reconciler_restore(agent->reconciler, &record);
     if (mended)
         reconciler_mended(agent->reconciler, &record.id, engine_effects(agent->engine));
-    struct runtime *h = agent_runtime(agent, &record.id);
+    struct runtime *runtime = agent_runtime(agent, &record.id);
     if (!sandbox_spec_unpack(record.spec, record.spec_len, &spec, &e))
-        agent_runtime_take_spec(h, &spec);
+        agent_runtime_take_spec(runtime, &spec);
     sandbox_spec_fini(&spec);
     if (booted && record.phase > PHASE_STARTING)
         end_by_boot(agent, &record.id);
@@ -116,26 +116,26 @@ int agent_restore_records(struct agent *agent, struct err *e)
 static void restore_episodes(void *arg, const struct sandbox_id *id)
 {
     struct agent *agent = arg;
-    struct runtime *h = agent_runtime(agent, id);
+    struct runtime *runtime = agent_runtime(agent, id);
     for (unsigned kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
-        guard_restore(&h->guard, (enum violation_kind)kind,
+        guard_restore(&runtime->guard, (enum violation_kind)kind,
                       outbox_episode(agent->outbox, id, (enum violation_kind)kind));
 }
 
 /* Closes episodes of sandboxes that ended meanwhile, or that have no record. */
 void agent_outbox_restore(struct agent *agent)
 {
-    struct runtime *h, *next;
+    struct runtime *runtime, *next;
     outbox_episodes(agent->outbox, restore_episodes, agent);
-    HASH_ITER(hh, agent->runtimes, h, next)
+    HASH_ITER(hh, agent->runtimes, runtime, next)
     {
-        const struct sandbox_record *record = reconciler_find(agent->reconciler, &h->id);
+        const struct sandbox_record *record = reconciler_find(agent->reconciler, &runtime->id);
         if (record && record->phase != PHASE_ENDED)
             continue;
-        struct guard_step step = guard_close(&h->guard, &h->id);
+        struct guard_step step = guard_close(&runtime->guard, &runtime->id);
         agent_keep_violations(agent, &step);
         if (!record)
-            agent_runtime_drop(h);
+            agent_runtime_drop(runtime);
     }
     agent_outbox_flush(agent);
 }
@@ -175,25 +175,26 @@ static struct sandbox_exit ending_while_down(const struct sandbox_record *record
     return exit;
 }
 
-static void take_up(struct runtime *h, const struct docker_state *state, bool making)
+static void take_up(struct runtime *runtime, const struct docker_state *state, bool making)
 {
     struct err e = {0};
     if (making)
-        agent_adopt_wait(h);
-    if (agent_runtime_listen(h, &e) || agent_runtime_attach(h, state, &e))
-        log_warn("agent", "sandbox=%s is taken up in part only: %s", h->id.text, e.text);
+        agent_adopt_wait(runtime);
+    if (agent_runtime_listen(runtime, &e) || agent_runtime_attach(runtime, state, &e))
+        log_warn("agent", "sandbox=%s is taken up in part only: %s", runtime->id.text, e.text);
     if (making)
         return;
-    found(h->agent, &h->id, true, NULL);
-    agent_check(h);
+    found(runtime->agent, &runtime->id, true, NULL);
+    agent_check(runtime);
 }
 
 /* Docker does not know its name any more, but its processes run. */
-static void end_renamed(struct runtime *h, const struct sandbox_exit *exit)
+static void end_renamed(struct runtime *runtime, const struct sandbox_exit *exit)
 {
-    struct agent *agent = h->agent;
-    reconciler_found(agent->reconciler, loop_now_ms(), &h->id, true, NULL, engine_effects(agent->engine));
-    reconciler_end(agent->reconciler, loop_now_ms(), &h->id, exit, engine_effects(agent->engine));
+    struct agent *agent = runtime->agent;
+    reconciler_found(agent->reconciler, loop_now_ms(), &runtime->id, true, NULL,
+                     engine_effects(agent->engine));
+    reconciler_end(agent->reconciler, loop_now_ms(), &runtime->id, exit, engine_effects(agent->engine));
 }
 
 static void ask(void *arg);
@@ -206,25 +207,25 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
     const struct sandbox_record *record = reconciler_find(agent->reconciler, &finding.id);
     if (code == ERR_CANCELLED || !record)
         return;
-    struct runtime *h = agent_runtime(agent, &finding.id);
+    struct runtime *runtime = agent_runtime(agent, &finding.id);
     if (code && code != ERR_NOT_FOUND) { /* Docker went away again: that says nothing about the container */
-        timer_start(&h->asking, agent->loop, DOCKER_RETRY_MS, ask, h);
+        timer_start(&runtime->asking, agent->loop, DOCKER_RETRY_MS, ask, runtime);
         return;
     }
     bool making = record->phase <= PHASE_STARTING;
     if (!code && state->running && state->pid) {
-        take_up(h, state, making);
+        take_up(runtime, state, making);
         return;
     }
     struct sandbox_exit exit = code ? ending_taken_away(ENDING_AGENT_DOWN) : ending_while_down(record, state);
-    if (code && agent_has_cgroup(h)) {
-        end_renamed(h, &exit);
+    if (code && agent_has_cgroup(runtime)) {
+        end_renamed(runtime, &exit);
         return;
     }
     bool booted =
         strcmp(record->boot_id, agent->boot_id) != 0; /* after a boot, a command may be started again */
     if (making && !booted && !code && state->begun && !state->running) {
-        agent_adopt(h, true);
+        agent_adopt(runtime, true);
         reconciler_dead(agent->reconciler, loop_now_ms(), &finding.id, &exit, engine_effects(agent->engine));
     }
     found(agent, &finding.id, false, &exit);
@@ -232,17 +233,18 @@ static void on_inspected(void *arg, int code, const struct err *error, const str
 
 static void ask(void *arg)
 {
-    struct runtime *h = arg;
+    struct runtime *runtime = arg;
     struct finding *finding = mem_zalloc(sizeof *finding);
-    *finding = (struct finding){h->agent, h->id};
-    docker_container_inspect(h->agent->docker, h->id.text, DOCKER_QUICK_MS, on_inspected, finding);
+    *finding = (struct finding){runtime->agent, runtime->id};
+    docker_container_inspect(runtime->agent->docker, runtime->id.text, DOCKER_QUICK_MS, on_inspected,
+                             finding);
 }
 
 static void inspect_restored(struct agent *agent)
 {
-    struct runtime *h, *next;
-    HASH_ITER(hh, agent->runtimes, h, next)
-    ask(h);
+    struct runtime *runtime, *next;
+    HASH_ITER(hh, agent->runtimes, runtime, next)
+    ask(runtime);
 }
 
 static void retry(void *arg)

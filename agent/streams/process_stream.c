@@ -2,11 +2,13 @@
 
 #include "agent/agent_state.h"
 #include "agent/initlink/initlink_process.h"
+#include "agent/streams/file_told.h"
 #include "agent/streams/process_told.h"
 #include "agent/streams/terminal_grace.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
+#include "common/io/pki.h"
 #include "proto/stream_codec.h"
 
 #include <errno.h>
@@ -35,8 +37,14 @@ struct process_stream {
     size_t input_at, input_len;
     uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
-    uint32_t listed; /* the highest number of a list that was told */
+    uint32_t listed;       /* the highest number of a list that was told */
+    struct file_told file; /* STREAM_FILE */
 };
+
+static bool is_act(const struct process_stream *s)
+{
+    return s->op >= STREAM_SIGNAL && s->op <= STREAM_KILL;
+}
 
 /* Whether a stream is attached to this process. */
 static bool is_attended(const struct runtime *h, uint32_t number)
@@ -56,7 +64,7 @@ static void check_grace(struct runtime *h, uint32_t number)
         terminal_grace_check(h, process, is_attended(h, number));
 }
 
-/* --- one exit door --- */
+/* --- its end, in one place --- */
 
 static void forget(struct process_stream *s)
 {
@@ -112,10 +120,10 @@ static void say_process(struct process_stream *s, const struct stream_process *p
     say(s, &message);
 }
 
-/* That it runs, or how it ended, before anything else of it. */
+/* That it runs, or how it ended, before anything else of it. A file's helper tells its result instead. */
 static void say_begun(struct process_stream *s, const struct initlink_process *process)
 {
-    if (s->begun || !process || mux_room(s->mux) < STREAM_MESSAGE_MAX)
+    if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     struct stream_process told = process_told(process);
     say_process(s, &told);
@@ -123,9 +131,15 @@ static void say_begun(struct process_stream *s, const struct initlink_process *p
     s->begun = true;
 }
 
-/* Its last word, once its output is through. What is told needs room in the window as output does. */
+/* Its last message, once its output is through. What is told needs room in the window as output does. */
 static void end_if_done(struct process_stream *s)
 {
+    struct err e;
+    if (s->op == STREAM_FILE && s->ended && s->drained) {
+        int rc = file_told_end(&s->file, &s->end, &e);
+        finish(s, rc, rc ? e.text : "");
+        return;
+    }
     if (!s->ended || (s->attaches && !s->drained) || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     say_process(s, &s->end);
@@ -164,13 +178,35 @@ static void attach(struct process_stream *s, uint64_t from)
         fail(s, &e);
 }
 
+/* The result first; its room in the window is that of a process's final report. */
+static void on_file_output(struct process_stream *s, const struct initlink_update *update)
+{
+    struct stream_message message = {.kind = STREAM_FILE_TOLD};
+    const uint8_t *bytes = update->bytes;
+    size_t len = update->len;
+    struct err e;
+    bool known = s->file.known;
+    int rc = update->is_stderr ? err_set(&e, ERR_PROTOCOL, "the sandbox's helper said what it may not")
+                               : file_told_take(&s->file, &bytes, &len, &e);
+    message.file = s->file.result;
+    if (!known && s->file.known && (!rc || rc == ERR_RANGE))
+        say(s, &message);
+    if (rc)
+        fail(s, &e);
+    else if (len)
+        mux_write(s->mux, STREAM_STDOUT, bytes, len);
+}
+
 static void on_output(struct process_stream *s, const struct initlink_update *update)
 {
-    say_begun(s,
-              initlink_find_process(s->runtime->init, s->number)); /* it comes first, whatever an init does */
+    /* It comes first, whatever an init does. */
+    say_begun(s, initlink_find_process(s->runtime->init, s->number));
     s->position = update->attachment.position;
     s->credit -= update->len < s->credit ? update->len : s->credit;
-    mux_write(s->mux, update->is_stderr ? STREAM_STDERR : STREAM_STDOUT, update->bytes, update->len);
+    if (s->op == STREAM_FILE)
+        on_file_output(s, update);
+    else
+        mux_write(s->mux, update->is_stderr ? STREAM_STDERR : STREAM_STDOUT, update->bytes, update->len);
 }
 
 static void on_attached(struct process_stream *s, const struct init_attached *attached)
@@ -310,7 +346,8 @@ static const struct initlink_process *next_process(struct initlink *init, uint32
     const struct initlink_process *all[INITLINK_PROCESSES_MAX], *next = NULL;
     size_t count = initlink_processes(init, all, INITLINK_PROCESSES_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (all[i]->known && all[i]->number > number && (!next || all[i]->number < next->number))
+        if (all[i]->known && !(all[i]->told.flags & INIT_PROCESS_FILE) && all[i]->number > number &&
+            (!next || all[i]->number < next->number))
             next = all[i];
     }
     return next;
@@ -372,7 +409,7 @@ static const struct initlink_process *find_pid(struct initlink *init, int32_t pi
     const struct initlink_process *all[INITLINK_PROCESSES_MAX], *best = NULL;
     size_t count = initlink_processes(init, all, INITLINK_PROCESSES_MAX);
     for (size_t i = 0; i < count; i++) {
-        if (all[i]->told.pid != pid)
+        if (all[i]->told.pid != pid || all[i]->told.flags & INIT_PROCESS_FILE)
             continue;
         if (all[i]->told.state == INIT_RUNNING)
             return all[i];
@@ -403,15 +440,11 @@ static struct init_spawn *spawn_of(const struct stream_start *start)
     return spawn;
 }
 
-static void begin_start(struct process_stream *s, const struct stream_start *start)
+static void spawn_it(struct process_stream *s, const struct init_spawn *spawn)
 {
     struct err e;
-    struct init_spawn *spawn = spawn_of(start);
-    s->attaches = start->attach;
-    s->exec = start->exec;
     s->number = initlink_next_process(s->runtime->init);
     int rc = initlink_spawn(s->runtime->init, s->number, spawn, &e);
-    free(spawn);
     if (rc) {
         s->number = 0;
         if (rc == ERR_IO)
@@ -421,6 +454,38 @@ static void begin_start(struct process_stream *s, const struct stream_start *sta
     }
     if (s->attaches)
         attach(s, INIT_FROM_OLDEST);
+}
+
+static void begin_start(struct process_stream *s, const struct stream_start *start)
+{
+    struct init_spawn *spawn = spawn_of(start);
+    s->attaches = start->attach;
+    s->exec = start->exec;
+    spawn_it(s, spawn);
+    free(spawn);
+}
+
+static void begin_file(struct process_stream *s, const struct stream_file *file)
+{
+    struct initlink *init = s->runtime->init;
+    struct file_words words;
+    struct err e;
+    if (!(initlink_features(init) & INIT_FEATURE_FILES)) {
+        (void)err_set(&e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
+        fail(s, &e);
+        return;
+    }
+    struct init_spawn *spawn = mem_zalloc(sizeof *spawn);
+    pki_random(spawn->token, sizeof spawn->token);
+    spawn->timeout_ms = file->timeout_ms;
+    spawn->flags =
+        INIT_PROCESS_FILE | INIT_PROCESS_EXEC | (file->verb == STREAM_FILE_WRITE ? INIT_PROCESS_STDIN : 0u);
+    spawn->start.cwd = "";
+    file_arguments(file, &words, &spawn->start);
+    s->attaches = s->exec = true;
+    s->file.verb = file->verb;
+    spawn_it(s, spawn);
+    free(spawn);
 }
 
 /* Whether a process can be asked for this. */
@@ -495,6 +560,8 @@ void process_stream_begin(struct runtime *h, struct mux_stream *mux, const struc
         fail(s, &e);
     else if (open->op == STREAM_START)
         begin_start(s, &open->start);
+    else if (open->op == STREAM_FILE)
+        begin_file(s, &open->file);
     else if (open->op == STREAM_LIST && !open->pid)
         list_more(s);
     else
@@ -530,8 +597,6 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
         s->end = process_told(process);
     }
     if (s->op == STREAM_START && !s->attaches) {
-        if (s->ended)
-            say_process(s, &s->end);
         finish(s, 0, "");
     } else if (s->ended) {
         end_if_done(s);
@@ -554,7 +619,7 @@ static void on_act_ended(struct process_stream *s)
 
 static void on_process_told(struct process_stream *s, const struct initlink_process *process)
 {
-    if (s->op <= STREAM_ATTACH)
+    if (!is_act(s))
         on_told(s, process);
     else if (process->told.state == INIT_ENDED)
         on_act_ended(s);
@@ -563,7 +628,7 @@ static void on_process_told(struct process_stream *s, const struct initlink_proc
 static bool has_stream(const struct runtime *h, uint32_t number)
 {
     for (const struct process_stream *s = h->streams; s; s = s->next) {
-        if (s->number == number && s->op == STREAM_START)
+        if (s->number == number && (s->op == STREAM_START || s->op == STREAM_FILE))
             return true;
     }
     return false;
@@ -609,7 +674,7 @@ static void on_listed(struct process_stream *s)
     if (!s->number)
         return;
     const struct initlink_process *process = initlink_find_process(s->runtime->init, s->number);
-    if (s->op > STREAM_ATTACH) {
+    if (is_act(s)) {
         on_act_relinked(s, process);
     } else if (!process) {
         (void)err_set(&e, ERR_NODE_TIMEOUT,
@@ -674,10 +739,16 @@ static void on_writable(struct runtime *h)
     }
 }
 
+/* The others go on when there is a link again. Of a file, nobody could tell what has arrived. */
 static void on_unlinked(struct runtime *h)
 {
-    for (struct process_stream *s = h->streams; s; s = s->next)
+    struct process_stream *s, *next;
+    for (s = h->streams; s; s = next) {
+        next = s->next;
         s->attachment = 0;
+        if (s->op == STREAM_FILE)
+            finish(s, ERR_NODE_TIMEOUT, "the sandbox's init was not reached");
+    }
 }
 
 /* The sandbox ends: its reason the controller knows. */

@@ -2,6 +2,7 @@
 
 #include "agent/agent_conf.h"
 #include "agent/agent_state.h"
+#include "agent/streams/log_stream.h"
 #include "agent/streams/process_stream.h"
 #include "agent/streams/terminal_grace.h"
 
@@ -42,6 +43,7 @@ static void close_it(struct stream_link *link)
     struct runtime *h, *next;
     HASH_ITER(hh, link->agent->runtimes, h, next)
     process_streams_cut(h);
+    log_streams_cut(link->agent->log_streams);
     dial_cancel(link->dial);
     link->dial = NULL;
     mux_free(link->mux);
@@ -83,7 +85,9 @@ static void on_open(void *owner, struct mux_stream *stream, const uint8_t *bytes
         return;
     }
     struct runtime *runtime = agent_runtime_find(link->agent, &open.sandbox);
-    if (!runtime || runtime->removing)
+    if (open.op == STREAM_LOGS || open.op == STREAM_LOGS_DROP)
+        log_stream_begin(link->agent->log_streams, stream, &open); /* also of one that has ended */
+    else if (!runtime || runtime->removing)
         refuse(stream, ERR_NOT_FOUND, "the sandbox is not on this node");
     else if (!runtime->init || runtime->start)
         refuse(stream, ERR_WRONG_STATE, "the sandbox has not started yet");
@@ -98,6 +102,7 @@ static void on_drained(void *owner)
     struct runtime *h, *next;
     HASH_ITER(hh, link->agent->runtimes, h, next)
     process_streams_go_on(h);
+    log_streams_go_on(link->agent->log_streams);
 }
 
 static void on_over(void *owner, const char *why)

@@ -55,10 +55,10 @@ static void drop_idle(struct uplink_queue *q, struct uplink_waiting *w)
     free(w);
 }
 
-void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *o)
+void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *status)
 {
-    struct uplink_waiting *w = waiting_get(q, &o->id);
-    w->status = *o;
+    struct uplink_waiting *w = waiting_get(q, &status->id);
+    w->status = *status;
     w->has_status = true;
     w->at_ms = now;
     w->sent_ms = 0;
@@ -93,11 +93,11 @@ static void take_status(struct uplink_queue *q, struct uplink_waiting *w, const 
         q->held = true;
         return;
     }
-    struct sandbox_status *o = &report->statuses[report->status_count++];
-    *o = w->status;
-    o->started_ago_ms += o->ran ? now - w->at_ms : 0;
-    o->ended_ago_ms += sandbox_state_terminal(o->state) ? now - w->at_ms : 0;
-    o->last.ago_ms += o->has_last ? now - w->at_ms : 0;
+    struct sandbox_status *status = &report->statuses[report->status_count++];
+    *status = w->status;
+    status->started_ago_ms += status->ran ? now - w->at_ms : 0;
+    status->ended_ago_ms += sandbox_state_terminal(status->state) ? now - w->at_ms : 0;
+    status->last.ago_ms += status->has_last ? now - w->at_ms : 0;
     w->sent_ms = now;
 }
 

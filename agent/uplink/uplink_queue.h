@@ -25,7 +25,7 @@ struct uplink_queue {
 };
 
 void uplink_queue_fini(struct uplink_queue *q);
-void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *o);
+void uplink_queue_status(struct uplink_queue *q, uint64_t now, const struct sandbox_status *status);
 void uplink_queue_sample(struct uplink_queue *q, uint64_t now, const struct sample *s);
 void uplink_queue_cleanup(struct uplink_queue *q, const struct cleanup_report *report);
 

@@ -5,8 +5,8 @@
  * is awake reads the clock more often than that. Do not use it for deadlines: they also run while a process
  * sleeps. Pure.
  */
-#ifndef CORRAL_COMMON_AWAKE_H
-#define CORRAL_COMMON_AWAKE_H
+#ifndef CORRAL_COMMON_BASE_AWAKE_H
+#define CORRAL_COMMON_BASE_AWAKE_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that many clients that lost
  * the same peer do not come back at the same moment. Pure: the caller supplies the randomness.
  */
-#ifndef CORRAL_COMMON_BACKOFF_H
-#define CORRAL_COMMON_BACKOFF_H
+#ifndef CORRAL_COMMON_BASE_BACKOFF_H
+#define CORRAL_COMMON_BASE_BACKOFF_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* Small definitions that every file may use: attributes and array helpers. */
-#ifndef CORRAL_COMMON_DEFS_H
-#define CORRAL_COMMON_DEFS_H
+#ifndef CORRAL_COMMON_BASE_DEFS_H
+#define CORRAL_COMMON_BASE_DEFS_H
 
 #include <stddef.h>
 

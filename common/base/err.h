@@ -3,8 +3,8 @@
  * err * as its last parameter, which receives a sentence that says what to do. The table gives each code its
  * public name, its HTTP status and whether trying again can help.
  */
-#ifndef CORRAL_COMMON_ERR_H
-#define CORRAL_COMMON_ERR_H
+#ifndef CORRAL_COMMON_BASE_ERR_H
+#define CORRAL_COMMON_BASE_ERR_H
 
 #include "common/base/defs.h"
 

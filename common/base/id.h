@@ -3,8 +3,8 @@
  * (https://github.com/ulid/spec): 48 bits of Unix milliseconds, then 80 random bits, so that ids sort by
  * time. The text form is the identity; it is validated once, where it enters the program.
  */
-#ifndef CORRAL_COMMON_ID_H
-#define CORRAL_COMMON_ID_H
+#ifndef CORRAL_COMMON_BASE_ID_H
+#define CORRAL_COMMON_BASE_ID_H
 
 #include "common/base/defs.h"
 

@@ -2,8 +2,8 @@
  * Allocation of our own small objects. No caller could handle running out of memory here, so these functions
  * abort. A size that a peer chose is capped and goes through plain malloc, which may fail.
  */
-#ifndef CORRAL_COMMON_MEM_H
-#define CORRAL_COMMON_MEM_H
+#ifndef CORRAL_COMMON_BASE_MEM_H
+#define CORRAL_COMMON_BASE_MEM_H
 
 #include <stddef.h>
 

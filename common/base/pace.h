@@ -4,8 +4,8 @@
  * bucket makes a debt, and the user waits until the debt is paid. The debt is bounded, and so is the wait.
  * Pure.
  */
-#ifndef CORRAL_COMMON_PACE_H
-#define CORRAL_COMMON_PACE_H
+#ifndef CORRAL_COMMON_BASE_PACE_H
+#define CORRAL_COMMON_BASE_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>

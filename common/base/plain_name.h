@@ -8,8 +8,8 @@
  * Persian (U+200C), between emoji that form one (U+200D), and after a virama. No name begins or ends with a
  * blank (Zs), so no name consists of blanks alone.
  */
-#ifndef CORRAL_COMMON_PLAIN_NAME_H
-#define CORRAL_COMMON_PLAIN_NAME_H
+#ifndef CORRAL_COMMON_BASE_PLAIN_NAME_H
+#define CORRAL_COMMON_BASE_PLAIN_NAME_H
 
 /* Returns what is wrong with the name, as the end of a sentence, or NULL if it is valid. name: UTF-8; an
  * empty one is valid. Static. */

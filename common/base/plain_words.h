@@ -2,8 +2,8 @@
  * Makes messages of Docker and the kernel fit for a tenant: words that reveal something about the machine
  * (paths, addresses, names with a port, ids) become "…", the rest stays. Pure.
  */
-#ifndef CORRAL_COMMON_PLAIN_WORDS_H
-#define CORRAL_COMMON_PLAIN_WORDS_H
+#ifndef CORRAL_COMMON_BASE_PLAIN_WORDS_H
+#define CORRAL_COMMON_BASE_PLAIN_WORDS_H
 
 #include <stddef.h>
 

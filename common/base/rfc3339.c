@@ -86,3 +86,55 @@ bool rfc3339_valid(const char *text)
     return (*t == '+' || *t == '-') && has_form(t + 1, "dd:dd") && !t[6] && two_digits(t + 1) <= 14 &&
            is_clock(t + 1, t + 4);
 }
+
+#define SECONDS_LEN 19 /* "2026-01-02T03:04:05" */
+#define NS          1000000000u
+
+static bool read_digits(const char *text, size_t count, unsigned *out)
+{
+    *out = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *out = *out * 10 + (unsigned)(text[i] - '0');
+    }
+    return true;
+}
+
+/* Reads what follows the seconds: a fraction, and "Z" or an offset to UTC in seconds. */
+static bool read_rest(const char *rest, unsigned *ns, long *offset)
+{
+    unsigned hours, minutes, digit;
+    *ns = 0;
+    *offset = 0;
+    if (*rest == '.') {
+        rest++;
+        for (unsigned unit = NS / 10; unit && read_digits(rest, 1, &digit); unit /= 10, rest++)
+            *ns += digit * unit;
+    }
+    if (!strcmp(rest, "Z"))
+        return true;
+    if ((*rest != '+' && *rest != '-') || strlen(rest) != 6 || rest[3] != ':' ||
+        !read_digits(rest + 1, 2, &hours) || !read_digits(rest + 4, 2, &minutes))
+        return false;
+    *offset = ((long)hours * 60 + (long)minutes) * (*rest == '+' ? 60 : -60);
+    return true;
+}
+
+bool rfc3339_read(const char *text, uint64_t *unix_ns)
+{
+    char exact[RFC3339_LEN + 1];
+    uint64_t ms;
+    unsigned ns;
+    long offset;
+    if (strlen(text) <= SECONDS_LEN || !read_rest(text + SECONDS_LEN, &ns, &offset))
+        return false;
+    snprintf(exact, sizeof exact, "%.19s.000Z", text);
+    if (!rfc3339_parse(exact, &ms))
+        return false;
+    int64_t seconds = (int64_t)(ms / 1000) - offset;
+    if (seconds < 0 || seconds > INT64_MAX / NS)
+        return false;
+    *unix_ns = (uint64_t)seconds * NS + ns;
+    return true;
+}

@@ -1,7 +1,7 @@
 /* Times as people and the API read and write them: RFC 3339. Times are written in UTC with milliseconds.
  * Pure. */
-#ifndef CORRAL_COMMON_RFC3339_H
-#define CORRAL_COMMON_RFC3339_H
+#ifndef CORRAL_COMMON_BASE_RFC3339_H
+#define CORRAL_COMMON_BASE_RFC3339_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,5 +19,8 @@ bool rfc3339_parse(const char *text, uint64_t *unix_ms);
  * up to 9 digits, and "Z" or an offset. Capital letters only.
  */
 bool rfc3339_valid(const char *text);
+
+/* Reads such a time, from 1970 to 2261; *unix_ns: Unix nanoseconds. */
+bool rfc3339_read(const char *text, uint64_t *unix_ns);
 
 #endif

@@ -1,6 +1,6 @@
 /* Sizes and durations as people write and read them. Pure. */
-#ifndef CORRAL_COMMON_UNITS_H
-#define CORRAL_COMMON_UNITS_H
+#ifndef CORRAL_COMMON_BASE_UNITS_H
+#define CORRAL_COMMON_BASE_UNITS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* UTF-8 (RFC 3629): checks bytes and counts characters. Pure. */
-#ifndef CORRAL_COMMON_UTF8_H
-#define CORRAL_COMMON_UTF8_H
+#ifndef CORRAL_COMMON_BASE_UTF8_H
+#define CORRAL_COMMON_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

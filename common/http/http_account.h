@@ -9,8 +9,8 @@
  *
  * Bounded by the connections: an account lives as long as a connection holds for it. No I/O.
  */
-#ifndef CORRAL_COMMON_HTTP_ACCOUNT_H
-#define CORRAL_COMMON_HTTP_ACCOUNT_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_ACCOUNT_H
+#define CORRAL_COMMON_HTTP_HTTP_ACCOUNT_H
 
 #include "common/http/http_turns.h"
 

@@ -3,8 +3,8 @@
  * Stricter than the RFC: refuses chunk extensions and trailers, which nothing here uses and which other
  * programs have parsed differently. Takes bytes; no I/O.
  */
-#ifndef CORRAL_COMMON_HTTP_BODY_H
-#define CORRAL_COMMON_HTTP_BODY_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_BODY_H
+#define CORRAL_COMMON_HTTP_HTTP_BODY_H
 
 #include "common/base/err.h"
 

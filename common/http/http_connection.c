@@ -303,13 +303,15 @@ void http_connection_stream_head(struct http_connection *c, int status, const ch
     bool bodiless = status == 204 || status == 304;
     bool taken =
         s->kind == STREAM_BODY || body_is_over(c); /* otherwise the rest of the body ends the connection */
-    s->chunked = x->request.parser.http_minor && !bodiless;
+    s->chunked = x->request.parser.http_minor && !bodiless && !s->sized;
     s->keep = x->request.keep_alive && taken && x->request.parser.http_minor;
     s->head_only = bodiless || !strcmp(x->request.method, "HEAD");
     evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_text(status));
     write_date(out);
     if (type)
         evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+    if (s->sized && !bodiless)
+        evbuffer_add_printf(out, "Content-Length: %llu\r\n", (unsigned long long)s->left);
     evbuffer_add_printf(out, "%s%s%s\r\n", s->chunked ? "Transfer-Encoding: chunked\r\n" : "",
                         headers ? headers : "", s->keep ? "" : CLOSES);
 }

@@ -87,6 +87,12 @@ bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *op
     return http_stream_body(x, 0, ops, arg);
 }
 
+void http_stream_size(struct http_exchange *x, uint64_t length)
+{
+    x->stream.sized = true;
+    x->stream.left = length;
+}
+
 bool http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg)
 {
@@ -179,7 +185,7 @@ static void end(struct http_exchange *x, bool broken)
     }
     if (!broken && s->chunked && !s->head_only)
         evbuffer_add(bufferevent_get_output(x->connection->io), "0\r\n\r\n", 5);
-    s->broken = broken || s->kind == STREAM_BODY;
+    s->broken = broken || s->kind == STREAM_BODY || (s->sized && s->left && !s->head_only);
     s->over = true;
     http_connection_ask(x->connection);
 }

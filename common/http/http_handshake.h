@@ -3,8 +3,8 @@
  * for thousands of handshakes at once, so each step waits for a turn of its line (common/http/http_turns.h).
  * Private to the HTTP server.
  */
-#ifndef CORRAL_COMMON_HTTP_HANDSHAKE_H
-#define CORRAL_COMMON_HTTP_HANDSHAKE_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_HANDSHAKE_H
+#define CORRAL_COMMON_HTTP_HTTP_HANDSHAKE_H
 
 #include "common/http/http_turns.h"
 #include "common/io/tls_server.h"

@@ -1,6 +1,6 @@
 /* Parses a request's head and body. Private to the HTTP server. Takes bytes; no I/O. */
-#ifndef CORRAL_COMMON_HTTP_REQUEST_H
-#define CORRAL_COMMON_HTTP_REQUEST_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_REQUEST_H
+#define CORRAL_COMMON_HTTP_HTTP_REQUEST_H
 
 #include "common/base/err.h"
 #include "common/http/http_body.h"

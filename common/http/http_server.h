@@ -19,8 +19,8 @@
  * three budgets: one for all strangers together, one for all others together, and one for each account of the
  * others. Past a budget, the connection that has held memory longest is answered 429 and closed.
  */
-#ifndef CORRAL_COMMON_HTTP_SERVER_H
-#define CORRAL_COMMON_HTTP_SERVER_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_SERVER_H
+#define CORRAL_COMMON_HTTP_HTTP_SERVER_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"
@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #define HTTP_HEADERS_MAX 64
-#define HTTP_TARGET_MAX  4096
+#define HTTP_TARGET_MAX  8192 /* a path inside a sandbox may have 4095 bytes, and stands in a query */
 
 struct tls_server;
 struct http_server;

@@ -1,6 +1,6 @@
 /* What http_server.c, http_connection.c and http_exchange.c share; private to them. */
-#ifndef CORRAL_COMMON_HTTP_SERVER_INT_H
-#define CORRAL_COMMON_HTTP_SERVER_INT_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_SERVER_INT_H
+#define CORRAL_COMMON_HTTP_HTTP_SERVER_INT_H
 
 #include "common/http/http_account.h"
 #include "common/http/http_handshake.h"
@@ -25,8 +25,10 @@ struct http_stream {
     bool wants_more;         /* the owner takes further pieces */
     bool full, flooded;      /* full: a write returned false; flooded: past HTTP_STREAM_MAX */
     bool chunked, head_only; /* properties of the answer */
-    bool keep;               /* the connection stays open after the stream */
-    size_t held;             /* bytes that the owner keeps */
+    bool sized;              /* the answer states its length; so many bytes of it are left */
+    uint64_t left;
+    size_t held; /* bytes that the owner keeps */
+    bool keep;   /* the connection stays open after the stream */
     bool told_end;
     bool awaits;       /* the request was read whole: a client that ends now is gone */
     bool telling_gone; /* on_gone is running: x must not be freed yet */

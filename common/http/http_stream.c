@@ -83,8 +83,11 @@ bool http_stream_takes(const struct http_exchange *x)
 void http_stream_put(struct http_exchange *x, struct evbuffer *out, const void *bytes, size_t len)
 {
     struct http_stream *s = &x->stream;
+    if (s->sized && len > s->left)
+        len = (size_t)s->left;
     if (!len || s->head_only)
         return;
+    s->left -= s->sized ? len : 0;
     if (s->chunked)
         evbuffer_add_printf(out, "%zx\r\n", len);
     evbuffer_add(out, bytes, len);

@@ -19,8 +19,8 @@
  * The exchange belongs to the owner until http_stream_end, http_stream_break or http_answer, also after
  * on_gone.
  */
-#ifndef CORRAL_COMMON_HTTP_STREAM_H
-#define CORRAL_COMMON_HTTP_STREAM_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_STREAM_H
+#define CORRAL_COMMON_HTTP_HTTP_STREAM_H
 
 #include "common/http/http_server.h"
 
@@ -65,6 +65,10 @@ bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *op
  */
 bool http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg) MUST_CHECK;
+
+/* Call before http_stream_begin: the answer has this length, and states it. One that ends with less is
+ * broken, and more is dropped. */
+void http_stream_size(struct http_exchange *x, uint64_t length);
 
 /* Whether the client asks for this protocol: GET, HTTP/1.1, both Upgrade and Connection name it, no body. */
 bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol);

@@ -1,6 +1,6 @@
 /* What http_connection.c and http_exchange.c use of http_stream.c; private to them. */
-#ifndef CORRAL_COMMON_HTTP_STREAM_INT_H
-#define CORRAL_COMMON_HTTP_STREAM_INT_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_STREAM_INT_H
+#define CORRAL_COMMON_HTTP_HTTP_STREAM_INT_H
 
 #include "common/http/http_server_int.h"
 

@@ -5,8 +5,8 @@
  * lines together get HTTP_TURN_US in one turn of the loop. The caller decides what shares a line. On the
  * loop.
  */
-#ifndef CORRAL_COMMON_HTTP_TURNS_H
-#define CORRAL_COMMON_HTTP_TURNS_H
+#ifndef CORRAL_COMMON_HTTP_HTTP_TURNS_H
+#define CORRAL_COMMON_HTTP_HTTP_TURNS_H
 
 #include "common/io/loop.h"
 

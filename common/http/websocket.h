@@ -14,8 +14,8 @@
  *
  * Of pings that come faster than their pongs are taken, the latest is answered.
  */
-#ifndef CORRAL_COMMON_WEBSOCKET_H
-#define CORRAL_COMMON_WEBSOCKET_H
+#ifndef CORRAL_COMMON_HTTP_WEBSOCKET_H
+#define CORRAL_COMMON_HTTP_WEBSOCKET_H
 
 #include "common/http/http_stream.h"
 #include "common/http/websocket_frames.h"

@@ -7,8 +7,8 @@
  * Memory: bytes that were put in and not read yet, and the part of a message that has arrived, at most
  * message_max; what a frame merely announces is not allocated.
  */
-#ifndef CORRAL_COMMON_WEBSOCKET_FRAMES_H
-#define CORRAL_COMMON_WEBSOCKET_FRAMES_H
+#ifndef CORRAL_COMMON_HTTP_WEBSOCKET_FRAMES_H
+#define CORRAL_COMMON_HTTP_WEBSOCKET_FRAMES_H
 
 #include "common/base/defs.h"
 

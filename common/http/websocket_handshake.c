@@ -28,10 +28,10 @@ void websocket_handshake_accept(const char *key, char out[static 29])
 /* Whether the client's list has this protocol. Their names are compared with their case. */
 static bool offers(const char *list, const char *protocol)
 {
-    size_t want = strlen(protocol);
+    size_t len = strlen(protocol);
     for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
         at += strspn(at, " \t");
-        if (strcspn(at, ", \t") == want && !strncmp(at, protocol, want))
+        if (strcspn(at, ", \t") == len && !strncmp(at, protocol, len))
             return true;
     }
     return false;

@@ -2,8 +2,8 @@
  * The opening handshake of a WebSocket (RFC 6455, section 4.2), as its server checks and answers it. No I/O,
  * no clock.
  */
-#ifndef CORRAL_COMMON_WEBSOCKET_HANDSHAKE_H
-#define CORRAL_COMMON_WEBSOCKET_HANDSHAKE_H
+#ifndef CORRAL_COMMON_HTTP_WEBSOCKET_HANDSHAKE_H
+#define CORRAL_COMMON_HTTP_WEBSOCKET_HANDSHAKE_H
 
 #include "common/base/err.h"
 #include "common/http/http_stream.h"

@@ -3,8 +3,8 @@
  * bits), all in Crockford's base 32, lower case. Only the SHA-256 of the whole text is stored; a random
  * secret of this size needs no password hash.
  */
-#ifndef CORRAL_COMMON_API_KEY_H
-#define CORRAL_COMMON_API_KEY_H
+#ifndef CORRAL_COMMON_IO_API_KEY_H
+#define CORRAL_COMMON_IO_API_KEY_H
 
 #include "common/base/defs.h"
 

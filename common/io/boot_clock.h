@@ -3,8 +3,8 @@
  * namespace, if this process is in its own). Processes with the same id read the same clock, also if one
  * starts after the other has ended.
  */
-#ifndef CORRAL_COMMON_BOOT_CLOCK_H
-#define CORRAL_COMMON_BOOT_CLOCK_H
+#ifndef CORRAL_COMMON_IO_BOOT_CLOCK_H
+#define CORRAL_COMMON_IO_BOOT_CLOCK_H
 
 #define BOOT_CLOCK_ID_MAX 96
 

@@ -8,8 +8,8 @@
  * Values live in a plain struct of the daemon, at the row's offset: char * (owned, NULL for "not set"), bool
  * or uint64_t. Blocking; for start-up and reload.
  */
-#ifndef CORRAL_COMMON_CONF_H
-#define CORRAL_COMMON_CONF_H
+#ifndef CORRAL_COMMON_IO_CONF_H
+#define CORRAL_COMMON_IO_CONF_H
 
 #include "common/base/err.h"
 

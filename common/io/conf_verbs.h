@@ -1,6 +1,6 @@
 /* The verbs for the configuration that both daemons have: config check, show, docs and env. */
-#ifndef CORRAL_COMMON_CONF_VERBS_H
-#define CORRAL_COMMON_CONF_VERBS_H
+#ifndef CORRAL_COMMON_IO_CONF_VERBS_H
+#define CORRAL_COMMON_IO_CONF_VERBS_H
 
 #include "common/io/verb.h"
 

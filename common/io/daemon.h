@@ -2,8 +2,8 @@
  * What both daemons need around their loop: signals (SIGTERM and SIGINT stop the loop, SIGHUP reloads), a pid
  * file, and systemd's readiness protocol (sd_notify(3), one datagram, sent without libsystemd).
  */
-#ifndef CORRAL_COMMON_DAEMON_H
-#define CORRAL_COMMON_DAEMON_H
+#ifndef CORRAL_COMMON_IO_DAEMON_H
+#define CORRAL_COMMON_IO_DAEMON_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"

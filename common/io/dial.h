@@ -2,8 +2,8 @@
  * Connects to a daemon: looks its name up (in a thread), connects, and does the TLS handshake if the URL asks
  * for it. One try, without a timeout: the caller sets that. Private to the links between daemons.
  */
-#ifndef CORRAL_COMMON_DIAL_H
-#define CORRAL_COMMON_DIAL_H
+#ifndef CORRAL_COMMON_IO_DIAL_H
+#define CORRAL_COMMON_IO_DIAL_H
 
 #include "common/io/msglink_int.h"
 

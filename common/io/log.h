@@ -3,8 +3,8 @@
  * an error is logged once, by the caller that handles it. Never pass a secret. Any thread may call these
  * functions, but no signal handler may.
  */
-#ifndef CORRAL_COMMON_LOG_H
-#define CORRAL_COMMON_LOG_H
+#ifndef CORRAL_COMMON_IO_LOG_H
+#define CORRAL_COMMON_IO_LOG_H
 
 #include "common/base/defs.h"
 

@@ -34,14 +34,14 @@ static bool make_room(struct log_sparse *sparse, uint64_t now_ms)
 
 bool log_sparse_due(struct log_sparse *sparse, const char *text, uint64_t now_ms, uint64_t *left_out)
 {
-    struct log_sparse_key *key, wanted = {.said_ms = now_ms};
-    snprintf(wanted.text, sizeof wanted.text, "%s", text);
-    HASH_FIND_STR(sparse->keys, wanted.text, key);
+    struct log_sparse_key *key, fresh = {.said_ms = now_ms};
+    snprintf(fresh.text, sizeof fresh.text, "%s", text);
+    HASH_FIND_STR(sparse->keys, fresh.text, key);
     *left_out = 0;
     if (!key && !make_room(sparse, now_ms))
         return false;
     if (!key) {
-        key = mem_dup(&wanted, sizeof wanted);
+        key = mem_dup(&fresh, sizeof fresh);
         HASH_ADD_STR(sparse->keys, text, key);
         return true;
     }

@@ -3,8 +3,8 @@
  * network), which says how many were left out since the line before. Bounded: while LOG_SPARSE_KEYS keys are
  * in their pause, a further key logs nothing.
  */
-#ifndef CORRAL_COMMON_LOG_SPARSE_H
-#define CORRAL_COMMON_LOG_SPARSE_H
+#ifndef CORRAL_COMMON_IO_LOG_SPARSE_H
+#define CORRAL_COMMON_IO_LOG_SPARSE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * Looks up the addresses of a name on the loop, by libevent's resolver (/etc/hosts and /etc/resolv.conf). The
  * C library's resolver would block the loop for as long as a name server is silent.
  */
-#ifndef CORRAL_COMMON_LOOKUP_H
-#define CORRAL_COMMON_LOOKUP_H
+#ifndef CORRAL_COMMON_IO_LOOKUP_H
+#define CORRAL_COMMON_IO_LOOKUP_H
 
 #include "common/io/loop.h"
 

@@ -7,8 +7,8 @@
  * loop_awake_ms for how long others have been silent (common/base/awake.h), wall_now_ms only for times that
  * people read.
  */
-#ifndef CORRAL_COMMON_LOOP_H
-#define CORRAL_COMMON_LOOP_H
+#ifndef CORRAL_COMMON_IO_LOOP_H
+#define CORRAL_COMMON_IO_LOOP_H
 
 #include "common/base/defs.h"
 

@@ -8,8 +8,8 @@
  * A reply may be lost and a request may be delivered twice; callers must tolerate both. A message larger than
  * MSGLINK_MAX ends its connection.
  */
-#ifndef CORRAL_COMMON_MSGLINK_H
-#define CORRAL_COMMON_MSGLINK_H
+#ifndef CORRAL_COMMON_IO_MSGLINK_H
+#define CORRAL_COMMON_IO_MSGLINK_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"

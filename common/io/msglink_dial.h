@@ -2,8 +2,8 @@
  * The front of a client: connects to the server, with growing pauses between tries, and then joins nng and
  * the server. Names are looked up on the loop. Private to common/io/msglink*.c.
  */
-#ifndef CORRAL_COMMON_MSGLINK_DIAL_H
-#define CORRAL_COMMON_MSGLINK_DIAL_H
+#ifndef CORRAL_COMMON_IO_MSGLINK_DIAL_H
+#define CORRAL_COMMON_IO_MSGLINK_DIAL_H
 
 #include "common/io/msglink_int.h"
 

@@ -10,8 +10,8 @@
  * transport does. A connection that opens with msglink_stream_opening instead does not belong to nng: the
  * server's owner gets it as it is.
  */
-#ifndef CORRAL_COMMON_MSGLINK_INT_H
-#define CORRAL_COMMON_MSGLINK_INT_H
+#ifndef CORRAL_COMMON_IO_MSGLINK_INT_H
+#define CORRAL_COMMON_IO_MSGLINK_INT_H
 
 #include "common/io/msglink.h"
 #include "common/io/tls_mutual.h"

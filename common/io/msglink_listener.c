@@ -303,15 +303,15 @@ static bool begins_like(const struct connection *c, const uint8_t opening[MSGLIN
 static void hear(struct connection *c)
 {
     bool is_stream = c->heard_len >= MSGLINK_OPENING_LEN && begins_like(c, msglink_stream_opening);
-    size_t wanted = is_stream ? sizeof c->heard : MSGLINK_OPENING_LEN;
-    ssize_t n = stream_read(c->peer, c->heard + c->heard_len, wanted - c->heard_len);
+    size_t needed = is_stream ? sizeof c->heard : MSGLINK_OPENING_LEN;
+    ssize_t n = stream_read(c->peer, c->heard + c->heard_len, needed - c->heard_len);
     c->heard_len += n > 0 ? (size_t)n : 0;
     if (n < 0)
         refuse(c, stream_why(c->peer));
     else if (!begins_like(c, msglink_req_opening) &&
              !(c->listener->take_stream && begins_like(c, msglink_stream_opening)))
         refuse(c, "it does not speak the protocol of agents");
-    else if (c->heard_len < wanted)
+    else if (c->heard_len < needed)
         await(c);
     else if (is_stream)
         hand_over(c);

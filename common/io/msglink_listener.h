@@ -14,8 +14,8 @@
  * nng does not tell who a peer is. So the listener itself sends nng the first message of each connection,
  * which says which connection it is; from then on a pipe of nng's is known to be that connection.
  */
-#ifndef CORRAL_COMMON_MSGLINK_LISTENER_H
-#define CORRAL_COMMON_MSGLINK_LISTENER_H
+#ifndef CORRAL_COMMON_IO_MSGLINK_LISTENER_H
+#define CORRAL_COMMON_IO_MSGLINK_LISTENER_H
 
 #include "common/io/msglink_int.h"
 

@@ -41,11 +41,11 @@ static void on_paid(void *arg)
 
 struct msglink_payer *msglink_payer_get(struct msglink_payers *payers, const char *name)
 {
-    struct msglink_payer *p, wanted = {.payers = payers};
-    snprintf(wanted.name, sizeof wanted.name, "%s", name);
-    HASH_FIND_STR(payers->by_name, wanted.name, p);
+    struct msglink_payer *p, fresh = {.payers = payers};
+    snprintf(fresh.name, sizeof fresh.name, "%s", name);
+    HASH_FIND_STR(payers->by_name, fresh.name, p);
     if (!p) {
-        p = mem_dup(&wanted, sizeof wanted);
+        p = mem_dup(&fresh, sizeof fresh);
         HASH_ADD_STR(payers->by_name, name, p);
     }
     if (!p->users++ && !p->waits)

@@ -5,8 +5,8 @@
  *
  * Bounded: a payer is kept while it has connections, and until its bucket is full again.
  */
-#ifndef CORRAL_COMMON_MSGLINK_PAYER_H
-#define CORRAL_COMMON_MSGLINK_PAYER_H
+#ifndef CORRAL_COMMON_IO_MSGLINK_PAYER_H
+#define CORRAL_COMMON_IO_MSGLINK_PAYER_H
 
 #include "common/io/loop.h"
 #include "common/io/tls_mutual.h"

@@ -15,8 +15,8 @@
  * On the loop. No callback is made inside a call; inside a callback every function but mux_free may be
  * called.
  */
-#ifndef CORRAL_COMMON_MUX_H
-#define CORRAL_COMMON_MUX_H
+#ifndef CORRAL_COMMON_IO_MUX_H
+#define CORRAL_COMMON_IO_MUX_H
 
 #include "common/io/loop.h"
 #include "common/io/tls_mutual.h"

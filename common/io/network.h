@@ -4,8 +4,8 @@
  *
  * Bounded by the connections: a row lives as long as its owner counts a connection in it.
  */
-#ifndef CORRAL_COMMON_NETWORK_H
-#define CORRAL_COMMON_NETWORK_H
+#ifndef CORRAL_COMMON_IO_NETWORK_H
+#define CORRAL_COMMON_IO_NETWORK_H
 
 #include <netinet/in.h>
 #include <sys/queue.h>

@@ -5,8 +5,8 @@
  * no node can pose as the controller. No state; files are read at each call. Blocking: for start-up and the
  * command line.
  */
-#ifndef CORRAL_COMMON_PKI_H
-#define CORRAL_COMMON_PKI_H
+#ifndef CORRAL_COMMON_IO_PKI_H
+#define CORRAL_COMMON_IO_PKI_H
 
 #include "common/base/err.h"
 #include "common/model/sandbox_spec.h"

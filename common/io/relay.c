@@ -6,19 +6,19 @@
 
 #define TURN_RECORDS 8 /* records of one side before other work gets a turn */
 
-struct lane;
+struct direction;
 
 struct end {
     struct relay *relay;
     struct stream *stream;
-    struct lane *out, *in; /* out: bytes that this end sends; in: bytes for this end */
+    struct direction *out, *in; /* out: bytes that this end sends; in: bytes for this end */
     struct watch watch;
     bool reads, writes; /* what is watched */
     bool paused;        /* not read now */
 };
 
 /* One direction. */
-struct lane {
+struct direction {
     struct stream *from, *to;
     uint8_t *bytes; /* bytes that `to` has not taken yet; NULL: none */
     size_t at, len;
@@ -27,7 +27,7 @@ struct lane {
 struct relay {
     struct loop *loop;
     struct end a, b;
-    struct lane up, down;
+    struct direction up, down;
     struct later begin;
     loop_cb *cb;
     relay_spent_cb *spent;
@@ -35,11 +35,11 @@ struct relay {
 };
 
 /* Bytes that cannot be written now wait. Returns false if the stream is over. */
-static bool put(struct lane *lane, const uint8_t *bytes, size_t len)
+static bool put(struct direction *direction, const uint8_t *bytes, size_t len)
 {
     size_t done = 0;
     while (done < len) {
-        ssize_t n = stream_write(lane->to, bytes + done, len - done);
+        ssize_t n = stream_write(direction->to, bytes + done, len - done);
         if (n < 0)
             return false;
         if (!n)
@@ -47,38 +47,39 @@ static bool put(struct lane *lane, const uint8_t *bytes, size_t len)
         done += (size_t)n;
     }
     if (done < len) {
-        lane->bytes = mem_dup(bytes + done, len - done);
-        lane->len = len - done;
-        lane->at = 0;
+        direction->bytes = mem_dup(bytes + done, len - done);
+        direction->len = len - done;
+        direction->at = 0;
     }
     return true;
 }
 
-static bool flush(struct lane *lane)
+static bool flush(struct direction *direction)
 {
-    while (lane->bytes) {
-        ssize_t n = stream_write(lane->to, lane->bytes + lane->at, lane->len - lane->at);
+    while (direction->bytes) {
+        ssize_t n =
+            stream_write(direction->to, direction->bytes + direction->at, direction->len - direction->at);
         if (n <= 0)
             return !n;
-        lane->at += (size_t)n;
-        if (lane->at == lane->len)
-            mem_free_ptr(&lane->bytes);
+        direction->at += (size_t)n;
+        if (direction->at == direction->len)
+            mem_free_ptr(&direction->bytes);
     }
     return true;
 }
 
-static bool carry(struct lane *lane, bool paused)
+static bool carry(struct direction *direction, bool paused)
 {
     uint8_t bytes[TLS_RECORD_MAX];
-    if (!flush(lane))
+    if (!flush(direction))
         return false;
-    for (int i = 0; i < TURN_RECORDS && !lane->bytes && !paused; i++) {
-        ssize_t n = stream_read(lane->from, bytes, sizeof bytes);
+    for (int i = 0; i < TURN_RECORDS && !direction->bytes && !paused; i++) {
+        ssize_t n = stream_read(direction->from, bytes, sizeof bytes);
         if (n < 0)
             return false;
         if (!n)
             break;
-        if (!put(lane, bytes, (size_t)n))
+        if (!put(direction, bytes, (size_t)n))
             return false;
     }
     return true;
@@ -136,8 +137,8 @@ struct relay *relay_new(struct loop *loop, struct stream *a, struct stream *b, l
     *relay = (struct relay){.loop = loop, .cb = cb, .arg = arg};
     relay->a = (struct end){.relay = relay, .stream = a, .out = &relay->up, .in = &relay->down};
     relay->b = (struct end){.relay = relay, .stream = b, .out = &relay->down, .in = &relay->up};
-    relay->up = (struct lane){.from = a, .to = b};
-    relay->down = (struct lane){.from = b, .to = a};
+    relay->up = (struct direction){.from = a, .to = b};
+    relay->down = (struct direction){.from = b, .to = a};
     later_call(&relay->begin, loop, begin, relay);
     return relay;
 }

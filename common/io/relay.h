@@ -2,8 +2,8 @@
  * Carries bytes between two streams, both ways, until either is over. When one side does not take bytes, the
  * other is not read: at most one record waits each way, and an idle relay holds no buffer. On the loop.
  */
-#ifndef CORRAL_COMMON_RELAY_H
-#define CORRAL_COMMON_RELAY_H
+#ifndef CORRAL_COMMON_IO_RELAY_H
+#define CORRAL_COMMON_IO_RELAY_H
 
 #include "common/io/loop.h"
 #include "common/io/tls_mutual.h"

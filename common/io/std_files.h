@@ -3,8 +3,8 @@
  * file or socket would get its number, and printed or logged text would go into it. A placeholder fails on
  * use as a closed descriptor does, so a writer still gets an error.
  */
-#ifndef CORRAL_COMMON_STD_FILES_H
-#define CORRAL_COMMON_STD_FILES_H
+#ifndef CORRAL_COMMON_IO_STD_FILES_H
+#define CORRAL_COMMON_IO_STD_FILES_H
 
 /* Call first in main. Aborts if there is no /dev/null. */
 void std_files_hold(void);

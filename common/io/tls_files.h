@@ -1,6 +1,6 @@
 /* Loads a certificate and its key from files, for TLS. Private to common/io/tls_*.c. */
-#ifndef CORRAL_COMMON_TLS_FILES_H
-#define CORRAL_COMMON_TLS_FILES_H
+#ifndef CORRAL_COMMON_IO_TLS_FILES_H
+#define CORRAL_COMMON_IO_TLS_FILES_H
 
 #include "common/base/err.h"
 

@@ -7,8 +7,8 @@
  * A stream without TLS is a bare socket, so code that carries bytes handles both in one way. No function
  * waits: sockets are non-blocking, the caller watches them. All on one thread.
  */
-#ifndef CORRAL_COMMON_TLS_MUTUAL_H
-#define CORRAL_COMMON_TLS_MUTUAL_H
+#ifndef CORRAL_COMMON_IO_TLS_MUTUAL_H
+#define CORRAL_COMMON_IO_TLS_MUTUAL_H
 
 #include "common/base/err.h"
 

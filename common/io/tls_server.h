@@ -6,8 +6,8 @@
  * A session keeps what it needs of the tls_server, so tls_server_free may follow at once. To change the
  * certificate, load a new tls_server.
  */
-#ifndef CORRAL_COMMON_TLS_SERVER_H
-#define CORRAL_COMMON_TLS_SERVER_H
+#ifndef CORRAL_COMMON_IO_TLS_SERVER_H
+#define CORRAL_COMMON_IO_TLS_SERVER_H
 
 #include "common/base/err.h"
 #include "common/io/loop.h"

@@ -1,6 +1,6 @@
 /* A program and its verbs as one table, from which dispatch, --help and --version are made. */
-#ifndef CORRAL_COMMON_VERB_H
-#define CORRAL_COMMON_VERB_H
+#ifndef CORRAL_COMMON_IO_VERB_H
+#define CORRAL_COMMON_IO_VERB_H
 
 #include "common/io/conf.h"
 

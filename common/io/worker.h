@@ -6,8 +6,8 @@
  * Bound: WORKER_JOBS_MAX jobs that are not answered yet; one more is answered ERR_RATE_LIMITED and does not
  * run.
  */
-#ifndef CORRAL_COMMON_WORKER_H
-#define CORRAL_COMMON_WORKER_H
+#ifndef CORRAL_COMMON_IO_WORKER_H
+#define CORRAL_COMMON_IO_WORKER_H
 
 #include "common/base/err.h"
 #include "common/base/id.h"

@@ -1,8 +1,8 @@
 /*
  * The cleanup's kinds, and how many of each were found and removed. Both daemons count in these. Pure.
  */
-#ifndef CORRAL_COMMON_CLEANUP_H
-#define CORRAL_COMMON_CLEANUP_H
+#ifndef CORRAL_COMMON_MODEL_CLEANUP_H
+#define CORRAL_COMMON_MODEL_CLEANUP_H
 
 #include "common/base/defs.h"
 

@@ -4,8 +4,8 @@
  * belongs to Docker Hub, where a path of one part lies in library/. An image's id is not accepted as a name.
  * Pure.
  */
-#ifndef CORRAL_COMMON_IMAGE_REF_H
-#define CORRAL_COMMON_IMAGE_REF_H
+#ifndef CORRAL_COMMON_MODEL_IMAGE_REF_H
+#define CORRAL_COMMON_MODEL_IMAGE_REF_H
 
 #include <stdbool.h>
 

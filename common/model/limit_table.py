@@ -3,15 +3,19 @@ import re
 
 
 def rows_of(text):
-    """Of each row its macro, name and the columns `asked` and `live`; those after the first text are not read."""
+    """Of each row what is before its first text: macro, name and the columns `asked`, `live`, `quota` and `bit`. The lifetime is a
+    quota, and no node's kernel enforces it."""
     body = text[text.index("#ifndef LIMIT\n"):]
     for macro, columns in re.findall(r"^(LIMIT|LIMIT_TIME)\((.*?)\)$", body, re.M | re.S):
         names = [c.strip() for c in columns.split('"')[0].split(",")]
-        yield {"time": macro == "LIMIT_TIME", "name": names[1], "asked": names[5:6] != ["NO"], "live": names[6:7] == ["YES"]}
+        time = macro == "LIMIT_TIME"
+        yield {"time": time, "name": names[1], "asked": time or names[5] == "YES", "live": not time and names[6] == "YES",
+               "quota": time or names[8] == "YES", "bit": None if time else names[9]}
 
 
 # What {{KIND: …}} in sql/functions stands for.
-KINDS = {"limits": lambda row: not row["time"], "live limits": lambda row: row["live"], "tier limits": lambda row: True}
+KINDS = {"limits": lambda row: not row["time"], "live limits": lambda row: row["live"], "tier limits": lambda row: True,
+         "quota limits": lambda row: row["quota"]}
 
 
 def expand(sql, rows):

@@ -11,8 +11,8 @@
  *
  * Pure.
  */
-#ifndef CORRAL_COMMON_NODE_WIRE_H
-#define CORRAL_COMMON_NODE_WIRE_H
+#ifndef CORRAL_COMMON_MODEL_NODE_WIRE_H
+#define CORRAL_COMMON_MODEL_NODE_WIRE_H
 
 #include "common/base/id.h"
 #include "common/model/cleanup.h"
@@ -35,7 +35,7 @@ struct desired_state {
     enum sandbox_reason reason; /* DESIRED_GONE: why */
     uint64_t remaining_ms;      /* until the deadline, at the time of sending */
     struct sandbox_limits limits;
-    const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. The holder of this struct says whether
+    const uint8_t *spec; /* packed SandboxSpec; NULL with DESIRED_GONE. Who holds this struct says whether
                             it is owned */
     size_t spec_len;
 };
@@ -141,7 +141,7 @@ struct node_resources {
     uint64_t memory_bytes, cpu_millis, storage_bytes, sandboxes;
 };
 
-/* What an agent reports about its node when a session begins. The holder of this struct owns the strings. */
+/* What an agent reports about its node when a session begins. Who holds this struct owns the strings. */
 struct node_facts {
     char name[NODE_NAME_MAX + 1];
     char boot_id[37];

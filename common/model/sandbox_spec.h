@@ -3,8 +3,8 @@
  * of one user from another's. The controller makes the spec once, at admission. The spec never changes
  * afterwards; limits and deadline, which may change, travel beside it (struct desired_state). Pure.
  */
-#ifndef CORRAL_COMMON_SANDBOX_SPEC_H
-#define CORRAL_COMMON_SANDBOX_SPEC_H
+#ifndef CORRAL_COMMON_MODEL_SANDBOX_SPEC_H
+#define CORRAL_COMMON_MODEL_SANDBOX_SPEC_H
 
 #include "common/base/defs.h"
 

@@ -2,8 +2,8 @@
  * The life of a sandbox as a table: its states, the legal moves between them, and the reasons for an end.
  * Both daemons and the client take the names from here. Pure.
  */
-#ifndef CORRAL_COMMON_SANDBOX_STATE_H
-#define CORRAL_COMMON_SANDBOX_STATE_H
+#ifndef CORRAL_COMMON_MODEL_SANDBOX_STATE_H
+#define CORRAL_COMMON_MODEL_SANDBOX_STATE_H
 
 #include "common/base/defs.h"
 

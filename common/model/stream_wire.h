@@ -2,15 +2,18 @@
  * What controller and agent say to each other on streams (common/io/mux.h): what opens one, and the messages
  * beside its bytes. proto/stream_codec.h packs them. Pure.
  */
-#ifndef CORRAL_COMMON_STREAM_WIRE_H
-#define CORRAL_COMMON_STREAM_WIRE_H
+#ifndef CORRAL_COMMON_MODEL_STREAM_WIRE_H
+#define CORRAL_COMMON_MODEL_STREAM_WIRE_H
 
 #include "common/base/id.h"
+#include "common/model/file_list.h"
 #include "common/model/sandbox_spec.h"
 
 #define STREAM_TOKEN_LEN 16
 #define STREAM_TAG_MAX   63
 #define STREAM_GRACE_MAX 86400000 /* ms */
+#define STREAM_PATH_MAX  4095
+#define STREAM_DEPTH_MAX 16
 
 /* The channels of a stream: bytes of a process, or messages. */
 enum stream_channel { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR, STREAM_MESSAGE };
@@ -23,6 +26,10 @@ enum stream_op {
     STREAM_RESIZE,
     STREAM_INPUT,
     STREAM_KILL,
+    STREAM_FILE,      /* one operation on a file: its result, its bytes, then closes */
+    STREAM_LOGS,      /* carries the output of the sandbox's command as records on the channel of stdout
+                         (common/model/log_record.h), after a message STREAM_LOG */
+    STREAM_LOGS_DROP, /* removes what is kept of it, or will be */
     STREAM_OPS
 };
 
@@ -41,16 +48,59 @@ struct stream_start {
     uint64_t grace_ms; /* once nobody is attached for so long, it is killed; 0: it lives on */
 };
 
+enum stream_file_verb {
+    STREAM_FILE_READ,  /* a file's bytes, or a folder's entries (common/model/file_list.h), as output */
+    STREAM_FILE_STAT,  /* what READ would say, without bytes */
+    STREAM_FILE_WRITE, /* a file of what comes on the channel of stdin; the result comes after its end */
+    STREAM_FILE_MKDIR,
+    STREAM_FILE_REMOVE,
+    STREAM_FILE_MOVE,
+    STREAM_FILE_VERBS
+};
+
+enum stream_file_range {
+    STREAM_RANGE_ALL,
+    STREAM_RANGE_FROM, /* length bytes from offset on, as far as there are some */
+    STREAM_RANGE_LAST, /* the last length bytes */
+    STREAM_RANGES
+};
+
+/* Paths are absolute, and may hold any bytes but NUL. */
+struct stream_file {
+    enum stream_file_verb verb;
+    char path[STREAM_PATH_MAX + 1];
+    char to[STREAM_PATH_MAX + 1]; /* MOVE */
+    enum stream_file_range range; /* READ of a file */
+    uint64_t offset, length;
+    uint32_t depth, limit; /* READ of a folder */
+    char cursor[FILE_LIST_CURSOR_MAX + 1];
+    bool has_mode; /* WRITE, MKDIR: else that of what is replaced, or the usual one */
+    uint32_t mode;
+    bool recursive;      /* REMOVE */
+    uint64_t timeout_ms; /* of the whole operation */
+};
+
+/* STREAM_LOGS. */
+struct stream_logs {
+    bool has_tail;
+    uint64_t tail;     /* only so many lines, the last ones */
+    uint64_t since_ms; /* Unix time; 0: from the beginning */
+    bool follow;       /* until the sandbox ends */
+    bool no_stdout, no_stderr;
+};
+
 struct stream_open {
     struct sandbox_id sandbox;
     enum stream_op op;
     struct stream_start start; /* STREAM_START */
-    int32_t pid;               /* all others; 0 of a list: all processes */
+    int32_t pid;               /* the others but STREAM_FILE; 0 of a list: all processes */
     uint64_t from;             /* STREAM_ATTACH: a position; */
     bool from_oldest;          /* …or the oldest that is kept */
     int32_t signo;
     uint16_t rows, columns;
-    bool eof; /* STREAM_INPUT: after what comes on the channel of stdin */
+    bool eof;                /* STREAM_INPUT: after what comes on the channel of stdin */
+    struct stream_file file; /* STREAM_FILE */
+    struct stream_logs logs;
 };
 
 /* How a process stands. */
@@ -70,13 +120,36 @@ struct stream_process {
     uint64_t grace_ms; /* as it was started with; known to the agent alone */
 };
 
-enum stream_message_kind { STREAM_PROCESS, STREAM_INPUT_END, STREAM_TO_SIZE, STREAM_TO_SIGNAL };
+/* What came of an operation on a file, before its bytes. */
+struct stream_file_result {
+    enum file_type type; /* NONE: it has no more to say */
+    uint32_t mode;       /* permission bits */
+    bool has_size;       /* not of what the kernel makes as it is read */
+    uint64_t size;
+    int64_t modified_ms; /* Unix time, at most FILE_TIME_MAX_MS */
+    uint64_t offset;     /* READ: of the first byte that follows */
+    bool has_length;     /* READ: so many bytes follow; else some, until the stream is closed */
+    uint64_t length;
+    bool created;      /* WRITE, MKDIR: it was not there before */
+    bool out_of_range; /* the range begins behind the end: the stream is closed with ERR_RANGE */
+};
+
+enum stream_message_kind {
+    STREAM_PROCESS,
+    STREAM_INPUT_END,
+    STREAM_TO_SIZE,
+    STREAM_TO_SIGNAL,
+    STREAM_FILE_TOLD,
+    STREAM_LOG
+};
 
 struct stream_message {
     enum stream_message_kind kind;
     struct stream_process process;
     int32_t signo;
     uint16_t rows, columns;
+    struct stream_file_result file;
+    bool truncated; /* STREAM_LOG: the oldest output is not kept any more */
 };
 
 void stream_start_fini(struct stream_start *start);

@@ -217,7 +217,7 @@ static void end_waiting(struct api *api)
  */
 static bool is_read(const struct api_route *route)
 {
-    return !strcmp(route->method, "GET") && !route->waits && !route->streamed_answer && !route->upgrade;
+    return !strcmp(route->method, "GET") && !route->ungated && !route->streamed_answer && !route->upgrade;
 }
 
 static void admit(struct call *call, const struct caller *caller)
@@ -267,7 +267,7 @@ static void on_head(void *owner, struct http_exchange *x)
         return;
     }
     if (!strcmp(http_path(x), "*")) { /* OPTIONS for the whole server (RFC 9110 section 9.3.7) */
-        api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PATCH, DELETE\r\n");
+        api_answer_empty(&call->public, 204, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE\r\n");
         return;
     }
     call->public.route =

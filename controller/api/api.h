@@ -11,7 +11,7 @@
 #include "controller/api/api_route.h"
 #include "controller/core/caller.h"
 
-#define API_QUERY_MAX   1700 /* longest value in a query: the longest text, of 4-byte characters */
+#define API_QUERY_MAX   4200 /* longest value in a query: a path, of 4095 bytes */
 #define KEY_QUERIES_MAX 20   /* look-ups of keys at once */
 
 /* A request that is authenticated, allowed and validated. Valid until it is answered. */

@@ -61,6 +61,15 @@ void api_answer_head(struct call *call, int status, const char *headers, char ou
         api->stats.answered[status / 100]++;
 }
 
+/* The size where a part was asked for that is not there; with "size" among the further members. */
+static void range_header(const struct err *e, const json_t *more, char out[static 64])
+{
+    const json_t *size = e->code == ERR_RANGE ? json_object_get(more, "size") : NULL;
+    out[0] = 0;
+    if (size)
+        snprintf(out, 64, "Content-Range: bytes */%lld\r\n", (long long)json_integer_value(size));
+}
+
 static void answer(struct api_call *public, int status, const char *type, const char *headers,
                    const char *text)
 {
@@ -160,10 +169,12 @@ static const char *headers_of(int code)
 
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)
 {
+    char range[64];
+    range_header(e, more, range);
     char *text = problem_text(e->code, e->text, call->request_id, more);
     if (e->code < 0 && -e->code < ERR_INDEX_COUNT)
         api_call_of(call)->api->stats.refused[-e->code]++;
-    answer(call, err_status(e->code), PROBLEM_TYPE, headers_of(e->code), text);
+    answer(call, err_status(e->code), PROBLEM_TYPE, range[0] ? range : headers_of(e->code), text);
     free(text);
 }
 

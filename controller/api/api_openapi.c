@@ -27,6 +27,9 @@ static json_t *content_of(const char *answer)
 {
     if (!strcmp(answer, "text"))
         return json_pack("{s:{s:{s:s}}}", "text/plain", "schema", "type", "string");
+    if (!strncmp(answer, "text|", 5))
+        return json_pack("{s:{s:{s:s}},s:{s:o}}", "text/plain", "schema", "type", "string",
+                         "application/x-ndjson", "schema", reference("schemas", answer + 5));
     if (!strcmp(answer, "bytes"))
         return json_pack("{s:{}}", "application/octet-stream");
     json_t *schema = !strcmp(answer, "object") ? json_pack("{s:s}", "type", "object")
@@ -42,13 +45,27 @@ static json_t *success(const struct api_route *r)
                             : r->answer[0]   ? "Done"
                                              : "Done; the answer has no body",
                             "headers", json_pack("{s:o}", "X-Request-Id", reference("headers", "RequestId")));
-    if (r->answer[0])
-        json_object_set_new(out, "content", content_of(r->answer));
+    json_t *content = r->answer[0] ? content_of(r->answer) : NULL;
+    json_t *other = r->or_answer ? content_of(r->or_answer) : NULL;
+    if (other)
+        json_object_update(content, other);
+    json_decref(other);
+    if (content)
+        json_object_set_new(out, "content", content);
     return out;
 }
 
 static void other_successes(const struct api_route *r, json_t *responses)
 {
+    char also[8];
+    snprintf(also, sizeof also, "%d", r->also);
+    if (r->also)
+        json_object_set_new(responses, also,
+                            json_pack("{s:s}", "description", "Done; the answer has no body"));
+    if (r->ranges)
+        json_object_set_new(responses, "206",
+                            json_pack("{s:s,s:o}", "description", "The part that Range asks for", "content",
+                                      content_of(r->answer)));
     if (!r->later)
         return;
     json_t *accepted = json_pack("{s:s}", "description", "Recorded; carried out later");

@@ -1,6 +1,6 @@
 /* The header Prefer (RFC 7240). Pure. */
-#ifndef CORRAL_CONTROLLER_API_PREFER_H
-#define CORRAL_CONTROLLER_API_PREFER_H
+#ifndef CORRAL_CONTROLLER_API_API_PREFER_H
+#define CORRAL_CONTROLLER_API_API_PREFER_H
 
 #include <stdbool.h>
 

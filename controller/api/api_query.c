@@ -54,6 +54,11 @@ static int check_one(const struct api_param *p, const char *value, struct err *e
         return is_id(value, p->choices) ? 0
                                         : err_set(e, ERR_INVALID, "%s must be %s and %d characters", p->name,
                                                   p->choices, ULID_LEN);
+    case PARAM_PATH:
+        return value[0] == '/' && strlen(value) <= p->most
+                   ? 0
+                   : err_set(e, ERR_INVALID, "%s must be an absolute path of at most %lu bytes", p->name,
+                             p->most);
     case PARAM_TEXT:
         break;
     }
@@ -97,6 +102,9 @@ static json_t *schema_of(const struct api_param *p)
     case PARAM_ID:
         return json_pack("{s:s,s:o}", "type", "string", "pattern",
                          json_sprintf("^%s[0-7][" ULID_ALPHABET "]{%d}$", p->choices, ULID_LEN - 1));
+    case PARAM_PATH:
+        return json_pack("{s:s,s:s,s:I}", "type", "string", "pattern", "^/", "maxLength",
+                         (json_int_t)p->most);
     case PARAM_TEXT:
         break;
     }
@@ -111,9 +119,13 @@ json_t *api_query_describe(const struct api_routes *routes, const struct api_rou
     json_t *out = json_array();
     for (size_t i = 0; i < routes->param_count; i++) {
         const struct api_param *p = &routes->param[i];
-        if (p->route == route)
-            json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:o}", "name", p->name, "in", "query",
-                                                 "description", p->help, "schema", schema_of(p)));
+        if (p->route != route)
+            continue;
+        json_t *one = json_pack("{s:s,s:s,s:s,s:o}", "name", p->name, "in", "query", "description", p->help,
+                                "schema", schema_of(p));
+        if (p->type == PARAM_PATH)
+            json_object_set_new(one, "required", json_true());
+        json_array_append_new(out, one);
     }
     return out;
 }

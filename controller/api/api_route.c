@@ -27,13 +27,13 @@ const struct api_route *api_route_find(const struct api_routes *routes, const ch
                                        char param[2][API_PARAM_MAX + 1], char allow[static API_ALLOW_MAX],
                                        struct err *e)
 {
-    const char *wanted = strcmp(method, "HEAD") ? method : "GET", *comma = "";
+    const char *listed = strcmp(method, "HEAD") ? method : "GET", *comma = "";
     char methods[API_ALLOW_MAX - 10] = "";
     for (size_t i = 0; i < routes->count; i++) {
         const struct api_route *route = &routes->route[i];
         if (!path_matches(route->path, path, param))
             continue;
-        if (!strcmp(route->method, wanted))
+        if (!strcmp(route->method, listed))
             return route;
         if (!strstr(methods, route->method) && strlen(methods) + 16 < sizeof methods)
             sprintf(methods + strlen(methods), "%s%s", comma,

@@ -29,24 +29,27 @@ struct api_route {
     const char *method, *path;
     enum api_scope scope;
     const struct api_body *body;
-    int status; /* of a success; 101: the route answers nothing but an upgrade */
-    const char
-        *answer; /* an object of the description, "X[]" a page of them, "text", "bytes", "object", "" */
+    int status;         /* of a success; 101: the route answers nothing but an upgrade */
+    const char *answer; /* an object of the description, "X[]" a page of them, "text", "text|X" (or a line of
+                          JSON each, as the client accepts), "bytes", "object", "" */
     const char *summary;
     api_handler_fn *handler;
 
     /* Optional from here on. */
-    const char *later;  /* the object of a 202, where a success may be answered before it is carried out */
-    bool async;         /* the caller may ask for that (Prefer: respond-async) */
-    bool waits;         /* a GET that needs no read of the database, or waits: it takes no place in the gate
-                           (call_gate.h) */
+    const char *later; /* the object of a 202, where a success may be answered before it is carried out */
+    bool async;        /* the caller may ask for that (Prefer: respond-async) */
+    bool ungated; /* a GET that needs no read of the database, or waits long: it takes no place in the gate
+                     of reads (call_gate.h) */
     bool streamed_body; /* the handler reads it by api_stream_body, up to a bound of its own; body is no_body
                          */
-    bool streamed_answer; /* the handler may begin one by api_stream_begin */
-    const char *upgrade;  /* protocol to which the handler may switch the connection by api_stream_upgrade */
+    bool streamed_answer;  /* the handler may begin one by api_stream_begin */
+    const char *or_answer; /* what may come in place of answer; NULL: nothing */
+    int also;              /* another status of a success, without a body; 0: none */
+    bool ranges;           /* a part of the bytes may be asked for: 206 */
+    const char *upgrade;   /* protocol to which the handler may switch the connection by api_stream_upgrade */
 };
 
-enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID };
+enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID, PARAM_PATH };
 
 /* A parameter that may stand in the query of a route; all others are refused. */
 struct api_param {
@@ -58,7 +61,7 @@ struct api_param {
 };
 
 struct api_routes {
-    const struct api_route *route;
+    const struct api_route *route; /* the first row that fits a request is its route */
     size_t count;
     const struct api_param *param;
     size_t param_count;

@@ -23,8 +23,9 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
  * and api_answer_… is due all the same. False: the client is gone already, and so is the call. */
 bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
-/* The route is .streamed_answer. As http_stream_begin, with the headers that every answer has. False: the
- * client is gone already, and so is the call. */
+/* The route is .streamed_answer. As http_stream_begin, with the headers that every answer has. For an answer
+ * of a known length call http_stream_size(call->exchange, …) before. False: the client is gone already, and
+ * so is the call. */
 bool api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
                       const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 

@@ -39,7 +39,8 @@ static void move_entry(struct cluster_state *cluster, struct sandbox_entry *s, u
     cluster_state_stay(s);
     s->node = node;
     s->rescheduled = true;
-    s->reported = s->was_reported = s->missing = s->unsure = false;
+    s->on_node = ON_NODE_UNHEARD;
+    s->unsure = false;
     s->acked_number = 0;
     cluster_state_await_node(cluster, now, node);
 }
@@ -126,8 +127,9 @@ static void admit(struct cluster_state *cluster, uint64_t now, const struct sand
     bool placed = sandbox_table_find(&cluster->sandboxes, &row->desired.id);
     struct sandbox_entry *s = entry_make(cluster, now, row);
     cluster_state_await_node(cluster, now, s->node);
-    s->missing = !placed && s->node->session && !cluster_state_unheard(s);
-    if (s->missing)
+    if (!placed && s->node->session && !cluster_state_unheard(s))
+        s->on_node = ON_NODE_ABSENT;
+    if (sandbox_entry_missing(s))
         cluster_state_evaluate(cluster, s, now, effects);
     else
         cluster_state_send_desired(s, now, effects);
@@ -148,9 +150,9 @@ enum cleanup_kind cluster_state_orphan(const struct cluster_state *cluster, uint
     const struct node *node = s ? s->node : node_table_find(&cluster->nodes, row->node);
     struct cleanup_row facts = {.state = s ? s->state : row->state,
                                 .known = s,
-                                .moving = s && (s->persisting || !s->admitted),
-                                .reported = s && s->reported,
-                                .missing = s && s->missing,
+                                .moving = s && (s->asked || !s->admitted),
+                                .reported = s && sandbox_entry_reported(s),
+                                .missing = s && sandbox_entry_missing(s),
                                 .overdue = s ? now >= s->deadline_ms + LOST_END_AFTER_MS
                                              : !row->desired.remaining_ms,
                                 .node_here = node && node->session};
@@ -224,7 +226,7 @@ uint64_t cluster_state_stamp(struct cluster_state *cluster)
  */
 static bool readable(const struct sandbox_entry *s, uint64_t stamp)
 {
-    return !s->persisting && s->changed < stamp;
+    return !s->asked && s->changed < stamp;
 }
 
 bool cluster_state_differs(struct cluster_state *cluster, uint64_t stamp, const struct sandbox_id *id,
@@ -298,9 +300,9 @@ void cluster_state_persisted(struct cluster_state *cluster, uint64_t now, const 
                              bool ok, enum sandbox_state state, struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
-    if (!s || !s->persisting)
+    if (!s || s->asked != ASKED_MOVE)
         return;
-    s->persisting = false;
+    s->asked = ASKED_NOTHING;
     s->unsure = !ok;
     if (!ok) {
         s->retry_at_ms = now + CLUSTER_RETRY_MS;
@@ -327,7 +329,7 @@ static void take(struct cluster_state *cluster, struct sandbox_entry *s, uint64_
     if (row->desired.generation <= s->desired.generation)
         return;
     s->changed = ++cluster->stamp;
-    if (s->reported)
+    if (sandbox_entry_reported(s))
         cluster_state_send_ack(s->node->facts.name, &s->latest, effects);
     cluster_state_entry_fill(cluster, s, now, row);
     cluster_state_send_desired(s, now, effects);
@@ -339,9 +341,9 @@ void cluster_state_rescheduled(struct cluster_state *cluster, uint64_t now, cons
                                struct cluster_state_effects *effects)
 {
     struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, id);
-    if (!s || !s->rescheduling)
+    if (!s || s->asked != ASKED_RESCHEDULE)
         return;
-    s->persisting = s->rescheduling = false;
+    s->asked = ASKED_NOTHING;
     if (answer == CLUSTER_DONE) {
         take(cluster, s, now, row, effects);
         return;
@@ -358,8 +360,8 @@ static void tick_sandbox(struct cluster_state *cluster, struct sandbox_entry *s,
                          struct cluster_state_effects *effects)
 {
     cluster_state_evaluate(cluster, s, now, effects);
-    bool heard = s->reported && s->latest.generation >= s->desired.generation;
-    if (!heard && !s->missing && !s->persisting && now - s->desired_sent_ms >= DESIRED_REPEAT_MS)
+    bool heard = sandbox_entry_reported(s) && s->latest.generation >= s->desired.generation;
+    if (!heard && !sandbox_entry_missing(s) && !s->asked && now - s->desired_sent_ms >= DESIRED_REPEAT_MS)
         cluster_state_send_desired(s, now, effects);
 }
 

@@ -57,7 +57,7 @@ void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cl
 {
     if (!s->node->session || !s->admitted || s->target) /* another node may have it by now */
         return;
-    if (deadline_is_its_hosts(s, now))
+    if (deadline_is_the_nodes(s, now))
         return;
     s->desired_sent_ms = now;
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, s);
@@ -71,11 +71,11 @@ void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cl
     }
 }
 
-void cluster_state_send_ack(const char *node, const struct sandbox_status *o,
+void cluster_state_send_ack(const char *node, const struct sandbox_status *status,
                             struct cluster_state_effects *effects)
 {
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_ACK, NULL);
-    effect->id = o->id;
+    effect->id = status->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->ack = (struct status_ack){.id = o->id, .number = o->number};
+    effect->ack = (struct status_ack){.id = status->id, .number = status->number};
 }

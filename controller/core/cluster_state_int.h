@@ -41,7 +41,7 @@ struct cluster_state_effect *cluster_state_effect_add(struct cluster_state_effec
                                                       const struct sandbox_entry *s);
 
 void cluster_state_send_desired(struct sandbox_entry *s, uint64_t now, struct cluster_state_effects *effects);
-void cluster_state_send_ack(const char *node, const struct sandbox_status *o,
+void cluster_state_send_ack(const char *node, const struct sandbox_status *status,
                             struct cluster_state_effects *effects);
 
 /* Compares the committed state of s with what is known of it, and appends the effect that is due. */

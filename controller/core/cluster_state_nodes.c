@@ -4,41 +4,44 @@
 #include <stdio.h>
 #include <string.h>
 
-static void note_report(struct sandbox_entry *s, uint64_t now, const struct sandbox_status *o)
+static void note_report(struct sandbox_entry *s, uint64_t now, const struct sandbox_status *status)
 {
-    s->latest = *o;
+    s->latest = *status;
     s->latest_ms = now;
-    s->reported = true;
-    s->missing = s->cleaned = false;
+    s->on_node = ON_NODE_REPORTED;
+    s->cleaned = false;
 }
 
 /* A node has a sandbox that it should not have: tells the node to remove it, whatever generation it has. */
-static void send_away(const char *node, const struct sandbox_status *o, struct cluster_state_effects *effects)
+static void send_away(const char *node, const struct sandbox_status *status,
+                      struct cluster_state_effects *effects)
 {
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_DESIRED, NULL);
-    effect->id = o->id;
+    effect->id = status->id;
     snprintf(effect->node, sizeof effect->node, "%s", node);
-    effect->desired = (struct desired_state){
-        .id = o->id, .generation = o->generation + 1, .state = DESIRED_GONE, .reason = REASON_ORPHANED};
+    effect->desired = (struct desired_state){.id = status->id,
+                                             .generation = status->generation + 1,
+                                             .state = DESIRED_GONE,
+                                             .reason = REASON_ORPHANED};
 }
 
 static void take_status(struct cluster_state *cluster, uint64_t now, struct node *node,
-                        const struct sandbox_status *o, bool in_inventory,
+                        const struct sandbox_status *status, bool in_inventory,
                         struct cluster_state_effects *effects)
 {
-    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &o->id);
+    struct sandbox_entry *s = sandbox_table_find(&cluster->sandboxes, &status->id);
     if (!s || !s->admitted || s->node != node) {
-        if (sandbox_state_terminal(o->state))
-            cluster_state_send_ack(node->facts.name, o, effects);
+        if (sandbox_state_terminal(status->state))
+            cluster_state_send_ack(node->facts.name, status, effects);
         else
-            send_away(node->facts.name, o, effects);
+            send_away(node->facts.name, status, effects);
         return;
     }
-    if (!in_inventory && s->reported && o->number < s->latest.number)
+    if (!in_inventory && sandbox_entry_reported(s) && status->number < s->latest.number)
         return;
-    if (in_inventory || !s->reported || o->number > s->latest.number)
-        note_report(s, now, o);
-    if (s->acked_number == o->number)
+    if (in_inventory || !sandbox_entry_reported(s) || status->number > s->latest.number)
+        note_report(s, now, status);
+    if (s->acked_number == status->number)
         s->acked_number = 0; /* the node sends it again: the acknowledgement was lost */
     cluster_state_evaluate(cluster, s, now, effects);
 }
@@ -83,8 +86,8 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
     {
         if (s->node != node)
             continue;
-        s->was_reported |= s->reported;
-        s->reported = false;
+        if (s->on_node == ON_NODE_REPORTED)
+            s->on_node = ON_NODE_VANISHED;
         s->acked_number = 0;
     }
     for (size_t i = 0; i < count; i++)
@@ -93,13 +96,14 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
     {
         if (s->node != node || !s->admitted)
             continue;
-        if (s->reported) {
+        if (sandbox_entry_reported(s)) {
             cluster_state_send_desired(s, now,
                                        effects); /* its deadline may be nearer than the one last sent */
             continue;
         }
-        s->missing = s->was_reported || !cluster_state_unheard(s);
-        if (s->missing)
+        if (s->on_node != ON_NODE_VANISHED)
+            s->on_node = cluster_state_unheard(s) ? ON_NODE_UNHEARD : ON_NODE_ABSENT;
+        if (sandbox_entry_missing(s))
             cluster_state_evaluate(cluster, s, now, effects);
         else
             cluster_state_send_desired(s, now, effects); /* the node never had it */
@@ -108,7 +112,7 @@ void cluster_state_session(struct cluster_state *cluster, uint64_t now, const st
 
 static bool has_been_there(const struct sandbox_entry *s, const struct node *node)
 {
-    return s->node == node && s->admitted && (s->reported || !cluster_state_unheard(s));
+    return s->node == node && s->admitted && (sandbox_entry_reported(s) || !cluster_state_unheard(s));
 }
 
 void cluster_state_compare(const struct cluster_state *cluster, const char *name,

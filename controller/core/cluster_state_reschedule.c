@@ -25,8 +25,8 @@ void cluster_state_stay(struct sandbox_entry *s)
  */
 static bool is_due(const struct sandbox_entry *s)
 {
-    const struct sandbox_status *o = &s->latest;
-    return s->wish && o->state == SANDBOX_FAILED && o->node_fault && !o->ran &&
+    const struct sandbox_status *status = &s->latest;
+    return s->wish && status->state == SANDBOX_FAILED && status->node_fault && !status->ran &&
            s->desired.state == DESIRED_RUNNING &&
            (s->state == SANDBOX_PENDING || s->state == SANDBOX_STARTING);
 }
@@ -52,7 +52,7 @@ bool cluster_state_reschedule(struct cluster_state *cluster, struct sandbox_entr
         cluster_state_stay(s);
         return false;
     }
-    s->persisting = s->rescheduling = true;
+    s->asked = ASKED_RESCHEDULE;
     struct sandbox_reschedule *reschedule =
         &cluster_state_effect_add(effects, CLUSTER_RESCHEDULE, s)->reschedule;
     const struct node_facts *to = &s->target->facts;

@@ -26,7 +26,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct sandbox_
                     struct cluster_state_effects *effects)
 {
     bool idle = move->to == SANDBOX_PAUSED && move->status.reason == REASON_IDLE;
-    s->persisting = true;
+    s->asked = ASKED_MOVE;
     s->adopting = idle ? move->status.generation : 0;
     struct cluster_state_effect *effect = cluster_state_effect_add(effects, CLUSTER_PERSIST, s);
     effect->at_ms = now;
@@ -34,7 +34,7 @@ static void persist(struct sandbox_entry *s, uint64_t now, const struct sandbox_
     effect->move.status.id = s->desired.id;
     effect->move.from = s->state;
     effect->move.late_ms = (int64_t)(now - s->deadline_ms) - (int64_t)move->status.ended_ago_ms;
-    effect->move.unheard = s->reported && s->latest.generation < s->desired.generation;
+    effect->move.unheard = sandbox_entry_reported(s) && s->latest.generation < s->desired.generation;
 }
 
 /* The first state on a legal path of exactly this many moves, or `from` where there is none. */
@@ -64,22 +64,23 @@ static struct sandbox_move move_of(const struct sandbox_status *told, enum sandb
                                    uint64_t waited_ms)
 {
     struct sandbox_move move = {.to = to, .status = *told};
-    struct sandbox_status *o = &move.status;
-    bool idle = to == SANDBOX_PAUSED && o->reason == REASON_IDLE, ends = sandbox_state_terminal(to);
-    o->started_ago_ms += waited_ms;
-    o->ended_ago_ms += waited_ms;
-    o->last.ago_ms += waited_ms;
+    struct sandbox_status *status = &move.status;
+    bool idle = to == SANDBOX_PAUSED && status->reason == REASON_IDLE, ends = sandbox_state_terminal(to);
+    status->started_ago_ms += waited_ms;
+    status->ended_ago_ms += waited_ms;
+    status->last.ago_ms += waited_ms;
     if (!ends && !idle) {
-        o->reason = REASON_NONE;
-        o->generation = 0;
-        o->detail[0] = 0;
-        o->has_exit_code = o->has_last = false;
+        status->reason = REASON_NONE;
+        status->generation = 0;
+        status->detail[0] = 0;
+        status->has_exit_code = status->has_last = false;
         return move;
     }
-    plain_words(told->detail, o->detail, sizeof o->detail); /* the node should have done so itself */
-    if (ends && o->reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
-        o->reason = REASON_ORPHANED;
-        snprintf(o->detail, sizeof o->detail, "its node reported the end without a reason");
+    plain_words(told->detail, status->detail,
+                sizeof status->detail);          /* the node should have done so itself */
+    if (ends && status->reason == REASON_NONE) { /* a wrong or lying node: nothing ends without a reason */
+        status->reason = REASON_ORPHANED;
+        snprintf(status->detail, sizeof status->detail, "its node reported the end without a reason");
     }
     return move;
 }
@@ -182,17 +183,17 @@ static void evaluate_orphan(struct sandbox_entry *s, uint64_t now, struct cluste
 void cluster_state_evaluate(struct cluster_state *cluster, struct sandbox_entry *s, uint64_t now,
                             struct cluster_state_effects *effects)
 {
-    if (!s->admitted || s->persisting || now < s->retry_at_ms)
+    if (!s->admitted || s->asked || now < s->retry_at_ms)
         return;
     if (s->target)
         cluster_state_reschedule(cluster, s, effects);
     else if (s->cleaned)
         evaluate_orphan(s, now, effects);
-    else if (s->reported && (s->node->session || sandbox_state_terminal(s->latest.state)))
+    else if (sandbox_entry_reported(s) && (s->node->session || sandbox_state_terminal(s->latest.state)))
         evaluate_report(cluster, s, now, effects);
     else if (s->node->gone)
         evaluate_silence(cluster, s, now, effects);
-    else if (s->missing)
+    else if (sandbox_entry_missing(s))
         evaluate_missing(s, now, effects);
 }
 
@@ -221,7 +222,7 @@ void cluster_state_set_state(struct cluster_state *cluster, struct sandbox_entry
         cluster_state_stay(s); /* it runs or ends: it is not placed again */
     if (!sandbox_state_terminal(state))
         return;
-    if (s->reported && sandbox_state_terminal(s->latest.state))
+    if (sandbox_entry_reported(s) && sandbox_state_terminal(s->latest.state))
         settle(s, effects);
     note_ended(cluster, &s->desired.id);
     cluster_state_entry_drop(cluster, s);

@@ -84,9 +84,9 @@ bool deadline_correct(struct sandbox_entry *s, uint64_t now, const struct sandbo
     return nearer;
 }
 
-bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now)
+bool deadline_is_the_nodes(const struct sandbox_entry *s, uint64_t now)
 {
-    return now < s->counted_ms && s->reported && s->latest.generation == s->desired.generation;
+    return now < s->counted_ms && sandbox_entry_reported(s) && s->latest.generation == s->desired.generation;
 }
 
 static int64_t distance(int64_t a, int64_t b)

@@ -42,7 +42,7 @@ bool deadline_is_owed(const struct sandbox_entry *s);
  * Whether to leave the deadline to the node: the node has this generation and counts its time by itself,
  * while the row was written when nobody watched PostgreSQL's clock, and may be wrong about what remains.
  */
-bool deadline_is_its_hosts(const struct sandbox_entry *s, uint64_t now);
+bool deadline_is_the_nodes(const struct sandbox_entry *s, uint64_t now);
 
 /* PostgreSQL's clock was set by step_ms; offset_ms is its distance from the loop's clock now. */
 void deadline_stepped(struct sandbox_entry *s, uint64_t now, int64_t step_ms, int64_t offset_ms);

@@ -13,6 +13,38 @@
 
 #include <uthash.h>
 
+/*
+ * What its node says of it. Each session of a node begins with the list of what the node has:
+ *
+ *     UNHEARD ── a report ────────────────────────────► REPORTED ── a session without it ──► VANISHED
+ *      │   ▲                                              ▲  ▲                                  │
+ *      │   └─ a session, if by its state the node ──┐     │  └───────────── a report ───────────┘
+ *      │      need not have heard of it             │     │
+ *      └───── a session without it, or its ──────► ABSENT ┘ a report
+ *             admission during one, if by its state
+ *             the node should have it
+ *
+ * A placement on another node leads back to UNHEARD.
+ */
+enum entry_on_node {
+    ON_NODE_UNHEARD,  /* the node may not know it yet: it is told again */
+    ON_NODE_REPORTED, /* latest is from this session of the node */
+    ON_NODE_VANISHED, /* the node reported it in an earlier session, and does not have it in this one */
+    ON_NODE_ABSENT    /* the node never reported it, and should have it by its state */
+};
+
+/*
+ * What the database was asked to commit and has not answered yet, one thing at a time:
+ *
+ *     NOTHING ── a move ────────────► MOVE ───────── answered ──► NOTHING
+ *        └────── another placement ─► RESCHEDULE ─── answered ──► NOTHING
+ */
+enum entry_asked {
+    ASKED_NOTHING,
+    ASKED_MOVE,
+    ASKED_RESCHEDULE /* to target; if the answer is lost, target stays and the same is asked again */
+};
+
 struct sandbox_entry {
     struct desired_state desired; /* its id is the key, its spec is owned; remaining_ms is not used */
     char user[USER_ID_MAX + 1];
@@ -21,7 +53,6 @@ struct sandbox_entry {
 
     struct place_request *wish; /* the request, to place it again; owned; NULL: it is not placed again */
     struct node *target;        /* room is reserved there, too, while it is placed a second time */
-    bool rescheduling;          /* …and the database was asked to */
     bool rescheduled;           /* it was placed a second time */
 
     uint64_t deadline_ms;
@@ -34,8 +65,8 @@ struct sandbox_entry {
     uint64_t desired_sent_ms;
 
     enum sandbox_state state; /* as committed */
-    bool unsure;              /* the latest move may be committed, too: its answer was lost */
-    bool persisting;          /* a move is with the database */
+    enum entry_asked asked;
+    bool unsure;       /* the latest move may be committed, too: its answer was lost */
     uint64_t adopting; /* the move under way makes the node's pause in this generation the desired state; 0:
                           it does not */
     uint64_t retry_at_ms;
@@ -45,15 +76,24 @@ struct sandbox_entry {
     bool cleaned; /* a cleanup ends it, as an orphan of this kind */
     enum cleanup_kind orphan;
 
-    bool reported;     /* latest is from this session of the node */
-    bool was_reported; /* its node reported it in an earlier session */
-    bool missing;
-    struct sandbox_status latest; /* arrived at latest_ms */
+    enum entry_on_node on_node;
+    struct sandbox_status latest; /* as its node reported it last, at latest_ms */
     uint64_t latest_ms;
     uint64_t acked_number;
 
     UT_hash_handle hh;
 };
+
+static inline bool sandbox_entry_reported(const struct sandbox_entry *s)
+{
+    return s->on_node == ON_NODE_REPORTED;
+}
+
+/* Whether its node should have it and does not. */
+static inline bool sandbox_entry_missing(const struct sandbox_entry *s)
+{
+    return s->on_node == ON_NODE_VANISHED || s->on_node == ON_NODE_ABSENT;
+}
 
 struct sandbox_table {
     struct sandbox_entry *head;

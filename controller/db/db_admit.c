@@ -190,33 +190,33 @@ static void add_limits(struct json_text *t, const struct sandbox_limits *l)
 #include "common/model/limit.def"
 }
 
-static char *request_json(const struct db_admit_request *q)
+static char *request_json(const struct db_admit_request *request)
 {
-    const struct sandbox_request *asked = q->asked;
+    const struct sandbox_request *asked = request->asked;
     struct json_text t = {0};
     json_text_object(&t, NULL);
-    json_text_str(&t, "id", q->id);
-    json_text_str(&t, "user_id", q->actor.user_id);
-    json_text_str(&t, "key_id", q->actor.key_id);
+    json_text_str(&t, "id", request->id);
+    json_text_str(&t, "user_id", request->actor.user_id);
+    json_text_str(&t, "key_id", request->actor.key_id);
     json_text_str(&t, "name", or_empty(asked->name));
     json_text_str(&t, "image", or_empty(asked->spec.image));
-    json_text_str(&t, "node", or_empty(q->node));
-    json_text_str(&t, "region", or_empty(q->region));
+    json_text_str(&t, "node", or_empty(request->node));
+    json_text_str(&t, "region", or_empty(request->region));
     json_text_str(&t, "runtime", or_empty(asked->spec.runtime));
     json_text_str(&t, "network", asked->spec.network == NETWORK_EGRESS ? "egress" : "none");
     json_text_str(&t, "restart", asked->restart_elsewhere ? "elsewhere" : "never");
     json_text_raw(&t, "labels", asked->labels ? asked->labels : "{}");
-    add_limits(&t, &q->limits);
+    add_limits(&t, &request->limits);
     json_text_num(&t, "shm_bytes", asked->spec.shm_bytes);
-    json_text_num(&t, "enforced", q->enforced);
+    json_text_num(&t, "enforced", request->enforced);
     json_text_bool(&t, "warm", false);
-    json_text_num(&t, "lifetime_seconds", q->lifetime_seconds);
-    json_text_hex(&t, "spec", q->spec, q->spec_len);
-    json_text_str(&t, "request_id", or_empty(q->actor.request_id));
-    json_text_str(&t, "address", or_empty(q->actor.address));
-    if (q->actor.idempotency_key) {
-        json_text_str(&t, "idempotency_key", q->actor.idempotency_key);
-        json_text_hex(&t, "body_sha256", q->actor.body_sha256, sizeof q->actor.body_sha256);
+    json_text_num(&t, "lifetime_seconds", request->lifetime_seconds);
+    json_text_hex(&t, "spec", request->spec, request->spec_len);
+    json_text_str(&t, "request_id", or_empty(request->actor.request_id));
+    json_text_str(&t, "address", or_empty(request->actor.address));
+    if (request->actor.idempotency_key) {
+        json_text_str(&t, "idempotency_key", request->actor.idempotency_key);
+        json_text_hex(&t, "body_sha256", request->actor.body_sha256, sizeof request->actor.body_sha256);
     }
     json_text_end(&t);
     return t.text.data;

@@ -3,8 +3,8 @@
  * arrive while a batch is under way form the next batch: one round trip, one commit. A batch whose answer was
  * lost is sent again until the requests' time is over; the ids make that safe.
  */
-#ifndef CORRAL_CONTROLLER_DB_ADMIT_H
-#define CORRAL_CONTROLLER_DB_ADMIT_H
+#ifndef CORRAL_CONTROLLER_DB_DB_ADMIT_H
+#define CORRAL_CONTROLLER_DB_DB_ADMIT_H
 
 #include "controller/core/sandbox_request.h"
 #include "controller/core/sandbox_row.h"

@@ -1,8 +1,8 @@
 /*
  * The audit chain: who did what. Most rows are written by the audited statement itself, in its transaction.
  */
-#ifndef CORRAL_CONTROLLER_DB_AUDIT_H
-#define CORRAL_CONTROLLER_DB_AUDIT_H
+#ifndef CORRAL_CONTROLLER_DB_DB_AUDIT_H
+#define CORRAL_CONTROLLER_DB_DB_AUDIT_H
 
 #include "controller/db/db_pool.h"
 

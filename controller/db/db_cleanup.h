@@ -1,6 +1,6 @@
 /* Writes cleanups to the audit. */
-#ifndef CORRAL_CONTROLLER_DB_CLEANUP_H
-#define CORRAL_CONTROLLER_DB_CLEANUP_H
+#ifndef CORRAL_CONTROLLER_DB_DB_CLEANUP_H
+#define CORRAL_CONTROLLER_DB_DB_CLEANUP_H
 
 #include "common/model/cleanup.h"
 #include "common/model/node_wire.h"
@@ -18,7 +18,7 @@ struct db_cleanup_node {
  * cleanup of the cluster. cb's json: NULL where this report of the node was written before.
  */
 void db_cleanup_add(struct db_pool *pool, const struct db_actor *actor, const char *target, bool dry_run,
-                    const struct cleanup_counts *counts, const struct db_cleanup_node *hosts,
-                    size_t host_count, db_json_cb *cb, void *arg);
+                    const struct cleanup_counts *counts, const struct db_cleanup_node *nodes,
+                    size_t node_count, db_json_cb *cb, void *arg);
 
 #endif

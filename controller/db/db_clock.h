@@ -1,8 +1,8 @@
 /*
  * PostgreSQL's clock, by which live rows have their deadlines, and the correction of rows after it was set.
  */
-#ifndef CORRAL_CONTROLLER_DB_CLOCK_H
-#define CORRAL_CONTROLLER_DB_CLOCK_H
+#ifndef CORRAL_CONTROLLER_DB_DB_CLOCK_H
+#define CORRAL_CONTROLLER_DB_DB_CLOCK_H
 
 #include "common/base/id.h"
 #include "controller/db/db_pool.h"

@@ -2,8 +2,8 @@
  * One connection to PostgreSQL, asynchronous and in pipeline mode: many queries may be under way, each a
  * transaction of its own. It connects, and reconnects with backoff, by itself. Private to this folder.
  */
-#ifndef CORRAL_CONTROLLER_DB_CONN_H
-#define CORRAL_CONTROLLER_DB_CONN_H
+#ifndef CORRAL_CONTROLLER_DB_DB_CONN_H
+#define CORRAL_CONTROLLER_DB_DB_CONN_H
 
 #include "controller/db/db_query.h"
 

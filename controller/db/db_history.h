@@ -1,6 +1,6 @@
 /* The history: samples and events. */
-#ifndef CORRAL_CONTROLLER_DB_HISTORY_H
-#define CORRAL_CONTROLLER_DB_HISTORY_H
+#ifndef CORRAL_CONTROLLER_DB_DB_HISTORY_H
+#define CORRAL_CONTROLLER_DB_DB_HISTORY_H
 
 #include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"

@@ -2,8 +2,8 @@
  * Looks up the hosts in a connection string: libpq's own look-up would block the loop while a name server is
  * silent. Private to this folder.
  */
-#ifndef CORRAL_CONTROLLER_DB_HOSTS_H
-#define CORRAL_CONTROLLER_DB_HOSTS_H
+#ifndef CORRAL_CONTROLLER_DB_DB_HOSTS_H
+#define CORRAL_CONTROLLER_DB_DB_HOSTS_H
 
 #include "common/io/loop.h"
 

@@ -3,8 +3,8 @@
  * complete that when the answer is known. Both are fire and forget: if an answer is lost, it is rebuilt from
  * the sandbox.
  */
-#ifndef CORRAL_CONTROLLER_DB_IDEMPOTENCY_H
-#define CORRAL_CONTROLLER_DB_IDEMPOTENCY_H
+#ifndef CORRAL_CONTROLLER_DB_DB_IDEMPOTENCY_H
+#define CORRAL_CONTROLLER_DB_DB_IDEMPOTENCY_H
 
 #include "controller/db/db_admit.h"
 

@@ -1,6 +1,6 @@
 /* Creates the first administrator, for the verb `init`. Synchronous. */
-#ifndef CORRAL_CONTROLLER_DB_INIT_H
-#define CORRAL_CONTROLLER_DB_INIT_H
+#ifndef CORRAL_CONTROLLER_DB_DB_INIT_H
+#define CORRAL_CONTROLLER_DB_DB_INIT_H
 
 #include "common/io/api_key.h"
 #include "common/base/err.h"

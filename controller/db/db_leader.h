@@ -3,8 +3,8 @@
  * lock. It tries every second; while it leads, it checks as often that the connection lives. The same
  * connection receives notifications of changes.
  */
-#ifndef CORRAL_CONTROLLER_DB_LEADER_H
-#define CORRAL_CONTROLLER_DB_LEADER_H
+#ifndef CORRAL_CONTROLLER_DB_DB_LEADER_H
+#define CORRAL_CONTROLLER_DB_DB_LEADER_H
 
 #include "controller/db/db_pool.h"
 

@@ -4,8 +4,8 @@
  * the functions are replaced, all together, where they differ from this program's. A run is one transaction
  * under an advisory lock: all of it, or nothing.
  */
-#ifndef CORRAL_CONTROLLER_DB_MIGRATE_H
-#define CORRAL_CONTROLLER_DB_MIGRATE_H
+#ifndef CORRAL_CONTROLLER_DB_DB_MIGRATE_H
+#define CORRAL_CONTROLLER_DB_DB_MIGRATE_H
 
 #include "common/base/err.h"
 

@@ -140,7 +140,7 @@ struct revocations {
 
 static void on_revocations(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct revocations f = *(struct revocations *)arg;
+    struct revocations revocations = *(struct revocations *)arg;
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_node_revocation *rows = mem_zalloc((count + 1) * sizeof *rows);
     free(arg);
@@ -154,7 +154,7 @@ static void on_revocations(void *arg, int code, const struct err *e, const PGres
         }
         free(words);
     }
-    f.cb(f.arg, code, e, rows, count);
+    revocations.cb(revocations.arg, code, e, rows, count);
     for (size_t i = 0; i < count; i++)
         string_list_fini(&rows[i].fingerprints);
     free(rows);
@@ -167,9 +167,9 @@ void db_node_revocations(struct db_pool *pool, db_node_revocations_cb *cb, void 
         "select node, extract(epoch from issued_until)::bigint, array_to_string(fingerprints, ' ')"
         " from node_revocations",
         0};
-    struct revocations *f = mem_zalloc(sizeof *f);
-    *f = (struct revocations){cb, arg};
-    db_query(pool, &stmt, NULL, on_revocations, f);
+    struct revocations *revocations = mem_zalloc(sizeof *revocations);
+    *revocations = (struct revocations){cb, arg};
+    db_query(pool, &stmt, NULL, on_revocations, revocations);
 }
 
 void db_nodes_seen(struct db_pool *pool, const struct db_node_seen *seen, size_t count)
@@ -232,13 +232,13 @@ static void fill(struct db_node_row *row, const PGresult *r, int n)
 
 static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct reading f = *(struct reading *)arg;
+    struct reading reading = *(struct reading *)arg;
     size_t count = code ? 0 : (size_t)PQntuples(r);
     struct db_node_row *rows = mem_zalloc((count + 1) * sizeof *rows);
     free(arg);
     for (size_t i = 0; i < count; i++)
         fill(&rows[i], r, (int)i);
-    f.cb(f.arg, code, e, rows, count);
+    reading.cb(reading.arg, code, e, rows, count);
     free(rows);
 }
 
@@ -250,9 +250,9 @@ void db_node_rows(struct db_pool *pool, db_node_rows_cb *cb, void *arg)
         " storage_bytes, sandboxes, enforces, boot_id, state_id, coalesce(fingerprints[1], '')"
         " from nodes n order by name",
         0};
-    struct reading *f = mem_zalloc(sizeof *f);
-    *f = (struct reading){cb, arg};
-    db_query(pool, &stmt, NULL, on_rows, f);
+    struct reading *reading = mem_zalloc(sizeof *reading);
+    *reading = (struct reading){cb, arg};
+    db_query(pool, &stmt, NULL, on_rows, reading);
 }
 
 struct asking {

@@ -1,6 +1,6 @@
 /* Nodes, and statistics of the whole system. */
-#ifndef CORRAL_CONTROLLER_DB_NODE_H
-#define CORRAL_CONTROLLER_DB_NODE_H
+#ifndef CORRAL_CONTROLLER_DB_DB_NODE_H
+#define CORRAL_CONTROLLER_DB_DB_NODE_H
 
 #include "common/model/node_wire.h"
 #include "controller/db/db_pool.h"

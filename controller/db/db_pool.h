@@ -11,8 +11,8 @@
  * does not answer loses its connection. A lost connection is reconnected with backoff. A request that
  * certainly failed (a deadlock, a session that was ended) is sent again, a few times.
  */
-#ifndef CORRAL_CONTROLLER_DB_POOL_H
-#define CORRAL_CONTROLLER_DB_POOL_H
+#ifndef CORRAL_CONTROLLER_DB_DB_POOL_H
+#define CORRAL_CONTROLLER_DB_DB_POOL_H
 
 #include "common/base/defs.h"
 #include "common/base/err.h"

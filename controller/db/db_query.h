@@ -2,8 +2,8 @@
  * One request under way: a prepared statement, its parameters, and its callback. Used by the typed functions
  * of this folder, and private to it.
  */
-#ifndef CORRAL_CONTROLLER_DB_QUERY_H
-#define CORRAL_CONTROLLER_DB_QUERY_H
+#ifndef CORRAL_CONTROLLER_DB_DB_QUERY_H
+#define CORRAL_CONTROLLER_DB_DB_QUERY_H
 
 #include "controller/db/db_pool.h"
 #include "controller/db/db_sqlstate.h"

@@ -130,19 +130,19 @@ static int fill_mark(const PGresult *r, int n, struct sandbox_row *row, struct e
 
 static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
 {
-    struct reading f = *(struct reading *)arg;
+    struct reading reading = *(struct reading *)arg;
     size_t count = code ? 0 : (size_t)PQntuples(r), i;
     struct sandbox_row *rows = mem_zalloc((count + 1) * sizeof *rows);
     struct err bad;
     free(arg);
     for (i = 0; i < count; i++) {
-        int wrong = f.fill(r, (int)i, &rows[i], &bad);
+        int wrong = reading.fill(r, (int)i, &rows[i], &bad);
         if (wrong) {
             code = wrong;
             e = &bad;
         }
     }
-    f.cb(f.arg, code, e, code ? NULL : rows, code ? 0 : count);
+    reading.cb(reading.arg, code, e, code ? NULL : rows, code ? 0 : count);
     for (i = 0; i < count; i++)
         PQfreemem((void *)(uintptr_t)rows[i].desired.spec);
     free(rows);
@@ -150,9 +150,9 @@ static void on_rows(void *arg, int code, const struct err *e, const PGresult *r)
 
 static struct reading *reading_new(row_fill *fill_row, db_sandbox_rows_cb *cb, void *arg)
 {
-    struct reading *f = mem_zalloc(sizeof *f);
-    *f = (struct reading){fill_row, cb, arg};
-    return f;
+    struct reading *reading = mem_zalloc(sizeof *reading);
+    *reading = (struct reading){fill_row, cb, arg};
+    return reading;
 }
 
 void db_sandbox_live(struct db_pool *pool, db_sandbox_rows_cb *cb, void *arg)

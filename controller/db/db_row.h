@@ -1,6 +1,6 @@
 /* Rows of sandboxes as structs, and the defaults as JSON. Private to this folder. */
-#ifndef CORRAL_CONTROLLER_DB_ROW_H
-#define CORRAL_CONTROLLER_DB_ROW_H
+#ifndef CORRAL_CONTROLLER_DB_DB_ROW_H
+#define CORRAL_CONTROLLER_DB_DB_ROW_H
 
 #include "controller/db/db_sandbox.h"
 

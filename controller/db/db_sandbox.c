@@ -64,6 +64,35 @@ void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb 
     db_query(pool, &stmt, params, on_state, a);
 }
 
+struct asking_node {
+    db_sandbox_node_cb *cb;
+    void *arg;
+};
+
+static void on_node(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct asking_node a = *(struct asking_node *)arg;
+    struct err refusal;
+    free(arg);
+    if (!code && PQntuples(r) == 0) {
+        code = err_set(&refusal, ERR_NOT_FOUND, "There is no such sandbox");
+        e = &refusal;
+    }
+    a.cb(a.arg, code, code ? e : NULL, code ? NULL : PQgetvalue(r, 0, 0));
+}
+
+void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db_sandbox_node_cb *cb,
+                     void *arg)
+{
+    static const struct db_stmt stmt = {
+        "sandbox_node", "select node from sandboxes s where id = $1 and ($2::text is null or user_id = $2)",
+        2};
+    struct asking_node *a = mem_zalloc(sizeof *a);
+    const char *params[] = {id, owner};
+    *a = (struct asking_node){cb, arg};
+    db_query(pool, &stmt, params, on_node, a);
+}
+
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"list_sandboxes",

@@ -2,8 +2,8 @@
  * Sandboxes after their admission: reads, and changes of the sandbox and of its desired state. owner: a
  * user's id, which hides other users' sandboxes (ERR_NOT_FOUND); NULL for an administrator.
  */
-#ifndef CORRAL_CONTROLLER_DB_SANDBOX_H
-#define CORRAL_CONTROLLER_DB_SANDBOX_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SANDBOX_H
+#define CORRAL_CONTROLLER_DB_DB_SANDBOX_H
 
 #include "controller/core/sandbox_row.h"
 #include "controller/db/db_admit.h"
@@ -23,6 +23,11 @@ struct db_sandbox_state {
 typedef void db_sandbox_state_cb(void *arg, int code, const struct err *e,
                                  const struct db_sandbox_state *state);
 void db_sandbox_state(struct db_pool *pool, const char *id, db_sandbox_state_cb *cb, void *arg);
+
+/* The node of a sandbox, live or ended; borrowed for the call, NULL where code is not 0. */
+typedef void db_sandbox_node_cb(void *arg, int code, const struct err *e, const char *node);
+void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db_sandbox_node_cb *cb,
+                     void *arg);
 
 struct db_sandbox_filter {
     const char *owner;                    /* only this user's; NULL: all */

@@ -5,8 +5,8 @@
  * client has the same bounds (libpq's keepalives). Settings that a server, database or user has changed and
  * that this program depends on are set to the values it needs.
  */
-#ifndef CORRAL_CONTROLLER_DB_SESSION_H
-#define CORRAL_CONTROLLER_DB_SESSION_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SESSION_H
+#define CORRAL_CONTROLLER_DB_DB_SESSION_H
 
 /*
  * The schema of the tables, then that of the functions (sql/README.md). Objects created without a schema go

@@ -1,7 +1,7 @@
 /* The files of sql/ (its README.md says what they are), as the build embeds them (embed_sql.py). Private to
  * this folder. */
-#ifndef CORRAL_CONTROLLER_DB_SQL_H
-#define CORRAL_CONTROLLER_DB_SQL_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SQL_H
+#define CORRAL_CONTROLLER_DB_DB_SQL_H
 
 #include <stddef.h>
 

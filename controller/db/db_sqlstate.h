@@ -3,8 +3,8 @@
  * (https://www.postgresql.org/docs/15/errcodes-appendix.html), or a prefix of one, with the answer for a
  * client and the action for the request and its session. One table; pure.
  */
-#ifndef CORRAL_CONTROLLER_DB_SQLSTATE_H
-#define CORRAL_CONTROLLER_DB_SQLSTATE_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SQLSTATE_H
+#define CORRAL_CONTROLLER_DB_DB_SQLSTATE_H
 
 enum db_action {
     DB_TELL,  /* concerns only the statement: its caller is told */

@@ -1,7 +1,7 @@
 /* Synchronous libpq for the verbs that run before the loop does, and for threads beside it. Private to this
  * folder. */
-#ifndef CORRAL_CONTROLLER_DB_SYNC_H
-#define CORRAL_CONTROLLER_DB_SYNC_H
+#ifndef CORRAL_CONTROLLER_DB_DB_SYNC_H
+#define CORRAL_CONTROLLER_DB_DB_SYNC_H
 
 #include "common/base/err.h"
 

@@ -8,8 +8,8 @@
  *
  * Lifecycle: new, start, free. On the loop.
  */
-#ifndef CORRAL_CONTROLLER_DB_UPKEEP_H
-#define CORRAL_CONTROLLER_DB_UPKEEP_H
+#ifndef CORRAL_CONTROLLER_DB_DB_UPKEEP_H
+#define CORRAL_CONTROLLER_DB_DB_UPKEEP_H
 
 #include "common/base/err.h"
 

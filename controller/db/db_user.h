@@ -4,8 +4,8 @@
  * ERR_INVALID, ERR_CONFLICT or ERR_NOT_FOUND with a sentence. A successful change may have a notice, for
  * example that current use is above a lowered limit: the callback's e is then that sentence (code 0).
  */
-#ifndef CORRAL_CONTROLLER_DB_USER_H
-#define CORRAL_CONTROLLER_DB_USER_H
+#ifndef CORRAL_CONTROLLER_DB_DB_USER_H
+#define CORRAL_CONTROLLER_DB_DB_USER_H
 
 #include "controller/core/caller.h"
 #include "controller/db/db_pool.h"

@@ -124,7 +124,7 @@ static void listen_for_nodes(struct leader *leader)
     struct err e;
     if (node_link_start(leader->link, leader->epoch, &e)) {
         log_error("leader", "cannot listen for nodes, trying again: %s", e.text);
-        timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_rows, leader);
+        timer_start(&leader->again, leader->loop, LEADER_AGAIN_MS, read_rows, leader);
         return;
     }
     leader->ready = true;
@@ -142,7 +142,7 @@ static void on_rows(void *arg, int code, const struct err *e, const struct sandb
         return;
     if (code) {
         log_warn("leader", "the live sandboxes cannot be read, trying again: %s", e->text);
-        timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_rows, leader);
+        timer_start(&leader->again, leader->loop, LEADER_AGAIN_MS, read_rows, leader);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -185,7 +185,7 @@ static void on_nodes(void *arg, int code, const struct err *e, const struct db_n
     if (!code)
         read_revocations(leader);
     else
-        timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_nodes, leader);
+        timer_start(&leader->again, leader->loop, LEADER_AGAIN_MS, read_nodes, leader);
 }
 
 static void read_nodes(void *arg)

@@ -41,83 +41,84 @@ static void begin_next(struct leader *leader);
 
 /* --- its end --- */
 
-static void finish(struct cleanup *s, int code, const struct err *e)
+static void finish(struct cleanup *cleanup, int code, const struct err *e)
 {
-    struct leader_cleaned cleaned = {.dry_run = s->dry_run, .counts = s->counts};
+    struct leader_cleaned cleaned = {.dry_run = cleanup->dry_run, .counts = cleanup->counts};
     if (!code)
-        cleaned.duration_ms = loop_now_ms() - s->began_ms;
-    timer_stop(&s->timer);
-    later_cancel(&s->later);
-    s->cb(s->arg, code, e, &cleaned);
-    free(s->nodes);
-    free(s->suspect);
-    free(s);
+        cleaned.duration_ms = loop_now_ms() - cleanup->began_ms;
+    timer_stop(&cleanup->timer);
+    later_cancel(&cleanup->later);
+    cleanup->cb(cleanup->arg, code, e, &cleaned);
+    free(cleanup->nodes);
+    free(cleanup->suspect);
+    free(cleanup);
 }
 
-static void finish_first(struct leader *leader, struct cleanup *s, int code, const struct err *e)
+static void finish_first(struct leader *leader, struct cleanup *cleanup, int code, const struct err *e)
 {
-    STAILQ_REMOVE(&leader->cleanups, s, cleanup, link);
+    STAILQ_REMOVE(&leader->cleanups, cleanup, cleanup, link);
     leader->cleanups_waiting--;
-    finish(s, code, e);
+    finish(cleanup, code, e);
     begin_next(leader);
 }
 
-static void say(const struct cleanup *s)
+static void say(const struct cleanup *cleanup)
 {
     char text[CLEANUP_TEXT_MAX];
-    cleanup_text(&s->counts, text);
-    if (s->actor || cleanup_found_any(&s->counts))
-        log_info("cleanup", "%s%s", s->dry_run ? "a dry run, found/removed: " : "found/removed: ", text);
-    for (size_t i = 0; i < s->node_count; i++) {
-        if (!s->nodes[i].number)
-            log_warn("cleanup", "node=%s did not answer in time", s->nodes[i].name);
+    cleanup_text(&cleanup->counts, text);
+    if (cleanup->actor || cleanup_found_any(&cleanup->counts))
+        log_info("cleanup", "%s%s",
+                 cleanup->dry_run ? "a dry run, found/removed: " : "found/removed: ", text);
+    for (size_t i = 0; i < cleanup->node_count; i++) {
+        if (!cleanup->nodes[i].number)
+            log_warn("cleanup", "node=%s did not answer in time", cleanup->nodes[i].name);
     }
 }
 
 /* Acknowledges the reports of the nodes only now that they are committed; else the nodes send them again. */
 static void on_written(void *arg, int code, const struct err *e, const char *json)
 {
-    struct cleanup *s = arg;
-    struct leader *leader = s->leader;
-    if (code == ERR_CANCELLED || s->orphaned) { /* the leader may be freed already */
-        finish(s, code, e);
+    struct cleanup *cleanup = arg;
+    struct leader *leader = cleanup->leader;
+    if (code == ERR_CANCELLED || cleanup->orphaned) { /* the leader may be freed already */
+        finish(cleanup, code, e);
         return;
     }
-    for (size_t i = 0; !code && i < s->node_count; i++)
-        node_link_ack_cleanups(leader->link, s->nodes[i].name, s->nodes[i].number);
+    for (size_t i = 0; !code && i < cleanup->node_count; i++)
+        node_link_ack_cleanups(leader->link, cleanup->nodes[i].name, cleanup->nodes[i].number);
     if (!code)
-        cleanup_counts_add(&leader->cleaned, &s->counts);
-    finish_first(leader, s, code, e);
+        cleanup_counts_add(&leader->cleaned, &cleanup->counts);
+    finish_first(leader, cleanup, code, e);
 }
 
 static void write_down(void *arg)
 {
-    struct cleanup *s = arg;
-    if (s->written)
+    struct cleanup *cleanup = arg;
+    if (cleanup->written)
         return;
-    s->written = true;
-    timer_stop(&s->timer);
-    say(s);
-    if (s->actor || cleanup_removed_any(&s->counts))
-        db_cleanup_add(s->leader->pool, s->actor, "", s->dry_run, &s->counts, s->nodes, s->node_count,
-                       on_written, s);
+    cleanup->written = true;
+    timer_stop(&cleanup->timer);
+    say(cleanup);
+    if (cleanup->actor || cleanup_removed_any(&cleanup->counts))
+        db_cleanup_add(cleanup->leader->pool, cleanup->actor, "", cleanup->dry_run, &cleanup->counts,
+                       cleanup->nodes, cleanup->node_count, on_written, cleanup);
     else
-        on_written(s, 0, NULL, NULL);
+        on_written(cleanup, 0, NULL, NULL);
 }
 
-static bool all_answered(const struct cleanup *s)
+static bool all_answered(const struct cleanup *cleanup)
 {
-    for (size_t i = 0; i < s->node_count; i++) {
-        if (!s->nodes[i].number && !s->nodes[i].gone)
+    for (size_t i = 0; i < cleanup->node_count; i++) {
+        if (!cleanup->nodes[i].number && !cleanup->nodes[i].gone)
             return false;
     }
-    return s->read && !s->rows;
+    return cleanup->read && !cleanup->rows;
 }
 
-static void check_done(struct cleanup *s)
+static void check_done(struct cleanup *cleanup)
 {
-    if (all_answered(s))
-        later_call(&s->later, s->leader->loop, write_down, s);
+    if (all_answered(cleanup))
+        later_call(&cleanup->later, cleanup->leader->loop, write_down, cleanup);
 }
 
 /* --- rows --- */
@@ -127,37 +128,37 @@ struct cleanup_reading {
     uint64_t number;
 };
 
-static void read_rows(struct cleanup *s);
+static void read_rows(struct cleanup *cleanup);
 
 /* The cleanup under way, if it has this number. */
 static struct cleanup *current(const struct leader *leader, uint64_t number)
 {
-    struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
-    return s && s->begun && !s->written && s->number == number ? s : NULL;
+    struct cleanup *cleanup = STAILQ_FIRST(&leader->cleanups);
+    return cleanup && cleanup->begun && !cleanup->written && cleanup->number == number ? cleanup : NULL;
 }
 
-static bool suspected(const struct cleanup *s, const struct sandbox_id *id)
+static bool suspected(const struct cleanup *cleanup, const struct sandbox_id *id)
 {
-    for (size_t i = 0; i < s->suspects; i++) {
-        if (!memcmp(&s->suspect[i], id, sizeof *id))
+    for (size_t i = 0; i < cleanup->suspects; i++) {
+        if (!memcmp(&cleanup->suspect[i], id, sizeof *id))
             return true;
     }
     return false;
 }
 
-static void suspect(struct cleanup *s, const struct sandbox_id *id)
+static void suspect(struct cleanup *cleanup, const struct sandbox_id *id)
 {
-    s->suspect = mem_grow(s->suspect, s->suspects + 1, sizeof *s->suspect);
-    s->suspect[s->suspects++] = *id;
+    cleanup->suspect = mem_grow(cleanup->suspect, cleanup->suspects + 1, sizeof *cleanup->suspect);
+    cleanup->suspect[cleanup->suspects++] = *id;
 }
 
-static void end_orphan(struct cleanup *s, const struct sandbox_row *row, enum cleanup_kind kind)
+static void end_orphan(struct cleanup *cleanup, const struct sandbox_row *row, enum cleanup_kind kind)
 {
-    struct leader *leader = s->leader;
-    s->counts.found[kind]++;
-    if (s->dry_run)
+    struct leader *leader = cleanup->leader;
+    cleanup->counts.found[kind]++;
+    if (cleanup->dry_run)
         return;
-    s->rows++;
+    cleanup->rows++;
     log_warn("cleanup", "sandbox=%s kind=%s its row is live and is ended", row->desired.id.text,
              cleanup_kind_name(kind));
     cluster_state_end_orphan(leader->cluster, loop_now_ms(), row, kind, leader_effects(leader->engine));
@@ -169,70 +170,70 @@ static void on_rows(void *arg, int code, const struct err *e, const struct sandb
     free(arg);
     if (code == ERR_CANCELLED)
         return;
-    struct cleanup *s = current(reading.leader, reading.number);
-    if (!s)
+    struct cleanup *cleanup = current(reading.leader, reading.number);
+    if (!cleanup)
         return;
     if (code)
         log_warn("cleanup", "the live rows cannot be read: %s", e->text);
-    bool first = !s->suspects;
+    bool first = !cleanup->suspects;
     for (size_t i = 0; !code && i < count; i++) {
         const struct sandbox_row *row = &rows[i];
-        enum cleanup_kind kind = cluster_state_orphan(s->leader->cluster, loop_now_ms(), row);
+        enum cleanup_kind kind = cluster_state_orphan(cleanup->leader->cluster, loop_now_ms(), row);
         if (kind == CLEANUP_KIND_COUNT)
             continue;
         if (first)
-            suspect(s, &row->desired.id);
-        else if (suspected(s, &row->desired.id))
-            end_orphan(s, row, kind);
+            suspect(cleanup, &row->desired.id);
+        else if (suspected(cleanup, &row->desired.id))
+            end_orphan(cleanup, row, kind);
     }
-    if (first && s->suspects) {
-        read_rows(s);
+    if (first && cleanup->suspects) {
+        read_rows(cleanup);
         return;
     }
-    s->read = true;
-    check_done(s);
+    cleanup->read = true;
+    check_done(cleanup);
 }
 
-static void read_rows(struct cleanup *s)
+static void read_rows(struct cleanup *cleanup)
 {
     struct cleanup_reading *reading = mem_zalloc(sizeof *reading);
-    *reading = (struct cleanup_reading){s->leader, s->number};
-    db_sandbox_live(s->leader->pool, on_rows, reading);
+    *reading = (struct cleanup_reading){cleanup->leader, cleanup->number};
+    db_sandbox_live(cleanup->leader->pool, on_rows, reading);
 }
 
 static void on_state(void *arg, const struct state_change *change)
 {
     struct leader *leader = arg;
-    struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
-    if (!change->cleaned || !s || !s->rows)
+    struct cleanup *cleanup = STAILQ_FIRST(&leader->cleanups);
+    if (!change->cleaned || !cleanup || !cleanup->rows)
         return;
-    s->counts.removed[change->orphan]++;
-    s->rows--;
-    check_done(s);
+    cleanup->counts.removed[change->orphan]++;
+    cleanup->rows--;
+    check_done(cleanup);
 }
 
 /* --- nodes --- */
 
-static void ask_nodes(struct cleanup *s)
+static void ask_nodes(struct cleanup *cleanup)
 {
-    const struct node_table *nodes = cluster_state_nodes(s->leader->cluster);
-    struct cleanup_order order = {.number = s->number, .dry_run = s->dry_run};
-    s->nodes = mem_zalloc(nodes->count * sizeof *s->nodes);
+    const struct node_table *nodes = cluster_state_nodes(cleanup->leader->cluster);
+    struct cleanup_order order = {.number = cleanup->number, .dry_run = cleanup->dry_run};
+    cleanup->nodes = mem_zalloc(nodes->count * sizeof *cleanup->nodes);
     for (size_t i = 0; i < nodes->count; i++) {
         const char *name = nodes->item[i]->facts.name;
-        if (node_link_cleanup(s->leader->link, name, &order))
-            snprintf(s->nodes[s->node_count++].name, NODE_NAME_MAX + 1, "%s", name);
+        if (node_link_cleanup(cleanup->leader->link, name, &order))
+            snprintf(cleanup->nodes[cleanup->node_count++].name, NODE_NAME_MAX + 1, "%s", name);
     }
 }
 
-static bool answers(struct cleanup *s, const char *node, const struct cleanup_report *report)
+static bool answers(struct cleanup *cleanup, const char *node, const struct cleanup_report *report)
 {
-    for (size_t i = 0; i < s->node_count; i++) {
-        if (strcmp(s->nodes[i].name, node))
+    for (size_t i = 0; i < cleanup->node_count; i++) {
+        if (strcmp(cleanup->nodes[i].name, node))
             continue;
-        if (!s->nodes[i].number)
-            cleanup_counts_add(&s->counts, &report->counts);
-        s->nodes[i].number = report->number;
+        if (!cleanup->nodes[i].number)
+            cleanup_counts_add(&cleanup->counts, &report->counts);
+        cleanup->nodes[i].number = report->number;
         return true;
     }
     return false;
@@ -241,12 +242,12 @@ static bool answers(struct cleanup *s, const char *node, const struct cleanup_re
 static void on_node_gone(void *arg, const char *node)
 {
     struct leader *leader = arg;
-    struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
-    if (!s || !s->begun || s->written)
+    struct cleanup *cleanup = STAILQ_FIRST(&leader->cleanups);
+    if (!cleanup || !cleanup->begun || cleanup->written)
         return;
-    for (size_t i = 0; i < s->node_count; i++)
-        s->nodes[i].gone |= !strcmp(s->nodes[i].name, node);
-    check_done(s);
+    for (size_t i = 0; i < cleanup->node_count; i++)
+        cleanup->nodes[i].gone |= !strcmp(cleanup->nodes[i].name, node);
+    check_done(cleanup);
 }
 
 void leader_cleanup_subscribe(struct leader *leader)
@@ -297,64 +298,66 @@ static void take_own(struct leader *leader, const char *node, const struct clean
 void leader_on_cleanups(void *owner, const char *node, const struct cleanup_report *reports, size_t count)
 {
     struct leader *leader = owner;
-    struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
+    struct cleanup *cleanup = STAILQ_FIRST(&leader->cleanups);
     for (size_t i = 0; i < count; i++) {
-        bool asked = s && s->begun && s->number == reports[i].asked;
-        if (asked && s->written)
+        bool asked = cleanup && cleanup->begun && cleanup->number == reports[i].asked;
+        if (asked && cleanup->written)
             continue; /* too late for the sum: the node sends it again, and then it counts as the node's own
                        */
-        if (!asked || !answers(s, node, &reports[i]))
+        if (!asked || !answers(cleanup, node, &reports[i]))
             take_own(leader, node, &reports[i]);
     }
-    if (s && s->begun && !s->written)
-        check_done(s);
+    if (cleanup && cleanup->begun && !cleanup->written)
+        check_done(cleanup);
 }
 
 /* --- its beginning --- */
 
 static void begin(void *arg)
 {
-    struct cleanup *s = arg;
-    struct leader *leader = s->leader;
+    struct cleanup *cleanup = arg;
+    struct leader *leader = cleanup->leader;
     uint64_t now = wall_now_ms();
-    s->begun = true;
-    s->began_ms = loop_now_ms();
+    cleanup->begun = true;
+    cleanup->began_ms = loop_now_ms();
     /* From the wall clock, so that no earlier leader has used the number. */
-    s->number = leader->cleanup_number = now > leader->cleanup_number ? now : leader->cleanup_number + 1;
-    timer_start(&s->timer, leader->loop, CLEANUP_MS, write_down, s);
-    s->counts.found[CLEANUP_STALE_SESSION] = node_link_drop_stale(leader->link, s->dry_run);
-    if (!s->dry_run)
-        s->counts.removed[CLEANUP_STALE_SESSION] = s->counts.found[CLEANUP_STALE_SESSION];
-    ask_nodes(s);
-    read_rows(s);
+    cleanup->number = leader->cleanup_number =
+        now > leader->cleanup_number ? now : leader->cleanup_number + 1;
+    timer_start(&cleanup->timer, leader->loop, CLEANUP_MS, write_down, cleanup);
+    cleanup->counts.found[CLEANUP_STALE_SESSION] = node_link_drop_stale(leader->link, cleanup->dry_run);
+    if (!cleanup->dry_run)
+        cleanup->counts.removed[CLEANUP_STALE_SESSION] = cleanup->counts.found[CLEANUP_STALE_SESSION];
+    ask_nodes(cleanup);
+    read_rows(cleanup);
 }
 
 static void begin_next(struct leader *leader)
 {
-    struct cleanup *s = STAILQ_FIRST(&leader->cleanups);
-    if (s && !s->begun)
-        later_call(&s->later, leader->loop, begin, s);
+    struct cleanup *cleanup = STAILQ_FIRST(&leader->cleanups);
+    if (cleanup && !cleanup->begun)
+        later_call(&cleanup->later, leader->loop, begin, cleanup);
 }
 
 static void refuse(void *arg)
 {
-    struct cleanup *s = arg;
+    struct cleanup *cleanup = arg;
     struct err e;
-    int code = s->leader->ready ? err_set(&e, ERR_RATE_LIMITED, "too many cleanups wait; try again")
-                                : err_set(&e, ERR_NOT_LEADING, "this controller does not lead; try again");
-    finish(s, code, &e);
+    int code = cleanup->leader->ready
+                   ? err_set(&e, ERR_RATE_LIMITED, "too many cleanups wait; try again")
+                   : err_set(&e, ERR_NOT_LEADING, "this controller does not lead; try again");
+    finish(cleanup, code, &e);
 }
 
 void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dry_run, leader_cleanup_cb *cb,
                     void *arg)
 {
-    struct cleanup *s = mem_zalloc(sizeof *s);
-    *s = (struct cleanup){.leader = leader, .actor = actor, .dry_run = dry_run, .cb = cb, .arg = arg};
+    struct cleanup *cleanup = mem_zalloc(sizeof *cleanup);
+    *cleanup = (struct cleanup){.leader = leader, .actor = actor, .dry_run = dry_run, .cb = cb, .arg = arg};
     if (!leader->ready || leader->cleanups_waiting >= WAITING_MAX) {
-        later_call(&s->later, leader->loop, refuse, s);
+        later_call(&cleanup->later, leader->loop, refuse, cleanup);
         return;
     }
-    STAILQ_INSERT_TAIL(&leader->cleanups, s, link);
+    STAILQ_INSERT_TAIL(&leader->cleanups, cleanup, link);
     leader->cleanups_waiting++;
     begin_next(leader);
 }
@@ -362,16 +365,16 @@ void leader_cleanup(struct leader *leader, const struct db_actor *actor, bool dr
 /* A cleanup that is being written ends when the database answers. */
 void leader_cleanups_end(struct leader *leader, int code)
 {
-    struct cleanup *s;
-    while ((s = STAILQ_FIRST(&leader->cleanups))) {
+    struct cleanup *cleanup;
+    while ((cleanup = STAILQ_FIRST(&leader->cleanups))) {
         struct err e;
         STAILQ_REMOVE_HEAD(&leader->cleanups, link);
         leader->cleanups_waiting--;
         (void)err_set(&e, code, "this controller does not lead any more; try again");
-        if (s->written)
-            s->orphaned = true;
+        if (cleanup->written)
+            cleanup->orphaned = true;
         else
-            finish(s, code, &e);
+            finish(cleanup, code, &e);
     }
 }
 

@@ -60,7 +60,7 @@ static void read_first(void *arg);
 static void begin_again(struct leader *leader, const struct err *e)
 {
     log_warn("leader", "PostgreSQL's clock cannot be read, trying again: %s", e ? e->text : "");
-    timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read_first, leader);
+    timer_start(&leader->again, leader->loop, LEADER_AGAIN_MS, read_first, leader);
 }
 
 static void on_followed(void *arg, int code, const struct err *e, const char *json)

@@ -18,7 +18,7 @@
 
 #include <sys/queue.h>
 
-#define CLUSTER_AGAIN_MS 1000 /* delay of the next try after a failed read */
+#define LEADER_AGAIN_MS 1000 /* delay of the next try after a failed read */
 
 struct create;
 STAILQ_HEAD(create_list, create);

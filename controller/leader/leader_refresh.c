@@ -1,9 +1,9 @@
 /*
  * Finds changes by others: commits by an operator's SQL or by another controller, and our own commits whose
  * answer was lost. Every ten seconds, and soon after a lost answer, it reads marks (id, generation, state)
- * and then reads whole the rows that differ. Whoever changes a desired state also sends a notification
- * (tell_desired), and that row is read at once. One reading at a time; rows that become due meanwhile wait
- * for it, up to BEHIND_MAX: past that, the next marks find them.
+ * and then reads whole the rows that differ. A controller that changes a desired state also sends a
+ * notification (tell_desired), and that row is read at once. One reading at a time; rows that become due
+ * meanwhile wait for it, up to BEHIND_MAX: past that, the next marks find them.
  */
 #include "controller/leader/leader_refresh.h"
 

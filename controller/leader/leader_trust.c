@@ -63,7 +63,7 @@ static void on_revocations(void *arg, int code, const struct err *e, const struc
     for (size_t i = 0; i < count; i++)
         node_trust_revoke(leader->trust, rows[i].node, rows[i].issued_until_s, &rows[i].fingerprints);
     if (read.again && code)
-        timer_start(&leader->again, leader->loop, CLUSTER_AGAIN_MS, read.again, leader);
+        timer_start(&leader->again, leader->loop, LEADER_AGAIN_MS, read.again, leader);
     else if (read.then && !code)
         read.then(leader);
 }

@@ -16,10 +16,10 @@ struct move_batch {
     struct sandbox_move *move;
 };
 
-static struct move_batch *batch_new(struct leader *c)
+static struct move_batch *batch_new(struct leader *leader)
 {
     struct move_batch *batch = mem_zalloc(sizeof *batch);
-    batch->asked = leader_ref_of(c);
+    batch->asked = leader_ref_of(leader);
     return batch;
 }
 
@@ -38,38 +38,38 @@ static void batch_append(struct move_batch *batch, const struct sandbox_move *mo
 static void on_moved(void *arg, int code, const struct err *e, const struct db_move_result *results,
                      size_t count);
 
-static void batch_send(struct leader *c, struct move_batch *batch)
+static void batch_send(struct leader *leader, struct move_batch *batch)
 {
-    db_sandbox_move(c->pool, batch->move, batch->count, on_moved, batch);
+    db_sandbox_move(leader->pool, batch->move, batch->count, on_moved, batch);
 }
 
 /* --- a move that failed its whole batch is sent alone, now and the next times --- */
 
-static bool goes_alone(const struct leader *c, const struct sandbox_id *id)
+static bool goes_alone(const struct leader *leader, const struct sandbox_id *id)
 {
     for (size_t i = 0; i < LEADER_ALONE; i++) {
-        if (!memcmp(&c->alone[i], id, sizeof *id))
+        if (!memcmp(&leader->alone[i], id, sizeof *id))
             return true;
     }
     return false;
 }
 
-static void note_alone(struct leader *c, const struct sandbox_id *id)
+static void note_alone(struct leader *leader, const struct sandbox_id *id)
 {
-    if (!goes_alone(c, id))
-        c->alone[c->alone_next++ % LEADER_ALONE] = *id;
+    if (!goes_alone(leader, id))
+        leader->alone[leader->alone_next++ % LEADER_ALONE] = *id;
 }
 
-static void send_alone(struct leader *c, const struct sandbox_move *move)
+static void send_alone(struct leader *leader, const struct sandbox_move *move)
 {
-    struct move_batch *single = batch_new(c);
+    struct move_batch *single = batch_new(leader);
     batch_append(single, move);
-    batch_send(c, single);
+    batch_send(leader, single);
 }
 
 /* --- the answer --- */
 
-static void move_answered(struct leader *c, const struct sandbox_move *move,
+static void move_answered(struct leader *leader, const struct sandbox_move *move,
                           const struct db_move_result *result)
 {
     const struct sandbox_id *id = &move->status.id;
@@ -79,10 +79,11 @@ static void move_answered(struct leader *c, const struct sandbox_move *move,
     if (result && result->outcome == DB_MOVE_REFUSED)
         log_warn("leader", "sandbox=%s the move to %s was refused: it is %s", id->text,
                  sandbox_state_name(move->to), sandbox_state_name(state));
-    cluster_state_persisted(c->cluster, loop_now_ms(), id, result, state, leader_effects(c->engine));
+    cluster_state_persisted(leader->cluster, loop_now_ms(), id, result, state,
+                            leader_effects(leader->engine));
     if (result && result->json) {
         struct row_change change = {.id = *id, .state = state, .json = result->json};
-        changes_tell_row(&c->changes, &change);
+        changes_tell_row(&leader->changes, &change);
     }
 }
 
@@ -90,20 +91,21 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
                      size_t count)
 {
     struct move_batch *batch = arg;
-    struct leader *c = leader_of(&batch->asked);
+    struct leader *leader = leader_of(&batch->asked);
     bool cannot_be = code && code != ERR_DATABASE_UNAVAILABLE && code != ERR_CANCELLED;
     if (code)
         log_warn("leader", "%zu moves are tried again%s%s: %s", batch->count,
                  batch->count == 1 ? ", sandbox=" : "",
                  batch->count == 1 ? batch->move[0].status.id.text : "", e ? e->text : "");
-    if (c && cannot_be && batch->count > 1) { /* the database is available, so one of the moves is invalid */
+    if (leader && cannot_be &&
+        batch->count > 1) { /* the database is available, so one of the moves is invalid */
         for (size_t i = 0; i < batch->count; i++)
-            send_alone(c, &batch->move[i]);
-    } else if (c) {
+            send_alone(leader, &batch->move[i]);
+    } else if (leader) {
         if (cannot_be)
-            note_alone(c, &batch->move[0].status.id);
+            note_alone(leader, &batch->move[0].status.id);
         for (size_t i = 0; i < batch->count; i++)
-            move_answered(c, &batch->move[i], !code && i < count ? &results[i] : NULL);
+            move_answered(leader, &batch->move[i], !code && i < count ? &results[i] : NULL);
     }
     batch_free(batch);
 }
@@ -111,36 +113,36 @@ static void on_moved(void *arg, int code, const struct err *e, const struct db_m
 /* --- gathering --- */
 
 /* Of an end: the sample that its node sent with it, or a later one from the statistics. */
-static void take_last(struct leader *c, struct sandbox_status *status)
+static void take_last(struct leader *leader, struct sandbox_status *status)
 {
     struct sample heard;
-    if (!stats_find(c->stats, loop_now_ms(), &status->id, &heard))
+    if (!stats_find(leader->stats, loop_now_ms(), &status->id, &heard))
         return;
     if (!status->has_last || status->last.ago_ms > heard.ago_ms)
         status->last = heard;
     status->has_last = true;
 }
 
-void moves_add(struct leader *c, const struct cluster_state_effect *effect)
+void moves_add(struct leader *leader, const struct cluster_state_effect *effect)
 {
     struct sandbox_move move = effect->move;
     if (sandbox_state_terminal(move.to))
-        take_last(c, &move.status);
-    if (goes_alone(c, &effect->id)) {
-        send_alone(c, &move);
+        take_last(leader, &move.status);
+    if (goes_alone(leader, &effect->id)) {
+        send_alone(leader, &move);
         return;
     }
-    if (!c->moves)
-        c->moves = batch_new(c);
-    batch_append(c->moves, &move);
-    if (c->moves->count == MOVES_MAX)
-        moves_flush(c);
+    if (!leader->moves)
+        leader->moves = batch_new(leader);
+    batch_append(leader->moves, &move);
+    if (leader->moves->count == MOVES_MAX)
+        moves_flush(leader);
 }
 
-void moves_flush(struct leader *c)
+void moves_flush(struct leader *leader)
 {
-    struct move_batch *batch = c->moves;
-    c->moves = NULL;
+    struct move_batch *batch = leader->moves;
+    leader->moves = NULL;
     if (batch)
-        batch_send(c, batch);
+        batch_send(leader, batch);
 }

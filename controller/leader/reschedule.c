@@ -32,11 +32,11 @@ static void say_answer(const struct sandbox_reschedule *what, int code, const st
 static void on_rescheduled(void *arg, int code, const struct err *e, const struct sandbox_row *row)
 {
     struct rescheduling r = *(struct rescheduling *)arg;
-    struct leader *c = leader_of(&r.asked);
+    struct leader *leader = leader_of(&r.asked);
     struct sandbox_row now = {0};
     free(arg);
     say_answer(&r.what, code, e);
-    if (!c)
+    if (!leader)
         return;
     if (!code) {
         now = *row;
@@ -44,18 +44,18 @@ static void on_rescheduled(void *arg, int code, const struct err *e, const struc
         now.time = ROW_TIME_KEPT;
     }
     if (answer_of(code) == CLUSTER_UNKNOWN)
-        leader_refresh(c); /* it may have been committed anyway */
-    cluster_state_rescheduled(c->cluster, loop_now_ms(), &r.what.id, answer_of(code), code ? NULL : &now,
-                              leader_effects(c->engine));
+        leader_refresh(leader); /* it may have been committed anyway */
+    cluster_state_rescheduled(leader->cluster, loop_now_ms(), &r.what.id, answer_of(code), code ? NULL : &now,
+                              leader_effects(leader->engine));
     if (!code) {
         struct row_change change = {.id = r.what.id, .state = row->state, .json = row->json};
-        changes_tell_row(&c->changes, &change);
+        changes_tell_row(&leader->changes, &change);
     }
 }
 
-void leader_reschedule(struct leader *c, const struct cluster_state_effect *effect)
+void leader_reschedule(struct leader *leader, const struct cluster_state_effect *effect)
 {
     struct rescheduling *r = mem_zalloc(sizeof *r);
-    *r = (struct rescheduling){leader_ref_of(c), loop_now_ms(), effect->reschedule};
-    db_sandbox_reschedule(c->pool, &r->what, on_rescheduled, r);
+    *r = (struct rescheduling){leader_ref_of(leader), loop_now_ms(), effect->reschedule};
+    db_sandbox_reschedule(leader->pool, &r->what, on_rescheduled, r);
 }

@@ -8,7 +8,6 @@
 #include "controller/ops/command_body.h"
 #include "controller/streams/exec_run.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +22,8 @@ struct exec_call {
 static void put_output(struct json_text *json, const char *name, const struct exec_output *o)
 {
     const char *bytes = o->bytes ? (const char *)o->bytes : "";
-    char other[32];
     size_t len = o->truncated ? utf8_whole(bytes, o->len) : o->len; /* so that text stays text */
-    if (utf8_valid_bytes(bytes, len)) {
-        json_text_bytes(json, name, bytes, len);
-        return;
-    }
-    snprintf(other, sizeof other, "%s_base64", name);
-    char *coded = mem_zalloc(o->len / 3 * 4 + 5);
-    EVP_EncodeBlock((unsigned char *)coded, o->bytes, (int)o->len);
-    json_text_str(json, other, coded);
-    free(coded);
+    ops_put_bytes(json, name, bytes, ops_is_text(bytes, len) ? len : o->len);
 }
 
 static void answer(struct api_call *call, const struct exec_result *r)

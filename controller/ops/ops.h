@@ -8,6 +8,8 @@
 #include "controller/controller_state.h"
 #include "controller/ops/routes.h"
 
+#include "common/base/json_text.h"
+
 #include <jansson.h>
 
 /* Who acts, for the audit row; borrows the call. */
@@ -53,8 +55,20 @@ bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
 
+/* text.c: whether bytes are UTF-8. */
+bool ops_is_text(const void *bytes, size_t len);
+/* Adds bytes as `name`, or in base64 as `name`_base64 where they are not UTF-8. */
+void ops_put_bytes(struct json_text *json, const char *name, const void *bytes, size_t len);
+
 /* process.c: parses the path's {pid}; where it is no process's number, answers 404 and returns false. */
 bool ops_process_pid(struct api_call *call, int32_t *pid);
+
+/*
+ * log_drop.c: removes the logs of a sandbox from its node, then answers the call: as success says (204, or
+ * 202 with the sandbox), or that they could not be removed. Takes the call.
+ */
+void ops_drop_logs(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                   const char *json);
 
 /*
  * If the database takes no writes, answers the call (what happens to the sandbox cannot be known) and returns

@@ -197,10 +197,10 @@ void ops_process_start(void *owner, struct api_call *call)
 static int compare(const void *a, const void *b)
 {
     const struct stream_process *p = *(const struct stream_process *const *)a;
-    const struct stream_process *q = *(const struct stream_process *const *)b;
-    if (p->started_at_ms != q->started_at_ms)
-        return p->started_at_ms < q->started_at_ms ? -1 : 1;
-    return p->pid < q->pid ? -1 : p->pid > q->pid;
+    const struct stream_process *other = *(const struct stream_process *const *)b;
+    if (p->started_at_ms != other->started_at_ms)
+        return p->started_at_ms < other->started_at_ms ? -1 : 1;
+    return p->pid < other->pid ? -1 : p->pid > other->pid;
 }
 
 /* A cursor is the last process of the page before: its start, and its number. */

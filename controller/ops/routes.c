@@ -1,5 +1,7 @@
 #include "controller/ops/routes.h"
 
+#include "common/model/sandbox_spec.h"
+
 /* objects.json, as the build put it in. */
 extern const char api_objects[];
 
@@ -29,17 +31,24 @@ static void add_property(json_t *object, const char *name, json_t *schema)
     json_object_set_new(json_object_get(object, "properties"), name, schema);
 }
 
-/* The rows of limit.def, as members of a tier and of a sandbox's limits. */
+static json_t *member(json_t *schemas, const char *object, const char *name)
+{
+    return json_object_get(json_object_get(json_object_get(schemas, object), "properties"), name);
+}
+
+/* The rows of limit.def, as members of a tier, of a sandbox's limits and of what a user may ask for one. */
 static void describe_limits(json_t *schemas)
 {
     json_t *tier = json_object_get(schemas, "Tier");
-    json_t *sandbox =
-        json_object_get(json_object_get(json_object_get(schemas, "Sandbox"), "properties"), "limits");
-#define LIMIT(KIND, name, ...)                                                                               \
+    json_t *sandbox = member(schemas, "Sandbox", "limits");
+    json_t *quota = member(schemas, "QuotaUsage", "per_sandbox");
+#define LIMIT(KIND, name, UNIT, least, most, asked, live, lent, in_quota, ...)                               \
     add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
-    add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
+    LIMIT_IF_##in_quota(add_property(quota, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));)      \
+        add_property(sandbox, #name, json_pack("{s:s}", "type", "integer"));
 #define LIMIT_TIME(KIND, name, ...)                                                                          \
-    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
+    add_property(tier, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));                            \
+    add_property(quota, #name, json_pack("{s:[s,s]}", "type", "integer", "null"));
 #include "common/model/limit.def"
 }
 

@@ -193,11 +193,28 @@ void ops_sandbox_patch(void *owner, struct api_call *call)
 
 /* --- delete --- */
 
+static bool drops_logs(const struct api_call *call)
+{
+    char text[8];
+    return http_query_get(call->exchange, "logs", text, sizeof text) && !strcmp(text, "false");
+}
+
+/* It is gone, or going (json: as it is then). */
+static void answer_deleted(const struct change_call *p, const char *json)
+{
+    if (drops_logs(p->call))
+        ops_drop_logs(p->controller, p->call, &p->id, json);
+    else if (json)
+        api_answer_json(p->call, 202, NULL, json);
+    else
+        api_answer_empty(p->call, 204, NULL);
+}
+
 static void on_deleted(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct change_call *p = arg;
     if (reached)
-        api_answer_empty(p->call, 204, NULL);
+        answer_deleted(p, NULL);
     else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended"))
         answer_later(p);
     free(p);
@@ -210,12 +227,12 @@ static void on_delete_desired(void *arg, int code, const struct err *e, const st
         api_answer_err(p->call, e);
     } else if (sandbox_state_terminal(row->state)) {
         p->call->changed_nothing = true;
-        api_answer_empty(p->call, 204, NULL);
+        answer_deleted(p, NULL);
     } else if (!ops_fail_unwritten(p->controller, p->call, "the sandbox is being ended")) {
         if (node_in_session(p) && waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_ENDED,
                                               SANDBOX_STOPPED, SETTLE_WAIT_MS, on_deleted, p))
             return;
-        api_answer_json(p->call, 202, NULL, row->json); /* its node is away; carried out when it is back */
+        answer_deleted(p, row->json); /* its node is away; carried out when it is back */
     }
     free(p);
 }

@@ -325,19 +325,19 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     uint8_t *spec;
     size_t spec_len;
     struct sandbox_request *request = call->request;
-    struct sandbox_spec *wanted = &request->spec;
-    if (!wanted->image)
-        wanted->image = mem_strdup(c->conf->base_image);
-    if (wanted->network == NETWORK_EGRESS) {
+    struct sandbox_spec *asked = &request->spec;
+    if (!asked->image)
+        asked->image = mem_strdup(c->conf->base_image);
+    if (asked->network == NETWORK_EGRESS) {
         ops_fail(call, ERR_INVALID, "network: egress is not offered by this installation; use none");
         return;
     }
-    wanted->levels = call->caller.levels;
-    wanted->user = mem_strdup(call->caller.user_id);
-    if (check_registry(c->conf, wanted->image, &e) ||
+    asked->levels = call->caller.levels;
+    asked->user = mem_strdup(call->caller.user_id);
+    if (check_registry(c->conf, asked->image, &e) ||
         limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
-        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &wanted->shm_bytes, &e) ||
-        pack(wanted, &spec, &spec_len, &e)) {
+        resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e) ||
+        pack(asked, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);
         return;
     }

@@ -13,7 +13,7 @@
 #define ENDED_KEYS    256
 #define ENDED_KEYS_MS 60000 /* a request that began before its key ended is over by then */
 
-struct lane {
+struct connection {
     struct stream_hub *hub;
     char node[NODE_NAME_MAX + 1];
     struct mux *mux;
@@ -43,7 +43,7 @@ struct hub_stream {
 
 struct stream_hub {
     struct loop *loop;
-    struct lane *lanes;
+    struct connection *connections;
     struct tally *sandboxes, *keys;
     struct hub_stream *streams;
     size_t count, held;
@@ -163,9 +163,16 @@ static bool may_say(int code)
                                 ERR_TOO_LARGE,
                                 ERR_INIT_TOO_OLD,
                                 ERR_OUTPUT_GONE,
+                                ERR_LOGS_GONE,
                                 ERR_TOO_MANY_STREAMS,
                                 ERR_NODE_TIMEOUT,
                                 ERR_CANCELLED,
+                                ERR_FILE_NOT_FOUND,
+                                ERR_PERMISSION_DENIED,
+                                ERR_FILE_CONFLICT,
+                                ERR_NO_SPACE,
+                                ERR_RANGE,
+                                ERR_INVALID,
                                 ERR_IO};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
         if (codes[i] == code)
@@ -203,11 +210,11 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
                     struct hub_stream **out, struct err *e)
 {
-    struct lane *lane;
+    struct connection *connection;
     uint8_t *bytes;
     size_t len;
-    HASH_FIND_STR(hub->lanes, node, lane);
-    if (!lane)
+    HASH_FIND_STR(hub->connections, node, connection);
+    if (!connection)
         return err_set(e, ERR_NODE_TIMEOUT, "the sandbox's node has no connection for this now");
     int rc = stream_open_pack(open, &bytes, &len, e);
     if (rc)
@@ -232,9 +239,9 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
         rc = err_set(e, ERR_TOO_MANY_STREAMS, "this key has %d streams already", STREAMS_PER_KEY);
     else if (was_ended(hub, key_id))
         rc = err_set(e, ERR_UNAUTHENTICATED, "the API key was revoked");
-    else if (!mux_stands(lane->mux))
+    else if (!mux_stands(connection->mux))
         rc = err_set(e, ERR_NODE_TIMEOUT, "the connection to the sandbox's node was lost");
-    else if (!(s->mux = mux_open(lane->mux, bytes, len, &stream_ops, s)))
+    else if (!(s->mux = mux_open(connection->mux, bytes, len, &stream_ops, s)))
         rc = err_set(e, ERR_TOO_MANY_STREAMS,
                      "the sandbox's node has more to carry than it takes now; ask again");
     free(bytes);
@@ -302,49 +309,49 @@ void stream_hub_end_key(struct stream_hub *hub, const char *key_id)
 
 /* --- connections --- */
 
-static void lane_free(struct lane *lane)
+static void connection_free(struct connection *connection)
 {
-    HASH_DEL(lane->hub->lanes, lane);
-    mux_free(lane->mux);
-    free(lane);
+    HASH_DEL(connection->hub->connections, connection);
+    mux_free(connection->mux);
+    free(connection);
 }
 
 static void on_over(void *owner, const char *why)
 {
-    struct lane *lane = owner;
-    log_info("streams", "node=%s its connection for streams is over: %s", lane->node, why);
-    lane_free(lane);
+    struct connection *connection = owner;
+    log_info("streams", "node=%s its connection for streams is over: %s", connection->node, why);
+    connection_free(connection);
 }
 
 /* Its streams end in turns of their own. */
-static void lane_drop(struct lane *lane)
+static void connection_drop(struct connection *connection)
 {
-    for (struct hub_stream *s = lane->hub->streams; s; s = s->next) {
-        if (s->mux && mux_of(s->mux) == lane->mux)
+    for (struct hub_stream *s = connection->hub->streams; s; s = s->next) {
+        if (s->mux && mux_of(s->mux) == connection->mux)
             end_soon(s, ERR_NODE_TIMEOUT, "the connection to its node was lost");
     }
-    lane_free(lane);
+    connection_free(connection);
 }
 
 void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *carrier)
 {
     static const struct mux_ops ops = {.on_over = on_over};
-    struct lane *lane;
+    struct connection *connection;
     stream_hub_drop(hub, node);
-    lane = mem_zalloc(sizeof *lane);
-    lane->hub = hub;
-    snprintf(lane->node, sizeof lane->node, "%s", node);
-    lane->mux = mux_new(hub->loop, carrier, &ops, lane);
-    HASH_ADD_STR(hub->lanes, node, lane);
+    connection = mem_zalloc(sizeof *connection);
+    connection->hub = hub;
+    snprintf(connection->node, sizeof connection->node, "%s", node);
+    connection->mux = mux_new(hub->loop, carrier, &ops, connection);
+    HASH_ADD_STR(hub->connections, node, connection);
 }
 
 void stream_hub_drop(struct stream_hub *hub, const char *node)
 {
-    struct lane *lane, *next;
-    HASH_ITER(hh, hub->lanes, lane, next)
+    struct connection *connection, *next;
+    HASH_ITER(hh, hub->connections, connection, next)
     {
-        if (!node || !strcmp(lane->node, node))
-            lane_drop(lane);
+        if (!node || !strcmp(connection->node, node))
+            connection_drop(connection);
     }
 }
 
@@ -357,7 +364,7 @@ struct stream_hub *stream_hub_new(struct loop *loop)
 
 void stream_hub_free(struct stream_hub *hub)
 {
-    struct lane *lane, *next;
+    struct connection *connection, *next;
     if (!hub)
         return;
     while (hub->streams) {
@@ -365,8 +372,8 @@ void stream_hub_free(struct stream_hub *hub)
             mux_close(hub->streams->mux, 0, "");
         told(hub->streams, ERR_CANCELLED, "this controller is about to end");
     }
-    HASH_ITER(hh, hub->lanes, lane, next)
-    lane_free(lane);
+    HASH_ITER(hh, hub->connections, connection, next)
+    connection_free(connection);
     free(hub);
 }
 

@@ -153,13 +153,13 @@ begin
     return page((select json_agg(audit_json(a) order by a.at desc, a.seq desc) from unnest(found_rows[1:most]) a), next_cursor);
 end $$;
 
--- target: the node that cleaned up by itself, '' for a cleanup of all nodes. hosts: {node: number} of the reports that counts
+-- target: the node that cleaned up by itself, '' for a cleanup of all nodes. numbers: {node: number} of the reports that counts
 -- contains. Returns null and writes nothing if the node's report was recorded before.
-create function add_cleanup(who jsonb, target text, hosts jsonb, counts jsonb) returns text language plpgsql as $$
+create function add_cleanup(who jsonb, target text, numbers jsonb, counts jsonb) returns text language plpgsql as $$
 declare
     fresh integer;
 begin
-    insert into node_cleanups as s select h.key, h.value::bigint from jsonb_each_text(hosts) h
+    insert into node_cleanups as s select h.key, h.value::bigint from jsonb_each_text(numbers) h
         on conflict (node) do update set number = excluded.number where s.number < excluded.number;
     get diagnostics fresh = row_count;
     if target <> '' and fresh = 0 then

@@ -59,9 +59,7 @@ begin
             'memory_bytes', greatest(0, l.max_sandboxes * l.memory_bytes - n.memory),
             'cpu_millis', greatest(0, l.max_sandboxes * l.cpu_millis - n.cpu),
             'storage_bytes', greatest(0, l.max_sandboxes * l.storage_bytes - n.storage)),
-        'per_sandbox', json_build_object('memory_bytes', l.memory_bytes, 'cpu_millis', l.cpu_millis,
-            'storage_bytes', l.storage_bytes, 'lifetime_seconds', l.lifetime_seconds, 'pids', l.pids,
-            'nofile', l.nofile));
+        'per_sandbox', json_build_object({{quota limits: 'NAME', l.NAME}}));
 end $$;
 
 -- The first override that is not a known limit with a valid whole number; null if all are valid.
@@ -100,8 +98,7 @@ $$;
 
 -- Whether this sandbox has more than these limits allow.
 create function larger_than(s sandboxes, l limits_in_force) returns boolean language sql immutable as $$
-    select coalesce(s.memory_bytes > l.memory_bytes or s.cpu_millis > l.cpu_millis or s.storage_bytes > l.storage_bytes
-        or s.pids > l.pids or s.nofile > l.nofile, false)
+    select coalesce(true = any (array[{{limits: s.NAME > l.NAME}}]), false)
 $$;
 
 create function notice(a text, b text) returns text language sql immutable as $$

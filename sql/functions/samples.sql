@@ -13,10 +13,10 @@ $$;
 
 -- Locks the rows of this node's sandboxes, always in the same order. A second transaction with the same reports waits here, and
 -- then sees what was stored.
-create function lock_told(host text, ids text[]) returns void language plpgsql as $$
+create function lock_told(from_node text, ids text[]) returns void language plpgsql as $$
 begin
     insert into sandbox_told (sandbox_id) select s.id from sandboxes s
-        where s.id = any(ids) and s.node = host and not exists (select from sandbox_told t where t.sandbox_id = s.id)
+        where s.id = any(ids) and s.node = from_node and not exists (select from sandbox_told t where t.sandbox_id = s.id)
         order by s.id on conflict do nothing;
     perform from sandbox_told t where t.sandbox_id = any(ids) order by t.sandbox_id for update;
 end $$;
@@ -58,7 +58,7 @@ $$;
 
 -- Stores the samples that are new, all or none. Skips a sample that is older than the days kept, or whose moment already has a
 -- sample. Returns how many were stored.
-create function store_samples(host text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
+create function store_samples(from_node text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
     memory_unreclaimable bigint[], memory_limit bigint[], cpu integer[], throttled integer[], disk_used bigint[],
     disk_limit bigint[], rx bigint[], tx bigint[], pids bigint[], pids_limit bigint[])
 returns integer language plpgsql as $$
@@ -69,7 +69,7 @@ begin
     fresh := array(select row(n.id, told_at(s.created_at, n.ago), mu, mun, ml, c, t, du, dl, r, x, p, pl)::samples
         from unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
             as n(id, number, ago, mu, mun, ml, c, t, du, dl, r, x, p, pl)
-        join sandboxes s on s.id = n.id and s.node = host
+        join sandboxes s on s.id = n.id and s.node = from_node
         join sandbox_told h on h.sandbox_id = n.id and n.number > h.sample
         where told_at(s.created_at, n.ago) >= (now() at time zone 'UTC')::date - keep_days);
     perform make_partition(day) from (select distinct (f.at at time zone 'UTC')::date as day from unnest(fresh) f) d;
@@ -77,14 +77,14 @@ begin
     get diagnostics stored = row_count;
     update sandbox_told h set sample = n.number
     from (select u.id, max(u.number) as number from unnest($3, $4) as u(id, number) group by u.id) n, sandboxes s
-    where h.sandbox_id = n.id and h.sample < n.number and s.id = n.id and s.node = host;
+    where h.sandbox_id = n.id and h.sample < n.number and s.id = n.id and s.node = from_node;
     return stored;
 end $$;
 
 -- One array per column, one element per row. refused: samples that were not stored before and are not stored now: not this
 -- node's to report, too old, for a moment that has one, or with a value that does not fit its column. The node does not send
 -- those again.
-create function add_samples(host text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
+create function add_samples(from_node text, keep_days integer, id text[], number bigint[], ago_ms bigint[], memory_used bigint[],
     memory_unreclaimable bigint[], memory_limit bigint[], cpu integer[], throttled integer[], disk_used bigint[],
     disk_limit bigint[], rx bigint[], tx bigint[], pids bigint[], pids_limit bigint[],
     out stored integer, out refused integer)
@@ -92,8 +92,8 @@ language plpgsql as $$
 declare
     known integer;
 begin
-    perform lock_told(host, id);
-    select count(*) into known from unnest($3, $4) u(id, number) join sandboxes s on s.id = u.id and s.node = host
+    perform lock_told(from_node, id);
+    select count(*) into known from unnest($3, $4) u(id, number) join sandboxes s on s.id = u.id and s.node = from_node
         join sandbox_told h on h.sandbox_id = u.id and u.number <= h.sample;
     begin
         stored := store_samples($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16);

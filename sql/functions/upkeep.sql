@@ -6,7 +6,7 @@
 -- is set forward by months, months of history must not vanish before anybody notices. Upkeep's time never runs ahead of
 -- PostgreSQL's. It moves at most twice as fast as the clocks that do not jump, of the machines whose controllers do the upkeep.
 -- After a leap of the clock, or a long time without a controller, it catches up by itself. Until then rows stay longer than
--- their term, never shorter (by more than was observed), and nobody has to act.
+-- their term, never shorter (by more than was seen), and nobody has to act.
 
 create function upkeep_now() returns timestamptz language sql stable as $$
     select least(now(), (select max(reached) from upkeep_clock))

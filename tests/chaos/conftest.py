@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from corral import BUILD_ROOT, TORN  # noqa: E402
-from installation import corral, hosts, user  # noqa: E402, F401
+from installation import corral, cluster, user  # noqa: E402, F401
 from slow import mark_slow  # noqa: E402
 
 # Tests that take more than half a minute each.

@@ -1,7 +1,7 @@
 /* Pools that the kernel shares among all processes: takes as much of each as it can and keeps it, or one of
  * each. */
-#ifndef CORRAL_TESTS_POOLS_H
-#define CORRAL_TESTS_POOLS_H
+#ifndef CORRAL_TESTS_CHAOS_POOLS_H
+#define CORRAL_TESTS_CHAOS_POOLS_H
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from corral import STAYS, UNTIL_TOLD, wait_until
 from hermits import SMALL, pid_of, runs
-from installation import host_is_ready
+from installation import node_is_ready
 
 
 def begin_again(corral):
@@ -17,7 +17,7 @@ def begin_again(corral):
     before = welcomes()
     corral.restart("agent")
     wait_until("the agent is accepted", lambda: welcomes() > before, 60)
-    wait_until("the node is ready", lambda: host_is_ready(corral), 20)
+    wait_until("the node is ready", lambda: node_is_ready(corral), 20)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def frozen(folder):
 def test_what_is_due_is_ended(corral, user, own_disk):
     ends = user.create(**SMALL, command=["sh", "-c", UNTIL_TOLD + "true"])["id"]
     due = user.create(**SMALL, command=["sh", "-c", STAYS], lifetime_seconds=12)["id"]
-    unwanted = user.create(**SMALL, command=["sh", "-c", STAYS])["id"]
-    pids = {s: pid_of(corral, s) for s in (ends, due, unwanted)}
+    deleted = user.create(**SMALL, command=["sh", "-c", STAYS])["id"]
+    pids = {s: pid_of(corral, s) for s in (ends, due, deleted)}
     corral.tell(ends)
     with frozen(own_disk):
         # The start and the end of this sandbox create and remove files on that disk.
@@ -63,4 +63,4 @@ def test_what_is_due_is_ended(corral, user, own_disk):
     user.wait(ends, "stopped", 30)
     assert user.wait(due, "stopped", 30)["reason"] == "expired"
     assert corral.late(user) == ""
-    assert user.call("DELETE", f"/sandbox/{unwanted}").status_code == 204
+    assert user.call("DELETE", f"/sandbox/{deleted}").status_code == 204

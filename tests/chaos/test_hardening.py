@@ -19,7 +19,7 @@ def run(user, image, *command, **more):
 
 
 def said(corral, sandbox, last):
-    """What the sandbox printed, once that has this last word."""
+    """What the sandbox printed, once that ends in this word."""
     return wait_until(f"the sandbox prints {last}", lambda: last in (text := corral.docker("logs", sandbox["id"])) and text, 20)
 
 
@@ -55,46 +55,46 @@ def inspected(corral, hostile):
         user.delete(sandbox)
 
 
-def host(c):
+def host_config(c):
     return c["HostConfig"]
 
 
 def profile_of(c):
-    return [json.loads(o.split("=", 1)[1]) for o in host(c)["SecurityOpt"] if o.startswith("seccomp=")]
+    return [json.loads(o.split("=", 1)[1]) for o in host_config(c)["SecurityOpt"] if o.startswith("seccomp=")]
 
 
 # (number, title, check of an inspected container; c, corral)
 CIS = (
-    ("5.4", "Linux kernel capabilities are restricted", lambda c, _: host(c)["CapDrop"] == ["ALL"] and not host(c)["CapAdd"]),
-    ("5.5", "privileged containers are not used", lambda c, _: host(c)["Privileged"] is False),
+    ("5.4", "Linux kernel capabilities are restricted", lambda c, _: host_config(c)["CapDrop"] == ["ALL"] and not host_config(c)["CapAdd"]),
+    ("5.5", "privileged containers are not used", lambda c, _: host_config(c)["Privileged"] is False),
     ("5.6", "sensitive host system directories are not mounted", lambda c, corral: c["Mounts"] and all(
         m["Source"] not in SENSITIVE and m["Source"].startswith(f"{corral.home}/") for m in c["Mounts"])),
-    ("5.8", "privileged ports are not mapped", lambda c, _: not host(c)["PortBindings"]),
-    ("5.9", "only needed ports are open", lambda c, _: not c["NetworkSettings"]["Ports"] and not host(c)["PublishAllPorts"]),
-    ("5.10", "the host's network namespace is not shared", lambda c, _: host(c)["NetworkMode"] == "none"),
-    ("5.11", "memory usage is limited", lambda c, _: 0 < host(c)["Memory"] == host(c)["MemorySwap"]),
-    ("5.12", "CPU priority is set", lambda c, _: host(c)["CpuShares"] > 0 and 0 < host(c)["CpuQuota"] <= host(c)["CpuPeriod"]),
-    ("5.13", "the root filesystem is mounted read only", lambda c, _: host(c)["ReadonlyRootfs"] is True),
-    ("5.14", "incoming traffic is bound to a specific host interface", lambda c, _: not host(c)["PortBindings"]),
-    ("5.15", "the restart policy is at most on-failure, 5 times", lambda c, _: host(c)["RestartPolicy"]["Name"] == "no"),
-    ("5.16", "the host's process namespace is not shared", lambda c, _: host(c)["PidMode"] == ""),
-    ("5.17", "the host's IPC namespace is not shared", lambda c, _: host(c)["IpcMode"] == "private"),
-    ("5.18", "host devices are not exposed", lambda c, _: not host(c)["Devices"] and not host(c)["DeviceRequests"]
-     and not host(c)["DeviceCgroupRules"]),
-    ("5.19", "the default ulimit is overwritten", lambda c, _: {u["Name"]: u["Hard"] for u in host(c)["Ulimits"]}
+    ("5.8", "privileged ports are not mapped", lambda c, _: not host_config(c)["PortBindings"]),
+    ("5.9", "only needed ports are open", lambda c, _: not c["NetworkSettings"]["Ports"] and not host_config(c)["PublishAllPorts"]),
+    ("5.10", "the host's network namespace is not shared", lambda c, _: host_config(c)["NetworkMode"] == "none"),
+    ("5.11", "memory usage is limited", lambda c, _: 0 < host_config(c)["Memory"] == host_config(c)["MemorySwap"]),
+    ("5.12", "CPU priority is set", lambda c, _: host_config(c)["CpuShares"] > 0 and 0 < host_config(c)["CpuQuota"] <= host_config(c)["CpuPeriod"]),
+    ("5.13", "the root filesystem is mounted read only", lambda c, _: host_config(c)["ReadonlyRootfs"] is True),
+    ("5.14", "incoming traffic is bound to a specific host interface", lambda c, _: not host_config(c)["PortBindings"]),
+    ("5.15", "the restart policy is at most on-failure, 5 times", lambda c, _: host_config(c)["RestartPolicy"]["Name"] == "no"),
+    ("5.16", "the host's process namespace is not shared", lambda c, _: host_config(c)["PidMode"] == ""),
+    ("5.17", "the host's IPC namespace is not shared", lambda c, _: host_config(c)["IpcMode"] == "private"),
+    ("5.18", "host devices are not exposed", lambda c, _: not host_config(c)["Devices"] and not host_config(c)["DeviceRequests"]
+     and not host_config(c)["DeviceCgroupRules"]),
+    ("5.19", "the default ulimit is overwritten", lambda c, _: {u["Name"]: u["Hard"] for u in host_config(c)["Ulimits"]}
      == {"nofile": 4096, "core": 1, "sigpending": 4096, "msgqueue": 409600}),
     ("5.20", "mount propagation mode is not shared", lambda c, _: {m["Propagation"] for m in c["Mounts"]} <= {"private", "rprivate"}),
-    ("5.21", "the host's UTS namespace is not shared", lambda c, _: host(c)["UTSMode"] == ""),
+    ("5.21", "the host's UTS namespace is not shared", lambda c, _: host_config(c)["UTSMode"] == ""),
     ("5.22", "the default seccomp profile is not disabled", lambda c, _: profile_of(c) == [PROFILE]),
     ("5.23", "docker exec is not used with the privileged option", lambda c, _: not c["ExecIDs"]),
     ("5.24", "docker exec is not used with the user=root option", lambda c, _: not c["ExecIDs"] and c["Config"]["User"] == "1000:1000"),
-    ("5.25", "cgroup usage is confirmed", lambda c, _: host(c)["CgroupParent"].startswith("/corral-")),
-    ("5.26", "additional privileges cannot be acquired", lambda c, _: "no-new-privileges" in host(c)["SecurityOpt"]),
+    ("5.25", "cgroup usage is confirmed", lambda c, _: host_config(c)["CgroupParent"].startswith("/corral-")),
+    ("5.26", "additional privileges cannot be acquired", lambda c, _: "no-new-privileges" in host_config(c)["SecurityOpt"]),
     ("5.28", "the latest version of the image is used", lambda c, corral: c["Image"]
      == corral.docker("image", "inspect", "-f", "{{.Id}}", c["Config"]["Image"])),
-    ("5.29", "the PIDs cgroup limit is used", lambda c, _: 0 < host(c)["PidsLimit"] <= 256),
+    ("5.29", "the PIDs cgroup limit is used", lambda c, _: 0 < host_config(c)["PidsLimit"] <= 256),
     ("5.30", "the default bridge docker0 is not used", lambda c, _: set(c["NetworkSettings"]["Networks"]) == {"none"}),
-    ("5.31", "the host's user namespaces are not shared", lambda c, corral: host(c)["UsernsMode"] == ""
+    ("5.31", "the host's user namespaces are not shared", lambda c, corral: host_config(c)["UsernsMode"] == ""
      and "name=userns" in corral.docker("info", "-f", "{{.SecurityOptions}}")),
     ("5.32", "the Docker socket is not mounted", lambda c, _: not any("docker.sock" in m["Source"] for m in c["Mounts"])),
 )
@@ -108,8 +108,8 @@ def test_cis(corral, inspected, number, title, holds):
 
 def test_the_log_is_capped_and_input_and_output_limited(corral, inspected):
     for c in inspected:
-        assert host(c)["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "1m"}}
-        rates = [host(c)[f"BlkioDevice{what}"] for what in ("ReadBps", "WriteBps", "ReadIOps", "WriteIOps")]
+        assert host_config(c)["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "1m"}}
+        rates = [host_config(c)[f"BlkioDevice{what}"] for what in ("ReadBps", "WriteBps", "ReadIOps", "WriteIOps")]
         assert [r["Rate"] for rate in rates for r in rate] == [256 * MIB, 256 * MIB, 10000, 10000]
         assert {r["Path"][:9] for rate in rates for r in rate} == {"/dev/loop"}
 
@@ -191,7 +191,7 @@ def test_a_flood_of_lines_is_not_kept_and_costs_its_own_time(corral, user, hosti
     assert user.wait(user.create(command=["true"])["id"], "stopped")["exit_code"] == 0
 
 
-def test_the_last_words_are_printed(corral, user):
+def test_what_was_printed_at_the_end_is_kept(corral, user):
     sandbox = user.create(command=["sh", "-c", "echo begin; " + UNTIL_TOLD + "seq 1 5000; "
                                    "echo last >&2; exit 5"])
     with subprocess.Popen(["/usr/bin/docker", "-H", f"unix://{corral.home}/run/docker.sock", "logs", "-f", sandbox["id"]],

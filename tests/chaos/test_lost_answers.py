@@ -19,7 +19,7 @@ class Swallowed:
     def __init__(self, corral):
         self.socket = corral.home / "postgres/.s.PGSQL.5432"
         self.behind = self.socket.with_name(".behind")
-        self.corral, self.wanted, self.silent, self.left, self.lock = corral, None, False, 0, threading.Lock()
+        self.corral, self.sought, self.silent, self.left, self.lock = corral, None, False, 0, threading.Lock()
 
     def __enter__(self):
         self.socket.rename(self.behind)
@@ -47,11 +47,11 @@ class Swallowed:
 
     def swallow(self, statement, silent=False, times=1):
         with self.lock:
-            self.wanted, self.silent, self.left = re.compile(statement), silent, times
+            self.sought, self.silent, self.left = re.compile(statement), silent, times
 
     def takes(self, data):
         with self.lock:
-            hit = self.left > 0 and self.wanted.search(data)
+            hit = self.left > 0 and self.sought.search(data)
             self.left -= bool(hit)
             return bool(hit)
 

@@ -83,10 +83,10 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
 
 
 BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"]},
-          "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
+          "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
           "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
-QUERIES = {"/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
 
 
@@ -123,8 +123,8 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
         theirs = {"id": sandbox if mine else other.user_id, "key": other.key_id, "name": "node-1", "pid": "2"}
         missing = {"id": "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
         answers = [answer_of(client, method, path, names)
-                   for names in (theirs, missing, {"id": "nonsense", "key": "%20", "name": "...", "pid": "x"})]
-        looks = method == "GET" and "/processes" not in path # inside a sandbox a key that may only read sees nothing
+                   for names in (theirs, missing, {"id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
+        looks = method == "GET" and not {"processes", "files"} & set(path.split("/")) # inside a sandbox a key that may only read sees nothing
         allowed = mine and ("read" if looks else "write") in scopes
         assert len(set(answers)) == 1, (method, path, answers)
         assert answers[0][0] == (404 if allowed else 403), (method, path, answers)

@@ -10,9 +10,9 @@ from hermits import SMALL
 
 
 @contextmanager
-def no_records(hosts, node):
+def no_records(cluster, node):
     """Nothing can be written to the folder of a node's records, because the folder is missing."""
-    folder = hosts.home / f"agent-{node}/records"
+    folder = cluster.home / f"agent-{node}/records"
     away = folder.rename(folder.with_name("records.away"))
     try:
         yield
@@ -35,73 +35,73 @@ def full(folder):
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def folder_of(hosts, what):
+def folder_of(cluster, what):
     """What a start writes to: the agent's records, or its disks; Docker's files of containers, or
     containerd's of tasks."""
-    docker = hosts.home / "docker-1"
-    return {"records": lambda: hosts.home / "agent-1/records", "disks": lambda: hosts.home / "agent-1/volumes",
+    docker = cluster.home / "docker-1"
+    return {"records": lambda: cluster.home / "agent-1/records", "disks": lambda: cluster.home / "agent-1/volumes",
             "docker": lambda: next(docker.glob("data/*/containers")),
             "containerd": lambda: next(docker.glob("exec/containerd/daemon/io.containerd.runtime.v2.task/moby"))}[what]()
 
 
-def rescheduled(hosts, sandboxes):
+def rescheduled(cluster, sandboxes):
     ids = ",".join(f"'{s['id']}'" for s in sandboxes)
-    return hosts.sql(f"select sandbox_id, data->>'from_node', data->>'node' from events where type = 'sandbox.rescheduled' "
+    return cluster.sql(f"select sandbox_id, data->>'from_node', data->>'node' from events where type = 'sandbox.rescheduled' "
                      f"and sandbox_id in ({ids})").splitlines()
 
 
-def history(hosts, user):
+def history(cluster, user):
     """The events of the sandboxes that did not start."""
-    return hosts.sql(f"select e.sandbox_id, e.at, e.type, e.data from events e join sandboxes s on s.id = e.sandbox_id "
+    return cluster.sql(f"select e.sandbox_id, e.at, e.type, e.data from events e join sandboxes s on s.id = e.sandbox_id "
                      f"where s.user_id = '{user.user_id}' and s.state = 'failed' order by e.seq")
 
 
-def state(hosts, node):
-    return hosts.admin.good("GET", f"/sandbox/system/nodes/{node}")
+def state(cluster, node):
+    return cluster.admin.good("GET", f"/sandbox/system/nodes/{node}")
 
 
-def test_a_node_that_fails_every_start_takes_no_more(hosts):
-    user = hosts.user("starts", tier="enterprise")
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon") # so that all of them are placed on the failing node
-    with no_records(hosts, 1):
+def test_a_node_that_fails_every_start_takes_no_more(cluster):
+    user = cluster.user("starts", tier="enterprise")
+    cluster.admin.good("POST", "/sandbox/system/nodes/node-2/cordon") # so that all of them are placed on the failing node
+    with no_records(cluster, 1):
         for _ in range(3):
             assert user.refused("POST", "/sandbox", SMALL)["code"] == "start_failed"
-        unhealthy = wait_until("the node is unhealthy", lambda: (n := state(hosts, "node-1"))["state"] == "unhealthy" and n, 10)
+        unhealthy = wait_until("the node is unhealthy", lambda: (n := state(cluster, "node-1"))["state"] == "unhealthy" and n, 10)
         assert "its last 3 starts failed" in unhealthy["reason"], unhealthy
-        hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
+        cluster.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
         made = [user.create(**SMALL) for _ in range(3)]
         assert {s["node"] for s in made} == {"node-2"}
-    wait_until("the node is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 40)
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
+    wait_until("the node is tried again", lambda: state(cluster, "node-1")["state"] == "ready", 40)
+    cluster.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
     well = user.create(**SMALL)
     assert well["node"] == "node-1"
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
+    cluster.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
     for sandbox in made + [well]:
         user.delete(sandbox["id"])
 
 
-def test_what_an_image_is_to_blame_for_does_not_count(hosts):
-    user = hosts.user("blames", tier="enterprise")
+def test_what_an_image_is_to_blame_for_does_not_count(cluster):
+    user = cluster.user("blames", tier="enterprise")
     for _ in range(4):
         assert user.refused("POST", "/sandbox", {"image": "corral-no-such-image", **SMALL})["status"] in (422, 502)
-    assert {state(hosts, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
+    assert {state(cluster, f"node-{i}")["state"] for i in (1, 2)} == {"ready"}
 
 
-def begins_again(hosts, user):
-    wait_until("the node is tried again", lambda: state(hosts, "node-1")["state"] == "ready", 80)
-    hosts.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
+def begins_again(cluster, user):
+    wait_until("the node is tried again", lambda: state(cluster, "node-1")["state"] == "ready", 80)
+    cluster.admin.good("POST", "/sandbox/system/nodes/node-2/cordon")
     try:
         well = user.create(**SMALL)
         assert well["node"] == "node-1"
         user.delete(well["id"])
     finally:
-        hosts.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
+        cluster.admin.good("POST", "/sandbox/system/nodes/node-2/uncordon")
 
 
-def unhealthy_reasons(hosts, node):
+def unhealthy_reasons(cluster, node):
     """All reasons, also past ones: an unhealthy node is tried again after a while, and may become unhealthy
     again."""
-    return hosts.sql(f"select data->>'reason' from events where type = 'node.unhealthy' and node = '{node}' order by seq").splitlines()
+    return cluster.sql(f"select data->>'reason' from events where type = 'node.unhealthy' and node = '{node}' order by seq").splitlines()
 
 
 def create_all(user, count):
@@ -115,56 +115,56 @@ def delete_all(user):
 
 
 @pytest.mark.parametrize("what, crowd", [("records", 30), ("disks", 6), ("docker", 6), ("containerd", 6)])
-def test_no_create_fails_while_another_node_has_room(hosts, what, crowd):
-    user = hosts.user("crowd-" + what, tier="enterprise")
-    before = len(unhealthy_reasons(hosts, "node-1"))
+def test_no_create_fails_while_another_node_has_room(cluster, what, crowd):
+    user = cluster.user("crowd-" + what, tier="enterprise")
+    before = len(unhealthy_reasons(cluster, "node-1"))
     try:
-        with full(folder_of(hosts, what)):
+        with full(folder_of(cluster, what)):
             answers = create_all(user, crowd)
-            assert {a.status_code for a in answers} == {201}, history(hosts, user)
+            assert {a.status_code for a in answers} == {201}, history(cluster, user)
             made = [a.json() for a in answers]
             assert {s["node"] for s in made} == {"node-2"}
-            said = wait_until("the node is unhealthy", lambda: unhealthy_reasons(hosts, "node-1")[before:], 10)
+            said = wait_until("the node is unhealthy", lambda: unhealthy_reasons(cluster, "node-1")[before:], 10)
             assert "its last 3 starts failed" in said[0], said
-        moves = rescheduled(hosts, made)
+        moves = rescheduled(cluster, made)
         assert len(moves) >= 3 and len(set(moves)) == len(moves), moves
         assert all(m.endswith("|node-1|node-2") for m in moves), moves
         assert user.good("GET", "/sandbox/quota/usage")["used"]["sandboxes"] == crowd
-        assert state(hosts, "node-1")["reserved"]["sandboxes"] == 0
-        assert state(hosts, "node-2")["reserved"]["sandboxes"] == crowd
-        wait_until("nothing of the sandboxes is left on the node", lambda: hosts.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=1) == "", 20)
+        assert state(cluster, "node-1")["reserved"]["sandboxes"] == 0
+        assert state(cluster, "node-2")["reserved"]["sandboxes"] == crowd
+        wait_until("nothing of the sandboxes is left on the node", lambda: cluster.docker("ps", "-aq", "--filter", "label=corral.sandbox", node=1) == "", 20)
     finally:
         delete_all(user)
-        begins_again(hosts, user)
-    assert hosts.sql(TORN) == ""
+        begins_again(cluster, user)
+    assert cluster.sql(TORN) == ""
 
 
-def test_a_node_that_the_database_knows_to_be_ill_before_its_controller_does(hosts):
+def test_a_node_that_the_database_knows_to_be_ill_before_its_controller_does(cluster):
     """The node became unhealthy between the choice and the admission: another node is chosen."""
-    user = hosts.user("between", tier="enterprise")
+    user = cluster.user("between", tier="enterprise")
     made = []
     for _ in range(3): # spread over the nodes: one at least is for node-1
-        hosts.sql("update nodes set health = 'unhealthy' where name = 'node-1'")
+        cluster.sql("update nodes set health = 'unhealthy' where name = 'node-1'")
         made.append(user.create(**SMALL))
     for sandbox in made:
         user.delete(sandbox["id"])
-    wait_until("the leader finds the change by comparing", lambda: state(hosts, "node-1")["state"] == "ready", 20)
+    wait_until("the leader finds the change by comparing", lambda: state(cluster, "node-1")["state"] == "ready", 20)
 
 
-def build(hosts, tag, dockerfile):
+def build(cluster, tag, dockerfile):
     for node in (1, 2):
-        subprocess.run(["/usr/bin/docker", "-H", f"unix://{hosts.home}/run/docker-{node}.sock", "build", "-q", "-t", tag, "-"],
-                       input=dockerfile, text=True, env={**hosts.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True,
+        subprocess.run(["/usr/bin/docker", "-H", f"unix://{cluster.home}/run/docker-{node}.sock", "build", "-q", "-t", tag, "-"],
+                       input=dockerfile, text=True, env={**cluster.environ, "DOCKER_BUILDKIT": "0"}, check=True, capture_output=True,
                        timeout=60)
 
 
-def test_what_a_tenant_brings_about_is_no_nodes_fault(hosts):
+def test_what_a_tenant_brings_about_is_no_nodes_fault(cluster):
     """Images and limits that fail on every node make no node unhealthy: a path in the image that reads like
     a node's fault, or limits that are too small for anything."""
-    user = hosts.user("provokes", tier="enterprise")
-    build(hosts, "provokes:file", "FROM corral-base:latest\nUSER root\nRUN rm -rf /tmp && touch /tmp\n")
-    build(hosts, "provokes:words", 'FROM corral-base:latest\nVOLUME ["/x: no space left on device"]\n')
-    build(hosts, "provokes:deep", "FROM corral-base:latest\nVOLUME " + " ".join(
+    user = cluster.user("provokes", tier="enterprise")
+    build(cluster, "provokes:file", "FROM corral-base:latest\nUSER root\nRUN rm -rf /tmp && touch /tmp\n")
+    build(cluster, "provokes:words", 'FROM corral-base:latest\nVOLUME ["/x: no space left on device"]\n')
+    build(cluster, "provokes:deep", "FROM corral-base:latest\nVOLUME " + " ".join(
         f"/workspace/{c}/" + "/".join(c * 115) for c in "abcdefghijklmnopqrstuvwxyz") + "\n")
     starved = {"memory_bytes": 6291456, "cpu_millis": 10, "pids": 1, "storage_bytes": 4194304}
     for _ in range(4):
@@ -173,5 +173,5 @@ def test_what_a_tenant_brings_about_is_no_nodes_fault(hosts):
             answer = user.call("POST", "/sandbox", body)
             if answer.status_code == 201:
                 user.delete(answer.json()["id"])
-    assert not [(n["name"], n["reason"]) for n in (state(hosts, f"node-{i}") for i in (1, 2)) if n["state"] != "ready"]
-    assert hosts.sql(f"select count(*) from events where type = 'sandbox.rescheduled' and user_id = '{user.user_id}'") == "0"
+    assert not [(n["name"], n["reason"]) for n in (state(cluster, f"node-{i}") for i in (1, 2)) if n["state"] != "ready"]
+    assert cluster.sql(f"select count(*) from events where type = 'sandbox.rescheduled' and user_id = '{user.user_id}'") == "0"

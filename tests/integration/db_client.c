@@ -58,7 +58,7 @@ static void admit_one(struct client *c, const char *user, const char *key, const
     struct sandbox_request asked = {.name = (char *)"bad \xff byte \"quoted\"",
                                     .spec.image = (char *)"corral-base:latest",
                                     .labels = (char *)"{\"a\":\"b\"}"};
-    struct db_admit_request q = {
+    struct db_admit_request request = {
         .id = c->id.text,
         .actor = {.user_id = user, .key_id = key, .idempotency_key = idempotency},
         .asked = &asked,
@@ -69,7 +69,7 @@ static void admit_one(struct client *c, const char *user, const char *key, const
         .spec = spec,
         .spec_len = sizeof spec,
     };
-    db_admit(c->admit, &q, cb, c);
+    db_admit(c->admit, &request, cb, c);
 }
 
 /* race: all creates at once, one answer each */

@@ -72,13 +72,13 @@ sql "alter table samples add check (rx_bytes <> 666)"
 [ "$(refused h1 "$id,$id,$id" 17,18,19 300,400,500 1,666,1)" = '2 1' ] || say 'a sample that cannot be stored'
 [ "$(add h1 20 50)" = 1 ] || say 'a sample after one that cannot be stored'
 tell() { # NODE NUMBER OPENED AGO_MS ...
-    local news=
+    local reports=
     for ((i = 2; i < $#; i += 3)); do
-        news+=",{\"sandbox_id\":\"$id\",\"number\":${!i},\"kind\":\"disk\",\"level\":\"warning\",\"percent\":1,\"limit\":1"
+        reports+=",{\"sandbox_id\":\"$id\",\"number\":${!i},\"kind\":\"disk\",\"level\":\"warning\",\"percent\":1,\"limit\":1"
         local opened=$((i + 1)) ago=$((i + 2))
-        news+=",\"opened\":${!opened},\"ago_ms\":${!ago}}"
+        reports+=",\"opened\":${!opened},\"ago_ms\":${!ago}}"
     done
-    sql "select add_violations('$1', '[${news:1}]')" >/dev/null
+    sql "select add_violations('$1', '[${reports:1}]')" >/dev/null
 }
 tell h1 8 true 60000 9 false 30000 & tell h1 8 true 60001 9 false 30001 10 true 1000 & tell h2 11 false 0
 wait
@@ -104,7 +104,7 @@ tell h1 22 true 170 23 false 1000
 [ "$(sql "select string_agg(data->>'number', ' ' order by at, seq) from events
     where type like 'violation%' and (data->>'number')::int between 20 and 23")" = '20 21 22 23' ] || say 'an episode closed before it opened'
 
-# Checked at every insert, whoever makes it: a user has no more live sandboxes than the tier allows, or the
+# Checked at every insert, whatever makes it: a user has no more live sandboxes than the tier allows, or the
 # insert fails.
 sql "update nodes set admin_state = 'ready', health = 'ready', memory_bytes = 1::bigint << 40, cpu_millis = 1000000,
         storage_bytes = 1::bigint << 40, sandboxes = 1000;
@@ -197,6 +197,13 @@ insert() { # ID STATE
         nofile, spec, expires_at) values ('$1', 'usr_3', 'key_3', 'free', 'i', 'h1', 100, 1, 1, 1, 1, 1, '', now() + interval '1 hour');
         $2"
 }
+# Each limit that a sandbox has counts when it is lowered below what the sandbox has.
+insert sbx_00000000000000000000000009 ''
+larger=$(sql "select string_agg(field, ' ' order by n) from sandboxes s, unnest(limit_keys()) with ordinality keys(field, n)
+    where s.id = 'sbx_00000000000000000000000009'
+    and not larger_than(s, jsonb_populate_record(null::limits_in_force, jsonb_build_object(field, 0)))")
+[ "$larger" = lifetime_seconds ] || say "limits that do not count as lowered: $larger"
+sql "delete from sandboxes where id = 'sbx_00000000000000000000000009'"
 # The times of one sandbox are in order too.
 four=sbx_00000000000000000000000004
 move_at() { sql "select outcome || ' ' || state from move_sandboxes('[{\"id\":\"$four\",\"to\":\"$1\",\"reason\":\"exited\",\"$2_ago_ms\":$3}]')"; }

@@ -1,6 +1,6 @@
 /* A corral-init that runs as process 1 of a namespace, the link to it, and the frames that arrived. */
-#ifndef CORRAL_TESTS_INIT_WORLD_H
-#define CORRAL_TESTS_INIT_WORLD_H
+#ifndef CORRAL_TESTS_INTEGRATION_INIT_WORLD_H
+#define CORRAL_TESTS_INTEGRATION_INIT_WORLD_H
 
 #include "agent/initlink/initlink.h"
 

@@ -46,7 +46,7 @@ static char joined[NODE_NAME_MAX + 1], joined_unhealthy[NODE_DETAIL_MAX + 1];
 
 static bool allowed(void *owner, const struct tls_who *who)
 {
-    return strcmp(who->name, "unwanted") != 0;
+    return strcmp(who->name, "revoked") != 0;
 }
 
 static void on_session(void *owner, const struct node_facts *facts, const struct sandbox_status *inventory,
@@ -57,7 +57,7 @@ static void on_session(void *owner, const struct node_facts *facts, const struct
     memcpy(joined_unhealthy, facts->unhealthy, sizeof joined_unhealthy);
 }
 
-static void on_statuses(void *owner, const char *node, const struct sandbox_status *o, size_t count)
+static void on_statuses(void *owner, const char *node, const struct sandbox_status *status, size_t count)
 {
 }
 
@@ -309,21 +309,21 @@ static void test_names_that_are_not_ones_own(void)
 {
     struct peer p;
     struct pki_identity *two = identity(dir, "two"), *controller = identity(dir, "controller"),
-                        *unwanted = identity(dir, "unwanted");
+                        *revoked = identity(dir, "revoked");
     peer_open(&p, dir, "two");
     say_hello(&p, "one", two, 0);
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
     say_hello(&p, "corral-controller", controller, 0);
     CHECK(refused(&p, NODE_REFUSED_CERTIFICATE));
     peer_close(&p);
-    peer_open(&p, dir, "unwanted");
-    say_hello(&p, "unwanted", unwanted, 0);
+    peer_open(&p, dir, "revoked");
+    say_hello(&p, "revoked", revoked, 0);
     CHECK(p.code == ERR_NODE_TIMEOUT && strstr(msglink_client_why(p.client), "revoked"));
     CHECK(node_link_stats(link_).port.refused > 0);
     peer_close(&p);
     pki_identity_free(two);
     pki_identity_free(controller);
-    pki_identity_free(unwanted);
+    pki_identity_free(revoked);
 }
 
 static void test_a_foreign_certificate_gets_no_connection(const char *foreign)
@@ -512,7 +512,7 @@ static void test_a_certificate_is_renewed(void)
 
 /* --- one of our nodes, whose facts change --- */
 
-struct host {
+struct node_peer {
     struct uplink *uplink;
     struct timer change;
     int hellos;
@@ -521,23 +521,23 @@ struct host {
 
 static void change(void *arg)
 {
-    const struct host *host = arg;
-    uplink_renew(host->uplink);
+    const struct node_peer *node = arg;
+    uplink_renew(node->uplink);
 }
 
 /* The first hello says unhealthy; right after it the node is healthy. */
 static void fill_hello(void *owner, struct node_facts *facts, struct sandbox_status **inventory,
                        size_t *count)
 {
-    struct host *host = owner;
+    struct node_peer *node = owner;
     *inventory = NULL;
     *count = 0;
     snprintf(facts->boot_id, sizeof facts->boot_id, "01234567-89ab-cdef-0123-456789abcdef");
     facts->capacity = (struct node_resources){1, 1, 1, 1};
-    if (++host->hellos > 1)
+    if (++node->hellos > 1)
         return;
     snprintf(facts->unhealthy, sizeof facts->unhealthy, "Docker is not met yet");
-    timer_start(&host->change, loop, 0, change, host);
+    timer_start(&node->change, loop, 0, change, node);
 }
 
 /* The first welcome has no settings; then they change. */
@@ -555,8 +555,8 @@ static void on_told(const struct uplink_welcome *welcome)
 
 static void on_welcome(void *owner, const struct uplink_welcome *welcome)
 {
-    const struct host *host = owner;
-    if (host->told)
+    const struct node_peer *node = owner;
+    if (node->told)
         on_told(welcome);
     else if (!joined_unhealthy[0])
         loop_stop(loop);
@@ -586,7 +586,7 @@ static void on_certificate(void *owner, const uint8_t *der, size_t len)
 {
 }
 
-static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
+static const struct uplink_ops node_ops = {.fill_hello = fill_hello,
                                            .on_welcome = on_welcome,
                                            .on_desired_states = on_desired_states,
                                            .on_acked = on_acked,
@@ -596,7 +596,7 @@ static const struct uplink_ops host_ops = {.fill_hello = fill_hello,
                                            .on_lost = on_lost};
 
 /* Runs until the loop is stopped; returns whether that happened in time. */
-static bool run_host(struct host *host, const char *name)
+static bool run_node(struct node_peer *node, const char *name)
 {
     char ca[300], cert[300], key[300];
     struct string_list urls = {0};
@@ -611,33 +611,33 @@ static bool run_host(struct host *host, const char *name)
                                .cert_file = cert,
                                .key_file = key,
                                .outbox = outbox_new(1)};
-    CHECK(!uplink_new(&host->uplink, loop, &conf, &host_ops, host, &e));
+    CHECK(!uplink_new(&node->uplink, loop, &conf, &node_ops, node, &e));
     timer_start(&timer, loop, 2 * ANSWER_MS, stop_loop, NULL);
-    uplink_start(host->uplink);
+    uplink_start(node->uplink);
     loop_run(loop);
     bool in_time = timer_armed(&timer);
     timer_stop(&timer);
-    uplink_free(host->uplink);
+    uplink_free(node->uplink);
     outbox_free(conf.outbox);
     string_list_fini(&urls);
     return in_time;
 }
 
 /* Between the proof and the welcome: the facts that the controller got are already old. */
-static void test_facts_that_change_while_a_host_joins(void)
+static void test_facts_that_change_while_a_node_joins(void)
 {
-    struct host host = {0};
+    struct node_peer node = {0};
     snprintf(joined_unhealthy, sizeof joined_unhealthy, "nobody has joined");
-    CHECK(run_host(&host, "two") && host.hellos == 2 && !joined_unhealthy[0]);
+    CHECK(run_node(&node, "two") && node.hellos == 2 && !joined_unhealthy[0]);
 }
 
 /* A connected node hears of new settings, and its sandboxes are not taken for lost meanwhile. */
 static void test_settings_that_change(void)
 {
     struct string_list none = {0};
-    struct host host = {.hellos = 1, .told = true};
+    struct node_peer node = {.hellos = 1, .told = true};
     int gone_before = gone, contested_before = contested;
-    CHECK(run_host(&host, "three") && host.hellos == 3);
+    CHECK(run_node(&node, "three") && node.hellos == 3);
     CHECK(gone == gone_before && contested == contested_before);
     node_link_set_settings(link_, &none);
 }
@@ -730,7 +730,7 @@ static void test_bytes_that_are_no_message(void)
 }
 
 /* A rack that falls silent is found in one turn of the loop, not node by node. */
-static void test_many_hosts_that_go_at_once(void)
+static void test_many_nodes_that_go_at_once(void)
 {
     char name[RACK][16];
     size_t len;
@@ -759,7 +759,7 @@ static void test_many_hosts_that_go_at_once(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[] = {"one", "two", "three", "four", "five", "unwanted"};
+    static const char *const names[] = {"one", "two", "three", "four", "five", "revoked"};
     char foreign[300];
     if (argc < 2)
         return 2;
@@ -791,9 +791,9 @@ int main(int argc, char **argv)
     test_a_certificate_is_renewed();
     test_a_message_that_is_too_large(argv[0]);
     test_peers_that_go_while_they_connect(argv[0]);
-    test_facts_that_change_while_a_host_joins();
+    test_facts_that_change_while_a_node_joins();
     test_settings_that_change();
-    test_many_hosts_that_go_at_once();
+    test_many_nodes_that_go_at_once();
     node_link_free(link_);
     loop_free(loop);
     return 0;

@@ -2,8 +2,8 @@
  * The init's half of the streams under a test that plays the agent and the processes: init_child_start gives
  * pipes whose other ends the test holds, and kills are only counted. Nothing is forked. Include once.
  */
-#ifndef CORRAL_TESTS_INIT_AGENT_H
-#define CORRAL_TESTS_INIT_AGENT_H
+#ifndef CORRAL_TESTS_LIB_INIT_AGENT_H
+#define CORRAL_TESTS_LIB_INIT_AGENT_H
 
 #include "agent/init/init_streams.h"
 

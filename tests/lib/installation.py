@@ -1,4 +1,6 @@
 """The fixtures of tests that need a whole installation; a conftest.py imports them by name."""
+import uuid
+
 import pytest
 from corral import Corral, wait_until
 
@@ -13,18 +15,18 @@ def corral():
     installation.reset()
 
 
-def host_is_ready(corral):
+def node_is_ready(corral):
     try:
         return any(n["state"] == "ready" for n in corral.admin.good("GET", "/sandbox/system/nodes")["items"])
     except (OSError, AssertionError):
         return False
 
 
-def need_a_host(corral):
+def need_a_node(corral):
     """If the test before broke the installation, that is reported once, and repaired: later tests are
     judged by themselves."""
     try:
-        wait_until("a node is ready", lambda: host_is_ready(corral), 40)
+        wait_until("a node is ready", lambda: node_is_ready(corral), 40)
     except AssertionError:
         print(corral.logs())
         corral.mend()
@@ -35,15 +37,16 @@ def need_a_host(corral):
 def user(corral, request):
     """A new user of tier pro, once a node is ready, whatever the test before did; the user's sandboxes are
     removed afterwards."""
-    need_a_host(corral)
-    client = corral.user(request.node.name.replace("[", "-").replace("]", "")[:60], tier="pro")
+    need_a_node(corral)
+    name = request.node.name.replace("[", "-").replace("]", "")[:50]
+    client = corral.user(f"{name}-{uuid.uuid4().hex[:8]}", tier="pro") # files may have tests of the same name
     yield client
     for sandbox in client.good("GET", "/sandbox?limit=200")["items"]:
         client.delete(sandbox["id"])
 
 
 @pytest.fixture(scope="session")
-def hosts():
+def cluster():
     """Two nodes, and every limit at its default."""
     installation = Corral(nodes=2)
     yield installation

@@ -1,6 +1,6 @@
 /* What every unit test needs: cmocka, and the headers that it requires before it. */
-#ifndef CORRAL_TESTS_UNIT_H
-#define CORRAL_TESTS_UNIT_H
+#ifndef CORRAL_TESTS_LIB_UNIT_H
+#define CORRAL_TESTS_LIB_UNIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

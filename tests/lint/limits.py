@@ -2,6 +2,7 @@
 """Names each place that lacks a row of common/model/limit.def and is not generated from that table.
 
 usage: limits.py SOURCE_ROOT"""
+import json
 import re
 import sys
 from pathlib import Path
@@ -27,11 +28,37 @@ def in_table(schema, table, name):
         rf"alter table {table}\b[^;]*\badd column {name}\b", schema) is not None
 
 
+def body_of(code, function):
+    """The body of a C function, without its comments; '' if there is none."""
+    return re.sub(r"/\*.*?\*/", "", between(code, rf"\n\S[^;{{}}]*\b{function}\([^;{{}}]*\)\n{{", r"\n}"), flags=re.S)
+
+
+def told(code, name):
+    return re.search(rf"\b(?:limits|l)(?:->|\.){name}\b", code) is not None
+
+
+def bit_places(read, bit):
+    """Where a bit that says whether nodes enforce a limit must be told."""
+    described = json.loads(read("controller/ops/objects.json"))["components"]["schemas"]
+    word = bit.lower()
+    number = re.search(rf"\bENFORCE_{bit} = (\d+)", between(read("common/model/node_wire.h"), "enum enforce_bit {", "}"))
+    everything = re.search(r"\bENFORCE_ALL = (\d+)", read("common/model/node_wire.h"))
+    in_json = between(read("sql/functions/objects.sql"), r"create function enforced_json", r"\$\$;")
+    return [
+        (number and int(number[1]) & int(everything[1]), f"common/model/node_wire.h: enum enforce_bit, ENFORCE_{bit}, and ENFORCE_ALL"),
+        (number and f"'{word}', case when bits & {number[1]} <>" in in_json, f"sql/functions/objects.sql: enforced_json, {word}"),
+        *((word in described[of]["properties"][member]["required"], f"controller/ops/objects.json: {of}.{member}, {word}")
+          for of, member in (("Sandbox", "enforced"), ("Node", "enforces"))),
+        (has(read("agent/node/host_probe.c"), f"ENFORCE_{bit}"), f"agent/node/host_probe.c: a check for ENFORCE_{bit}"),
+    ]
+
+
 def missing(root, rows):
     def read(path):
         return (root / path).read_text()
     schema = "".join(p.read_text() for p in sorted((root / "sql/schema").glob("*.sql")))
-    agent = "".join(p.read_text() for d in ("docker", "cgroup", "disk", "sandbox") for p in sorted((root / "agent" / d).glob("*.c")))
+    at_start = read("agent/docker/docker_json.c") + read("agent/sandbox/start.c")
+    change = read("agent/cgroup/cgroup_limit.c")
 
     for row in rows:
         name = row["name"]
@@ -40,17 +67,19 @@ def missing(root, rows):
             places += [
                 (in_table(schema, "sandboxes", name), "sql/schema: a column of sandboxes"),
                 (has(between(read("proto/sandbox.proto"), "message SandboxLimits", "}"), name), "proto/sandbox.proto: SandboxLimits"),
-                (re.search(rf"\b(?:limits|l)(?:->|\.){name}\b", agent) is not None, "agent: where the kernel is told"),
+                (told(at_start, name), "agent/docker/docker_json.c or agent/sandbox/start.c: the kernel is told at the start"),
+                *bit_places(read, row["bit"]),
             ]
         if row["live"]:
-            changes = "".join(p.read_text() for p in sorted((root / "agent/cgroup").glob("*.c")))
-            places.append((re.search(rf"\b(?:limits|l)->{name}\b", changes) is not None, "agent/cgroup: where it changes"))
+            both = body_of(change, "cgroup_limit")
+            places += [(told(both + body_of(change, f"limit_{v}"), name), f"agent/cgroup/cgroup_limit.c: a change, in limit_{v}")
+                       for v in ("v1", "v2")]
         yield from (f"{name} is missing in {place}" for good, place in places if not good)
 
 
 def main(root):
     rows = list(rows_of((root / "common/model/limit.def").read_text()))
-    if len(rows) < 7:
+    if not rows:
         sys.exit("common/model/limit.def: its rows are not read")
     faults = list(missing(root, rows))
     for fault in faults:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Checks the house rules that a machine can check: arrows between folders and files, sizes, standalone headers, format.
+"""Checks the house rules that a machine can check: arrows between folders and files, sizes, include guards,
+standalone headers, format.
 
 usage: lint.py SOURCE_ROOT — prints each breach as file:line: what, and exits 1 if there is any."""
 import re
@@ -41,9 +42,9 @@ ARROWS = {
     "agent/engine": ["agent/engine", "agent/sandbox", "agent/agent_state.h", "agent/core", "agent/disk", "common"],
     "agent/node": ["agent/node", "agent/agent_state.h", "agent/agent_conf.h", "agent/engine/engine.h", "agent/sandbox/runtime.h", "agent/core",
                    "agent/docker", "agent/cgroup", "agent/disk", "agent/init/", "agent/uplink", "common", "proto"],
-    "agent/sandbox": ["agent/sandbox", "agent/node/history.h", "agent/node/images.h", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
+    "agent/sandbox": ["agent/sandbox", "agent/node/history.h", "agent/node/images.h", "agent/node/logs.h", "agent/agent_state.h", "agent/engine/engine.h", "agent/core", "agent/docker", "agent/cgroup",
                       "agent/disk", "agent/init/", "agent/initlink", "agent/uplink", "common", "proto"],
-    "agent/streams": ["agent/streams", "agent/sandbox", "agent/agent_state.h", "agent/agent_conf.h", "agent/initlink", "agent/uplink", "agent/init/", "common", "proto"],
+    "agent/streams": ["agent/streams", "agent/sandbox", "agent/node/logs.h", "agent/agent_state.h", "agent/agent_conf.h", "agent/core", "agent/docker", "agent/initlink", "agent/uplink", "agent/init/", "common", "proto"],
     "agent/sources": ["agent/sources", "agent/streams", "agent/sandbox", "agent/node", "agent/agent_state.h", "agent/engine/engine.h", "agent/core",
                       "agent/docker", "agent/cgroup", "agent/disk", "agent/uplink", "common", "proto"],
     "agent": ["agent", "common", "proto"],
@@ -54,7 +55,7 @@ ARROWS = {
 NO_CIRCLES = ("agent/", "cli/", "common/", "controller/", "proto/")
 # A core is pure: what it may never include, directly or through a library of ours that does I/O.
 IMPURE = re.compile(r"event2|nng|libpq|jansson|protobuf|\.pb-c|curl|openssl|<time\.h>|sys/socket|common/(io|http)/")
-HEARTS = ("controller/core/", "agent/core/", "controller/nodes/delivery.", "agent/uplink/uplink_session.", "agent/uplink/uplink_queue.")
+CORES = ("controller/core/", "agent/core/", "controller/nodes/delivery.", "agent/uplink/uplink_session.", "agent/uplink/uplink_queue.")
 
 
 def sources(root):
@@ -69,7 +70,7 @@ def arrow_breaches(path, text):
         m = re.match(r'\s*#\s*include\s+([<"])([^>"]+)', line)
         if not m:
             continue
-        if path.startswith(HEARTS) and IMPURE.search(line):
+        if path.startswith(CORES) and IMPURE.search(line):
             yield f"{path}:{n}: what decides is pure and may not include {m[2]}"
         if m[1] == '"' and not any(m[2].startswith(a) for a in allowed) and not m[2].endswith(".pb-c.h"):
             yield f"{path}:{n}: this folder may not include {m[2]}"
@@ -93,6 +94,13 @@ def size_breaches(path, text):
             if n - start - 1 > FUNCTION_LINES:
                 yield f"{path}:{start}: a function of {n - start - 1} lines; {FUNCTION_LINES} is the stop"
             start = None
+
+
+def guard_breaches(path, text):
+    """The include guard of a header is its path, so that two headers cannot have the same and a moved one is noticed."""
+    guard = "CORRAL_" + re.sub(r"[^A-Z0-9]", "_", path.upper())
+    if path.endswith(".h") and not re.search(rf"^#ifndef {guard}\n#define {guard}\n", text, re.M):
+        yield f"{path}:1: its include guard is not {guard}"
 
 
 def header_breach(root, path):
@@ -125,6 +133,18 @@ def event_breaches(root):
         for path in root.glob(where):
             written |= {name for found in re.findall(form, path.read_text()) for name in ([found] if isinstance(found, str) else found)}
     return [f"docs/events.md:1: does not describe {name}" for name in sorted(written - described - {""})]
+
+
+def route_breaches(root):
+    """The first row of routes.def that fits a request is its route: none before it takes its requests."""
+    earlier = []
+    for n, line in enumerate((root / "controller/ops/routes.def").read_text().splitlines(), 1):
+        row = re.match(r'ROUTE\((\w+), "(\w+)", "([^"]+)"', line)
+        if row:
+            for name, method, form in earlier:
+                if method == row[2] and form.fullmatch(row[3]):
+                    yield f"controller/ops/routes.def:{n}: {row[1]} is never reached: {name}, before it, takes its requests"
+            earlier.append((row[1], row[2], re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(row[3])))))
 
 
 # What each kind of file of sql/ may create, and how a statement that creates begins.
@@ -181,7 +201,7 @@ def main(root):
     breaches = []
     for path in paths:
         text = (Path(root) / path).read_text()
-        breaches += [*arrow_breaches(path, text), *size_breaches(path, text)]
+        breaches += [*arrow_breaches(path, text), *size_breaches(path, text), *guard_breaches(path, text)]
     with ThreadPoolExecutor() as pool:
         headers = [p for p in paths if p.endswith(".h")]
         for found in pool.map(lambda p: header_breach(root, p), headers):
@@ -189,6 +209,7 @@ def main(root):
     breaches += circle_breaches(root, paths)
     breaches += format_breaches(root, paths)
     breaches += event_breaches(Path(root))
+    breaches += route_breaches(Path(root))
     breaches += sql_breaches(Path(root))
     breaches += stale_names(Path(root), paths)
     breaches += stale_places(Path(root))

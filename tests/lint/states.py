@@ -19,7 +19,7 @@ def missing(root, states, reasons):
     ends = (root / "docs/ends.md").read_text()
     places = {
         "state": (states, {
-            "controller/ops/params.def: STATES": re.search(r'#define STATES "([^"]*)"', (root / "controller/ops/params.def").read_text())[1].split(),
+            "controller/ops/params.def: SANDBOX_STATES": re.search(r'#define SANDBOX_STATES "([^"]*)"', (root / "controller/ops/params.def").read_text())[1].split(),
             "controller/ops/objects.json: Sandbox": objects["state"]["enum"],
             "sql/schema: sandbox_states": re.findall(r"\('(\w+)', (?:true|false)\)", schema),
         }),

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """A limit that is in its table alone is reported for each place that is not generated from the table; a complete one for
-none.
+none, whichever place is looked at.
 
 usage: test_limits.py SOURCE_ROOT"""
+import re
 import sys
 from pathlib import Path
 
@@ -10,18 +11,51 @@ import limits
 
 ROOT = Path(sys.argv[1])
 TABLE = (ROOT / "common/model/limit.def").read_text()
-MADE_UP = 'LIMIT(MADE_UP, made_up, COUNT, 1, 9, YES, YES, YES, "CORRAL_MADE_UP", "1", "Made up.")\n'
+AT_START = ["sql/schema", "sql/schema", "proto/sandbox.proto", "agent/docker/docker_json.c or agent/sandbox/start.c"]
+BIT = ["common/model/node_wire.h", "sql/functions/objects.sql", "controller/ops/objects.json", "controller/ops/objects.json",
+       "agent/node/host_probe.c"]
+CHANGE = ["agent/cgroup/cgroup_limit.c"] * 2
+
+
+def faults_with(live, bit):
+    row = f'LIMIT(MADE_UP, made_up, COUNT, 1, 9, YES, {live}, YES, YES, {bit}, "CORRAL_MADE_UP", "1", "Made up.")\n'
+    return list(limits.missing(ROOT, list(limits.rows_of(TABLE.replace("LIMIT_TIME(LIFETIME", row + "LIMIT_TIME(LIFETIME")))))
+
+
+def places(faults):
+    assert all(f.startswith("made_up is missing in ") for f in faults), faults
+    return [f.removeprefix("made_up is missing in ").split(":")[0] for f in faults]
+
+
+class Without:
+    """The source tree, with one line less in one of its files."""
+
+    def __init__(self, path, line):
+        self.path, self.line = path, line
+
+    def __truediv__(self, path):
+        text = (ROOT / path).read_text() if (ROOT / path).is_file() else None
+        if path != self.path:
+            return ROOT / path
+        assert text.count(self.line) == 1, (path, self.line)
+        return type("File", (), {"read_text": lambda _: text.replace(self.line, "")})()
 
 
 def main():
     rows = list(limits.rows_of(TABLE))
-    assert [r["name"] for r in rows][-2:] == ["nofile", "lifetime_seconds"], rows
-    assert [r["name"] for r in rows if r["live"]] == ["memory_bytes", "cpu_millis", "cpu_shares"], rows
+    assert len(rows) == len(re.findall(r"^LIMIT(?:_TIME)?\(", TABLE, re.M)) and rows[-1]["time"], rows
     assert list(limits.missing(ROOT, rows)) == []
-    more = list(limits.rows_of(TABLE.replace("LIMIT_TIME(LIFETIME", MADE_UP + "LIMIT_TIME(LIFETIME")))
-    faults = list(limits.missing(ROOT, more))
-    assert all(f.startswith("made_up is missing in ") for f in faults) and len(faults) == 5, faults
-    print("a row that is alone is told in", len(faults), "places")
+
+    assert places(faults_with("NO", "CPU")) == AT_START
+    assert places(faults_with("YES", "CPU")) == AT_START + CHANGE
+    assert places(faults_with("NO", "MADE_UP")) == AT_START + BIT
+
+    for path, line in (("agent/docker/docker_json.c", 'json_integer((json_int_t)limits->cpu_shares)'),
+                       ("agent/cgroup/cgroup_limit.c", '"cpu.shares", l->cpu_shares'),
+                       ("agent/cgroup/cgroup_limit.c", '1 + (l->cpu_shares - 2)')):
+        (fault,) = limits.missing(Without(path, line), rows)
+        assert fault.startswith("cpu_shares is missing in " + path), fault
+    print("a row that is alone is told in", len(AT_START + BIT + CHANGE), "places")
 
 
 main()

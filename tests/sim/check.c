@@ -8,9 +8,9 @@
 /* An agent that is told to end a sandbox ends it, whatever state the sandbox was in. */
 static void check_stopping(struct world *w, int node, int sandbox)
 {
-    const struct host *h = &w->host[node];
+    const struct node_model *model = &w->node[node];
     struct row *r = &w->row[sandbox];
-    if (!w->calm || r->state != SANDBOX_STOPPING || !h->session || !h->linked)
+    if (!w->calm || r->state != SANDBOX_STOPPING || !model->session || !model->linked)
         r->stopping_ms = 0;
     else if (!r->stopping_ms)
         r->stopping_ms = w->now;
@@ -18,29 +18,29 @@ static void check_stopping(struct world *w, int node, int sandbox)
         sim_fail(w, "sandbox %d was to end, and does not", sandbox);
 }
 
-static void check_on_host(struct world *w, int node, int sandbox)
+static void check_on_node(struct world *w, int node, int sandbox)
 {
-    struct host *h = &w->host[node];
-    struct sandbox_model *b = &h->sandbox[sandbox];
+    struct node_model *model = &w->node[node];
+    struct sandbox_model *s = &model->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
-    if (b->runs && !r->used)
+    if (s->runs && !r->used)
         sim_fail(w, "sandbox %d runs and has no row", sandbox);
-    uint64_t latest = r->deadline_ms + 2000 > b->excused_ms ? r->deadline_ms + 2000 : b->excused_ms;
+    uint64_t latest = r->deadline_ms + 2000 > s->excused_ms ? r->deadline_ms + 2000 : s->excused_ms;
     /* An extension that has not arrived yet never shortens a lifetime; the agent can be held only to the
      * deadline that it knows. */
-    if (b->runs && h->reconciler && b->saved && w->now > latest && b->record.deadline_ms + 2000 < w->now)
+    if (s->runs && model->reconciler && s->saved && w->now > latest && s->record.deadline_ms + 2000 < w->now)
         sim_fail(w, "sandbox %d runs %llu ms past its deadline", sandbox,
                  (unsigned long long)(w->now - r->deadline_ms));
-    if (r->node == node && b->container)
+    if (r->node == node && s->container)
         check_stopping(w, node, sandbox);
     bool elsewhere = r->used && r->node != node;
-    bool unwanted =
-        b->container && (sandbox_state_terminal(r->state) || elsewhere) && h->session && h->linked && w->calm;
-    if (!unwanted)
-        b->unwanted_ms = 0;
-    else if (!b->unwanted_ms)
-        b->unwanted_ms = w->now;
-    else if (w->now - b->unwanted_ms > CLEANUP_MS)
+    bool orphaned = s->container && (sandbox_state_terminal(r->state) || elsewhere) && model->session &&
+                    model->linked && w->calm;
+    if (!orphaned)
+        s->orphan_ms = 0;
+    else if (!s->orphan_ms)
+        s->orphan_ms = w->now;
+    else if (w->now - s->orphan_ms > CLEANUP_MS)
         sim_fail(w, "sandbox %d is over and its container lives", sandbox);
 }
 
@@ -49,7 +49,7 @@ static void check_once(struct world *w, int sandbox)
 {
     int begun = 0;
     for (int n = 0; n < SIM_NODES; n++)
-        begun += w->host[n].sandbox[sandbox].begun;
+        begun += w->node[n].sandbox[sandbox].begun;
     if (begun > 1)
         sim_fail(w, "sandbox %d was begun on %d nodes", sandbox, begun);
 }
@@ -60,7 +60,7 @@ static void check_early(struct world *w, int node, int sandbox)
 {
     const struct row *r = &w->row[sandbox];
     struct sandbox_id id = sim_id(sandbox);
-    const struct reconciler *reconciler = w->host[node].reconciler;
+    const struct reconciler *reconciler = w->node[node].reconciler;
     bool lives = !sandbox_state_terminal(r->state) && r->desired != DESIRED_GONE && !r->displaced;
     const struct sandbox_record *record =
         reconciler && r->node == node && lives ? reconciler_find(reconciler, &id) : NULL;
@@ -74,26 +74,26 @@ static void check_early(struct world *w, int node, int sandbox)
  * sandbox. */
 static void check_pause(struct world *w, int node, int sandbox)
 {
-    struct host *h = &w->host[node];
-    struct sandbox_model *b = &h->sandbox[sandbox];
+    struct node_model *model = &w->node[node];
+    struct sandbox_model *s = &model->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
     bool paused = r->desired == DESIRED_PAUSED;
-    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->desired != DESIRED_GONE &&
+    bool looked_at = w->calm && s->runs && model->session && r->node == node && r->desired != DESIRED_GONE &&
                      !sandbox_state_terminal(r->state);
-    if (!looked_at || (b->paused == paused && (r->state == SANDBOX_PAUSED) == paused))
-        b->odd_ms = 0;
-    else if (!b->odd_ms)
-        b->odd_ms = w->now;
-    else if (w->now - b->odd_ms > AGREE_MS)
-        sim_fail(w, "sandbox %d is %s, %s, and desired %s", sandbox, b->paused ? "paused" : "running",
+    if (!looked_at || (s->paused == paused && (r->state == SANDBOX_PAUSED) == paused))
+        s->odd_ms = 0;
+    else if (!s->odd_ms)
+        s->odd_ms = w->now;
+    else if (w->now - s->odd_ms > AGREE_MS)
+        sim_fail(w, "sandbox %d is %s, %s, and desired %s", sandbox, s->paused ? "paused" : "running",
                  sandbox_state_name(r->state), paused ? "paused" : "running");
 }
 
 /* Whether the node knows the deadline of the row; where desired states are delivered, to a second. */
-static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
+static bool knows_deadline(struct node_model *model, int sandbox, const struct row *r)
 {
     struct sandbox_id id = sim_id(sandbox);
-    const struct sandbox_record *record = h->reconciler ? reconciler_find(h->reconciler, &id) : NULL;
+    const struct sandbox_record *record = model->reconciler ? reconciler_find(model->reconciler, &id) : NULL;
     return !record || r->displaced ||
            (record->deadline_ms < r->deadline_ms + 1000 && r->deadline_ms < record->deadline_ms + 1000);
 }
@@ -102,18 +102,18 @@ static bool knows_deadline(struct host *h, int sandbox, const struct row *r)
  * was told. */
 static void check_limits(struct world *w, int node, int sandbox)
 {
-    struct host *h = &w->host[node];
-    struct sandbox_model *b = &h->sandbox[sandbox];
+    struct node_model *model = &w->node[node];
+    struct sandbox_model *s = &model->sandbox[sandbox];
     const struct row *r = &w->row[sandbox];
-    bool looked_at = w->calm && b->runs && h->session && r->node == node && r->desired != DESIRED_GONE &&
+    bool looked_at = w->calm && s->runs && model->session && r->node == node && r->desired != DESIRED_GONE &&
                      !sandbox_state_terminal(r->state);
-    if (!looked_at || (b->memory_bytes == r->memory_bytes && knows_deadline(h, sandbox, r)))
-        b->unfit_ms = 0;
-    else if (!b->unfit_ms)
-        b->unfit_ms = w->now;
-    else if (w->now - b->unfit_ms > AGREE_MS)
+    if (!looked_at || (s->memory_bytes == r->memory_bytes && knows_deadline(model, sandbox, r)))
+        s->unfit_ms = 0;
+    else if (!s->unfit_ms)
+        s->unfit_ms = w->now;
+    else if (w->now - s->unfit_ms > AGREE_MS)
         sim_fail(w, "sandbox %d is held to %llu bytes, and should be to %llu, until %llu", sandbox,
-                 (unsigned long long)b->memory_bytes, (unsigned long long)r->memory_bytes,
+                 (unsigned long long)s->memory_bytes, (unsigned long long)r->memory_bytes,
                  (unsigned long long)r->deadline_ms);
 }
 
@@ -124,7 +124,7 @@ void check_sandbox(struct world *w, int sandbox)
     check_once(w, sandbox);
     controller_check_row(w, sandbox);
     for (int n = 0; n < SIM_NODES; n++) {
-        check_on_host(w, n, sandbox);
+        check_on_node(w, n, sandbox);
         check_early(w, n, sandbox);
         check_pause(w, n, sandbox);
         check_limits(w, n, sandbox);
@@ -140,10 +140,10 @@ void check_rest(struct world *w)
         if (r->moves != r->events)
             sim_fail(w, "sandbox %d moved %u times and has %u events", i, r->moves, r->events);
         for (int n = 0; n < SIM_NODES; n++) {
-            const struct sandbox_model *b = &w->host[n].sandbox[i];
-            if (b->container || b->runs)
+            const struct sandbox_model *s = &w->node[n].sandbox[i];
+            if (s->container || s->runs)
                 sim_fail(w, "sandbox %d left a container on node %d", i, n);
-            if (b->saved)
+            if (s->saved)
                 sim_fail(w, "sandbox %d left a record on node %d", i, n);
         }
     }

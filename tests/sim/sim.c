@@ -18,7 +18,7 @@
 static void mishap(struct world *w)
 {
     int node = (int)sim_random(w, SIM_NODES);
-    struct host *h = &w->host[node];
+    struct node_model *model = &w->node[node];
     switch (sim_random(w, 14)) {
     case 0:
         controller_down(w);
@@ -28,23 +28,23 @@ static void mishap(struct world *w)
         agent_down(w, node);
         break;
     case 3:
-        host_reboot(w, node);
+        node_reboot(w, node);
         break;
     case 4:
-        h->linked = !h->linked;
+        model->linked = !model->linked;
         break;
     case 5:
-        h->docker_stuck_ms = w->now + sim_random(w, 20000);
+        model->docker_stuck_ms = w->now + sim_random(w, 20000);
         break;
     case 6:
-        h->disk_full_ms = w->now + sim_random(w, 5000);
+        model->disk_full_ms = w->now + sim_random(w, 5000);
         break;
     case 7:
         w->database_down_ms = w->now + sim_random(w, 20000);
         break;
     case 8:
         if (sim_chance(w, 20))
-            host_wiped(w, node);
+            node_wiped(w, node);
         break;
     case 9:
         sandbox_exits(w, node, (int)sim_random(w, SIM_SANDBOXES));
@@ -56,7 +56,7 @@ static void mishap(struct world *w)
         controller_stop(w);
         break;
     case 12:
-        h->broken_ms = w->now + sim_random(w, 30000);
+        model->broken_ms = w->now + sim_random(w, 30000);
         break;
     case 13:
         w->clock_ms = (int64_t)sim_random(w, 2 * SIM_STEP_MS) - SIM_STEP_MS;
@@ -86,7 +86,7 @@ static void busy(struct world *w)
     if (sim_chance(w, 20))
         agent_up(w, (int)sim_random(w, SIM_NODES));
     if (sim_chance(w, 5))
-        w->host[sim_random(w, SIM_NODES)].linked = true;
+        w->node[sim_random(w, SIM_NODES)].linked = true;
 }
 
 static void on_beat(struct world *w)

@@ -91,15 +91,15 @@ static void commit(struct world *w, struct sim_event *e)
                     (r->state == e->move.from && sandbox_state_may_move(r->state, SANDBOX_PAUSED));
     if (ok && idle && pausable && r->desired == DESIRED_RUNNING && r->generation == e->move.status.generation)
         r->desired = DESIRED_PAUSED;
-    const struct sandbox_model *b = &w->host[r->node].sandbox[e->sandbox];
+    const struct sandbox_model *s = &w->node[r->node].sandbox[e->sandbox];
     bool said_lost =
         ok && e->move.status.reason == REASON_NODE_LOST && sandbox_state_may_move(r->state, e->move.to);
-    const struct host *h = &w->host[r->node];
-    if (said_lost && h->reachable_ms && w->now - h->reachable_ms > REACHED_MS)
+    const struct node_model *model = &w->node[r->node];
+    if (said_lost && model->reachable_ms && w->now - model->reachable_ms > REACHED_MS)
         sim_fail(w, "sandbox %d ends as lost, and its node was in reach", e->sandbox);
     bool given_up = strstr(e->move.status.detail, "came back without it") && r->state != SANDBOX_LOST &&
                     r->desired != DESIRED_GONE && !sandbox_state_terminal(r->state);
-    if (given_up && !b->wiped && !b->unwritten)
+    if (given_up && !s->wiped && !s->unwritten)
         sim_fail(w, "sandbox %d is given up, and its node never lost it", e->sandbox);
     if (ok && r->state == e->move.from) {
         row_move(w, e->sandbox, e->move.to);
@@ -142,7 +142,7 @@ static bool row_reschedule(struct world *w, int sandbox, int from, const struct 
     if (!startable || r->desired != DESIRED_RUNNING || r->generation != asked->generation ||
         r->node != from || r->rescheduled)
         return false;
-    if (w->host[from].sandbox[sandbox].container)
+    if (w->node[from].sandbox[sandbox].container)
         sim_fail(w, "sandbox %d is placed again, and its first node still has it", sandbox);
     r->node = to;
     r->rescheduled = true;

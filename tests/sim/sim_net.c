@@ -89,7 +89,7 @@ static void dial_soon(struct msglink_client *lane)
 /* The server hears of the end of a connection when it is in reach; until then it stands. */
 static void on_closed(struct world *w, struct sim_event *e)
 {
-    if (!w->host[e->node].linked)
+    if (!w->node[e->node].linked)
         sim_put_off(w, e);
     else
         server_forgets(&w->net, e->stamp);
@@ -166,7 +166,7 @@ static void serve(struct world *w, const struct sim_packet *p, uint64_t lane)
 static void request_arrives(struct world *w, struct sim_event *e)
 {
     const struct sim_packet *p = e->data;
-    if (!w->host[e->node].linked || sim_stands_still(w, SIM_CONTROLLER)) {
+    if (!w->node[e->node].linked || sim_stands_still(w, SIM_CONTROLLER)) {
         sim_put_off(w, e);
         return;
     }
@@ -189,7 +189,7 @@ static void finish(struct msglink_client *lane, int code, const uint8_t *bytes, 
 static void reply_arrives(struct world *w, struct sim_event *e)
 {
     const struct sim_packet *p = e->data;
-    if (!w->host[e->node].linked) {
+    if (!w->node[e->node].linked) {
         sim_put_off(w, e);
         return;
     }
@@ -215,7 +215,7 @@ static bool is_let_in(const struct msglink_client *lane)
     struct tls_who who = {0};
     snprintf(who.name, sizeof who.name, "%s", sim_node_name(lane->loop->process));
     snprintf(who.fingerprint, sizeof who.fingerprint, "%s", who.name);
-    return server && lane->world->host[lane->loop->process].linked &&
+    return server && lane->world->node[lane->loop->process].linked &&
            !sim_stands_still(lane->world, SIM_CONTROLLER) && server->allow(server->arg, &who);
 }
 
@@ -311,7 +311,7 @@ void msglink_server_free(struct msglink_server *server)
     w->net.server = NULL;
     w->net.connections = 0;
     for (struct msglink_client *lane = w->net.lanes; lane; lane = lane->next) {
-        if (lane->connection && w->host[lane->loop->process].linked)
+        if (lane->connection && w->node[lane->loop->process].linked)
             dial_soon(lane);
     }
     free(server);

@@ -19,10 +19,10 @@
 
 static void fact_add(struct world *w, int node, int sandbox, uint64_t number, bool sample)
 {
-    struct host *h = &w->host[node];
-    if (number <= h->last_number)
+    struct node_model *model = &w->node[node];
+    if (number <= model->last_number)
         sim_fail(w, "node %d gives the number %llu twice", node, (unsigned long long)number);
-    h->last_number = number;
+    model->last_number = number;
     if (w->facts == w->facts_room) {
         w->facts_room = w->facts_room ? w->facts_room * 2 : 1024;
         w->fact = mem_grow(w->fact, w->facts_room, sizeof *w->fact);
@@ -42,34 +42,34 @@ static struct fact *fact_find(struct world *w, int node, uint64_t number)
 
 static void update_add(struct world *w, int node, const struct guard_step *step)
 {
-    struct host *h = &w->host[node];
+    struct node_model *model = &w->node[node];
     for (unsigned i = 0; i < step->report_count; i++)
         fact_add(w, node, sim_index(&step->report[i].id),
-                 outbox_violation(h->outbox, w->now, &step->report[i]), false);
+                 outbox_violation(model->outbox, w->now, &step->report[i]), false);
 }
 
 /* --- the disk --- */
 
 static void write_next(struct world *w, int node);
 
-static void apply(struct host *h, size_t len)
+static void apply(struct node_model *model, size_t len)
 {
-    if (h->write.whole) {
-        free(h->file);
-        h->file = outbox_format(h->write.whole, BOOT, 0, &h->file_len);
+    if (model->write.whole) {
+        free(model->file);
+        model->file = outbox_format(model->write.whole, BOOT, 0, &model->file_len);
         return;
     }
-    h->file = mem_grow(h->file, h->file_len + len + 1, 1);
-    memcpy(h->file + h->file_len, h->write.text, len);
-    h->file_len += len;
+    model->file = mem_grow(model->file, model->file_len + len + 1, 1);
+    memcpy(model->file + model->file_len, model->write.text, len);
+    model->file_len += len;
 }
 
 static void mark(struct world *w, int node, bool written)
 {
-    w->host[node].unwritten &= !written; /* the file knows all numbers again */
+    w->node[node].unwritten &= !written; /* the file knows all numbers again */
     for (size_t i = w->facts; i--;) {
         struct fact *f = &w->fact[i];
-        if (f->node != node || f->number > w->host[node].write_mark || f->lost)
+        if (f->node != node || f->number > w->node[node].write_mark || f->lost)
             continue;
         if (f->written)
             return; /* and so are all facts before it */
@@ -78,66 +78,66 @@ static void mark(struct world *w, int node, bool written)
     }
 }
 
-static void write_end(struct host *h)
+static void write_end(struct node_model *model)
 {
-    outbox_free(h->write.whole);
-    free(h->write.text);
-    h->writing = false;
+    outbox_free(model->write.whole);
+    free(model->write.text);
+    model->writing = false;
 }
 
 static void written(struct world *w, struct sim_event *e)
 {
-    struct host *h = &w->host[e->node];
-    if (!h->outbox || h->incarnation != e->incarnation)
+    struct node_model *model = &w->node[e->node];
+    if (!model->outbox || model->incarnation != e->incarnation)
         return;
-    bool ok = w->now >= h->disk_full_ms;
+    bool ok = w->now >= model->disk_full_ms;
     if (ok)
-        apply(h, h->write.len);
+        apply(model, model->write.len);
     mark(w, e->node, ok);
-    write_end(h);
-    outbox_written(h->outbox, ok, h->file_len);
+    write_end(model);
+    outbox_written(model->outbox, ok, model->file_len);
     if (ok)
         write_next(w, e->node);
-    if (outbox_urgent(h->outbox))
-        uplink_hurry(h->uplink);
+    if (outbox_urgent(model->outbox))
+        uplink_hurry(model->uplink);
 }
 
 static void write_next(struct world *w, int node)
 {
-    struct host *h = &w->host[node];
-    if (!outbox_write(h->outbox, &h->write))
+    struct node_model *model = &w->node[node];
+    if (!outbox_write(model->outbox, &model->write))
         return;
-    h->writing = true;
-    h->write_mark = h->last_number;
+    model->writing = true;
+    model->write_mark = model->last_number;
     uint64_t ms = w->outbox_write_ms ? w->outbox_write_ms : 1 + sim_random(w, sim_chance(w, 5) ? 3000 : 30);
     struct sim_event *e = sim_after(w, ms, written);
     e->node = node;
-    e->incarnation = h->incarnation;
+    e->incarnation = model->incarnation;
 }
 
 /* --- the agent --- */
 
 void outbox_up(struct world *w, int node)
 {
-    struct host *h = &w->host[node];
+    struct node_model *model = &w->node[node];
     struct outbox_reading reading = {0};
     /* outbox_read corrects a clock that went back; numbers that the disk refused need the clock. */
-    h->outbox = outbox_new(h->file && !h->unwritten ? 1 : w->now * 1024 + 1);
-    if (h->file)
-        outbox_read(h->outbox, h->file, h->file_len, BOOT, w->now, 0, &reading);
+    model->outbox = outbox_new(model->file && !model->unwritten ? 1 : w->now * 1024 + 1);
+    if (model->file)
+        outbox_read(model->outbox, model->file, model->file_len, BOOT, w->now, 0, &reading);
     if (reading.strange)
         sim_fail(w, "node %d finds %zu strange lines in its outbox", node, reading.strange);
     for (int i = 0; i < SIM_SANDBOXES; i++) {
-        struct sandbox_model *b = &h->sandbox[i];
+        struct sandbox_model *s = &model->sandbox[i];
         struct sandbox_id id = sim_id(i);
-        b->kept_ms = 0;
-        b->guard = (struct guard){0};
+        s->kept_ms = 0;
+        s->guard = (struct guard){0};
         for (int kind = 0; kind < VIOLATION_KIND_COUNT; kind++)
-            guard_restore(&b->guard, (enum violation_kind)kind,
-                          outbox_episode(h->outbox, &id, (enum violation_kind)kind));
-        if (b->saved && b->record.phase != PHASE_ENDED)
+            guard_restore(&s->guard, (enum violation_kind)kind,
+                          outbox_episode(model->outbox, &id, (enum violation_kind)kind));
+        if (s->saved && s->record.phase != PHASE_ENDED)
             continue;
-        struct guard_step step = guard_close(&b->guard, &id);
+        struct guard_step step = guard_close(&s->guard, &id);
         update_add(w, node, &step);
     }
 }
@@ -145,39 +145,40 @@ void outbox_up(struct world *w, int node)
 /* The agent may die between writing, sending and the answer; a part of the write under way is on disk. */
 void outbox_down(struct world *w, int node)
 {
-    struct host *h = &w->host[node];
-    if (h->writing && sim_chance(w, 60)) {
-        bool all = h->write.whole || sim_chance(w, 30);
-        apply(h, all ? h->write.len : sim_random(w, h->write.len));
+    struct node_model *model = &w->node[node];
+    if (model->writing && sim_chance(w, 60)) {
+        bool all = model->write.whole || sim_chance(w, 30);
+        apply(model, all ? model->write.len : sim_random(w, model->write.len));
         if (all)
             mark(w, node, true);
     }
-    if (h->writing)
-        write_end(h);
-    h->last_number = 0;
+    if (model->writing)
+        write_end(model);
+    model->last_number = 0;
     for (size_t i = w->facts; i--;) {
         struct fact *f = &w->fact[i];
         if (f->node != node)
             continue;
-        if ((f->told || f->written) && f->number > h->last_number)
-            h->last_number = f->number; /* a number that was neither sent nor written may be given again */
+        if ((f->told || f->written) && f->number > model->last_number)
+            model->last_number =
+                f->number; /* a number that was neither sent nor written may be given again */
         if (f->written || f->lost)
             continue;
         /* Facts before the tear are written, and will be reported. */
         f->lost = true;
         w->row[f->sandbox].loss_excused |= f->told;
-        h->unwritten |= f->told;
+        model->unwritten |= f->told;
     }
-    outbox_free(h->outbox);
-    h->outbox = NULL;
+    outbox_free(model->outbox);
+    model->outbox = NULL;
 }
 
 void outbox_wiped(struct world *w, int node)
 {
-    struct host *h = &w->host[node];
-    free(h->file);
-    h->file = NULL;
-    h->file_len = 0;
+    struct node_model *model = &w->node[node];
+    free(model->file);
+    model->file = NULL;
+    model->file_len = 0;
     for (size_t i = 0; i < w->facts; i++) {
         if (w->fact[i].node != node)
             continue;
@@ -195,34 +196,34 @@ static struct sample sample_of(struct world *w, int sandbox)
     return s;
 }
 
-static void look_at(struct world *w, int node, int sandbox)
+static void sample_sandbox(struct world *w, int node, int sandbox)
 {
-    struct host *h = &w->host[node];
-    struct sandbox_model *b = &h->sandbox[sandbox];
-    struct sample s = sample_of(w, sandbox);
+    struct node_model *model = &w->node[node];
+    struct sandbox_model *s = &model->sandbox[sandbox];
+    struct sample sample = sample_of(w, sandbox);
     static const struct violation_levels none, usual = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80};
     struct guard_rules rules = {0};
     violation_rules(&none, &usual, rules.violation);
-    struct guard_step step = guard_tick(&b->guard, &rules, &s, true, w->now);
-    if (!b->kept_ms || w->now - b->kept_ms >= OUTBOX_SAMPLE_EVERY_MS) {
-        b->kept_ms = w->now;
-        fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, false), true);
+    struct guard_step step = guard_tick(&s->guard, &rules, &sample, true, w->now);
+    if (!s->kept_ms || w->now - s->kept_ms >= OUTBOX_SAMPLE_EVERY_MS) {
+        s->kept_ms = w->now;
+        fact_add(w, node, sandbox, outbox_sample(model->outbox, w->now, &sample, false), true);
     }
     update_add(w, node, &step);
 }
 
 void outbox_ended(struct world *w, int node, int sandbox)
 {
-    struct host *h = &w->host[node];
-    struct sandbox_model *b = &h->sandbox[sandbox];
+    struct node_model *model = &w->node[node];
+    struct sandbox_model *s = &model->sandbox[sandbox];
     struct sandbox_id id = sim_id(sandbox);
-    struct guard_step step = guard_close(&b->guard, &id);
+    struct guard_step step = guard_close(&s->guard, &id);
     update_add(w, node, &step);
-    if (b->kept_ms) {
-        struct sample s = sample_of(w, sandbox);
-        fact_add(w, node, sandbox, outbox_sample(h->outbox, w->now, &s, true), true);
+    if (s->kept_ms) {
+        struct sample sample = sample_of(w, sandbox);
+        fact_add(w, node, sandbox, outbox_sample(model->outbox, w->now, &sample, true), true);
     }
-    b->kept_ms = 0;
+    s->kept_ms = 0;
 }
 
 /* --- on the wire, and in the database --- */
@@ -244,13 +245,13 @@ static void check_committed(struct world *w, int node, uint64_t up_to, bool samp
 
 void outbox_hear_committed(struct world *w, int node, uint64_t violations, uint64_t samples)
 {
-    struct host *h = &w->host[node];
+    struct node_model *model = &w->node[node];
     check_committed(w, node, violations, false);
     check_committed(w, node, samples, true);
-    outbox_ack(h->outbox, violations, samples);
+    outbox_ack(model->outbox, violations, samples);
     write_next(w, node);
-    if (outbox_urgent(h->outbox))
-        uplink_hurry(h->uplink);
+    if (outbox_urgent(model->outbox))
+        uplink_hurry(model->uplink);
 }
 
 static void store(struct world *w, int node, const struct sandbox_id *id, uint64_t number, uint64_t ago)
@@ -267,17 +268,18 @@ static void store(struct world *w, int node, const struct sandbox_id *id, uint64
     w->told++;
 }
 
-static void store_violations(struct world *w, int node, const struct violation_report *n)
+static void store_violations(struct world *w, int node, const struct violation_report *report)
 {
-    struct row *r = &w->row[sim_index(&n->id)];
-    if (r->node != node || fact_find(w, node, n->number)->stored)
+    struct row *r = &w->row[sim_index(&report->id)];
+    if (r->node != node || fact_find(w, node, report->number)->stored)
         return;
-    store(w, node, &n->id, n->number, n->ago_ms);
-    uint8_t *level = &r->level[n->kind];
-    uint8_t next = n->opened ? n->critical ? VIOLATION_CRITICAL : VIOLATION_WARNING : VIOLATION_NONE;
+    store(w, node, &report->id, report->number, report->ago_ms);
+    uint8_t *level = &r->level[report->kind];
+    uint8_t next =
+        report->opened ? report->critical ? VIOLATION_CRITICAL : VIOLATION_WARNING : VIOLATION_NONE;
     bool follows = next == VIOLATION_NONE ? *level != VIOLATION_NONE : next == *level + 1;
     if (!follows && !r->loss_excused)
-        sim_fail(w, "sandbox %d: from level %d its episode goes to %d", sim_index(&n->id), *level, next);
+        sim_fail(w, "sandbox %d: from level %d its episode goes to %d", sim_index(&report->id), *level, next);
     *level = next;
 }
 
@@ -370,12 +372,13 @@ void outbox_store_samples(struct world *w, int node, const struct sample *sample
 
 void outbox_tick(struct world *w, int node)
 {
-    struct host *h = &w->host[node];
+    struct node_model *model = &w->node[node];
     for (int i = 0; i < w->rows; i++) {
         struct sandbox_id id = sim_id(i);
-        const struct sandbox_record *record = h->sandbox[i].runs ? reconciler_find(h->reconciler, &id) : NULL;
+        const struct sandbox_record *record =
+            model->sandbox[i].runs ? reconciler_find(model->reconciler, &id) : NULL;
         if (record && record->phase == PHASE_RUNNING && (w->scenario || sim_chance(w, SAMPLE_C)))
-            look_at(w, node, i);
+            sample_sandbox(w, node, i);
     }
     write_next(w, node);
 }
@@ -397,7 +400,7 @@ void outbox_check_rest(struct world *w)
         }
     }
     for (int n = 0; n < SIM_NODES; n++) {
-        struct outbox_stats stats = outbox_stats(w->host[n].outbox);
+        struct outbox_stats stats = outbox_stats(w->node[n].outbox);
         if (stats.violations || stats.samples || stats.violations_dropped || stats.samples_dropped)
             sim_fail(w, "the outbox of node %d is not empty, or dropped something", n);
     }
@@ -406,7 +409,7 @@ void outbox_check_rest(struct world *w)
 void outbox_fini(struct world *w)
 {
     for (int n = 0; n < SIM_NODES; n++) {
-        free(w->host[n].file);
+        free(w->node[n].file);
     }
     free(w->fact);
 }

@@ -157,7 +157,7 @@ void sim_put_off(struct world *w, struct sim_event *e)
 
 const char *sim_node_name(int node)
 {
-    static const char *const names[SIM_NODES] = {"host-0", "host-1", "host-2"};
+    static const char *const names[SIM_NODES] = {"node-0", "node-1", "node-2"};
     return names[node];
 }
 
@@ -174,8 +174,8 @@ void world_heal(struct world *w)
     w->database_down_ms = w->stopped_ms = 0;
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
-        w->host[i].linked = true;
-        w->host[i].docker_stuck_ms = w->host[i].disk_full_ms = w->host[i].broken_ms = 0;
+        w->node[i].linked = true;
+        w->node[i].docker_stuck_ms = w->node[i].disk_full_ms = w->node[i].broken_ms = 0;
         agent_up(w, i);
     }
 }
@@ -187,12 +187,12 @@ static void beat(struct world *w, struct sim_event *e)
         w->on_beat(w);
     controller_tick(w);
     for (int i = 0; i < SIM_NODES; i++) {
-        struct host *h = &w->host[i];
+        struct node_model *model = &w->node[i];
         agent_tick(w, i);
-        if (!h->reconciler || !h->linked)
-            h->reachable_ms = 0;
-        else if (!h->reachable_ms)
-            h->reachable_ms = w->now;
+        if (!model->reconciler || !model->linked)
+            model->reachable_ms = 0;
+        else if (!model->reachable_ms)
+            model->reachable_ms = w->now;
     }
 }
 
@@ -226,9 +226,9 @@ struct world *world_new(uint64_t seed, const char *scenario, void (*on_beat)(str
     sim_pki_begin(w);
     controller_up(w);
     for (int i = 0; i < SIM_NODES; i++) {
-        w->host[i].world = w;
-        w->host[i].node = i;
-        w->host[i].linked = true;
+        w->node[i].world = w;
+        w->node[i].node = i;
+        w->node[i].linked = true;
         agent_up(w, i);
     }
     sim_after(w, 1, beat);

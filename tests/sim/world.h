@@ -77,13 +77,13 @@ struct sandbox_model {
     uint64_t reported;     /* the highest number of a status that its node reported */
     uint64_t memory_bytes; /* the limit that is set on its container */
     uint64_t unfit_ms;     /* since when that limit, or its deadline, differs from its row; 0: it does not */
-    uint64_t unwanted_ms;  /* since when it lives without a live row; 0: it does not */
+    uint64_t orphan_ms;    /* since when it lives without a live row; 0: it does not */
     struct guard guard;    /* of the agent, lost with it */
     uint64_t kept_ms;      /* when a sample was last kept; lost with the agent */
     uint64_t odd_ms;       /* since when its pause differs from the desired state; 0: it does not */
 };
 
-struct host {
+struct node_model {
     struct world *world;
     int node;
     struct reconciler *reconciler; /* NULL: the agent is down */
@@ -150,7 +150,7 @@ struct world {
     uint64_t read_ms; /* when it last read the rows */
     struct row row[SIM_SANDBOXES];
     int rows;
-    struct host host[SIM_NODES];
+    struct node_model node[SIM_NODES];
     struct fact *fact;
     size_t facts, facts_room;
     unsigned long steps, told, rescheduled;
@@ -212,8 +212,8 @@ int64_t controller_row_error(const struct world *w, int sandbox); /* the error o
 /* sim_agent.c */
 void agent_up(struct world *w, int node);
 void agent_down(struct world *w, int node);
-void host_reboot(struct world *w, int node);
-void host_wiped(struct world *w, int node);
+void node_reboot(struct world *w, int node);
+void node_wiped(struct world *w, int node);
 void agent_tick(struct world *w, int node);
 void agent_hear_desired(struct world *w, int node, const struct desired_state *desired);
 void sandbox_exits(struct world *w, int node, int sandbox);

@@ -6,11 +6,11 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from checking_proxy import CheckingProxy, check  # noqa: E402
 from corral import Client  # noqa: E402
-from installation import corral, hosts, user  # noqa: E402, F401
+from installation import corral, cluster, user  # noqa: E402, F401
 from slow import mark_slow  # noqa: E402
 
 # Tests with installations of their own, or that mostly wait.
-SLOW = {"test_a_flood", "test_base_image", "test_cleanup", "test_hosts", "test_http_attacks", "test_tls"}
+SLOW = {"test_a_flood", "test_base_image", "test_cleanup", "test_nodes", "test_http_attacks", "test_tls"}
 
 
 def pytest_collection_modifyitems(items):

@@ -414,6 +414,8 @@ def test_a_limit_below_what_lives_is_told(corral):
     assert member.refused("PATCH", f"/sandbox/{made[0]}", {"memory_bytes": 65 << 20})["code"] == "above_tier_limit"
     assert "notice" not in corral.admin.good("PATCH", f"/sandbox/system/users/{member.user_id}", {"overrides": {
         "max_sandboxes": 2, "memory_bytes": 64 << 20}})
+    tier = corral.admin.good("PATCH", f"/sandbox/system/tiers/{name}", {"cpu_shares": 511})
+    assert "2 live sandboxes are larger" in tier["notice"], "each limit counts, also their weight of 512"
     for sandbox in made:
         assert member.show(sandbox)["state"] == "running"
         member.delete(sandbox)

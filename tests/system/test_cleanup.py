@@ -97,7 +97,7 @@ class Plants:
 
     def networks(self):
         ours = f"corral.cluster={self.corral.installed_as}"
-        self.docker(self.ours, "network", "stray-net", "--label", f"corral.sandbox={new_id()}", "--label", ours)
+        self.docker(self.ours, "network", "orphan-net", "--label", f"corral.sandbox={new_id()}", "--label", ours)
         self.docker(self.foreign, "network", "used-net", "--label", ours)
         self.docker(self.foreign, "container", "its-user", "--network", "used-net")
         self.docker(self.foreign, "network", "another-net", "--label", "corral.cluster=another")
@@ -239,7 +239,7 @@ def registry(corral, tmp_path):
 
 
 def test_images_that_the_agent_pulled(corral, user, clean, registry):
-    pulled, foreign, file = f"{registry.address}/swept:1", "mine:1", corral.home / "agent/images"
+    pulled, foreign, file = f"{registry.address}/cleaned:1", "mine:1", corral.home / "agent/images"
     names = lambda: corral.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
     for ref in (pulled, foreign):
         corral.docker("container", "create", "--name", "of-an-image", "corral-base:latest", "true")

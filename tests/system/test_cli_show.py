@@ -139,7 +139,7 @@ def test_a_table_fits_the_terminal(corral, user, columns):
     assert ("\u2026" in shown) == (60 <= columns < 160), "where there is hardly any room, the columns that matter less are left out"
 
 
-def test_colours_only_where_they_are_wanted(corral, user, cli):
+def test_colours_only_where_they_are_asked_for(corral, user, cli):
     user.create()
     assert "\033[32m" in on_terminal(corral, user, "ls")
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):

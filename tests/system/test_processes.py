@@ -135,8 +135,8 @@ def test_input(corral, user, sandbox):
     assert show(user, sandbox, p)["state"] == "running"
     assert give(corral, user, sandbox, p, b"", "?eof=true").status_code == 204
     ended(user, sandbox, p)
-    want = base64.b64encode(b"".join(parts)).decode()
-    assert run(user, sandbox, "base64 got | tr -d '\\n'") == want
+    given = base64.b64encode(b"".join(parts)).decode()
+    assert run(user, sandbox, "base64 got | tr -d '\\n'") == given
 
 
 def test_input_that_came_with_the_start(user, sandbox):
@@ -273,7 +273,7 @@ def test_they_outlive_the_daemons(corral, user, sandbox, what, signo):
 
 
 def test_keys(corral, user, sandbox):
-    """Whoever may only look at states may not look into a sandbox."""
+    """A key that may only read states sees nothing of the inside."""
     reader = corral.key(user.user_id, "reader", scopes=["read"])
     client = Client(corral.url, reader["key"])
     assert client.refused("GET", f"/sandbox/{sandbox}/processes")["code"] == "forbidden"

@@ -59,6 +59,22 @@ static void test_a_running_row_is_not_made_again(void **state)
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.status.reason, REASON_ORPHANED);
 }
 
+/* Its admission is answered late, after its node reported it and came back without it: it is not sent a
+ * second time. */
+static void test_a_late_admission_of_what_has_vanished(void **state)
+{
+    struct sandbox_row row = running_row("h1");
+    struct node_facts facts = {.name = "h1"};
+    struct sandbox_status runs = {
+        .id = row.desired.id, .generation = 1, .number = 3, .state = SANDBOX_RUNNING};
+    cluster_state_load(cluster, 5, &row);
+    cluster_state_session(cluster, 6, &facts, &runs, 1, &effects);
+    cluster_state_session(cluster, 7, &facts, NULL, 0, &effects);
+    cluster_state_effects_clear(&effects);
+    cluster_state_admitted(cluster, 8, &row, &effects);
+    assert_null(effect_of(CLUSTER_DESIRED));
+}
+
 static void test_a_row_of_a_node_that_never_comes(void **state)
 {
     struct sandbox_row row = running_row("h9");
@@ -236,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_running_row_is_not_made_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_of_a_node_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_node_of_a_row_that_never_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_late_admission_of_what_has_vanished, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_commit_without_an_answer_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_pause_of_its_node_is_desired, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_hundred_nodes_that_never_come, set_up, tear_down),

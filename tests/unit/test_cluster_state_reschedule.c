@@ -13,7 +13,7 @@ static struct cluster_state *cluster;
 static struct cluster_state_effects effects;
 static struct sandbox_row row;
 
-static void host(const char *name, const char *region, const char *unhealthy)
+static void join_node(const char *name, const char *region, const char *unhealthy)
 {
     struct node_facts facts = {.capacity = {1000, 1000, 1000, 10}};
     snprintf(facts.name, sizeof facts.name, "%s", name);
@@ -46,7 +46,7 @@ static void begin(const char *region)
 static int set_up(void **state)
 {
     cluster = cluster_state_new(LEASE_MS);
-    host("h1", "eu", "");
+    join_node("h1", "eu", "");
     cluster_state_effects_clear(&effects);
     return 0;
 }
@@ -80,9 +80,9 @@ static struct sandbox_status failure(bool node_fault)
 
 static void fails(const char *node)
 {
-    struct sandbox_status o = failure(true);
+    struct sandbox_status status = failure(true);
     cluster_state_effects_clear(&effects);
-    cluster_state_status(cluster, 5, node, &o, &effects);
+    cluster_state_status(cluster, 5, node, &status, &effects);
 }
 
 static uint64_t reserved(const char *node)
@@ -112,7 +112,7 @@ static void test_another_node_gets_it(void **state)
 {
     struct sandbox_row r;
     begin(NULL);
-    host("h2", "us", "");
+    join_node("h2", "us", "");
     fails("h1");
     assert_null(effect_of(CLUSTER_PERSIST)); /* no user hears of the failure */
     assert_non_null(effect_of(CLUSTER_RESCHEDULE));
@@ -133,7 +133,7 @@ static void test_another_node_gets_it(void **state)
     struct sandbox_status again = failure(true);
     again.generation = 2;
     cluster_state_status(cluster, 7, "h2", &again, &effects); /* a second failure is final */
-    host("h3", "us", "");
+    join_node("h3", "us", "");
     assert_non_null(effect_of(CLUSTER_PERSIST));
     assert_int_equal(effect_of(CLUSTER_PERSIST)->move.to, SANDBOX_FAILED);
 }
@@ -148,19 +148,19 @@ static void assert_fails(const char *node)
 static void test_nobody_else_has_room(void **state)
 {
     begin("eu");
-    host("h2", "us", "");
-    host("h3", "eu", "its last 3 starts failed");
+    join_node("h2", "us", "");
+    join_node("h3", "eu", "its last 3 starts failed");
     assert_fails("h1");
     assert_int_equal(reserved("h2") + reserved("h3"), 0);
 }
 
 static void test_what_its_node_is_not_to_blame_for(void **state)
 {
-    struct sandbox_status o;
+    struct sandbox_status status;
     begin(NULL);
-    host("h2", "us", "");
-    o = failure(false);
-    cluster_state_status(cluster, 5, "h1", &o, &effects);
+    join_node("h2", "us", "");
+    status = failure(false);
+    cluster_state_status(cluster, 5, "h1", &status, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
     assert_non_null(effect_of(CLUSTER_PERSIST));
 }
@@ -168,19 +168,19 @@ static void test_what_its_node_is_not_to_blame_for(void **state)
 /* A node that lies or is confused: a sandbox that has run never begins on another node. */
 static void test_what_has_run_stays(void **state)
 {
-    struct sandbox_status o;
+    struct sandbox_status status;
     begin(NULL);
-    host("h2", "us", "");
-    o = failure(true);
-    o.ran = true;
-    cluster_state_status(cluster, 5, "h1", &o, &effects);
+    join_node("h2", "us", "");
+    status = failure(true);
+    status.ran = true;
+    cluster_state_status(cluster, 5, "h1", &status, &effects);
     assert_null(effect_of(CLUSTER_RESCHEDULE));
 }
 
 static void test_one_that_is_deleted_meanwhile(void **state)
 {
     begin(NULL);
-    host("h2", "us", "");
+    join_node("h2", "us", "");
     fails("h1");
     assert_non_null(effect_of(CLUSTER_RESCHEDULE));
     struct sandbox_row gone = row;
@@ -199,7 +199,7 @@ static void test_one_that_is_deleted_meanwhile(void **state)
 static void test_the_deletion_came_after(void **state)
 {
     begin(NULL);
-    host("h2", "us", "");
+    join_node("h2", "us", "");
     fails("h1");
     struct sandbox_row gone = moved(), answer = moved();
     gone.desired.generation = 3;
@@ -221,11 +221,11 @@ static void test_a_lost_answer(void **state)
 {
     struct sandbox_row r;
     begin(NULL);
-    host("h2", "us", "");
+    join_node("h2", "us", "");
     fails("h1");
     cluster_state_rescheduled(cluster, 6, &row.desired.id, CLUSTER_UNKNOWN, NULL, &effects);
     assert_int_equal(reserved("h2"), 601);
-    host("h1", "eu", ""); /* h1 was restarted and no longer knows the sandbox */
+    join_node("h1", "eu", ""); /* h1 was restarted and no longer knows the sandbox */
     cluster_state_effects_clear(&effects);
     cluster_state_tick(cluster, 1000, &effects);
     assert_null(effect_of(CLUSTER_PERSIST));
@@ -250,7 +250,7 @@ static void test_a_new_leader_sends_it_again(void **state)
                             .rescheduled = true,
                             .desired.remaining_ms = HOUR_MS};
     cluster_state_load(cluster, 1, &r);
-    host("h2", "us", "");
+    join_node("h2", "us", "");
     assert_null(effect_of(CLUSTER_PERSIST));
     assert_string_equal(effect_of(CLUSTER_DESIRED)->node, "h2");
 }

@@ -9,7 +9,7 @@ static struct sandbox_id an_id(uint8_t n)
     return sandbox_id_make(7, random);
 }
 
-static void want(struct delivery *d, uint64_t now, uint8_t n, uint64_t generation)
+static void desire(struct delivery *d, uint64_t now, uint8_t n, uint64_t generation)
 {
     struct desired_state desired = {.id = an_id(n),
                                     .generation = generation,
@@ -57,7 +57,7 @@ static struct told tell(struct delivery *d, uint64_t now)
 static void test_what_was_taken_is_told_once(void **state)
 {
     struct delivery d = {0};
-    want(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 1);
     ack(&d, 1, 7);
     struct told t = tell(&d, 1000);
     assert_true(t.desired == 1 && t.acks == 1);
@@ -72,7 +72,7 @@ static void test_what_was_not_taken_is_told_again(void **state)
 {
     struct delivery d = {0};
     struct cleanup_order order = {.number = 3};
-    want(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 1);
     ack(&d, 1, 7);
     delivery_ack_violations(&d, 11);
     delivery_ack_samples(&d, 12);
@@ -96,10 +96,10 @@ static void test_what_was_not_taken_is_told_again(void **state)
 static void test_only_the_last_update_counts_as_taken(void **state)
 {
     struct delivery d = {0};
-    want(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 1);
     struct told lost = tell(&d, 1000);
     delivery_polled(&d, 1010, 0);
-    want(&d, 1010, 2, 1);
+    desire(&d, 1010, 2, 1);
     assert_int_equal(tell(&d, 1010).desired, 2);
     delivery_polled(&d, 1020, lost.number);
     assert_int_equal(tell(&d, 1020).desired, 2);
@@ -109,11 +109,11 @@ static void test_only_the_last_update_counts_as_taken(void **state)
 static void test_the_newest_desired_state_wins(void **state)
 {
     struct delivery d = {0};
-    want(&d, 1000, 1, 1);
-    want(&d, 1000, 1, 2);
+    desire(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 2);
     struct told t = tell(&d, 1000);
     assert_true(t.desired == 1 && t.generation == 2);
-    want(&d, 1005, 1, 3); /* while the older is on its way */
+    desire(&d, 1005, 1, 3); /* while the older is on its way */
     delivery_polled(&d, 1010, t.number);
     t = tell(&d, 1010);
     assert_true(t.desired == 1 && t.generation == 3);
@@ -123,7 +123,7 @@ static void test_the_newest_desired_state_wins(void **state)
 static void test_a_lifetime_goes_on_while_it_waits(void **state)
 {
     struct delivery d = {0};
-    want(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 1);
     assert_int_equal(tell(&d, 3000).remaining_ms, 58000);
     delivery_polled(&d, 3010, 0);
     assert_int_equal(tell(&d, 71000).remaining_ms, 0);
@@ -133,7 +133,7 @@ static void test_a_lifetime_goes_on_while_it_waits(void **state)
 static void test_a_lifetime_that_came_late_is_told_again(void **state)
 {
     struct delivery d = {0};
-    want(&d, 1000, 1, 1);
+    desire(&d, 1000, 1, 1);
     struct told t = tell(&d, 1000);
     delivery_polled(&d, 4000, t.number);
     assert_true(delivery_owes(&d));
@@ -149,7 +149,7 @@ static void test_a_slow_network_is_not_told_for_ever(void **state)
     struct delivery d = {0};
     uint64_t now = 1000;
     unsigned told = 0;
-    want(&d, now, 1, 1);
+    desire(&d, now, 1, 1);
     for (; delivery_owes(&d) && told < 100; told++) {
         struct told t = tell(&d, now);
         now += 2 * DELIVERY_LATE_MS;

@@ -5,9 +5,9 @@
 
 static struct guard_rules rules(uint64_t idle_timeout_seconds)
 {
-    static const struct violation_levels none, host = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80, 30};
+    static const struct violation_levels none, of_node = {90, 95, 85, 90, 80, 60, 80, 75, 90, 80, 30};
     struct guard_rules r = {.idle_timeout_seconds = idle_timeout_seconds};
-    violation_rules(&none, &host, r.violation);
+    violation_rules(&none, &of_node, r.violation);
     return r;
 }
 

@@ -397,11 +397,50 @@ static void test_a_full_link_loses_nothing(void **state)
     assert_int_equal(told(2).state, INIT_ENDED);
 }
 
+/* What it prints before anybody reads is not lost, and it is forgotten when it was read. */
+static void test_a_helper_waits_for_its_reader(void **state)
+{
+    size_t before = world.started;
+    spawn_as(5, 5, INIT_PROCESS_FILE, 0);
+    turns(2);
+    struct played *p = &world.played[before];
+    close_end(&p->program);
+    turns(1);
+    print(p, 60000);
+    turns(10);
+    attach(9, 5, INIT_FROM_OLDEST, 1 << 20);
+    turns(20);
+    assert_int_equal(output(9), 60000);
+    exits(p, true);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+    assert_int_equal(next(INIT_DETACHED, 9, NULL), 16);
+    assert_null(init_table_find(&world.streams.table, 5));
+}
+
+/* A helper that nobody comes to read ends when it is killed. */
+static void test_a_helper_that_nobody_reads_is_killed(void **state)
+{
+    size_t before = world.started;
+    spawn_as(5, 5, INIT_PROCESS_FILE, 0);
+    turns(2);
+    close_end(&world.played[before].program);
+    print(&world.played[before], 60000);
+    turns(10);
+    say(INIT_KILL, 5, NULL, 0);
+    exits(&world.played[before], true);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+    assert_null(init_table_find(&world.streams.table, 5));
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
     static const struct CMUnitTest tests[] = {
         EACH(test_a_start_is_carried_out_once),
+        EACH(test_a_helper_waits_for_its_reader),
+        EACH(test_a_helper_that_nobody_reads_is_killed),
         EACH(test_a_start_is_refused_with_its_reason),
         EACH(test_output_goes_as_far_as_its_credit),
         EACH(test_a_client_without_credit_stops_the_process),

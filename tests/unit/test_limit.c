@@ -2,7 +2,12 @@
 #include "tests/lib/unit.h"
 
 static const struct limit_set free_tier = {
-    .value = {256 << 20, 500, 512, 1 << 30, 128, 1024, 7200},
+    .value = {[LIMIT_MEMORY_BYTES] = 256 << 20,
+              [LIMIT_CPU_MILLIS] = 500,
+              [LIMIT_CPU_SHARES] = 512,
+              [LIMIT_PIDS] = 128,
+              [LIMIT_NOFILE] = 1024,
+              [LIMIT_LIFETIME_SECONDS] = 7200},
 };
 static const struct limit_set defaults = {
     .value = {[LIMIT_MEMORY_BYTES] = 512 << 20, [LIMIT_CPU_SHARES] = 256, [LIMIT_LIFETIME_SECONDS] = 86400},
@@ -44,7 +49,8 @@ static void test_an_override_stands_in_for_the_tier(void **state)
 
 static void test_a_null_column_falls_back_to_the_installation(void **state)
 {
-    struct limit_set fallback = {.value = {512 << 20, 1000, 512, 1 << 30, 256, 4096, 86400}};
+    struct limit_set fallback = {
+        .value = {[LIMIT_MEMORY_BYTES] = 512 << 20, [LIMIT_CPU_MILLIS] = 1000, [LIMIT_PIDS] = 256}};
     struct limit_set maxima = limit_maxima(&none, &none, &fallback);
     struct limit_set asked = {.value = {[LIMIT_CPU_MILLIS] = 1001}}, out;
     enum limit_kind field;

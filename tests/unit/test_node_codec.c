@@ -211,12 +211,12 @@ static struct node_faults faulty_trip(const struct node_message *m, struct node_
 static void test_a_status_that_cannot_be_told_is_left_out(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct sandbox_status o[4] = {a_status(), a_status(), a_status(), a_status()};
-    m.report.statuses = o;
+    struct sandbox_status status[4] = {a_status(), a_status(), a_status(), a_status()};
+    m.report.statuses = status;
     m.report.status_count = 4;
-    o[0].state = SANDBOX_LOST;
-    o[1].reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
-    strcpy(o[2].id.text, "sbx_short");
+    status[0].state = SANDBOX_LOST;
+    status[1].reason = (enum sandbox_reason)SANDBOX_REASON_COUNT;
+    strcpy(status[2].id.text, "sbx_short");
     struct node_faults faults = faulty_trip(&m, &back);
     assert_int_equal(back.report.status_count, 1);
     assert_string_equal(back.report.statuses[0].detail, "it ended");
@@ -228,11 +228,11 @@ static void test_a_status_that_cannot_be_told_is_left_out(void **state)
 static void test_a_state_is_told_whatever_its_numbers(void **state)
 {
     struct node_message m = envelope(NODE_REPORT), back;
-    struct sandbox_status o = a_status();
-    o.ended_ago_ms = o.started_ago_ms = UINT64_MAX - 5;
-    o.enforced = UINT32_MAX;
-    o.last.memory_used_bytes = UINT64_MAX;
-    m.report.statuses = &o;
+    struct sandbox_status status = a_status();
+    status.ended_ago_ms = status.started_ago_ms = UINT64_MAX - 5;
+    status.enforced = UINT32_MAX;
+    status.last.memory_used_bytes = UINT64_MAX;
+    m.report.statuses = &status;
     m.report.status_count = 1;
     struct node_faults faults = faulty_trip(&m, &back);
     assert_int_equal(faults.count, 1);

@@ -41,17 +41,17 @@ static struct sample a_sample(size_t i, bool large)
 
 static struct sandbox_status a_status(size_t i, bool large)
 {
-    struct sandbox_status o = {
+    struct sandbox_status status = {
         .id = id_of(i), .state = SANDBOX_STOPPED, .has_last = true, .last.id = id_of(i)};
     if (!large)
-        return o;
-    struct sandbox_status *to = &o;
+        return status;
+    struct sandbox_status *to = &status;
     STATUS_FIELDS(MOST)
-    o.exit_code = INT32_MIN;
-    o.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
-    o.last = a_sample(i, true);
-    FILL_TEXT(o.detail);
-    return o;
+    status.exit_code = INT32_MIN;
+    status.reason = (enum sandbox_reason)(SANDBOX_REASON_COUNT - 1);
+    status.last = a_sample(i, true);
+    FILL_TEXT(status.detail);
+    return status;
 }
 
 /* --- a row for each kind --- */

@@ -204,15 +204,15 @@ static struct file a_file(size_t *whole_len)
 {
     struct outbox *o = outbox_new(1);
     struct file f = {0};
-    struct violation_report n = update_of(1, VIOLATION_PIDS, true);
+    struct violation_report report = update_of(1, VIOLATION_PIDS, true);
     struct sample s = sample_of(1);
-    outbox_violation(o, 1, &n);
+    outbox_violation(o, 1, &report);
     write_next(o, &f);
     *whole_len = f.len;
     outbox_sample(o, 2, &s, false);
     write_next(o, &f);
-    n.opened = false;
-    outbox_violation(o, 3, &n);
+    report.opened = false;
+    outbox_violation(o, 3, &report);
     write_next(o, &f);
     outbox_free(o);
     return f;
@@ -275,8 +275,8 @@ static void test_violations_have_a_bound(void **state)
     struct file f = {0};
     struct outbox_reading r;
     for (unsigned i = 0; i < OUTBOX_VIOLATIONS_MAX + 5; i++) {
-        struct violation_report n = update_of((uint8_t)i, VIOLATION_CPU, true);
-        outbox_violation(o, i, &n);
+        struct violation_report report = update_of((uint8_t)i, VIOLATION_CPU, true);
+        outbox_violation(o, i, &report);
     }
     write_next(o, &f);
     back = read_back(&f, f.len, 10, &r);

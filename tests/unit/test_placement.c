@@ -47,9 +47,9 @@ static void test_a_node_that_cannot_enforce(void **state)
         assert_null(place(&table, &small, &e));
         assert_int_equal(e.code, ERR_NO_CAPACITY);
         assert_non_null(strstr(e.text, "doctor"));
-        struct node *b = add_node(&table, "b", ENFORCE_ALL, NULL);
-        node_reserve(b, &small.limits);
-        assert_ptr_equal(place(&table, &small, &e), b);
+        struct node *node = add_node(&table, "b", ENFORCE_ALL, NULL);
+        node_reserve(node, &small.limits);
+        assert_ptr_equal(place(&table, &small, &e), node);
         node_table_fini(&table);
     }
 }
@@ -71,10 +71,10 @@ static void test_runtimes(void **state)
     node_table_get(&table, "new"); /* a row of the database; its node has not connected yet */
     assert_null(place(&table, &request, &e));
     assert_int_equal(e.code, ERR_NO_CAPACITY);
-    struct node *b = add_node(&table, "b", ENFORCE_ALL, "runsc");
-    assert_ptr_equal(place(&table, &request, &e), b);
-    b->session = false;
-    b->gone = true;
+    struct node *node = add_node(&table, "b", ENFORCE_ALL, "runsc");
+    assert_ptr_equal(place(&table, &request, &e), node);
+    node->session = false;
+    node->gone = true;
     assert_null(place(&table, &request, &e));
     assert_int_equal(e.code, ERR_NO_CAPACITY);
     node_table_fini(&table);

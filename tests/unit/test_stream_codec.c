@@ -120,7 +120,7 @@ static void test_starts_past_their_bounds(void **state)
 
 static void test_acts(void **state)
 {
-    for (enum stream_op op = STREAM_ATTACH; op < STREAM_OPS; op++) {
+    for (enum stream_op op = STREAM_ATTACH; op < STREAM_FILE; op++) {
         struct stream_open open = {.op = op, .pid = INT32_MAX};
         set_sandbox(&open);
         if (op == STREAM_ATTACH)
@@ -235,10 +235,73 @@ static void test_bad_bytes(void **state)
     stream_start_fini(&open.start);
 }
 
+/* Of files: all that an operation and its result say. */
+static void test_a_file(void **state)
+{
+    struct stream_open open = {.op = STREAM_FILE};
+    struct stream_file *f = &open.file;
+    struct err e;
+    uint8_t *bytes;
+    size_t len;
+    set_sandbox(&open);
+    *f = (struct stream_file){.verb = STREAM_FILE_READ,
+                              .range = STREAM_RANGE_LAST,
+                              .offset = UINT64_MAX,
+                              .length = 7,
+                              .depth = 16,
+                              .limit = 200,
+                              .cursor = "1f.2",
+                              .has_mode = true,
+                              .mode = 0755,
+                              .recursive = true,
+                              .timeout_ms = 1000};
+    memset(f->path, 0xff, STREAM_PATH_MAX);
+    f->path[0] = '/';
+    struct stream_open back = there_and_back(&open);
+    assert_memory_equal(&back.file, f, sizeof *f);
+    for (int i = 0; i < 7; i++) {
+        struct stream_open bad = open;
+        *(i == 0   ? &bad.file.depth
+          : i == 1 ? &bad.file.limit
+          : i == 2 ? &bad.file.mode
+                   : &bad.file.depth) = i < 3 ? 010000 : 1;
+        if (i == 3)
+            bad.file.path[0] = 'x';
+        if (i == 4)
+            strcpy(bad.file.cursor, "g");
+        if (i == 5)
+            bad.file.timeout_ms = 0;
+        if (i == 6)
+            bad.file.verb = STREAM_FILE_MOVE; /* without where to */
+        assert_int_equal(stream_open_pack(&bad, &bytes, &len, &e), ERR_INVALID);
+    }
+}
+
+static void test_a_result_of_a_file(void **state)
+{
+    struct stream_message message = {.kind = STREAM_FILE_TOLD}, back;
+    struct stream_file_result *r = &message.file;
+    uint8_t bytes[STREAM_MESSAGE_MAX];
+    struct err e;
+    *r = (struct stream_file_result){FILE_TYPE_FILE, 07777, true, 10, -5, 3, true, 7, true, false};
+    size_t len = stream_message_pack(&message, bytes);
+    assert_false(stream_message_unpack(bytes, len, &back, &e));
+    assert_int_equal(back.kind, STREAM_FILE_TOLD);
+    assert_memory_equal(&back.file, r, sizeof *r);
+    r->length = 8; /* more than there is */
+    len = stream_message_pack(&message, bytes);
+    assert_int_equal(stream_message_unpack(bytes, len, &back, &e), ERR_PROTOCOL);
+    *r = (struct stream_file_result){.type = FILE_TYPES};
+    len = stream_message_pack(&message, bytes);
+    assert_int_equal(stream_message_unpack(bytes, len, &back, &e), ERR_PROTOCOL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_start),
+        cmocka_unit_test(test_a_file),
+        cmocka_unit_test(test_a_result_of_a_file),
         cmocka_unit_test(test_starts_at_their_bounds),
         cmocka_unit_test(test_starts_past_their_bounds),
         cmocka_unit_test(test_acts),

@@ -9,10 +9,10 @@ static struct sandbox_id an_id(uint8_t n)
     return sandbox_id_make(7, random);
 }
 
-static void observe(struct uplink_queue *q, uint64_t now, uint8_t n, enum sandbox_state state)
+static void report(struct uplink_queue *q, uint64_t now, uint8_t n, enum sandbox_state state)
 {
-    struct sandbox_status o = {.id = an_id(n), .number = now, .state = state, .ran = true};
-    uplink_queue_status(q, now, &o);
+    struct sandbox_status status = {.id = an_id(n), .number = now, .state = state, .ran = true};
+    uplink_queue_status(q, now, &status);
 }
 
 /* A violation that is on disk. */
@@ -51,7 +51,7 @@ static void test_an_end_comes_after_its_violations(void **state)
     uint64_t warning = violate(o, 1000, 1);
     assert_int_equal(take(&q, o, 1000).violations, 1);
     uint64_t critical = violate(o, 1010, 1); /* while the first is on its way */
-    observe(&q, 1020, 1, SANDBOX_STOPPED);
+    report(&q, 1020, 1, SANDBOX_STOPPED);
     struct taken t = take(&q, o, 1030);
     assert_true(t.statuses == 0 && t.violations == 0 && q.held);
     outbox_ack(o, warning, 0);
@@ -69,7 +69,7 @@ static void test_an_end_does_not_wait_for_ever(void **state)
     struct outbox *o = outbox_new(1);
     struct uplink_queue q = {0};
     violate(o, 1000, 1);
-    observe(&q, 1020, 1, SANDBOX_STOPPED);
+    report(&q, 1020, 1, SANDBOX_STOPPED);
     assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS - 1).statuses, 0);
     assert_int_equal(take(&q, o, 1020 + UPLINK_HOLD_MS).statuses, 1);
     uplink_queue_fini(&q);
@@ -81,10 +81,10 @@ static void test_only_ends_wait_and_only_for_their_own(void **state)
     struct outbox *o = outbox_new(1);
     struct uplink_queue q = {0};
     violate(o, 1000, 1);
-    observe(&q, 1000, 1, SANDBOX_PAUSED);
+    report(&q, 1000, 1, SANDBOX_PAUSED);
     assert_int_equal(take(&q, o, 1000).statuses, 1);
-    observe(&q, 1001, 1, SANDBOX_STOPPING);
-    observe(&q, 1001, 2, SANDBOX_FAILED);
+    report(&q, 1001, 1, SANDBOX_STOPPING);
+    report(&q, 1001, 2, SANDBOX_FAILED);
     struct taken t = take(&q, o, 1002);
     assert_int_equal(t.statuses, 1);
     assert_string_equal(t.id.text, an_id(2).text);

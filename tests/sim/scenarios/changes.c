@@ -25,7 +25,7 @@ static void an_idle_pause_meets_a_newer_desired(struct world *w)
 static void an_idle_pause_outlives_its_agent(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     sandbox_idles(w, node, sandbox);
     UNTIL(w, 2000,
           stage_sandbox(w, sandbox)->paused && stage_sandbox(w, sandbox)->record.desired == DESIRED_PAUSED);
@@ -33,7 +33,7 @@ static void an_idle_pause_outlives_its_agent(struct world *w)
     PASS(w, 1000);
     agent_up(w, node);
     HOLDS(w, 2000, stage_sandbox(w, sandbox)->paused);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_PAUSED) && w->row[sandbox].desired == DESIRED_PAUSED);
 }
 
@@ -49,10 +49,10 @@ static void an_idle_pause_waits_for_its_disk(struct world *w)
 static void a_pause_waits_for_its_node(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     controller_pause(w, sandbox, true);
     HOLDS(w, 3000, !stage_sandbox(w, sandbox)->paused);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 5000, stage_is(w, sandbox, SANDBOX_PAUSED) && stage_sandbox(w, sandbox)->paused);
 }
 
@@ -83,7 +83,7 @@ static void a_disk_refuses_an_extension_for_a_while(struct world *w)
     stage_no_disk(w, node, 2000);
     controller_extend(w, sandbox, 40000);
     PASS(w, 4000);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     agent_down(w, node);
     agent_up(w, node);
     HOLDS(w, 20000, stage_sandbox(w, sandbox)->runs);

@@ -46,9 +46,9 @@ static void a_commit_is_lost(struct world *w)
     w->loses = stage_commit_is_told;
     w->memory_percent = 92;
     UNTIL(w, 3000, w->row[sandbox].level[VIOLATION_MEMORY] == VIOLATION_WARNING);
-    HOLDS(w, 400, outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    HOLDS(w, 400, outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
     w->loses = NULL;
-    UNTIL(w, PROMPT_MS, !outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    UNTIL(w, PROMPT_MS, !outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
 }
 
 static void a_report_is_lost_with_its_session(struct world *w)
@@ -56,10 +56,10 @@ static void a_report_is_lost_with_its_session(struct world *w)
     int sandbox = stage_running(w, 60000);
     w->loses = stage_violation_is_told;
     w->memory_percent = 92;
-    UNTIL(w, 3000, outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    UNTIL(w, 3000, outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
     HOLDS(w, 300, !violations_stored(w, sandbox));
     w->loses = NULL;
-    uplink_renew(stage_host(w, sandbox)->uplink);
+    uplink_renew(stage_node_model(w, sandbox)->uplink);
     UNTIL(w, PROMPT_MS, violations_stored(w, sandbox));
 }
 
@@ -82,14 +82,14 @@ static void a_pause_waits_for_a_new_session(struct world *w)
 {
     w->loses = stage_ack_is_told;
     int sandbox = stage_running(w, 60000);
-    struct host *h = stage_host(w, sandbox);
-    unsigned before = h->session;
-    h->linked = false;
+    struct node_model *model = stage_node_model(w, sandbox);
+    unsigned before = model->session;
+    model->linked = false;
     controller_pause(w, sandbox, true);
-    UNTIL(w, 10000, !h->session);
+    UNTIL(w, 10000, !model->session);
     w->loses = NULL;
-    h->linked = true;
-    UNTIL(w, 10000, h->session > before);
+    model->linked = true;
+    UNTIL(w, 10000, model->session > before);
     UNTIL(w, PROMPT_MS, knows(w, sandbox));
 }
 
@@ -98,7 +98,7 @@ static void it_ends_while_its_disk_is_slow(struct world *w)
     int sandbox = stage_running(w, 60000);
     w->outbox_write_ms = 400;
     w->memory_percent = 97;
-    UNTIL(w, 3000, outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    UNTIL(w, 3000, outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 2500, !stage_is(w, sandbox, SANDBOX_RUNNING));
     EXPECT(w, violations_stored(w, sandbox));
@@ -110,7 +110,7 @@ static void it_ends_while_its_disk_hangs(struct world *w)
     int sandbox = stage_running(w, 60000);
     w->outbox_write_ms = 10000;
     w->memory_percent = 97;
-    UNTIL(w, 3000, outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    UNTIL(w, 3000, outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
     sandbox_exits(w, stage_node(w, sandbox), sandbox);
     UNTIL(w, 1500, !stage_is(w, sandbox, SANDBOX_RUNNING));
     EXPECT(w, !violations_stored(w, sandbox));
@@ -120,26 +120,26 @@ static void it_ends_while_its_disk_hangs(struct world *w)
 static void what_is_desired_lies_in_the_network(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
-    struct host *h = stage_host(w, sandbox);
-    unsigned before = h->session;
-    h->linked = false;
+    struct node_model *model = stage_node_model(w, sandbox);
+    unsigned before = model->session;
+    model->linked = false;
     PASS(w, 1200); /* the core repeats what is not answered after 2 s */
-    h->linked = true;
+    model->linked = true;
     UNTIL(w, 3000, stage_is(w, sandbox, SANDBOX_RUNNING));
     PASS(w, PROMPT_MS);
-    EXPECT(w, h->session == before);
+    EXPECT(w, model->session == before);
     EXPECT(w, stage_record(w, sandbox)->deadline_ms < w->row[sandbox].deadline_ms + 600);
 }
 
 static void a_short_interruption_is_no_new_session(struct world *w)
 {
     int sandbox = stage_running(w, 60000);
-    struct host *h = stage_host(w, sandbox);
-    unsigned before = h->session;
-    h->linked = false;
+    struct node_model *model = stage_node_model(w, sandbox);
+    unsigned before = model->session;
+    model->linked = false;
     PASS(w, 3000);
-    h->linked = true;
-    HOLDS(w, 30000, h->session == before && stage_is(w, sandbox, SANDBOX_RUNNING));
+    model->linked = true;
+    HOLDS(w, 30000, model->session == before && stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
 static void a_controller_is_restarted(struct world *w)
@@ -151,7 +151,7 @@ static void a_controller_is_restarted(struct world *w)
     UNTIL(w, SIM_LEASE_MS, node_link_stats(w->link).sessions == SIM_NODES);
     controller_pause(w, sandbox, true);
     UNTIL(w, PROMPT_MS, stage_is(w, sandbox, SANDBOX_PAUSED));
-    EXPECT(w, outbox_epoch(w->host[node].outbox) == w->incarnation);
+    EXPECT(w, outbox_epoch(w->node[node].outbox) == w->incarnation);
 }
 
 static void an_agent_is_restarted_while_its_old_session_stands(struct world *w)
@@ -159,7 +159,7 @@ static void an_agent_is_restarted_while_its_old_session_stands(struct world *w)
     int sandbox = stage_running(w, 120000), node = stage_node(w, sandbox);
     agent_down(w, node);
     agent_up(w, node);
-    UNTIL(w, 5000, w->host[node].session);
+    UNTIL(w, 5000, w->node[node].session);
     EXPECT(w, node_link_stats(w->link).sessions == SIM_NODES);
     controller_pause(w, sandbox, true);
     UNTIL(w, PROMPT_MS, stage_is(w, sandbox, SANDBOX_PAUSED));

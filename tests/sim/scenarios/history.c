@@ -42,14 +42,14 @@ static void an_episode_closes_with_its_sandbox(struct world *w)
 static void a_node_that_was_away_tells_all_of_it(struct world *w)
 {
     int sandbox = stage_running(w, 120000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     w->memory_percent = 97;
     PASS(w, 20000);
     w->memory_percent = 50;
     PASS(w, 5000);
     EXPECT(w, level(w, sandbox) == VIOLATION_NONE);
     unsigned long before = w->told;
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 5000, w->told >= before + 3 + 2); /* two openings, a closing; a sample in ten seconds */
     EXPECT(w, level(w, sandbox) == VIOLATION_NONE);
 }
@@ -80,9 +80,9 @@ static void the_answer_to_what_was_told_is_lost(struct world *w)
     w->memory_percent = 92;
     UNTIL(w, 3000, level(w, sandbox) == VIOLATION_WARNING);
     HOLDS(w, 8000, level(w, sandbox) == VIOLATION_WARNING);
-    EXPECT(w, outbox_stats(stage_host(w, sandbox)->outbox).violations == 1);
+    EXPECT(w, outbox_stats(stage_node_model(w, sandbox)->outbox).violations == 1);
     w->loses = NULL;
-    UNTIL(w, 5000, !outbox_stats(stage_host(w, sandbox)->outbox).violations);
+    UNTIL(w, 5000, !outbox_stats(stage_node_model(w, sandbox)->outbox).violations);
 }
 
 static void the_database_is_away_while_things_are_told(struct world *w)
@@ -98,13 +98,13 @@ static void the_last_figures_arrive_though_its_agent_died(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     UNTIL(w, 5000, w->row[sandbox].highest_sample);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     sandbox_exits(w, node, sandbox);
     UNTIL(w, 5000, !stage_sandbox(w, sandbox)->container);
     PASS(w, 1000);
     uint64_t before = w->row[sandbox].highest_sample;
     agent_down(w, node);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     agent_up(w, node);
     UNTIL(w, 5000, w->row[sandbox].highest_sample > before);
 }

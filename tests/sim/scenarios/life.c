@@ -21,11 +21,11 @@ static void nobody_is_there_when_its_lifetime_ends(struct world *w)
 {
     int sandbox = stage_running(w, 20000), node = stage_node(w, sandbox);
     controller_down(w);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     UNTIL(w, 20000, w->now >= w->row[sandbox].deadline_ms);
     EXPECT(w, stage_sandbox(w, sandbox)->runs);
     UNTIL(w, 2000, !stage_sandbox(w, sandbox)->runs);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     controller_up(w);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));
 }
@@ -89,7 +89,7 @@ static void its_agent_dies_right_after_it_began(struct world *w)
 static void its_node_reboots(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    host_reboot(w, node);
+    node_reboot(w, node);
     PASS(w, 2000);
     agent_up(w, node);
     HOLDS(w, 5000, !stage_sandbox(w, sandbox)->runs);
@@ -165,9 +165,9 @@ static void it_is_deleted_while_it_starts(struct world *w)
 static void it_is_deleted_and_killed_past_its_deadline(struct world *w)
 {
     int sandbox = stage_running(w, 8000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     UNTIL(w, 10000, !stage_sandbox(w, sandbox)->runs);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     controller_delete(w, sandbox);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_EXPIRED));
 }

@@ -20,17 +20,17 @@ void stage_no_database(struct world *w, uint64_t ms)
 
 void stage_no_docker(struct world *w, int node, uint64_t ms)
 {
-    w->host[node].docker_stuck_ms = w->now + ms;
+    w->node[node].docker_stuck_ms = w->now + ms;
 }
 
 void stage_no_disk(struct world *w, int node, uint64_t ms)
 {
-    w->host[node].disk_full_ms = w->now + ms;
+    w->node[node].disk_full_ms = w->now + ms;
 }
 
 void stage_no_starts(struct world *w, int node, uint64_t ms)
 {
-    w->host[node].broken_ms = w->now + ms;
+    w->node[node].broken_ms = w->now + ms;
 }
 
 void stage_stop_controller(struct world *w, uint64_t ms)
@@ -83,19 +83,19 @@ int stage_node(const struct world *w, int sandbox)
     return w->row[sandbox].node;
 }
 
-struct host *stage_host(struct world *w, int sandbox)
+struct node_model *stage_node_model(struct world *w, int sandbox)
 {
-    return &w->host[w->row[sandbox].node];
+    return &w->node[w->row[sandbox].node];
 }
 
 struct sandbox_model *stage_sandbox(struct world *w, int sandbox)
 {
-    return &stage_host(w, sandbox)->sandbox[sandbox];
+    return &stage_node_model(w, sandbox)->sandbox[sandbox];
 }
 
 const struct sandbox_record *stage_record(struct world *w, int sandbox)
 {
-    const struct reconciler *reconciler = stage_host(w, sandbox)->reconciler;
+    const struct reconciler *reconciler = stage_node_model(w, sandbox)->reconciler;
     struct sandbox_id id = sim_id(sandbox);
     return reconciler ? reconciler_find(reconciler, &id) : NULL;
 }
@@ -113,8 +113,8 @@ bool stage_ended(const struct world *w, int sandbox, enum sandbox_reason reason)
 bool stage_gone(const struct world *w, int sandbox)
 {
     for (int n = 0; n < SIM_NODES; n++) {
-        const struct sandbox_model *b = &w->host[n].sandbox[sandbox];
-        if (b->container || b->runs || b->saved)
+        const struct sandbox_model *s = &w->node[n].sandbox[sandbox];
+        if (s->container || s->runs || s->saved)
             return false;
     }
     return true;
@@ -130,7 +130,7 @@ static void play(const struct scenario *s, bool verbose)
 {
     struct world *w = world_new(1, s->name, NULL);
     w->verbose = verbose;
-    UNTIL(w, 2000, w->host[0].session && w->host[1].session && w->host[2].session);
+    UNTIL(w, 2000, w->node[0].session && w->node[1].session && w->node[2].session);
     s->play(w);
     w->loses = NULL;
     w->doubles = w->loses_answers = false;
@@ -163,7 +163,7 @@ static bool has_option(const char *option, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_hosts,
+    const struct scenario *const all[] = {scenarios_starts,   scenarios_life,    scenarios_nodes,
                                           scenarios_database, scenarios_changes, scenarios_clocks,
                                           scenarios_history,  scenarios_delivery};
     bool verbose = has_option("--verbose", argc, argv), list = has_option("--list", argc, argv);

@@ -3,8 +3,8 @@
  * chance. Between two lines of a story the world takes steps (UNTIL, HOLDS), and check.c checks after each
  * step what must always hold. After its last line the world is calm until everything has ended.
  */
-#ifndef CORRAL_TESTS_SIM_STAGE_H
-#define CORRAL_TESTS_SIM_STAGE_H
+#ifndef CORRAL_TESTS_SIM_SCENARIOS_STAGE_H
+#define CORRAL_TESTS_SIM_SCENARIOS_STAGE_H
 
 #include "tests/sim/world.h"
 
@@ -18,7 +18,7 @@ struct scenario {
     }
 
 /* Each array ends with an empty row. */
-extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_hosts[], scenarios_database[],
+extern const struct scenario scenarios_starts[], scenarios_life[], scenarios_nodes[], scenarios_database[],
     scenarios_changes[], scenarios_clocks[], scenarios_history[], scenarios_delivery[];
 
 /* Runs the world until the condition holds; fails after ms. */
@@ -76,7 +76,7 @@ bool stage_status_is_told(const struct node_message *m);
 bool stage_violation_is_told(const struct node_message *m);
 
 int stage_node(const struct world *w, int sandbox);
-struct host *stage_host(struct world *w, int sandbox);
+struct node_model *stage_node_model(struct world *w, int sandbox);
 struct sandbox_model *stage_sandbox(struct world *w, int sandbox);
 const struct sandbox_record *stage_record(struct world *w,
                                           int sandbox); /* the reconciler's record; NULL: it has none */

@@ -7,7 +7,7 @@ static void a_node_that_fails_a_start_is_passed_over(struct world *w)
     stage_no_starts(w, first, 60000);
     UNTIL(w, 10000, stage_is(w, sandbox, SANDBOX_RUNNING));
     EXPECT(w, stage_node(w, sandbox) != first);
-    EXPECT(w, !w->host[first].sandbox[sandbox].container);
+    EXPECT(w, !w->node[first].sandbox[sandbox].container);
     EXPECT(w, w->row[sandbox].moves == 2);
 }
 
@@ -47,10 +47,10 @@ static void a_node_that_fails_three_starts_gets_no_more(struct world *w)
 {
     int failed = 0;
     stage_no_starts(w, 0, 40000);
-    while (!reconciler_unhealthy(w->host[0].reconciler, w->now))
+    while (!reconciler_unhealthy(w->node[0].reconciler, w->now))
         failed += placed_on_first(w, 1);
     EXPECT(w, failed == 3);
-    UNTIL(w, 2000, w->host[0].session && w->host[0].starts_fail);
+    UNTIL(w, 2000, w->node[0].session && w->node[0].starts_fail);
     EXPECT(w, placed_on_first(w, 6) == 0);
 }
 
@@ -58,8 +58,8 @@ static void a_node_that_is_healthy_again_is_tried_again(struct world *w)
 {
     stage_no_starts(w, 0, 20000);
     placed_on_first(w, 9);
-    UNTIL(w, 60000, !reconciler_unhealthy(w->host[0].reconciler, w->now));
-    w->host[0].broken_ms = 0;
+    UNTIL(w, 60000, !reconciler_unhealthy(w->node[0].reconciler, w->now));
+    w->node[0].broken_ms = 0;
     EXPECT(w, placed_on_first(w, 9) > 1);
 }
 
@@ -68,15 +68,15 @@ static void a_disk_that_takes_no_record_starts_no_sandbox(struct world *w)
     int sandbox = controller_create(w, 60000), first = stage_node(w, sandbox);
     stage_no_disk(w, first, 60000);
     UNTIL(w, 10000, stage_is(w, sandbox, SANDBOX_RUNNING));
-    EXPECT(w, stage_node(w, sandbox) != first && !w->host[first].sandbox[sandbox].begun);
+    EXPECT(w, stage_node(w, sandbox) != first && !w->node[first].sandbox[sandbox].begun);
 }
 
 static void nothing_starts_before_its_record_is_on_disk(struct world *w)
 {
     int sandbox = controller_create(w, 60000);
     while (!stage_is(w, sandbox, SANDBOX_RUNNING)) {
-        const struct sandbox_model *b = stage_sandbox(w, sandbox);
-        EXPECT(w, !b->container || b->saved);
+        const struct sandbox_model *s = stage_sandbox(w, sandbox);
+        EXPECT(w, !s->container || s->saved);
         world_step(w);
     }
 }

@@ -4,11 +4,11 @@
 static void a_node_returns_with_a_sandbox_that_was_deleted_meanwhile(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_delete(w, sandbox);
     HOLDS(w, 5000, stage_is(w, sandbox, SANDBOX_STOPPING) && stage_sandbox(w, sandbox)->runs);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 5000, stage_gone(w, sandbox));
     EXPECT(w, stage_ended(w, sandbox, REASON_DELETED));
 }
@@ -16,10 +16,10 @@ static void a_node_returns_with_a_sandbox_that_was_deleted_meanwhile(struct worl
 static void a_silent_node_returns(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     HOLDS(w, SIM_LEASE_MS - 1000, stage_is(w, sandbox, SANDBOX_RUNNING));
     UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_LOST));
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_RUNNING));
 }
 
@@ -28,16 +28,16 @@ static void a_silent_node_returns_with_one_that_is_paused(struct world *w)
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
     controller_pause(w, sandbox, true);
     UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_PAUSED));
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 4000, stage_is(w, sandbox, SANDBOX_PAUSED));
 }
 
 static void a_silent_node_stays_away(struct world *w)
 {
     int sandbox = stage_running(w, 30000);
-    stage_host(w, sandbox)->linked = false;
+    stage_node_model(w, sandbox)->linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     HOLDS(w, w->row[sandbox].deadline_ms - w->now, stage_is(w, sandbox, SANDBOX_LOST));
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_NODE_LOST));
@@ -46,7 +46,7 @@ static void a_silent_node_stays_away(struct world *w)
 static void a_lost_sandbox_is_deleted_and_its_node_stays_away(struct world *w)
 {
     int sandbox = stage_running(w, 30000);
-    stage_host(w, sandbox)->linked = false;
+    stage_node_model(w, sandbox)->linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_delete(w, sandbox);
     HOLDS(w, w->row[sandbox].deadline_ms - w->now, stage_is(w, sandbox, SANDBOX_STOPPING));
@@ -56,7 +56,7 @@ static void a_lost_sandbox_is_deleted_and_its_node_stays_away(struct world *w)
 static void a_node_returns_without_its_sandbox(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    host_wiped(w, node);
+    node_wiped(w, node);
     PASS(w, 2000);
     agent_up(w, node);
     UNTIL(w, 5000, stage_ended(w, sandbox, REASON_ORPHANED));
@@ -99,7 +99,7 @@ static void a_new_controller_waits_for_the_nodes(struct world *w)
 {
     int sandbox = stage_running(w, 90000);
     controller_down(w);
-    stage_host(w, sandbox)->linked = false;
+    stage_node_model(w, sandbox)->linked = false;
     PASS(w, 20000);
     controller_up(w);
     HOLDS(w, SIM_LEASE_MS - 500, stage_is(w, sandbox, SANDBOX_RUNNING));
@@ -141,16 +141,16 @@ static void every_message_arrives_twice(struct world *w)
 static void a_node_brings_what_nobody_knows(struct world *w)
 {
     int sandbox = stage_running(w, 60000), node = stage_node(w, sandbox);
-    w->host[node].linked = false;
+    w->node[node].linked = false;
     UNTIL(w, 15000, stage_is(w, sandbox, SANDBOX_LOST));
     controller_down(w);
     w->row[sandbox].state = SANDBOX_STOPPED; /* as if an operator's SQL had ended it */
     controller_up(w);
-    w->host[node].linked = true;
+    w->node[node].linked = true;
     UNTIL(w, 5000, stage_gone(w, sandbox));
 }
 
-const struct scenario scenarios_hosts[] = {
+const struct scenario scenarios_nodes[] = {
     SCENARIO("a lost sandbox that was deleted is removed when its node returns",
              a_node_returns_with_a_sandbox_that_was_deleted_meanwhile),
     SCENARIO("the sandboxes of a node that is silent past its lease are lost; when it returns, they are what "

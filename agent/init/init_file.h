@@ -1,0 +1,88 @@
+/*
+ * Operations on the files of a sandbox. Each runs in a helper: a child of the init that was forked for it,
+ * with the rights of the sandbox's user and nothing more, so a path leads nowhere that the user may not go.
+ * The agent starts a helper as it starts a process (a SPAWN with INIT_PROCESS_FILE), with one of these lists
+ * of arguments:
+ *
+ *   read   PATH RANGE OFFSET LENGTH DEPTH LIMIT CURSOR   a file's bytes, or a folder's entries
+ *   stat   PATH                                          what read would say, without bytes
+ *   write  PATH MODE                                     a file of the bytes of stdin
+ *   mkdir  PATH MODE                                     a folder
+ *   remove PATH RECURSIVE
+ *   move   PATH TO
+ *
+ * Numbers are decimal, MODE is octal or "-" (none asked), CURSOR is "" or of an earlier page. A helper prints
+ * one struct init_file_result, and after it, if that says so, bytes or entries. It always exits with 0.
+ *
+ * A file is written into a file without a name, which gets its name when all bytes are there. So a helper
+ * that is killed leaves nothing, and nobody sees half a file. Where the file system has no such files, a
+ * helper writes a file named INIT_FILE_TEMPORARY…, which only a kill leaves behind.
+ *
+ * This header is shared with the agent; it includes nothing else of ours.
+ */
+#ifndef CORRAL_AGENT_INIT_INIT_FILE_H
+#define CORRAL_AGENT_INIT_INIT_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INIT_FILE_HELPER    "corral-files" /* argument 0 */
+#define INIT_FILE_PATH_MAX  4095
+#define INIT_FILE_DEPTH_MAX 16
+#define INIT_FILE_LIMIT_MAX 200
+#define INIT_FILE_PAGE_MAX  (256u << 10) /* a page of entries ends before it is larger */
+#define INIT_FILE_MODE_BITS 01777        /* that are set; setuid and setgid are dropped */
+#define INIT_FILE_TEMPORARY ".corral-put-"
+#define INIT_FILE_ENDLESS   UINT64_MAX /* a length that is not known before the end */
+
+/* How RANGE selects bytes of a file. */
+enum init_file_range {
+    INIT_FILE_ALL,
+    INIT_FILE_FROM, /* LENGTH bytes from OFFSET on, as far as there are some */
+    INIT_FILE_LAST  /* the last LENGTH bytes */
+};
+
+enum init_file_type {
+    INIT_FILE_REGULAR = 1,
+    INIT_FILE_FOLDER,
+    INIT_FILE_SYMLINK,
+    INIT_FILE_FIFO,
+    INIT_FILE_SOCKET,
+    INIT_FILE_CHARACTER_DEVICE,
+    INIT_FILE_BLOCK_DEVICE
+};
+
+/* In host byte order: both ends run on one kernel. */
+struct init_file_result {
+    uint32_t error;      /* an errno; 0: done. ERANGE: the range begins behind the end, and size is set */
+    uint32_t type;       /* enum init_file_type, also below; 0 if error */
+    uint32_t mode;       /* permission bits */
+    uint32_t created;    /* write, mkdir: it was not there before */
+    uint64_t size;       /* of the file; INIT_FILE_ENDLESS: not known, as in /proc */
+    int64_t modified_ms; /* Unix time */
+    uint64_t offset;     /* read: of the first byte that follows */
+    uint64_t length;     /* read: bytes that follow; INIT_FILE_ENDLESS: until the end */
+};
+
+/*
+ * The entries of a folder: each a head, its name, and the target of a symbolic link. With a depth above 1,
+ * names are paths below the folder. Last comes a head of type 0, with the cursor of the next page as its name
+ * ("": there is none).
+ */
+struct init_file_entry {
+    uint8_t type; /* enum init_file_type */
+    uint8_t zero;
+    uint16_t name_len, target_len;
+    uint16_t zero_too;
+    uint32_t mode;
+    uint32_t zero_again;
+    uint64_t size;
+    int64_t modified_ms;
+};
+
+/* Runs one operation; in and out are its stdin and stdout. Returns false if the arguments break a rule, and
+ * nothing was printed. */
+bool init_file_run(int argc, const char *const *argv, int in, int out);
+
+#endif

@@ -1,0 +1,179 @@
+#include "agent/streams/file_told.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- arguments --- */
+
+static void add(struct init_start *start, const char *word)
+{
+    start->argv[start->argc++] = word;
+}
+
+static void add_number(struct init_start *start, struct file_words *words, size_t at, uint64_t number)
+{
+    snprintf(words->number[at], sizeof words->number[at], "%llu", (unsigned long long)number);
+    add(start, words->number[at]);
+}
+
+static void add_mode(struct init_start *start, struct file_words *words, const struct stream_file *file)
+{
+    if (file->has_mode)
+        snprintf(words->number[0], sizeof words->number[0], "%o", file->mode);
+    add(start, file->has_mode ? words->number[0] : "-");
+}
+
+void file_arguments(const struct stream_file *file, struct file_words *words, struct init_start *start)
+{
+    static const char *const verbs[] = {"read", "stat", "write", "mkdir", "remove", "move"};
+    add(start, INIT_FILE_HELPER);
+    add(start, verbs[file->verb]);
+    add(start, file->path);
+    switch (file->verb) {
+    case STREAM_FILE_READ:
+        add_number(start, words, 0, file->range);
+        add_number(start, words, 1, file->offset);
+        add_number(start, words, 2, file->length);
+        add_number(start, words, 3, file->depth);
+        add_number(start, words, 4, file->limit);
+        add(start, file->cursor);
+        break;
+    case STREAM_FILE_WRITE:
+    case STREAM_FILE_MKDIR:
+        add_mode(start, words, file);
+        break;
+    case STREAM_FILE_REMOVE:
+        add(start, file->recursive ? "1" : "0");
+        break;
+    case STREAM_FILE_MOVE:
+        add(start, file->to);
+        break;
+    default:
+        break;
+    }
+}
+
+/* --- errors --- */
+
+struct row {
+    int error, code;
+    const char *sentence;
+};
+
+static const struct row rows[] = {
+    {ENOENT, ERR_FILE_NOT_FOUND, "there is nothing at this path"},
+    {ENOTDIR, ERR_FILE_NOT_FOUND, "there is nothing at this path: a part of it is no folder"},
+    {EACCES, ERR_PERMISSION_DENIED, "the sandbox's user may not do this"},
+    {EPERM, ERR_PERMISSION_DENIED, "the sandbox's user may not do this"},
+    {EROFS, ERR_PERMISSION_DENIED, "this part of the sandbox is read-only"},
+    {ENOSPC, ERR_NO_SPACE, "the sandbox's disk is full"},
+    {EDQUOT, ERR_NO_SPACE, "the sandbox's disk is full"},
+    {EFBIG, ERR_NO_SPACE, "a file may not be that large there"},
+    {EISDIR, ERR_FILE_CONFLICT, "there is a folder"},
+    {EEXIST, ERR_FILE_CONFLICT, "something else is there, or a part of the path is no folder"},
+    {ENOTEMPTY, ERR_FILE_CONFLICT, "the folder is not empty"},
+    {ENXIO, ERR_FILE_CONFLICT, "what is there is neither a regular file nor a folder"},
+    {ELOOP, ERR_FILE_CONFLICT, "there are too many symbolic links on the way"},
+    {EBUSY, ERR_FILE_CONFLICT, "it is in use, or changed meanwhile"},
+    {ETXTBSY, ERR_FILE_CONFLICT, "it is in use"},
+    {EXDEV, ERR_FILE_CONFLICT, "a folder cannot move to another mount; copy it"},
+    {EINVAL, ERR_FILE_CONFLICT, "that is not possible there, such as moving a folder into itself"},
+    {EMLINK, ERR_FILE_CONFLICT, "the folder has as many entries as it may"},
+    {ENAMETOOLONG, ERR_INVALID, "the path, or a name in it, is too long"},
+    {EILSEQ, ERR_INVALID, "there cannot be such a name"},
+    {ERANGE, ERR_RANGE, "the file has no such bytes"},
+};
+
+static int explain(uint32_t error, struct err *e)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if ((uint32_t)rows[i].error == error)
+            return err_set(e, rows[i].code, "%s", rows[i].sentence);
+    }
+    return err_set(e, ERR_IO, "the sandbox's kernel refused it: %s",
+                   error < 4096 ? strerror((int)error) : "an error that there is not");
+}
+
+/* --- what it prints --- */
+
+static int made_up(struct err *e)
+{
+    return err_set(e, ERR_PROTOCOL, "the sandbox's helper said what it may not");
+}
+
+static bool valid(enum stream_file_verb verb, const struct init_file_result *r)
+{
+    bool folder = r->type == INIT_FILE_FOLDER;
+    if (r->created > 1 || r->mode > 07777 || r->modified_ms > FILE_TIME_MAX_MS ||
+        r->modified_ms < -FILE_TIME_MAX_MS)
+        return false;
+    if (verb != STREAM_FILE_READ && (r->length || r->offset)) /* no bytes follow */
+        return false;
+    if (verb == STREAM_FILE_REMOVE || verb == STREAM_FILE_MOVE)
+        return !r->type;
+    if (r->type != INIT_FILE_REGULAR && !folder)
+        return false;
+    if (verb != STREAM_FILE_READ)
+        return true;
+    if (folder || r->size == INIT_FILE_ENDLESS)
+        return r->length == INIT_FILE_ENDLESS && !r->offset;
+    return r->offset <= r->size && r->length <= r->size - r->offset;
+}
+
+static int take_result(struct file_told *t, struct err *e)
+{
+    struct init_file_result r;
+    memcpy(&r, t->head, sizeof r);
+    t->known = true;
+    if (r.error == ERANGE && t->verb == STREAM_FILE_READ)
+        t->result = (struct stream_file_result){.out_of_range = true, .has_size = true, .size = r.size};
+    if (r.error)
+        return explain(r.error, e);
+    if (!valid(t->verb, &r))
+        return made_up(e);
+    t->result = (struct stream_file_result){.type = (enum file_type)r.type,
+                                            .mode = r.mode,
+                                            .has_size = r.size != INIT_FILE_ENDLESS,
+                                            .size = r.size,
+                                            .modified_ms = r.modified_ms,
+                                            .offset = r.offset,
+                                            .has_length = r.length != INIT_FILE_ENDLESS,
+                                            .length = r.length,
+                                            .created = r.created};
+    t->left = r.length;
+    return 0;
+}
+
+int file_told_take(struct file_told *t, const uint8_t **bytes, size_t *len, struct err *e)
+{
+    if (!t->known) {
+        size_t more = sizeof t->head - t->head_len < *len ? sizeof t->head - t->head_len : *len;
+        memcpy(t->head + t->head_len, *bytes, more);
+        t->head_len += more;
+        *bytes += more;
+        *len -= more;
+        int rc = t->head_len == sizeof t->head ? take_result(t, e) : 0;
+        if (rc)
+            return rc;
+    }
+    if (!*len || !t->result.has_length)
+        return 0;
+    if (*len > t->left)
+        return made_up(e);
+    t->left -= *len;
+    return 0;
+}
+
+int file_told_end(const struct file_told *t, const struct stream_process *end, struct err *e)
+{
+    if (end->timed_out)
+        return err_set(e, ERR_NODE_TIMEOUT, "the operation took longer than it may");
+    if (end->signo || end->exit_code)
+        return err_set(e, ERR_IO, "the sandbox's helper was killed before it was done");
+    if (!t->known)
+        return err_set(e, ERR_IO, "the sandbox's helper ended without a result");
+    if (t->result.has_length && t->left)
+        return err_set(e, ERR_IO, "the file became shorter while it was read");
+    return 0;
+}
