@@ -247,3 +247,8 @@ bool http_query_get(const struct http_exchange *x, const char *name, char *out, 
 {
     return http_request_query(&x->request, name, out, size);
 }
+
+bool http_query_nth(const struct http_exchange *x, const char *name, unsigned nth, char *out, size_t size)
+{
+    return http_request_query_nth(&x->request, name, nth, out, size);
+}
