@@ -68,6 +68,8 @@ static const char *breach(const struct stream_open *open)
         return "command and env";
     if (start->timeout_ms > STREAM_TIMEOUT_MAX)
         return "timeout_ms";
+    if (start->grace_ms > STREAM_GRACE_MAX)
+        return "grace_ms";
     return start->tty && (!start->rows || !start->columns) ? "tty" : NULL;
 }
 
@@ -86,6 +88,7 @@ static void start_to(struct pb_arena *arena, const struct stream_start *start, C
     pb->tag = (char *)(uintptr_t)start->tag;
     pb->exec = start->exec;
     pb->attach = start->attach;
+    pb->grace_ms = start->grace_ms;
 }
 
 static void logs_to(const struct stream_logs *logs, Corral__LogsRead *pb)
@@ -202,6 +205,7 @@ static bool start_from(const Corral__ProcessStart *pb, struct stream_start *star
     start->columns = (uint16_t)pb->columns;
     start->exec = pb->exec;
     start->attach = pb->attach;
+    start->grace_ms = pb->grace_ms;
     return pb_text(start->tag, sizeof start->tag, pb->tag) &&
            words_from(&start->command, pb->command, pb->n_command) &&
            words_from(&start->env, pb->env, pb->n_env);
@@ -435,6 +439,7 @@ size_t stream_note_pack(const struct stream_start *start, uint8_t *out)
     Corral__ProcessNote pb = CORRAL__PROCESS_NOTE__INIT;
     pb.tag = (char *)(uintptr_t)start->tag;
     pb.command = command_to(&arena, &start->command, &pb.n_command);
+    pb.grace_ms = start->grace_ms;
     size_t len = protobuf_c_message_pack(&pb.base, out); /* COMMAND_MAX and a tag: it fits */
     pb_arena_fini(&arena);
     return len;
@@ -448,6 +453,7 @@ void stream_note_unpack(const uint8_t *bytes, size_t len, struct stream_process 
         return;
     if (!pb_text(process->tag, sizeof process->tag, note->tag))
         process->tag[0] = 0;
+    process->grace_ms = note->grace_ms < STREAM_GRACE_MAX ? note->grace_ms : STREAM_GRACE_MAX;
     (void)words_from(&process->command, note->command, note->n_command);
     protobuf_c_message_free_unpacked(pb, NULL);
 }

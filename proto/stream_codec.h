@@ -32,11 +32,11 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out);
 int stream_message_unpack(const uint8_t *bytes, size_t len, struct stream_message *message,
                           struct err *e) MUST_CHECK;
 
-/* What the agent keeps with a process in its init: tag and command, as much of that as fits. Into out of
- * STREAM_NOTE_MAX bytes; returns how many. */
+/* What the agent keeps with a process in its init: tag, grace and command, as much of that as fits. Into out
+ * of STREAM_NOTE_MAX bytes; returns how many. */
 size_t stream_note_pack(const struct stream_start *start, uint8_t *out);
 
-/* Reads tag and command of one; what does not parse has none. */
+/* Reads tag, command and grace of one; what does not parse has none. */
 void stream_note_unpack(const uint8_t *bytes, size_t len, struct stream_process *process);
 
 #endif

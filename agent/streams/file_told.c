@@ -108,12 +108,14 @@ static bool valid(enum stream_file_verb verb, const struct init_file_result *r)
     if (r->created > 1 || r->mode > 07777 || r->modified_ms > FILE_TIME_MAX_MS ||
         r->modified_ms < -FILE_TIME_MAX_MS)
         return false;
+    if (verb != STREAM_FILE_READ && (r->length || r->offset)) /* no bytes follow */
+        return false;
     if (verb == STREAM_FILE_REMOVE || verb == STREAM_FILE_MOVE)
-        return !r->type && !r->length;
+        return !r->type;
     if (r->type != INIT_FILE_REGULAR && !folder)
         return false;
     if (verb != STREAM_FILE_READ)
-        return !r->length;
+        return true;
     if (folder || r->size == INIT_FILE_ENDLESS)
         return r->length == INIT_FILE_ENDLESS && !r->offset;
     return r->offset <= r->size && r->length <= r->size - r->offset;

@@ -4,6 +4,7 @@
 #include "agent/initlink/initlink_process.h"
 #include "agent/streams/file_told.h"
 #include "agent/streams/process_told.h"
+#include "agent/streams/terminal_grace.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -45,6 +46,24 @@ static bool is_act(const struct process_stream *s)
     return s->op >= STREAM_SIGNAL && s->op <= STREAM_KILL;
 }
 
+/* Whether a stream is attached to this process. */
+static bool is_attended(const struct runtime *h, uint32_t number)
+{
+    for (const struct process_stream *s = h->streams; s; s = s->next) {
+        if (s->number == number && s->attaches)
+            return true;
+    }
+    return false;
+}
+
+static void check_grace(struct runtime *h, uint32_t number)
+{
+    const struct initlink_process *process =
+        h->init && number ? initlink_find_process(h->init, number) : NULL;
+    if (process && process->known)
+        terminal_grace_check(h, process, is_attended(h, number));
+}
+
 /* --- its end, in one place --- */
 
 static void forget(struct process_stream *s)
@@ -53,6 +72,8 @@ static void forget(struct process_stream *s)
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
+    if (s->attaches)
+        check_grace(s->runtime, s->number);
     free(s->input);
     stream_process_fini(&s->end);
     free(s);
@@ -99,6 +120,17 @@ static void say_process(struct process_stream *s, const struct stream_process *p
     say(s, &message);
 }
 
+/* That it runs, or how it ended, before anything else of it. A file's helper tells its result instead. */
+static void say_begun(struct process_stream *s, const struct initlink_process *process)
+{
+    if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
+        return;
+    struct stream_process told = process_told(process);
+    say_process(s, &told);
+    stream_process_fini(&told);
+    s->begun = true;
+}
+
 /* Its last message, once its output is through. What is told needs room in the window as output does. */
 static void end_if_done(struct process_stream *s)
 {
@@ -139,6 +171,7 @@ static void attach(struct process_stream *s, uint64_t from)
     size_t room = room_for_output(s);
     int rc = initlink_attach(s->runtime->init, s->number, from, (uint32_t)room, &s->attachment, &e);
     s->credit = room;
+    s->position = from; /* until the init says where that is */
     if (rc == ERR_WRONG_STATE)
         e.code = ERR_TOO_MANY_STREAMS;
     if (rc)
@@ -166,6 +199,8 @@ static void on_file_output(struct process_stream *s, const struct initlink_updat
 
 static void on_output(struct process_stream *s, const struct initlink_update *update)
 {
+    /* It comes first, whatever an init does. */
+    say_begun(s, initlink_find_process(s->runtime->init, s->number));
     s->position = update->attachment.position;
     s->credit -= update->len < s->credit ? update->len : s->credit;
     if (s->op == STREAM_FILE)
@@ -180,12 +215,17 @@ static void on_attached(struct process_stream *s, const struct init_attached *at
     switch (attached->status) {
     case INIT_ATTACH_DONE:
         s->position = attached->from;
+        if (s->op == STREAM_ATTACH)
+            say_begun(s, initlink_find_process(s->runtime->init, s->number));
         return;
     case INIT_ATTACH_NO_PROCESS:
         (void)err_set(&e, ERR_NOT_FOUND, "there is no such process");
         break;
     case INIT_ATTACH_FULL:
         (void)err_set(&e, ERR_TOO_MANY_STREAMS, "the sandbox has too many streams");
+        break;
+    case INIT_ATTACH_AHEAD:
+        (void)err_set(&e, ERR_INVALID, "from: the output of the process does not reach that far");
         break;
     default:
         (void)err_set(&e, ERR_OUTPUT_GONE, "its output is kept from byte %llu on",
@@ -262,18 +302,17 @@ static void on_input_end(struct process_stream *s)
     go_on_input(s);
 }
 
+/* An act on a process that is not there yet, or any more, has no effect, nor has a size of nothing. */
 static void on_message(struct process_stream *s, const struct stream_message *m)
 {
-    struct initlink *init = s->runtime->init;
+    struct initlink *init = s->begun && s->number && s->op <= STREAM_ATTACH ? s->runtime->init : NULL;
     struct err e;
     int rc = 0;
     if (m->kind == STREAM_INPUT_END)
         on_input_end(s);
-    else if (!init || !s->number) /* there is no process yet, or none any more */
-        return;
-    else if (m->kind == STREAM_TO_SIZE)
+    else if (init && m->kind == STREAM_TO_SIZE && m->rows && m->columns)
         rc = initlink_resize(init, s->number, m->rows, m->columns, &e);
-    else if (m->kind == STREAM_TO_SIGNAL)
+    else if (init && m->kind == STREAM_TO_SIGNAL)
         rc = initlink_signal_process(init, s->number, m->signo, &e);
     if (rc)
         log_warn("agent", "sandbox=%s %s", s->runtime->id.text, e.text);
@@ -493,17 +532,13 @@ static void begin_on_process(struct process_stream *s, const struct stream_open 
         return;
     }
     s->number = process->number;
-    s->begun = true;
     s->closes = open->eof;
-    if (open->op == STREAM_LIST || open->op == STREAM_ATTACH) {
-        struct stream_process told = process_told(process);
-        say_process(s, &told);
-        stream_process_fini(&told);
-    }
     if (open->op == STREAM_LIST) {
+        say_begun(s, process);
         finish(s, 0, "");
     } else if (open->op == STREAM_ATTACH) {
         s->attaches = true;
+        check_grace(s->runtime, s->number);
         if (process->told.state == INIT_ENDED) {
             s->ended = true;
             s->end = process_told(process);
@@ -555,19 +590,13 @@ static void on_told(struct process_stream *s, const struct initlink_process *pro
     }
     if (process->told.state == INIT_STARTING)
         return;
-    struct stream_process told = process_told(process);
+    if (s->op == STREAM_START)
+        say_begun(s, process);
     if (process->told.state == INIT_ENDED && !s->ended) {
         s->ended = true;
-        s->end = told;
-    } else {
-        if (!s->begun && s->op != STREAM_FILE && mux_room(s->mux) >= STREAM_MESSAGE_MAX)
-            say_process(s, &told);
-        s->begun = true;
-        stream_process_fini(&told);
+        s->end = process_told(process);
     }
     if (s->op == STREAM_START && !s->attaches) {
-        if (s->ended)
-            say_process(s, &s->end);
         finish(s, 0, "");
     } else if (s->ended) {
         end_if_done(s);
@@ -662,11 +691,25 @@ static void on_listed(struct process_stream *s)
     }
 }
 
+/* A process without a stream may be one that nobody is attached to: after a restart of the agent, all are. */
+static void check_graces(struct runtime *h, const struct initlink_update *update)
+{
+    if (update->kind == INITLINK_PROCESS_TOLD && initlink_listed(h->init))
+        check_grace(h, update->process.number);
+    if (update->kind != INITLINK_LISTED)
+        return;
+    const struct initlink_process *all[INITLINK_PROCESSES_MAX];
+    size_t count = initlink_processes(h->init, all, INITLINK_PROCESSES_MAX);
+    for (size_t i = 0; i < count; i++)
+        terminal_grace_check(h, all[i], is_attended(h, all[i]->number));
+}
+
 static void on_update(struct runtime *h, const struct initlink_update *update)
 {
     struct process_stream *s, *next;
     if (update->kind == INITLINK_LISTED)
         kill_commands_without_stream(h);
+    check_graces(h, update);
     for (s = h->streams; s; s = next) {
         next = s->next;
         bool process = s->number && s->number == update->process.number;
@@ -713,6 +756,7 @@ static void on_drop(struct runtime *h)
 {
     while (h->streams)
         finish(h->streams, ERR_CANCELLED, "the sandbox has ended");
+    terminal_grace_drop(h);
 }
 
 const struct init_follower process_stream_follower = {

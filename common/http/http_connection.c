@@ -64,11 +64,15 @@ bool http_connection_idles(struct http_connection *c)
 static void count(struct http_connection *c)
 {
     size_t bytes = buffered(bufferevent_get_input(c->io)) + buffered(bufferevent_get_output(c->io));
+    /* Giving up a stream that waits for something to say would gain nothing. */
+    bool rests =
+        c->exchange && c->exchange->stream.kind >= STREAM_ANSWER && !c->exchange->stream.held && !bytes;
     if (c->exchange)
-        bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room;
+        bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room +
+                 c->exchange->stream.held;
     bool owed =
         c->phase == PHASE_SERVED || (c->exchange && c->exchange->stream.awaits && !c->exchange->stream.over);
-    http_holding_set(&c->holding, bytes, !owed);
+    http_holding_set(&c->holding, bytes, !owed && !rests);
     (void)http_connection_idles(c);
 }
 
@@ -319,6 +323,8 @@ void http_connection_upgrade_head(struct http_connection *c, const char *protoco
     write_date(out);
     evbuffer_add_printf(out, "Connection: Upgrade\r\nUpgrade: %s\r\n%s\r\n", protocol,
                         headers ? headers : "");
+    bufferevent_enable(c->io, EV_READ | EV_WRITE); /* libevent arms a timeout of what is enabled later */
+    bufferevent_set_timeouts(c->io, NULL, NULL);
 }
 
 void http_connection_stream(struct http_connection *c)

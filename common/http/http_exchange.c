@@ -93,14 +93,17 @@ void http_stream_size(struct http_exchange *x, uint64_t length)
     x->stream.left = length;
 }
 
-void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
+bool http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
                        const struct http_stream_ops *ops, void *arg)
 {
-    if (x->connection)
-        http_connection_stream_head(x->connection, status, type, headers);
+    if (!x->connection) {
+        end_nowhere(x);
+        return false;
+    }
+    http_connection_stream_head(x->connection, status, type, headers);
     http_stream_set(x, STREAM_ANSWER, ops, arg);
-    if (x->connection)
-        http_connection_stream(x->connection);
+    http_connection_stream(x->connection);
+    return true;
 }
 
 /* Whether a list, separated by commas, has this word. */
@@ -121,14 +124,19 @@ bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol
            has_word(http_header(x, "connection"), "upgrade") && has_word(http_header(x, "upgrade"), protocol);
 }
 
-void http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
+bool http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
                          const struct http_stream_ops *ops, void *arg)
 {
-    if (x->connection)
-        http_connection_upgrade_head(x->connection, protocol, headers);
+    if (!x->connection) {
+        end_nowhere(x);
+        return false;
+    }
+    http_connection_upgrade_head(x->connection, protocol, headers);
     http_stream_set(x, STREAM_RAW, ops, arg);
-    if (x->connection)
-        http_connection_stream(x->connection);
+    x->stream.awaits = false; /* from here on, a client that ends its side may have sent something before */
+    x->stream.wants_more = ops->on_piece != NULL;
+    http_connection_stream(x->connection);
+    return true;
 }
 
 void http_stream_more(struct http_exchange *x)
@@ -152,6 +160,20 @@ bool http_stream_write(struct http_exchange *x, const void *bytes, size_t len)
 bool http_stream_is_head(const struct http_exchange *x)
 {
     return !strcmp(x->request.method, "HEAD");
+}
+
+size_t http_stream_waiting(const struct http_exchange *x)
+{
+    return x->connection ? evbuffer_get_length(bufferevent_get_output(x->connection->io)) : 0;
+}
+
+void http_stream_hold(struct http_exchange *x, size_t bytes)
+{
+    if (x->stream.held == bytes)
+        return;
+    x->stream.held = bytes;
+    if (x->connection)
+        http_connection_ask(x->connection); /* counts what is held */
 }
 
 static void end(struct http_exchange *x, bool broken)

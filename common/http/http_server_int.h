@@ -27,7 +27,8 @@ struct http_stream {
     bool chunked, head_only; /* properties of the answer */
     bool sized;              /* the answer states its length; so many bytes of it are left */
     uint64_t left;
-    bool keep; /* the connection stays open after the stream */
+    size_t held; /* bytes that the owner keeps */
+    bool keep;   /* the connection stays open after the stream */
     bool told_end;
     bool awaits;       /* the request was read whole: a client that ends now is gone */
     bool telling_gone; /* on_gone is running: x must not be freed yet */

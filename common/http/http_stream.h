@@ -11,8 +11,9 @@
  *
  * Timeouts: if no byte of a body comes for body_ms although the owner takes pieces, the client is answered
  * 408 (if an answer has begun, the connection ends). If the peer takes no byte for write_ms, the connection
- * ends. A stream without output, and a handed-over connection without input, have no timeout: the owner's
- * pings must find out. A client that closes its side while it receives a stream counts as gone.
+ * ends. A stream without output has no timeout, and a handed-over connection has none at all: its owner must
+ * find out by pings, and by http_stream_waiting. A client that closes its side while it receives a stream
+ * counts as gone.
  *
  * Callbacks are never made inside these functions, but these functions may be called inside the callbacks.
  * The exchange belongs to the owner until http_stream_end, http_stream_break or http_answer, also after
@@ -51,18 +52,19 @@ bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_s
 
 /*
  * For a request that was read whole, or has no body, and whose answer takes long: on_gone tells that the
- * client no longer waits for it; a client that ends its side counts as gone. Then call http_answer or
- * http_stream_begin, as above. Returns false if the client is gone already; then x is gone, too.
+ * client no longer waits for it; a client that ends its side counts as gone. Then call http_answer,
+ * http_stream_begin or http_stream_upgrade. Returns false if the client is gone already; then x is gone, too.
  */
 bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /*
  * Begins an answer of unknown length: in chunks, or for HTTP/1.0 until the connection ends. The answer to a
  * HEAD has no body: written bytes are dropped, and http_stream_is_head tells beforehand. Arguments as in
- * http_answer. ops and arg replace those of http_stream_body.
+ * http_answer. ops and arg replace those of http_stream_body. Returns false if the client is gone already;
+ * then x is gone, too.
  */
-void http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
-                       const struct http_stream_ops *ops, void *arg);
+bool http_stream_begin(struct http_exchange *x, int status, const char *type, const char *headers,
+                       const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /* Call before http_stream_begin: the answer has this length, and states it. One that ends with less is
  * broken, and more is dropped. */
@@ -72,9 +74,10 @@ void http_stream_size(struct http_exchange *x, uint64_t length);
 bool http_stream_may_upgrade(const struct http_exchange *x, const char *protocol);
 
 /* Answers 101 and hands the connection over: from here on plain bytes both ways. The connection still
- * counts and is charged as before. headers: further lines. */
-void http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
-                         const struct http_stream_ops *ops, void *arg);
+ * counts and is charged as before. headers: further lines. Returns false if the client is gone already; then
+ * x is gone, too. */
+bool http_stream_upgrade(struct http_exchange *x, const char *protocol, const char *headers,
+                         const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /* The owner takes further pieces. */
 void http_stream_more(struct http_exchange *x);
@@ -84,6 +87,12 @@ void http_stream_more(struct http_exchange *x);
 bool http_stream_write(struct http_exchange *x, const void *bytes, size_t len);
 
 bool http_stream_is_head(const struct http_exchange *x);
+
+/* The number of written bytes that the connection has not taken. */
+size_t http_stream_waiting(const struct http_exchange *x);
+
+/* The owner keeps so many bytes for this stream, from now on: they are charged to the connection. */
+void http_stream_hold(struct http_exchange *x, size_t bytes);
 
 /* All is written; frees x. The connection serves its next request; a handed-over one ends. */
 void http_stream_end(struct http_exchange *x);

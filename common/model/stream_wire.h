@@ -11,6 +11,7 @@
 
 #define STREAM_TOKEN_LEN 16
 #define STREAM_TAG_MAX   63
+#define STREAM_GRACE_MAX 86400000 /* ms */
 #define STREAM_PATH_MAX  4095
 #define STREAM_DEPTH_MAX 16
 
@@ -43,7 +44,8 @@ struct stream_start {
     uint16_t rows, columns; /* of a terminal */
     char tag[STREAM_TAG_MAX + 1];
     bool exec; /* it belongs to the stream: where that is lost, it is killed with all that descends from it */
-    bool attach; /* its output comes on the stream */
+    bool attach;       /* its output comes on the stream */
+    uint64_t grace_ms; /* once nobody is attached for so long, it is killed; 0: it lives on */
 };
 
 enum stream_file_verb {
@@ -115,6 +117,7 @@ struct stream_process {
     bool timed_out, exec;
     uint64_t started_at_ms, ended_at_ms; /* Unix time of the sandbox's clock */
     uint64_t output_oldest, output_bytes;
+    uint64_t grace_ms; /* as it was started with; known to the agent alone */
 };
 
 /* What came of an operation on a file, before its bytes. */

@@ -162,7 +162,9 @@ static const char *headers_of(int code)
 {
     return err_status(code) == 503 || code == ERR_RATE_LIMITED ? "Retry-After: 1\r\n"
            : err_status(code) == 401 ? "WWW-Authenticate: Bearer realm=\"corral\"\r\n"
-                                     : "";
+           : code == ERR_UPGRADE_REQUIRED
+               ? "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+               : "";
 }
 
 void api_answer_problem(struct api_call *call, const struct err *e, json_t *more)

@@ -22,14 +22,17 @@ bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, 
     return false;
 }
 
-void api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
+bool api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
                       const struct http_stream_ops *ops, void *arg)
 {
     char all[API_HEADERS_MAX];
     if (!call->route->streamed_answer)
         abort();
     api_answer_head(api_call_of(call), status, headers, all);
-    http_stream_begin(call->exchange, status, type, all, ops, arg);
+    if (http_stream_begin(call->exchange, status, type, all, ops, arg))
+        return true;
+    api_call_free(api_call_of(call));
+    return false;
 }
 
 bool api_stream_may_upgrade(const struct api_call *call)
@@ -37,14 +40,17 @@ bool api_stream_may_upgrade(const struct api_call *call)
     return call->route->upgrade && http_stream_may_upgrade(call->exchange, call->route->upgrade);
 }
 
-void api_stream_upgrade(struct api_call *call, const char *headers, const struct http_stream_ops *ops,
+bool api_stream_upgrade(struct api_call *call, const char *headers, const struct http_stream_ops *ops,
                         void *arg)
 {
     char all[API_HEADERS_MAX];
     if (!call->route->upgrade)
         abort();
     api_answer_head(api_call_of(call), 101, headers, all);
-    http_stream_upgrade(call->exchange, call->route->upgrade, all, ops, arg);
+    if (http_stream_upgrade(call->exchange, call->route->upgrade, all, ops, arg))
+        return true;
+    api_call_free(api_call_of(call));
+    return false;
 }
 
 void api_stream_end(struct api_call *call)

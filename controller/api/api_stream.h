@@ -24,16 +24,18 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
 bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /* The route is .streamed_answer. As http_stream_begin, with the headers that every answer has. For an answer
- * of a known length call http_stream_size(call->exchange, …) before. */
-void api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
-                      const struct http_stream_ops *ops, void *arg);
+ * of a known length call http_stream_size(call->exchange, …) before. False: the client is gone already, and
+ * so is the call. */
+bool api_stream_begin(struct api_call *call, int status, const char *type, const char *headers,
+                      const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /* Whether the client asks to upgrade. The handler of a route with status 101 is called only if it does. */
 bool api_stream_may_upgrade(const struct api_call *call);
 
-/* The route has an .upgrade, and it is asked for. As http_stream_upgrade. */
-void api_stream_upgrade(struct api_call *call, const char *headers, const struct http_stream_ops *ops,
-                        void *arg);
+/* The route has an .upgrade, and it is asked for. As http_stream_upgrade. False: the client is gone already,
+ * and so is the call. */
+bool api_stream_upgrade(struct api_call *call, const char *headers, const struct http_stream_ops *ops,
+                        void *arg) MUST_CHECK;
 
 /* As http_stream_end and http_stream_break. */
 void api_stream_end(struct api_call *call);

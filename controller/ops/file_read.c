@@ -79,8 +79,9 @@ static bool is_head(const struct file_read *read)
     return http_stream_is_head(read->call->exchange);
 }
 
-/* Begins the answer; the length of a file is stated where it is known. */
-static void begin(struct file_read *read, bool partial)
+/* Begins the answer; the length of a file is stated where it is known. False: the client is gone, and so is
+ * the call. */
+static bool begin(struct file_read *read, bool partial)
 {
     const struct stream_file_result *r = &read->result;
     char headers[512];
@@ -88,8 +89,9 @@ static void begin(struct file_read *read, bool partial)
     read->begun = true;
     if (r->type == FILE_TYPE_FILE && r->has_size)
         http_stream_size(read->call->exchange, is_head(read) ? r->size : r->length);
-    api_stream_begin(read->call, partial ? 206 : 200, r->type == FILE_TYPE_FILE ? BYTES : "application/json",
-                     headers, &stream_ops, read);
+    return api_stream_begin(read->call, partial ? 206 : 200,
+                            r->type == FILE_TYPE_FILE ? BYTES : "application/json", headers, &stream_ops,
+                            read);
 }
 
 static void on_result(void *arg, const struct stream_file_result *result)
@@ -98,10 +100,12 @@ static void on_result(void *arg, const struct stream_file_result *result)
     read->result = *result;
     if (result->out_of_range || is_head(read))
         return; /* the end is to come */
-    if (result->type == FILE_TYPE_DIRECTORY)
+    if (result->type == FILE_TYPE_DIRECTORY) {
         read->page = mem_zalloc(sizeof *read->page);
-    else
-        begin(read, is_partial(read));
+    } else if (!begin(read, is_partial(read))) {
+        file_run_cancel(read->run);
+        read_free(read);
+    }
 }
 
 static void fail_page(struct file_read *read, const struct err *e)
@@ -153,9 +157,8 @@ static void on_end(void *arg, int code, const char *text)
     } else if (read->page) {
         file_page_answer(read->page, read->call);
     } else {
-        if (!read->begun) /* HEAD */
-            begin(read, false);
-        api_stream_end(read->call);
+        if (read->begun || begin(read, false)) /* HEAD begins here */
+            api_stream_end(read->call);
     }
     read_free(read);
 }

@@ -105,11 +105,12 @@ static void begin_answer(struct log_call *p, bool truncated)
 {
     static const struct http_stream_ops ops = {.on_room = on_room, .on_gone = on_gone};
     p->begun = true;
-    api_stream_begin(p->call, 200, p->lines ? "application/x-ndjson" : "text/plain; charset=utf-8",
-                     truncated ? TRUNCATED : NULL, &ops, p);
-    if (!http_stream_is_head(p->call->exchange))
-        return;
-    api_stream_end(p->call);
+    if (api_stream_begin(p->call, 200, p->lines ? "application/x-ndjson" : "text/plain; charset=utf-8",
+                         truncated ? TRUNCATED : NULL, &ops, p)) {
+        if (!http_stream_is_head(p->call->exchange))
+            return;
+        api_stream_end(p->call);
+    }
     log_call_free(p);
 }
 

@@ -15,7 +15,7 @@ ANYWHERE, THE_CORES = "", r"^(sql|proto|controller/(core|leader|nodes|jobs|ops|s
 # (the word, what to say, where it is looked for, where it may stand: [(file, line, why)])
 RETIRED = [
     (r"want|wanted|unwanted", "desired, asked, needed", ANYWHERE, [
-        ("", r"SSL_ERROR_WANT_", "OpenSSL's names"),
+        ("", r"SSL_ERROR_WANT_|WSLAY_ERR_WANT_", "names of OpenSSL and wslay"),
         (r"^docs/README\.md$", r"you want to", "the verb")]),
     (r"observ(?:e|es|ed|ation|ations)", "status, report", ANYWHERE, []),
     (r"acceptances?", "acknowledgement, ack", ANYWHERE, []),

@@ -76,13 +76,13 @@ static void put(void *owner, struct api_call *call)
 
 static void feed(void *owner, struct api_call *call)
 {
-    api_stream_begin(call, 200, "text/plain", "X-More: 1\r\n", &down, begin(owner, call));
+    assert_true(api_stream_begin(call, 200, "text/plain", "X-More: 1\r\n", &down, begin(owner, call)));
     http_stream_write(call->exchange, "one", 3);
 }
 
 static void talk(void *owner, struct api_call *call)
 {
-    api_stream_upgrade(call, NULL, &both, begin(owner, call));
+    assert_true(api_stream_upgrade(call, NULL, &both, begin(owner, call)));
 }
 
 /* Nobody waits for the answer any more. */

@@ -22,6 +22,7 @@ struct fixture {
     struct timer timer;
     struct http_exchange *x;
     bool takes;                  /* what on_piece returns */
+    bool later;                  /* the test itself answers */
     bool answers_at_once;        /* from within on_piece */
     bool echoes, ends, produces; /* echoes: on_room continues; ends: on_end calls http_stream_end */
     size_t got, left;            /* left: still to be produced */
@@ -82,6 +83,13 @@ static void on_gone(void *arg)
     f->x = NULL;
 }
 
+/* The test still has to answer. */
+static void on_abandoned(void *arg)
+{
+    struct fixture *f = arg;
+    f->gone++;
+}
+
 static const struct http_stream_ops both = {on_piece, on_end, on_room, on_gone};
 static const struct http_stream_ops down = {.on_room = on_room, .on_gone = on_gone};
 
@@ -89,17 +97,21 @@ static void on_head(void *owner, struct http_exchange *x)
 {
     struct fixture *f = owner;
     http_charge(x, "ann");
+    if (f->later) {
+        f->x = x;
+        return;
+    }
     if (!strcmp(http_path(x), "/up")) {
         f->x = x;
         assert_true(http_stream_body(x, MUCH, &both, f));
     } else if (!strcmp(http_path(x), "/down")) {
         f->x = x;
-        http_stream_begin(x, 200, "text/plain", "X-More: 1\r\n", &down, f);
+        assert_true(http_stream_begin(x, 200, "text/plain", "X-More: 1\r\n", &down, f));
         if (f->produces)
             produce(f);
     } else if (http_stream_may_upgrade(x, "websocket")) {
         f->x = x;
-        http_stream_upgrade(x, "websocket", NULL, &both, f);
+        assert_true(http_stream_upgrade(x, "websocket", NULL, &both, f));
     } else {
         http_answer(x, 200, "text/plain", NULL, "ok", 2);
     }
@@ -409,6 +421,71 @@ static void test_upgrade(void **state)
     close(fd);
 }
 
+#define UPGRADE "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+/* Until the answer is known, a client that ends its side is gone; what it sends early waits for its owner. */
+static void test_an_upgrade_after_a_wait(void **state)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_gone};
+    struct fixture *f = *state;
+    f->later = f->echoes = true;
+    int fd = client(f, UPGRADE "first");
+    assert_true(http_stream_await(f->x, &waits, f));
+    for (int i = 0; i < 10; i++)
+        turn(f);
+    assert_int_equal(f->pieces, 0);
+    assert_true(http_stream_upgrade(f->x, "websocket", NULL, &both, f));
+    expect(f, fd, "first", "HTTP/1.1 101 Switching Protocols\r\n");
+    assert_int_equal(send(fd, "last", 4, MSG_NOSIGNAL), 4);
+    shutdown(fd, SHUT_WR);
+    for (int i = 0; i < 1000 && !f->end; i++)
+        turn(f);
+    assert_int_equal(f->got, 9);
+    assert_int_equal(f->gone, 0);
+    http_stream_end(f->x);
+    f->x = NULL;
+    close(fd);
+}
+
+static void test_who_is_gone_before_the_answer_begins(void **state)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_abandoned};
+    struct fixture *f = *state;
+    f->later = true;
+    for (unsigned way = 0; way < 2; way++) {
+        int fd = client(f, UPGRADE);
+        assert_true(http_stream_await(f->x, &waits, f));
+        close(fd);
+        for (int i = 0; i < 1000 && f->gone == way; i++)
+            turn(f);
+        assert_int_equal(f->gone, way + 1);
+        if (way)
+            assert_false(http_stream_upgrade(f->x, "websocket", NULL, &both, f));
+        else
+            assert_false(http_stream_begin(f->x, 200, "text/plain", NULL, &down, f));
+        f->x = NULL;
+    }
+}
+
+/* A stream that has nothing to say is not given up for what others hold; what its owner keeps counts. */
+static void test_what_its_owner_keeps_is_charged(void **state)
+{
+    struct fixture *f = *state;
+    int fd = client(f, UPGRADE), other;
+    struct http_exchange *first = f->x;
+    expect(f, fd, "\r\n\r\n", "HTTP/1.1 101 ");
+    other = client(f, UPGRADE);
+    expect(f, other, "\r\n\r\n", "HTTP/1.1 101 ");
+    http_stream_hold(f->x, 5u << 20);
+    for (int i = 0; i < 10; i++)
+        turn(f);
+    assert_int_equal(f->gone, 1);
+    assert_int_equal(http_server_connections(f->server), 1);
+    f->x = first;
+    close(fd);
+    close(other);
+}
+
 static void test_an_upgrade_that_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -512,6 +589,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_body_may_be_answered_before_its_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bounds_of_a_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upgrade, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_upgrade_after_a_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_gone_before_the_answer_begins, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_its_owner_keeps_is_charged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_upgrade_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_speaks_1_0_gets_no_chunks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_head_gets_the_head_only, setup, teardown),

@@ -1,0 +1,79 @@
+#include "agent/streams/terminal_grace.h"
+
+#include "agent/agent_state.h"
+#include "agent/initlink/initlink_process.h"
+#include "agent/streams/process_told.h"
+
+#include "common/base/mem.h"
+#include "common/io/log.h"
+
+#include <stdlib.h>
+
+#define AGAIN_MS 1000 /* a kill that the init could not be told of is tried again */
+
+struct terminal_grace {
+    struct terminal_grace *next;
+    struct runtime *runtime;
+    uint32_t number; /* of the process */
+    struct timer timer;
+};
+
+static struct terminal_grace *find(const struct runtime *h, uint32_t number)
+{
+    struct terminal_grace *g = h->graces;
+    while (g && g->number != number)
+        g = g->next;
+    return g;
+}
+
+static void end(struct terminal_grace *g)
+{
+    struct terminal_grace **at = &g->runtime->graces;
+    while (*at != g)
+        at = &(*at)->next;
+    *at = g->next;
+    timer_stop(&g->timer);
+    free(g);
+}
+
+static void on_over(void *arg)
+{
+    struct terminal_grace *g = arg;
+    struct runtime *h = g->runtime;
+    struct err e;
+    if (!h->init || !initlink_listed(h->init) || initlink_kill_process(h->init, g->number, &e)) {
+        timer_start(&g->timer, h->agent->loop, AGAIN_MS, on_over, g);
+        return;
+    }
+    log_info("agent", "sandbox=%s a terminal is ended: nobody has come back to it", h->id.text);
+    end(g);
+}
+
+/* The note is the tenant's to change: a shorter grace harms its own terminal, a longer one is cut. */
+static uint64_t grace_of(const struct initlink_process *process)
+{
+    struct stream_process told = process_told(process);
+    uint64_t grace_ms = told.running ? told.grace_ms : 0;
+    stream_process_fini(&told);
+    return grace_ms;
+}
+
+void terminal_grace_check(struct runtime *h, const struct initlink_process *process, bool attended)
+{
+    struct terminal_grace *g = find(h, process->number);
+    uint64_t grace_ms = attended ? 0 : grace_of(process);
+    if (g && !grace_ms)
+        end(g);
+    if (g || !grace_ms)
+        return;
+    g = mem_zalloc(sizeof *g);
+    *g = (struct terminal_grace){.next = h->graces, .runtime = h, .number = process->number};
+    h->graces = g;
+    timer_start(&g->timer, h->agent->loop, grace_ms, on_over, g);
+}
+
+void terminal_grace_drop(struct runtime *h)
+{
+    while (h->graces)
+        end(h->graces);
+}
