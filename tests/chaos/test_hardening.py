@@ -108,7 +108,8 @@ def test_cis(corral, inspected, number, title, holds):
 
 def test_the_log_is_capped_and_input_and_output_limited(corral, inspected):
     for c in inspected:
-        assert host_config(c)["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "2", "max-size": "1m"}}
+        assert host_config(c)["LogConfig"] == {"Type": "local", "Config": {
+            "compress": "false", "max-file": "2", "max-size": "4000000"}}
         rates = [host_config(c)[f"BlkioDevice{what}"] for what in ("ReadBps", "WriteBps", "ReadIOps", "WriteIOps")]
         assert [r["Rate"] for rate in rates for r in rate] == [256 * MIB, 256 * MIB, 10000, 10000]
         assert {r["Path"][:9] for rate in rates for r in rate} == {"/dev/loop"}
