@@ -133,7 +133,7 @@ bool http_stream_upgrade(struct http_exchange *x, const char *protocol, const ch
     }
     http_connection_upgrade_head(x->connection, protocol, headers);
     http_stream_set(x, STREAM_RAW, ops, arg);
-    x->stream.awaits = false; /* from here on, a client that ends its side may have sent something before */
+    x->stream.awaits = false;   /* from here on, a client that ends its side may have sent something before */
     x->stream.told_end = false; /* that of the request's body */
     x->stream.wants_more = ops->on_piece != NULL;
     http_connection_stream(x->connection);

@@ -1,14 +1,16 @@
 """Terminals, and attaching to processes: WebSockets that carry Kubernetes' channels."""
 import asyncio
 import hashlib
+import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from channels import CLOSE, LOOP, STDIN, V4, Channels, cut_all, refusal
-from corral import Client, wait_until
+from corral import BUILD_ROOT, ROOT, Client, wait_until
 
 
 @pytest.fixture
@@ -321,3 +323,27 @@ def test_sixty_four_of_a_sandbox(user, sandbox):
     assert refusal(user, f"/sandbox/{sandbox}/processes/{pid}/attach") == 429
     there.pop().close()
     wait_until("one more fits", lambda: attach(user, sandbox, pid))
+
+
+# --- a client that is not ours ---
+
+def kubernetes(corral, user, path, given):
+    programs = Path(subprocess.run([ROOT / "tests/npm/install", BUILD_ROOT], check=True, capture_output=True, text=True).stdout.strip())
+    script = ROOT / "tests/system/kubernetes_client.mjs"
+    run = subprocess.run(["node", script, programs.parent, corral.url, user.session.headers["X-API-Key"], path, given],
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_kubernetes_client_attaches(corral, user, sandbox):
+    pid = start(user, sandbox, "echo out; echo error >&2; cat; exit 5", stdin=True)
+    got = kubernetes(corral, user, f"/sandbox/{sandbox}/processes/{pid}/attach", "given\n")
+    assert got["protocol"] == "v5.channel.k8s.io" and got["code"] == 1000
+    assert (got["stdout"], got["stderr"]) == ("out\ngiven\n", "error\n")
+    assert got["status"]["status"] == "Failure" and got["status"]["details"]["causes"][0]["message"] == "5"
+
+
+def test_kubernetes_client_in_a_terminal(corral, user, sandbox):
+    got = kubernetes(corral, user, f"/sandbox/{sandbox}/terminal", "echo $((6*7)); exit\n")
+    assert "42" in got["stdout"] and got["status"]["status"] == "Success"
