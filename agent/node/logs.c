@@ -120,7 +120,7 @@ void agent_logs_drop(struct agent *agent, const struct sandbox_id *id, agent_log
 
 void agent_logs_lose(struct agent *agent, const struct sandbox_id *id, const char *why)
 {
-    agent->logs_lost++;
+    uplink_logs_lost(agent->uplink, ++agent->logs_lost);
     log_warn("agent", "sandbox=%s its logs are lost, as %" PRIu64 " since the start: %s", id->text,
              agent->logs_lost, why);
 }
