@@ -368,9 +368,12 @@ static void on_update(struct runtime *h, const struct initlink_update *update)
     }
 }
 
+/* What the init was to be told of commands whose streams ended meanwhile may have been refused. */
 static void on_writable(struct runtime *h)
 {
     struct process_stream *s, *next;
+    if (initlink_listed(h->init))
+        kill_commands_without_stream(h);
     for (s = h->streams; s; s = next) {
         next = s->next;
         process_core_give_credit(s);
