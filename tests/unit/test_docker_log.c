@@ -93,7 +93,7 @@ static void end(struct world *w)
 
 static void test_read(void **state)
 {
-    struct docker_log_ask ask = {.container = "box"};
+    struct docker_log_ask ask = {.container = "sandbox"};
     struct reading reading = {.records = 0};
     struct world w;
     begin(&w);
@@ -106,7 +106,7 @@ static void test_read(void **state)
 /* "No callback follows", also not of records that came with the one that cancels. */
 static void test_cancelled_by_a_record(void **state)
 {
-    struct docker_log_ask ask = {.container = "box"};
+    struct docker_log_ask ask = {.container = "sandbox"};
     struct reading reading = {.cancels = true}, gone;
     struct world w;
     memset(&gone, 0x55, sizeof gone);
