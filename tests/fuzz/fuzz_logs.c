@@ -20,8 +20,8 @@ static void keep(void *arg, const struct log_record *record)
 static void filter(struct log_tape *tape, uint8_t seed)
 {
     struct log_filter asked = {.streams = seed & 3,
-                                .since_ns = seed & 4 ? 1000 : 0,
-                                .tail = seed & 8 ? (uint64_t)seed >> 4 : UINT64_MAX};
+                               .since_ns = seed & 4 ? 1000 : 0,
+                               .tail = seed & 8 ? (uint64_t)seed >> 4 : UINT64_MAX};
     log_tape_filter(tape, &asked);
     if (tape->from > tape->to || tape->to > tape->room || tape->text > tape->to - tape->from)
         abort();
