@@ -66,6 +66,7 @@ struct docker_log *docker_log_read(struct docker *docker, const struct docker_lo
     struct docker_ask what = {.method = "GET",
                               .path = path,
                               .timeout_ms = ask->timeout_ms,
+                              .silence_ms = ask->silence_ms,
                               .on_bytes = on_bytes,
                               .cb = on_end,
                               .arg = log};

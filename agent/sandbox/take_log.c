@@ -110,12 +110,16 @@ static void on_read(void *arg, int code, const struct err *e)
     next_turns(agent);
 }
 
+/* It follows: the processes are dead, but on a busy node Docker may not have read their last output yet. It
+ * ends the answer once it has, and knows that the container ended. */
 static void read_it(struct taking *t)
 {
     struct agent *agent = t->runtime->agent;
     struct docker_log_ask ask = {.container = t->runtime->id.text,
+                                 .follow = !t->last,
                                  .tail = t->last ? TAKE_LAST : LOG_RECORDS_ENOUGH,
-                                 .timeout_ms = t->last ? TAKE_LAST_MS : TAKE_LOG_MS};
+                                 .timeout_ms = t->last ? TAKE_LAST_MS : TAKE_LOG_MS,
+                                 .silence_ms = t->last ? 0 : TAKE_SILENCE_MS};
     docker_log_read(agent->docker, &ask, on_record, on_read, t);
 }
 
@@ -168,7 +172,7 @@ bool agent_take_log(struct runtime *h, void (*done)(struct runtime *runtime))
     find_user(t, record);
     h->taking = t;
     turn_ask(&agent->log_turns, &t->turn, t->user);
-    timer_start(&t->timer, agent->loop, TAKE_LOG_MS, on_too_many, t);
+    timer_start(&t->timer, agent->loop, TAKE_TURN_MS, on_too_many, t);
     next_turns(agent);
     return true;
 }

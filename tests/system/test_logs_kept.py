@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,30 @@ def test_many_readers_of_one_user(corral, user):
     begun = time.monotonic()
     assert logs(corral, other, theirs).text == "theirs\n" and time.monotonic() - begun < 5
     assert {len(r.content.splitlines()) for r in readers} == {1}
+
+
+def test_many_of_one_user_end_at_once(corral):
+    """Their logs are read in turn with those of others, and none is lost for that."""
+    lost = corral.metric('corral_node_logs_lost_total{node="node-1"}')
+    many = corral.user(f"many-{time.time_ns()}", "enterprise")
+    other = corral.user(f"other-ends-{time.time_ns()}", "pro")
+    made = [shell(many, "yes 0123456789012345678901234567 | head -c 8700000; exec sleep 1000", memory_bytes=32 << 20)
+            for _ in range(12)]
+    theirs = shell(other, "echo theirs; until [ -e go ]; do sleep 0.1; done; echo end")
+    for sandbox in made:
+        wait_until("it has written", lambda s=sandbox: "yes" not in corral.docker("top", s, "-o", "pid,comm"), 120, 0.5)
+    with ThreadPoolExecutor(len(made)) as pool:
+        ends = [pool.submit(many.delete, s) for s in made]
+        corral.tell(theirs)
+        for end in ends:
+            end.result(60)
+    ended(other, theirs)
+    assert served(corral, other, theirs).text == "theirs\nend\n"
+    for sandbox in made:
+        answer = logs(corral, many, sandbox, tail=1)
+        assert answer.status_code == 200 and answer.text.startswith("0123"), answer.text
+    assert corral.metric('corral_node_logs_lost_total{node="node-1"}') == lost
+    other.delete(theirs)
 
 
 # --- corral logs ---
