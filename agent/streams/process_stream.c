@@ -242,6 +242,8 @@ static void on_refused(struct process_stream *s, const struct init_exit *exit)
     struct err e;
     if (exit->value == EAGAIN)
         (void)err_set(&e, ERR_PROCESS_LIMIT, "the sandbox has as many processes as it may");
+    else if (exit->value == EMFILE)
+        (void)err_set(&e, ERR_PROCESS_LIMIT, "the sandbox has as many processes as its open files allow");
     else
         (void)err_set(&e, ERR_WRONG_STATE, "the process could not be started: %s", strerror(exit->value));
     s->attachment = 0;
