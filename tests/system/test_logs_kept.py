@@ -128,6 +128,21 @@ def test_their_time(corral, user):
     assert not user.call("DELETE", f"/sandbox/{young}?logs=false").text and gone(corral, user, young)
 
 
+def test_a_day_of_logs_that_is_over(corral, user):
+    """As many as a node keeps, all past their time when the agent starts: work for sandboxes does not wait for them."""
+    agent_ends(corral)
+    for n in range(16384):
+        (folder(corral) / f"sbx_{n:026}.log").write_text(f"corral-log 1\nuser u{n % 9}\nended_ms {n * 7919 % 16384}\n"
+                                                          "truncated 0\nbytes 0\n\n")
+    corral.restart("agent")
+    wait_until("one starts", lambda: user.call("POST", "/sandbox", {"command": ["echo", "now"]}).status_code == 201, 30)
+    sandbox = user.good("GET", "/sandbox?all=true")["items"][0]["id"]
+    ended(user, sandbox)
+    assert served(corral, user, sandbox).text == "now\n"
+    wait_until("they are removed", lambda: not list(folder(corral).glob("sbx_0000000000000000000*.log")), 60, 0.5)
+    assert "too much waits for the disk" not in (corral.home / "log" / "agent.log").read_text()
+
+
 def test_no_time_at_all(corral, user):
     again(corral, CORRAL_LOG_RETENTION_HOURS="0")
     try:
