@@ -486,6 +486,35 @@ static void test_what_its_owner_keeps_is_charged(void **state)
     close(other);
 }
 
+static void on_whole(void *arg, bool whole)
+{
+    struct fixture *f = arg;
+    f->end += whole;
+}
+
+/* It cannot be given up while its answer is owed, so it holds as little as it can. */
+static void test_what_waits_for_its_answer_holds_no_body(void **state)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_abandoned};
+    struct fixture *f = *state;
+    size_t len;
+    f->later = true;
+    int fd = client(f, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    assert_true(http_read_body(f->x, true, on_whole, f));
+    for (int i = 0; i < 10; i++)
+        turn(f);
+    assert_int_equal(f->end, 1);
+    assert_string_equal(http_body(f->x, &len), "hello");
+    assert_true(http_stream_await(f->x, &waits, f));
+    assert_string_equal(http_body(f->x, &len), "");
+    assert_int_equal(len, 0);
+    turn(f);
+    http_answer(f->x, 200, "text/plain", NULL, "ok", 2);
+    f->x = NULL;
+    expect(f, fd, OK, "HTTP/1.1 200 ");
+    close(fd);
+}
+
 /* An answer that was waited for is given up as any other once it has begun: clients that read nothing
  * of many answers hold no more than their account may. */
 static void test_what_waits_for_slow_readers_is_bounded(void **state)
@@ -627,6 +656,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_upgrade_after_a_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_is_gone_before_the_answer_begins, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_its_owner_keeps_is_charged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_waits_for_its_answer_holds_no_body, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_waits_for_slow_readers_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_upgrade_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_speaks_1_0_gets_no_chunks, setup, teardown),
