@@ -162,8 +162,25 @@ struct streaming {
     CURL *curl;
     FILE *out;
     const char *accept;
-    struct bytes refusal;
+    bool json; /* lines of it */
+    struct bytes line, refusal;
 };
+
+/* Prints the lines that are whole, and keeps the rest. */
+static size_t on_lines(char *at, size_t len, struct streaming *s)
+{
+    size_t taken = on_bytes(at, 1, len, &s->line), done;
+    char *end = taken ? memrchr(s->line.at, '\n', s->line.len) : NULL;
+    if (!end)
+        return taken;
+    done = (size_t)(end - s->line.at) + 1;
+    *end = 0;
+    print_json_text(s->out, s->line.at);
+    fputc('\n', s->out);
+    s->line.len -= done;
+    memmove(s->line.at, s->line.at + done, s->line.len + 1);
+    return taken;
+}
 
 static size_t on_stream(char *at, size_t size, size_t count, void *arg)
 {
@@ -172,7 +189,7 @@ static size_t on_stream(char *at, size_t size, size_t count, void *arg)
     curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
         return on_bytes(at, size, count, &s->refusal);
-    size_t n = fwrite(at, 1, size * count, s->out);
+    size_t n = s->json ? on_lines(at, size * count, s) : fwrite(at, 1, size * count, s->out);
     return fflush(s->out) ? 0 : n;
 }
 
@@ -294,7 +311,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
 
 int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out)
 {
-    struct streaming stream = {.out = out, .accept = accept};
+    struct streaming stream = {.out = out, .accept = accept, .json = strstr(accept, "json")};
     long status = 0;
     CURLcode rc = perform(cli, "GET", path, NULL, NULL, &stream);
     if (!rc)
@@ -304,8 +321,11 @@ int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out)
         say_unreachable(cli, rc);
     else if (!rc && status != 200)
         print_problem(cli, status, problem);
+    if (stream.line.len)
+        print_json_text(out, stream.line.at);
     json_decref(problem);
     free(stream.refusal.at);
+    free(stream.line.at);
     return rc ? CLI_UNREACHABLE : status == 200 ? CLI_DONE : CLI_REFUSED;
 }
 

@@ -50,9 +50,10 @@ static int login(struct cli *cli, int argc, char **argv)
     const char *name = json_string_value(print_at(answer.json, "user.name")),
                *tier = json_string_value(print_at(answer.json, "user.tier"));
     CLEANUP(mem_free_ptr) char *safe = text_show_only(mem_strdup(name ? name : "-"));
+    CLEANUP(mem_free_ptr) char *safe_tier = text_show_only(mem_strdup(tier ? tier : "-"));
     bool stored = profile_store(cli, cli_url(cli), key);
     if (stored)
-        printf("logged in at %s as %s, tier %s, profile %s\n", cli_url(cli), safe, tier ? tier : "-",
+        printf("logged in at %s as %s, tier %s, profile %s\n", cli_url(cli), safe, safe_tier,
                profile_name(cli));
     cli_answer_fini(&answer);
     return stored ? CLI_DONE : CLI_REFUSED;

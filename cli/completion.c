@@ -28,6 +28,8 @@ static void offer(const char *before, const char *typed, const char *value, cons
 {
     if (!value || !value[0] || !begins(value, typed))
         return;
+    if (value[0] == '-' && !typed[0] && !before[0]) /* a name that would be taken for an option */
+        return;
     CLEANUP(mem_free_ptr) char *safe = text_show_only(mem_strdup(value));
     CLEANUP(mem_free_ptr) char *what = text_show_only(mem_strdup(description));
     if (!strcmp(safe, value)) /* what cannot be shown cannot be typed */

@@ -86,12 +86,16 @@ static void write_output(const json_t *result, const char *name, FILE *out)
     fflush(out);
 }
 
+/* An end of which nothing is known is no success. */
 static int exit_code_of(const json_t *result)
 {
-    const json_t *signal = json_object_get(result, "signal");
+    const json_t *signal = json_object_get(result, "signal"), *code = json_object_get(result, "exit_code");
     if (json_is_integer(signal))
         return CLI_SIGNALLED + (int)json_integer_value(signal);
-    return (int)json_integer_value(json_object_get(result, "exit_code")) & 0xff;
+    if (json_is_integer(code))
+        return (int)json_integer_value(code) & 0xff;
+    fprintf(stderr, "corral: the answer does not tell how the command ended\n");
+    return CLI_FAILED;
 }
 
 static int take_result(const struct cli *cli, const json_t *result)

@@ -109,10 +109,9 @@ static enum table_colour colour_of(const json_t *value, enum column_format forma
 }
 
 /* JSON can escape any character by number, so such sequences are escaped; line ends stay. */
-static void write_json(FILE *out, const json_t *json, size_t flags)
+void print_json_text(FILE *out, const char *text)
 {
-    char *text = json_dumps(json, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)); /* as it came */
-    for (const char *c = text ? text : ""; *c;) {
+    for (const char *c = text; *c;) {
         const unsigned char *u = (const unsigned char *)c;
         size_t n = *c == '\n' ? 0 : text_obeyed(c);
         if (!n)
@@ -124,6 +123,12 @@ static void write_json(FILE *out, const json_t *json, size_t flags)
                              : (u[0] & 0xfu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu));
         c += n ? n : 1;
     }
+}
+
+static void write_json(FILE *out, const json_t *json, size_t flags)
+{
+    char *text = json_dumps(json, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)); /* as it came */
+    print_json_text(out, text ? text : "");
     fputc('\n', out);
     free(text);
 }

@@ -38,4 +38,7 @@ void print_json(const json_t *json);
 void print_json_line(const json_t *json);
 void print_json_to(FILE *out, const json_t *json);
 
+/* The same of JSON as text. */
+void print_json_text(FILE *out, const char *text);
+
 #endif

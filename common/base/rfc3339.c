@@ -133,8 +133,8 @@ bool rfc3339_read(const char *text, uint64_t *unix_ns)
     if (!rfc3339_parse(exact, &ms))
         return false;
     int64_t seconds = (int64_t)(ms / 1000) - offset;
-    if (seconds < 0 || seconds > INT64_MAX / NS)
+    if (seconds < 0)
         return false;
-    *unix_ns = (uint64_t)seconds * NS + ns;
+    *unix_ns = seconds < INT64_MAX / NS ? (uint64_t)seconds * NS + ns : INT64_MAX;
     return true;
 }

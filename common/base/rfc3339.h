@@ -20,7 +20,7 @@ bool rfc3339_parse(const char *text, uint64_t *unix_ms);
  */
 bool rfc3339_valid(const char *text);
 
-/* Reads such a time, from 1970 to 2261; *unix_ns: Unix nanoseconds. */
+/* Reads such a time, from 1970 on; *unix_ns: Unix nanoseconds, of what is later than 2262 INT64_MAX. */
 bool rfc3339_read(const char *text, uint64_t *unix_ns);
 
 #endif

@@ -25,6 +25,13 @@ void http_body_fini(struct http_body *b)
     *b = (struct http_body){0};
 }
 
+void http_body_drop(struct http_body *b)
+{
+    free(b->bytes);
+    b->bytes = NULL;
+    b->len = b->room = 0;
+}
+
 static int too_large(const struct http_body *b, struct err *e)
 {
     return err_set(e, ERR_TOO_LARGE, "the body is larger than the %zu bytes that are allowed", b->max);

@@ -31,6 +31,8 @@ struct http_body {
 void http_body_begin_length(struct http_body *b, uint64_t length, size_t max);
 void http_body_begin_chunks(struct http_body *b, size_t max);
 void http_body_fini(struct http_body *b);
+/* Frees the bytes that were kept. */
+void http_body_drop(struct http_body *b);
 
 /* Takes bytes until done, or until the sink takes no more; *used gets how many bytes belonged to the
  * body. ERR_TOO_LARGE, ERR_BAD_REQUEST. */

@@ -70,8 +70,11 @@ static void count(struct http_connection *c)
     if (c->exchange)
         bytes += sizeof *c->exchange + c->exchange->head_len + c->exchange->request.body.room +
                  c->exchange->stream.held;
+    /* An answer that has begun is not owed any more, also after http_stream_await: it is given up as others.
+     */
     bool owed =
-        c->phase == PHASE_SERVED || (c->exchange && c->exchange->stream.awaits && !c->exchange->stream.over);
+        c->phase == PHASE_SERVED || (c->exchange && c->exchange->stream.awaits &&
+                                     c->exchange->stream.kind == STREAM_BODY && !c->exchange->stream.over);
     http_holding_set(&c->holding, bytes, !owed && !rests);
     (void)http_connection_idles(c);
 }

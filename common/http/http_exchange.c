@@ -84,6 +84,7 @@ bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_s
 bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg)
 {
     x->stream.awaits = true;
+    http_body_drop(&x->request.body);
     return http_stream_body(x, 0, ops, arg);
 }
 

@@ -52,8 +52,9 @@ bool http_stream_body(struct http_exchange *x, uint64_t max, const struct http_s
 
 /*
  * For a request that was read whole, or has no body, and whose answer takes long: on_gone tells that the
- * client no longer waits for it; a client that ends its side counts as gone. Then call http_answer,
- * http_stream_begin or http_stream_upgrade. Returns false if the client is gone already; then x is gone, too.
+ * client no longer waits for it; a client that ends its side counts as gone. The body is dropped, since it
+ * cannot be given up while the answer is owed. Then call http_answer, http_stream_begin or
+ * http_stream_upgrade. Returns false if the client is gone already; then x is gone, too.
  */
 bool http_stream_await(struct http_exchange *x, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 

@@ -57,6 +57,7 @@ static void keep_body(struct call *call, const struct api_body *schema, const js
     struct api_call *public = &call->public;
     if (schema->parse)
     public->request = schema->parse(body);
+    call->validated = true;
     public->body = call->body = json_dumps(body, JSON_COMPACT);
     public->body_len = strlen(public->body);
 }

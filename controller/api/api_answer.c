@@ -224,7 +224,7 @@ void api_answers_end(struct api *api)
 void api_answer_err_at(struct api_call *call, const struct err *e, const char *pointer)
 {
     json_t *more = NULL;
-    if (err_status(e->code) == 422 && api_call_of(call)->body)
+    if (err_status(e->code) == 422 && api_call_of(call)->validated)
         more = json_pack("{s:[{s:s,s:s}]}", "errors", "pointer", pointer, "detail", e->text);
     api_answer_problem(call, e, more);
 }

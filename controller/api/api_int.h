@@ -75,7 +75,8 @@ struct key_query {
 struct call {
     struct api_call public; /* first */
     struct api *api;
-    char *body;                /* the validated body, where there was one; owned */
+    bool validated;            /* there was a body */
+    char *body;                /* as it was validated; owned; NULL: none, or dropped */
     char rate[160];            /* headers about its rate */
     char allow[API_ALLOW_MAX]; /* header with the allowed methods, where the method is not one of them */
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" while the caller is not known */

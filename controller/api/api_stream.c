@@ -1,5 +1,6 @@
 #include "controller/api/api_stream.h"
 
+#include "common/base/mem.h"
 #include "controller/api/api_int.h"
 
 #include <stdlib.h>
@@ -14,8 +15,18 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
     return false;
 }
 
+/* Nothing of the body stays, neither as it came nor as it was validated. */
+static void drop_body(struct api_call *public)
+{
+    struct call *call = api_call_of(public);
+    mem_free_ptr(&call->body);
+    public->body = "";
+    public->body_len = 0;
+}
+
 bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, void *arg)
 {
+    drop_body(call);
     if (http_stream_await(call->exchange, ops, arg))
         return true;
     api_call_free(api_call_of(call));

@@ -20,7 +20,8 @@ bool api_stream_body(struct api_call *call, uint64_t max, const struct http_stre
                      void *arg) MUST_CHECK;
 
 /* As http_stream_await, of any call whose answer takes long: on_gone tells that nobody waits for it any more,
- * and api_answer_… is due all the same. False: the client is gone already, and so is the call. */
+ * and api_answer_… is due all the same. The call's body is dropped; its request stays. False: the client is
+ * gone already, and so is the call. */
 bool api_stream_await(struct api_call *call, const struct http_stream_ops *ops, void *arg) MUST_CHECK;
 
 /* The route is .streamed_answer. As http_stream_begin, with the headers that every answer has. For an answer

@@ -126,8 +126,7 @@ static bool wait_for_body(struct file_write *write, bool directory)
         .on_piece = on_piece, .on_end = on_complete, .on_gone = on_gone};
     static const struct http_stream_ops none = {.on_gone = on_gone};
     if (!directory)
-        return file_run_hold(write->run, PIECE_MAX) &&
-               api_stream_body(write->call, UINT64_MAX / 2, &body, write);
+        return api_stream_body(write->call, UINT64_MAX / 2, &body, write);
     return api_stream_await(write->call, &none, write);
 }
 
@@ -153,7 +152,11 @@ void ops_file_write(void *owner, struct api_call *call)
         free(write);
         return;
     }
-    if (!wait_for_body(write, directory)) {
+    bool held = directory || file_run_hold(write->run, PIECE_MAX);
+    if (!held)
+        ops_fail(call, ERR_TOO_MANY_STREAMS,
+                 "the streams of this key hold as much memory as they may; ask again");
+    if (!held || !wait_for_body(write, directory)) {
         file_run_cancel(write->run);
         free(write);
     }

@@ -138,7 +138,7 @@ static void on_closed(void *arg, int code, const char *text)
 {
     struct log_call *p = arg;
     p->stream = NULL;
-    if (code || !p->begun) {
+    if (code || !p->begun || p->reader.len) { /* or in the middle of a record */
         fail(p, code ? code : ERR_PROTOCOL, code ? text : "its node said what does not belong there");
         return;
     }

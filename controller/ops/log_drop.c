@@ -2,6 +2,7 @@
 #include "controller/ops/ops.h"
 
 #include "common/base/mem.h"
+#include "controller/streams/process_act.h"
 
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@ static void drop_free(struct log_drop *drop)
     free(drop);
 }
 
-static void on_closed(void *arg, int code, const char *text)
+static void on_dropped(void *arg, int code, const char *text, const struct stream_process *process,
+                       size_t count)
 {
     struct log_drop *drop = arg;
     char detail[MUX_TEXT_MAX + 128];
@@ -34,18 +36,17 @@ static void on_closed(void *arg, int code, const char *text)
 
 static void on_node(void *arg, int code, const struct err *error, const char *node)
 {
-    static const struct hub_stream_ops ops = {.on_closed = on_closed};
     struct log_drop *drop = arg;
     struct stream_open open = {.sandbox = drop->id, .op = STREAM_LOGS_DROP};
-    struct hub_stream *stream;
+    struct process_act *act;
     struct err e;
     if (!code) {
         error = &e;
-        code = hub_stream_open(leader_streams(drop->controller->leader), node, drop->call->caller.key_id,
-                               &open, &ops, drop, &stream, &e);
+        code = process_act_start(&act, drop->controller->loop, leader_streams(drop->controller->leader), node,
+                                 drop->call->caller.key_id, &open, on_dropped, drop, &e);
     }
     if (code)
-        on_closed(drop, code, error->text);
+        on_dropped(drop, code, error->text, NULL, 0);
 }
 
 void ops_drop_logs(struct controller *c, struct api_call *call, const struct sandbox_id *id, const char *json)

@@ -165,6 +165,21 @@ static void ask_of_one(void *owner, struct api_call *call, struct stream_open *o
 
 /* --- start --- */
 
+static void on_killed(void *arg, int code, const char *text, const struct stream_process *process,
+                      size_t count)
+{
+}
+
+/* It runs, but its input cannot be given to it: nobody is told of it, so it must not go on. */
+static void undo_start(struct process_call *p, int32_t pid)
+{
+    const struct stream_open open = {.sandbox = p->id, .op = STREAM_KILL, .pid = pid};
+    struct process_act *act;
+    struct err e;
+    (void)!process_act_start(&act, p->controller->loop, leader_streams(p->controller->leader), p->node,
+                             p->call->caller.key_id, &open, on_killed, NULL, &e);
+}
+
 static void answer_started(struct process_call *p, const struct stream_process *process, size_t count)
 {
     struct command_request *request = p->call->request;
@@ -176,6 +191,7 @@ static void answer_started(struct process_call *p, const struct stream_process *
     request->input = NULL;
     if (input && process_act_feed(leader_streams(c->leader), p->node, p->call->caller.key_id, &p->id,
                                   process->pid, input, request->input_len, &e)) {
+        undo_start(p, process->pid);
         api_answer_err(p->call, &e);
         return;
     }

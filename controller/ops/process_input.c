@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PIECE_MAX (64u << 10) /* as much as the server reads at once */
+
 struct input_call {
     struct api_call *call;
     struct hub_stream *stream;
@@ -83,6 +85,8 @@ static void on_closed(void *arg, int code, const char *text)
     struct input_call *p = arg;
     if (code)
         ops_fail(p->call, code == ERR_CANCELLED ? ERR_WRONG_STATE : code, text);
+    else if (!p->told_end) /* before all of it was sent */
+        ops_fail(p->call, ERR_PROTOCOL, "its node told an end of what has none yet");
     else
         api_answer_empty(p->call, 204, NULL);
     input_free(p);
@@ -105,6 +109,11 @@ void ops_process_input(void *owner, struct api_call *call)
     if (hub_stream_open(leader_streams(c->leader), node, call->caller.key_id, &open, &node_ops, p, &p->stream,
                         &e)) {
         api_answer_err(call, &e);
+        input_free(p);
+    } else if (!hub_hold(p->stream, PIECE_MAX)) {
+        hub_stream_end(p->stream);
+        ops_fail(call, ERR_TOO_MANY_STREAMS,
+                 "the streams of this key hold as much memory as they may; ask again");
         input_free(p);
     } else if (!api_stream_body(call, UINT64_MAX, &body_ops, p)) {
         hub_stream_end(p->stream);

@@ -87,13 +87,14 @@ static void on_no_end(void *arg)
 }
 
 int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                   const char *key_id, struct stream_open *open, const void *input, size_t input_len,
+                   const char *key_id, struct stream_open *open, uint8_t *input, size_t input_len,
                    exec_run_cb *cb, void *arg, struct err *e)
 {
     static const struct hub_stream_ops ops = {
         .on_output = on_output, .on_message = on_message, .on_room = send_input, .on_closed = on_closed};
     struct exec_run *run = mem_zalloc(sizeof *run);
     *run = (struct exec_run){.begun_ms = loop_now_ms(), .has_input = input_len > 0, .cb = cb, .arg = arg};
+    hub_feed_init(&run->input, input, input_len);
     open->op = STREAM_START;
     open->start.exec = open->start.attach = true;
     open->start.has_stdin = run->has_input;
@@ -107,10 +108,7 @@ int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *
         return err_set(e, ERR_TOO_MANY_STREAMS,
                        "the commands of this key hold as much memory as they may; ask again");
     }
-    if (run->has_input) {
-        hub_feed_init(&run->input, mem_dup(input, input_len), input_len);
-        send_input(run);
-    }
+    send_input(run);
     if (open->start.timeout_ms)
         timer_start(&run->patience, loop, open->start.timeout_ms + PATIENCE_MS, on_no_end, run);
     *out = run;

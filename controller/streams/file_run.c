@@ -9,7 +9,8 @@
 struct file_run {
     struct hub_stream *stream;
     enum stream_file_verb verb;
-    bool told; /* the result has come */
+    enum stream_file_range range; /* that was asked for */
+    bool told;                    /* the result has come */
     struct stream_file_result result;
     uint64_t left; /* bytes to come, if result.has_length */
     bool input_ends, input_ended;
@@ -42,7 +43,7 @@ static void give_up(struct file_run *run)
 static void on_output(void *arg, enum stream_channel channel, const uint8_t *bytes, size_t len)
 {
     struct file_run *run = arg;
-    if (channel != STREAM_STDOUT || !run->told || run->verb != STREAM_FILE_READ ||
+    if (channel != STREAM_STDOUT || !run->told || run->verb != STREAM_FILE_READ || run->result.out_of_range ||
         (run->result.has_length && len > run->left)) {
         give_up(run);
         return;
@@ -51,17 +52,30 @@ static void on_output(void *arg, enum stream_channel channel, const uint8_t *byt
     run->ops->on_bytes(run->arg, bytes, len);
 }
 
+/* Of a read: all of the file, or the part that was asked for, which is not empty unless the file is. */
+static bool fits_range(const struct file_run *run, const struct stream_file_result *r)
+{
+    if (r->type == FILE_TYPE_DIRECTORY)
+        return !r->has_length;
+    if (!r->has_size || !r->has_length)
+        return !r->has_size && !r->has_length && !r->offset;
+    return r->size <= INT64_MAX && (r->length == r->size || (run->range != STREAM_RANGE_ALL && r->length));
+}
+
 static bool may_tell(const struct file_run *run, const struct stream_message *message)
 {
     const struct stream_file_result *r = &message->file;
     if (message->kind != STREAM_FILE_TOLD || run->told)
         return false;
     if (r->out_of_range)
-        return run->verb == STREAM_FILE_READ && r->has_size;
+        return run->verb == STREAM_FILE_READ && run->range != STREAM_RANGE_ALL && r->has_size &&
+               r->size <= INT64_MAX;
     if (run->verb == STREAM_FILE_WRITE && !run->input_ended)
         return false; /* of what was not there yet */
     if (run->verb == STREAM_FILE_REMOVE || run->verb == STREAM_FILE_MOVE)
         return true;
+    if (run->verb == STREAM_FILE_READ && !fits_range(run, r))
+        return false;
     return r->type == FILE_TYPE_FILE || r->type == FILE_TYPE_DIRECTORY;
 }
 
@@ -119,7 +133,7 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
     static const struct hub_stream_ops stream_ops = {
         .on_output = on_output, .on_message = on_message, .on_room = on_room, .on_closed = on_closed};
     struct file_run *run = mem_zalloc(sizeof *run);
-    *run = (struct file_run){.verb = open->file.verb, .ops = ops, .arg = arg};
+    *run = (struct file_run){.verb = open->file.verb, .range = open->file.range, .ops = ops, .arg = arg};
     open->op = STREAM_FILE;
     int rc = hub_stream_open(hub, node, key_id, open, &stream_ops, run, &run->stream, e);
     if (rc) {

@@ -1,6 +1,6 @@
 /*
  * Asks a node for one thing about the processes of a sandbox: to start one that outlives the request, to list
- * them, to signal, resize or kill one. On the loop.
+ * them, to signal, resize or kill one; or to drop its logs. On the loop.
  */
 #ifndef CORRAL_CONTROLLER_STREAMS_PROCESS_ACT_H
 #define CORRAL_CONTROLLER_STREAMS_PROCESS_ACT_H
@@ -17,7 +17,8 @@ struct process_act;
 typedef void process_act_cb(void *arg, int code, const char *text, const struct stream_process *process,
                             size_t count);
 
-/* open->op: all but STREAM_ATTACH and STREAM_INPUT. Errors as of hub_stream_open. */
+/* open->op: all but STREAM_ATTACH, STREAM_INPUT, STREAM_FILE and STREAM_LOGS. Errors as of hub_stream_open.
+ */
 int process_act_start(struct process_act **out, struct loop *loop, struct stream_hub *hub, const char *node,
                       const char *key_id, const struct stream_open *open, process_act_cb *cb, void *arg,
                       struct err *e) MUST_CHECK;

@@ -96,6 +96,17 @@ def test_a_name_is_shown_and_not_obeyed(corral, user):
         assert (found["name"], found["labels"]) == ("a\u009b31mb\u202ec\u2066d\u00e9", {"k": "\u001b[2Jx\u0085y\u007f"})
 
 
+def test_lines_of_a_log_are_shown_and_not_obeyed(corral, user):
+    """Lines of JSON, as all JSON; the plain text is the bytes that were written."""
+    text = "a\u009b31mb\u202ec\u001b[2J"
+    sandbox = user.create(command=["printf", "%s\n%s", text, text])["id"]
+    user.wait(sandbox, "stopped")
+    shown = corral.cli("logs", "--json", sandbox, key=key_of(user)).stdout
+    assert not set(shown) & OBEYED, shown
+    assert [json.loads(line)["text"] for line in shown.splitlines()] == [text, text]
+    assert corral.cli("logs", sandbox, key=key_of(user)).stdout == f"{text}\n{text}\n"
+
+
 def key_of(user):
     return user.session.headers["X-API-Key"]
 

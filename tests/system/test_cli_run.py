@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from corral import wait_until
@@ -60,6 +62,21 @@ def test_exec_connects_the_standard_files(cli, user, tmp_path):
     assert cli("exec", sandbox, "cat", input=b"a" * ((1 << 20) + 1), text=False).returncode == 125
     as_json = json.loads(cli("exec", "--json", sandbox, "sh", "-c", "echo x; exit 4").stdout)
     assert (as_json["stdout"], as_json["exit_code"]) == ("x\n", 4)
+
+
+def test_an_end_that_is_not_told_is_no_success(cli):
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "46")
+            self.end_headers()
+            self.wfile.write(b'{"exit_code": null, "signal": null, "x": "y"}\n')
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        got = cli("exec", "sbx_" + "0" * 26, "true", env={"CORRAL_URL": f"http://127.0.0.1:{server.server_port}"})
+        server.shutdown()
+    assert got.returncode == 125 and got.stderr, got
 
 
 def test_a_pipe_that_nobody_writes_to_holds_nothing_up(cli, user):

@@ -222,6 +222,9 @@ def test_what_is_offered(cli, user):
     assert offered(cli, "ru") == ["run"] and offered(cli, "node", "l") == ["ls"] and "node" in offered(cli, "")
     assert offered(cli, "show", "") == [web, "web"] and offered(cli, "show", web[:8]) == [web]
     assert offered(cli, "show", "web", "") == [] and offered(cli, "rm", "web", "w") == ["web"]
+    option = user.create(name="--json")["id"]
+    assert offered(cli, "show", "") == [option, web, "web"] or offered(cli, "show", "") == [web, "web", option]
+    user.delete(option)
     assert offered(cli, "exec", "-e", "A=1", "w") == ["web"] and offered(cli, "exec", "web", "") == []
     assert offered(cli, "create", "--image", "corral") == ["corral-base:latest"] == offered(cli, "run", "corral")
     assert offered(cli, "ls", "--output=j") == ["--output=json"] and offered(cli, "ls", "-o", "") == ["table", "json"]

@@ -128,6 +128,36 @@ def test_too_many_at_once(corral, user):
     assert shell(user, sandbox, "echo again")["stdout"] == "again\n"
 
 
+def test_what_finds_no_memory_is_told_so(corral, user):
+    """Outputs of commands hold all that the streams of a key may: others are refused, wait for nothing and leave nothing."""
+    sandboxes = [user.create()["id"] for _ in range(2)]
+    url, key = f"{corral.url}/sandbox/{sandboxes[0]}", {"X-API-Key": user.session.headers["X-API-Key"]}
+    script = f"head -c {MIB} /dev/zero; head -c {MIB} /dev/zero >&2; sleep 60"
+    def hold(sandbox):
+        try:
+            requests.post(f"{corral.url}/sandbox/{sandbox}/exec", json={"command": ["sh", "-c", script]}, headers=key, timeout=(30, 30))
+        except requests.ConnectionError: # also its time is over: so it ends
+            pass
+        except requests.Timeout:
+            pass
+    with ThreadPoolExecutor(32) as pool:
+        for sandbox in sandboxes * 16:
+            pool.submit(hold, sandbox)
+        def put():
+            return requests.put(f"{url}/files?path=/workspace/f", data=b"x", headers=key, timeout=5)
+        wait_until("all is held", lambda: put().status_code == 429, 25)
+        assert put().json()["code"] == "too_many_streams"
+        running = requests.post(f"{url}/processes", json={"command": ["sleep", "60"], "stdin": True}, headers=key, timeout=20).json()["pid"]
+        fed = requests.post(f"{url}/processes/{running}/stdin", data=b"x", headers=key, timeout=20)
+        assert (fed.status_code, fed.json()["code"]) == (429, "too_many_streams")
+        input = base64.b64encode(bytes(300000)).decode()
+        started = requests.post(f"{url}/processes", json={"command": ["sleep", "1000"], "stdin_base64": input, "tag": "it"}, headers=key, timeout=20)
+        assert (started.status_code, started.json()["code"]) == (429, "too_many_streams")
+    wait_until("it is free again", lambda: put().status_code in (201, 204), 20)
+    wait_until("what was started has ended", lambda: all(p["state"] == "exited" for p in user.good("GET", f"/sandbox/{sandboxes[0]}/processes")["items"]
+                                                         if p["tag"] == "it"), 10)
+
+
 def test_it_is_its_owners_alone(corral, user, sandbox):
     """What is another's is not there, for administrators neither."""
     other, path, body = corral.user("other", "pro"), f"/sandbox/{sandbox}/exec", {"command": ["echo", "hi"]}

@@ -487,6 +487,70 @@ static void test_what_its_owner_keeps_is_charged(void **state)
     close(other);
 }
 
+static void on_whole(void *arg, bool whole)
+{
+    struct fixture *f = arg;
+    f->end += whole;
+}
+
+/* It cannot be given up while its answer is owed, so it holds as little as it can. */
+static void test_what_waits_for_its_answer_holds_no_body(void **state)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_abandoned};
+    struct fixture *f = *state;
+    size_t len;
+    f->later = true;
+    int fd = client(f, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    assert_true(http_read_body(f->x, true, on_whole, f));
+    for (int i = 0; i < 10; i++)
+        turn(f);
+    assert_int_equal(f->end, 1);
+    assert_string_equal(http_body(f->x, &len), "hello");
+    assert_true(http_stream_await(f->x, &waits, f));
+    assert_string_equal(http_body(f->x, &len), "");
+    assert_int_equal(len, 0);
+    turn(f);
+    http_answer(f->x, 200, "text/plain", NULL, "ok", 2);
+    f->x = NULL;
+    expect(f, fd, OK, "HTTP/1.1 200 ");
+    close(fd);
+}
+
+/* An answer that was waited for is given up as any other once it has begun: clients that read nothing
+ * of many answers hold no more than their account may. */
+static void test_what_waits_for_slow_readers_is_bounded(void **state)
+{
+    static const struct http_stream_ops waits = {.on_gone = on_abandoned};
+    struct http_limits tight = limits;
+    struct fixture *f = *state;
+    struct http_exchange *x[8];
+    int fd[8];
+    f->later = true;
+    tight.account_bytes = 4 * HTTP_STREAM_HIGH;
+    http_server_set_limits(f->server, &tight);
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        fd[i] = client(f, GET("/"));
+        x[i] = f->x;
+        assert_true(http_stream_await(x[i], &waits, f));
+        turn(f);
+        assert_true(http_stream_begin(x[i], 200, "text/plain", NULL, &waits, f));
+    }
+    for (int t = 0; t < 1000 && f->gone < 4; t++) {
+        for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+            if (http_stream_waiting(x[i]) <= HTTP_STREAM_HIGH)
+                (void)http_stream_write(x[i], zeros, PIECE);
+        }
+        turn(f);
+    }
+    assert_in_range(f->gone, 4, 7);
+    assert_int_equal(http_server_connections(f->server), ARRAY_LEN(x) - f->gone);
+    for (size_t i = 0; i < ARRAY_LEN(x); i++) {
+        http_stream_end(x[i]);
+        close(fd[i]);
+    }
+    f->x = NULL;
+}
+
 static void test_an_upgrade_that_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -593,6 +657,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_upgrade_after_a_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_is_gone_before_the_answer_begins, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_its_owner_keeps_is_charged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_waits_for_its_answer_holds_no_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_waits_for_slow_readers_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_upgrade_that_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_who_speaks_1_0_gets_no_chunks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_head_gets_the_head_only, setup, teardown),

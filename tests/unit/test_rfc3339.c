@@ -56,9 +56,21 @@ static void test_valid_is_of_a_day_that_there_is(void **state)
         assert_false(rfc3339_valid(wrong[i]));
 }
 
+static void test_nanoseconds(void **state)
+{
+    uint64_t ns;
+    assert_true(rfc3339_read("1970-01-01T00:00:01.5Z", &ns) && ns == 1500000000);
+    assert_true(rfc3339_read("1970-01-01T01:00:01+01:00", &ns) && ns == 1000000000);
+    assert_false(rfc3339_read("1969-12-31T23:59:59Z", &ns));
+    assert_false(rfc3339_read("1970-01-01T00:00:00+01:00", &ns));
+    assert_true(rfc3339_read("2261-12-31T23:59:59Z", &ns) && ns < INT64_MAX);
+    assert_true(rfc3339_read("2300-01-01T00:00:00Z", &ns) && ns == INT64_MAX); /* not "at any time" */
+    assert_true(rfc3339_read("9999-12-31T23:59:59Z", &ns) && ns == INT64_MAX);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_times),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_nanoseconds), cmocka_unit_test(test_known_times),
                                        cmocka_unit_test(test_parse_takes_what_is_written),
                                        cmocka_unit_test(test_valid_is_of_a_day_that_there_is)};
     return cmocka_run_group_tests(tests, NULL, NULL);
