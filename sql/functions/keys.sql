@@ -92,7 +92,8 @@ create function find_key(key_prefix text) returns table (sha256 text, user_id te
     tier text, admin boolean, scopes integer, remaining_ms bigint, tier_limits bigint[], overrides bigint[])
 language sql volatile as $$
     select encode(k.sha256, 'hex'), u.id, u.name, k.id, t.name, u.role = 'admin',
-        (select sum(case s when 'read' then 1 when 'write' then 2 else 4 end)::integer from unnest(k.scopes) s),
+        (select coalesce(bit_or(case s when 'read' then 1 when 'write' then 2 when 'admin' then 4 when 'exec' then 8 else 0 end), 0)
+            from unnest(k.scopes) s),
         case when k.expires_at is not null then remaining_ms(k.expires_at) end,
         limits_in(to_jsonb(t)), limits_in(u.overrides)
     from api_keys k join users u on u.id = k.user_id join tiers t on t.name = u.tier

@@ -130,6 +130,14 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
+# Scopes of a key are bits, whatever their order; one that stands there twice is not another one.
+for try in '{read}:1' '{write}:2' '{admin}:4' '{exec}:8' '{read,exec}:9' '{write,read,read}:3' '{exec,exec}:8' '{}:0'; do
+    sql "update api_keys set scopes = '${try%%:*}' where id = 'key_3'"
+    [ "$(sql "select scopes from find_key('crl_3')")" = "${try#*:}" ] || say "the scopes $try"
+done
+sql "update api_keys set scopes = default where id = 'key_3'"
+if sql "update api_keys set scopes = '{root}' where id = 'key_3'" 2>/dev/null; then say 'a scope that there is not'; fi
+
 # A create that waits while the functions are replaced is done by the new ones.
 coproc gate { postgres_psql "$DB_DIR"; }
 gate_pid=$! gate_in=${gate[1]}
