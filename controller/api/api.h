@@ -76,6 +76,9 @@ void api_free(struct api *api);
 void api_key_found(struct key_query *query, int code, const struct err *e, const struct caller *caller,
                    const uint8_t sha256[32], bool expires, uint64_t remaining_ms);
 
+/* Whether no change of the caller's key was told (api_forget_key) since the caller was looked up. */
+bool api_key_is_current(const struct api *api, const struct caller *caller);
+
 /*
  * A key was created, changed or revoked: forgets what is cached for this prefix ("*": for all), so that it is
  * looked up again.

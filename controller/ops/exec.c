@@ -75,7 +75,7 @@ static int start(struct controller *c, struct exec_call *p, const struct sandbox
 {
     const struct command_request *request = p->call->request;
     struct stream_open open = {.sandbox = *id, .start = request->start};
-    return exec_run_start(&p->run, c->loop, leader_streams(c->leader), node, p->call->caller.key_id, &open,
+    return exec_run_start(&p->run, c->loop, leader_streams(c->leader), node, &p->call->caller, &open,
                           request->input, request->input_len, on_done, p, e);
 }
 

@@ -154,8 +154,8 @@ static void open_stream(struct log_call *p, const char *node)
         .on_output = on_output, .on_message = on_message, .on_closed = on_closed};
     static const struct http_stream_ops waits = {.on_gone = on_gone};
     struct err e;
-    if (hub_stream_open(leader_streams(p->controller->leader), node, p->call->caller.key_id, &p->open, &ops,
-                        p, &p->stream, &e)) {
+    if (hub_stream_open(leader_streams(p->controller->leader), node, &p->call->caller, &p->open, &ops, p,
+                        &p->stream, &e)) {
         api_answer_err(p->call, &e);
         free(p);
         return;

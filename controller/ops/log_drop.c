@@ -41,8 +41,8 @@ static void on_node(void *arg, int code, const struct err *error, const char *no
     struct err e;
     if (!code) {
         error = &e;
-        code = hub_stream_open(leader_streams(drop->controller->leader), node, drop->call->caller.key_id,
-                               &open, &ops, drop, &stream, &e);
+        code = hub_stream_open(leader_streams(drop->controller->leader), node, &drop->call->caller, &open,
+                               &ops, drop, &stream, &e);
     }
     if (code)
         on_closed(drop, code, error->text);

@@ -85,6 +85,12 @@ struct ops_call {
 struct ops_call *ops_call_new(struct controller *c, struct api_call *call);
 
 /*
+ * The key with this prefix, or ("*") any, may have changed: what is known of it is forgotten, and what goes
+ * on in its name is checked.
+ */
+void ops_key_changed(struct controller *c, const char *prefix);
+
+/*
  * Answers an ops_call and frees it. The change may concern cached limits or keys, so all cached keys are
  * forgotten.
  */
