@@ -1,7 +1,7 @@
 /*
  * The API keys in whose name something goes on after its request was let in: a stream. Ends it when its key
- * is revoked, expires, or loses what the request needed, or its user is removed, whoever changed that. On the
- * loop.
+ * is revoked, expires, or loses what the request needed, or its user is removed, no matter who changed that.
+ * On the loop.
  *
  * The owner passes on every notice that a key may have changed. The keys concerned that have uses are then
  * read from the database again, KEY_WATCH_BATCH in a query, one query at a time; all of them are every
@@ -35,7 +35,7 @@ struct key_watch_ops {
  */
 typedef void key_ended_cb(void *arg, int code, const char *text);
 
-/* In the memory of whoever uses the key; all zero before. */
+/* In the memory of the user of the key; all zero before. */
 struct key_use {
     struct watched_key *key;
     LIST_ENTRY(key_use) link;

@@ -1,4 +1,4 @@
-"""What goes on in a key's name ends with the key: revoked, expired, without the scope, its user removed, whoever changed it."""
+"""What goes on in a key's name ends with the key: revoked, expired, without the scope, its user removed, no matter who changed it."""
 import json
 import socket
 import threading
