@@ -101,6 +101,8 @@ static void known_use(struct call *call, struct known_key *key)
 
 /* --- look-ups --- */
 
+_Static_assert(KEY_PREFIX_MAX == API_KEY_PREFIX_LEN, "a caller has room for the prefix of a key");
+
 static void query_ask(struct key_query *q)
 {
     q->asked = true;

@@ -178,6 +178,32 @@ def test_a_key_that_is_revoked_in_a_flood(corral):
     assert not [code for begin, code in answers if begin > revoked and code != 401]
 
 
+def test_what_a_key_began_in_a_flood_that_revoked_it(corral, user):
+    """Commands that were let in just before the revocation, and whose streams began after it, end too."""
+    sandbox = user.create(pids=200)["id"]
+    key = corral.key(user.user_id, scopes=["exec"])
+    stop, refused = threading.Event(), []
+
+    def flood():
+        client = Client(corral.url, key["key"])
+        while not stop.is_set():
+            command = ["sleep", "4321"] if random.random() < 0.05 else ["true"]
+            answer = client.call("POST", f"/sandbox/{sandbox}/exec", {"command": command})
+            if answer.status_code == 401:
+                refused.append(time.monotonic())
+                return
+    running = lambda: user.good("POST", f"/sandbox/{sandbox}/exec", {"command": ["ps", "-o", "args"]})["stdout"].count("sleep 4321")  # noqa: E731
+    with ThreadPoolExecutor(24) as pool:
+        threads = [pool.submit(flood) for _ in range(24)]
+        wait_until("commands run", lambda: running() > 3, 20)
+        corral.admin.good("DELETE", f"/sandbox/system/users/{user.user_id}/keys/{key['id']}")
+        revoked = time.monotonic()
+        wait_until("all were refused", lambda: len(refused) == len(threads), 10)
+        stop.set()
+    assert max(refused) - revoked < 2
+    wait_until("nothing runs on", lambda: running() == 0, 5)
+
+
 def test_a_key_that_expires(corral, user):
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3))
     client = Client(corral.url, corral.key(user.user_id, expires_at=soon)["key"])
