@@ -119,10 +119,10 @@ def path_of(user, key):
 
 
 WHO = '{"user_id": "usr_elsewhere"}'
+REVOKED = "select outcome from revoke_key('{user}', '{key}', '{{\"user_id\": \"usr_elsewhere\"}}')"
 REVOKES = {
     "by the API": lambda corral, user, key: corral.admin.good("DELETE", path_of(user, key)),
-    "elsewhere": lambda corral, user, key: sql_as_another_controller(
-        corral, f"select outcome from revoke_key('{user.user_id}', '{key['id']}', '{WHO}')"),
+    "elsewhere": lambda corral, user, key: sql_as_another_controller(corral, REVOKED.format(user=user.user_id, key=key["id"])),
     "expiry elsewhere": lambda corral, user, key: sql_as_another_controller(
         corral, f"update api_keys set expires_at = now() where id = '{key['id']}' returning 1"),
     "its user": lambda corral, user, key: sql_as_another_controller(
@@ -204,3 +204,17 @@ def test_write_that_becomes_exec_goes_on(corral, user, sandbox, opened):
     changed = time.monotonic()
     wait_until("time has passed", lambda: time.monotonic() > changed + 1.5, 5)
     assert stream.is_open()
+
+
+@pytest.mark.slow
+def test_a_notice_that_is_lost(corral, user, sandbox, opened):
+    """Without it the end is found by reading the keys that have streams again."""
+    key = corral.key(user.user_id, scopes=["read", "exec"])
+    stream = open_exec(corral, key["key"], sandbox, opened, user)
+    corral.sql("alter table api_keys disable trigger api_keys_changed")
+    try:
+        sql_as_another_controller(corral, REVOKED.format(user=user.user_id, key=key["id"]))
+        stream.ends(45) # at some moment within 30 s
+        assert stream.problem()["code"] == "unauthenticated"
+    finally:
+        corral.sql("alter table api_keys enable trigger api_keys_changed")
