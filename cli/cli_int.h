@@ -1,4 +1,7 @@
-/* The state of one run; private to main.c, options.c, client.c, profile.c, lookup.c and completion.c. */
+/*
+ * The state of one run; private to main.c, options.c, client.c, ws_client.c, profile.c, lookup.c and
+ * completion.c.
+ */
 #ifndef CORRAL_CLI_CLI_INT_H
 #define CORRAL_CLI_CLI_INT_H
 
@@ -25,5 +28,15 @@ struct cli {
     bool async, interruptible, silent;
     json_t *live, *all; /* sandboxes, as lookup.c has read them; NULL before */
 };
+
+/*
+ * A handle that only connects to the server, as requests do: with their CA, their proxy. The caller's
+ * (client.c).
+ */
+CURL *cli_connection(const struct cli *cli);
+
+/* Print on stderr why a request failed: the server's problem (NULL: none came), or why it is unreachable. */
+void cli_print_problem(const struct cli *cli, long status, const json_t *problem);
+void cli_print_unreachable(const struct cli *cli, CURLcode rc);
 
 #endif

@@ -1,4 +1,4 @@
-/* The only file that talks to the server. */
+/* The only file that talks to the server, with ws_client.c for WebSockets. */
 #include "cli/cli_int.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
@@ -110,7 +110,7 @@ static char *said(const json_t *object, const char *name)
     return text ? text_show_only(mem_strdup(text)) : NULL;
 }
 
-static void print_problem(const struct cli *cli, long status, const json_t *problem)
+void cli_print_problem(const struct cli *cli, long status, const json_t *problem)
 {
     CLEANUP(mem_free_ptr) char *detail = said(problem, "detail");
     CLEANUP(mem_free_ptr) char *code = said(problem, "code");
@@ -146,7 +146,7 @@ static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
     return headers;
 }
 
-static void say_unreachable(const struct cli *cli, CURLcode rc)
+void cli_print_unreachable(const struct cli *cli, CURLcode rc)
 {
     const char *proxy, *variable = proxy_of(cli->url, &proxy);
     if (cli->silent)
@@ -206,29 +206,47 @@ static void set_streaming(struct streaming *s, struct curl_slist **headers)
     curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s);
 }
 
-static void set_request(struct cli *cli, const char *method, const char *url, const char *text,
-                        struct curl_slist *headers, struct bytes *got)
+/* What every connection has: the server, whom to trust, and which proxy to use. */
+static void set_connection(CURL *c, const char *url)
 {
-    CURL *c = cli->curl;
     const char *ca = getenv("CORRAL_CA_FILE");
     CLEANUP(mem_free_ptr) char *spared = proxy_spared_hosts();
     curl_easy_reset(c);
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* ".." in an id must not address another object */
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, 10L);
     curl_easy_setopt(c, CURLOPT_NOPROXY, spared);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (ca && ca[0])
+        curl_easy_setopt(c, CURLOPT_CAINFO, ca);
+}
+
+static void set_request(struct cli *cli, const char *method, const char *url, const char *text,
+                        struct curl_slist *headers, struct bytes *got)
+{
+    CURL *c = cli->curl;
+    set_connection(c, url);
+    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, cli->patience_s);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, got);
-    if (ca && ca[0])
-        curl_easy_setopt(c, CURLOPT_CAINFO, ca);
     if (text)
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, text);
+}
+
+CURL *cli_connection(const struct cli *cli)
+{
+    CURL *c = curl_easy_init();
+    if (!c)
+        abort();
+    set_connection(c, cli->url);
+    curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_HTTPPROXYTUNNEL, 1L); /* a proxy would not pass an upgrade on */
+    return c;
 }
 
 /* Runs the request until it is done, or until a signal ends it, which closes its connection. */
@@ -286,7 +304,7 @@ static int take_answer(struct cli *cli, const struct bytes *got, struct cli_answ
     if (answer->status < 400)
         return CLI_DONE;
     if (!cli->silent)
-        print_problem(cli, answer->status, answer->json);
+        cli_print_problem(cli, answer->status, answer->json);
     cli_answer_fini(answer);
     return CLI_REFUSED;
 }
@@ -302,7 +320,7 @@ int cli_call(struct cli *cli, const char *method, const char *path, json_t *body
     if (cli->interruptible && interrupt_signal())
         rc = CLI_SIGNALLED + interrupt_signal();
     else if (error)
-        say_unreachable(cli, error);
+        cli_print_unreachable(cli, error);
     if (rc)
         cli_answer_fini(answer);
     free(got.at);
@@ -318,9 +336,9 @@ int cli_stream(struct cli *cli, const char *path, const char *accept, FILE *out)
         curl_easy_getinfo(cli->curl, CURLINFO_RESPONSE_CODE, &status);
     json_t *problem = stream.refusal.len ? json_loadb(stream.refusal.at, stream.refusal.len, 0, NULL) : NULL;
     if (rc && !ferror(out))
-        say_unreachable(cli, rc);
+        cli_print_unreachable(cli, rc);
     else if (!rc && status != 200)
-        print_problem(cli, status, problem);
+        cli_print_problem(cli, status, problem);
     if (stream.line.len)
         print_json_text(out, stream.line.at);
     json_decref(problem);

@@ -1,6 +1,7 @@
 /* corral exec: a command in a sandbox that lives. */
 #include "cli/create.h"
 #include "cli/exec.h"
+#include "cli/exec_tty.h"
 #include "cli/lookup.h"
 #include "cli/verbs.h"
 
@@ -11,6 +12,9 @@
 static const struct opt exec_options[] = {
     {"env", 'e', OPT_PAIR, "NAME=VALUE", NULL, "An environment variable; may be given again."},
     EXEC_OPTIONS,
+    {"tty", 't', OPT_FLAG, NULL, NULL,
+     "Run it in a terminal; with -i, that of this program, whose keys go to it."},
+    ESCAPE_OPTION,
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
@@ -27,6 +31,8 @@ static int exec(struct cli *cli, int argc, char **argv)
     }
     if (lookup_sandbox(cli, argv[0], &id))
         return CLI_FAILED;
+    if (cli_option(cli, "tty"))
+        return exec_tty_run(cli, id, argc, argv + (dashes ? 2 : 1));
     return exec_run(cli, id, argc, argv + (dashes ? 2 : 1), &refused);
 }
 

@@ -1,11 +1,10 @@
 #include "cli/exec.h"
 
-#include "cli/create.h"
+#include "cli/exec_request.h"
 #include "cli/input.h"
 #include "cli/print.h"
 
 #include "common/base/mem.h"
-#include "common/base/units.h"
 #include "common/base/utf8.h"
 
 #include <openssl/evp.h>
@@ -14,15 +13,6 @@
 #include <string.h>
 
 /* --- the request --- */
-
-static int put_variable(void *arg, const char *text)
-{
-    json_t *env = arg;
-    size_t len = strcspn(text, "=");
-    CLEANUP(mem_free_ptr) char *name = mem_dup(text, len);
-    json_object_set_new(env, name, json_string(text + len + 1));
-    return 0;
-}
 
 /* Input that is no text goes in base64. */
 static void put_input(json_t *body, const struct input *input)
@@ -34,24 +24,6 @@ static void put_input(json_t *body, const struct input *input)
     CLEANUP(mem_free_ptr) char *coded = mem_zalloc(input->len / 3 * 4 + 5);
     EVP_EncodeBlock((unsigned char *)coded, input->bytes, (int)input->len);
     json_object_set_new(body, "stdin_base64", json_string(coded));
-}
-
-static json_t *request_of(const struct cli *cli, int argc, char **argv, const struct input *input)
-{
-    const char *cwd = cli_option(cli, "workdir"), *timeout = cli_option(cli, "timeout");
-    uint64_t seconds = 0;
-    json_t *env = json_object(), *body = json_object();
-    json_object_set_new(body, "command", create_command(argc, argv));
-    if (!cli_each_option(cli, "env", put_variable, env) && json_object_size(env))
-        json_object_set(body, "env", env);
-    json_decref(env);
-    if (cwd)
-        json_object_set_new(body, "cwd", json_string(cwd));
-    if (timeout && units_parse_seconds(timeout, &seconds) && seconds <= INT64_MAX / 1000)
-        json_object_set_new(body, "timeout_ms", json_integer((json_int_t)seconds * 1000));
-    if (input->len)
-        put_input(body, input);
-    return body;
 }
 
 /* --- the answer --- */
@@ -125,7 +97,9 @@ int exec_run(struct cli *cli, const char *id, int argc, char **argv, bool *refus
     CLEANUP(mem_free_ptr)
     char *path = cli_path(
         cli_option(cli, "admin-access") ? "/sandbox/%s/exec?admin_access=true" : "/sandbox/%s/exec", id);
-    json_t *body = request_of(cli, argc, argv, &input);
+    json_t *body = exec_request(cli, argc, argv);
+    if (input.len)
+        put_input(body, &input);
     input_fini(&input);
     cli_patience(cli, 0);
     rc = cli_call(cli, "POST", path, body, &answer);

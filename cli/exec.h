@@ -1,6 +1,6 @@
 /*
  * Running one command in a sandbox, connected to the standard files of this program. How its bytes travel is
- * this file's matter alone: today one request that answers at the end.
+ * this file's matter alone: today one request that answers at the end. exec_tty.h is for a terminal.
  */
 #ifndef CORRAL_CLI_EXEC_H
 #define CORRAL_CLI_EXEC_H

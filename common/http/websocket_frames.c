@@ -14,6 +14,7 @@ struct websocket_reader {
     uint8_t *in; /* what wslay has not fetched */
     size_t in_at, in_len;
     size_t message_max;
+    bool of_server;   /* its frames have no mask */
     uint8_t *message; /* what has arrived of it; a NUL follows */
     size_t message_len, message_room;
     uint8_t control[WEBSOCKET_CONTROL_MAX + 1];
@@ -41,6 +42,13 @@ struct websocket_reader *websocket_reader_new(size_t message_max)
     r->message_max = message_max;
     if (wslay_frame_context_init(&r->frames, &callbacks, r))
         abort();
+    return r;
+}
+
+struct websocket_reader *websocket_reader_of_server(size_t message_max)
+{
+    struct websocket_reader *r = websocket_reader_new(message_max);
+    r->of_server = true;
     return r;
 }
 
@@ -116,7 +124,7 @@ static unsigned begin_frame(struct websocket_reader *r, const struct wslay_frame
     r->frame_got = 0;
     r->control_len = 0;
     r->control[0] = 0;
-    if (!frame->mask || frame->rsv || !(first || control || next))
+    if (!frame->mask != r->of_server || frame->rsv || !(first || control || next))
         return WEBSOCKET_BAD_FRAMES;
     if (control)
         return 0;
@@ -208,6 +216,7 @@ struct websocket_read websocket_reader_next(struct websocket_reader *r)
 struct sink {
     websocket_put_fn *put;
     void *arg;
+    const uint8_t *key; /* NULL: no mask */
 };
 
 static ssize_t give(const uint8_t *bytes, size_t len, int flags, void *arg)
@@ -217,22 +226,44 @@ static ssize_t give(const uint8_t *bytes, size_t len, int flags, void *arg)
     return (ssize_t)len;
 }
 
-void websocket_frame_write(enum websocket_what what, const void *bytes, size_t len, websocket_put_fn *put,
-                           void *arg)
+static int give_key(uint8_t *out, size_t len, void *arg)
+{
+    const struct sink *sink = arg;
+    memcpy(out, sink->key, len);
+    return 0;
+}
+
+static void write_frame(enum websocket_what what, const void *bytes, size_t len, struct sink *sink)
 {
     static const uint8_t opcodes[] = {[WEBSOCKET_TEXT] = WSLAY_TEXT_FRAME,
                                       [WEBSOCKET_BINARY] = WSLAY_BINARY_FRAME,
                                       [WEBSOCKET_PING] = WSLAY_PING,
                                       [WEBSOCKET_PONG] = WSLAY_PONG,
                                       [WEBSOCKET_CLOSE] = WSLAY_CONNECTION_CLOSE};
-    static const struct wslay_frame_callbacks callbacks = {.send_callback = give};
-    struct sink sink = {put, arg};
-    struct wslay_frame_iocb frame = {
-        .fin = 1, .opcode = opcodes[what], .payload_length = len, .data = bytes, .data_length = len};
+    static const struct wslay_frame_callbacks callbacks = {.send_callback = give,
+                                                           .genmask_callback = give_key};
+    struct wslay_frame_iocb frame = {.fin = 1,
+                                     .opcode = opcodes[what],
+                                     .payload_length = len,
+                                     .mask = sink->key != NULL,
+                                     .data = bytes,
+                                     .data_length = len};
     wslay_frame_context_ptr out;
-    if (wslay_frame_context_init(&out, &callbacks, &sink) || wslay_frame_send(out, &frame) != (ssize_t)len)
+    if (wslay_frame_context_init(&out, &callbacks, sink) || wslay_frame_send(out, &frame) != (ssize_t)len)
         abort();
     wslay_frame_context_free(out);
+}
+
+void websocket_frame_write(enum websocket_what what, const void *bytes, size_t len, websocket_put_fn *put,
+                           void *arg)
+{
+    write_frame(what, bytes, len, &(struct sink){.put = put, .arg = arg});
+}
+
+void websocket_frame_write_masked(enum websocket_what what, const void *bytes, size_t len,
+                                  const uint8_t key[static 4], websocket_put_fn *put, void *arg)
+{
+    write_frame(what, bytes, len, &(struct sink){.put = put, .arg = arg, .key = key});
 }
 
 void websocket_close_write(unsigned code, const char *reason, websocket_put_fn *put, void *arg)

@@ -1,9 +1,10 @@
 /*
- * The frames of a WebSocket (RFC 6455, section 5), as its server reads and writes them, over wslay, which is
+ * The frames of a WebSocket (RFC 6455, section 5), as both sides read and write them, over wslay, which is
  * hidden here. No I/O, no clock.
  *
- * The reader joins the fragments of a message, with control frames between them, and holds the client to the
- * RFC: masked frames only, no reserved bits, known opcodes, text that is UTF-8, close codes that may be sent.
+ * The reader joins the fragments of a message, with control frames between them, and holds the peer to the
+ * RFC: masked frames only of a client, none of a server, no reserved bits, known opcodes, text that is UTF-8,
+ * close codes that may be sent.
  * Memory: bytes that were put in and not read yet, and the part of a message that has arrived, at most
  * message_max; what a frame merely announces is not allocated.
  */
@@ -39,8 +40,8 @@ enum websocket_what {
     WEBSOCKET_BINARY,
     WEBSOCKET_PING,
     WEBSOCKET_PONG,
-    WEBSOCKET_CLOSE,  /* code: the client's, or WEBSOCKET_NO_CODE */
-    WEBSOCKET_BROKEN, /* the client broke a rule: close with this code, and read no more */
+    WEBSOCKET_CLOSE,  /* code: the peer's, or WEBSOCKET_NO_CODE */
+    WEBSOCKET_BROKEN, /* the peer broke a rule: close with this code, and read no more */
 };
 
 struct websocket_read {
@@ -52,7 +53,9 @@ struct websocket_read {
 
 struct websocket_reader;
 
+/* Reads what a client sends, or what a server sends. */
 struct websocket_reader *websocket_reader_new(size_t message_max);
+struct websocket_reader *websocket_reader_of_server(size_t message_max);
 void websocket_reader_free(struct websocket_reader *reader);
 
 /* Copies the bytes, behind those that were not read yet. */
@@ -67,10 +70,14 @@ size_t websocket_reader_held(const struct websocket_reader *reader);
 /* Whether bytes were put in that it has not looked at. */
 bool websocket_reader_waits(const struct websocket_reader *reader);
 
-/* Writes one whole message, or control frame, piece by piece into put. */
+/* Writes one whole message, or control frame, piece by piece into put, as a server does. */
 typedef void websocket_put_fn(void *arg, const void *bytes, size_t len);
 void websocket_frame_write(enum websocket_what what, const void *bytes, size_t len, websocket_put_fn *put,
                            void *arg);
+
+/* The same as a client does it: masked with this key, which is random for each frame. */
+void websocket_frame_write_masked(enum websocket_what what, const void *bytes, size_t len,
+                                  const uint8_t key[static 4], websocket_put_fn *put, void *arg);
 
 /* Writes a close frame. reason: UTF-8; cut at a character. */
 void websocket_close_write(unsigned code, const char *reason, websocket_put_fn *put, void *arg);

@@ -1,28 +1,16 @@
 #include "common/http/websocket_handshake.h"
 
-#include <openssl/evp.h>
+#include "common/http/websocket_key.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_LEN 24 /* 16 bytes in base64 */
-
 static bool is_key(const char *key)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    return key && strlen(key) == KEY_LEN && strspn(key, digits) == KEY_LEN - 2 && !strcmp(key + 22, "==");
-}
-
-void websocket_handshake_accept(const char *key, char out[static 29])
-{
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* section 1.3 */
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    char text[KEY_LEN + sizeof guid];
-    unsigned len;
-    snprintf(text, sizeof text, "%.*s%s", KEY_LEN, key, guid);
-    if (!EVP_Digest(text, strlen(text), digest, &len, EVP_sha1(), NULL))
-        abort();
-    EVP_EncodeBlock((unsigned char *)out, digest, (int)len);
+    return key && strlen(key) == WEBSOCKET_KEY_LEN && strspn(key, digits) == WEBSOCKET_KEY_LEN - 2 &&
+           !strcmp(key + 22, "==");
 }
 
 /* Whether the client's list has this protocol. Their names are compared with their case. */
@@ -52,7 +40,7 @@ int websocket_handshake_check(struct websocket_handshake *out, const struct http
         if (offers(list, *protocols))
             out->protocol = *protocols;
     }
-    websocket_handshake_accept(key, accept);
+    websocket_key_accept(key, accept);
     snprintf(out->headers, sizeof out->headers, "Sec-WebSocket-Accept: %s\r\n%s%s%s", accept,
              out->protocol ? "Sec-WebSocket-Protocol: " : "", out->protocol ? out->protocol : "",
              out->protocol ? "\r\n" : "");

@@ -24,7 +24,4 @@ struct websocket_handshake {
 int websocket_handshake_check(struct websocket_handshake *out, const struct http_exchange *x,
                               const char *const *protocols, struct err *e) MUST_CHECK;
 
-/* Sec-WebSocket-Accept for a Sec-WebSocket-Key. */
-void websocket_handshake_accept(const char *key, char out[static 29]);
-
 #endif

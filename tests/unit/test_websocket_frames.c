@@ -2,7 +2,7 @@
 
 #include "common/base/text.h"
 #include "common/http/websocket_frames.h"
-#include "common/http/websocket_handshake.h"
+#include "common/http/websocket_key.h"
 
 #define MESSAGE_MAX 1000
 
@@ -227,7 +227,7 @@ static void test_accept(void **state)
 {
     char accept[29];
     (void)state;
-    websocket_handshake_accept("dGhlIHNhbXBsZSBub25jZQ==", accept);
+    websocket_key_accept("dGhlIHNhbXBsZSBub25jZQ==", accept);
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 

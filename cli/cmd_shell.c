@@ -1,0 +1,89 @@
+/* corral shell: a terminal in a sandbox. */
+#include "cli/exec_tty.h"
+#include "cli/lookup.h"
+#include "cli/raw_mode.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct opt options[] = {
+    {"pid", 'p', OPT_NUMBER, "N", NULL, "Attach to this process (corral ps) instead of a new shell."},
+    ESCAPE_OPTION,
+    {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
+    {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
+};
+
+/* The caller's. */
+static char *path_of(const struct cli *cli, const char *id, int argc, char **argv)
+{
+    uint16_t rows, columns;
+    char *out = NULL;
+    size_t len;
+    const char *pid = cli_option(cli, "pid");
+    FILE *text = open_memstream(&out, &len);
+    raw_mode_size(&rows, &columns);
+    if (pid)
+        fprintf(text, "/sandbox/%s/terminal?pid=%s", id, pid);
+    else
+        fprintf(text, "/sandbox/%s/terminal?rows=%u&columns=%u", id, rows, columns);
+    for (int i = 0; i < argc; i++) {
+        CLEANUP(mem_free_ptr) char *word = cli_path("%s", argv[i]);
+        fprintf(text, "&command=%s", word);
+    }
+    if (cli_option(cli, "admin-access"))
+        fputs("&admin_access=true", text);
+    fclose(text);
+    return out;
+}
+
+/* It lives on for a while where its client left, or was ended. */
+static void say_how_to_return(const struct session_result *result, const char *id)
+{
+    if (result->pid && result->end != SESSION_ENDED)
+        fprintf(stderr,
+                "corral: the shell lives on for some minutes; corral shell --pid %u %s attaches to it\n",
+                result->pid, id);
+}
+
+static int shell(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(mem_free_ptr) char *id = NULL;
+    bool dashes = argc > 1 && !strcmp(argv[1], "--");
+    int escape, words = dashes ? 2 : 1;
+    if (exec_tty_escape(cli, &escape))
+        return CLI_USAGE;
+    if (cli_option(cli, "pid") && argc > words)
+        return cli_usage(cli, "--pid attaches to a process that runs: it takes no command");
+    if (!raw_mode_can())
+        return exec_tty_refuse("corral exec runs a command without one");
+    int rc = lookup_sandbox(cli, argv[0], &id);
+    if (rc)
+        return rc;
+    CLEANUP(mem_free_ptr) char *path = path_of(cli, id, argc - words, argv + words);
+    const struct session_spec spec = {.sandbox = id,
+                                      .path = path,
+                                      .of_terminal = true,
+                                      .has_tty = true,
+                                      .interactive = true,
+                                      .escape = escape};
+    struct session_result result = session_run(cli, &spec);
+    say_how_to_return(&result, id);
+    return result.code;
+}
+
+const struct command cmd_shell = {
+    .name = "shell",
+    .args = "SANDBOX [-- COMMAND [ARG]...]",
+    .help = "Opens a terminal in a sandbox, and exits with the code of its shell; ~. at the beginning of a "
+            "line leaves.",
+    .options = options,
+    .least = 1,
+    .most = -1,
+    .arguments = ARGUMENTS_END_OPTIONS,
+    .run = shell,
+};

@@ -1,0 +1,457 @@
+#include "cli/session.h"
+
+#include "cli/escape.h"
+#include "cli/interrupt.h"
+#include "cli/outflow.h"
+#include "cli/raw_mode.h"
+#include "cli/session_end.h"
+#include "cli/ws_client.h"
+
+#include "common/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CTRL_C     0x03
+#define SILENCE_MS 75000  /* the server pings each 30 s */
+#define RETURN_MS  300000 /* as long as a server keeps a terminal that nobody is attached to, by default */
+#define PAUSE_MS   200    /* between tries, at first */
+#define PAUSE_MAX  5000
+
+struct session {
+    struct cli *cli;
+    const struct session_spec *spec;
+    struct session_result result;
+    struct outflow out, err;
+
+    struct ws_client *ws; /* NULL: lost, or not there yet */
+    uint64_t position;    /* of the next byte of output */
+    uint64_t heard_ms;
+    bool size_due;
+
+    uint64_t give_up_ms, again_ms; /* while the connection is lost */
+    uint32_t pause_ms;
+    bool from_oldest;
+
+    int in_fd; /* negative: is not read, or has ended */
+    bool in_is_own;
+    struct escape escape;
+    uint8_t input[SESSION_INPUT_ROOM];
+    size_t input_len;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* A line of our own among the output. */
+static void PRINTF_LIKE(1, 2) say(const char *format, ...)
+{
+    const char *end = raw_mode_is_on() ? "\r\n" : "\n";
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%scorral: ", raw_mode_is_on() ? "\r\n" : "");
+    vfprintf(stderr, format, args);
+    fputs(end, stderr);
+    va_end(args);
+}
+
+static bool is_live(const struct session *s)
+{
+    return s->result.end == SESSION_LIVE;
+}
+
+static void end(struct session *s, enum session_end how, int code)
+{
+    if (!is_live(s))
+        return;
+    s->result.end = how;
+    s->result.code = code;
+}
+
+/* --- signals --- */
+
+static void begin_raw(const struct session *s)
+{
+    if (s->spec->interactive)
+        raw_mode_begin();
+}
+
+static void stop(struct session *s)
+{
+    bool raw = raw_mode_is_on();
+    raw_mode_end();
+    interrupt_stop();
+    if (raw)
+        begin_raw(s);
+    s->size_due = true;
+}
+
+static void take_signals(struct session *s)
+{
+    interrupt_wake_taken();
+    if (interrupt_signal())
+        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + interrupt_signal());
+    if (interrupt_came(SIGTSTP))
+        stop(s);
+    if (interrupt_came(SIGCONT) && raw_mode_is_on()) {
+        begin_raw(s); /* after a SIGSTOP, which nothing can prepare for */
+        s->size_due = true;
+    }
+    if (interrupt_came(SIGWINCH))
+        s->size_due = true;
+}
+
+/* --- input --- */
+
+static bool reads_input(const struct session *s)
+{
+    return is_live(s) && s->in_fd >= 0 && s->input_len < SESSION_INPUT_ROOM;
+}
+
+static void act(struct session *s, enum escape_act act)
+{
+    if (act == ESCAPE_LEAVE)
+        end(s, SESSION_LEFT, CLI_DONE);
+    else if (act == ESCAPE_STOP)
+        stop(s);
+    else if (act == ESCAPE_HELP)
+        say("at the beginning of a line: %c. leaves, %c^Z stops this program, %c%c is one %c", s->escape.key,
+            s->escape.key, s->escape.key, s->escape.key, s->escape.key);
+}
+
+static void take_typed(struct session *s, const uint8_t *bytes, size_t len)
+{
+    if (!s->ws && memchr(bytes, CTRL_C, len))
+        end(s, SESSION_FAILED, CLI_UNREACHABLE);
+    while (len && is_live(s)) {
+        size_t some = len, added;
+        enum escape_act what = escape_read(&s->escape, bytes, &some, s->input + s->input_len, &added);
+        s->input_len += added;
+        bytes += some;
+        len -= some;
+        act(s, what);
+    }
+}
+
+/* Reads what was typed, if anything was. The escape that was pending takes one byte more. */
+static void take_input(struct session *s)
+{
+    uint8_t bytes[4096];
+    size_t room = SESSION_INPUT_ROOM - s->input_len;
+    struct pollfd ready = {.fd = s->in_fd, .events = POLLIN};
+    if (!reads_input(s) || room < 2 || poll(&ready, 1, 0) != 1)
+        return;
+    ssize_t n = read(s->in_fd, bytes, room - 1 < sizeof bytes ? room - 1 : sizeof bytes);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) /* the terminal is gone */
+        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGHUP);
+    else
+        take_typed(s, bytes, (size_t)n);
+}
+
+/*
+ * One message at a time: what was not sent when the connection was lost is sent over the next one, and
+ * nothing is typed twice.
+ */
+static void give_input(struct session *s)
+{
+    while (s->input_len && !ws_client_waits(s->ws)) {
+        size_t some = s->input_len < WS_CLIENT_DATA_MAX ? s->input_len : WS_CLIENT_DATA_MAX;
+        ws_client_write(s->ws, WS_STDIN, s->input, some);
+        s->input_len -= some;
+        memmove(s->input, s->input + some, s->input_len);
+        if (!ws_client_flush(s->ws))
+            return; /* as the next read tells, too */
+    }
+}
+
+static void give_size(struct session *s)
+{
+    uint16_t rows, columns;
+    char json[64];
+    if (!s->size_due || !ws_client_has_room(s->ws))
+        return;
+    s->size_due = false;
+    if (!s->spec->has_tty)
+        return;
+    raw_mode_size(&rows, &columns);
+    int len = snprintf(json, sizeof json, "{\"Width\":%u,\"Height\":%u}", columns, rows);
+    ws_client_write(s->ws, WS_RESIZE, json, (size_t)len);
+}
+
+/* --- the connection --- */
+
+static void lose(struct session *s)
+{
+    uint64_t now = now_ms();
+    ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
+    s->ws = NULL;
+    s->give_up_ms = now + RETURN_MS;
+    s->again_ms = now + PAUSE_MS;
+    s->pause_ms = PAUSE_MS;
+    say("connection lost, coming back...%s", s->spec->interactive ? " (Ctrl-C gives up)" : "");
+}
+
+static void on_closed(struct session *s, const struct websocket_read *read)
+{
+    bool ours = read->what == WEBSOCKET_BROKEN;
+    if (session_end_comes_back(read->code)) {
+        lose(s);
+        return;
+    }
+    ws_client_close(s->ws, ours ? read->code : WEBSOCKET_NORMAL);
+    s->ws = NULL;
+    say("%s", ours ? "the server breaks the rules of WebSocket" : session_end_why(read->code));
+    end(s, SESSION_FAILED, ours ? CLI_UNREACHABLE : CLI_REFUSED);
+}
+
+static void on_status(struct session *s, const uint8_t *bytes, size_t len)
+{
+    CLEANUP(mem_free_ptr) char *why = NULL;
+    int code = session_end_read(bytes, len, &why);
+    if (why)
+        say("%s", why);
+    end(s, code < 0 ? SESSION_FAILED : SESSION_ENDED, code < 0 ? CLI_REFUSED : code);
+}
+
+static void on_message(struct session *s, const struct websocket_read *read)
+{
+    const uint8_t *bytes = read->bytes + 1;
+    size_t len = read->len ? read->len - 1 : 0;
+    unsigned channel = read->len ? read->bytes[0] : WS_CLOSE;
+    if (channel == WS_STATUS)
+        on_status(s, bytes, len);
+    if (channel != WS_STDOUT && channel != WS_STDERR)
+        return;
+    outflow_add(channel == WS_STDERR ? &s->err : &s->out, bytes, len);
+    s->position += len;
+}
+
+static bool has_room(const struct session *s)
+{
+    return outflow_has_room(&s->out) && outflow_has_room(&s->err);
+}
+
+static void take_messages(struct session *s)
+{
+    bool heard = false;
+    while (is_live(s) && s->ws && has_room(s)) {
+        struct websocket_read read = ws_client_next(s->ws, &heard);
+        if (heard)
+            s->heard_ms = now_ms();
+        if (read.what == WEBSOCKET_NOTHING) {
+            if (now_ms() > s->heard_ms + SILENCE_MS)
+                lose(s);
+            return;
+        }
+        if (read.what == WEBSOCKET_CLOSE || read.what == WEBSOCKET_BROKEN)
+            on_closed(s, &read);
+        else
+            on_message(s, &read);
+        outflow_flush(&s->out);
+        outflow_flush(&s->err);
+    }
+    s->heard_ms = now_ms(); /* it is we who do not listen */
+}
+
+static void exchange(struct session *s)
+{
+    take_messages(s);
+    if (!s->ws || !is_live(s))
+        return;
+    give_size(s);
+    if (ws_client_flush(s->ws))
+        give_input(s);
+    if (!ws_client_flush(s->ws))
+        lose(s);
+}
+
+/* --- opening it, and opening it again --- */
+
+static void flush(struct session *s)
+{
+    outflow_flush(&s->out);
+    outflow_flush(&s->err);
+    if (s->out.broken && is_live(s)) {
+        say("cannot write to standard output");
+        end(s, SESSION_FAILED, CLI_REFUSED);
+    }
+}
+
+static bool go_on(void *arg, struct ws_client_watch *watch)
+{
+    struct session *s = arg;
+    take_signals(s);
+    take_input(s);
+    flush(s);
+    watch->fd = reads_input(s) ? s->in_fd : -1;
+    return is_live(s);
+}
+
+static void opened(struct session *s, const struct ws_client_answer *answer)
+{
+    if (s->result.pid && answer->output_from > s->position)
+        say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
+    s->result.pid = answer->pid;
+    s->position = answer->output_from;
+    s->heard_ms = now_ms();
+    s->from_oldest = false;
+}
+
+static void add_query(const struct session *s, char *path, size_t size)
+{
+    char from[40] = "";
+    bool admin = cli_option(s->cli, "admin-access");
+    if (!s->from_oldest)
+        snprintf(from, sizeof from, "&from=%" PRIu64, s->position);
+    if (s->spec->of_terminal)
+        snprintf(path, size, "/sandbox/%s/terminal?pid=%" PRIu32 "%s%s", s->spec->sandbox, s->result.pid,
+                 from, admin ? "&admin_access=true" : "");
+    else
+        snprintf(path, size, "/sandbox/%s/processes/%" PRIu32 "/attach?admin_access=%s%s", s->spec->sandbox,
+                 s->result.pid, admin ? "true" : "false", from);
+}
+
+static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
+{
+    uint64_t now = now_ms();
+    bool gone = result == WS_REFUSED && answer->status == 410;
+    bool later = result == WS_UNREACHABLE ||
+                 (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
+    if (gone && !s->from_oldest) {
+        s->from_oldest = true;
+        return;
+    }
+    s->again_ms = now + s->pause_ms;
+    s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
+    if (later && now < s->give_up_ms)
+        return;
+    raw_mode_end();
+    end(s, SESSION_FAILED, ws_client_explain(s->cli, result, answer));
+}
+
+static void come_back(struct session *s)
+{
+    char path[256];
+    struct ws_client_watch watch = {.fd = reads_input(s) ? s->in_fd : -1, .go_on = go_on, .arg = s};
+    struct ws_client_answer answer;
+    take_input(s);
+    if (!is_live(s) || now_ms() < s->again_ms)
+        return;
+    add_query(s, path, sizeof path);
+    enum ws_client_result result = ws_client_dial(s->cli, path, &watch, &s->ws, &answer);
+    if (result == WS_OPEN) {
+        opened(s, &answer);
+        s->size_due = true;
+        say("connected again");
+    } else if (result != WS_STOPPED) {
+        not_opened(s, result, &answer);
+    }
+    json_decref(answer.problem);
+}
+
+static void open_first(struct session *s)
+{
+    struct ws_client_watch watch = {.fd = -1, .go_on = go_on, .arg = s};
+    struct ws_client_answer answer;
+    enum ws_client_result result = ws_client_dial(s->cli, s->spec->path, &watch, &s->ws, &answer);
+    if (result == WS_OPEN)
+        opened(s, &answer);
+    else if (result != WS_STOPPED)
+        end(s, SESSION_FAILED, ws_client_explain(s->cli, result, &answer));
+    json_decref(answer.problem);
+}
+
+/* --- the loop --- */
+
+static short out_events(const struct outflow *o)
+{
+    return outflow_waits(o) ? POLLOUT : 0;
+}
+
+/* Descriptors that nothing is awaited of are left out: a hang-up is reported in any case. */
+static void wait_for_something(const struct session *s)
+{
+    short ws_events = 0;
+    uint64_t now = now_ms(), until = s->ws ? s->heard_ms + SILENCE_MS + 1 : s->again_ms;
+    if (s->ws)
+        ws_events =
+            (short)((is_live(s) && has_room(s) ? POLLIN : 0) | (ws_client_waits(s->ws) ? POLLOUT : 0));
+    struct pollfd fds[] = {
+        {.fd = interrupt_fd(), .events = POLLIN},
+        {.fd = ws_events && is_live(s) ? ws_client_fd(s->ws) : -1, .events = ws_events},
+        {.fd = reads_input(s) && SESSION_INPUT_ROOM - s->input_len >= 2 ? s->in_fd : -1, .events = POLLIN},
+        {.fd = out_events(&s->out) ? s->out.fd : -1, .events = POLLOUT},
+        {.fd = out_events(&s->err) ? s->err.fd : -1, .events = POLLOUT}};
+    (void)poll(fds, ARRAY_LEN(fds), until > now ? (int)(until - now) : 0);
+}
+
+static void carry(struct session *s)
+{
+    while (is_live(s)) {
+        take_signals(s);
+        if (!s->ws) {
+            come_back(s);
+        } else {
+            take_input(s);
+            exchange(s);
+        }
+        flush(s);
+        if (is_live(s))
+            wait_for_something(s);
+    }
+    while (!interrupt_signal() && (outflow_waits(&s->out) || outflow_waits(&s->err))) {
+        wait_for_something(s); /* what has come before the end is shown */
+        take_signals(s);
+        flush(s);
+    }
+}
+
+static void open_input(struct session *s)
+{
+    int own = outflow_reopen(STDIN_FILENO, O_RDONLY);
+    s->in_fd = own < 0 ? STDIN_FILENO : own;
+    s->in_is_own = own >= 0;
+}
+
+struct session_result session_run(struct cli *cli, const struct session_spec *spec)
+{
+    struct session *s = mem_zalloc(sizeof *s);
+    s->cli = cli;
+    s->spec = spec;
+    s->in_fd = -1;
+    interrupt_hold_terminal();
+    escape_init(&s->escape, spec->escape);
+    outflow_init(&s->out, STDOUT_FILENO);
+    outflow_init(&s->err, STDERR_FILENO);
+    open_first(s);
+    if (is_live(s)) {
+        begin_raw(s);
+        if (spec->interactive)
+            open_input(s);
+        carry(s);
+    }
+    raw_mode_end();
+    ws_client_close(s->ws, WEBSOCKET_NORMAL);
+    struct session_result result = s->result;
+    outflow_fini(&s->out);
+    outflow_fini(&s->err);
+    if (s->in_is_own)
+        (void)close(s->in_fd);
+    free(s);
+    return result;
+}
