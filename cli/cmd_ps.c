@@ -14,9 +14,9 @@ static int ps(struct cli *cli, int argc, char **argv)
 {
     static const struct column columns[] = {
         {"PID", "pid", AS_TEXT, 0},        {"STATE", "state", AS_STATE, 0},
-        {"TTY", "tty", AS_TEXT, 3},        {"STARTED", "started_at", AS_AGO, 1},
+        {"TTY", "tty", AS_SIZE, 3},        {"STARTED", "started_at", AS_AGO, 1},
         {"EXIT", "exit_code", AS_TEXT, 2}, {"SIGNAL", "signal", AS_TEXT, 3},
-        {"TAG", "tag", AS_TEXT, 2},        {"COMMAND", "command", AS_TEXT, 1}};
+        {"TAG", "tag", AS_TEXT, 2},        {"COMMAND", "command", AS_WORDS, 1}};
     CLEANUP(mem_free_ptr) char *id = NULL;
     int rc = lookup_sandbox(cli, argv[0], &id);
     if (rc)

@@ -1,6 +1,7 @@
 /* corral shell: a terminal in a sandbox. */
 #include "cli/exec_tty.h"
 #include "cli/lookup.h"
+#include "cli/outflow.h"
 #include "cli/raw_mode.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct opt options[] = {
     {"pid", 'p', OPT_NUMBER, "N", NULL, "Attach to this process (corral ps) instead of a new shell."},
@@ -44,10 +46,14 @@ static char *path_of(const struct cli *cli, const char *id, int argc, char **arg
 /* It lives on for a while where its client left, or was ended. */
 static void say_how_to_return(const struct session_result *result, const char *id)
 {
-    if (result->pid && result->end != SESSION_ENDED)
-        fprintf(stderr,
-                "corral: the shell lives on for some minutes; corral shell --pid %u %s attaches to it\n",
-                result->pid, id);
+    CLEANUP(mem_free_ptr) char *text = NULL;
+    if (!result->pid || result->end == SESSION_ENDED)
+        return;
+    if (asprintf(&text,
+                 "corral: the shell lives on for some minutes; corral shell --pid %u %s attaches to it\n",
+                 result->pid, id) < 0)
+        abort();
+    outflow_note(STDERR_FILENO, text); /* not waiting for a terminal that takes nothing */
 }
 
 static int shell(struct cli *cli, int argc, char **argv)

@@ -82,3 +82,12 @@ void outflow_flush(struct outflow *o)
         o->at = 0;
     }
 }
+
+void outflow_note(int fd, const char *text)
+{
+    struct outflow o;
+    outflow_init(&o, fd);
+    outflow_add(&o, (const uint8_t *)text, strlen(text));
+    outflow_flush(&o);
+    outflow_fini(&o);
+}

@@ -29,6 +29,9 @@ bool outflow_waits(const struct outflow *o);
 /* Writes what can be written now. */
 void outflow_flush(struct outflow *o);
 
+/* Writes a text if it can be written now; else it is thrown away. */
+void outflow_note(int fd, const char *text);
+
 /* Opens the file again, non-blocking; the descriptor is the caller's. Negative where that cannot be done. */
 int outflow_reopen(int fd, int mode);
 

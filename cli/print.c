@@ -66,12 +66,37 @@ static const json_t *left_of(const json_t *item, const struct column *column)
     return column->format == AS_LEFT && ended && !json_is_null(ended) ? NULL : print_at(item, column->path);
 }
 
+static char *words(const json_t *list)
+{
+    char *out = NULL;
+    size_t len, i;
+    const json_t *word;
+    FILE *text = open_memstream(&out, &len);
+    json_array_foreach(list, i, word)
+        fprintf(text, "%s%s", i ? " " : "", json_is_string(word) ? json_string_value(word) : "?");
+    fclose(text);
+    return text_show_only(out);
+}
+
+static char *size_of(const json_t *terminal)
+{
+    char out[SHORT_MAX];
+    snprintf(out, sizeof out, "%" JSON_INTEGER_FORMAT "x%" JSON_INTEGER_FORMAT,
+             json_integer_value(json_object_get(terminal, "columns")),
+             json_integer_value(json_object_get(terminal, "rows")));
+    return mem_strdup(out);
+}
+
 /* The value as people read it; the caller's. */
 static char *shown(const json_t *value, enum column_format format)
 {
     char out[SHORT_MAX];
     if (format == AS_AGO || format == AS_LEFT)
         return relative(value, format == AS_LEFT);
+    if (format == AS_WORDS && json_is_array(value))
+        return words(value);
+    if (format == AS_SIZE && json_is_object(value))
+        return size_of(value);
     if (!json_is_number(value) || format == AS_TEXT || format == AS_STATE)
         return plain(value);
     if (format == AS_BYTES)

@@ -13,7 +13,9 @@ enum column_format {
     AS_LEFT,
     AS_PERCENT, /* coloured where it is high */
     AS_SECONDS,
-    AS_STATE /* coloured by what it says */
+    AS_STATE, /* coloured by what it says */
+    AS_WORDS, /* a list of strings, as a command line */
+    AS_SIZE   /* of a terminal: 80x24 */
 };
 
 struct column {

@@ -56,16 +56,17 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* A line of our own among the output. */
+/* A line of our own among the output. Where the terminal takes nothing, it is not said. */
 static void PRINTF_LIKE(1, 2) say(const char *format, ...)
 {
-    const char *end = raw_mode_is_on() ? "\r\n" : "\n";
+    bool raw = raw_mode_is_on();
+    char text[400], line[420];
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%scorral: ", raw_mode_is_on() ? "\r\n" : "");
-    vfprintf(stderr, format, args);
-    fputs(end, stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    snprintf(line, sizeof line, "%scorral: %s%s", raw ? "\r\n" : "", text, raw ? "\r\n" : "\n");
+    outflow_note(STDERR_FILENO, line);
 }
 
 static bool is_live(const struct session *s)
@@ -403,15 +404,17 @@ static void wait_for_something(const struct session *s)
 static void carry(struct session *s)
 {
     while (is_live(s)) {
+        bool lost = !s->ws, opened_now = false;
         take_signals(s);
-        if (!s->ws) {
+        if (lost) {
             come_back(s);
+            opened_now = s->ws; /* frames may have come with the answer */
         } else {
             take_input(s);
             exchange(s);
         }
         flush(s);
-        if (is_live(s))
+        if (is_live(s) && !opened_now)
             wait_for_something(s);
     }
     while (!interrupt_signal() && (outflow_waits(&s->out) || outflow_waits(&s->err))) {
