@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,28 @@ static void kill_process(struct cli *cli, const char *id, json_int_t pid, const 
     cli_answer_fini(&answer);
 }
 
+/* A process that its time limit killed ends by a signal, as others do. */
+static void say_timeout(struct cli *cli, const char *id, json_int_t pid, const char *query)
+{
+    struct cli_answer answer;
+    CLEANUP(mem_free_ptr) char *path = NULL;
+    if (!cli_option(cli, "timeout"))
+        return;
+    if (asprintf(&path, "/sandbox/%s/processes/%lld%s", id, (long long)pid, query) < 0)
+        abort();
+    cli_interruptible(cli, true);
+    if (!cli_call(cli, "GET", path, NULL, &answer) && json_is_true(json_object_get(answer.json, "timed_out")))
+        fprintf(stderr, "corral: the command was killed after %s (--timeout)\n", cli_option(cli, "timeout"));
+    cli_answer_fini(&answer);
+}
+
 static int code_of(const struct session_result *result, const char *id, json_int_t pid)
 {
     if (result->end == SESSION_LEFT)
         fprintf(stderr, "corral: process %lld goes on; corral shell --pid %lld %s attaches to it\n",
                 (long long)pid, (long long)pid, id);
+    if (result->end == SESSION_FAILED)
+        fprintf(stderr, "corral: process %lld may go on (corral ps)\n", (long long)pid);
     return result->end == SESSION_FAILED ? CLI_FAILED : result->code;
 }
 
@@ -70,8 +88,7 @@ static int attach(struct cli *cli, const char *id, json_int_t pid, const char *q
 {
     CLEANUP(mem_free_ptr) char *path = NULL;
     struct session_result result;
-    if (asprintf(&path, "/sandbox/%s/processes/%lld/attach?from=0%s%s", id, (long long)pid,
-                 query[0] ? "&" : "", query[0] ? query + 1 : "") < 0)
+    if (asprintf(&path, "/sandbox/%s/processes/%lld/attach%s", id, (long long)pid, query) < 0)
         abort();
     const struct session_spec spec = {.sandbox = id,
                                       .path = path,
@@ -81,6 +98,8 @@ static int attach(struct cli *cli, const char *id, json_int_t pid, const char *q
     result = session_run(cli, &spec);
     if (result.end == SESSION_SIGNALLED)
         kill_process(cli, id, pid, query);
+    if (result.end == SESSION_ENDED && result.code == CLI_SIGNALLED + SIGKILL)
+        say_timeout(cli, id, pid, query);
     return code_of(&result, id, pid);
 }
 
@@ -90,6 +109,10 @@ int exec_tty_run(struct cli *cli, const char *id, int argc, char **argv)
     CLEANUP(mem_free_ptr) char *path = NULL;
     struct cli_answer answer;
     int escape;
+    if (cli_wants_json(cli)) {
+        (void)cli_usage(cli, "what a terminal shows is no JSON: leave out -t");
+        return CLI_FAILED;
+    }
     if (exec_tty_escape(cli, &escape) ||
         (cli_option(cli, "interactive") && !raw_mode_can() &&
          exec_tty_refuse("corral exec without -t takes input from a file or a pipe")))

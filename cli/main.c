@@ -26,7 +26,9 @@ static void print_help(FILE *out)
           "corral login stores profiles. CORRAL_CA_FILE names a CA to trust, NO_COLOR turns colours off.\n"
           "Exit codes: 0 done, 1 the server refused, 2 usage, 3 the server cannot be reached; of run and "
           "exec: that\n"
-          "of the command, 126 it cannot be invoked, 127 it is not found, 125 Corral failed or refused.\n",
+          "of the command, 126 it cannot be invoked, 127 it is not found, 125 Corral failed or refused; of "
+          "shell: that\n"
+          "of its shell, once it runs.\n",
           out);
 }
 

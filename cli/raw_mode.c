@@ -57,7 +57,7 @@ void raw_mode_begin(void)
     raw = before;
     cfmakeraw(&raw);
     on = 1; /* first: a signal between the two must restore */
-    (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
 void raw_mode_size(uint16_t *rows, uint16_t *columns)

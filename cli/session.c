@@ -305,7 +305,8 @@ static bool go_on(void *arg, struct ws_client_watch *watch)
 
 static void opened(struct session *s, const struct ws_client_answer *answer)
 {
-    if (s->result.pid && answer->output_from > s->position)
+    bool counts = s->result.pid || !s->spec->of_terminal; /* else there is output of before */
+    if (counts && answer->output_from > s->position)
         say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
     s->result.pid = answer->pid;
     s->position = answer->output_from;

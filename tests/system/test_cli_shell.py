@@ -212,16 +212,16 @@ def test_stop_and_go_on(terminal, environ, corral, sandbox):
 SCRIPT = "i=0; while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); sleep 0.03; done; read x; echo got $x; exit 6"
 
 
-@pytest.mark.parametrize("verb", ["shell", "exec"])
-@pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGKILL])
-def test_a_restart_of_the_controller(corral, terminal, sandbox, signo, verb):
+@pytest.mark.parametrize("what,signo,verb", [("controller", signal.SIGTERM, "shell"), ("controller", signal.SIGKILL, "shell"),
+                                             ("controller", signal.SIGTERM, "exec"), ("agent", signal.SIGTERM, "shell")])
+def test_a_restart(corral, terminal, sandbox, what, signo, verb):
     t = terminal(verb, *(["-it"] if verb == "exec" else []), sandbox, "--", "sh", "-c", SCRIPT)
     t.until("line 20\r\n")
     t.output = b""
-    pid = corral.pid("controller")
-    corral.kill("controller", signo)
+    pid = corral.pid(what)
+    corral.kill(what, signo)
     wait_until("it has ended", lambda: not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().split()[2] == "Z")
-    corral.restart("controller")
+    corral.restart(what)
     t.until("coming back")
     t.until("connected again", 40)
     t.until("line 299\r\n", 30)
@@ -296,6 +296,11 @@ def test_exec_with_a_terminal_but_no_input(corral, environ, sandbox):
     got = subprocess.run([corral.home / "bin/corral", "exec", "-t", sandbox, "sh", "-c", "tty; stty size; exit 4"], env=environ,
                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     assert (got.returncode, got.stdout, got.stderr) == (4, "/dev/pts/0\r\n24 80\r\n", "")
+
+
+def test_a_time_limit(terminal, sandbox):
+    t = terminal("exec", "-it", "--timeout", "1s", sandbox, "sleep", "1000")
+    assert t.ended() == 128 + signal.SIGKILL and b"killed after 1s" in t.output
 
 
 # --- ps ---

@@ -231,6 +231,33 @@ static void test_accept(void **state)
     assert_string_equal(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
+/* What a client writes, a server reads; and the other way round. Neither reads its own kind. */
+static void test_both_sides(void **state)
+{
+    static const uint8_t key[4] = {1, 0xfe, 3, 0};
+    struct text masked = {0}, plain = {0};
+    char bytes[700];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)i;
+    websocket_frame_write_masked(WEBSOCKET_BINARY, bytes, sizeof bytes, key, collect, &masked);
+    websocket_frame_write(WEBSOCKET_BINARY, bytes, sizeof bytes, collect, &plain);
+    for (int i = 0; i < 4; i++) {
+        bool of_server = i & 1, is_masked = i & 2;
+        struct websocket_reader *r =
+            of_server ? websocket_reader_of_server(MESSAGE_MAX) : websocket_reader_new(MESSAGE_MAX);
+        const struct text *frame = is_masked ? &masked : &plain;
+        websocket_reader_put(r, frame->data, frame->len);
+        if (of_server != is_masked)
+            expect(r, WEBSOCKET_BINARY, bytes, sizeof bytes);
+        else
+            expect_broken(r, WEBSOCKET_BAD_FRAMES);
+        websocket_reader_free(r);
+    }
+    text_fini(&masked);
+    text_fini(&plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fragments_count_together, setup, teardown),
         cmocka_unit_test(test_closes),
         cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_both_sides),
         cmocka_unit_test(test_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
