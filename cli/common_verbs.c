@@ -16,9 +16,11 @@ static void print_ids(const json_t *items, const char *name)
     json_t *item;
     json_array_foreach(items, i, item)
     {
-        const char *id = json_string_value(json_object_get(item, name));
-        if (id)
-            puts(id);
+        const json_t *id = json_object_get(item, name);
+        if (json_is_string(id))
+            puts(json_string_value(id));
+        else if (json_is_integer(id))
+            printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(id));
     }
 }
 

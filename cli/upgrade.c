@@ -127,6 +127,8 @@ static int on_done(http_parser *parser)
     struct upgrade *u = parser->data;
     if (u->state == UPGRADE_MORE)
         u->state = UPGRADE_REFUSED;
+    if (u->state == UPGRADE_REFUSED)
+        http_parser_pause(parser, 1); /* another answer after it counts for nothing */
     return 0;
 }
 

@@ -56,6 +56,8 @@ static void test_not_opened(void **state)
            UPGRADE_BROKEN);
     expect("SSH-2.0-x\r\n", UPGRADE_BROKEN);
     expect("HTTP/1.1 101 X\r\n", UPGRADE_MORE);
+    expect("HTTP/1.1 403 X\r\nContent-Length: 0\r\n\r\n" HEAD KEY "X-Process-Id: 12\r\n\r\n",
+           UPGRADE_REFUSED);
 }
 
 static void test_refusals(void **state)
