@@ -148,9 +148,9 @@ static struct curl_slist *headers_of(const struct cli *cli, bool has_body)
 
 void cli_print_unreachable(const struct cli *cli, CURLcode rc)
 {
-    const char *proxy, *variable = proxy_of(cli->url, &proxy);
     if (cli->silent)
         return;
+    const char *proxy = NULL, *variable = proxy_of(cli->url, &proxy);
     fprintf(stderr, "corral: %s does not answer: %s", cli->url, curl_easy_strerror(rc));
     if (variable)
         fprintf(stderr, " ($%s names the proxy %s)", variable, proxy);

@@ -56,23 +56,44 @@ static void say_how_to_return(const struct session_result *result, const char *i
     outflow_note(STDERR_FILENO, text); /* not waiting for a terminal that takes nothing */
 }
 
+/* In raw mode, what is printed for no terminal is hard to read, and no key ends it. */
+static int check_process(struct cli *cli, const char *id, const char *pid)
+{
+    struct cli_answer answer;
+    CLEANUP(mem_free_ptr) char *path = NULL;
+    if (asprintf(&path, "/sandbox/%s/processes/%s%s", id, pid,
+                 cli_option(cli, "admin-access") ? "?admin_access=true" : "") < 0)
+        abort();
+    int rc = cli_call(cli, "GET", path, NULL, &answer);
+    if (!rc && !json_is_object(json_object_get(answer.json, "tty"))) {
+        fprintf(stderr, "corral: process %s has no terminal\n", pid);
+        rc = CLI_REFUSED;
+    }
+    cli_answer_fini(&answer);
+    return rc;
+}
+
 static int shell(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *id = NULL;
+    const char *pid = cli_option(cli, "pid");
     bool dashes = argc > 1 && !strcmp(argv[1], "--");
     int escape, words = dashes ? 2 : 1;
     if (exec_tty_escape(cli, &escape))
         return CLI_USAGE;
-    if (cli_option(cli, "pid") && argc > words)
+    if (pid && argc > words)
         return cli_usage(cli, "--pid attaches to a process that runs: it takes no command");
     if (!raw_mode_can())
         return exec_tty_refuse("corral exec runs a command without one");
     int rc = lookup_sandbox(cli, argv[0], &id);
+    if (!rc && pid)
+        rc = check_process(cli, id, pid);
     if (rc)
         return rc;
     CLEANUP(mem_free_ptr) char *path = path_of(cli, id, argc - words, argv + words);
     const struct session_spec spec = {.sandbox = id,
                                       .path = path,
+                                      .is_old = pid,
                                       .of_terminal = true,
                                       .has_tty = true,
                                       .interactive = true,

@@ -305,7 +305,7 @@ static bool go_on(void *arg, struct ws_client_watch *watch)
 
 static void opened(struct session *s, const struct ws_client_answer *answer)
 {
-    bool counts = s->result.pid || !s->spec->of_terminal; /* else there is output of before */
+    bool counts = s->result.pid || !s->spec->is_old;
     if (counts && answer->output_from > s->position)
         say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
     s->result.pid = answer->pid;
@@ -438,6 +438,7 @@ struct session_result session_run(struct cli *cli, const struct session_spec *sp
     s->cli = cli;
     s->spec = spec;
     s->in_fd = -1;
+    s->size_due = spec->is_old;
     interrupt_hold_terminal();
     escape_init(&s->escape, spec->escape);
     outflow_init(&s->out, STDOUT_FILENO);

@@ -18,6 +18,7 @@
 struct session_spec {
     const char *sandbox; /* its id */
     const char *path;    /* the WebSocket to open first */
+    bool is_old;         /* the process ran before: it gets our size at first, and printed before us */
     bool of_terminal;    /* comes back by the terminal's route, else by that of its process */
     bool has_tty;        /* the process has a terminal, whose size follows ours */
     bool interactive;    /* standard input, a terminal, is sent; in raw mode */

@@ -145,10 +145,18 @@ def test_the_escape_key(terminal, user, sandbox):
     assert t.ended() == 0
     [shell] = processes(user, sandbox)
     assert shell["state"] == "running" and f"--pid {shell['pid']}".encode() in t.output
-    again = terminal("shell", "--pid", str(shell["pid"]), "web")
+    again = terminal("shell", "--pid", str(shell["pid"]), "web", rows=44, columns=111)
     again.until(r"a~\. ~~\r\n") # what was printed before
+    again.type("stty size\r")
+    again.until("44 111\r\n")
     again.type("exit 5\r")
     assert again.ended() == 5
+
+
+def test_a_process_without_a_terminal(terminal, user, sandbox):
+    pid = user.good("POST", f"/sandbox/{sandbox}/processes", {"command": ["sleep", "1000"]})["pid"]
+    t = terminal("shell", "--pid", str(pid), "web")
+    assert t.ended() == 1 and b"has no terminal" in t.output
 
 
 def test_no_escape_key(terminal, sandbox):
