@@ -314,18 +314,19 @@ static void opened(struct session *s, const struct ws_client_answer *answer)
     s->from_oldest = false;
 }
 
-static void add_query(const struct session *s, char *path, size_t size)
+static void write_path(const struct session *s, struct text *path)
 {
-    char from[40] = "";
-    bool admin = cli_option(s->cli, "admin-access");
-    if (!s->from_oldest)
-        snprintf(from, sizeof from, "&from=%" PRIu64, s->position);
-    if (s->spec->of_terminal)
-        snprintf(path, size, "/sandbox/%s/terminal?pid=%" PRIu32 "%s%s", s->spec->sandbox, s->result.pid,
-                 from, admin ? "&admin_access=true" : "");
-    else
-        snprintf(path, size, "/sandbox/%s/processes/%" PRIu32 "/attach?admin_access=%s%s", s->spec->sandbox,
-                 s->result.pid, admin ? "true" : "false", from);
+    const char *mark = s->spec->of_terminal ? "&" : "?";
+    text_fmt(path,
+             s->spec->of_terminal ? "/sandbox/%s/terminal?pid=%" PRIu32
+                                  : "/sandbox/%s/processes/%" PRIu32 "/attach",
+             s->spec->sandbox, s->result.pid);
+    if (!s->from_oldest) {
+        text_fmt(path, "%sfrom=%" PRIu64, mark, s->position);
+        mark = "&";
+    }
+    if (cli_option(s->cli, "admin-access"))
+        text_fmt(path, "%sadmin_access=true", mark);
 }
 
 static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
@@ -348,14 +349,15 @@ static void not_opened(struct session *s, enum ws_client_result result, const st
 
 static void come_back(struct session *s)
 {
-    char path[256];
+    struct text path = {0};
     struct ws_client_watch watch = {.fd = reads_input(s) ? s->in_fd : -1, .go_on = go_on, .arg = s};
     struct ws_client_answer answer;
     take_input(s);
     if (!is_live(s) || now_ms() < s->again_ms)
         return;
-    add_query(s, path, sizeof path);
-    enum ws_client_result result = ws_client_dial(s->cli, path, &watch, &s->ws, &answer);
+    write_path(s, &path);
+    enum ws_client_result result = ws_client_dial(s->cli, path.data, &watch, &s->ws, &answer);
+    text_fini(&path);
     if (result == WS_OPEN) {
         opened(s, &answer);
         s->size_due = true;

@@ -545,6 +545,96 @@ def test_pings_without_end():
         assert t.ended(60) == 0
 
 
+# --- exec ---
+
+def answers(asked, status, body):
+    """A script that notes a request and answers it."""
+    def script(peer):
+        method = peer.head.split()[0].decode()
+        length = re.search(rb"^content-length: (\d+)", peer.head, re.M | re.I)
+        given = peer.take(int(length[1])) if length else b""
+        asked.append((method, peer.target, json.loads(given) if given else None))
+        peer.raw(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        peer.socket.shutdown(socket.SHUT_RDWR)
+    return script
+
+
+def test_exec_in_a_terminal():
+    asked = []
+
+    def attached(peer):
+        asked.append(peer.target)
+        peer.accept(pid=9)
+        assert peer.hear_on(STDIN) == b"typed"
+        peer.end(b'{"exit_code":4}')
+    with client(answers(asked, 201, '{"pid":9}'), attached, args=("exec", "-it", "-e", "A=1", "-w", "/tmp", "--timeout", "90s", SANDBOX, "a", "-b"),
+                rows=20, columns=70) as t:
+        wait_raw(t)
+        t.type("typed")
+        assert t.ended() == 4
+    assert asked == [("POST", f"/sandbox/{SANDBOX}/processes", {"command": ["a", "-b"], "env": {"A": "1", "TERM": "xterm-256color"}, "cwd": "/tmp",
+                                                               "timeout_ms": 90000, "tty": {"rows": 20, "columns": 70}}),
+                     f"/sandbox/{SANDBOX}/processes/9/attach"]
+
+
+def test_exec_that_a_signal_ends():
+    for flags, begun in (("-it", True), ("-t", True), ("-it", False)):
+        asked, there = [], threading.Event()
+
+        def attached(peer):
+            if begun:
+                peer.accept(pid=9)
+            there.set()
+            stays(peer)
+        with client(answers(asked, 201, '{"pid":9}'), attached, answers(asked, 204, ""), args=("exec", flags, SANDBOX, "true")) as t:
+            assert there.wait(PATIENCE)
+            time.sleep(0.3)
+            assert t.is_raw() == (begun and flags == "-it")
+            t.signal(signal.SIGTERM)
+            assert t.ended(5) == 143
+        assert asked[1:] == [("DELETE", f"/sandbox/{SANDBOX}/processes/9", None)], asked
+
+
+def test_exec_that_comes_back():
+    targets = []
+
+    def lost(peer):
+        peer.accept(pid=9)
+        peer.say(STDOUT, b"12345")
+        peer.cut()
+
+    def back(peer):
+        targets.append(peer.target)
+        peer.accept(pid=9, position=5).end()
+    with client(answers([], 201, '{"pid":9}'), lost, back, args=("exec", "-it", SANDBOX, "true")) as t:
+        assert t.ended() == 0
+    assert targets == [f"/sandbox/{SANDBOX}/processes/9/attach?from=5"]
+
+
+def test_exec_whose_first_output_is_gone():
+    with client(answers([], 201, '{"pid":9}'), lambda peer: peer.accept(pid=9, position=77).end(), args=("exec", "-it", SANDBOX, "true")) as t:
+        assert t.ended() == 0 and b"77 bytes of output are lost" in t.output
+
+
+def test_exec_past_its_time():
+    asked = []
+    with client(answers(asked, 201, '{"pid":9}'), lambda peer: peer.accept(pid=9).end(b'{"signal":9}'), answers(asked, 200, '{"timed_out":true}'),
+                args=("exec", "-t", "--timeout", "2s", SANDBOX, "true")) as t:
+        assert t.ended() == 137 and b"killed after 2s" in t.output
+    assert asked[1][:2] == ("GET", f"/sandbox/{SANDBOX}/processes/9")
+
+
+def test_exec_that_is_left_or_refused():
+    with client(answers([], 201, '{"pid":9}'), lambda peer: stays(peer.accept(pid=9)), args=("exec", "-it", SANDBOX, "true")) as t:
+        wait_raw(t)
+        t.type("~.")
+        assert t.ended() == 0 and b"--pid 9" in t.output
+    with client(answers([], 409, '{"detail":"no","code":"wrong_state"}'), args=("exec", "-it", SANDBOX, "true")) as t:
+        assert t.ended() == 125 and b"wrong_state" in t.output
+    with client(answers([], 201, '{"pid":9}'), lambda peer: peer.accept(pid=9).close(1011), args=("exec", "-it", SANDBOX, "true")) as t:
+        assert t.ended() == 125 and b"node failed" in t.output
+
+
 # --- the way there ---
 
 def test_tls():
