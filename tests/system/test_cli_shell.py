@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 from corral import wait_until
@@ -128,6 +129,19 @@ def test_no_terminal(corral, environ, sandbox):
 def test_who_is_refused(terminal, sandbox, args, env, code, says):
     t = terminal(*args, env=env)
     assert t.ended() == code and says.encode() in t.output, t.output
+
+
+def test_an_administrator(corral, terminal, sandbox):
+    admin = {"CORRAL_API_KEY": corral.admin_key}
+    assert terminal("shell", sandbox, "true", env=admin).ended() == 1
+    assert terminal("shell", "--admin-access", sandbox, "--", "sh", "-c", "exit 5", env=admin).ended() == 5
+    assert terminal("exec", "-it", "--admin-access", sandbox, "sh", "-c", "exit 6", env=admin).ended() == 6
+    t = terminal("exec", "-t", "--admin-access", sandbox, "sleep", "1000", env=admin)
+    time.sleep(1)
+    t.signal(signal.SIGTERM)
+    assert t.ended() == 128 + signal.SIGTERM
+    listed = json.loads(corral.cli("ps", "--admin-access", "--json", sandbox).stdout)["items"]
+    assert [(p["exit_code"], p["signal"]) for p in listed] == [(5, None), (6, None), (None, 9)]
 
 
 # --- the escape key ---
