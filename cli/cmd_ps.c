@@ -6,7 +6,7 @@
 #include "common/base/mem.h"
 
 static const struct opt options[] = {
-    {"admin-access", 0, OPT_FLAG, "admin_access", NULL, ADMIN_ACCESS_HELP},
+    {"admin-access", 0, OPT_FLAG, NULL, "admin_access", ADMIN_ACCESS_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
