@@ -14,6 +14,7 @@
 #include "agent/node/logs.h"
 #include "agent/sandbox/late.h"
 #include "agent/sandbox/remove.h"
+#include "agent/sandbox/take_log.h"
 #include "agent/sandbox/watch.h"
 #include "agent/sources/clock_source.h"
 #include "agent/sources/controller_source.h"
@@ -200,6 +201,7 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         return rc;
     }
     agent_logs_start(agent);
+    agent_take_log_init(agent);
     agent->log_streams = log_streams_new(agent);
     agent->stream_link = stream_link_new(agent);
     turns_init(&agent->turns,
@@ -246,13 +248,13 @@ void agent_free(struct agent *agent)
     uplink_free(agent->uplink);
     stream_link_free(agent->stream_link);
     agent->stream_link = NULL;
-    log_streams_free(agent->log_streams);
     docker_free(agent->docker);
     agent_late_free(agent);
     cleanup_free(agent);
     worker_free(agent->signallers);
     worker_free(agent->forcers);
     worker_free(agent->worker);
+    log_streams_free(agent->log_streams);
     agent_logs_free(agent);
     agent_outbox_close(agent);
     volumes_free(agent->volumes);

@@ -52,7 +52,7 @@ struct agent {
     struct stream_link *stream_link;
     struct logs *logs;               /* node/logs.h */
     struct log_streams *log_streams; /* streams/log_stream.h */
-    unsigned logs_taken;             /* reads of logs of sandboxes that end, now */
+    struct turns log_turns;          /* reads of logs of sandboxes that end */
     uint64_t logs_lost;              /* logs that could not be kept, since the start */
     struct docker *docker;
     struct docker_facts docker_facts;

@@ -11,6 +11,7 @@
 static const struct opt exec_options[] = {
     {"env", 'e', OPT_PAIR, "NAME=VALUE", NULL, "An environment variable; may be given again."},
     EXEC_OPTIONS,
+    {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

@@ -17,6 +17,7 @@ static const struct opt options[] = {
     {"since", 0, OPT_TEXT, "TIME", NULL,
      "Only output from this time on: 2026-01-02T03:04:05Z, or so long ago: 10m."},
     {"stream", 0, OPT_TEXT, "NAME", "stream", "Only this stream: stdout or stderr."},
+    {"admin-access", 0, OPT_FLAG, NULL, "admin_access", ADMIN_ACCESS_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 

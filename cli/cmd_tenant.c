@@ -122,7 +122,8 @@ const struct command cmd_user_rm = {.name = "user rm",
 
 static const struct opt key_options[] = {
     {"name", 'n', OPT_TEXT, "NAME", "name", "What the key is for."},
-    {"scope", 's', OPT_LIST, "read|write|admin", "scopes", "What it may do; may be given again."},
+    {"scope", 's', OPT_LIST, "read|exec|write|admin", "scopes",
+     "What it may do; may be given again. write has exec in it."},
     {"max-sandboxes", 0, OPT_NUMBER, "N", "max_sandboxes", "Most live sandboxes of this key."},
     {"expires-at", 0, OPT_TEXT, "TIME", "expires_at", "When it expires (RFC 3339)."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},

@@ -122,7 +122,9 @@ int exec_run(struct cli *cli, const char *id, int argc, char **argv, bool *refus
     int rc = input_read(cli, &input);
     if (rc)
         return rc;
-    CLEANUP(mem_free_ptr) char *path = cli_path("/sandbox/%s/exec", id);
+    CLEANUP(mem_free_ptr)
+    char *path = cli_path(
+        cli_option(cli, "admin-access") ? "/sandbox/%s/exec?admin_access=true" : "/sandbox/%s/exec", id);
     json_t *body = request_of(cli, argc, argv, &input);
     input_fini(&input);
     cli_patience(cli, 0);

@@ -4,6 +4,10 @@
 
 #include "cli/cli.h"
 
+/* Help of --admin-access, of the verbs that work inside a sandbox. */
+#define ADMIN_ACCESS_HELP                                                                                    \
+    "As an administrator, enter another user's sandbox: it is audited, and its owner gets an event."
+
 /*
  * Fills *id, which is then the caller's. A whole id is not looked up; a live sandbox comes before one that
  * has ended. CLI_REFUSED, with an error printed, where none or several are meant.

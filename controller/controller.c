@@ -40,6 +40,29 @@ static void find_key(void *owner, const char *prefix, struct key_query *query)
     db_key_find(c->key_pool, prefix, on_key, query);
 }
 
+static void on_keys_read(void *arg, int code, const struct err *e, const struct key_status *status,
+                         size_t count)
+{
+    struct controller *c = arg;
+    if (code && code != ERR_CANCELLED)
+        log_warn("controller", "the keys of open streams cannot be read, trying again: %s", e->text);
+    key_watch_told(c->keys, code, status, count);
+}
+
+static void read_keys(void *owner, const char *const *ids, size_t count)
+{
+    struct controller *c = owner;
+    db_keys_now(c->key_pool, ids, count, on_keys_read, c);
+}
+
+static bool key_is_current(void *owner, const struct caller *caller)
+{
+    const struct controller *c = owner;
+    return api_key_is_current(c->api, caller);
+}
+
+static const struct key_watch_ops key_watch_ops = {.read = read_keys, .is_current = key_is_current};
+
 /*
  * Whether requests can be served: without the lead, changes would not reach the nodes, and reads may be out
  * of date.
@@ -76,7 +99,7 @@ static void on_told(void *arg, enum db_told what, const char *text)
     struct controller *c = arg;
     switch (what) {
     case DB_TOLD_KEY:
-        api_forget_key(c->api, text);
+        ops_key_changed(c, text);
         break;
     case DB_TOLD_DESIRED:
         leader_told_desired(c->leader, text);
@@ -224,6 +247,7 @@ static int make_leader(struct controller *c, struct err *e)
     struct leader_conf conf = {.loop = c->loop,
                                .pool = c->pool,
                                .admit = c->admit,
+                               .keys = c->keys,
                                .defaults = &c->defaults,
                                .link = &link,
                                .keep_sample_days = &c->conf->keep_sample_days,
@@ -304,13 +328,14 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
                                       .on_deposed = on_deposed,
                                       .arg = c};
     struct db_pool_options key_options = {
-        .url = conf->database_url, .connections = KEY_CONNECTIONS, .queue_max = KEY_QUERIES_MAX + 1};
+        .url = conf->database_url, .connections = KEY_CONNECTIONS, .queue_max = KEY_QUERIES_MAX + 2};
     c->pool = db_pool_new(loop, &options);
     struct db_pool_options reads = {
         .url = conf->database_url, .connections = (unsigned)conf->database_read_connections, .depth = 1};
     c->reads = db_pool_new(loop, &reads);
     c->read_gate = read_gate_new(reads.connections);
     c->key_pool = db_pool_new(loop, &key_options);
+    c->keys = key_watch_new(loop, &key_watch_ops, c);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
     int rc = make_leader(c, e);
@@ -398,6 +423,7 @@ void controller_free(struct controller *c)
     leader_free(c->leader);
     websockets_free(c->websockets);
     api_free(c->api);
+    key_watch_free(c->keys);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);
     free(c);

@@ -24,6 +24,7 @@ struct controller {
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;
+    struct key_watch *keys;
     struct leader *leader;
     struct api *api;
     struct websockets *websockets;

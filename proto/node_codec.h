@@ -115,6 +115,7 @@ struct node_report {
     uint64_t samples_dropped, violations_dropped; /* by this node, ever */
     uint64_t left_out;                      /* items that it left out since its last report of this number */
     char left_out_why[NODE_DETAIL_MAX + 1]; /* about the first of them */
+    uint64_t logs_lost;                     /* of ended sandboxes, since the agent's start */
 };
 
 struct node_update {

@@ -80,7 +80,8 @@
 #define REPORT_FIELDS(X)                                                                                     \
     X(samples_dropped, NODE_NUMBER_MAX, 0)                                                                   \
     X(violations_dropped, NODE_NUMBER_MAX, 0)                                                                \
-    X(left_out, NODE_COUNT_MAX, 0)
+    X(left_out, NODE_COUNT_MAX, 0)                                                                           \
+    X(logs_lost, NODE_NUMBER_MAX, 0)
 
 #define UPDATE_FIELDS(X)                                                                                     \
     X(number, NODE_NUMBER_MAX, 0)                                                                            \

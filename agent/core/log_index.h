@@ -26,20 +26,26 @@ struct log_bounds {
     uint64_t budget_bytes;
 };
 
+struct log_item;
 struct log_user;
 
-struct log_index {          /* all zero at first */
-    struct log_entry *item; /* oldest end first */
+struct log_index {           /* all zero at first */
+    struct log_item *oldest; /* a list, oldest end first */
+    struct log_item *by_id;  /* the same, as a hash table */
     size_t count;
     uint64_t bytes; /* of all, each counted as at least LOG_FILE_LEAST */
     struct log_user *users;
 };
 
-/* Adds a log, in the place of an earlier one of this sandbox. */
+/* Adds a log, in the place of an earlier one of this sandbox. Many are best added oldest first: the place of
+ * each is looked for from the latest end on. */
 void log_index_add(struct log_index *index, const struct log_entry *entry);
 
 /* Removes it; false: there is none. */
 bool log_index_remove(struct log_index *index, const struct sandbox_id *id);
+
+/* NULL: there is none. Borrowed until the next change. */
+const struct log_entry *log_index_find(const struct log_index *index, const struct sandbox_id *id);
 
 /* Takes the next log that has to go out of the index. False: none has to. now: Unix milliseconds; an end in
  * the future counts as now. */

@@ -52,9 +52,21 @@ static int write_file(const char *path, const char *head, const void *body, size
     int error = write_all(fd, head, strlen(head));
     if (!error)
         error = write_all(fd, body, len);
+    if (!error && fsync(fd))
+        error = errno;
     if (close(fd) && !error)
         error = errno;
     return error;
+}
+
+/* So that the name outlives the host, too. Without that the log is there all the same. */
+static void sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    close(fd);
 }
 
 int log_file_write(const char *folder, struct log_entry *entry, const struct log_tape *tape, struct err *e)
@@ -77,6 +89,7 @@ int log_file_write(const char *folder, struct log_entry *entry, const struct log
         unlink(fresh);
         return err_set(e, ERR_IO, "%s: %s", path, strerror(error));
     }
+    sync_folder(folder);
     entry->bytes = strlen(head) + len;
     return 0;
 }
@@ -143,15 +156,21 @@ static bool take_records(struct log_tape *tape)
     return true;
 }
 
-static int unpack(const char *bytes, size_t len, size_t raw, struct log_tape *tape)
+static bool unpack(const char *bytes, size_t len, size_t raw, struct log_tape *tape)
 {
     uLongf size = raw;
     tape->bytes = mem_zalloc(raw + 1);
     tape->room = raw + 1;
     if (uncompress(tape->bytes, &size, (const Bytef *)bytes, len) != Z_OK || size != raw)
-        return EINVAL;
+        return false;
     tape->to = raw;
-    return take_records(tape) ? 0 : EINVAL;
+    return take_records(tape);
+}
+
+bool log_file_parse(const char *bytes, size_t len, struct log_entry *entry, struct log_tape *tape)
+{
+    size_t raw, head = read_head(bytes, len, entry, &tape->truncated, &raw);
+    return head && unpack(bytes + head, len - head, raw, tape);
 }
 
 int log_file_read(const char *folder, const struct sandbox_id *id, struct log_entry *entry,
@@ -159,16 +178,14 @@ int log_file_read(const char *folder, const struct sandbox_id *id, struct log_en
 {
     char path[512];
     CLEANUP(mem_free_ptr) char *bytes = NULL;
-    size_t len = 0, raw = 0, head;
+    size_t len = 0;
     *entry = (struct log_entry){.id = *id};
     path_of(path, folder, id, "");
     int error = read_file(path, &bytes, PACKED_MAX, &len, entry);
     if (error == ENOENT)
         return err_set(e, ERR_LOGS_GONE, "the logs of this sandbox are not kept any more");
-    if (!error) {
-        head = read_head(bytes, len, entry, &tape->truncated, &raw);
-        error = head ? unpack(bytes + head, len - head, raw, tape) : EINVAL;
-    }
+    if (!error && !log_file_parse(bytes, len, entry, tape))
+        error = EINVAL;
     if (!error)
         return 0;
     log_tape_fini(tape);
@@ -184,18 +201,43 @@ int log_file_remove(const char *folder, const struct sandbox_id *id, struct err 
     return unlink(path) && errno != ENOENT ? err_set(e, ERR_IO, "%s: %s", path, strerror(errno)) : 0;
 }
 
-static bool is_log(const char *folder, const char *name, struct log_entry *entry)
+/* Whether a file of this name is a log, by its name alone. */
+static bool is_named(const char *name, struct sandbox_id *id)
 {
-    char id[SANDBOX_ID_LEN + 1], path[512];
+    char text[SANDBOX_ID_LEN + 1];
+    snprintf(text, sizeof text, "%.*s", SANDBOX_ID_LEN, name);
+    return strlen(name) == SANDBOX_ID_LEN + strlen(SUFFIX) && !strcmp(name + SANDBOX_ID_LEN, SUFFIX) &&
+           sandbox_id_parse(text, id);
+}
+
+void log_file_clean(const char *folder)
+{
+    struct sandbox_id id;
+    DIR *dir = opendir(folder);
+    for (struct dirent *found; dir && (found = readdir(dir));) {
+        if (found->d_name[0] != '.' && !is_named(found->d_name, &id))
+            unlinkat(dirfd(dir), found->d_name, 0);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* 0; EINVAL: it is damaged; another errno: it cannot be read now. */
+static int read_entry(const char *folder, struct log_entry *entry)
+{
+    char path[512];
     CLEANUP(mem_free_ptr) char *head = NULL;
     size_t len = 0, raw;
     bool truncated;
-    snprintf(id, sizeof id, "%.*s", SANDBOX_ID_LEN, name);
-    if (strlen(name) != SANDBOX_ID_LEN + strlen(SUFFIX) || strcmp(name + SANDBOX_ID_LEN, SUFFIX) != 0 ||
-        !sandbox_id_parse(id, &entry->id))
-        return false;
     path_of(path, folder, &entry->id, "");
-    return !read_file(path, &head, HEAD_MAX, &len, entry) && read_head(head, len, entry, &truncated, &raw);
+    int error = read_file(path, &head, HEAD_MAX, &len, entry);
+    return error || read_head(head, len, entry, &truncated, &raw) ? error : EINVAL;
+}
+
+static int by_end(const void *a, const void *b)
+{
+    const struct log_entry *one = a, *other = b;
+    return (one->ended_ms > other->ended_ms) - (one->ended_ms < other->ended_ms);
 }
 
 size_t log_file_list(const char *folder, struct log_entry **out)
@@ -205,17 +247,20 @@ size_t log_file_list(const char *folder, struct log_entry **out)
     *out = NULL;
     for (struct dirent *found; dir && (found = readdir(dir));) {
         struct log_entry entry = {.bytes = 0};
-        if (found->d_name[0] == '.')
-            continue;
-        if (count == LOGS_MAX || !is_log(folder, found->d_name, &entry)) {
+        if (!is_named(found->d_name, &entry.id))
+            continue; /* one that is being written */
+        int error = count == LOGS_MAX ? EINVAL : read_entry(folder, &entry);
+        if (error == EINVAL)
             unlinkat(dirfd(dir), found->d_name, 0);
+        if (error)
             continue;
-        }
         if (!(count & (count + 1)))
             *out = mem_grow(*out, 2 * (count + 1), sizeof **out);
         (*out)[count++] = entry;
     }
     if (dir)
         closedir(dir);
+    if (count)
+        qsort(*out, count, sizeof **out, by_end);
     return count;
 }

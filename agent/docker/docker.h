@@ -272,6 +272,7 @@ struct docker_log_ask {
     uint64_t since_ns;   /* not what is older; 0: all */
     uint64_t tail;       /* the last so many records; 0: all */
     uint64_t timeout_ms; /* of all; 0: none */
+    uint64_t silence_ms; /* without a byte of Docker; 0: none */
 };
 
 /* Records come by on_record, in Docker's order, then cb. After a rotation Docker may repeat some. */

@@ -240,7 +240,7 @@ static struct docker_request *request_new(struct docker_http *http, const struct
         abort();
     bufferevent_setcb(r->io, on_read, NULL, on_event, r);
     if (ask->on_bytes)
-        bufferevent_setwatermark(r->io, EV_READ, 0, 4 * DOCKER_PIECE_MAX);
+        bufferevent_setwatermark(r->io, EV_READ, 0, DOCKER_PIECE_MAX);
     if (ask->timeout_ms)
         timer_start(&r->deadline, http->loop, ask->timeout_ms, on_deadline, r);
     if (ask->silence_ms)

@@ -20,10 +20,17 @@ struct docker_log {
     void *arg;
 };
 
+/* Looks up who is told with each record: the one before may have cancelled the reading. */
+static void tell(void *arg, const struct log_record *record)
+{
+    struct docker_log *log = arg;
+    log->on_record(log->arg, record);
+}
+
 static bool on_bytes(void *arg, const char *bytes, size_t len)
 {
     struct docker_log *log = arg;
-    return docker_frames_feed(&log->frames, bytes, len, log->on_record, log->arg);
+    return docker_frames_feed(&log->frames, bytes, len, tell, log);
 }
 
 static void on_end(void *arg, int code, const struct err *error, long status, const char *body, size_t len)
@@ -59,6 +66,7 @@ struct docker_log *docker_log_read(struct docker *docker, const struct docker_lo
     struct docker_ask what = {.method = "GET",
                               .path = path,
                               .timeout_ms = ask->timeout_ms,
+                              .silence_ms = ask->silence_ms,
                               .on_bytes = on_bytes,
                               .cb = on_end,
                               .arg = log};

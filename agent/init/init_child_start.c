@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define SPARE_FDS 6
+
 /* A child that executes nothing has all that the init has open, such as the ends of others' pipes. */
 static void close_others(void)
 {
@@ -67,6 +69,21 @@ static pid_t fork_child(uint32_t number, const struct init_spawn *spawn, const s
     return pid;
 }
 
+/* Whether so many descriptors are left beside the process's own: for the pipe of fork_child, and for what the
+ * init itself needs to answer and to kill (init_tree.c). False with errno. */
+static bool has_spare(void)
+{
+    int spare[SPARE_FDS], count = 0;
+    while (count < SPARE_FDS && (spare[count] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)) >= 0)
+        count++;
+    bool good = count == SPARE_FDS;
+    int error = errno;
+    while (count)
+        close(spare[--count]);
+    errno = error;
+    return good;
+}
+
 struct init_child *init_child_start(uint32_t number, const struct init_spawn *spawn, uint64_t now_ms)
 {
     struct init_stdio stdio;
@@ -74,7 +91,7 @@ struct init_child *init_child_start(uint32_t number, const struct init_spawn *sp
     if (!child)
         return NULL;
     if (init_stdio_open(&stdio, spawn)) {
-        child->pid = fork_child(number, spawn, &stdio, &child->error_fd);
+        child->pid = has_spare() ? fork_child(number, spawn, &stdio, &child->error_fd) : -1;
         int error = errno;
         init_stdio_started(&stdio);
         if (child->pid < 0)

@@ -34,7 +34,9 @@
 #define INIT_FILE_PAGE_MAX  (256u << 10) /* a page of entries ends before it is larger */
 #define INIT_FILE_MODE_BITS 01777        /* that are set; setuid and setgid are dropped */
 #define INIT_FILE_TEMPORARY ".corral-put-"
-#define INIT_FILE_ENDLESS   UINT64_MAX /* a length that is not known before the end */
+#define INIT_FILE_TIME_MAX                                                                                   \
+    253402300799999                  /* of times, in Unix ms; later and earlier ones are told as these */
+#define INIT_FILE_ENDLESS UINT64_MAX /* a length that is not known before the end */
 
 /* How RANGE selects bytes of a file. */
 enum init_file_range {

@@ -38,8 +38,13 @@ enum init_file_type init_file_type_of(mode_t mode)
     }
 }
 
+/* A file may have any time: some file systems keep 64 bits of seconds. */
 int64_t init_file_modified_ms(const struct stat *st)
 {
+    if (st->st_mtim.tv_sec > INIT_FILE_TIME_MAX / 1000)
+        return INIT_FILE_TIME_MAX;
+    if (st->st_mtim.tv_sec < -INIT_FILE_TIME_MAX / 1000)
+        return -INIT_FILE_TIME_MAX;
     return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
 }
 

@@ -8,6 +8,7 @@
 #include "agent/init/init_link.h"
 #include "agent/init/init_proc.h"
 #include "agent/init/init_streams.h"
+#include "agent/init/init_wait.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -267,7 +268,7 @@ static void turn(struct init *init)
     fds[FD_COPY] = (struct pollfd){.fd = init->copy.result_fd, .events = POLLIN};
     size_t count = init_streams_poll(&init->streams, &fds[FD_STREAMS], now_ms(), &wait);
     wait = sooner(wait, init_out_poll(&init->out, now_ms(), &fds[FD_OUTS]));
-    if (poll(fds, FD_STREAMS + count, sooner(wait, wait_ms(init))) < 0)
+    if (init_wait(fds, FD_STREAMS + count, sooner(wait, wait_ms(init))) < 0)
         return;
     init_out_move(&init->out, &fds[FD_OUTS]);
     init_streams_move(&init->streams, &fds[FD_STREAMS]);

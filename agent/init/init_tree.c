@@ -112,7 +112,8 @@ static void kill_seen(const struct seen *s)
         close(fd);
 }
 
-/* One pass over /proc. Returns how many members were still alive. */
+/* One pass over /proc. Returns how many members were still alive. Where it finds none, /proc may not be
+ * readable (no descriptors), so what is known without it is killed: the root was not reaped yet. */
 static size_t pass(uint32_t number, pid_t root)
 {
     size_t count = read_all(number, root), members = 0;
@@ -122,6 +123,10 @@ static size_t pass(uint32_t number, pid_t root)
             continue;
         members++;
         kill_seen(&seen[i]);
+    }
+    if (!members && root) {
+        kill(-root, SIGKILL);
+        kill(root, SIGKILL);
     }
     return members;
 }

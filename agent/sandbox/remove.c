@@ -123,6 +123,8 @@ static void on_container_removed(void *arg, int code, const struct err *error)
 
 static void remove_container(struct runtime *runtime)
 {
+    if (!runtime->removing_ms)
+        runtime->removing_ms = loop_awake_ms(runtime->agent->loop);
     docker_container_remove(runtime->agent->docker, runtime->id.text, patience_of(runtime),
                             on_container_removed, runtime);
 }
@@ -135,8 +137,6 @@ void agent_remove(struct runtime *runtime)
     runtime->removing = true;
     if (agent->follower)
         agent->follower->on_drop(runtime);
-    if (!runtime->removing_ms)
-        runtime->removing_ms = loop_awake_ms(agent->loop);
     close_episodes(agent, runtime);
     initlink_free(runtime->init);
     runtime->init = NULL;

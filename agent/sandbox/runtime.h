@@ -62,7 +62,7 @@ struct runtime {
     bool removing;
     unsigned kills;                 /* how often its kill was requested */
     bool signalling, forcing;       /* a job of that pool is under way */
-    uint64_t removing_ms;           /* when its removal began; 0: it has not */
+    uint64_t removing_ms;           /* when Docker was first asked to remove it; 0: it was not */
     struct taking *taking;          /* while the read of its log waits; NULL else */
     bool log_taken;                 /* its log was read, or cannot be any more (take_log.h) */
     bool log_dropped;               /* its log is not to be kept */

@@ -7,52 +7,72 @@
 #include "common/io/log.h"
 #include "proto/node_codec.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AGAIN_MS 20
-
 struct taking {
-    struct runtime *runtime;
+    struct runtime *runtime; /* NULL: its removal went on before its log was written */
     void (*done)(struct runtime *runtime);
+    char user[LOG_USER_MAX + 1];
     struct log_tape tape;
-    struct timer waiting; /* while too many others are read */
-    uint64_t begun_ms;
-    bool last; /* reads only the last lines */
+    struct turn turn;
+    struct timer timer; /* while the read waits for its turn, then while the log is written */
+    bool last;          /* reads only the last lines */
 };
 
-static void read_it(struct taking *t);
+static void next_turns(struct agent *agent);
 
-static void finish(struct taking *t)
+/* The removal goes on. */
+static void go_on(struct taking *t)
 {
     struct runtime *h = t->runtime;
     void (*done)(struct runtime *) = t->done;
-    timer_stop(&t->waiting);
-    log_tape_fini(&t->tape);
-    free(t);
+    timer_stop(&t->timer);
+    t->runtime = NULL;
     done(h);
 }
 
-static void keep(struct taking *t)
+static void taking_free(struct taking *t)
 {
-    struct runtime *h = t->runtime;
-    const struct sandbox_record *record = reconciler_find(h->agent->reconciler, &h->id);
-    struct sandbox_spec spec = {.user = NULL};
-    struct err e;
-    bool known = record && !sandbox_spec_unpack(record->spec, record->spec_len, &spec, &e);
-    agent_logs_keep(h->agent, &h->id, known && spec.user ? spec.user : "", &t->tape);
-    sandbox_spec_fini(&spec);
+    timer_stop(&t->timer);
+    log_tape_fini(&t->tape);
+    free(t);
 }
 
 static void lose(struct taking *t, const char *why)
 {
-    struct agent *agent = t->runtime->agent;
     t->runtime->log_taken = true;
-    agent->logs_lost++;
-    log_warn("agent", "sandbox=%s its logs are lost, as %" PRIu64 " since the start: %s", t->runtime->id.text,
-             agent->logs_lost, why);
+    agent_logs_lose(t->runtime->agent, &t->runtime->id, why);
 }
+
+/* --- writing --- */
+
+/* Where the agent is about to end, so is the runtime. */
+static void on_kept(void *arg, int code, const struct err *e)
+{
+    struct taking *t = arg;
+    if (t->runtime && code != ERR_CANCELLED)
+        go_on(t);
+    taking_free(t);
+}
+
+static void on_write_late(void *arg)
+{
+    go_on(arg);
+}
+
+/* The container stays until its log is written, so that an agent that is killed in between finds it again. */
+static void keep(struct taking *t)
+{
+    struct runtime *h = t->runtime;
+    h->log_taken = true;
+    timer_start(&t->timer, h->agent->loop, TAKE_WRITE_MS, on_write_late, t);
+    agent_logs_keep(h->agent, &h->id, t->user, &t->tape, on_kept, t);
+}
+
+/* --- reading --- */
+
+static void read_it(struct taking *t);
 
 static void on_record(void *arg, const struct log_record *record)
 {
@@ -60,70 +80,85 @@ static void on_record(void *arg, const struct log_record *record)
     log_tape_add(&t->tape, record);
 }
 
+/* ERR_IO: Docker is away: the removal fails, too, and both are tried again. */
 static void on_read(void *arg, int code, const struct err *e)
 {
     struct taking *t = arg;
-    if (code == ERR_CANCELLED) { /* the agent is about to end; the next run takes it */
-        log_tape_fini(&t->tape);
-        free(t);
-        return;
-    }
     struct runtime *h = t->runtime;
-    h->agent->logs_taken--;
-    t->tape.truncated |= t->last;
+    struct agent *agent = h->agent;
     if (code == ERR_NODE_TIMEOUT && !t->last) {
         t->last = true;
         log_tape_fini(&t->tape);
         read_it(t);
         return;
     }
-    if (!code && !h->log_dropped)
+    turn_end(&agent->log_turns, &t->turn);
+    t->tape.truncated |= t->last;
+    if (code == ERR_CANCELLED) { /* the agent is about to end; the next run takes it */
+        taking_free(t);
+        return;
+    }
+    if (!code && !h->log_dropped) {
         keep(t);
-    else if (code && code != ERR_NOT_FOUND && code != ERR_IO)
-        lose(t, e->text);
-    if (code != ERR_IO) /* else Docker is away: the removal fails, too, and both are tried again */
-        h->log_taken = true;
-    finish(t);
+    } else {
+        if (code && code != ERR_NOT_FOUND && code != ERR_IO)
+            lose(t, e->text);
+        h->log_taken = code != ERR_IO;
+        go_on(t);
+        taking_free(t);
+    }
+    next_turns(agent);
 }
 
+/* It follows: the processes are dead, but on a busy node Docker may not have read their last output yet. It
+ * ends the answer once it has, and knows that the container ended. */
 static void read_it(struct taking *t)
 {
     struct agent *agent = t->runtime->agent;
     struct docker_log_ask ask = {.container = t->runtime->id.text,
+                                 .follow = !t->last,
                                  .tail = t->last ? TAKE_LAST : LOG_RECORDS_ENOUGH,
-                                 .timeout_ms = t->last ? TAKE_LAST_MS : TAKE_LOG_MS};
-    agent->logs_taken++;
+                                 .timeout_ms = t->last ? TAKE_LAST_MS : TAKE_LOG_MS,
+                                 .silence_ms = t->last ? 0 : TAKE_SILENCE_MS};
     docker_log_read(agent->docker, &ask, on_record, on_read, t);
 }
 
-/* Not inside agent_take_log. */
-static void on_finish(void *arg)
-{
-    struct taking *t = arg;
-    t->runtime->taking = NULL;
-    finish(t);
-}
+/* --- turns --- */
 
-static void finish_soon(struct taking *t)
+static void next_turns(struct agent *agent)
 {
-    t->runtime->taking = t;
-    timer_start(&t->waiting, t->runtime->agent->loop, 0, on_finish, t);
-}
-
-static void begin(void *arg)
-{
-    struct taking *t = arg;
-    struct agent *agent = t->runtime->agent;
-    t->runtime->taking = NULL;
-    if (agent->logs_taken < TAKE_AT_ONCE) {
+    struct turn *turn;
+    while ((turn = turns_next(&agent->log_turns, loop_now_ms()))) {
+        struct taking *t = CONTAINER_OF(turn, struct taking, turn);
+        t->runtime->taking = NULL;
+        timer_stop(&t->timer);
         read_it(t);
-    } else if (loop_awake_ms(agent->loop) - t->begun_ms < TAKE_LOG_MS) {
-        t->runtime->taking = t;
-        timer_start(&t->waiting, agent->loop, AGAIN_MS, begin, t);
-    } else {
-        lose(t, "too many sandboxes ended at once");
-        finish_soon(t);
     }
+}
+
+static void on_too_many(void *arg)
+{
+    struct taking *t = arg;
+    t->runtime->taking = NULL;
+    turn_end(&t->runtime->agent->log_turns, &t->turn);
+    lose(t, "too many sandboxes of its user ended at once");
+    go_on(t);
+    taking_free(t);
+}
+
+static void find_user(struct taking *t, const struct sandbox_record *record)
+{
+    struct sandbox_spec spec = {.user = NULL};
+    struct err e;
+    if (!sandbox_spec_unpack(record->spec, record->spec_len, &spec, &e) && spec.user)
+        snprintf(t->user, sizeof t->user, "%s", spec.user);
+    sandbox_spec_fini(&spec);
+}
+
+void agent_take_log_init(struct agent *agent)
+{
+    turns_init(&agent->log_turns,
+               &(struct turns_bounds){.places = TAKE_AT_ONCE, .long_most = 1, .of_user = TAKE_OF_USER});
 }
 
 bool agent_take_log(struct runtime *h, void (*done)(struct runtime *runtime))
@@ -133,8 +168,12 @@ bool agent_take_log(struct runtime *h, void (*done)(struct runtime *runtime))
     if (!record || !record->ran || h->log_taken || h->log_dropped || !agent->conf->log_retention_hours)
         return false;
     struct taking *t = mem_zalloc(sizeof *t);
-    *t = (struct taking){.runtime = h, .done = done, .begun_ms = loop_awake_ms(agent->loop)};
-    begin(t);
+    *t = (struct taking){.runtime = h, .done = done};
+    find_user(t, record);
+    h->taking = t;
+    turn_ask(&agent->log_turns, &t->turn, t->user);
+    timer_start(&t->timer, agent->loop, TAKE_TURN_MS, on_too_many, t);
+    next_turns(agent);
     return true;
 }
 
@@ -142,7 +181,7 @@ void agent_take_log_end(struct runtime *h)
 {
     if (!h->taking)
         return;
-    timer_stop(&h->taking->waiting);
-    free(h->taking);
+    turn_end(&h->agent->log_turns, &h->taking->turn);
+    taking_free(h->taking);
     h->taking = NULL;
 }

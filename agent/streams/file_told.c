@@ -177,3 +177,5 @@ int file_told_end(const struct file_told *t, const struct stream_process *end, s
         return err_set(e, ERR_IO, "the file became shorter while it was read");
     return 0;
 }
+
+_Static_assert(INIT_FILE_TIME_MAX == FILE_TIME_MAX_MS, "a helper tells no other times");

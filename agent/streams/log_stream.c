@@ -50,7 +50,8 @@ static void next_turns(struct log_streams *all);
 
 /* --- its end --- */
 
-/* Frees it; where a disk's thread is asked, when that answers. */
+/* Frees it; where a disk's thread is asked, when that answers: until then it keeps its turn, too, so that
+ * streams that come and go do not fill the threads' queue. */
 static void forget(struct log_stream *s)
 {
     struct log_streams *all = s->all;
@@ -60,12 +61,13 @@ static void forget(struct log_stream *s)
     s->self = NULL;
     s->mux = NULL;
     timer_stop(&s->again);
-    turn_end(&all->turns, &s->turn);
     if (s->log)
         docker_log_cancel(s->log);
     log_tape_fini(&s->tape);
-    if (!s->on_disk)
-        free(s);
+    if (s->on_disk)
+        return;
+    turn_end(&all->turns, &s->turn);
+    free(s);
     next_turns(all);
 }
 
@@ -173,30 +175,36 @@ static void pass_is_over(struct log_stream *s)
         go_on(s);
 }
 
-static void on_disk_read(void *arg, int code, const struct err *e, const struct log_entry *entry,
-                         struct log_tape *tape)
+/* tape NULL: it is not there any more. */
+static void take_from_disk(struct log_stream *s, const struct log_tape *tape)
 {
-    struct log_stream *s = arg;
     struct log_record record;
-    s->on_disk = false;
-    if (!s->self) {
-        free(s);
-        return;
-    }
-    if (code && !s->said) {
-        finish(s, code, code == ERR_LOGS_GONE ? e->text : "its logs cannot be read");
-        return;
-    }
-    if (!s->user[0])
-        snprintf(s->user, sizeof s->user, "%s", entry->user);
-    s->tape.truncated |= tape->truncated;
-    for (size_t at = tape->from; !code && at < tape->to; at += LOG_RECORD_HEAD + record.len) {
+    if (tape)
+        s->tape.truncated |= tape->truncated;
+    for (size_t at = tape ? tape->from : 0; tape && at < tape->to; at += LOG_RECORD_HEAD + record.len) {
         log_record_read(tape->bytes + at, tape->to - at, &record);
         if (log_place_pass(&s->place, &record))
             log_tape_add(&s->tape, &record);
     }
     s->last = true;
     pass_is_over(s);
+}
+
+static void on_disk_read(void *arg, int code, const struct err *e, const struct log_entry *entry,
+                         struct log_tape *tape)
+{
+    struct log_stream *s = arg;
+    struct log_streams *all = s->all;
+    s->on_disk = false;
+    turn_end(&all->turns, &s->turn);
+    if (!s->self)
+        free(s);
+    else if (code && !s->said)
+        finish(s, code, code == ERR_LOGS_GONE ? e->text : "its logs cannot be read");
+    else
+        take_from_disk(s, code ? NULL : tape);
+    if (code != ERR_CANCELLED)
+        next_turns(all);
 }
 
 static void read_from_disk(struct log_stream *s)
@@ -217,10 +225,12 @@ static void on_docker_read(void *arg, int code, const struct err *e)
     struct log_stream *s = arg;
     struct log_streams *all = s->all;
     s->log = NULL;
-    turn_end(&all->turns, &s->turn);
-    if (code == ERR_NOT_FOUND)
+    if (code == ERR_NOT_FOUND) {
         read_from_disk(s); /* its container is removed: by now it is there, or it is not kept */
-    else if (!code)
+        return;
+    }
+    turn_end(&all->turns, &s->turn);
+    if (!code)
         pass_is_over(s);
     else if (s->said && !s->last)
         timer_start(&s->again, all->agent->loop, RETRY_MS, begin_pass, s);
@@ -241,8 +251,13 @@ static void read_from_docker(struct log_stream *s)
 static void next_turns(struct log_streams *all)
 {
     struct turn *turn;
-    while ((turn = turns_next(&all->turns, loop_now_ms())))
-        read_from_docker(CONTAINER_OF(turn, struct log_stream, turn));
+    while ((turn = turns_next(&all->turns, loop_now_ms()))) {
+        struct log_stream *s = CONTAINER_OF(turn, struct log_stream, turn);
+        if (agent_runtime_find(all->agent, &s->id))
+            read_from_docker(s);
+        else
+            read_from_disk(s);
+    }
 }
 
 /* Whether its command may still write. */
@@ -260,10 +275,6 @@ static void begin_pass(void *arg)
     s->passed = false;
     s->last = !s->follow || !lives(s);
     log_place_again(&s->place);
-    if (!agent_runtime_find(s->all->agent, &s->id)) {
-        read_from_disk(s);
-        return;
-    }
     turn_ask(&s->all->turns, &s->turn, s->user);
     next_turns(s->all);
 }
@@ -324,6 +335,8 @@ static void find_user(struct log_stream *s, const struct sandbox_record *record)
     struct err e;
     if (record && !sandbox_spec_unpack(record->spec, record->spec_len, &spec, &e) && spec.user)
         snprintf(s->user, sizeof s->user, "%s", spec.user);
+    else
+        snprintf(s->user, sizeof s->user, "%s", agent_logs_user(s->all->agent, &s->id));
     sandbox_spec_fini(&spec);
 }
 

@@ -8,8 +8,8 @@
  * reason, another pass reads what it missed; a pass that began when the sandbox had ended is the last one.
  * Where a stream stands is told by the times of its records (struct log_place), so nothing comes twice.
  *
- * Bounds: READS_AT_ONCE passes read from Docker, in turn by user (core/turns.h); tapes of a user take
- * TAPES_OF_USER bytes, all of them TAPES_MOST: past these, ERR_TOO_MANY_STREAMS.
+ * Bounds: READS_AT_ONCE passes read, from Docker or the disk, in turn by user (core/turns.h); tapes of a user
+ * take TAPES_OF_USER bytes, all of them TAPES_MOST: past these, ERR_TOO_MANY_STREAMS.
  */
 #ifndef CORRAL_AGENT_STREAMS_LOG_STREAM_H
 #define CORRAL_AGENT_STREAMS_LOG_STREAM_H
@@ -27,7 +27,8 @@ struct log_streams;
 
 struct log_streams *log_streams_new(struct agent *agent);
 
-/* After stream_link_free, before Docker and the disk's threads. NULL is allowed. */
+/* After stream_link_free, which cut them, and after the disk's threads, which may still be asked. NULL is
+ * allowed. */
 void log_streams_free(struct log_streams *streams);
 
 /* Serves the stream, STREAM_LOGS or STREAM_LOGS_DROP, or closes it with an error. Borrows open. */

@@ -388,6 +388,11 @@ void uplink_sample(struct uplink *u, const struct sample *sample)
     uplink_hurry(u);
 }
 
+void uplink_logs_lost(struct uplink *u, uint64_t count)
+{
+    u->session.queue.logs_lost = count;
+}
+
 void uplink_cleanup(struct uplink *u, const struct cleanup_report *report)
 {
     uplink_queue_cleanup(&u->session.queue, report);

@@ -107,6 +107,9 @@ int uplink_reload(struct uplink *uplink, struct err *err) MUST_CHECK;
  */
 void uplink_left_out(struct uplink *uplink, size_t count, const char *what);
 
+/* So many logs were lost since the start; a report tells that sooner or later. */
+void uplink_logs_lost(struct uplink *uplink, uint64_t count);
+
 /* Whether there is a session. */
 bool uplink_connected(const struct uplink *uplink);
 

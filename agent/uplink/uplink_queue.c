@@ -157,6 +157,7 @@ void uplink_queue_take(struct uplink_queue *q, struct outbox *outbox, uint64_t n
     report->sample_count = outbox_take_samples(outbox, now, report->samples);
     report->violations_dropped = stats.violations_dropped;
     report->samples_dropped = stats.samples_dropped;
+    report->logs_lost = q->logs_lost;
     q->urgent = q->held = false;
     HASH_ITER(hh, q->waiting, w, next)
     {

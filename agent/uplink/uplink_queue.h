@@ -22,6 +22,7 @@ struct uplink_queue {
     size_t cleanups;
     bool urgent;
     bool held; /* an end waits for violations to be committed */
+    uint64_t logs_lost;
 };
 
 void uplink_queue_fini(struct uplink_queue *q);

@@ -128,22 +128,28 @@ static void run(struct call *call)
     public->route->handler(call->api->owner, public);
 }
 
-static int allowed(const struct api_call *call, struct err *e)
+/* Also notes in the caller what it needed. */
+static int allowed(struct api_call *call, struct err *e)
 {
     static const struct {
         uint32_t any; /* one of these is enough */
-        const char *name;
+        const char *names;
     } scopes[] = {[API_READ] = {SCOPE_READ, "read"},
-                  [API_EXEC] = {SCOPE_EXEC | SCOPE_WRITE, "exec"},
+                  [API_EXEC] = {SCOPE_EXEC | SCOPE_WRITE, "exec (write has it, too)"},
                   [API_WRITE] = {SCOPE_WRITE, "write"},
+                  [API_METRICS] = {0},
                   [API_ADMIN] = {0}};
     enum api_scope scope = call->route->scope;
-    if (scope == API_METRICS || scope == API_ADMIN)
+    call->caller.needs = scopes[scope].any;
+    call->caller.needs_admin = scope == API_METRICS || scope == API_ADMIN;
+    if (call->caller.needs_admin)
         return caller_is_admin(&call->caller)
                    ? 0
                    : err_set(e, ERR_FORBIDDEN, "this needs an administrator and a key with the scope admin");
     if (!(call->caller.scopes & scopes[scope].any))
-        return err_set(e, ERR_FORBIDDEN, "the API key lacks the scope %s", scopes[scope].name);
+        return err_set(e, ERR_FORBIDDEN,
+                       "the API key lacks the scope %s; have an administrator add it, or use another key",
+                       scopes[scope].names);
     return 0;
 }
 

@@ -29,6 +29,7 @@ struct api_call {
     const char *idempotency_key; /* NULL: none */
     const char *if_match;        /* NULL: none */
     bool respond_async;
+    bool entered;         /* set by the owner: an administrator's entry into another's sandbox is recorded */
     bool changed_nothing; /* set by the owner: a DELETE found its object gone already */
 };
 
@@ -75,6 +76,9 @@ void api_free(struct api *api);
  */
 void api_key_found(struct key_query *query, int code, const struct err *e, const struct caller *caller,
                    const uint8_t sha256[32], bool expires, uint64_t remaining_ms);
+
+/* Whether no change of the caller's key was told (api_forget_key) since the caller was looked up. */
+bool api_key_is_current(const struct api *api, const struct caller *caller);
 
 /*
  * A key was created, changed or revoked: forgets what is cached for this prefix ("*": for all), so that it is

@@ -35,6 +35,7 @@ struct api {
     void *owner;
     struct rate_rule rate, failure_rate;
     struct known_key *keys, *none; /* none: prefixes of no key */
+    uint64_t lookups;              /* that found a key */
     struct key_set prefixes;
     struct key_query *queries; /* look-ups by prefix */
     TAILQ_HEAD(, key_query) waiting;

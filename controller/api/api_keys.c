@@ -101,6 +101,8 @@ static void known_use(struct call *call, struct known_key *key)
 
 /* --- look-ups --- */
 
+_Static_assert(KEY_PREFIX_MAX == API_KEY_PREFIX_LEN, "a caller has room for the prefix of a key");
+
 static void query_ask(struct key_query *q)
 {
     q->asked = true;
@@ -208,6 +210,10 @@ void api_key_found(struct key_query *q, int code, const struct err *e, const str
                                           expires && remaining_ms < KEY_GOOD_MS ? remaining_ms : KEY_GOOD_MS);
         memcpy(key->sha256, sha256, sizeof key->sha256);
         key->caller = *caller;
+        strcpy(key->caller.key_prefix, q->prefix);
+        key->caller.lookup = ++api->lookups;
+        key->caller.expires = expires;
+        key->caller.expires_ms = loop_now_ms() + remaining_ms;
         query_end(q, tell_key, NULL);
     }
 }
@@ -320,6 +326,12 @@ void api_forget_key(struct api *api, const char *prefix)
     if (none)
         known_drop(&api->none, none);
     key_set_add(&api->prefixes, prefix);
+}
+
+bool api_key_is_current(const struct api *api, const struct caller *caller)
+{
+    const struct known_key *key = known_find(api->keys, caller->key_prefix);
+    return key && key->caller.lookup == caller->lookup;
 }
 
 void api_know_keys(struct api *api, const char *prefixes)

@@ -105,22 +105,6 @@ static json_t *parameters_of(const struct api_routes *routes, const struct api_r
     return out;
 }
 
-/* SANDBOX_CREATE → sandboxCreate */
-static json_t *operation_id(const char *name)
-{
-    char out[64];
-    size_t n = 0;
-    for (bool up = false; *name && n < sizeof out - 1; name++) {
-        if (*name == '_') {
-            up = true;
-            continue;
-        }
-        out[n++] = (char)(up ? *name : *name | 0x20);
-        up = false;
-    }
-    return json_stringn(out, n);
-}
-
 static const char *tag_of(const struct api_route *r)
 {
     return r->scope == API_ADMIN                             ? "administration"
@@ -142,8 +126,10 @@ static void describe_body(const struct api_route *r, json_t *operation)
 
 static json_t *operation_of(const struct api_routes *routes, const struct api_route *r)
 {
-    json_t *out = json_pack("{s:o,s:s,s:[s],s:o}", "operationId", operation_id(r->name), "summary",
-                            r->summary, "tags", tag_of(r), "responses", responses_of(r));
+    char operation[API_OPERATION_MAX];
+    api_route_operation(r, operation);
+    json_t *out = json_pack("{s:s,s:s,s:[s],s:o}", "operationId", operation, "summary", r->summary, "tags",
+                            tag_of(r), "responses", responses_of(r));
     json_t *parameters = parameters_of(routes, r);
     if (json_array_size(parameters))
         json_object_set(out, "parameters", parameters);

@@ -50,6 +50,18 @@ const struct api_route *api_route_find(const struct api_routes *routes, const ch
     return NULL;
 }
 
+void api_route_operation(const struct api_route *route, char out[static API_OPERATION_MAX])
+{
+    size_t n = 0;
+    bool up = false;
+    for (const char *at = route->name; *at && n < API_OPERATION_MAX - 1; at++) {
+        if (*at != '_')
+            out[n++] = (char)(up ? *at : *at | 0x20);
+        up = *at == '_';
+    }
+    out[n] = 0;
+}
+
 bool api_route_tagged(const struct api_routes *routes, const struct api_route *route)
 {
     for (size_t i = 0; i < routes->count; i++) {

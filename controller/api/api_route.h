@@ -87,6 +87,11 @@ const struct api_route *api_route_find(const struct api_routes *routes, const ch
                                        char param[2][API_PARAM_MAX + 1], char allow[static API_ALLOW_MAX],
                                        struct err *e);
 
+#define API_OPERATION_MAX 64
+
+/* The route's operationId: SANDBOX_CREATE is sandboxCreate. */
+void api_route_operation(const struct api_route *route, char out[static API_OPERATION_MAX]);
+
 /* Whether the answer carries an ETag: objects that a PATCH changes do. */
 bool api_route_tagged(const struct api_routes *routes, const struct api_route *route);
 

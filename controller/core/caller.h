@@ -11,9 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define USER_ID_MAX  30 /* "usr_" and 26 characters, as sandbox ids are made */
-#define KEY_ID_MAX   30 /* "key_" and 26 */
-#define NAME_MAX_LEN 63
+#define USER_ID_MAX    30 /* "usr_" and 26 characters, as sandbox ids are made */
+#define KEY_ID_MAX     30 /* "key_" and 26 */
+#define KEY_PREFIX_MAX 16 /* "crl_" and 12: the public beginning of a key */
+#define NAME_MAX_LEN   63
 
 enum scope_bit { SCOPE_READ = 1, SCOPE_WRITE = 2, SCOPE_ADMIN = 4, SCOPE_EXEC = 8 };
 
@@ -27,6 +28,24 @@ struct caller {
     struct limit_set tier_limits;
     struct limit_set overrides;
     struct violation_levels levels; /* of the tier */
+
+    char key_prefix[KEY_PREFIX_MAX + 1];
+    uint64_t lookup; /* the number of the look-up that all this comes from */
+    bool expires;
+    uint64_t expires_ms; /* when the key does, by the loop's clock */
+
+    /* What the request needs of its key, for as long as it goes on. */
+    uint32_t needs; /* any one of these scopes; 0: none */
+    bool needs_admin;
+};
+
+/* What a valid key may do now. */
+struct key_status {
+    char id[KEY_ID_MAX + 1];
+    bool admin;
+    uint32_t scopes;
+    bool expires;
+    uint64_t remaining_ms;
 };
 
 /* A route for administrators requires both the role and the scope. */

@@ -1,5 +1,6 @@
 #include "controller/db/db_user.h"
 
+#include "common/base/json_text.h"
 #include "common/base/mem.h"
 #include "controller/db/db_query.h"
 #include "controller/db/db_row.h"
@@ -96,6 +97,47 @@ void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *
     const char *params[] = {prefix};
     *f = (struct finding){cb, arg};
     db_query(pool, &stmt, params, on_found, f);
+}
+
+/* --- keys that are in use --- */
+
+struct reading {
+    db_keys_cb *cb;
+    void *arg;
+};
+
+static void on_keys(void *arg, int code, const struct err *e, const PGresult *r)
+{
+    struct reading reading = *(struct reading *)arg;
+    size_t count = code ? 0 : (size_t)PQntuples(r);
+    struct key_status *status = mem_zalloc((count + 1) * sizeof *status);
+    free(arg);
+    for (size_t i = 0; i < count; i++) {
+        int row = (int)i;
+        snprintf(status[i].id, sizeof status[i].id, "%s", PQgetvalue(r, row, 0));
+        status[i].admin = PQgetvalue(r, row, 1)[0] == 't';
+        status[i].scopes = (uint32_t)db_cell_num(r, row, 2);
+        status[i].expires = !PQgetisnull(r, row, 3);
+        status[i].remaining_ms = db_cell_num(r, row, 3);
+    }
+    reading.cb(reading.arg, code, e, status, count);
+    free(status);
+}
+
+void db_keys_now(struct db_pool *pool, const char *const *key_ids, size_t count, db_keys_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"keys_now",
+                                        "select key_id, admin, scopes, remaining_ms from keys_now($1)", 1};
+    struct reading *reading = mem_zalloc(sizeof *reading);
+    struct json_text text = {0};
+    json_text_array(&text, NULL);
+    for (size_t i = 0; i < count; i++)
+        json_text_str(&text, NULL, key_ids[i]);
+    json_text_end(&text);
+    *reading = (struct reading){cb, arg};
+    const char *params[] = {text.text.data};
+    db_query(pool, &stmt, params, on_keys, reading);
+    json_text_fini(&text);
 }
 
 void db_key_prefixes(struct db_pool *pool, unsigned most, db_json_cb *cb, void *arg)

@@ -29,6 +29,14 @@ typedef void db_sandbox_node_cb(void *arg, int code, const struct err *e, const 
 void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db_sandbox_node_cb *cb,
                      void *arg);
 
+/*
+ * Records that an administrator enters another user's sandbox for this operation; of the actor's own nothing
+ * is recorded. logs: its output is read, which needs no sandbox that runs. json is NULL. ERR_NOT_FOUND,
+ * ERR_WRONG_STATE; recorded too.
+ */
+void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, bool logs,
+                      const struct db_actor *actor, db_json_cb *cb, void *arg);
+
 struct db_sandbox_filter {
     const char *owner;                    /* only this user's; NULL: all */
     const char *user;                     /* an administrator's filter: a user's id or name */

@@ -21,6 +21,14 @@ struct db_key {
 typedef void db_key_cb(void *arg, int code, const struct err *e, const struct db_key *key);
 void db_key_find(struct db_pool *pool, const char *prefix, db_key_cb *cb, void *arg);
 
+/*
+ * What these keys (ids) may do now: a status for each that is valid, in any order. Copies ids; status is
+ * borrowed.
+ */
+typedef void db_keys_cb(void *arg, int code, const struct err *e, const struct key_status *status,
+                        size_t count);
+void db_keys_now(struct db_pool *pool, const char *const *key_ids, size_t count, db_keys_cb *cb, void *arg);
+
 /* The prefixes of all valid keys, without their "crl_", one after the other (NULL: none), at most `most`. */
 void db_key_prefixes(struct db_pool *pool, unsigned most, db_json_cb *cb, void *arg);
 

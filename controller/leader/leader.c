@@ -46,7 +46,7 @@ int leader_new(struct leader **out, const struct leader_conf *conf, struct err *
     leader->engine = leader_engine_new(leader->loop, &leader_dispatch_ops, leader);
     leader->waiters = waiters_new(leader->loop);
     leader->stats = stats_new();
-    leader->streams = stream_hub_new(leader->loop);
+    leader->streams = stream_hub_new(leader->loop, conf->keys);
     leader_nodes_subscribe(leader);
     leader_cleanup_subscribe(leader);
     changes_subscribe(&leader->changes, waiters_subscriber(leader->waiters));

@@ -23,6 +23,7 @@ struct leader_conf {
     struct loop *loop;
     struct db_pool *pool;
     struct db_admit *admit;
+    struct key_watch *keys;
     const struct db_defaults *defaults; /* the defaults in force */
     const struct node_link_conf *link;
     const uint64_t *keep_sample_days; /* in force */

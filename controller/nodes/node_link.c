@@ -27,6 +27,7 @@ static void on_report(struct node_link *link, struct msglink_token *token, struc
     session_reply(link, token, s, m->request, &ack);
     s->samples_dropped = m->report.samples_dropped;
     s->violations_dropped = m->report.violations_dropped;
+    s->logs_lost = m->report.logs_lost;
     session_note_faults(link, node, &m->faults);
     link->stats.items_untold += m->report.left_out;
     if (m->report.left_out)
@@ -258,7 +259,7 @@ void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, v
     HASH_ITER(hh, link->sessions, s, next)
     {
         if (s->proved)
-            cb(arg, s->node, s->samples_dropped, s->violations_dropped);
+            cb(arg, s->node, s->samples_dropped, s->violations_dropped, s->logs_lost);
     }
 }
 

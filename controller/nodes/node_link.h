@@ -151,9 +151,10 @@ struct node_link_stats node_link_stats(const struct node_link *link);
 
 /*
  * Calls cb for each node in session with the numbers of samples and violations that it says it had to drop,
- * ever.
+ * ever, and of logs that its agent could not keep, since that was started.
  */
-typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations);
+typedef void node_link_dropped_cb(void *arg, const char *node, uint64_t samples, uint64_t violations,
+                                  uint64_t logs);
 void node_link_dropped(const struct node_link *link, node_link_dropped_cb *cb, void *arg);
 
 #endif

@@ -27,7 +27,7 @@ struct session {
                           time */
     struct msglink_token *parked; /* its poll, held open while there is nothing to send */
     uint64_t parked_ms, request;
-    uint64_t samples_dropped, violations_dropped; /* as the node reports */
+    uint64_t samples_dropped, violations_dropped, logs_lost; /* as the node reports */
     struct delivery delivery;
     UT_hash_handle hh; /* by id */
 };

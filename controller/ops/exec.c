@@ -77,8 +77,8 @@ static int start(struct controller *c, struct exec_call *p, const struct sandbox
     struct stream_open open = {.sandbox = *id, .start = request->start};
     uint8_t *input = request->input;
     request->input = NULL; /* it may wait for long, and once is enough */
-    return exec_run_start(&p->run, c->loop, leader_streams(c->leader), node, p->call->caller.key_id, &open,
-                          input, request->input_len, on_done, p, e);
+    return exec_run_start(&p->run, c->loop, leader_streams(c->leader), node, &p->call->caller, &open, input,
+                          request->input_len, on_done, p, e);
 }
 
 void ops_sandbox_exec(void *owner, struct api_call *call)

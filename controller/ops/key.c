@@ -10,7 +10,7 @@ static void on_key_created(void *arg, int code, const struct err *e, const char 
 {
     struct ops_call *o = arg;
     if (prefix)
-        api_forget_key(o->controller->api, prefix);
+        ops_key_changed(o->controller, prefix);
     ops_answer_created(o->call, code, e, json);
     free(o);
 }
@@ -47,9 +47,7 @@ void ops_key_patch(void *owner, struct api_call *call)
 static void on_key_revoked(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call *o = arg;
-    api_forget_key(o->controller->api, "*");
-    if (!code)
-        stream_hub_end_key(leader_streams(o->controller->leader), o->call->param[1]);
+    ops_key_changed(o->controller, "*");
     ops_answer_gone(o->call, code, e, json);
     free(o);
 }

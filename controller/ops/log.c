@@ -154,8 +154,8 @@ static void open_stream(struct log_call *p, const char *node)
         .on_output = on_output, .on_message = on_message, .on_closed = on_closed};
     static const struct http_stream_ops waits = {.on_gone = on_gone};
     struct err e;
-    if (hub_stream_open(leader_streams(p->controller->leader), node, p->call->caller.key_id, &p->open, &ops,
-                        p, &p->stream, &e)) {
+    if (hub_stream_open(leader_streams(p->controller->leader), node, &p->call->caller, &p->open, &ops, p,
+                        &p->stream, &e)) {
         api_answer_err(p->call, &e);
         free(p);
         return;
@@ -198,30 +198,37 @@ static void take_query(const struct api_call *call, struct stream_logs *logs)
     logs->no_stderr = !logs->no_stdout;
 }
 
-/* Only its owner may read it, as with all that is inside. */
+static void read_logs(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                      const struct cluster_state_view *view)
+{
+    struct log_call *p = mem_zalloc(sizeof *p);
+    *p = (struct log_call){.controller = c, .call = call, .lines = accepts_lines(call)};
+    p->open = (struct stream_open){.sandbox = *id, .op = STREAM_LOGS};
+    take_query(call, &p->open.logs);
+    if (view)
+        open_stream(p, view->node);
+    else
+        db_sandbox_node(c->pool, id->text, call->entered ? NULL : call->caller.user_id, on_node, p);
+}
+
+/* Only its owner may read it, as with all that is inside, or an administrator who enters. */
 void ops_sandbox_logs(void *owner, struct api_call *call)
 {
     struct controller *c = owner;
     const struct cluster_state *cluster = leader_state(c->leader);
     struct cluster_state_view view;
     struct sandbox_id id;
-    if (!ops_sandbox_id(call, &id))
+    bool good, wants = ops_wants_entry(call, &good);
+    if (!good || !ops_sandbox_id(call, &id))
         return;
     bool live = cluster && cluster_state_find(cluster, &id, &view);
-    if (live && strcmp(view.user, call->caller.user_id) != 0) {
-        ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
-        return;
-    }
-    if (live && view.state == SANDBOX_PENDING) {
+    bool own = live && !strcmp(view.user, call->caller.user_id);
+    if (wants && !own && !call->entered)
+        ops_enter(c, call, &id, true);
+    else if (live && !own && !call->entered)
+        ops_fail_foreign(call);
+    else if (live && view.state == SANDBOX_PENDING)
         ops_fail(call, ERR_WRONG_STATE, "the sandbox has not started yet");
-        return;
-    }
-    struct log_call *p = mem_zalloc(sizeof *p);
-    *p = (struct log_call){.controller = c, .call = call, .lines = accepts_lines(call)};
-    p->open = (struct stream_open){.sandbox = id, .op = STREAM_LOGS};
-    take_query(call, &p->open.logs);
-    if (live)
-        open_stream(p, view.node);
     else
-        db_sandbox_node(c->pool, id.text, call->caller.user_id, on_node, p);
+        read_logs(c, call, &id, live ? &view : NULL);
 }

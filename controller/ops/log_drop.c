@@ -43,7 +43,7 @@ static void on_node(void *arg, int code, const struct err *error, const char *no
     if (!code) {
         error = &e;
         code = process_act_start(&act, drop->controller->loop, leader_streams(drop->controller->leader), node,
-                                 drop->call->caller.key_id, &open, on_dropped, drop, &e);
+                                 &drop->call->caller, &open, on_dropped, drop, &e);
     }
     if (code)
         on_dropped(drop, code, error->text, NULL, 0);

@@ -169,11 +169,17 @@ static void print_nodes(FILE *out, const struct controller *c)
         fprintf(out, "corral_nodes{state=\"%s\"} %zu\n", node_state_name((enum node_state)i), nodes[i]);
 }
 
-static void print_node_dropped(void *arg, const char *node, uint64_t samples, uint64_t violations)
+static void print_node_dropped(void *arg, const char *node, uint64_t samples, uint64_t violations,
+                               uint64_t logs)
 {
     FILE *out = arg;
     fprintf(out, "corral_node_dropped_total{node=\"%s\",kind=\"sample\"} %" PRIu64 "\n", node, samples);
     fprintf(out, "corral_node_dropped_total{node=\"%s\",kind=\"violation\"} %" PRIu64 "\n", node, violations);
+}
+
+static void print_node_logs(void *arg, const char *node, uint64_t samples, uint64_t violations, uint64_t logs)
+{
+    fprintf(arg, "corral_node_logs_lost_total{node=\"%s\"} %" PRIu64 "\n", node, logs);
 }
 
 static void print_dropped(FILE *out, const struct controller *c)
@@ -181,6 +187,9 @@ static void print_dropped(FILE *out, const struct controller *c)
     head(out, "corral_node_dropped_total", "counter",
          "Items that a node had to drop before they could be sent: it was disconnected for too long.");
     leader_dropped(c->leader, print_node_dropped, out);
+    head(out, "corral_node_logs_lost_total", "counter",
+         "Logs of sandboxes that a node could not keep at their end, since its agent was started.");
+    leader_dropped(c->leader, print_node_logs, out);
     struct leader_refused refused = leader_refused(c->leader);
     head(out, "corral_history_refused_total", "counter",
          "Items from nodes that the database refused: of other nodes' sandboxes, too old, or invalid.");

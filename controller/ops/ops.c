@@ -109,10 +109,16 @@ struct ops_call *ops_call_new(struct controller *c, struct api_call *call)
     return o;
 }
 
+void ops_key_changed(struct controller *c, const char *prefix)
+{
+    api_forget_key(c->api, prefix);
+    key_watch_changed(c->keys, prefix);
+}
+
 void ops_tenant_changed(void *arg, int code, const struct err *e, const char *json)
 {
     struct ops_call *o = arg;
-    api_forget_key(o->controller->api, "*");
+    ops_key_changed(o->controller, "*");
     if (json || code)
         ops_answer_json(o->call, code, e, json);
     else

@@ -49,8 +49,23 @@ const char *ops_cursor(const struct api_call *call);
 bool ops_sandbox_id(struct api_call *call, struct sandbox_id *id);
 
 /*
- * inside.c: finds the path's sandbox and its node, if the caller may work in it and it is running. Otherwise
- * answers the call, now or later, and returns false.
+ * inside.c: whether the call asks to enter another user's sandbox (admin_access=true). 403 and false in *good
+ * where the caller is no administrator.
+ */
+bool ops_wants_entry(struct api_call *call, bool *good);
+
+/*
+ * Records the entry, then calls the route's handler again, with call->entered; or answers why not. So a
+ * handler does nothing before it has asked for entry. logs: as of db_sandbox_enter.
+ */
+void ops_enter(struct controller *c, struct api_call *call, const struct sandbox_id *id, bool logs);
+
+/* Answers 404: the sandbox is another user's. An administrator is told how to enter. */
+void ops_fail_foreign(struct api_call *call);
+
+/*
+ * Finds the path's sandbox and its node, if the caller may work in it and it is running. Otherwise answers
+ * the call, or has its handler called again (ops_enter), and returns false.
  */
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
@@ -83,6 +98,12 @@ struct ops_call {
     struct sandbox_id id; /* of the sandbox, where the call has one */
 };
 struct ops_call *ops_call_new(struct controller *c, struct api_call *call);
+
+/*
+ * The key with this prefix, or ("*") any, may have changed: what is known of it is forgotten, and what goes
+ * on in its name is checked.
+ */
+void ops_key_changed(struct controller *c, const char *prefix);
 
 /*
  * Answers an ops_call and frees it. The change may concern cached limits or keys, so all cached keys are

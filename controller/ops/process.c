@@ -133,8 +133,8 @@ static void ask(void *owner, struct api_call *call, struct stream_open *open, pr
         return;
     }
     open->sandbox = p->id;
-    if (process_act_start(&p->act, c->loop, leader_streams(c->leader), p->node, call->caller.key_id, open,
-                          on_done, p, &e)) {
+    if (process_act_start(&p->act, c->loop, leader_streams(c->leader), p->node, &call->caller, open, on_done,
+                          p, &e)) {
         api_answer_err(call, &e);
         free(p);
     } else if (!api_stream_await(call, &waits, p)) {
@@ -177,7 +177,7 @@ static void undo_start(struct process_call *p, int32_t pid)
     struct process_act *act;
     struct err e;
     (void)!process_act_start(&act, p->controller->loop, leader_streams(p->controller->leader), p->node,
-                             p->call->caller.key_id, &open, on_killed, NULL, &e);
+                             &p->call->caller, &open, on_killed, NULL, &e);
 }
 
 static void answer_started(struct process_call *p, const struct stream_process *process, size_t count)
@@ -189,8 +189,8 @@ static void answer_started(struct process_call *p, const struct stream_process *
     struct err e;
     uint8_t *input = request->input;
     request->input = NULL;
-    if (input && process_act_feed(leader_streams(c->leader), p->node, p->call->caller.key_id, &p->id,
-                                  process->pid, input, request->input_len, &e)) {
+    if (input && process_act_feed(leader_streams(c->leader), p->node, &p->call->caller, &p->id, process->pid,
+                                  input, request->input_len, &e)) {
         undo_start(p, process->pid);
         api_answer_err(p->call, &e);
         return;

@@ -106,7 +106,7 @@ void ops_process_input(void *owner, struct api_call *call)
     open.eof = http_query_get(call->exchange, "eof", eof, sizeof eof) && !strcmp(eof, "true");
     struct input_call *p = mem_zalloc(sizeof *p);
     p->call = call;
-    if (hub_stream_open(leader_streams(c->leader), node, call->caller.key_id, &open, &node_ops, p, &p->stream,
+    if (hub_stream_open(leader_streams(c->leader), node, &call->caller, &open, &node_ops, p, &p->stream,
                         &e)) {
         api_answer_err(call, &e);
         input_free(p);

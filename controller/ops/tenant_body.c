@@ -60,14 +60,14 @@ static const struct field user_patch[] = {
 
 static const struct field key[] = {
     {"name", FIELD_TEXT, 1, 63, NULL, &field_rule_name, true, false, NULL},
-    {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
+    {"scopes", FIELD_WORDS, 1, 4, "read exec write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &field_rule_time, false, true, NULL},
 };
 
 static const struct field key_patch[] = {
     {"name", FIELD_TEXT, 1, 63, NULL, &field_rule_name, false, false, NULL},
-    {"scopes", FIELD_WORDS, 1, 3, "read write admin", NULL, false, false, NULL},
+    {"scopes", FIELD_WORDS, 1, 4, "read exec write admin", NULL, false, false, NULL},
     {"max_sandboxes", FIELD_NUMBER, 0, 1000000, NULL, NULL, false, true, NULL},
     {"expires_at", FIELD_TEXT, 20, 40, NULL, &field_rule_time, false, true, NULL},
 };

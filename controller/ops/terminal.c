@@ -150,8 +150,8 @@ static void begin(struct controller *c, struct api_call *call, struct stream_ope
         free(t);
     } else {
         open->sandbox = t->id;
-        if (process_channel_open(&t->channel, c->loop, leader_streams(c->leader), node, call->caller.key_id,
-                                 open, &ops, t, &e)) {
+        if (process_channel_open(&t->channel, c->loop, leader_streams(c->leader), node, &call->caller, open,
+                                 &ops, t, &e)) {
             api_answer_err(call, &e);
             free(t);
         } else if (!api_stream_await(call, &waits, t)) {

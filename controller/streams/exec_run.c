@@ -87,7 +87,7 @@ static void on_no_end(void *arg)
 }
 
 int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                   const char *key_id, struct stream_open *open, uint8_t *input, size_t input_len,
+                   const struct caller *caller, struct stream_open *open, uint8_t *input, size_t input_len,
                    exec_run_cb *cb, void *arg, struct err *e)
 {
     static const struct hub_stream_ops ops = {
@@ -98,7 +98,7 @@ int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *
     open->op = STREAM_START;
     open->start.exec = open->start.attach = true;
     open->start.has_stdin = run->has_input;
-    int rc = hub_stream_open(hub, node, key_id, open, &ops, run, &run->stream, e);
+    int rc = hub_stream_open(hub, node, caller, open, &ops, run, &run->stream, e);
     if (rc) {
         run_free(run);
         return rc;

@@ -30,7 +30,7 @@ typedef void exec_run_cb(void *arg, int code, const char *text, const struct exe
 /* Starts a command. Sets exec, attach and has_stdin of open->start. Takes input, also on failure. Errors as
  * of hub_stream_open. */
 int exec_run_start(struct exec_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                   const char *key_id, struct stream_open *open, uint8_t *input, size_t input_len,
+                   const struct caller *caller, struct stream_open *open, uint8_t *input, size_t input_len,
                    exec_run_cb *cb, void *arg, struct err *e) MUST_CHECK;
 
 /* The caller is gone: kills the command with all its descendants. No callback. */

@@ -127,15 +127,15 @@ static void on_no_end(void *arg)
 }
 
 int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                   const char *key_id, struct stream_open *open, const struct file_run_ops *ops, void *arg,
-                   struct err *e)
+                   const struct caller *caller, struct stream_open *open, const struct file_run_ops *ops,
+                   void *arg, struct err *e)
 {
     static const struct hub_stream_ops stream_ops = {
         .on_output = on_output, .on_message = on_message, .on_room = on_room, .on_closed = on_closed};
     struct file_run *run = mem_zalloc(sizeof *run);
     *run = (struct file_run){.verb = open->file.verb, .range = open->file.range, .ops = ops, .arg = arg};
     open->op = STREAM_FILE;
-    int rc = hub_stream_open(hub, node, key_id, open, &stream_ops, run, &run->stream, e);
+    int rc = hub_stream_open(hub, node, caller, open, &stream_ops, run, &run->stream, e);
     if (rc) {
         run_free(run);
         return rc;

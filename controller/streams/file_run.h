@@ -23,8 +23,8 @@ struct file_run_ops {
 
 /* Starts it. open->file says what; op is set here. Errors as of hub_stream_open. */
 int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                   const char *key_id, struct stream_open *open, const struct file_run_ops *ops, void *arg,
-                   struct err *e) MUST_CHECK;
+                   const struct caller *caller, struct stream_open *open, const struct file_run_ops *ops,
+                   void *arg, struct err *e) MUST_CHECK;
 
 /* So many bytes of on_bytes are processed. */
 void file_run_took(struct file_run *run, size_t len);

@@ -61,13 +61,13 @@ static void on_silence(void *arg)
 }
 
 int process_act_start(struct process_act **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                      const char *key_id, const struct stream_open *open, process_act_cb *cb, void *arg,
-                      struct err *e)
+                      const struct caller *caller, const struct stream_open *open, process_act_cb *cb,
+                      void *arg, struct err *e)
 {
     static const struct hub_stream_ops ops = {.on_message = on_message, .on_closed = on_closed};
     struct process_act *act = mem_zalloc(sizeof *act);
     *act = (struct process_act){.cb = cb, .arg = arg};
-    int rc = hub_stream_open(hub, node, key_id, open, &ops, act, &act->stream, e);
+    int rc = hub_stream_open(hub, node, caller, open, &ops, act, &act->stream, e);
     if (rc) {
         act_free(act);
         return rc;
@@ -107,14 +107,14 @@ static void on_fed(void *arg, int code, const char *text)
     feeding_free(arg);
 }
 
-int process_act_feed(struct stream_hub *hub, const char *node, const char *key_id,
+int process_act_feed(struct stream_hub *hub, const char *node, const struct caller *caller,
                      const struct sandbox_id *sandbox, int32_t pid, uint8_t *bytes, size_t len, struct err *e)
 {
     static const struct hub_stream_ops ops = {.on_room = on_feed_room, .on_closed = on_fed};
     const struct stream_open open = {.sandbox = *sandbox, .op = STREAM_INPUT, .pid = pid, .eof = true};
     struct feeding *f = mem_zalloc(sizeof *f);
     hub_feed_init(&f->feed, bytes, len);
-    int rc = hub_stream_open(hub, node, key_id, &open, &ops, f, &f->stream, e);
+    int rc = hub_stream_open(hub, node, caller, &open, &ops, f, &f->stream, e);
     if (!rc && !hub_hold(f->stream, len)) {
         hub_stream_end(f->stream);
         rc = err_set(e, ERR_TOO_MANY_STREAMS,

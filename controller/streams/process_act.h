@@ -20,8 +20,8 @@ typedef void process_act_cb(void *arg, int code, const char *text, const struct 
 /* open->op: all but STREAM_ATTACH, STREAM_INPUT, STREAM_FILE and STREAM_LOGS. Errors as of hub_stream_open.
  */
 int process_act_start(struct process_act **out, struct loop *loop, struct stream_hub *hub, const char *node,
-                      const char *key_id, const struct stream_open *open, process_act_cb *cb, void *arg,
-                      struct err *e) MUST_CHECK;
+                      const struct caller *caller, const struct stream_open *open, process_act_cb *cb,
+                      void *arg, struct err *e) MUST_CHECK;
 
 /* Nobody waits for it any more. What was asked for may happen all the same. No callback. */
 void process_act_cancel(struct process_act *act);
@@ -31,7 +31,7 @@ void process_act_cancel(struct process_act *act);
  * Takes bytes, also on failure. Errors as of hub_stream_open, and ERR_TOO_MANY_STREAMS where the key's
  * commands hold as much memory as they may.
  */
-int process_act_feed(struct stream_hub *hub, const char *node, const char *key_id,
+int process_act_feed(struct stream_hub *hub, const char *node, const struct caller *caller,
                      const struct sandbox_id *sandbox, int32_t pid, uint8_t *bytes, size_t len,
                      struct err *e) MUST_CHECK;
 

@@ -69,6 +69,7 @@ static unsigned code_of(int code)
 {
     switch (code) {
     case ERR_UNAUTHENTICATED:
+    case ERR_FORBIDDEN:
         return WEBSOCKET_POLICY;
     case ERR_NODE_TIMEOUT:
         return WEBSOCKET_RESTART;
@@ -236,7 +237,7 @@ const struct websocket_ops process_channel_websocket_ops = {
 /* --- what its owner calls --- */
 
 int process_channel_open(struct process_channel **out, struct loop *loop, struct stream_hub *hub,
-                         const char *node, const char *key_id, const struct stream_open *open,
+                         const char *node, const struct caller *caller, const struct stream_open *open,
                          const struct process_channel_ops *ops, void *arg, struct err *e)
 {
     static const struct hub_stream_ops node_ops = {.on_output = on_output,
@@ -246,7 +247,7 @@ int process_channel_open(struct process_channel **out, struct loop *loop, struct
     struct process_channel *ch = mem_zalloc(sizeof *ch);
     ch->ops = ops;
     ch->arg = arg;
-    int rc = hub_stream_open(hub, node, key_id, open, &node_ops, ch, &ch->stream, e);
+    int rc = hub_stream_open(hub, node, caller, open, &node_ops, ch, &ch->stream, e);
     if (rc) {
         free(ch);
         return rc;

@@ -35,7 +35,7 @@ struct process_channel_ops {
 
 /* open->op: STREAM_ATTACH, or STREAM_START of what is attached. Errors as of hub_stream_open. */
 int process_channel_open(struct process_channel **out, struct loop *loop, struct stream_hub *hub,
-                         const char *node, const char *key_id, const struct stream_open *open,
+                         const char *node, const struct caller *caller, const struct stream_open *open,
                          const struct process_channel_ops *ops, void *arg, struct err *e) MUST_CHECK;
 
 /* Before it is carried: nobody waits for it any more. No callback. */

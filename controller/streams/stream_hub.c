@@ -10,9 +10,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#define ENDED_KEYS    256
-#define ENDED_KEYS_MS 60000 /* a request that began before its key ended is over by then */
-
 struct connection {
     struct stream_hub *hub;
     char node[NODE_NAME_MAX + 1];
@@ -33,6 +30,7 @@ struct hub_stream {
     struct hub_stream *next, **self; /* of all */
     struct mux_stream *mux;          /* NULL: it is over, and its owner is about to be told */
     struct tally *sandbox, *key;
+    struct key_use use;
     size_t held; /* bytes that its owner keeps */
     const struct hub_stream_ops *ops;
     void *arg;
@@ -47,11 +45,7 @@ struct stream_hub {
     struct tally *sandboxes, *keys;
     struct hub_stream *streams;
     size_t count, held;
-    struct ended_key {
-        char id[40];
-        uint64_t at_ms;
-    } ended[ENDED_KEYS]; /* the latest, in turn */
-    size_t ended_next;
+    struct key_watch *keys_watch;
 };
 
 /* --- tallies --- */
@@ -91,6 +85,7 @@ static void stream_free_it(struct hub_stream *s)
     hub->count--;
     tally_put(&hub->sandboxes, s->sandbox);
     tally_put(&hub->keys, s->key);
+    key_use_end(&s->use);
     later_cancel(&s->tell);
     free(s);
 }
@@ -194,19 +189,14 @@ static void on_closed(void *arg, int code, const char *text)
 static const struct mux_stream_ops stream_ops = {
     .on_data = on_data, .on_room = on_room, .on_closed = on_closed};
 
-/* A request that was let in before its key was revoked may come here after that. */
-static bool was_ended(const struct stream_hub *hub, const char *key_id)
+static void on_key_ended(void *arg, int code, const char *text)
 {
-    uint64_t now = loop_now_ms();
-    for (size_t i = 0; i < ENDED_KEYS; i++) {
-        if (hub->ended[i].at_ms && now - hub->ended[i].at_ms < ENDED_KEYS_MS &&
-            !strcmp(hub->ended[i].id, key_id))
-            return true;
-    }
-    return false;
+    struct hub_stream *s = arg;
+    if (s->mux)
+        end_soon(s, code, text);
 }
 
-int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id,
+int hub_stream_open(struct stream_hub *hub, const char *node, const struct caller *caller,
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
                     struct hub_stream **out, struct err *e)
 {
@@ -222,7 +212,7 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
     struct hub_stream *s = mem_zalloc(sizeof *s);
     *s = (struct hub_stream){.hub = hub,
                              .sandbox = tally_get(&hub->sandboxes, open->sandbox.text),
-                             .key = tally_get(&hub->keys, key_id),
+                             .key = tally_get(&hub->keys, caller->key_id),
                              .ops = ops,
                              .arg = arg,
                              .next = hub->streams,
@@ -237,19 +227,19 @@ int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id
         rc = err_set(e, ERR_TOO_MANY_STREAMS, "the sandbox has %d streams already", STREAMS_PER_SANDBOX);
     else if (s->key->count > STREAMS_PER_KEY)
         rc = err_set(e, ERR_TOO_MANY_STREAMS, "this key has %d streams already", STREAMS_PER_KEY);
-    else if (was_ended(hub, key_id))
-        rc = err_set(e, ERR_UNAUTHENTICATED, "the API key was revoked");
     else if (!mux_stands(connection->mux))
         rc = err_set(e, ERR_NODE_TIMEOUT, "the connection to the sandbox's node was lost");
     else if (!(s->mux = mux_open(connection->mux, bytes, len, &stream_ops, s)))
         rc = err_set(e, ERR_TOO_MANY_STREAMS,
                      "the sandbox's node has more to carry than it takes now; ask again");
     free(bytes);
-    if (rc)
+    if (rc) {
         stream_free_it(s);
-    else
-        *out = s;
-    return rc;
+        return rc;
+    }
+    key_use_begin(hub->keys_watch, &s->use, caller, on_key_ended, s);
+    *out = s;
+    return 0;
 }
 
 size_t hub_room(const struct hub_stream *s)
@@ -294,17 +284,6 @@ bool hub_hold(struct hub_stream *s, size_t more)
     s->key->held += more;
     s->hub->held += more;
     return true;
-}
-
-void stream_hub_end_key(struct stream_hub *hub, const char *key_id)
-{
-    struct ended_key *ended = &hub->ended[hub->ended_next++ % ENDED_KEYS];
-    snprintf(ended->id, sizeof ended->id, "%s", key_id);
-    ended->at_ms = loop_now_ms();
-    for (struct hub_stream *s = hub->streams; s; s = s->next) {
-        if (s->mux && !strcmp(s->key->name, key_id))
-            end_soon(s, ERR_UNAUTHENTICATED, "the API key was revoked");
-    }
 }
 
 /* --- connections --- */
@@ -355,10 +334,11 @@ void stream_hub_drop(struct stream_hub *hub, const char *node)
     }
 }
 
-struct stream_hub *stream_hub_new(struct loop *loop)
+struct stream_hub *stream_hub_new(struct loop *loop, struct key_watch *keys)
 {
     struct stream_hub *hub = mem_zalloc(sizeof *hub);
     hub->loop = loop;
+    hub->keys_watch = keys;
     return hub;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Holds the nodes' connections for streams (common/io/mux.h) and the open streams, counts these by sandbox
- * and by API key, and ends them with their key. Each node has one connection; a newer one replaces it and
- * ends its streams. On the loop.
+ * and by API key, and ends them with their key (key_watch.h). Each node has one connection; a newer one
+ * replaces it and ends its streams. On the loop.
  *
  * Bounds: STREAMS_PER_SANDBOX, STREAMS_PER_KEY; past them ERR_TOO_MANY_STREAMS.
  */
@@ -11,6 +11,7 @@
 #include "common/base/err.h"
 #include "common/io/mux.h"
 #include "common/model/stream_wire.h"
+#include "controller/streams/key_watch.h"
 
 #define STREAMS_PER_SANDBOX 64
 #define STREAMS_PER_KEY     1024
@@ -36,7 +37,8 @@ struct hub_stream_ops {
     void (*on_closed)(void *arg, int code, const char *text);
 };
 
-struct stream_hub *stream_hub_new(struct loop *loop);
+/* Borrows both. */
+struct stream_hub *stream_hub_new(struct loop *loop, struct key_watch *keys);
 
 /* Ends the streams that are left with ERR_CANCELLED, inside this call. NULL is allowed. */
 void stream_hub_free(struct stream_hub *hub);
@@ -47,14 +49,12 @@ void stream_hub_take(struct stream_hub *hub, const char *node, struct stream *ca
 /* A node is gone; NULL: all nodes, since this controller no longer leads. */
 void stream_hub_drop(struct stream_hub *hub, const char *node);
 
-/* A key was revoked: ends its streams with ERR_UNAUTHENTICATED, and for a minute refuses new ones. */
-void stream_hub_end_key(struct stream_hub *hub, const char *key_id);
-
 /*
- * Opens a stream on a node, for this key. ERR_TOO_MANY_STREAMS; ERR_NODE_TIMEOUT where the node has no
- * connection now; ERR_INVALID where what opens it is too large.
+ * Opens a stream on a node for this caller, and ends it with ERR_UNAUTHENTICATED or ERR_FORBIDDEN when the
+ * caller's key no longer has what the caller's request needs. Copies caller. ERR_TOO_MANY_STREAMS;
+ * ERR_NODE_TIMEOUT where the node has no connection now; ERR_INVALID where what opens it is too large.
  */
-int hub_stream_open(struct stream_hub *hub, const char *node, const char *key_id,
+int hub_stream_open(struct stream_hub *hub, const char *node, const struct caller *caller,
                     const struct stream_open *open, const struct hub_stream_ops *ops, void *arg,
                     struct hub_stream **out, struct err *e) MUST_CHECK;
 

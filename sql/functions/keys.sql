@@ -87,17 +87,33 @@ create function keys_used(ids jsonb) returns void language sql as $$
     update api_keys set last_used_at = now() where id in (select jsonb_array_elements_text(ids))
 $$;
 
+-- As enum scope_bit of controller/core/caller.h.
+create function scope_bits(scopes text[]) returns integer language sql immutable as $$
+    select coalesce(bit_or(case s when 'read' then 1 when 'write' then 2 when 'admin' then 4 when 'exec' then 8 else 0 end), 0)
+    from unnest(scopes) s
+$$;
+
+create function key_holds(k api_keys, u users) returns boolean language sql stable as $$
+    select k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and u.deleted_at is null
+$$;
+
 -- For authentication: the row of this prefix, if the key, its user and their tier are valid now.
 create function find_key(key_prefix text) returns table (sha256 text, user_id text, user_name text, key_id text,
     tier text, admin boolean, scopes integer, remaining_ms bigint, tier_limits bigint[], overrides bigint[])
 language sql volatile as $$
-    select encode(k.sha256, 'hex'), u.id, u.name, k.id, t.name, u.role = 'admin',
-        (select sum(case s when 'read' then 1 when 'write' then 2 else 4 end)::integer from unnest(k.scopes) s),
+    select encode(k.sha256, 'hex'), u.id, u.name, k.id, t.name, u.role = 'admin', scope_bits(k.scopes),
         case when k.expires_at is not null then remaining_ms(k.expires_at) end,
         limits_in(to_jsonb(t)), limits_in(u.overrides)
     from api_keys k join users u on u.id = k.user_id join tiers t on t.name = u.tier
-    where k.prefix = key_prefix and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
-        and u.deleted_at is null
+    where k.prefix = key_prefix and key_holds(k, u)
+$$;
+
+-- Of the keys in whose name something goes on: what those that are valid may do now.
+create function keys_now(ids jsonb) returns table (key_id text, admin boolean, scopes integer, remaining_ms bigint)
+language sql volatile as $$
+    select k.id, u.role = 'admin', scope_bits(k.scopes), case when k.expires_at is not null then remaining_ms(k.expires_at) end
+    from api_keys k join users u on u.id = k.user_id
+    where k.id in (select jsonb_array_elements_text(ids)) and key_holds(k, u)
 $$;
 
 -- Guessing API keys costs the database nothing: controllers know the prefixes of all existing keys, and are notified of each

@@ -130,6 +130,23 @@ total=$(awk '{a += $2; q += $4; o += $6} END {print a, q, o}' "$DB_HOME/a" "$DB_
 [ "$(sql 'select count(*) from overshoot')" = 0 ] || say 'overshoot'
 [ "$(sql "select count(*) from sandboxes where user_id in ('usr_1', 'usr_2')")" = 4 ] || say 'rows'
 
+# Scopes of a key are bits, whatever their order; one that stands there twice is not another one.
+for try in '{read}:1' '{write}:2' '{admin}:4' '{exec}:8' '{read,exec}:9' '{write,read,read}:3' '{exec,exec}:8' '{}:0'; do
+    sql "update api_keys set scopes = '${try%%:*}' where id = 'key_3'"
+    [ "$(sql "select scopes from find_key('crl_3')")" = "${try#*:}" ] || say "the scopes $try"
+done
+sql "update api_keys set scopes = default where id = 'key_3'"
+now() { sql "select string_agg(key_id || ' ' || scopes || coalesce(' ' || (remaining_ms > 0), ''), ', ' order by key_id) from keys_now('[\"key_2\", \"key_3\", \"key_9\"]')"; }
+[ "$(now)" = 'key_2 3, key_3 3' ] || say "keys as they are now: $(now)"
+sql "update api_keys set expires_at = now() + interval '1 hour', scopes = '{exec}' where id = 'key_2'; update api_keys set revoked_at = now() where id = 'key_3'"
+[ "$(now)" = 'key_2 8 true' ] || say "keys that changed: $(now)"
+sql "update api_keys set expires_at = now() where id = 'key_2'; update api_keys set revoked_at = null where id = 'key_3'"
+[ "$(now)" = 'key_3 3' ] || say "a key that has expired: $(now)"
+sql "update api_keys set expires_at = null, scopes = default where id = 'key_2'; update users set deleted_at = now() where id = 'usr_3'"
+[ "$(now)" = 'key_2 3' ] || say "a key of a user who was removed: $(now)"
+sql "update users set deleted_at = null where id = 'usr_3'"
+if sql "update api_keys set scopes = '{root}' where id = 'key_3'" 2>/dev/null; then say 'a scope that there is not'; fi
+
 # A create that waits while the functions are replaced is done by the new ones.
 coproc gate { postgres_psql "$DB_DIR"; }
 gate_pid=$! gate_in=${gate[1]}

@@ -330,6 +330,46 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* As many as its descriptors allow; those that it needs to kill them are left. */
+static void test_no_more_than_it_has_descriptors_for(void)
+{
+    uint32_t first = initlink_next_process(world.link), last;
+    world_bound_files(64);
+    world.refused = 0;
+    do {
+        last = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 1000);
+        UNTIL(world.refused == last || world_state(last) == INIT_RUNNING);
+    } while (!world.refused);
+    CHECK(world.refused_with == EMFILE && last - first > 8);
+    expect_end(first, INIT_EXIT_SIGNAL, SIGKILL); /* its time is over */
+    expect_end(last - 1, INIT_EXIT_SIGNAL, SIGKILL);
+    expect_end(sh("exit 4"), INIT_EXIT_CODE, 4);
+    world_bound_files(1024);
+}
+
+/* It has more open than it may have: it starts nothing, but still answers, and ends what runs. */
+static void test_it_waits_also_without_a_right_to_descriptors(void)
+{
+    uint32_t timed = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 500);
+    uint32_t killed = world_spawn((const char *[]){"sleep", "1000", NULL}, 0, 0);
+    uint32_t talks = sh("sleep 1; echo there; exit 5");
+    UNTIL(world_state(timed) == INIT_RUNNING && world_state(killed) == INIT_RUNNING &&
+          world_state(talks) == INIT_RUNNING);
+    struct seen *s = world_attach(talks, 0, LARGE);
+    world_bound_files(1);
+    expect_end(timed, INIT_EXIT_SIGNAL, SIGKILL);
+    CHECK(initlink_kill_process(world.link, killed, &world.e) == 0);
+    expect_end(killed, INIT_EXIT_SIGNAL, SIGKILL);
+    expect_end(talks, INIT_EXIT_CODE, 5);
+    UNTIL(s->detached);
+    CHECK(!strcmp(s->text[0], "there\n"));
+    uint32_t more = sh("exit 0");
+    UNTIL(world.refused == more);
+    CHECK(world.refused_with == EMFILE);
+    world_bound_files(1024);
+    expect_end(sh("exit 6"), INIT_EXIT_CODE, 6);
+}
+
 static void measure(void)
 {
     uint64_t took[200];
@@ -362,6 +402,8 @@ int main(int argc, char **argv)
         test_without_a_client_nothing_waits,
         test_the_fastest_client_sets_the_pace,
         test_all_rings_are_bounded,
+        test_no_more_than_it_has_descriptors_for,
+        test_it_waits_also_without_a_right_to_descriptors,
         test_a_lost_link_is_met_again,
         test_frames_that_break_the_rules,
         measure,

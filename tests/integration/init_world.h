@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define SEEN_MAX 512
 
@@ -69,6 +70,10 @@ int world_state(uint32_t number);
 /* How many processes are in the namespace, and how much memory the first of them has. */
 int world_inside(void);
 long world_memory_kib(void);
+
+/* Sets how many files the init may open, as a process of its sandbox could. */
+void world_bound_files(rlim_t files);
+
 uint64_t world_us(void);
 
 /* Drops the link and connects with a new object, as a restarted agent does. */

@@ -27,7 +27,7 @@ ARROWS = {
     "controller/api": ["controller/api", "controller/core/caller.h", "controller/core/rate_limit.h", "common/base", "common/io", "common/http"],
     "controller/nodes": ["controller/nodes", "controller/core", "common", "proto"],
     "controller/leader": ["controller/leader", "controller/core", "controller/db", "controller/nodes", "controller/streams", "common"],
-    "controller/streams": ["controller/streams", "common", "proto"],
+    "controller/streams": ["controller/streams", "controller/core/caller.h", "common", "proto"],
     "controller/jobs": ["controller/jobs", "controller/controller_state.h", "controller/leader", "controller/db", "common"],
     "controller": ["controller", "common", "proto"],
     "agent/core": ["agent/core", "common"],

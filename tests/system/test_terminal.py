@@ -284,6 +284,17 @@ def test_pause_and_resume(user, sandbox):
     t.until("second")
 
 
+def test_an_administrator(corral, user, sandbox):
+    admin = Client(corral.url, corral.key(corral.user(f"admin-{sandbox[-8:].lower()}", role="admin").user_id, scopes=["write", "admin"])["key"])
+    assert refusal(admin, f"/sandbox/{sandbox}/terminal") == 404
+    assert refusal(user, f"/sandbox/{sandbox}/terminal?admin_access=true") == 403
+    t = terminal(admin, sandbox, "?command=cat&admin_access=true")
+    t.type("x\n")
+    t.until("x")
+    rows = corral.admin.good("GET", f"/sandbox/system/audit?target={sandbox}&action=sandbox.enter")["items"]
+    assert [r["after"]["act"] for r in rows] == ["sandboxTerminal"]
+
+
 def test_a_revoked_key(corral, user, sandbox):
     key = corral.key(user.user_id, "short")
     t = terminal(Client(corral.url, key["key"]), sandbox)

@@ -13,6 +13,7 @@
 
 struct fixture {
     struct loop *loop;
+    struct key_watch *keys;
     struct stream_hub *hub;
     struct mux *node;
     struct mux_stream *served;
@@ -87,16 +88,28 @@ static void go(struct fixture *f)
     timer_stop(&f->limit);
 }
 
+static void read_keys(void *owner, const char *const *ids, size_t count)
+{
+}
+
+static bool is_current(void *owner, const struct caller *caller)
+{
+    return true;
+}
+
 static void begin(struct fixture *f, enum stream_file_verb verb, enum stream_file_range range)
 {
     static const struct mux_ops node_ops = {.on_open = on_open, .on_over = on_over};
     static const struct file_run_ops ops = {.on_result = on_result, .on_bytes = on_bytes, .on_end = on_end};
+    static const struct key_watch_ops key_ops = {.read = read_keys, .is_current = is_current};
+    static const struct caller caller = {.key_id = "key"};
     static struct stream_open open;
     struct err e;
     int ends[2];
     assert_false(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends));
     *f = (struct fixture){.loop = loop_new()};
-    f->hub = stream_hub_new(f->loop);
+    f->keys = key_watch_new(f->loop, &key_ops, NULL);
+    f->hub = stream_hub_new(f->loop, f->keys);
     stream_hub_take(f->hub, "node", stream_new(NULL, ends[0]));
     f->node = mux_new(f->loop, stream_new(NULL, ends[1]), &node_ops, f);
     open = (struct stream_open){.file = {.verb = verb,
@@ -108,7 +121,7 @@ static void begin(struct fixture *f, enum stream_file_verb verb, enum stream_fil
                                          .timeout_ms = 60000,
                                          .path = "/f"}};
     assert_true(sandbox_id_parse("sbx_01ARZ3NDEKTSV4RRFFQ69G5FAV", &open.sandbox));
-    assert_false(file_run_start(&f->run, f->loop, f->hub, "node", "key", &open, &ops, f, &e));
+    assert_false(file_run_start(&f->run, f->loop, f->hub, "node", &caller, &open, &ops, f, &e));
     go(f);
     assert_non_null(f->served);
 }
@@ -116,6 +129,7 @@ static void begin(struct fixture *f, enum stream_file_verb verb, enum stream_fil
 static void end(struct fixture *f)
 {
     stream_hub_free(f->hub);
+    key_watch_free(f->keys);
     mux_free(f->node);
     loop_free(f->loop);
 }

@@ -146,6 +146,23 @@ static void what_is_said_of_a_file(void **state)
     assert_true(result.size == INIT_FILE_ENDLESS && result.length == INIT_FILE_ENDLESS && bytes_len > 100);
 }
 
+/* /dev/shm keeps any time, and a tenant may set it: its folder can be listed all the same. */
+static void times_of_any_size(void **state)
+{
+    static const int64_t seconds[] = {INT64_MAX, INT64_MIN, 1ll << 40, -(1ll << 40), 253402300799};
+    char path[] = "/dev/shm/corral-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+        struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds[i], .tv_nsec = 999999999}};
+        assert_int_equal(futimens(fd, times), 0);
+        assert_int_equal(run("stat", path), 0);
+        assert_true(result.modified_ms <= INIT_FILE_TIME_MAX && result.modified_ms >= -INIT_FILE_TIME_MAX);
+    }
+    close(fd);
+    unlink(path);
+}
+
 static void what_is_not_read(void **state)
 {
     assert_int_equal(mkfifo(at("fifo"), 0600), 0);
@@ -442,6 +459,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_is_read_as_a_whole_or_in_part, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_said_of_a_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(times_of_any_size, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_is_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_is_followed_and_stays, setup, teardown),

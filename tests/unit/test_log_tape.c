@@ -142,10 +142,33 @@ static void test_what_goes(void **state)
     log_index_fini(&index);
 }
 
+/* A node's logs after a restart: as many as there may be, by their ends. */
+static void test_many(void **state)
+{
+    struct log_bounds bounds = {.keep_ms = 1, .budget_bytes = UINT64_MAX};
+    struct log_index index = {.count = 0};
+    struct log_entry out;
+    for (unsigned i = 0; i < LOGS_MAX; i++) {
+        struct log_entry entry = entry_of(i, i % 2 ? "a" : "b", 1000 + i, 1);
+        log_index_add(&index, &entry);
+    }
+    struct log_entry again = entry_of(0, "a", 1, 1), early = entry_of(1, "a", 2, 1);
+    log_index_add(&index, &early);
+    log_index_add(&index, &again);
+    assert_int_equal(index.count, LOGS_MAX);
+    assert_string_equal(log_index_find(&index, &again.id)->user, "a");
+    assert_true(log_index_remove(&index, &early.id) && !log_index_remove(&index, &early.id));
+    assert_null(log_index_find(&index, &early.id));
+    for (uint64_t before = 0; log_index_evict(&index, 1 << 20, &bounds, &out); before = out.ended_ms)
+        assert_true(out.ended_ms > before);
+    assert_true(!index.count && !index.bytes && !index.users);
+    log_index_fini(&index);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters), cmocka_unit_test(test_bounds),
-                                       cmocka_unit_test(test_places), cmocka_unit_test(test_frames),
-                                       cmocka_unit_test(test_what_goes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_filters),   cmocka_unit_test(test_bounds),
+                                       cmocka_unit_test(test_places),    cmocka_unit_test(test_frames),
+                                       cmocka_unit_test(test_what_goes), cmocka_unit_test(test_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

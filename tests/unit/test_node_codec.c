@@ -97,7 +97,7 @@ static void test_report(void **state)
     struct cleanup_report cleanup = {.number = 7, .asked = 6, .dry_run = true};
     cleanup.counts.found[CLEANUP_VOLUME] = 3;
     cleanup.counts.removed[CLEANUP_IMAGE] = 2;
-    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &cleanup, 1, 5, 6, 2, "why"};
+    m.report = (struct node_report){&status, 1, &sample, 1, &update, 1, &cleanup, 1, 5, 6, 2, "why", 4};
     round_trip(&m, &back);
     assert_string_equal(back.report.statuses[0].detail, status.detail);
     assert_int_equal(back.report.statuses[0].state, SANDBOX_STOPPED);
@@ -112,6 +112,7 @@ static void test_report(void **state)
     assert_int_equal(back.report.violations_dropped, 6);
     assert_int_equal(back.report.left_out, 2);
     assert_string_equal(back.report.left_out_why, "why");
+    assert_int_equal(back.report.logs_lost, 4);
     assert_int_equal(back.report.samples[0].io_some_centi, SAMPLE_NO_PRESSURE);
     assert_true(back.report.samples[0].responsive);
     assert_string_equal(back.report.violations[0].id.text, id.text);
