@@ -23,6 +23,8 @@
     ((files) / 16 * 7)       /* the rest is the node port's (common/io/msglink_listener.c) */
 #define FILES_OF_OUR_OWN  32 /* and the sessions with the database */
 #define CONNECTIONS_LEAST 16
+#define DRAIN_MS          6000 /* past what a client may take for its close */
+#define DRAIN_STEP_MS     20
 
 /* --- keys --- */
 
@@ -293,6 +295,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->loop = loop;
     c->conf = conf;
     c->started_ms = loop_now_ms();
+    c->websockets = websockets_new(loop, &websocket_default_limits);
     set_defaults(c);
     struct db_pool_options options = {.url = conf->database_url,
                                       .connections = (unsigned)conf->database_connections,
@@ -355,6 +358,23 @@ void controller_reload(struct controller *c)
     log_info("controller", "configuration reloaded");
 }
 
+static void on_drained(void *arg)
+{
+    struct controller *c = arg;
+    if (!websockets_count(c->websockets) || loop_now_ms() - c->draining_ms >= DRAIN_MS)
+        loop_stop(c->loop);
+    else
+        timer_start(&c->drain, c->loop, DRAIN_STEP_MS, on_drained, c);
+}
+
+void controller_drain(struct controller *c)
+{
+    websockets_close(c->websockets, WEBSOCKET_RESTART);
+    c->draining_ms = loop_now_ms();
+    timer_start(&c->drain, c->loop, 0, on_drained, c);
+    loop_run(c->loop);
+}
+
 /*
  * Frees callers before the parts that they call: first what holds requests, then what these wait for, the
  * listener last.
@@ -364,6 +384,7 @@ void controller_free(struct controller *c)
     if (!c)
         return;
     timer_stop(&c->schema_retry);
+    timer_stop(&c->drain);
     jobs_free(c->jobs);
     if (c->db_leader)
         db_leader_free(c->db_leader);
@@ -375,6 +396,7 @@ void controller_free(struct controller *c)
     db_pool_free(c->pool);
     db_pool_free(c->key_pool);
     leader_free(c->leader);
+    websockets_free(c->websockets);
     api_free(c->api);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);

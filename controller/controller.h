@@ -30,6 +30,10 @@ int controller_failure(const struct controller *controller, struct err *e) MUST_
 /* Applies the configuration that was prepared and is now in conf. */
 void controller_reload(struct controller *controller);
 
+/* After the loop has ended: runs it again until the clients of WebSockets know that this controller stops,
+ * for at most six seconds. */
+void controller_drain(struct controller *controller);
+
 /* Answers waiting requests as not ready; sandboxes go on living. */
 void controller_free(struct controller *controller);
 

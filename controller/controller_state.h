@@ -2,6 +2,7 @@
 #ifndef CORRAL_CONTROLLER_CONTROLLER_STATE_H
 #define CORRAL_CONTROLLER_CONTROLLER_STATE_H
 
+#include "common/http/websocket.h"
 #include "controller/api/api.h"
 #include "controller/leader/leader.h"
 #include "controller/controller.h"
@@ -25,12 +26,14 @@ struct controller {
     struct db_upkeep_terms terms;
     struct leader *leader;
     struct api *api;
+    struct websockets *websockets;
     struct tls_server *fresh_tls; /* of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;
     struct err failure; /* why it stopped the loop; code 0: it did not */
-    struct timer schema_retry;
+    struct timer schema_retry, drain;
+    uint64_t draining_ms; /* since when it says farewell */
     struct jobs *jobs;
     uint64_t started_ms;
 };

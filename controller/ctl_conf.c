@@ -55,6 +55,10 @@ static const struct conf_row rows[] = {
      "Requests without a valid API key that an address may make at once after a pause."},
     {"start_timeout_seconds", "CORRAL_START_TIMEOUT_SECONDS", CONF_UINT, AT(start_timeout_seconds), "60", 1,
      3600, NULL, true, false, "How long a create waits for its sandbox to run before it answers 504."},
+    {"terminal_grace_seconds", "CORRAL_TERMINAL_GRACE_SECONDS", CONF_UINT, AT(terminal_grace_seconds), "300",
+     1, 86400, NULL, true, false,
+     "How long a terminal lives on when nobody is attached to it; then it is killed with all that runs in "
+     "it."},
     {"metrics_open", "CORRAL_METRICS_OPEN", CONF_BOOL, AT(metrics_open), "false", 0, 0, NULL, true, false,
      "Serve GET /metrics without authentication; else it needs an administrator's API key."},
     {"cors_origins", "CORRAL_CORS_ORIGINS", CONF_LIST, AT(cors_origins), NULL, 0, 0, NULL, true, false,

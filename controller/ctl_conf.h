@@ -12,7 +12,7 @@ struct ctl_conf {
     uint64_t connections, connections_per_address, body_bytes;
     uint64_t unauthenticated_connections, unauthenticated_bytes, request_bytes, request_bytes_per_key;
     uint64_t auth_failures_per_second, auth_failures_burst;
-    uint64_t rate_per_second, rate_burst, start_timeout_seconds;
+    uint64_t rate_per_second, rate_burst, start_timeout_seconds, terminal_grace_seconds;
     bool metrics_open;
     char *cors_origins;
     /* PostgreSQL */

@@ -50,6 +50,7 @@ static int run(const struct program *program, struct serving *s)
     if (!rc) {
         daemon_notify("READY=1");
         loop_run(loop);
+        controller_drain(s->controller);
         daemon_stop(&daemon);
         rc = controller_failure(s->controller, &e);
     }

@@ -12,7 +12,8 @@
 
 #include <sys/types.h>
 
-#define INIT_CHILD_OUTS 2 /* stdout, or everything of a terminal; stderr */
+#define INIT_CHILD_OUTS 2    /* stdout, or everything of a terminal; stderr */
+#define INIT_REPORT_MS  1000 /* between two reports of how much a process has printed */
 
 struct init_child {
     uint32_t number;
@@ -33,7 +34,8 @@ struct init_child {
     bool is_over;        /* all of its output was read; later output of other processes is discarded */
     uint64_t over_order; /* order among all that are over, from 1 */
     struct init_tree_kill kill;
-    bool dirty; /* its state is to be sent */
+    bool dirty;         /* its state is to be sent */
+    uint64_t report_ms; /* not before, how much it has printed is sent again */
     /* As of the last pass over the attachments: how many, and the position of the fastest. */
     unsigned attached;
     uint64_t pace;

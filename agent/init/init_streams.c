@@ -319,10 +319,19 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return b && (!a || b < a) ? b : a;
 }
 
+/* Whether it has printed more than the agent knows of. What a helper prints is nobody's to know. */
+static bool is_unreported(const struct init_child *child)
+{
+    return !child->dirty && child->told.state == INIT_RUNNING && !(child->told.flags & INIT_PROCESS_FILE) &&
+           child->ring.end != child->told.end;
+}
+
 /* The next time at which it needs a tick; 0: none. */
 static uint64_t due_ms(const struct init_child *child, uint64_t now_ms)
 {
     uint64_t due = child->kill.active ? child->kill.next_at_ms : 0;
+    if (is_unreported(child))
+        due = earlier(due, child->report_ms);
     if (child->is_over)
         return due;
     if (child->pid)
@@ -398,6 +407,10 @@ static void tick_child(struct init_streams *s, struct init_child *child, uint64_
         child->told.flags |= INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED;
         child->awaits_reader = false;
         init_tree_kill_start(&child->kill, now_ms);
+    }
+    if (is_unreported(child) && now_ms >= child->report_ms) {
+        child->dirty = true;
+        child->report_ms = now_ms + INIT_REPORT_MS;
     }
     init_tree_kill_pass(&child->kill, child->number, child->pid, now_ms);
     bool waits = child->kill.active && now_ms - child->kill.began_at_ms < KILL_WAIT_MS;

@@ -85,6 +85,8 @@ void process_core_say_begun(struct process_stream *s, const struct initlink_proc
     if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     struct stream_process told = process_told(process);
+    if (s->op == STREAM_ATTACH)
+        told.output_oldest = s->position; /* here its output begins */
     process_core_say_process(s, &told);
     stream_process_fini(&told);
     s->begun = true;

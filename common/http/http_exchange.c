@@ -133,7 +133,8 @@ bool http_stream_upgrade(struct http_exchange *x, const char *protocol, const ch
     }
     http_connection_upgrade_head(x->connection, protocol, headers);
     http_stream_set(x, STREAM_RAW, ops, arg);
-    x->stream.awaits = false; /* from here on, a client that ends its side may have sent something before */
+    x->stream.awaits = false;   /* from here on, a client that ends its side may have sent something before */
+    x->stream.told_end = false; /* that of the request's body */
     x->stream.wants_more = ops->on_piece != NULL;
     http_connection_stream(x->connection);
     return true;
@@ -246,4 +247,9 @@ const char *http_body(const struct http_exchange *x, size_t *len)
 bool http_query_get(const struct http_exchange *x, const char *name, char *out, size_t size)
 {
     return http_request_query(&x->request, name, out, size);
+}
+
+bool http_query_nth(const struct http_exchange *x, const char *name, unsigned nth, char *out, size_t size)
+{
+    return http_request_query_nth(&x->request, name, nth, out, size);
 }

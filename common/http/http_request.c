@@ -388,17 +388,33 @@ static bool decode(const char *text, size_t len, char *out, size_t size)
     return true;
 }
 
-bool http_request_query(const struct http_request *r, const char *name, char *out, size_t size)
+/* The text of the nth parameter of this name, and in *len its length; NULL: there are fewer. */
+static const char *find_query(const struct http_request *r, const char *name, unsigned nth, size_t *len)
 {
     size_t n = strlen(name);
-    bool found = false;
     for (const char *at = r->query ? r->query : ""; *at; at += strcspn(at, "&"), at += *at == '&') {
-        size_t len = strcspn(at, "&");
-        if (len < n || strncmp(at, name, n) || (len > n && at[n] != '='))
+        *len = strcspn(at, "&");
+        if (*len < n || strncmp(at, name, n) || (*len > n && at[n] != '='))
             continue;
-        if (found || !decode(at + n + (len > n), len - n - (len > n), out, size))
-            return false;
-        found = true;
+        if (nth--)
+            continue;
+        bool has_value = *len > n;
+        *len -= n + has_value;
+        return at + n + has_value;
     }
-    return found;
+    return NULL;
+}
+
+bool http_request_query_nth(const struct http_request *r, const char *name, unsigned nth, char *out,
+                            size_t size)
+{
+    size_t len;
+    const char *value = find_query(r, name, nth, &len);
+    return value && decode(value, len, out, size);
+}
+
+bool http_request_query(const struct http_request *r, const char *name, char *out, size_t size)
+{
+    size_t len;
+    return !find_query(r, name, 1, &len) && http_request_query_nth(r, name, 0, out, size);
 }

@@ -44,4 +44,8 @@ const char *http_request_field(const struct http_request *r, const char *name);
  * encoded or too long. */
 bool http_request_query(const struct http_request *r, const char *name, char *out, size_t size);
 
+/* As http_request_query, of the nth parameter of this name, counted from 0: others do not matter. */
+bool http_request_query_nth(const struct http_request *r, const char *name, unsigned nth, char *out,
+                            size_t size);
+
 #endif

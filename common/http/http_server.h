@@ -113,6 +113,9 @@ void http_charge(struct http_exchange *x, const char *name);
  * too long or badly encoded. */
 bool http_query_get(const struct http_exchange *x, const char *name, char *out, size_t size);
 
+/* As http_query_get, of the nth parameter of this name, counted from 0: others of the name may follow. */
+bool http_query_nth(const struct http_exchange *x, const char *name, unsigned nth, char *out, size_t size);
+
 /*
  * Answers and frees the exchange. headers: further lines "Name: value\r\n…", or NULL. body: bytes, copied.
  * The answer to a HEAD has no body. If the request's body was not read and has not arrived completely, the

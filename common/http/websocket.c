@@ -228,7 +228,7 @@ static void take(struct websocket *ws, const struct websocket_read *read)
     case WEBSOCKET_CLOSE:
     case WEBSOCKET_BROKEN:
         close_for(ws, read->code, "");
-        ws->over = true; /* read_on finishes it */
+        ws->over = true; /* read_on ends it */
         break;
     default:
         break;

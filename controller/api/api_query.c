@@ -60,6 +60,7 @@ static int check_one(const struct api_param *p, const char *value, struct err *e
                    : err_set(e, ERR_INVALID, "%s must be an absolute path of at most %lu bytes", p->name,
                              p->most);
     case PARAM_TEXT:
+    case PARAM_WORDS:
         break;
     }
     if (p->choices[0] && !choices_have(p->choices, value))
@@ -71,16 +72,25 @@ static int check_one(const struct api_param *p, const char *value, struct err *e
     return 0;
 }
 
+/* words: how many of the row's values were read, if there may be many. */
+static bool get(const struct api_param *p, const struct http_exchange *x, unsigned *words, char *value,
+                size_t size)
+{
+    return p->type == PARAM_WORDS ? http_query_nth(x, p->name, (*words)++, value, size)
+                                  : http_query_get(x, p->name, value, size);
+}
+
 int api_query_check(const struct api_routes *routes, const struct api_route *route,
                     const struct http_exchange *x, struct err *e)
 {
     char value[API_QUERY_MAX];
+    unsigned words = 0;
     for (const char *at = http_query(x); *at; at += strcspn(at, "&"), at += *at == '&') {
         size_t len = strcspn(at, "=&");
         const struct api_param *p = find(routes, route, at, len);
         if (!p)
             return err_set(e, ERR_INVALID, "%.*s is not a known parameter", len < 60 ? (int)len : 60, at);
-        if (!http_query_get(x, p->name, value, sizeof value))
+        if (!get(p, x, &words, value, sizeof value))
             return err_set(e, ERR_INVALID, "%s must be given once, with a valid value", p->name);
         int rc = check_one(p, value, e);
         if (rc)
@@ -89,7 +99,7 @@ int api_query_check(const struct api_routes *routes, const struct api_route *rou
     return 0;
 }
 
-static json_t *schema_of(const struct api_param *p)
+static json_t *schema_of_one(const struct api_param *p)
 {
     switch (p->type) {
     case PARAM_NUMBER:
@@ -106,12 +116,19 @@ static json_t *schema_of(const struct api_param *p)
         return json_pack("{s:s,s:s,s:I}", "type", "string", "pattern", "^/", "maxLength",
                          (json_int_t)p->most);
     case PARAM_TEXT:
+    case PARAM_WORDS:
         break;
     }
     if (p->choices[0])
         return json_pack("{s:s,s:o}", "type", "string", "enum", choices_json(p->choices));
     return json_pack("{s:s,s:I,s:I}", "type", "string", "minLength", (json_int_t)p->least, "maxLength",
                      (json_int_t)p->most);
+}
+
+static json_t *schema_of(const struct api_param *p)
+{
+    json_t *one = schema_of_one(p);
+    return p->type == PARAM_WORDS ? json_pack("{s:s,s:o}", "type", "array", "items", one) : one;
 }
 
 json_t *api_query_describe(const struct api_routes *routes, const struct api_route *route)

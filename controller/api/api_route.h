@@ -49,7 +49,15 @@ struct api_route {
     const char *upgrade;   /* protocol to which the handler may switch the connection by api_stream_upgrade */
 };
 
-enum api_param_type { PARAM_TEXT, PARAM_NUMBER, PARAM_TRUTH, PARAM_TIME, PARAM_ID, PARAM_PATH };
+enum api_param_type {
+    PARAM_TEXT,
+    PARAM_NUMBER,
+    PARAM_TRUTH,
+    PARAM_TIME,
+    PARAM_ID,
+    PARAM_PATH,
+    PARAM_WORDS, /* may stand there many times, each a PARAM_TEXT; one row of a route at most */
+};
 
 /* A parameter that may stand in the query of a route; all others are refused. */
 struct api_param {

@@ -106,7 +106,7 @@ static void add_stats(struct json_text *json, const struct controller *c, const 
     add_database(json, &pool, s->schema_version);
     json_text_object(json, "connections");
     json_text_num(json, "http", api.connections);
-    json_text_num(json, "websocket", 0);
+    json_text_num(json, "websocket", websockets_count(c->websockets));
     json_text_num(json, "nodes", leader_link_stats(c->leader).sessions);
     json_text_end(json);
     json_text_num(json, "uptime_seconds", (loop_now_ms() - c->started_ms) / 1000);
@@ -271,6 +271,7 @@ static void print_http(FILE *out, const struct controller *c)
 {
     struct api_stats api = api_stats(c->api);
     one(out, "corral_http_connections", "gauge", "Open HTTP connections.", api.connections);
+    one(out, "corral_websocket_connections", "gauge", "Open WebSockets.", websockets_count(c->websockets));
     head(out, "corral_http_answers_total", "counter", "Answers by the class of their status.");
     for (int i = 2; i <= 5; i++)
         fprintf(out, "corral_http_answers_total{class=\"%dxx\"} %" PRIu64 "\n", i, api.answered[i]);

@@ -16,10 +16,10 @@ VIOLATIONS = "sl-violations"
 class CheckingProxy:
     def __init__(self, url, document=None):
         """document: answers are checked against this one instead of the server's own."""
-        programs = subprocess.run([ROOT / "tests/openapi/install", BUILD_ROOT], check=True, capture_output=True, text=True,
+        programs = subprocess.run([ROOT / "tests/npm/install", BUILD_ROOT], check=True, capture_output=True, text=True,
                                   timeout=300).stdout.strip()
         port = free_port()
-        path = BUILD_ROOT / f"openapi/{port}.json"
+        path = BUILD_ROOT / f"npm/{port}.json"
         path.write_text(json.dumps(document or requests.get(url + "/openapi.json", timeout=10).json()))
         self.url = f"http://127.0.0.1:{port}"
         self.log = path.with_suffix(".log")

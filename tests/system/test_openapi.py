@@ -10,8 +10,9 @@ from corral import BUILD_ROOT, ROOT
 
 
 def test_it_lints_clean(corral, proxy):
-    lint = subprocess.run([BUILD_ROOT / "openapi/node_modules/.bin/redocly", "lint", "--extends", "recommended",
-                           proxy.log.with_suffix(".json")], capture_output=True, text=True, timeout=60)
+    """But that an upgrade has no answer 2xx."""
+    lint = subprocess.run([BUILD_ROOT / "npm/node_modules/.bin/redocly", "lint", "--extends", "recommended",
+                           "--skip-rule", "operation-2xx-response", proxy.log.with_suffix(".json")], capture_output=True, text=True, timeout=60)
     assert lint.returncode == 0 and "warning" not in lint.stderr, lint.stderr + lint.stdout
 
 

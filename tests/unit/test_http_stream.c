@@ -441,6 +441,7 @@ static void test_an_upgrade_after_a_wait(void **state)
     for (int i = 0; i < 1000 && !f->end; i++)
         turn(f);
     assert_int_equal(f->got, 9);
+    assert_int_equal(f->end, 1);
     assert_int_equal(f->gone, 0);
     http_stream_end(f->x);
     f->x = NULL;

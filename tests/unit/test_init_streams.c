@@ -274,6 +274,28 @@ static void test_what_lay_there_at_the_end_waits_for_its_reader(void **state)
     assert_int_equal(ended.end, written);
 }
 
+/* Each second at most, also where nobody reads it. */
+static void test_how_much_is_printed_is_told(void **state)
+{
+    struct played *p = spawn(2, 0);
+    told(2);
+    print(p, 100);
+    turns(2);
+    assert_int_equal(told(2).state, 99);
+    world.now_ms += INIT_REPORT_MS;
+    turns(2);
+    assert_int_equal(told(2).end, 100);
+    print(p, 1);
+    turns(2);
+    assert_int_equal(told(2).state, 99);
+    world.now_ms += INIT_REPORT_MS;
+    turns(2);
+    assert_int_equal(told(2).end, 101);
+    world.now_ms += INIT_REPORT_MS;
+    turns(2);
+    assert_int_equal(told(2).state, 99); /* nothing new */
+}
+
 static void test_a_timeout_kills_and_is_told(void **state)
 {
     struct played *p = spawn(2, 500);
@@ -446,6 +468,7 @@ int main(void)
         EACH(test_a_client_without_credit_stops_the_process),
         EACH(test_output_after_the_end_is_taken_for_a_moment),
         EACH(test_what_lay_there_at_the_end_waits_for_its_reader),
+        EACH(test_how_much_is_printed_is_told),
         EACH(test_a_timeout_kills_and_is_told),
         EACH(test_the_latest_ends_are_kept),
         EACH(test_input_has_a_window),
