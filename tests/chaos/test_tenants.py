@@ -104,7 +104,7 @@ def answer_of(client, method, form, names):
     path = form + QUERIES.get(form, "")
     for name, value in names.items():
         path = path.replace("{%s}" % name, value)
-    upgrades = path.split("?")[0].endswith(("/attach", "/terminal"))
+    upgrades = path.split("?")[0].endswith(("/attach", "/terminal", "/stream"))
     answer = client.call(method, path, body, headers=UPGRADE if upgrades else {})
     problem = answer.json()
     problem.pop("request_id")
