@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVERY_MS        1000
+#define EVERY_MS          1000
 #define STATS_STREAMS_MAX 1024
 
 struct stats_stream {
