@@ -11,8 +11,10 @@ from corral import Client, wait_until
 class Figures:
     def __init__(self, client, sandbox):
         self.loop = asyncio.new_event_loop()
-        self.ws = self.do(websockets.connect(f"ws{client.url[4:]}/sandbox/{sandbox}/stats/stream", ping_interval=None,
-                                             extra_headers={"X-API-Key": client.session.headers["X-API-Key"]}))
+        self.ws = self.do(self.connect(f"ws{client.url[4:]}/sandbox/{sandbox}/stats/stream", client.session.headers["X-API-Key"]))
+
+    async def connect(self, url, key):
+        return await websockets.connect(url, ping_interval=None, extra_headers={"X-API-Key": key})
 
     def do(self, what):
         return self.loop.run_until_complete(asyncio.wait_for(what, 20))
