@@ -90,7 +90,8 @@ static const struct conf_row rows[] = {
     {"idle_action", "CORRAL_IDLE_ACTION", CONF_CHOICE, AT(idle_action), "stop", 0, 0, "stop pause", true,
      false,
      "What happens to a sandbox that did no work for its idle_timeout_seconds: it ends, or it is paused. "
-     "Work is a hundredth of its CPU limit and more than half a thousandth of a CPU, or any network packet."},
+     "Work is a hundredth of its CPU limit and more than half a thousandth of a CPU, or bytes of a command, "
+     "a terminal or a file that go in or out."},
     {"cleanup_interval_minutes", "CLEANUP_INTERVAL_MINUTES", CONF_UINT, AT(cleanup_interval_minutes), "15", 1,
      1440, NULL, true, false,
      "Time between cleanups of what should not be there; the controller asks for them, and without it the "

@@ -12,6 +12,8 @@
 #include "controller/db/db_upkeep.h"
 #include "controller/jobs/jobs.h"
 
+#include <sys/queue.h>
+
 struct controller {
     struct loop *loop;
     const struct ctl_conf *conf;
@@ -28,7 +30,8 @@ struct controller {
     struct leader *leader;
     struct api *api;
     struct websockets *websockets;
-    struct tls_server *fresh_tls; /* of a prepared reload */
+    LIST_HEAD(, stats_stream) stats_streams; /* ops/stats_stream.c */
+    struct tls_server *fresh_tls;            /* of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;

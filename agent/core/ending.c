@@ -88,7 +88,8 @@ struct sandbox_exit ending_critical(const struct sample *last, uint32_t critical
 struct sandbox_exit ending_idle(uint64_t seconds, uint32_t cpu_centi)
 {
     struct sandbox_exit end = ending_of(REASON_IDLE);
-    SENTENCE(end, "it did no work for %" PRIu64 " s: no packets, and less than %u %% of its CPU limit",
+    SENTENCE(end,
+             "it did no work for %" PRIu64 " s: no bytes in or out, and less than %u %% of its CPU limit",
              seconds, cpu_centi / 100);
     return end;
 }

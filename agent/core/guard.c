@@ -61,10 +61,14 @@ static bool computed(const struct sample *s)
 
 static bool worked(struct guard *g, const struct sample *s, bool paused)
 {
-    bool moved = s->rx_packets != g->rx_packets || s->tx_packets != g->tx_packets;
-    g->rx_packets = s->rx_packets;
-    g->tx_packets = s->tx_packets;
-    return moved || paused || computed(s);
+    bool streamed = g->streamed;
+    g->streamed = false;
+    return streamed || paused || computed(s);
+}
+
+void guard_streamed(struct guard *g)
+{
+    g->streamed = true;
 }
 
 static void idle(struct guard_step *step, const struct guard_rules *rules, struct guard *g, uint64_t now)

@@ -30,9 +30,9 @@ struct guard_figures {
 struct guard {
     struct violation violation[VIOLATION_KIND_COUNT];
     struct guard_figures last[VIOLATION_KIND_COUNT]; /* of the last sample */
-    bool seen;                                       /* a sample was taken: the counters below hold */
+    bool seen;                                       /* a sample was taken */
     uint64_t busy_ms;                                /* when it last worked */
-    uint64_t rx_packets, tx_packets;
+    bool streamed;                                   /* bytes went through a stream since the last sample */
 };
 
 struct guard_rules {
@@ -55,6 +55,10 @@ struct guard_step {
  */
 struct guard_step guard_tick(struct guard *guard, const struct guard_rules *rules, struct sample *sample,
                              bool paused, uint64_t now);
+
+/* Bytes went into or out of the sandbox by a stream: it works. Packets of a network and open connections are
+ * no work. */
+void guard_streamed(struct guard *guard);
 
 /* After a restart: marks this episode as open. The idle time starts again. */
 void guard_restore(struct guard *guard, enum violation_kind kind, enum violation_level level);

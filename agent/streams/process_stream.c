@@ -34,6 +34,7 @@ static void end_if_done(struct process_stream *s)
 
 static void on_output(struct process_stream *s, const struct initlink_update *update)
 {
+    guard_streamed(&s->runtime->guard);
     /* It comes first, whatever an init does. */
     process_core_say_begun(s, initlink_find_process(s->runtime->init, s->number));
     s->position = update->attachment.position;
@@ -107,6 +108,7 @@ static void on_data(void *arg, unsigned channel, const uint8_t *bytes, size_t le
     struct stream_message message;
     struct err e;
     if (channel == STREAM_STDIN) {
+        guard_streamed(&s->runtime->guard);
         process_input_keep(s, bytes, len);
         process_input_go_on(s);
         return;
@@ -222,6 +224,8 @@ void process_stream_begin(struct runtime *h, struct mux_stream *mux, const struc
     struct err e;
     *s = (struct process_stream){.next = h->streams, .runtime = h, .mux = mux, .op = open->op};
     h->streams = s;
+    if (open->op == STREAM_START || open->op == STREAM_FILE)
+        guard_streamed(&h->guard);
     mux_serve(mux, &mux_ops, s);
     if (check_init(h, &e))
         process_core_fail(s, &e);

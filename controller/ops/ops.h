@@ -70,6 +70,10 @@ void ops_fail_foreign(struct api_call *call);
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
 
+/* sandbox_read.c: what a live sandbox uses, as JSON. False: there is no sample of the last seconds. */
+bool ops_stats_now(struct controller *c, const struct sandbox_id *id, const struct cluster_state_view *view,
+                   char out[static STATS_JSON_MAX]);
+
 /* text.c: whether bytes are UTF-8. */
 bool ops_is_text(const void *bytes, size_t len);
 /* Adds bytes as `name`, or in base64 as `name`_base64 where they are not UTF-8. */

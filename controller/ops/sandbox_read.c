@@ -76,19 +76,25 @@ static void with_owner(struct controller *c, struct api_call *call, db_json_cb *
 }
 
 /* A live sandbox and its owner are in memory: needs neither node nor database. */
+bool ops_stats_now(struct controller *c, const struct sandbox_id *id, const struct cluster_state_view *view,
+                   char out[static STATS_JSON_MAX])
+{
+    struct sample sample;
+    if (!stats_find(leader_stats(c->leader), loop_now_ms(), id, &sample) || sample.ago_ms > STALE_MS)
+        return false;
+    stats_json(&sample, view->state == SANDBOX_PAUSED, leader_wall_ms(c->leader), out);
+    return true;
+}
+
 static void answer_stats(struct controller *c, struct api_call *call, const struct sandbox_id *id,
                          const struct cluster_state_view *view)
 {
-    struct sample sample;
     char text[STATS_JSON_MAX];
-    if (!stats_find(leader_stats(c->leader), loop_now_ms(), id, &sample)) {
-        ops_fail(call, ERR_NODE_TIMEOUT, "there is no sample of this sandbox yet; try again");
-    } else if (sample.ago_ms > STALE_MS) {
-        ops_fail(call, ERR_NODE_TIMEOUT, "the node of the sandbox is silent; its last sample is too old");
-    } else {
-        stats_json(&sample, view->state == SANDBOX_PAUSED, leader_wall_ms(c->leader), text);
+    if (ops_stats_now(c, id, view, text))
         api_answer_json(call, 200, NULL, text);
-    }
+    else
+        ops_fail(call, ERR_NODE_TIMEOUT,
+                 "there is no sample of this sandbox yet, or its node is silent; try again");
 }
 
 /* The sandbox is not live. */

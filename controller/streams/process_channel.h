@@ -6,9 +6,9 @@
  * a process that reads nothing stops the client. Input that waits is at most one message (the WebSockets'
  * message_bytes), charged to the client's connection.
  *
- * How it closes a WebSocket: 1000 after the message of channel 3; 1008 where the API key has ended; 1012
- * where the node or its connection is lost (the process may live: attach again); 1013 for a client that fell
- * behind the output that is kept; 1002 for what a client may not say; 1011 for the rest.
+ * How it closes a WebSocket: 1000 after the message of channel 3; 1008 where the API key has ended or lost
+ * its scope; 1012 where the node or its connection is lost (the process may live: attach again); 1013 for a
+ * client that fell behind the output that is kept; 1002 for what a client may not say; 1011 for the rest.
  */
 #ifndef CORRAL_CONTROLLER_STREAMS_PROCESS_CHANNEL_H
 #define CORRAL_CONTROLLER_STREAMS_PROCESS_CHANNEL_H

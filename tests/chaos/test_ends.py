@@ -100,7 +100,7 @@ ENDS = [
     ("expired while paused", {"lifetime_seconds": 3}, lambda c, u, i: u.good("POST", f"/sandbox/{i}/pause"), "expired", None,
      f"its lifetime of 3 s ended at {TIME}"),
     ("idle", {"idle_timeout_seconds": 2}, nothing, "idle", None,
-     "it did no work for 2 s: no packets, and less than 1 % of its CPU limit"),
+     "it did no work for 2 s: no bytes in or out, and less than 1 % of its CPU limit"),
     ("deleted", {}, lambda c, u, i: u.delete(i), "deleted", None, r"its user deleted it; it had lived for [\d.]+ s"),
     ("admin", {}, lambda c, u, i: c.admin.delete(i), "admin", None, r"an administrator ended it; it had lived for [\d.]+ s"),
     ("docker kill", {"command": FOREVER}, by_docker("kill"), "exited", 137,

@@ -1,7 +1,9 @@
 """Sandboxes that are idle, and those that only look idle."""
 import signal
+import time
 
 import pytest
+from channels import Channels, cut_all
 from corral import FOREVER, wait_until
 
 # 2 ms of CPU now and then; 30 ms of CPU again and again.
@@ -21,6 +23,21 @@ def test_idle_ends_and_work_does_not(user):
         assert ended["reason"] == "idle" and ended["detail"].startswith(IDLE), ended
     wait_until("the busy one ran for much longer", lambda: user.stats(works)["health"]["uptime_seconds"] >= 6, 10)
     assert user.show(works)["state"] == "running"
+
+
+def test_a_terminal_that_is_worked_in(user):
+    """Bytes are work; an open terminal is none."""
+    still, used = (user.create(idle_timeout_seconds=3)["id"] for _ in range(2))
+    t, u = (Channels(user, f"/sandbox/{sandbox_id}/terminal?command=cat") for sandbox_id in (still, used))
+    begin = time.monotonic()
+    while time.monotonic() - begin < 8:
+        u.type("x\n")
+        u.step()
+        time.sleep(0.5)
+    assert user.show(still)["reason"] == "idle" and user.show(used)["state"] == "running"
+    assert t.ended() == 1000 and t.status["reason"] == "idle"
+    cut_all()
+    assert user.wait(used, "stopped", 15)["reason"] == "idle"
 
 
 @pytest.fixture

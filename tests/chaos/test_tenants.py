@@ -88,6 +88,8 @@ BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
 QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+           "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
 
 
 def operations(client):
@@ -102,7 +104,8 @@ def answer_of(client, method, form, names):
     path = form + QUERIES.get(form, "")
     for name, value in names.items():
         path = path.replace("{%s}" % name, value)
-    answer = client.call(method, path, body)
+    upgrades = path.split("?")[0].endswith(("/attach", "/terminal", "/stream"))
+    answer = client.call(method, path, body, headers=UPGRADE if upgrades else {})
     problem = answer.json()
     problem.pop("request_id")
     return answer.status_code, json.dumps(problem)

@@ -229,7 +229,7 @@ def test_a_client_that_takes_nothing_stops_the_process(user, sandbox):
     b = attach(user, sandbox, pid)
     for _ in range(200):
         b.step() # one that reads sets the pace
-    assert output() > stands + (1 << 20)
+    wait_until("it goes on", lambda: output() > stands + (1 << 20))
 
 
 def test_a_process_that_takes_nothing_stops_its_client(user, sandbox):
@@ -282,6 +282,17 @@ def test_pause_and_resume(user, sandbox):
     time.sleep(1)
     user.good("POST", f"/sandbox/{sandbox}/resume")
     t.until("second")
+
+
+def test_an_administrator(corral, user, sandbox):
+    admin = Client(corral.url, corral.key(corral.user(f"admin-{sandbox[-8:].lower()}", role="admin").user_id, scopes=["write", "admin"])["key"])
+    assert refusal(admin, f"/sandbox/{sandbox}/terminal") == 404
+    assert refusal(user, f"/sandbox/{sandbox}/terminal?admin_access=true") == 403
+    t = terminal(admin, sandbox, "?command=cat&admin_access=true")
+    t.type("x\n")
+    t.until("x")
+    rows = corral.admin.good("GET", f"/sandbox/system/audit?target={sandbox}&action=sandbox.enter")["items"]
+    assert [r["after"]["act"] for r in rows] == ["sandboxTerminal"]
 
 
 def test_a_revoked_key(corral, user, sandbox):
