@@ -23,8 +23,8 @@ struct terminal_call {
     struct api_call *call;
     struct sandbox_id id;
     struct websocket_handshake handshake;
-    struct process_channel *channel; /* NULL: over, while the end of the sandbox is looked up */
-    bool looks_up;
+    struct process_channel *channel; /* NULL: over, while looks_up */
+    bool looks_up;                   /* the end of the sandbox: it is freed when that is answered */
 };
 
 /* --- why the sandbox ended --- */
@@ -123,7 +123,7 @@ static void on_gone(void *arg)
 
 /* --- the request --- */
 
-static bool takes_channels(const struct api_call *call, struct websocket_handshake *handshake)
+static bool takes_channels(struct api_call *call, struct websocket_handshake *handshake)
 {
     struct err e;
     int rc = websocket_handshake_check(handshake, call->exchange, channel_protocols, &e);
@@ -132,7 +132,7 @@ static bool takes_channels(const struct api_call *call, struct websocket_handsha
     if (!rc)
         (void)err_set(&e, ERR_BAD_REQUEST, "Sec-WebSocket-Protocol must offer %s or %s", channel_protocols[0],
                       channel_protocols[1]);
-    api_answer_err((struct api_call *)call, &e);
+    api_answer_err(call, &e);
     return false;
 }
 
