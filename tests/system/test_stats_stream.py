@@ -41,7 +41,7 @@ def test_once_a_second(user):
     user.stats(sandbox)
     figures, begin = Figures(user, sandbox), time.monotonic()
     got = [figures.next() for _ in range(4)]
-    assert 2.5 < time.monotonic() - begin < 4.5
+    assert 2.5 < time.monotonic() - begin < 8
     assert all(one.keys() == user.stats(sandbox).keys() for one in got)
     assert got[0]["sampled_at"] < got[-1]["sampled_at"]
     user.delete(sandbox)

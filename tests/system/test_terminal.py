@@ -188,7 +188,7 @@ def test_two_see_the_same(user, sandbox):
 
 
 def test_a_terminal_that_nobody_comes_back_to(corral, user, sandbox):
-    corral.restart("controller", CORRAL_TERMINAL_GRACE_SECONDS="2")
+    corral.restart("controller", CORRAL_TERMINAL_GRACE_SECONDS="5")
     try:
         attended, left, again = (terminal(user, sandbox) for _ in range(3))
         for t in (left, again):
@@ -200,12 +200,12 @@ def test_a_terminal_that_nobody_comes_back_to(corral, user, sandbox):
         got = wait_until("it is killed", lambda: (p := show(user, sandbox, left.pid))["state"] == "exited" and p)
         assert got["signal"] == 9
         assert run(user, sandbox, "ps -o args | grep -c '^sleep 1000'").strip() == "1"
-        time.sleep(1.5)
+        time.sleep(3) # past the grace of the other, had nobody come back
         for t in (attended, back):
             t.type("echo al''ive\n")
             t.until("alive")
         pid = start(user, sandbox, "sleep 1000", tty={"rows": 2, "columns": 2}) # not a terminal of the terminal's route
-        time.sleep(3)
+        time.sleep(7)
         assert show(user, sandbox, pid)["state"] == "running"
     finally:
         corral.restart("controller", CORRAL_TERMINAL_GRACE_SECONDS="300")
@@ -268,7 +268,7 @@ def test_the_sandbox_ends(user, sandbox):
 
 
 def test_the_deadline_of_the_sandbox(user):
-    sandbox = user.create(lifetime_seconds=4)["id"]
+    sandbox = user.create(lifetime_seconds=6)["id"]
     t = terminal(user, sandbox)
     assert t.ended() == 1000 and t.status["reason"] == "expired"
 
