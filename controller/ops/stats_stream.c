@@ -85,29 +85,37 @@ static void on_found(void *arg, int code, const struct err *e, const char *json)
         ops_fail(arg, ERR_WRONG_STATE, "the sandbox has ended; its last figures are in its last event");
 }
 
-/* Answers the call where it is refused. */
+static size_t count_of_key(const struct controller *c, const char *key_id)
+{
+    const struct stats_stream *s;
+    size_t count = 0;
+    LIST_FOREACH(s, &c->stats_streams, link)
+    count += !strcmp(s->call->caller.key_id, key_id);
+    return count;
+}
+
+/* Answers the call where it is refused. What an administrator sees of others ends with that role. */
 static bool may_begin(struct controller *c, struct api_call *call, struct sandbox_id *id)
 {
     const struct cluster_state *cluster = leader_state(c->leader);
-    const char *of = ops_owner(call);
-    const struct stats_stream *s;
     struct cluster_state_view view;
-    size_t count = 0;
     if (!ops_sandbox_id(call, id))
         return false;
     if (!cluster || !cluster_state_find(cluster, id, &view)) {
-        db_sandbox_get(c->pool, id->text, of, on_found, call);
+        db_sandbox_get(c->pool, id->text, ops_owner(call), on_found, call);
         return false;
     }
-    LIST_FOREACH(s, &c->stats_streams, link)
-    count += !strcmp(s->call->caller.key_id, call->caller.key_id);
-    if (of && strcmp(of, view.user))
+    bool own = !strcmp(view.user, call->caller.user_id);
+    if (!own && ops_owner(call)) {
         ops_fail(call, ERR_NOT_FOUND, "There is no such sandbox");
-    else if (count >= STATS_STREAMS_MAX)
+        return false;
+    }
+    if (count_of_key(c, call->caller.key_id) >= STATS_STREAMS_MAX) {
         ops_fail(call, ERR_TOO_MANY_STREAMS, "this key has 1024 streams of figures already");
-    else
-        return true;
-    return false;
+        return false;
+    }
+    call->caller.needs_admin = !own;
+    return true;
 }
 
 static void on_end(void *arg)

@@ -65,6 +65,16 @@ def test_who_may(corral, user):
     assert refusal(user, sandbox) == 409
 
 
+def test_an_administrator_that_is_none_any_more(corral, user):
+    sandbox = user.create()["id"]
+    user.stats(sandbox)
+    admin = corral.user(f"admin-{sandbox[-8:].lower()}", role="admin").user_id
+    figures = Figures(Client(corral.url, corral.key(admin, scopes=["read", "admin"])["key"]), sandbox)
+    figures.next()
+    corral.admin.good("PATCH", f"/sandbox/system/users/{admin}", {"role": "user"})
+    assert figures.code() == 1008
+
+
 def test_a_client_that_is_gone_is_forgotten(corral, user):
     sandbox = user.create()["id"]
     before = corral.metric("corral_websocket_connections")
