@@ -1,6 +1,7 @@
 /* Waiting for states of sandboxes, their events, and the quota. */
 #include "cli/lookup.h"
 #include "cli/print.h"
+#include "cli/steady.h"
 #include "cli/verbs.h"
 #include "cli/wait.h"
 
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ONE_WAIT_MS UINT64_C(30000)
 
@@ -20,13 +20,6 @@ static const struct opt wait_options[] = {
     {"timeout", 0, OPT_SECONDS, "TIME", NULL, "How long to wait; default: for ever."},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static bool ended(const char *state)
 {
@@ -56,7 +49,7 @@ int wait_once(struct cli *cli, const char *id, const char *state, uint64_t ms, s
 static int wait_for(struct cli *cli, int argc, char **argv)
 {
     const char *state = cli_option(cli, "state"), *timeout = cli_option(cli, "timeout");
-    uint64_t seconds = 0, start = clock_ms();
+    uint64_t seconds = 0, start = steady_ms();
     CLEANUP(mem_free_ptr) char *id = NULL;
     int rc = lookup_sandbox(cli, argv[0], &id);
     if (rc)
@@ -66,7 +59,7 @@ static int wait_for(struct cli *cli, int argc, char **argv)
     for (;;) {
         struct cli_answer answer;
         enum wait_result result;
-        uint64_t past = clock_ms() - start;
+        uint64_t past = steady_ms() - start;
         if (timeout && past >= seconds * 1000) {
             fprintf(stderr, "corral: %s was not reached in %s\n", state ? state : "the end", timeout);
             return CLI_REFUSED;

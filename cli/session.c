@@ -5,6 +5,7 @@
 #include "cli/outflow.h"
 #include "cli/raw_mode.h"
 #include "cli/session_end.h"
+#include "cli/steady.h"
 #include "cli/ws_client.h"
 
 #include "common/base/mem.h"
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CTRL_C     0x03
@@ -48,13 +48,6 @@ struct session {
     uint8_t input[SESSION_INPUT_ROOM];
     size_t input_len;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* A line of our own among the output. Where the terminal takes nothing, it is not said. */
 static void PRINTF_LIKE(1, 2) say(const char *format, ...)
@@ -198,7 +191,7 @@ static void give_size(struct session *s)
 
 static void lose(struct session *s)
 {
-    uint64_t now = now_ms();
+    uint64_t now = steady_ms();
     ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
     s->ws = NULL;
     s->give_up_ms = now + RETURN_MS;
@@ -253,9 +246,9 @@ static void take_messages(struct session *s)
     while (is_live(s) && s->ws && has_room(s)) {
         struct websocket_read read = ws_client_next(s->ws, &heard);
         if (heard)
-            s->heard_ms = now_ms();
+            s->heard_ms = steady_ms();
         if (read.what == WEBSOCKET_NOTHING) {
-            if (now_ms() > s->heard_ms + SILENCE_MS)
+            if (steady_ms() > s->heard_ms + SILENCE_MS)
                 lose(s);
             return;
         }
@@ -266,7 +259,7 @@ static void take_messages(struct session *s)
         outflow_flush(&s->out);
         outflow_flush(&s->err);
     }
-    s->heard_ms = now_ms(); /* it is we who do not listen */
+    s->heard_ms = steady_ms(); /* it is we who do not listen */
 }
 
 static void exchange(struct session *s)
@@ -310,7 +303,7 @@ static void opened(struct session *s, const struct ws_client_answer *answer)
         say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
     s->result.pid = answer->pid;
     s->position = answer->output_from;
-    s->heard_ms = now_ms();
+    s->heard_ms = steady_ms();
     s->from_oldest = false;
 }
 
@@ -331,7 +324,7 @@ static void write_path(const struct session *s, struct text *path)
 
 static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
 {
-    uint64_t now = now_ms();
+    uint64_t now = steady_ms();
     bool gone = result == WS_REFUSED && answer->status == 410;
     bool later = result == WS_UNREACHABLE ||
                  (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
@@ -353,7 +346,7 @@ static void come_back(struct session *s)
     struct ws_client_watch watch = {.fd = reads_input(s) ? s->in_fd : -1, .go_on = go_on, .arg = s};
     struct ws_client_answer answer;
     take_input(s);
-    if (!is_live(s) || now_ms() < s->again_ms)
+    if (!is_live(s) || steady_ms() < s->again_ms)
         return;
     write_path(s, &path);
     enum ws_client_result result = ws_client_dial(s->cli, path.data, &watch, &s->ws, &answer);
@@ -391,7 +384,7 @@ static short out_events(const struct outflow *o)
 static void wait_for_something(const struct session *s)
 {
     short ws_events = 0;
-    uint64_t now = now_ms(), until = s->ws ? s->heard_ms + SILENCE_MS + 1 : s->again_ms;
+    uint64_t now = steady_ms(), until = s->ws ? s->heard_ms + SILENCE_MS + 1 : s->again_ms;
     if (s->ws)
         ws_events =
             (short)((is_live(s) && has_room(s) ? POLLIN : 0) | (ws_client_waits(s->ws) ? POLLOUT : 0));

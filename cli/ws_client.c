@@ -2,6 +2,7 @@
 
 #include "cli/cli_int.h"
 #include "cli/interrupt.h"
+#include "cli/steady.h"
 #include "cli/upgrade.h"
 
 #include "common/base/mem.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DIAL_MS 30000
 #define AT_ONCE 16384
@@ -28,13 +28,6 @@ struct ws_client {
     uint8_t pong[WEBSOCKET_CONTROL_MAX];
     size_t pong_len;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void ws_client_free(struct ws_client *ws)
 {
@@ -192,7 +185,7 @@ static bool wait_for(struct dialling *d, int fd, short events)
     (void)curl_multi_poll(d->ws->multi, more, count, 500, NULL);
     if (!d->watch->go_on(d->watch->arg, d->watch))
         d->error = CURLE_ABORTED_BY_CALLBACK;
-    else if (now_ms() > d->until_ms)
+    else if (steady_ms() > d->until_ms)
         d->error = CURLE_OPERATION_TIMEDOUT;
     return !d->error;
 }
@@ -315,7 +308,7 @@ enum ws_client_result ws_client_dial(struct cli *cli, const char *path, struct w
 {
     CLEANUP(mem_free_ptr) char *authority = NULL;
     CLEANUP(mem_free_ptr) char *prefix = NULL;
-    struct dialling d = {.ws = ws_client_new(cli), .watch = watch, .until_ms = now_ms() + DIAL_MS};
+    struct dialling d = {.ws = ws_client_new(cli), .watch = watch, .until_ms = steady_ms() + DIAL_MS};
     if (!parse_url(cli->url, &authority, &prefix))
         d.error = CURLE_URL_MALFORMAT;
     if (!d.error) {

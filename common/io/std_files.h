@@ -1,7 +1,7 @@
 /*
  * Occupies standard input, output and error if the parent process left one of them closed. Otherwise the next
- * file or socket would get its number, and printed or logged text would go into it. A placeholder fails on
- * use as a closed descriptor does, so a writer still gets an error.
+ * file or socket would get its number, and printed or logged text would go into it. What occupies it
+ * fails on use as a closed descriptor does, so a writer still gets an error.
  */
 #ifndef CORRAL_COMMON_IO_STD_FILES_H
 #define CORRAL_COMMON_IO_STD_FILES_H
