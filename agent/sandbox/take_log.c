@@ -110,17 +110,37 @@ static void on_read(void *arg, int code, const struct err *e)
     next_turns(agent);
 }
 
-/* It follows: the processes are dead, but on a busy node Docker may not have read their last output yet. It
- * ends the answer once it has, and knows that the container ended. */
 static void read_it(struct taking *t)
 {
     struct agent *agent = t->runtime->agent;
     struct docker_log_ask ask = {.container = t->runtime->id.text,
-                                 .follow = !t->last,
                                  .tail = t->last ? TAKE_LAST : LOG_RECORDS_ENOUGH,
                                  .timeout_ms = t->last ? TAKE_LAST_MS : TAKE_LOG_MS,
                                  .silence_ms = t->last ? 0 : TAKE_SILENCE_MS};
     docker_log_read(agent->docker, &ask, on_record, on_read, t);
+}
+
+static void on_passing_record(void *arg, const struct log_record *record)
+{
+}
+
+/* Where Docker does not tell in time, what it has is read. */
+static void on_docker_has_all(void *arg, int code, const struct err *e)
+{
+    if (code && code != ERR_NODE_TIMEOUT)
+        on_read(arg, code, e);
+    else
+        read_it(arg);
+}
+
+/* The processes are dead, but Docker may not have read their last output yet. It ends an answer that follows
+ * once it has. That answer is not the log: Docker leaves out of it what it wrote in the moment in which it
+ * ends. */
+static void await_docker(struct taking *t)
+{
+    struct docker_log_ask ask = {
+        .container = t->runtime->id.text, .follow = true, .tail = 1, .timeout_ms = TAKE_WAIT_MS};
+    docker_log_read(t->runtime->agent->docker, &ask, on_passing_record, on_docker_has_all, t);
 }
 
 /* --- turns --- */
@@ -132,7 +152,7 @@ static void next_turns(struct agent *agent)
         struct taking *t = CONTAINER_OF(turn, struct taking, turn);
         t->runtime->taking = NULL;
         timer_stop(&t->timer);
-        read_it(t);
+        await_docker(t);
     }
 }
 

@@ -38,6 +38,14 @@ def test_after_the_end(corral, user):
     assert lines(corral, user, sandbox, follow="true")[0]["text"] == "hello"
 
 
+def test_a_last_line_that_nothing_ends(corral, user):
+    """Docker writes it when the output ends, and who follows in that moment does not always get it."""
+    sandboxes = [user.create(command=["printf", "%s\n%s", "first", "last"])["id"] for _ in range(20)]
+    for sandbox in sandboxes:
+        ended(user, sandbox)
+    assert [logs(corral, user, sandbox).text for sandbox in sandboxes] == ["first\nlast\n"] * 20
+
+
 def test_while_it_lives(corral, user):
     sandbox = shell(user, "echo one; echo two >&2; sleep 0.1; echo three; exec sleep 1000")
     wait_until("it has written", lambda: "three" in logs(corral, user, sandbox).text, 30)
