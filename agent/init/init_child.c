@@ -113,6 +113,11 @@ void init_child_reaped(struct init_child *child, int status, uint64_t now_ms)
 
 /* --- input --- */
 
+uint32_t init_child_window(const struct init_child *child)
+{
+    return child->told.flags & INIT_PROCESS_FILE ? INIT_STDIN_WINDOW_MAX : INIT_STDIN_WINDOW;
+}
+
 static void drop_in(struct init_child *child)
 {
     close_fd(&child->in_fd);
@@ -127,7 +132,7 @@ void init_child_put_in(struct init_child *child, const uint8_t *bytes, size_t le
     child->in_given -= (uint32_t)len;
     if (child->in_fd < 0 || child->in_ends)
         return;
-    if (!child->in && !(child->in = malloc(INIT_STDIN_WINDOW))) {
+    if (!child->in && !(child->in = malloc(init_child_window(child)))) {
         if (child->told.flags & INIT_PROCESS_FILE && child->pid)
             kill(child->pid, SIGKILL); /* a helper would take the end of its input for the end of a file */
         drop_in(child);                /* no memory: it sees end of input, as if its input broke */
@@ -176,8 +181,8 @@ void init_child_move_in(struct init_child *child)
 uint32_t init_child_credit(struct init_child *child)
 {
     uint32_t waits = (uint32_t)(child->in_len - child->in_at);
-    uint32_t more = INIT_STDIN_WINDOW - waits - child->in_given;
-    return more >= INIT_STDIN_WINDOW / 4 ? more : 0;
+    uint32_t window = init_child_window(child), more = window - waits - child->in_given;
+    return more >= window / 4 ? more : 0;
 }
 
 void init_child_over(struct init_child *child)

@@ -70,6 +70,9 @@ void init_child_end_in(struct init_child *child);
 /* Call after poll announced in_fd: writes what fits. */
 void init_child_move_in(struct init_child *child);
 
+/* How many bytes of input may be on their way to it, or wait for it. */
+uint32_t init_child_window(const struct init_child *child);
+
 /* How many more bytes the agent may send; 0: too few to report. */
 uint32_t init_child_credit(struct init_child *child);
 

@@ -61,7 +61,7 @@ static bool process_valid(const struct init_process *p)
 {
     if (p->state > INIT_REFUSED || p->flags & ~INIT_PROCESS_FLAGS || p->oldest > p->end ||
         p->end - p->oldest > INIT_RING_MAX || p->note_len > INIT_NOTE_MAX ||
-        p->stdin_credit > INIT_STDIN_WINDOW)
+        p->stdin_credit > INIT_STDIN_WINDOW_MAX)
         return false;
     return p->state < INIT_ENDED || init_exit_valid(&p->exit);
 }

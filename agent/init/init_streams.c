@@ -270,7 +270,7 @@ void init_streams_linked(struct init_streams *s)
     for (size_t i = 0; i < s->table.count; i++) {
         struct init_child *child = s->table.child[i];
         child->dirty = true;
-        child->in_given = INIT_STDIN_WINDOW - (uint32_t)(child->in_len - child->in_at);
+        child->in_given = init_child_window(child) - (uint32_t)(child->in_len - child->in_at);
     }
 }
 

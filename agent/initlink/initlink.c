@@ -14,7 +14,7 @@
 #define IN_FIRST  256
 #define OUT_FIRST 512
 #define OUT_SMALL 8192  /* of the queue, reserved for small frames */
-#define OUT_INPUT 49152 /* of the queue, the most that input may fill */
+#define OUT_INPUT 98304 /* of the queue, the most that input may fill */
 
 struct initlink {
     struct loop *loop;

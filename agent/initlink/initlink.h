@@ -26,7 +26,7 @@
 #define INITLINK_UNRESPONSIVE_MS    5000
 #define INITLINK_LOST_MS            30000
 #define INITLINK_ACCEPTS_PER_SECOND 20
-#define INITLINK_OUT_MAX            (INIT_START_MAX + (64 << 10))
+#define INITLINK_OUT_MAX            (INIT_START_MAX + (112 << 10))
 
 struct initlink;
 

@@ -281,7 +281,7 @@ static bool on_credit(struct initlink_view *view, const struct init_frame *frame
         return frame->stream > INIT_MAIN && frame->stream < view->next_process;
     if (!process->listed)
         return true; /* the PROCESS frame that is to come sets its credit */
-    if (more > INIT_STDIN_WINDOW - process->credit)
+    if (more > INIT_STDIN_WINDOW_MAX - process->credit)
         return false;
     process->credit += more;
     *out = (struct initlink_update){.kind = INITLINK_CREDIT, .process = *process};

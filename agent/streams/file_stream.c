@@ -24,6 +24,8 @@ void file_stream_begin(struct process_stream *s, const struct stream_file *file)
     file_arguments(file, &words, &spawn->start);
     s->attaches = s->exec = true;
     s->file.verb = file->verb;
+    if (file->verb == STREAM_FILE_WRITE)
+        mux_widen(s->mux);
     process_core_spawn(s, spawn);
     free(spawn);
 }

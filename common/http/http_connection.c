@@ -15,6 +15,7 @@
 #define CLOSES      "Connection: close\r\n"
 #define LINGER_MS   1000 /* after a refusal, input is dropped for so long, so that the answer arrives */
 #define BUFFER_COST 512  /* of a buffer that is not empty, beside its bytes */
+#define BODY_READ   32768
 
 static void on_turn(void *arg);
 
@@ -376,11 +377,28 @@ static bool client_ended(const struct http_connection *c, const struct evbuffer 
     return c->ended && !evbuffer_get_length(in) && (x->stream.kind == STREAM_ANSWER || http_stream_takes(x));
 }
 
+/* Reads more of a body that is taken in pieces: libevent reads 4 KiB at once, and each time costs several
+ * system calls and a turn. An end or an error comes again when libevent reads next. */
+static void read_body(struct http_connection *c, struct evbuffer *in)
+{
+    struct evbuffer_iovec room;
+    if (c->tls || c->ended || !http_stream_takes(c->exchange))
+        return;
+    evbuffer_unfreeze(in, 0);
+    if (evbuffer_reserve_space(in, BODY_READ, &room, 1) == 1) {
+        ssize_t n = recv(bufferevent_getfd(c->io), room.iov_base, BODY_READ, MSG_DONTWAIT);
+        room.iov_len = n > 0 ? (size_t)n : 0;
+        evbuffer_commit_space(in, &room, 1);
+    }
+    evbuffer_freeze(in, 0);
+}
+
 static void advance_stream(struct http_connection *c, struct evbuffer *in)
 {
     struct http_exchange *x = c->exchange;
     struct http_stream *s = &x->stream;
     struct err e;
+    read_body(c, in);
     size_t had = evbuffer_get_length(in);
     int rc = http_stream_take(x, in, c->ended, &e);
     if (!rc)

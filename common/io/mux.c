@@ -12,7 +12,7 @@
 #define READ_TURN   8 /* records in one turn of the loop, before others have theirs */
 #define DRAINED     (MUX_FULL / 2)
 #define LAST_NUMBER (1u << 31)  /* then the connection has to be made again */
-#define KEEP_MAX    (64u << 10) /* bytes of an empty buffer that are kept */
+#define KEEP_MAX    (64u << 10) /* bytes of an empty buffer that are kept for longer than MUX_PING_MS */
 
 /* A frame: length of its payload (3 bytes), type (1), number of the stream (4), big-endian; the payload. */
 enum type {
@@ -53,6 +53,7 @@ struct mux_stream {
     uint32_t number;
     size_t room;                      /* that may be sent */
     size_t granted;                   /* that the peer may send */
+    bool wide;                        /* granted goes up to MUX_WIDE */
     size_t owed;                      /* that is granted again with the next WINDOW */
     const struct mux_stream_ops *ops; /* NULL: not served yet */
     void *arg;
@@ -67,6 +68,7 @@ struct mux {
     struct mux_ops ops;
     void *owner;
     struct mux_stream *streams;
+    unsigned wide; /* of them, widened ones */
     uint32_t last; /* number that was opened, by either side */
     struct buffer in, out;
     struct watch watch;
@@ -99,10 +101,14 @@ static uint8_t *buffer_room(struct buffer *b, size_t more)
 static void buffer_took(struct buffer *b, size_t len)
 {
     b->at += len;
-    if (b->at < b->len)
-        return;
-    b->at = b->len = 0;
-    if (b->cap > KEEP_MAX) {
+    if (b->at == b->len)
+        b->at = b->len = 0;
+}
+
+/* Not each time that it is empty: a stream that carries much would make it anew again and again. */
+static void buffer_shrink(struct buffer *b)
+{
+    if (!b->len && b->cap > KEEP_MAX) {
         mem_free_ptr(&b->bytes);
         b->cap = 0;
     }
@@ -118,6 +124,7 @@ static void stream_drop(struct mux_stream *stream)
         free(early);
     }
     later_cancel(&stream->served);
+    stream->mux->wide -= stream->wide;
     HASH_DEL(stream->mux->streams, stream);
     if (stream->mux->current == stream)
         stream->mux->current = NULL;
@@ -388,6 +395,8 @@ static void on_ping(void *arg)
         fail(mux, silent_ms >= MUX_LOST_MS ? "the peer does not answer" : "the peer does not read");
         return;
     }
+    buffer_shrink(&mux->in);
+    buffer_shrink(&mux->out);
     if (silent_ms >= MUX_PING_MS)
         put(mux, PING, 0, 0);
     timer_start(&mux->ping, mux->loop, MUX_PING_MS, on_ping, mux);
@@ -488,13 +497,17 @@ void mux_write(struct mux_stream *stream, unsigned channel, const void *bytes, s
 void mux_took(struct mux_stream *stream, size_t len)
 {
     stream->owed += len;
-    if (stream->owed >= MUX_WINDOW / 4)
+    if (stream->owed >= (stream->wide ? MUX_WIDE : MUX_WINDOW) / 4)
         put_window(stream);
 }
 
-void mux_widen(struct mux_stream *stream, size_t more)
+void mux_widen(struct mux_stream *stream)
 {
-    stream->owed += more;
+    if (stream->wide || stream->mux->wide == MUX_WIDE_MOST)
+        return;
+    stream->wide = true;
+    stream->mux->wide++;
+    stream->owed += MUX_WIDE - MUX_WINDOW;
     put_window(stream);
 }
 

@@ -28,6 +28,8 @@
 #define MUX_DATA_MAX    16384        /* bytes in one frame; longer writes are cut */
 #define MUX_WINDOW      (64u << 10)  /* each way of a stream, at first */
 #define MUX_WINDOW_MAX  (1u << 20)   /* that a reader may have granted */
+#define MUX_WIDE        (256u << 10) /* of a stream that was widened */
+#define MUX_WIDE_MOST   32           /* such streams at once */
 #define MUX_STREAMS_MAX 8192         /* at once */
 #define MUX_FULL        (1u << 20)   /* bytes that wait to be sent */
 #define MUX_PING_MS     5000
@@ -81,8 +83,9 @@ void mux_write(struct mux_stream *stream, unsigned channel, const void *bytes, s
 /* len bytes of on_data are processed: the peer may send as many again. */
 void mux_took(struct mux_stream *stream, size_t len);
 
-/* Raises the peer's window by `more` bytes above MUX_WINDOW. */
-void mux_widen(struct mux_stream *stream, size_t more);
+/* Raises the window of what the peer sends from MUX_WINDOW to MUX_WIDE, for a stream that carries much. No
+ * effect while MUX_WIDE_MOST streams of the connection have that. At most once per stream. */
+void mux_widen(struct mux_stream *stream);
 
 /* Ends the stream both ways, after what was written, and frees it. code: 0 to 65535, of the owners' choice.
  */

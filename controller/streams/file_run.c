@@ -140,6 +140,8 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
         run_free(run);
         return rc;
     }
+    if (run->verb == STREAM_FILE_READ)
+        hub_widen(run->stream);
     timer_start(&run->patience, loop, open->file.timeout_ms + PATIENCE_MS, on_no_end, run);
     *out = run;
     return 0;

@@ -263,6 +263,12 @@ bool hub_say(struct hub_stream *s, const struct stream_message *message)
     return true;
 }
 
+void hub_widen(struct hub_stream *s)
+{
+    if (s->mux)
+        mux_widen(s->mux);
+}
+
 void hub_took(struct hub_stream *s, size_t len)
 {
     if (s->mux)

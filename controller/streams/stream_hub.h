@@ -67,6 +67,9 @@ void hub_write(struct hub_stream *stream, const void *bytes, size_t len);
 /* Sends a message. False: hub_room is too small for it now. */
 bool hub_say(struct hub_stream *stream, const struct stream_message *message);
 
+/* Much output is to come: as mux_widen. */
+void hub_widen(struct hub_stream *stream);
+
 /* len bytes of output are processed. */
 void hub_took(struct hub_stream *stream, size_t len);
 

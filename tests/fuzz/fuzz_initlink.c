@@ -10,7 +10,8 @@ static void check(const struct initlink_view *view, const struct initlink_update
     if (view->processes > INITLINK_PROCESSES_MAX || view->attachments > INIT_ATTACHMENTS_MAX)
         abort();
     for (size_t i = 0; i < view->processes; i++) {
-        if (view->process[i]->credit > INIT_STDIN_WINDOW || view->process[i]->told.note_len > INIT_NOTE_MAX)
+        if (view->process[i]->credit > INIT_STDIN_WINDOW_MAX ||
+            view->process[i]->told.note_len > INIT_NOTE_MAX)
             abort();
     }
     if (update->kind == INITLINK_OUTPUT && (!update->len || update->len > INIT_DATA_MAX))

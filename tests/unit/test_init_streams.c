@@ -359,6 +359,25 @@ static void test_input_has_a_window(void **state)
     assert_int_equal(read(p->in, bytes, 1), 0);
 }
 
+/* Its agent may have been told nothing of it yet, so it begins as any other. */
+static void test_a_helper_for_files_has_a_wide_window(void **state)
+{
+    static uint8_t bytes[INIT_STDIN_WINDOW_MAX];
+    uint32_t credit = 0;
+    spawn_as(2, 2, INIT_PROCESS_STDIN | INIT_PROCESS_FILE, 0);
+    turns(3);
+    fcntl(world.played[0].in, F_SETPIPE_SZ, 4096);
+    assert_int_equal(next(INIT_CREDIT, 2, &credit), sizeof credit);
+    assert_int_equal(credit, INIT_STDIN_WINDOW_MAX - INIT_STDIN_WINDOW);
+    for (int i = 0; i < 4; i++) {
+        say(INIT_STDIN, 2, bytes, sizeof bytes / 4);
+        turns(1);
+    }
+    turns(2);
+    assert_false(world.broken);
+    assert_int_equal(world.streams.table.child[0]->told.stdin_taken, sizeof bytes);
+}
+
 static void test_more_input_than_the_window_breaks_a_rule(void **state)
 {
     static uint8_t bytes[INIT_STDIN_WINDOW + 1];
@@ -472,6 +491,7 @@ int main(void)
         EACH(test_a_timeout_kills_and_is_told),
         EACH(test_the_latest_ends_are_kept),
         EACH(test_input_has_a_window),
+        EACH(test_a_helper_for_files_has_a_wide_window),
         EACH(test_more_input_than_the_window_breaks_a_rule),
         EACH(test_the_rings_share_what_they_may_have),
         EACH(test_a_full_link_loses_nothing),

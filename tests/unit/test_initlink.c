@@ -190,7 +190,7 @@ static void test_what_cannot_be_ends_the_link(void **state)
 {
     struct err e;
     int lost = 0;
-    uint32_t attachment, number, more = INIT_STDIN_WINDOW;
+    uint32_t attachment, number, more = INIT_STDIN_WINDOW_MAX - INIT_STDIN_WINDOW + 1;
     struct init_attached attached = {.status = INIT_ATTACH_DONE, .from = 1};
     struct init_detached detached = {.reason = INIT_DETACH_ENDED, .position = 5};
     greet();

@@ -276,6 +276,53 @@ static void test_a_window_of_small_frames(void **state)
     end(&f);
 }
 
+static bool b_has_a_stream(struct fixture *f)
+{
+    return f->b.stream;
+}
+
+static bool a_has_a_wide_window(struct fixture *f)
+{
+    return mux_room(f->a.stream) == MUX_WIDE;
+}
+
+static bool b_has_a_wide_window_full(struct fixture *f)
+{
+    return f->b.bytes == MUX_WIDE;
+}
+
+/* Wide windows are for few streams at once: who is one too many keeps its narrow one until another has gone.
+ */
+static void test_wide_windows(void **state)
+{
+    struct fixture f;
+    struct mux_stream *of_b[MUX_WIDE_MOST + 1];
+    begin(&f, false);
+    for (int i = 0; i < MUX_WIDE_MOST + 1; i++) {
+        f.b.stream = NULL;
+        open_with(&f, "");
+        run(&f, b_has_a_stream);
+        of_b[i] = f.b.stream;
+        mux_widen(of_b[i]);
+        mux_widen(of_b[i]); /* once is enough */
+        if (i < MUX_WIDE_MOST)
+            run(&f, a_has_a_wide_window);
+    }
+    struct mux_stream *last = f.a.stream;
+    mux_close(of_b[0], 0, "");
+    run(&f, a_closed);
+    assert_int_equal(mux_room(last), MUX_WINDOW);
+    mux_widen(of_b[MUX_WIDE_MOST]);
+    f.a.stream = last;
+    run(&f, a_has_a_wide_window);
+    f.b.takes = false;
+    f.a.to_send = MANY;
+    send_more(&f.a);
+    run(&f, b_has_a_wide_window_full);
+    assert_int_equal(mux_room(last), 0);
+    end(&f);
+}
+
 /* A peer that asks and does not read is answered no more than fits. */
 static void test_a_flood_of_pings(void **state)
 {
@@ -430,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_many_bytes),
         cmocka_unit_test(test_a_reader_that_stops),
         cmocka_unit_test(test_a_window_of_small_frames),
+        cmocka_unit_test(test_wide_windows),
         cmocka_unit_test(test_a_flood_of_pings),
         cmocka_unit_test(test_served_later),
         cmocka_unit_test(test_closed_by_its_opener),
