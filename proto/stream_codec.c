@@ -89,6 +89,7 @@ static void start_to(struct pb_arena *arena, const struct stream_start *start, C
     pb->exec = start->exec;
     pb->attach = start->attach;
     pb->grace_ms = start->grace_ms;
+    pb->hold = start->hold;
 }
 
 static void logs_to(const struct stream_logs *logs, Corral__LogsRead *pb)
@@ -206,6 +207,7 @@ static bool start_from(const Corral__ProcessStart *pb, struct stream_start *star
     start->exec = pb->exec;
     start->attach = pb->attach;
     start->grace_ms = pb->grace_ms;
+    start->hold = pb->hold;
     return pb_text(start->tag, sizeof start->tag, pb->tag) &&
            words_from(&start->command, pb->command, pb->n_command) &&
            words_from(&start->env, pb->env, pb->n_env);

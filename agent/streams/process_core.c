@@ -2,7 +2,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/streams/process_told.h"
-#include "agent/streams/terminal_grace.h"
+#include "agent/streams/process_grace.h"
 
 #include "common/io/log.h"
 #include "proto/stream_codec.h"
@@ -25,7 +25,7 @@ void process_core_check_grace(struct runtime *h, uint32_t number)
     const struct initlink_process *process =
         h->init && number ? initlink_find_process(h->init, number) : NULL;
     if (process && process->known)
-        terminal_grace_check(h, process, process_core_is_attended(h, number));
+        process_grace_check(h, process, process_core_is_attended(h, number));
 }
 
 void process_core_forget(struct process_stream *s)

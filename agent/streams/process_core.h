@@ -38,7 +38,7 @@ struct process_stream {
 /* Whether a stream is attached to this process. */
 bool process_core_is_attended(const struct runtime *runtime, uint32_t number);
 
-/* Begins or ends the grace of a process (terminal_grace.h), if that is known. */
+/* Begins or ends the grace of a process (process_grace.h), if that is known. */
 void process_core_check_grace(struct runtime *runtime, uint32_t number);
 
 /* Frees the stream, whose end in the mux is gone. */

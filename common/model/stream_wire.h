@@ -46,6 +46,7 @@ struct stream_start {
     bool exec; /* it belongs to the stream: where that is lost, it is killed with all that descends from it */
     bool attach;       /* its output comes on the stream */
     uint64_t grace_ms; /* once nobody is attached for so long, it is killed; 0: it lives on */
+    bool hold;         /* it waits where its output would be lost, also while nobody is attached */
 };
 
 enum stream_file_verb {
