@@ -42,8 +42,11 @@ struct session {
     uint32_t pause_ms;
     bool from_oldest;
 
+    bool told_lost; /* the user, that it is */
+
     int in_fd; /* negative: is not read, or has ended */
     bool in_is_own;
+    bool input_ended, told_end; /* it has; the server knows on this connection */
     struct escape escape;
     uint8_t input[SESSION_INPUT_ROOM];
     size_t input_len;
@@ -140,10 +143,30 @@ static void take_typed(struct session *s, const uint8_t *bytes, size_t len)
     }
 }
 
+static void close_input(struct session *s)
+{
+    if (s->in_is_own)
+        (void)close(s->in_fd);
+    s->in_is_own = false;
+    s->in_fd = -1;
+}
+
+static void on_input_end(struct session *s, bool failed)
+{
+    if (!s->spec->sends) { /* the terminal is gone */
+        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGHUP);
+        return;
+    }
+    if (failed && errno != EBADF) /* it was closed */
+        say("cannot read standard input: %s", strerror(errno));
+    s->input_ended = true;
+    close_input(s);
+}
+
 /* Reads what was typed, if anything was. The escape that was pending takes one byte more. */
 static void take_input(struct session *s)
 {
-    uint8_t bytes[4096];
+    uint8_t bytes[16384];
     size_t room = SESSION_INPUT_ROOM - s->input_len;
     struct pollfd ready = {.fd = s->in_fd, .events = POLLIN};
     if (!reads_input(s) || room < 2 || poll(&ready, 1, 0) != 1)
@@ -151,10 +174,14 @@ static void take_input(struct session *s)
     ssize_t n = read(s->in_fd, bytes, room - 1 < sizeof bytes ? room - 1 : sizeof bytes);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0) /* the terminal is gone */
-        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGHUP);
-    else
+    if (n <= 0) {
+        on_input_end(s, n < 0);
+    } else if (s->spec->sends) {
+        memcpy(s->input + s->input_len, bytes, (size_t)n);
+        s->input_len += (size_t)n;
+    } else {
         take_typed(s, bytes, (size_t)n);
+    }
 }
 
 /*
@@ -170,6 +197,11 @@ static void give_input(struct session *s)
         memmove(s->input, s->input + some, s->input_len);
         if (!ws_client_flush(s->ws))
             return; /* as the next read tells, too */
+    }
+    if (s->input_ended && !s->input_len && !s->told_end && ws_client_has_room(s->ws)) {
+        const uint8_t channel = WS_STDIN;
+        ws_client_write(s->ws, WS_CLOSE, &channel, sizeof channel);
+        s->told_end = true;
     }
 }
 
@@ -189,15 +221,29 @@ static void give_size(struct session *s)
 
 /* --- the connection --- */
 
-static void lose(struct session *s)
+static void say_lost(struct session *s)
+{
+    say("connection lost, coming back...%s", s->spec->interactive ? " (Ctrl-C gives up)" : "");
+    s->told_lost = true;
+}
+
+/* Where only bytes count, the first try may bring it back before that is worth a word. */
+static void begin_return(struct session *s)
 {
     uint64_t now = steady_ms();
-    ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
-    s->ws = NULL;
     s->give_up_ms = now + RETURN_MS;
     s->again_ms = now + PAUSE_MS;
     s->pause_ms = PAUSE_MS;
-    say("connection lost, coming back...%s", s->spec->interactive ? " (Ctrl-C gives up)" : "");
+    s->told_lost = s->told_end = false;
+    if (!s->spec->is_exact)
+        say_lost(s);
+}
+
+static void lose(struct session *s)
+{
+    ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
+    s->ws = NULL;
+    begin_return(s);
 }
 
 static void on_closed(struct session *s, const struct websocket_read *read)
@@ -219,7 +265,7 @@ static void on_status(struct session *s, const uint8_t *bytes, size_t len)
     int code = session_end_read(bytes, len, &why);
     if (why)
         say("%s", why);
-    end(s, code < 0 ? SESSION_FAILED : SESSION_ENDED, code < 0 ? CLI_REFUSED : code);
+    end(s, code < 0 ? SESSION_GONE : SESSION_ENDED, code < 0 ? CLI_REFUSED : code);
 }
 
 static void on_message(struct session *s, const struct websocket_read *read)
@@ -231,7 +277,10 @@ static void on_message(struct session *s, const struct websocket_read *read)
         on_status(s, bytes, len);
     if (channel != WS_STDOUT && channel != WS_STDERR)
         return;
-    outflow_add(channel == WS_STDERR ? &s->err : &s->out, bytes, len);
+    if (s->spec->take)
+        s->spec->take(s->spec->take_arg, channel == WS_STDERR, bytes, len);
+    else
+        outflow_add(channel == WS_STDERR ? &s->err : &s->out, bytes, len);
     s->position += len;
 }
 
@@ -276,14 +325,23 @@ static void exchange(struct session *s)
 
 /* --- opening it, and opening it again --- */
 
+/* Nobody reads any more: a program ends as if it had been told so by SIGPIPE, and a person is told. */
+static void on_broken(struct session *s)
+{
+    if (s->spec->is_exact && s->out.error == EPIPE) {
+        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGPIPE);
+        return;
+    }
+    say("cannot write to standard output: %s", strerror(s->out.error));
+    end(s, SESSION_FAILED, CLI_REFUSED);
+}
+
 static void flush(struct session *s)
 {
     outflow_flush(&s->out);
     outflow_flush(&s->err);
-    if (s->out.broken && is_live(s)) {
-        say("cannot write to standard output");
-        end(s, SESSION_FAILED, CLI_REFUSED);
-    }
+    if (s->out.error && is_live(s))
+        on_broken(s);
 }
 
 static bool go_on(void *arg, struct ws_client_watch *watch)
@@ -299,8 +357,11 @@ static bool go_on(void *arg, struct ws_client_watch *watch)
 static void opened(struct session *s, const struct ws_client_answer *answer)
 {
     bool counts = s->result.pid || !s->spec->is_old;
-    if (counts && answer->output_from > s->position)
+    if (counts && answer->output_from > s->position) {
         say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
+        if (s->spec->is_exact)
+            end(s, SESSION_FAILED, CLI_REFUSED);
+    }
     s->result.pid = answer->pid;
     s->position = answer->output_from;
     s->heard_ms = steady_ms();
@@ -310,6 +371,10 @@ static void opened(struct session *s, const struct ws_client_answer *answer)
 static void write_path(const struct session *s, struct text *path)
 {
     const char *mark = s->spec->of_terminal ? "&" : "?";
+    if (!s->result.pid) { /* it was never there */
+        text_add(path, s->spec->path);
+        return;
+    }
     text_fmt(path,
              s->spec->of_terminal ? "/sandbox/%s/terminal?pid=%" PRIu32
                                   : "/sandbox/%s/processes/%" PRIu32 "/attach",
@@ -322,20 +387,28 @@ static void write_path(const struct session *s, struct text *path)
         text_fmt(path, "%sadmin_access=true", mark);
 }
 
+static bool may_open_later(enum ws_client_result result, const struct ws_client_answer *answer)
+{
+    return result == WS_UNREACHABLE ||
+           (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
+}
+
 static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
 {
     uint64_t now = steady_ms();
     bool gone = result == WS_REFUSED && answer->status == 410;
-    bool later = result == WS_UNREACHABLE ||
-                 (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
+    bool later = may_open_later(result, answer);
     if (gone && !s->from_oldest) {
         s->from_oldest = true;
         return;
     }
     s->again_ms = now + s->pause_ms;
     s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
-    if (later && now < s->give_up_ms)
+    if (later && now < s->give_up_ms) {
+        if (!s->told_lost)
+            say_lost(s);
         return;
+    }
     raw_mode_end();
     end(s, SESSION_FAILED, ws_client_explain(s->cli, result, answer));
 }
@@ -354,7 +427,8 @@ static void come_back(struct session *s)
     if (result == WS_OPEN) {
         opened(s, &answer);
         s->size_due = true;
-        say("connected again");
+        if (s->told_lost)
+            say("connected again");
     } else if (result != WS_STOPPED) {
         not_opened(s, result, &answer);
     }
@@ -368,6 +442,8 @@ static void open_first(struct session *s)
     enum ws_client_result result = ws_client_dial(s->cli, s->spec->path, &watch, &s->ws, &answer);
     if (result == WS_OPEN)
         opened(s, &answer);
+    else if (s->spec->is_exact && may_open_later(result, &answer))
+        begin_return(s);
     else if (result != WS_STOPPED)
         end(s, SESSION_FAILED, ws_client_explain(s->cli, result, &answer));
     json_decref(answer.problem);
@@ -413,11 +489,22 @@ static void carry(struct session *s)
         if (is_live(s) && !opened_now)
             wait_for_something(s);
     }
-    while (!interrupt_signal() && (outflow_waits(&s->out) || outflow_waits(&s->err))) {
+    while (s->result.end != SESSION_SIGNALLED && !interrupt_signal() &&
+           (outflow_waits(&s->out) || outflow_waits(&s->err))) {
         wait_for_something(s); /* what has come before the end is shown */
         take_signals(s);
         flush(s);
     }
+}
+
+/* What came with the end of the process, and could not be written, is no success. */
+static void check_written(struct session *s)
+{
+    if (!s->spec->is_exact || !s->out.error || s->result.end != SESSION_ENDED)
+        return;
+    if (s->out.error != EPIPE)
+        say("cannot write to standard output: %s", strerror(s->out.error));
+    s->result.code = s->out.error == EPIPE ? CLI_SIGNALLED + SIGPIPE : CLI_FAILED;
 }
 
 static void open_input(struct session *s)
@@ -441,17 +528,17 @@ struct session_result session_run(struct cli *cli, const struct session_spec *sp
     open_first(s);
     if (is_live(s)) {
         begin_raw(s);
-        if (spec->interactive)
+        if (spec->interactive || spec->sends)
             open_input(s);
         carry(s);
+        check_written(s);
     }
     raw_mode_end();
     ws_client_close(s->ws, WEBSOCKET_NORMAL);
     struct session_result result = s->result;
     outflow_fini(&s->out);
     outflow_fini(&s->err);
-    if (s->in_is_own)
-        (void)close(s->in_fd);
+    close_input(s);
     free(s);
     return result;
 }
