@@ -49,7 +49,7 @@ int exec_check(struct cli *cli)
     if (cli_wants_json(cli))
         return cli_usage(cli, "what a terminal shows is no JSON: leave out -t");
     if (cli_option(cli, "interactive") && !raw_mode_can())
-        return tty_option_refuse("without -t, input comes from a file or a pipe");
+        return tty_option_refuse("without -t, corral exec and run take input from a file or a pipe");
     return tty_option_escape(cli, &escape);
 }
 

@@ -4,6 +4,7 @@
 #include "cli/interrupt.h"
 #include "cli/outflow.h"
 #include "cli/raw_mode.h"
+#include "cli/sent_input.h"
 #include "cli/session_end.h"
 #include "cli/steady.h"
 #include "cli/ws_client.h"
@@ -50,6 +51,7 @@ struct session {
     struct escape escape;
     uint8_t input[SESSION_INPUT_ROOM];
     size_t input_len;
+    struct sent_input sent; /* of an exact one */
 };
 
 /* A line of our own among the output. Where the terminal takes nothing, it is not said. */
@@ -184,15 +186,32 @@ static void take_input(struct session *s)
     }
 }
 
+/* What did not arrive over the connection before. False: there is more of it. */
+static bool give_again(struct session *s)
+{
+    const uint8_t *bytes;
+    size_t len;
+    while (!ws_client_waits(s->ws) && (len = sent_input_next(&s->sent, WS_CLIENT_DATA_MAX, &bytes))) {
+        ws_client_write(s->ws, WS_STDIN, bytes, len);
+        if (!ws_client_flush(s->ws))
+            return false;
+    }
+    return s->sent.next == s->sent.end;
+}
+
 /*
  * One message at a time: what was not sent when the connection was lost is sent over the next one, and
  * nothing is typed twice.
  */
 static void give_input(struct session *s)
 {
+    if (!give_again(s))
+        return;
     while (s->input_len && !ws_client_waits(s->ws)) {
         size_t some = s->input_len < WS_CLIENT_DATA_MAX ? s->input_len : WS_CLIENT_DATA_MAX;
         ws_client_write(s->ws, WS_STDIN, s->input, some);
+        if (s->spec->sends)
+            sent_input_add(&s->sent, s->input, some);
         s->input_len -= some;
         memmove(s->input, s->input + some, s->input_len);
         if (!ws_client_flush(s->ws))
@@ -354,6 +373,36 @@ static bool go_on(void *arg, struct ws_client_watch *watch)
     return is_live(s);
 }
 
+/* False: it was tried for long enough. */
+static bool tries_later(struct session *s)
+{
+    uint64_t now = steady_ms();
+    s->again_ms = now + s->pause_ms;
+    s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
+    if (!s->told_lost)
+        say_lost(s);
+    return now < s->give_up_ms;
+}
+
+static void lose_input(struct session *s)
+{
+    say("a part of the input was lost with the connection");
+    end(s, SESSION_FAILED, CLI_REFUSED);
+}
+
+/*
+ * Where in the input the process stands. While the server may still have some of the old connection's, that
+ * is not known: false, and the connection is opened again later.
+ */
+static bool take_place(struct session *s, const struct ws_client_answer *answer)
+{
+    if (!s->sent.end)
+        return true;
+    if (answer->has_input_from && !sent_input_rewind(&s->sent, answer->input_from))
+        lose_input(s);
+    return answer->has_input_from;
+}
+
 static void opened(struct session *s, const struct ws_client_answer *answer)
 {
     bool counts = s->result.pid || !s->spec->is_old;
@@ -395,20 +444,14 @@ static bool may_open_later(enum ws_client_result result, const struct ws_client_
 
 static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
 {
-    uint64_t now = steady_ms();
     bool gone = result == WS_REFUSED && answer->status == 410;
     bool later = may_open_later(result, answer);
     if (gone && !s->from_oldest) {
         s->from_oldest = true;
         return;
     }
-    s->again_ms = now + s->pause_ms;
-    s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
-    if (later && now < s->give_up_ms) {
-        if (!s->told_lost)
-            say_lost(s);
+    if (later && tries_later(s))
         return;
-    }
     raw_mode_end();
     end(s, SESSION_FAILED, ws_client_explain(s->cli, result, answer));
 }
@@ -424,7 +467,12 @@ static void come_back(struct session *s)
     write_path(s, &path);
     enum ws_client_result result = ws_client_dial(s->cli, path.data, &watch, &s->ws, &answer);
     text_fini(&path);
-    if (result == WS_OPEN) {
+    if (result == WS_OPEN && !take_place(s, &answer)) {
+        ws_client_close(s->ws, WEBSOCKET_NORMAL);
+        s->ws = NULL;
+        if (is_live(s) && !tries_later(s))
+            lose_input(s);
+    } else if (result == WS_OPEN) {
         opened(s, &answer);
         s->size_due = true;
         if (s->told_lost)
@@ -539,6 +587,7 @@ struct session_result session_run(struct cli *cli, const struct session_spec *sp
     outflow_fini(&s->out);
     outflow_fini(&s->err);
     close_input(s);
+    sent_input_fini(&s->sent);
     free(s);
     return result;
 }

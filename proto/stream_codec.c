@@ -318,6 +318,8 @@ static void process_to(struct pb_arena *arena, const struct stream_process *p, C
     pb->ended_at_ms = p->ended_at_ms;
     pb->output_oldest = p->output_oldest;
     pb->output_bytes = p->output_bytes;
+    pb->has_input_from = p->has_input_from;
+    pb->input_from = p->input_from;
 }
 
 static bool process_from(const Corral__Process *pb, struct stream_process *p)
@@ -338,6 +340,8 @@ static bool process_from(const Corral__Process *pb, struct stream_process *p)
     p->ended_at_ms = pb->ended_at_ms;
     p->output_oldest = pb->output_oldest;
     p->output_bytes = pb->output_bytes;
+    p->has_input_from = pb->has_input_from;
+    p->input_from = pb->input_from;
     return pb->n_command <= COMMAND_MAX && pb_text(p->tag, sizeof p->tag, pb->tag) &&
            words_from(&p->command, pb->command, pb->n_command);
 }

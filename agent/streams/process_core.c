@@ -80,13 +80,27 @@ void process_core_say_process(struct process_stream *s, const struct stream_proc
     process_core_say(s, &message);
 }
 
+/* Where another stream may still have input of the process under way, nobody knows where this one's begins.
+ */
+static bool gives_input_alone(const struct process_stream *stream)
+{
+    for (const struct process_stream *s = stream->runtime->streams; s; s = s->next) {
+        if (s != stream && s->number == stream->number && (s->attaches || s->op == STREAM_INPUT))
+            return false;
+    }
+    return true;
+}
+
 void process_core_say_begun(struct process_stream *s, const struct initlink_process *process)
 {
     if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     struct stream_process told = process_told(process);
-    if (s->op == STREAM_ATTACH)
+    if (s->op == STREAM_ATTACH) {
         told.output_oldest = s->position; /* here its output begins */
+        told.has_input_from = gives_input_alone(s);
+        told.input_from = s->input_from = process->input_given;
+    }
     process_core_say_process(s, &told);
     stream_process_fini(&told);
     s->begun = true;

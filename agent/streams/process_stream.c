@@ -317,6 +317,14 @@ static void kill_commands_without_stream(struct runtime *h)
     }
 }
 
+/* A client of a process that is held knows what it sent, and comes back to send it again. */
+static bool has_lost_input(const struct process_stream *s, const struct initlink_process *process)
+{
+    bool counts =
+        s->op == STREAM_START || (s->op == STREAM_ATTACH && process->told.flags & INIT_PROCESS_HOLD);
+    return counts && process->told.stdin_taken < s->input_from + s->input_sent;
+}
+
 /* The init has told of all that it has. What was asked of it before the link was lost, and it does not have,
  * it never heard of. */
 static void on_listed(struct process_stream *s)
@@ -332,7 +340,7 @@ static void on_listed(struct process_stream *s)
                       "the sandbox's init was not reached, and the process was not started");
         s->number = 0;
         process_core_fail(s, &e);
-    } else if (s->op == STREAM_START && process->told.stdin_taken < s->input_sent) {
+    } else if (has_lost_input(s, process)) {
         (void)err_set(&e, ERR_NODE_TIMEOUT, "a part of its input was lost on the way to the sandbox's init");
         process_core_fail(s, &e);
     } else {

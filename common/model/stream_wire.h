@@ -118,7 +118,10 @@ struct stream_process {
     bool timed_out, exec;
     uint64_t started_at_ms, ended_at_ms; /* Unix time of the sandbox's clock */
     uint64_t output_oldest, output_bytes;
-    uint64_t grace_ms; /* as it was started with; known to the agent alone */
+    bool has_input_from; /* of an attachment: no other one gives input, so that it is known where this begins
+                          */
+    uint64_t input_from; /* bytes of input that its init has had */
+    uint64_t grace_ms;   /* as it was started with; known to the agent alone */
 };
 
 /* What came of an operation on a file, before its bytes. */

@@ -16,7 +16,7 @@
 #define ROWS              24 /* of a terminal whose client does not say */
 #define COLUMNS           80
 #define REASON_MS         2000 /* for the row of a sandbox whose node has told of its end already */
-#define HEADERS_MAX       (WEBSOCKET_HEADERS_MAX + 96)
+#define HEADERS_MAX       (WEBSOCKET_HEADERS_MAX + 144)
 
 struct terminal_call {
     struct controller *controller;
@@ -87,7 +87,10 @@ static void on_websocket_end(void *arg)
     api_stream_end(arg);
 }
 
-/* X-Output-From is the position of the first byte of output, so that a client can count to a later `from`. */
+/*
+ * X-Output-From is the position of the first byte of output, so that a client can count to a later `from`;
+ * X-Input-From that of the first byte of input, so that a client knows what of it never arrived.
+ */
 static void on_begun(void *arg, const struct stream_process *process)
 {
     struct terminal_call *t = arg;
@@ -97,6 +100,9 @@ static void on_begun(void *arg, const struct stream_process *process)
                                          &process_channel_websocket_ops, t->channel);
     snprintf(headers, sizeof headers, "%sX-Process-Id: %d\r\nX-Output-From: %llu\r\n", t->handshake.headers,
              process->pid, (unsigned long long)process->output_oldest);
+    if (process->has_input_from)
+        snprintf(headers + strlen(headers), sizeof headers - strlen(headers), "X-Input-From: %llu\r\n",
+                 (unsigned long long)process->input_from);
     if (api_stream_upgrade(call, headers, &websocket_stream_ops, ws)) {
         process_channel_carry(t->channel, ws, t->handshake.protocol);
         return;

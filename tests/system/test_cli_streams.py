@@ -207,6 +207,26 @@ def test_the_controller_restarts(begin, corral, user, sandbox):
     assert got == b"".join(b"%d\n" % i for i in range(1, 3000001)) + b"late\n"
 
 
+@pytest.mark.parametrize("daemon", ["controller", "agent"])
+def test_a_daemon_restarts_while_bytes_go_both_ways(begin, corral, sandbox, daemon):
+    data, got = noise(3, 24 * MIB), []
+    run = begin("exec", sandbox, "cat", stdin=subprocess.PIPE)
+
+    def feed():
+        run.stdin.write(data)
+        run.stdin.close()
+    threads = [threading.Thread(target=feed), threading.Thread(target=lambda: got.extend(iter(lambda: run.stdout.read1(MIB), b"")))]
+    threads[0].start()
+    head = run.stdout.read(4 * MIB)
+    threads[1].start()
+    corral.kill(daemon)
+    corral.restart(daemon)
+    for thread in threads:
+        thread.join(100)
+    assert run.wait(20) == 0, run.stderr.read()
+    assert head + b"".join(got) == data
+
+
 # --- held for a client ---
 
 def start(user, sandbox, text, **more):
