@@ -15,7 +15,6 @@
 #define COMMAND_WORDS_MAX 1024
 #define ROWS              24 /* of a terminal whose client does not say */
 #define COLUMNS           80
-#define REASON_MS         2000 /* for the row of a sandbox whose node has told of its end already */
 #define HEADERS_MAX       (WEBSOCKET_HEADERS_MAX + 144)
 
 struct terminal_call {
@@ -29,47 +28,21 @@ struct terminal_call {
 
 /* --- why the sandbox ended --- */
 
-static void end_looking(struct terminal_call *t, const char *json)
+static void on_reason(void *arg, const char *reason)
 {
-    json_t *sandbox = json ? json_loads(json, 0, NULL) : NULL;
-    const char *reason = json_string_value(json_object_get(sandbox, "reason"));
+    struct terminal_call *t = arg;
     t->looks_up = false;
     if (t->channel)
         process_channel_end(t->channel, reason); /* frees t */
     else
         free(t);
-    json_decref(sandbox);
-}
-
-static void on_row(void *arg, int code, const struct err *e, const char *json)
-{
-    end_looking(arg, code ? NULL : json);
-}
-
-static void read_row(struct terminal_call *t)
-{
-    db_sandbox_get(t->controller->pool, t->id.text, NULL, on_row, t);
-}
-
-static void on_waited(void *arg, bool reached, enum sandbox_state state, const char *json)
-{
-    struct terminal_call *t = arg;
-    if (reached)
-        end_looking(t, json);
-    else
-        read_row(t);
 }
 
 static void on_sandbox_end(void *arg)
 {
     struct terminal_call *t = arg;
-    const struct cluster_state *cluster = leader_state(t->controller->leader);
-    struct cluster_state_view view;
     t->looks_up = true;
-    if (!cluster || !cluster_state_find(cluster, &t->id, &view) ||
-        !waiters_add(leader_waiters(t->controller->leader), &t->id, WAIT_ENDED, SANDBOX_STOPPED, REASON_MS,
-                     on_waited, t))
-        read_row(t);
+    ops_end_reason(t->controller, &t->id, on_reason, t);
 }
 
 static void on_over(void *arg)
