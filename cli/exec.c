@@ -55,32 +55,33 @@ int exec_check(struct cli *cli)
 
 /* --- requests about its process --- */
 
-static char *process_path(const struct exec *x, const char *more)
+static char *process_path(const struct exec *e, const char *more)
 {
     char *path = NULL;
-    if (asprintf(&path, "/sandbox/%s/processes/%lld%s%s", x->id, (long long)x->pid, more, x->query) < 0)
+    if (asprintf(&path, "/sandbox/%s/processes/%lld%s%s", e->id, (long long)e->pid, more, e->query) < 0)
         abort();
     return path;
 }
 
-static int start(struct exec *x, int argc, char **argv)
+static int start(struct exec *e, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *path = NULL;
     struct cli_answer answer;
     uint16_t rows, columns;
-    json_t *body = exec_request(x->cli, argc, argv);
-    if (x->has_tty) {
+    json_t *body = exec_request(e->cli, argc, argv);
+    if (e->has_tty) {
         raw_mode_size(&rows, &columns);
         exec_request_terminal(body, rows, columns);
     } else {
-        exec_request_held(body, GRACE_S, x->sends);
+        exec_request_held(body, GRACE_S, e->sends);
     }
-    if (asprintf(&path, "/sandbox/%s/processes%s", x->id, x->query) < 0)
+    if (asprintf(&path, "/sandbox/%s/processes%s", e->id, e->query) < 0)
         abort();
-    int rc = cli_call(x->cli, "POST", path, body, &answer);
-    x->pid = rc ? 0 : json_integer_value(json_object_get(answer.json, "pid"));
+    cli_interruptible(e->cli, !e->has_tty); /* one that is held and that nobody knows of ends by itself */
+    int rc = cli_call(e->cli, "POST", path, body, &answer);
+    e->pid = rc ? 0 : json_integer_value(json_object_get(answer.json, "pid"));
     cli_answer_fini(&answer);
-    if (!rc && x->pid <= 0) {
+    if (!rc && e->pid <= 0) {
         fprintf(stderr, "corral: the answer does not tell of the process\n");
         return CLI_FAILED;
     }
@@ -88,25 +89,25 @@ static int start(struct exec *x, int argc, char **argv)
 }
 
 /* A second signal ends this, too. */
-static void kill_process(const struct exec *x)
+static void kill_process(const struct exec *e)
 {
     struct cli_answer answer;
-    CLEANUP(mem_free_ptr) char *path = process_path(x, "");
+    CLEANUP(mem_free_ptr) char *path = process_path(e, "");
     interrupt_forget();
-    cli_interruptible(x->cli, true);
-    if (cli_call(x->cli, "DELETE", path, NULL, &answer))
-        fprintf(stderr, "corral: process %lld was not killed, and goes on%s\n", (long long)x->pid,
-                x->has_tty ? "" : " for some minutes");
+    cli_interruptible(e->cli, true);
+    if (cli_call(e->cli, "DELETE", path, NULL, &answer))
+        fprintf(stderr, "corral: process %lld was not killed, and goes on%s\n", (long long)e->pid,
+                e->has_tty ? "" : " for some minutes");
     cli_answer_fini(&answer);
 }
 
 /* CLI_DONE: *process is the caller's. */
-static int show_process(const struct exec *x, json_t **process)
+static int show_process(const struct exec *e, json_t **process)
 {
     struct cli_answer answer;
-    CLEANUP(mem_free_ptr) char *path = process_path(x, "");
-    cli_interruptible(x->cli, true);
-    int rc = cli_call(x->cli, "GET", path, NULL, &answer);
+    CLEANUP(mem_free_ptr) char *path = process_path(e, "");
+    cli_interruptible(e->cli, true);
+    int rc = cli_call(e->cli, "GET", path, NULL, &answer);
     *process = rc ? NULL : json_incref(answer.json);
     cli_answer_fini(&answer);
     return rc;
@@ -115,68 +116,68 @@ static int show_process(const struct exec *x, json_t **process)
 /* --- its end --- */
 
 /* A process that its time limit killed ends by a signal, as others do. */
-static void say_timeout(const struct exec *x)
+static void say_timeout(const struct exec *e)
 {
     json_t *process;
-    const char *timeout = cli_option(x->cli, "timeout");
-    if (timeout && !show_process(x, &process)) {
+    const char *timeout = cli_option(e->cli, "timeout");
+    if (timeout && !show_process(e, &process)) {
         if (json_is_true(json_object_get(process, "timed_out")))
             fprintf(stderr, "corral: the command was killed after %s (--timeout)\n", timeout);
         json_decref(process);
     }
 }
 
-static int print_captured(const struct exec *x, int code)
+static int print_captured(const struct exec *e, int code)
 {
     json_t *process;
-    if (show_process(x, &process))
+    if (show_process(e, &process))
         return CLI_FAILED;
-    json_t *object = exec_capture_json(x->capture, process);
+    json_t *object = exec_capture_json(e->capture, process);
     print_json(object);
     json_decref(object);
     json_decref(process);
     return code;
 }
 
-static int on_ended(const struct exec *x, int code)
+static int on_ended(const struct exec *e, int code)
 {
-    if (x->capture)
-        return print_captured(x, code);
+    if (e->capture)
+        return print_captured(e, code);
     if (code == CLI_SIGNALLED + SIGKILL)
-        say_timeout(x);
+        say_timeout(e);
     return code;
 }
 
 /* Where the connection failed, a terminal may be attached to again; else nobody comes for the output. */
-static int on_failed(const struct exec *x, const struct session_result *session)
+static int on_failed(const struct exec *e, const struct session_result *session)
 {
-    if (x->has_tty)
-        fprintf(stderr, "corral: process %lld may go on (corral ps)\n", (long long)x->pid);
+    if (e->has_tty)
+        fprintf(stderr, "corral: process %lld may go on (corral ps)\n", (long long)e->pid);
     else if (session->code == CLI_UNREACHABLE)
-        fprintf(stderr, "corral: process %lld may go on for some minutes (corral ps)\n", (long long)x->pid);
+        fprintf(stderr, "corral: process %lld may go on for some minutes (corral ps)\n", (long long)e->pid);
     else
-        kill_process(x);
+        kill_process(e);
     return CLI_FAILED;
 }
 
-static int take_end(const struct exec *x, const struct session_result *session, struct exec_result *result)
+static int take_end(const struct exec *e, const struct session_result *session, struct exec_result *result)
 {
     switch (session->end) {
     case SESSION_ENDED:
-        return on_ended(x, session->code);
+        return on_ended(e, session->code);
     case SESSION_LEFT:
         fprintf(stderr, "corral: process %lld goes on; corral shell --pid %lld %s attaches to it\n",
-                (long long)x->pid, (long long)x->pid, x->id);
+                (long long)e->pid, (long long)e->pid, e->id);
         result->left = true;
         return session->code;
     case SESSION_SIGNALLED:
-        kill_process(x);
+        kill_process(e);
         result->signo = session->code - CLI_SIGNALLED;
         return session->code;
     case SESSION_GONE:
         return CLI_FAILED;
     default:
-        return on_failed(x, session);
+        return on_failed(e, session);
     }
 }
 
@@ -187,43 +188,44 @@ static void capture(void *arg, bool is_stderr, const uint8_t *bytes, size_t len)
     exec_capture_add(arg, is_stderr, bytes, len);
 }
 
-static int attach(const struct exec *x, struct exec_result *result)
+static int attach(const struct exec *e, struct exec_result *result)
 {
-    CLEANUP(mem_free_ptr) char *path = process_path(x, "/attach");
-    const struct session_spec spec = {.sandbox = x->id,
+    CLEANUP(mem_free_ptr) char *path = process_path(e, "/attach");
+    const struct session_spec spec = {.sandbox = e->id,
                                       .path = path,
-                                      .has_tty = x->has_tty,
-                                      .interactive = x->has_tty && x->sends,
-                                      .is_exact = !x->has_tty,
-                                      .sends = !x->has_tty && x->sends,
-                                      .escape = x->escape,
-                                      .take = x->capture ? capture : NULL,
-                                      .take_arg = x->capture};
-    struct session_result session = session_run(x->cli, &spec);
-    return take_end(x, &session, result);
+                                      .has_tty = e->has_tty,
+                                      .interactive = e->has_tty && e->sends,
+                                      .is_exact = !e->has_tty,
+                                      .sends = !e->has_tty && e->sends,
+                                      .escape = e->escape,
+                                      .take = e->capture ? capture : NULL,
+                                      .take_arg = e->capture};
+    struct session_result session = session_run(e->cli, &spec);
+    return take_end(e, &session, result);
 }
 
 int exec_run(struct cli *cli, const char *id, int argc, char **argv, struct exec_result *result)
 {
     struct exec_capture kept;
-    struct exec x = {.cli = cli,
+    struct exec e = {.cli = cli,
                      .id = id,
                      .query = cli_option(cli, "admin-access") ? "?admin_access=true" : "",
                      .has_tty = cli_option(cli, "tty"),
                      .sends = sends_input(cli),
                      .escape = -1};
     *result = (struct exec_result){0};
-    if (x.has_tty && tty_option_escape(cli, &x.escape))
+    if (e.has_tty && tty_option_escape(cli, &e.escape))
         return CLI_FAILED;
     interrupt_hold_terminal(); /* a signal from now on finds a process that can be killed */
-    int rc = start(&x, argc, argv);
+    int rc = start(&e, argc, argv);
     if (rc) {
         result->refused = rc == CLI_REFUSED;
+        result->signo = rc >= CLI_SIGNALLED ? rc - CLI_SIGNALLED : 0;
         return rc >= CLI_SIGNALLED ? rc : CLI_FAILED;
     }
     exec_capture_init(&kept);
-    x.capture = cli_wants_json(cli) ? &kept : NULL;
-    rc = attach(&x, result);
+    e.capture = cli_wants_json(cli) ? &kept : NULL;
+    rc = attach(&e, result);
     exec_capture_fini(&kept);
     return rc;
 }
