@@ -207,6 +207,21 @@ def test_the_controller_restarts(begin, corral, user, sandbox):
     assert got == b"".join(b"%d\n" % i for i in range(1, 3000001)) + b"late\n"
 
 
+@pytest.mark.slow
+def test_long_pauses(begin, sandbox):
+    """A reader that takes nothing for more than a minute loses its connection, and not a byte; a command that takes no input is left to it."""
+    silent = begin("exec", sandbox, "sh", "-c", "sleep 80; wc -c", stdin=subprocess.PIPE)
+    feeder = threading.Thread(target=lambda: (silent.stdin.write(b"x" * 4 * MIB), silent.stdin.close()))
+    feeder.start()
+    slow = begin("exec", sandbox, "seq", "1", "2000000")
+    head = slow.stdout.read(10000)
+    time.sleep(70)
+    assert head + slow.stdout.read() == b"".join(b"%d\n" % i for i in range(1, 2000001))
+    assert slow.wait(20) == 0 and slow.stderr.read() == b""
+    assert silent.stdout.read() == b"%d\n" % (4 * MIB) and silent.wait(20) == 0 and silent.stderr.read() == b""
+    feeder.join()
+
+
 @pytest.mark.parametrize("daemon", ["controller", "agent"])
 def test_a_daemon_restarts_while_bytes_go_both_ways(begin, corral, sandbox, daemon):
     data, got = noise(3, 24 * MIB), []
