@@ -534,6 +534,40 @@ static void test_a_process_that_holds_has_ended_when_its_output_was_read(void **
     assert_int_equal(output(9), 180000);
 }
 
+/* Rings of processes that hold stay within the bound; what nobody waits for goes first. */
+static void test_processes_that_hold_share_the_rings(void **state)
+{
+    struct played *free = spawn(2, 0);
+    print(free, 60000);
+    turns(10);
+    exits(free, true);
+    turns(10);
+    for (uint32_t number = 3; number < 7; number++) {
+        size_t before = world.started;
+        spawn_as(number, (uint8_t)number, INIT_PROCESS_HOLD, 0);
+        turns(2);
+        close_end(&world.played[before].program);
+        turns(1);
+        print(&world.played[before], 60000);
+        turns(10);
+        if (number == 3)
+            exits(&world.played[before], true);
+        else
+            print(&world.played[before], 5000);
+        turns(10);
+    }
+    uint64_t bound = 200000;
+    say(INIT_BOUNDS, 0, &bound, sizeof bound);
+    turns(10);
+    assert_true(world.streams.table.rings_used <= INIT_RINGS_FIRST);
+    assert_int_equal(init_table_find(&world.streams.table, 2)->ring.room, 0);
+    for (uint32_t number = 4; number < 7; number++) {
+        attach(number + 10, number, 0, 1 << 20);
+        turns(20);
+        assert_int_equal(output(number + 10), 65000);
+    }
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -541,6 +575,7 @@ int main(void)
         EACH(test_a_start_is_carried_out_once),
         EACH(test_a_helper_waits_for_its_reader),
         EACH(test_a_process_that_holds_waits_for_its_client),
+        EACH(test_processes_that_hold_share_the_rings),
         EACH(test_a_process_that_holds_waits_for_its_client_to_return),
         EACH(test_a_process_that_holds_has_ended_when_its_output_was_read),
         EACH(test_a_helper_that_nobody_reads_is_killed),
