@@ -1,8 +1,9 @@
 /* corral exec: a command in a sandbox that lives. */
 #include "cli/create.h"
 #include "cli/exec.h"
-#include "cli/exec_tty.h"
+#include "cli/interrupt.h"
 #include "cli/lookup.h"
+#include "cli/tty_option.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -12,28 +13,29 @@
 static const struct opt exec_options[] = {
     {"env", 'e', OPT_PAIR, "NAME=VALUE", NULL, "An environment variable; may be given again."},
     EXEC_OPTIONS,
-    {"tty", 't', OPT_FLAG, NULL, NULL,
-     "Run it in a terminal; with -i, that of this program, whose keys go to it."},
     ESCAPE_OPTION,
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
-/* Ctrl-C ends this program, whose connection closes, which ends the command and all that it started. */
+/* A signal that ended the command's client ends this program as one that holds no signals: its shell goes by
+ * that. A terminal's keys go inside, and a code tells of the rest. */
 static int exec(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *id = NULL;
-    bool refused, dashes = argc > 1 && !strcmp(argv[1], "--");
+    struct exec_result result;
+    bool dashes = argc > 1 && !strcmp(argv[1], "--");
     argc -= dashes ? 2 : 1;
     if (argc < 1) {
         (void)cli_usage(cli, "a command is missing");
         return CLI_FAILED;
     }
-    if (lookup_sandbox(cli, argv[0], &id))
+    if (exec_check(cli) || lookup_sandbox(cli, argv[0], &id))
         return CLI_FAILED;
-    if (cli_option(cli, "tty"))
-        return exec_tty_run(cli, id, argc, argv + (dashes ? 2 : 1));
-    return exec_run(cli, id, argc, argv + (dashes ? 2 : 1), &refused);
+    int rc = exec_run(cli, id, argc, argv + (dashes ? 2 : 1), &result);
+    if (result.signo && !cli_option(cli, "tty"))
+        interrupt_die(result.signo);
+    return rc;
 }
 
 const struct command cmd_exec = {

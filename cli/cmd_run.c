@@ -3,11 +3,13 @@
 #include "cli/exec.h"
 #include "cli/interrupt.h"
 #include "cli/text.h"
+#include "cli/tty_option.h"
 #include "cli/verbs.h"
 #include "cli/wait.h"
 
 #include "common/base/mem.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 static const struct opt run_options[] = {
     {"rm", 0, OPT_FLAG, NULL, NULL, "End the sandbox when the command has ended; otherwise it idles on."},
     EXEC_OPTIONS,
+    ESCAPE_OPTION,
     {NULL, 0, OPT_FLAG, NULL, NULL, NULL},
 };
 
@@ -102,13 +105,13 @@ static int check(struct cli *cli, int argc)
 {
     if (cli_before(cli) && cli_option(cli, "image"))
         return cli_usage(cli, "there are two images");
-    return argc ? CLI_DONE : cli_usage(cli, "the command is missing: it comes after \"--\"");
+    return argc ? exec_check(cli) : cli_usage(cli, "the command is missing: it comes after \"--\"");
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(mem_free_ptr) char *id = NULL;
-    bool refused = false;
+    struct exec_result result = {0};
     if (check(cli, argc))
         return CLI_FAILED;
     interrupt_hold();
@@ -118,13 +121,14 @@ static int run(struct cli *cli, int argc, char **argv)
     cli_interruptible(cli, true);
     rc = wait_until_it_runs(cli, id);
     if (!rc)
-        rc = exec_run(cli, id, argc, argv, &refused);
-    if (refused)
+        rc = exec_run(cli, id, argc, argv, &result);
+    if (result.refused)
         explain(cli, id);
-    bool signalled = interrupt_signal();
+    int signo = interrupt_signal() ? interrupt_signal() : result.signo;
+    bool signalled = signo && signo != SIGPIPE;
     if (signalled)
-        rc = CLI_SIGNALLED + interrupt_signal();
-    if ((signalled || cli_option(cli, "rm")) && end(cli, id) && !rc)
+        rc = CLI_SIGNALLED + signo;
+    if ((signalled || (cli_option(cli, "rm") && !result.left)) && end(cli, id) && !rc)
         rc = CLI_FAILED;
     return rc;
 }

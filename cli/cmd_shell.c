@@ -1,9 +1,9 @@
 /* corral shell: a terminal in a sandbox. */
-#include "cli/exec_tty.h"
 #include "cli/lookup.h"
 #include "cli/outflow.h"
 #include "cli/raw_mode.h"
 #include "cli/session.h"
+#include "cli/tty_option.h"
 #include "cli/verbs.h"
 
 #include "common/base/mem.h"
@@ -47,7 +47,7 @@ static char *path_of(const struct cli *cli, const char *id, int argc, char **arg
 static void say_how_to_return(const struct session_result *result, const char *id)
 {
     CLEANUP(mem_free_ptr) char *text = NULL;
-    if (!result->pid || result->end == SESSION_ENDED)
+    if (!result->pid || result->end == SESSION_ENDED || result->end == SESSION_GONE)
         return;
     if (asprintf(&text,
                  "corral: the shell lives on for some minutes; corral shell --pid %u %s attaches to it\n",
@@ -79,12 +79,12 @@ static int shell(struct cli *cli, int argc, char **argv)
     const char *pid = cli_option(cli, "pid");
     bool dashes = argc > 1 && !strcmp(argv[1], "--");
     int escape, words = dashes ? 2 : 1;
-    if (exec_tty_escape(cli, &escape))
+    if (tty_option_escape(cli, &escape))
         return CLI_USAGE;
     if (pid && argc > words)
         return cli_usage(cli, "--pid attaches to a process that runs: it takes no command");
     if (!raw_mode_can())
-        return exec_tty_refuse("corral exec runs a command without one");
+        return tty_option_refuse("corral exec runs a command without one");
     int rc = lookup_sandbox(cli, argv[0], &id);
     if (!rc && pid)
         rc = check_process(cli, id, pid);

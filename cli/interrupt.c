@@ -81,6 +81,13 @@ void interrupt_stop(void)
     note(SIGTSTP);
 }
 
+void interrupt_die(int signo)
+{
+    (void)signal(signo, SIG_DFL);
+    (void)raise(signo);
+    _exit(128 + signo); /* it is blocked */
+}
+
 int interrupt_signal(void)
 {
     return last;

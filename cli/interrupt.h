@@ -26,6 +26,9 @@ void interrupt_wake_taken(void);
 /* Stops this program, as SIGTSTP does to programs that do not note it; returns when it goes on. */
 void interrupt_stop(void);
 
+/* Ends this program by a signal, as one that does not hold it. */
+_Noreturn void interrupt_die(int signo);
+
 /* The signal that came last and ends programs; 0: none. */
 int interrupt_signal(void);
 

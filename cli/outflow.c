@@ -24,8 +24,10 @@ int outflow_reopen(int fd, int mode)
 
 void outflow_init(struct outflow *o, int fd)
 {
+    struct stat st;
     int own = outflow_reopen(fd, O_WRONLY);
-    *o = (struct outflow){.fd = own < 0 ? fd : own, .is_own = own >= 0};
+    *o = (struct outflow){
+        .fd = own < 0 ? fd : own, .is_own = own >= 0, .is_file = !fstat(fd, &st) && S_ISREG(st.st_mode)};
 }
 
 void outflow_fini(struct outflow *o)
@@ -37,7 +39,7 @@ void outflow_fini(struct outflow *o)
 
 void outflow_add(struct outflow *o, const uint8_t *bytes, size_t len)
 {
-    if (!o->broken)
+    if (!o->error)
         text_add_bytes(&o->bytes, (const char *)bytes, len);
 }
 
@@ -55,11 +57,12 @@ static ssize_t write_some(const struct outflow *o)
 {
     size_t len = o->bytes.len - o->at;
     struct pollfd ready = {.fd = o->fd, .events = POLLOUT};
-    if (!o->is_own && poll(&ready, 1, 0) != 1) {
+    bool may_block = !o->is_own && !o->is_file;
+    if (may_block && poll(&ready, 1, 0) != 1) {
         errno = EAGAIN;
         return -1;
     }
-    return write(o->fd, o->bytes.data + o->at, !o->is_own && len > BLOCKING_PIECE ? BLOCKING_PIECE : len);
+    return write(o->fd, o->bytes.data + o->at, may_block && len > BLOCKING_PIECE ? BLOCKING_PIECE : len);
 }
 
 void outflow_flush(struct outflow *o)
@@ -69,7 +72,7 @@ void outflow_flush(struct outflow *o)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         if (n < 0) {
-            o->broken = true;
+            o->error = errno;
             o->at = o->bytes.len;
             break;
         }

@@ -13,8 +13,9 @@
 
 struct outflow {
     int fd;
-    bool is_own; /* a description of our own, so that the flags of the one that is shared stay */
-    bool broken; /* nobody reads: what is added is thrown away */
+    bool is_own;  /* a description of our own, so that the flags of the one that is shared stay */
+    int error;    /* the errno that it broke with; 0: it works. What is added then is thrown away */
+    bool is_file; /* takes any piece without blocking */
     struct text bytes;
     size_t at;
 };

@@ -1,12 +1,10 @@
 #include "cli/session.h"
 
-#include "cli/escape.h"
 #include "cli/interrupt.h"
-#include "cli/outflow.h"
 #include "cli/raw_mode.h"
 #include "cli/session_end.h"
+#include "cli/session_input.h"
 #include "cli/steady.h"
-#include "cli/ws_client.h"
 
 #include "common/base/mem.h"
 
@@ -15,162 +13,31 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CTRL_C     0x03
 #define SILENCE_MS 75000  /* the server pings each 30 s */
 #define RETURN_MS  300000 /* as long as a server keeps a terminal that nobody is attached to, by default */
 #define PAUSE_MS   200    /* between tries, at first */
 #define PAUSE_MAX  5000
 
-struct session {
-    struct cli *cli;
-    const struct session_spec *spec;
-    struct session_result result;
-    struct outflow out, err;
-
-    struct ws_client *ws; /* NULL: lost, or not there yet */
-    uint64_t position;    /* of the next byte of output */
-    uint64_t heard_ms;
-    bool size_due;
-
-    uint64_t give_up_ms, again_ms; /* while the connection is lost */
-    uint32_t pause_ms;
-    bool from_oldest;
-
-    int in_fd; /* negative: is not read, or has ended */
-    bool in_is_own;
-    struct escape escape;
-    uint8_t input[SESSION_INPUT_ROOM];
-    size_t input_len;
-};
-
-/* A line of our own among the output. Where the terminal takes nothing, it is not said. */
-static void PRINTF_LIKE(1, 2) say(const char *format, ...)
-{
-    bool raw = raw_mode_is_on();
-    char text[400], line[420];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    snprintf(line, sizeof line, "%scorral: %s%s", raw ? "\r\n" : "", text, raw ? "\r\n" : "\n");
-    outflow_note(STDERR_FILENO, line);
-}
-
-static bool is_live(const struct session *s)
-{
-    return s->result.end == SESSION_LIVE;
-}
-
-static void end(struct session *s, enum session_end how, int code)
-{
-    if (!is_live(s))
-        return;
-    s->result.end = how;
-    s->result.code = code;
-}
-
 /* --- signals --- */
-
-static void begin_raw(const struct session *s)
-{
-    if (s->spec->interactive)
-        raw_mode_begin();
-}
-
-static void stop(struct session *s)
-{
-    bool raw = raw_mode_is_on();
-    raw_mode_end();
-    interrupt_stop();
-    if (raw)
-        begin_raw(s);
-    s->size_due = true;
-}
 
 static void take_signals(struct session *s)
 {
     interrupt_wake_taken();
     if (interrupt_signal())
-        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + interrupt_signal());
+        session_end_as(s, SESSION_SIGNALLED, CLI_SIGNALLED + interrupt_signal());
     if (interrupt_came(SIGTSTP))
-        stop(s);
+        session_stop(s);
     if (interrupt_came(SIGCONT) && raw_mode_is_on()) {
-        begin_raw(s); /* after a SIGSTOP, which nothing can prepare for */
+        session_begin_raw(s); /* after a SIGSTOP, which nothing can prepare for */
         s->size_due = true;
     }
     if (interrupt_came(SIGWINCH))
         s->size_due = true;
-}
-
-/* --- input --- */
-
-static bool reads_input(const struct session *s)
-{
-    return is_live(s) && s->in_fd >= 0 && s->input_len < SESSION_INPUT_ROOM;
-}
-
-static void act(struct session *s, enum escape_act act)
-{
-    if (act == ESCAPE_LEAVE)
-        end(s, SESSION_LEFT, CLI_DONE);
-    else if (act == ESCAPE_STOP)
-        stop(s);
-    else if (act == ESCAPE_HELP)
-        say("at the beginning of a line: %c. leaves, %c^Z stops this program, %c%c is one %c", s->escape.key,
-            s->escape.key, s->escape.key, s->escape.key, s->escape.key);
-}
-
-static void take_typed(struct session *s, const uint8_t *bytes, size_t len)
-{
-    if (!s->ws && memchr(bytes, CTRL_C, len))
-        end(s, SESSION_FAILED, CLI_UNREACHABLE);
-    while (len && is_live(s)) {
-        size_t some = len, added;
-        enum escape_act what = escape_read(&s->escape, bytes, &some, s->input + s->input_len, &added);
-        s->input_len += added;
-        bytes += some;
-        len -= some;
-        act(s, what);
-    }
-}
-
-/* Reads what was typed, if anything was. The escape that was pending takes one byte more. */
-static void take_input(struct session *s)
-{
-    uint8_t bytes[4096];
-    size_t room = SESSION_INPUT_ROOM - s->input_len;
-    struct pollfd ready = {.fd = s->in_fd, .events = POLLIN};
-    if (!reads_input(s) || room < 2 || poll(&ready, 1, 0) != 1)
-        return;
-    ssize_t n = read(s->in_fd, bytes, room - 1 < sizeof bytes ? room - 1 : sizeof bytes);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) /* the terminal is gone */
-        end(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGHUP);
-    else
-        take_typed(s, bytes, (size_t)n);
-}
-
-/*
- * One message at a time: what was not sent when the connection was lost is sent over the next one, and
- * nothing is typed twice.
- */
-static void give_input(struct session *s)
-{
-    while (s->input_len && !ws_client_waits(s->ws)) {
-        size_t some = s->input_len < WS_CLIENT_DATA_MAX ? s->input_len : WS_CLIENT_DATA_MAX;
-        ws_client_write(s->ws, WS_STDIN, s->input, some);
-        s->input_len -= some;
-        memmove(s->input, s->input + some, s->input_len);
-        if (!ws_client_flush(s->ws))
-            return; /* as the next read tells, too */
-    }
 }
 
 static void give_size(struct session *s)
@@ -189,15 +56,29 @@ static void give_size(struct session *s)
 
 /* --- the connection --- */
 
-static void lose(struct session *s)
+static void say_lost(struct session *s)
+{
+    session_say("connection lost, coming back...%s", s->spec->interactive ? " (Ctrl-C gives up)" : "");
+    s->told_lost = true;
+}
+
+/* Where only bytes count, the first try may bring it back before that is worth a word. */
+static void begin_return(struct session *s)
 {
     uint64_t now = steady_ms();
-    ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
-    s->ws = NULL;
     s->give_up_ms = now + RETURN_MS;
     s->again_ms = now + PAUSE_MS;
     s->pause_ms = PAUSE_MS;
-    say("connection lost, coming back...%s", s->spec->interactive ? " (Ctrl-C gives up)" : "");
+    s->told_lost = s->told_end = false;
+    if (!s->spec->is_exact)
+        say_lost(s);
+}
+
+static void lose(struct session *s)
+{
+    ws_client_close(s->ws, WEBSOCKET_GOING_AWAY);
+    s->ws = NULL;
+    begin_return(s);
 }
 
 static void on_closed(struct session *s, const struct websocket_read *read)
@@ -209,8 +90,8 @@ static void on_closed(struct session *s, const struct websocket_read *read)
     }
     ws_client_close(s->ws, ours ? read->code : WEBSOCKET_NORMAL);
     s->ws = NULL;
-    say("%s", ours ? "the server breaks the rules of WebSocket" : session_end_why(read->code));
-    end(s, SESSION_FAILED, ours ? CLI_UNREACHABLE : CLI_REFUSED);
+    session_say("%s", ours ? "the server breaks the rules of WebSocket" : session_end_why(read->code));
+    session_end_as(s, SESSION_FAILED, ours ? CLI_UNREACHABLE : CLI_REFUSED);
 }
 
 static void on_status(struct session *s, const uint8_t *bytes, size_t len)
@@ -218,8 +99,8 @@ static void on_status(struct session *s, const uint8_t *bytes, size_t len)
     CLEANUP(mem_free_ptr) char *why = NULL;
     int code = session_end_read(bytes, len, &why);
     if (why)
-        say("%s", why);
-    end(s, code < 0 ? SESSION_FAILED : SESSION_ENDED, code < 0 ? CLI_REFUSED : code);
+        session_say("%s", why);
+    session_end_as(s, code < 0 ? SESSION_GONE : SESSION_ENDED, code < 0 ? CLI_REFUSED : code);
 }
 
 static void on_message(struct session *s, const struct websocket_read *read)
@@ -231,7 +112,10 @@ static void on_message(struct session *s, const struct websocket_read *read)
         on_status(s, bytes, len);
     if (channel != WS_STDOUT && channel != WS_STDERR)
         return;
-    outflow_add(channel == WS_STDERR ? &s->err : &s->out, bytes, len);
+    if (s->spec->take)
+        s->spec->take(s->spec->take_arg, channel == WS_STDERR, bytes, len);
+    else
+        outflow_add(channel == WS_STDERR ? &s->err : &s->out, bytes, len);
     s->position += len;
 }
 
@@ -243,7 +127,7 @@ static bool has_room(const struct session *s)
 static void take_messages(struct session *s)
 {
     bool heard = false;
-    while (is_live(s) && s->ws && has_room(s)) {
+    while (session_is_live(s) && s->ws && has_room(s)) {
         struct websocket_read read = ws_client_next(s->ws, &heard);
         if (heard)
             s->heard_ms = steady_ms();
@@ -265,42 +149,84 @@ static void take_messages(struct session *s)
 static void exchange(struct session *s)
 {
     take_messages(s);
-    if (!s->ws || !is_live(s))
+    if (!s->ws || !session_is_live(s))
         return;
     give_size(s);
     if (ws_client_flush(s->ws))
-        give_input(s);
+        session_input_give(s);
     if (!ws_client_flush(s->ws))
         lose(s);
 }
 
 /* --- opening it, and opening it again --- */
 
+/* Nobody reads any more: a program ends as if it had been told so by SIGPIPE, and a person is told. */
+static void on_broken(struct session *s)
+{
+    if (s->spec->is_exact && s->out.error == EPIPE) {
+        session_end_as(s, SESSION_SIGNALLED, CLI_SIGNALLED + SIGPIPE);
+        return;
+    }
+    session_say("cannot write to standard output: %s", strerror(s->out.error));
+    session_end_as(s, SESSION_FAILED, CLI_REFUSED);
+}
+
 static void flush(struct session *s)
 {
     outflow_flush(&s->out);
     outflow_flush(&s->err);
-    if (s->out.broken && is_live(s)) {
-        say("cannot write to standard output");
-        end(s, SESSION_FAILED, CLI_REFUSED);
-    }
+    if (s->out.error && session_is_live(s))
+        on_broken(s);
 }
 
 static bool go_on(void *arg, struct ws_client_watch *watch)
 {
     struct session *s = arg;
     take_signals(s);
-    take_input(s);
+    session_input_take(s);
     flush(s);
-    watch->fd = reads_input(s) ? s->in_fd : -1;
-    return is_live(s);
+    watch->fd = session_input_is_read(s) ? s->in_fd : -1;
+    return session_is_live(s);
+}
+
+/* False: it was tried for long enough. */
+static bool tries_later(struct session *s)
+{
+    uint64_t now = steady_ms();
+    s->again_ms = now + s->pause_ms;
+    s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
+    if (!s->told_lost)
+        say_lost(s);
+    return now < s->give_up_ms;
+}
+
+static void lose_input(struct session *s)
+{
+    session_say("a part of the input was lost with the connection");
+    session_end_as(s, SESSION_FAILED, CLI_REFUSED);
+}
+
+/*
+ * Where in the input the process stands. While the server may still have some of the old connection's, that
+ * is not known: false, and the connection is opened again later.
+ */
+static bool take_place(struct session *s, const struct ws_client_answer *answer)
+{
+    if (!s->sent.end)
+        return true;
+    if (answer->has_input_from && !sent_input_rewind(&s->sent, answer->input_from))
+        lose_input(s);
+    return answer->has_input_from;
 }
 
 static void opened(struct session *s, const struct ws_client_answer *answer)
 {
     bool counts = s->result.pid || !s->spec->is_old;
-    if (counts && answer->output_from > s->position)
-        say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
+    if (counts && answer->output_from > s->position) {
+        session_say("%" PRIu64 " bytes of output are lost", answer->output_from - s->position);
+        if (s->spec->is_exact)
+            session_end_as(s, SESSION_FAILED, CLI_REFUSED);
+    }
     s->result.pid = answer->pid;
     s->position = answer->output_from;
     s->heard_ms = steady_ms();
@@ -310,6 +236,10 @@ static void opened(struct session *s, const struct ws_client_answer *answer)
 static void write_path(const struct session *s, struct text *path)
 {
     const char *mark = s->spec->of_terminal ? "&" : "?";
+    if (!s->result.pid) { /* it was never there */
+        text_add(path, s->spec->path);
+        return;
+    }
     text_fmt(path,
              s->spec->of_terminal ? "/sandbox/%s/terminal?pid=%" PRIu32
                                   : "/sandbox/%s/processes/%" PRIu32 "/attach",
@@ -322,39 +252,47 @@ static void write_path(const struct session *s, struct text *path)
         text_fmt(path, "%sadmin_access=true", mark);
 }
 
+static bool may_open_later(enum ws_client_result result, const struct ws_client_answer *answer)
+{
+    return result == WS_UNREACHABLE ||
+           (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
+}
+
 static void not_opened(struct session *s, enum ws_client_result result, const struct ws_client_answer *answer)
 {
-    uint64_t now = steady_ms();
     bool gone = result == WS_REFUSED && answer->status == 410;
-    bool later = result == WS_UNREACHABLE ||
-                 (result == WS_REFUSED && (answer->status >= 500 || answer->status == 429));
+    bool later = may_open_later(result, answer);
     if (gone && !s->from_oldest) {
         s->from_oldest = true;
         return;
     }
-    s->again_ms = now + s->pause_ms;
-    s->pause_ms = 2 * s->pause_ms < PAUSE_MAX ? 2 * s->pause_ms : PAUSE_MAX;
-    if (later && now < s->give_up_ms)
+    if (later && tries_later(s))
         return;
     raw_mode_end();
-    end(s, SESSION_FAILED, ws_client_explain(s->cli, result, answer));
+    session_end_as(s, SESSION_FAILED, ws_client_explain(s->cli, result, answer));
 }
 
 static void come_back(struct session *s)
 {
     struct text path = {0};
-    struct ws_client_watch watch = {.fd = reads_input(s) ? s->in_fd : -1, .go_on = go_on, .arg = s};
+    struct ws_client_watch watch = {.fd = session_input_is_read(s) ? s->in_fd : -1, .go_on = go_on, .arg = s};
     struct ws_client_answer answer;
-    take_input(s);
-    if (!is_live(s) || steady_ms() < s->again_ms)
+    session_input_take(s);
+    if (!session_is_live(s) || steady_ms() < s->again_ms)
         return;
     write_path(s, &path);
     enum ws_client_result result = ws_client_dial(s->cli, path.data, &watch, &s->ws, &answer);
     text_fini(&path);
-    if (result == WS_OPEN) {
+    if (result == WS_OPEN && !take_place(s, &answer)) {
+        ws_client_close(s->ws, WEBSOCKET_NORMAL);
+        s->ws = NULL;
+        if (session_is_live(s) && !tries_later(s))
+            lose_input(s);
+    } else if (result == WS_OPEN) {
         opened(s, &answer);
         s->size_due = true;
-        say("connected again");
+        if (s->told_lost)
+            session_say("connected again");
     } else if (result != WS_STOPPED) {
         not_opened(s, result, &answer);
     }
@@ -368,8 +306,10 @@ static void open_first(struct session *s)
     enum ws_client_result result = ws_client_dial(s->cli, s->spec->path, &watch, &s->ws, &answer);
     if (result == WS_OPEN)
         opened(s, &answer);
+    else if (s->spec->is_exact && may_open_later(result, &answer))
+        begin_return(s);
     else if (result != WS_STOPPED)
-        end(s, SESSION_FAILED, ws_client_explain(s->cli, result, &answer));
+        session_end_as(s, SESSION_FAILED, ws_client_explain(s->cli, result, &answer));
     json_decref(answer.problem);
 }
 
@@ -386,12 +326,13 @@ static void wait_for_something(const struct session *s)
     short ws_events = 0;
     uint64_t now = steady_ms(), until = s->ws ? s->heard_ms + SILENCE_MS + 1 : s->again_ms;
     if (s->ws)
-        ws_events =
-            (short)((is_live(s) && has_room(s) ? POLLIN : 0) | (ws_client_waits(s->ws) ? POLLOUT : 0));
+        ws_events = (short)((session_is_live(s) && has_room(s) ? POLLIN : 0) |
+                            (ws_client_waits(s->ws) ? POLLOUT : 0));
     struct pollfd fds[] = {
         {.fd = interrupt_fd(), .events = POLLIN},
-        {.fd = ws_events && is_live(s) ? ws_client_fd(s->ws) : -1, .events = ws_events},
-        {.fd = reads_input(s) && SESSION_INPUT_ROOM - s->input_len >= 2 ? s->in_fd : -1, .events = POLLIN},
+        {.fd = ws_events && session_is_live(s) ? ws_client_fd(s->ws) : -1, .events = ws_events},
+        {.fd = session_input_is_read(s) && SESSION_INPUT_ROOM - s->input_len >= 2 ? s->in_fd : -1,
+         .events = POLLIN},
         {.fd = out_events(&s->out) ? s->out.fd : -1, .events = POLLOUT},
         {.fd = out_events(&s->err) ? s->err.fd : -1, .events = POLLOUT}};
     (void)poll(fds, ARRAY_LEN(fds), until > now ? (int)(until - now) : 0);
@@ -399,32 +340,36 @@ static void wait_for_something(const struct session *s)
 
 static void carry(struct session *s)
 {
-    while (is_live(s)) {
+    while (session_is_live(s)) {
         bool lost = !s->ws, opened_now = false;
         take_signals(s);
         if (lost) {
             come_back(s);
             opened_now = s->ws; /* frames may have come with the answer */
         } else {
-            take_input(s);
+            session_input_take(s);
             exchange(s);
         }
         flush(s);
-        if (is_live(s) && !opened_now)
+        if (session_is_live(s) && !opened_now)
             wait_for_something(s);
     }
-    while (!interrupt_signal() && (outflow_waits(&s->out) || outflow_waits(&s->err))) {
+    while (s->result.end != SESSION_SIGNALLED && !interrupt_signal() &&
+           (outflow_waits(&s->out) || outflow_waits(&s->err))) {
         wait_for_something(s); /* what has come before the end is shown */
         take_signals(s);
         flush(s);
     }
 }
 
-static void open_input(struct session *s)
+/* What came with the end of the process, and could not be written, is no success. */
+static void check_written(struct session *s)
 {
-    int own = outflow_reopen(STDIN_FILENO, O_RDONLY);
-    s->in_fd = own < 0 ? STDIN_FILENO : own;
-    s->in_is_own = own >= 0;
+    if (!s->spec->is_exact || !s->out.error || s->result.end != SESSION_ENDED)
+        return;
+    if (s->out.error != EPIPE)
+        session_say("cannot write to standard output: %s", strerror(s->out.error));
+    s->result.code = s->out.error == EPIPE ? CLI_SIGNALLED + SIGPIPE : CLI_FAILED;
 }
 
 struct session_result session_run(struct cli *cli, const struct session_spec *spec)
@@ -439,19 +384,20 @@ struct session_result session_run(struct cli *cli, const struct session_spec *sp
     outflow_init(&s->out, STDOUT_FILENO);
     outflow_init(&s->err, STDERR_FILENO);
     open_first(s);
-    if (is_live(s)) {
-        begin_raw(s);
-        if (spec->interactive)
-            open_input(s);
+    if (session_is_live(s)) {
+        session_begin_raw(s);
+        if (spec->interactive || spec->sends)
+            session_input_open(s);
         carry(s);
+        check_written(s);
     }
     raw_mode_end();
     ws_client_close(s->ws, WEBSOCKET_NORMAL);
     struct session_result result = s->result;
     outflow_fini(&s->out);
     outflow_fini(&s->err);
-    if (s->in_is_own)
-        (void)close(s->in_fd);
+    session_input_close(s);
+    sent_input_fini(&s->sent);
     free(s);
     return result;
 }

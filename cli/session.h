@@ -15,14 +15,20 @@
 
 #define SESSION_INPUT_ROOM 65536
 
+typedef void session_output_fn(void *arg, bool is_stderr, const uint8_t *bytes, size_t len);
+
 struct session_spec {
-    const char *sandbox; /* its id */
-    const char *path;    /* the WebSocket to open first */
-    bool is_old;         /* the process ran before: it gets our size at first, and printed before us */
-    bool of_terminal;    /* comes back by the terminal's route, else by that of its process */
-    bool has_tty;        /* the process has a terminal, whose size follows ours */
-    bool interactive;    /* standard input, a terminal, is sent; in raw mode */
-    int escape;          /* the escape key (escape.h); negative: none */
+    const char *sandbox;     /* its id */
+    const char *path;        /* the WebSocket to open first */
+    bool is_old;             /* the process ran before: it gets our size at first, and printed before us */
+    bool of_terminal;        /* comes back by the terminal's route, else by that of its process */
+    bool has_tty;            /* the process has a terminal, whose size follows ours */
+    bool interactive;        /* standard input, a terminal, is sent; in raw mode */
+    bool is_exact;           /* a program goes by the bytes: those that are lost are a failure */
+    bool sends;              /* standard input is sent as it is, and its end */
+    int escape;              /* the escape key (escape.h); negative: none */
+    session_output_fn *take; /* takes the output; NULL: the standard files do */
+    void *take_arg;
 };
 
 enum session_end {
@@ -30,7 +36,9 @@ enum session_end {
     SESSION_ENDED,     /* the process: code is its exit code, or 128 and the signal */
     SESSION_FAILED,    /* code as enum cli_exit; why was printed */
     SESSION_LEFT,      /* by the escape key */
-    SESSION_SIGNALLED, /* code: 128 and the signal that came to this program */
+    SESSION_SIGNALLED, /* code: 128 and the signal that came to this program; SIGPIPE: of an exact one nobody
+                          reads standard output */
+    SESSION_GONE       /* the sandbox has ended; why was printed */
 };
 
 struct session_result {

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STATUS_MAX 65536
 #define SIGNAL_MAX 64
@@ -21,6 +22,8 @@ static char *why_of(const json_t *status)
     char *out = NULL;
     if (!reason && !message)
         return mem_strdup("the server does not tell how the process ended");
+    if (message && reason && !strcmp(message, "the sandbox has ended"))
+        message = NULL; /* as the server says it */
     if (asprintf(&out, "the sandbox has ended: %s%s%s", message ? message : "", message && reason ? ", " : "",
                  reason ? reason : "") < 0)
         abort();

@@ -70,6 +70,10 @@ static void end_header(struct upgrade *u)
         u->pid = (uint32_t)number;
     if (!strcasecmp(u->name, "X-Output-From"))
         u->output_from = number;
+    if (!strcasecmp(u->name, "X-Input-From")) {
+        u->has_input_from = true;
+        u->input_from = number;
+    }
     u->name_len = u->value_len = 0;
     u->name[0] = u->value[0] = 0;
 }

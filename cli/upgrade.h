@@ -29,7 +29,9 @@ struct upgrade {
     unsigned status;
     uint32_t pid;         /* X-Process-Id; 0: none */
     uint64_t output_from; /* X-Output-From */
-    struct text body;     /* of a refusal */
+    bool has_input_from;
+    uint64_t input_from; /* X-Input-From */
+    struct text body;    /* of a refusal */
 
     /* private */
     http_parser parser;

@@ -285,8 +285,12 @@ static enum ws_client_result result_of(const struct dialling *d)
 static void take_answer(struct dialling *d, struct ws_client_answer *answer)
 {
     const struct upgrade *u = &d->upgrade;
-    *answer = (struct ws_client_answer){
-        .status = u->status, .error = d->error, .pid = u->pid, .output_from = u->output_from};
+    *answer = (struct ws_client_answer){.status = u->status,
+                                        .error = d->error,
+                                        .pid = u->pid,
+                                        .output_from = u->output_from,
+                                        .has_input_from = u->has_input_from,
+                                        .input_from = u->input_from};
     if (u->body.len)
         answer->problem = json_loadb(u->body.data, u->body.len, 0, NULL);
 }

@@ -49,6 +49,8 @@ struct ws_client_answer {
     int error;       /* a CURLcode */
     uint32_t pid;
     uint64_t output_from;
+    bool has_input_from;
+    uint64_t input_from;
 };
 
 /* Connects and upgrades, within 30 s. On WS_OPEN *out is the caller's. */

@@ -89,6 +89,7 @@ static void start_to(struct pb_arena *arena, const struct stream_start *start, C
     pb->exec = start->exec;
     pb->attach = start->attach;
     pb->grace_ms = start->grace_ms;
+    pb->hold = start->hold;
 }
 
 static void logs_to(const struct stream_logs *logs, Corral__LogsRead *pb)
@@ -206,6 +207,7 @@ static bool start_from(const Corral__ProcessStart *pb, struct stream_start *star
     start->exec = pb->exec;
     start->attach = pb->attach;
     start->grace_ms = pb->grace_ms;
+    start->hold = pb->hold;
     return pb_text(start->tag, sizeof start->tag, pb->tag) &&
            words_from(&start->command, pb->command, pb->n_command) &&
            words_from(&start->env, pb->env, pb->n_env);
@@ -316,6 +318,8 @@ static void process_to(struct pb_arena *arena, const struct stream_process *p, C
     pb->ended_at_ms = p->ended_at_ms;
     pb->output_oldest = p->output_oldest;
     pb->output_bytes = p->output_bytes;
+    pb->has_input_from = p->has_input_from;
+    pb->input_from = p->input_from;
 }
 
 static bool process_from(const Corral__Process *pb, struct stream_process *p)
@@ -336,6 +340,8 @@ static bool process_from(const Corral__Process *pb, struct stream_process *p)
     p->ended_at_ms = pb->ended_at_ms;
     p->output_oldest = pb->output_oldest;
     p->output_bytes = pb->output_bytes;
+    p->has_input_from = pb->has_input_from;
+    p->input_from = pb->input_from;
     return pb->n_command <= COMMAND_MAX && pb_text(p->tag, sizeof p->tag, pb->tag) &&
            words_from(&p->command, pb->command, pb->n_command);
 }

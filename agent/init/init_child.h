@@ -36,10 +36,12 @@ struct init_child {
     struct init_tree_kill kill;
     bool dirty;         /* its state is to be sent */
     uint64_t report_ms; /* not before, how much it has printed is sent again */
-    /* As of the last pass over the attachments: how many, and the position of the fastest. */
+    /* As of the last pass over the attachments: how many, and the position of the fastest; without any, of
+     * the last one that there was. */
     unsigned attached;
     uint64_t pace;
     bool awaits_reader; /* a helper that nobody has attached to yet: its output is kept, and it waits */
+    bool holds;         /* waits also without attachments (INIT_PROCESS_HOLD) */
 };
 
 /* Makes one without a process or descriptors; NULL with errno: no memory. */

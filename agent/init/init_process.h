@@ -42,9 +42,12 @@ enum init_process_flag {
     INIT_PROCESS_KILLED = 16, /* by KILL or its timeout */
     INIT_PROCESS_FILE = 32,   /* a helper for files (init_file.h): the agent sends it to an init that has
                                  INIT_FEATURE_FILES */
+    INIT_PROCESS_HOLD = 64,   /* it waits where output would be lost that no attachment has had, until it is
+                                 killed: the agent sends it to an init that has INIT_FEATURE_HOLD */
 };
-#define INIT_PROCESS_ASKED (INIT_PROCESS_TTY | INIT_PROCESS_STDIN | INIT_PROCESS_EXEC | INIT_PROCESS_FILE)
-#define INIT_PROCESS_FLAGS 63u
+#define INIT_PROCESS_ASKED                                                                                   \
+    (INIT_PROCESS_TTY | INIT_PROCESS_STDIN | INIT_PROCESS_EXEC | INIT_PROCESS_FILE | INIT_PROCESS_HOLD)
+#define INIT_PROCESS_FLAGS 127u
 
 /* What to run. Strings and note are borrowed. */
 struct init_spawn {

@@ -34,18 +34,15 @@ static struct init_attachment *find_attachment(struct init_streams *s, uint32_t 
 /* Counts the attachments of each process, and finds the fastest one's position. */
 static void count_attached(struct init_streams *s)
 {
-    for (size_t i = 0; i < s->table.count; i++) {
+    for (size_t i = 0; i < s->table.count; i++)
         s->table.child[i]->attached = 0;
-        s->table.child[i]->pace = 0;
-    }
     for (size_t i = 0; i < INIT_ATTACHMENTS_MAX; i++) {
         const struct init_attachment *a = &s->attachment[i];
         struct init_child *child = a->number ? init_table_find(&s->table, a->process) : NULL;
         if (!child)
             continue;
-        child->attached++;
         child->awaits_reader = false;
-        if (a->position > child->pace)
+        if (!child->attached++ || a->position > child->pace)
             child->pace = a->position;
     }
 }
@@ -211,7 +208,7 @@ static bool on_process_frame(struct init_streams *s, const struct init_frame *fr
         return on_resize(child, frame);
     default:
         child->told.flags |= child->pid ? INIT_PROCESS_KILLED : 0;
-        child->awaits_reader = false;
+        child->awaits_reader = child->holds = false;
         init_tree_kill_start(&child->kill, now_ms);
         return true;
     }
@@ -283,15 +280,25 @@ void init_streams_unlinked(struct init_streams *s)
 
 /* --- output and time --- */
 
+/*
+ * How much of the ring may hold what its fastest reader has not had. Of a process that holds, the other half
+ * is what that reader had last: it may have been lost on the way to a client, which comes back for it.
+ */
+static size_t room_ahead(const struct init_child *child)
+{
+    return child->holds ? child->ring.room / 2 : child->ring.room;
+}
+
 /* How many bytes may be read of it now. */
 static size_t room_of(struct init_streams *s, struct init_child *child, int out)
 {
-    if (child->is_over || (!child->attached && !child->awaits_reader))
+    if (child->is_over || (!child->attached && !child->awaits_reader && !child->holds))
         return INIT_DATA_MAX;
-    uint64_t unread = child->ring.end - (child->awaits_reader ? 0 : child->pace);
-    if (unread >= child->ring.room)
-        init_table_grow(&s->table, child, init_child_pending(child, out));
-    return unread < child->ring.room ? (size_t)(child->ring.room - unread) : 0;
+    uint64_t unread = child->ring.end - child->pace; /* of a helper that waits it is 0 */
+    if (unread >= room_ahead(child))
+        init_table_grow(&s->table, child,
+                        init_child_pending(child, out) + (child->holds ? child->ring.room : 0));
+    return unread < room_ahead(child) ? (size_t)(room_ahead(child) - unread) : 0;
 }
 
 static void add_poll(struct init_streams *s, struct pollfd *fds, const struct init_child *child,
@@ -405,7 +412,7 @@ static void tick_child(struct init_streams *s, struct init_child *child, uint64_
 {
     if (child->pid && child->deadline_ms && now_ms >= child->deadline_ms && !child->kill.active) {
         child->told.flags |= INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED;
-        child->awaits_reader = false;
+        child->awaits_reader = child->holds = false;
         init_tree_kill_start(&child->kill, now_ms);
     }
     if (is_unreported(child) && now_ms >= child->report_ms) {
@@ -469,7 +476,7 @@ static bool serve(struct init_streams *s, struct init_attachment *a)
     uint8_t bytes[INIT_DATA_MAX];
     bool is_stderr;
     enum init_detach_reason reason;
-    const struct init_child *child = init_table_find(&s->table, a->process);
+    struct init_child *child = init_table_find(&s->table, a->process);
     size_t cap = init_link_room(s->link, INIT_LINK_RESERVE / 2);
     if (has_ended(a, child, &reason)) {
         detach(s, a, reason);
@@ -484,6 +491,8 @@ static bool serve(struct init_streams *s, struct init_attachment *a)
         return false;
     a->position += len;
     a->credit -= len;
+    if (a->position > child->pace)
+        child->pace = a->position;
     return true;
 }
 

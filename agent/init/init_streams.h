@@ -7,7 +7,8 @@
  * the fastest one sets the pace: the init reads output only as far as the ring has room for what that
  * attachment has not had, and sends only as much as an attachment has credit for. So a reader that stops also
  * stops the writer. An attachment that falls behind by more than the ring is detached. Without a link there
- * are no attachments.
+ * are no attachments. A process that holds (INIT_PROCESS_HOLD) waits also without attachments: the last one
+ * that it had, or position 0, sets the pace, and at most half of its ring is ahead of that.
  */
 #ifndef CORRAL_AGENT_INIT_INIT_STREAMS_H
 #define CORRAL_AGENT_INIT_INIT_STREAMS_H

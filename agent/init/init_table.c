@@ -47,12 +47,20 @@ static void drop(struct init_table *table, struct init_child *child)
     init_ring_drop(&child->ring);
 }
 
+/* Whether a client is still to come for the end of its output. */
+static bool is_due(const struct init_child *child)
+{
+    return child->holds && child->pace < child->ring.end;
+}
+
 static struct init_child *oldest_unread(const struct init_table *table)
 {
     struct init_child *oldest = NULL;
     for (size_t i = 0; i < table->count; i++) {
         struct init_child *c = table->child[i];
-        if (c->is_over && c->ring.room && !c->attached && (!oldest || c->over_order < oldest->over_order))
+        if (!c->is_over || !c->ring.room || c->attached)
+            continue;
+        if (!oldest || (is_due(c) == is_due(oldest) ? c->over_order < oldest->over_order : is_due(oldest)))
             oldest = c;
     }
     return oldest;
@@ -62,7 +70,8 @@ static struct init_child *oldest_unread(const struct init_table *table)
 static bool may_halve(const struct init_child *child)
 {
     size_t half = child->ring.room / 2;
-    return half >= INIT_RING_MIN && (!child->attached || child->ring.end - child->pace <= half);
+    return half >= INIT_RING_MIN &&
+           ((!child->attached && !child->holds) || child->ring.end - child->pace <= half);
 }
 
 static struct init_child *largest(const struct init_table *table)

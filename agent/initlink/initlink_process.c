@@ -124,6 +124,7 @@ int initlink_stdin(struct initlink *link, uint32_t process, const uint8_t *bytes
     if (error)
         return error;
     known->credit -= (uint32_t)piece;
+    known->input_given += piece;
     *sent = piece;
     return 0;
 }

@@ -188,8 +188,10 @@ static bool on_process(struct initlink_view *view, const struct init_frame *fram
         return true; /* it was already forgotten here */
     if (!process && !(process = add_process(view, frame->stream)))
         return false;
-    if (!process->listed)
+    if (!process->listed) {
         process->credit = told.stdin_credit;
+        process->input_given = told.stdin_taken;
+    }
     if (told.state == INIT_ENDED && !process->end_order)
         process->end_order = ++view->ends;
     process->listed = process->known = true;

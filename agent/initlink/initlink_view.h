@@ -17,9 +17,10 @@
 
 struct initlink_process {
     uint32_t number;
-    bool known;      /* the init has reported it; else its SPAWN is under way */
-    bool listed;     /* reported on this link, so its credit is valid */
-    uint32_t credit; /* bytes of input that may be sent now */
+    bool known;           /* the init has reported it; else its SPAWN is under way */
+    bool listed;          /* reported on this link, so its credit is valid */
+    uint32_t credit;      /* bytes of input that may be sent now */
+    uint64_t input_given; /* bytes of input that the init has had, if the link stands */
     uint64_t end_order;
     struct init_process told;
     uint8_t *note; /* of told.note_len bytes */

@@ -21,7 +21,7 @@ struct process_stream;
 struct runtime;
 struct start;
 struct taking;
-struct terminal_grace;
+struct process_grace;
 
 /* Callbacks for what its init reports: of its start, or of its adoption after a restart. Only on_ready is
  * required. */
@@ -68,7 +68,7 @@ struct runtime {
     bool log_dropped;               /* its log is not to be kept */
     bool may_come_late;             /* a request to create or start its container was given up */
     struct process_stream *streams; /* open streams of its processes (agent/streams/) */
-    struct terminal_grace *graces;  /* of terminals that nobody is attached to (agent/streams/) */
+    struct process_grace *graces;   /* of processes that nobody is attached to (agent/streams/) */
     UT_hash_handle hh;
 };
 

@@ -2,7 +2,7 @@
 
 #include "agent/agent_state.h"
 #include "agent/streams/process_told.h"
-#include "agent/streams/terminal_grace.h"
+#include "agent/streams/process_grace.h"
 
 #include "common/io/log.h"
 #include "proto/stream_codec.h"
@@ -25,7 +25,7 @@ void process_core_check_grace(struct runtime *h, uint32_t number)
     const struct initlink_process *process =
         h->init && number ? initlink_find_process(h->init, number) : NULL;
     if (process && process->known)
-        terminal_grace_check(h, process, process_core_is_attended(h, number));
+        process_grace_check(h, process, process_core_is_attended(h, number));
 }
 
 void process_core_forget(struct process_stream *s)
@@ -80,13 +80,27 @@ void process_core_say_process(struct process_stream *s, const struct stream_proc
     process_core_say(s, &message);
 }
 
+/* Where another stream may still have input of the process under way, nobody knows where this one's begins.
+ */
+static bool gives_input_alone(const struct process_stream *stream)
+{
+    for (const struct process_stream *s = stream->runtime->streams; s; s = s->next) {
+        if (s != stream && s->number == stream->number && (s->attaches || s->op == STREAM_INPUT))
+            return false;
+    }
+    return true;
+}
+
 void process_core_say_begun(struct process_stream *s, const struct initlink_process *process)
 {
     if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     struct stream_process told = process_told(process);
-    if (s->op == STREAM_ATTACH)
+    if (s->op == STREAM_ATTACH) {
         told.output_oldest = s->position; /* here its output begins */
+        told.has_input_from = gives_input_alone(s);
+        told.input_from = s->input_from = process->input_given;
+    }
     process_core_say_process(s, &told);
     stream_process_fini(&told);
     s->begun = true;

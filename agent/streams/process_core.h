@@ -29,6 +29,7 @@ struct process_stream {
     size_t credit;     /* bytes that the init may send */
     uint8_t *input;    /* that the init has not taken */
     size_t input_at, input_len;
+    uint64_t input_from; /* bytes that the init had before this stream's */
     uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
     uint32_t listed;       /* the highest number of a list that was told */
@@ -38,7 +39,7 @@ struct process_stream {
 /* Whether a stream is attached to this process. */
 bool process_core_is_attended(const struct runtime *runtime, uint32_t number);
 
-/* Begins or ends the grace of a process (terminal_grace.h), if that is known. */
+/* Begins or ends the grace of a process (process_grace.h), if that is known. */
 void process_core_check_grace(struct runtime *runtime, uint32_t number);
 
 /* Frees the stream, whose end in the mux is gone. */

@@ -7,7 +7,7 @@
 #include "agent/streams/process_core.h"
 #include "agent/streams/process_input.h"
 #include "agent/streams/process_told.h"
-#include "agent/streams/terminal_grace.h"
+#include "agent/streams/process_grace.h"
 
 #include "common/base/mem.h"
 #include "common/io/log.h"
@@ -157,15 +157,21 @@ static int check_init(struct runtime *h, struct err *e)
     return 0;
 }
 
-static struct init_spawn *spawn_of(const struct stream_start *start)
+/* An init that cannot hold output lets go of the oldest. */
+static uint32_t flags_of(const struct stream_start *start, uint32_t features)
+{
+    return (start->tty ? INIT_PROCESS_TTY : 0u) | (start->has_stdin || start->tty ? INIT_PROCESS_STDIN : 0u) |
+           (start->exec ? INIT_PROCESS_EXEC : 0u) |
+           (start->hold && features & INIT_FEATURE_HOLD ? INIT_PROCESS_HOLD : 0u);
+}
+
+static struct init_spawn *spawn_of(const struct stream_start *start, uint32_t features)
 {
     static uint8_t note[STREAM_NOTE_MAX];
     struct init_spawn *spawn = mem_zalloc(sizeof *spawn);
     memcpy(spawn->token, start->token, sizeof spawn->token);
     spawn->timeout_ms = start->timeout_ms;
-    spawn->flags = (start->tty ? INIT_PROCESS_TTY : 0u) |
-                   (start->has_stdin || start->tty ? INIT_PROCESS_STDIN : 0u) |
-                   (start->exec ? INIT_PROCESS_EXEC : 0u);
+    spawn->flags = flags_of(start, features);
     spawn->rows = start->rows;
     spawn->columns = start->columns;
     spawn->note = note;
@@ -180,7 +186,7 @@ static struct init_spawn *spawn_of(const struct stream_start *start)
 
 static void begin_start(struct process_stream *s, const struct stream_start *start)
 {
-    struct init_spawn *spawn = spawn_of(start);
+    struct init_spawn *spawn = spawn_of(start, initlink_features(s->runtime->init));
     s->attaches = start->attach;
     s->exec = start->exec;
     process_core_spawn(s, spawn);
@@ -311,6 +317,14 @@ static void kill_commands_without_stream(struct runtime *h)
     }
 }
 
+/* A client of a process that is held knows what it sent, and comes back to send it again. */
+static bool has_lost_input(const struct process_stream *s, const struct initlink_process *process)
+{
+    bool counts =
+        s->op == STREAM_START || (s->op == STREAM_ATTACH && process->told.flags & INIT_PROCESS_HOLD);
+    return counts && process->told.stdin_taken < s->input_from + s->input_sent;
+}
+
 /* The init has told of all that it has. What was asked of it before the link was lost, and it does not have,
  * it never heard of. */
 static void on_listed(struct process_stream *s)
@@ -326,7 +340,7 @@ static void on_listed(struct process_stream *s)
                       "the sandbox's init was not reached, and the process was not started");
         s->number = 0;
         process_core_fail(s, &e);
-    } else if (s->op == STREAM_START && process->told.stdin_taken < s->input_sent) {
+    } else if (has_lost_input(s, process)) {
         (void)err_set(&e, ERR_NODE_TIMEOUT, "a part of its input was lost on the way to the sandbox's init");
         process_core_fail(s, &e);
     } else {
@@ -346,7 +360,7 @@ static void check_graces(struct runtime *h, const struct initlink_update *update
     const struct initlink_process *all[INITLINK_PROCESSES_MAX];
     size_t count = initlink_processes(h->init, all, INITLINK_PROCESSES_MAX);
     for (size_t i = 0; i < count; i++)
-        terminal_grace_check(h, all[i], process_core_is_attended(h, all[i]->number));
+        process_grace_check(h, all[i], process_core_is_attended(h, all[i]->number));
 }
 
 static void on_update(struct runtime *h, const struct initlink_update *update)
@@ -404,7 +418,7 @@ static void on_drop(struct runtime *h)
 {
     while (h->streams)
         process_core_finish(h->streams, ERR_CANCELLED, "the sandbox has ended");
-    terminal_grace_drop(h);
+    process_grace_drop(h);
 }
 
 const struct init_follower process_stream_follower = {

@@ -4,7 +4,7 @@
 #include "agent/agent_state.h"
 #include "agent/streams/log_stream.h"
 #include "agent/streams/process_stream.h"
-#include "agent/streams/terminal_grace.h"
+#include "agent/streams/process_grace.h"
 
 #include "common/base/backoff.h"
 #include "common/base/mem.h"
@@ -183,7 +183,7 @@ void stream_link_free(struct stream_link *link)
     link->agent->follower = NULL;
     close_it(link);
     HASH_ITER(hh, link->agent->runtimes, h, next)
-    terminal_grace_drop(h);
+    process_grace_drop(h);
     free(link->url);
     free(link);
 }

@@ -46,6 +46,7 @@ struct stream_start {
     bool exec; /* it belongs to the stream: where that is lost, it is killed with all that descends from it */
     bool attach;       /* its output comes on the stream */
     uint64_t grace_ms; /* once nobody is attached for so long, it is killed; 0: it lives on */
+    bool hold;         /* it waits where its output would be lost, also while nobody is attached */
 };
 
 enum stream_file_verb {
@@ -117,7 +118,10 @@ struct stream_process {
     bool timed_out, exec;
     uint64_t started_at_ms, ended_at_ms; /* Unix time of the sandbox's clock */
     uint64_t output_oldest, output_bytes;
-    uint64_t grace_ms; /* as it was started with; known to the agent alone */
+    bool has_input_from; /* of an attachment: no other one gives input, so that it is known where this begins
+                          */
+    uint64_t input_from; /* bytes of input that its init has had */
+    uint64_t grace_ms;   /* as it was started with; known to the agent alone */
 };
 
 /* What came of an operation on a file, before its bytes. */

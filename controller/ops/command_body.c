@@ -52,6 +52,7 @@ static const struct field process_fields[] = {
     {"stdin", FIELD_TRUTH, 0, 0, NULL, NULL, false, false, NULL},
     {"tty", FIELD_OBJECT, 0, 2, NULL, NULL, false, true, &size_table},
     {"tag", FIELD_TEXT, 1, STREAM_TAG_MAX, NULL, &field_rule_name, false, true, NULL},
+    {"grace_seconds", FIELD_NUMBER, 1, 3600, NULL, NULL, false, false, NULL},
 };
 
 /* --- what the handler gets --- */
@@ -116,6 +117,8 @@ static void *parse(const json_t *body)
     take_env(&start->env, json_object_get(body, "env"));
     start->cwd = cwd ? mem_strdup(json_string_value(cwd)) : NULL;
     start->timeout_ms = (uint64_t)json_integer_value(json_object_get(body, "timeout_ms"));
+    start->grace_ms = (uint64_t)json_integer_value(json_object_get(body, "grace_seconds")) * 1000;
+    start->hold = start->grace_ms > 0;
     start->tty = json_is_object(tty);
     start->rows = size.rows;
     start->columns = size.columns;

@@ -13,8 +13,10 @@
 #include <string.h>
 
 struct exec_call {
-    struct api_call *call;
-    struct exec_run *run;
+    struct controller *controller;
+    struct api_call *call; /* NULL: its client is gone, while the end of the sandbox is looked up */
+    struct sandbox_id id;
+    struct exec_run *run; /* NULL: over */
 };
 
 /* --- the answer --- */
@@ -49,11 +51,26 @@ static void answer(struct api_call *call, const struct exec_result *r)
     json_text_fini(&json);
 }
 
+static void on_reason(void *arg, const char *reason)
+{
+    struct exec_call *p = arg;
+    char detail[128];
+    snprintf(detail, sizeof detail, "The sandbox has ended%s%s", reason ? ": " : "", reason ? reason : "");
+    if (p->call)
+        ops_fail(p->call, ERR_WRONG_STATE, detail);
+    free(p);
+}
+
 static void on_done(void *arg, int code, const char *text, const struct exec_result *result)
 {
     struct exec_call *p = arg;
+    p->run = NULL;
+    if (code == ERR_CANCELLED) {
+        ops_end_reason(p->controller, &p->id, on_reason, p);
+        return;
+    }
     if (code)
-        ops_fail(p->call, code == ERR_CANCELLED ? ERR_WRONG_STATE : code, text);
+        ops_fail(p->call, code, text);
     else
         answer(p->call, result);
     free(p);
@@ -63,8 +80,11 @@ static void on_done(void *arg, int code, const char *text, const struct exec_res
 static void on_gone(void *arg)
 {
     struct exec_call *p = arg;
-    exec_run_cancel(p->run);
     ops_fail(p->call, ERR_CANCELLED, "its client is gone"); /* into nothing */
+    p->call = NULL;
+    if (!p->run)
+        return;
+    exec_run_cancel(p->run);
     free(p);
 }
 
@@ -91,7 +111,7 @@ void ops_sandbox_exec(void *owner, struct api_call *call)
     if (!ops_inside(c, call, &id, node))
         return;
     struct exec_call *p = mem_zalloc(sizeof *p);
-    p->call = call;
+    *p = (struct exec_call){.controller = c, .call = call, .id = id};
     if (start(c, p, &id, node, &e)) {
         api_answer_err(call, &e);
         free(p);

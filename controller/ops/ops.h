@@ -29,6 +29,14 @@ void ops_answer_page(void *arg, int code, const struct err *e, const char *json,
 /* Answers with a problem of this code. */
 void ops_fail(struct api_call *call, int code, const char *detail);
 
+/*
+ * end_reason.c: asks why a sandbox whose node has told of its end did end. cb is called once, not inside the
+ * call; reason is borrowed, NULL where it is not known.
+ */
+typedef void ops_end_reason_cb(void *arg, const char *reason);
+void ops_end_reason(struct controller *controller, const struct sandbox_id *id, ops_end_reason_cb *cb,
+                    void *arg);
+
 /* A new id: "usr_" or "key_" and 26 characters. */
 void ops_new_id(const char prefix[static 4], char out[static 31]);
 

@@ -15,8 +15,7 @@
 #define COMMAND_WORDS_MAX 1024
 #define ROWS              24 /* of a terminal whose client does not say */
 #define COLUMNS           80
-#define REASON_MS         2000 /* for the row of a sandbox whose node has told of its end already */
-#define HEADERS_MAX       (WEBSOCKET_HEADERS_MAX + 96)
+#define HEADERS_MAX       (WEBSOCKET_HEADERS_MAX + 144)
 
 struct terminal_call {
     struct controller *controller;
@@ -29,47 +28,21 @@ struct terminal_call {
 
 /* --- why the sandbox ended --- */
 
-static void end_looking(struct terminal_call *t, const char *json)
+static void on_reason(void *arg, const char *reason)
 {
-    json_t *sandbox = json ? json_loads(json, 0, NULL) : NULL;
-    const char *reason = json_string_value(json_object_get(sandbox, "reason"));
+    struct terminal_call *t = arg;
     t->looks_up = false;
     if (t->channel)
         process_channel_end(t->channel, reason); /* frees t */
     else
         free(t);
-    json_decref(sandbox);
-}
-
-static void on_row(void *arg, int code, const struct err *e, const char *json)
-{
-    end_looking(arg, code ? NULL : json);
-}
-
-static void read_row(struct terminal_call *t)
-{
-    db_sandbox_get(t->controller->pool, t->id.text, NULL, on_row, t);
-}
-
-static void on_waited(void *arg, bool reached, enum sandbox_state state, const char *json)
-{
-    struct terminal_call *t = arg;
-    if (reached)
-        end_looking(t, json);
-    else
-        read_row(t);
 }
 
 static void on_sandbox_end(void *arg)
 {
     struct terminal_call *t = arg;
-    const struct cluster_state *cluster = leader_state(t->controller->leader);
-    struct cluster_state_view view;
     t->looks_up = true;
-    if (!cluster || !cluster_state_find(cluster, &t->id, &view) ||
-        !waiters_add(leader_waiters(t->controller->leader), &t->id, WAIT_ENDED, SANDBOX_STOPPED, REASON_MS,
-                     on_waited, t))
-        read_row(t);
+    ops_end_reason(t->controller, &t->id, on_reason, t);
 }
 
 static void on_over(void *arg)
@@ -87,7 +60,10 @@ static void on_websocket_end(void *arg)
     api_stream_end(arg);
 }
 
-/* X-Output-From is the position of the first byte of output, so that a client can count to a later `from`. */
+/*
+ * X-Output-From is the position of the first byte of output, so that a client can count to a later `from`;
+ * X-Input-From that of the first byte of input, so that a client knows what of it never arrived.
+ */
 static void on_begun(void *arg, const struct stream_process *process)
 {
     struct terminal_call *t = arg;
@@ -97,6 +73,9 @@ static void on_begun(void *arg, const struct stream_process *process)
                                          &process_channel_websocket_ops, t->channel);
     snprintf(headers, sizeof headers, "%sX-Process-Id: %d\r\nX-Output-From: %llu\r\n", t->handshake.headers,
              process->pid, (unsigned long long)process->output_oldest);
+    if (process->has_input_from)
+        snprintf(headers + strlen(headers), sizeof headers - strlen(headers), "X-Input-From: %llu\r\n",
+                 (unsigned long long)process->input_from);
     if (api_stream_upgrade(call, headers, &websocket_stream_ops, ws)) {
         process_channel_carry(t->channel, ws, t->handshake.protocol);
         return;

@@ -635,6 +635,94 @@ def test_exec_that_is_left_or_refused():
         assert t.ended() == 125 and b"node failed" in t.output
 
 
+# --- exec without a terminal: a program goes by its bytes ---
+
+def piped(*args):
+    """Arguments of a client whose standard files are pipes, and the ends that are ours."""
+    return dict(args=("exec", *args), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def accept_at(peer, given, position=0):
+    return peer.accept(pid=9, position=position, more="" if given is None else f"X-Input-From: {given}\r\n")
+
+
+def take_input(peer):
+    """The input, and whether its end came."""
+    got = b""
+    while True:
+        opcode, payload = peer.hear()
+        if opcode == 2 and payload == b"\xff\0":
+            return got
+        if opcode == 2 and payload[0] == STDIN:
+            got += payload[1:]
+
+
+def test_plain_exec():
+    asked, got = [], []
+
+    def attached(peer):
+        asked.append(peer.target)
+        accept_at(peer, 0).say(STDOUT, b"\0\xff")
+        peer.say(2, b"err")
+        got.append(take_input(peer))
+        peer.end(b'{"exit_code":4}')
+    with client(answers(asked, 201, '{"pid":9}'), attached, **piped("-e", "A=1", SANDBOX, "a")) as t:
+        out, err = t.process.communicate(b"x" * 300000, PATIENCE)
+        assert (out, err, t.process.returncode, got[0]) == (b"\0\xff", b"err", 4, b"x" * 300000)
+    assert asked == [("POST", f"/sandbox/{SANDBOX}/processes", {"command": ["a"], "env": {"A": "1"}, "grace_seconds": 300, "stdin": True}),
+                     f"/sandbox/{SANDBOX}/processes/9/attach"]
+
+
+def test_plain_exec_sends_what_never_arrived():
+    """The server had 100,000 bytes; it does not know how many at first, while an old connection of it lives."""
+    data, got = bytes(range(256)) * 4000, []
+
+    def lost(peer):
+        accept_at(peer, 0)
+        while len(got) < 20:
+            got.append(peer.hear_on(STDIN))
+        peer.cut()
+
+    def back(peer):
+        got.append(take_input(accept_at(peer, 100000)))
+        peer.end(b'{"exit_code":0}')
+    with client(answers([], 201, '{"pid":9}'), lost, lambda peer: stays(accept_at(peer, None)), back, **piped(SANDBOX, "a")) as t:
+        _, err = t.process.communicate(data, PATIENCE)
+        assert t.process.returncode == 0 and b"connected again" in err, err
+    assert got[-1] == data[100000:]
+
+
+def test_plain_exec_that_lost_something():
+    """Bytes of output, or of input, that nobody can bring back: no success, and the command is killed."""
+    def lost(peer):
+        accept_at(peer, 0)
+        peer.hear_on(STDIN)
+        peer.say(STDOUT, b"12345")
+        peer.cut()
+    for position, given, word in ((6, 5, b"1 bytes of output are lost"), (5, 100, b"a part of the input was lost")):
+        asked = []
+        with client(answers([], 201, '{"pid":9}'), lost, lambda peer, p=position, g=given: stays(accept_at(peer, g, p)), answers(asked, 204, ""),
+                    **piped(SANDBOX, "a")) as t:
+            _, err = t.process.communicate(b"typed", PATIENCE)
+            assert t.process.returncode == 125 and word in err, err
+        assert asked == [("DELETE", f"/sandbox/{SANDBOX}/processes/9", None)]
+
+
+def test_plain_exec_that_attaches_late():
+    """The server is away between the start and the attachment."""
+    with client(answers([], 201, '{"pid":9}'), lambda peer: peer.cut(), answers([], 503, "{}"), lambda peer: accept_at(peer, 0).end(b'{"exit_code":6}'),
+                **piped(SANDBOX, "a")) as t:
+        t.process.communicate(b"", PATIENCE)
+        assert t.process.returncode == 6
+
+
+def test_plain_exec_in_a_sandbox_that_ends():
+    with client(answers([], 201, '{"pid":9}'), lambda peer: accept_at(peer, 0).end(b'{"status":"Failure","message":"the sandbox has ended","reason":"expired"}'),
+                **piped(SANDBOX, "a")) as t:
+        _, err = t.process.communicate(b"", PATIENCE)
+        assert t.process.returncode == 125 and b"expired" in err
+
+
 # --- the way there ---
 
 def test_tls():

@@ -1,6 +1,5 @@
 """corral run and corral exec: what they print, how they exit, and what they leave behind."""
 import json
-import os
 import re
 import signal
 import subprocess
@@ -59,7 +58,6 @@ def test_exec_connects_the_standard_files(cli, user, tmp_path):
     (tmp_path / "file").write_bytes(raw)
     with open(tmp_path / "file", "rb") as file:
         assert cli("exec", sandbox, "cat", stdin=file, text=False).stdout == raw
-    assert cli("exec", sandbox, "cat", input=b"a" * ((1 << 20) + 1), text=False).returncode == 125
     as_json = json.loads(cli("exec", "--json", sandbox, "sh", "-c", "echo x; exit 4").stdout)
     assert (as_json["stdout"], as_json["exit_code"]) == ("x\n", 4)
 
@@ -79,22 +77,8 @@ def test_an_end_that_is_not_told_is_no_success(cli):
     assert got.returncode == 125 and got.stderr, got
 
 
-def test_a_pipe_that_nobody_writes_to_holds_nothing_up(cli, user):
+def test_time_that_is_up_is_said(cli, user):
     sandbox = user.create()["id"]
-    read, write = os.pipe()
-    try:
-        assert cli("exec", sandbox, "cat", stdin=read).returncode == 0
-        with pytest.raises(subprocess.TimeoutExpired):
-            cli("exec", "-i", sandbox, "cat", stdin=read, timeout=2)
-    finally:
-        os.close(read)
-        os.close(write)
-
-
-def test_output_past_the_bound_and_time_that_is_up_are_said(cli, user):
-    sandbox = user.create()["id"]
-    much = cli("exec", sandbox, "sh", "-c", "yes | head -c 2000000")
-    assert len(much.stdout) == 1 << 20 and "thrown away" in much.stderr and much.returncode == 0
     late = cli("exec", "--timeout", "1s", sandbox, "sleep", "100")
     assert late.returncode == 128 + signal.SIGKILL and "killed after 1s" in late.stderr
 
@@ -117,7 +101,7 @@ def test_run_without_rm_leaves_the_sandbox(cli, user):
 
 
 @pytest.mark.parametrize("args", [["echo", "hi"], ["a", "b", "--", "true"], [], ["--"], ["--no-such", "--", "true"],
-                                  ["--image", "a", "b", "--", "true"], ["-t", "--", "true"], ["--memory", "100G", "--", "true"],
+                                  ["--image", "a", "b", "--", "true"], ["-it", "--", "true"], ["-t", "--json", "--", "true"], ["--memory", "100G", "--", "true"],
                                   ["198.51.100.9/x", "--", "true"]])
 def test_run_that_is_refused(cli, user, args):
     refused = cli("run", *args)

@@ -191,7 +191,7 @@ def test_the_sandbox_ends_meanwhile(user, sandbox):
         wait_until("it runs", lambda: "sleep 1000" in processes(user, sandbox), 20)
         user.delete(sandbox)
         answer = waiting.result(20)
-    assert answer.status_code == 409 and answer.json()["code"] == "wrong_state"
+    assert answer.status_code == 409 and answer.json()["code"] == "wrong_state" and "deleted" in answer.json()["detail"], answer.text
 
 
 def test_a_revoked_key_ends_its_command(corral, user, sandbox):

@@ -475,12 +475,128 @@ static void test_a_helper_that_nobody_reads_is_killed(void **state)
     assert_null(init_table_find(&world.streams.table, 5));
 }
 
+/* Nobody is attached, and nothing is lost: it waits when half of its ring is full, and the rest comes when
+ * somebody reads. */
+static void test_a_process_that_holds_waits_for_its_client(void **state)
+{
+    size_t before = world.started;
+    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
+    turns(2);
+    struct played *p = &world.played[before];
+    close_end(&p->program);
+    turns(1);
+    for (int i = 0; i < 2; i++) {
+        print(p, 60000);
+        turns(10);
+    }
+    print(p, 40000); /* of which 11072 have room */
+    turns(10);
+    const struct init_child *child = init_table_find(&world.streams.table, 5);
+    assert_int_equal(child->ring.end, INIT_RING_MAX / 2);
+    attach(9, 5, 0, 1 << 20);
+    turns(20);
+    assert_int_equal(output(9), 160000);
+    exits(p, true);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+}
+
+/* After its client has left, too: the half of its ring behind that client's position is kept. */
+static void test_a_process_that_holds_waits_for_its_client_to_return(void **state)
+{
+    size_t before = world.started;
+    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
+    turns(2);
+    struct played *p = &world.played[before];
+    close_end(&p->program);
+    turns(1);
+    attach(9, 5, 0, 1 << 20);
+    for (int i = 0; i < 8; i++) {
+        print(p, 60000);
+        turns(10);
+    }
+    assert_int_equal(output(9), 480000);
+    say(INIT_DETACH, 9, NULL, 0);
+    turns(2);
+    for (int i = 0; i < 3; i++) {
+        print(p, 60000);
+        turns(10);
+    }
+    const struct init_child *child = init_table_find(&world.streams.table, 5);
+    assert_int_equal(child->ring.end, 480000 + INIT_RING_MAX / 2);
+    attach(10, 5, 480000 - INIT_RING_MAX / 2, 1 << 20);
+    turns(20);
+    assert_int_equal(output(10), INIT_RING_MAX / 2 + 180000);
+}
+
+/* Of its end nothing is lost either; a kill ends the wait. */
+static void test_a_process_that_holds_has_ended_when_its_output_was_read(void **state)
+{
+    size_t before = world.started;
+    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
+    turns(2);
+    struct played *p = &world.played[before];
+    close_end(&p->program);
+    turns(1);
+    for (int i = 0; i < 3; i++) {
+        print(p, 60000);
+        turns(10);
+    }
+    exits(p, true);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_RUNNING);
+    say(INIT_KILL, 5, NULL, 0);
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+    attach(9, 5, 0, 1 << 20);
+    turns(10);
+    assert_int_equal(output(9), 180000);
+}
+
+/* Rings of processes that hold stay within the bound; what nobody waits for goes first. */
+static void test_processes_that_hold_share_the_rings(void **state)
+{
+    struct played *free = spawn(2, 0);
+    print(free, 60000);
+    turns(10);
+    exits(free, true);
+    turns(10);
+    for (uint32_t number = 3; number < 7; number++) {
+        size_t before = world.started;
+        spawn_as(number, (uint8_t)number, INIT_PROCESS_HOLD, 0);
+        turns(2);
+        close_end(&world.played[before].program);
+        turns(1);
+        print(&world.played[before], 60000);
+        turns(10);
+        if (number == 3)
+            exits(&world.played[before], true);
+        else
+            print(&world.played[before], 5000);
+        turns(10);
+    }
+    uint64_t bound = 200000;
+    say(INIT_BOUNDS, 0, &bound, sizeof bound);
+    turns(10);
+    assert_true(world.streams.table.rings_used <= INIT_RINGS_FIRST);
+    assert_int_equal(init_table_find(&world.streams.table, 2)->ring.room, 0);
+    for (uint32_t number = 4; number < 7; number++) {
+        attach(number + 10, number, 0, 1 << 20);
+        turns(20);
+        assert_int_equal(output(number + 10), 65000);
+    }
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, begin, end)
     static const struct CMUnitTest tests[] = {
         EACH(test_a_start_is_carried_out_once),
         EACH(test_a_helper_waits_for_its_reader),
+        EACH(test_a_process_that_holds_waits_for_its_client),
+        EACH(test_processes_that_hold_share_the_rings),
+        EACH(test_a_process_that_holds_waits_for_its_client_to_return),
+        EACH(test_a_process_that_holds_has_ended_when_its_output_was_read),
         EACH(test_a_helper_that_nobody_reads_is_killed),
         EACH(test_a_start_is_refused_with_its_reason),
         EACH(test_output_goes_as_far_as_its_credit),

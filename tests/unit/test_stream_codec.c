@@ -52,6 +52,8 @@ static void test_a_start(void **state)
     s->has_stdin = s->tty = s->exec = s->attach = true;
     s->rows = 65535;
     s->columns = 1;
+    s->hold = true;
+    s->grace_ms = STREAM_GRACE_MAX;
     struct stream_open back = there_and_back(&open);
     const struct stream_start *b = &back.start;
     assert_int_equal(b->command.count, 3);
@@ -63,6 +65,7 @@ static void test_a_start(void **state)
     assert_memory_equal(b->token, s->token, sizeof s->token);
     assert_true(b->has_stdin && b->tty && b->exec && b->attach && b->timeout_ms == STREAM_TIMEOUT_MAX);
     assert_true(b->rows == 65535 && b->columns == 1);
+    assert_true(b->hold && b->grace_ms == STREAM_GRACE_MAX);
     stream_start_fini(&back.start);
     stream_start_fini(s);
 }
@@ -155,7 +158,9 @@ static void test_a_process(void **state)
                                            .started_at_ms = 1,
                                            .ended_at_ms = UINT64_MAX,
                                            .output_oldest = 3,
-                                           .output_bytes = 4}};
+                                           .output_bytes = 4,
+                                           .has_input_from = true,
+                                           .input_from = 5}};
     struct stream_message back;
     uint8_t bytes[STREAM_MESSAGE_MAX];
     struct err e;
@@ -168,6 +173,7 @@ static void test_a_process(void **state)
     const struct stream_process *p = &back.process;
     assert_true(p->pid == 7 && p->tty && p->rows == 24 && p->columns == 80 && p->exit_code == 255);
     assert_true(p->signo == 9 && p->timed_out && p->ended_at_ms == UINT64_MAX && p->output_bytes == 4);
+    assert_true(p->has_input_from && p->input_from == 5);
     assert_int_equal(p->command.count, 2);
     assert_string_equal(p->command.item[0], "sh");
     assert_in_range(strlen(p->command.item[1]), 500, 1000);

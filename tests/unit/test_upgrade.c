@@ -37,10 +37,13 @@ static void test_opened(void **state)
 {
     struct upgrade u;
     (void)state;
-    assert_int_equal(answer(&u, HEAD KEY "x-process-id: 12\r\nX-OUTPUT-FROM: 77\r\n\r\n\x82\x01", 1000), 2);
+    assert_int_equal(
+        answer(&u, HEAD KEY "x-process-id: 12\r\nX-OUTPUT-FROM: 77\r\nX-Input-From: 5\r\n\r\n\x82\x01", 1000),
+        2);
     assert_int_equal(u.state, UPGRADE_OPEN);
     assert_int_equal(u.pid, 12);
     assert_int_equal(u.output_from, 77);
+    assert_true(u.has_input_from && u.input_from == 5);
     upgrade_fini(&u);
     expect(HEAD KEY "X-Process-Id: 12\r\nX-Empty:\r\n\r\n", UPGRADE_OPEN);
 }

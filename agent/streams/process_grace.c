@@ -1,4 +1,4 @@
-#include "agent/streams/terminal_grace.h"
+#include "agent/streams/process_grace.h"
 
 #include "agent/agent_state.h"
 #include "agent/initlink/initlink_process.h"
@@ -11,24 +11,24 @@
 
 #define AGAIN_MS 1000 /* a kill that the init could not be told of is tried again */
 
-struct terminal_grace {
-    struct terminal_grace *next;
+struct process_grace {
+    struct process_grace *next;
     struct runtime *runtime;
     uint32_t number; /* of the process */
     struct timer timer;
 };
 
-static struct terminal_grace *find(const struct runtime *h, uint32_t number)
+static struct process_grace *find(const struct runtime *h, uint32_t number)
 {
-    struct terminal_grace *g = h->graces;
+    struct process_grace *g = h->graces;
     while (g && g->number != number)
         g = g->next;
     return g;
 }
 
-static void end(struct terminal_grace *g)
+static void end(struct process_grace *g)
 {
-    struct terminal_grace **at = &g->runtime->graces;
+    struct process_grace **at = &g->runtime->graces;
     while (*at != g)
         at = &(*at)->next;
     *at = g->next;
@@ -38,14 +38,14 @@ static void end(struct terminal_grace *g)
 
 static void on_over(void *arg)
 {
-    struct terminal_grace *g = arg;
+    struct process_grace *g = arg;
     struct runtime *h = g->runtime;
     struct err e;
     if (!h->init || !initlink_listed(h->init) || initlink_kill_process(h->init, g->number, &e)) {
         timer_start(&g->timer, h->agent->loop, AGAIN_MS, on_over, g);
         return;
     }
-    log_info("agent", "sandbox=%s a terminal is ended: nobody has come back to it", h->id.text);
+    log_info("agent", "sandbox=%s a process is ended: nobody has come to it within its grace", h->id.text);
     end(g);
 }
 
@@ -58,21 +58,21 @@ static uint64_t grace_of(const struct initlink_process *process)
     return grace_ms;
 }
 
-void terminal_grace_check(struct runtime *h, const struct initlink_process *process, bool attended)
+void process_grace_check(struct runtime *h, const struct initlink_process *process, bool attended)
 {
-    struct terminal_grace *g = find(h, process->number);
+    struct process_grace *g = find(h, process->number);
     uint64_t grace_ms = attended ? 0 : grace_of(process);
     if (g && !grace_ms)
         end(g);
     if (g || !grace_ms)
         return;
     g = mem_zalloc(sizeof *g);
-    *g = (struct terminal_grace){.next = h->graces, .runtime = h, .number = process->number};
+    *g = (struct process_grace){.next = h->graces, .runtime = h, .number = process->number};
     h->graces = g;
     timer_start(&g->timer, h->agent->loop, grace_ms, on_over, g);
 }
 
-void terminal_grace_drop(struct runtime *h)
+void process_grace_drop(struct runtime *h)
 {
     while (h->graces)
         end(h->graces);
