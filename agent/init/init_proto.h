@@ -76,6 +76,7 @@
 /* Features of an init, bits in its HELLO. */
 #define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
 #define INIT_FEATURE_FILES     2u /* helpers for files (init_file.h) */
+#define INIT_FEATURE_ARCHIVES  4u /* …with the verbs pack and unpack */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,
