@@ -18,6 +18,7 @@ struct transfer {
     char *bytes; /* what has come: of a refusal all of it, else until it is taken */
     size_t len;
     bool paused, done;
+    bool given; /* the caller has the bytes, and is done with them when it asks for more */
     CURLcode rc;
     transfer_source_fn *source;
     void *arg;
@@ -139,7 +140,9 @@ int transfer_get(struct cli *cli, const char *path, struct transfer **out)
 
 int64_t transfer_read(struct transfer *t, const void **bytes)
 {
-    t->len = 0;
+    if (t->given)
+        t->len = 0;
+    t->given = true;
     while (!t->len && !t->done)
         go_on(t);
     *bytes = t->bytes;

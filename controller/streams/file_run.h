@@ -29,8 +29,8 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
 /* So many bytes of on_bytes are processed. */
 void file_run_took(struct file_run *run, size_t len);
 
-/* Of a write, or an archive to unpack: how many bytes may be written now; writes a copy of them; and says that they are all, once that
- * can be said. */
+/* Of a write, or an archive to unpack: how many bytes may be written now; writes a copy of them; and says
+ * that they are all, once that can be said. */
 size_t file_run_room(const struct file_run *run);
 void file_run_write(struct file_run *run, const void *bytes, size_t len);
 void file_run_end_input(struct file_run *run);

@@ -101,9 +101,9 @@ static void write_and_read(const struct init_tar_member *m)
 static void write_member(const uint8_t *bytes, size_t len)
 {
     static const enum init_tar_type types[] = {INIT_TAR_FILE, INIT_TAR_FOLDER, INIT_TAR_SYMLINK};
-    struct init_tar_member m = {.type = types[bytes[0] % 3], .target = "", .mode = bytes[1] * 16u};
     if (len < 18)
         return;
+    struct init_tar_member m = {.type = types[bytes[0] % 3], .target = "", .mode = bytes[1] * 16u};
     char *path = calloc(1, len + 1);
     memcpy(path, bytes + 18, len - 18);
     size_t path_len = strlen(path);
