@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 /* What the helper in the sandbox says at the end of an archive (agent/init/init_file.h). */
-#define MISSING     "comment=could not be read: "
-#define MISSING_END 2048 /* a header, a block, and two of zeros */
+#define MISSING     "could not be read: "
+#define MISSING_END 512 /* its last block */
 
 /* Answers of the server on their way to a file, or to a reader of archives. */
 struct pull {
@@ -74,8 +74,9 @@ static int end_pull(struct cli *cli, struct pull *pull, int rc)
 static int complain(struct pull *pull, const char *path, const char *why)
 {
     CLEANUP(mem_free_ptr) char *safe = text_show_only(mem_strdup(path));
+    CLEANUP(mem_free_ptr) char *safe_why = text_show_only(mem_strdup(why ? why : "it cannot be copied"));
     progress_end(&pull->progress);
-    fprintf(stderr, "corral: %s: %s\n", safe, why);
+    fprintf(stderr, "corral: %s: %s\n", safe, safe_why);
     return CLI_REFUSED;
 }
 
@@ -155,12 +156,10 @@ int cp_out_file(struct cli *cli, const struct cp_place *place, const char *file)
 /* Says what the sandbox could not read. */
 static int tell_missing(struct pull *pull)
 {
-    const char *head = pull->last, *record = pull->last + 512;
-    if (pull->last_len != MISSING_END || head[156] != 'g' || memcmp(head + 257, "ustar", 5) != 0)
-        return CLI_DONE;
-    const char *comment = memmem(record, 512, MISSING, sizeof MISSING - 1);
     unsigned long long count = 0;
-    if (!comment || sscanf(comment + sizeof MISSING - 1, "%20llu", &count) != 1 || !count)
+    if (pull->last_len != MISSING_END || memcmp(pull->last, MISSING, sizeof MISSING - 1) != 0 ||
+        pull->last[MISSING_END - 1] || sscanf(pull->last + sizeof MISSING - 1, "%20llu", &count) != 1 ||
+        !count)
         return CLI_DONE;
     progress_end(&pull->progress);
     fprintf(stderr, "corral: what the sandbox's user may not read is missing: %llu files and folders\n",

@@ -36,7 +36,7 @@
 #define INIT_FILE_PAGE_MAX   (256u << 10) /* a page of entries ends before it is larger */
 #define INIT_FILE_MODE_BITS  01777        /* that are set; setuid and setgid are dropped */
 #define INIT_FILE_TEMPORARY  ".corral-put-"
-#define INIT_FILE_MISSING    "could not be read: " /* and a number: the comment at the end of an archive */
+#define INIT_FILE_MISSING    "could not be read: " /* and a number: a block behind the end of an archive */
 #define INIT_FILE_WINDOW_LOG 23                    /* of zstd: 8 MiB, which are memory of the sandbox */
 #define INIT_FILE_TIME_MAX                                                                                   \
     253402300799999                  /* of times, in Unix ms; later and earlier ones are told as these */

@@ -1,7 +1,7 @@
 /*
  * Packing a tree as a tar archive, as it is found: links are not followed. What cannot be read is left out
- * and counted, and a comment at the end of the archive says so. A file keeps the size that its header states:
- * one that grows is cut, one that becomes shorter is filled up with zeros.
+ * and counted, and a block behind the end of the archive says so. A file keeps the size that its header
+ * states: one that grows is cut, one that becomes shorter is filled up with zeros.
  */
 #include "agent/init/init_file_int.h"
 #include "agent/init/init_tar.h"
@@ -298,16 +298,16 @@ static void read_some(struct pack *p)
     }
 }
 
-/* Two blocks of zeros end an archive. */
+/* Two blocks of zeros end an archive; what follows is passed over by programs that read it. */
 static void put_end(struct pack *p)
 {
-    char text[128];
-    if (p->missing) {
-        snprintf(text, sizeof text, INIT_FILE_MISSING "%llu", (unsigned long long)p->missing);
-        char *to = room_for(p, INIT_TAR_HEAD_MAX);
-        p->len += init_tar_format_comment(text, to);
-    }
     put_zeros(p, 2 * INIT_TAR_BLOCK);
+    if (p->missing) {
+        char *to = room_for(p, INIT_TAR_BLOCK);
+        memset(to, 0, INIT_TAR_BLOCK);
+        snprintf(to, INIT_TAR_BLOCK, INIT_FILE_MISSING "%llu\n", (unsigned long long)p->missing);
+        p->len += INIT_TAR_BLOCK;
+    }
     flush(p);
 }
 

@@ -68,9 +68,4 @@ bool init_tar_clean(char *path);
  * 1000:1000. */
 size_t init_tar_format(const struct init_tar_member *member, char out[INIT_TAR_HEAD_MAX]);
 
-/* Writes a header for all members (pax: type "g") with this comment, of at most 400 bytes; returns its
- * length.
- */
-size_t init_tar_format_comment(const char *comment, char out[INIT_TAR_HEAD_MAX]);
-
 #endif

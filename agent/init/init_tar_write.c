@@ -127,10 +127,3 @@ size_t init_tar_format(const struct init_tar_member *m, char out[INIT_TAR_HEAD_M
     header(out + at, &(struct fields){types[m->type], path, m->target, m->mode, m->size, m->modified_s});
     return at + INIT_TAR_BLOCK;
 }
-
-size_t init_tar_format_comment(const char *comment, char out[INIT_TAR_HEAD_MAX])
-{
-    size_t len = record(out + INIT_TAR_BLOCK, "comment", comment, strnlen(comment, 400));
-    header(out, &(struct fields){'g', "pax", "", 0644, len, 0});
-    return INIT_TAR_BLOCK + pad(out + INIT_TAR_BLOCK, len);
-}

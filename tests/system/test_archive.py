@@ -18,7 +18,7 @@ MIB = 1 << 20
 TREE = """umask 022; mkdir -p t/a/b t/empty; echo one > t/a/one; head -c 300000 /dev/urandom > t/a/b/large; chmod 750 t/a; chmod 4751 t/a/one
 ln -s a/one t/link; ln -s /etc/passwd t/away; ln -s . t/loop; n=$(printf 'n%.0s' $(seq 200)); mkdir t/$n; echo x > t/$n/$n; ln -s $n/$n t/long
 : > "t/$(printf '\\377\\376')"; : > "t/$(printf 'a\\nb')"; mkfifo t/fifo; touch -d '2001-02-03 04:05:06' t/a/one t/a/b"""
-MANIFEST = "cd t && find . -type f -exec md5sum {} \\; | sort; find . ! -type p -exec stat -c '%n %a %F %N %Y' {} \\; | grep -v '^. ' | sort"
+MANIFEST = "cd t && busybox find . -type f -exec busybox md5sum {} \\; | busybox sort; busybox find . ! -type p -exec busybox stat -c '%n %a %F %N %Y' {} \\; | grep -v '^. ' | busybox sort"
 
 
 class Archive:
@@ -118,7 +118,7 @@ def test_what_tar_makes_is_unpacked(archive, tmp_path, option):
         (tmp_path / os.fsdecode(b"\xff\xfe")).write_bytes(b"bytes")
     archive.put("/workspace/in", of_tree(tmp_path, option, "--owner=0"))
     (tmp_path / "fifo").unlink()
-    sums = "find . -type f -exec md5sum {} \\; | sort"
+    sums = "busybox find . -type f -exec busybox md5sum {} \\; | busybox sort"
     mine = subprocess.run(["busybox", "sh", "-c", sums], cwd=tmp_path, capture_output=True).stdout.decode(errors="replace")
     assert archive.shell(f"cd in && {sums}") == mine
     assert archive.shell("cd in && stat -c '%u %a' e && readlink l && [ e -ef hard ] && [ ! -e fifo ] && echo good") == "1000 755\na/d\ngood\n"
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_told(archive):
     tar = archive.get("/workspace/t")
     with tarfile.open(fileobj=io.BytesIO(tar)) as opened:
         assert sorted(opened.getnames()) == [".", "good"]
-    assert b"comment=could not be read: 2\n" in tar[-2048:]
+    assert tar[-512:] == b"could not be read: 2\n".ljust(512, b"\0") and tar[-1536:-512] == bytes(1024)
 
 
 def test_the_whole_of_it_without_what_the_kernel_makes(archive):
@@ -250,7 +250,8 @@ def test_a_bomb_meets_the_disk(corral, user):
         while sent < limit + 64 * MIB:
             packer.write(bytes(MIB))
             sent += MIB
-            yield out.getvalue()
+            if out.tell():
+                yield out.getvalue() # an empty piece would end the body
             out.seek(0)
             out.truncate()
 
@@ -266,8 +267,8 @@ def test_a_cut_upload_keeps_what_was_whole(archive):
         key = archive.session.headers["X-API-Key"]
         s.sendall(f"PUT {at.path}?path=/workspace/out HTTP/1.1\r\nHost: h\r\nX-API-Key: {key}\r\nContent-Length: {len(tar)}\r\n\r\n".encode())
         s.sendall(tar[:MIB])
-        wait_until(lambda: archive.shell("ls out 2>/dev/null || true") == "a\n", 10)
-    wait_until(lambda: archive.shell("cat /proc/[0-9]*/comm | grep -c '^init$'") == "1\n", 10)
+        wait_until("the first file", lambda: archive.shell("ls out 2>/dev/null || true") == "a\n", 10)
+    wait_until("the end of the helper", lambda: archive.shell("cat /proc/[0-9]*/comm | grep -c '^init$'") == "1\n", 10)
     assert archive.shell("ls -A out; wc -c < out/a") == "a\n5000\n"
 
 
@@ -284,4 +285,4 @@ def test_a_reader_that_leaves_ends_the_helper(archive):
     answer = archive.ask("GET", "/workspace", stream=True)
     answer.raw.read(100)
     answer.close()
-    wait_until(lambda: archive.shell("cat /proc/[0-9]*/comm | grep -c '^init$'") == "1\n", 10)
+    wait_until("the end of the helper", lambda: archive.shell("cat /proc/[0-9]*/comm | grep -c '^init$'") == "1\n", 10)

@@ -331,7 +331,7 @@ static void what_cannot_be_read_is_told(void **state)
     assert_int_equal(seteuid(0) || setegid(0), 0);
     assert_int_equal(
         shell("[ \"$(tar -tf t.tar 2>err | sort | tr '\\n' ' ')\" = './ good ' ] && ! [ -s err ] && "
-              "grep -aq 'comment=could not be read: 2' t.tar"),
+              "[ \"$(tail -c 512 t.tar | head -1)\" = 'could not be read: 2' ]"),
         0);
 }
 
