@@ -180,7 +180,7 @@ int cp_out_archive(struct cli *cli, const struct cp_place *place)
     return end_pull(cli, &pull, rc);
 }
 
-static la_ssize_t on_wanted(struct archive *tar, void *arg, const void **bytes)
+static la_ssize_t on_asked(struct archive *tar, void *arg, const void **bytes)
 {
     struct pull *pull = arg;
     int64_t n = pull_some(pull, bytes);
@@ -292,7 +292,7 @@ static int take_archive(struct pull *pull, bool made)
         disk, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                   ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     int rc = CLI_DONE;
-    if (archive_read_open(tar, pull, NULL, on_wanted, NULL) == ARCHIVE_OK)
+    if (archive_read_open(tar, pull, NULL, on_asked, NULL) == ARCHIVE_OK)
         rc = take_members(pull, tar, disk, made);
     else if (!pull->broken)
         rc = complain(pull, "the archive", archive_error_string(tar));

@@ -157,11 +157,11 @@ static bool remember(struct unpack *u, const struct init_tar_member *m)
 static int by_depth(const void *a, const void *b, void *arg)
 {
     const struct unpack *u = arg;
-    const struct late *x = a, *y = b;
-    size_t p = strlen(u->paths + x->path), q = strlen(u->paths + y->path);
+    const struct late *first = a, *second = b;
+    size_t p = strlen(u->paths + first->path), q = strlen(u->paths + second->path);
     if (p != q)
         return p > q ? -1 : 1;
-    return x->path < y->path ? -1 : x->path > y->path; /* the last of one path wins */
+    return first->path < second->path ? -1 : first->path > second->path; /* the last of one path wins */
 }
 
 /* Those below others first: one that nobody may enter is set when nothing in it is to be set any more. */

@@ -24,15 +24,15 @@ struct init_unzip {
 };
 
 /* Reads more behind what waits. */
-static int fill(struct init_unzip *z)
+static int fill(struct init_unzip *zip)
 {
-    if (z->at == z->len)
-        z->at = z->len = 0;
-    ssize_t n = read(z->in, z->bytes + z->len, sizeof z->bytes - z->len);
+    if (zip->at == zip->len)
+        zip->at = zip->len = 0;
+    ssize_t n = read(zip->in, zip->bytes + zip->len, sizeof zip->bytes - zip->len);
     if (n < 0)
         return errno == EINTR ? 0 : errno;
-    z->len += (size_t)n;
-    z->in_ended = !n;
+    zip->len += (size_t)n;
+    zip->in_ended = !n;
     return 0;
 }
 
@@ -48,66 +48,67 @@ static bool begins_zstd(const unsigned char *b)
            (b[0] >> 4 == 5 && b[1] == 0x2a && b[2] == 0x4d && b[3] == 0x18);
 }
 
-static int find_kind(struct init_unzip *z)
+static int find_kind(struct init_unzip *zip)
 {
-    while (z->len < 4 && !z->in_ended) {
-        int error = fill(z);
+    while (zip->len < 4 && !zip->in_ended) {
+        int error = fill(zip);
         if (error)
             return error;
     }
-    z->kind = PLAIN;
-    if (z->len < 4)
+    zip->kind = PLAIN;
+    if (zip->len < 4)
         return 0;
-    if (begins_gzip(z->bytes)) {
-        z->kind = GZIP;
-        return inflateInit2(&z->gzip, 16 + MAX_WBITS) == Z_OK ? 0 : ENOMEM;
+    if (begins_gzip(zip->bytes)) {
+        zip->kind = GZIP;
+        return inflateInit2(&zip->gzip, 16 + MAX_WBITS) == Z_OK ? 0 : ENOMEM;
     }
-    if (!begins_zstd(z->bytes))
+    if (!begins_zstd(zip->bytes))
         return 0;
-    z->kind = ZSTD;
-    if (!(z->zstd = ZSTD_createDCtx()))
+    zip->kind = ZSTD;
+    if (!(zip->zstd = ZSTD_createDCtx()))
         return ENOMEM;
-    return ZSTD_isError(ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax, INIT_FILE_WINDOW_LOG)) ? EIO : 0;
+    return ZSTD_isError(ZSTD_DCtx_setParameter(zip->zstd, ZSTD_d_windowLogMax, INIT_FILE_WINDOW_LOG)) ? EIO
+                                                                                                      : 0;
 }
 
-static void read_plain(struct init_unzip *z, void *bytes, size_t len, size_t *got)
+static void read_plain(struct init_unzip *zip, void *bytes, size_t len, size_t *got)
 {
-    *got = z->len - z->at < len ? z->len - z->at : len;
-    memcpy(bytes, z->bytes + z->at, *got);
-    z->at += *got;
+    *got = zip->len - zip->at < len ? zip->len - zip->at : len;
+    memcpy(bytes, zip->bytes + zip->at, *got);
+    zip->at += *got;
 }
 
 /* What follows a gzip stream and is none is padding. */
-static int read_gzip(struct init_unzip *z, void *bytes, size_t len, size_t *got)
+static int read_gzip(struct init_unzip *zip, void *bytes, size_t len, size_t *got)
 {
-    if (z->between && z->bytes[z->at] != 0x1f) {
-        z->at = z->len;
+    if (zip->between && zip->bytes[zip->at] != 0x1f) {
+        zip->at = zip->len;
         return 0;
     }
-    if (z->between && inflateReset(&z->gzip) != Z_OK)
+    if (zip->between && inflateReset(&zip->gzip) != Z_OK)
         return INIT_FAULT_COMPRESSION;
-    z->between = false;
-    z->gzip.next_in = z->bytes + z->at;
-    z->gzip.avail_in = (uInt)(z->len - z->at);
-    z->gzip.next_out = bytes;
-    z->gzip.avail_out = (uInt)len;
-    int rc = inflate(&z->gzip, Z_NO_FLUSH);
-    z->at = z->len - z->gzip.avail_in;
-    *got = len - z->gzip.avail_out;
-    z->between = rc == Z_STREAM_END;
+    zip->between = false;
+    zip->gzip.next_in = zip->bytes + zip->at;
+    zip->gzip.avail_in = (uInt)(zip->len - zip->at);
+    zip->gzip.next_out = bytes;
+    zip->gzip.avail_out = (uInt)len;
+    int rc = inflate(&zip->gzip, Z_NO_FLUSH);
+    zip->at = zip->len - zip->gzip.avail_in;
+    *got = len - zip->gzip.avail_out;
+    zip->between = rc == Z_STREAM_END;
     if (rc == Z_MEM_ERROR)
         return ENOMEM;
     return rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR ? 0 : INIT_FAULT_COMPRESSION;
 }
 
-static int read_zstd(struct init_unzip *z, void *bytes, size_t len, size_t *got)
+static int read_zstd(struct init_unzip *zip, void *bytes, size_t len, size_t *got)
 {
-    ZSTD_inBuffer in = {.src = z->bytes, .size = z->len, .pos = z->at};
+    ZSTD_inBuffer in = {.src = zip->bytes, .size = zip->len, .pos = zip->at};
     ZSTD_outBuffer out = {.dst = bytes, .size = len};
-    size_t rc = ZSTD_decompressStream(z->zstd, &out, &in);
-    z->at = in.pos;
+    size_t rc = ZSTD_decompressStream(zip->zstd, &out, &in);
+    zip->at = in.pos;
     *got = out.pos;
-    z->between = !rc;
+    zip->between = !rc;
     if (!ZSTD_isError(rc))
         return 0;
     ZSTD_ErrorCode code = ZSTD_getErrorCode(rc);
@@ -116,59 +117,59 @@ static int read_zstd(struct init_unzip *z, void *bytes, size_t len, size_t *got)
                                                             : INIT_FAULT_COMPRESSION;
 }
 
-static int read_some(struct init_unzip *z, void *bytes, size_t len, size_t *got)
+static int read_some(struct init_unzip *zip, void *bytes, size_t len, size_t *got)
 {
-    if (z->kind == GZIP)
-        return read_gzip(z, bytes, len, got);
-    if (z->kind == ZSTD)
-        return read_zstd(z, bytes, len, got);
-    read_plain(z, bytes, len, got);
+    if (zip->kind == GZIP)
+        return read_gzip(zip, bytes, len, got);
+    if (zip->kind == ZSTD)
+        return read_zstd(zip, bytes, len, got);
+    read_plain(zip, bytes, len, got);
     return 0;
 }
 
 int init_unzip_read(void *arg, void *bytes, size_t len, size_t *got)
 {
-    struct init_unzip *z = arg;
-    int error = z->kind == UNKNOWN ? find_kind(z) : 0;
+    struct init_unzip *zip = arg;
+    int error = zip->kind == UNKNOWN ? find_kind(zip) : 0;
     if (len > 1u << 30)
         len = 1u << 30;
     *got = 0;
     /* Once without input: the decompressor may hold more than there was room for. */
-    if (!error && z->kind != PLAIN && !z->between)
-        error = read_some(z, bytes, len, got);
+    if (!error && zip->kind != PLAIN && !zip->between)
+        error = read_some(zip, bytes, len, got);
     while (!error && !*got) {
-        if (z->at == z->len && !z->in_ended)
-            error = fill(z);
-        if (!error && z->at == z->len && z->in_ended)
-            return z->kind == PLAIN || z->between ? 0 : INIT_FAULT_CUT;
-        if (!error && z->at < z->len)
-            error = read_some(z, bytes, len, got);
+        if (zip->at == zip->len && !zip->in_ended)
+            error = fill(zip);
+        if (!error && zip->at == zip->len && zip->in_ended)
+            return zip->kind == PLAIN || zip->between ? 0 : INIT_FAULT_CUT;
+        if (!error && zip->at < zip->len)
+            error = read_some(zip, bytes, len, got);
     }
     return error;
 }
 
-int init_unzip_drain(struct init_unzip *z)
+int init_unzip_drain(struct init_unzip *zip)
 {
     int error = 0;
-    while (!error && !z->in_ended) {
-        z->at = z->len = 0;
-        error = fill(z);
+    while (!error && !zip->in_ended) {
+        zip->at = zip->len = 0;
+        error = fill(zip);
     }
     return error;
 }
 
 struct init_unzip *init_unzip_open(int in)
 {
-    struct init_unzip *z = calloc(1, sizeof *z);
-    if (z)
-        z->in = in;
-    return z;
+    struct init_unzip *zip = calloc(1, sizeof *zip);
+    if (zip)
+        zip->in = in;
+    return zip;
 }
 
-void init_unzip_close(struct init_unzip *z)
+void init_unzip_close(struct init_unzip *zip)
 {
-    if (z->kind == GZIP)
-        (void)inflateEnd(&z->gzip);
-    ZSTD_freeDCtx(z->zstd);
-    free(z);
+    if (zip->kind == GZIP)
+        (void)inflateEnd(&zip->gzip);
+    ZSTD_freeDCtx(zip->zstd);
+    free(zip);
 }
