@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct opt options[] = {
     {"admin-access", 0, OPT_FLAG, NULL, NULL, ADMIN_ACCESS_HELP},
@@ -118,6 +119,8 @@ static int copy_out(struct cli *cli, const struct cp_place *from, const char *to
 {
     char type[16];
     CLEANUP(mem_free_ptr) char *path = NULL;
+    if (!strcmp(to, "-") && isatty(STDOUT_FILENO))
+        return cli_usage(cli, "an archive is not written to a terminal; redirect it");
     if (!strcmp(to, "-"))
         return cp_out_archive(cli, from);
     int rc = look(cli, from, type);

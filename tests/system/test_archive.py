@@ -85,7 +85,7 @@ def test_a_tree_goes_out_as_it_is(archive, tmp_path):
     (tmp_path / "t").mkdir()
     done = subprocess.run(["tar", "-xp", "-C", tmp_path / "t"], input=answer.content, capture_output=True)
     assert done.returncode == 0 and done.stderr == b"", done.stderr
-    there = subprocess.run(["busybox", "sh", "-c", MANIFEST], cwd=tmp_path, capture_output=True).stdout.decode(errors="replace")
+    there = subprocess.run(["busybox", "sh", "-c", MANIFEST], cwd=tmp_path, capture_output=True, env={**os.environ, "LC_ALL": "C"}).stdout.decode(errors="replace")
     assert there == archive.shell(MANIFEST)
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tar:
         assert {(m.uid, m.gid) for m in tar} == {(1000, 1000)} and "fifo" not in tar.getnames()

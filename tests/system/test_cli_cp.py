@@ -188,6 +188,15 @@ def test_a_progress_line_on_a_terminal(corral, user, shell, tmp_path):
         os.close(lead)
 
 
+def test_no_archive_on_a_terminal(corral, user, shell):
+    lead, follow = pty.openpty()
+    done = subprocess.run([corral.home / "bin/corral", "cp", "web:/workspace", "-"], stdout=follow, stderr=subprocess.PIPE,
+                          env=environ_of(corral, user.session.headers["X-API-Key"]))
+    assert done.returncode == 2 and b"is not written to a terminal" in done.stderr
+    os.close(follow)
+    os.close(lead)
+
+
 # --- a server, or a sandbox, that means ill ---
 
 L, H, D, F = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.REGTYPE
