@@ -1,6 +1,6 @@
 /*
- * The state of one run; private to main.c, options.c, client.c, ws_client.c, profile.c, lookup.c and
- * completion.c.
+ * The state of one run; private to main.c, options.c, client.c, transfer.c, ws_client.c, profile.c, lookup.c
+ * and completion.c.
  */
 #ifndef CORRAL_CLI_CLI_INT_H
 #define CORRAL_CLI_CLI_INT_H
@@ -34,6 +34,10 @@ struct cli {
  * (client.c).
  */
 CURL *cli_connection(const struct cli *cli);
+
+/* A handle of its own for a request that takes as long as it takes, with its headers, to be set (client.c).
+ * Both are the caller's. */
+CURL *cli_request(const struct cli *cli, const char *path, struct curl_slist **headers);
 
 /* Print on stderr why a request failed: the server's problem (NULL: none came), or why it is unreachable. */
 void cli_print_problem(const struct cli *cli, long status, const json_t *problem);

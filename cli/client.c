@@ -1,4 +1,5 @@
-/* The only file that talks to the server, with ws_client.c for WebSockets. */
+/* What talks to the server, with transfer.c for what is too large to be kept, and ws_client.c for WebSockets.
+ */
 #include "cli/cli_int.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
@@ -246,6 +247,18 @@ CURL *cli_connection(const struct cli *cli)
     curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_HTTPPROXYTUNNEL, 1L); /* a proxy would not pass an upgrade on */
+    return c;
+}
+
+CURL *cli_request(const struct cli *cli, const char *path, struct curl_slist **headers)
+{
+    CLEANUP(mem_free_ptr) char *url = NULL;
+    CURL *c = curl_easy_init();
+    if (!c || asprintf(&url, "%s%s", cli->url, path) < 0)
+        abort();
+    set_connection(c, url);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "corral/" CORRAL_VERSION);
+    *headers = headers_of(cli, NULL);
     return c;
 }
 

@@ -10,6 +10,7 @@ const struct command *const verbs[] = {
     &cmd_logs,
     &cmd_exec,
     &cmd_shell,
+    &cmd_cp,
     &cmd_ps,
     &cmd_stats,
     &cmd_wait,

@@ -14,6 +14,8 @@ extern const struct command cmd_run, cmd_exec, cmd_create, cmd_stats, cmd_comple
 extern const struct command cmd_shell, cmd_ps;
 /* cmd_sandbox.c */
 extern const struct command cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
+/* cmd_cp.c */
+extern const struct command cmd_cp;
 /* cmd_logs.c */
 extern const struct command cmd_logs;
 /* cmd_wait.c */

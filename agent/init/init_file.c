@@ -2,11 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PIECE (256u << 10)
@@ -27,20 +24,6 @@ static int open_it(const char *path, int *fd, struct stat *st)
     if (error)
         close(*fd);
     return error;
-}
-
-/* Files that the kernel makes when they are read state no size, or a wrong one. */
-static bool has_no_size(int fd)
-{
-    static const long systems[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC};
-    struct statfs st;
-    if (fstatfs(fd, &st) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
-        if ((long)st.f_type == systems[i])
-            return true;
-    }
-    return false;
 }
 
 struct span {
@@ -66,26 +49,6 @@ static int select_span(const struct span *asked, struct init_file_result *r)
     return 0;
 }
 
-/* Prints through a buffer what the kernel cannot pass on by itself. */
-static int print_by_reading(int fd, off_t at, uint64_t left, int out)
-{
-    static char bytes[65536];
-    while (left) {
-        size_t some = left < sizeof bytes ? (size_t)left : sizeof bytes;
-        ssize_t n = pread(fd, bytes, some, at);
-        if (n < 0)
-            return errno;
-        if (n == 0)
-            return 0;
-        int error = init_file_print(out, bytes, (size_t)n);
-        if (error)
-            return error;
-        at += n;
-        left -= left == INIT_FILE_ENDLESS ? 0 : (uint64_t)n;
-    }
-    return 0;
-}
-
 /* Prints no more than was said; a file that has become shorter ends early, which its reader notices. */
 static int print_file(int fd, const struct init_file_result *r, int out)
 {
@@ -93,15 +56,7 @@ static int print_file(int fd, const struct init_file_result *r, int out)
     uint64_t left = r->length;
     (void)fcntl(out, F_SETPIPE_SZ, PIECE);
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    while (left && left != INIT_FILE_ENDLESS) {
-        ssize_t n = sendfile(out, fd, &at, left < PIECE ? (size_t)left : PIECE);
-        if (n < 0)
-            return errno == EINVAL || errno == ENOSYS ? print_by_reading(fd, at, left, out) : errno;
-        if (n == 0)
-            return 0;
-        left -= (uint64_t)n;
-    }
-    return print_by_reading(fd, at, left, out);
+    return init_file_send(fd, &at, &left, out);
 }
 
 static int describe_open(int fd, const struct stat *st, const struct span *span, struct init_file_result *r)
@@ -111,7 +66,7 @@ static int describe_open(int fd, const struct stat *st, const struct span *span,
         r->length = INIT_FILE_ENDLESS;
         return 0;
     }
-    if (has_no_size(fd)) {
+    if (init_file_has_no_size(fd)) {
         r->size = r->length = INIT_FILE_ENDLESS;
         return 0;
     }
@@ -147,6 +102,21 @@ static void read_it(const char *path, const struct span *span, const struct init
     if (page)
         (void)print_file(fd, &r, out);
     close(fd);
+}
+
+static void pack_it(const char *path, int out)
+{
+    struct init_file_result r = {0};
+    struct stat st;
+    int fd = -1, error = open_it(path, &fd, &st);
+    if (!error) {
+        init_file_describe(&st, &r);
+        r.size = r.length = INIT_FILE_ENDLESS;
+    }
+    say(out, error, &r);
+    (void)fcntl(out, F_SETPIPE_SZ, PIECE);
+    if (!error)
+        init_file_pack(path, fd, &st, out);
 }
 
 /* --- arguments --- */
@@ -206,7 +176,13 @@ bool init_file_run(int argc, const char *const *argv, int in, int out)
         read_it(path, &(struct span){0}, NULL, out);
         return true;
     }
-    if (!strcmp(verb, "write") && argc == 4 && mode(argv[3], &bits))
+    if (!strcmp(verb, "pack") && argc == 3) {
+        pack_it(path, out);
+        return true;
+    }
+    if (!strcmp(verb, "unpack") && argc == 3)
+        error = init_file_unpack(path, in, &r);
+    else if (!strcmp(verb, "write") && argc == 4 && mode(argv[3], &bits))
         error = init_file_write(path, bits, in, &r);
     else if (!strcmp(verb, "mkdir") && argc == 4 && mode(argv[3], &bits))
         error = init_file_mkdir(path, bits, &r);

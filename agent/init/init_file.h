@@ -10,6 +10,8 @@
  *   mkdir  PATH MODE                                     a folder
  *   remove PATH RECURSIVE
  *   move   PATH TO
+ *   pack   PATH                                          a tar archive of a file, or of all in a folder
+ *   unpack PATH                                          the tar archive of stdin, into a folder
  *
  * Numbers are decimal, MODE is octal or "-" (none asked), CURSOR is "" or of an earlier page. A helper prints
  * one struct init_file_result, and after it, if that says so, bytes or entries. It always exits with 0.
@@ -27,13 +29,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INIT_FILE_HELPER    "corral-files" /* argument 0 */
-#define INIT_FILE_PATH_MAX  4095
-#define INIT_FILE_DEPTH_MAX 16
-#define INIT_FILE_LIMIT_MAX 200
-#define INIT_FILE_PAGE_MAX  (256u << 10) /* a page of entries ends before it is larger */
-#define INIT_FILE_MODE_BITS 01777        /* that are set; setuid and setgid are dropped */
-#define INIT_FILE_TEMPORARY ".corral-put-"
+#define INIT_FILE_HELPER     "corral-files" /* argument 0 */
+#define INIT_FILE_PATH_MAX   4095
+#define INIT_FILE_DEPTH_MAX  16
+#define INIT_FILE_LIMIT_MAX  200
+#define INIT_FILE_PAGE_MAX   (256u << 10) /* a page of entries ends before it is larger */
+#define INIT_FILE_MODE_BITS  01777        /* that are set; setuid and setgid are dropped */
+#define INIT_FILE_TEMPORARY  ".corral-put-"
+#define INIT_FILE_MISSING    "could not be read: " /* and a number: a block behind the end of an archive */
+#define INIT_FILE_WINDOW_LOG 23                    /* of zstd: 8 MiB, which are memory of the sandbox */
 #define INIT_FILE_TIME_MAX                                                                                   \
     253402300799999                  /* of times, in Unix ms; later and earlier ones are told as these */
 #define INIT_FILE_ENDLESS UINT64_MAX /* a length that is not known before the end */
@@ -55,16 +59,33 @@ enum init_file_type {
     INIT_FILE_BLOCK_DEVICE
 };
 
+/* What is wrong with an archive: in place of an errno. size of the result is the number of the member then,
+ * from 1, and also with an errno of unpack; 0: it is of none. */
+enum init_file_fault {
+    INIT_FAULT_NO_ARCHIVE = 2000, /* neither tar, nor gzip or zstd of it */
+    INIT_FAULT_CUT,               /* it ends early */
+    INIT_FAULT_HEADER,            /* a header, or a record, that cannot be read */
+    INIT_FAULT_COMPRESSION,
+    INIT_FAULT_WINDOW,  /* of zstd: larger than INIT_FILE_WINDOW_LOG */
+    INIT_FAULT_OUTSIDE, /* an absolute path, or one with ".." */
+    INIT_FAULT_THROUGH_LINK,
+    INIT_FAULT_LINK, /* a hard link to what is not in the folder */
+    INIT_FAULT_KIND, /* of member, such as a sparse one */
+    INIT_FAULT_NAME, /* empty, or too long */
+    INIT_FAULT_MANY, /* members */
+    INIT_FAULT_END
+};
+
 /* In host byte order: both ends run on one kernel. */
 struct init_file_result {
     uint32_t error;      /* an errno; 0: done. ERANGE: the range begins behind the end, and size is set */
     uint32_t type;       /* enum init_file_type, also below; 0 if error */
     uint32_t mode;       /* permission bits */
-    uint32_t created;    /* write, mkdir: it was not there before */
+    uint32_t created;    /* write, mkdir, unpack: it was not there before */
     uint64_t size;       /* of the file; INIT_FILE_ENDLESS: not known, as in /proc */
     int64_t modified_ms; /* Unix time */
     uint64_t offset;     /* read: of the first byte that follows */
-    uint64_t length;     /* read: bytes that follow; INIT_FILE_ENDLESS: until the end */
+    uint64_t length;     /* read, pack: bytes that follow; INIT_FILE_ENDLESS: until the end */
 };
 
 /*

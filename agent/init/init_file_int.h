@@ -61,7 +61,17 @@ int init_file_draft_place(struct init_file_draft *draft, int folder, const char 
 /* Closes it, and removes what has not got its name. */
 void init_file_draft_close(struct init_file_draft *draft);
 
+/* Whether the kernel makes this file when it is read, and states no size, or a wrong one. */
+bool init_file_has_no_size(int fd);
+
+/* Sends *left bytes from *at on, and moves both; it ends early, without an error, where the file does. */
+int init_file_send(int fd, off_t *at, uint64_t *left, int out);
+
+/* Prints the archive of an open file or folder, which it closes. path: names a file in it. */
+void init_file_pack(const char *path, int fd, const struct stat *st, int out);
+
 /* Each does one verb. */
+int init_file_unpack(const char *path, int in, struct init_file_result *out);
 int init_file_write(const char *path, uint32_t mode, int in, struct init_file_result *out);
 int init_file_mkdir(const char *path, uint32_t mode, struct init_file_result *out);
 int init_file_remove(const char *path, bool recursive);

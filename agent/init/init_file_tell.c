@@ -1,7 +1,12 @@
 #include "agent/init/init_file_int.h"
 
 #include <errno.h>
+#include <linux/magic.h>
+#include <sys/sendfile.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define PIECE (256u << 10)
 
 int init_file_print(int out, const void *bytes, size_t len)
 {
@@ -16,6 +21,52 @@ int init_file_print(int out, const void *bytes, size_t len)
         }
     }
     return 0;
+}
+
+/* Prints through a buffer what the kernel cannot pass on by itself. */
+static int print_by_reading(int fd, off_t *at, uint64_t *left, int out)
+{
+    static char bytes[65536];
+    while (*left) {
+        size_t some = *left < sizeof bytes ? (size_t)*left : sizeof bytes;
+        ssize_t n = pread(fd, bytes, some, *at);
+        if (n < 0)
+            return errno;
+        if (n == 0)
+            return 0;
+        int error = init_file_print(out, bytes, (size_t)n);
+        if (error)
+            return error;
+        *at += n;
+        *left -= *left == INIT_FILE_ENDLESS ? 0 : (uint64_t)n;
+    }
+    return 0;
+}
+
+int init_file_send(int fd, off_t *at, uint64_t *left, int out)
+{
+    while (*left && *left != INIT_FILE_ENDLESS) {
+        ssize_t n = sendfile(out, fd, at, *left < PIECE ? (size_t)*left : PIECE);
+        if (n < 0)
+            return errno == EINVAL || errno == ENOSYS ? print_by_reading(fd, at, left, out) : errno;
+        if (n == 0)
+            return 0;
+        *left -= (uint64_t)n;
+    }
+    return print_by_reading(fd, at, left, out);
+}
+
+bool init_file_has_no_size(int fd)
+{
+    static const long systems[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC};
+    struct statfs st;
+    if (fstatfs(fd, &st) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
+        if ((long)st.f_type == systems[i])
+            return true;
+    }
+    return false;
 }
 
 enum init_file_type init_file_type_of(mode_t mode)

@@ -77,6 +77,7 @@
 #define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
 #define INIT_FEATURE_FILES     2u /* helpers for files (init_file.h) */
 #define INIT_FEATURE_HOLD      4u /* processes that wait for a client (INIT_PROCESS_HOLD) */
+#define INIT_FEATURE_ARCHIVES  8u /* …with the verbs pack and unpack */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,

@@ -5,12 +5,23 @@
 
 #include <stdlib.h>
 
+static bool is_archive(enum stream_file_verb verb)
+{
+    return verb == STREAM_FILE_PACK || verb == STREAM_FILE_UNPACK;
+}
+
+static bool has_input(enum stream_file_verb verb)
+{
+    return verb == STREAM_FILE_WRITE || verb == STREAM_FILE_UNPACK;
+}
+
 void file_stream_begin(struct process_stream *s, const struct stream_file *file)
 {
     struct initlink *init = s->runtime->init;
     struct file_words words;
     struct err e;
-    if (!(initlink_features(init) & INIT_FEATURE_FILES)) {
+    uint32_t needed = INIT_FEATURE_FILES | (is_archive(file->verb) ? INIT_FEATURE_ARCHIVES : 0u);
+    if ((initlink_features(init) & needed) != needed) {
         (void)err_set(&e, ERR_INIT_TOO_OLD, "the sandbox was started by an init that cannot do this yet");
         process_core_fail(s, &e);
         return;
@@ -18,13 +29,12 @@ void file_stream_begin(struct process_stream *s, const struct stream_file *file)
     struct init_spawn *spawn = mem_zalloc(sizeof *spawn);
     pki_random(spawn->token, sizeof spawn->token);
     spawn->timeout_ms = file->timeout_ms;
-    spawn->flags =
-        INIT_PROCESS_FILE | INIT_PROCESS_EXEC | (file->verb == STREAM_FILE_WRITE ? INIT_PROCESS_STDIN : 0u);
+    spawn->flags = INIT_PROCESS_FILE | INIT_PROCESS_EXEC | (has_input(file->verb) ? INIT_PROCESS_STDIN : 0u);
     spawn->start.cwd = "";
     file_arguments(file, &words, &spawn->start);
     s->attaches = s->exec = true;
     s->file.verb = file->verb;
-    if (file->verb == STREAM_FILE_WRITE)
+    if (has_input(file->verb))
         mux_widen(s->mux);
     process_core_spawn(s, spawn);
     free(spawn);

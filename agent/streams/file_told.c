@@ -26,7 +26,7 @@ static void add_mode(struct init_start *start, struct file_words *words, const s
 
 void file_arguments(const struct stream_file *file, struct file_words *words, struct init_start *start)
 {
-    static const char *const verbs[] = {"read", "stat", "write", "mkdir", "remove", "move"};
+    static const char *const verbs[] = {"read", "stat", "write", "mkdir", "remove", "move", "pack", "unpack"};
     add(start, INIT_FILE_HELPER);
     add(start, verbs[file->verb]);
     add(start, file->path);
@@ -83,16 +83,39 @@ static const struct row rows[] = {
     {ENAMETOOLONG, ERR_INVALID, "the path, or a name in it, is too long"},
     {EILSEQ, ERR_INVALID, "there cannot be such a name"},
     {ERANGE, ERR_RANGE, "the file has no such bytes"},
+    {INIT_FAULT_NO_ARCHIVE, ERR_INVALID,
+     "this is no tar archive, neither plain nor compressed with gzip or zstd"},
+    {INIT_FAULT_CUT, ERR_INVALID, "the archive ends early"},
+    {INIT_FAULT_HEADER, ERR_INVALID, "the archive is damaged: a header cannot be read"},
+    {INIT_FAULT_COMPRESSION, ERR_INVALID, "the archive is damaged: it cannot be decompressed"},
+    {INIT_FAULT_WINDOW, ERR_INVALID, "the archive is compressed with a window larger than 8 MiB"},
+    {INIT_FAULT_OUTSIDE, ERR_INVALID, "its path is absolute or has a \"..\""},
+    {INIT_FAULT_THROUGH_LINK, ERR_INVALID, "its path leads through a symbolic link"},
+    {INIT_FAULT_LINK, ERR_INVALID, "it is a hard link to what is not in the folder"},
+    {INIT_FAULT_KIND, ERR_INVALID, "it is of a kind that cannot be unpacked, such as a sparse file"},
+    {INIT_FAULT_NAME, ERR_INVALID, "its name is empty or too long"},
+    {INIT_FAULT_MANY, ERR_INVALID, "the archive has more members than one may have"},
 };
 
-static int explain(uint32_t error, struct err *e)
+static const char *sentence_of(uint32_t error, int *code)
 {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if ((uint32_t)rows[i].error == error)
-            return err_set(e, rows[i].code, "%s", rows[i].sentence);
+        if ((uint32_t)rows[i].error == error) {
+            *code = rows[i].code;
+            return rows[i].sentence;
+        }
     }
-    return err_set(e, ERR_IO, "the sandbox's kernel refused it: %s",
-                   error < 4096 ? strerror((int)error) : "an error that there is not");
+    *code = ERR_IO;
+    return error < INIT_FAULT_NO_ARCHIVE ? strerror((int)error) : "an error that there is not";
+}
+
+static int explain(enum stream_file_verb verb, const struct init_file_result *r, struct err *e)
+{
+    int code;
+    const char *sentence = sentence_of(r->error, &code);
+    if (verb == STREAM_FILE_UNPACK && r->size)
+        return err_set(e, code, "member %llu of the archive: %s", (unsigned long long)r->size, sentence);
+    return err_set(e, code, "%s%s", code == ERR_IO ? "the sandbox's kernel refused it: " : "", sentence);
 }
 
 /* --- what it prints --- */
@@ -108,6 +131,9 @@ static bool valid(enum stream_file_verb verb, const struct init_file_result *r)
     if (r->created > 1 || r->mode > 07777 || r->modified_ms > FILE_TIME_MAX_MS ||
         r->modified_ms < -FILE_TIME_MAX_MS)
         return false;
+    if (verb == STREAM_FILE_PACK)
+        return (folder || r->type == INIT_FILE_REGULAR) && r->length == INIT_FILE_ENDLESS &&
+               r->size == INIT_FILE_ENDLESS && !r->offset;
     if (verb != STREAM_FILE_READ && (r->length || r->offset)) /* no bytes follow */
         return false;
     if (verb == STREAM_FILE_REMOVE || verb == STREAM_FILE_MOVE)
@@ -129,7 +155,7 @@ static int take_result(struct file_told *t, struct err *e)
     if (r.error == ERANGE && t->verb == STREAM_FILE_READ)
         t->result = (struct stream_file_result){.out_of_range = true, .has_size = true, .size = r.size};
     if (r.error)
-        return explain(r.error, e);
+        return explain(t->verb, &r, e);
     if (!valid(t->verb, &r))
         return made_up(e);
     t->result = (struct stream_file_result){.type = (enum file_type)r.type,

@@ -56,6 +56,8 @@ enum stream_file_verb {
     STREAM_FILE_MKDIR,
     STREAM_FILE_REMOVE,
     STREAM_FILE_MOVE,
+    STREAM_FILE_PACK,   /* a tar archive of what is at the path, as output */
+    STREAM_FILE_UNPACK, /* the archive that comes on the channel of stdin, into the folder at the path */
     STREAM_FILE_VERBS
 };
 
@@ -132,9 +134,9 @@ struct stream_file_result {
     uint64_t size;
     int64_t modified_ms; /* Unix time, at most FILE_TIME_MAX_MS */
     uint64_t offset;     /* READ: of the first byte that follows */
-    bool has_length;     /* READ: so many bytes follow; else some, until the stream is closed */
+    bool has_length;     /* READ, not PACK: so many bytes follow; else some, until the stream is closed */
     uint64_t length;
-    bool created;      /* WRITE, MKDIR: it was not there before */
+    bool created;      /* WRITE, MKDIR, UNPACK: it was not there before */
     bool out_of_range; /* the range begins behind the end: the stream is closed with ERR_RANGE */
 };
 

@@ -32,6 +32,8 @@ static json_t *content_of(const char *answer)
                          "application/x-ndjson", "schema", reference("schemas", answer + 5));
     if (!strcmp(answer, "bytes"))
         return json_pack("{s:{}}", "application/octet-stream");
+    if (!strcmp(answer, "tar"))
+        return json_pack("{s:{}}", "application/x-tar");
     json_t *schema = !strcmp(answer, "object") ? json_pack("{s:s}", "type", "object")
                      : strchr(answer, '[')     ? page_of(answer)
                                                : reference("schemas", answer);

@@ -31,7 +31,7 @@ struct api_route {
     const struct api_body *body;
     int status;         /* of a success; 101: the route answers nothing but an upgrade */
     const char *answer; /* an object of the description, "X[]" a page of them, "text", "text|X" (or a line of
-                          JSON each, as the client accepts), "bytes", "object", "" */
+                          JSON each, as the client accepts), "bytes", "tar", "object", "" */
     const char *summary;
     api_handler_fn *handler;
 

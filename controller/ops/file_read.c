@@ -1,4 +1,5 @@
-/* GET and HEAD /sandbox/{id}/files: the bytes of a file, or the entries of a folder. */
+/* GET and HEAD /sandbox/{id}/files: the bytes of a file, or the entries of a folder. And of …/archive: either
+ * as a tar archive. */
 #include "controller/ops/file.h"
 
 #include "common/base/mem.h"
@@ -10,10 +11,12 @@
 #include <time.h>
 
 #define BYTES "application/octet-stream"
+#define TAR   "application/x-tar"
 
 struct file_read {
     struct api_call *call;
     struct file_run *run;
+    bool archive;
     bool begun; /* the answer has */
     struct stream_file_result result;
     struct file_page *page; /* of a folder */
@@ -54,8 +57,10 @@ static const struct http_stream_ops stream_ops = {.on_room = on_room, .on_gone =
 
 /* --- the answer --- */
 
-static void put_headers(const struct stream_file_result *r, bool partial, char *out, size_t size)
+static void put_headers(const struct file_read *read, bool partial, char *out, size_t size)
 {
+    const struct stream_file_result *r = &read->result;
+    bool ranges = r->type == FILE_TYPE_FILE && !read->archive;
     time_t at = (time_t)(r->modified_ms / 1000);
     char date[64] = "", range[96] = "";
     struct tm tm;
@@ -66,7 +71,7 @@ static void put_headers(const struct stream_file_result *r, bool partial, char *
                  (unsigned long long)r->offset, (unsigned long long)(r->offset + r->length - 1),
                  (unsigned long long)r->size);
     snprintf(out, size, "%s%s%sX-File-Type: %s\r\nX-File-Mode: %04o\r\n", date, range,
-             r->type == FILE_TYPE_FILE ? "Accept-Ranges: bytes\r\n" : "", file_type_name(r->type), r->mode);
+             ranges ? "Accept-Ranges: bytes\r\n" : "", file_type_name(r->type), r->mode);
 }
 
 static bool is_partial(const struct file_read *read)
@@ -85,13 +90,12 @@ static bool begin(struct file_read *read, bool partial)
 {
     const struct stream_file_result *r = &read->result;
     char headers[512];
-    put_headers(r, partial, headers, sizeof headers);
+    const char *type = read->archive ? TAR : r->type == FILE_TYPE_FILE ? BYTES : "application/json";
+    put_headers(read, partial, headers, sizeof headers);
     read->begun = true;
-    if (r->type == FILE_TYPE_FILE && r->has_size)
+    if (r->type == FILE_TYPE_FILE && r->has_size && !read->archive)
         http_stream_size(read->call->exchange, is_head(read) ? r->size : r->length);
-    return api_stream_begin(read->call, partial ? 206 : 200,
-                            r->type == FILE_TYPE_FILE ? BYTES : "application/json", headers, &stream_ops,
-                            read);
+    return api_stream_begin(read->call, partial ? 206 : 200, type, headers, &stream_ops, read);
 }
 
 static void on_result(void *arg, const struct stream_file_result *result)
@@ -100,7 +104,7 @@ static void on_result(void *arg, const struct stream_file_result *result)
     read->result = *result;
     if (result->out_of_range || is_head(read))
         return; /* the end is to come */
-    if (result->type == FILE_TYPE_DIRECTORY) {
+    if (result->type == FILE_TYPE_DIRECTORY && !read->archive) {
         read->page = mem_zalloc(sizeof *read->page);
     } else if (!begin(read, is_partial(read))) {
         file_run_cancel(read->run);
@@ -180,23 +184,14 @@ static bool take_list(const struct api_call *call, struct stream_file *file)
     return true;
 }
 
-void ops_file_read(void *owner, struct api_call *call)
+static void start(struct controller *c, struct api_call *call, const char *node, struct stream_open *open,
+                  bool archive)
 {
     static const struct file_run_ops ops = {.on_result = on_result, .on_bytes = on_bytes, .on_end = on_end};
-    struct controller *c = owner;
-    char node[NODE_NAME_MAX + 1];
-    struct stream_open open;
-    bool head = http_stream_is_head(call->exchange);
-    if (!file_begin(c, call, head ? STREAM_FILE_STAT : STREAM_FILE_READ,
-                    head ? FILE_SHORT_MS : FILE_TRANSFER_MS, &open, node))
-        return;
-    if (!take_list(call, &open.file)) {
-        ops_fail(call, ERR_INVALID, "cursor must be the next_cursor of the previous page");
-        return;
-    }
     struct file_read *read = mem_zalloc(sizeof *read);
     read->call = call;
-    if (!file_start(c, call, node, &open, &ops, read, &read->run)) {
+    read->archive = archive;
+    if (!file_start(c, call, node, open, &ops, read, &read->run)) {
         free(read);
         return;
     }
@@ -204,4 +199,34 @@ void ops_file_read(void *owner, struct api_call *call)
         file_run_cancel(read->run);
         free(read);
     }
+}
+
+static bool begin_read(struct controller *c, struct api_call *call, enum stream_file_verb verb,
+                       struct stream_open *open, char node[static NODE_NAME_MAX + 1])
+{
+    bool head = http_stream_is_head(call->exchange);
+    return file_begin(c, call, head ? STREAM_FILE_STAT : verb, head ? FILE_SHORT_MS : FILE_TRANSFER_MS, open,
+                      node);
+}
+
+void ops_file_read(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    char node[NODE_NAME_MAX + 1];
+    struct stream_open open;
+    if (!begin_read(c, call, STREAM_FILE_READ, &open, node))
+        return;
+    if (take_list(call, &open.file))
+        start(c, call, node, &open, false);
+    else
+        ops_fail(call, ERR_INVALID, "cursor must be the next_cursor of the previous page");
+}
+
+void ops_archive_read(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    char node[NODE_NAME_MAX + 1];
+    struct stream_open open;
+    if (begin_read(c, call, STREAM_FILE_PACK, &open, node))
+        start(c, call, node, &open, true);
 }

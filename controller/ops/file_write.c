@@ -1,4 +1,5 @@
-/* PUT /sandbox/{id}/files: a file of the body's bytes, or a folder. */
+/* PUT /sandbox/{id}/files: a file of the body's bytes, or a folder. And …/archive: what is in the body's
+ * archive. */
 #include "controller/ops/file.h"
 
 #include "common/base/mem.h"
@@ -66,7 +67,7 @@ static void on_complete(void *arg)
         file_run_end_input(write->run);
 }
 
-/* A part of a file is none: what has come is thrown away. */
+/* A part of a file is none: what has come is thrown away. Of an archive the files stay that are whole. */
 static void on_gone(void *arg)
 {
     struct file_write *write = arg;
@@ -120,20 +121,39 @@ static bool take_mode(const struct api_call *call, struct stream_file *file)
     return !mode[strspn(mode, "01234567")] && file->mode <= 07777;
 }
 
-static bool wait_for_body(struct file_write *write, bool directory)
+static bool wait_for_body(struct file_write *write, bool has_body)
 {
     static const struct http_stream_ops body = {
         .on_piece = on_piece, .on_end = on_complete, .on_gone = on_gone};
     static const struct http_stream_ops none = {.on_gone = on_gone};
-    if (!directory)
+    if (has_body)
         return api_stream_body(write->call, UINT64_MAX / 2, &body, write);
     return api_stream_await(write->call, &none, write);
 }
 
-void ops_file_write(void *owner, struct api_call *call)
+static void start(struct controller *c, struct api_call *call, const char *node, struct stream_open *open,
+                  bool has_body)
 {
     static const struct file_run_ops ops = {
         .on_result = on_result, .on_bytes = on_bytes, .on_room = on_room, .on_end = on_end};
+    struct file_write *write = mem_zalloc(sizeof *write);
+    write->call = call;
+    if (!file_start(c, call, node, open, &ops, write, &write->run)) {
+        free(write);
+        return;
+    }
+    bool held = !has_body || file_run_hold(write->run, PIECE_MAX);
+    if (!held)
+        ops_fail(call, ERR_TOO_MANY_STREAMS,
+                 "the streams of this key hold as much memory as they may; ask again");
+    if (!held || !wait_for_body(write, has_body)) {
+        file_run_cancel(write->run);
+        free(write);
+    }
+}
+
+void ops_file_write(void *owner, struct api_call *call)
+{
     struct controller *c = owner;
     char node[NODE_NAME_MAX + 1], type[16];
     struct stream_open open;
@@ -142,22 +162,17 @@ void ops_file_write(void *owner, struct api_call *call)
     if (!file_begin(c, call, directory ? STREAM_FILE_MKDIR : STREAM_FILE_WRITE,
                     directory ? FILE_SHORT_MS : FILE_TRANSFER_MS, &open, node))
         return;
-    if (!take_mode(call, &open.file)) {
+    if (take_mode(call, &open.file))
+        start(c, call, node, &open, !directory);
+    else
         ops_fail(call, ERR_INVALID, "mode must be octal digits, at most 7777");
-        return;
-    }
-    struct file_write *write = mem_zalloc(sizeof *write);
-    write->call = call;
-    if (!file_start(c, call, node, &open, &ops, write, &write->run)) {
-        free(write);
-        return;
-    }
-    bool held = directory || file_run_hold(write->run, PIECE_MAX);
-    if (!held)
-        ops_fail(call, ERR_TOO_MANY_STREAMS,
-                 "the streams of this key hold as much memory as they may; ask again");
-    if (!held || !wait_for_body(write, directory)) {
-        file_run_cancel(write->run);
-        free(write);
-    }
+}
+
+void ops_archive_write(void *owner, struct api_call *call)
+{
+    struct controller *c = owner;
+    char node[NODE_NAME_MAX + 1];
+    struct stream_open open;
+    if (file_begin(c, call, STREAM_FILE_UNPACK, FILE_TRANSFER_MS, &open, node))
+        start(c, call, node, &open, true);
 }

@@ -40,10 +40,20 @@ static void give_up(struct file_run *run)
     end(run, ERR_PROTOCOL, "its node said what does not belong there");
 }
 
+static bool has_output(const struct file_run *run)
+{
+    return run->verb == STREAM_FILE_READ || run->verb == STREAM_FILE_PACK;
+}
+
+static bool has_input(const struct file_run *run)
+{
+    return run->verb == STREAM_FILE_WRITE || run->verb == STREAM_FILE_UNPACK;
+}
+
 static void on_output(void *arg, enum stream_channel channel, const uint8_t *bytes, size_t len)
 {
     struct file_run *run = arg;
-    if (channel != STREAM_STDOUT || !run->told || run->verb != STREAM_FILE_READ || run->result.out_of_range ||
+    if (channel != STREAM_STDOUT || !run->told || !has_output(run) || run->result.out_of_range ||
         (run->result.has_length && len > run->left)) {
         give_up(run);
         return;
@@ -70,11 +80,13 @@ static bool may_tell(const struct file_run *run, const struct stream_message *me
     if (r->out_of_range)
         return run->verb == STREAM_FILE_READ && run->range != STREAM_RANGE_ALL && r->has_size &&
                r->size <= INT64_MAX;
-    if (run->verb == STREAM_FILE_WRITE && !run->input_ended)
+    if (has_input(run) && !run->input_ended)
         return false; /* of what was not there yet */
     if (run->verb == STREAM_FILE_REMOVE || run->verb == STREAM_FILE_MOVE)
         return true;
     if (run->verb == STREAM_FILE_READ && !fits_range(run, r))
+        return false;
+    if (run->verb == STREAM_FILE_PACK && (r->has_size || r->has_length || r->offset))
         return false;
     return r->type == FILE_TYPE_FILE || r->type == FILE_TYPE_DIRECTORY;
 }
@@ -140,7 +152,7 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
         run_free(run);
         return rc;
     }
-    if (run->verb == STREAM_FILE_READ)
+    if (has_output(run))
         hub_widen(run->stream);
     timer_start(&run->patience, loop, open->file.timeout_ms + PATIENCE_MS, on_no_end, run);
     *out = run;

@@ -13,7 +13,7 @@ struct file_run;
 struct file_run_ops {
     /* What came of it, unless it failed. Borrowed. Of ERR_RANGE this tells the size. */
     void (*on_result)(void *arg, const struct stream_file_result *result);
-    /* Bytes of a file, or entries of a folder; borrowed. file_run_took is due for them. */
+    /* Bytes of a file or an archive, or entries of a folder; borrowed. file_run_took is due for them. */
     void (*on_bytes)(void *arg, const uint8_t *bytes, size_t len);
     /* file_run_room has grown. May be NULL. */
     void (*on_room)(void *arg);
@@ -29,8 +29,8 @@ int file_run_start(struct file_run **out, struct loop *loop, struct stream_hub *
 /* So many bytes of on_bytes are processed. */
 void file_run_took(struct file_run *run, size_t len);
 
-/* Of a write: how many bytes may be written now; writes a copy of them; and says that they are all, once that
- * can be said. */
+/* Of a write, or an archive to unpack: how many bytes may be written now; writes a copy of them; and says
+ * that they are all, once that can be said. */
 size_t file_run_room(const struct file_run *run);
 void file_run_write(struct file_run *run, const void *bytes, size_t len);
 void file_run_end_input(struct file_run *run);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Work inside a sandbox, beside Docker's own way to the same container, in turn in one run: exec of `true`, a keystroke's echo in
-a terminal, a file in and out, and the resident memory of the daemons before and after.
+a terminal, a file and a folder in and out, and the resident memory of the daemons before and after.
 
 usage: inside.py [ROUNDS [MEGABYTES]]   (needs a running deploy/quickstart, whose env was sourced)"""
 import asyncio
@@ -105,6 +105,37 @@ def docker_get(sandbox):
     subprocess.run(["docker", "cp", "-q", f"{sandbox}:/workspace/in", "-"], check=True, stdout=subprocess.DEVNULL)
 
 
+# --- folders ---
+
+def cp_in(sandbox, path):
+    subprocess.run([HOME / "bin/corral", "cp", "-q", path, f"{sandbox}:/workspace/tree"], check=True)
+
+
+def cp_out(sandbox, to):
+    subprocess.run([HOME / "bin/corral", "cp", "-q", f"{sandbox}:/workspace/tree", f"{to}/corral"], check=True)
+
+
+def docker_cp_in(sandbox, path):
+    subprocess.run(["docker", "cp", "-q", path, f"{sandbox}:/workspace/tree2"], check=True)
+
+
+def docker_cp_out(sandbox, to):
+    subprocess.run(["docker", "cp", "-q", f"{sandbox}:/workspace/tree", f"{to}/docker"], check=True)
+
+
+def measure_folders(sandbox, megabytes):
+    """Of files of 64 KiB."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        tree, piece = Path(folder, "tree"), os.urandom(MIB)
+        for i in range(megabytes):
+            (tree / f"d{i}").mkdir(parents=True)
+            for j in range(16):
+                (tree / f"d{i}/f{j}").write_bytes(piece[j << 16:(j + 1) << 16])
+        for what, ours, docker, argument in (("in", cp_in, docker_cp_in, tree), ("out", cp_out, docker_cp_out, folder)):
+            rates = [megabytes / timed(way, sandbox, argument) for way in (ours, docker)]
+            print(f"a folder of {megabytes} MiB {what}: corral cp {rates[0]:.0f} MiB/s, docker cp {rates[1]:.0f} MiB/s, ratio {rates[0] / rates[1]:.2f} (aim: 0.8)")
+
+
 def measure_files(sandbox, megabytes):
     with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
         file.write(os.urandom(MIB) * megabytes)
@@ -121,7 +152,7 @@ def resident(name):
 
 def main():
     rounds, megabytes = (int(given) for given in (sys.argv[1:] + ["30", "256"][len(sys.argv) - 1:]))
-    answer = session.post(URL + "/sandbox", json={"memory_bytes": 256 * MIB, "cpu_millis": 2000, "storage_bytes": (2 * megabytes + 64) * MIB})
+    answer = session.post(URL + "/sandbox", json={"memory_bytes": 256 * MIB, "cpu_millis": 2000, "storage_bytes": (4 * megabytes + 128) * MIB})
     assert answer.status_code == 201, answer.text
     sandbox = answer.json()["id"]
     try:
@@ -129,6 +160,7 @@ def main():
         summary("echo of a keystroke (aim: 1 ms)", asyncio.run(keystrokes(sandbox, rounds)))
         before = {name: resident(name) for name in ("agent", "controller")}
         measure_files(sandbox, megabytes)
+        measure_folders(sandbox, megabytes)
         for name, at_first in before.items():
             print(f"{name}: resident {at_first:.1f} MiB before the files, {resident(name):.1f} MiB after (aim: 2 more)")
     finally:

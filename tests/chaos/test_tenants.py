@@ -86,7 +86,7 @@ BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/
           "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
           "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
-QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+QUERIES = {"/sandbox/{id}/files": "?path=/x", "/sandbox/{id}/archive": "?path=/x", "/sandbox/{id}/stats/history": "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
            "/sandbox/{id}/wait": "?timeout_ms=1"}
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
            "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}

@@ -78,6 +78,7 @@ def test_every_act_has_its_row(corral, user, admin, sandbox):
              ("HEAD", f"{inside}/files?path=/workspace/{SECRET}&{entry}", None, 200, "fileRead"),
              ("POST", f"{inside}/files/move?{entry}", {"from": f"/workspace/{SECRET}", "to": "/workspace/b"}, 204, "fileMove"),
              ("DELETE", f"{inside}/files?path=/workspace/b&{entry}", None, 204, "fileDelete"),
+             ("GET", f"{inside}/archive?path=/workspace&{entry}", None, 200, "archiveRead"),
              ("GET", f"{inside}/logs?{entry}", None, 200, "sandboxLogs"),
              ("DELETE", f"{inside}/processes/{pid}?{entry}", None, 204, "processKill")]
     assert started.status_code == 201

@@ -213,6 +213,46 @@ static void test_a_range_that_nobody_asked_for(void **state)
     end(&f);
 }
 
+/* An archive has no length, and comes of a file or a folder. */
+static void test_an_archive(void **state)
+{
+    static const struct stream_file_result rows[] = {
+        {.type = FILE_TYPE_DIRECTORY},
+        {.type = FILE_TYPE_FILE},
+        {.type = FILE_TYPE_SYMLINK},
+        {.type = FILE_TYPE_FILE, .has_length = true, .length = 5},
+        {.type = FILE_TYPE_FILE, .has_size = true, .size = 5}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture f;
+        begin(&f, STREAM_FILE_PACK, STREAM_RANGE_ALL);
+        tell(&f, &rows[i]);
+        mux_write(f.served, STREAM_STDOUT, "bytes", 5);
+        mux_close(f.served, 0, "");
+        go(&f);
+        assert_int_equal(f.code, i < 2 ? 0 : ERR_PROTOCOL);
+        assert_int_equal(f.bytes, i < 2 ? 5 : 0);
+        end(&f);
+    }
+}
+
+/* What came of an archive cannot be known before it ends, and it has no bytes. */
+static void test_an_archive_that_is_unpacked(void **state)
+{
+    for (int bytes = 0; bytes < 2; bytes++) {
+        struct fixture f;
+        begin(&f, STREAM_FILE_UNPACK, STREAM_RANGE_ALL);
+        if (bytes)
+            file_run_end_input(f.run);
+        tell(&f, &(struct stream_file_result){.type = FILE_TYPE_DIRECTORY});
+        if (bytes)
+            mux_write(f.served, STREAM_STDOUT, "bytes", 5);
+        go(&f);
+        assert_int_equal(f.code, ERR_PROTOCOL);
+        assert_int_equal(f.told, bytes);
+        end(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +260,8 @@ int main(void)
         cmocka_unit_test(test_figures_that_do_not_fit),
         cmocka_unit_test(test_bytes_of_a_range_that_there_is_not),
         cmocka_unit_test(test_a_range_that_nobody_asked_for),
+        cmocka_unit_test(test_an_archive),
+        cmocka_unit_test(test_an_archive_that_is_unpacked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,11 @@ static void results_that_cannot_be(void **state)
         {STREAM_FILE_WRITE, {.type = INIT_FILE_REGULAR, .size = 5, .length = 5}},
         {STREAM_FILE_REMOVE, {.type = INIT_FILE_REGULAR}},
         {STREAM_FILE_MOVE, {.length = 1}},
+        {STREAM_FILE_PACK, {.type = INIT_FILE_FOLDER, .size = 5, .length = INIT_FILE_ENDLESS}},
+        {STREAM_FILE_PACK, {.type = INIT_FILE_FOLDER, .size = INIT_FILE_ENDLESS}},
+        {STREAM_FILE_PACK, {.type = INIT_FILE_FIFO, .size = INIT_FILE_ENDLESS, .length = INIT_FILE_ENDLESS}},
+        {STREAM_FILE_UNPACK, {.type = INIT_FILE_FOLDER, .length = INIT_FILE_ENDLESS}},
+        {STREAM_FILE_UNPACK, {.type = 0}},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_int_equal(take(bad[i].verb, &bad[i].result, 0, 100), ERR_PROTOCOL);
@@ -97,12 +102,34 @@ static void errors_have_their_codes(void **state)
     }
 }
 
+/* What is wrong with an archive is told with the number of the member. */
+static void faults_of_archives_have_their_sentences(void **state)
+{
+    struct init_file_result r = {.error = INIT_FAULT_OUTSIDE, .size = 17};
+    for (int fault = INIT_FAULT_NO_ARCHIVE; fault < INIT_FAULT_END; fault++) {
+        struct init_file_result each = {.error = (uint32_t)fault};
+        assert_int_equal(take(STREAM_FILE_UNPACK, &each, 0, 100), ERR_INVALID);
+    }
+    const uint8_t *bytes = (const uint8_t *)&r;
+    size_t len = sizeof r;
+    struct err e;
+    told = (struct file_told){.verb = STREAM_FILE_UNPACK};
+    assert_int_equal(file_told_take(&told, &bytes, &len, &e), ERR_INVALID);
+    assert_non_null(strstr(e.text, "member 17 of the archive: its path is absolute"));
+    r = (struct init_file_result){
+        .type = INIT_FILE_FOLDER, .size = INIT_FILE_ENDLESS, .length = INIT_FILE_ENDLESS};
+    assert_int_equal(take(STREAM_FILE_PACK, &r, 3000, 100), 0);
+    assert_int_equal(ends(0, 0, false), 0);
+    assert_int_equal(ends(0, 9, false), ERR_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_as_long_as_was_said),
         cmocka_unit_test(results_that_cannot_be),
         cmocka_unit_test(errors_have_their_codes),
+        cmocka_unit_test(faults_of_archives_have_their_sentences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
