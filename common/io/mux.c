@@ -105,7 +105,7 @@ static void buffer_took(struct buffer *b, size_t len)
         b->at = b->len = 0;
 }
 
-/* Not each time that it is empty: a stream that carries much would make it anew again and again. */
+/* Not each time that it is empty: a stream that carries much would make it again and again. */
 static void buffer_shrink(struct buffer *b)
 {
     if (!b->len && b->cap > KEEP_MAX) {
