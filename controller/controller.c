@@ -243,6 +243,7 @@ static int make_leader(struct controller *c, struct err *e)
                                   .cert_file = cert,
                                   .key_file = key,
                                   .cluster = c->conf->cluster,
+                                  .secrets = &c->secrets,
                                   .settings = &settings};
     struct leader_conf conf = {.loop = c->loop,
                                .pool = c->pool,
@@ -306,6 +307,20 @@ static int load_tls(struct tls_server **out, const char *address, const struct c
     return conf->tls_cert && conf->tls_cert[0] ? tls_server_load(out, conf->tls_cert, conf->tls_key, e) : 0;
 }
 
+/* Loads the keys that seal environments. *out: NULL where none are configured. */
+static int load_secrets(struct secrets **out, const struct ctl_conf *conf, struct err *e)
+{
+    struct err why;
+    *out = NULL;
+    if (!conf->secrets_key_file || !conf->secrets_key_file[0]) {
+        log_warn("controller", "secrets_key_file is not set: sandboxes with an environment are refused");
+        return 0;
+    }
+    return secrets_load(out, conf->secrets_key_file, &why)
+               ? err_set(e, ERR_CONFIG, "secrets_key_file: %s", why.text)
+               : 0;
+}
+
 static int make_api(struct controller *c, struct err *e)
 {
     struct api_conf api = api_conf_of(c->conf);
@@ -338,7 +353,9 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->keys = key_watch_new(loop, &key_watch_ops, c);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
-    int rc = make_leader(c, e);
+    int rc = load_secrets(&c->secrets, conf, e);
+    if (!rc)
+        rc = make_leader(c, e);
     if (!rc)
         rc = db_upkeep_new(&c->upkeep, &upkeep, e);
     if (!rc)
@@ -358,7 +375,10 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
 int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh, struct err *e)
 {
     tls_server_free(c->fresh_tls);
-    return load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    secrets_free(c->fresh_secrets);
+    c->fresh_secrets = NULL;
+    int rc = load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    return rc ? rc : load_secrets(&c->fresh_secrets, fresh, e);
 }
 
 int controller_failure(const struct controller *c, struct err *e)
@@ -373,6 +393,9 @@ void controller_reload(struct controller *c)
     struct string_list settings = {0};
     api.tls = c->fresh_tls;
     c->fresh_tls = NULL;
+    secrets_free(c->secrets);
+    c->secrets = c->fresh_secrets;
+    c->fresh_secrets = NULL;
     set_defaults(c);
     api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
@@ -426,5 +449,7 @@ void controller_free(struct controller *c)
     key_watch_free(c->keys);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);
+    secrets_free(c->fresh_secrets);
+    secrets_free(c->secrets);
     free(c);
 }

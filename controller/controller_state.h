@@ -12,6 +12,8 @@
 #include "controller/db/db_upkeep.h"
 #include "controller/jobs/jobs.h"
 
+#include "common/io/secrets.h"
+
 #include <sys/queue.h>
 
 struct controller {
@@ -32,6 +34,7 @@ struct controller {
     struct websockets *websockets;
     LIST_HEAD(, stats_stream) stats_streams; /* ops/stats_stream.c */
     struct tls_server *fresh_tls;            /* of a prepared reload */
+    struct secrets *secrets, *fresh_secrets; /* NULL: no key is configured; fresh: of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;

@@ -82,6 +82,11 @@ static const struct conf_row rows[] = {
     {"ca_key", "CORRAL_CA_KEY", CONF_STRING, AT(ca_key), NULL, 0, 0, NULL, false, false,
      "Private key (PEM) of the CA, with which this controller renews certificates of nodes 30 days before "
      "they expire; without it, it only warns."},
+    {"secrets_key_file", "CORRAL_SECRETS_KEY_FILE", CONF_STRING, AT(secrets_key_file), NULL, 0, 0, NULL, true,
+     false,
+     "File of the keys that seal the environments of sandboxes in the database, read again on SIGHUP "
+     "(corral-controller secrets new); the first seals, all open. Every controller needs the same keys. "
+     "Without one, requests with env are refused."},
     {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of this cluster; containers are labelled with it, and agents touch no others."},
     {"base_image", "CORRAL_BASE_IMAGE", CONF_IMAGE, AT(base_image), "corral-base:latest", 0, 255, NULL, true,

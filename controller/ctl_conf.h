@@ -20,6 +20,7 @@ struct ctl_conf {
     uint64_t database_connections, database_read_connections;
     /* nodes */
     char *node_url, *pki_dir, *ca_key, *cluster;
+    char *secrets_key_file;
     /* defaults of a sandbox, and maximum numbers of sandboxes */
     char *base_image, *registries;
 #define LIMIT(KIND, name, ...) uint64_t name;
