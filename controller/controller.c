@@ -25,6 +25,7 @@
 #define CONNECTIONS_LEAST 16
 #define DRAIN_MS          6000 /* past what a client may take for its close */
 #define DRAIN_STEP_MS     20
+#define DRAIN_ACTIVITY_MS 1000 /* for the last acts inside sandboxes */
 
 /* --- keys --- */
 
@@ -212,6 +213,7 @@ static void set_defaults(struct controller *c)
 #include "common/model/limit.def"
                                        .lifetime_seconds = conf->lifetime_hours * 3600};
     c->terms = (struct db_upkeep_terms){.sample_days = conf->keep_sample_days,
+                                        .activity_days = conf->keep_activity_days,
                                         .event_days = conf->keep_event_days,
                                         .sandbox_days = conf->keep_sandbox_days,
                                         .key_days = conf->keep_key_days,
@@ -352,6 +354,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->key_pool = db_pool_new(loop, &key_options);
     c->keys = key_watch_new(loop, &key_watch_ops, c);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
+    c->activity = db_activity_new(loop, c->pool);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
     int rc = load_secrets(&c->secrets, conf, e);
     if (!rc)
@@ -409,7 +412,9 @@ void controller_reload(struct controller *c)
 static void on_drained(void *arg)
 {
     struct controller *c = arg;
-    if (!websockets_count(c->websockets) || loop_now_ms() - c->draining_ms >= DRAIN_MS)
+    uint64_t since_ms = loop_now_ms() - c->draining_ms;
+    bool writes = db_activity_flush(c->activity) && since_ms < DRAIN_ACTIVITY_MS;
+    if ((!websockets_count(c->websockets) && !writes) || since_ms >= DRAIN_MS)
         loop_stop(c->loop);
     else
         timer_start(&c->drain, c->loop, DRAIN_STEP_MS, on_drained, c);
@@ -440,6 +445,7 @@ void controller_free(struct controller *c)
     ops_end_reads(c);
     db_upkeep_free(c->upkeep);
     db_admit_free(c->admit);
+    db_activity_free(c->activity);
     db_pool_free(c->reads);
     db_pool_free(c->pool);
     db_pool_free(c->key_pool);

@@ -8,6 +8,7 @@
 #include "controller/controller.h"
 #include "controller/core/rates.h"
 #include "controller/core/read_gate.h"
+#include "controller/db/db_activity.h"
 #include "controller/db/db_leader.h"
 #include "controller/db/db_upkeep.h"
 #include "controller/jobs/jobs.h"
@@ -25,6 +26,7 @@ struct controller {
     struct db_pool *key_pool; /* only for API keys: floods of guesses delay no other query, and other queries
                                  delay no key */
     struct db_admit *admit;
+    struct db_activity *activity;
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;

@@ -109,6 +109,8 @@ static const struct conf_row rows[] = {
      1440, NULL, true, false, "Time between cleanups of orphaned resources."},
     {"keep_sample_days", "CORRAL_KEEP_SAMPLE_DAYS", CONF_UINT, AT(keep_sample_days), "7", 1, 3650, NULL, true,
      false, "How long resource samples are kept."},
+    {"keep_activity_days", "CORRAL_KEEP_ACTIVITY_DAYS", CONF_UINT, AT(keep_activity_days), "30", 1, 3650,
+     NULL, true, false, "How long it is kept what was done inside sandboxes."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,
      false, "How long events are kept."},
     {"keep_sandbox_days", "CORRAL_KEEP_SANDBOX_DAYS", CONF_UINT, AT(keep_sandbox_days), "90", 0, 36500, NULL,
