@@ -5,22 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_ticketed(const struct api_routes *routes, const struct api_route *route)
-{
-    for (size_t i = 0; i < routes->param_count; i++) {
-        if (routes->param[i].route == route && !strcmp(routes->param[i].name, "ticket"))
-            return true;
-    }
-    return false;
-}
-
 int api_ticket_check(const struct api_call *call, const char *path, struct err *e)
 {
     const struct api_routes *routes = ((const struct call *)(const void *)call)->api->ops.routes;
     char param[2][API_PARAM_MAX + 1], allow[API_ALLOW_MAX];
     struct caller caller = call->caller;
     const struct api_route *route = api_route_find(routes, "GET", path, param, allow, NULL);
-    if (!route || !is_ticketed(routes, route) || strlen(path) >= TICKET_PATH_BYTES)
+    if (!route || !api_route_ticketed(routes, route) || strlen(path) >= TICKET_PATH_BYTES)
         return err_set(e, ERR_INVALID, "route: takes no ticket");
     return api_scope_check(route, &caller, e);
 }
@@ -36,7 +27,7 @@ int api_ticket_make(struct api_call *public, const char *path, char out[static T
 
 bool api_ticket_named(const struct call *call)
 {
-    if (!is_ticketed(call->api->ops.routes, call->public.route))
+    if (!api_route_ticketed(call->api->ops.routes, call->public.route))
         return false;
     for (const char *at = http_query(call->public.exchange); *at; at += strcspn(at, "&"), at += *at == '&') {
         if (!strncmp(at, "ticket=", 7))

@@ -187,3 +187,10 @@ def test_it_is_on_record_and_nowhere_else(corral, user, sandbox):
     assert row["after"] == {"route": "files"} and row["user"] == user.user_id and row["result"] == "ok"
     assert text not in corral.logs() and text[4:20] not in corral.logs()
     assert corral.sql(f"select count(*) from audit where audit::text like '%{text[4:20]}%'") == "0"
+
+
+def test_the_description_says_where_one_is_taken(user):
+    document = user.description().document
+    assert document["components"]["securitySchemes"]["ticket"]["in"] == "query"
+    taken = {o["operationId"] for path in document["paths"].values() for o in path.values() if {"ticket": []} in o.get("security", [])}
+    assert taken == {"sandboxTerminal", "processAttach", "statsStream", "sandboxLogs", "fileRead"}
