@@ -137,6 +137,49 @@ def test_a_start_that_was_interrupted_has_its_environment(place, person):
     assert b"marker-interrupted" not in state_dir(place)
 
 
+def written(lines):
+    """The text of an agent's record, with its checksum (FNV-1a)."""
+    text = "".join(f"{line}\n" for line in lines)
+    value = 0xcbf29ce484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001b3 % (1 << 64)
+    return f"{text}sum {value:016x}\n"
+
+
+def in_the_clear(variable):
+    """The field `env` of a packed spec, which follows any other field."""
+    text = variable.encode()
+    return (bytes([0x1a, len(text)]) + text).hex()
+
+
+def test_a_record_of_before_loses_its_environment(place, person):
+    """Of a sandbox that runs, as an earlier agent wrote it."""
+    sandbox = person.create(command=FOREVER)["id"]
+    place.kill("agent")
+    path = place.home / "agent/records" / sandbox
+    lines = path.read_text().splitlines()[:-1]
+    path.write_text(written([line + in_the_clear("TOKEN=marker-of-before") if line.startswith("spec ") else line for line in lines]))
+    assert b"marker-of-before" in state_dir(place)
+    place.restart("agent")
+    wait_until("it is rewritten", lambda: b"marker-of-before" not in state_dir(place), 20)
+    wait_until("it takes commands", lambda: person.call("POST", f"/sandbox/{sandbox}/exec", {"command": ["true"]}).status_code == 200, 30)
+
+
+def test_a_row_of_before_is_started(place, person):
+    """Its environment stands in the row in the clear."""
+    place.kill("agent") # its node counts as ready for some seconds more
+    sandbox = person.good("POST", "/sandbox", {"command": FOREVER}, status=202, headers={"Prefer": "respond-async"})["id"]
+    place.kill("controller")
+    place.sql(f"update sandboxes set spec = spec || decode('{in_the_clear('TOKEN=marker-of-before')}', 'hex') where id = '{sandbox}'")
+    place.restart("controller")
+    place.restart("agent")
+    wait_until("it runs", lambda: person.call("GET", f"/sandbox/{sandbox}").json().get("state") == "running", 60)
+    assert env_of(person, sandbox) == "marker-of-before"
+    assert b"marker-of-before" not in state_dir(place)
+    person.delete(sandbox)
+    assert b"marker-of-before" not in dump(place)
+
+
 def test_keys_rotate(place, person, keys):
     old = person.create(command=FOREVER, env={"TOKEN": "old"})["id"]
     keys.write_text(new_key(place, "second") + keys.read_text())
