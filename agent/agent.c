@@ -25,6 +25,7 @@
 #include "common/io/log.h"
 #include "common/base/mem.h"
 #include "common/io/pki.h"
+#include "common/io/secrets.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -117,6 +118,14 @@ static int name_state(struct agent *agent, struct err *e)
     return ok ? 0 : err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
 }
 
+/* The key that seals environments in the records is made at the first start (sandbox/environment.h). */
+static int load_secrets(struct agent *agent, struct err *e)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/secrets.key", agent->conf->state_dir);
+    return secrets_load_or_make(&agent->secrets, path, "node", e);
+}
+
 static int make_uplink(struct agent *agent, struct err *e)
 {
     struct string_list urls = {0};
@@ -186,6 +195,8 @@ int agent_new(struct agent **out, struct loop *loop, const struct agent_conf *co
         keep_init(agent);
         rc = name_state(agent, e);
     }
+    if (!rc)
+        rc = load_secrets(agent, e);
     if (!rc)
         rc = host_seccomp(conf, &agent->seccomp, e);
     if (!rc)
@@ -264,6 +275,7 @@ void agent_free(struct agent *agent)
     engine_free(agent->engine);
     reconciler_free(agent->reconciler);
     docker_facts_fini(&agent->docker_facts);
+    secrets_free(agent->secrets);
     free(agent->seccomp);
     string_list_fini(&agent->masked);
     string_list_fini(&agent->read_only);

@@ -22,6 +22,7 @@ struct init_follower;
 struct logs;
 struct log_streams;
 struct runtime;
+struct secrets;
 struct stream_link;
 
 #define PLAIN_IMAGES_MAX 64
@@ -72,6 +73,7 @@ struct agent {
     uint64_t dropped;         /* dropped by the outbox: how many are already logged */
     bool dropping;            /* that it drops is already logged */
     struct uplink *uplink;
+    struct secrets *secrets; /* sandbox/environment.h */
     char node[NODE_NAME_MAX + 1];
     char boot_id[37], state_id[33];
     char records_dir[256], links_dir[256], init_path[256]; /* init_path: in each sandbox */

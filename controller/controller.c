@@ -25,6 +25,7 @@
 #define CONNECTIONS_LEAST 16
 #define DRAIN_MS          6000 /* past what a client may take for its close */
 #define DRAIN_STEP_MS     20
+#define DRAIN_ACTIVITY_MS 1000 /* for the last acts inside sandboxes */
 
 /* --- keys --- */
 
@@ -212,6 +213,7 @@ static void set_defaults(struct controller *c)
 #include "common/model/limit.def"
                                        .lifetime_seconds = conf->lifetime_hours * 3600};
     c->terms = (struct db_upkeep_terms){.sample_days = conf->keep_sample_days,
+                                        .activity_days = conf->keep_activity_days,
                                         .event_days = conf->keep_event_days,
                                         .sandbox_days = conf->keep_sandbox_days,
                                         .key_days = conf->keep_key_days,
@@ -243,6 +245,7 @@ static int make_leader(struct controller *c, struct err *e)
                                   .cert_file = cert,
                                   .key_file = key,
                                   .cluster = c->conf->cluster,
+                                  .secrets = &c->secrets,
                                   .settings = &settings};
     struct leader_conf conf = {.loop = c->loop,
                                .pool = c->pool,
@@ -306,6 +309,20 @@ static int load_tls(struct tls_server **out, const char *address, const struct c
     return conf->tls_cert && conf->tls_cert[0] ? tls_server_load(out, conf->tls_cert, conf->tls_key, e) : 0;
 }
 
+/* Loads the keys that seal environments. *out: NULL where none are configured. */
+static int load_secrets(struct secrets **out, const struct ctl_conf *conf, struct err *e)
+{
+    struct err why;
+    *out = NULL;
+    if (!conf->secrets_key_file || !conf->secrets_key_file[0]) {
+        log_warn("controller", "secrets_key_file is not set: sandboxes with an environment are refused");
+        return 0;
+    }
+    return secrets_load(out, conf->secrets_key_file, &why)
+               ? err_set(e, ERR_CONFIG, "secrets_key_file: %s", why.text)
+               : 0;
+}
+
 static int make_api(struct controller *c, struct err *e)
 {
     struct api_conf api = api_conf_of(c->conf);
@@ -337,8 +354,11 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     c->key_pool = db_pool_new(loop, &key_options);
     c->keys = key_watch_new(loop, &key_watch_ops, c);
     c->admit = db_admit_new(loop, c->pool, &c->defaults);
+    c->activity = db_activity_new(loop, c->pool);
     struct db_upkeep_conf upkeep = {.loop = loop, .url = conf->database_url, .terms = &c->terms};
-    int rc = make_leader(c, e);
+    int rc = load_secrets(&c->secrets, conf, e);
+    if (!rc)
+        rc = make_leader(c, e);
     if (!rc)
         rc = db_upkeep_new(&c->upkeep, &upkeep, e);
     if (!rc)
@@ -358,7 +378,10 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
 int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh, struct err *e)
 {
     tls_server_free(c->fresh_tls);
-    return load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    secrets_free(c->fresh_secrets);
+    c->fresh_secrets = NULL;
+    int rc = load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    return rc ? rc : load_secrets(&c->fresh_secrets, fresh, e);
 }
 
 int controller_failure(const struct controller *c, struct err *e)
@@ -373,6 +396,9 @@ void controller_reload(struct controller *c)
     struct string_list settings = {0};
     api.tls = c->fresh_tls;
     c->fresh_tls = NULL;
+    secrets_free(c->secrets);
+    c->secrets = c->fresh_secrets;
+    c->fresh_secrets = NULL;
     set_defaults(c);
     api_reload(c->api, &api);
     db_admit_set_defaults(c->admit, &c->defaults);
@@ -386,7 +412,9 @@ void controller_reload(struct controller *c)
 static void on_drained(void *arg)
 {
     struct controller *c = arg;
-    if (!websockets_count(c->websockets) || loop_now_ms() - c->draining_ms >= DRAIN_MS)
+    uint64_t since_ms = loop_now_ms() - c->draining_ms;
+    bool writes = db_activity_flush(c->activity) && since_ms < DRAIN_ACTIVITY_MS;
+    if ((!websockets_count(c->websockets) && !writes) || since_ms >= DRAIN_MS)
         loop_stop(c->loop);
     else
         timer_start(&c->drain, c->loop, DRAIN_STEP_MS, on_drained, c);
@@ -417,6 +445,7 @@ void controller_free(struct controller *c)
     ops_end_reads(c);
     db_upkeep_free(c->upkeep);
     db_admit_free(c->admit);
+    db_activity_free(c->activity);
     db_pool_free(c->reads);
     db_pool_free(c->pool);
     db_pool_free(c->key_pool);
@@ -426,5 +455,7 @@ void controller_free(struct controller *c)
     key_watch_free(c->keys);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);
+    secrets_free(c->fresh_secrets);
+    secrets_free(c->secrets);
     free(c);
 }

@@ -8,9 +8,12 @@
 #include "controller/controller.h"
 #include "controller/core/rates.h"
 #include "controller/core/read_gate.h"
+#include "controller/db/db_activity.h"
 #include "controller/db/db_leader.h"
 #include "controller/db/db_upkeep.h"
 #include "controller/jobs/jobs.h"
+
+#include "common/io/secrets.h"
 
 #include <sys/queue.h>
 
@@ -23,6 +26,7 @@ struct controller {
     struct db_pool *key_pool; /* only for API keys: floods of guesses delay no other query, and other queries
                                  delay no key */
     struct db_admit *admit;
+    struct db_activity *activity;
     struct db_leader *db_leader;
     struct db_upkeep *upkeep;
     struct db_upkeep_terms terms;
@@ -32,6 +36,7 @@ struct controller {
     struct websockets *websockets;
     LIST_HEAD(, stats_stream) stats_streams; /* ops/stats_stream.c */
     struct tls_server *fresh_tls;            /* of a prepared reload */
+    struct secrets *secrets, *fresh_secrets; /* NULL: no key is configured; fresh: of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;

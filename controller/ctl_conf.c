@@ -82,6 +82,11 @@ static const struct conf_row rows[] = {
     {"ca_key", "CORRAL_CA_KEY", CONF_STRING, AT(ca_key), NULL, 0, 0, NULL, false, false,
      "Private key (PEM) of the CA, with which this controller renews certificates of nodes 30 days before "
      "they expire; without it, it only warns."},
+    {"secrets_key_file", "CORRAL_SECRETS_KEY_FILE", CONF_STRING, AT(secrets_key_file), NULL, 0, 0, NULL, true,
+     false,
+     "File of the keys that seal the environments of sandboxes in the database, read again on SIGHUP "
+     "(corral-controller secrets new); the first seals, all open. Every controller needs the same keys. "
+     "Without one, requests with env are refused."},
     {"cluster", "CORRAL_CLUSTER", CONF_NAME, AT(cluster), "corral", 0, 63, NULL, false, false,
      "Name of this cluster; containers are labelled with it, and agents touch no others."},
     {"base_image", "CORRAL_BASE_IMAGE", CONF_IMAGE, AT(base_image), "corral-base:latest", 0, 255, NULL, true,
@@ -104,6 +109,8 @@ static const struct conf_row rows[] = {
      1440, NULL, true, false, "Time between cleanups of orphaned resources."},
     {"keep_sample_days", "CORRAL_KEEP_SAMPLE_DAYS", CONF_UINT, AT(keep_sample_days), "7", 1, 3650, NULL, true,
      false, "How long resource samples are kept."},
+    {"keep_activity_days", "CORRAL_KEEP_ACTIVITY_DAYS", CONF_UINT, AT(keep_activity_days), "30", 1, 3650,
+     NULL, true, false, "How long it is kept what was done inside sandboxes."},
     {"keep_event_days", "CORRAL_KEEP_EVENT_DAYS", CONF_UINT, AT(keep_event_days), "90", 1, 3650, NULL, true,
      false, "How long events are kept."},
     {"keep_sandbox_days", "CORRAL_KEEP_SANDBOX_DAYS", CONF_UINT, AT(keep_sandbox_days), "90", 0, 36500, NULL,

@@ -20,6 +20,7 @@ struct ctl_conf {
     uint64_t database_connections, database_read_connections;
     /* nodes */
     char *node_url, *pki_dir, *ca_key, *cluster;
+    char *secrets_key_file;
     /* defaults of a sandbox, and maximum numbers of sandboxes */
     char *base_image, *registries;
 #define LIMIT(KIND, name, ...) uint64_t name;
@@ -28,8 +29,8 @@ struct ctl_conf {
     uint64_t max_per_user, max_per_key, max_total;
     uint64_t cleanup_interval_minutes;
     /* upkeep */
-    uint64_t keep_sample_days, keep_event_days, keep_sandbox_days, keep_key_days, keep_user_days,
-        keep_node_days, keep_audit_days;
+    uint64_t keep_sample_days, keep_activity_days, keep_event_days, keep_sandbox_days, keep_key_days,
+        keep_user_days, keep_node_days, keep_audit_days;
     char *log_level, *pid_file;
 };
 

@@ -4,10 +4,12 @@
 #include "controller/db/db_audit.h"
 #include "controller/db/db_init.h"
 #include "controller/db/db_migrate.h"
+#include "controller/db/db_secrets.h"
 #include "controller/db/db_upkeep.h"
 
 #include "common/io/conf_verbs.h"
 #include "common/io/pki.h"
+#include "common/io/secrets.h"
 #include "common/base/units.h"
 
 #include <inttypes.h>
@@ -162,6 +164,52 @@ int verb_upkeep_accept_clock(const struct program *program, int argc, char **arg
         return verb_failed(program, e.text);
     printf("upkeep follows PostgreSQL's clock again; %" PRIu64 " s were held back\n", held);
     return 0;
+}
+
+int verb_secrets_new(const struct program *program, int argc, char **argv)
+{
+    char line[SECRETS_LINE_MAX];
+    if (argc != 1 || !secrets_is_id(argv[0])) {
+        fprintf(stderr, "%s: secrets new needs the id of the key: 1 to %d of A-Z a-z 0-9 . _ -\n",
+                program->name, SECRETS_ID_MAX);
+        return 2;
+    }
+    secrets_new_line(argv[0], line);
+    puts(line);
+    return 0;
+}
+
+struct key_list {
+    const struct secrets *secrets;
+    unsigned missing;
+};
+
+static void print_key(void *arg, const char *key, uint64_t sandboxes)
+{
+    struct key_list *list = arg;
+    bool here = secrets_has(list->secrets, key);
+    list->missing += !here;
+    printf("%-32s %8" PRIu64 " %s\n", key, sandboxes, here ? "" : "missing in the key file");
+}
+
+int verb_secrets_status(const struct program *program, int argc, char **argv)
+{
+    struct ctl_conf conf;
+    struct secrets *secrets = NULL;
+    struct err e;
+    int rc = load(program, argc, argv, &conf);
+    if (rc)
+        return rc;
+    if (conf.secrets_key_file && conf.secrets_key_file[0])
+        rc = secrets_load(&secrets, conf.secrets_key_file, &e);
+    struct key_list list = {.secrets = secrets};
+    if (!rc && secrets)
+        printf("new environments are sealed with %s\n", secrets_sealing_id(secrets));
+    if (!rc)
+        rc = db_secrets_in_use(conf.database_url, print_key, &list, &e);
+    secrets_free(secrets);
+    conf_fini(&ctl_conf_table, &conf);
+    return rc ? verb_failed(program, e.text) : list.missing > 0;
 }
 
 int verb_pki_init(const struct program *program, int argc, char **argv)

@@ -30,6 +30,8 @@ static const char *breach(const struct sandbox_spec *spec)
         return "command";
     if (!pb_list_check(spec->env.item, spec->env.count, SPEC_LIST_MAX, SPEC_STRING_MAX))
         return "env";
+    if (spec->sealed_env_len > SPEC_PACKED_MAX || (spec->sealed_env_len && spec->env.count))
+        return "sealed_env";
     if ((unsigned)spec->network > NETWORK_EGRESS)
         return "network";
     if (spec->shm_bytes > INT64_MAX)
@@ -51,6 +53,7 @@ int sandbox_spec_pack(const struct sandbox_spec *spec, uint8_t **out, size_t *le
     pb.command = spec->command.item;
     pb.n_env = spec->env.count;
     pb.env = spec->env.item;
+    pb.sealed_env = (ProtobufCBinaryData){spec->sealed_env_len, spec->sealed_env};
     pb.network = spec->network;
     if (spec->runtime)
         pb.runtime = spec->runtime;
@@ -83,6 +86,10 @@ static bool take(const Corral__SandboxSpec *pb, struct sandbox_spec *spec)
     spec->image = mem_strdup(pb->image);
     spec->runtime = pb->runtime && *pb->runtime ? mem_strdup(pb->runtime) : NULL;
     spec->user = pb->user && *pb->user ? mem_strdup(pb->user) : NULL;
+    if (pb->sealed_env.len) {
+        spec->sealed_env = mem_dup(pb->sealed_env.data, pb->sealed_env.len);
+        spec->sealed_env_len = pb->sealed_env.len;
+    }
     return pb_list_copy(&spec->command, pb->command, pb->n_command, SPEC_LIST_MAX, SPEC_STRING_MAX) &&
            pb_list_copy(&spec->env, pb->env, pb->n_env, SPEC_LIST_MAX, SPEC_STRING_MAX) && !breach(spec);
 }

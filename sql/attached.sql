@@ -96,6 +96,14 @@ begin
     return new;
 end $$;
 
+-- What its node needs to make it, with its environment, is gone in the statement that ends it, no matter who ends it.
+create or replace function sandbox_forgets() returns trigger language plpgsql as $$
+begin
+    new.spec := null;
+    new.env_key := null;
+    return new;
+end $$;
+
 create or replace function sandbox_is_labelled() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' then

@@ -353,6 +353,17 @@ void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *
     sandbox_save(sandbox, effects);
 }
 
+void reconciler_respec(struct reconciler *reconciler, const struct sandbox_id *id, const uint8_t *spec,
+                       size_t len)
+{
+    struct sandbox *sandbox = sandbox_index_find(&reconciler->sandboxes, id);
+    if (!sandbox)
+        return;
+    free(sandbox->record.spec);
+    sandbox->record.spec = mem_dup(spec, len);
+    sandbox->record.spec_len = len;
+}
+
 void reconciler_paused(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                        bool paused, struct reconciler_effects *effects)
 {

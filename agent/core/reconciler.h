@@ -95,6 +95,10 @@ void reconciler_acked(struct reconciler *reconciler, const struct status_ack *ac
 void reconciler_created(struct reconciler *reconciler, const struct sandbox_id *id, const char *container_id,
                         struct reconciler_effects *effects);
 
+/* Replaces the spec in its record (copied); it is saved with the record's next change. */
+void reconciler_respec(struct reconciler *reconciler, const struct sandbox_id *id, const uint8_t *spec,
+                       size_t len);
+
 /* Answers to effects. */
 void reconciler_saved(struct reconciler *reconciler, uint64_t now, const struct sandbox_id *id, bool ok,
                       struct reconciler_effects *effects);

@@ -290,11 +290,14 @@ static int open_signals(void)
 {
     sigset_t all;
     sigfillset(&all);
-    for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, 0}; *s; s++)
+    /*
+     * SIGPIPE is ignored: it comes from writing to a process that does not read, not from outside. It is not
+     * blocked, either: a blocked signal is queued although it is ignored, and would be passed to the command.
+     */
+    for (const int *s = (const int[]){SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPIPE, 0}; *s; s++)
         sigdelset(&all, *s);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    signal(SIGPIPE,
-           SIG_IGN); /* ignored: it comes from writing to a process that does not read, not from outside */
+    signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -4,6 +4,7 @@
 #include "agent/sandbox/adopt.h"
 
 #include "agent/agent_state.h"
+#include "agent/sandbox/environment.h"
 
 #define ADOPT_WAIT_MS 30000 /* for its init to connect */
 
@@ -13,12 +14,14 @@ void agent_adopt(struct runtime *runtime, bool begun)
     struct agent *agent = runtime->agent;
     timer_stop(&runtime->adopting);
     runtime->waiter = NULL;
-    if (begun)
+    if (begun) {
+        agent_environment_forget(agent, &runtime->id);
         reconciler_adopted(agent->reconciler, loop_now_ms(), &runtime->id, agent->enforces,
                            engine_effects(agent->engine));
-    else
+    } else {
         reconciler_found(agent->reconciler, loop_now_ms(), &runtime->id, false, NULL,
                          engine_effects(agent->engine));
+    }
 }
 
 static void on_silent(void *arg)

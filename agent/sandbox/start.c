@@ -3,6 +3,7 @@
 #include "agent/agent_state.h"
 #include "agent/node/images.h"
 #include "agent/sandbox/attach.h"
+#include "agent/sandbox/environment.h"
 #include "agent/sandbox/start_container.h"
 #include "agent/sandbox/start_step.h"
 
@@ -155,6 +156,16 @@ static void on_cannot(void *arg)
                "its node cannot make it now: Docker does not answer, or the request is not readable");
 }
 
+static void on_no_environment(void *arg)
+{
+    struct start *start = arg;
+    struct err e = {0};
+    char why[NODE_DETAIL_MAX + 1];
+    (void)!agent_environment_open(start->runtime->agent, &start->runtime->id, &start->spec, &e);
+    snprintf(why, sizeof why, "its environment cannot be opened: %.180s", e.text);
+    start_fail(start, REASON_START_FAILED, why);
+}
+
 static void on_no_name(void *arg)
 {
     start_fail(arg, REASON_IMAGE_UNAVAILABLE, "its image's name is not valid");
@@ -187,7 +198,9 @@ void agent_begin_start(struct runtime *runtime)
         return;
     }
     agent_runtime_take_spec(runtime, &start->spec);
-    if (take_name(start))
+    if (agent_environment_open(agent, &runtime->id, &start->spec, &e))
+        timer_start(&start->timer, agent->loop, 0, on_no_environment, start);
+    else if (take_name(start))
         look(start);
     else
         timer_start(&start->timer, agent->loop, 0, on_no_name, start);

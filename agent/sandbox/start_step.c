@@ -1,6 +1,7 @@
 #include "agent/sandbox/start_step.h"
 
 #include "agent/agent_state.h"
+#include "agent/sandbox/environment.h"
 
 #include "common/io/log.h"
 #include "common/base/mem.h"
@@ -56,6 +57,7 @@ static void finish(struct start *start, const struct start_result *made)
     runtime->waiter = NULL;
     runtime->may_come_late |= start->busy && may_come_late(start);
     start_free(start);
+    agent_environment_forget(agent, &id);
     reconciler_started(agent->reconciler, loop_now_ms(), &id, made, engine_effects(agent->engine));
 }
 

@@ -6,6 +6,7 @@
 #include "agent/node/capacity.h"
 #include "agent/node/cleanup.h"
 #include "agent/node/history.h"
+#include "agent/sandbox/environment.h"
 #include "agent/streams/stream_link.h"
 
 #include "common/io/log.h"
@@ -76,12 +77,29 @@ static void on_welcome(void *owner, const struct uplink_welcome *welcome)
              (unsigned long long)welcome->epoch);
 }
 
+/* If the environment cannot be sealed, the state is not taken: the controller repeats it. */
+static void on_desired_state(struct agent *agent, const struct desired_state *told)
+{
+    struct desired_state desired = *told;
+    struct err e;
+    uint8_t *sealed;
+    size_t len;
+    if (agent_environment_seal(agent, told, &sealed, &len, &e)) {
+        log_error("agent", "sandbox=%s its environment cannot be sealed: %s", told->id.text, e.text);
+        return;
+    }
+    if (sealed) {
+        desired.spec = sealed;
+        desired.spec_len = len;
+    }
+    reconciler_desired(agent->reconciler, loop_now_ms(), &desired, engine_effects(agent->engine));
+    free(sealed);
+}
+
 static void on_desired_states(void *owner, const struct desired_state *desired_states, size_t count)
 {
-    struct agent *agent = owner;
     for (size_t i = 0; i < count; i++)
-        reconciler_desired(agent->reconciler, loop_now_ms(), &desired_states[i],
-                           engine_effects(agent->engine));
+        on_desired_state(owner, &desired_states[i]);
 }
 
 static void on_acked(void *owner, const struct status_ack *acks, size_t count)

@@ -4,6 +4,7 @@
 #include "agent/sandbox/adopt.h"
 #include "agent/sandbox/attach.h"
 #include "agent/sandbox/check.h"
+#include "agent/sandbox/environment.h"
 #include "agent/sandbox/processes.h"
 #include "agent/sandbox/remove.h"
 #include "agent/sources/controller_source.h"
@@ -83,7 +84,13 @@ static void on_record(void *arg, const struct sandbox_record *found)
     bool booted = strcmp(record.boot_id, agent->boot_id) != 0;
     if (booted)
         to_this_boot(&record);
-    bool mended = mend(restoring, &record);
+    size_t len = 0;
+    CLEANUP(mem_free_ptr) uint8_t *fresh = agent_environment_mend(agent, &record, &len);
+    if (fresh) {
+        record.spec = fresh;
+        record.spec_len = len;
+    }
+    bool mended = mend(restoring, &record) || fresh;
     reconciler_restore(agent->reconciler, &record);
     if (mended)
         reconciler_mended(agent->reconciler, &record.id, engine_effects(agent->engine));

@@ -28,6 +28,7 @@ void sandbox_spec_fini(struct sandbox_spec *spec)
     free(spec->user);
     string_list_fini(&spec->command);
     string_list_fini(&spec->env);
+    free(spec->sealed_env);
     memset(spec, 0, sizeof *spec);
 }
 

@@ -52,6 +52,8 @@ struct sandbox_spec {
     char *image;                /* the image's name; the whole name (image_ref_full) in a spec for a node */
     struct string_list command; /* empty: idle under init, or the image's own with use_image_command */
     struct string_list env;     /* "NAME=value" */
+    uint8_t *sealed_env;        /* instead of env, where it is kept (proto/spec_env.h); NULL: none */
+    size_t sealed_env_len;
     enum sandbox_network network;
     char *runtime; /* NULL: the daemon's default */
     bool use_image_command;

@@ -128,31 +128,6 @@ static void run(struct call *call)
     public->route->handler(call->api->owner, public);
 }
 
-/* Also notes in the caller what it needed. */
-static int allowed(struct api_call *call, struct err *e)
-{
-    static const struct {
-        uint32_t any; /* one of these is enough */
-        const char *names;
-    } scopes[] = {[API_READ] = {SCOPE_READ, "read"},
-                  [API_EXEC] = {SCOPE_EXEC | SCOPE_WRITE, "exec (write has it, too)"},
-                  [API_WRITE] = {SCOPE_WRITE, "write"},
-                  [API_METRICS] = {0},
-                  [API_ADMIN] = {0}};
-    enum api_scope scope = call->route->scope;
-    call->caller.needs = scopes[scope].any;
-    call->caller.needs_admin = scope == API_METRICS || scope == API_ADMIN;
-    if (call->caller.needs_admin)
-        return caller_is_admin(&call->caller)
-                   ? 0
-                   : err_set(e, ERR_FORBIDDEN, "this needs an administrator and a key with the scope admin");
-    if (!(call->caller.scopes & scopes[scope].any))
-        return err_set(e, ERR_FORBIDDEN,
-                       "the API key lacks the scope %s; have an administrator add it, or use another key",
-                       scopes[scope].names);
-    return 0;
-}
-
 static void on_body(void *arg, bool whole)
 {
     if (whole)
@@ -235,7 +210,7 @@ static void admit(struct call *call, const struct caller *caller)
     http_charge(call->public.exchange, call->prefix);
     if (api_within_rate(call, &e))
         api_answer_held(&call->public, &e);
-    else if (allowed(&call->public, &e))
+    else if (api_scope_check(call->public.route, &call->public.caller, &e))
         api_answer_err(&call->public, &e);
     else if (!is_read(call->public.route) ||
              call_gate_enter(&call->api->gates, call->public.caller.user_id, &call->ticket))
@@ -318,6 +293,7 @@ int api_new(struct api **out, struct loop *loop, const struct api_conf *conf, co
     api->owner = owner;
     TAILQ_INIT(&api->waiting);
     STAILQ_INIT(&api->begins);
+    ticket_table_init(&api->tickets);
     take_conf(api, conf);
     int rc =
         http_server_new(&api->server, loop, conf->address, conf->port, &conf->limits, &server_ops, api, e);
@@ -347,6 +323,7 @@ void api_free(struct api *api)
     api_answers_end(api);
     api_keys_end(api);
     end_waiting(api);
+    ticket_table_fini(&api->tickets);
     rate_table_fini(&api->rates);
     rate_table_fini(&api->failures);
     rate_table_fini(&api->misses);

@@ -97,13 +97,13 @@ static void etag(const char *json, char *out)
     strcat(out, "\"\r\n");
 }
 
-/* Copies the query without its cursor. */
+/* Copies the query without its cursor, and without the ticket, which is used up. */
 static void other_parameters(const char *query, char *out, size_t size)
 {
     size_t len = 0;
     for (const char *at = query; *at; at += strcspn(at, "&"), at += *at == '&') {
         int n = (int)strcspn(at, "&");
-        if (n && strncmp(at, "cursor=", 7) && len + (size_t)n + 2 < size)
+        if (n && strncmp(at, "cursor=", 7) && strncmp(at, "ticket=", 7) && len + (size_t)n + 2 < size)
             len += (size_t)snprintf(out + len, size - len, "%.*s&", n, at);
     }
     out[len] = 0;

@@ -7,6 +7,7 @@
 #include "controller/api/call_share.h"
 #include "controller/api/key_set.h"
 #include "controller/api/rate_table.h"
+#include "controller/api/ticket_table.h"
 
 #include "common/io/api_key.h"
 
@@ -50,6 +51,7 @@ struct api {
     struct call_gates gates;           /* reads under way at the database, by user */
     STAILQ_HEAD(, call_ticket) begins; /* reads that may begin now */
     struct later begin;
+    struct ticket_table tickets;
     struct rate_table misses;            /* by key: DELETEs that changed nothing */
     char *problem, problem_headers[300]; /* the server's latest own refusal, valid until the next */
     bool metrics_open;
@@ -82,8 +84,9 @@ struct call {
     char allow[API_ALLOW_MAX]; /* header with the allowed methods, where the method is not one of them */
     char prefix[API_KEY_PREFIX_LEN + 1]; /* of its key; "" while the caller is not known */
     uint8_t sha256[32];
-    bool counted; /* counted as a failure of its network, in advance */
-    bool shared;  /* counted in its user's requests under way */
+    bool ticketed; /* it came with a ticket in place of a key */
+    bool counted;  /* counted as a failure of its network, in advance */
+    bool shared;   /* counted in its user's requests under way */
     struct call_ticket ticket;
     void (*leaves)(struct call *call); /* gives back its place among its user's reads, while it has one */
     void (*known)(struct call *call, const struct caller *caller); /* continues once the caller is known */
@@ -112,6 +115,15 @@ const char *api_server_problem(void *owner, int code, const char *detail, bool t
 /* api_keys.c: finds the caller, then calls known, or refuses. */
 void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller));
 void api_keys_end(struct api *api); /* answers all calls that still wait */
+
+/* api_scope.c: whether the caller may use the route; also notes in the caller what it needs. ERR_FORBIDDEN.
+ */
+int api_scope_check(const struct api_route *route, struct caller *caller, struct err *e) MUST_CHECK;
+
+/* api_ticket.c: whether the call names a ticket, on a route that takes one. */
+bool api_ticket_named(const struct call *call);
+/* Uses the ticket: true, with prefix and sha256 of the key that it stands for. */
+bool api_ticket_take(struct call *call) MUST_CHECK;
 
 /* api_caller.c: counts a failure of the call's network; false past its rate. */
 bool api_count_failure(struct call *call);

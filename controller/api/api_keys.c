@@ -49,7 +49,11 @@ static void refuse_key(struct call *call)
         refuse_guess(call);
         return;
     }
-    (void)err_set(&e, ERR_UNAUTHENTICATED, "send a valid API key as X-API-Key");
+    (void)err_set(&e, ERR_UNAUTHENTICATED,
+                  call->ticketed
+                      ? "the ticket is not valid: it works once, within 30 s, for one sandbox and route, "
+                        "in place of an API key"
+                      : "send a valid API key as X-API-Key");
     api_answer_err(&call->public, &e);
 }
 
@@ -280,13 +284,23 @@ static bool is_served(const struct call *call, struct err *e)
     return call->public.route->scope == API_METRICS || !call->api->ops.serving(call->api->owner, e);
 }
 
+/* Takes the key's prefix and hash, from the request or from the ticket that it names. */
+static bool take_key(struct call *call)
+{
+    if (call->ticketed)
+        return api_ticket_take(call);
+    api_key_sha256(key_of(&call->public), call->sha256);
+    return true;
+}
+
 void api_authenticate(struct call *call, void (*known)(struct call *call, const struct caller *caller))
 {
     struct api *api = call->api;
     call->known = known;
-    const char *text = key_of(&call->public);
+    call->ticketed = api_ticket_named(call);
+    const char *text = call->ticketed ? NULL : key_of(&call->public);
     struct err e;
-    if (!text || !api_key_prefix(text, call->prefix)) {
+    if (!call->ticketed && (!text || !api_key_prefix(text, call->prefix))) {
         tell_none(call, NULL);
         return;
     }
@@ -294,7 +308,10 @@ void api_authenticate(struct call *call, void (*known)(struct call *call, const 
         tell_trouble(call, &e);
         return;
     }
-    api_key_sha256(text, call->sha256);
+    if (!take_key(call)) {
+        tell_none(call, NULL);
+        return;
+    }
     struct known_key *key = known_find(api->keys, call->prefix);
     struct known_key *none = known_find(api->none, call->prefix);
     bool proved = key && api_key_same(key->sha256, call->sha256);
@@ -303,7 +320,7 @@ void api_authenticate(struct call *call, void (*known)(struct call *call, const 
     else if (proved && loop_now_ms() < key->good_until_ms)
         known_use(call, key);
     else
-        look_up(call, proved);
+        look_up(call, proved || call->ticketed);
 }
 
 void api_forget_key(struct api *api, const char *prefix)

@@ -138,6 +138,9 @@ static json_t *operation_of(const struct api_routes *routes, const struct api_ro
     json_decref(parameters);
     if (r->scope == API_OPEN)
         json_object_set_new(out, "security", json_array());
+    else if (api_route_ticketed(routes, r))
+        json_object_set_new(out, "security",
+                            json_pack("[{s:[]},{s:[]},{s:[]}]", "apiKey", "bearer", "ticket"));
     describe_body(r, out);
     return out;
 }

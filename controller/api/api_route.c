@@ -62,6 +62,15 @@ void api_route_operation(const struct api_route *route, char out[static API_OPER
     out[n] = 0;
 }
 
+bool api_route_ticketed(const struct api_routes *routes, const struct api_route *route)
+{
+    for (size_t i = 0; i < routes->param_count; i++) {
+        if (routes->param[i].route == route && !strcmp(routes->param[i].name, "ticket"))
+            return true;
+    }
+    return false;
+}
+
 bool api_route_tagged(const struct api_routes *routes, const struct api_route *route)
 {
     for (size_t i = 0; i < routes->count; i++) {

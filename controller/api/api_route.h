@@ -92,6 +92,9 @@ const struct api_route *api_route_find(const struct api_routes *routes, const ch
 /* The route's operationId: SANDBOX_CREATE is sandboxCreate. */
 void api_route_operation(const struct api_route *route, char out[static API_OPERATION_MAX]);
 
+/* Whether the route takes a ticket in place of an API key: it has a parameter "ticket" (api_ticket.h). */
+bool api_route_ticketed(const struct api_routes *routes, const struct api_route *route);
+
 /* Whether the answer carries an ETag: objects that a PATCH changes do. */
 bool api_route_tagged(const struct api_routes *routes, const struct api_route *route);
 

@@ -212,6 +212,7 @@ static char *request_json(const struct db_admit_request *request)
     json_text_bool(&t, "warm", false);
     json_text_num(&t, "lifetime_seconds", request->lifetime_seconds);
     json_text_hex(&t, "spec", request->spec, request->spec_len);
+    json_text_str(&t, "env_key", or_empty(request->env_key));
     json_text_str(&t, "request_id", or_empty(request->actor.request_id));
     json_text_str(&t, "address", or_empty(request->actor.address));
     if (request->actor.idempotency_key) {

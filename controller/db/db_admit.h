@@ -27,8 +27,9 @@ struct db_admit_request {
     const struct sandbox_request *asked;
     struct sandbox_limits limits; /* what it gets */
     uint64_t lifetime_seconds;
-    const uint8_t *spec; /* packed */
+    const uint8_t *spec; /* packed, its environment sealed */
     size_t spec_len;
+    const char *env_key; /* id of the key that sealed its environment; "": it has none */
     const char *node, *region;
     uint32_t enforced; /* enum enforce_bit of the node */
 };

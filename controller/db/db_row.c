@@ -113,8 +113,9 @@ struct reading {
 
 static int fill_whole(const PGresult *r, int n, struct sandbox_row *row, struct err *e)
 {
-    row->desired.spec =
-        PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->desired.spec_len);
+    if (!PQgetisnull(r, n, SPEC)) /* as it is after its end */
+        row->desired.spec =
+            PQunescapeBytea((const unsigned char *)PQgetvalue(r, n, SPEC), &row->desired.spec_len);
     return db_row_fill(r, n, 0, row, e);
 }
 

@@ -103,6 +103,16 @@ void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operatio
     free(who);
 }
 
+void db_sandbox_ticket(struct db_pool *pool, const char *id, const char *owner, const char *route,
+                       const struct db_actor *actor, db_json_cb *cb, void *arg)
+{
+    static const struct db_stmt stmt = {"ticket_created", "select * from ticket_created($1, $2, $3, $4)", 4};
+    char *who = db_actor_json(actor);
+    const char *params[] = {id, owner, route, who};
+    db_query_act(pool, &stmt, params, cb, arg);
+    free(who);
+}
+
 void db_sandbox_list(struct db_pool *pool, const struct db_sandbox_filter *filter, db_page_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"list_sandboxes",

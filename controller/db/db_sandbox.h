@@ -37,6 +37,13 @@ void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db
 void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, bool logs,
                       const struct db_actor *actor, db_json_cb *cb, void *arg);
 
+/*
+ * Records that a ticket for this route of a sandbox of this owner (NULL: any) is made. json is NULL.
+ * ERR_NOT_FOUND.
+ */
+void db_sandbox_ticket(struct db_pool *pool, const char *id, const char *owner, const char *route,
+                       const struct db_actor *actor, db_json_cb *cb, void *arg);
+
 struct db_sandbox_filter {
     const char *owner;                    /* only this user's; NULL: all */
     const char *user;                     /* an administrator's filter: a user's id or name */

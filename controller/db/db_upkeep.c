@@ -31,6 +31,7 @@
 enum term {
     TERM_NONE,
     TERM_SAMPLES,
+    TERM_ACTIVITY,
     TERM_EVENTS,
     TERM_ANSWERS,
     TERM_SANDBOXES,
@@ -55,6 +56,8 @@ static const struct step_row {
     {"partitions", TERM_NONE, false, "select 0, ensure_partitions(7), ''",
      "without a day's partition its samples make one; may this program's user create tables?"},
     {"samples", TERM_SAMPLES, true, "select next_detach($1)",
+     "a session that has been in a transaction for long holds the old day (pg_stat_activity): end it"},
+    {"activity", TERM_ACTIVITY, true, "select next_detach($1, 'activity')",
      "a session that has been in a transaction for long holds the old day (pg_stat_activity): end it"},
     {"events", TERM_EVENTS, false, "select * from upkeep_events($1, $2, $3)",
      "they come faster than they go, or their removal is held up: look for long transactions and slow disks, "
@@ -412,6 +415,7 @@ static void begin(void *arg)
     *r = (struct round){.upkeep = u,
                         .url = u->url,
                         .days = {[TERM_SAMPLES] = t->sample_days,
+                                 [TERM_ACTIVITY] = t->activity_days,
                                  [TERM_EVENTS] = t->event_days,
                                  [TERM_ANSWERS] = ANSWER_DAYS,
                                  [TERM_SANDBOXES] = t->sandbox_days,

@@ -19,11 +19,11 @@
 struct loop;
 struct db_upkeep;
 
-#define DB_UPKEEP_STEPS 9
+#define DB_UPKEEP_STEPS 10
 
-/* Days; 0: for ever (not allowed for samples and events). */
+/* Days; 0: for ever (not allowed for samples, activity and events). */
 struct db_upkeep_terms {
-    uint64_t sample_days, event_days, sandbox_days, key_days, user_days, node_days, audit_days;
+    uint64_t sample_days, event_days, sandbox_days, key_days, user_days, node_days, audit_days, activity_days;
 };
 
 /* The status of a step. */

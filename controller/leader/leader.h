@@ -94,8 +94,11 @@ void leader_refresh(struct leader *leader);
 void leader_told_desired(struct leader *leader, const char *text);
 void leader_told_node(struct leader *leader);
 
+/* A new sandbox's id. */
+struct sandbox_id leader_new_id(const struct leader *leader);
+
 /*
- * Places and admits a sandbox. request: everything but id, node, region and enforced, which are chosen here;
+ * Places and admits a sandbox. request: everything but node, region and enforced, which are chosen here;
  * place: its requirements. The spec is copied; the caller keeps strings and lists of both until cb. cb is
  * called as by db_admit; on DB_ADMITTED the node is told at the end of this turn of the loop. ERR_NO_CAPACITY
  * where no node has room, ERR_NOT_LEADING where this controller does not lead, ERR_DATABASE_UNAVAILABLE at

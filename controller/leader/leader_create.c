@@ -138,7 +138,7 @@ static void place_waiting(struct leader *leader)
     }
 }
 
-static struct sandbox_id new_id(const struct leader *leader)
+struct sandbox_id leader_new_id(const struct leader *leader)
 {
     uint8_t random[10];
     pki_random(random, sizeof random);
@@ -150,13 +150,14 @@ void leader_create(struct leader *leader, const struct db_admit_request *request
 {
     struct create *create = mem_zalloc(sizeof *create);
     *create = (struct create){.asked = leader_ref_of(leader),
-                              .id = new_id(leader),
                               .request = *request,
                               .place = *place,
                               .spec = mem_dup(request->spec, request->spec_len),
                               .cb = cb,
                               .arg = arg};
     create->request.spec = create->spec;
+    if (!sandbox_id_parse(request->id, &create->id))
+        abort();
     enum db_trouble trouble = db_pool_trouble(leader->pool);
     if (trouble) { /* its result could not be written */
         fail(create, ERR_DATABASE_UNAVAILABLE, db_trouble_sentence(trouble));

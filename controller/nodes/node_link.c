@@ -6,6 +6,8 @@
 #include "controller/core/cleanup.h"
 #include "controller/nodes/handshake.h"
 #include "controller/nodes/session.h"
+#include "common/io/log.h"
+#include "proto/spec_env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -214,13 +216,39 @@ static void on_tick(void *arg)
 
 /* --- what the owner calls --- */
 
+/*
+ * Puts the sandbox's environment into the spec. If it cannot be opened, the spec is sent as it is: a node
+ * that has the sandbox goes on with it, and one that has not refuses to start it, and says why.
+ */
+static uint8_t *open_spec(const struct node_link *link, struct desired_state *desired)
+{
+    struct err e;
+    uint8_t *opened = NULL;
+    size_t len = 0;
+    if (!desired->spec)
+        return NULL;
+    if (spec_env_open_packed(link->secrets ? *link->secrets : NULL, desired->id.text, desired->spec,
+                             desired->spec_len, &opened, &len, &e))
+        log_warn("nodes", "sandbox=%s its environment cannot be opened: %s", desired->id.text, e.text);
+    if (opened) {
+        desired->spec = opened;
+        desired->spec_len = len;
+    }
+    return opened;
+}
+
 int node_link_desired(struct node_link *link, const char *node, const struct desired_state *desired,
                       struct err *err)
 {
     struct session *s = session_of_node(link, node);
     if (!s)
         return err_set(err, ERR_NOT_FOUND, "node %s has no session", node);
-    if (!delivery_desired(&s->delivery, loop_now_ms(), desired))
+    struct desired_state sent = *desired;
+    uint8_t *opened = open_spec(link, &sent);
+    bool taken = delivery_desired(&s->delivery, loop_now_ms(), &sent);
+    if (opened)
+        secrets_wipe(opened, sent.spec_len);
+    if (!taken)
         return err_set(err, ERR_RATE_LIMITED, "too many desired states wait for node %s", node);
     nudge(link, s);
     return 0;
@@ -377,6 +405,7 @@ int node_link_new(struct node_link **out, struct loop *loop, const struct node_l
                                .cert_file = mem_strdup(conf->cert_file),
                                .key_file = mem_strdup(conf->key_file),
                                .cluster = mem_strdup(conf->cluster),
+                               .secrets = conf->secrets,
                                .lease_ms = conf->lease_ms ? conf->lease_ms : NODE_LINK_LEASE_MS};
     take_settings(link, conf->settings);
     int rc = pki_ca_load(&link->ca, conf->ca_file, err);

@@ -26,6 +26,7 @@
 #define NODE_LINK_NODES_MAX 4096 /* sessions */
 
 struct node_link;
+struct secrets;
 
 /* Strings are copied. The files are read by node_link_new. */
 struct node_link_conf {
@@ -36,6 +37,11 @@ struct node_link_conf {
     const char *cluster;
     uint32_t lease_ms;                  /* 0: NODE_LINK_LEASE_MS */
     const struct string_list *settings; /* "name=value" for every agent; may be NULL */
+    /*
+     * The keys that open environments, as they are when a desired state is sent: borrowed until
+     * node_link_free. NULL, or *secrets NULL: there are none.
+     */
+    struct secrets *const *secrets;
 };
 
 struct node_link_stats {

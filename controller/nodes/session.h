@@ -39,6 +39,7 @@ struct node_link {
     char *url, *ca_file, *cert_file, *key_file, *cluster;
     uint32_t lease_ms;
     struct string_list settings;
+    struct secrets *const *secrets; /* NULL: there are none */
     struct pki_ca *ca;
     uint64_t epoch;
     struct msglink_server *server; /* NULL: stopped */

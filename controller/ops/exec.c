@@ -117,6 +117,7 @@ void ops_sandbox_exec(void *owner, struct api_call *call)
         free(p);
         return;
     }
+    ops_note_act(c, call, &id, ((struct command_request *)call->request)->start.command.item[0], NULL, NULL);
     if (!api_stream_await(call, &waits, p)) {
         exec_run_cancel(p->run);
         free(p);

@@ -28,8 +28,11 @@ bool file_start(struct controller *c, struct api_call *call, const char *node, s
                 const struct file_run_ops *ops, void *arg, struct file_run **run)
 {
     struct err e;
-    if (!file_run_start(run, c->loop, leader_streams(c->leader), node, &call->caller, open, ops, arg, &e))
+    if (!file_run_start(run, c->loop, leader_streams(c->leader), node, &call->caller, open, ops, arg, &e)) {
+        ops_note_act(c, call, &open->sandbox, NULL, open->file.path,
+                     open->file.verb == STREAM_FILE_MOVE ? open->file.to : NULL);
         return true;
+    }
     api_answer_err(call, &e);
     return false;
 }

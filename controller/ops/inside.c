@@ -99,3 +99,20 @@ bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *
     strcpy(node, view.node);
     return true;
 }
+
+void ops_note_act(struct controller *c, const struct api_call *call, const struct sandbox_id *id,
+                  const char *program, const char *path, const char *path_to)
+{
+    char operation[API_OPERATION_MAX];
+    api_route_operation(call->route, operation);
+    db_activity_add(c->activity, &(struct db_act){.unix_ms = leader_wall_ms(c->leader),
+                                                  .sandbox_id = id->text,
+                                                  .user_id = call->caller.user_id,
+                                                  .key_id = call->caller.key_id,
+                                                  .act = operation,
+                                                  .request_id = call->request_id,
+                                                  .program = program,
+                                                  .path = path,
+                                                  .path_to = path_to,
+                                                  .entered = call->entered});
+}

@@ -298,6 +298,18 @@ static void print_database(FILE *out, const struct controller *c)
         pool.latency_ms / 1000);
 }
 
+static void print_activity(FILE *out, const struct controller *c)
+{
+    struct db_activity_stats activity = db_activity_stats(c->activity);
+    one(out, "corral_activity_stored_total", "counter", "Acts inside sandboxes that were recorded.",
+        (double)activity.stored);
+    one(out, "corral_activity_dropped_total", "counter",
+        "Acts inside sandboxes that were not recorded, because too many waited or the database refused them.",
+        (double)activity.dropped);
+    one(out, "corral_activity_waiting", "gauge", "Acts inside sandboxes that wait to be recorded.",
+        activity.waiting);
+}
+
 static void print_cleanups(FILE *out, const struct controller *c)
 {
     const struct cleanup_counts *cleaned = leader_cleaned(c->leader);
@@ -349,8 +361,9 @@ static void print_process(FILE *out, const struct controller *c)
 void ops_metrics(void *owner, struct api_call *call)
 {
     static void (*const parts[])(FILE *, const struct controller *) = {
-        print_nodes,     print_link,     print_dropped,  print_use,    print_starts, print_http,
-        print_node_port, print_database, print_cleanups, print_upkeep, print_clock,  print_process};
+        print_nodes,  print_link,      print_dropped,  print_use,      print_starts,
+        print_http,   print_node_port, print_database, print_activity, print_cleanups,
+        print_upkeep, print_clock,     print_process};
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);

@@ -78,6 +78,13 @@ void ops_fail_foreign(struct api_call *call);
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);
 
+/*
+ * inside.c: records what the call has begun inside a sandbox (controller/db/db_activity.h). program: of what
+ * it started; path, path_to: of files; each NULL where there is none. Never arguments or contents.
+ */
+void ops_note_act(struct controller *c, const struct api_call *call, const struct sandbox_id *id,
+                  const char *program, const char *path, const char *path_to);
+
 /* sandbox_read.c: what a live sandbox uses, as JSON. False: there is no sample of the last seconds. */
 bool ops_stats_now(struct controller *c, const struct sandbox_id *id, const struct cluster_state_view *view,
                    char out[static STATS_JSON_MAX]);

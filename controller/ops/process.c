@@ -137,7 +137,11 @@ static void ask(void *owner, struct api_call *call, struct stream_open *open, pr
                           p, &e)) {
         api_answer_err(call, &e);
         free(p);
-    } else if (!api_stream_await(call, &waits, p)) {
+        return;
+    }
+    if (open->op == STREAM_START)
+        ops_note_act(c, call, &p->id, open->start.command.item[0], NULL, NULL);
+    if (!api_stream_await(call, &waits, p)) {
         process_act_cancel(p->act);
         free(p);
     }

@@ -6,6 +6,7 @@
 #include "controller/core/sandbox_request.h"
 #include "controller/db/db_idempotency.h"
 #include "proto/node_codec.h"
+#include "proto/spec_env.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -253,16 +254,18 @@ static void refuse_if_new(struct controller *c, struct api_call *call, const str
     db_idempotency_find(c->pool, call->caller.key_id, call->idempotency_key, sum, on_refused, p);
 }
 
-static void admit(struct controller *c, struct api_call *call, const struct limit_set *resolved,
-                  const uint8_t *spec, size_t spec_len)
+static void admit(struct controller *c, struct api_call *call, const struct sandbox_id *id,
+                  const struct limit_set *resolved, const uint8_t *spec, size_t spec_len)
 {
     struct sandbox_request *r = call->request;
-    struct db_admit_request request = {.actor = ops_actor(call),
+    struct db_admit_request request = {.id = id->text,
+                                       .actor = ops_actor(call),
                                        .asked = r,
                                        .limits = limits_of(resolved),
                                        .lifetime_seconds = resolved->value[LIMIT_LIFETIME_SECONDS],
                                        .spec = spec,
-                                       .spec_len = spec_len};
+                                       .spec_len = spec_len,
+                                       .env_key = r->spec.sealed_env ? secrets_sealing_id(c->secrets) : ""};
     struct place_request wish = {.limits = request.limits,
                                  .region = r->region,
                                  .labels = r->node_labels,
@@ -288,6 +291,17 @@ static int pack(struct sandbox_spec *spec, uint8_t **bytes, size_t *len, struct 
     int rc = sandbox_spec_pack(spec, bytes, len, e);
     spec->image = asked;
     return rc;
+}
+
+/* Nothing that the database keeps holds the environment in the clear: without a key there is none. */
+static int seal(const struct secrets *secrets, const struct sandbox_id *id, struct sandbox_spec *spec,
+                struct err *e)
+{
+    if (spec->env.count && !secrets)
+        return err_set(e, ERR_INVALID,
+                       "env: this installation has no key to seal environments with; its administrator sets "
+                       "secrets_key_file");
+    return spec_env_seal(secrets, id->text, spec, e);
 }
 
 /* Checks the image's registry. The base image may be from any registry. */
@@ -334,13 +348,14 @@ void ops_sandbox_create(void *owner, struct api_call *call)
     }
     asked->levels = call->caller.levels;
     asked->user = mem_strdup(call->caller.user_id);
+    struct sandbox_id id = leader_new_id(c->leader);
     if (check_registry(c->conf, asked->image, &e) ||
         limit_resolve(&request->asked, &defaults, &maxima, &resolved, &field, &e) ||
         resolve_shm(resolved.value[LIMIT_MEMORY_BYTES], &asked->shm_bytes, &e) ||
-        pack(asked, &spec, &spec_len, &e)) {
+        seal(c->secrets, &id, asked, &e) || pack(asked, &spec, &spec_len, &e)) {
         refuse_if_new(c, call, &e);
         return;
     }
-    admit(c, call, &resolved, spec, spec_len);
+    admit(c, call, &id, &resolved, spec, spec_len);
     free(spec);
 }

@@ -133,9 +133,13 @@ static void begin(struct controller *c, struct api_call *call, struct stream_ope
                                  &ops, t, &e)) {
             api_answer_err(call, &e);
             free(t);
-        } else if (!api_stream_await(call, &waits, t)) {
-            process_channel_cancel(t->channel);
-            free(t);
+        } else {
+            ops_note_act(c, call, &t->id, open->start.command.count ? open->start.command.item[0] : NULL,
+                         NULL, NULL);
+            if (!api_stream_await(call, &waits, t)) {
+                process_channel_cancel(t->channel);
+                free(t);
+            }
         }
     }
     stream_start_fini(&open->start);

@@ -26,7 +26,7 @@ create type admission as (ord integer, outcome text, scope text, max bigint, use
 create type admission_request as (id text, user_id text, key_id text, name text, image text, node text, region text,
     runtime text, network text, restart text, labels jsonb, {{limits: NAME bigint}}, enforced integer, warm boolean, lifetime_seconds bigint, spec text,
     request_id text, idempotency_key text, body_sha256 text, address text,
-    shm_bytes bigint);
+    shm_bytes bigint, env_key text);
 
 create function admitted(ord integer, s sandboxes) returns admission language sql volatile as $$
     select (ord, 'admitted', null, null, null, null, null, null, row_of(s, sandbox_json(s)::text, null))::admission
@@ -96,11 +96,11 @@ begin
         return refused(ord, 'no_capacity', null, null, null);
     end if;
     insert into sandboxes (id, user_id, key_id, tier, name, image, node, region, runtime, network, restart, labels,
-        {{limits: NAME}}, shm_bytes, enforced, warm, spec, request_id,
+        {{limits: NAME}}, shm_bytes, enforced, warm, spec, env_key, request_id,
         expires_at)
     values (r.id, r.user_id, r.key_id, (a.u).tier, r.name, r.image, r.node, r.region, r.runtime, r.network, r.restart, r.labels,
         {{limits: r.NAME}}, nullif(r.shm_bytes, 0), r.enforced, r.warm,
-        decode(r.spec, 'hex'), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second')
+        decode(r.spec, 'hex'), nullif(r.env_key, ''), r.request_id, clock_timestamp() + r.lifetime_seconds * interval '1 second')
     returning * into s;
     perform idempotency_keep(r.key_id, 'POST /sandbox', r.idempotency_key, decode(r.body_sha256, 'hex'), r.id, null, null);
     return admitted(ord, s);

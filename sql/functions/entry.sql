@@ -28,3 +28,18 @@ begin
     end if;
     return act_audited(who, 'sandbox.enter', s.id, asked, a);
 end $$;
+
+-- A ticket is made for a route of a sandbox (owner null: the sandbox of any user, for an administrator). On record before the ticket is
+-- told; the record never has the ticket.
+create function ticket_created(sandbox_id text, owner text, route text, who jsonb) returns act language plpgsql as $$
+declare
+    s sandboxes;
+    asked jsonb := jsonb_build_object('route', route);
+begin
+    select * into s from sandboxes x where x.id = sandbox_id and (owner is null or x.user_id = owner);
+    if not found then
+        return act_not('not_found', 'There is no such sandbox');
+    end if;
+    perform add_audit(who, 'ticket.create', s.id, null, asked);
+    return act_ok(null);
+end $$;

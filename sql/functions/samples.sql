@@ -21,39 +21,40 @@ begin
     perform from sandbox_told t where t.sandbox_id = any(ids) order by t.sandbox_id for update;
 end $$;
 
-create function partition_name(day date) returns text language sql immutable as $$
-    select 'samples_' || to_char(day, 'YYYYMMDD')
+-- tab: samples, or another table with a partition a day (activity).
+create function partition_name(day date, tab text default 'samples') returns text language sql immutable as $$
+    select tab || '_' || to_char(day, 'YYYYMMDD')
 $$;
 
-create function is_partition(name text) returns boolean language sql stable as $$
-    select exists (select from pg_inherits i where i.inhparent = 'samples'::regclass and i.inhrelid = to_regclass(name))
+create function is_partition(name text, tab text default 'samples') returns boolean language sql stable as $$
+    select exists (select from pg_inherits i where i.inhparent = tab::regclass and i.inhrelid = to_regclass(name))
 $$;
 
 -- Returns whether the partition is new. The table is created first and then attached: CREATE … PARTITION OF would block every
 -- reader.
-create function make_partition(day date) returns boolean language plpgsql as $$
+create function make_partition(day date, tab text default 'samples') returns boolean language plpgsql as $$
 declare
-    name text := partition_name(day);
+    name text := partition_name(day, tab);
 begin
-    if is_partition(name) then
+    if is_partition(name, tab) then
         return false;
     end if;
     perform pg_advisory_xact_lock(20011, 30);
-    if is_partition(name) then
+    if is_partition(name, tab) then
         return false;
     end if;
     if to_regclass(name) is null then
-        execute format('create table %I (like samples including defaults)', name);
+        execute format('create table %I (like %I including defaults)', name, tab);
     end if;
-    execute format('alter table samples attach partition %I for values from (%L) to (%L)',
-        name, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
+    execute format('alter table %I attach partition %I for values from (%L) to (%L)',
+        tab, name, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
     return true;
 end $$;
 
 -- Creates the partitions from yesterday to days_ahead; existing ones stay. Returns how many are new.
 create function ensure_partitions(days_ahead integer) returns integer language sql as $$
-    select count(*)::integer from (select make_partition((now() at time zone 'UTC')::date + i) as made
-        from generate_series(-1, days_ahead) i) x where made
+    select count(*)::integer from (select make_partition((now() at time zone 'UTC')::date + i, tab) as made
+        from generate_series(-1, days_ahead) i, unnest('{samples,activity}'::text[]) tab) x where made
 $$;
 
 -- Stores the samples that are new, all or none. Skips a sample that is older than the days kept, or whose moment already has a
@@ -141,12 +142,17 @@ language sql stable as $$
         greatest(step, ceil(extract(epoch from to_at - from_at) / 1000)::integer)) end
 $$;
 
--- The existing days of samples, including detached ones that are not dropped yet.
+-- The existing days of a table, including detached ones that are not dropped yet.
+create function table_days(tab text) returns table (name text, day date, attached boolean, pending boolean)
+language sql stable as $$
+    select c.relname::text, to_date(right(c.relname, 8), 'YYYYMMDD'), i.inhrelid is not null,
+        coalesce(i.inhdetachpending, false)
+    from pg_class c left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = tab::regclass
+    where c.relname ~ ('^' || tab || '_[0-9]{8}$') and c.relkind = 'r'
+        and c.relnamespace = (select p.relnamespace from pg_class p where p.oid = tab::regclass)
+$$;
+
 create function sample_days() returns table (name text, day date, attached boolean, pending boolean)
 language sql stable as $$
-    select c.relname::text, to_date(substr(c.relname, 9), 'YYYYMMDD'), i.inhrelid is not null,
-        coalesce(i.inhdetachpending, false)
-    from pg_class c left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = 'samples'::regclass
-    where c.relname ~ '^samples_[0-9]{8}$' and c.relkind = 'r'
-        and c.relnamespace = (select p.relnamespace from pg_class p where p.oid = 'samples'::regclass)
+    select * from table_days('samples')
 $$;

@@ -141,13 +141,13 @@ create function upkeep_audit(keep_days integer, most integer, after text) return
     select (n, n, '')::upkept from audit_expire(audit_term(keep_days), '{"address": "upkeep"}', most) n
 $$;
 
--- Samples go by whole days. Returns the next statement for that, to be run by itself, outside any transaction; null if no day
+-- Samples and activity go by whole days. Returns the next statement for that, to be run by itself, outside any transaction; null if no day
 -- is too old. A detach that somebody interrupted is finished first: only one can be pending at a time.
-create function next_detach(keep_days integer) returns text language sql stable as $$
-    select case when pending then format('alter table samples detach partition %I finalize', name)
-        when attached then format('alter table samples detach partition %I concurrently', name)
+create function next_detach(keep_days integer, tab text default 'samples') returns text language sql stable as $$
+    select case when pending then format('alter table %I detach partition %I finalize', tab, name)
+        when attached then format('alter table %I detach partition %I concurrently', tab, name)
         else format('drop table %I', name) end
-    from sample_days() where pending or day < (upkeep_now() at time zone 'UTC')::date - keep_days
+    from table_days(tab) where pending or day < (upkeep_now() at time zone 'UTC')::date - keep_days
     order by not pending, day limit 1
 $$;
 
@@ -155,10 +155,12 @@ $$;
 -- without steps whose rows are kept for ever. For 'partitions': how much of the week ahead is missing.
 create function upkeep_overdue(terms jsonb) returns table (step text, seconds bigint) language sql stable as $$
     select x.step, coalesce(greatest(0, floor(extract(epoch from upkeep_now() - x.since)))::bigint, 0) from (values
-        ('partitions', upkeep_now() - (select count(*) from generate_series(0, 7) i
-            where not is_partition(partition_name((now() at time zone 'UTC')::date + i))) * interval '1 day'),
+        ('partitions', upkeep_now() - (select count(distinct i) from generate_series(0, 7) i, unnest('{samples,activity}'::text[]) tab
+            where not is_partition(partition_name((now() at time zone 'UTC')::date + i, tab), tab)) * interval '1 day'),
         ('samples', (select min(d.day) + 1 from sample_days() d)::timestamp at time zone 'UTC'
             + (terms->>'samples')::integer * interval '1 day'),
+        ('activity', (select min(d.day) + 1 from table_days('activity') d)::timestamp at time zone 'UTC'
+            + (terms->>'activity')::integer * interval '1 day'),
         ('events', (select min(at) from events) + (terms->>'events')::integer * interval '1 day'),
         ('answers', (select min(created_at) from idempotency) + (terms->>'answers')::integer * interval '1 day'),
         ('sandboxes', (select min(ended_at) from sandboxes where ended_at is not null)

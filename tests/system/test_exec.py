@@ -238,3 +238,12 @@ def test_after_a_restart(corral, user, sandbox, what, signo):
 def again(user, sandbox):
     answer = user.call("POST", f"/sandbox/{sandbox}/exec", {"command": ["echo", "after"]})
     return answer.json() if answer.status_code == 200 else None
+
+
+def test_input_that_nobody_reads_harms_nobody(user):
+    """A program that ends before it has read its input breaks the init's pipe, now and then; the sandbox's own command lives on."""
+    sandbox = user.create(command=["sh", "-c", "exec tail -f /dev/null"])["id"]
+    for _ in range(120):
+        answer = user.good("POST", f"/sandbox/{sandbox}/exec", {"command": ["echo", "x"], "stdin": "unread"}, status=200)
+        assert answer["exit_code"] == 0, answer
+    assert user.show(sandbox)["state"] == "running"

@@ -1,0 +1,24 @@
+#include "controller/db/db_secrets.h"
+
+#include "controller/db/db_sync.h"
+
+#include <stdlib.h>
+
+static const char in_use[] =
+    "select env_key, count(*) from sandboxes where ended_at is null and env_key is not "
+    "null group by 1 order by 1";
+
+int db_secrets_in_use(const char *url, db_secrets_cb *cb, void *arg, struct err *e)
+{
+    PGconn *conn;
+    PGresult *r = NULL;
+    int code = db_sync_open(url, &conn, e);
+    if (code)
+        return code;
+    code = db_sync_run(conn, in_use, 0, NULL, &r, e);
+    for (int i = 0; !code && i < PQntuples(r); i++)
+        cb(arg, PQgetvalue(r, i, 0), strtoull(PQgetvalue(r, i, 1), NULL, 10));
+    PQclear(r);
+    PQfinish(conn);
+    return code;
+}

@@ -1,0 +1,16 @@
+/* Which keys the environments of live sandboxes are sealed with, for the verb `secrets status`. Synchronous.
+ */
+#ifndef CORRAL_CONTROLLER_DB_DB_SECRETS_H
+#define CORRAL_CONTROLLER_DB_DB_SECRETS_H
+
+#include "common/base/err.h"
+
+#include <stdint.h>
+
+/* key: borrowed for the call. */
+typedef void db_secrets_cb(void *arg, const char *key, uint64_t sandboxes);
+
+/* Calls cb once for each key that seals an environment of a live sandbox, in the order of their ids. */
+int db_secrets_in_use(const char *url, db_secrets_cb *cb, void *arg, struct err *e) MUST_CHECK;
+
+#endif
