@@ -52,6 +52,8 @@ static const char *breach(const struct stream_open *open)
         return open->logs.since_ms > STREAM_SINCE_MAX ? "since" : NULL;
     if (open->op == STREAM_LOGS_DROP)
         return NULL;
+    if (open->op == STREAM_PORT)
+        return !open->port.port || open->port.wait_ms > STREAM_PORT_WAIT_MAX ? "port" : NULL;
     if (open->op == STREAM_SIGNAL && (open->signo < 1 || open->signo > 64))
         return "signo";
     if (open->op == STREAM_FILE)
@@ -125,6 +127,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     Corral__FileOperation file = CORRAL__FILE_OPERATION__INIT;
     Corral__LogsRead logs = CORRAL__LOGS_READ__INIT;
     Corral__LogsDrop logs_drop = CORRAL__LOGS_DROP__INIT;
+    Corral__PortConnect port = CORRAL__PORT_CONNECT__INIT;
     const char *field = breach(open);
     if (field)
         return err_set(e, ERR_INVALID, "%s: missing or too large", field);
@@ -179,6 +182,13 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     case STREAM_LOGS_DROP:
         pb.logs_drop = &logs_drop;
         pb.op_case = CORRAL__STREAM_OPEN__OP_LOGS_DROP;
+        break;
+    case STREAM_PORT:
+        port.port = open->port.port;
+        port.wait_ms = open->port.wait_ms;
+        port.probe = open->port.probe;
+        pb.port = &port;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_PORT;
         break;
     default:
         kill.pid = open->pid;
@@ -259,6 +269,12 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
     case CORRAL__STREAM_OPEN__OP_LOGS_DROP:
         open->op = STREAM_LOGS_DROP;
         return true;
+    case CORRAL__STREAM_OPEN__OP_PORT:
+        open->op = STREAM_PORT;
+        open->port.port = (uint16_t)pb->port->port;
+        open->port.wait_ms = pb->port->wait_ms;
+        open->port.probe = pb->port->probe;
+        return pb->port->port <= UINT16_MAX;
     default:
         return false;
     }
@@ -380,6 +396,10 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
         pb.log = &log;
         pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_LOG;
         break;
+    case STREAM_PORT_STANDS:
+        pb.port_stands = true;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_PORT_STANDS;
+        break;
     }
     size_t len = protobuf_c_message_get_packed_size(&pb.base);
     if (len <= STREAM_MESSAGE_MAX)
@@ -396,6 +416,9 @@ static bool message_from(const Corral__StreamMessage *pb, struct stream_message 
         return process_from(pb->process, &m->process);
     case CORRAL__STREAM_MESSAGE__WHAT_INPUT_END:
         m->kind = STREAM_INPUT_END;
+        return true;
+    case CORRAL__STREAM_MESSAGE__WHAT_PORT_STANDS:
+        m->kind = STREAM_PORT_STANDS;
         return true;
     case CORRAL__STREAM_MESSAGE__WHAT_RESIZE:
         m->kind = STREAM_TO_SIZE;
