@@ -113,6 +113,26 @@ static void logs_from(const Corral__LogsRead *pb, struct stream_logs *logs)
                                  .no_stderr = pb->no_stderr};
 }
 
+static void attach_to(const struct stream_open *open, Corral__ProcessAttach *pb)
+{
+    pb->pid = open->pid;
+    pb->from = open->from;
+    pb->from_oldest = open->from_oldest;
+}
+
+static void port_to(const struct stream_port *port, Corral__PortConnect *pb)
+{
+    pb->port = port->port;
+    pb->wait_ms = port->wait_ms;
+    pb->probe = port->probe;
+}
+
+static bool port_from(const Corral__PortConnect *pb, struct stream_port *port)
+{
+    *port = (struct stream_port){.port = (uint16_t)pb->port, .wait_ms = pb->wait_ms, .probe = pb->probe};
+    return pb->port <= UINT16_MAX;
+}
+
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
 {
     struct pb_arena arena = {0};
@@ -139,9 +159,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         pb.op_case = CORRAL__STREAM_OPEN__OP_START;
         break;
     case STREAM_ATTACH:
-        attach.pid = open->pid;
-        attach.from = open->from;
-        attach.from_oldest = open->from_oldest;
+        attach_to(open, &attach);
         pb.attach = &attach;
         pb.op_case = CORRAL__STREAM_OPEN__OP_ATTACH;
         break;
@@ -184,9 +202,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         pb.op_case = CORRAL__STREAM_OPEN__OP_LOGS_DROP;
         break;
     case STREAM_PORT:
-        port.port = open->port.port;
-        port.wait_ms = open->port.wait_ms;
-        port.probe = open->port.probe;
+        port_to(&open->port, &port);
         pb.port = &port;
         pb.op_case = CORRAL__STREAM_OPEN__OP_PORT;
         break;
@@ -271,10 +287,7 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
         return true;
     case CORRAL__STREAM_OPEN__OP_PORT:
         open->op = STREAM_PORT;
-        open->port.port = (uint16_t)pb->port->port;
-        open->port.wait_ms = pb->port->wait_ms;
-        open->port.probe = pb->port->probe;
-        return pb->port->port <= UINT16_MAX;
+        return port_from(pb->port, &open->port);
     default:
         return false;
     }
