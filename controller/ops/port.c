@@ -61,12 +61,9 @@ static void port_call_free(struct port_call *p)
 /* The database's object, with the URL beside. */
 static void answer_made(struct port_call *p, const char *json)
 {
-    const struct http_exchange *x = p->call->exchange;
     struct json_text text = {0};
     char url[URL_MAX];
-    if (!port_server_url(p->controller->ports, http_header(x, "host"), http_is_tls(x), p->token, url,
-                         sizeof url) &&
-        !port_server_url(p->controller->ports, NULL, http_is_tls(x), p->token, url, sizeof url)) {
+    if (!port_server_url(p->controller->ports, p->call->exchange, p->token, url, sizeof url)) {
         ops_fail(p->call, ERR_INTERNAL, "its URL is too long");
         return;
     }

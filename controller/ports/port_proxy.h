@@ -3,7 +3,7 @@
  * stream), so no two requests share what a server inside may confuse. Bodies are carried as they come, both
  * ways, with back-pressure; after a 101 the bytes are carried as they are. On the loop.
  *
- * What comes from inside is hostile: its head is read by port_head.h, its body is framed anew. Nothing of it
+ * What comes from inside is hostile: its head is read by port_head.h, its body is framed again. Nothing of it
  * waits here beyond the windows of the stream.
  *
  * Bounds: PORT_ANSWER_MS from the last byte of the request to the head of the answer; after a 101,

@@ -24,7 +24,10 @@ static bool is_of_domain(const char *host, const char *domain)
 {
     size_t len = strcspn(domain, ":");
     const char *rest = host + PORT_TOKEN_LEN;
-    return *rest == '.' && !strncasecmp(rest + 1, domain, len) && (!rest[1 + len] || rest[1 + len] == ':');
+    if (*rest != '.' || strncasecmp(rest + 1, domain, len) != 0)
+        return false;
+    rest += 1 + len;
+    return !*rest || (*rest == ':' && !rest[1 + strspn(rest + 1, "0123456789")]);
 }
 
 bool port_place_find(const char *host, const char *domain, const char *path, struct port_place *out)
@@ -65,7 +68,7 @@ bool port_list_has(const char *list, const char *word)
     return false;
 }
 
-/* Of one connection, written anew by us, or a claim about proxies that nobody can check. */
+/* Of one connection, written again by us, or a claim about proxies that nobody can check. */
 static bool is_ours(const char *name)
 {
     static const char *const names[] = {"connection",       "keep-alive",

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define REDIRECT_MAX (HTTP_TARGET_MAX + 64)
+#define HOST_MAX     255
 
 struct port_server {
     struct loop *loop;
@@ -59,21 +60,21 @@ static bool is_plain_host(const char *host, size_t *len)
     return *len && (!host[*len] || host[*len] == ':');
 }
 
-bool port_server_url(const struct port_server *server, const char *host, bool tls, const char *token,
+bool port_server_url(const struct port_server *server, const struct http_exchange *x, const char *token,
                      char *out, size_t size)
 {
-    const char *scheme = tls ? "https" : "http";
+    const char *scheme = http_is_tls(x) ? "https" : "http", *host = http_header(x, "host");
+    unsigned port = http_server_port(server->http);
     size_t len = 0;
     int n;
     if (server->domain) {
         n = snprintf(out, size, "%s://%s.%s/", scheme, token, server->domain);
-    } else if (host && is_plain_host(host, &len)) {
-        n = snprintf(out, size, "%s://%.*s:%u/p/%s/", scheme, (int)len, host, http_server_port(server->http),
-                     token);
+    } else if (host && is_plain_host(host, &len) && len <= HOST_MAX) {
+        n = snprintf(out, size, "%s://%.*s:%u/p/%s/", scheme, (int)len, host, port, token);
     } else {
         bool v6 = strchr(server->address, ':');
         n = snprintf(out, size, "%s://%s%s%s:%u/p/%s/", scheme, v6 ? "[" : "", server->address, v6 ? "]" : "",
-                     http_server_port(server->http), token);
+                     port, token);
     }
     return n > 0 && (size_t)n < size;
 }

@@ -49,11 +49,9 @@ void port_server_end(struct port_server *server, const char *id);
 /* Makes a token, and its hash. */
 void port_token_make(char token[static PORT_TOKEN_LEN + 1], uint8_t hash[static PORT_HASH_LEN]);
 
-/*
- * Writes the URL of a token into out. host: as a client of the API wrote it, with its port; NULL or strange:
- * the address of the listener. Returns false where it does not fit.
- */
-bool port_server_url(const struct port_server *server, const char *host, bool tls, const char *token,
+/* Writes the URL of a token into out, for the client of this request to the API: with the host that it asked,
+ * unless that is strange. Returns false where it does not fit. */
+bool port_server_url(const struct port_server *server, const struct http_exchange *x, const char *token,
                      char *out, size_t size);
 
 unsigned port_server_connections(const struct port_server *server);

@@ -1,6 +1,8 @@
 """URLs of ports inside sandboxes."""
 import hashlib
 import os
+import random
+import signal
 import socket
 import threading
 import time
@@ -383,3 +385,137 @@ def test_it_is_asked_again_with_its_idempotency_key(user, sandbox):
                                   {"port": 80, "wait_ms": 60001}, {"port": 80, "host": "x"}])
 def test_bodies_that_do_not_validate(user, sandbox, body):
     assert user.refused("POST", f"/sandbox/{sandbox}/ports", body)["code"] == "invalid"
+
+
+def restart_controller(corral, **env):
+    pid = corral.pid("controller")
+    os.kill(pid, signal.SIGTERM)
+    wait_until("it has ended", lambda: not os.path.exists(f"/proc/{pid}"), 15)
+    corral.restart("controller", **env)
+
+
+def test_tokens_are_not_guessed(user, sandbox, corral):
+    """Past the rate of a network, tokens of no port are refused; ports that are known go on, also for that network."""
+    restart_controller(corral, CORRAL_AUTH_FAILURES_BURST="20", CORRAL_AUTH_FAILURES_PER_SECOND="1")
+    try:
+        serve(user, sandbox, PLAIN)
+        port = open_port(user, sandbox)
+        assert get(port["url"]).text == "hello\n"
+        base = f"http://127.0.0.1:{corral.port + 1}/p/"
+        codes = [get(base, "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=32)) + "/").status_code for i in range(60)]
+        assert codes[:20] == [404] * 20 and codes.count(429) >= 30, codes
+        assert get(port["url"]).text == "hello\n"
+    finally:
+        restart_controller(corral)
+
+
+def test_an_origin_for_each(user, sandbox, corral):
+    serve(user, sandbox, say("HTTP/1.1 200 OK\r\nService-Worker-Allowed: /\r\nLocation: /a\r\nSet-Cookie: a=b; Domain=ports.test\r\n"
+                             "Content-Length: 5\r\n\r\nhello"))
+    restart_controller(corral, CORRAL_PORTS_DOMAIN=f"ports.test:{corral.port + 1}")
+    try:
+        port = open_port(user, sandbox)
+        parts = urlsplit(port["url"])
+        token, _, domain = parts.netloc.partition(".")
+        assert domain == f"ports.test:{corral.port + 1}" and parts.path == "/" and len(token) == 32
+        base = f"http://127.0.0.1:{corral.port + 1}/"
+        answer = get(base, "x", headers={"Host": parts.netloc})
+        assert answer.text == "hello" and answer.headers["service-worker-allowed"] == "/" and answer.headers["location"] == "/a"
+        assert answer.headers["set-cookie"] == "a=b; Path=/"
+        assert "content-security-policy" not in answer.headers and "referrer-policy" not in answer.headers
+        for host in (parts.netloc + ".evil", f"{'a' * 32}.ports.test", "ports.test", f"x.{parts.netloc}"):
+            assert get(base, headers={"Host": host}).status_code == 404
+        assert "sandbox" in get(base, f"p/{token}/").headers["content-security-policy"]
+    finally:
+        restart_controller(corral)
+
+
+def test_idle_time(user):
+    """Bytes are work; an open connection is not."""
+    sandbox = user.create(idle_timeout_seconds=6)["id"]
+    serve(user, sandbox, ECHO)
+    s = upgraded(open_port(user, sandbox)["url"])
+    for _ in range(9):
+        time.sleep(1)
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+    assert user.show(sandbox)["state"] == "running"
+    ended = user.wait(sandbox, "stopped", 20)
+    assert ended["reason"] == "idle" and is_over(s)
+
+
+def test_a_server_that_reads_nothing(user, sandbox):
+    """The client stops; nothing fills up in between."""
+    serve(user, sandbox, "sleep 1000", head="")
+    s = ask(open_port(user, sandbox)["url"], f"POST\nContent-Length: {256 * MIB}")
+    s.settimeout(2)
+    sent = 0
+    with pytest.raises(TimeoutError):
+        while True:
+            sent += s.send(bytes(MIB))
+    assert sent < 32 * MIB
+    s.close()
+    wait_until("its helper is gone", lambda: "corral" not in user.good(
+        "POST", f"/sandbox/{sandbox}/exec", {"command": ["ps", "-o", "comm,args"]})["stdout"].replace("corral-init", ""))
+
+
+def test_a_client_that_reads_nothing(user, sandbox):
+    serve(user, sandbox, 'printf "HTTP/1.1 200 OK\\r\\n\\r\\n"; while printf %65536s; do echo >>/workspace/count; done')
+    s = ask(open_port(user, sandbox)["url"], "GET")
+    count = lambda: int(user.good("POST", f"/sandbox/{sandbox}/exec", {"command": ["sh", "-c", "wc -l </workspace/count"]})["stdout"])
+    wait_until("it stands still", lambda: (a := count()) and (time.sleep(1), count())[1] == a, 20)
+    assert count() < 32 * 16
+    s.close()
+
+
+@pytest.mark.parametrize("head", [
+    "GET\nContent-Length: 5\nTransfer-Encoding: chunked", "GET\nContent-Length: 5\nContent-Length: 6", "GET\nTransfer-Encoding: gzip",
+    "GET\nA : b", "GET\nA: b\n c", "GET\nHost: other"])
+def test_requests_that_two_could_read_in_two_ways(user, sandbox, head):
+    s = ask(open_port_unseen(user, sandbox), head, b"0\r\n\r\n")
+    assert s.recv(20).startswith(b"HTTP/1.1 400 ")
+
+
+def open_port_unseen(user, sandbox):
+    return user.good("POST", f"/sandbox/{sandbox}/ports", {"port": 8000}, status=201)["url"]
+
+
+def test_several_requests_at_once_on_a_connection(user, sandbox):
+    """Pipelining: each goes to the server inside alone, and is answered in turn."""
+    serve(user, sandbox, 'printf "HTTP/1.1 200 OK\\r\\nContent-Length: ${#path}\\r\\n\\r\\n%s" "$path"')
+    s, prefix, host = connect(open_port(user, sandbox)["url"])
+    s.sendall(b"".join(f"GET {prefix}{i} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() for i in range(5)))
+    got = b""
+    while got.count(b"HTTP/1.1 200") < 5 or not got.endswith(b"/4"):
+        got += s.recv(4096)
+    assert [part.rsplit(b"\r\n\r\n")[1] for part in got.split(b"HTTP/1.1 200 OK")[1:]] == [b"/%d" % i for i in range(5)]
+
+
+def test_a_sandbox_without_room_for_helpers(user, corral):
+    """Past the streams of a sandbox, or its processes, requests are refused, and it works on."""
+    sandbox = user.create(pids=24)["id"]
+    serve(user, sandbox, ECHO)
+    url = open_port(user, sandbox)["url"]
+    codes = []
+    stand = [ask(url, UPGRADE) for _ in range(30)]
+    for s in stand:
+        s.settimeout(20)
+        codes.append(int(s.recv(4096).split()[1]))
+    assert codes.count(101) >= 5 and set(codes) - {101} <= {429, 502, 409}, codes
+    for s in stand:
+        s.close()
+    wait_until("it is served again", lambda: requests.get(url, headers={"Connection": "Upgrade", "Upgrade": "websocket"}, stream=True,
+                                                          timeout=10).status_code == 101, 10)
+
+
+def test_from_the_command_line(user, sandbox, corral):
+    serve(user, sandbox, PLAIN)
+    key = user.session.headers["X-API-Key"]
+    made = corral.cli("port", sandbox, "8000", "--lifetime", "10m", "--wait", "10s", key=key)
+    assert made.returncode == 0 and get(made.stdout.strip()).text == "hello\n", made.stderr
+    listed = corral.cli("port", "ls", sandbox, "-q", key=key).stdout.split()
+    assert len(listed) == 1
+    assert corral.cli("port", "rm", sandbox, listed[0], key=key).returncode == 0
+    assert get(made.stdout.strip()).status_code == 404
+    assert corral.cli("port", sandbox, "9", "--wait", "0s", key=key).returncode == 1
+    assert corral.cli("port", sandbox, "x", key=key).returncode == 2

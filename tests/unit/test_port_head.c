@@ -151,7 +151,7 @@ static void test_what_ports_share(void **state)
                     "a\r\nLocation: /\\other\r\n\r\n",
                  PREFIX,
                  "Location: " PREFIX "/a?b\r\nLocation: //other/\r\nLocation: https://other/\r\nLocation: "
-                                     "a\r\nLocation: /\\other\r\n" SHARED);
+                 "a\r\nLocation: /\\other\r\n" SHARED);
 }
 
 static void test_an_upgrade(void **state)

@@ -38,6 +38,7 @@ static void test_places(void **state)
     assert_string_equal(place(TOKEN ".PORTS.example:3001", "ports.example", "/p/x/"), "host /p/x/");
     assert_string_equal(place(TOKEN ".ports.example", "ports.example:3001", "/"), "host /");
     assert_string_equal(place(TOKEN ".ports.example.evil", "ports.example", "/x"), "none");
+    assert_string_equal(place(TOKEN ".ports.example:80.evil", "ports.example", "/x"), "none");
     assert_string_equal(place(TOKEN ".ports.exampl", "ports.example", "/x"), "none");
     assert_string_equal(place(TOKEN, "ports.example", "/x"), "none");
     assert_string_equal(place("x." TOKEN ".ports.example", "ports.example", "/x"), "none");
