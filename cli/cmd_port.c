@@ -91,7 +91,7 @@ static int make(struct cli *cli, int argc, char **argv)
 const struct command cmd_port = {
     .name = "port",
     .args = "SANDBOX PORT",
-    .help = "Makes a URL for a port inside a sandbox and prints it, only this once: whoever has it can use "
+    .help = "Makes a URL for a port inside a sandbox and prints it, only this once: all who have it can use "
             "the port.",
     .options = make_options,
     .least = 2,

@@ -215,7 +215,8 @@ void port_table_found(void *lookup, int code, const struct err *e, const struct 
         row_free(row);
     while (table->nones > PORT_NONE_MAX && make_room(table, true))
         ;
-    begin_lookups(table);
+    if (code != ERR_CANCELLED) /* nobody looks up any more */
+        begin_lookups(table);
 }
 
 /* --- what the owner calls --- */
