@@ -405,8 +405,8 @@ def test_tokens_are_not_guessed(user, sandbox, corral):
         codes = [get(base, "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=32)) + "/").status_code for i in range(60)]
         assert codes[:20] == [404] * 20 and codes.count(429) >= 30, codes
         assert get(port["url"]).text == "hello\n"
-    finally:
-        restart_controller(corral)
+    finally: # an installation keeps what it was started with
+        restart_controller(corral, CORRAL_AUTH_FAILURES_BURST="100000", CORRAL_AUTH_FAILURES_PER_SECOND="10")
 
 
 def test_an_origin_for_each(user, sandbox, corral):
@@ -427,7 +427,7 @@ def test_an_origin_for_each(user, sandbox, corral):
             assert get(base, headers={"Host": host}).status_code == 404
         assert "sandbox" in get(base, f"p/{token}/").headers["content-security-policy"]
     finally:
-        restart_controller(corral)
+        restart_controller(corral, CORRAL_PORTS_DOMAIN="")
 
 
 def test_idle_time(user):
@@ -506,6 +506,23 @@ def test_a_sandbox_without_room_for_helpers(user, corral):
         s.close()
     wait_until("it is served again", lambda: requests.get(url, headers={"Connection": "Upgrade", "Upgrade": "websocket"}, stream=True,
                                                           timeout=10).status_code == 101, 10)
+
+
+def test_an_administrator_enters(user, sandbox, corral):
+    """Only by saying so; the port ends with the role that it needs."""
+    made = corral.admin.good("POST", "/sandbox/system/users", {"name": f"admin-{time.time_ns()}", "tier": "pro", "role": "admin"})
+    admin = Client(corral.url, corral.key(made["id"], scopes=["read", "exec", "admin"])["key"])
+    serve(user, sandbox, ECHO)
+    assert admin.refused("POST", f"/sandbox/{sandbox}/ports", {"port": 8000})["code"] == "not_found"
+    assert admin.refused("GET", f"/sandbox/{sandbox}/ports")["code"] == "not_found"
+    port = admin.good("POST", f"/sandbox/{sandbox}/ports?admin_access=true", {"port": 8000}, status=201)
+    other = admin.good("POST", f"/sandbox/{sandbox}/ports?admin_access=true", {"port": 8000}, status=201)
+    assert len(user.good("GET", f"/sandbox/{sandbox}/ports")["items"]) == 2
+    s = upgraded(port["url"])
+    user.good("DELETE", f"/sandbox/{sandbox}/ports/{other['id']}", status=204)
+    corral.admin.good("PATCH", f"/sandbox/system/users/{made['id']}", {"role": "user"})
+    assert is_over(s, 5)
+    assert get(port["url"]).status_code == 404
 
 
 def test_from_the_command_line(user, sandbox, corral):
