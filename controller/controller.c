@@ -22,14 +22,13 @@
 #define PORTS_RETRY_MS  5000u
 #define KEY_CONNECTIONS 1
 #define FILES_OF_REST(files)                                                                                 \
-    ((files) / 16 * 6) /* the rest is the node port's (common/io/msglink_listener.c) */
-#define FILES_OF_PORTS(files) ((files) / 16)
-#define PORT_CONNECTIONS_MAX  4096
-#define PORT_LOOKUP           UINT64_MAX /* the number of a look-up of a caller of a port */
-#define FILES_OF_OUR_OWN      32         /* and the sessions with the database */
-#define CONNECTIONS_LEAST     16
-#define DRAIN_MS              6000 /* past what a client may take for its close */
-#define DRAIN_STEP_MS         20
+    ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_listener.c) */
+#define PORT_CONNECTIONS_MAX 4096
+#define PORT_LOOKUP          UINT64_MAX /* the number of a look-up of a caller of a port */
+#define FILES_OF_OUR_OWN     32         /* and the sessions with the database */
+#define CONNECTIONS_LEAST    16
+#define DRAIN_MS             6000 /* past what a client may take for its close */
+#define DRAIN_STEP_MS        20
 
 /* --- keys --- */
 
@@ -330,6 +329,16 @@ static unsigned connections_of(const struct ctl_conf *conf)
     return (unsigned)most;
 }
 
+/* A sixteenth of the files beside those: the port for nodes takes its half only where there are thousands of
+ * nodes. */
+static unsigned port_connections(void)
+{
+    uint64_t most = daemon_files() / 16;
+    return most > PORT_CONNECTIONS_MAX ? PORT_CONNECTIONS_MAX
+           : most > CONNECTIONS_LEAST  ? (unsigned)most
+                                       : CONNECTIONS_LEAST;
+}
+
 static struct api_conf api_conf_of(const struct ctl_conf *conf)
 {
     struct api_conf api = {.address = conf->listen_address,
@@ -377,9 +386,7 @@ static struct port_server_conf port_conf_of(struct controller *c)
         .limits = http_default_limits,
         .misses = {.per_second = conf->auth_failures_per_second, .burst = conf->auth_failures_burst},
         .hub = leader_streams(c->leader)};
-    uint64_t most = FILES_OF_PORTS(daemon_files());
-    most = most < PORT_CONNECTIONS_MAX ? most : PORT_CONNECTIONS_MAX;
-    ports.limits.connections = most > CONNECTIONS_LEAST ? (unsigned)most : CONNECTIONS_LEAST;
+    ports.limits.connections = port_connections();
     ports.limits.connections_per_address = (unsigned)conf->connections_per_address;
     ports.limits.strangers = ports.limits.connections / 2;
     return ports;
