@@ -536,3 +536,11 @@ def test_from_the_command_line(user, sandbox, corral):
     assert get(made.stdout.strip()).status_code == 404
     assert corral.cli("port", sandbox, "9", "--wait", "0s", key=key).returncode == 1
     assert corral.cli("port", sandbox, "x", key=key).returncode == 2
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers(user, sandbox):
+    serve(user, sandbox, "sleep 1000", head="")
+    begun = time.monotonic()
+    answer = requests.get(open_port(user, sandbox)["url"], timeout=90)
+    assert answer.status_code == 504 and answer.json()["code"] == "node_timeout" and 58 < time.monotonic() - begun < 70
