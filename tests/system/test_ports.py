@@ -388,7 +388,10 @@ def test_bodies_that_do_not_validate(user, sandbox, body):
 
 
 def restart_controller(corral, **env):
-    pid = corral.pid("controller")
+    """An installation keeps what it was started with: what is None is forgotten."""
+    kept, pid = corral.home / "run/controller.env", corral.pid("controller")
+    kept.write_text("".join(line for line in kept.read_text().splitlines(True) if line.split("=")[0] not in env))
+    env = {name: value for name, value in env.items() if value is not None}
     os.kill(pid, signal.SIGTERM)
     wait_until("it has ended", lambda: not os.path.exists(f"/proc/{pid}"), 15)
     corral.restart("controller", **env)
@@ -405,8 +408,8 @@ def test_tokens_are_not_guessed(user, sandbox, corral):
         codes = [get(base, "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=32)) + "/").status_code for i in range(60)]
         assert codes[:20] == [404] * 20 and codes.count(429) >= 30, codes
         assert get(port["url"]).text == "hello\n"
-    finally: # an installation keeps what it was started with
-        restart_controller(corral, CORRAL_AUTH_FAILURES_BURST="100000", CORRAL_AUTH_FAILURES_PER_SECOND="10")
+    finally:
+        restart_controller(corral, CORRAL_AUTH_FAILURES_BURST="100000", CORRAL_AUTH_FAILURES_PER_SECOND=None)
 
 
 def test_an_origin_for_each(user, sandbox, corral):
@@ -427,7 +430,7 @@ def test_an_origin_for_each(user, sandbox, corral):
             assert get(base, headers={"Host": host}).status_code == 404
         assert "sandbox" in get(base, f"p/{token}/").headers["content-security-policy"]
     finally:
-        restart_controller(corral, CORRAL_PORTS_DOMAIN="")
+        restart_controller(corral, CORRAL_PORTS_DOMAIN=None)
 
 
 def test_idle_time(user):
