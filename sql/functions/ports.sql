@@ -47,8 +47,10 @@ create function delete_port(sandbox text, port_id text, owner text, who jsonb) r
 declare
     old ports;
 begin
-    delete from ports p using sandboxes s where p.id = port_id and p.sandbox_id = sandbox and s.id = p.sandbox_id
-        and (owner is null or s.user_id = owner) returning p.* into old;
+    if not exists (select from sandboxes s where s.id = sandbox and (owner is null or s.user_id = owner)) then
+        return act_not('not_found', 'There is no such sandbox');
+    end if;
+    delete from ports p where p.id = port_id and p.sandbox_id = sandbox returning p.* into old;
     if not found then
         return act_not('not_found', 'There is no such port');
     end if;
