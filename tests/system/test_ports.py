@@ -509,7 +509,7 @@ def test_a_sandbox_without_room_for_helpers(user, corral):
         s.close()
     wait_until("there is room again", lambda: user.call(
         "POST", f"/sandbox/{sandbox}/exec", {"command": ["true"]}).status_code == 200)
-    serve(user, sandbox, ECHO, port=8001) # the first may have ended for want of processes
+    serve(user, sandbox, ECHO, port=8001) # the first may have ended, since it could not fork
     upgraded(open_port(user, sandbox, 8001)["url"]).close()
 
 
