@@ -12,6 +12,8 @@ extern const size_t verbs_count;
 extern const struct command cmd_login, cmd_profile_ls, cmd_profile_rm;
 extern const struct command cmd_run, cmd_exec, cmd_create, cmd_stats, cmd_completion;
 extern const struct command cmd_shell, cmd_ps;
+/* cmd_port.c */
+extern const struct command cmd_port, cmd_port_ls, cmd_port_rm;
 /* cmd_sandbox.c */
 extern const struct command cmd_ls, cmd_show, cmd_rm, cmd_extend, cmd_pause, cmd_resume;
 /* cmd_cp.c */

@@ -2,6 +2,7 @@
 
 #include "controller/api/key_set.h"
 #include "controller/controller_state.h"
+#include "controller/db/db_port.h"
 #include "controller/db/db_user.h"
 #include "controller/jobs/job_table.h"
 #include "controller/ops/ops.h"
@@ -18,14 +19,17 @@
 #include <unistd.h>
 
 #define SCHEMA_RETRY_MS 2000u
+#define PORTS_RETRY_MS  5000u
 #define KEY_CONNECTIONS 1
 #define FILES_OF_REST(files)                                                                                 \
-    ((files) / 16 * 7)       /* the rest is the node port's (common/io/msglink_listener.c) */
-#define FILES_OF_OUR_OWN  32 /* and the sessions with the database */
-#define CONNECTIONS_LEAST 16
-#define DRAIN_MS          6000 /* past what a client may take for its close */
-#define DRAIN_STEP_MS     20
-#define DRAIN_ACTIVITY_MS 1000 /* for the last acts inside sandboxes */
+    ((files) / 16 * 7) /* the rest is the node port's (common/io/msglink_listener.c) */
+#define PORT_CONNECTIONS_MAX 4096
+#define PORT_LOOKUP          UINT64_MAX /* the number of a look-up of a caller of a port */
+#define FILES_OF_OUR_OWN     32         /* and the sessions with the database */
+#define CONNECTIONS_LEAST    16
+#define DRAIN_MS             6000 /* past what a client may take for its close */
+#define DRAIN_STEP_MS        20
+#define DRAIN_ACTIVITY_MS    1000 /* for the last acts inside sandboxes */
 
 /* --- keys --- */
 
@@ -59,7 +63,8 @@ static void read_keys(void *owner, const char *const *ids, size_t count)
 static bool key_is_current(void *owner, const struct caller *caller)
 {
     const struct controller *c = owner;
-    return api_key_is_current(c->api, caller);
+    /* A port is used as it was read only while no key has changed (port_table.h). */
+    return caller->lookup == PORT_LOOKUP || api_key_is_current(c->api, caller);
 }
 
 static const struct key_watch_ops key_watch_ops = {.read = read_keys, .is_current = key_is_current};
@@ -79,6 +84,54 @@ static int serving(void *owner, struct err *e)
 }
 
 static const struct api_ops api_ops = {.routes = &ops_routes, .serving = serving, .find_key = find_key};
+
+/* --- ports --- */
+
+static void on_port(void *arg, int code, const struct err *e, const struct db_port *port)
+{
+    struct port_known known = {.port = 0};
+    if (!code) {
+        const struct caller *caller = &port->caller;
+        uint64_t key_ms = port->key_remaining_ms;
+        known = (struct port_known){.sandbox = port->sandbox,
+                                    .port = port->port,
+                                    .caller = *caller,
+                                    .remaining_ms = port->remaining_ms};
+        snprintf(known.id, sizeof known.id, "%s", port->id);
+        known.caller.lookup = PORT_LOOKUP;
+        known.caller.expires = port->key_expires;
+        known.caller.expires_ms = loop_now_ms() + key_ms;
+        if (port->key_expires && key_ms < known.remaining_ms)
+            known.remaining_ms = key_ms;
+    }
+    port_table_found(arg, code, e, code ? NULL : &known);
+}
+
+static void find_port(void *owner, const uint8_t hash[PORT_HASH_LEN], void *lookup)
+{
+    struct controller *c = owner;
+    db_port_find(c->key_pool, hash, on_port, lookup);
+}
+
+static int place_port(void *owner, const struct port_known *port, char node[static NODE_NAME_MAX + 1],
+                      struct err *e)
+{
+    const struct controller *c = owner;
+    const struct cluster_state *cluster = leader_state(c->leader);
+    struct cluster_state_view view;
+    int rc = serving(owner, e);
+    if (rc)
+        return rc;
+    if (!cluster || !cluster_state_find(cluster, &port->sandbox, &view))
+        return err_set(e, ERR_NOT_FOUND, "the sandbox has ended");
+    if (view.state != SANDBOX_RUNNING)
+        return err_set(e, ERR_WRONG_STATE, "the sandbox is %s, and works only while it is running",
+                       sandbox_state_name(view.state));
+    snprintf(node, NODE_NAME_MAX + 1, "%s", view.node);
+    return 0;
+}
+
+static const struct port_server_ops port_ops = {.lookup = find_port, .place = place_port};
 
 /* --- leadership --- */
 
@@ -279,6 +332,16 @@ static unsigned connections_of(const struct ctl_conf *conf)
     return (unsigned)most;
 }
 
+/* A sixteenth of the files beside those: the port for nodes takes its half only where there are thousands of
+ * nodes. */
+static unsigned port_connections(void)
+{
+    uint64_t most = daemon_files() / 16;
+    return most > PORT_CONNECTIONS_MAX ? PORT_CONNECTIONS_MAX
+           : most > CONNECTIONS_LEAST  ? (unsigned)most
+                                       : CONNECTIONS_LEAST;
+}
+
 static struct api_conf api_conf_of(const struct ctl_conf *conf)
 {
     struct api_conf api = {.address = conf->listen_address,
@@ -330,6 +393,42 @@ static int make_api(struct controller *c, struct err *e)
     return rc ? rc : api_new(&c->api, c->loop, &api, &api_ops, c, e);
 }
 
+static struct port_server_conf port_conf_of(struct controller *c)
+{
+    const struct ctl_conf *conf = c->conf;
+    struct port_server_conf ports = {
+        .address = conf->listen_address,
+        .port = (uint16_t)conf->ports_listen_port,
+        .domain = conf->ports_domain,
+        .limits = http_default_limits,
+        .misses = {.per_second = conf->auth_failures_per_second, .burst = conf->auth_failures_burst},
+        .hub = leader_streams(c->leader)};
+    ports.limits.connections = port_connections();
+    ports.limits.connections_per_address = (unsigned)conf->connections_per_address;
+    ports.limits.strangers = ports.limits.connections / 2;
+    return ports;
+}
+
+static int make_ports(struct controller *c, struct err *e)
+{
+    struct port_server_conf ports = port_conf_of(c);
+    int rc = load_tls(&ports.tls, c->conf->listen_address, c->conf, e);
+    return rc ? rc : port_server_new(&c->ports, c->loop, &ports, &port_ops, c, e);
+}
+
+/* Where somebody else listens there, all but ports works; it is tried again. */
+static void listen_for_ports(void *arg)
+{
+    struct controller *c = arg;
+    struct err e;
+    if (!c->conf->ports_listen_port || !make_ports(c, &e))
+        return;
+    if (!c->ports_failed)
+        log_error("controller", "URLs of ports are not served, trying again: %s", e.text);
+    c->ports_failed = true;
+    timer_start(&c->ports_retry, c->loop, PORTS_RETRY_MS, listen_for_ports, c);
+}
+
 int controller_new(struct controller **out, struct loop *loop, const struct ctl_conf *conf, struct err *e)
 {
     struct controller *c = mem_zalloc(sizeof *c);
@@ -344,8 +443,9 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
                                       .on_trouble = on_database_trouble,
                                       .on_deposed = on_deposed,
                                       .arg = c};
-    struct db_pool_options key_options = {
-        .url = conf->database_url, .connections = KEY_CONNECTIONS, .queue_max = KEY_QUERIES_MAX + 2};
+    struct db_pool_options key_options = {.url = conf->database_url,
+                                          .connections = KEY_CONNECTIONS,
+                                          .queue_max = KEY_QUERIES_MAX + PORT_LOOKUPS_MAX + 2};
     c->pool = db_pool_new(loop, &options);
     struct db_pool_options reads = {
         .url = conf->database_url, .connections = (unsigned)conf->database_read_connections, .depth = 1};
@@ -370,6 +470,7 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
     db_pool_start(c->pool);
     db_pool_start(c->reads);
     db_pool_start(c->key_pool);
+    listen_for_ports(c);
     c->jobs = jobs_new(loop, controller_jobs, controller_jobs_count, c);
     *out = c;
     return 0;
@@ -378,9 +479,13 @@ int controller_new(struct controller **out, struct loop *loop, const struct ctl_
 int controller_prepare_reload(struct controller *c, const struct ctl_conf *fresh, struct err *e)
 {
     tls_server_free(c->fresh_tls);
+    tls_server_free(c->fresh_ports_tls);
+    c->fresh_ports_tls = NULL;
     secrets_free(c->fresh_secrets);
     c->fresh_secrets = NULL;
     int rc = load_tls(&c->fresh_tls, c->conf->listen_address, fresh, e);
+    if (!rc)
+        rc = load_tls(&c->fresh_ports_tls, c->conf->listen_address, fresh, e);
     return rc ? rc : load_secrets(&c->fresh_secrets, fresh, e);
 }
 
@@ -401,6 +506,12 @@ void controller_reload(struct controller *c)
     c->fresh_secrets = NULL;
     set_defaults(c);
     api_reload(c->api, &api);
+    if (c->ports) {
+        struct port_server_conf ports = port_conf_of(c);
+        ports.tls = c->fresh_ports_tls;
+        c->fresh_ports_tls = NULL;
+        port_server_reload(c->ports, &ports);
+    }
     db_admit_set_defaults(c->admit, &c->defaults);
     jobs_reload(c->jobs);
     settings_for_agents(c->conf, &settings);
@@ -437,6 +548,7 @@ void controller_free(struct controller *c)
     if (!c)
         return;
     timer_stop(&c->schema_retry);
+    timer_stop(&c->ports_retry);
     timer_stop(&c->drain);
     jobs_free(c->jobs);
     if (c->db_leader)
@@ -451,10 +563,12 @@ void controller_free(struct controller *c)
     db_pool_free(c->key_pool);
     leader_free(c->leader);
     websockets_free(c->websockets);
+    port_server_free(c->ports);
     api_free(c->api);
     key_watch_free(c->keys);
     read_gate_free(c->read_gate);
     tls_server_free(c->fresh_tls);
+    tls_server_free(c->fresh_ports_tls);
     secrets_free(c->fresh_secrets);
     secrets_free(c->secrets);
     free(c);

@@ -12,6 +12,7 @@
 #include "controller/db/db_leader.h"
 #include "controller/db/db_upkeep.h"
 #include "controller/jobs/jobs.h"
+#include "controller/ports/port_server.h"
 
 #include "common/io/secrets.h"
 
@@ -33,15 +34,17 @@ struct controller {
     struct key_watch *keys;
     struct leader *leader;
     struct api *api;
+    struct port_server *ports; /* NULL: ports have no listener */
     struct websockets *websockets;
-    LIST_HEAD(, stats_stream) stats_streams; /* ops/stats_stream.c */
-    struct tls_server *fresh_tls;            /* of a prepared reload */
+    LIST_HEAD(, stats_stream) stats_streams;        /* ops/stats_stream.c */
+    struct tls_server *fresh_tls, *fresh_ports_tls; /* of a prepared reload */
     struct secrets *secrets, *fresh_secrets; /* NULL: no key is configured; fresh: of a prepared reload */
     struct db_defaults defaults;
     struct rates rates;
     bool schema_good;
     struct err failure; /* why it stopped the loop; code 0: it did not */
-    struct timer schema_retry, drain;
+    struct timer schema_retry, ports_retry, drain;
+    bool ports_failed;    /* that it cannot listen for ports was logged */
     uint64_t draining_ms; /* since when it says farewell */
     struct jobs *jobs;
     uint64_t started_ms;

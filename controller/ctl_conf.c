@@ -64,6 +64,13 @@ static const struct conf_row rows[] = {
     {"cors_origins", "CORRAL_CORS_ORIGINS", CONF_LIST, AT(cors_origins), NULL, 0, 0, NULL, true, false,
      "Origins whose pages may send requests from a browser, such as https://console.example; * for any; "
      "empty: none."},
+    {"ports_listen_port", "CORRAL_PORTS_LISTEN_PORT", CONF_UINT, AT(ports_listen_port), "3001", 0, 65535,
+     NULL, false, false,
+     "Port of the listener for the URLs of ports inside sandboxes, at listen_address and with its "
+     "certificate; 0: none."},
+    {"ports_domain", "CORRAL_PORTS_DOMAIN", CONF_STRING, AT(ports_domain), NULL, 0, 0, NULL, true, false,
+     "Domain whose names all lead to that listener, such as ports.example or ports.example:3001: each port "
+     "inside a sandbox then has an origin of its own; empty: they share one."},
     {"database_url", "CORRAL_DATABASE_URL", CONF_STRING, AT(database_url), "postgresql:///corral", 0, 0, NULL,
      false, true, "Connection URI of PostgreSQL."},
     {"database_connections", "CORRAL_DATABASE_CONNECTIONS", CONF_UINT, AT(database_connections), "8", 1, 64,
@@ -153,9 +160,31 @@ int ctl_conf_check_tls(const struct ctl_conf *conf, const char *address, struct 
     return 0;
 }
 
+/* Names of a domain, with a port or without: it is put into URLs. */
+static bool is_domain(const char *text)
+{
+    size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.");
+    size_t port = text[name] == ':' ? strspn(text + name + 1, "0123456789") : 0;
+    bool ends = !text[name] || (port && port <= 5 && !text[name + 1 + port]);
+    return name && name <= 200 && text[0] != '.' && text[name - 1] != '.' && ends;
+}
+
+static int check_ports(const struct ctl_conf *conf, struct err *e)
+{
+    if (conf->ports_listen_port && conf->ports_listen_port == conf->listen_port)
+        return err_set(e, ERR_CONFIG,
+                       "ports_listen_port is listen_port: ports must not share the API's origin");
+    if (conf->ports_domain && conf->ports_domain[0] && !is_domain(conf->ports_domain))
+        return err_set(e, ERR_CONFIG, "ports_domain %.200s is no name of a domain, with or without a port",
+                       conf->ports_domain);
+    return 0;
+}
+
 static int check(const void *values, struct err *e)
 {
     const struct ctl_conf *conf = values;
+    if (check_ports(conf, e))
+        return ERR_CONFIG;
     if (conf->body_bytes >= conf->request_bytes_per_key)
         return err_set(
             e, ERR_CONFIG,

@@ -15,6 +15,8 @@ struct ctl_conf {
     uint64_t rate_per_second, rate_burst, start_timeout_seconds, terminal_grace_seconds;
     bool metrics_open;
     char *cors_origins;
+    uint64_t ports_listen_port; /* 0: none */
+    char *ports_domain;
     /* PostgreSQL */
     char *database_url;
     uint64_t database_connections, database_read_connections;

@@ -52,6 +52,8 @@ static const char *breach(const struct stream_open *open)
         return open->logs.since_ms > STREAM_SINCE_MAX ? "since" : NULL;
     if (open->op == STREAM_LOGS_DROP)
         return NULL;
+    if (open->op == STREAM_PORT)
+        return !open->port.port || open->port.wait_ms > STREAM_PORT_WAIT_MAX ? "port" : NULL;
     if (open->op == STREAM_SIGNAL && (open->signo < 1 || open->signo > 64))
         return "signo";
     if (open->op == STREAM_FILE)
@@ -112,6 +114,26 @@ static void logs_from(const Corral__LogsRead *pb, struct stream_logs *logs)
                                  .no_stderr = pb->no_stderr};
 }
 
+static void attach_to(const struct stream_open *open, Corral__ProcessAttach *pb)
+{
+    pb->pid = open->pid;
+    pb->from = open->from;
+    pb->from_oldest = open->from_oldest;
+}
+
+static void port_to(const struct stream_port *port, Corral__PortConnect *pb)
+{
+    pb->port = port->port;
+    pb->wait_ms = port->wait_ms;
+    pb->probe = port->probe;
+}
+
+static bool port_from(const Corral__PortConnect *pb, struct stream_port *port)
+{
+    *port = (struct stream_port){.port = (uint16_t)pb->port, .wait_ms = pb->wait_ms, .probe = pb->probe};
+    return pb->port <= UINT16_MAX;
+}
+
 int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len, struct err *e)
 {
     struct pb_arena arena = {0};
@@ -126,6 +148,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     Corral__FileOperation file = CORRAL__FILE_OPERATION__INIT;
     Corral__LogsRead logs = CORRAL__LOGS_READ__INIT;
     Corral__LogsDrop logs_drop = CORRAL__LOGS_DROP__INIT;
+    Corral__PortConnect port = CORRAL__PORT_CONNECT__INIT;
     const char *field = breach(open);
     if (field)
         return err_set(e, ERR_INVALID, "%s: missing or too large", field);
@@ -137,9 +160,7 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
         pb.op_case = CORRAL__STREAM_OPEN__OP_START;
         break;
     case STREAM_ATTACH:
-        attach.pid = open->pid;
-        attach.from = open->from;
-        attach.from_oldest = open->from_oldest;
+        attach_to(open, &attach);
         pb.attach = &attach;
         pb.op_case = CORRAL__STREAM_OPEN__OP_ATTACH;
         break;
@@ -180,6 +201,11 @@ int stream_open_pack(const struct stream_open *open, uint8_t **out, size_t *len,
     case STREAM_LOGS_DROP:
         pb.logs_drop = &logs_drop;
         pb.op_case = CORRAL__STREAM_OPEN__OP_LOGS_DROP;
+        break;
+    case STREAM_PORT:
+        port_to(&open->port, &port);
+        pb.port = &port;
+        pb.op_case = CORRAL__STREAM_OPEN__OP_PORT;
         break;
     default:
         kill.pid = open->pid;
@@ -261,6 +287,9 @@ static bool open_from(const Corral__StreamOpen *pb, struct stream_open *open)
     case CORRAL__STREAM_OPEN__OP_LOGS_DROP:
         open->op = STREAM_LOGS_DROP;
         return true;
+    case CORRAL__STREAM_OPEN__OP_PORT:
+        open->op = STREAM_PORT;
+        return port_from(pb->port, &open->port);
     default:
         return false;
     }
@@ -386,6 +415,10 @@ size_t stream_message_pack(const struct stream_message *message, uint8_t *out)
         pb.log = &log;
         pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_LOG;
         break;
+    case STREAM_PORT_STANDS:
+        pb.port_stands = true;
+        pb.what_case = CORRAL__STREAM_MESSAGE__WHAT_PORT_STANDS;
+        break;
     }
     size_t len = protobuf_c_message_get_packed_size(&pb.base);
     if (len <= STREAM_MESSAGE_MAX)
@@ -402,6 +435,9 @@ static bool message_from(const Corral__StreamMessage *pb, struct stream_message 
         return process_from(pb->process, &m->process);
     case CORRAL__STREAM_MESSAGE__WHAT_INPUT_END:
         m->kind = STREAM_INPUT_END;
+        return true;
+    case CORRAL__STREAM_MESSAGE__WHAT_PORT_STANDS:
+        m->kind = STREAM_PORT_STANDS;
         return true;
     case CORRAL__STREAM_MESSAGE__WHAT_RESIZE:
         m->kind = STREAM_TO_SIZE;

@@ -1,6 +1,7 @@
 #include "agent/init/init_child.h"
 #include "agent/init/init_exec.h"
 #include "agent/init/init_file.h"
+#include "agent/init/init_port.h"
 #include "agent/init/init_stdio.h"
 
 #include <errno.h>
@@ -32,6 +33,8 @@ static void run_helper(const struct init_start *start)
     close_others();
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (!strcmp(start->argv[0], INIT_PORT_HELPER))
+        _exit(init_port_run((int)start->argc, start->argv, STDIN_FILENO, STDOUT_FILENO));
     _exit(init_file_run((int)start->argc, start->argv, STDIN_FILENO, STDOUT_FILENO) ? 0 : 2);
 }
 

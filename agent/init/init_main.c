@@ -84,7 +84,7 @@ static void greet(struct init *init)
     struct init_hello hello = {.version = INIT_VERSION,
                                .main_state = (uint32_t)state_of(init),
                                .features = INIT_FEATURE_PROCESSES | INIT_FEATURE_FILES | INIT_FEATURE_HOLD |
-                                           INIT_FEATURE_ARCHIVES,
+                                           INIT_FEATURE_ARCHIVES | INIT_FEATURE_PORTS,
                                .next_process = init->streams.next_number};
     init_link_send(&init->link, INIT_HELLO, 0, &hello, sizeof hello);
     init_streams_linked(&init->streams);

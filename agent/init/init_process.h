@@ -40,8 +40,8 @@ enum init_process_flag {
     INIT_PROCESS_EXEC = 4,  /* it belongs to a request: stored for the agent, without effect in the init */
     INIT_PROCESS_TIMED_OUT = 8,
     INIT_PROCESS_KILLED = 16, /* by KILL or its timeout */
-    INIT_PROCESS_FILE = 32,   /* a helper for files (init_file.h): the agent sends it to an init that has
-                                 INIT_FEATURE_FILES */
+    INIT_PROCESS_FILE = 32,   /* a helper for files (init_file.h) or a port (init_port.h): the agent sends it
+                                 to an init that has INIT_FEATURE_FILES, or INIT_FEATURE_PORTS */
     INIT_PROCESS_HOLD = 64,   /* it waits where output would be lost that no attachment has had, until it is
                                  killed: the agent sends it to an init that has INIT_FEATURE_HOLD */
 };

@@ -71,13 +71,13 @@
     INIT_FRAME(DETACH, 40, 0, 0)              /* agent: DETACHED follows, then the number is free */         \
     INIT_FRAME(DETACHED, 41, 16, 16)          /* init: struct init_detached; nothing follows it */           \
     INIT_FRAME(BOUNDS, 42, 8, 8)              /* agent: uint64, bytes that all rings may have */
-/* Reserved: 16-23 files, 24-31 ports. Until they are implemented, they break the rules. */
 
 /* Features of an init, bits in its HELLO. */
 #define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
 #define INIT_FEATURE_FILES     2u /* helpers for files (init_file.h) */
 #define INIT_FEATURE_HOLD      4u /* processes that wait for a client (INIT_PROCESS_HOLD) */
 #define INIT_FEATURE_ARCHIVES  8u /* …with the verbs pack and unpack */
+#define INIT_FEATURE_PORTS     16u /* helpers for ports (init_port.h) */
 
 enum init_type {
 #define INIT_FRAME(name, number, least, most) INIT_##name = number,

@@ -11,6 +11,11 @@
 
 #define CREDIT_LEAST 4096 /* less is given only where the reader has no more */
 
+bool process_core_has_helper(const struct process_stream *s)
+{
+    return s->op == STREAM_FILE || s->op == STREAM_PORT;
+}
+
 bool process_core_is_attended(const struct runtime *h, uint32_t number)
 {
     for (const struct process_stream *s = h->streams; s; s = s->next) {
@@ -93,7 +98,7 @@ static bool gives_input_alone(const struct process_stream *stream)
 
 void process_core_say_begun(struct process_stream *s, const struct initlink_process *process)
 {
-    if (s->begun || !process || s->op == STREAM_FILE || mux_room(s->mux) < STREAM_MESSAGE_MAX)
+    if (s->begun || !process || process_core_has_helper(s) || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     struct stream_process told = process_told(process);
     if (s->op == STREAM_ATTACH) {

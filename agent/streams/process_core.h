@@ -9,6 +9,7 @@
 
 #include "agent/initlink/initlink_process.h"
 #include "agent/sandbox/runtime.h"
+#include "agent/init/init_port.h"
 #include "agent/streams/file_told.h"
 #include "common/io/mux.h"
 #include "common/model/stream_wire.h"
@@ -28,13 +29,19 @@ struct process_stream {
     uint64_t position; /* after the last byte of output that came */
     size_t credit;     /* bytes that the init may send */
     uint8_t *input;    /* that the init has not taken */
-    size_t input_at, input_len;
+    size_t input_at, input_len, input_room;
     uint64_t input_from; /* bytes that the init had before this stream's */
     uint64_t input_sent; /* bytes that went to the init */
     bool input_ends, input_ended;
-    uint32_t listed;       /* the highest number of a list that was told */
-    struct file_told file; /* STREAM_FILE */
+    uint32_t listed;                                    /* the highest number of a list that was told */
+    struct file_told file;                              /* STREAM_FILE */
+    uint8_t port_head[sizeof(struct init_port_result)]; /* STREAM_PORT: what its helper says first */
+    size_t port_head_len;
+    bool probes; /* of a port: whether something listens is all that is asked */
 };
+
+/* Whether its process is a helper of the init, which belongs to it alone. */
+bool process_core_has_helper(const struct process_stream *stream);
 
 /* Whether a stream is attached to this process. */
 bool process_core_is_attended(const struct runtime *runtime, uint32_t number);

@@ -26,12 +26,15 @@ static void send_input(struct process_stream *s)
 /* No more than a window is kept: what the init has taken makes room first. */
 void process_input_keep(struct process_stream *s, const uint8_t *bytes, size_t len)
 {
-    if (s->input_at) {
+    if (s->input_at && s->input_len + len > s->input_room) {
         s->input_len -= s->input_at;
         memmove(s->input, s->input + s->input_at, s->input_len);
         s->input_at = 0;
     }
-    s->input = mem_grow(s->input, s->input_len + len, 1);
+    if (s->input_len + len > s->input_room) {
+        s->input_room = 2 * (s->input_len + len);
+        s->input = mem_grow(s->input, s->input_room, 1);
+    }
     memcpy(s->input + s->input_len, bytes, len);
     s->input_len += len;
 }

@@ -4,6 +4,7 @@
 #include "agent/streams/act_stream.h"
 #include "agent/streams/file_stream.h"
 #include "agent/streams/list_stream.h"
+#include "agent/streams/port_stream.h"
 #include "agent/streams/process_core.h"
 #include "agent/streams/process_input.h"
 #include "agent/streams/process_told.h"
@@ -26,6 +27,10 @@ static void end_if_done(struct process_stream *s)
         file_stream_end(s);
         return;
     }
+    if (s->op == STREAM_PORT && s->ended && s->drained) {
+        port_stream_end(s);
+        return;
+    }
     if (!s->ended || (s->attaches && !s->drained) || mux_room(s->mux) < STREAM_MESSAGE_MAX)
         return;
     process_core_say_process(s, &s->end);
@@ -34,13 +39,16 @@ static void end_if_done(struct process_stream *s)
 
 static void on_output(struct process_stream *s, const struct initlink_update *update)
 {
-    guard_streamed(&s->runtime->guard);
+    if (s->op != STREAM_PORT) /* whose helper says something of its own first */
+        guard_streamed(&s->runtime->guard);
     /* It comes first, whatever an init does. */
     process_core_say_begun(s, initlink_find_process(s->runtime->init, s->number));
     s->position = update->attachment.position;
     s->credit -= update->len < s->credit ? update->len : s->credit;
     if (s->op == STREAM_FILE)
         file_stream_output(s, update);
+    else if (s->op == STREAM_PORT)
+        port_stream_output(s, update);
     else
         mux_write(s->mux, update->is_stderr ? STREAM_STDERR : STREAM_STDOUT, update->bytes, update->len);
 }
@@ -239,6 +247,8 @@ void process_stream_begin(struct runtime *h, struct mux_stream *mux, const struc
         begin_start(s, &open->start);
     else if (open->op == STREAM_FILE)
         file_stream_begin(s, &open->file);
+    else if (open->op == STREAM_PORT)
+        port_stream_begin(s, &open->port);
     else if (open->op == STREAM_LIST && !open->pid)
         list_stream_more(s);
     else
@@ -295,7 +305,7 @@ static void on_process_told(struct process_stream *s, const struct initlink_proc
 static bool has_stream(const struct runtime *h, uint32_t number)
 {
     for (const struct process_stream *s = h->streams; s; s = s->next) {
-        if (s->number == number && (s->op == STREAM_START || s->op == STREAM_FILE))
+        if (s->number == number && (s->op == STREAM_START || process_core_has_helper(s)))
             return true;
     }
     return false;
@@ -401,14 +411,14 @@ static void on_writable(struct runtime *h)
     }
 }
 
-/* The others go on when there is a link again. Of a file, nobody could tell what has arrived. */
+/* The others go on when there is a link again. Of a file or a port, nobody could tell what has arrived. */
 static void on_unlinked(struct runtime *h)
 {
     struct process_stream *s, *next;
     for (s = h->streams; s; s = next) {
         next = s->next;
         s->attachment = 0;
-        if (s->op == STREAM_FILE)
+        if (process_core_has_helper(s))
             process_core_finish(s, ERR_NODE_TIMEOUT, "the sandbox's init was not reached");
     }
 }

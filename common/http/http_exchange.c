@@ -239,6 +239,15 @@ const char *http_header(const struct http_exchange *x, const char *name)
     return http_request_field(&x->request, name);
 }
 
+bool http_header_nth(const struct http_exchange *x, unsigned nth, const char **name, const char **value)
+{
+    if (nth >= x->request.fields)
+        return false;
+    *name = x->request.field[nth].name;
+    *value = x->request.field[nth].value;
+    return true;
+}
+
 const char *http_body(const struct http_exchange *x, size_t *len)
 {
     *len = x->request.body.len;

@@ -87,6 +87,9 @@ const char *http_network(
     const struct http_exchange *x); /* what limits count as one client: an IPv4 address, an IPv6 /64 */
 bool http_is_tls(const struct http_exchange *x);
 const char *http_header(const struct http_exchange *x, const char *name); /* name in lower case; NULL: none */
+/* The nth header, counted from 0; its name in lower case. Headers of one name are one, their values with
+ * commas between. False: there are fewer. */
+bool http_header_nth(const struct http_exchange *x, unsigned nth, const char **name, const char **value);
 const char *http_body(const struct http_exchange *x,
                       size_t *len); /* NUL-terminated; what was read and kept */
 

@@ -30,6 +30,8 @@ enum stream_op {
     STREAM_LOGS,      /* carries the output of the sandbox's command as records on the channel of stdout
                          (common/model/log_record.h), after a message STREAM_LOG */
     STREAM_LOGS_DROP, /* removes what is kept of it, or will be */
+    STREAM_PORT,      /* a connection to a port inside: STREAM_PORT_STANDS, then its bytes on the channels of
+                         stdin and stdout; closed with 0 where the port has sent all */
     STREAM_OPS
 };
 
@@ -92,6 +94,15 @@ struct stream_logs {
     bool no_stdout, no_stderr;
 };
 
+/* STREAM_PORT. */
+struct stream_port {
+    uint16_t port;
+    uint32_t wait_ms; /* for something to listen there */
+    bool probe;       /* whether something does is all that is asked: closed with 0, or ERR_PORT_REFUSED */
+};
+
+#define STREAM_PORT_WAIT_MAX 60000 /* ms */
+
 struct stream_open {
     struct sandbox_id sandbox;
     enum stream_op op;
@@ -104,6 +115,7 @@ struct stream_open {
     bool eof;                /* STREAM_INPUT: after what comes on the channel of stdin */
     struct stream_file file; /* STREAM_FILE */
     struct stream_logs logs;
+    struct stream_port port;
 };
 
 /* How a process stands. */
@@ -146,7 +158,8 @@ enum stream_message_kind {
     STREAM_TO_SIZE,
     STREAM_TO_SIGNAL,
     STREAM_FILE_TOLD,
-    STREAM_LOG
+    STREAM_LOG,
+    STREAM_PORT_STANDS
 };
 
 struct stream_message {

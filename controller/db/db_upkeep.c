@@ -65,6 +65,8 @@ static const struct step_row {
      "raise keep_event_days"},
     {"answers", TERM_ANSWERS, false, "select * from upkeep_answers($1, $2, $3)",
      "look for long transactions and slow disks"},
+    {"ports", TERM_ANSWERS, false, "select * from upkeep_ports($1, $2, $3)",
+     "look for long transactions and slow disks"},
     {"sandboxes", TERM_SANDBOXES, false, "select * from upkeep_sandboxes($1, $2, $3)",
      "look for long transactions and slow disks, or raise keep_sandbox_days"},
     {"keys", TERM_KEYS, false, "select * from upkeep_keys($1, $2, $3)",

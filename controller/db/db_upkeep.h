@@ -19,7 +19,7 @@
 struct loop;
 struct db_upkeep;
 
-#define DB_UPKEEP_STEPS 10
+#define DB_UPKEEP_STEPS 11
 
 /* Days; 0: for ever (not allowed for samples, activity and events). */
 struct db_upkeep_terms {

@@ -113,6 +113,7 @@ void ops_key_changed(struct controller *c, const char *prefix)
 {
     api_forget_key(c->api, prefix);
     key_watch_changed(c->keys, prefix);
+    port_server_changed(c->ports);
 }
 
 void ops_tenant_changed(void *arg, int code, const struct err *e, const char *json)

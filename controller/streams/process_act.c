@@ -72,7 +72,8 @@ int process_act_start(struct process_act **out, struct loop *loop, struct stream
         act_free(act);
         return rc;
     }
-    timer_start(&act->patience, loop, PROCESS_ACT_MS, on_silence, act);
+    timer_start(&act->patience, loop, PROCESS_ACT_MS + (open->op == STREAM_PORT ? open->port.wait_ms : 0),
+                on_silence, act);
     *out = act;
     return 0;
 }

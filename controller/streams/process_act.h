@@ -1,6 +1,7 @@
 /*
  * Asks a node for one thing about the processes of a sandbox: to start one that outlives the request, to list
- * them, to signal, resize or kill one; or to drop its logs. On the loop.
+ * them, to signal, resize or kill one; to drop its logs; or whether something listens on a port
+ * (stream_port.probe). On the loop.
  */
 #ifndef CORRAL_CONTROLLER_STREAMS_PROCESS_ACT_H
 #define CORRAL_CONTROLLER_STREAMS_PROCESS_ACT_H

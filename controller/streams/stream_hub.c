@@ -167,6 +167,7 @@ static bool may_say(int code)
                                 ERR_FILE_CONFLICT,
                                 ERR_NO_SPACE,
                                 ERR_RANGE,
+                                ERR_PORT_REFUSED,
                                 ERR_INVALID,
                                 ERR_IO};
     for (size_t i = 0; i < ARRAY_LEN(codes); i++) {

@@ -76,6 +76,11 @@ create function upkeep_answers(keep_days integer, most integer, after text) retu
     select upkeep_rows('idempotency', 'created_at', days_ago(keep_days), most, after)
 $$;
 
+-- URLs of ports that have expired, a day after that. Those of sandboxes that are removed go with them.
+create function upkeep_ports(keep_days integer, most integer, after text) returns upkept language sql as $$
+    select upkeep_rows('ports', 'expires_at', days_ago(keep_days), most, after)
+$$;
+
 -- Ended sandboxes, with what their nodes reported of them. Events and audit have retention times of their own.
 create function upkeep_sandboxes(keep_days integer, most integer, after text) returns upkept language sql as $$
     select upkeep_rows('sandboxes', 'ended_at', days_ago(keep_days), most, after)

@@ -15,7 +15,7 @@ ninja -C "$build" controller/corral-controller tests/bench_hello >/dev/null
 POSTGRES_OPTIONS= database_start
 port=$((20000 + RANDOM % 9000))
 export CORRAL_DATABASE_URL=$DATABASE_URL CORRAL_PKI_DIR=$DB_HOME/pki CORRAL_NODE_URL=ipc://$DB_HOME/nodes
-export CORRAL_LISTEN_PORT=$port CORRAL_RATE_PER_SECOND=1000000 CORRAL_RATE_BURST=1000000
+export CORRAL_LISTEN_PORT=$port CORRAL_PORTS_LISTEN_PORT=0 CORRAL_RATE_PER_SECOND=1000000 CORRAL_RATE_BURST=1000000
 controller=$build/controller/corral-controller
 "$controller" migrate >/dev/null
 key=$("$controller" init | grep -o 'crl_[A-Za-z0-9_]*' | head -1)

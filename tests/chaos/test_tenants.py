@@ -82,7 +82,7 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
     end_all([user])
 
 
-BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"], "grace_seconds": 5},
+BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"], "grace_seconds": 5}, "POST /sandbox/{id}/ports": {"port": 80},
           "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
           "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
@@ -135,10 +135,10 @@ def test_another_tenants_is_as_if_it_were_not(corral, user, scopes):
         if "{" not in path:
             continue
         mine = path.startswith("/sandbox/{id}")
-        theirs = {"id": sandbox if mine else other.user_id, "key": other.key_id, "name": "node-1", "pid": "2"}
-        missing = {"id": "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
+        theirs = {"port_id": "prt_" + "0" * 26, "id": sandbox if mine else other.user_id, "key": other.key_id, "name": "node-1", "pid": "2"}
+        missing = {"port_id": "prt_" + "0" * 26, "id": "sbx_" + "0" * 26 if mine else "usr_" + "0" * 26, "key": "key_" + "0" * 26, "name": "nowhere", "pid": "2"}
         answers = [answer_of(client, method, path, names)
-                   for names in (theirs, missing, {"id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
+                   for names in (theirs, missing, {"port_id": "x", "id": "nonsense", "key": "%20", "name": "...", "pid": "2"})]
         allowed = mine and need(method, path) in granted(scopes)
         assert len(set(answers)) == 1, (method, path, answers)
         assert answers[0][0] == (404 if allowed else 403), (method, path, answers)

@@ -14,7 +14,7 @@ from corral import Client, free_port, wait_until
 def second(corral, tmp_path_factory):
     port, folder = free_port(), tmp_path_factory.mktemp("second")
     environ = {**corral.environ, "CORRAL_DATABASE_URL": f"postgresql://corral@/corral?host={corral.home}/postgres",
-               "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": str(port), "CORRAL_NODE_URL": f"ipc://{folder}/nodes",
+               "CORRAL_PKI_DIR": str(corral.home / "pki"), "CORRAL_LISTEN_PORT": str(port), "CORRAL_PORTS_LISTEN_PORT": "0", "CORRAL_NODE_URL": f"ipc://{folder}/nodes",
                "PATH": os.environ["PATH"]}
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen([corral.home / "bin/corral-controller", "serve"], env=environ, stdin=subprocess.DEVNULL, stdout=log,

@@ -42,11 +42,11 @@ def is_free(port):
             return False
 
 
-def free_port(beside=0):
-    """A port below those that the kernel gives to clients; the port that is `beside` above it is free too."""
+def free_port(*beside):
+    """A port below those that the kernel gives to clients; the ports that are so far above it are free too."""
     while True:
         port = random.randrange(12000, 28000)
-        if is_free(port) and is_free(port + beside):
+        if all(is_free(port + above) for above in (0, *beside)):
             return port
 
 
@@ -194,7 +194,7 @@ class Corral:
         self.home = Path(tempfile.mkdtemp(prefix="corral-", dir="/var/tmp"))
         self.home.chmod(0o755)
         self.installed_as = "corral-" + hashlib.sha256(str(self.home).encode()).hexdigest()[:6]
-        port = free_port(beside=4420) # agents connect to it
+        port = free_port(1, 4420) # of URLs of ports, and of agents
         self.port, self.nodes = port, nodes
         self.environ = {k: v for k, v in os.environ.items() if not k.startswith(("CORRAL_", "DOCKER_"))}
         self.environ.update(CORRAL_HOME=str(self.home), CORRAL_BUILD=os.environ["CORRAL_BUILD_ROOT"], **env)

@@ -24,7 +24,7 @@ class Front:
         self.environ = {k: v for k, v in os.environ.items() if k in KEEP}
         # Freed memory that a sanitizer keeps would count as the server's.
         self.environ["ASAN_OPTIONS"] = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
-        self.environ.update(CORRAL_LISTEN_PORT=str(self.port), CORRAL_PKI_DIR=str(self.home / "pki"),
+        self.environ.update(CORRAL_LISTEN_PORT=str(self.port), CORRAL_PORTS_LISTEN_PORT="0", CORRAL_PKI_DIR=str(self.home / "pki"),
                             CORRAL_NODE_URL=f"ipc://{self.home}/nodes", CORRAL_DATABASE_CONNECTIONS="1",
                             CORRAL_DATABASE_URL="postgresql://corral@127.0.0.1:1/none")
         self.environ.update(env)

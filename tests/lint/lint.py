@@ -28,6 +28,7 @@ ARROWS = {
     "controller/nodes": ["controller/nodes", "controller/core", "common", "proto"],
     "controller/leader": ["controller/leader", "controller/core", "controller/db", "controller/nodes", "controller/streams", "common"],
     "controller/streams": ["controller/streams", "controller/core/caller.h", "common", "proto"],
+    "controller/ports": ["controller/ports", "controller/streams", "controller/core/caller.h", "controller/core/rate_limit.h", "controller/api/rate_table.h", "common"],
     "controller/jobs": ["controller/jobs", "controller/controller_state.h", "controller/leader", "controller/db", "common"],
     "controller": ["controller", "common", "proto"],
     "agent/core": ["agent/core", "common"],

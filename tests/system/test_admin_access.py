@@ -70,6 +70,7 @@ def test_every_act_has_its_row(corral, user, admin, sandbox):
     started = ask(corral, admin, "POST", f"{inside}/processes?{entry}", {"command": ["sh", "-c", f"echo {SECRET}"], "env": {"A": SECRET}})
     steps = [("POST", f"{inside}/exec?{entry}", {"command": ["echo", SECRET], "stdin": SECRET}, 200, "sandboxExec"),
              ("GET", f"{inside}/processes?{entry}", None, 200, "processList"), ("GET", f"{inside}/processes/{pid}?{entry}", None, 200, "processShow"),
+             ("POST", f"{inside}/ports?{entry}", {"port": 80}, 201, "portCreate"), ("GET", f"{inside}/ports?{entry}", None, 200, "portList"),
              ("POST", f"{inside}/processes/{pid}/stdin?{entry}", None, 204, "processInput"),
              ("POST", f"{inside}/processes/{pid}/signal?{entry}", {"signal": 18}, 204, "processSignal"),
              ("POST", f"{inside}/processes/{pid}/resize?{entry}", {"rows": 3, "columns": 4}, 204, "processResize"),

@@ -4,7 +4,7 @@ import requests
 from corral import Client
 
 # What works inside, in an order in which each step finds what the one before left: method, path, body, status.
-WORK = [("POST", "/exec", {"command": ["true"]}, 200), ("POST", "/processes", {"command": ["true"]}, 201), ("GET", "/processes", None, 200),
+WORK = [("POST", "/exec", {"command": ["true"]}, 200), ("POST", "/ports", {"port": 80}, 201), ("GET", "/ports", None, 200), ("POST", "/processes", {"command": ["true"]}, 201), ("GET", "/processes", None, 200),
         ("GET", "/processes/{pid}", None, 200), ("POST", "/processes/{pid}/stdin", None, 204), ("POST", "/processes/{pid}/signal", {"signal": 18}, 204),
         ("POST", "/processes/{pid}/resize", {"rows": 10, "columns": 20}, 204), ("PUT", "/files?path=/workspace/a", None, 201),
         ("GET", "/files?path=/workspace/a", None, 200), ("HEAD", "/files?path=/workspace/a", None, 200),

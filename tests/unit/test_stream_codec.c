@@ -101,6 +101,25 @@ static void assert_refused(struct stream_open *open, const char *field)
     open->start = (struct stream_start){0};
 }
 
+static void test_a_port(void **state)
+{
+    struct stream_open open = {.op = STREAM_PORT, .port = {65535, STREAM_PORT_WAIT_MAX, true}};
+    set_sandbox(&open);
+    struct stream_open back = there_and_back(&open);
+    assert_true(back.port.port == 65535 && back.port.wait_ms == STREAM_PORT_WAIT_MAX && back.port.probe);
+    open.port.wait_ms++;
+    assert_refused(&open, "port");
+    open.port = (struct stream_port){.port = 0};
+    assert_refused(&open, "port");
+    uint8_t bytes[STREAM_MESSAGE_MAX];
+    struct stream_message message = {.kind = STREAM_PORT_STANDS}, told;
+    struct err e;
+    size_t len = stream_message_pack(&message, bytes);
+    assert_true(len);
+    assert_false(stream_message_unpack(bytes, len, &told, &e));
+    assert_int_equal(told.kind, STREAM_PORT_STANDS);
+}
+
 static void test_starts_past_their_bounds(void **state)
 {
     struct stream_open open = {.op = STREAM_START};
@@ -309,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_a_file),
         cmocka_unit_test(test_a_result_of_a_file),
         cmocka_unit_test(test_starts_at_their_bounds),
+        cmocka_unit_test(test_a_port),
         cmocka_unit_test(test_starts_past_their_bounds),
         cmocka_unit_test(test_acts),
         cmocka_unit_test(test_a_process),

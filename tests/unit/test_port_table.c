@@ -1,0 +1,200 @@
+/* What a controller knows of ports: when it asks the database, and what it goes by meanwhile. */
+#include "controller/ports/port_table.h"
+
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+
+struct fixture {
+    struct loop *loop;
+    struct port_table *table;
+    void *lookup[8]; /* that are not answered */
+    size_t lookups, asked;
+    int told, code; /* the last that a finder was told */
+    char id[PORT_ID_MAX + 1];
+};
+
+static void on_lookup(void *owner, const uint8_t hash[PORT_HASH_LEN], void *lookup)
+{
+    struct fixture *f = owner;
+    f->lookup[f->lookups++] = lookup;
+    f->asked++;
+}
+
+static void on_found(void *arg, int code, const char *text, const struct port_known *port,
+                     struct port_proxies *proxies)
+{
+    struct fixture *f = arg;
+    f->told++;
+    f->code = code;
+    assert_true(!code == !!port && !code == !!proxies);
+    snprintf(f->id, sizeof f->id, "%s", port ? port->id : "");
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->loop = loop_new();
+    f->table = port_table_new(f->loop, on_lookup, f);
+    *state = f;
+    return 0;
+}
+
+static void answer(struct fixture *f, int code, uint64_t remaining_ms)
+{
+    struct port_known known = {.port = 80, .remaining_ms = remaining_ms};
+    struct err e;
+    void *lookup = f->lookup[0];
+    (void)err_set(&e, code, "no");
+    strcpy(known.id, "prt_1");
+    f->lookups--;
+    memmove(f->lookup, f->lookup + 1, f->lookups * sizeof f->lookup[0]);
+    port_table_found(lookup, code, &e, code ? NULL : &known);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    while (f->lookups)
+        answer(f, ERR_CANCELLED, 0);
+    port_table_free(f->table);
+    loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+static void find(struct fixture *f, uint8_t number)
+{
+    const uint8_t hash[PORT_HASH_LEN] = {number};
+    f->code = 1;
+    port_table_find(f->table, hash, on_found, f);
+}
+
+static bool knows(struct fixture *f, uint8_t number)
+{
+    const uint8_t hash[PORT_HASH_LEN] = {number};
+    return port_table_knows(f->table, hash);
+}
+
+static void test_one_is_read_once(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    find(f, 1);
+    assert_true(f->asked == 1 && f->told == 0 && !knows(f, 1));
+    answer(f, 0, 100000);
+    assert_true(f->told == 2 && f->code == 0 && knows(f, 1));
+    find(f, 1);
+    assert_true(f->told == 3 && f->code == 0 && f->asked == 1);
+}
+
+static void test_none_is_remembered(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    answer(f, ERR_NOT_FOUND, 0);
+    find(f, 1);
+    assert_true(f->told == 2 && f->code == ERR_NOT_FOUND && f->asked == 1 && !knows(f, 1));
+}
+
+static void test_after_a_change_it_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    answer(f, 0, 100000);
+    port_table_changed(f->table);
+    find(f, 1);
+    assert_true(f->asked == 2 && f->told == 1);
+    answer(f, ERR_NOT_FOUND, 0);
+    assert_true(f->told == 2 && f->code == ERR_NOT_FOUND);
+}
+
+/* What was read before a change may be older than the change. */
+static void test_a_change_while_it_is_read(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    port_table_changed(f->table);
+    answer(f, 0, 100000);
+    assert_true(f->told == 0 && f->asked == 2);
+    answer(f, ERR_NOT_FOUND, 0);
+    assert_true(f->told == 1 && f->code == ERR_NOT_FOUND);
+}
+
+static void test_its_end(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    answer(f, 0, 100000);
+    port_table_end(f->table, "prt_2");
+    find(f, 1);
+    assert_int_equal(f->code, 0);
+    port_table_end(f->table, "prt_1");
+    find(f, 1);
+    assert_true(f->code == ERR_NOT_FOUND && f->asked == 1);
+}
+
+/* Without the database, what is known goes on, but not past a change. */
+static void test_a_database_that_fails(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    answer(f, ERR_DATABASE_UNAVAILABLE, 0);
+    assert_true(f->told == 1 && f->code == ERR_DATABASE_UNAVAILABLE);
+    find(f, 1);
+    answer(f, 0, 100000);
+    port_table_changed(f->table);
+    find(f, 1);
+    answer(f, ERR_DATABASE_UNAVAILABLE, 0);
+    assert_true(f->code == ERR_DATABASE_UNAVAILABLE && !knows(f, 1));
+}
+
+static void test_few_are_read_at_once(void **state)
+{
+    struct fixture *f = *state;
+    for (uint8_t i = 0; i < PORT_LOOKUPS_MAX + 2; i++)
+        find(f, i);
+    assert_int_equal(f->asked, PORT_LOOKUPS_MAX);
+    answer(f, ERR_NOT_FOUND, 0);
+    assert_int_equal(f->asked, PORT_LOOKUPS_MAX + 1);
+    while (f->lookups)
+        answer(f, ERR_NOT_FOUND, 0);
+    assert_int_equal(f->told, PORT_LOOKUPS_MAX + 2);
+}
+
+static void stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+static void test_it_expires(void **state)
+{
+    struct fixture *f = *state;
+    struct timer timer = {0};
+    find(f, 1);
+    answer(f, 0, 20);
+    find(f, 1);
+    assert_int_equal(f->code, 0);
+    timer_start(&timer, f->loop, 60, stop, f->loop);
+    loop_run(f->loop);
+    timer_stop(&timer);
+    find(f, 1);
+    assert_true(f->code == ERR_NOT_FOUND && f->asked == 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_is_read_once),
+        TEST(test_none_is_remembered),
+        TEST(test_after_a_change_it_is_read_again),
+        TEST(test_a_change_while_it_is_read),
+        TEST(test_its_end),
+        TEST(test_a_database_that_fails),
+        TEST(test_few_are_read_at_once),
+        TEST(test_it_expires),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
