@@ -73,10 +73,10 @@
     INIT_FRAME(BOUNDS, 42, 8, 8)              /* agent: uint64, bytes that all rings may have */
 
 /* Features of an init, bits in its HELLO. */
-#define INIT_FEATURE_PROCESSES 1u /* frames 9 to 13 on streams of their own, and 34 to 42 */
-#define INIT_FEATURE_FILES     2u /* helpers for files (init_file.h) */
-#define INIT_FEATURE_HOLD      4u /* processes that wait for a client (INIT_PROCESS_HOLD) */
-#define INIT_FEATURE_ARCHIVES  8u /* …with the verbs pack and unpack */
+#define INIT_FEATURE_PROCESSES 1u  /* frames 9 to 13 on streams of their own, and 34 to 42 */
+#define INIT_FEATURE_FILES     2u  /* helpers for files (init_file.h) */
+#define INIT_FEATURE_HOLD      4u  /* processes that wait for a client (INIT_PROCESS_HOLD) */
+#define INIT_FEATURE_ARCHIVES  8u  /* …with the verbs pack and unpack */
 #define INIT_FEATURE_PORTS     16u /* helpers for ports (init_port.h) */
 
 enum init_type {
