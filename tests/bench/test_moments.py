@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 DATABASE = {"admission": ["1"], "http.sh": ["1", "100"], "reads.sh": [BUILD_ROOT, "1", "1000"],
             "locks.sh": [BUILD_ROOT, "1000", "1"],
             "upkeep.sh": [BUILD_ROOT, "1000", "2"]}
-INSTALLATION = {"bystander.py": ["1", "spin"], "copy_up.py": ["1"], "create.py": ["1", "2", "1"], "flood.py": ["1"], "heavy_reads.py": ["1", "1000"], "inside.py": ["2", "4"],
+INSTALLATION = {"bystander.py": ["1", "spin"], "copy_up.py": ["1"], "create.py": ["1", "2", "1"], "crowd.py": ["2", "10", "4", "4"], "flood.py": ["1"], "heavy_reads.py": ["1", "1000"], "inside.py": ["2", "4"],
                 "overdue.py": ["2"], "storm.py": ["1", "30"], "sample.py": [BUILD_ROOT / "tests/bench_sample", "1", "1", "2"]}
 
 

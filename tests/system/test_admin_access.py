@@ -180,4 +180,4 @@ def test_by_the_command_line(corral, user, admin, sandbox):
     done = corral.cli("exec", "--admin-access", sandbox, "echo", "in", key=key)
     assert (done.returncode, done.stdout) == (0, "in\n"), done.stderr
     assert corral.cli("logs", "--admin-access", sandbox, key=key).stdout == "said\n"
-    assert [r["after"]["act"] for r in entries(corral, sandbox)] == ["sandboxExec", "sandboxLogs"]
+    assert [r["after"]["act"] for r in entries(corral, sandbox)] == ["processStart", "processAttach", "sandboxLogs"]
