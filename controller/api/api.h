@@ -30,6 +30,7 @@ struct api_call {
     const char *if_match;        /* NULL: none */
     bool respond_async;
     bool entered;         /* set by the owner: an administrator's entry into another's sandbox is recorded */
+    bool resumed;         /* set by the owner: its sandbox was resumed for it */
     bool changed_nothing; /* set by the owner: a DELETE found its object gone already */
 };
 

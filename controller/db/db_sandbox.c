@@ -93,12 +93,12 @@ void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db
     db_query(pool, &stmt, params, on_node, a);
 }
 
-void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, bool logs,
+void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, const char *need,
                       const struct db_actor *actor, db_json_cb *cb, void *arg)
 {
     static const struct db_stmt stmt = {"enter_sandbox", "select * from enter_sandbox($1, $2, $3, $4)", 4};
     char *who = db_actor_json(actor);
-    const char *params[] = {id, operation, logs ? "true" : "false", who};
+    const char *params[] = {id, operation, need, who};
     db_query_act(pool, &stmt, params, cb, arg);
     free(who);
 }

@@ -31,10 +31,10 @@ void db_sandbox_node(struct db_pool *pool, const char *id, const char *owner, db
 
 /*
  * Records that an administrator enters another user's sandbox for this operation; of the actor's own nothing
- * is recorded. logs: its output is read, which needs no sandbox that runs. json is NULL. ERR_NOT_FOUND,
- * ERR_WRONG_STATE; recorded too.
+ * is recorded. need: "running"; "paused" also takes one that is paused, "logs" also one that has ended. json
+ * is NULL. ERR_NOT_FOUND, ERR_WRONG_STATE; recorded too.
  */
-void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, bool logs,
+void db_sandbox_enter(struct db_pool *pool, const char *id, const char *operation, const char *need,
                       const struct db_actor *actor, db_json_cb *cb, void *arg);
 
 /*

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether a sandbox that is paused is to be resumed for the call. */
+static bool resumes(const struct api_call *call)
+{
+    char value[8];
+    return !call->resumed && http_query_get(call->exchange, "auto_resume", value, sizeof value) &&
+           !strcmp(value, "true");
+}
+
 /* --- entry --- */
 
 bool ops_wants_entry(struct api_call *call, bool *good)
@@ -39,7 +47,8 @@ void ops_enter(struct controller *c, struct api_call *call, const struct sandbox
     struct db_actor actor = ops_actor(call);
     char operation[API_OPERATION_MAX];
     api_route_operation(call->route, operation);
-    db_sandbox_enter(c->pool, id->text, operation, logs, &actor, on_entered, ops_call_new(c, call));
+    const char *need = logs ? "logs" : resumes(call) ? "paused" : "running";
+    db_sandbox_enter(c->pool, id->text, operation, need, &actor, on_entered, ops_call_new(c, call));
 }
 
 void ops_fail_foreign(struct api_call *call)
@@ -92,6 +101,10 @@ bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *
     }
     if (!own && !call->entered) {
         ops_fail_foreign(call);
+        return false;
+    }
+    if (view.state == SANDBOX_PAUSED && resumes(call)) {
+        ops_resume_first(c, call, id);
         return false;
     }
     if (!is_running(call, view.state))

@@ -64,7 +64,8 @@ bool ops_wants_entry(struct api_call *call, bool *good);
 
 /*
  * Records the entry, then calls the route's handler again, with call->entered; or answers why not. So a
- * handler does nothing before it has asked for entry. logs: as of db_sandbox_enter.
+ * handler does nothing before it has asked for entry. logs: the call reads them, which needs no sandbox that
+ * runs.
  */
 void ops_enter(struct controller *c, struct api_call *call, const struct sandbox_id *id, bool logs);
 
@@ -72,8 +73,14 @@ void ops_enter(struct controller *c, struct api_call *call, const struct sandbox
 void ops_fail_foreign(struct api_call *call);
 
 /*
+ * sandbox_change.c: resumes the sandbox, then calls the route's handler again, with call->resumed; or answers
+ * why not.
+ */
+void ops_resume_first(struct controller *c, struct api_call *call, const struct sandbox_id *id);
+
+/*
  * Finds the path's sandbox and its node, if the caller may work in it and it is running. Otherwise answers
- * the call, or has its handler called again (ops_enter), and returns false.
+ * the call, or has its handler called again (ops_enter, ops_resume_first), and returns false.
  */
 bool ops_inside(struct controller *c, struct api_call *call, struct sandbox_id *id,
                 char node[static NODE_NAME_MAX + 1]);

@@ -19,6 +19,7 @@ struct change_call {
     struct api_call *call;
     struct sandbox_id id;
     enum desired desired;
+    bool goes_on;        /* with what needed it: ops_resume_first */
     uint64_t generation; /* before the change */
 };
 
@@ -76,18 +77,37 @@ static bool overtaken(const struct change_call *p)
     return find_view(p, &view) && view.desired != p->desired;
 }
 
+static void answer_done(struct change_call *p, const char *json)
+{
+    if (!p->goes_on) {
+        api_answer_json(p->call, 200, NULL, json);
+        return;
+    }
+    p->call->resumed = true;
+    p->call->route->handler(p->controller, p->call);
+}
+
+/* What needs the change cannot be answered that it is done later. */
+static void answer_not_yet(struct change_call *p)
+{
+    if (p->goes_on)
+        ops_fail(p->call, ERR_NODE_TIMEOUT, "the sandbox is being resumed, but its node has not done so yet");
+    else
+        answer_later(p);
+}
+
 static void on_settled(void *arg, bool reached, enum sandbox_state state, const char *json)
 {
     struct change_call *p = arg;
     if (reached && state == state_of(p->desired))
-        api_answer_json(p->call, 200, NULL, json);
+        answer_done(p, json);
     else if (reached && sandbox_state_terminal(state))
         ops_fail(p->call, ERR_WRONG_STATE, "the sandbox ended before the change was carried out");
     else if (overtaken(p))
         ops_fail(p->call, ERR_CONFLICT,
                  "another change of the sandbox was requested before this one was carried out");
     else if (!ops_fail_unwritten(p->controller, p->call, "the change is requested"))
-        answer_later(p);
+        answer_not_yet(p);
     free(p);
 }
 
@@ -97,15 +117,28 @@ static void on_desired(void *arg, int code, const struct err *e, const struct sa
     if (code) {
         api_answer_err(p->call, e);
     } else if (row->state == state_of(p->desired)) {
-        api_answer_json(p->call, 200, NULL, row->json);
+        answer_done(p, row->json);
     } else {
-        if (!p->call->respond_async && node_in_session(p) &&
+        bool waits = p->goes_on || !p->call->respond_async;
+        if (waits && node_in_session(p) &&
             waiters_add(leader_waiters(p->controller->leader), &p->id, WAIT_DESIRED, state_of(p->desired),
                         SETTLE_WAIT_MS, on_settled, p))
             return;
-        api_answer_json(p->call, 202, NULL, row->json);
+        if (p->goes_on)
+            answer_not_yet(p);
+        else
+            api_answer_json(p->call, 202, NULL, row->json);
     }
     free(p);
+}
+
+void ops_resume_first(struct controller *c, struct api_call *call, const struct sandbox_id *id)
+{
+    struct db_actor actor = ops_actor(call);
+    struct change_call *p = change_call_new(c, call, id);
+    p->desired = DESIRED_RUNNING;
+    p->goes_on = true;
+    leader_desired(c->leader, id->text, ops_owner(call), DESIRED_RUNNING, REASON_NONE, &actor, on_desired, p);
 }
 
 static void desired(struct controller *c, struct api_call *call, enum desired desired)

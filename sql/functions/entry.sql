@@ -1,8 +1,9 @@
 -- An administrator's entry into the sandbox of another user: on record before anything is done inside. The record says who, which
 -- sandbox and which act (the route's operation), never arguments or contents. Its owner gets an event, which names no other user.
 
--- logs: what the sandbox has written is read, which needs no sandbox that runs. Nothing is recorded of one's own sandbox.
-create function enter_sandbox(sandbox_id text, operation text, logs boolean, who jsonb) returns act language plpgsql as $$
+-- need: 'logs' is what the sandbox has written, which needs no sandbox that runs; 'running'; 'paused' also takes one that is paused, since
+-- it is resumed next. Nothing is recorded of one's own sandbox.
+create function enter_sandbox(sandbox_id text, operation text, need text, who jsonb) returns act language plpgsql as $$
 declare
     s sandboxes;
     a act := act_ok(null);
@@ -13,11 +14,11 @@ begin
         return act_audited(who, 'sandbox.enter', sandbox_id, asked, act_not('not_found', 'There is no such sandbox'));
     elsif s.user_id = who->>'user_id' then
         return a;
-    elsif logs and s.state = 'pending' then
+    elsif need = 'logs' and s.state = 'pending' then
         a := act_not('wrong_state', 'The sandbox has not started yet');
-    elsif not logs and s.ended_at is not null then
+    elsif need <> 'logs' and s.ended_at is not null then
         a := act_not('wrong_state', 'The sandbox has ended');
-    elsif not logs and s.state <> 'running' then
+    elsif need <> 'logs' and s.state <> 'running' and s.state <> need then
         a := act_not('wrong_state', format('The sandbox is %s, and works only while it is running', s.state));
     end if;
     asked := asked || jsonb_build_object('owner', s.user_id);
