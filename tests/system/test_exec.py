@@ -30,6 +30,11 @@ def processes(user, sandbox):
     return shell(user, sandbox, "ps -o comm,args | tail -n +2")["stdout"]
 
 
+def test_the_object_says_by_which_way_commands_run(user, sandbox):
+    assert user.good("GET", f"/sandbox/{sandbox}", status=200)["exec"] == "init"
+    assert [s["exec"] for s in user.good("GET", "/sandbox", status=200)["items"]] == ["init"]
+
+
 def test_output_and_exit_code(user, sandbox):
     got = shell(user, sandbox, "echo out; echo err >&2; exit 3")
     assert (got["exit_code"], got["signal"], got["stdout"], got["stderr"]) == (3, None, "out\n", "err\n")
