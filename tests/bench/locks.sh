@@ -30,7 +30,7 @@ on "$grown" "set session_replication_role = replica;
     insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
             nofile, state, spec, created_at, expires_at, ended_at)
         select 'sbx_' || upper(substr(md5(i::text), 1, 26)), 'usr_b', 'key_b', 'free', 'i', 'h1', 1, 1, 1, 1, 1, 1, 'stopped',
-            decode(repeat('ab', 100), 'hex'), now() - i * interval '10 s', now(), now() - i * interval '10 s' + interval '5 s'
+            null, now() - i * interval '10 s', now(), now() - i * interval '10 s' + interval '5 s'
         from generate_series(1, $events / 5) i;
     insert into sandbox_told select id, 1, 1 from sandboxes on conflict do nothing;
     insert into events select nextval('event_seq'), 'violation.opened', now() - ($events - i) * interval '5 s', 'usr_b',

@@ -21,7 +21,7 @@ fill() { # COUNT EVENTS AUDIT SAMPLES
         select 'sbx_' || upper(substr(md5($1::text || i), 1, 26)), case when i % 2 = 0 then 'usr_0' else 'usr_' || i % 9 end, 'key_0',
             'free', 'i', 'h1', case when i % 10 = 0 then jsonb_build_object('app', 'web', 'run', i::text) when i > $1 - 20
             then '{\"late\": \"yes\"}' else '{}' end, 1, 1, 1, 1, 1, 1, state, case when state <> 'running' then 'exited' end,
-            '\xab', now() - ($1 - i) * interval '1 s', now() + interval '1 h', case when state <> 'running' then now() end
+            case when state = 'running' then '\xab'::bytea end, now() - ($1 - i) * interval '1 s', now() + interval '1 h', case when state <> 'running' then now() end
         from generate_series(1, $1) i, lateral (select case when i > $1 - 30 then 'running' when i > $1 - 40 then 'failed'
             else 'stopped' end as state) s on conflict do nothing;
         insert into sandbox_labels select s.id, x.key, x.value, s.user_id, s.created_at from sandboxes s, jsonb_each_text(s.labels) x

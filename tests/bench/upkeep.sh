@@ -20,7 +20,7 @@ sql "insert into users (id, name, tier, overrides) values
     insert into sandboxes (id, user_id, key_id, tier, image, node, memory_bytes, cpu_millis, cpu_shares, storage_bytes, pids,
             nofile, state, spec, created_at, expires_at, ended_at)
         select 'sbx_' || upper(substr(md5(i::text), 1, 26)), 'usr_b', 'key_b', 'free', 'i', 'h1', 1, 1, 1, 1, 1, 1, 'stopped',
-            decode(repeat('ab', 100), 'hex'), days_ago(200) + i * interval '10 s', now(), days_ago(200) + i * interval '11 s'
+            null, days_ago(200) + i * interval '10 s', now(), days_ago(200) + i * interval '11 s'
         from generate_series(1, $events / 5) i;
     insert into sandbox_told select id, 1, 1 from sandboxes;
     insert into events select nextval('event_seq'), 'x', days_ago(200) + i * interval '2 s', 'usr_b', null, null, '{}'

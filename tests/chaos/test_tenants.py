@@ -83,6 +83,7 @@ def test_a_limit_that_is_lowered_stops_new_ones_only(corral):
 
 
 BODIES = {"POST /sandbox/{id}/exec": {"command": ["true"]}, "POST /sandbox/{id}/processes": {"command": ["true"], "grace_seconds": 5}, "POST /sandbox/{id}/ports": {"port": 80},
+          "POST /sandbox/{id}/ticket": {"route": "terminal"},
           "POST /sandbox/{id}/files/move": {"from": "/a", "to": "/b"}, "POST /sandbox/{id}/processes/{pid}/signal": {"signal": 9}, "POST /sandbox/{id}/processes/{pid}/resize": {"rows": 1, "columns": 1},
           "POST /sandbox/system/users": {"name": "x", "tier": "free"}, "POST /sandbox/system/users/{id}/keys": {"name": "x"},
           "POST /sandbox/system/tiers": {"name": "x"}, "PATCH /sandbox/{id}": {"name": "x"}}
