@@ -352,6 +352,7 @@ static void cut_off(struct http_connection *c)
     exchange_drop(c);
     setsockopt(bufferevent_getfd(c->io), SOL_SOCKET, SO_LINGER, &none, sizeof none);
     c->phase = PHASE_CLOSING;
+    c->cut = true;
     http_connection_time(c, 0);
 }
 
@@ -592,7 +593,8 @@ static void on_written(struct bufferevent *io, void *arg)
 {
     struct http_connection *c = arg;
     if (c->phase == PHASE_CLOSING) {
-        say_end(c);
+        if (!c->cut)
+            say_end(c);
     } else if (c->phase == PHASE_IDLE || c->phase == PHASE_STREAM) {
         http_connection_go_on(c);
     }

@@ -69,6 +69,7 @@ struct http_connection {
     struct http_holding holding;
     char address[INET6_ADDRSTRLEN];
     bool tls, ended; /* ended: the peer sends no more */
+    bool cut;        /* it is about to be reset: no end is said, which the peer would take for the answer's */
     bool advancing;  /* its bytes are being processed right now */
     bool idles;      /* it is in the server's list of idle connections */
     enum http_phase phase;

@@ -199,6 +199,8 @@ static void on_deleted(void *arg, int code, const struct err *e, const char *jso
     struct ops_call *o = arg;
     if (!code)
         port_server_end(o->controller->ports, o->call->param[1]);
+    else /* it may be gone all the same: the answer of an earlier call was lost */
+        port_server_check(o->controller->ports, o->call->param[1]);
     ops_answer_gone(o->call, code, e, json);
     free(o);
 }

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define DIGITS_MAX 18
+#define DIGITS_MAX      18
+#define CONNECTIONS_MAX 4 /* headers Connection: each is compared with all other headers */
 
 /* What keeps pages of ports that share an origin out of it, and their URLs, which hold tokens, out of others'
  * logs. */
@@ -167,6 +168,13 @@ static bool is_one_of(struct piece name, const char *const *names)
     return false;
 }
 
+static bool has_many_connections(const struct fields *all)
+{
+    size_t count;
+    (void)find(all, "connection", &count);
+    return count > CONNECTIONS_MAX;
+}
+
 /* Whether a header Connection names this one. */
 static bool is_of_connection(const struct fields *all, struct piece name)
 {
@@ -326,7 +334,10 @@ static const char *take(struct piece rest, const char *prefix, bool is_head, str
     if ((why = take_fields(rest, &all)) || (why = take_framing(&all, old, is_head, out)) ||
         (why = take_upgrade(&all, out)))
         return why;
-    hand_on(&all, prefix, &out->lines);
+    if (has_many_connections(&all))
+        return "it has too many headers Connection";
+    if (out->status >= 200 || out->status == 101) /* else nobody gets it */
+        hand_on(&all, prefix, &out->lines);
     return NULL;
 }
 

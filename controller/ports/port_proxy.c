@@ -184,12 +184,13 @@ static void on_client_room(void *arg)
 static const struct http_stream_ops client_ops = {
     .on_piece = on_piece, .on_end = on_end, .on_room = on_client_room, .on_gone = on_gone};
 
-/* Looks whether a connection that was handed over still moves. */
+/* Looks whether an answer that has begun, or a connection that was handed over, still moves. */
 static void on_look(void *arg)
 {
     struct port_proxy *p = arg;
     uint64_t still_ms = loop_now_ms() - p->moved_ms;
-    if (still_ms >= PORT_IDLE_MS || (still_ms >= PORT_STALL_MS && http_stream_waiting(p->x)))
+    bool waits = p->out_len || http_stream_waiting(p->x);
+    if (still_ms >= PORT_IDLE_MS || (still_ms >= PORT_STALL_MS && waits))
         fail(p, ERR_CANCELLED, "it moves no more");
     else
         timer_start(&p->timer, p->loop, PORT_STALL_MS, on_look, p);
@@ -226,14 +227,14 @@ static bool begin_body(struct port_proxy *p, const struct port_head *head)
 {
     p->phase = BODY;
     p->framing = head->body;
-    timer_stop(&p->timer);
+    timer_start(&p->timer, p->loop, PORT_STALL_MS, on_look, p);
     if (head->body == PORT_BODY_CHUNKS)
         http_body_begin_chunks(&p->body, SIZE_MAX);
     else
         http_body_begin_length(&p->body, head->body == PORT_BODY_LENGTH ? head->length : 0, SIZE_MAX);
     p->body.sink = on_body_piece;
     p->body.arg = p;
-    if (head->has_length)
+    if (head->has_length && (p->is_head || head->body != PORT_BODY_NONE))
         http_stream_size(p->x, head->length);
     return http_stream_begin(p->x, head->status, NULL, head->lines.data, &client_ops, p);
 }

@@ -6,9 +6,9 @@
  * What comes from inside is hostile: its head is read by port_head.h, its body is framed again. Nothing of it
  * waits here beyond the windows of the stream.
  *
- * Bounds: PORT_ANSWER_MS from the last byte of the request to the head of the answer; after a 101,
- * PORT_STALL_MS for a client that takes nothing although something waits, and PORT_IDLE_MS without a byte
- * either way.
+ * Bounds: PORT_ANSWER_MS from the last byte of the request to the head of the answer; from then on,
+ * PORT_STALL_MS without a byte either way while something waits, for the client or for the server inside, and
+ * PORT_IDLE_MS where nothing waits.
  */
 #ifndef CORRAL_CONTROLLER_PORTS_PORT_PROXY_H
 #define CORRAL_CONTROLLER_PORTS_PORT_PROXY_H

@@ -234,6 +234,12 @@ void port_server_end(struct port_server *server, const char *id)
         port_table_end(server->table, id);
 }
 
+void port_server_check(struct port_server *server, const char *id)
+{
+    if (server)
+        port_table_check(server->table, id);
+}
+
 unsigned port_server_connections(const struct port_server *server)
 {
     return http_server_connections(server->http);

@@ -46,6 +46,9 @@ void port_server_free(struct port_server *server);
 void port_server_changed(struct port_server *server);
 void port_server_end(struct port_server *server, const char *id);
 
+/* As port_table_check. */
+void port_server_check(struct port_server *server, const char *id);
+
 /* Makes a token, and its hash. */
 void port_token_make(char token[static PORT_TOKEN_LEN + 1], uint8_t hash[static PORT_HASH_LEN]);
 

@@ -260,9 +260,21 @@ void port_table_end(struct port_table *table, const char *id)
     struct port_row *row, *next;
     HASH_ITER(hh, table->rows, row, next)
     {
-        row->again = true; /* what is being read may be older */
-        if (row->known && !strcmp(row->port.id, id))
+        row->again = true;                           /* what is being read may be older */
+        if (!row->none && !strcmp(row->port.id, id)) /* also one that could not be read again lately */
             take_none(row);
+    }
+}
+
+void port_table_check(struct port_table *table, const char *id)
+{
+    struct port_row *row, *next;
+    HASH_ITER(hh, table->rows, row, next)
+    {
+        if (row->none || strcmp(row->port.id, id))
+            continue;
+        row->changed = row->again = true;
+        ask(row);
     }
 }
 

@@ -66,4 +66,7 @@ void port_table_changed(struct port_table *table);
 /* This port has ended: cuts what it carries. */
 void port_table_end(struct port_table *table, const char *id);
 
+/* Whether this port has ended is not known: it is read again now, and what it carries is cut if it has. */
+void port_table_check(struct port_table *table, const char *id);
+
 #endif

@@ -19,10 +19,10 @@ create function create_port_once(p jsonb, who jsonb) returns act language plpgsq
 declare
     made ports;
 begin
-    perform from sandboxes s where s.id = p->>'sandbox_id' and s.ended_at is null for key share;
+    perform from sandboxes s where s.id = p->>'sandbox_id' and s.ended_at is null for no key update;
     if not found then
         return act_not('wrong_state', 'The sandbox has ended');
-    elsif (select count(*) from ports x where x.sandbox_id = p->>'sandbox_id' and x.expires_at > now()) >= 64 then
+    elsif (select count(*) from ports x where x.sandbox_id = p->>'sandbox_id' and port_holds(x)) >= 64 then
         return act_not('conflict', 'The sandbox has 64 ports already; delete one first');
     end if;
     insert into ports (id, sandbox_id, key_id, port, sha256, needs_admin, expires_at)

@@ -76,6 +76,25 @@ static bool knows(struct fixture *f, uint8_t number)
     return port_table_knows(f->table, hash);
 }
 
+/* A deletion whose answer was lost: nobody knows whether it is gone until it is read again. */
+static void test_one_that_may_have_ended(void **state)
+{
+    struct fixture *f = *state;
+    find(f, 1);
+    answer(f, 0, 100000);
+    port_table_check(f->table, "prt_2");
+    assert_int_equal(f->asked, 1);
+    port_table_check(f->table, "prt_1");
+    assert_int_equal(f->asked, 2);
+    answer(f, 0, 100000);
+    assert_true(knows(f, 1));
+    port_table_check(f->table, "prt_1");
+    answer(f, ERR_NOT_FOUND, 0);
+    assert_false(knows(f, 1));
+    port_table_check(f->table, "prt_1");
+    assert_int_equal(f->asked, 3);
+}
+
 static void test_one_is_read_once(void **state)
 {
     struct fixture *f = *state;
@@ -188,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_one_is_read_once),
+        TEST(test_one_that_may_have_ended),
         TEST(test_none_is_remembered),
         TEST(test_after_a_change_it_is_read_again),
         TEST(test_a_change_while_it_is_read),
