@@ -141,6 +141,18 @@ def move_much(files):
     assert answer.headers["content-length"] == str(100 * MIB) and got.digest() == sent.digest()
 
 
+@pytest.mark.parametrize("length", [1, 5000, 40000, 300000])
+def test_a_request_that_follows_in_the_same_packet(corral, files, length):
+    """The server reads more of a body than it needs: what is behind it is the next request."""
+    bytes_, url = os.urandom(length), urlsplit(corral.url)
+    head = lambda method, more: (f"{method} /sandbox/{files.sandbox}/files?path=/workspace/f HTTP/1.1\r\nHost: x\r\n"  # noqa: E731
+                                 f"X-API-Key: {files.session.headers['X-API-Key']}\r\n{more}\r\n").encode()
+    with socket.create_connection((url.hostname, url.port), 20) as s:
+        s.sendall(head("PUT", f"Content-Length: {length}\r\n") + bytes_ + head("GET", "Connection: close\r\n"))
+        got = b"".join(iter(lambda: s.recv(65536), b""))
+    assert got.startswith(b"HTTP/1.1 201 ") and b"HTTP/1.1 200 " in got and got.endswith(b"\r\n\r\n" + bytes_)
+
+
 def test_much_in_and_out_at_flat_memory(corral, files):
     move_much(files) # the sanitizer keeps what was freed, 256 MiB and its gaps: that is reached by then, mostly
     move_much(files)
