@@ -1,6 +1,7 @@
 #include "common/io/secrets.h"
 
 #include "common/base/mem.h"
+#include "common/io/log.h"
 #include "common/io/pki.h"
 
 #include <errno.h>
@@ -192,9 +193,12 @@ static int check_file(const struct stat *st, const char *path, struct err *e)
 {
     if (!S_ISREG(st->st_mode))
         return err_set(e, ERR_CONFIG, "%s: is not a regular file", path);
-    if (st->st_mode & 077)
-        return err_set(e, ERR_CONFIG, "%s: other users may read or write it (mode %03o); chmod 600 %s", path,
-                       (unsigned)(st->st_mode & 0777), path);
+    unsigned mode = st->st_mode & 0777;
+    if (mode & 022)
+        return err_set(e, ERR_CONFIG, "%s: other users may write it (mode %03o); chmod 600 %s", path, mode,
+                       path);
+    if (mode & 044) /* as secrets that are mounted into a container often are */
+        log_warn("secrets", "%s: other users may read it (mode %03o); chmod 600 %s", path, mode, path);
     if (st->st_size > SECRETS_FILE_MAX)
         return err_set(e, ERR_CONFIG, "%s: is larger than %d bytes", path, SECRETS_FILE_MAX);
     return 0;

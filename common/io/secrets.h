@@ -30,8 +30,8 @@ struct secrets;
 int secrets_parse(struct secrets **out, const char *text, size_t len, struct err *e) MUST_CHECK;
 
 /*
- * Reads a key file. ERR_CONFIG, also if other users may read or write it, with what mends it. Blocking: for
- * start-up and reload.
+ * Reads a key file. ERR_CONFIG, also if other users may write it, with what mends it; that others may read it
+ * is logged. Blocking: for start-up and reload.
  */
 int secrets_load(struct secrets **out, const char *path, struct err *e) MUST_CHECK;
 

@@ -227,7 +227,7 @@ def test_a_lost_key_refuses_a_start_and_says_why(place, person, keys):
 def test_a_bad_key_file_reloads_nothing(place, person, keys):
     was = keys.read_text()
     log = place.home / "log/controller.log"
-    for text, mode, why in (("k1 short\n", 0o600, "line 1: the key is not 32 bytes"), (was, 0o644, "chmod 600")):
+    for text, mode, why in (("k1 short\n", 0o600, "line 1: the key is not 32 bytes"), (was, 0o622, "chmod 600")):
         keys.write_text(text)
         keys.chmod(mode)
         before = len(log.read_bytes())

@@ -162,7 +162,7 @@ static void test_too_many_keys(void **state)
     assert_string_equal(e.text, "line 65: too many keys; at most 64");
 }
 
-static void test_a_file_that_others_may_read_is_refused(void **state)
+static void test_a_file_that_others_may_write_is_refused(void **state)
 {
     char path[] = "/tmp/corral-secrets-XXXXXX";
     struct secrets *secrets;
@@ -172,9 +172,12 @@ static void test_a_file_that_others_may_read_is_refused(void **state)
     close(fd);
     assert_int_equal(secrets_load(&secrets, path, &e), 0);
     secrets_free(secrets);
-    assert_int_equal(chmod(path, 0640), 0);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(secrets_load(&secrets, path, &e), 0);
+    secrets_free(secrets);
+    assert_int_equal(chmod(path, 0620), 0);
     assert_int_equal(secrets_load(&secrets, path, &e), ERR_CONFIG);
-    assert_non_null(strstr(e.text, "(mode 640); chmod 600 /tmp/corral-secrets-"));
+    assert_non_null(strstr(e.text, "(mode 620); chmod 600 /tmp/corral-secrets-"));
     unlink(path);
     assert_int_equal(secrets_load(&secrets, path, &e), ERR_CONFIG);
     assert_int_equal(secrets_load(&secrets, "/tmp", &e), ERR_CONFIG);
@@ -218,7 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_key_without_an_id_has_the_same_name_in_each_form),
         cmocka_unit_test(test_what_is_wrong_with_a_key_file),
         cmocka_unit_test(test_too_many_keys),
-        cmocka_unit_test(test_a_file_that_others_may_read_is_refused),
+        cmocka_unit_test(test_a_file_that_others_may_write_is_refused),
         cmocka_unit_test(test_a_missing_file_is_made_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
