@@ -337,10 +337,10 @@ int init_file_unpack(const char *path, int in, struct init_file_result *out)
         u->tar.read = init_unzip_read;
         u->tar.arg = zip;
         error = put_all(path, u, out);
-        if (!error)
-            error = init_unzip_drain(zip);
         if (error && (u->root >= 0 || error >= INIT_FAULT_NO_ARCHIVE))
             out->size = u->tar.members;
+        if (!error && (error = init_unzip_drain(zip)))
+            out->size = 0; /* it is of no member */
         if (u->folder >= 0)
             close(u->folder);
         if (u->root >= 0)

@@ -335,6 +335,26 @@ static void what_cannot_be_read_is_told(void **state)
         0);
 }
 
+/* The checksum of a compression stands behind the end of the archive. */
+static void what_is_damaged_when_compressed_is_refused(void **state)
+{
+    assert_int_equal(shell("mkdir t && seq 50000 > t/f && tar -cf a.tar t && gzip -k a.tar && "
+                           "zstd -q --check a.tar -o a.zst && "
+                           "head -c -8 a.tar.gz > cut.gz && head -c -4 a.zst > cut.zst && "
+                           "{ head -c -8 a.tar.gz; printf '\\0\\0\\0\\0'; tail -c 4 a.tar.gz; } > sum.gz && "
+                           "{ head -c -4 a.zst; printf '\\0\\0\\0\\0'; } > sum.zst && "
+                           "{ cat a.tar.gz; head -c 512 /dev/zero; } > padded.gz"),
+                     0);
+    assert_int_equal(unpack("a.tar.gz", "o"), 0);
+    assert_int_equal(unpack("a.zst", "o"), 0);
+    assert_int_equal(unpack("padded.gz", "o"), 0);
+    assert_int_equal(unpack("cut.gz", "o"), INIT_FAULT_CUT);
+    assert_int_equal(unpack("cut.zst", "o"), INIT_FAULT_CUT);
+    assert_int_equal(unpack("sum.gz", "o"), INIT_FAULT_COMPRESSION);
+    assert_int_equal(unpack("sum.zst", "o"), INIT_FAULT_COMPRESSION);
+    assert_int_equal(result.size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_member_leaves_the_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(links_are_replaced_and_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_archive_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_damaged_when_compressed_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_changes_keeps_its_size, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_read_is_told, setup, teardown),
     };
