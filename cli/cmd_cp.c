@@ -54,7 +54,14 @@ static char *base_of(const char *path)
     return mem_dup(path + from, end - from);
 }
 
-/* folder/base of path. The caller's. */
+/* "..", whose own name is not known. */
+static bool means_parent(const char *path)
+{
+    CLEANUP(mem_free_ptr) char *base = base_of(path);
+    return !strcmp(base, "..");
+}
+
+/* folder/base of path, which is no parent. The caller's. */
 static char *below(const char *folder, const char *path)
 {
     char *out = NULL;
@@ -96,8 +103,9 @@ static int copy_in(struct cli *cli, const char *from, struct cp_place *to)
         return refuse(to->path, "is a file in the sandbox, so a folder cannot go there");
     if (!folder && !strcmp(type, "") && ends_with_slash(to->path))
         return refuse(to->path, "is no folder in the sandbox");
+    bool named = !ends_with_slash(from) && !means_content(from) && !means_parent(from);
     if (!strcmp(type, "directory") && !(folder && means_content(from)))
-        to->path = path = below(to->path, ends_with_slash(from) || means_content(from) ? real : from);
+        to->path = path = below(to->path, named ? from : real);
     return folder ? cp_in_folder(cli, from, to) : cp_in_file(cli, from, to);
 }
 
@@ -110,7 +118,7 @@ static int copy_folder_out(struct cli *cli, const struct cp_place *from, const c
     bool there = !stat(to, &st);
     if (there && !S_ISDIR(st.st_mode))
         return refuse(to, "is no folder, so a folder cannot go there");
-    if (there && !means_content(from->path))
+    if (there && !means_content(from->path) && !means_parent(from->path))
         to = path = below(to, from->path);
     return cp_out_folder(cli, from, to);
 }

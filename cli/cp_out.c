@@ -28,6 +28,8 @@ struct pull {
     bool broken;
     char last[MISSING_END]; /* bytes of an archive */
     size_t last_len;
+    bool has_root_mode; /* of the folder that was made */
+    mode_t root_mode;
 };
 
 static int begin_pull(struct cli *cli, const char *url, struct pull *pull)
@@ -205,7 +207,12 @@ static bool leads_out(const char *path)
 
 static bool is_root(const char *path)
 {
-    return !path[strspn(path, "./")];
+    for (; *path; path += strspn(path, "/")) {
+        if (strcspn(path, "/") != 1 || *path != '.')
+            return false;
+        path++;
+    }
+    return true;
 }
 
 /* NULL: it may be made. The server sends files, folders and symbolic links, and nothing else. */
@@ -233,11 +240,12 @@ static int copy_member(struct archive *tar, struct archive *disk)
     return rc == ARCHIVE_EOF ? archive_write_finish_entry(disk) : ARCHIVE_FATAL;
 }
 
-/* One that exists is kept as it is. */
-static int take_root(struct archive_entry *entry, bool made)
+/* One that exists is kept as it is. What is made gets its mode when all is in it, which may forbid to write.
+ */
+static int take_root(struct pull *pull, struct archive_entry *entry, bool made)
 {
-    if (made)
-        (void)chmod(".", archive_entry_perm(entry) & 0777);
+    pull->has_root_mode = made;
+    pull->root_mode = archive_entry_perm(entry) & 0777;
     return CLI_DONE;
 }
 
@@ -249,7 +257,7 @@ static int take_member(struct pull *pull, struct archive *tar, struct archive *d
     if (why)
         return complain(pull, path ? path : "a member", why);
     if (archive_entry_filetype(entry) == AE_IFDIR && is_root(path))
-        return take_root(entry, made);
+        return take_root(pull, entry, made);
     archive_entry_set_perm(entry, archive_entry_perm(entry) & 0777);
     int rc = archive_write_header(disk, entry);
     if (rc >= ARCHIVE_WARN)
@@ -298,6 +306,8 @@ static int take_archive(struct pull *pull, bool made)
         rc = complain(pull, "the archive", archive_error_string(tar));
     if (archive_write_close(disk) < ARCHIVE_WARN && !rc)
         rc = complain(pull, "a folder", archive_error_string(disk));
+    if (pull->has_root_mode)
+        (void)chmod(".", pull->root_mode);
     archive_write_free(disk);
     archive_read_free(tar);
     return rc;

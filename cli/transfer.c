@@ -32,11 +32,18 @@ static long status_of(const struct transfer *t)
     return status;
 }
 
+/* A redirect is none: it is not followed. 0: nothing is known yet. */
+static bool is_refused(const struct transfer *t)
+{
+    long status = status_of(t);
+    return status && (status < 200 || status > 299);
+}
+
 static size_t on_bytes(char *at, size_t size, size_t count, void *arg)
 {
     struct transfer *t = arg;
-    size_t n = size * count, max = status_of(t) < 400 ? WAITING_MAX : REFUSAL_MAX;
-    if (t->len + n > max && status_of(t) >= 400)
+    size_t n = size * count, max = is_refused(t) ? REFUSAL_MAX : WAITING_MAX;
+    if (t->len + n > max && is_refused(t))
         return 0;
     if (t->len + n > max) {
         t->paused = true;
@@ -107,12 +114,11 @@ static void go_on(struct transfer *t)
 /* The exit code of what is done or was refused; prints why. */
 static int tell(const struct cli *cli, const struct transfer *t)
 {
-    long status = status_of(t);
     if (t->no_source)
         return CLI_REFUSED;
-    if (status >= 400 && (!t->rc || t->len)) {
+    if (is_refused(t) && (!t->rc || t->len)) {
         json_t *problem = t->len ? json_loadb(t->bytes, t->len, 0, NULL) : NULL;
-        cli_print_problem(cli, status, problem);
+        cli_print_problem(cli, status_of(t), problem);
         json_decref(problem);
         return CLI_REFUSED;
     }
@@ -127,9 +133,9 @@ int transfer_get(struct cli *cli, const char *path, struct transfer **out)
     struct transfer *t = new_transfer(cli, path);
     *out = NULL;
     begin(t);
-    while (!t->done && !(t->len && status_of(t) < 400))
+    while (!t->done && !(t->len && !is_refused(t)))
         go_on(t);
-    if (!t->done || (!t->rc && status_of(t) < 400)) {
+    if (!t->done || (!t->rc && !is_refused(t))) {
         *out = t;
         return CLI_DONE;
     }

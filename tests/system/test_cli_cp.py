@@ -5,8 +5,10 @@ import pty
 import re
 import subprocess
 import tarfile
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from test_cli_run import environ_of
@@ -216,10 +218,10 @@ def made(members):
 def hostile():
     """Answers each GET of an archive with these bytes."""
     class Handler(BaseHTTPRequestHandler):
-        body, short, kind = b"", 0, "directory"
+        body, short, kind, status = b"", 0, "directory", 200
 
         def do_HEAD(self):
-            self.send_response(200)
+            self.send_response(Handler.status)
             self.send_header("X-File-Type", Handler.kind)
             self.end_headers()
 
@@ -227,8 +229,12 @@ def hostile():
             self.do_HEAD_of(len(Handler.body) + Handler.short)
             self.wfile.write(Handler.body)
 
+        def do_PUT(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_HEAD_of(self, length):
-            self.send_response(200)
+            self.send_response(Handler.status)
             self.send_header("X-File-Type", Handler.kind)
             self.send_header("Content-Length", str(length))
             self.end_headers()
@@ -244,6 +250,37 @@ def hostile():
 
 
 MISSING = "sbx_" + "0" * 26
+
+
+def test_a_redirect_is_no_answer(cli, hostile, tmp_path):
+    """Nothing was copied, whatever stands between the client and the server."""
+    hostile.status, hostile.kind, hostile.body = 308, "", b"moved"
+    (tmp_path / "f").write_text("f")
+    for args in ((tmp_path / "f", f"{MISSING}:/workspace/f"), (f"{MISSING}:/workspace/f", tmp_path / "got"), (f"{MISSING}:/workspace", "-")):
+        done = cli("cp", *args, code=1, env={"CORRAL_URL": hostile.url})
+        assert done.stdout == b"" and b"308" in done.stderr, (args, done)
+    assert not (tmp_path / "got").exists()
+
+
+def test_names_of_dots(cli, shell, tmp_path):
+    shell("mkdir -p /workspace/d/... /workspace/x && chmod 700 /workspace/d/... && echo f >/workspace/f")
+    (tmp_path / "out/in").mkdir(parents=True)
+    cli("cp", "web:/workspace/d", tmp_path / "out")
+    assert (tmp_path / "out/d/...").stat().st_mode & 0o777 == 0o700 and (tmp_path / "out/d").stat().st_mode & 0o777 == 0o755
+    cli("cp", "web:/workspace/x/..", tmp_path / "out/in") # a folder whose name is not known: what is in it
+    assert (tmp_path / "out/in/f").exists() and sorted(os.listdir(tmp_path / "out")) == ["d", "in"]
+    (tmp_path / "in/x").mkdir(parents=True)
+    cli("cp", "..", "web:/workspace/x", cwd=tmp_path / "in/x")
+    assert shell("ls /workspace/x") == "in\n"
+
+
+def test_a_folder_that_may_not_be_written(cli, shell):
+    """Its mode comes last, or a client that is not root could not fill it."""
+    shell("mkdir /workspace/d && echo f >/workspace/d/f && chmod 555 /workspace/d")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chown(folder, 65534, 65534)
+        cli("cp", "web:/workspace/d", f"{folder}/got", user=65534, group=65534, cwd="/", env={"HOME": folder})
+        assert Path(folder, "got/f").read_text() == "f\n" and Path(folder, "got").stat().st_mode & 0o777 == 0o555
 
 
 @pytest.mark.parametrize("members", [
