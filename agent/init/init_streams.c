@@ -410,9 +410,11 @@ static bool is_taken(const struct init_child *child, uint64_t now_ms)
 
 static void tick_child(struct init_streams *s, struct init_child *child, uint64_t now_ms)
 {
-    if (child->pid && child->deadline_ms && now_ms >= child->deadline_ms && !child->kill.active) {
-        child->told.flags |= INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED;
+    bool is_late = child->deadline_ms && now_ms >= child->deadline_ms;
+    if (is_late)
         child->awaits_reader = child->holds = false;
+    if (is_late && child->pid && !child->kill.active) {
+        child->told.flags |= INIT_PROCESS_TIMED_OUT | INIT_PROCESS_KILLED;
         init_tree_kill_start(&child->kill, now_ms);
     }
     if (is_unreported(child) && now_ms >= child->report_ms) {

@@ -76,15 +76,21 @@ static void spawn_as(uint32_t number, uint8_t token, uint32_t flags, uint64_t ti
     say(INIT_SPAWN, number, payload, len);
 }
 
-static struct played *spawn(uint32_t number, uint64_t timeout_ms)
+/* Its program runs. */
+static struct played *spawn_flagged(uint32_t number, uint32_t flags, uint64_t timeout_ms)
 {
     size_t before = world.started;
-    spawn_as(number, (uint8_t)number, INIT_PROCESS_STDIN, timeout_ms);
+    spawn_as(number, (uint8_t)number, flags, timeout_ms);
     turns(2);
     assert_int_equal(world.started, before + 1);
     close_end(&world.played[before].program);
     turns(1);
     return &world.played[before];
+}
+
+static struct played *spawn(uint32_t number, uint64_t timeout_ms)
+{
+    return spawn_flagged(number, INIT_PROCESS_STDIN, timeout_ms);
 }
 
 static void attach(uint32_t stream, uint32_t process, uint64_t from, uint32_t credit)
@@ -441,12 +447,7 @@ static void test_a_full_link_loses_nothing(void **state)
 /* What it prints before anybody reads is not lost, and it is forgotten when it was read. */
 static void test_a_helper_waits_for_its_reader(void **state)
 {
-    size_t before = world.started;
-    spawn_as(5, 5, INIT_PROCESS_FILE, 0);
-    turns(2);
-    struct played *p = &world.played[before];
-    close_end(&p->program);
-    turns(1);
+    struct played *p = spawn_flagged(5, INIT_PROCESS_FILE, 0);
     print(p, 60000);
     turns(10);
     attach(9, 5, INIT_FROM_OLDEST, 1 << 20);
@@ -462,14 +463,11 @@ static void test_a_helper_waits_for_its_reader(void **state)
 /* A helper that nobody comes to read ends when it is killed. */
 static void test_a_helper_that_nobody_reads_is_killed(void **state)
 {
-    size_t before = world.started;
-    spawn_as(5, 5, INIT_PROCESS_FILE, 0);
-    turns(2);
-    close_end(&world.played[before].program);
-    print(&world.played[before], 60000);
+    struct played *p = spawn_flagged(5, INIT_PROCESS_FILE, 0);
+    print(p, 60000);
     turns(10);
     say(INIT_KILL, 5, NULL, 0);
-    exits(&world.played[before], true);
+    exits(p, true);
     turns(10);
     assert_int_equal(told(5).state, INIT_ENDED);
     assert_null(init_table_find(&world.streams.table, 5));
@@ -479,12 +477,7 @@ static void test_a_helper_that_nobody_reads_is_killed(void **state)
  * somebody reads. */
 static void test_a_process_that_holds_waits_for_its_client(void **state)
 {
-    size_t before = world.started;
-    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
-    turns(2);
-    struct played *p = &world.played[before];
-    close_end(&p->program);
-    turns(1);
+    struct played *p = spawn_flagged(5, INIT_PROCESS_HOLD, 0);
     for (int i = 0; i < 2; i++) {
         print(p, 60000);
         turns(10);
@@ -501,15 +494,27 @@ static void test_a_process_that_holds_waits_for_its_client(void **state)
     assert_int_equal(told(5).state, INIT_ENDED);
 }
 
+/* Its timeout lets it go, also where it has ended and only its output waits. */
+static void test_a_process_that_holds_is_let_go_at_its_timeout(void **state)
+{
+    struct played *p = spawn_flagged(5, INIT_PROCESS_HOLD, 60000);
+    for (int i = 0; i < 3; i++) {
+        print(p, 50000);
+        turns(10);
+    }
+    exits(p, true);
+    world.now_ms += 59000;
+    turns(10);
+    assert_int_equal(told(5).state, INIT_RUNNING);
+    world.now_ms += 1000;
+    turns(10);
+    assert_int_equal(told(5).state, INIT_ENDED);
+}
+
 /* After its client has left, too: the half of its ring behind that client's position is kept. */
 static void test_a_process_that_holds_waits_for_its_client_to_return(void **state)
 {
-    size_t before = world.started;
-    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
-    turns(2);
-    struct played *p = &world.played[before];
-    close_end(&p->program);
-    turns(1);
+    struct played *p = spawn_flagged(5, INIT_PROCESS_HOLD, 0);
     attach(9, 5, 0, 1 << 20);
     for (int i = 0; i < 8; i++) {
         print(p, 60000);
@@ -532,12 +537,7 @@ static void test_a_process_that_holds_waits_for_its_client_to_return(void **stat
 /* Of its end nothing is lost either; a kill ends the wait. */
 static void test_a_process_that_holds_has_ended_when_its_output_was_read(void **state)
 {
-    size_t before = world.started;
-    spawn_as(5, 5, INIT_PROCESS_HOLD, 0);
-    turns(2);
-    struct played *p = &world.played[before];
-    close_end(&p->program);
-    turns(1);
+    struct played *p = spawn_flagged(5, INIT_PROCESS_HOLD, 0);
     for (int i = 0; i < 3; i++) {
         print(p, 60000);
         turns(10);
@@ -595,6 +595,7 @@ int main(void)
         EACH(test_a_helper_waits_for_its_reader),
         EACH(test_a_process_that_holds_waits_for_its_client),
         EACH(test_processes_that_hold_share_the_rings),
+        EACH(test_a_process_that_holds_is_let_go_at_its_timeout),
         EACH(test_a_process_that_holds_waits_for_its_client_to_return),
         EACH(test_a_process_that_holds_has_ended_when_its_output_was_read),
         EACH(test_a_helper_that_nobody_reads_is_killed),
