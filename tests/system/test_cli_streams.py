@@ -252,8 +252,8 @@ def test_a_client_that_comes_late_finds_everything(user, sandbox):
     pid = start(user, sandbox, "seq 1 200000; echo err >&2", grace_seconds=60)
     free = start(user, sandbox, "seq 1 200000")
     wait_until("it has ended", lambda: user.good("GET", f"/sandbox/{sandbox}/processes/{free}")["state"] == "exited", 20)
-    time.sleep(1)
-    assert user.good("GET", f"/sandbox/{sandbox}/processes/{pid}")["state"] == "running"
+    held = wait_until("the other one is full", lambda: (p := user.good("GET", f"/sandbox/{sandbox}/processes/{pid}"))["output_bytes"] >= 128 << 10 and p, 20)
+    assert held["state"] == "running"
     c = Channels(user, f"/sandbox/{sandbox}/processes/{pid}/attach")
     assert c.begin == 0 and c.ended(60) == 1000 and c.status["exit_code"] == 0
     assert c.output == b"".join(b"%d\n" % i for i in range(1, 200001)) and c.errors == b"err\n"
@@ -266,7 +266,7 @@ def test_a_client_that_comes_back_finds_everything(user, sandbox):
     while len(c.output) < 500000:
         c.step()
     c.cut()
-    time.sleep(1)
+    wait_until("it has gone on", lambda: user.good("GET", f"/sandbox/{sandbox}/processes/{pid}")["output_bytes"] > c.position, 20)
     back = Channels(user, f"/sandbox/{sandbox}/processes/{pid}/attach?from={c.position}")
     assert back.ended(60) == 1000
     assert c.output + back.output == b"".join(b"%d\n" % i for i in range(1, 400001))
